@@ -1,0 +1,197 @@
+"""Environments, policies, releases, decisions, comments and freezes."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.audit.models import Audited
+from apps.builds.models import Bento
+from apps.identity.models import Project
+from apps.registry.models import ModelVersion
+from apps.serving.models import Endpoint, Target
+from placet.kernel.ids import IdField
+
+
+class Environment(Audited):
+    """An ordered place to release to, with a policy and targets."""
+
+    id = IdField("env")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="environments")
+    name = models.SlugField(max_length=40)
+    position = models.IntegerField()
+    targets = models.ManyToManyField(Target, related_name="environments")
+    on_state_expired = models.CharField(max_length=5, default="serve")  # serve, stop
+    created_at = models.DateTimeField(auto_now_add=True)
+    revision = models.IntegerField(default=1)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "name"], name="governance_environment_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def environment_scope(self) -> str | None:
+        """An environment belongs to itself."""
+        return self.name
+
+
+class PolicyRevision(Audited):
+    """A numbered policy document of one environment: ``draft → published``; published is final."""
+
+    id = IdField("pol")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="policies")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    number = models.IntegerField()
+    state = models.CharField(max_length=10, default="draft")  # draft, published, withdrawn
+    generation = models.IntegerField(default=0)
+    source = models.TextField()  # YAML as written
+    document = models.JSONField()  # validated, with defaults filled in
+    digest = models.CharField(max_length=71)  # of the canonical document
+    envelope = models.TextField(blank=True)  # DSSE by the decision key, when published
+    drafted_by = models.CharField(max_length=40)
+    published_by = models.CharField(max_length=40, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "number"], name="governance_policy_number"
+            )
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A policy belongs to its environment."""
+        return self.environment.name
+
+
+class ReleaseState(models.TextChoices):
+    """``requested → approved → rolling_out → live → superseded``, or one of the other ends."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    ROLLING_OUT = "rolling_out"
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    REVOKED = "revoked"
+
+
+class Release(Audited):
+    """Put one Bento behind one endpoint in one environment, with a plan and a serving
+    configuration."""
+
+    LOG_SEALED = frozenset({"reason"})
+
+    id = IdField("rel")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="releases")
+    number = models.IntegerField()
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="releases")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="releases")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="releases")
+    bento = models.ForeignKey(Bento, on_delete=models.PROTECT, related_name="releases")
+    policy = models.ForeignKey(PolicyRevision, on_delete=models.PROTECT, related_name="releases")
+    plan = models.JSONField()
+    serving = models.JSONField()  # {"replicas": 1, "memory_mb": 1024, "variables": {}}
+    evidence = models.JSONField(default=list)  # [{"id", "kind", "digest"}], pinned at request
+    reason = models.TextField(blank=True)
+    state = models.CharField(
+        max_length=12, choices=ReleaseState.choices, default=ReleaseState.REQUESTED
+    )
+    generation = models.IntegerField(default=0)
+    requested_by = models.CharField(max_length=40)  # actor id
+    requester = models.CharField(max_length=40)  # accountable person id
+    request_envelope = models.TextField(blank=True)  # DSSE by the decision key
+    request_digest = models.CharField(max_length=71, blank=True)  # of the statement's bytes
+    gates = models.JSONField(default=list)  # the last evaluation, as people saw it
+    not_after = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    live_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="governance_release_number"),
+            models.UniqueConstraint(
+                fields=["endpoint"],
+                condition=Q(state="rolling_out"),
+                name="governance_one_rolling_out",
+            ),
+            models.UniqueConstraint(
+                fields=["endpoint"], condition=Q(state="live"), name="governance_one_live"
+            ),
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A release belongs to its environment."""
+        return self.environment.name
+
+
+class Decision(Audited):
+    """A person's signed statement on a release. Never edited; ``voided_reason`` ends its effect."""
+
+    id = IdField("dec")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="decisions")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    person = models.CharField(max_length=40)
+    role = models.CharField(max_length=20)  # reviewer, approver
+    verdict = models.CharField(max_length=10)  # approve, reject
+    comment_sealed = models.CharField(max_length=71, blank=True)
+    statement_digest = models.CharField(max_length=71)  # the request statement that was shown
+    envelope = models.TextField()  # DSSE by the decision key
+    gates = models.JSONField(default=list)  # what the person saw
+    voided_reason = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["release", "person"],
+                condition=Q(voided_reason=""),
+                name="governance_one_decision_each",
+            )
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A decision belongs to its release's environment."""
+        return self.release.environment.name
+
+
+class Comment(Audited):
+    """A remark on a release; the text itself is sealed."""
+
+    id = IdField("cmt")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="comments")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    author = models.CharField(max_length=40)
+    text_sealed = models.CharField(max_length=71)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Freeze(Audited):
+    """A stretch of time in which nothing new starts in an environment."""
+
+    LOG_SEALED = frozenset({"reason"})
+
+    id = IdField("frz")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="freezes")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    def environment_scope(self) -> str | None:
+        """A freeze belongs to its environment."""
+        return self.environment.name

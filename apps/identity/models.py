@@ -1,0 +1,210 @@
+"""Projects, people, teams, service accounts, role bindings, API tokens, idempotency records."""
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models import Q
+
+from apps.audit.models import Audited
+from placet.kernel.ids import IdField
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds people by e-mail address; making one is an action (``identity.actions.create_person``)."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the person with this address, whatever its case."""
+        return self.get(email__iexact=username)
+
+
+class User(Audited, AbstractBaseUser, PermissionsMixin):
+    """A person. ``is_staff`` opens the Django admin; ``is_superuser`` opens nothing else."""
+
+    LOG_SEALED = frozenset({"name", "email"})
+    LOG_HIDDEN = frozenset({"password", "last_login"})
+
+    id = IdField("per")
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        verbose_name, verbose_name_plural = "person", "people"
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        """Return the name people know this person by."""
+        return self.name
+
+    def get_short_name(self) -> str:
+        """Return the first word of the name."""
+        return self.name.split(" ")[0] if self.name else self.email
+
+
+class Project(Audited):
+    """The scope of models and roles."""
+
+    LOG_SEALED = frozenset({"description"})
+
+    id = IdField("prj")
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    version = models.IntegerField(default=1)  # goes up with every change; the ETag
+
+    def __str__(self) -> str:
+        return self.name
+
+    def project_scope(self) -> str | None:
+        """A project belongs to itself."""
+        return self.pk
+
+
+class Team(Audited):
+    """People who are given roles together."""
+
+    id = IdField("tem")
+    name = models.CharField(max_length=120, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamMember(Audited):
+    """One person in one team."""
+
+    id = IdField("tmm")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "person"], name="identity_member_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} in {self.team}"
+
+
+class ServiceAccount(Audited):
+    """A program that acts through the API. ``owner`` answers for it and counts as it."""
+
+    id = IdField("svc")
+    name = models.SlugField(max_length=60, unique=True)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="service_accounts")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RoleBinding(Audited):
+    """A role given to one subject at one scope: the instance, a project, or one environment of it.
+
+    What a role may do is fixed in ``identity.rules.ROLES``.
+    """
+
+    id = IdField("rol")
+    role = models.CharField(max_length=20)
+    person = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE)
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE)
+    service_account = models.ForeignKey(
+        ServiceAccount, null=True, blank=True, on_delete=models.CASCADE
+    )
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE)
+    environment = models.CharField(max_length=40, blank=True)
+    granted_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "role"
+        constraints = [
+            models.CheckConstraint(
+                name="identity_binding_one_subject",
+                condition=(
+                    Q(person__isnull=False, team__isnull=True, service_account__isnull=True)
+                    | Q(person__isnull=True, team__isnull=False, service_account__isnull=True)
+                    | Q(person__isnull=True, team__isnull=True, service_account__isnull=False)
+                ),
+            ),
+            models.CheckConstraint(
+                name="identity_environment_needs_project",
+                condition=Q(environment="") | Q(project__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["role", "person", "team", "service_account", "project", "environment"],
+                name="identity_binding_once",
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        where = f"{self.project}" if self.project_id else "everywhere"
+        return f"{self.role} · {where}{' / ' + self.environment if self.environment else ''}"
+
+
+class ApiToken(Audited):
+    """A bearer token: ``plc_<id>_<secret><checksum>``, shown once and stored as a keyed hash.
+
+    It acts as its person or service account, cut down to ``scopes`` (permission names) and
+    ``project``, and never approves.
+    """
+
+    LOG_HIDDEN = frozenset({"secret_hash", "last_used_at"})
+
+    id = IdField("tok")
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=16, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    person = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE)
+    service_account = models.ForeignKey(
+        ServiceAccount, null=True, blank=True, on_delete=models.CASCADE
+    )
+    scopes = models.JSONField(default=list)
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "API token"
+        constraints = [
+            models.CheckConstraint(
+                name="identity_token_one_subject",
+                condition=Q(person__isnull=False, service_account__isnull=True)
+                | Q(person__isnull=True, service_account__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyRecord(models.Model):
+    """What a POST with an ``Idempotency-Key`` was answered, so that a repeat gets the same."""
+
+    actor_id = models.CharField(max_length=40)
+    key = models.CharField(max_length=200)
+    request_hash = models.CharField(max_length=64)
+    status = models.IntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["actor_id", "key"], name="identity_key_once")
+        ]

@@ -1,0 +1,170 @@
+"""Registered models, their numbered versions, files, aliases, evidence and holds."""
+
+from django.db import models
+
+from apps.audit.models import Audited
+from apps.identity.models import Project
+from placet.kernel.ids import IdField
+
+
+class RegisteredModel(Audited):
+    """A named model inside a project."""
+
+    LOG_SEALED = frozenset({"description"})
+
+    id = IdField("mdl")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="models")
+    name = models.SlugField(max_length=80)
+    description = models.TextField(blank=True)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revision = models.IntegerField(default=1)  # goes up with every change; the ETag
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="registry_model_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VersionState(models.TextChoices):
+    """``draft → finalised``; a finalised version's files and facts are frozen."""
+
+    DRAFT = "draft"
+    FINALISED = "finalised"
+
+
+class ModelVersion(Audited):
+    """A numbered version, ``name:3``.
+
+    Frozen when finalised: files (``artifact_digest``), ``format``, ``signature``, ``example``,
+    ``expected``, ``parameters``, ``lineage``, ``python_version``, ``requirements``. Editable and
+    audited: ``card``, ``tags``, aliases. Metrics are evidence of kind ``metrics``.
+    """
+
+    LOG_SEALED = frozenset({"card"})
+
+    id = IdField("ver")
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    number = models.IntegerField()
+    state = models.CharField(
+        max_length=10, choices=VersionState.choices, default=VersionState.DRAFT
+    )
+    generation = models.IntegerField(default=0)
+    author = models.CharField(max_length=40)  # accountable person id
+    created_by = models.CharField(max_length=40)  # actor id
+    format = models.CharField(max_length=20, blank=True)  # sklearn, onnx, mlflow
+    artifact_digest = models.CharField(max_length=71, blank=True)  # sha256:… of the manifest
+    python_version = models.CharField(max_length=10, blank=True)  # "3.13"; '' = the platform's
+    requirements = models.JSONField(default=list)  # ["scikit-learn==1.9.1", …]
+    signature = models.JSONField(null=True, blank=True)  # {"inputs": [...], "outputs": [...]}
+    example = models.JSONField(null=True, blank=True)  # rows: [{column: value}]
+    expected = models.JSONField(null=True, blank=True)  # one output per example row
+    parameters = models.JSONField(default=dict)
+    lineage = models.JSONField(default=dict)
+    tags = models.JSONField(default=dict)
+    card = models.TextField(blank=True)  # Markdown with YAML front matter
+    created_at = models.DateTimeField(auto_now_add=True)
+    finalised_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="registry_version_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name}:{self.number}"
+
+
+class ArtifactFile(Audited):
+    """One file of a version's artifact."""
+
+    id = IdField("fil")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="files")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    path = models.CharField(max_length=400)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "path"], name="registry_file_path")
+        ]
+
+
+class Upload(models.Model):
+    """A file on its way in: bytes received so far lie in the store's ``incoming`` folder."""
+
+    id = IdField("upl")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="uploads")
+    path = models.CharField(max_length=400)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    received = models.BigIntegerField(default=0)
+    archive = models.BooleanField(default=False)  # unpack when complete
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Alias(Audited):
+    """A movable name for a version. ``managed_by`` (an endpoint id) means only releases move it."""
+
+    id = IdField("als")
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="aliases")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    name = models.SlugField(max_length=60)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="aliases")
+    managed_by = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "name"], name="registry_alias_name")
+        ]
+
+
+class EvidenceSource(models.TextChoices):
+    """Who vouches for it: somebody outside, or Placet itself."""
+
+    REPORTED = "reported"
+    MEASURED = "measured"
+
+
+class Evidence(Audited):
+    """A typed, immutable fact about a version. ``digest`` is SHA-256 of its canonical JSON."""
+
+    id = IdField("evd")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="evidence")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20)
+    source = models.CharField(max_length=10, choices=EvidenceSource.choices)
+    data = models.JSONField()
+    digest = models.CharField(max_length=71)
+    bento_digest = models.CharField(max_length=71, blank=True)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["version", "kind", "-created_at"], name="registry_evidence_kind")
+        ]
+
+
+class Hold(Audited):
+    """A reason not to delete something: it is live, within rollback, or under retention."""
+
+    id = IdField("hld")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="holds")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=20)  # live, rollback, retention
+    holder = models.CharField(max_length=40)  # the id of what holds it
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "reason", "holder"], name="registry_hold_once"
+            )
+        ]

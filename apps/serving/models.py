@@ -1,0 +1,163 @@
+"""Targets and their nodes, endpoints, revisions, and the signed state that nodes pull."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.audit.models import Audited
+from apps.builds.models import Bento
+from apps.identity.models import Project
+from placet.kernel.ids import IdField
+
+
+class Site(models.TextChoices):
+    """Where a target stands."""
+
+    ON_PREMISE = "on-premise"
+    CLOUD = "cloud"
+    EDGE = "edge"
+
+
+class Target(Audited):
+    """Where Bentos run. ``driver`` names a folder of ``serving/drivers``."""
+
+    id = IdField("tgt")
+    name = models.SlugField(max_length=60, unique=True)
+    driver = models.CharField(max_length=20)
+    site = models.CharField(max_length=10, choices=Site.choices, default=Site.ON_PREMISE)
+    labels = models.JSONField(default=dict)
+    capacity_mb = models.IntegerField(default=4096)
+    url = models.CharField(max_length=200, blank=True)  # where clients reach its endpoints
+    created_at = models.DateTimeField(auto_now_add=True)
+    revision = models.IntegerField(default=1)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JoinToken(models.Model):
+    """Lets one node join one target, once."""
+
+    secret_hash = models.CharField(max_length=64, primary_key=True)
+    target = models.ForeignKey(Target, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+
+class Node(Audited):
+    """The agent that joined a target, and what it last reported."""
+
+    LOG_HIDDEN = frozenset({"last_seen_at", "report", "report_number"})
+
+    id = IdField("nod")
+    target = models.OneToOneField(Target, on_delete=models.PROTECT, related_name="node")
+    public_key = models.CharField(max_length=64)  # Ed25519, base64
+    agent_version = models.CharField(max_length=20, blank=True)
+    platform = models.JSONField(default=dict)  # python versions, isolation, memory
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    report = models.JSONField(default=dict)  # the last verified report
+    report_number = models.BigIntegerField(default=0)  # goes up; an older report is refused
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Endpoint(Audited):
+    """The stable name and URL that clients call, in one environment of one project."""
+
+    id = IdField("end")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="endpoints")
+    environment = models.CharField(max_length=40)
+    name = models.SlugField(max_length=60)
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="endpoints")
+    state = models.CharField(max_length=10, default="active")  # active, stopped
+    api_key_required = models.BooleanField(default=False)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    generation = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "environment", "name"], name="serving_endpoint_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def environment_scope(self) -> str | None:
+        """An endpoint belongs to its environment."""
+        return self.environment
+
+
+class EndpointKey(Audited):
+    """An API key that clients of one endpoint send; HAProxy knows its SHA-256 alone."""
+
+    id = IdField("epk")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="keys")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    secret_hash = models.CharField(max_length=64)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+
+class RevisionState(models.TextChoices):
+    """``starting → ready → live → warm → draining → stopped``, or ``failed`` from anywhere."""
+
+    STARTING = "starting"
+    READY = "ready"
+    LIVE = "live"
+    WARM = "warm"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class Revision(Audited):
+    """One Bento behind one endpoint, with the permit that lets it run."""
+
+    id = IdField("rev")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="revisions")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    bento = models.ForeignKey(Bento, on_delete=models.PROTECT, related_name="revisions")
+    number = models.IntegerField()
+    release = models.CharField(max_length=40)  # id; governance stands above this app
+    permit = models.TextField()  # the permit document, checked by agent and driver
+    replicas = models.IntegerField(default=1)
+    memory_mb = models.IntegerField(default=1024)
+    variables = models.JSONField(default=dict)
+    weight = models.IntegerField(default=0)  # out of 10,000
+    state = models.CharField(
+        max_length=10, choices=RevisionState.choices, default=RevisionState.STARTING
+    )
+    generation = models.IntegerField(default=0)
+    restart_nonce = models.IntegerField(default=0)  # raising it restarts the replicas
+    created_at = models.DateTimeField(auto_now_add=True)
+    live_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "number"], name="serving_revision_number"),
+            models.UniqueConstraint(
+                fields=["endpoint"], condition=Q(state="live"), name="serving_one_live"
+            ),
+            models.CheckConstraint(
+                name="serving_weight_range", condition=Q(weight__gte=0, weight__lte=10000)
+            ),
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A revision belongs to its endpoint's environment."""
+        return self.endpoint.environment
+
+
+class DesiredState(models.Model):
+    """The newest state of a target, signed by the ``state`` key of the control worker."""
+
+    target = models.OneToOneField(Target, on_delete=models.CASCADE, related_name="desired")
+    epoch = models.IntegerField(default=1)
+    number = models.BigIntegerField(default=0)
+    content_digest = models.CharField(max_length=71, blank=True)  # of the unsigned content
+    envelope = models.TextField(blank=True)  # DSSE
+    signed_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,94 @@
+"""Every setting an operator can make, as one typed class that refuses weak values."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED_SECRET = "embedded-only-not-a-secret-embedded-only-not-a-secret"  # noqa: S105
+
+
+class Config(BaseSettings):
+    """Settings read from the environment, each ``PLACET_<NAME>``.
+
+    ``mode`` is ``embedded`` (one machine, our own PostgreSQL and Valkey on loopback, secrets made
+    at first start) or ``production`` (your services, your secrets: weak or missing ones are
+    refused before anything starts).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_", extra="ignore")
+
+    mode: Literal["embedded", "production"] = "embedded"
+    data_dir: Path = ROOT / ".placet"
+    # connections
+    database_url: str = ""  # the application's role: owns nothing
+    database_owner_url: str = ""  # migrations only
+    broker_url: str = ""
+    # web
+    secret_key: SecretStr = SecretStr(EMBEDDED_SECRET)
+    token_key: SecretStr = SecretStr(EMBEDDED_SECRET)  # HMAC key of stored API tokens
+    public_url: str = "http://localhost:8000"
+    allowed_hosts: str = "localhost"
+    endpoint_url: str = "http://localhost:8080"  # what clients call; the node's HAProxy
+    debug: bool = False
+    # mail: links and alerts; empty host means they are printed to the log in embedded mode
+    email_url: str = ""
+    # OpenID Connect: empty means off
+    oidc_name: str = "Single sign-on"
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    # keys: one folder; each process is given read access to its own file alone
+    keys_dir: Path | None = None
+    # limits
+    max_artifact_bytes: int = Field(default=2 * 1024**3, ge=1)
+    max_body_bytes: int = Field(default=2 * 1024**2, ge=1024)
+    build_memory_mb: int = Field(default=4096, ge=256)
+    build_seconds: int = Field(default=900, ge=10)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of key files."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of the content-addressed store."""
+        return self.data_dir / "artifacts"
+
+    @model_validator(mode="after")
+    def refuse_weak(self) -> "Config":
+        """Outside the embedded mode every secret must be long, distinct and not our default."""
+        if self.mode == "embedded":
+            return self
+        faults = [
+            f"PLACET_{name.upper()} must be at least 50 characters and your own"
+            for name in ("secret_key", "token_key")
+            if len((value := getattr(self, name).get_secret_value())) < 50
+            or value == EMBEDDED_SECRET
+            or len(set(value)) < 10
+        ]
+        if not faults and self.secret_key.get_secret_value() == self.token_key.get_secret_value():
+            faults.append("PLACET_TOKEN_KEY must differ from PLACET_SECRET_KEY")
+        faults += [
+            f"PLACET_{name.upper()} must be set"
+            for name in ("database_url", "broker_url")
+            if not getattr(self, name)
+        ]
+        if not self.public_url.startswith("https://"):
+            faults.append("PLACET_PUBLIC_URL must be an https:// address")
+        if self.debug:
+            faults.append("PLACET_DEBUG must be off")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+@lru_cache
+def config() -> Config:
+    """Return the settings of this process, read once."""
+    return Config()

@@ -1,0 +1,87 @@
+"""Who acts, and what they may do: the value every action takes."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+ActorKind = Literal["person", "service", "system", "node", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a permission holds: everywhere, in a project, or in one of its environments.
+
+    ``project`` is a project id; ``environment`` is an environment's name inside that project.
+    """
+
+    project: str | None = None
+    environment: str | None = None
+
+    def covers(self, other: "Scope") -> bool:
+        """Tell whether a grant here reaches ``other``: the same place or one inside it."""
+        if self.project is None:
+            return True
+        if self.project != other.project:
+            return False
+        return self.environment is None or self.environment == other.environment
+
+
+INSTANCE = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission at one scope. ``role`` names the role it came from ('' for none)."""
+
+    permission: str
+    scope: Scope
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The subject of an action.
+
+    ``id`` is a public id (``per_…``, ``svc_…``, ``nod_…``) or ``system``. ``owner`` is the person
+    who answers for a service account; for a person it is the person. ``token`` is the id of the
+    API token in use, ``None`` in a browser session. ``mfa`` says that this session was opened
+    with a second factor.
+    """
+
+    kind: ActorKind
+    id: str
+    label: str = ""
+    owner: str = ""
+    token: str | None = None
+    grants: frozenset[Grant] = field(default_factory=frozenset)
+    mfa: bool = False
+
+    @property
+    def accountable(self) -> str:
+        """The person id that separation of duties counts: a service account counts as its owner."""
+        return self.owner or self.id
+
+    def can(self, permission: str, scope: Scope = INSTANCE) -> bool:
+        """Tell whether any grant gives ``permission`` at ``scope``. The system may do anything."""
+        if self.kind == "system":
+            return True
+        return any(g.permission == permission and g.scope.covers(scope) for g in self.grants)
+
+    def can_somewhere(self, permission: str) -> bool:
+        """Tell whether any grant gives ``permission`` at whatever scope (for menus, not for writes)."""
+        return self.kind == "system" or any(g.permission == permission for g in self.grants)
+
+    def roles_at(self, scope: Scope) -> frozenset[str]:
+        """Return the names of the roles held at ``scope``."""
+        return frozenset(g.role for g in self.grants if g.role and g.scope.covers(scope))
+
+    def projects_with(self, permission: str) -> frozenset[str] | None:
+        """Return the project ids where ``permission`` is held; ``None`` means all of them."""
+        if self.can(permission):
+            return None
+        return frozenset(
+            g.scope.project for g in self.grants if g.permission == permission and g.scope.project
+        )
+
+
+SYSTEM = Actor(kind="system", id="system", label="Placet")
+ANONYMOUS = Actor(kind="anonymous", id="anonymous", label="Nobody")

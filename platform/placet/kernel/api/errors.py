@@ -1,0 +1,87 @@
+"""Turns every refusal, ours or the framework's, into ``application/problem+json``."""
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Problem
+
+CONTENT_TYPE = "application/problem+json"
+_CODES = {
+    400: "bad_request", 401: "not_signed_in", 403: "forbidden", 404: "not_found",
+    405: "method_not_allowed", 406: "not_acceptable", 413: "too_large",
+    415: "unsupported_media_type", 429: "too_many_requests", 500: "internal_error",
+}  # fmt: skip
+log = structlog.get_logger(__name__)
+
+
+def request_id() -> str:
+    """Return the id of the request being answered ('' outside one)."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def pointers(detail: Any, prefix: str = "") -> list[FieldError]:
+    """Flatten DRF's nested error detail into JSON pointers."""
+    if isinstance(detail, dict):
+        found: list[FieldError] = []
+        for key, value in detail.items():
+            step = "" if key == "non_field_errors" else f"/{key}"
+            found += pointers(value, prefix + step)
+        return found
+    if isinstance(detail, list):
+        if all(not isinstance(item, dict | list) for item in detail):
+            return [FieldError(prefix or "/", " ".join(str(item) for item in detail))]
+        return [e for i, item in enumerate(detail) for e in pointers(item, f"{prefix}/{i}")]
+    return [FieldError(prefix or "/", str(detail))]
+
+
+def as_problem(error: Exception) -> Problem | None:
+    """Return the problem that ``error`` stands for, or ``None`` when it is a defect of ours."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Http404):
+        return NotFound()
+    if isinstance(error, PermissionDenied):
+        return Forbidden()
+    if isinstance(error, DjangoValidationError):
+        return InvalidInput(errors=[FieldError("/", m) for m in error.messages])
+    if isinstance(error, drf.ValidationError):
+        return InvalidInput(errors=pointers(error.detail))
+    if isinstance(error, drf.APIException):
+        code = _CODES.get(error.status_code, "bad_request")
+        problem = Problem(str(error.detail), code=code, status=error.status_code)
+        problem.title = str(error.default_detail)
+        return problem
+    return None
+
+
+def render(problem: Problem, request: HttpRequest | None = None) -> HttpResponse:
+    """Return ``problem`` as an HTTP response outside DRF."""
+    body = problem.body(request_id=request_id(), instance=request.path if request else "")
+    response = JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE)
+    if problem.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="placet"'
+    return response
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook. An unknown error becomes a 500 that says nothing of its cause."""
+    problem = as_problem(error)
+    if problem is None:
+        log.exception("request_failed")
+        problem = Problem("Something went wrong on our side; the request id finds it in the logs.",
+                          code="internal_error", status=500)  # fmt: skip
+        problem.title = "Internal error"
+    request = context.get("request")
+    body = problem.body(request_id=request_id(), instance=request.path if request else "")
+    headers = {"WWW-Authenticate": 'Bearer realm="placet"'} if problem.status == 401 else {}
+    headers.update(getattr(error, "headers", {}) or {})
+    response = Response(body, status=problem.status, headers=headers)
+    response.content_type = CONTENT_TYPE
+    response.exception = True
+    return response

@@ -1,0 +1,108 @@
+"""Errors as RFC 9457 problem details: one exception, one body, for every status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field. ``pointer`` is a JSON pointer into the request body, or the
+    name of a query parameter or header; ``detail`` says what to do."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):
+    """An answer that is a refusal, with a stable ``code`` for programs and a sentence for people.
+
+    ``status`` is the HTTP status; ``errors`` name the fields at fault. Subclasses in each app's
+    ``errors.py`` fix ``status``, ``code`` and ``title``.
+    """
+
+    status: int = 400
+    code: str = "bad_request"
+    title: str = "The request cannot be carried out"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
+        code: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = list(errors)
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.status = status
+
+    def body(self, *, request_id: str, instance: str = "") -> dict[str, object]:
+        """Return the ``application/problem+json`` members."""
+        return {
+            "type": f"urn:placet:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id,
+            "instance": instance,
+            "errors": [{"pointer": e.pointer, "detail": e.detail} for e in self.errors],
+        }
+
+
+class InvalidInput(Problem):
+    """A field is wrong; ``errors`` say which and what to do."""
+
+    status, code, title = 400, "invalid_input", "Some fields are not valid"
+
+
+class NotSignedIn(Problem):
+    """No session and no token."""
+
+    status, code, title = 401, "not_signed_in", "Sign in, or send an API token"
+
+
+class Forbidden(Problem):
+    """The actor sees the object but may not do this to it."""
+
+    status, code, title = 403, "forbidden", "You may not do this"
+
+
+class NotFound(Problem):
+    """No such object, or none that the actor may see: the two are not told apart."""
+
+    status, code, title = 404, "not_found", "There is no such thing, or you may not see it"
+
+
+class Conflict(Problem):
+    """The object's state does not allow this now; ``code`` names the reason."""
+
+    status, code, title = 409, "conflict", "The current state does not allow this"
+
+
+class Stale(Problem):
+    """``If-Match`` names an older state."""
+
+    status, code, title = 412, "stale", "It was changed meanwhile: read it again"
+
+
+class Unprocessable(Problem):
+    """Well-formed, but the meaning is refused."""
+
+    status, code, title = 422, "unprocessable", "The content cannot be accepted"
+
+
+class PreconditionRequired(Problem):
+    """``If-Match`` is missing."""
+
+    status, code, title = 428, "precondition_required", "Send If-Match with the ETag you read"
+
+
+class TooLarge(Problem):
+    """The body is larger than allowed."""
+
+    status, code, title = 413, "too_large", "The body is too large"

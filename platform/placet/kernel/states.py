@@ -1,0 +1,28 @@
+"""Compare-and-set on a row's state."""
+
+from typing import Any, TypeVar
+
+from django.db import models
+
+M = TypeVar("M", bound=models.Model)
+
+
+def move(row: M, *, expected: str | tuple[str, ...], to: str, **changes: Any) -> bool:
+    """Move ``row.state`` from ``expected`` to ``to`` in one UPDATE and write ``changes`` with it.
+
+    Rows that carry a ``generation`` are matched on it too and it goes up by one. Returns ``False``
+    when the row was not in an expected state any more: somebody else was first. On success the
+    instance in hand is brought up to date.
+    """
+    states = (expected,) if isinstance(expected, str) else expected
+    match: dict[str, Any] = {"pk": row.pk, "state__in": states}
+    fields = {"state": to, **changes}
+    if hasattr(row, "generation"):
+        match["generation"] = row.generation
+        fields["generation"] = row.generation + 1
+    manager: models.Manager[M] = type(row)._default_manager
+    if not manager.filter(**match).update(**fields):
+        return False
+    for name, value in fields.items():
+        setattr(row, name, value)
+    return True

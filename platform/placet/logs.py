@@ -1,0 +1,63 @@
+"""Structured logs: one JSON object a line, with the request id that reaches the workers."""
+
+import logging
+import logging.config
+import sys
+
+import structlog
+
+SECRET_NAMES = ("password", "secret", "token", "authorization", "cookie", "private_key")
+
+
+def hide_secrets(
+    _logger: object, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Replace the value of every key that names a secret."""
+    for key in event:
+        if any(word in key.lower() for word in SECRET_NAMES) and isinstance(event[key], str):
+            event[key] = "[hidden]"
+    return event
+
+
+def configure_logging(level: str) -> None:
+    """Send structlog and the standard library's logging to stderr as JSON at ``level``."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        hide_secrets,
+    ]
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processor": structlog.processors.JSONRenderer(),
+                    "foreign_pre_chain": shared,
+                }
+            },
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "stream": sys.stderr,
+                    "formatter": "json",
+                }
+            },
+            "root": {"handlers": ["stderr"], "level": level.upper()},
+            "loggers": {"django.server": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
