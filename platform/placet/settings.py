@@ -243,5 +243,4 @@ LOGGING_CONFIG = None
 configure_logging(_config.log_level)
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
-FORMS_URLFIELD_ASSUME_HTTPS = True
 Path(DATA_DIR).mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from placet.kernel.problems import NotSignedIn
 
@@ -10,7 +9,7 @@ from placet.kernel.problems import NotSignedIn
 class SignedIn(BasePermission):
     """Lets any actor but the anonymous one through; what he may do is decided by the action."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         """Raise 401 for the anonymous actor."""
         actor = getattr(request, "auth", None)
         if actor is None or actor.kind == "anonymous":
