@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench prove clean lock schema screenshots system
+
+PYTHON := .venv/bin/python
+# Half of the tests wait for processes of their own, so a third worker pays off on two cores.
+WORKERS ?= 3
+PYTEST := $(PYTHON) -m pytest
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: system ## Start Placet on this machine (Ctrl-C stops all of it)
+	@bin/bootstrap server
+	@$(PYTHON) manage.py up $(ARGS)
+
+demo: system ## Walk the whole path on real data, then leave it running
+	@bin/bootstrap dev
+	@$(PYTHON) manage.py demo $(ARGS)
+
+test: system ## Run every test
+	@bin/system chromium
+	@bin/bootstrap dev
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -q $(ARGS)
+
+check: ## Lint, types, layers, migrations, API snapshot
+	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own platform module: remove it." >&2; exit 1; }
+	@bin/bootstrap dev
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@PYTHONPATH=platform:. .venv/bin/lint-imports
+	@$(PYTHON) manage.py makemigrations --check --dry-run
+	@$(PYTHON) manage.py check --fail-level WARNING
+	@$(PYTHON) manage.py spectacular --validate --fail-on-warn | diff -u tests/contract/openapi.yaml - \
+	  || { echo "The API changed: look at the difference, then run 'make schema'." >&2; exit 1; }
+
+schema: ## Renew the API snapshot
+	@bin/bootstrap dev
+	@$(PYTHON) manage.py spectacular --validate --fail-on-warn --file tests/contract/openapi.yaml
+
+bench: system ## Run the benchmarks
+	@bin/bootstrap dev
+	@$(PYTHON) -m benchmarks $(ARGS)
+
+prove: system ## Run the long, seeded proofs
+	@bin/bootstrap dev
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -q tests/properties --hypothesis-profile=prove $(ARGS)
+
+screenshots: system ## Renew the pictures in the docs
+	@bin/system chromium
+	@bin/bootstrap dev
+	@PLACET_SCREENSHOTS=platform/docs/screenshots $(PYTEST) -q tests/browser $(ARGS)
+
+lock: ## Renew requirements/*.txt from requirements/*.in
+	@bin/bootstrap dev
+	@for name in boot dev; do .boot/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q requirements/$$name.in -o requirements/$$name.txt; done
+	@.boot/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements/dev.txt requirements/server.in -o requirements/server.txt
+
+system: ## Install what Debian must bring: the build sandbox
+	@bin/system bubblewrap
+
+clean: ## Remove everything that was made here, the embedded data too
+	@if [ -x $(PYTHON) ]; then $(PYTHON) manage.py down --remove-data; fi
+	@rm -rf .venv .boot .placet .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
