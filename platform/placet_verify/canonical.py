@@ -1,0 +1,72 @@
+"""Canonical JSON (RFC 8785), strict reading of it, and digests."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from placet_verify.errors import Malformed
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_CHUNK = 1 << 20
+
+
+def dumps(value: Any) -> bytes:
+    """Return the one canonical form of ``value``: sorted keys, no spaces, shortest numbers.
+
+    Raises ``Malformed`` for what canonical JSON cannot hold: NaN, infinities, whole numbers of
+    2^53 and above, lone surrogates, keys that are not text.
+    """
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise Malformed(f"this has no canonical JSON form: {error}") from None
+    except RecursionError:
+        raise Malformed("this is nested too deeply for JSON") from None
+
+
+def loads(document: bytes | str) -> Any:
+    """Read JSON strictly: UTF-8, no member twice, no NaN or infinity, no trailing text."""
+    try:
+        text = document.decode("utf-8") if isinstance(document, bytes) else document
+        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise Malformed("the document is not UTF-8") from None
+    except RecursionError:
+        raise Malformed("the document is nested too deeply") from None
+    except ValueError as error:
+        raise Malformed(f"the document is not JSON: {error}") from None
+
+
+def digest(value: Any) -> str:
+    """Return ``sha256:…`` of bytes as they are, or of the canonical form of anything else."""
+    raw = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else dumps(value)
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def is_digest(text: object) -> bool:
+    """Tell whether ``text`` has the form ``sha256:`` and 64 lower-case hex digits."""
+    return isinstance(text, str) and bool(_DIGEST.fullmatch(text))
+
+
+def sha256_file(path: str | Path) -> str:
+    """Return ``sha256:…`` of a file, read in pieces."""
+    hasher = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            hasher.update(chunk)
+    return "sha256:" + hasher.hexdigest()
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("an object names a member twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
