@@ -1,5 +1,6 @@
 """Every setting an operator can make, as one typed class that refuses weak values."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -59,6 +60,24 @@ class Config(BaseSettings):
     def artifacts(self) -> Path:
         """The folder of the content-addressed store."""
         return self.data_dir / "artifacts"
+
+    @model_validator(mode="after")
+    def find_embedded(self) -> "Config":
+        """Fill in what ``manage.py up`` wrote down, so that a command run by hand finds it."""
+        if self.mode != "embedded" or self.database_url or not self.embedded_file.exists():
+            return self
+        found = json.loads(self.embedded_file.read_text())
+        for name in type(self).model_fields:
+            if name in found and name not in self.model_fields_set:
+                value = found[name]
+                secret = name in ("secret_key", "token_key")
+                setattr(self, name, SecretStr(value) if secret else value)
+        return self
+
+    @property
+    def embedded_file(self) -> Path:
+        """Where the embedded services' addresses and secrets stand (mode 0600)."""
+        return self.data_dir / "embedded.json"
 
     @model_validator(mode="after")
     def refuse_weak(self) -> "Config":

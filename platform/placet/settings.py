@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from csp.constants import NONCE, NONE, SELF
+from csp.constants import NONE, SELF
 
 from placet.config import ROOT, config
 from placet.logs import configure_logging
@@ -181,7 +181,6 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
     }
 }
-_ = NONCE  # no nonce is used: nothing is inline
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -193,7 +192,7 @@ STATICFILES_DIRS = [ROOT / "platform" / "placet" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"
         if os.environ.get("PLACET_COLLECTED")
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },

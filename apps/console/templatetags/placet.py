@@ -1,0 +1,166 @@
+"""How pages show states, digests, times and numbers: one way for all of them."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
+
+register = template.Library()
+
+# state → (tone, icon, words). A state is always an icon and a word, never a colour alone.
+STATES: dict[str, tuple[str, str, str]] = {
+    "draft": ("plain", "○", "Draft"),
+    "finalised": ("pass", "●", "Finalised"),
+    "published": ("pass", "●", "Published"),
+    "queued": ("wait", "◷", "Queued"),
+    "running": ("wait", "◷", "Running"),
+    "succeeded": ("pass", "✓", "Succeeded"),
+    "failed": ("fail", "✕", "Failed"),
+    "cancelled": ("plain", "–", "Cancelled"),
+    "requested": ("wait", "◷", "Waiting"),
+    "approved": ("pass", "✓", "Approved"),
+    "rolling_out": ("wait", "◷", "Rolling out"),
+    "live": ("pass", "●", "Live"),
+    "superseded": ("plain", "–", "Superseded"),
+    "rejected": ("fail", "✕", "Rejected"),
+    "withdrawn": ("plain", "–", "Withdrawn"),
+    "expired": ("plain", "–", "Expired"),
+    "rolled_back": ("fail", "↩", "Rolled back"),
+    "revoked": ("fail", "✕", "Revoked"),
+    "starting": ("wait", "◷", "Starting"),
+    "ready": ("pass", "✓", "Ready"),
+    "warm": ("plain", "◐", "Kept warm"),
+    "draining": ("wait", "◷", "Draining"),
+    "stopped": ("plain", "■", "Stopped"),
+    "shifting": ("wait", "◷", "Shifting traffic"),
+    "done": ("pass", "✓", "Done"),
+    "aborting": ("wait", "◷", "Aborting"),
+    "aborted": ("fail", "✕", "Aborted"),
+    "active": ("pass", "●", "Active"),
+    "alive": ("pass", "●", "Alive"),
+    "silent": ("fail", "✕", "Silent"),
+    "waiting": ("wait", "◷", "Waiting"),
+    "passed": ("pass", "✓", "Passed"),
+    "error": ("fail", "!", "Error"),
+    "approve": ("pass", "✓", "Approved"),
+    "reject": ("fail", "✕", "Rejected"),
+}
+
+
+@register.filter
+def state(value: str) -> SafeString:
+    """Show a state as icon and word."""
+    tone, icon, words = STATES.get(value, ("plain", "○", value.replace("_", " ").capitalize()))
+    return format_html(
+        '<span class="state {}"><span aria-hidden="true">{}</span>{}</span>', tone, icon, words
+    )
+
+
+@register.filter
+def mark(value: str) -> SafeString:
+    """Show a state as its icon alone, with the word for screen readers."""
+    tone, icon, words = STATES.get(value, ("plain", "○", value))
+    return format_html(
+        '<span class="state {}"><span aria-hidden="true">{}</span>'
+        '<span class="visually-hidden">{}</span></span>',
+        tone, icon, words,
+    )  # fmt: skip
+
+
+@register.filter
+def digest(value: str) -> SafeString:
+    """Show a digest short, copied whole by a click."""
+    if not value:
+        return format_html('<span class="text-secondary">{}</span>', "none")
+    kind, _, hexdigits = value.rpartition(":")
+    short = f"{hexdigits[:4]}…{hexdigits[-4:]}" if len(hexdigits) > 12 else hexdigits
+    return format_html(
+        '<button type="button" class="digest" data-copy="{}" title="{} (click to copy)">{}{}</button>',
+        value, value, f"{kind}:" if kind else "", short,
+    )  # fmt: skip
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """Show how long ago (or until) in one unit, with the exact time as title."""
+    if value is None:
+        return "never"
+    seconds = (now() - value).total_seconds()
+    words = span(abs(seconds))
+    text = "just now" if abs(seconds) < 5 else f"{words} ago" if seconds > 0 else f"in {words}"
+    return format_html('<time datetime="{0}" title="{0}">{1}</time>', value.isoformat(), text)
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """Show a length of time in the largest fitting unit: ``42 s``, ``3 min``, ``5 h``, ``11 days``."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s" if seconds != int(seconds) else f"{int(seconds)} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 129600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86400:.0f} days"
+
+
+@register.filter
+def number(value: Any) -> str:
+    """Show a number with four significant digits and thin groups; anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e15):
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.4g}" if math.isfinite(value) else str(value)
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """Show a size in bytes with a decimal unit."""
+    if value is None:
+        return "–"
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Return up to two initials."""
+    return "".join(word[0] for word in (name or "?").split()[:2]).upper()
+
+
+@register.filter
+def theme(value: str | None) -> str:
+    """Return the chosen theme, ``light`` unless the cookie says ``dark``."""
+    return "dark" if value == "dark" else "light"
+
+
+@register.filter
+def can(actor: Actor | None, permission: str) -> bool:
+    """Tell whether the actor holds ``permission`` anywhere (for menus)."""
+    return actor is not None and actor.can_somewhere(permission)
+
+
+@register.simple_tag
+def may(actor: Actor, permission: str, row: Any) -> bool:
+    """Tell whether the actor holds ``permission`` at ``row`` (to show or hide a button)."""
+    return actor.can(permission, Scope(row.project_scope(), row.environment_scope()))
+
+
+@register.filter
+def lookup(mapping: Any, key: str) -> Any:
+    """Return ``mapping[key]`` or ''."""
+    return mapping.get(key, "") if mapping else ""

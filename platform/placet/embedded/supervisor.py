@@ -1,0 +1,243 @@
+"""Starts the whole of Placet on one machine and keeps it running until told to stop."""
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from placet.config import ROOT, Config
+from placet.embedded import valkey
+from placet.embedded.postgres import APPLICATION, OWNER, Cluster
+from placet.embedded.processes import Child
+
+Say = Callable[[str], None]
+
+
+class CannotStart(Exception):
+    """A sentence that says why, and what to do."""
+
+
+def free_port(preferred: int) -> int:
+    """Return ``preferred`` or one of the next 20 ports, whichever is free on loopback."""
+    for port in range(preferred, preferred + 20):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise CannotStart(f"No port is free from {preferred} to {preferred + 19}: choose one with --port")
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Everything that ``manage.py up`` runs: PostgreSQL, Valkey, web, two workers, one node.
+
+    Starts them in the order of what they need, restarts what dies, and stops all of them when it
+    is told to or when one of them dies for good.
+    """
+
+    config: Config
+    port: int
+    endpoint_port: int
+    say: Say
+    demo: bool = False
+    children: list[Child] = field(default_factory=list)
+    stopping: bool = False
+    _lock: IO[str] | None = None
+
+    @property
+    def data(self) -> Path:
+        """The one folder under which all data lie."""
+        return self.config.data_dir.resolve()
+
+    @property
+    def cluster(self) -> Cluster:
+        """The embedded PostgreSQL."""
+        return Cluster.at(self.data)
+
+    def start(self) -> dict[str, Any]:
+        """Start everything; return what the first start has to tell (links, people).
+
+        Raises :class:`CannotStart` with a sentence when something is missing or taken.
+        """
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o700)
+        self._take_lock()
+        self.cluster.start()
+        self.cluster.ensure_database()
+        self._write_embedded_file()
+        self._start_broker()
+        self._manage("migrate", "--no-input", database=self.cluster.url(OWNER))
+        facts = self._prepare()
+        self._start_web()
+        self._start_workers()
+        self._start_node(facts)
+        return facts
+
+    def run(self) -> int:
+        """Watch the children until a signal comes or one dies for good; return the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        code = 0
+        while not self.stopping:
+            time.sleep(0.5)
+            dead = next((c for c in self.children if not c.alive), None)
+            if dead is not None and not self.stopping:
+                self.say(f"{dead.name} ended and is started again")
+                if not dead.revive():
+                    self.say(f"{dead.name} keeps dying; its log ends with:\n{dead.tail()}")
+                    code, self.stopping = 1, True
+            if self.cluster.pid() is None and not self.stopping:
+                self.say("PostgreSQL ended and is started again")
+                self.cluster.start()
+        return code
+
+    def stop(self) -> None:
+        """Stop everything, what was started last first."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it
+        for child in reversed(self.children):
+            child.stop()
+            if child.name == "node":
+                self._agent("stop", "--data", str(self.data / "node"), check=False)
+        self.cluster.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _take_lock(self) -> None:
+        self._lock = (self.data / "up.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(f"Placet already runs with the data in {self.data}") from None
+
+    def _write_embedded_file(self) -> None:
+        path = self.config.embedded_file
+        known = json.loads(path.read_text()) if path.exists() else {}
+        known.setdefault("secret_key", secrets.token_urlsafe(64))
+        known.setdefault("token_key", secrets.token_urlsafe(64))
+        known.update(
+            database_url=self.cluster.url(APPLICATION),
+            database_owner_url=self.cluster.url(OWNER),
+            broker_url=valkey.url(self._socket()),
+            public_url=f"http://localhost:{self.port}",
+            endpoint_url=f"http://localhost:{self.endpoint_port}",
+        )
+        temporary = path.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(known, indent=1))
+        temporary.replace(path)
+
+    def _socket(self) -> Path:
+        run = self.data / "run"
+        if len(str(run)) > 80:
+            run = Path(f"/run/placet-{self.cluster.home.name}" if os.geteuid() == 0
+                       else f"/tmp/placet-{os.getuid()}-{self.cluster.home.name}")  # noqa: S108  # fmt: skip
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return valkey.socket_path(run)
+
+    def _environment(self, process: str, **more: str) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
+        kept = {k: v for k, v in os.environ.items() if k.startswith("PLACET_CRASH")}
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+        return inherited | kept | {
+            "PLACET_DATA_DIR": str(self.data), "PLACET_PROCESS": process, "PATH": path,
+            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONWARNINGS": "ignore",
+            "DJANGO_SETTINGS_MODULE": "placet.settings", **more,
+        }  # fmt: skip
+
+    def _manage(self, *args: str, database: str = "") -> str:
+        more = {"PLACET_DATABASE_URL": database} if database else {}
+        if database:
+            more["PLACET_BROKER_URL"] = valkey.url(self._socket())
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *args], check=False, text=True,
+            env=self._environment("manage", **more), capture_output=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        if done.returncode:
+            raise CannotStart(f"manage.py {args[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _prepare(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(
+            self._manage("prepare", *(["--demo"] if self.demo else [])).splitlines()[-1]
+        )
+        return result
+
+    def _spawn(self, name: str, process: str, command: list[str], grace: float = 10) -> Child:
+        child = Child(name, command, self._environment(process), self.data / "logs" / f"{name}.log",
+                      grace)  # fmt: skip
+        child.start()
+        self.children.append(child)
+        return child
+
+    def _start_broker(self) -> None:
+        path = self._socket()
+        path.unlink(missing_ok=True)
+        child = self._spawn("broker", "broker", valkey.command(path))
+        self._wait(child, path.exists, "Valkey")
+
+    def _start_web(self) -> None:
+        command = [
+            sys.executable, "-m", "gunicorn", "placet.wsgi", "--bind", f"127.0.0.1:{self.port}",
+            "--workers", "2", "--threads", "16", "--worker-tmp-dir", "/dev/shm",  # noqa: S108
+            "--timeout", "60", "--graceful-timeout", "5", "--access-logfile", "-",
+            "--chdir", str(ROOT),
+        ]  # fmt: skip
+        child = self._spawn("web", "web", command)
+        self._wait(child, lambda: _answers(f"http://localhost:{self.port}/readyz"), "web")
+
+    def _start_workers(self) -> None:
+        for name, queue, processes in (("worker", "control", "2"), ("worker-build", "build", "1")):
+            command = [
+                sys.executable, "-m", "celery", "-A", "placet.celery", "worker", "-Q", queue,
+                "-n", f"{name}@placet", "-c", processes, "-l", "INFO", "--without-gossip",
+                "--without-mingle", "--without-heartbeat", "--workdir", str(ROOT),
+            ]  # fmt: skip
+            self._spawn(name, {"control": "control", "build": "build"}[queue], command)
+
+    def _start_node(self, facts: dict[str, Any]) -> None:
+        folder = self.data / "node"
+        if token := facts.get("join_token"):
+            self._agent("join", f"http://localhost:{self.port}", "--token", token,
+                        "--data", str(folder))  # fmt: skip
+        self._spawn("node", "agent", [sys.executable, "-m", "placet_agent", "run", "--data",
+                    str(folder), "--listen", str(self.endpoint_port)])  # fmt: skip
+
+    def _agent(self, *args: str, check: bool = True) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "placet_agent", *args], check=False, text=True,
+            env=self._environment("agent"), capture_output=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise CannotStart(f"placet-agent {args[0]} failed:\n{done.stdout}{done.stderr}")
+
+    def _wait(self, child: Child, ready: Callable[[], bool], name: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not ready():
+            if not child.alive or time.monotonic() > end:
+                raise CannotStart(f"{name} did not start; its log ends with:\n{child.tail()}")
+            time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  (our own loopback)
+            return bool(response.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,60 @@
+"""``manage.py up``: the whole of Placet on this machine, until Ctrl-C."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from placet.config import config
+from placet.embedded.supervisor import CannotStart, Supervisor, free_port
+
+
+class Command(BaseCommand):
+    """Starts and supervises everything on loopback; stops all of it on Ctrl-C."""
+
+    help = "Start PostgreSQL, Valkey, web, workers and one node on this machine."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--port", type=int, default=8000, help="the web port (default 8000)")
+        parser.add_argument("--endpoint-port", type=int, default=8080,
+                            help="the port that model endpoints answer on (default 8080)")  # fmt: skip
+        parser.add_argument("--demo", action="store_true", help="also make five people to try out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start, say where everything is, and stay until told to stop."""
+        try:
+            supervisor = Supervisor(
+                config(), free_port(options["port"]), free_port(options["endpoint_port"]),
+                self.say, options["demo"],
+            )  # fmt: skip
+            try:
+                facts = supervisor.start()
+                introduce(self.say, supervisor, facts)
+                code = supervisor.run()
+            finally:
+                self.say("Stopping …")
+                supervisor.stop()
+        except CannotStart as error:
+            raise CommandError(str(error)) from None
+        if code:
+            sys.exit(code)
+
+    def say(self, text: str) -> None:
+        """Print at once, whoever reads."""
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def introduce(say: Any, supervisor: Supervisor, facts: dict[str, Any]) -> None:
+    """Print what a person needs next: addresses, the set-up link, the demo's people."""
+    say(f"\nPlacet runs at       http://localhost:{supervisor.port}")
+    say(f"Endpoints answer at  http://localhost:{supervisor.endpoint_port}")
+    say(f"Data and logs in     {supervisor.data}")
+    if link := facts.get("setup_link"):
+        say(f"\nSet the administrator's password here, once:\n  http://localhost:{supervisor.port}{link}")
+    for person in facts.get("people", []):
+        say(f"  {person['role']:<16} {person['email']:<28} {person['password']}")
+    say("\nCtrl-C stops all of it.")

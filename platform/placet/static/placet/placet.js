@@ -1,0 +1,89 @@
+// Small behaviours of the pages: copying digests, dialogs, confirmation, double clicks, relative times.
+(() => {
+  const once = new WeakSet();
+
+  document.addEventListener("click", async (event) => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) {
+      event.preventDefault();
+      await navigator.clipboard.writeText(copy.dataset.copy);
+      copy.classList.add("copied");
+      setTimeout(() => copy.classList.remove("copied"), 1200);
+      return;
+    }
+    const opener = event.target.closest("[data-dialog]");
+    if (opener) {
+      event.preventDefault();
+      const dialog = document.getElementById(opener.dataset.dialog);
+      dialog.showModal();
+      const first = dialog.querySelector("textarea, input:not([type=hidden]), button");
+      if (first) first.focus();
+      return;
+    }
+    if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+  });
+
+  // A form is sent once, however often it is clicked.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method === "dialog" || form.hasAttribute("hx-post")) return;
+    if (once.has(form)) { event.preventDefault(); return; }
+    once.add(form);
+    form.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[aria-busy]").forEach((form) => {
+      form.removeAttribute("aria-busy");
+      once.delete(form);
+    });
+  });
+
+  // Keys: "g" then a letter goes to a page; "?" says which.
+  let lead = 0;
+  const places = { h: "/", m: "/models/", r: "/releases/", e: "/endpoints/", t: "/targets/", a: "/audit/" };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, dialog[open]")) return;
+    if (event.key === "g") { lead = Date.now(); return; }
+    if (Date.now() - lead < 1000 && places[event.key]) location.href = places[event.key];
+    lead = 0;
+  });
+
+  // A log that follows its end unless somebody scrolled up.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const box = event.target.closest("[data-follow]");
+    if (box && box.dataset.away !== "1") box.scrollTop = box.scrollHeight;
+  });
+  document.addEventListener("scroll", (event) => {
+    const box = event.target;
+    if (!box.dataset || !("follow" in box.dataset)) return;
+    box.dataset.away = box.scrollHeight - box.scrollTop - box.clientHeight > 40 ? "1" : "0";
+  }, true);
+
+  // Form rows of the "try it" page are sent as JSON.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-predict]");
+    if (!form) return;
+    event.preventDefault();
+    once.delete(form);
+    const output = document.getElementById(form.dataset.predict);
+    const row = {};
+    form.querySelectorAll("[data-field]").forEach((input) => {
+      const text = input.value.trim();
+      if (text === "" && !input.required) return;
+      const kind = input.dataset.type;
+      row[input.dataset.field] = kind === "string" ? text : kind === "boolean" ? text === "true" : Number(text);
+    });
+    output.setAttribute("aria-busy", "true");
+    const response = await fetch(form.action, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value },
+      body: JSON.stringify(row),
+    });
+    const text = await response.text();
+    output.textContent = text;
+    output.dataset.status = response.status;
+    output.removeAttribute("aria-busy");
+    form.removeAttribute("aria-busy");
+  });
+})();
