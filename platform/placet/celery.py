@@ -9,7 +9,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "placet.settings")
 
-from placet.config import config  # noqa: E402  (settings must be named first)
+from placet.config import config
 
 app = Celery("placet", broker=config().broker_url or "memory://")
 app.conf.update(

@@ -87,7 +87,7 @@ class Config(BaseSettings):
         faults = [
             f"PLACET_{name.upper()} must be at least 50 characters and your own"
             for name in ("secret_key", "token_key")
-            if len((value := getattr(self, name).get_secret_value())) < 50
+            if len(value := getattr(self, name).get_secret_value()) < 50
             or value == EMBEDDED_SECRET
             or len(set(value)) < 10
         ]

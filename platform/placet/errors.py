@@ -34,4 +34,6 @@ def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500, saying nothing of the cause."""
-    return answer(request, Problem("Something went wrong on our side", code="internal_error", status=500))
+    return answer(
+        request, Problem("Something went wrong on our side", code="internal_error", status=500)
+    )

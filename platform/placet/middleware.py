@@ -30,7 +30,5 @@ def ready() -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Exception as error:
-        return JsonResponse(
-            {"status": "unavailable", "database": type(error).__name__}, status=503
-        )
+        return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
     return JsonResponse({"status": "ok", "database": "ok"})

@@ -99,7 +99,7 @@ def ago(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def span(seconds: float | None) -> str:
-    """Show a length of time in the largest fitting unit: ``42 s``, ``3 min``, ``5 h``, ``11 days``."""
+    """Show a length of time in the largest fitting unit, e.g. ``3 min``."""
     if seconds is None:
         return "–"
     if seconds < 10:
@@ -118,7 +118,9 @@ def number(value: Any) -> str:
     """Show a number with four significant digits and thin groups; anything else as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e15):
+    if isinstance(value, int) or (
+        math.isfinite(value) and value == int(value) and abs(value) < 1e15
+    ):
         return f"{int(value):,}".replace(",", "\u202f")
     return f"{value:.4g}" if math.isfinite(value) else str(value)
 
@@ -131,7 +133,9 @@ def size(value: int | None) -> str:
     amount = float(value)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+            return (
+                f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+            )
         amount /= 1000
     return f"{amount:.1f} TB"
 

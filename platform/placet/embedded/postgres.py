@@ -174,9 +174,9 @@ class Cluster:
         command = [str(self._binaries() / program), *args]
         who = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "XDG_RUNTIME_DIR": str(self.home)}
-        result = subprocess.run(  # noqa: PLW1510
+        result = subprocess.run(
             command, cwd="/", env=environment, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **who,  # type: ignore[arg-type]
+            capture_output=True, start_new_session=True, **who,  # type: ignore[arg-type]
         )  # fmt: skip
         if check and result.returncode:
             raise RuntimeError(f"{program}: {result.stdout}{result.stderr}")

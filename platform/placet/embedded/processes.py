@@ -37,7 +37,7 @@ class Child:
         """Start it, its output going to the end of its log file."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: PLW1509
+            self.process = subprocess.Popen(
                 self.command, env=self.environment, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, process_group=0, preexec_fn=die_with_parent,
             )  # fmt: skip

@@ -38,7 +38,7 @@ def free_port(preferred: int) -> int:
             except OSError:
                 continue
             return port
-    raise CannotStart(f"No port is free from {preferred} to {preferred + 19}: choose one with --port")
+    raise CannotStart(f"No port is free from {preferred} on: choose one with --port")
 
 
 @dataclass(slots=True)
@@ -227,7 +227,9 @@ class Supervisor:
         if check and done.returncode:
             raise CannotStart(f"placet-agent {args[0]} failed:\n{done.stdout}{done.stderr}")
 
-    def _wait(self, child: Child, ready: Callable[[], bool], name: str, seconds: float = 60) -> None:
+    def _wait(
+        self, child: Child, ready: Callable[[], bool], name: str, seconds: float = 60
+    ) -> None:
         end = time.monotonic() + seconds
         while not ready():
             if not child.alive or time.monotonic() > end:

@@ -67,7 +67,7 @@ class Actor:
         return any(g.permission == permission and g.scope.covers(scope) for g in self.grants)
 
     def can_somewhere(self, permission: str) -> bool:
-        """Tell whether any grant gives ``permission`` at whatever scope (for menus, not for writes)."""
+        """Tell whether any grant gives ``permission`` at whatever scope (for menus)."""
         return self.kind == "system" or any(g.permission == permission for g in self.grants)
 
     def roles_at(self, scope: Scope) -> frozenset[str]:

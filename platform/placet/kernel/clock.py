@@ -21,5 +21,5 @@ def database_now() -> datetime:
 
 
 def rfc3339(value: datetime) -> str:
-    """Return ``value`` as RFC 3339 in UTC with microseconds, e.g. ``2026-11-25T09:58:00.000000Z``."""
+    """Return ``value`` as RFC 3339 in UTC with microseconds."""
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
