@@ -1,6 +1,6 @@
 """What every test stands on: the application's database role, and tables emptied afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,8 +26,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         cursor.execute("RESET ROLE")
 
 
-@pytest.fixture(autouse=True)
-def flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def flush_as_owner() -> Iterator[None]:
     """Empty the tables after a committing test as the superuser.
 
     The application's role may not truncate, and the log's triggers refuse it to everybody;
@@ -51,4 +51,23 @@ def flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
             cursor.execute("SET session_replication_role = origin")
             cursor.execute("SET ROLE placet_app")
 
-    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
+@pytest.fixture
+def run_jobs() -> Callable[..., int]:
+    """Claim and run due jobs, on this thread, until none is left; returns how many ran.
+
+    ``run_jobs("build")`` keeps to one queue. A job put off into the future is not waited for.
+    """
+    import workers.tasks  # noqa: F401  (registers the handlers)
+    from apps.jobs.actions import run_due
+
+    def run(queue: str | None = None, *, limit: int = 1000) -> int:
+        ran = run_due(queue, limit, heartbeat=False)
+        assert ran < limit, "the jobs never end: one enqueues itself again and again"
+        return ran
+
+    return run

@@ -21,7 +21,8 @@ class Job(models.Model):
     """One piece of work. The row is the truth; a broker message only points at it.
 
     ``generation`` goes up at each claim and fences every write of a worker that lost its lease.
-    ``key`` makes work unique while it is open: a second enqueue returns the first job.
+    ``key`` makes work unique while it waits, and keeps two of one kind and key from running at
+    the same time.
     """
 
     id = IdField("job")
@@ -33,8 +34,9 @@ class Job(models.Model):
     generation = models.IntegerField(default=0)
     lease_owner = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    attempts = models.IntegerField(default=0)
-    max_attempts = models.IntegerField(default=5)
+    attempts = models.IntegerField(default=0)  # claims so far
+    losses = models.IntegerField(default=0)  # claims that ended with a dead worker
+    max_attempts = models.IntegerField(default=0)  # 0: what the handler says
     due_at = models.DateTimeField()
     cancel_requested = models.BooleanField(default=False)
     error = models.TextField(blank=True)

@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "placet.settings")
 
 from placet.config import config
 
-app = Celery("placet", broker=config().broker_url or "memory://")
+app = Celery("placet", broker=config().broker_url or "memory://localhost")
 app.conf.update(
     task_ignore_result=True,
     task_default_queue="control",

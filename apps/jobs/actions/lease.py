@@ -1,0 +1,142 @@
+"""The lease of a job: taken by one statement, kept by a heartbeat, ended by a fenced write."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+
+from apps.jobs.handlers import LeasedJob, handlers
+from apps.jobs.models import Job, JobState
+from placet.kernel.clock import database_now
+
+HEARTBEAT_SECONDS = 5.0
+log = structlog.get_logger(__name__)
+
+# A lease that ran out is claimed again under the next generation. Work under a key waits while
+# another job of that kind and key runs.
+READY = """
+  kind = ANY(%(kinds)s)
+  AND (%(queues)s::text[] IS NULL OR queue = ANY(%(queues)s))
+  AND (%(id)s::text IS NULL OR id = %(id)s)
+  AND (
+    (state = 'running' AND lease_until < clock_timestamp())
+    OR (state = 'queued' AND due_at <= clock_timestamp() AND NOT EXISTS (
+      SELECT 1 FROM jobs_job r
+      WHERE r.state = 'running' AND r.kind = j.kind AND r.key = j.key AND r.key <> ''))
+  )
+"""
+CLAIM = f"""
+UPDATE jobs_job SET
+  state = 'running', generation = generation + 1, attempts = attempts + 1,
+  losses = losses + (state = 'running')::int, lease_owner = %(owner)s,
+  lease_until = clock_timestamp() + make_interval(secs => (%(leases)s::jsonb ->> kind)::float)
+WHERE id = (
+  SELECT id FROM jobs_job j WHERE {READY} ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING id
+"""  # noqa: S608  (READY is the constant above)
+COUNT = f"SELECT count(*) FROM (SELECT 1 FROM jobs_job j WHERE {READY} LIMIT %(limit)s) ready"  # noqa: S608
+BEAT = """
+UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)
+WHERE id = %s AND generation = %s AND state = 'running' RETURNING cancel_requested
+"""
+
+
+def _parameters(queues: Sequence[str] | None, job_id: str | None) -> dict[str, Any]:
+    known = handlers()
+    return {
+        "kinds": list(known),
+        "queues": None if queues is None else list(queues),
+        "id": job_id,
+        "owner": f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"[:120],
+        "leases": json.dumps({kind: h.lease_seconds for kind, h in known.items()}),
+    }
+
+
+def count_ready(queues: Sequence[str] | None, limit: int) -> int:
+    """Return how many jobs may be claimed now, at most ``limit``."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, {**_parameters(queues, None), "limit": limit})
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def claim(queues: Sequence[str] | None = None, *, job_id: str | None = None) -> Job | None:
+    """Take the lease of the job that is due longest, or of ``job_id``; ``None`` if none is."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, _parameters(queues, job_id))
+        row = cursor.fetchone()
+    return Job.objects.get(pk=row[0]) if row else None
+
+
+class Heartbeat:
+    """Prolongs a lease every few seconds by the database's clock, from a thread of its own.
+
+    The thread has its own connection, opened at the first beat, so that a handler in the middle
+    of a transaction is not disturbed and a short job costs nothing.
+    """
+
+    def __init__(self, job: LeasedJob) -> None:
+        self.job = job
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"beat-{job.id}", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        """Start beating."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Stop; a beat that is under way is waited for."""
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(min(HEARTBEAT_SECONDS, self.job.lease_seconds / 4)):
+                try:
+                    self._prolong()
+                except Exception as error:  # the next beat tries again; the lease lasts longer
+                    log.warning("heartbeat_failed", job=self.job.id, error=str(error))
+                    connection.close()
+        finally:
+            connection.close()
+
+    def _prolong(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(BEAT, [self.job.lease_seconds, self.job.id, self.job.generation])
+            row = cursor.fetchone()
+        self.job.note(lost=row is None, cancelled=bool(row and row[0]))
+
+
+def end(job: LeasedJob, state: JobState, *, error: str = "", result: Any = None) -> bool:
+    """Write the final ``state``; ``False`` when the lease was lost and nothing was written."""
+    return _write(job, state=state, error=error, result=result, finished_at=database_now())
+
+
+def requeue(job: LeasedJob, *, error: str, after: float, counts: bool) -> bool:
+    """Put the job back to wait ``after`` seconds; ``False`` when the lease was lost.
+
+    When work under the same key waits already, that job takes over and this one ends.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE jobs_job SET state = 'queued', error = %s, lease_until = NULL,"
+                " attempts = attempts - %s,"
+                " due_at = clock_timestamp() + make_interval(secs => %s)"
+                " WHERE id = %s AND generation = %s AND state = 'running'",
+                [error, 0 if counts else 1, after, job.id, job.generation],
+            )
+            return cursor.rowcount == 1
+    except IntegrityError:
+        return end(job, JobState.CANCELLED, error=f"{error} (a newer job of this key takes over)")
+
+
+def _write(job: LeasedJob, **fields: Any) -> bool:
+    mine = Job.objects.filter(pk=job.id, generation=job.generation, state=JobState.RUNNING)
+    return mine.update(lease_until=None, **fields) == 1

@@ -1,0 +1,67 @@
+"""Work that comes round: each planned time is enqueued once, however many workers look."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.jobs.actions.enqueue import enqueue
+from apps.jobs.handlers import timetables
+from apps.jobs.models import Job, JobState, Schedule, ScheduleRun
+from placet.kernel.clock import database_now
+
+KEEP_RUNS = timedelta(hours=1)  # finished runs of schedules, and planned times
+KEEP_JOBS = timedelta(days=30)
+
+
+def ensure_schedules() -> None:
+    """Make the row of every schedule that this process knows, and bring its interval up to date."""
+    for plan in timetables().values():
+        fields = {"kind": plan.name, "queue": plan.queue, "every_seconds": plan.every_seconds}
+        known = Schedule.objects.filter(pk=plan.name)
+        if not known.exists():
+            Schedule.objects.bulk_create(
+                [Schedule(name=plan.name, next_at=database_now(), **fields)], ignore_conflicts=True
+            )
+        elif not known.filter(**fields).exists():
+            known.update(**fields)
+
+
+def plan_due(queues: Sequence[str] | None = None) -> int:
+    """Enqueue every schedule of ``queues`` whose time has come; return how many were."""
+    planned = 0
+    where = Q(name__in=list(timetables()))
+    if queues is not None:
+        where &= Q(queue__in=queues)
+    with transaction.atomic():
+        now = database_now()
+        due = Schedule.objects.select_for_update(skip_locked=True).filter(where, next_at__lte=now)
+        for schedule in due.order_by("name"):
+            planned += _plan(schedule)
+            step = timedelta(seconds=schedule.every_seconds)
+            missed = (now - schedule.next_at) // step
+            schedule.next_at += step * (missed + 1)
+            schedule.save(update_fields=["next_at"])
+    return planned
+
+
+def _plan(schedule: Schedule) -> int:
+    """Enqueue one planned time; 0 when somebody did already."""
+    if ScheduleRun.objects.filter(schedule=schedule, planned_time=schedule.next_at).exists():
+        return 0
+    job = enqueue(schedule.kind, queue=schedule.queue, key=schedule.name)
+    ScheduleRun.objects.create(schedule=schedule, planned_time=schedule.next_at, job=job.pk)
+    return 1
+
+
+def tidy() -> int:
+    """Remove old planned times and jobs that ended long ago; return how many rows went."""
+    now = database_now()
+    runs, _ = ScheduleRun.objects.filter(planned_time__lt=now - KEEP_RUNS).delete()
+    ended = Job.objects.exclude(state__in=[JobState.QUEUED, JobState.RUNNING])
+    routine = Q(kind__in=list(timetables()), finished_at__lt=now - KEEP_RUNS) & ~Q(
+        state=JobState.FAILED
+    )
+    jobs, _ = ended.filter(routine | Q(finished_at__lt=now - KEEP_JOBS)).delete()
+    return runs + jobs
