@@ -1,0 +1,176 @@
+"""Speaks HTTP to a Placet server: sign-in by token, problem details, pages, uploads, waiting."""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+CHUNK = 4 * 1024 * 1024
+Json = dict[str, Any]
+
+
+class PlacetError(Exception):
+    """A refusal of the server, as its problem details say it.
+
+    ``status`` is the HTTP status (0 when the server was not reached), ``code`` the stable word for
+    programs, ``errors`` a list of ``{"pointer", "detail"}``.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, errors: list[Json] | None = None):
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
+
+    def __str__(self) -> str:
+        lines = [self.detail]
+        lines += [f"  {e.get('pointer', '')}: {e.get('detail', '')}" for e in self.errors]
+        return "\n".join(lines)
+
+
+class Client:
+    """One server, one token.
+
+    Every POST carries an ``Idempotency-Key``, so that a request whose answer was lost may be sent
+    again: connection errors are retried twice with the same key.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = 60.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self.url + "/api/v1",
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "placet-client"},
+            timeout=timeout,
+        )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> httpx.Response:
+        """Send one request and return the answer. Raises :class:`PlacetError` for a refusal."""
+        sent = dict(headers or {})
+        if method == "POST":
+            sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
+        for attempt in range(3):
+            try:
+                response = self._http.request(
+                    method, path, json=json, content=content, headers=sent, params=params
+                )
+                break
+            except httpx.TransportError as error:
+                if attempt == 2 or method == "PATCH":
+                    raise PlacetError(0, "unreachable", f"{self.url}: {error}") from None
+                time.sleep(0.2 * (attempt + 1))
+        if response.status_code >= 400:
+            raise _refusal(response)
+        return response
+
+    def get(self, path: str, **params: Any) -> Json:
+        """Read one thing."""
+        found: Json = self.request("GET", path, params=_given(params)).json()
+        return found
+
+    def post(self, path: str, body: Any = None) -> Json:
+        """Do one thing; an empty answer is ``{}``."""
+        response = self.request("POST", path, json={} if body is None else body)
+        result: Json = response.json() if response.content else {}
+        return result
+
+    def change(self, method: str, path: str, body: Any = None) -> Json:
+        """PUT, PATCH or DELETE what was just read: reads the ETag first and sends ``If-Match``."""
+        etag = self.request("GET", path).headers.get("ETag", "")
+        response = self.request(method, path, json=body, headers={"If-Match": etag})
+        result: Json = response.json() if response.content else {}
+        return result
+
+    def every(self, path: str, **params: Any) -> Iterator[Json]:
+        """Yield the items of a list, following its pages."""
+        query = _given(params)
+        while True:
+            page = self.get(path, **query)
+            yield from page["items"]
+            if not page.get("next_cursor"):
+                return
+            query["cursor"] = page["next_cursor"]
+
+    def upload(
+        self,
+        version: str,
+        file: Path,
+        path: str,
+        *,
+        archive: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Json:
+        """Upload ``file`` to the version at API path ``version`` as ``path``.
+
+        Bytes the server has already are not sent again; an interrupted upload goes on where it
+        stopped. ``progress`` is called with bytes sent and bytes in all.
+        """
+        size, digest = file.stat().st_size, _sha256(file)
+        body = {"path": path, "size": size, "sha256": digest, "archive": archive}
+        started = self.post(f"{version}/uploads", body)
+        upload, offset = started.get("upload"), started.get("offset", size)
+        result = started
+        with file.open("rb") as stream:
+            while upload and offset < size:
+                stream.seek(offset)
+                chunk = stream.read(CHUNK)
+                headers = {
+                    "Upload-Offset": str(offset),
+                    "Content-Type": "application/offset+octet-stream",
+                }
+                response = self.request(
+                    "PATCH", f"/uploads/{upload}", content=chunk, headers=headers
+                )
+                offset += len(chunk)
+                result = response.json() if response.content else started
+                if progress:
+                    progress(offset, size)
+        return result
+
+    def wait(
+        self, path: str, until: Callable[[Json], bool], *, seconds: float = 600, every: float = 0.5
+    ) -> Json:
+        """Read ``path`` until ``until`` says so. Raises ``TimeoutError`` after ``seconds``."""
+        end = time.monotonic() + seconds
+        while True:
+            found = self.get(path)
+            if until(found):
+                return found
+            if time.monotonic() > end:
+                raise TimeoutError(f"{path} is still {found.get('state', 'unfinished')}")
+            time.sleep(every)
+
+
+def _refusal(response: httpx.Response) -> PlacetError:
+    try:
+        body = response.json()
+        return PlacetError(
+            response.status_code, body.get("code", ""), body["detail"], body.get("errors")
+        )
+    except (ValueError, KeyError, AttributeError):
+        return PlacetError(response.status_code, "unknown", response.text[:500])
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _given(params: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in params.items() if v is not None}
