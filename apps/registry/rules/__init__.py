@@ -1,0 +1,44 @@
+"""Pure decisions of the registry: every function returns the faults it finds, in words."""
+
+from apps.registry.rules.evidence import (
+    KINDS,
+    MEASURED_FIRST,
+    evidence_faults,
+    lineage_faults,
+    parameter_faults,
+    tag_faults,
+)
+from apps.registry.rules.names import (
+    alias_faults,
+    model_name_faults,
+    path_conflict,
+    path_faults,
+    python_version_faults,
+)
+from apps.registry.rules.requirements import pinned_version, requirement_faults
+from apps.registry.rules.signature import (
+    TYPES,
+    example_faults,
+    expected_faults,
+    signature_faults,
+)
+
+__all__ = [
+    "KINDS",
+    "MEASURED_FIRST",
+    "TYPES",
+    "alias_faults",
+    "evidence_faults",
+    "example_faults",
+    "expected_faults",
+    "lineage_faults",
+    "model_name_faults",
+    "parameter_faults",
+    "path_conflict",
+    "path_faults",
+    "pinned_version",
+    "python_version_faults",
+    "requirement_faults",
+    "signature_faults",
+    "tag_faults",
+]

@@ -1,0 +1,82 @@
+"""What models, aliases and files may be called."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from placet.kernel.problems import FieldError
+
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+_PYTHON = re.compile(r"3\.(1[0-9])")
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+MAX_PATH, MAX_SEGMENT_BYTES, MAX_DEPTH = 400, 200, 20
+
+
+def model_name_faults(name: str) -> list[FieldError]:
+    """A model is called like ``breast-cancer``: it stands in URLs, tags and file names."""
+    if len(name) <= 80 and _NAME.fullmatch(name):
+        return []
+    return [
+        FieldError("/name", "Lower-case letters, digits, single '-' or '_' between, at most 80")
+    ]
+
+
+def alias_faults(name: str) -> list[FieldError]:
+    """An alias is a name that cannot be taken for a version number."""
+    if len(name) > 60 or not _NAME.fullmatch(name):
+        return [
+            FieldError(
+                "/alias", "Lower-case letters, digits, single '-' or '_' between, at most 60"
+            )
+        ]
+    if name == "latest" or re.fullmatch(r"v?[0-9]+", name):
+        return [FieldError("/alias", f"{name!r} would be taken for a version: choose another")]
+    return []
+
+
+def python_version_faults(version: str) -> list[FieldError]:
+    """A version names a minor release of Python, or leaves it to the platform."""
+    if version == "" or _PYTHON.fullmatch(version):
+        return []
+    return [FieldError("/python_version", "A minor version such as 3.13")]
+
+
+def path_faults(path: str, pointer: str = "/path") -> list[FieldError]:
+    """A file's path is relative, inside the artifact, and means the same on every system."""
+    problem = _path_problem(path)
+    return [FieldError(pointer, problem)] if problem else []
+
+
+def _path_problem(path: str) -> str:
+    if not path or len(path) > MAX_PATH:
+        return f"A path has 1 to {MAX_PATH} characters"
+    if any(unicodedata.category(c) in _HIDDEN_CATEGORIES for c in path):
+        return "A path may not hold control, invisible or unassigned characters"
+    if unicodedata.normalize("NFC", path) != path:
+        return "Write the path in Unicode normal form C"
+    if any(c in path for c in '\\:*?"<>|'):
+        return "A path may not hold any of \\ : * ? \" < > |; folders are separated by '/'"
+    segments = path.split("/")
+    if len(segments) > MAX_DEPTH:
+        return f"A path may be at most {MAX_DEPTH} folders deep"
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            return "A path is relative, without '..', '.' or empty parts"
+        if segment != segment.strip() or segment.endswith("."):
+            return "A part of a path may not begin or end with a space, nor end with a dot"
+        if len(segment.encode("utf-8")) > MAX_SEGMENT_BYTES:
+            return f"A part of a path may have at most {MAX_SEGMENT_BYTES} bytes"
+    return ""
+
+
+def path_conflict(path: str, existing: Iterable[str]) -> str:
+    """Return the path in ``existing`` that cannot lie beside ``path`` on every disk, or ''.
+
+    Two paths that differ in case alone are one file on some systems; a file cannot be a folder.
+    """
+    mine = path.casefold()
+    for other in existing:
+        theirs = other.casefold()
+        if mine == theirs or mine.startswith(theirs + "/") or theirs.startswith(mine + "/"):
+            return other
+    return ""

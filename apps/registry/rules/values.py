@@ -1,0 +1,62 @@
+"""JSON values that canonical JSON can hold and every reader reads alike."""
+
+import math
+from typing import Any
+
+from placet.kernel.problems import FieldError
+
+SAFE_INTEGER = 2**53 - 1
+MAX_DEPTH = 16
+
+
+def number(value: Any) -> bool:
+    """Tell whether ``value`` is a finite number; booleans are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and (isinstance(value, float) or abs(value) <= SAFE_INTEGER)
+
+
+def count(value: Any) -> bool:
+    """Tell whether ``value`` is a whole number from 0 on."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= SAFE_INTEGER
+
+
+def json_faults(value: Any, pointer: str, depth: int = 1) -> list[FieldError]:
+    """Return what in ``value`` cannot be written as canonical JSON."""
+    if depth > MAX_DEPTH:
+        return [FieldError(pointer, f"Nested deeper than {MAX_DEPTH} levels")]
+    if value is None or isinstance(value, bool):
+        return []
+    if isinstance(value, str):
+        return _text_faults(value, pointer)
+    if isinstance(value, int | float):
+        return [] if number(value) else [FieldError(pointer, _number_problem(value))]
+    if isinstance(value, list):
+        return [f for i, v in enumerate(value) for f in json_faults(v, f"{pointer}/{i}", depth + 1)]
+    if isinstance(value, dict):
+        faults: list[FieldError] = []
+        for key, item in value.items():
+            step = f"{pointer}/{escape(str(key))}"
+            if not isinstance(key, str):
+                faults.append(FieldError(step, "A name must be text"))
+                continue
+            faults += _text_faults(key, step) + json_faults(item, step, depth + 1)
+        return faults
+    return [FieldError(pointer, f"A {type(value).__name__} is not a JSON value")]
+
+
+def escape(name: str) -> str:
+    """Return ``name`` as a step of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _text_faults(value: str, pointer: str) -> list[FieldError]:
+    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        return [FieldError(pointer, "Text may not hold NUL or half of a surrogate pair")]
+    return []
+
+
+def _number_problem(value: int | float) -> str:
+    if isinstance(value, float):
+        return "Must be a finite number (NaN and Infinity are none)"
+    return "A whole number beyond 2^53 is not read alike everywhere: write it as text"
