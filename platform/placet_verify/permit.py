@@ -1,0 +1,211 @@
+"""The permit: what a release carries with it, and the one function that says whether it holds.
+
+A permit is the signed policy revision, the signed request and every signed decision. Nothing else
+is needed to count the quorum: no database, no network. The server's action, the driver and the
+node agent each call :func:`permit`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from placet_verify import canonical, dsse, quorum, times
+from placet_verify.errors import Refused
+from placet_verify.keys import KeyRing
+from placet_verify.statements import (
+    APPROVE,
+    DecisionStatement,
+    PolicyStatement,
+    RequestStatement,
+)
+
+MAX_BYTES = 1 << 20
+SYSTEM = "system"
+MIN_NONCE = 16
+_CLOCK_SLACK = timedelta(minutes=5)
+
+
+class PermitRefused(Refused):
+    """The permit does not let this run. ``code`` says which check failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the caller is about to run: ids and digests that the permit must name.
+
+    ``serving`` or ``release`` as ``None`` is not compared.
+    """
+
+    project: str
+    environment: str
+    endpoint: str
+    bento_digest: str
+    serving: dict[str, Any] | None = None
+    release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A permit that holds."""
+
+    policy: PolicyStatement
+    request: RequestStatement
+    decisions: tuple[DecisionStatement, ...]
+
+    @property
+    def not_after(self) -> datetime:
+        """The moment after which the release may not be started any more."""
+        return self.request.not_after
+
+
+def build_permit(
+    policy: dsse.Envelope | str, request: dsse.Envelope | str, decisions: Iterable[Any]
+) -> str:
+    """Return the permit document of a release from its envelopes (values or their JSON)."""
+    return canonical.dumps(
+        {
+            "v": 1,
+            "policy": _envelope(policy).to_dict(),
+            "request": _envelope(request).to_dict(),
+            "decisions": [_envelope(decision).to_dict() for decision in decisions],
+        }
+    ).decode("utf-8")
+
+
+def permit(
+    document: str,
+    ring: KeyRing,
+    *,
+    expect: Expected,
+    starting_at: datetime | None,
+    policy_floor: int = 0,
+) -> Permit:
+    """Return the permit when it lets ``expect`` run; raise ``PermitRefused`` otherwise.
+
+    ``starting_at`` is the moment of a start; ``None`` for what serves already, which no passing
+    of time stops. ``policy_floor`` is the lowest policy number that still counts here.
+    """
+    try:
+        found = _open(document, ring)
+        _check_policy(found, policy_floor)
+        _check_decisions(found)
+        _check_quorum(found)
+    except PermitRefused:
+        raise
+    except Refused as refusal:
+        raise PermitRefused(refusal.code, refusal.sentence) from refusal
+    _check_expected(found.request, expect)
+    if starting_at is not None and starting_at > found.not_after:
+        when = times.rfc3339(found.not_after)
+        raise PermitRefused("expired", f"the release could be started until {when}")
+    return found
+
+
+def _envelope(value: dsse.Envelope | str) -> dsse.Envelope:
+    return value if isinstance(value, dsse.Envelope) else dsse.Envelope.from_json(value)
+
+
+def _open(document: str, ring: KeyRing) -> Permit:
+    if not document:
+        raise PermitRefused("no_permit", "there is no permit")
+    if len(document) > MAX_BYTES:
+        raise PermitRefused("too_large", "the permit is larger than 1 MiB")
+    match canonical.loads(document):
+        case {"v": 1, "policy": policy, "request": request, "decisions": list(decisions), **rest}:
+            if rest:
+                raise PermitRefused("malformed", "the permit has members that it must not have")
+        case _:
+            raise PermitRefused("malformed", "a permit needs v, policy, request and decisions")
+    return Permit(
+        PolicyStatement.parse(_signed(policy, ring)),
+        RequestStatement.parse(_signed(request, ring)),
+        tuple(DecisionStatement.parse(_signed(decision, ring)) for decision in decisions),
+    )
+
+
+def _signed(members: object, ring: KeyRing) -> bytes:
+    return ring.verify(dsse.Envelope.from_dict(members), "decision")
+
+
+def _check_policy(found: Permit, floor: int) -> None:
+    policy, request = found.policy, found.request
+    pairs = {
+        "project": (policy.project, request.project),
+        "environment": (policy.environment, request.environment),
+        "policy_id": (policy.revision_id, request.policy_id),
+        "policy_number": (policy.number, request.policy_number),
+        "policy_digest": (policy.document_digest, request.policy_digest),
+    }
+    for name, (has, wants) in pairs.items():
+        if has != wants:
+            raise PermitRefused("policy_differs", f"the policy has another {name} than the request")
+    if policy.number < floor:
+        raise PermitRefused(
+            "policy_too_old", f"policy {policy.number} was replaced: {floor} or newer is needed"
+        )
+    if policy.drafted_by == policy.published_by != SYSTEM:
+        raise PermitRefused("policy_self_published", "the policy was published by its drafter")
+    days = timedelta(days=quorum.expiry_days(policy.document))
+    if request.not_after > request.at + days + _CLOCK_SLACK:
+        raise PermitRefused("expiry_too_late", "the request allows a later start than the policy")
+
+
+def _check_decisions(found: Permit) -> None:
+    request = found.request
+    bound, digest = request.bound(), request.digest
+    nonces, people = {_nonce(request.nonce)}, set()
+    for decision in found.decisions:
+        who = f"the decision of {decision.person}"
+        if decision.request_digest != digest:
+            raise PermitRefused("other_request", f"{who} is about another request")
+        for name, value in decision.bound().items():
+            if canonical.dumps(value) != canonical.dumps(bound[name]):
+                raise PermitRefused("bound_differs", f"{who} binds another {name}")
+        if decision.verdict != APPROVE:
+            raise PermitRefused("rejected", f"{decision.person} rejected the release")
+        if not decision.person or not decision.role:
+            raise PermitRefused("nobody", "a decision names no person or no role")
+        if decision.person in people:
+            raise PermitRefused("person_twice", f"{decision.person} decided twice")
+        if decision.nonce in nonces:
+            raise PermitRefused("nonce_twice", f"{who} uses a nonce that was used before")
+        if decision.at > request.not_after:
+            raise PermitRefused("decided_too_late", f"{who} came after the release expired")
+        people.add(decision.person)
+        nonces.add(_nonce(decision.nonce))
+
+
+def _nonce(nonce: str) -> str:
+    if len(nonce) < MIN_NONCE:
+        raise PermitRefused("weak_nonce", f"a nonce needs at least {MIN_NONCE} characters")
+    return nonce
+
+
+def _check_quorum(found: Permit) -> None:
+    request = found.request
+    counts = quorum.tally(
+        quorum.approval_rules(found.policy.document),
+        requester=request.requester,
+        author=request.author,
+        approvals=[(decision.person, decision.role) for decision in found.decisions],
+    )
+    for count in counts:
+        if not count.met:
+            raise PermitRefused(
+                "quorum",
+                f"the policy needs {count.rule.count} approval(s) by a {count.rule.role}; "
+                f"{len(count.people)} count(s)",
+            )
+
+
+def _check_expected(request: RequestStatement, expect: Expected) -> None:
+    names = ("project", "environment", "endpoint", "bento_digest")
+    pairs = {name: (getattr(request, name), getattr(expect, name)) for name in names}
+    if expect.release is not None:
+        pairs["release"] = (request.release, expect.release)
+    if expect.serving is not None:
+        pairs["serving"] = (request.serving_digest, canonical.digest(expect.serving))
+    for name, (has, wants) in pairs.items():
+        if has != wants:
+            raise PermitRefused("other_" + name, f"the permit is for another {name}")

@@ -1,0 +1,39 @@
+"""The in-toto statements that Placet signs, each as a typed value with one exact byte form.
+
+A statement is read strictly: parsing and writing again must give the same bytes, so that nothing
+can hide in a member that nobody looks at. Version 1 of each type stays readable for ever; a
+change of meaning is a new predicate type.
+"""
+
+from placet_verify import canonical
+from placet_verify.errors import Malformed
+from placet_verify.statements.base import Statement
+from placet_verify.statements.governance import (
+    APPROVE,
+    REJECT,
+    DecisionStatement,
+    PolicyStatement,
+    RequestStatement,
+)
+from placet_verify.statements.provenance import ProvenanceStatement
+
+__all__ = [
+    "APPROVE",
+    "REJECT",
+    "DecisionStatement",
+    "PolicyStatement",
+    "ProvenanceStatement",
+    "RequestStatement",
+    "Statement",
+    "parse",
+]
+
+
+def parse(payload: bytes) -> Statement:
+    """Read a payload of any known type."""
+    members = canonical.loads(payload)
+    found = members.get("predicateType") if isinstance(members, dict) else None
+    for kind in (PolicyStatement, RequestStatement, DecisionStatement, ProvenanceStatement):
+        if found == kind.TYPE:
+            return kind.parse(payload)
+    raise Malformed("this is not a statement that Placet makes", "wrong_type")
