@@ -2,27 +2,78 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import CSRFCheck
 
-from placet.kernel.actor import ANONYMOUS
+from apps.identity.actions import note_token_use
+from apps.identity.errors import BadToken, CsrfFailed
+from apps.identity.queries import actor_for_user, actor_of_token, token_for_text
+from placet.kernel.actor import ANONYMOUS, Actor
+from placet.kernel.api.errors import render
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class ActorMiddleware:
-    """Sets ``request.actor``."""
+    """Sets ``request.actor`` from ``Authorization: Bearer plc_…`` or the browser session.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    A token that opens nothing is answered here with 401 and its reason, whatever session there
+    is. A token is not subject to CSRF; a session that writes to the API is.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Resolve the actor and pass on."""
-        request.actor = ANONYMOUS  # type: ignore[attr-defined]
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            try:
+                actor = by_token(text.strip())
+            except BadToken as refusal:
+                return render(refusal, request)
+            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        else:
+            actor = by_session(request)
+            if reason := csrf_fault(request, actor):
+                return render(CsrfFailed(reason), request)
+        request.actor = actor  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+def by_token(text: str) -> Actor:
+    """Return who acts by ``text`` and note the use (two queries, and one write a minute)."""
+    token = token_for_text(text)
+    note_token_use(token)
+    return actor_of_token(token)
+
+
+def by_session(request: HttpRequest) -> Actor:
+    """Return the person of the session; nobody is looked up without a session cookie."""
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES or not request.user.is_authenticated:
+        return ANONYMOUS
+    return actor_for_user(request.user, request.session)
+
+
+def csrf_fault(request: HttpRequest, actor: Actor) -> str:
+    """Return why a session's write to the API fails the CSRF check, '' when it does not.
+
+    Pages are checked by Django's own middleware; DRF exempts its views from that.
+    """
+    if actor is ANONYMOUS or request.method in SAFE or not request.path.startswith("/api/"):
+        return ""
+    check = CSRFCheck(lambda _request: HttpResponse())
+    check.process_request(request)
+    reason: str | None = check.process_view(request, None, (), {})
+    return reason or ""
 
 
 class IdempotencyMiddleware:
     """Replays a POST that was answered before under the same ``Idempotency-Key``."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

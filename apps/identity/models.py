@@ -9,7 +9,7 @@ from placet.kernel.ids import IdField
 
 
 class UserManager(BaseUserManager["User"]):
-    """Finds people by e-mail address; making one is an action (``identity.actions.create_person``)."""
+    """Finds people by e-mail address; making one is ``identity.actions.create_person``."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the person with this address, whatever its case."""
@@ -150,6 +150,10 @@ class RoleBinding(Audited):
             ),
         ]
 
+    def environment_scope(self) -> str | None:
+        """A role belongs to the environment it is bound to, if any."""
+        return self.environment or None
+
     def __str__(self) -> str:
         where = f"{self.project}" if self.project_id else "everywhere"
         return f"{self.role} · {where}{' / ' + self.environment if self.environment else ''}"
@@ -162,6 +166,7 @@ class ApiToken(Audited):
     ``project``, and never approves.
     """
 
+    LOG_SEALED = frozenset({"name"})
     LOG_HIDDEN = frozenset({"secret_hash", "last_used_at"})
 
     id = IdField("tok")

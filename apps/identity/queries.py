@@ -1,10 +1,18 @@
 """The only ways in: ``authorize`` for what an actor does, ``visible`` for what he reads."""
 
-from typing import Protocol, TypeVar
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from django.db import models
+from django.db.models import Q
 
-from placet.kernel.actor import INSTANCE, Actor, Scope
+from apps.identity.errors import BadToken
+from apps.identity.models import ApiToken, Project, RoleBinding, ServiceAccount, TeamMember, User
+from apps.identity.rules import cut, grants_of, token_prefix
+from placet.config import config
+from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
+from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
 
 M = TypeVar("M", bound=models.Model)
@@ -37,13 +45,16 @@ def authorize(actor: Actor, action: str, row: Scoped | None, *, view: str = "pro
     if actor.can(action, scope):
         return
     if row is not None and not actor.can(view, scope):
-        # an environment grant lets one see the project it stands in
         raise NotFound
     raise Forbidden(f"This needs the permission {action}")
 
 
 def visible(
-    queryset: models.QuerySet[M], actor: Actor, *, view: str = "project.view", project: str = "project"
+    queryset: models.QuerySet[M],
+    actor: Actor,
+    *,
+    view: str = "project.view",
+    project: str = "project",
 ) -> models.QuerySet[M]:
     """Return the rows of ``queryset`` that ``actor`` may see.
 
@@ -54,3 +65,138 @@ def visible(
     if projects is None:
         return queryset
     return queryset.filter(**{f"{project}__in": projects})
+
+
+def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
+    """Read the grants of a person (or service account) again, as they are now.
+
+    With ``lock`` (inside a transaction) the rows they come from are held until commit: a role that
+    is being taken away is either gone here or stays until the caller is done. Locks are taken in
+    one order: person, memberships, roles. Whoever is deactivated has none.
+    """
+    if person_id.startswith("svc_"):
+        return _service_grants(person_id, lock=lock)
+    people = User.objects.filter(pk=person_id, is_active=True)
+    teams = TeamMember.objects.filter(person_id=person_id).order_by("pk")
+    if lock:
+        people = people.select_for_update(no_key=True)
+        teams = teams.select_for_update(no_key=True)
+    if not list(people.values_list("pk")):
+        return frozenset()
+    team_ids = list(teams.values_list("team_id", flat=True))
+    return _bound(Q(person=person_id) | Q(team__in=team_ids), lock=lock)
+
+
+def _service_grants(account_id: str, *, lock: bool) -> frozenset[Grant]:
+    accounts = ServiceAccount.objects.filter(
+        pk=account_id, is_active=True, owner__is_active=True
+    ).order_by("pk")
+    if lock:
+        accounts = accounts.select_for_update(no_key=True)
+    if not list(accounts.values_list("pk")):
+        return frozenset()
+    return _bound(Q(service_account=account_id), lock=lock)
+
+
+def _bound(subject: Q, *, lock: bool = False) -> frozenset[Grant]:
+    bindings = RoleBinding.objects.filter(subject).order_by("pk")
+    if lock:
+        bindings = bindings.select_for_update(of=("self",), no_key=True)
+    return grants_of(bindings.values_list("role", "project_id", "environment"))
+
+
+def _person_grants(person_id: str) -> frozenset[Grant]:
+    teams = TeamMember.objects.filter(person=person_id).values("team_id")
+    return _bound(Q(person=person_id) | Q(team__in=teams))
+
+
+def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Actor:
+    """Return the person in a browser session as an actor (one query).
+
+    ``session`` tells whether a second factor opened it.
+    """
+    if not user.is_active:
+        return ANONYMOUS
+    records = (session or {}).get("account_authentication_methods", [])
+    return Actor(
+        kind="person",
+        id=user.pk,
+        label=str(user),
+        owner=user.pk,
+        grants=_person_grants(user.pk),
+        mfa=any(isinstance(r, dict) and r.get("method") == "mfa" for r in records),
+    )
+
+
+def token_hash(text: str) -> str:
+    """Return the keyed hash under which a token is stored."""
+    key = config().token_key.get_secret_value().encode()
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def token_for_text(text: str) -> ApiToken:
+    """Return the token behind ``text``, or raise :class:`BadToken` saying why not (one query)."""
+    prefix = token_prefix(text)
+    if prefix is None:
+        raise BadToken("The token is cut or mistyped", code="token_malformed")
+    token = (
+        ApiToken.objects.select_related("person", "service_account__owner")
+        .filter(prefix=prefix)
+        .first()
+    )
+    if token is None or not hmac.compare_digest(token.secret_hash, token_hash(text)):
+        raise BadToken("There is no such token", code="token_unknown")
+    if token.revoked_at is not None:
+        raise BadToken("The token was revoked", code="token_revoked")
+    if token.expires_at <= now():
+        raise BadToken("The token has expired", code="token_expired")
+    account = token.service_account
+    holder = account.owner if account else token.person
+    if holder is None or not holder.is_active or (account and not account.is_active):
+        raise BadToken("The account behind the token is deactivated", code="token_inactive")
+    return token
+
+
+def actor_of_token(token: ApiToken) -> Actor:
+    """Return who acts by ``token``: its holder, cut down to its scopes and project (one query)."""
+    account, person = token.service_account, token.person
+    if account is not None:
+        grants = _bound(Q(service_account=account.pk))
+    else:
+        assert person is not None
+        grants = _person_grants(person.pk)
+    return Actor(
+        kind="service" if account else "person",
+        id=account.pk if account else str(token.person_id),
+        label=str(account or person),
+        owner=account.owner_id if account else str(token.person_id),
+        token=token.pk,
+        grants=cut(grants, scopes=token.scopes, project=token.project_id),
+    )
+
+
+def actor_for_token(text: str) -> Actor:
+    """Return who acts by the token ``text``, or raise :class:`BadToken` (two queries)."""
+    return actor_of_token(token_for_text(text))
+
+
+def people_names(ids: Iterable[str]) -> dict[str, str]:
+    """Return a name for each actor id: people, service accounts, the system; else the id itself."""
+    wanted = {i for i in ids if i}
+    names = {i: i for i in wanted}
+    if SYSTEM.id in wanted:
+        names[SYSTEM.id] = SYSTEM.label
+    if people := [i for i in wanted if i.startswith("per_")]:
+        names.update({u.pk: str(u) for u in User.objects.filter(pk__in=people)})
+    if services := [i for i in wanted if i.startswith("svc_")]:
+        found = ServiceAccount.objects.filter(pk__in=services)
+        names.update(found.values_list("pk", "name"))
+    return names
+
+
+def project_by_slug(slug: str, actor: Actor) -> Project:
+    """Return the project that ``actor`` may see, or raise ``NotFound`` (one query)."""
+    project = visible(Project.objects.filter(slug=slug), actor, project="pk").first()
+    if project is None:
+        raise NotFound
+    return project

@@ -1,4 +1,12 @@
-"""What each role may do, as fixed sets of permissions. Standard library only."""
+"""What each role may do, as fixed sets of permissions, and what a token cuts from it. Pure."""
+
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Iterable
+
+from placet.kernel.actor import Grant, Scope
 
 VIEW = frozenset(
     {
@@ -35,3 +43,67 @@ PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 
 # What a token can never carry, whoever holds it: a decision is made by a person in a session.
 NEVER_BY_TOKEN = frozenset({"release.review", "release.approve", "policy.publish", "access.manage"})
+SCOPES: frozenset[str] = PERMISSIONS - NEVER_BY_TOKEN
+MAX_TOKEN_DAYS = 366
+_TOKEN = re.compile(r"plc_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}")
+_ALPHABET = string.digits + string.ascii_letters
+
+
+def grants_of(bindings: Iterable[tuple[str, str | None, str]]) -> frozenset[Grant]:
+    """Return the grants of ``(role, project id, environment name)`` bindings.
+
+    A role bound to one environment shows its project too: its view permissions hold in the whole
+    project, but carry no role's name there, so that nobody counts as reviewer elsewhere.
+    """
+    grants: set[Grant] = set()
+    for role, project, environment in bindings:
+        scope = Scope(project, environment or None)
+        for permission in ROLES.get(role, frozenset()):
+            grants.add(Grant(permission, scope, role))
+            if environment and permission in VIEW:
+                grants.add(Grant(permission, Scope(project)))
+    return frozenset(grants)
+
+
+def cut(grants: Iterable[Grant], *, scopes: Iterable[str], project: str | None) -> frozenset[Grant]:
+    """Return what is left of ``grants`` for a token with ``scopes``, limited to ``project``.
+
+    Permissions that no token carries go, and so do the roles' names: a token holds no role.
+    """
+    allowed = frozenset(scopes) - NEVER_BY_TOKEN
+    left: set[Grant] = set()
+    for grant in grants:
+        if grant.permission not in allowed:
+            continue
+        if project is None:
+            left.add(Grant(grant.permission, grant.scope))
+        elif grant.scope.project is None:
+            left.add(Grant(grant.permission, Scope(project)))
+        elif grant.scope.project == project:
+            left.add(Grant(grant.permission, grant.scope))
+    return frozenset(left)
+
+
+def new_token_text() -> tuple[str, str]:
+    """Return a fresh token's text, ``plc_<prefix>_<secret><checksum>``, and its prefix."""
+    prefix = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    body = f"plc_{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(32))
+    return body + _checksum(body), prefix
+
+
+def token_prefix(text: str) -> str | None:
+    """Return the prefix of a well-formed token, ``None`` when form or checksum is wrong.
+
+    The checksum tells a mistyped or cut token apart without asking the database.
+    """
+    if not _TOKEN.fullmatch(text) or _checksum(text[:-6]) != text[-6:]:
+        return None
+    return text[4:12]
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = _ALPHABET[digit] + digits
+    return digits

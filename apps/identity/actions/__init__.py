@@ -1,0 +1,42 @@
+"""Every write of identity. Each action: authorise, check, change, log, in one transaction."""
+
+from apps.identity.actions.people import (
+    create_person,
+    deactivate_person,
+    reactivate_person,
+    setup_link,
+    update_person,
+)
+from apps.identity.actions.projects import create_project, update_project
+from apps.identity.actions.roles import grant_role, revoke_role
+from apps.identity.actions.services import (
+    change_owner,
+    create_service_account,
+    deactivate_service_account,
+)
+from apps.identity.actions.sessions import note_sign_in_event
+from apps.identity.actions.teams import add_member, create_team, delete_team, remove_member
+from apps.identity.actions.tokens import issue_token, note_token_use, revoke_token
+
+__all__ = [
+    "add_member",
+    "change_owner",
+    "create_person",
+    "create_project",
+    "create_service_account",
+    "create_team",
+    "deactivate_person",
+    "deactivate_service_account",
+    "delete_team",
+    "grant_role",
+    "issue_token",
+    "note_sign_in_event",
+    "note_token_use",
+    "reactivate_person",
+    "remove_member",
+    "revoke_role",
+    "revoke_token",
+    "setup_link",
+    "update_person",
+    "update_project",
+]

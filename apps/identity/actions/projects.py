@@ -1,0 +1,63 @@
+"""Making and changing projects."""
+
+import re
+
+from apps.audit.actions import record
+from apps.identity import guards
+from apps.identity.actions.checks import clean_text, unique
+from apps.identity.events import PROJECT_CREATED, PROJECT_UPDATED
+from apps.identity.models import Project
+from apps.identity.queries import authorize
+from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput, Stale
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+
+
+def slug_or_refuse(field: str, text: str) -> str:
+    """Return ``text`` when it can be part of an address: small letters, digits, inner hyphens."""
+    if not SLUG.fullmatch(text):
+        detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
+        raise InvalidInput(errors=[FieldError(f"/{field}", detail)])
+    return text
+
+
+def create_project(*, slug: str, name: str, description: str = "", actor: Actor) -> Project:
+    """Make a project; what stands above identity adds its defaults through the hook."""
+    with record(actor) as log:
+        authorize(actor, "project.create", None)
+        project = Project(
+            slug=slug_or_refuse("slug", slug),
+            name=clean_text("name", name),
+            description=clean_text("description", description, limit=10_000, empty=True),
+            created_by=actor.id,
+        )
+        with unique("slug"):
+            project.save(force_insert=True)
+        log.add(PROJECT_CREATED, project)
+        guards.project_created(project, actor)
+        return project
+
+
+def update_project(
+    project: Project,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    version: int | None = None,
+    actor: Actor,
+) -> Project:
+    """Change a project's name or description; ``version`` is the one the caller read."""
+    with record(actor) as log:
+        row = Project.objects.select_for_update().get(pk=project.pk)
+        authorize(actor, "project.edit", row)
+        if version is not None and version != row.version:
+            raise Stale
+        if name is not None:
+            row.name = clean_text("name", name)
+        if description is not None:
+            row.description = clean_text("description", description, limit=10_000, empty=True)
+        row.version += 1
+        row.save()
+        log.add(PROJECT_UPDATED, row)
+        return row

@@ -1,0 +1,75 @@
+"""Making teams and their members."""
+
+from apps.audit.actions import record
+from apps.identity import guards
+from apps.identity.actions.checks import by_person, clean_text, not_own, unique
+from apps.identity.errors import Inactive
+from apps.identity.events import (
+    TEAM_CREATED,
+    TEAM_DELETED,
+    TEAM_MEMBER_ADDED,
+    TEAM_MEMBER_REMOVED,
+)
+from apps.identity.models import RoleBinding, Team, TeamMember, User
+from apps.identity.queries import authorize
+from placet.kernel.actor import Actor
+
+
+def create_team(*, name: str, actor: Actor) -> Team:
+    """Make a team, empty and without roles."""
+    by_person(actor)
+    with record(actor) as log:
+        authorize(actor, "access.manage", None)
+        team = Team(name=clean_text("name", name))
+        with unique("name"):
+            team.save(force_insert=True)
+        log.add(TEAM_CREATED, team)
+        return team
+
+
+def delete_team(team: Team, *, actor: Actor) -> None:
+    """Remove a team with its memberships and the roles that were given to it."""
+    by_person(actor)
+    with record(actor) as log:
+        row = Team.objects.select_for_update().get(pk=team.pk)
+        authorize(actor, "access.manage", None)
+        guards.check("team.deleted", row, actor)
+        members = list(TeamMember.objects.select_for_update().filter(team=row).order_by("pk"))
+        roles = list(RoleBinding.objects.select_for_update().filter(team=row).order_by("pk"))
+        TeamMember.objects.filter(pk__in=[m.pk for m in members]).delete()
+        RoleBinding.objects.filter(pk__in=[r.pk for r in roles]).delete()
+        Team.objects.filter(pk=row.pk).delete()
+        log.add(TEAM_DELETED, deleted=(row, *members, *roles))
+
+
+def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
+    """Put a person into a team. Nobody adds himself: the team's roles would be his."""
+    by_person(actor)
+    with record(actor) as log:
+        authorize(actor, "access.manage", None)
+        not_own(actor, person.pk)
+        row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        if not row.is_active:
+            raise Inactive
+        found = TeamMember.objects.filter(team=team, person=row).first()
+        if found is not None:
+            return found
+        member = TeamMember(team=team, person=row)
+        guards.check("team.member_added", member, actor)
+        with unique("person"):
+            member.save(force_insert=True)
+        log.add(TEAM_MEMBER_ADDED, member)
+        return member
+
+
+def remove_member(team: Team, *, person: User, actor: Actor) -> None:
+    """Take a person out of a team; with the membership go its roles, at once."""
+    by_person(actor)
+    with record(actor) as log:
+        authorize(actor, "access.manage", None)
+        member = TeamMember.objects.select_for_update().filter(team=team, person=person).first()
+        if member is None:
+            return
+        guards.check("team.member_removed", member, actor)
+        TeamMember.objects.filter(pk=member.pk).delete()
+        log.add(TEAM_MEMBER_REMOVED, deleted=(member,))

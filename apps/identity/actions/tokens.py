@@ -1,0 +1,113 @@
+"""Issuing and revoking API tokens."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from apps.audit.actions import record
+from apps.identity.actions.checks import by_person, clean_text
+from apps.identity.errors import Inactive, NotYourToken
+from apps.identity.events import TOKEN_ISSUED, TOKEN_REVOKED
+from apps.identity.models import ApiToken, Project, ServiceAccount, User
+from apps.identity.queries import authorize, token_hash, visible
+from apps.identity.rules import MAX_TOKEN_DAYS, NEVER_BY_TOKEN, SCOPES, new_token_text
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+USE_RESOLUTION = timedelta(minutes=1)
+
+
+def issue_token(
+    *,
+    name: str,
+    scopes: Sequence[str],
+    project: Project | None = None,
+    expires_at: datetime,
+    person: User | None = None,
+    service_account: ServiceAccount | None = None,
+    actor: Actor,
+) -> tuple[ApiToken, str]:
+    """Make a token and return it with its text, which is shown this once and never stored.
+
+    A token acts for the person who makes it or for a service account he owns: an access admin
+    could otherwise act as anybody. It never carries more than its holder may do at the time of
+    use, and never a decision.
+    """
+    by_person(actor)
+    if (person is None) == (service_account is None):
+        raise InvalidInput("Name exactly one of person and service_account")
+    _check_terms(scopes, expires_at)
+    with record(actor) as log:
+        _check_holder(actor, person, service_account)
+        if (
+            project
+            and not visible(Project.objects.filter(pk=project.pk), actor, project="pk").exists()
+        ):
+            raise NotFound
+        text, prefix = new_token_text()
+        token = ApiToken.objects.create(
+            name=clean_text("name", name), prefix=prefix, secret_hash=token_hash(text),
+            person=person, service_account=service_account, project=project,
+            scopes=sorted(set(scopes)), expires_at=expires_at,
+        )  # fmt: skip
+        log.add(TOKEN_ISSUED, token)
+        return token, text
+
+
+def _check_terms(scopes: Sequence[str], expires_at: datetime) -> None:
+    if not scopes:
+        raise InvalidInput(errors=[FieldError("/scopes", "Name at least one permission")])
+    for position, scope in enumerate(scopes):
+        if scope in NEVER_BY_TOKEN:
+            detail = "A token never carries this: a person decides in a browser session"
+            raise InvalidInput(errors=[FieldError(f"/scopes/{position}", detail)])
+        if scope not in SCOPES:
+            raise InvalidInput(errors=[FieldError(f"/scopes/{position}", "No such permission")])
+    if not now() < expires_at <= now() + timedelta(days=MAX_TOKEN_DAYS):
+        detail = f"A time from now on, at most {MAX_TOKEN_DAYS} days ahead"
+        raise InvalidInput(errors=[FieldError("/expires_at", detail)])
+
+
+def _check_holder(actor: Actor, person: User | None, account: ServiceAccount | None) -> None:
+    """Lock whoever the token acts for; refuse when the actor does not answer for it."""
+    if account is not None:
+        row = ServiceAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        if not row.is_active:
+            raise Inactive
+        holder = row.owner_id
+    else:
+        assert person is not None
+        holder = person.pk
+    owner = User.objects.select_for_update(no_key=True).get(pk=holder)
+    if actor.kind != "system" and actor.accountable != owner.pk:
+        raise NotYourToken
+    if not owner.is_active:
+        raise Inactive
+
+
+def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
+    """End a token at once. Its holder may (by that token, too), and so may an access admin."""
+    with record(actor) as log:
+        row = ApiToken.objects.select_for_update(of=("self",)).get(pk=token.pk)
+        holder = row.service_account.owner_id if row.service_account else row.person_id
+        if actor.accountable != holder:
+            if not actor.can("access.view"):
+                raise NotFound
+            authorize(actor, "access.manage", None)
+        if row.revoked_at is None:
+            row.revoked_at = now()
+            row.save(update_fields=["revoked_at"])
+            log.add(TOKEN_REVOKED, row)
+        return row
+
+
+def note_token_use(token: ApiToken) -> None:
+    """Write when the token was last used, at most once a minute; not an event of the log."""
+    at = now()
+    if token.last_used_at is not None and at - token.last_used_at < USE_RESOLUTION:
+        return
+    ApiToken.objects.filter(
+        Q(last_used_at=None) | Q(last_used_at__lte=at - USE_RESOLUTION), pk=token.pk
+    ).update(last_used_at=at)

@@ -1,0 +1,78 @@
+"""What identity refuses, each with its code."""
+
+from placet.kernel.problems import Conflict, Forbidden, NotSignedIn, Problem, Unprocessable
+
+
+class BadToken(NotSignedIn):
+    """The bearer token opens nothing; ``code`` says why."""
+
+    code, title = "token_invalid", "The API token is not accepted"
+
+
+class CsrfFailed(Forbidden):
+    """A browser session wrote to the API without its CSRF token."""
+
+    code, title = "csrf_failed", "Send the session's CSRF token in X-CSRFToken"
+
+
+class OwnAccess(Forbidden):
+    """An access admin reached for more access of his own."""
+
+    code, title = "own_access", "Nobody widens his own access: ask another access admin"
+
+
+class NotYourToken(Forbidden):
+    """A token is issued only by the person it acts for, or who answers for it."""
+
+    code, title = "not_your_token", "A token is issued by the person who answers for it"
+
+
+class NeedsSession(Forbidden):
+    """A token tried what only a person in a browser session may do."""
+
+    code, title = "needs_session", "This is done by a person in a browser session, not by a token"
+
+
+class NameTaken(Conflict):
+    """The name, slug or address is in use."""
+
+    code, title = "name_taken", "This name is taken"
+
+
+class AlreadyGranted(Conflict):
+    """The subject has this role at this scope."""
+
+    code, title = "already_granted", "The role is granted already"
+
+
+class Inactive(Conflict):
+    """The subject is deactivated."""
+
+    code, title = "inactive", "The account is deactivated"
+
+
+class HasPassword(Conflict):
+    """A set-up link is only for a person who never set a password."""
+
+    code, title = "has_password", "This person has a password: he resets it by e-mail himself"
+
+
+class IdempotencyConflict(Unprocessable):
+    """The key was used for another request."""
+
+    code, title = "idempotency_conflict", "This Idempotency-Key was used for another request"
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this key has no recorded answer."""
+
+    code, title = (
+        "idempotency_in_progress",
+        "The first request with this Idempotency-Key has no answer yet",
+    )
+
+
+class BadIdempotencyKey(Problem):
+    """The key is empty, too long or not printable ASCII."""
+
+    code, title = "idempotency_key_invalid", "An Idempotency-Key is 1 to 200 printable characters"

@@ -1,0 +1,35 @@
+"""The audit event kinds of identity."""
+
+from apps.audit.events import event_kind
+
+PROJECT_CREATED = event_kind("project.created", "Created the project")
+PROJECT_UPDATED = event_kind("project.updated", "Changed the project")
+PERSON_CREATED = event_kind("person.created", "Added a person")
+PERSON_UPDATED = event_kind("person.updated", "Changed a person")
+PERSON_DEACTIVATED = event_kind(
+    "person.deactivated", "Deactivated a person and revoked {tokens} tokens"
+)
+PERSON_REACTIVATED = event_kind("person.reactivated", "Reactivated a person")
+SETUP_LINK_MADE = event_kind("person.setup_link_made", "Made a one-time set-up link for a person")
+TEAM_CREATED = event_kind("team.created", "Created a team")
+TEAM_DELETED = event_kind("team.deleted", "Deleted a team")
+TEAM_MEMBER_ADDED = event_kind("team.member_added", "Added a person to a team")
+TEAM_MEMBER_REMOVED = event_kind("team.member_removed", "Removed a person from a team")
+SERVICE_ACCOUNT_CREATED = event_kind("service_account.created", "Created a service account")
+SERVICE_ACCOUNT_UPDATED = event_kind(
+    "service_account.updated", "Gave a service account another owner"
+)
+SERVICE_ACCOUNT_DEACTIVATED = event_kind(
+    "service_account.deactivated", "Deactivated a service account and revoked {tokens} tokens"
+)
+ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}")
+ROLE_REVOKED = event_kind("role.revoked", "Revoked the role {role}")
+TOKEN_ISSUED = event_kind("token.issued", "Issued an API token")
+TOKEN_REVOKED = event_kind("token.revoked", "Revoked an API token")
+SIGNED_IN = event_kind("session.opened", "Signed in by {method}")
+SIGNED_OUT = event_kind("session.closed", "Signed out")
+SIGN_IN_FAILED = event_kind("session.refused", "A sign-in failed")
+PASSWORD_CHANGED = event_kind("password.changed", "Set a new password")
+MFA_ADDED = event_kind("mfa.added", "Added a second factor: {type}")
+MFA_REMOVED = event_kind("mfa.removed", "Removed a second factor: {type}")
+MFA_RESET = event_kind("mfa.reset", "Made new recovery codes")

@@ -1,0 +1,50 @@
+"""Where higher apps take part in identity's changes without identity knowing them.
+
+A guard may refuse a change by raising a ``Problem``; a hook carries a new project on. Both run
+inside the transaction of the action. They are registered in ``AppConfig.ready()``.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from apps.audit.models import Audited
+from apps.identity.models import Project
+from placet.kernel.actor import Actor
+
+
+class Guard(Protocol):
+    """Asked before ``change`` (an event name such as ``person.deactivated``) happens to ``row``."""
+
+    def __call__(self, change: str, row: Audited, actor: Actor) -> None:
+        """Raise a ``Problem`` to refuse."""
+
+
+ProjectHook = Callable[[Project, Actor], None]
+_guards: list[Guard] = []
+_project_hooks: list[ProjectHook] = []
+
+
+def register(guard: Guard) -> Guard:
+    """Have ``guard`` asked before every change of people, teams, service accounts and roles."""
+    if guard not in _guards:
+        _guards.append(guard)
+    return guard
+
+
+def on_project_created(hook: ProjectHook) -> ProjectHook:
+    """Have ``hook(project, actor)`` called inside the transaction that creates a project."""
+    if hook not in _project_hooks:
+        _project_hooks.append(hook)
+    return hook
+
+
+def check(change: str, row: Audited, actor: Actor) -> None:
+    """Ask every guard."""
+    for guard in _guards:
+        guard(change, row, actor)
+
+
+def project_created(project: Project, actor: Actor) -> None:
+    """Call every project hook."""
+    for hook in _project_hooks:
+        hook(project, actor)
