@@ -1,6 +1,8 @@
 """What every test stands on: the application's database role, and tables emptied afterwards."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +73,18 @@ def run_jobs() -> Callable[..., int]:
         return ran
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of this run's own keys, valid since long before any time a test moves to."""
+    from placet.config import config
+    from placet.keystore import ensure_keys
+
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_keys(folder, valid_from=datetime(2020, 1, 1, tzinfo=UTC))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config(), "keys_dir", folder)
+        patch.setenv("PLACET_KEYS_DIR", str(folder))
+        patch.setenv("PLACET_PROCESS", "manage")
+        yield folder

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,6 +21,7 @@ from placet_verify import canonical, dsse, times
 from placet_verify.errors import Malformed, Refused
 
 KeyPurpose = Literal["root", "decision", "build", "state", "log", "node"]
+OVERLAP = timedelta(minutes=5)
 PURPOSES: tuple[KeyPurpose, ...] = get_args(KeyPurpose)
 
 POLICY_TYPE = "https://placet.dev/policy/v1"
@@ -277,18 +278,21 @@ class KeyRing:
         raise KeyRefused("unknown_key", f"there is no key {key_id}")
 
     def add(self, purpose: KeyPurpose, public: PublicKey, at: datetime) -> "KeyRing":
-        """Return the next list: ``public`` takes over ``purpose`` at ``at``; old keys end then."""
+        """Return the next list: ``public`` takes over ``purpose`` at ``at``.
+
+        Old and new overlap by a few minutes on both sides, so that nothing that is being signed
+        at that very moment becomes void.
+        """
         if any(entry.public == public for entry in self.entries):
             raise KeyRefused("key_reused", "a key has one purpose and is listed once")
         ended = [
-            replace(entry, valid_until=at, ended="rotated")
+            replace(entry, valid_until=at + OVERLAP, ended="rotated")
             if entry.purpose == purpose and entry.valid_until is None
             else entry
             for entry in self.entries
         ]
-        return replace(
-            self, number=self.number + 1, entries=(*ended, KeyEntry(public, purpose, at))
-        )
+        fresh = KeyEntry(public, purpose, at - OVERLAP)
+        return replace(self, number=self.number + 1, entries=(*ended, fresh))
 
     def revoke(self, key_id: str, compromised_at: datetime) -> "KeyRing":
         """Return the next list: ``key_id`` counts for nothing signed from ``compromised_at`` on."""

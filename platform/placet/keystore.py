@@ -1,0 +1,296 @@
+"""The installation's key files: who may load which, how they are made, rotated and revoked.
+
+A folder outside the database holds one file per purpose, ``root.key``, ``root.pub`` and
+``keys.json``. ``PLACET_PROCESS`` says what this process is; the code refuses what the process has
+no business with, and in production the files' owners make the operating system refuse it too.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from placet.config import config
+from placet_verify.errors import Refused
+from placet_verify.keys import (
+    OVERLAP,
+    KeyPurpose,
+    KeyRefused,
+    KeyRing,
+    PrivateKey,
+    PublicKey,
+    make_ring,
+)
+
+SERVER_PURPOSES: tuple[KeyPurpose, ...] = ("decision", "build", "state", "log")
+ACCESS: dict[str, frozenset[str]] = {
+    "web": frozenset({"decision"}),
+    "control": frozenset({"state", "log"}),
+    "build": frozenset({"build", "model-signing"}),
+    "agent": frozenset(),
+    "manage": frozenset({*SERVER_PURPOSES, "model-signing"}),
+}
+MODEL_SIGNING = "model-signing.key"
+
+
+class KeyUnavailable(Refused):
+    """This process may not load the key, or the file is not there or cannot be read."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("key_unavailable", sentence)
+
+
+def signer(purpose: KeyPurpose) -> PrivateKey:
+    """Return the private key of ``purpose``; raise ``KeyUnavailable`` when it is not ours."""
+    _check_access(purpose)
+    path = config().keys / f"{purpose}.key"
+    try:
+        return _load(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise KeyUnavailable(f"the {purpose} key cannot be read: {error.strerror}") from error
+
+
+def ring() -> KeyRing:
+    """Return the installation's public keys, checked against the root."""
+    folder = config().keys
+    try:
+        stamp = (folder / "keys.json").stat().st_mtime_ns
+        return _open(folder, stamp)
+    except OSError as error:
+        raise KeyUnavailable(f"the list of keys cannot be read: {error.strerror}") from error
+
+
+def keys_document() -> str:
+    """Return ``keys.json`` as it is handed to nodes and auditors."""
+    ring()
+    return (config().keys / "keys.json").read_text("utf-8")
+
+
+def root_public() -> PublicKey:
+    """Return the root's public key, whose fingerprint a join token carries."""
+    return ring().root
+
+
+def model_signing_key() -> Path:
+    """Return the file of the P-256 key that signs OpenSSF ``model.sig``."""
+    _check_access("model-signing")
+    path = config().keys / MODEL_SIGNING
+    if not path.is_file():
+        raise KeyUnavailable("the model signing key is not there")
+    return path
+
+
+def ensure_keys(folder: Path, *, valid_from: datetime | None = None) -> KeyRing:
+    """Make whatever is missing in ``folder`` and return its ring; a second call changes nothing.
+
+    Interrupted at any point and called again it goes on where it stopped: ``keys.json`` comes
+    last and lists the files that are there.
+    """
+    with _locked(folder):
+        if (folder / "keys.json").exists():
+            _finish_rotation(folder)
+            return read_ring(folder)
+        root = _existing_or_new(folder / "root.key")
+        _write(folder / "root.pub", root.public.to_pem())
+        made = [(purpose, _existing_or_new(folder / f"{purpose}.key").public)
+                for purpose in SERVER_PURPOSES]  # fmt: skip
+        _make_model_signing(folder)
+        start = valid_from or datetime.now(tz=UTC) - OVERLAP
+        _write(folder / "keys.json", make_ring(root, made, start).encode())
+        return read_ring(folder)
+
+
+def rotate(
+    folder: Path, purpose: KeyPurpose, *, root_key: Path | None = None, at: datetime | None = None
+) -> KeyRing:
+    """Replace the key of ``purpose``; what the old one signed stays valid."""
+    with _locked(folder):
+        _finish_rotation(folder)
+        old = read_ring(folder)
+        return _succeed(folder, old, purpose, _root(folder, root_key), at or _now())
+
+
+def revoke(
+    folder: Path,
+    key_id: str,
+    *,
+    compromised_at: datetime,
+    root_key: Path | None = None,
+    at: datetime | None = None,
+) -> KeyRing:
+    """Declare a key lost: nothing it signed from ``compromised_at`` on counts.
+
+    A key in use gets a successor in the same step.
+    """
+    with _locked(folder):
+        _finish_rotation(folder)
+        before = read_ring(folder)
+        lost, root = before.get(key_id), _root(folder, root_key)
+        after = before.revoke(key_id, compromised_at)
+        if lost.valid_until is None:
+            return _succeed(folder, after, lost.purpose, root, at or _now())
+        _write(folder / "keys.json", after.seal(root).encode())
+        return read_ring(folder)
+
+
+def export(folder: Path, destination: Path) -> list[Path]:
+    """Write the public half for auditors: ``keys.json``, ``root.pub`` and each key as PEM."""
+    found = read_ring(folder)
+    destination.mkdir(parents=True, exist_ok=True)
+    files = {
+        "keys.json": (folder / "keys.json").read_bytes(),
+        "root.pub": found.root.to_pem(),
+    } | {f"{entry.purpose}-{entry.id}.pem": entry.public.to_pem() for entry in found}
+    for name, content in files.items():
+        (destination / name).write_bytes(content)
+    return [destination / name for name in files]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """What ``keys list`` shows of one key."""
+
+    id: str
+    purpose: str
+    valid_from: datetime
+    valid_until: datetime | None
+    ended: str
+    in_use: bool
+
+
+def lines(folder: Path) -> list[KeyLine]:
+    """Return one line for each key that ``keys.json`` names, in its order."""
+    now = _now()
+    return [
+        KeyLine(e.id, e.purpose, e.valid_from, e.valid_until, e.ended,
+                not e.ended and e.valid_at(now))
+        for e in read_ring(folder)
+    ]  # fmt: skip
+
+
+def read_ring(folder: Path) -> KeyRing:
+    """Read and check ``keys.json`` of ``folder``."""
+    root = PublicKey.load(folder / "root.pub")
+    return KeyRing.open((folder / "keys.json").read_text("utf-8"), root)
+
+
+def _check_access(purpose: str) -> None:
+    process = os.environ.get("PLACET_PROCESS", "")
+    if process not in ACCESS:
+        known = ", ".join(sorted(ACCESS))
+        raise KeyUnavailable(f"PLACET_PROCESS must be one of {known} before a key is loaded")
+    if purpose not in ACCESS[process]:
+        raise KeyUnavailable(f"a {process} process has no access to the {purpose} key")
+
+
+def _succeed(
+    folder: Path, before: KeyRing, purpose: KeyPurpose, root: PrivateKey, at: datetime
+) -> KeyRing:
+    if purpose not in SERVER_PURPOSES:
+        raise KeyRefused("not_here", f"there is no {purpose} key to rotate")
+    fresh = PrivateKey.generate()
+    fresh.save(_next(folder, purpose))
+    _write(folder / "keys.json", before.add(purpose, fresh.public, at).seal(root).encode())
+    _finish_rotation(folder)
+    return read_ring(folder)
+
+
+def _finish_rotation(folder: Path) -> None:
+    """Put a successor in place once ``keys.json`` names it; drop one that it never came to name."""
+    listed = {entry.id for entry in read_ring(folder)}
+    for purpose in SERVER_PURPOSES:
+        waiting, current = _next(folder, purpose), folder / f"{purpose}.key"
+        if not waiting.exists():
+            continue
+        if PrivateKey.load(waiting).id not in listed:
+            waiting.unlink()
+            continue
+        if os.geteuid() == 0 and current.exists():
+            owner = current.stat()
+            os.chown(waiting, owner.st_uid, owner.st_gid)
+        waiting.replace(current)
+
+
+def _root(folder: Path, elsewhere: Path | None) -> PrivateKey:
+    path = elsewhere or folder / "root.key"
+    if not path.is_file():
+        raise KeyUnavailable("the root key is not here: name its file with --root-key")
+    return PrivateKey.load(path)
+
+
+def _existing_or_new(path: Path) -> PrivateKey:
+    if path.exists():
+        return PrivateKey.load(path)
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    key = PrivateKey.generate()
+    key.save(part)
+    part.replace(path)
+    return key
+
+
+def _make_model_signing(folder: Path) -> None:
+    """Make the P-256 key: OpenSSF model signing refuses Ed25519."""
+    path = folder / MODEL_SIGNING
+    if path.exists():
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    _write(folder / "model-signing.pub", public)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    _write(path, private, mode=0o600)
+
+
+def _next(folder: Path, purpose: KeyPurpose) -> Path:
+    return folder / f"{purpose}.key.next"
+
+
+def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the folder."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, stamp: int) -> PrivateKey:
+    return PrivateKey.load(path)
+
+
+@lru_cache(maxsize=4)
+def _open(folder: Path, stamp: int) -> KeyRing:
+    return read_ring(folder)

@@ -1,0 +1,96 @@
+"""``manage.py keys``: make, list, rotate, revoke and export the installation's keys."""
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from placet import keystore
+from placet.config import config
+from placet_verify import times
+from placet_verify.errors import Refused
+
+
+class Command(BaseCommand):
+    """Each subcommand changes files in the keys folder alone; no database is touched."""
+
+    help = "Make, list, rotate, revoke and export the keys that sign what Placet says."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Describe the subcommands."""
+        parser.add_argument("--folder", type=Path, help="the keys folder (default: configured)")
+        parser.add_argument("--root-key", type=Path, help="the root key, when it is kept elsewhere")
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("init", help="make every key that is missing")
+        commands.add_parser("list", help="show every key, past ones too")
+        rotate = commands.add_parser("rotate", help="replace a key; what it signed stays valid")
+        rotate.add_argument("purpose", choices=keystore.SERVER_PURPOSES)
+        revoke = commands.add_parser("revoke", help="declare a key lost")
+        revoke.add_argument("id")
+        revoke.add_argument(
+            "--compromised-at",
+            help="since when it may be in strange hands, e.g. 2026-11-25T09:58:00Z (default: now)",
+        )
+        export = commands.add_parser("export", help="write the public keys for an auditor")
+        export.add_argument("destination", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run one subcommand; a refusal is one sentence and exit code 1."""
+        folder = options["folder"] or config().keys
+        try:
+            getattr(self, "do_" + options["command"])(folder, options)
+        except Refused as refusal:
+            raise CommandError(refusal.sentence) from refusal
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
+
+    def do_init(self, folder: Path, options: dict[str, Any]) -> None:
+        """Make what is missing."""
+        ring = keystore.ensure_keys(folder)
+        self.stdout.write(f"{folder}: keys.json number {ring.number}, {len(ring.entries)} keys")
+        self.stdout.write(f"root {ring.root.id}, fingerprint {ring.root.fingerprint}")
+        self._remind(folder)
+
+    def do_list(self, folder: Path, options: dict[str, Any]) -> None:
+        """Print one line for each key."""
+        ring = keystore.read_ring(folder)
+        self.stdout.write(f"keys.json number {ring.number}, root {ring.root.fingerprint}")
+        for line in keystore.lines(folder):
+            until = times.rfc3339(line.valid_until) if line.valid_until else "-"
+            state = "in use" if line.in_use else line.ended or "not valid now"
+            start = times.rfc3339(line.valid_from)
+            self.stdout.write(f"{line.id}  {line.purpose:<8}  {start}  {until:<27}  {state}")
+        self._remind(folder)
+
+    def do_rotate(self, folder: Path, options: dict[str, Any]) -> None:
+        """Replace one key."""
+        ring = keystore.rotate(folder, options["purpose"], root_key=options["root_key"])
+        fresh = ring.entries[-1]
+        self.stdout.write(f"{fresh.purpose} key is now {fresh.id}; keys.json number {ring.number}")
+
+    def do_revoke(self, folder: Path, options: dict[str, Any]) -> None:
+        """Declare one key lost."""
+        text = options["compromised_at"]
+        moment = times.parse(text) if text else datetime.now(tz=UTC)
+        ring = keystore.revoke(
+            folder, options["id"], compromised_at=moment, root_key=options["root_key"]
+        )
+        self.stdout.write(
+            f"{options['id']} counts for nothing signed from {times.rfc3339(moment)} on; "
+            f"keys.json number {ring.number}"
+        )
+        fresh = ring.entries[-1]
+        if fresh.purpose == ring.get(options["id"]).purpose and not fresh.ended:
+            self.stdout.write(f"the {fresh.purpose} key is now {fresh.id}")
+
+    def do_export(self, folder: Path, options: dict[str, Any]) -> None:
+        """Write the public keys."""
+        for path in keystore.export(folder, options["destination"]):
+            self.stdout.write(str(path))
+
+    def _remind(self, folder: Path) -> None:
+        if (folder / "root.key").exists():
+            self.stdout.write("root.key lies in this folder: move it offline (see docs/keys.md)")
