@@ -1,6 +1,8 @@
 """The Celery application: a doorbell for job rows, and nothing else.
 
-There is no result backend and no beat: state, retries and schedules live in PostgreSQL.
+There is no result backend and no beat: state, retries and schedules live in PostgreSQL. The pool
+is made of threads: a job runs programs or waits for other hosts, and the poller (a bootstep in
+``workers.poller``) hands work to the pool from a thread of its own, which only this pool allows.
 """
 
 import os
@@ -17,9 +19,21 @@ app.conf.update(
     task_default_queue="control",
     task_serializer="json",
     accept_content=["json"],
+    worker_pool="threads",
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
+    worker_enable_remote_control=False,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2},
+    broker_connection_max_retries=None,  # for ever: the poller works without a broker too
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        # a publisher gives up at once: the ring may be lost, the caller must not wait
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+    },
     imports=["workers.tasks"],
 )
+app.steps["worker"].add("workers.poller:Poller")

@@ -1,10 +1,13 @@
-"""Answers the probes before anything else runs, so that they work with no session and no actor."""
+"""Probes that work with no session and no actor, and refusals outside DRF."""
 
 from collections.abc import Callable
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from placet.errors import answer
+from placet.kernel.problems import Problem
 
 
 class ProbeMiddleware:
@@ -32,3 +35,21 @@ def ready() -> HttpResponse:
     except Exception as error:
         return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
     return JsonResponse({"status": "ok", "database": "ok"})
+
+
+class ProblemMiddleware:
+    """Turns a :class:`Problem` that a page or a middleware raised into its answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; a problem raised by a middleware below becomes its answer."""
+        try:
+            return self.get_response(request)
+        except Problem as problem:
+            return answer(request, problem)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a refusal that a view raised; leave every other exception to Django."""
+        return answer(request, error) if isinstance(error, Problem) else None

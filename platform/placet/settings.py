@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "placet.middleware.ProblemMiddleware",
     "apps.identity.middleware.ActorMiddleware",
     "apps.identity.middleware.IdempotencyMiddleware",
 ]

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("--port", type=int, default=8000, help="the web port (default 8000)")
         parser.add_argument("--endpoint-port", type=int, default=8080,
-                            help="the port that model endpoints answer on (default 8080)")  # fmt: skip
+                            help="the port of the model endpoints (default 8080)")  # fmt: skip
         parser.add_argument("--demo", action="store_true", help="also make five people to try out")
 
     def handle(self, *args: Any, **options: Any) -> None:

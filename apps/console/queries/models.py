@@ -1,0 +1,210 @@
+"""The model list, a model with its versions, and one version."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Max, QuerySet
+
+from apps.audit.queries import TimelineEntry, timeline
+from apps.builds.models import Build
+from apps.governance.models import Environment, Release
+from apps.identity.models import Project
+from apps.identity.queries import people_names, visible
+from apps.registry.models import Alias, ArtifactFile, Evidence, ModelVersion, RegisteredModel
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+PAGE = 50
+
+
+@dataclass(slots=True)
+class ModelRow:
+    """One line of the model list."""
+
+    model: RegisteredModel
+    versions: int
+    latest: int | None
+    live: list[Release]
+
+
+@dataclass(slots=True)
+class VersionRow:
+    """One line of a model's version table."""
+
+    version: ModelVersion
+    author: str
+    metrics: dict[str, float]
+    build: Build | None
+    aliases: list[str]
+    live: list[Release]
+
+
+@dataclass(slots=True)
+class Step:
+    """One thing between a new version and its first release."""
+
+    title: str
+    done: bool
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class VersionView:
+    """Everything the page of one version shows."""
+
+    version: ModelVersion
+    names: dict[str, str]
+    metrics: Evidence | None
+    evidence: list[Evidence]
+    files: list[ArtifactFile]
+    builds: list[Build]
+    aliases: list[Alias]
+    releases: list[Release]
+    environments: list[Environment]
+    others: list[ModelVersion]
+    timeline: list[TimelineEntry]
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def next_step(self) -> Step | None:
+        """Return the first step that is not done."""
+        return next((s for s in self.steps if not s.done), None)
+
+
+def model_rows(actor: Actor, *, search: str = "", project: str = "") -> list[ModelRow]:
+    """Return the newest models that ``actor`` may see, at most 200."""
+    found = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
+    if search:
+        found = found.filter(name__icontains=search[:80])
+    if project:
+        found = found.filter(project__slug=project)
+    rows = list(
+        found.annotate(count=Count("versions"), latest=Max("versions__number")).order_by(
+            "project__name", "name"
+        )[:200]
+    )
+    live = _live_by_model(rows)
+    return [ModelRow(m, m.count, m.latest, live[m.pk]) for m in rows]  # type: ignore[attr-defined]
+
+
+def projects_of(actor: Actor) -> list[Project]:
+    """Return the projects that ``actor`` may see, by name."""
+    return list(visible(Project.objects.order_by("name"), actor, project="pk"))
+
+
+def _live_by_model(models: Iterable[RegisteredModel]) -> dict[str, list[Release]]:
+    live: dict[str, list[Release]] = defaultdict(list)
+    for release in _live().filter(version__model__in=models):
+        live[release.version.model_id].append(release)
+    return live
+
+
+def _live() -> QuerySet[Release]:
+    return (
+        Release.objects.filter(state="live")
+        .select_related("environment", "endpoint", "version")
+        .order_by("environment__position")
+    )
+
+
+def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
+    """Return the model, or raise :class:`NotFound`."""
+    found = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
+    model = found.filter(project__slug=project, name=name).first()
+    if model is None:
+        raise NotFound
+    return model
+
+
+def version_rows(model: RegisteredModel) -> list[VersionRow]:
+    """Return the newest 50 versions of ``model`` with what is known of each."""
+    versions = list(model.versions.order_by("-number")[:PAGE])
+    names = people_names({v.author for v in versions})
+    metrics = newest_metrics(versions)
+    builds: dict[str, Build] = {}
+    for build in Build.objects.filter(version__in=versions).order_by("created_at"):
+        builds[build.version_id] = build
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for alias in Alias.objects.filter(version__in=versions).order_by("name"):
+        aliases[alias.version_id].append(alias.name)
+    live: dict[str, list[Release]] = defaultdict(list)
+    for release in _live().filter(version__in=versions):
+        live[release.version_id].append(release)
+    return [
+        VersionRow(
+            v, names.get(v.author, ""), metrics.get(v.pk, {}), builds.get(v.pk),
+            aliases[v.pk], live[v.pk],
+        )
+        for v in versions
+    ]  # fmt: skip
+
+
+def newest_metrics(versions: Iterable[ModelVersion]) -> dict[str, dict[str, Any]]:
+    """Return the newest metrics of each version, by version id, in one query."""
+    found = Evidence.objects.filter(version__in=list(versions), kind="metrics").order_by(
+        "created_at"
+    )
+    return {e.version_id: e.data for e in found}
+
+
+def metric_columns(rows: Iterable[VersionRow], most: int = 4) -> list[str]:
+    """Return the names of the metrics that most of ``rows`` have, the commonest first."""
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        for name in row.metrics:
+            counts[name] += 1
+    return sorted(counts, key=lambda n: (-counts[n], n))[:most]
+
+
+def version_of(actor: Actor, project: str, name: str, number: int) -> ModelVersion:
+    """Return the version, or raise :class:`NotFound`."""
+    found = visible(
+        ModelVersion.objects.select_related("model", "project"), actor, view="version.view"
+    )
+    version = found.filter(project__slug=project, model__name=name, number=number).first()
+    if version is None:
+        raise NotFound
+    return version
+
+
+def version_view(version: ModelVersion, actor: Actor) -> VersionView:
+    """Return everything the page of ``version`` shows."""
+    evidence = list(version.evidence.order_by("-created_at")[:PAGE])
+    builds = list(version.builds.order_by("-created_at")[:10])
+    releases = list(
+        version.releases.select_related("environment", "endpoint").order_by("-created_at")[:20]
+    )
+    people = {version.author, *(e.created_by for e in evidence)}
+    view = VersionView(
+        version=version,
+        names=people_names(people),
+        metrics=next((e for e in evidence if e.kind == "metrics"), None),
+        evidence=evidence,
+        files=list(version.files.order_by("path")[:200]),
+        builds=builds,
+        aliases=list(version.aliases.order_by("name")),
+        releases=releases,
+        environments=list(Environment.objects.filter(project=version.project_id)),
+        others=list(version.model.versions.exclude(pk=version.pk).order_by("-number")[:PAGE]),
+        timeline=timeline([version.pk, *(b.pk for b in builds), *(r.pk for r in releases)], actor),
+    )
+    view.steps = steps(view)
+    return view
+
+
+def steps(view: VersionView) -> list[Step]:
+    """Return what stands between this version and serving, in order."""
+    built = any(b.state == "succeeded" for b in view.builds)
+    return [
+        Step("Files uploaded", bool(view.files), "Upload the model's files."),
+        Step(
+            "Finalised",
+            view.version.state == "finalised",
+            "Finalise it: its files and facts are then frozen.",
+        ),
+        Step("Metrics reported", view.metrics is not None, "Report metrics as evidence."),
+        Step("Built and smoke-tested", built, "Build it into a Bento."),
+        Step("Released", bool(view.releases), "Ask for a release to an environment."),
+    ]

@@ -1,0 +1,102 @@
+"""Models, a model, a version, a comparison."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.builds.actions import request_build
+from apps.console.queries import models as queries
+from apps.console.views.base import PageRequest, action, back, page, show
+from apps.registry.actions import create_model, finalise, set_alias, set_card
+from apps.registry.cards import render as render_card
+from apps.registry.queries import compare as compare_versions
+
+
+@page
+def models(request: PageRequest) -> HttpResponse:
+    """List the models."""
+    search, project = request.GET.get("q", ""), request.GET.get("project", "")
+    rows = queries.model_rows(request.actor, search=search, project=project)
+    projects = queries.projects_of(request.actor)
+    return show(request, "models", rows=rows, projects=projects, search=search, project=project)
+
+
+@action
+def new_model(request: PageRequest) -> HttpResponse:
+    """Create a model from the form on the list."""
+    projects = {p.slug: p for p in queries.projects_of(request.actor)}
+    project = projects.get(request.POST.get("project", ""))
+    if project is None:
+        messages.error(request, "Choose a project.")
+        return back(request)
+    model = create_model(
+        project,
+        name=request.POST.get("name", ""),
+        description=request.POST.get("description", ""),
+        actor=request.actor,
+    )
+    return redirect("model", project.slug, model.name)
+
+
+@page
+def model(request: PageRequest, project: str, name: str) -> HttpResponse:
+    """Show a model with its versions."""
+    found = queries.model_of(request.actor, project, name)
+    rows = queries.version_rows(found)
+    columns = queries.metric_columns(rows)
+    return show(request, "model", model=found, rows=rows, columns=columns)
+
+
+@page
+def version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Show a version: what it is, what is missing, where it runs."""
+    found = queries.version_of(request.actor, project, name, number)
+    view = queries.version_view(found, request.actor)
+    return show(request, "version", view=view, version=found, card=render_card(found.card))
+
+
+@page
+def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
+    """Show two versions side by side."""
+    numbers = [int(n) for n in request.GET.getlist("v") if n.isdigit() and len(n) < 8][:2]
+    if len(numbers) != 2:
+        messages.info(request, "Choose two versions to compare.")
+        return redirect("model", project, name)
+    a, b = (queries.version_of(request.actor, project, name, n) for n in sorted(numbers))
+    comparison = compare_versions(a, b, request.actor)
+    return show(request, "compare", a=a, b=b, comparison=comparison)
+
+
+@action
+def build(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Start a build and go to its log."""
+    found = queries.version_of(request.actor, project, name, number)
+    started = request_build(found, actor=request.actor)
+    return redirect("build", started.pk)
+
+
+@action
+def finalise_version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Freeze a draft."""
+    finalise(queries.version_of(request.actor, project, name, number), actor=request.actor)
+    messages.success(request, "Finalised: its files and facts are frozen now.")
+    return back(request)
+
+
+@action
+def alias(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Point an alias at this version."""
+    found = queries.version_of(request.actor, project, name, number)
+    set_alias(
+        found.model, name=request.POST.get("alias", ""), version=found, actor=request.actor
+    )
+    return back(request)
+
+
+@action
+def card(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Replace the model card."""
+    found = queries.version_of(request.actor, project, name, number)
+    set_card(found, card=request.POST.get("card", ""), actor=request.actor)
+    return back(request)
+

@@ -1,0 +1,68 @@
+"""People of the demo: they sign in as a browser does, and decide in their session."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from placet_client import Client
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with a browser session at the server ``url``."""
+
+    url: str
+    role: str
+    name: str
+    http: httpx.Client
+
+    @classmethod
+    def sign_in(cls, url: str, *, role: str, name: str, email: str, password: str) -> "Person":
+        """Sign in through the page that people use. Raises ``RuntimeError`` when refused."""
+        http = httpx.Client(base_url=url, follow_redirects=True, timeout=60)
+        form = http.get("/accounts/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        if token is None:
+            raise RuntimeError("the sign-in page has no form")
+        answer = http.post(
+            "/accounts/login/",
+            data={"login": email, "password": password, "csrfmiddlewaretoken": token[1]},
+            headers={"Referer": f"{url}/accounts/login/"},
+        )
+        if "sessionid" not in http.cookies:
+            raise RuntimeError(f"{email} could not sign in ({answer.status_code})")
+        return cls(url, role, name, http)
+
+    def api(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Call the API in this session, as the pages do."""
+        headers = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": self.url}
+        return self.http.request(method, f"/api/v1{path}", json=body, headers=headers)
+
+    def do(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Call the API and return the answer. Raises ``RuntimeError`` for a refusal."""
+        answer = self.api(method, path, body)
+        if answer.status_code >= 400:
+            raise RuntimeError(f"{self.name}: {method} {path}: {answer.status_code} {answer.text}")
+        result: dict[str, Any] = answer.json() if answer.content else {}
+        return result
+
+    def client(self, scopes: list[str]) -> Client:
+        """Make an API token with ``scopes`` for a day and return a client that uses it."""
+        expires = (datetime.now(tz=UTC) + timedelta(days=1)).isoformat()
+        made = self.do("POST", "/tokens", {"name": "demo", "scopes": scopes, "expires_at": expires})
+        return Client(self.url, made["secret"])
+
+    def decide(self, release: dict[str, Any], comment: str) -> dict[str, Any]:
+        """Approve the release exactly as it was shown."""
+        return self.do(
+            "POST",
+            f"/releases/{release['id']}/decisions",
+            {
+                "verdict": "approve",
+                "statement_digest": release["request_digest"],
+                "comment": comment,
+            },
+        )

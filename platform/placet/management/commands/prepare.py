@@ -1,0 +1,97 @@
+"""``manage.py prepare``: what the first start must make, repeated harmlessly at every start."""
+
+import json
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.identity.actions import create_person, create_project, grant_role, setup_link
+from apps.identity.models import Project, RoleBinding, User
+from apps.serving.actions import create_target, issue_join_token
+from apps.serving.models import Node, Target
+from placet.config import config
+from placet.kernel.actor import SYSTEM
+from placet.keystore import ensure_keys
+
+ADMIN = "admin@placet.local"
+DEMO_PROJECT = "clinic"
+DEMO_PEOPLE = {
+    "contributor": ("dana@placet.local", "Dana Scientist"),
+    "reviewer": ("ravi@placet.local", "Ravi Reviewer"),
+    "approver": ("alma@placet.local", "Alma Approver"),
+    "operator": ("omar@placet.local", "Omar Operator"),
+    "auditor": ("aude@placet.local", "Aude Auditor"),
+}
+
+
+class Command(BaseCommand):
+    """Makes keys, the administrator, the local target and, if asked, the demo's people."""
+
+    help = "Make keys, the first administrator and the local target where they are missing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the option."""
+        parser.add_argument("--demo", action="store_true", help="also five people and a project")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print one line of JSON for the supervisor: link, join token, people."""
+        ensure_keys(config().keys)
+        facts: dict[str, Any] = {}
+        if not User.objects.exists():
+            facts["setup_link"] = make_administrator()
+        target = local_target()
+        if not Node.objects.filter(target=target).exists():
+            facts["join_token"] = issue_join_token(target, actor=SYSTEM)
+        if options["demo"]:
+            facts["people"] = demo_people(demo_project(target))
+        self.stdout.write(json.dumps(facts))
+
+
+def make_administrator() -> str:
+    """Make the access administrator and return the path of the one-time set-up link."""
+    person = create_person(email=ADMIN, name="Administrator", actor=SYSTEM)
+    grant_role(role="admin", person=person, actor=SYSTEM)
+    return setup_link(person)
+
+
+def local_target() -> Target:
+    """Return the target of this machine's own node, made at the first start."""
+    known = Target.objects.filter(name="local").first()
+    return known or create_target(name="local", url=config().endpoint_url, actor=SYSTEM)
+
+
+def demo_project(target: Target) -> Project:
+    """Return the demo's project, made at the first demo."""
+    known = Project.objects.filter(slug=DEMO_PROJECT).first()
+    if known:
+        return known
+    return create_project(
+        slug=DEMO_PROJECT,
+        name="Clinic",
+        description="Models that support diagnosis.",
+        actor=SYSTEM,
+    )
+
+
+def demo_people(project: Project) -> list[dict[str, str]]:
+    """Make the five people once; return who they are, with passwords that are known to this
+    machine's data folder only."""
+    path = config().data_dir / "demo-people.json"
+    passwords = json.loads(path.read_text()) if path.exists() else {}
+    path.touch(mode=0o600)
+    for role, (email, name) in DEMO_PEOPLE.items():
+        if User.objects.filter(email=email).exists():
+            continue
+        passwords[role] = f"{secrets.token_hex(2)}-{secrets.token_hex(3)}-{secrets.token_hex(2)}"
+        path.write_text(json.dumps(passwords))
+        person = create_person(email=email, name=name, password=passwords[role], actor=SYSTEM)
+        instance_wide = role in ("operator", "auditor")
+        if not RoleBinding.objects.filter(person=person, role=role).exists():
+            grant_role(role=role, person=person, actor=SYSTEM,
+                       project=None if instance_wide else project)  # fmt: skip
+    return [
+        {"role": role, "email": email, "name": name, "password": passwords.get(role, "(yours)")}
+        for role, (email, name) in DEMO_PEOPLE.items()
+    ]
