@@ -1,6 +1,6 @@
 """The append-only log: events, tiles of interior hashes, signed checkpoints, sealed text."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Func, TextField, Value
@@ -107,7 +107,7 @@ class Audited(models.Model):
 
     def project_scope(self) -> str | None:
         """Return the id of the project this row belongs to, ``None`` for the instance."""
-        value: Any = getattr(self, "project_id", None)
+        value: str | None = getattr(self, "project_id", None)
         return value
 
     def environment_scope(self) -> str | None:

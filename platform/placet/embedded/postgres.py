@@ -172,12 +172,20 @@ class Cluster:
         self, program: str, *args: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         command = [str(self._binaries() / program), *args]
-        who = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "XDG_RUNTIME_DIR": str(self.home)}
         result = subprocess.run(
-            command, cwd="/", env=environment, text=True, stdin=subprocess.DEVNULL,
-            capture_output=True, start_new_session=True, **who,  # type: ignore[arg-type]
-        )  # fmt: skip
+            command,
+            cwd="/",
+            env=environment,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            start_new_session=True,
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
+        )
         if check and result.returncode:
             raise RuntimeError(f"{program}: {result.stdout}{result.stderr}")
         return result

@@ -34,7 +34,8 @@ class PlacetView(APIView):
     @property
     def actor(self) -> Actor:
         """Return who is asking."""
-        return self.request.auth or ANONYMOUS
+        found = self.request.auth
+        return found if isinstance(found, Actor) else ANONYMOUS
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse unknown and repeated query parameters before the handler runs."""
