@@ -243,4 +243,4 @@ LOGGING_CONFIG = None
 configure_logging(_config.log_level)
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
-Path(DATA_DIR).mkdir(parents=True, exist_ok=True)
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing folder
