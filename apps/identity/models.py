@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.audit.models import Audited
-from placet.kernel.ids import IdField
+from placet.kernel.ids import IdField, uuid7_hex
 
 
 class UserManager(BaseUserManager["User"]):
@@ -199,11 +199,15 @@ class ApiToken(Audited):
 
 
 class IdempotencyRecord(models.Model):
-    """What a POST with an ``Idempotency-Key`` was answered, so that a repeat gets the same."""
+    """What a POST with an ``Idempotency-Key`` was answered, so that a repeat gets the same.
+
+    ``body`` is encrypted: answers may hold a secret that is shown once.
+    """
 
     actor_id = models.CharField(max_length=40)
     key = models.CharField(max_length=200)
     request_hash = models.CharField(max_length=64)
+    claim = models.CharField(max_length=32, default=uuid7_hex)  # tells who came first
     status = models.IntegerField(null=True)
     headers = models.JSONField(default=dict)
     body = models.BinaryField(default=b"")

@@ -8,7 +8,15 @@ from django.db import models
 from django.db.models import Q
 
 from apps.identity.errors import BadToken
-from apps.identity.models import ApiToken, Project, RoleBinding, ServiceAccount, TeamMember, User
+from apps.identity.models import (
+    ApiToken,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    TeamMember,
+    User,
+)
 from apps.identity.rules import cut, grants_of, token_prefix
 from placet.config import config
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
@@ -200,3 +208,46 @@ def project_by_slug(slug: str, actor: Actor) -> Project:
     if project is None:
         raise NotFound
     return project
+
+
+def own_tokens(actor: Actor) -> models.QuerySet[ApiToken]:
+    """Return the tokens that ``actor`` answers for; a token sees itself alone."""
+    tokens = ApiToken.objects.all()
+    if actor.kind == "system":
+        return tokens
+    if actor.token is not None:
+        return tokens.filter(pk=actor.token)
+    return tokens.filter(Q(person=actor.id) | Q(service_account__owner=actor.id))
+
+
+def visible_people(actor: Actor) -> models.QuerySet[User]:
+    """Return everybody for who administers or audits access, else the actor himself."""
+    people = User.objects.all()
+    return people if actor.can("access.view") else people.filter(pk=actor.accountable)
+
+
+def visible_teams(actor: Actor) -> models.QuerySet[Team]:
+    """Return every team for who administers or audits access, else the actor's own."""
+    teams = Team.objects.all()
+    if actor.can("access.view"):
+        return teams
+    return teams.filter(memberships__person=actor.accountable)
+
+
+def visible_services(actor: Actor) -> models.QuerySet[ServiceAccount]:
+    """Return every service account for who administers or audits access, else those he owns."""
+    services = ServiceAccount.objects.all()
+    if actor.can("access.view"):
+        return services
+    return services.filter(owner=actor.accountable)
+
+
+def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
+    """Return the roles at the scopes whose access ``actor`` may see, and his own."""
+    bindings = RoleBinding.objects.select_related("person", "team", "service_account", "project")
+    projects = actor.projects_with("access.view")
+    if projects is None:
+        return bindings
+    teams = TeamMember.objects.filter(person=actor.accountable).values("team_id")
+    own = Q(person=actor.id) | Q(service_account=actor.id) | Q(team__in=teams)
+    return bindings.filter(own | Q(project__in=projects))

@@ -1,7 +1,6 @@
 """Django settings, derived from :class:`placet.config.Config`."""
 
 import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 

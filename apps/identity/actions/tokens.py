@@ -10,7 +10,7 @@ from apps.identity.actions.checks import by_person, clean_text
 from apps.identity.errors import Inactive, NotYourToken
 from apps.identity.events import TOKEN_ISSUED, TOKEN_REVOKED
 from apps.identity.models import ApiToken, Project, ServiceAccount, User
-from apps.identity.queries import authorize, token_hash, visible
+from apps.identity.queries import authorize, own_tokens, token_hash, visible
 from apps.identity.rules import MAX_TOKEN_DAYS, NEVER_BY_TOKEN, SCOPES, new_token_text
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -88,11 +88,10 @@ def _check_holder(actor: Actor, person: User | None, account: ServiceAccount | N
 
 
 def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
-    """End a token at once. Its holder may (by that token, too), and so may an access admin."""
+    """End a token at once: whoever answers for it may, the token itself, or an access admin."""
     with record(actor) as log:
         row = ApiToken.objects.select_for_update(of=("self",)).get(pk=token.pk)
-        holder = row.service_account.owner_id if row.service_account else row.person_id
-        if actor.accountable != holder:
+        if not own_tokens(actor).filter(pk=row.pk).exists():
             if not actor.can("access.view"):
                 raise NotFound
             authorize(actor, "access.manage", None)

@@ -1,5 +1,57 @@
 """Routes of the app under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.identity.api.views import access, people, projects
+
+urlpatterns = [
+    path("whoami", projects.Whoami.as_view(), name="api-whoami"),
+    path("projects", projects.ProjectList.as_view(), name="api-projects-list"),
+    path("projects/<slug:slug>", projects.ProjectDetail.as_view(), name="api-projects-detail"),
+    path("people", people.PersonList.as_view(), name="api-people-list"),
+    path("people/<str:person>", people.PersonDetail.as_view(), name="api-people-detail"),
+    path(
+        "people/<str:person>/deactivate",
+        people.PersonDeactivate.as_view(),
+        name="api-people-deactivate",
+    ),
+    path(
+        "people/<str:person>/reactivate",
+        people.PersonReactivate.as_view(),
+        name="api-people-reactivate",
+    ),
+    path(
+        "people/<str:person>/setup-link",
+        people.PersonSetupLink.as_view(),
+        name="api-people-setup-link",
+    ),
+    path("teams", people.TeamList.as_view(), name="api-teams-list"),
+    path("teams/<str:team>", people.TeamDetail.as_view(), name="api-teams-detail"),
+    path("teams/<str:team>/members", people.MemberList.as_view(), name="api-members-list"),
+    path(
+        "teams/<str:team>/members/<str:person>/remove",
+        people.MemberRemove.as_view(),
+        name="api-members-remove",
+    ),
+    path(
+        "service-accounts",
+        people.ServiceAccountList.as_view(),
+        name="api-service-accounts-list",
+    ),
+    path(
+        "service-accounts/<str:account>",
+        people.ServiceAccountDetail.as_view(),
+        name="api-service-accounts-detail",
+    ),
+    path(
+        "service-accounts/<str:account>/deactivate",
+        people.ServiceAccountDeactivate.as_view(),
+        name="api-service-accounts-deactivate",
+    ),
+    path("roles", access.RoleList.as_view(), name="api-roles-list"),
+    path("roles/<str:role>", access.RoleDetail.as_view(), name="api-roles-detail"),
+    path("roles/<str:role>/revoke", access.RoleRevoke.as_view(), name="api-roles-revoke"),
+    path("tokens", access.TokenList.as_view(), name="api-tokens-list"),
+    path("tokens/<str:token>", access.TokenDetail.as_view(), name="api-tokens-detail"),
+    path("tokens/<str:token>/revoke", access.TokenRevoke.as_view(), name="api-tokens-revoke"),
+]

@@ -2,14 +2,13 @@
 
 import pytest
 
-from apps.audit.models import Event
 from apps.identity import actions
 from apps.identity.errors import OwnAccess
-from apps.identity.models import ApiToken, Project, RoleBinding, User
-from apps.identity.queries import actor_for_token, authorize, fresh_grants, visible
+from apps.identity.models import Project, RoleBinding
+from apps.identity.queries import authorize, fresh_grants, visible
 from placet.kernel.actor import Scope
 from placet.kernel.problems import Forbidden, NotFound
-from tests.factories import actor_of, api, person, project, service_account, team, token_for
+from tests.factories import actor_of, person, project, service_account, team
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""Who is asking, and repeated POSTs."""
+"""Who is asking: a person in a session, or the holder of a token."""
 
 from collections.abc import Callable
 
@@ -68,14 +68,3 @@ def csrf_fault(request: HttpRequest, actor: Actor) -> str:
     check.process_request(request)
     reason: str | None = check.process_view(request, None, (), {})
     return reason or ""
-
-
-class IdempotencyMiddleware:
-    """Replays a POST that was answered before under the same ``Idempotency-Key``."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on."""
-        return self.get_response(request)

@@ -1,0 +1,194 @@
+"""What identity's routes take and answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.identity.rules import ROLES, SCOPES
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """Return the serializer of a page of ``item``, for the OpenAPI document."""
+    name = item.__name__.removesuffix("Serializer") + "Page"
+    fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
+    return type(name, (serializers.Serializer,), fields)
+
+
+class ProjectSerializer(serializers.Serializer[Any]):
+    """A project."""
+
+    id = serializers.CharField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewProjectSerializer(serializers.Serializer[Any]):
+    """A project to be made."""
+
+    slug = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+
+
+class ProjectChangeSerializer(serializers.Serializer[Any]):
+    """What may change about a project."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    """A person."""
+
+    id = serializers.CharField()
+    email = serializers.CharField()
+    name = serializers.CharField()
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class NewPersonSerializer(serializers.Serializer[Any]):
+    """A person to be added."""
+
+    email = serializers.CharField(max_length=254)
+    name = serializers.CharField(max_length=120)
+
+
+class PersonChangeSerializer(serializers.Serializer[Any]):
+    """What may change about a person."""
+
+    name = serializers.CharField(max_length=120)
+
+
+class SetupLinkSerializer(serializers.Serializer[Any]):
+    """A one-time page where a person sets a first password."""
+
+    url = serializers.CharField()
+
+
+class TeamSerializer(serializers.Serializer[Any]):
+    """A team."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewTeamSerializer(serializers.Serializer[Any]):
+    """A team to be made."""
+
+    name = serializers.CharField(max_length=120)
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    """A person in a team."""
+
+    id = serializers.CharField()
+    person = serializers.CharField(source="person_id")
+    name = serializers.CharField(source="person.name")
+
+
+class NewMemberSerializer(serializers.Serializer[Any]):
+    """A person to be put into a team."""
+
+    person = serializers.CharField(max_length=40)
+
+
+class ServiceAccountSerializer(serializers.Serializer[Any]):
+    """A service account."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    owner = serializers.CharField(source="owner_id")
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class NewServiceAccountSerializer(serializers.Serializer[Any]):
+    """A service account to be made; ``owner`` is the id of the person who answers for it."""
+
+    name = serializers.CharField(max_length=60)
+    owner = serializers.CharField(max_length=40)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """A role given to one subject at one scope; no project means everywhere."""
+
+    id = serializers.CharField()
+    role = serializers.CharField()
+    person = serializers.CharField(source="person_id", allow_null=True)
+    team = serializers.CharField(source="team_id", allow_null=True)
+    service_account = serializers.CharField(source="service_account_id", allow_null=True)
+    project = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
+    environment = serializers.CharField()
+    granted_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewRoleSerializer(serializers.Serializer[Any]):
+    """A role to be granted: one subject by id, and a place by project slug and environment."""
+
+    role = serializers.ChoiceField(choices=sorted(ROLES))
+    person = serializers.CharField(max_length=40, required=False)
+    team = serializers.CharField(max_length=40, required=False)
+    service_account = serializers.CharField(max_length=40, required=False)
+    project = serializers.CharField(max_length=60, required=False)
+    environment = serializers.CharField(max_length=40, required=False, allow_blank=True)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """An API token, without its secret."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    prefix = serializers.CharField()
+    person = serializers.CharField(source="person_id", allow_null=True)
+    service_account = serializers.CharField(source="service_account_id", allow_null=True)
+    scopes = serializers.ListField(child=serializers.CharField())
+    project = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
+    expires_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class NewTokenSerializer(serializers.Serializer[Any]):
+    """A token to be issued, for oneself or a service account one owns."""
+
+    name = serializers.CharField(max_length=120)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=sorted(SCOPES)), min_length=1, max_length=200
+    )
+    expires_at = serializers.DateTimeField()
+    project = serializers.CharField(max_length=60, required=False)
+    service_account = serializers.CharField(max_length=40, required=False)
+
+
+class IssuedTokenSerializer(TokenSerializer):
+    """A new token with its secret, which is shown this once."""
+
+    secret = serializers.CharField()
+
+
+class GrantSerializer(serializers.Serializer[Any]):
+    """One permission at one scope."""
+
+    permission = serializers.CharField()
+    project = serializers.CharField(allow_null=True)
+    environment = serializers.CharField(allow_null=True)
+    role = serializers.CharField()
+
+
+class WhoamiSerializer(serializers.Serializer[Any]):
+    """Who is asking, and what he may do."""
+
+    kind = serializers.ChoiceField(choices=["person", "service"])
+    id = serializers.CharField()
+    name = serializers.CharField()
+    accountable = serializers.CharField()
+    token = serializers.CharField(allow_null=True)
+    second_factor = serializers.BooleanField()
+    grants = GrantSerializer(many=True)

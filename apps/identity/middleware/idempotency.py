@@ -1,0 +1,91 @@
+"""A POST repeated under its ``Idempotency-Key`` is answered as it was the first time."""
+
+import hashlib
+from collections.abc import Callable
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+
+from apps.identity.actions.idempotency import begin, finish, forget
+from apps.identity.errors import BadIdempotencyKey
+from placet.kernel.actor import Actor
+from placet.kernel.api.errors import render
+from placet.kernel.problems import Problem
+
+KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Link")
+UNSTORED = frozenset({401, 429})  # the same request may fare better in a moment
+
+
+class IdempotencyMiddleware:
+    """Replays a POST to ``/api/v1/`` that was answered before under the same key.
+
+    The key is looked up before anything else happens. The same key with another method, path or
+    body is 422; while the first request has no recorded answer it is 409. Server errors, 401 and
+    429 are not kept. Bodies are stored encrypted, because some hold a secret that is shown once.
+    Bodies that are not JSON (uploads) are not covered: they resume by offset.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Replay, refuse, or carry out and remember."""
+        key = request.headers.get("Idempotency-Key")
+        actor: Actor = request.actor  # type: ignore[attr-defined]
+        if key is None or not covered(request, actor):
+            return self.get_response(request)
+        try:
+            if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+                raise BadIdempotencyKey
+            fingerprint = request_hash(request)
+        except Problem as refusal:
+            return render(refusal, request)
+        except RequestDataTooBig:
+            return self.get_response(request)  # which refuses it in its own words
+        return self.once(request, actor, key, fingerprint)
+
+    def once(self, request: HttpRequest, actor: Actor, key: str, fingerprint: str) -> HttpResponse:
+        """Carry the request out unless its answer is on record."""
+        try:
+            record, answer = begin(actor_id=actor.id, key=key, request_hash=fingerprint)
+        except Problem as refusal:
+            return render(refusal, request)
+        if answer is not None:
+            return replay(answer.status, answer.headers, answer.body)
+        try:
+            response = self.get_response(request)
+        except BaseException:
+            forget(record)
+            raise
+        if response.status_code >= 500 or response.status_code in UNSTORED or response.streaming:
+            forget(record)
+        else:
+            headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+            finish(record, status=response.status_code, headers=headers, body=response.content)
+        return response
+
+
+def covered(request: HttpRequest, actor: Actor) -> bool:
+    """Tell whether this request is one that may be replayed."""
+    return (
+        request.method == "POST"
+        and request.path.startswith("/api/v1/")
+        and actor.kind != "anonymous"
+        and request.content_type in ("application/json", "", None)
+    )
+
+
+def request_hash(request: HttpRequest) -> str:
+    """Return the digest of method, path with query, and body."""
+    head = f"{request.method}\n{request.get_full_path()}\n".encode()
+    return hashlib.sha256(head + request.body).hexdigest()
+
+
+def replay(status: int, headers: dict[str, str], body: bytes) -> HttpResponse:
+    """Return the recorded answer, marked as a replay."""
+    response = HttpResponse(body, status=status)
+    del response["Content-Type"]
+    for name, value in headers.items():
+        response[name] = value
+    response["Idempotency-Replayed"] = "true"
+    return response
