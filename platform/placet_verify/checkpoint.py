@@ -1,0 +1,129 @@
+"""Signed tree heads: C2SP tlog-checkpoint in a C2SP signed note, with Ed25519."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from placet_verify.errors import Malformed, Refused
+from placet_verify.keys import KeyRing, PrivateKey, PublicKey
+
+_ED25519 = b"\x01"
+_SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+
+
+class CheckpointRefused(Refused):
+    """The checkpoint is not signed by a key that may sign it, or is about another log."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSignature:
+    """One signature line of a note."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A tree head: how many leaves, and the root over them. ``text`` is what is signed."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...]
+    text: str
+    signatures: tuple[NoteSignature, ...]
+
+
+def make(
+    origin: str, size: int, root: bytes, signer: PrivateKey, extensions: Sequence[str] = ()
+) -> str:
+    """Return the signed note of a tree head; ``origin`` names the log and its key."""
+    if not origin or re.search(r"[\s+]", origin):
+        raise ValueError("an origin has no spaces and no plus sign")
+    head = base64.b64encode(root).decode("ascii")
+    text = "".join(f"{line}\n" for line in (origin, str(size), head, *extensions))
+    signature = signer.sign(text.encode("utf-8"))
+    blob = base64.b64encode(note_key_id(origin, signer.public) + signature).decode("ascii")
+    return f"{text}\n— {origin} {blob}\n"
+
+
+def parse(note: str) -> Checkpoint:
+    """Read a note without checking its signatures; raise ``Malformed`` when it is none."""
+    text, gap, tail = note.rpartition("\n\n")
+    lines = text.split("\n")
+    if not gap or len(lines) < 3 or not tail.endswith("\n"):
+        raise Malformed("a checkpoint has an origin, a size, a root and a signature")
+    origin, size, head, *extensions = lines
+    if not origin or not _SIZE.fullmatch(size):
+        raise Malformed("the checkpoint's origin or size is not well formed")
+    root = _decode(head)
+    if len(root) != 32:
+        raise Malformed("the checkpoint's root is not 32 bytes")
+    signatures = tuple(_signature(line) for line in tail[:-1].split("\n"))
+    return Checkpoint(origin, int(size), root, tuple(extensions), text + "\n", signatures)
+
+
+def verify(note: str, verifier: PublicKey | Iterable[PublicKey], origin: str = "") -> Checkpoint:
+    """Return the checkpoint when one of the keys signed it (and it is of ``origin``, if given)."""
+    keys = [verifier] if isinstance(verifier, PublicKey) else list(verifier)
+    found = parse(note)
+    if origin and found.origin != origin:
+        raise CheckpointRefused(
+            "other_log", f"the checkpoint is of the log {found.origin}, not of {origin}"
+        )
+    message = found.text.encode("utf-8")
+    for key in keys:
+        key_id = note_key_id(found.origin, key)
+        for signature in found.signatures:
+            if (
+                signature.name == found.origin
+                and signature.key_id == key_id
+                and key.verify(signature.signature, message)
+            ):
+                return found
+    raise CheckpointRefused("bad_signature", "the checkpoint is not signed by a key of this log")
+
+
+def log_keys(ring: KeyRing) -> list[PublicKey]:
+    """Return the keys whose checkpoints count: every log key, past ones too, but no lost one.
+
+    A note carries no time, so nothing that a lost key signed can be told apart.
+    """
+    return [entry.public for entry in ring.of("log") if entry.ended != "lost"]
+
+
+def note_key_id(name: str, public: PublicKey) -> bytes:
+    """Return C2SP's key id: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key), first 4 bytes."""
+    return hashlib.sha256(name.encode("utf-8") + b"\n" + _ED25519 + public.raw).digest()[:4]
+
+
+def verifier_key(name: str, public: PublicKey) -> str:
+    """Return the key as C2SP writes it for witnesses: ``name+id+base64``."""
+    raw = base64.b64encode(_ED25519 + public.raw).decode("ascii")
+    return f"{name}+{note_key_id(name, public).hex()}+{raw}"
+
+
+def _signature(line: str) -> NoteSignature:
+    found = _SIGNATURE.fullmatch(line)
+    if found is None:
+        raise Malformed("a signature line of the checkpoint is not well formed")
+    raw = _decode(found[2])
+    if len(raw) < 5:
+        raise Malformed("a signature of the checkpoint is too short")
+    return NoteSignature(found[1], raw[:4], raw[4:])
+
+
+def _decode(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("the checkpoint holds text that is not base64") from None
+    if base64.b64encode(raw).decode("ascii") != text:
+        raise Malformed("the checkpoint holds base64 that is not in its one normal form")
+    return raw
