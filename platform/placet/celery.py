@@ -7,11 +7,12 @@ is made of threads: a job runs programs or waits for other hosts, and the poller
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "placet.settings")
 
 from placet.config import config
+from placet.logs import configure_logging
 
 app = Celery("placet", broker=config().broker_url or "memory://localhost")
 app.conf.update(
@@ -37,3 +38,9 @@ app.conf.update(
     imports=["workers.tasks"],
 )
 app.steps["worker"].add("workers.poller:Poller")
+
+
+@signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
+def own_logging(**options: object) -> None:
+    """Keep our JSON lines; without a receiver Celery would raise the level to warnings."""
+    configure_logging(config().log_level)

@@ -3,6 +3,7 @@
 from apps.jobs import actions
 from apps.jobs.handlers import LeasedJob, every
 from placet.celery import app
+from workers import poller
 
 
 @app.task(name="jobs.look")
@@ -10,6 +11,7 @@ def look(job_id: str) -> None:
     """Look at one job. An id that is unknown, forged or rung twice is harmless."""
     if isinstance(job_id, str) and len(job_id) <= 40:
         actions.run_one(job_id)
+        poller.wake()
 
 
 @every(seconds=600, name="jobs.tidy")

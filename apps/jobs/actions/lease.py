@@ -65,6 +65,22 @@ def count_ready(queues: Sequence[str] | None, limit: int) -> int:
     return int(row[0]) if row else 0
 
 
+def seconds_to_next(queues: Sequence[str], ceiling: float) -> float:
+    """Return how long it is until a waiting job of ``queues`` is due, between 0.05 and ``ceiling``.
+
+    A job that is due already but may not be claimed now (its key runs) counts as never.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM min(due_at) - clock_timestamp()) FROM jobs_job"
+            " WHERE state = 'queued' AND queue = ANY(%s) AND due_at > clock_timestamp()",
+            [list(queues)],
+        )
+        row = cursor.fetchone()
+    wait = float(row[0]) if row and row[0] is not None else ceiling
+    return min(ceiling, max(0.05, wait))
+
+
 def claim(queues: Sequence[str] | None = None, *, job_id: str | None = None) -> Job | None:
     """Take the lease of the job that is due longest, or of ``job_id``; ``None`` if none is."""
     with connection.cursor() as cursor:

@@ -1,0 +1,160 @@
+"""Real workers and a real broker: nothing is lost, whatever dies."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from apps.audit.models import Event
+from apps.identity.models import Project
+from apps.jobs.actions import enqueue
+from apps.jobs.models import Job, JobState, Schedule, ScheduleRun
+from placet.celery import app
+from placet.kernel.enqueue import ring
+from tests.integration.jobs.conftest import Valkey, Worker, until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
+Start = Callable[..., Worker]
+
+
+def done(job: Job) -> bool:
+    job.refresh_from_db()
+    return job.state == JobState.SUCCEEDED
+
+
+def test_a_ring_makes_the_worker_look_and_forged_rings_are_harmless(
+    start_worker: Start, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = start_worker()
+    monkeypatch.setattr(app.conf, "broker_url", valkey.url)
+    with app.connection_for_write(valkey.url) as connection:
+        for forged in ("job_" + "f" * 32, "'; --", 7, None, {"a": [1]}):
+            app.send_task("jobs.look", args=[forged], queue="control", connection=connection)
+        app.send_task("no.such.task", args=[1], queue="control", connection=connection)
+        job = enqueue("t.make", slug="rung")
+        for _ in range(3):
+            app.send_task("jobs.look", args=[job.pk], queue="control", connection=connection)
+    until(lambda: done(job))
+    time.sleep(0.5)
+    assert worker.process.poll() is None
+    assert Project.objects.count() == 1
+    job.refresh_from_db()
+    assert job.attempts == 1
+
+
+def test_a_lost_message_and_an_emptied_broker_lose_no_work(
+    start_worker: Start, valkey: Valkey
+) -> None:
+    jobs = [enqueue("t.chain", slug=f"lost-{n}") for n in range(10)]
+    start_worker()
+    for _ in range(5):
+        valkey.command("FLUSHALL")
+        time.sleep(0.1)
+    until(lambda: all(done(job) for job in jobs))
+    until(lambda: Project.objects.count() == 10)
+
+
+def test_a_worker_works_on_while_the_broker_is_dead(start_worker: Start, valkey: Valkey) -> None:
+    worker = start_worker()
+    valkey.process.kill()
+    valkey.process.wait()
+    job = enqueue("t.make", slug="no-broker")
+    until(lambda: done(job))
+    seen = worker.alive_since()
+    until(lambda: worker.alive_since() > seen, 5, "another look")
+
+
+@pytest.mark.parametrize("point", ["test.before_write", "test.after_write"])
+def test_another_worker_finishes_what_a_killed_one_left(
+    start_worker: Start, tmp_path: Path, point: str
+) -> None:
+    once = tmp_path / "crashed"
+    first = start_worker(PLACET_CRASH_AT=point, PLACET_CRASH_ONCE=str(once))
+    job = enqueue("t.make", slug="survivor")
+    until(lambda: first.process.poll() is not None, what="the crash")
+    assert once.exists()
+    start_worker()
+    until(lambda: done(job))
+    assert (job.attempts, job.losses, job.generation) == (2, 1, 2)
+    assert Project.objects.count() == Event.objects.count() == 1
+
+
+def test_a_worker_that_slept_through_its_lease_writes_nothing(
+    start_worker: Start, tmp_path: Path
+) -> None:
+    sleeper = start_worker()
+    job = enqueue("t.wait", slug="fenced", folder=str(tmp_path))
+    until((tmp_path / "started-1").exists)
+    sleeper.signal(signal.SIGSTOP)
+    other = start_worker()
+    until((tmp_path / "started-2").exists, what="the second claim")
+    (tmp_path / "go").touch()
+    until(lambda: done(job))
+    sleeper.signal(signal.SIGCONT)
+    until(lambda: "job_lease_lost" in sleeper.log.read_text(), what="the sleeper's notice")
+    assert Project.objects.get().name == str(other.process.pid)
+    assert Event.objects.count() == 1
+    job.refresh_from_db()
+    assert (job.state, job.generation) == (JobState.SUCCEEDED, 2)
+
+
+def test_a_long_job_keeps_its_lease(start_worker: Start, tmp_path: Path) -> None:
+    start_worker()
+    start_worker()
+    job = enqueue("t.wait", slug="long", folder=str(tmp_path))
+    until((tmp_path / "started-1").exists)
+    time.sleep(4)  # twice the lease
+    (tmp_path / "go").touch()
+    until(lambda: done(job))
+    assert (job.attempts, job.losses) == (1, 0)
+
+
+def test_a_worker_stops_when_asked_to(start_worker: Start) -> None:
+    worker = start_worker()
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(15) == 0
+
+
+def test_the_request_id_reaches_the_workers_log(start_worker: Start) -> None:
+    import structlog
+
+    worker = start_worker()
+    with structlog.contextvars.bound_contextvars(request_id="req-4711"):
+        job = enqueue("t.make", slug="traced")
+    until(lambda: done(job))
+    until(lambda: "job_succeeded" in worker.log.read_text())
+    lines = [json.loads(x) for x in worker.log.read_text().splitlines() if x.startswith("{")]
+    ended = [x for x in lines if x["event"] == "job_succeeded" and x["job_id"] == job.pk]
+    assert [x["request_id"] for x in ended] == ["req-4711"]
+    body = json.loads(Event.objects.get().body)
+    assert body["cause"] == {"request": "req-4711", "job": job.pk}
+
+
+def test_two_workers_plan_each_time_of_a_schedule_once(start_worker: Start) -> None:
+    start_worker()
+    start_worker()
+    until(lambda: Schedule.objects.filter(name="jobs.tidy").exists())
+    until(lambda: Job.objects.filter(kind="jobs.tidy", state=JobState.SUCCEEDED).exists())
+    assert ScheduleRun.objects.filter(schedule="jobs.tidy").count() == 1
+    assert Job.objects.filter(kind="jobs.tidy").count() == 1
+
+
+def test_ringing_a_dead_broker_fails_nobody_and_takes_no_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from placet.kernel import enqueue as doorbell
+
+    tried: list[str] = []
+
+    def send_task(*args: object, **kwargs: object) -> None:
+        tried.append("once")
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+    monkeypatch.setattr(app, "send_task", send_task)
+    for _ in range(20):
+        ring("job_x", "control")
+    assert tried == ["once"]
