@@ -1,0 +1,47 @@
+"""Every write of the registry."""
+
+from apps.registry.actions.aliases import delete_alias, set_alias
+from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
+from apps.registry.actions.finalise import finalise
+from apps.registry.actions.models import create_model, edit_model
+from apps.registry.actions.uploads import (
+    Received,
+    cancel_upload,
+    expire_uploads,
+    finish_upload,
+    receive_chunk,
+    remove_file,
+    start_upload,
+)
+from apps.registry.actions.versions import (
+    DraftFields,
+    VersionFields,
+    create_version,
+    edit_draft,
+    set_card,
+    set_tags,
+)
+
+__all__ = [
+    "DraftFields",
+    "Received",
+    "VersionFields",
+    "add_evidence",
+    "cancel_upload",
+    "create_model",
+    "create_version",
+    "delete_alias",
+    "edit_draft",
+    "edit_model",
+    "expire_uploads",
+    "finalise",
+    "finish_upload",
+    "place_hold",
+    "receive_chunk",
+    "release_hold",
+    "remove_file",
+    "set_alias",
+    "set_card",
+    "set_tags",
+    "start_upload",
+]

@@ -1,0 +1,282 @@
+"""Files on their way in: start, chunks, finish. File work happens outside transactions.
+
+```
+start ──► chunk … chunk ──► finish ──► ArtifactFile (the Upload row goes)
+             │ a cut connection keeps what came; the client asks for the offset and goes on
+             └► wrong bytes at the end: row and bytes are dropped
+```
+"""
+
+import io
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db.models import Sum
+
+from apps.audit.actions import record
+from apps.identity.queries import authorize
+from apps.registry import rules
+from apps.registry.actions.locking import lock_draft, refuse, touch
+from apps.registry.actions.unpacking import ARCHIVE_ENDINGS, Blob, unpack
+from apps.registry.errors import (
+    ArchiveRefused,
+    DigestMismatch,
+    OffsetMismatch,
+    PathTaken,
+    UploadIncomplete,
+)
+from apps.registry.events import FILE_REMOVED, FILES_ADDED, UPLOAD_DROPPED, UPLOAD_STARTED
+from apps.registry.models import ArtifactFile, ModelVersion, Upload
+from apps.registry.store import Readable, Store, store
+from placet.config import config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import database_now
+from placet.kernel.faults import crash_point
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, TooLarge
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+MAX_FILES = 2000
+UPLOAD_LIFE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Where an upload stands after a chunk; ``files`` once it is complete."""
+
+    offset: int
+    files: list[ArtifactFile] = field(default_factory=list)
+
+
+def start_upload(
+    version: ModelVersion,
+    *,
+    path: str,
+    size: int,
+    sha256: str,
+    archive: bool = False,
+    actor: Actor,
+) -> Upload | ArtifactFile:
+    """Announce a file; return the upload to send bytes to, or the file when none are needed.
+
+    Bytes that this project holds already are linked at once. An unfinished upload of the same
+    bytes to the same path goes on where it stood. ``archive`` unpacks the file when complete.
+    """
+    authorize(actor, "version.edit", version, view="version.view")
+    refuse(_announcement_faults(path, size, sha256, archive))
+    present = not archive and _present(version, size, sha256)
+    with record(actor) as log:
+        row = lock_draft(version, actor)
+        same = row.files.filter(path=path).first()
+        if same is not None and not archive:
+            if (same.sha256, same.size) != (sha256, size):
+                raise PathTaken(f"The version has another file at {path}: delete it first")
+            return same
+        if present:
+            log.add(FILES_ADDED, row, *(files := _add(row, [Blob(path, size, sha256)])),
+                    data={"count": 1})  # fmt: skip
+            return files[0]
+        waiting = row.uploads.filter(path=path, size=size, sha256=sha256, archive=archive).first()
+        if waiting is not None:
+            return waiting
+        _refuse_crowding(row, path, size, archive)
+        upload = Upload(
+            version=row, path=path, size=size, sha256=sha256, archive=archive, created_by=actor.id
+        )
+        upload.save(force_insert=True)
+        log.add(UPLOAD_STARTED, subject=upload.pk, project=row.project_id,
+                data={"version": row.pk, "size": size, "sha256": sha256})  # fmt: skip
+    return upload
+
+
+def receive_chunk(
+    upload: Upload, *, offset: int, stream: Readable, length: int | None = None, actor: Actor
+) -> Received:
+    """Append what ``stream`` holds at ``offset``; the last byte completes the upload.
+
+    One writer at a time (:class:`UploadBusy`), and only where the received bytes end
+    (:class:`OffsetMismatch`). A stream that breaks off keeps what came.
+    """
+    authorize(actor, "version.edit", upload.version, view="version.view")
+    blobs = store()
+    with blobs.writing(upload.pk) as file:
+        row = _current(upload, blobs)
+        if row.received != offset:
+            raise OffsetMismatch(f"{row.received} bytes are here: go on from there")
+        room = row.size - offset
+        if length is not None and length > room:
+            detail = f"The chunk has {length} bytes, but only {room} are missing"
+            raise InvalidInput(detail, errors=[FieldError("Content-Length", detail)])
+        try:
+            written = blobs.append(file, offset, stream, room if length is None else length)
+        except OffsetMismatch:  # the store lost bytes: start over rather than never end
+            Upload.objects.filter(pk=row.pk, received=offset).update(received=0)
+            raise
+        crash_point("registry.before_chunk_acknowledged")
+        Upload.objects.filter(pk=row.pk, received=offset).update(received=offset + written)
+    upload.received = offset + written
+    if upload.received < row.size:
+        return Received(upload.received)
+    return Received(upload.received, finish_upload(upload, actor=actor))
+
+
+def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
+    """Verify a complete upload and make it part of its version; unpack it if it is an archive.
+
+    Bytes with another digest, and archives that hold what may not be unpacked, are dropped
+    together with the upload.
+    """
+    authorize(actor, "version.edit", upload.version, view="version.view")
+    blobs = store()
+    with blobs.writing(upload.pk):
+        row = _current(upload, blobs)
+        if row.received != row.size:
+            raise UploadIncomplete(f"{row.received} of {row.size} bytes are here")
+        try:
+            found = unpack(row, blobs) if row.archive else [_keep(row, blobs)]
+        except (DigestMismatch, ArchiveRefused) as error:
+            _drop(row, blobs, error.code, actor)
+            raise
+        crash_point("registry.before_files_added")
+        with record(actor) as log:
+            version = lock_draft(row.version, actor)
+            files = _add(version, found)
+            Upload.objects.filter(pk=row.pk).delete()
+            log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
+    blobs.drop(row.pk)
+    return files
+
+
+def cancel_upload(upload: Upload, *, actor: Actor) -> None:
+    """Give up an upload and drop what was received."""
+    authorize(actor, "version.edit", upload.version, view="version.view")
+    blobs = store()
+    with blobs.writing(upload.pk):
+        _drop(_current(upload, blobs), blobs, "cancelled", actor)
+
+
+def remove_file(
+    version: ModelVersion, *, path: str, actor: Actor, if_generation: int | None = None
+) -> None:
+    """Take a file out of a draft. Its bytes stay in the store: others may hold them too."""
+    with record(actor) as log:
+        row = lock_draft(version, actor, if_generation)
+        file = row.files.filter(path=path).first()
+        if file is None:
+            raise NotFound
+        columns = ArtifactFile._meta.concrete_fields
+        gone = ArtifactFile(**{f.attname: getattr(file, f.attname) for f in columns})
+        file.delete()
+        touch(row)
+        log.add(FILE_REMOVED, row, deleted=(gone,))
+
+
+def expire_uploads(*, actor: Actor) -> int:
+    """Drop uploads that were not finished within a day, and bytes that belong to none."""
+    blobs, before = store(), database_now() - UPLOAD_LIFE
+    stale = list(Upload.objects.filter(created_at__lt=before).select_related("version"))
+    for upload in stale:
+        _drop(upload, blobs, "expired", actor)
+    leftovers = set(blobs.leftovers(before.timestamp()))
+    for name in leftovers - set(
+        Upload.objects.filter(pk__in=leftovers).values_list("pk", flat=True)
+    ):
+        blobs.drop(name)
+    return len(stale)
+
+
+def _announcement_faults(path: str, size: int, sha256: str, archive: bool) -> list[FieldError]:
+    faults = rules.path_faults(path)
+    limit = config().max_artifact_bytes
+    if not 0 <= size <= limit:
+        faults.append(FieldError("/size", f"From 0 to {limit} bytes"))
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        faults.append(FieldError("/sha256", "64 lower-case hex digits"))
+    elif size == 0 and sha256 != EMPTY:
+        faults.append(FieldError("/sha256", "Not the SHA-256 of an empty file"))
+    if archive and size == 0:
+        faults.append(FieldError("/size", "An archive is not empty"))
+    if archive and not path.lower().endswith(ARCHIVE_ENDINGS):
+        faults.append(FieldError("/path", f"An archive ends in {', '.join(ARCHIVE_ENDINGS)}"))
+    return faults
+
+
+def _present(version: ModelVersion, size: int, sha256: str) -> bool:
+    """Tell whether this project holds these bytes. Other projects' bytes have to be sent again:
+    knowing a digest must not open a file."""
+    if size == 0:
+        store().put_stream(io.BytesIO())
+        return True
+    known = ArtifactFile.objects.filter(project_id=version.project_id, sha256=sha256, size=size)
+    return known.exists() and store().exists(sha256)
+
+
+def _refuse_crowding(version: ModelVersion, path: str, size: int, archive: bool) -> None:
+    files, uploads = version.files.all(), version.uploads.all()
+    if files.count() + uploads.count() >= MAX_FILES:
+        raise TooLarge(f"A version has at most {MAX_FILES} files")
+    total = sum(q.aggregate(n=Sum("size"))["n"] or 0 for q in (files, uploads)) + size
+    if total > config().max_artifact_bytes:
+        raise TooLarge(f"A version's files have at most {config().max_artifact_bytes} bytes")
+    if not archive:
+        pending = uploads.filter(archive=False).values_list("path", flat=True)
+        _refuse_conflict(path, [*files.values_list("path", flat=True), *pending])
+
+
+def _refuse_conflict(path: str, existing: list[str]) -> None:
+    if other := rules.path_conflict(path, existing):
+        raise PathTaken(f"{path} cannot lie beside {other}: delete that first")
+
+
+def _add(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
+    """Make blobs files of a locked draft; all or none."""
+    existing = {file.path: file for file in version.files.all()}
+    files: list[ArtifactFile] = []
+    for blob in found:
+        same = existing.get(blob.path)
+        if same is not None and same.sha256 == blob.sha256:
+            files.append(same)
+            continue
+        _refuse_conflict(blob.path, list(existing))
+        file = ArtifactFile(
+            version=version,
+            project_id=version.project_id,
+            path=blob.path,
+            size=blob.size,
+            sha256=blob.sha256,
+        )
+        file.save(force_insert=True)
+        existing[file.path] = file
+        files.append(file)
+    if len(existing) > MAX_FILES:
+        raise TooLarge(f"A version has at most {MAX_FILES} files")
+    if sum(file.size for file in existing.values()) > config().max_artifact_bytes:
+        raise TooLarge(f"A version's files have at most {config().max_artifact_bytes} bytes")
+    touch(version)
+    return files
+
+
+def _current(upload: Upload, blobs: Store) -> Upload:
+    """Return the row as it is now that its file is ours; a finished one leaves nothing behind."""
+    row = Upload.objects.select_related("version").filter(pk=upload.pk).first()
+    if row is None:
+        blobs.drop(upload.pk)
+        raise NotFound
+    return row
+
+
+def _keep(upload: Upload, blobs: Store) -> Blob:
+    """Turn the received bytes into a blob. After a crash behind the rename it is there already."""
+    if blobs.incoming(upload.pk).stat().st_size != upload.size and blobs.exists(upload.sha256):
+        with blobs.open_verified(upload.sha256):
+            return Blob(upload.path, upload.size, upload.sha256)
+    blobs.keep(upload.pk, upload.sha256)
+    return Blob(upload.path, upload.size, upload.sha256)
+
+
+def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> None:
+    blobs.drop(upload.pk)
+    with record(actor) as log:
+        if Upload.objects.filter(pk=upload.pk).delete()[0]:
+            log.add(UPLOAD_DROPPED, subject=upload.pk, project=upload.version.project_id,
+                    data={"version": upload.version_id, "reason": reason})  # fmt: skip

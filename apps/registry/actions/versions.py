@@ -1,0 +1,159 @@
+"""Creating versions, editing drafts, and what stays editable: tags and card."""
+
+from typing import Any, TypedDict, Unpack
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from apps.audit.actions import record
+from apps.identity.queries import authorize
+from apps.registry import cards, rules
+from apps.registry.actions.locking import lock_draft, lock_version, refuse, touch
+from apps.registry.errors import ChangedMeanwhile
+from apps.registry.events import (
+    VERSION_CARD_CHANGED,
+    VERSION_CREATED,
+    VERSION_EDITED,
+    VERSION_TAGGED,
+)
+from apps.registry.formats import FORMATS
+from apps.registry.models import ModelVersion, RegisteredModel
+from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError
+
+Json = dict[str, Any]
+NUMBERING_ATTEMPTS = 50
+
+
+class DraftFields(TypedDict, total=False):
+    """What is frozen when a version is finalised."""
+
+    format: str
+    python_version: str
+    requirements: list[str]
+    parameters: Json
+    lineage: Json
+    signature: Json | None
+    example: list[Json] | None
+    expected: list[Any] | None
+
+
+class VersionFields(DraftFields, total=False):
+    """What a new version may be given: the frozen fields and the editable ones."""
+
+    tags: dict[str, str]
+    card: str
+
+
+def create_version(
+    model: RegisteredModel, *, actor: Actor, **fields: Unpack[VersionFields]
+) -> ModelVersion:
+    """Create the next version of ``model`` as a draft. Its author is the accountable person."""
+    with record(actor) as log:
+        authorize(actor, "version.create", model, view="model.view")
+        version = ModelVersion(
+            model=model,
+            project_id=model.project_id,
+            author=actor.accountable,
+            created_by=actor.id,
+            **fields,
+        )
+        refuse(
+            draft_faults(version) + rules.tag_faults(version.tags) + cards.card_faults(version.card)
+        )
+        _number(version)
+        log.add(VERSION_CREATED, version, data={"number": version.number})
+    return version
+
+
+def _number(version: ModelVersion) -> None:
+    """Save ``version`` under the next free number; whoever was faster makes us try again."""
+    for _ in range(NUMBERING_ATTEMPTS):
+        highest = ModelVersion.objects.filter(model_id=version.model_id).aggregate(n=Max("number"))
+        version.number = (highest["n"] or 0) + 1
+        try:
+            with transaction.atomic():
+                version.save(force_insert=True)
+            return
+        except IntegrityError as error:
+            if "registry_version_number" not in str(error):
+                raise
+    raise ChangedMeanwhile("Many versions are being created at once: try again")
+
+
+def edit_draft(
+    version: ModelVersion,
+    *,
+    actor: Actor,
+    if_generation: int | None = None,
+    **fields: Unpack[DraftFields],
+) -> ModelVersion:
+    """Change fields of a draft; what is not named stays."""
+    with record(actor) as log:
+        row = lock_draft(version, actor, if_generation)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        refuse(draft_faults(row))
+        touch(row, *fields)
+        log.add(VERSION_EDITED, row)
+    return row
+
+
+def set_tags(
+    version: ModelVersion, *, tags: dict[str, str], actor: Actor, if_generation: int | None = None
+) -> ModelVersion:
+    """Replace a version's tags, finalised or not."""
+    with record(actor) as log:
+        row = lock_version(version, actor, "version.edit", if_generation)
+        refuse(rules.tag_faults(tags))
+        row.tags = tags
+        touch(row, "tags")
+        log.add(VERSION_TAGGED, row)
+    return row
+
+
+def set_card(
+    version: ModelVersion, *, card: str, actor: Actor, if_generation: int | None = None
+) -> ModelVersion:
+    """Replace a version's model card, finalised or not."""
+    with record(actor) as log:
+        row = lock_version(version, actor, "version.edit", if_generation)
+        refuse(cards.card_faults(card))
+        row.card = card
+        touch(row, "card")
+        log.add(VERSION_CARD_CHANGED, row)
+    return row
+
+
+def draft_faults(version: ModelVersion) -> list[FieldError]:
+    """Return what is wrong with the fields that the author gave so far.
+
+    An example without a signature waits: the signature may come from the files.
+    """
+    faults = (
+        rules.python_version_faults(version.python_version)
+        + rules.requirement_faults(version.requirements)
+        + rules.parameter_faults(version.parameters)
+        + rules.lineage_faults(version.lineage)
+    )
+    if version.format and version.format not in FORMATS:
+        faults.append(FieldError("/format", f"One of {', '.join(FORMATS)}"))
+    if not faults:
+        faults += _parent_faults(version)
+    if version.signature is not None:
+        wrong = rules.signature_faults(version.signature)
+        faults += wrong
+        if version.example is not None and not wrong:
+            faults += rules.example_faults(version.example, version.signature)
+    if version.expected is not None and version.example is not None:
+        faults += rules.expected_faults(version.expected, version.example)
+    return faults
+
+
+def _parent_faults(version: ModelVersion) -> list[FieldError]:
+    parent = version.lineage.get("parent")
+    if not parent:
+        return []
+    if ModelVersion.objects.filter(pk=parent, project_id=version.project_id).exists():
+        return []
+    return [FieldError("/lineage/parent", "There is no such version in this project")]

@@ -1,0 +1,115 @@
+"""What differs between two versions, as plain values for pages, the API and release notes."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+State = Literal["same", "changed", "added", "removed"]
+MAX_CARD_LINES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One name on both sides. ``change`` is ``after - before`` where both are numbers."""
+
+    name: str
+    before: Any
+    after: Any
+    state: State
+    change: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A version as one side of a comparison."""
+
+    id: str
+    label: str
+    number: int
+    artifact_digest: str
+    format: str
+    python_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Version ``b`` beside version ``a``; every list is sorted by name."""
+
+    a: Side
+    b: Side
+    metrics: list[Change]
+    parameters: list[Change]
+    inputs: list[Change]
+    outputs: list[Change]
+    requirements: list[Change]
+    files: list[Change]
+    card: list[str]
+
+    @property
+    def signature_same(self) -> bool:
+        """Tell whether clients of ``a`` see the same schema at ``b``."""
+        return all(change.state == "same" for change in self.inputs + self.outputs)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Compare two mappings name by name."""
+    names = sorted({*before, *after})
+    return [_change(name, before, after) for name in names]
+
+
+def _change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+    if name not in before:
+        return Change(name, None, after[name], "added")
+    if name not in after:
+        return Change(name, before[name], None, "removed")
+    old, new = before[name], after[name]
+    state: State = "same" if _same(old, new) else "changed"
+    return Change(name, old, new, state, _difference(old, new))
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Compare as JSON does: 1 and true are not one value."""
+    return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+
+
+def _difference(old: Any, new: Any) -> float | None:
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in (old, new)):
+        return None
+    return float(new - old)
+
+
+def column_kinds(signature: Mapping[str, Any] | None, side: str) -> dict[str, str]:
+    """Return ``{column: "double"}`` of one side of a signature, with shape and optionality."""
+    kinds: dict[str, str] = {}
+    for column in (signature or {}).get(side, []):
+        shape = f" {column['shape']}" if column.get("shape") else ""
+        optional = "" if column.get("required", True) else " (optional)"
+        kinds[column["name"]] = f"{column['type']}{shape}{optional}"
+    return kinds
+
+
+def requirement_versions(lines: list[str]) -> dict[str, str]:
+    """Return ``{package: "==1.2"}``; two lines for one package stand joined."""
+    found: dict[str, str] = {}
+    for line in lines:
+        try:
+            parsed = Requirement(line)
+        except InvalidRequirement:
+            found[line] = ""
+            continue
+        extras = f"[{','.join(sorted(parsed.extras))}]" if parsed.extras else ""
+        marker = f"; {parsed.marker}" if parsed.marker else ""
+        name, text = canonicalize_name(parsed.name), f"{extras}{parsed.specifier}{marker}"
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def card_diff(before: str, after: str, labels: tuple[str, str]) -> list[str]:
+    """Return the unified diff of two cards, cut after 2,000 lines."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), *labels, lineterm="", n=3)
+    return [line for line, _ in zip(lines, range(MAX_CARD_LINES), strict=False)]

@@ -1,0 +1,46 @@
+"""What a format reads from, and what it finds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.registry.errors import FormatUnknown
+from placet.kernel.problems import FieldError, TooLarge
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A version's files: their sizes by path, and a reader ``(path, limit) -> bytes``."""
+
+    sizes: Mapping[str, int]
+    reader: Callable[[str, int], bytes]
+
+    def ending(self, *endings: str) -> list[str]:
+        """Return the sorted paths with one of these endings, whatever their case."""
+        return sorted(path for path in self.sizes if path.lower().endswith(endings))
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return a file's bytes; one larger than ``limit`` is refused by name."""
+        try:
+            return self.reader(path, limit)
+        except TooLarge:
+            raise refusal(path, f"larger than {limit // 1024} kB, which it should not be") from None
+
+
+@dataclass(slots=True)
+class Derived:
+    """What the files told. ``None`` is "they do not say"; ``faults`` say why, by field, and
+    matter only where the author left that field out."""
+
+    format: str
+    python_version: str = ""
+    requirements: list[str] | None = None
+    signature: dict[str, Any] | None = None
+    example: list[dict[str, Any]] | None = None
+    faults: list[FieldError] = field(default_factory=list)
+
+
+def refusal(path: str, detail: str) -> FormatUnknown:
+    """Return the error that names a file and what is wrong with it."""
+    text = f"{path}: {detail}"
+    return FormatUnknown(text, errors=[FieldError(f"/files/{path}", detail)])

@@ -1,0 +1,188 @@
+"""MLflow model folders: ``MLmodel`` and what lies beside it, read as data."""
+
+import re
+from typing import Any
+
+import yaml
+
+from apps.registry.formats.base import Derived, Files, refusal
+from apps.registry.rules import (
+    TYPES,
+    example_faults,
+    python_version_faults,
+    requirement_faults,
+    signature_faults,
+)
+from placet.kernel.problems import FieldError, InvalidInput
+from placet_verify import canonical
+from placet_verify.errors import Malformed
+
+MODEL_FILE, REQUIREMENTS_FILE = "MLmodel", "requirements.txt"
+EXAMPLE_FILES = ("input_example.json", "serving_input_example.json")
+MAX_MODEL_FILE, MAX_EXAMPLE_FILE, MAX_ROWS = 1024**2, 8 * 1024**2, 10
+UNNAMED_INPUT, UNNAMED_OUTPUT = "input", "prediction"
+_NUMPY = {
+    "float64": "double", "float32": "float", "float16": "float",
+    "int64": "long", "uint64": "long", "uint32": "long",
+    "int32": "integer", "int16": "integer", "int8": "integer", "uint8": "integer",
+    "uint16": "integer", "bool": "boolean", "str": "string", "object": "string",
+}  # fmt: skip
+
+
+class _NotOurs(Exception):
+    """A part of a signature that has no counterpart here."""
+
+
+def derive(files: Files) -> Derived:
+    """Return what the folder says: signature, example, requirements and Python version."""
+    model = _model_file(files)
+    found = Derived("mlflow", python_version=_python_version(model))
+    found.requirements = _requirements(files)
+    try:
+        found.signature = _signature(model)
+    except _NotOurs as error:
+        detail = f"{MODEL_FILE}: {error}; give the signature yourself"
+        found.faults.append(FieldError("/signature", detail))
+    if found.signature:
+        found.example = _example(model, files, found.signature)
+    return found
+
+
+def _model_file(files: Files) -> dict[str, Any]:
+    raw = files.read(MODEL_FILE, MAX_MODEL_FILE)
+    try:
+        model = yaml.safe_load(raw.decode("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise refusal(MODEL_FILE, f"not valid YAML{where}") from None
+    flavors = model.get("flavors") if isinstance(model, dict) else None
+    if not isinstance(flavors, dict):
+        raise refusal(MODEL_FILE, "it lists no flavors: was it written by MLflow?")
+    if not isinstance(flavors.get("python_function"), dict):
+        names = ", ".join(sorted(map(str, flavors)))[:200]
+        raise refusal(
+            MODEL_FILE,
+            f"it has no python_function flavor ({names}): log it with a flavor that has one",
+        )
+    found: dict[str, Any] = model
+    return found
+
+
+def _python_version(model: dict[str, Any]) -> str:
+    text = str(model["flavors"]["python_function"].get("python_version", ""))
+    found = re.match(r"3\.\d+", text)
+    version = found.group() if found else ""
+    return "" if python_version_faults(version) else version
+
+
+def _requirements(files: Files) -> list[str] | None:
+    if REQUIREMENTS_FILE not in files.sizes:
+        return None
+    text = files.read(REQUIREMENTS_FILE, MAX_MODEL_FILE).decode("utf-8", "replace")
+    kept: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        requirement = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not requirement:
+            continue
+        if faults := requirement_faults([requirement]):
+            raise refusal(REQUIREMENTS_FILE, f"line {number}: {faults[0].detail}")
+        kept.append(requirement)
+    return kept
+
+
+def _signature(model: dict[str, Any]) -> dict[str, Any]:
+    stored = model.get("signature")
+    if not isinstance(stored, dict):
+        raise _NotOurs("it holds no signature (save it with signature=infer_signature(…))")
+    signature = {
+        "inputs": _columns(stored.get("inputs"), "input", UNNAMED_INPUT),
+        "outputs": _columns(stored.get("outputs"), "output", UNNAMED_OUTPUT),
+    }
+    if faults := signature_faults(signature):
+        raise _NotOurs(f"its signature is not usable: {faults[0].pointer}: {faults[0].detail}")
+    return signature
+
+
+def _columns(text: Any, side: str, unnamed: str) -> list[dict[str, Any]]:
+    if text is None:
+        raise _NotOurs(f"its signature lists no {side}s")
+    try:
+        stored = canonical.loads(text) if isinstance(text, str) else text
+    except Malformed:
+        raise _NotOurs(f"the {side}s of its signature are not JSON") from None
+    if not isinstance(stored, list) or not all(isinstance(column, dict) for column in stored):
+        raise _NotOurs(f"the {side}s of its signature are no list of columns")
+    names = [unnamed] if len(stored) == 1 else [f"{unnamed}_{i}" for i in range(len(stored))]
+    return [
+        _column(column, str(column.get("name") or name), side)
+        for column, name in zip(stored, names, strict=True)
+    ]
+
+
+def _column(stored: dict[str, Any], name: str, side: str) -> dict[str, Any]:
+    kind, shape = stored.get("type"), None
+    if kind == "tensor":
+        spec = stored.get("tensor-spec")
+        if not isinstance(spec, dict) or not isinstance(spec.get("shape"), list):
+            raise _NotOurs(f"{side} {name!r} is a tensor without a shape")
+        dtype = str(spec.get("dtype"))
+        kind = "string" if dtype.startswith(("<U", "|U")) else _NUMPY.get(dtype, dtype)
+        shape = spec["shape"][1:]
+    if kind not in TYPES:
+        raise _NotOurs(f"{side} {name!r} has the type {kind!s}, which cannot be served")
+    column: dict[str, Any] = {"name": name, "type": kind}
+    if side == "input" and stored.get("required") is False:
+        column["required"] = False
+    if shape:
+        column["shape"] = shape
+    return column
+
+
+def _example(
+    model: dict[str, Any], files: Files, signature: dict[str, Any]
+) -> list[dict[str, Any]] | None:
+    """Return the saved example as rows, or nothing when it does not fit the signature."""
+    for path in _example_paths(model, files):
+        if files.sizes[path] > MAX_EXAMPLE_FILE:
+            continue
+        try:
+            rows = _rows(canonical.loads(files.read(path, MAX_EXAMPLE_FILE)), signature["inputs"])
+        except (Malformed, InvalidInput, LookupError, TypeError, ValueError):
+            continue
+        if rows and not example_faults(rows, signature):
+            return rows
+    return None
+
+
+def _example_paths(model: dict[str, Any], files: Files) -> list[str]:
+    info = model.get("saved_input_example_info")
+    named = [info.get("artifact_path"), info.get("serving_input_path")] if info else []
+    paths = [path for path in (*named, *EXAMPLE_FILES) if isinstance(path, str)]
+    return [path for path in dict.fromkeys(paths) if path in files.sizes]
+
+
+def _rows(saved: Any, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turn any of the shapes that MLflow saves into rows of ``{column: value}``."""
+    if isinstance(saved, dict):
+        if "dataframe_split" in saved or "inputs" in saved:
+            saved = saved.get("dataframe_split", saved.get("inputs"))
+        elif "dataframe_records" in saved:
+            saved = saved["dataframe_records"]
+    if isinstance(saved, dict) and set(saved) >= {"columns", "data"}:
+        pairs = saved["data"][:MAX_ROWS]
+        return [_row(saved["columns"], values) for values in pairs]
+    if isinstance(saved, dict):  # named tensors: columns of values
+        columns = {name: values[:MAX_ROWS] for name, values in saved.items()}
+        return [_row(columns, values) for values in zip(*columns.values(), strict=True)]
+    if saved and isinstance(saved[0], dict):
+        return list(saved[:MAX_ROWS])
+    if len(inputs) == 1:
+        return [{inputs[0]["name"]: value} for value in saved[:MAX_ROWS]]
+    return [_row([column["name"] for column in inputs], values) for values in saved[:MAX_ROWS]]
+
+
+def _row(names: Any, values: Any) -> dict[str, Any]:
+    return {
+        str(name): value for name, value in zip(names, values, strict=True) if value is not None
+    }

@@ -1,0 +1,63 @@
+"""ONNX: the graph's inputs and outputs become the signature."""
+
+from typing import Any
+
+from apps.registry.formats.base import Derived, Files, refusal
+from placet.kernel.problems import FieldError
+
+ENDINGS = (".onnx",)
+MAX_BYTES = 256 * 1024**2  # read into memory; a larger graph's signature comes from the author
+# TensorProto.DataType by number: https://onnx.ai/onnx/api/classes.html#tensorproto
+_TYPES = {
+    1: "float", 11: "double", 10: "float",
+    2: "integer", 3: "integer", 4: "integer", 5: "integer", 6: "integer",
+    7: "long", 12: "long", 13: "long",
+    8: "string", 9: "boolean",
+}  # fmt: skip
+
+
+def derive(files: Files) -> Derived:
+    """Return the signature that the graph declares."""
+    path = files.ending(*ENDINGS)[0]
+    if files.sizes[path] > MAX_BYTES:
+        return _unsaid(f"{path} is too large to be read here: give the signature yourself")
+    graph = _graph(path, files.read(path, MAX_BYTES))
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [_column(value) for value in graph.input if value.name not in constants]
+    outputs = [column for value in graph.output if (column := _column(value))]
+    if not inputs or None in inputs:
+        return _unsaid(f"{path} has an input that is no tensor: give the signature yourself")
+    if not outputs:
+        return _unsaid(f"{path} has no tensor output: convert it with the option zipmap=False")
+    return Derived("onnx", signature={"inputs": inputs, "outputs": outputs})
+
+
+def _unsaid(detail: str) -> Derived:
+    return Derived("onnx", faults=[FieldError("/signature", detail)])
+
+
+def _graph(path: str, raw: bytes) -> Any:
+    import onnx  # heavy: only a process that finalises an ONNX version pays for it
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.ModelProto.FromString(raw)  # external data is not followed
+    except DecodeError:
+        raise refusal(path, "not an ONNX model (its bytes are no ModelProto)") from None
+    if not model.ir_version or not model.HasField("graph"):
+        raise refusal(path, "not an ONNX model (it holds no graph)")
+    return model.graph
+
+
+def _column(value: Any) -> dict[str, Any] | None:
+    """Return a graph's input or output as a column; ``None`` when it is no tensor of ours."""
+    if value.type.WhichOneof("value") != "tensor_type":
+        return None
+    tensor = value.type.tensor_type
+    if tensor.elem_type not in _TYPES:
+        return None
+    column: dict[str, Any] = {"name": value.name, "type": _TYPES[tensor.elem_type]}
+    lengths = [d.dim_value if d.dim_value > 0 else -1 for d in tensor.shape.dim][1:]
+    if lengths and lengths != [1]:
+        column["shape"] = lengths
+    return column

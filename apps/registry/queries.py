@@ -1,0 +1,267 @@
+"""Reads of the registry, always through the actor."""
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+
+from apps.identity.models import Project
+from apps.identity.queries import visible
+from apps.registry.comparison import (
+    Comparison,
+    Side,
+    card_diff,
+    changes,
+    column_kinds,
+    requirement_versions,
+)
+from apps.registry.models import (
+    Alias,
+    ArtifactFile,
+    Evidence,
+    EvidenceSource,
+    Hold,
+    ModelVersion,
+    RegisteredModel,
+    Upload,
+    VersionState,
+)
+from apps.registry.rules import KINDS, MEASURED_FIRST
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.problems import Forbidden, NotFound
+
+
+class Fact(TypedDict):
+    """One piece of evidence as gates and pages look at it."""
+
+    id: str
+    kind: str
+    source: str
+    digest: str
+    bento_digest: str
+    created_at: str
+    age_seconds: float
+    data: dict[str, Any]
+
+
+def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
+    """Return the project called ``slug``.
+
+    404 when the actor may not see it, 403 when he sees it but not what ``view`` names.
+    """
+    project = visible(Project.objects.filter(slug=slug), actor, view=view, project="pk").first()
+    if project is not None:
+        return project
+    if visible(Project.objects.filter(slug=slug), actor, view="project.view", project="pk"):
+        raise Forbidden(f"This needs the permission {view}")
+    raise NotFound
+
+
+def models(actor: Actor, project: Project | None = None) -> QuerySet[RegisteredModel]:
+    """Return the models the actor may see, of one project or of all of them."""
+    rows = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
+    return rows if project is None else rows.filter(project=project)
+
+
+def with_latest(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
+    """Add ``version_count``, ``latest_number`` and ``latest_at`` to each model, in one query."""
+    newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
+    return rows.annotate(
+        version_count=Count("versions"),
+        latest_number=Subquery(newest.values("number")[:1]),
+        latest_state=Subquery(newest.values("state")[:1]),
+        latest_at=Subquery(newest.values("created_at")[:1]),
+    )
+
+
+def model_for(slug: str, name: str, actor: Actor) -> RegisteredModel:
+    """Return the model called ``name`` in the project called ``slug``."""
+    project = project_for(slug, actor)
+    model = models(actor, project).filter(name=name).first()
+    if model is None:
+        raise NotFound
+    return model
+
+
+def versions(actor: Actor, model: RegisteredModel | None = None) -> QuerySet[ModelVersion]:
+    """Return the versions the actor may see, of one model or of all of them."""
+    rows = visible(
+        ModelVersion.objects.select_related("model", "project"), actor, view="version.view"
+    )
+    return rows if model is None else rows.filter(model=model)
+
+
+def version_for(slug: str, name: str, number: int, actor: Actor) -> ModelVersion:
+    """Return version ``number`` of the model called ``name``."""
+    version = versions(actor, model_for(slug, name, actor)).filter(number=number).first()
+    if version is None:
+        raise NotFound
+    return version
+
+
+def version_by_id(version_id: str, actor: Actor) -> ModelVersion:
+    """Return the version with this id, if the actor may see it."""
+    version = versions(actor).filter(pk=version_id).first()
+    if version is None:
+        raise NotFound
+    return version
+
+
+def upload_for(upload_id: str, actor: Actor) -> Upload:
+    """Return an unfinished upload that the actor may write to."""
+    upload = visible(
+        Upload.objects.select_related("version", "version__project"),
+        actor,
+        view="version.view",
+        project="version__project",
+    )
+    row = upload.filter(pk=upload_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def file_for(version: ModelVersion, path: str, actor: Actor) -> ArtifactFile:
+    """Return the file of ``version`` at ``path``."""
+    files = visible(ArtifactFile.objects.filter(version=version), actor, view="version.view")
+    file = files.filter(path=path).first()
+    if file is None:
+        raise NotFound
+    return file
+
+
+def aliases(model: RegisteredModel, actor: Actor) -> QuerySet[Alias]:
+    """Return the aliases of ``model``."""
+    rows = Alias.objects.filter(model=model).select_related("version")
+    return visible(rows, actor, view="model.view")
+
+
+def evidence(version: ModelVersion, actor: Actor) -> QuerySet[Evidence]:
+    """Return all evidence about ``version``, for lists."""
+    return visible(Evidence.objects.filter(version=version), actor, view="version.view")
+
+
+def held(version: ModelVersion) -> list[Hold]:
+    """Return why ``version`` may not be deleted."""
+    return list(Hold.objects.filter(version=version).order_by("created_at"))
+
+
+def latest_finalised(model: RegisteredModel, actor: Actor) -> ModelVersion | None:
+    """Return the newest finalised version of ``model``, if there is one."""
+    rows = versions(actor, model).filter(state=VersionState.FINALISED)
+    return rows.order_by("-number").first()
+
+
+def latest_evidence(
+    version: ModelVersion,
+    *,
+    evidence_ids: Iterable[str] | None = None,
+    source: str | None = None,
+    bento_digest: str | None = None,
+) -> dict[str, Evidence]:
+    """Return the newest evidence of each kind.
+
+    ``evidence_ids`` looks at those alone (what a release pinned), ``source`` at ``reported`` or
+    ``measured`` alone, ``bento_digest`` leaves out what is about another Bento. Of what Placet
+    measures itself (scan, smoke test, SBOM) a reported one never hides a measured one.
+    """
+    rows = Evidence.objects.filter(version=version)
+    if evidence_ids is not None:
+        rows = rows.filter(pk__in=list(evidence_ids))
+    if source is not None:
+        rows = rows.filter(source=source)
+    if bento_digest is not None:
+        rows = rows.filter(Q(bento_digest="") | Q(bento_digest=bento_digest))
+    return newest_by_kind(rows.order_by("created_at", "pk"))
+
+
+def newest_by_kind(rows: Iterable[Evidence]) -> dict[str, Evidence]:
+    """Return the last of each kind from rows in order of time; the order of kinds is ours."""
+    found: dict[str, Evidence] = {}
+    for row in rows:
+        before = found.get(row.kind)
+        hides = (
+            before is not None
+            and row.kind in MEASURED_FIRST
+            and before.source == EvidenceSource.MEASURED
+            and row.source != EvidenceSource.MEASURED
+        )
+        if not hides:
+            found[row.kind] = row
+    return {kind: found[kind] for kind in KINDS if kind in found}
+
+
+def facts(
+    version: ModelVersion,
+    evidence_ids: Iterable[str] | None = None,
+    *,
+    source: str | None = None,
+    bento_digest: str | None = None,
+) -> dict[str, Fact]:
+    """Return the newest evidence of each kind as plain values, for gates."""
+    found = latest_evidence(
+        version, evidence_ids=evidence_ids, source=source, bento_digest=bento_digest
+    )
+    return {kind: fact(row) for kind, row in found.items()}
+
+
+def fact(row: Evidence) -> Fact:
+    """Return one piece of evidence as plain values."""
+    return Fact(
+        id=row.pk,
+        kind=row.kind,
+        source=row.source,
+        digest=row.digest,
+        bento_digest=row.bento_digest,
+        created_at=rfc3339(row.created_at),
+        age_seconds=max(0.0, (now() - row.created_at).total_seconds()),
+        data=row.data,
+    )
+
+
+def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> Comparison:
+    """Return what changed from version ``a`` to version ``b``; both must be visible."""
+    rows = {
+        row.pk: row for row in versions(actor).prefetch_related("files").filter(pk__in=[a.pk, b.pk])
+    }
+    if a.pk not in rows or b.pk not in rows:
+        raise NotFound
+    old, new = rows[a.pk], rows[b.pk]
+    metrics = _metrics_of([old.pk, new.pk])
+    return Comparison(
+        a=_side(old),
+        b=_side(new),
+        metrics=changes(metrics.get(old.pk, {}), metrics.get(new.pk, {})),
+        parameters=changes(old.parameters, new.parameters),
+        inputs=changes(
+            column_kinds(old.signature, "inputs"), column_kinds(new.signature, "inputs")
+        ),
+        outputs=changes(
+            column_kinds(old.signature, "outputs"), column_kinds(new.signature, "outputs")
+        ),
+        requirements=changes(
+            requirement_versions(old.requirements), requirement_versions(new.requirements)
+        ),
+        files=changes(
+            {file.path: file.sha256 for file in old.files.all()},
+            {file.path: file.sha256 for file in new.files.all()},
+        ),
+        card=card_diff(old.card, new.card, (str(old), str(new))),
+    )
+
+
+def _metrics_of(version_ids: list[str]) -> dict[str, dict[str, Any]]:
+    rows = Evidence.objects.filter(version__in=version_ids, kind="metrics")
+    return {row.version_id: row.data for row in rows.order_by("created_at", "pk")}
+
+
+def _side(version: ModelVersion) -> Side:
+    return Side(
+        id=version.pk,
+        label=str(version),
+        number=version.number,
+        artifact_digest=version.artifact_digest,
+        format=version.format,
+        python_version=version.python_version,
+    )
