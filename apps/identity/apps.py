@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app under its last word, and listens to sign-ins."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,10 @@ class IdentityConfig(AppConfig):
 
     name = "apps.identity"
     label = "identity"
+
+    def ready(self) -> None:
+        """Connect the sign-in events; import the event kinds, so that all can be read."""
+        from apps.identity import events, sign_in
+
+        assert events
+        sign_in.connect()

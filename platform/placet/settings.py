@@ -134,6 +134,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by an access admin, nev
 ACCOUNT_ADAPTER = "apps.identity.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "apps.identity.adapters.SocialAccountAdapter"
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger's address gets no mail from us
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # a set-up link leads straight in (past a second factor)
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -155,6 +157,10 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     }
 }
 
+OIDC_ORIGIN = ["{0.scheme}://{0.netloc}".format(urlsplit(_config.oidc_issuer))] * bool(
+    _config.oidc_issuer
+)
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -175,7 +181,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # Chromium checks redirects of a form, too: signing in may go on to the identity provider
+        "form-action": [SELF, *OIDC_ORIGIN],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "manifest-src": [SELF],

@@ -21,7 +21,7 @@ urlpatterns = [
     path("api/", include("placet.schema_urls")),
     path("agent/v1/", include("apps.serving.agent_api.urls")),
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("apps.identity.account_urls")),
     path("", include("apps.console.urls")),
 ]
 

@@ -1,0 +1,45 @@
+"""``manage.py create_admin --email … --name …``: an access admin and his one-time set-up link."""
+
+from argparse import ArgumentParser
+from contextlib import suppress
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.identity import actions
+from apps.identity.errors import AlreadyGranted
+from apps.identity.models import User
+from placet.config import config
+from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import Problem
+
+
+class Command(BaseCommand):
+    """Adds an access admin (or makes an existing person one) and prints a set-up link."""
+
+    help = "Add an access admin and print the one-time link where he sets his password."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address and the name."""
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--name", default="")
+
+    def handle(self, *args: Any, email: str, name: str, **options: Any) -> None:
+        """Make the person, grant the role, print the link."""
+        try:
+            person = admin(email, name)
+            link = config().public_url.rstrip("/") + actions.setup_link(person, actor=SYSTEM)
+        except Problem as problem:
+            faults = [f"{e.pointer} {e.detail}" for e in problem.errors]
+            raise CommandError("; ".join([problem.detail, *faults])) from None
+        self.stdout.write(f"{person.email} is an access admin. Set a password here, once:\n{link}")
+
+
+def admin(email: str, name: str) -> User:
+    """Return the person with this address, made if need be, as an access admin."""
+    person = User.objects.filter(email=email.strip().lower()).first()
+    if person is None:
+        person = actions.create_person(email=email, name=name or email, actor=SYSTEM)
+    with suppress(AlreadyGranted):
+        actions.grant_role(role="admin", person=person, actor=SYSTEM)
+    return person

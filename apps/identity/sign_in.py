@@ -1,0 +1,85 @@
+"""Turns what django-allauth does into audit events."""
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
+from django.contrib.auth import signals as auth
+from django.http import HttpRequest
+
+from apps.identity import events
+from apps.identity.actions import note_sign_in_event
+from apps.identity.models import User
+
+METHODS = {
+    "password": "password",
+    "socialaccount": "single_sign_on",
+    "password_reset": "set_up_link",
+    "mfa": "second_factor",
+}
+
+
+def connect() -> None:
+    """Listen to every sign-in, sign-out and change of a credential."""
+    account.user_logged_in.connect(signed_in, dispatch_uid="identity.signed_in")
+    account.user_logged_out.connect(signed_out, dispatch_uid="identity.signed_out")
+    auth.user_login_failed.connect(refused, dispatch_uid="identity.refused")
+    mfa.authentication_failed.connect(second_factor_refused, dispatch_uid="identity.mfa_refused")
+    mfa.authenticator_added.connect(factor_added, dispatch_uid="identity.mfa_added")
+    mfa.authenticator_removed.connect(factor_removed, dispatch_uid="identity.mfa_removed")
+    mfa.authenticator_reset.connect(codes_renewed, dispatch_uid="identity.mfa_reset")
+    for name in ("password_set", "password_changed", "password_reset"):
+        getattr(account, name).connect(password_set, dispatch_uid=f"identity.{name}")
+
+
+def signed_in(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    """Log a sign-in with the ways it was proved by."""
+    records = get_authentication_records(request, user)
+    method = "+".join(dict.fromkeys(_method(r) for r in records)) or "unknown"
+    note_sign_in_event(events.SIGNED_IN, person=user, data={"method": method})
+
+
+def _method(record: dict[str, Any]) -> str:
+    if record.get("method") == "mfa" and record.get("passwordless"):
+        return "passkey"
+    return METHODS.get(str(record.get("method")), "other")
+
+
+def signed_out(user: User | None, **_kwargs: Any) -> None:
+    """Log a sign-out."""
+    if user is not None:
+        note_sign_in_event(events.SIGNED_OUT, person=user)
+
+
+def refused(credentials: dict[str, Any], **_kwargs: Any) -> None:
+    """Log a failed password; the address tried is not logged, only whose it is."""
+    email = str(credentials.get("email") or "").lower()
+    person = User.objects.filter(email=email).first()
+    note_sign_in_event(events.SIGN_IN_FAILED, person=person, data={"method": "password"})
+
+
+def second_factor_refused(user: User, **_kwargs: Any) -> None:
+    """Log a failed second factor."""
+    note_sign_in_event(events.SIGN_IN_FAILED, person=user, data={"method": "second_factor"})
+
+
+def factor_added(user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Log a new second factor."""
+    note_sign_in_event(events.MFA_ADDED, person=user, data={"type": authenticator.type})
+
+
+def factor_removed(user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Log that a second factor is gone."""
+    note_sign_in_event(events.MFA_REMOVED, person=user, data={"type": authenticator.type})
+
+
+def codes_renewed(user: User, **_kwargs: Any) -> None:
+    """Log that recovery codes were made anew."""
+    note_sign_in_event(events.MFA_RESET, person=user)
+
+
+def password_set(user: User, **_kwargs: Any) -> None:
+    """Log a new password."""
+    note_sign_in_event(events.PASSWORD_CHANGED, person=user)
