@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app, and takes part in what identity and serving do below it."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,12 @@ class GovernanceConfig(AppConfig):
 
     name = "apps.governance"
     label = "governance"
+
+    def ready(self) -> None:
+        """Give new projects their environments, and refuse endpoints outside of them."""
+        from apps.governance.actions.environments import check_endpoint, create_project_defaults
+        from apps.identity.guards import on_project_created
+        from apps.serving import guards
+
+        on_project_created(create_project_defaults)
+        guards.register(check_endpoint)

@@ -26,9 +26,7 @@ class Environment(Audited):
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["project", "name"], name="governance_environment_name"
-            )
+            models.UniqueConstraint(fields=["project", "name"], name="governance_environment_name")
         ]
 
     def __str__(self) -> str:
@@ -40,7 +38,10 @@ class Environment(Audited):
 
 
 class PolicyRevision(Audited):
-    """A numbered policy document of one environment: ``draft → published``; published is final."""
+    """A numbered policy document of one environment: ``draft → published | withdrawn``, both
+    final. The log keeps the source sealed: comments in it may name people."""
+
+    LOG_SEALED = frozenset({"source"})
 
     id = IdField("pol")
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="policies")
@@ -85,11 +86,15 @@ class ReleaseState(models.TextChoices):
     REVOKED = "revoked"
 
 
+UNFINISHED_STATES = ("requested", "approved")  # not started: a new policy still reaches them
+OPEN_STATES = ("requested", "approved", "rolling_out")
+
+
 class Release(Audited):
     """Put one Bento behind one endpoint in one environment, with a plan and a serving
     configuration."""
 
-    LOG_SEALED = frozenset({"reason"})
+    LOG_SEALED = frozenset({"reason", "ended_reason"})
 
     id = IdField("rel")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="releases")
@@ -112,11 +117,14 @@ class Release(Audited):
     request_envelope = models.TextField(blank=True)  # DSSE by the decision key
     request_digest = models.CharField(max_length=71, blank=True)  # of the statement's bytes
     gates = models.JSONField(default=list)  # the last evaluation, as people saw it
+    evaluated_at = models.DateTimeField(null=True, blank=True)
+    quorum_met = models.BooleanField(default=False)  # every approvals gate has passed
     not_after = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     live_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_reason = models.TextField(blank=True)  # why it failed or was rolled back, in words
 
     class Meta:
         constraints = [
@@ -129,7 +137,28 @@ class Release(Audited):
             models.UniqueConstraint(
                 fields=["endpoint"], condition=Q(state="live"), name="governance_one_live"
             ),
+            models.UniqueConstraint(
+                fields=["endpoint", "bento"],
+                condition=Q(state__in=OPEN_STATES),
+                name="governance_one_open",
+            ),
         ]
+        indexes = [
+            models.Index(
+                fields=["not_after"],
+                condition=Q(state__in=UNFINISHED_STATES),
+                name="governance_unfinished",
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="requested", quorum_met=True),
+                name="governance_decided",
+            ),
+            models.Index(fields=["environment", "bento"], name="governance_soak"),
+        ]
+
+    def __str__(self) -> str:
+        return f"release {self.number}"
 
     def environment_scope(self) -> str | None:
         """A release belongs to its environment."""
@@ -175,6 +204,10 @@ class Comment(Audited):
     author = models.CharField(max_length=40)
     text_sealed = models.CharField(max_length=71)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    def environment_scope(self) -> str | None:
+        """A comment belongs to its release's environment."""
+        return self.release.environment.name
 
 
 class Freeze(Audited):

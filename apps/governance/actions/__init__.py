@@ -1,0 +1,45 @@
+"""Every write of governance."""
+
+from apps.governance.actions.decisions import decide
+from apps.governance.actions.environments import (
+    create_environment,
+    create_project_defaults,
+    update_environment,
+)
+from apps.governance.actions.freezes import lift_freeze, set_freeze
+from apps.governance.actions.lifecycle import (
+    assemble_permit,
+    begin_rollout,
+    mark_failed,
+    mark_live,
+    mark_rolled_back,
+    restore_live,
+)
+from apps.governance.actions.policies import draft_policy, publish_policy, withdraw_policy
+from apps.governance.actions.releases import comment, request_release, withdraw
+from apps.governance.actions.sweeps import advance_waiting, expire_due
+from apps.governance.queries.facts import evaluate
+
+__all__ = [
+    "advance_waiting",
+    "assemble_permit",
+    "begin_rollout",
+    "comment",
+    "create_environment",
+    "create_project_defaults",
+    "decide",
+    "draft_policy",
+    "evaluate",
+    "expire_due",
+    "lift_freeze",
+    "mark_failed",
+    "mark_live",
+    "mark_rolled_back",
+    "publish_policy",
+    "request_release",
+    "restore_live",
+    "set_freeze",
+    "update_environment",
+    "withdraw",
+    "withdraw_policy",
+]

@@ -1,0 +1,135 @@
+"""Environments: making and changing them, and what a new project starts with."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from apps.audit.actions import record
+from apps.governance import policies
+from apps.governance.actions.locking import lock_environment, lock_project
+from apps.governance.actions.policies import publish_new
+from apps.governance.errors import EnvironmentExists
+from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
+from apps.governance.models import Environment
+from apps.identity.models import Project
+from apps.serving.models import Endpoint, Target
+from placet.kernel.actor import SYSTEM, Actor, Scope
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Stale
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+
+def create_environment(
+    project: Project,
+    *,
+    name: str,
+    position: int | None = None,
+    targets: Iterable[Target] = (),
+    actor: Actor,
+) -> Environment:
+    """Add an environment, last in order unless ``position`` says where.
+
+    It has no policy yet, and without one nothing passes.
+    """
+    if not _NAME.fullmatch(name):
+        detail = "Small letters, digits and hyphens, at most 40, no hyphen first or last"
+        raise InvalidInput(errors=[FieldError("/name", detail)])
+    with record(actor) as log:
+        row = lock_project(project.pk)
+        _authorize_manage(actor, row)
+        environment = Environment(
+            project=row, name=name, position=_next(row) if position is None else position
+        )
+        try:
+            with transaction.atomic():
+                environment.save(force_insert=True)
+        except IntegrityError:
+            raise EnvironmentExists from None
+        environment.targets.set(targets)
+        log.add(ENVIRONMENT_CREATED, environment)
+        return environment
+
+
+def _authorize_manage(actor: Actor, project: Project) -> None:
+    """An environment is made at the project, which a role in one environment does not reach."""
+    if not actor.can("environment.manage", Scope(project.pk)):
+        seen = actor.projects_with("project.view")
+        if seen is not None and project.pk not in seen:
+            raise NotFound
+        raise Forbidden("This needs the permission environment.manage")
+
+
+def _next(project: Project) -> int:
+    last = project.environments.aggregate(last=Max("position"))["last"]
+    return 0 if last is None else last + 10
+
+
+def update_environment(
+    environment: Environment,
+    *,
+    position: int | None = None,
+    targets: Sequence[Target] | None = None,
+    on_state_expired: str | None = None,
+    revision: int | None = None,
+    actor: Actor,
+) -> Environment:
+    """Change order, targets, or what a node does past the end of its signed state.
+
+    ``revision`` is the one the caller read. A target that endpoints stand on stays.
+    """
+    if on_state_expired not in (None, "serve", "stop"):
+        raise InvalidInput(errors=[FieldError("/on_state_expired", "serve or stop")])
+    with record(actor) as log:
+        row = lock_environment(environment, actor, "environment.manage")
+        if revision is not None and revision != row.revision:
+            raise Stale
+        if targets is not None:
+            _refuse_used(row, targets)
+            row.targets.set(targets)
+        row.position = row.position if position is None else position
+        row.on_state_expired = on_state_expired or row.on_state_expired
+        row.revision += 1
+        row.save(update_fields=["position", "on_state_expired", "revision"])
+        log.add(ENVIRONMENT_CHANGED, row)
+        return row
+
+
+def _refuse_used(environment: Environment, targets: Sequence[Target]) -> None:
+    used = Endpoint.objects.filter(
+        project=environment.project_id, environment=environment.name
+    ).exclude(target__in=targets)
+    names = sorted(used.values_list("target__name", flat=True).distinct())
+    if names:
+        detail = f"Endpoints of this environment stand on {', '.join(names)}"
+        raise InvalidInput(errors=[FieldError("/targets", detail)])
+
+
+def create_project_defaults(project: Project, actor: Actor) -> None:
+    """Give a new project development, staging and production, each with a published policy."""
+    targets = default_targets()
+    for position, (name, source) in enumerate(policies.DEFAULTS.items()):
+        environment = create_environment(
+            project, name=name, position=position * 10, targets=targets, actor=SYSTEM
+        )
+        publish_new(environment, source=source, actor=SYSTEM)
+
+
+def default_targets() -> list[Target]:
+    """Return the targets labelled ``default: true``; the only target is one without a label."""
+    targets = list(Target.objects.order_by("pk"))
+    labelled = [t for t in targets if str(t.labels.get("default", "")).lower() == "true"]
+    return labelled or (targets if len(targets) == 1 else [])
+
+
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Refuse an endpoint in an environment that is not there, or on a target it may not use."""
+    environment = Environment.objects.filter(
+        project=endpoint.project_id, name=endpoint.environment
+    ).first()
+    if environment is None:
+        raise InvalidInput(errors=[FieldError("/environment", "There is no such environment")])
+    if not environment.targets.filter(pk=endpoint.target_id).exists():
+        detail = f"{environment.name} does not run on this target"
+        raise InvalidInput(errors=[FieldError("/target", detail)])

@@ -1,0 +1,164 @@
+"""What rollouts tell governance, each called inside their unit of work: started, live, ended."""
+
+from datetime import datetime
+from typing import Any
+
+from apps.audit.actions import Recorder, record
+from apps.audit.events import EventKind
+from apps.governance import gates
+from apps.governance.actions.advance import store_gates
+from apps.governance.actions.locking import lock_release
+from apps.governance.actions.policies import current_policy
+from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
+from apps.governance.events import (
+    RELEASE_FAILED,
+    RELEASE_LIVE,
+    RELEASE_RESTORED,
+    RELEASE_ROLLED_BACK,
+    RELEASE_STARTED,
+    RELEASE_SUPERSEDED,
+)
+from apps.governance.models import Decision, Release
+from apps.serving.actions import release_prefetch
+from placet import keystore
+from placet.kernel import clock
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.problems import FieldError
+from placet.kernel.states import move
+from placet_verify.keys import KeyRing
+from placet_verify.permit import Expected, PermitRefused, build_permit, permit
+
+
+def assemble_permit(release: Release) -> str:
+    """Return the permit: the policy, the request and every decision that counts, as signed."""
+    decisions = (
+        Decision.objects.filter(
+            release=release, voided_reason="", statement_digest=release.request_digest
+        )
+        .order_by("created_at", "pk")
+        .values_list("envelope", flat=True)
+    )
+    return build_permit(release.policy.envelope, release.request_envelope, decisions)
+
+
+def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor) -> Release:
+    """Move an approved release to ``rolling_out``, in the transaction that starts its rollout.
+
+    Everything is asked again here: the time, every gate with what is live now, and the permit.
+    ``ring`` is a file, so a caller inside a transaction has read it before.
+    """
+    ring = ring or keystore.ring()
+    with record(actor) as log:
+        row = lock_release(release, actor, "rollout.start")
+        now = clock.now()
+        if row.state != "approved":
+            raise WrongState(f"The release is {row.get_state_display().lower()}")
+        if row.not_after <= now:
+            raise Expired
+        busy = Release.objects.filter(endpoint=row.endpoint_id, state="rolling_out").first()
+        if busy is not None:
+            raise WrongState(f"Release {busy.number} is going out behind this endpoint")
+        _refuse_failed(store_gates(row))
+        newest = current_policy(row.environment)
+        _check_permit(row, ring, newest.number if newest else row.policy.number, now)
+        if not move(row, expected="approved", to="rolling_out"):
+            raise WrongState
+        log.add(RELEASE_STARTED, row, data={"number": row.number})
+        return row
+
+
+def _refuse_failed(results: list[gates.GateResult]) -> None:
+    if not gates.passed(results):
+        raise GatesFailed(
+            errors=[
+                FieldError(r["gate"], f"{r['title']}: {r['reason']}")
+                for r in results
+                if not r["passed"]
+            ]
+        )
+
+
+def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) -> None:
+    expect = Expected(
+        project=release.project_id,
+        environment=release.environment.name,
+        endpoint=release.endpoint_id,
+        bento_digest=release.bento_id,
+        serving=release.serving,
+        release=release.pk,
+    )
+    try:
+        permit(assemble_permit(release), ring, expect=expect, starting_at=now, policy_floor=floor)
+    except PermitRefused as refusal:
+        raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
+
+
+def mark_live(release: Release, *, actor: Actor = SYSTEM) -> Release:
+    """The endpoint serves this release alone; what was live before it is superseded."""
+    with record(actor) as log:
+        row = lock_release(release, actor, "rollout.start")
+        _supersede(row, log)
+        _move(row, "rolling_out", "live", live_at=clock.now(), ended_at=None)
+        log.add(RELEASE_LIVE, row, data={"number": row.number})
+        release_prefetch(row.pk, actor=actor)
+        return row
+
+
+def _supersede(release: Release, log: Recorder) -> None:
+    live = Release.objects.select_for_update(of=("self",)).select_related("environment")
+    for previous in live.filter(endpoint=release.endpoint_id, state="live").exclude(pk=release.pk):
+        _move(previous, "live", "superseded", ended_at=clock.now())
+        data = {"number": previous.number, "by": release.number}
+        log.add(RELEASE_SUPERSEDED, previous, data=data)
+
+
+def mark_failed(release: Release, *, reason: str, actor: Actor = SYSTEM) -> Release:
+    """The rollout did not reach the end; what was live stays live."""
+    return _end(release, ("rolling_out",), "failed", RELEASE_FAILED, reason, actor)
+
+
+def mark_rolled_back(
+    release: Release, *, restored: Release | None = None, reason: str = "", actor: Actor = SYSTEM
+) -> Release:
+    """Somebody took this release back; it soaked nothing. ``restored`` serves again instead."""
+    states = ("live", "rolling_out")
+    with record(actor):
+        row = _end(release, states, "rolled_back", RELEASE_ROLLED_BACK, reason, actor)
+        if restored is not None:
+            restore_live(restored, actor=actor)
+        return row
+
+
+def restore_live(release: Release, *, actor: Actor = SYSTEM) -> Release:
+    """Make a superseded release live again after a rollback: no new approval is needed.
+
+    Its soaking time starts anew, because it did not serve meanwhile.
+    """
+    with record(actor) as log:
+        row = lock_release(release, actor, "rollout.operate")
+        _supersede(row, log)
+        _move(row, "superseded", "live", live_at=clock.now(), ended_at=None)
+        log.add(RELEASE_RESTORED, row, data={"number": row.number})
+        return row
+
+
+def _end(
+    release: Release,
+    expected: tuple[str, ...],
+    to: str,
+    kind: EventKind,
+    reason: str,
+    actor: Actor,
+) -> Release:
+    with record(actor) as log:
+        row = lock_release(release, actor, "rollout.operate")
+        _move(row, expected, to, ended_at=clock.now(), ended_reason=reason[:2000])
+        log.add(kind, row, data={"number": row.number})
+        release_prefetch(row.pk, actor=actor)
+        return row
+
+
+def _move(row: Release, expected: str | tuple[str, ...], to: str, **changes: Any) -> None:
+    before = row.get_state_display().lower()
+    if not move(row, expected=expected, to=to, **changes):
+        raise WrongState(f"The release is {before}")

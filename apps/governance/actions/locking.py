@@ -1,0 +1,61 @@
+"""Locking what an action changes, in one order: project, environment, releases by id."""
+
+from apps.governance.models import Environment, PolicyRevision, Release
+from apps.governance.queries.facts import WITH_ALL
+from apps.identity.models import Project
+from apps.identity.queries import authorize
+from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+
+def lock_project(project_id: str) -> Project:
+    """Hold the project's row: numbers of releases are counted under it."""
+    return Project.objects.select_for_update(no_key=True).get(pk=project_id)
+
+
+def lock_environment(environment: Environment, actor: Actor, permission: str) -> Environment:
+    """Hold the environment's row: requests, publications and freezes of it go one by one."""
+    row = Environment.objects.select_for_update(no_key=True).filter(pk=environment.pk).first()
+    if row is None:
+        raise NotFound
+    authorize(actor, permission, row)
+    return row
+
+
+def lock_policy(policy: PolicyRevision, actor: Actor, permission: str) -> PolicyRevision:
+    """Hold a policy revision and its environment."""
+    row = PolicyRevision.objects.filter(pk=policy.pk).first()
+    if row is None:
+        raise NotFound
+    environment = lock_environment(row.environment, actor, permission)
+    row = PolicyRevision.objects.select_for_update().get(pk=policy.pk)
+    row.environment = environment
+    return row
+
+
+def lock_release(
+    release: Release, actor: Actor, permission: str, *, view: str = "release.view"
+) -> Release:
+    """Hold a release with everything its gates need beside it."""
+    row = (
+        Release.objects.select_for_update(of=("self",))
+        .select_related("project", *WITH_ALL)
+        .filter(pk=release.pk)
+        .first()
+    )
+    if row is None:
+        raise NotFound
+    authorize(actor, permission, row, view=view)
+    return row
+
+
+def clean_text(field: str, text: str, *, limit: int = 4000, empty: bool = True) -> str:
+    """Return free text stripped, or refuse it: empty, too long, or with control characters."""
+    text = text.strip()
+    if not text and not empty:
+        raise InvalidInput(errors=[FieldError(f"/{field}", "It must not be empty")])
+    if len(text) > limit:
+        raise InvalidInput(errors=[FieldError(f"/{field}", f"At most {limit} characters")])
+    if any((ord(c) < 32 and c not in "\r\n\t") or c == "\x7f" for c in text):
+        raise InvalidInput(errors=[FieldError(f"/{field}", "It holds a control character")])
+    return text

@@ -1,0 +1,198 @@
+"""Policies: drafted by one person, published by another, numbered and never changed again."""
+
+from typing import Any
+
+from django.db.models import Max
+
+from apps.audit.actions import Recorder, record
+from apps.governance import policies
+from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.locking import lock_environment, lock_policy
+from apps.governance.actions.requests import sign_request
+from apps.governance.errors import InvalidPolicy, NeedsSession, NotDraft, OldDraft, OwnDraft
+from apps.governance.events import (
+    POLICY_DRAFTED,
+    POLICY_PUBLISHED,
+    POLICY_WITHDRAWN,
+    RELEASE_MOVED,
+)
+from apps.governance.models import (
+    UNFINISHED_STATES,
+    Decision,
+    Environment,
+    PolicyRevision,
+    Release,
+)
+from apps.governance.queries.facts import WITH_ALL
+from apps.identity.queries import fresh_grants, scope_of
+from placet import keystore
+from placet.kernel import clock
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.problems import FieldError, Forbidden
+from placet.kernel.states import move
+from placet_verify.keys import PrivateKey
+from placet_verify.statements import PolicyStatement
+
+POLICY_CHANGED = "policy_changed"
+
+
+def draft_policy(environment: Environment, *, source: str, actor: Actor) -> PolicyRevision:
+    """Store ``source`` (YAML) as the next draft, validated; it has no effect until published."""
+    with record(actor) as log:
+        row = lock_environment(environment, actor, "policy.draft")
+        document = checked(row, source)
+        last = row.policies.aggregate(last=Max("number"))["last"] or 0
+        policy = PolicyRevision(
+            environment=row,
+            project_id=row.project_id,
+            number=last + 1,
+            source=source,
+            document=document.document,
+            digest=document.digest,
+            drafted_by=actor.accountable,
+        )
+        policy.save(force_insert=True)
+        log.add(POLICY_DRAFTED, policy, data={"number": policy.number})
+        return policy
+
+
+def checked(environment: Environment, source: str) -> policies.Policy:
+    """Return the validated policy, or raise :class:`InvalidPolicy` naming line and member."""
+    try:
+        policy = policies.parse(source)
+    except policies.PolicyFault as fault:
+        raise InvalidPolicy(errors=[FieldError("/source", str(f)) for f in fault.faults]) from None
+    earlier = set(
+        Environment.objects.filter(
+            project=environment.project_id, position__lt=environment.position
+        ).values_list("name", flat=True)
+    )
+    wanted = {g["environment"] for g in policy.document["gates"] if g["gate"] == "soaked"}
+    if unknown := sorted(wanted - earlier):
+        detail = f"The gate soaked names {unknown[0]}, which is no earlier environment"
+        raise InvalidPolicy(errors=[FieldError("/source", detail)])
+    return policy
+
+
+def withdraw_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
+    """Give up a draft; its number is not used again."""
+    with record(actor) as log:
+        row = lock_policy(policy, actor, "policy.draft")
+        if not move(row, expected="draft", to="withdrawn"):
+            raise NotDraft
+        log.add(POLICY_WITHDRAWN, row, data={"number": row.number})
+        return row
+
+
+def publish_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
+    """Put a draft into force: signed, final, and at once binding for every unfinished release.
+
+    By an approver of the environment, in a browser session, who is not the drafter. Decisions on
+    unfinished releases no longer count, because they were made under other rules.
+    """
+    if actor.kind != "system" and (actor.token is not None or actor.kind != "person"):
+        raise NeedsSession
+    signer = keystore.signer("decision")
+    with record(actor) as log:
+        row = lock_policy(policy, actor, "policy.publish")
+        _check_publisher(row, actor)
+        if row.state != "draft":
+            raise NotDraft
+        newest = current_policy(row.environment)
+        if newest is not None and newest.number > row.number:
+            raise OldDraft
+        document = checked(row.environment, row.source)
+        if document.digest != row.digest:
+            raise InvalidPolicy("The draft no longer means what it meant: draft it again")
+        _publish(row, signer, actor)
+        moved = _unfinished(row.environment)
+        log.add(POLICY_PUBLISHED, row, data={"number": row.number, "moved": len(moved)})
+        for release in moved:
+            _move_release(release, row, signer, log)
+        return row
+
+
+def publish_new(environment: Environment, *, source: str, actor: Actor) -> PolicyRevision:
+    """Draft and publish in one step, for the system alone: the policies a project starts with."""
+    if actor.kind != "system":
+        raise Forbidden("A policy is drafted by one person and published by another")
+    with record(SYSTEM):
+        return publish_policy(draft_policy(environment, source=source, actor=SYSTEM), actor=SYSTEM)
+
+
+def current_policy(environment: Environment) -> PolicyRevision | None:
+    """Return the policy in force: the newest published one."""
+    published = environment.policies.filter(state="published")
+    return published.order_by("-number").first()
+
+
+def _check_publisher(policy: PolicyRevision, actor: Actor) -> None:
+    if actor.kind == "system":
+        return
+    if actor.accountable == policy.drafted_by:
+        raise OwnDraft
+    scope = scope_of(policy)
+    held = fresh_grants(actor.id, lock=True)
+    if not any(g.permission == "policy.publish" and g.scope.covers(scope) for g in held):
+        raise Forbidden("This needs the permission policy.publish")
+
+
+def _publish(policy: PolicyRevision, signer: PrivateKey, actor: Actor) -> None:
+    at = clock.now()
+    statement = PolicyStatement(
+        project=policy.project_id,
+        environment=policy.environment.name,
+        revision_id=policy.pk,
+        number=policy.number,
+        document=policy.document,
+        drafted_by=policy.drafted_by,
+        published_by=actor.accountable,
+        at=at,
+    )
+    changes: dict[str, Any] = {
+        "envelope": statement.sign(signer).to_json(),
+        "published_by": actor.accountable,
+        "published_at": at,
+    }
+    if statement.document_digest != policy.digest or not move(
+        policy, expected="draft", to="published", **changes
+    ):
+        raise NotDraft
+
+
+def _unfinished(environment: Environment) -> list[Release]:
+    return list(
+        Release.objects.select_for_update(of=("self",))
+        .select_related("project", *WITH_ALL)
+        .filter(environment=environment, state__in=UNFINISHED_STATES)
+        .order_by("pk")
+    )
+
+
+def _move_release(
+    release: Release, policy: PolicyRevision, signer: PrivateKey, log: Recorder
+) -> None:
+    """Put an unfinished release under the new policy: decisions void, request signed anew."""
+    decisions = list(
+        Decision.objects.select_for_update(of=("self",))
+        .select_related("release__environment")
+        .filter(release=release, voided_reason="")
+        .order_by("pk")
+    )
+    for decision in decisions:
+        decision.voided_reason = POLICY_CHANGED
+        decision.save(update_fields=["voided_reason"])
+    release.policy = policy
+    signed = sign_request(release, signer)
+    move(
+        release,
+        expected=UNFINISHED_STATES,
+        to="requested",
+        policy=policy,
+        approved_at=None,
+        **signed,
+    )
+    results = store_gates(release)
+    data = {"number": release.number, "policy": policy.number, "voided": len(decisions)}
+    log.add(RELEASE_MOVED, release, *decisions, data=data)
+    approve_if_passed(release, results, log)

@@ -1,0 +1,246 @@
+"""Asking for a release, withdrawing it, and talking about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Max
+
+from apps.audit.actions import record, seal
+from apps.builds.models import Bento
+from apps.governance import plans
+from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.locking import (
+    clean_text,
+    lock_environment,
+    lock_project,
+    lock_release,
+)
+from apps.governance.actions.policies import current_policy
+from apps.governance.actions.requests import sign_request
+from apps.governance.errors import (
+    AlreadyOpen,
+    DoesNotFit,
+    NoEndpoint,
+    NoPolicy,
+    NotBuilt,
+    NotFinalised,
+    WrongState,
+)
+from apps.governance.events import RELEASE_COMMENTED, RELEASE_REQUESTED, RELEASE_WITHDRAWN
+from apps.governance.gates.facts import MEASURED_ONLY
+from apps.governance.models import (
+    OPEN_STATES,
+    UNFINISHED_STATES,
+    Comment,
+    Environment,
+    Release,
+)
+from apps.registry.models import Evidence, ModelVersion
+from apps.serving.actions import create_endpoint, prefetch, release_prefetch
+from apps.serving.models import Endpoint, Target
+from placet import keystore
+from placet.kernel import clock
+from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.states import move
+
+
+def request_release(
+    *,
+    version: ModelVersion,
+    endpoint: Endpoint | str,
+    environment: Environment | None = None,
+    bento: Bento | None = None,
+    plan: Mapping[str, Any] | None = None,
+    serving: Mapping[str, Any] | None = None,
+    target: Target | None = None,
+    reason: str = "",
+    actor: Actor,
+) -> Release:
+    """Ask to put a Bento of ``version`` behind ``endpoint``.
+
+    ``endpoint`` is one, or its id, or its name in ``environment``: a new name makes a new endpoint
+    on ``target``, or on the environment's only target. The newest Bento is taken unless ``bento``
+    names one. Gates are evaluated at once; with an open policy the release is approved at once.
+    """
+    wish, configuration = _documents(plan, serving)
+    text = clean_text("reason", reason)
+    signer = keystore.signer("decision")
+    with record(actor) as log:
+        place = _environment(endpoint, environment, version)
+        lock_project(place.project_id)
+        place = lock_environment(place, actor, "release.request")
+        chosen = _bento(version, bento, place)
+        behind = _endpoint(endpoint, place, target, actor)
+        _check_capacity(behind.target, configuration)
+        policy = current_policy(place)
+        if policy is None:
+            raise NoPolicy
+        _refuse_open(behind, chosen)
+        release = Release(
+            project_id=place.project_id,
+            number=_next_number(place.project_id),
+            environment=place,
+            endpoint=behind,
+            version=chosen.version,
+            bento=chosen,
+            policy=policy,
+            plan=dict(wish),
+            serving=dict(configuration),
+            evidence=pin_evidence(chosen),
+            reason=text,
+            requested_by=actor.id,
+            requester=actor.accountable,
+            created_at=clock.now(),
+        )
+        sign_request(release, signer)
+        release.save(force_insert=True)
+        results = store_gates(release)
+        log.add(RELEASE_REQUESTED, release, data={"number": release.number})
+        prefetch(behind.target, bento=chosen, holder=release.pk, actor=actor)
+        approve_if_passed(release, results, log)
+        return release
+
+
+def _documents(
+    plan: Mapping[str, Any] | None, serving: Mapping[str, Any] | None
+) -> tuple[plans.Plan, plans.Serving]:
+    try:
+        return plans.plan(plan), plans.serving(serving)
+    except plans.DocumentFault as fault:
+        raise InvalidInput(errors=[FieldError(p, d) for p, d in fault.faults]) from None
+
+
+def _environment(
+    endpoint: Endpoint | str, environment: Environment | None, version: ModelVersion
+) -> Environment:
+    """Return where the release goes; project and environment of all that is named must agree."""
+    if isinstance(endpoint, str) and endpoint.startswith("end_"):
+        endpoint = Endpoint.objects.filter(pk=endpoint).first() or ""
+        if not endpoint:
+            raise NotFound
+    if isinstance(endpoint, Endpoint):
+        of_endpoint = Environment.objects.filter(
+            project=endpoint.project_id, name=endpoint.environment
+        ).first()
+        if of_endpoint is None or environment not in (None, of_endpoint):
+            raise NotFound
+        environment = of_endpoint
+    if environment is None:
+        raise InvalidInput(errors=[FieldError("/environment", "Name the environment")])
+    if environment.project_id != version.project_id:
+        raise NotFound
+    return environment
+
+
+def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Bento:
+    row = ModelVersion.objects.select_related("model").get(pk=version.pk)
+    if row.project_id != place.project_id:
+        raise NotFound
+    if row.state != "finalised":
+        raise NotFinalised
+    built = Bento.objects.select_related("build").filter(version=row).order_by("-created_at")
+    if bento is not None:
+        built = built.filter(pk=bento.pk)
+    chosen = built.first()
+    if chosen is None or chosen.build.state != "succeeded":
+        raise NotBuilt
+    chosen.version = row
+    return chosen
+
+
+def _endpoint(
+    endpoint: Endpoint | str, place: Environment, target: Target | None, actor: Actor
+) -> Endpoint:
+    found = Endpoint.objects.select_related("target").filter(
+        project=place.project_id, environment=place.name
+    )
+    if isinstance(endpoint, Endpoint) or endpoint.startswith("end_"):
+        key = endpoint.pk if isinstance(endpoint, Endpoint) else endpoint
+        row = found.filter(pk=key).first()
+        if row is None:
+            raise NotFound
+        return row
+    row = found.filter(name=endpoint).first()
+    if row is not None:
+        if target is not None and target.pk != row.target_id:
+            detail = f"The endpoint stands on {row.target.name}"
+            raise InvalidInput(errors=[FieldError("/target", detail)])
+        return row
+    return create_endpoint(
+        place.project,
+        environment=place.name,
+        name=endpoint,
+        target=target or _only_target(place),
+        actor=actor,
+    )
+
+
+def _only_target(place: Environment) -> Target:
+    targets = list(place.targets.all()[:2])
+    if not targets:
+        raise NoEndpoint(f"{place.name} has no target yet: an operator adds one")
+    if len(targets) > 1:
+        detail = f"{place.name} has several targets: name the one for the new endpoint"
+        raise NoEndpoint(errors=[FieldError("/target", detail)])
+    return targets[0]
+
+
+def _check_capacity(target: Target, serving: plans.Serving) -> None:
+    needed = serving["replicas"] * serving["memory_mb"]
+    if needed > target.capacity_mb:
+        detail = f"{needed} MB are asked for, and {target.name} has {target.capacity_mb} MB"
+        raise DoesNotFit(errors=[FieldError("/serving", detail)])
+
+
+def _refuse_open(endpoint: Endpoint, bento: Bento) -> None:
+    other = Release.objects.filter(endpoint=endpoint, bento=bento, state__in=OPEN_STATES).first()
+    if other is not None:
+        raise AlreadyOpen(f"Release {other.number} is {other.get_state_display().lower()}")
+
+
+def _next_number(project: str) -> int:
+    last = Release.objects.filter(project=project).aggregate(last=Max("number"))["last"]
+    return int(last or 0) + 1
+
+
+def pin_evidence(bento: Bento) -> list[dict[str, str]]:
+    """Return the newest evidence of each kind and source about the version and this very Bento."""
+    rows = Evidence.objects.filter(
+        version=bento.version_id, bento_digest__in=("", bento.digest)
+    ).order_by("-created_at", "-pk")
+    newest: dict[tuple[str, str], Evidence] = {}
+    for row in rows:
+        if row.kind not in MEASURED_ONLY or row.source == "measured":
+            newest.setdefault((row.kind, row.source), row)
+    pinned = [{"id": r.pk, "kind": r.kind, "digest": r.digest} for r in newest.values()]
+    return sorted(pinned, key=lambda p: (p["kind"], p["id"]))
+
+
+def withdraw(release: Release, *, actor: Actor) -> Release:
+    """Take a request back, by whoever asked, until its rollout has started."""
+    with record(actor) as log:
+        row = lock_release(release, actor, "release.withdraw")
+        if actor.accountable != row.requester:
+            raise Forbidden("A release is withdrawn by the person who asked for it")
+        if not move(row, expected=UNFINISHED_STATES, to="withdrawn", ended_at=clock.now()):
+            raise WrongState(f"The release is {row.get_state_display().lower()}")
+        log.add(RELEASE_WITHDRAWN, row, data={"number": row.number})
+        release_prefetch(row.pk, actor=actor)
+        return row
+
+
+def comment(release: Release, *, text: str, actor: Actor) -> Comment:
+    """Say something about a release; the text is sealed under the author's key."""
+    words = clean_text("text", text, empty=False)
+    with record(actor) as log:
+        row = lock_release(release, actor, "release.comment")
+        made = Comment(
+            release=row,
+            project_id=row.project_id,
+            author=actor.id,
+            text_sealed=seal(words, person=actor.accountable),
+        )
+        made.save(force_insert=True)
+        log.add(RELEASE_COMMENTED, made, subject=row.pk, data={"number": row.number})
+        return made

@@ -1,0 +1,126 @@
+"""What governance refuses, each with its code."""
+
+from placet.kernel.problems import Conflict, Forbidden, Unprocessable
+
+
+class EnvironmentExists(Conflict):
+    """The project has an environment of this name."""
+
+    code, title = "environment_exists", "There is an environment of this name"
+
+
+class InvalidPolicy(Unprocessable):
+    """The source is not a policy; ``errors`` name line and member."""
+
+    code, title = "invalid_policy", "The policy is not valid"
+
+
+class NotDraft(Conflict):
+    """The policy revision is published or withdrawn: it never changes again."""
+
+    code, title = "not_draft", "This policy revision is no draft any more"
+
+
+class OldDraft(Conflict):
+    """A revision with a higher number was published meanwhile."""
+
+    code, title = (
+        "old_draft",
+        "A newer policy revision was published: draft it again on top of that",
+    )
+
+
+class OwnDraft(Forbidden):
+    """A policy is published by somebody else than its drafter."""
+
+    code, title = "own_draft", "A policy is published by another person than the one who drafted it"
+
+
+class NeedsSession(Forbidden):
+    """A token or program tried what only a person in a browser session may do."""
+
+    code, title = "needs_session", "This is done by a person in a browser session, not by a token"
+
+
+class NoPolicy(Conflict):
+    """The environment has no published policy, so nothing passes."""
+
+    code, title = "no_policy", "The environment has no published policy: nothing can be released"
+
+
+class NotFinalised(Conflict):
+    """The version is a draft."""
+
+    code, title = "not_finalised", "The version is still a draft: finalise it first"
+
+
+class NotBuilt(Conflict):
+    """The version has no Bento, so that nobody can say what would run."""
+
+    code, title = "not_built", "The version has no Bento: build it first"
+
+
+class NoEndpoint(Unprocessable):
+    """There is no such endpoint, and none can be made without being told where."""
+
+    code, title = "no_endpoint", "There is no such endpoint here, and it cannot be made by itself"
+
+
+class DoesNotFit(Unprocessable):
+    """The target cannot run this serving configuration; ``errors`` say why."""
+
+    code, title = "does_not_fit", "The target cannot run this"
+
+
+class AlreadyOpen(Conflict):
+    """Another release would put the same Bento behind the same endpoint."""
+
+    code, title = "already_open", "This Bento is on its way to this endpoint already"
+
+
+class WrongState(Conflict):
+    """The release's state does not allow this; somebody may have been first."""
+
+    code, title = "release_state", "The release is not in a state that allows this"
+
+
+class Changed(Conflict):
+    """The person decided on another request than the one that stands now."""
+
+    code, title = "changed", "The release changed since you saw it: look at it again"
+
+
+class Separation(Forbidden):
+    """The requester and the author of the version do not decide."""
+
+    code, title = "separation_of_duties", "You asked for this release, or made it: others decide"
+
+
+class NoRole(Forbidden):
+    """The person holds no role that decides here (any more)."""
+
+    code, title = "no_role", "You hold no role that decides on this release"
+
+
+class AlreadyDecided(Conflict):
+    """One decision per person."""
+
+    code, title = "already_decided", "You have decided on this release already"
+
+
+class GatesFailed(Conflict):
+    """A gate has not passed; ``errors`` name each with its reason."""
+
+    code, title = "gates_failed", "Not every gate of the policy has passed"
+
+
+class Expired(Conflict):
+    """The right to start this release has ended."""
+
+    code, title = "expired", "The release was not started in time: request it again"
+
+
+class PermitInvalid(Conflict):
+    """The permit does not hold; ``code`` is the verifier's."""
+
+    code, title = "permit_refused", "The permit does not hold"

@@ -1,0 +1,30 @@
+"""What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
+
+from apps.audit.events import event_kind
+
+ENVIRONMENT_CREATED = event_kind("environment.created", "Created an environment")
+ENVIRONMENT_CHANGED = event_kind("environment.changed", "Changed an environment")
+POLICY_DRAFTED = event_kind("policy.drafted", "Drafted policy revision {number}")
+POLICY_PUBLISHED = event_kind(
+    "policy.published", "Published policy revision {number}; {moved} open releases moved to it"
+)
+POLICY_WITHDRAWN = event_kind("policy.withdrawn", "Withdrew the draft of policy revision {number}")
+FREEZE_SET = event_kind("freeze.set", "Froze the environment")
+FREEZE_LIFTED = event_kind("freeze.lifted", "Lifted a freeze")
+RELEASE_REQUESTED = event_kind("release.requested", "Requested release {number}")
+RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved: every gate passed")
+RELEASE_MOVED = event_kind(
+    "release.policy_changed",
+    "Moved release {number} to policy revision {policy}; {voided} decisions no longer count",
+)
+RELEASE_DECIDED = event_kind("release.decided", "Decided as {role}: {verdict}")
+RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
+RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
+RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not started in time")
+RELEASE_COMMENTED = event_kind("release.commented", "Commented on release {number}")
+RELEASE_STARTED = event_kind("release.rolling_out", "Release {number} is going out")
+RELEASE_LIVE = event_kind("release.live", "Release {number} is live")
+RELEASE_SUPERSEDED = event_kind("release.superseded", "Release {number} was replaced by {by}")
+RELEASE_FAILED = event_kind("release.failed", "The rollout of release {number} failed")
+RELEASE_ROLLED_BACK = event_kind("release.rolled_back", "Release {number} was rolled back")
+RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

@@ -1,0 +1,70 @@
+"""The gates a policy may be made of. Pure: no database, no network, no clock of their own.
+
+A gate fails closed. Whatever goes wrong inside one becomes a result that has not passed, with a
+sentence; a gate that nobody knows has not passed either.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.governance.gates import (
+    approvals,
+    build,
+    evidence,
+    expression,
+    freeze,
+    scan,
+    schema,
+    soaked,
+)
+from apps.governance.gates.facts import Facts, GateResult, answer
+from apps.governance.gates.fields import GateFault
+
+__all__ = ["GATES", "Facts", "Gate", "GateFault", "GateResult", "evaluate", "evaluate_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One kind of gate: how a policy writes it, and how it is answered."""
+
+    name: str
+    repeatable: bool
+    normalise: Callable[[Mapping[str, Any]], dict[str, Any]]
+    title: Callable[[Mapping[str, Any]], str]
+    evaluate: Callable[[Mapping[str, Any], Facts], GateResult]
+
+
+GATES: dict[str, Gate] = {
+    module.NAME: Gate(
+        module.NAME, module.REPEATABLE, module.normalise, module.title, module.evaluate
+    )
+    for module in (build, scan, evidence, expression, schema, soaked, approvals, freeze)
+}
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Answer one gate; never raises."""
+    name = str(gate.get("gate", ""))
+    kind = GATES.get(name)
+    if kind is None:
+        return answer(gate, name or "Gate", "error", f"There is no gate called {name[:40]!r}")
+    try:
+        return kind.evaluate(gate, facts)
+    except Exception as error:
+        reason = f"The gate could not be answered ({type(error).__name__})"
+        return answer(gate, name.capitalize(), "error", reason)
+
+
+def evaluate_all(gates: Iterable[Mapping[str, Any]], facts: Facts) -> list[GateResult]:
+    """Answer every gate; a policy without gates is one that has not passed."""
+    results = [evaluate(gate, facts) for gate in gates]
+    if results:
+        return results
+    return [answer({"gate": "policy"}, "Policy", "error", "The policy has no gates")]
+
+
+def passed(results: Iterable[GateResult]) -> bool:
+    """Tell whether there is at least one gate and every one has passed."""
+    answers = [r["passed"] is True and r["state"] == "passed" for r in results]
+    return bool(answers) and all(answers)

@@ -1,0 +1,51 @@
+"""``build``: built by Placet, in the isolation asked for, and the smoke test passed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.governance.gates.facts import Facts, GateResult, answer
+from apps.governance.gates.fields import Fields
+
+NAME = "build"
+REPEATABLE = False
+
+
+def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """``isolation``: any or bwrap; ``smoke_test``: what the test must have shown at least."""
+    fields = Fields(raw)
+    fields.choice("isolation", ("any", "bwrap"), default="any")
+    fields.choice("smoke_test", ("starts", "equal"), default="starts")
+    return fields.done()
+
+
+def title(gate: Mapping[str, Any]) -> str:
+    """Return the line of the checklist."""
+    return "Built and smoke-tested"
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Look at the build, and at the smoke test that Placet measured on this very Bento."""
+    build, test = facts.build, facts.find("smoke_test")
+    if build is None or build.state != "succeeded" or build.bento_digest != facts.bento_digest:
+        return answer(gate, title(gate), "failed", "There is no finished build of this Bento")
+    if test is None:
+        return answer(gate, title(gate), "failed", "The smoke test has left no evidence")
+    result, used = str(test.data.get("result")), {build.isolation, str(test.data.get("isolation"))}
+    shown = {"result": result, "isolation": sorted(used)}
+    if gate["isolation"] == "bwrap" and used != {"bwrap"}:
+        weaker = ", ".join(sorted(u or "none" for u in used - {"bwrap"}))
+        reason = f"The policy asks for isolation by bwrap; this was built with: {weaker}"
+        return answer(gate, title(gate), "failed", reason, **shown)
+    passed = result == "equal" or (result == "starts" and gate["smoke_test"] == "starts")
+    return answer(gate, title(gate), "passed" if passed else "failed", _say(test.data), **shown)
+
+
+def _say(data: Mapping[str, Any]) -> str:
+    result, rows, equal = data.get("result"), data.get("rows", 0), data.get("equal", 0)
+    if result == "equal":
+        return f"{equal} of {rows} expected outputs equal"
+    if result == "starts":
+        return "It starts and answers; no expected output was given to compare with"
+    if result == "different":
+        return f"Only {equal} of {rows} outputs are as expected"
+    return "The smoke test failed"

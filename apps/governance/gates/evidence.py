@@ -1,0 +1,47 @@
+"""``evidence``: a kind of evidence is there, from the right source, and fresh enough."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from apps.governance.gates.facts import Facts, GateResult, answer
+from apps.governance.gates.fields import Fields
+
+NAME = "evidence"
+REPEATABLE = True
+KINDS = (
+    "metrics", "scan", "smoke_test", "load_test", "sbom", "fairness", "explainability",
+    "data_quality", "model_card", "document",
+)  # fmt: skip
+
+
+def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """``kind``; ``source``: any, reported or measured; ``fresher_than_days``."""
+    fields = Fields(raw)
+    fields.choice("kind", KINDS)
+    fields.choice("source", ("any", "reported", "measured"), default="any")
+    fields.integer("fresher_than_days", 1, 3650, default=None)
+    return fields.done()
+
+
+def title(gate: Mapping[str, Any]) -> str:
+    """Return the line of the checklist."""
+    return f"Evidence: {str(gate['kind']).replace('_', ' ')}"
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Look for it among what was pinned at the request."""
+    kind, source = str(gate["kind"]).replace("_", " "), gate["source"]
+    found = facts.find(gate["kind"], source)
+    if found is None:
+        which = "" if source == "any" else f"{source} "
+        return answer(gate, title(gate), "failed", f"There is no {which}{kind} evidence")
+    age = facts.now - found.created_at
+    shown = {"digest": found.digest, "source": found.source, "days": age.days}
+    limit = gate.get("fresher_than_days")
+    when = "today" if age.days == 0 else f"{age.days} day{'s' * (age.days != 1)} ago"
+    if limit is not None and age > timedelta(days=limit):
+        reason = f"It is from {when}; the policy wants it at most {limit} days old"
+        return answer(gate, title(gate), "failed", reason, **shown)
+    reason = f"{found.source.capitalize()} {when}"
+    return answer(gate, title(gate), "passed", reason, **shown)

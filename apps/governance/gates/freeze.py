@@ -1,0 +1,49 @@
+"""``freeze``: nothing new starts while the environment is frozen."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from apps.governance.gates.facts import Facts, FreezeFact, GateResult, answer
+from apps.governance.gates.fields import Fields
+
+NAME = "freeze"
+REPEATABLE = False
+
+
+def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """It has no members: freezes are set and lifted beside the policy."""
+    return Fields(raw).done()
+
+
+def title(gate: Mapping[str, Any]) -> str:
+    """Return the line of the checklist."""
+    return "No freeze"
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Fail during a freeze without an end, wait during one that ends by itself.
+
+    The reason somebody gave for a freeze is sealed text and stays out of the result.
+    """
+    active = [f for f in facts.freezes if _active(f, facts.now)]
+    if not active:
+        starts = sorted(f.starts_at for f in facts.freezes if f.starts_at > facts.now)
+        reason = f"None now; the next begins {_when(starts[0])}" if starts else "None now"
+        return answer(gate, title(gate), "passed", reason)
+    shown = {"freezes": sorted(f.id for f in active)}
+    ends = [f.ends_at for f in active]
+    known = [e for e in ends if e is not None]
+    if len(known) < len(ends):
+        reason = f"{facts.environment.capitalize()} is frozen until somebody lifts the freeze"
+        return answer(gate, title(gate), "failed", reason, **shown)
+    reason = f"{facts.environment.capitalize()} is frozen until {_when(max(known))}"
+    return answer(gate, title(gate), "waiting", reason, **shown)
+
+
+def _active(freeze: FreezeFact, now: datetime) -> bool:
+    return freeze.starts_at <= now and (freeze.ends_at is None or now < freeze.ends_at)
+
+
+def _when(at: datetime) -> str:
+    return f"{at.day} {at:%B %H:%M} UTC"

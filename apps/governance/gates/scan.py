@@ -1,0 +1,42 @@
+"""``scan``: what the scanner found in the files, without ever loading them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.governance.gates.facts import Facts, GateResult, answer
+from apps.governance.gates.fields import Fields
+
+NAME = "scan"
+REPEATABLE = False
+_SAY = {
+    "safe": "Safe to load: the files carry no code",
+    "code-carrying": "The files carry code (a pickle): never loaded outside sandbox and target",
+    "malicious": "The scanner found malicious code",
+    "unknown": "The scanner could not tell what the files are",
+}
+
+
+def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """``allow``: the verdicts that pass. ``malicious`` and ``unknown`` cannot be allowed."""
+    fields = Fields(raw)
+    allowed = ("safe", "code-carrying")
+    fields.choices("allow", allowed, default=allowed)
+    return fields.done()
+
+
+def title(gate: Mapping[str, Any]) -> str:
+    """Return the line of the checklist."""
+    return "Scanned"
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Compare the verdict with what is allowed."""
+    scan = facts.find("scan")
+    if scan is None:
+        return answer(gate, title(gate), "failed", "The files have not been scanned")
+    verdict = str(scan.data.get("verdict"))
+    reason = _SAY.get(verdict, f"The scanner gave no verdict that is known: {verdict[:40]}")
+    passed = verdict in gate["allow"] and verdict in ("safe", "code-carrying")
+    if not passed and verdict == "code-carrying":
+        reason = "The files carry code, and this policy allows only files that do not"
+    return answer(gate, title(gate), "passed" if passed else "failed", reason, verdict=verdict)

@@ -1,0 +1,60 @@
+"""``soaked``: the same Bento, byte for byte, was live in an earlier environment for a time."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from apps.governance.gates.facts import Facts, GateResult, SoakFact, answer
+from apps.governance.gates.fields import Fields, seconds
+
+NAME = "soaked"
+REPEATABLE = True
+
+
+def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """``environment`` and ``for`` how long, e.g. 60s, 5m, 1h, 7d."""
+    fields = Fields(raw)
+    fields.name("environment")
+    fields.duration("for")
+    return fields.done()
+
+
+def title(gate: Mapping[str, Any]) -> str:
+    """Return the line of the checklist."""
+    return f"Soaked in {gate['environment']} for {spell(seconds(gate['for']))}"
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Take the longest stretch; one that goes on makes the gate wait, not fail."""
+    wanted, name = timedelta(seconds=seconds(gate["for"])), gate["environment"]
+    stretches = list(facts.soaks.get(name, ()))
+    if not stretches:
+        reason = f"This Bento has not been live in {name}"
+        return answer(gate, title(gate), "failed", reason, seconds=0)
+    longest = max(stretches, key=lambda s: _length(s, facts))
+    lived = _length(longest, facts)
+    shown = {"seconds": int(lived.total_seconds()), "release": longest.release}
+    said = f"Live in {name} for {spell(int(lived.total_seconds()))}"
+    if lived >= wanted:
+        return answer(gate, title(gate), "passed", said, **shown)
+    going_on = [s for s in stretches if s.ended_at is None]
+    if not going_on:
+        reason = f"{said}, not long enough"
+        return answer(gate, title(gate), "failed", reason, **shown)
+    at = min(s.live_at for s in going_on) + wanted
+    reason = f"{said} so far; passes at {at:%H:%M:%S} UTC on {at.day} {at:%B}"
+    return answer(gate, title(gate), "waiting", reason, passes_at=at.isoformat(), **shown)
+
+
+def _length(soak: SoakFact, facts: Facts) -> timedelta:
+    return (soak.ended_at or facts.now) - soak.live_at
+
+
+def spell(total: int) -> str:
+    """Return a number of seconds in at most two units, e.g. ``1 h 5 min``."""
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, total = divmod(max(total, 0), size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,240 @@
+"""A policy: YAML as people write it, into a validated document with every default filled in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from apps.governance.gates import GATES, GateFault
+from placet_verify import canonical
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 8
+MAX_GATES = 50
+DEFAULT_EXPIRY_DAYS = 14
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in a policy: the line in the source, the member, and what to do."""
+
+    line: int
+    member: str
+    detail: str
+
+    def __str__(self) -> str:
+        where = f"{self.member} " if self.member else ""
+        return f"Line {self.line}: {where}{self.detail}"
+
+
+class PolicyFault(ValueError):
+    """The source is not a policy; ``faults`` name every place."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A validated policy. ``digest`` is over the canonical document, not over the source."""
+
+    document: dict[str, Any]
+    digest: str
+
+
+def parse(source: str) -> Policy:
+    """Return the policy that ``source`` (YAML) describes, or raise :class:`PolicyFault`."""
+    raw, lines = _load(source)
+    document, faults = _validate(raw)
+    if faults:
+        raise PolicyFault([Fault(_line(lines, path), _spell(path), d) for path, d in faults])
+    return Policy(document, canonical.digest(document))
+
+
+def _load(source: str) -> tuple[Any, dict[Path, int]]:
+    if len(source.encode("utf-8", "replace")) > MAX_BYTES:
+        raise PolicyFault([Fault(1, "", f"is longer than {MAX_BYTES // 1024} KiB")])
+    if found := _CONTROL.search(source):
+        line = source.count("\n", 0, found.start()) + 1
+        raise PolicyFault([Fault(line, "", "holds a control character")])
+    try:
+        _refuse_risky(source)
+        node = yaml.compose(source, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise PolicyFault([Fault(line, "", str(error.problem or error.context))]) from None
+    except yaml.YAMLError as error:
+        raise PolicyFault([Fault(1, "", f"is not YAML: {str(error)[:120]}")]) from None
+    if node is None:
+        raise PolicyFault([Fault(1, "", "is empty")])
+    lines: dict[Path, int] = {}
+    return _build(node, (), lines), lines
+
+
+def _refuse_risky(source: str) -> None:
+    """Look at the events before any tree is built: aliases, tags and depth are refused here."""
+    depth = 0
+    for event in yaml.parse(source, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise PolicyFault([Fault(line, "", "uses an anchor or alias: write it out")])
+        if getattr(event, "tag", None):
+            raise PolicyFault([Fault(line, "", "uses a tag: plain YAML only")])
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise PolicyFault([Fault(line, "", f"is nested deeper than {MAX_DEPTH} levels")])
+
+
+def _build(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
+    lines[path] = line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            at = key.start_mark.line + 1
+            if not name or len(name) > 60:
+                raise PolicyFault([Fault(at, _spell(path), "has a member without a plain name")])
+            if name in result:
+                raise PolicyFault([Fault(at, _spell((*path, name)), "stands twice")])
+            result[name] = _build(value, (*path, name), lines)
+            lines[(*path, name)] = at
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(value, (*path, i), lines) for i, value in enumerate(node.value)]
+    if node.tag not in _TAGS:
+        detail = "is a date or another special value: quote it to make it text"
+        raise PolicyFault([Fault(line, _spell(path), detail)])
+    return _scalar(node, path)
+
+
+def _scalar(node: yaml.Node, path: Path) -> Any:
+    constructor = yaml.constructor.SafeConstructor()
+    try:
+        value = constructor.construct_object(node)  # type: ignore[no-untyped-call]
+    except (ValueError, OverflowError):
+        raise PolicyFault(
+            [Fault(node.start_mark.line + 1, _spell(path), "is not a value that can be read")]
+        ) from None
+    if isinstance(value, int) and abs(value) >= 2**53:
+        detail = "is too large a number"
+        raise PolicyFault([Fault(node.start_mark.line + 1, _spell(path), detail)])
+    return value
+
+
+def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
+    if not isinstance(raw, dict):
+        return {}, [((), "must be a mapping with version, description and gates")]
+    faults: list[tuple[Path, str]] = []
+    known = {"version", "description", "expires_after_days", "gates"}
+    faults += [((name,), "is not a member of a policy") for name in raw if name not in known]
+    if raw.get("version") != 1 or isinstance(raw.get("version"), bool):
+        faults.append((("version",), "must be 1"))
+    description = raw.get("description", "")
+    if not isinstance(description, str) or len(description) > 500:
+        faults.append((("description",), "must be text of at most 500 characters"))
+    days = raw.get("expires_after_days", DEFAULT_EXPIRY_DAYS)
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 365:
+        faults.append((("expires_after_days",), "must be a whole number from 1 to 365"))
+    gates, wrong = _gates(raw.get("gates"))
+    document = {
+        "version": 1, "description": description, "expires_after_days": days, "gates": gates,
+    }  # fmt: skip
+    return document, faults + wrong
+
+
+def _gates(raw: Any) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
+    if not isinstance(raw, list) or not raw:
+        return [], [(("gates",), "must be a list of at least one gate: no gate means no way in")]
+    if len(raw) > MAX_GATES:
+        return [], [(("gates",), f"may have at most {MAX_GATES} gates")]
+    gates: list[dict[str, Any]] = []
+    faults: list[tuple[Path, str]] = []
+    for place, item in enumerate(raw):
+        try:
+            gate = _gate(item)
+            _refuse_twice(gate, gates)
+            gates.append(gate)
+        except GateFault as fault:
+            step: Path = (fault.member,) if fault.member else ()
+            faults.append((("gates", place, *step), fault.detail))
+    return gates, faults
+
+
+def _gate(item: Any) -> dict[str, Any]:
+    if not isinstance(item, Mapping) or "gate" not in item:
+        raise GateFault("", "must be a mapping with the member gate")
+    name = item["gate"]
+    if not isinstance(name, str) or name not in GATES:
+        raise GateFault("gate", f"must be one of: {', '.join(GATES)}")
+    return GATES[name].normalise(item)
+
+
+def _refuse_twice(gate: dict[str, Any], before: list[dict[str, Any]]) -> None:
+    same = [g for g in before if g["gate"] == gate["gate"]]
+    if same and not GATES[gate["gate"]].repeatable:
+        raise GateFault("", f"the gate {gate['gate']} may stand once")
+    if gate["gate"] == "approvals" and any(g["role"] == gate["role"] for g in same):
+        raise GateFault(
+            "role", f"approvals by {gate['role']}s stand twice: raise the count instead"
+        )
+    if gate in same:
+        raise GateFault("", "the same gate stands twice")
+
+
+def _line(lines: Mapping[Path, int], path: Path) -> int:
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _spell(path: Path) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+DEFAULTS: dict[str, str] = {
+    "development": """\
+version: 1
+description: Open. Anything that builds and is not malicious may be tried here.
+expires_after_days: 14
+gates:
+  - {gate: build}
+  - {gate: scan, allow: [safe, code-carrying]}
+""",
+    "staging": """\
+version: 1
+description: One reviewer looks at it before it runs beside production.
+expires_after_days: 14
+gates:
+  - {gate: build, isolation: bwrap}
+  - {gate: scan, allow: [safe, code-carrying]}
+  - {gate: freeze}
+  - {gate: approvals, role: reviewer, count: 1}
+""",
+    "production": """\
+version: 1
+description: Soaked in staging, reviewed, and approved by the owner of the risk.
+expires_after_days: 14
+gates:
+  - {gate: build, isolation: bwrap}
+  - {gate: scan, allow: [safe, code-carrying]}
+  - {gate: schema}
+  - {gate: soaked, environment: staging, for: 1h}
+  - {gate: freeze}
+  - {gate: approvals, role: reviewer, count: 1}
+  - {gate: approvals, role: approver, count: 1}
+""",
+}

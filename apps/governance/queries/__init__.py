@@ -1,0 +1,1 @@
+"""What governance lets one read."""

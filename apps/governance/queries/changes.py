@@ -1,0 +1,99 @@
+"""What a release changes against what is live: numbers, schema, dependencies, policy."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from apps.governance.gates.facts import EvidenceFact, newest
+from apps.governance.gates.schema import SchemaChange, compare
+
+_LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+Direction = Literal["up", "down", "same", "new", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric: live, proposed, and the change between them."""
+
+    name: str
+    live: float | None
+    proposed: float | None
+    change: float | None
+    direction: Direction
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyRow:
+    """One locked package; '' where it is not locked."""
+
+    name: str
+    live: str
+    proposed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Everything that differs; ``compared_with`` is '' while nothing is live."""
+
+    compared_with: str
+    metrics: tuple[MetricRow, ...]
+    schema: tuple[SchemaChange, ...]
+    dependencies: tuple[DependencyRow, ...]
+    dependency_count: int
+    policy_live: int | None
+    policy_proposed: int
+    serving: tuple[tuple[str, Any, Any], ...]
+
+
+def metric_rows(
+    proposed: list[EvidenceFact], live: list[EvidenceFact] | None
+) -> tuple[MetricRow, ...]:
+    """Put the newest metrics beside each other, the proposed ones in their own order."""
+    now, before = newest(proposed, "metrics"), newest(live or [], "metrics")
+    ours = _numbers(now.data if now else {})
+    theirs = _numbers(before.data if before else {})
+    names = [*ours, *(name for name in theirs if name not in ours)]
+    source = now.source if now else ""
+    return tuple(_row(name, theirs.get(name), ours.get(name), source) for name in names)
+
+
+def _numbers(data: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in data.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _row(name: str, live: float | None, proposed: float | None, source: str) -> MetricRow:
+    if live is None or proposed is None:
+        direction: Direction = "new" if live is None else "gone"
+        return MetricRow(name, live, proposed, None, direction, source)
+    change = proposed - live
+    direction = "up" if change > 0 else "down" if change < 0 else "same"
+    return MetricRow(name, live, proposed, change, direction, source)
+
+
+def schema_rows(
+    live: Mapping[str, Any] | None, proposed: Mapping[str, Any] | None
+) -> tuple[SchemaChange, ...]:
+    """Return the differences of two signatures, none when either is missing."""
+    return tuple(compare(live, proposed)) if live and proposed else ()
+
+
+def locked(lock: str) -> dict[str, str]:
+    """Return the packages of a lock with their versions."""
+    return {name.lower(): version for name, version in _LOCKED.findall(lock)}
+
+
+def dependency_rows(
+    live: Mapping[str, str], proposed: Mapping[str, str]
+) -> tuple[DependencyRow, ...]:
+    """Return the packages whose version differs."""
+    return tuple(
+        DependencyRow(name, live.get(name, ""), proposed.get(name, ""))
+        for name in sorted({*live, *proposed})
+        if live.get(name) != proposed.get(name)
+    )

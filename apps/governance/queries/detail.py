@@ -1,0 +1,245 @@
+"""Everything one release page answers, in a fixed number of queries."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.audit.events import kinds
+from apps.audit.models import Event
+from apps.audit.queries import unseal_many
+from apps.governance import gates, rules
+from apps.governance.gates.facts import GateResult
+from apps.governance.models import Decision, Release
+from apps.governance.queries.changes import (
+    Changes,
+    dependency_rows,
+    locked,
+    metric_rows,
+    schema_rows,
+)
+from apps.governance.queries.facts import evidence_facts, gather, live_releases
+from apps.governance.queries.lists import held_roles, needed_as
+from apps.governance.queries.lists import release as get_release
+from apps.governance.queries.people import People, Person, may_still_decide, people_around
+from apps.identity.queries import scope_of
+from placet.kernel import clock
+from placet.kernel.actor import Actor
+from placet_verify import canonical
+
+SHOWN_EVENTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision with the name of who made it and what was said."""
+
+    id: str
+    person: str
+    name: str
+    role: str
+    verdict: str
+    comment: str
+    at: datetime
+    voided_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRow:
+    """One event of the release's story. ``index`` is its leaf in the log."""
+
+    index: int
+    at: datetime
+    kind: str
+    sentence: str
+    actor: str
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a decision is bound to, as the signed request says it."""
+
+    request: str
+    artifact: str
+    bento: str
+    evidence: str
+    evidence_count: int
+    policy: str
+    policy_number: int
+    plan: str
+    serving: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseView:
+    """A release as a person needs to see it before deciding."""
+
+    release: Release
+    live: Release | None
+    changes: Changes
+    bound: Bound
+    gates: tuple[GateResult, ...]
+    all_passed: bool
+    decisions: tuple[DecisionRow, ...]
+    may_still_decide: tuple[Person, ...]
+    missing_roles: tuple[str, ...]
+    you_decide_as: str
+    you_are_excluded: bool
+    requester_name: str
+    author_name: str
+    story: tuple[StoryRow, ...]
+
+    @property
+    def can_decide(self) -> bool:
+        """Tell whether the reader may decide now."""
+        return bool(self.you_decide_as)
+
+
+def release_view(release_id: str, actor: Actor) -> ReleaseView:
+    """Return the release with its gates as they stand now, or raise ``NotFound``.
+
+    At most ten queries: release, live, facts, evidence, decisions, events, people, texts.
+    """
+    row = get_release(release_id, actor)
+    live = live_releases([row]).get(row.endpoint_id)
+    facts = gather([row], clock.now(), live={row.endpoint_id: live} if live else {})[row.pk]
+    results = (
+        gates.evaluate_all(row.policy.document["gates"], facts)
+        if row.state in ("requested", "approved")
+        else row.gates
+    )
+    decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
+    events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
+    bodies = [json.loads(e.body) for e in reversed(events)]
+    people = people_around(row, _ids(row, decisions, bodies))
+    texts = unseal_many(_sealed(decisions, bodies))
+    missing = rules.missing_roles(results) if row.state == "requested" else set()
+    decided = [d.person for d in decisions if not d.voided_reason]
+    compared = live if live is None or live.pk != row.pk else None
+    return ReleaseView(
+        release=row,
+        live=live,
+        changes=_changes(row, compared, facts),
+        bound=_bound(row),
+        gates=tuple(results),
+        all_passed=gates.passed(results),
+        decisions=tuple(_decision(d, people, texts) for d in decisions),
+        may_still_decide=tuple(may_still_decide(row, people, decided=decided, missing=missing)),
+        missing_roles=tuple(sorted(missing)),
+        you_decide_as=_as(row, actor, decided),
+        you_are_excluded=_excluded(row, actor),
+        requester_name=people.name(row.requested_by),
+        author_name=people.name(row.version.author),
+        story=tuple(
+            _story(b, e.index, people, texts) for b, e in zip(bodies, reversed(events), strict=True)
+        ),
+    )
+
+
+def _ids(row: Release, decisions: list[Decision], bodies: list[dict[str, Any]]) -> set[str]:
+    ids = {row.requested_by, row.requester, row.version.author}
+    return ids | {d.person for d in decisions} | {b["actor_id"] for b in bodies}
+
+
+def _sealed(decisions: list[Decision], bodies: list[dict[str, Any]]) -> list[str]:
+    return [d.comment_sealed for d in decisions] + [_said(b) for b in bodies]
+
+
+def _said(body: dict[str, Any]) -> str:
+    """Return the commitment of the text that came with an event, '' for none."""
+    for key, row in body["after"].items():
+        if row and key.startswith("governance.comment:"):
+            return str(row["text_sealed"])
+        if row and key.startswith("governance.decision:") and "decided" in body["kind"]:
+            return str(row["comment_sealed"])
+    return ""
+
+
+def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, str]) -> StoryRow:
+    kind = kinds().get(body["kind"])
+    try:
+        sentence = kind.sentence.format(**body["data"]) if kind else body["kind"]
+    except KeyError:
+        sentence = kind.sentence if kind else body["kind"]
+    return StoryRow(
+        index=index,
+        at=datetime.fromisoformat(body["at"]),
+        kind=body["kind"],
+        sentence=sentence,
+        actor=body["actor_id"],
+        name=people.name(body["actor_id"]),
+        text=texts.get(_said(body), ""),
+    )
+
+
+def _decision(decision: Decision, people: People, texts: dict[str, str]) -> DecisionRow:
+    return DecisionRow(
+        id=decision.pk,
+        person=decision.person,
+        name=people.name(decision.person),
+        role=decision.role,
+        verdict=decision.verdict,
+        comment=texts.get(decision.comment_sealed, ""),
+        at=decision.created_at,
+        voided_reason=decision.voided_reason,
+    )
+
+
+def _as(row: Release, actor: Actor, decided: list[str]) -> str:
+    """Return the role as which the reader would decide now, '' when he may not."""
+    late = row.not_after <= clock.now()
+    if actor.kind != "person" or actor.token or row.state != "requested" or late:
+        return ""
+    if actor.id in decided:
+        return ""
+    role = needed_as(row, actor)
+    if role:
+        return role
+    allowed = rules.counting_roles(
+        row.policy.document,
+        held_roles(actor, scope_of(row)),
+        person=actor.accountable,
+        requester=row.requester,
+        author=row.version.author,
+    )
+    return rules.deciding_role(allowed, set()) if allowed else ""
+
+
+def _excluded(row: Release, actor: Actor) -> bool:
+    return actor.accountable in (row.requester, row.version.author)
+
+
+def _bound(row: Release) -> Bound:
+    return Bound(
+        request=row.request_digest,
+        artifact=row.version.artifact_digest,
+        bento=row.bento_id,
+        evidence=canonical.digest(sorted({e["digest"] for e in row.evidence})),
+        evidence_count=len(row.evidence),
+        policy=row.policy.digest,
+        policy_number=row.policy.number,
+        plan=canonical.digest(row.plan),
+        serving=canonical.digest(row.serving),
+    )
+
+
+def _changes(row: Release, live: Release | None, facts: gates.Facts) -> Changes:
+    ours = locked(row.bento.runtime.lock)
+    theirs = locked(live.bento.runtime.lock) if live else {}
+    before = evidence_facts(facts, live)
+    return Changes(
+        compared_with=str(live.version) if live else "",
+        metrics=metric_rows(list(facts.evidence), before),
+        schema=schema_rows(live.version.signature if live else None, row.version.signature),
+        dependencies=dependency_rows(theirs, ours) if live else (),
+        dependency_count=len(ours),
+        policy_live=live.policy.number if live else None,
+        policy_proposed=row.policy.number,
+        serving=tuple(
+            (name, live.serving.get(name) if live else None, value)
+            for name, value in row.serving.items()
+            if live is None or live.serving.get(name) != value
+        ),
+    )

@@ -1,0 +1,43 @@
+"""What a draft policy would say about what is open and live now. Writes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.governance import gates
+from apps.governance.gates.facts import GateResult
+from apps.governance.models import Environment, Release
+from apps.governance.queries.facts import WITH_ALL, gather
+from placet.kernel import clock
+
+LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunRow:
+    """One release under the policy in force and under the draft."""
+
+    release: Release
+    passes_now: bool
+    passes_then: bool
+    results: tuple[GateResult, ...]
+
+
+def dry_run(place: Environment, document: Mapping[str, Any]) -> list[DryRunRow]:
+    """Evaluate ``document`` on the environment's open and live releases, newest first.
+
+    Decisions that were made count here as they stand; publishing would drop them.
+    """
+    states = ("requested", "approved", "rolling_out", "live")
+    rows = list(
+        Release.objects.filter(environment=place, state__in=states)
+        .select_related("project", *WITH_ALL)
+        .order_by("-pk")[:LIMIT]
+    )
+    facts = gather(rows, clock.now())
+    result = []
+    for row in rows:
+        now = gates.evaluate_all(row.policy.document["gates"], facts[row.pk])
+        then = gates.evaluate_all(document["gates"], facts[row.pk])
+        result.append(DryRunRow(row, gates.passed(now), gates.passed(then), tuple(then)))
+    return result

@@ -1,0 +1,177 @@
+"""Gathers what gates look at: the same few queries for one release and for many."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
+
+from apps.builds.models import Bento
+from apps.governance import gates
+from apps.governance.gates.facts import (
+    BuildFact,
+    DecisionFact,
+    EvidenceFact,
+    Facts,
+    FreezeFact,
+    GateResult,
+    LiveFact,
+    SoakFact,
+)
+from apps.governance.models import Decision, Freeze, Release
+from apps.registry.actions.evidence import evidence_digest
+from apps.registry.models import Evidence, ModelVersion
+from placet.kernel import clock
+
+WITH_ALL = ("environment", "endpoint", "version__model", "bento__build", "policy")
+
+
+def evaluate(release: Release, now: datetime | None = None) -> list[GateResult]:
+    """Answer every gate of the release's policy as things stand now (four queries)."""
+    return evaluate_many([release], now)[release.pk]
+
+
+def evaluate_many(
+    releases: Sequence[Release], now: datetime | None = None
+) -> dict[str, list[GateResult]]:
+    """Answer the gates of many releases; each should come with ``WITH_ALL`` selected."""
+    facts = gather(releases, now or clock.now())
+    return {r.pk: gates.evaluate_all(r.policy.document["gates"], facts[r.pk]) for r in releases}
+
+
+def gather(
+    releases: Sequence[Release], now: datetime, *, live: dict[str, Release] | None = None
+) -> dict[str, Facts]:
+    """Return the facts of each release by id, in three queries (two when ``live`` is at hand)."""
+    beside = _beside(releases)
+    live = live_releases(releases) if live is None else live
+    evidence = _evidence([*releases, *live.values()])
+    return {
+        r.pk: _facts(r, live.get(r.endpoint_id), beside.get(r.pk, ([], [], [])), evidence, now)
+        for r in releases
+    }
+
+
+def evidence_facts(facts: Facts, live: Release | None) -> list[EvidenceFact] | None:
+    """Return the evidence of what is live, ``None`` when there is nothing to compare with."""
+    return list(facts.live.evidence) if live is not None and facts.live is not None else None
+
+
+def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
+    """Return what is live behind the endpoints of ``releases``, by endpoint id (one query)."""
+    rows = Release.objects.filter(
+        endpoint__in={r.endpoint_id for r in releases}, state="live"
+    ).select_related("version__model", "bento__runtime", "policy")
+    return {r.endpoint_id: r for r in rows}
+
+
+Beside = tuple[list[Any], list[Any], list[Any]]
+
+
+def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
+    """Decisions, freezes and soaks of every release in one query.
+
+    A decision counts while it is not voided and is about the request that stands now. A stretch
+    that ended in a rollback soaked nothing.
+    """
+    decisions = (
+        Decision.objects.filter(
+            release=OuterRef("pk"), voided_reason="", statement_digest=OuterRef("request_digest")
+        )
+        .order_by("created_at", "pk")
+        .values(json=JSONObject(person="person", role="role", verdict="verdict"))
+    )
+    freezes = Freeze.objects.filter(
+        environment=OuterRef("environment"), lifted_at__isnull=True
+    ).values(json=JSONObject(id="id", starts_at="starts_at", ends_at="ends_at"))
+    soaks = Release.objects.filter(
+        project=OuterRef("project"),
+        bento=OuterRef("bento"),
+        live_at__isnull=False,
+        state__in=("live", "superseded"),
+    ).values(
+        json=JSONObject(
+            environment="environment__name", release="id", live_at="live_at", ended_at="ended_at"
+        )
+    )
+    rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
+        "pk", ArraySubquery(decisions), ArraySubquery(freezes), ArraySubquery(soaks)
+    )
+    return {pk: (d, f, s) for pk, d, f, s in rows}
+
+
+def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
+    """Return the pinned evidence of each release; a row that no longer has its digest is gone."""
+    pinned = {p["id"]: p["digest"] for r in releases for p in r.evidence}
+    found = {
+        row.pk: EvidenceFact(row.kind, row.source, row.data, row.digest, row.created_at)
+        for row in Evidence.objects.filter(pk__in=pinned)
+        if pinned[row.pk]
+        == evidence_digest(
+            row.version_id, row.kind, row.source, row.bento_digest, row.data, row.created_by
+        )
+    }
+    return {r.pk: [found[p["id"]] for p in r.evidence if p["id"] in found] for r in releases}
+
+
+def _facts(
+    release: Release,
+    live: Release | None,
+    beside: Beside,
+    evidence: dict[str, list[EvidenceFact]],
+    now: datetime,
+) -> Facts:
+    decisions, freezes, soaks = beside
+    by_environment: dict[str, list[SoakFact]] = {}
+    for s in soaks:
+        stretch = SoakFact(s["release"], _time(s["live_at"]), _maybe(s["ended_at"]))
+        by_environment.setdefault(s["environment"], []).append(stretch)
+    return Facts(
+        now=now,
+        bento_digest=release.bento_id,
+        environment=release.environment.name,
+        requester=release.requester,
+        author=release.version.author,
+        version=describe(release.version),
+        signature=release.version.signature,
+        serving=release.serving,
+        build=_build(release.bento),
+        evidence=evidence[release.pk],
+        live=_live(live, evidence) if live is not None else None,
+        decisions=[DecisionFact(d["person"], d["role"], d["verdict"]) for d in decisions],
+        freezes=[FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in freezes],
+        soaks=by_environment,
+    )
+
+
+def describe(version: ModelVersion) -> dict[str, Any]:
+    """Return what an expression sees of a version; only what is frozen with it."""
+    return {
+        "name": str(version),
+        "number": version.number,
+        "format": version.format,
+        "python_version": version.python_version,
+        "parameters": version.parameters,
+        "lineage": version.lineage,
+        "requirements": version.requirements,
+    }
+
+
+def _build(bento: Bento) -> BuildFact:
+    build = bento.build
+    return BuildFact(build.state, build.isolation, build.bento_digest)
+
+
+def _live(live: Release, evidence: dict[str, list[EvidenceFact]]) -> LiveFact:
+    version = live.version
+    return LiveFact(live.pk, describe(version), version.signature, evidence[live.pk])
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _maybe(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,188 @@
+"""What somebody may see: environments, policies, freezes, releases, and his inbox."""
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from apps.governance import rules
+from apps.governance.models import (
+    Comment,
+    Decision,
+    Environment,
+    Freeze,
+    PolicyRevision,
+    Release,
+)
+from apps.identity.models import Project
+from apps.identity.queries import visible
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import NotFound
+
+INBOX_LIMIT = 200
+
+
+def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
+    """Return the project's environments in order, with targets and the policy in force."""
+    published = PolicyRevision.objects.filter(state="published").order_by("-number")
+    return (
+        visible(Environment.objects.filter(project=project), actor)
+        .select_related("project")
+        .prefetch_related("targets", Prefetch("policies", published, to_attr="published"))
+        .order_by("position", "pk")
+    )
+
+
+def environment(project: Project, name: str, actor: Actor) -> Environment:
+    """Return one environment by name, or raise ``NotFound``."""
+    row = environments(project, actor).filter(name=name).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def policies(place: Environment, actor: Actor) -> QuerySet[PolicyRevision]:
+    """Return an environment's policy revisions."""
+    rows = PolicyRevision.objects.filter(environment=place).select_related("environment__project")
+    return visible(rows, actor, view="policy.view")
+
+
+def policy(place: Environment, number: int, actor: Actor) -> PolicyRevision:
+    """Return one revision by number, or raise ``NotFound``."""
+    row = policies(place, actor).filter(number=number).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def freezes(place: Environment, actor: Actor) -> QuerySet[Freeze]:
+    """Return an environment's freezes, lifted ones too."""
+    return visible(
+        Freeze.objects.filter(environment=place).select_related("environment__project"), actor
+    )
+
+
+def freeze(freeze_id: str, actor: Actor) -> Freeze:
+    """Return one freeze by id, or raise ``NotFound``."""
+    rows = Freeze.objects.filter(pk=freeze_id).select_related("environment__project")
+    row = visible(rows, actor).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def releases(
+    actor: Actor,
+    *,
+    project: Project | None = None,
+    environment: str = "",
+    state: str = "",
+    model: str = "",
+    endpoint: str = "",
+    version: str = "",
+) -> QuerySet[Release]:
+    """Return releases, newest first; every filter that is given must match."""
+    rows = Release.objects.select_related(
+        "project", "environment", "endpoint__target", "version__model", "policy"
+    )
+    wanted = {
+        "project": project,
+        "environment__name": environment,
+        "state": state,
+        "version__model__name": model,
+        "endpoint__name": endpoint,
+        "version": version,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    return visible(rows, actor, view="release.view").order_by("-pk")
+
+
+def release(release_id: str, actor: Actor) -> Release:
+    """Return one release by id with all that its page needs, or raise ``NotFound``."""
+    rows = Release.objects.filter(pk=release_id).select_related(
+        "project",
+        "environment",
+        "endpoint__target",
+        "version__model",
+        "bento__build",
+        "bento__runtime",
+        "policy",
+    )
+    row = visible(rows, actor, view="release.view").first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def decision(decision_id: str, actor: Actor) -> Decision:
+    """Return one decision by id, or raise ``NotFound``."""
+    rows = Decision.objects.filter(pk=decision_id).select_related(
+        "release__policy", "release__environment"
+    )
+    row = visible(rows, actor, view="release.view").first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def comments(of: Release, actor: Actor) -> QuerySet[Comment]:
+    """Return the comments on a release."""
+    rows = Comment.objects.filter(release=of).select_related("release__environment")
+    return visible(rows, actor, view="release.view")
+
+
+def inbox(actor: Actor) -> list[Release]:
+    """Return the releases where this person may decide now, has not, and is still needed.
+
+    Oldest first: it waits longest. One query; what the gates answered last says who is missing.
+    """
+    if actor.kind != "person":
+        return []
+    rows = (
+        releases(actor, state="requested")
+        .filter(_in_reach(actor))
+        .exclude(decisions__in=Decision.objects.filter(person=actor.id, voided_reason=""))
+        .order_by("created_at")
+    )
+    return [r for r in rows[:INBOX_LIMIT] if needed_as(r, actor)]
+
+
+def inbox_count(actor: Actor) -> int:
+    """Return how many releases wait on this person."""
+    return (
+        len(inbox(actor))
+        if actor.can_somewhere("release.review") or actor.can_somewhere("release.approve")
+        else 0
+    )
+
+
+def needed_as(of: Release, actor: Actor) -> str:
+    """Return the role as which ``actor`` is still needed, '' when he is not."""
+    held = held_roles(actor, Scope(of.project_id, of.environment.name))
+    allowed = rules.counting_roles(
+        of.policy.document,
+        held,
+        person=actor.accountable,
+        requester=of.requester,
+        author=of.version.author,
+    )
+    missing = rules.missing_roles(of.gates)
+    role = rules.deciding_role(allowed, missing) if allowed else ""
+    return role if role in missing else ""
+
+
+def held_roles(actor: Actor, scope: Scope) -> set[str]:
+    """Return the deciding roles that ``actor`` holds at ``scope``."""
+    return {role for permission, role in rules.ROLE_OF.items() if actor.can(permission, scope)}
+
+
+def _in_reach(actor: Actor) -> Q:
+    """The projects and environments where ``actor`` holds a deciding role."""
+    reach = Q(pk__in=[])
+    for grant in actor.grants:
+        if grant.permission not in rules.ROLE_OF:
+            continue
+        if grant.scope.project is None:
+            return Q()
+        here = Q(project=grant.scope.project)
+        if grant.scope.environment is not None:
+            here &= Q(environment__name=grant.scope.environment)
+        reach |= here
+    return reach

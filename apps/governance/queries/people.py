@@ -1,0 +1,84 @@
+"""Who may still decide on a release, and what the people around it are called."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from apps.governance import rules
+from apps.governance.models import Release
+from apps.identity.models import RoleBinding, ServiceAccount, User
+from placet.kernel.actor import SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody by name. ``roles`` are the deciding roles held where the release goes."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody a release page names."""
+
+    names: dict[str, str]
+    deciders: tuple[Person, ...]
+
+    def name(self, actor_id: str) -> str:
+        """Return the name behind an actor id, or the id itself."""
+        return self.names.get(actor_id, actor_id)
+
+
+def people_around(release: Release, ids: Iterable[str]) -> People:
+    """Return names for ``ids`` and everybody who holds a deciding role (one query, two when a
+    service account is among them)."""
+    wanted = {i for i in ids if i}
+    bindings = _bindings(release)
+    direct = bindings.filter(Q(person=OuterRef("pk")) | Q(team__memberships__person=OuterRef("pk")))
+    users = User.objects.annotate(
+        reviews=Exists(direct.filter(role=rules.REVIEWER)),
+        approves=Exists(direct.filter(role=rules.APPROVER)),
+    ).filter(Q(pk__in=wanted) | Q(is_active=True) & (Q(reviews=True) | Q(approves=True)))
+    names, deciders = {SYSTEM.id: SYSTEM.label}, []
+    rows = users.values_list("pk", "name", "email", "is_active", "reviews", "approves")
+    for pk, name, email, active, reviews, approves in rows.order_by("name", "pk"):
+        names[pk] = name or email
+        held = ((rules.REVIEWER, reviews), (rules.APPROVER, approves))
+        roles = tuple(role for role, holds in held if holds)
+        if active and roles:
+            deciders.append(Person(pk, names[pk], roles))
+    if services := {i for i in wanted if i.startswith("svc_")}:
+        names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))
+    return People(names, tuple(deciders))
+
+
+def _bindings(release: Release) -> QuerySet[RoleBinding]:
+    """Roles that decide and reach the release: everywhere, in its project or its environment."""
+    return RoleBinding.objects.filter(
+        Q(project__isnull=True)
+        | Q(project=release.project_id, environment__in=("", release.environment.name)),
+        role__in=(rules.REVIEWER, rules.APPROVER),
+    )
+
+
+def may_still_decide(
+    release: Release, people: People, *, decided: Iterable[str], missing: Iterable[str]
+) -> list[Person]:
+    """Return who could still give one of the ``missing`` roles, for a release that waits."""
+    done, lacking = set(decided), set(missing)
+    found = []
+    for person in people.deciders:
+        allowed = rules.counting_roles(
+            release.policy.document,
+            person.roles,
+            person=person.id,
+            requester=release.requester,
+            author=release.version.author,
+        )
+        useful = tuple(role for role in allowed if role in lacking)
+        if useful and person.id not in done:
+            found.append(Person(person.id, person.name, useful))
+    return found

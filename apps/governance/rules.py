@@ -1,0 +1,74 @@
+"""Pure decisions of governance, standard library only: who decides as what, and what is missing."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+REVIEWER, APPROVER = "reviewer", "approver"
+ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}
+
+# from → where a release may go; every move is a compare-and-set
+RELEASE_MOVES: dict[str, frozenset[str]] = {
+    "requested": frozenset({"approved", "rejected", "withdrawn", "expired", "requested"}),
+    "approved": frozenset({"rolling_out", "withdrawn", "expired", "requested"}),
+    "rolling_out": frozenset({"live", "failed", "rolled_back"}),
+    "live": frozenset({"superseded", "rolled_back", "revoked"}),
+    "superseded": frozenset({"live", "revoked"}),
+    "rejected": frozenset(),
+    "withdrawn": frozenset(),
+    "expired": frozenset(),
+    "failed": frozenset(),
+    "rolled_back": frozenset(),
+    "revoked": frozenset(),
+}
+
+
+def approval_gates(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the ``approvals`` gates of a policy document."""
+    return [g for g in document.get("gates", []) if g.get("gate") == "approvals"]
+
+
+def missing_roles(results: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the roles that still lack an approval, by the results of the gates."""
+    return {
+        str(r["facts"].get("role"))
+        for r in results
+        if r["gate"] == "approvals" and r["facts"].get("missing", 0) > 0
+    }
+
+
+def quorum_met(results: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether every ``approvals`` gate has passed."""
+    return all(r["passed"] for r in results if r["gate"] == "approvals")
+
+
+def counting_roles(
+    document: Mapping[str, Any],
+    held: Collection[str],
+    *,
+    person: str,
+    requester: str,
+    author: str,
+) -> list[str]:
+    """Return the roles out of ``held`` as which ``person`` may decide.
+
+    Requester and author may not, unless the policy's gate for that role says otherwise.
+    """
+    gates = {g["role"]: g for g in approval_gates(document)}
+    allowed = []
+    for role in (APPROVER, REVIEWER):
+        gate = gates.get(role, {})
+        if role not in held:
+            continue
+        if person == requester and gate.get("exclude_requester", True):
+            continue
+        if person == author and gate.get("exclude_author", True):
+            continue
+        allowed.append(role)
+    return allowed
+
+
+def deciding_role(allowed: Sequence[str], missing: Collection[str]) -> str:
+    """Return the role a decision counts as: approver while one is missing, else reviewer."""
+    if APPROVER in allowed and APPROVER in missing:
+        return APPROVER
+    return REVIEWER if REVIEWER in allowed else allowed[0]

@@ -1,0 +1,18 @@
+"""Governance by the clock: releases expire, and waiting ones come to pass."""
+
+from typing import Any
+
+from apps.governance import actions
+from apps.jobs.handlers import LeasedJob, every
+
+
+@every(seconds=30, name="governance.expire", queue="control")
+def expire(job: LeasedJob) -> dict[str, Any]:
+    """Expire what was not started in time."""
+    return {"expired": actions.expire_due()}
+
+
+@every(seconds=2, name="governance.advance", queue="control")
+def advance(job: LeasedJob) -> dict[str, Any]:
+    """Approve what only waited for a gate that passes by itself."""
+    return {"approved": actions.advance_waiting()}
