@@ -1,0 +1,129 @@
+"""``bentoml build`` in the sandbox, and the deterministic archive of what it made."""
+
+import io
+import stat
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.builder.errors import BuildCancelled, BuildFailed
+from workers.builder.generate import bento_name, bento_version
+from workers.builder.runtimes import Runtimes, uv_program
+from workers.builder.sandbox import Limits
+from workers.builder.spec import BuildSpec
+
+ADDRESS_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links",
+                   "--trusted-host", "--no-index")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The folders of one build."""
+
+    root: Path
+
+    @property
+    def project(self) -> Path:
+        """The BentoML project."""
+        return self.root / "project"
+
+    @property
+    def artifact(self) -> Path:
+        """The version's files inside the project."""
+        return self.project / "artifact"
+
+    @property
+    def home(self) -> Path:
+        """The ``BENTOML_HOME`` of this build alone."""
+        return self.root / "bentoml"
+
+    def make(self) -> None:
+        """Make the folders."""
+        self.artifact.mkdir(parents=True)
+        self.home.mkdir()
+
+
+def environment(place: Workplace) -> dict[str, str]:
+    """Return the variables that BentoML gets."""
+    return {
+        "BENTOML_HOME": str(place.home),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "PATH": f"{uv_program().parent}:/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "UV_OFFLINE": "1",
+    }
+
+
+def build(
+    spec: BuildSpec, place: Workplace, runtimes: Runtimes, runtime: str, lock: str,
+    *, log: Callable[[str], None], cancelled: Callable[[], bool],
+) -> Path:  # fmt: skip
+    """Run ``bentoml build`` and return the folder of the Bento."""
+    version = bento_version(spec)
+    result = runtimes.sandbox.run(
+        [str(runtimes.python(runtime)), "-m", "bentoml", "build", "--output", "tag",
+         "--version", version, str(place.project)],
+        binds_ro=[runtimes.folder(runtime), uv_program(), place.project],
+        binds_rw=[place.home],
+        env=environment(place),
+        limits=Limits(memory_mb=spec.memory_mb, seconds=spec.seconds),
+        cancelled=cancelled,
+        on_line=log,
+        cwd=place.project,
+    )  # fmt: skip
+    if result.reason == "cancelled":
+        raise BuildCancelled
+    if not result.ok:
+        raise BuildFailed(result.sentence("bentoml build"))
+    folder = place.home / "bentos" / bento_name(spec) / version
+    if folder.is_symlink() or not (folder / "bento.yaml").is_file():
+        raise BuildFailed("bentoml build left no Bento behind")
+    _own_lock(folder, lock)
+    return folder
+
+
+def _own_lock(folder: Path, lock: str) -> None:
+    """Put the lock with hashes where BentoML keeps its own, which has neither, and no address."""
+    python = folder / "env" / "python"
+    if python.is_dir() and not python.is_symlink():
+        for name in ("requirements.txt", "requirements.in", "requirements.lock.txt"):
+            (python / name).unlink(missing_ok=True)
+        (python / "requirements.txt").write_text(without_addresses(lock), encoding="utf-8")
+
+
+def without_addresses(text: str) -> str:
+    """Return a requirements text without the options that name an index."""
+    kept = [
+        line
+        for line in text.splitlines()
+        if line.strip().split("=")[0].split(" ")[0] not in ADDRESS_OPTIONS
+    ]
+    return "\n".join(kept) + "\n"
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write ``folder`` as a tar that depends on names and contents alone.
+
+    What stands in the folder was written by code that is not trusted: anything but plain files
+    and folders fails the build.
+    """
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).as_posix()):
+            mode = path.lstat().st_mode
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            if stat.S_ISDIR(mode):
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                tar.addfile(entry)
+            elif stat.S_ISREG(mode):
+                _add_file(tar, entry, path)
+            else:
+                raise BuildFailed(f"The Bento holds {entry.name!r}, which is no file and no folder")
+
+
+def _add_file(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
+    with path.open("rb") as stream:
+        stream.seek(0, io.SEEK_END)
+        entry.size, entry.mode = stream.tell(), 0o644
+        stream.seek(0)
+        tar.addfile(entry, stream)

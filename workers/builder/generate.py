@@ -1,0 +1,122 @@
+"""Writes the BentoML project of a version: fixed sources, and the model as data beside them.
+
+Nothing of the version is ever put into Python source or YAML: names of columns may hold whatever
+their author liked.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workers.builder.errors import BuildFailed
+from workers.builder.spec import BuildSpec, Column, SourceFile
+
+TEMPLATES = Path(__file__).parent / "templates"
+COMMON = ("service.py", "placet_http.py", "placet_inputs.py", "placet_values.py")
+TYPES = frozenset({"double", "float", "long", "integer", "boolean", "string"})
+SUFFIXES = {"sklearn": (".joblib", ".pkl", ".pickle"), "onnx": (".onnx",)}
+MAX_COLUMNS = 10_000
+MAX_DIMENSIONS = 8
+
+
+def project(spec: BuildSpec, folder: Path) -> None:
+    """Write the project into ``folder``, whose ``artifact`` already holds the version's files."""
+    for name in COMMON:
+        shutil.copyfile(TEMPLATES / name, folder / name)
+    shutil.copyfile(TEMPLATES / f"model_{spec.format}.py", folder / "placet_model.py")
+    _write_json(folder / "placet.json", info(spec))
+    bentofile = {
+        "service": "service:PlacetService",
+        "include": ["*.py", "placet.json", "artifact/"],
+        "python": {"lock_packages": False},
+    }
+    _write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
+
+
+def info(spec: BuildSpec) -> dict[str, Any]:
+    """Return what the service reads at start."""
+    return {
+        "v": 1,
+        "bento": bento_name(spec),
+        "name": spec.name,
+        "format": spec.format,
+        "artifact_digest": spec.artifact_digest,
+        "model_path": model_path(spec.format, spec.files),
+        "signature": checked_signature(spec),
+    }
+
+
+def bento_name(spec: BuildSpec) -> str:
+    """Return the model's name as BentoML allows names: lower case letters, digits and dashes."""
+    name = re.sub(r"[^a-z0-9]+", "-", spec.model.lower()).strip("-")
+    return (name or "model")[:63].rstrip("-")
+
+
+def bento_version(spec: BuildSpec) -> str:
+    """Return the Bento's version: the number and the start of the artifact's digest."""
+    return f"{spec.number}-{spec.artifact_digest.removeprefix('sha256:')[:12]}"
+
+
+def checked_signature(spec: BuildSpec) -> dict[str, Any]:
+    """Return the signature with only the members the service reads, or say what is missing."""
+    signature = spec.signature
+    if not signature or not signature.get("inputs"):
+        raise BuildFailed(
+            "The version has no signature: without one the service could not check its input"
+        )
+    inputs, outputs = signature["inputs"], signature.get("outputs") or []
+    if len(inputs) + len(outputs) > MAX_COLUMNS:
+        raise BuildFailed(f"A signature may have at most {MAX_COLUMNS} columns")
+    for columns in (inputs, outputs):
+        names = [column["name"] for column in columns]
+        if len(set(names)) != len(names):
+            raise BuildFailed("The signature names a column twice")
+    return {
+        "inputs": [_column(column) for column in inputs],
+        "outputs": [{"name": str(column["name"])} for column in outputs],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    kind, shape = column.get("type"), column.get("shape")
+    if kind not in TYPES:
+        raise BuildFailed(
+            f"The input {column['name']!r} has the type {kind!r}; a service can be made for "
+            f"{', '.join(sorted(TYPES))}"
+        )
+    made: dict[str, Any] = {
+        "name": str(column["name"]), "type": kind, "required": column.get("required", True),
+    }  # fmt: skip
+    if shape:
+        if len(shape) > MAX_DIMENSIONS or not all(isinstance(n, int) for n in shape):
+            raise BuildFailed(f"The input {column['name']!r} has a shape that cannot be served")
+        made["shape"] = [int(n) for n in shape]
+    return made
+
+
+def model_path(model_format: str, files: tuple[SourceFile, ...]) -> str:
+    """Return the path inside the artifact that the format's loader is given."""
+    paths = sorted(file.path for file in files)
+    if model_format == "mlflow":
+        roots = [p for p in paths if PurePosixPath(p).name == "MLmodel"]
+        if not roots:
+            raise BuildFailed("The artifact holds no MLmodel file")
+        return str(PurePosixPath(min(roots, key=lambda p: p.count("/"))).parent)
+    if model_format not in SUFFIXES:
+        raise BuildFailed(f"No service can be made for the format {model_format!r}")
+    fitting = [p for p in paths if p.lower().endswith(SUFFIXES[model_format])]
+    found = fitting or (paths if len(paths) == 1 else [])
+    if len(found) != 1:
+        endings = ", ".join(SUFFIXES[model_format])
+        raise BuildFailed(
+            f"The artifact must hold one {model_format} file ({endings}), not {len(found)}"
+        )
+    return found[0]
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(
+        json.dumps(value, indent=1, ensure_ascii=True, sort_keys=True), encoding="utf-8"
+    )

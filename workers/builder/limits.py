@@ -1,0 +1,123 @@
+"""What bounds a sandboxed process: a cgroup of its own where we may make one, else rlimits."""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+ROOT = Path("/sys/fs/cgroup")
+PREFIX = "placet-"
+MAX_PROCESSES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cgroup folders of one run. ``folders`` is empty when only rlimits bound it."""
+
+    mechanism: str  # cgroup1, cgroup2, prlimit
+    folders: tuple[Path, ...] = ()
+
+    def entry(self) -> list[str]:
+        """Return the command words that put the process into the group before it becomes ours."""
+        if not self.folders:
+            return []
+        joins = "; ".join(f"echo $$ > {folder}/cgroup.procs" for folder in self.folders)
+        return ["/bin/sh", "-ec", f'{joins}; exec "$@"', "sandbox"]
+
+    def ran_out_of_memory(self) -> bool:
+        """Tell whether the kernel ended a process of the group for its memory."""
+        names = {"cgroup1": "memory.oom_control", "cgroup2": "memory.events"}
+        for folder in self.folders:
+            with contextlib.suppress(OSError):
+                text = (folder / names[self.mechanism]).read_text()
+                for line in text.splitlines():
+                    word, _, count = line.partition(" ")
+                    if word == "oom_kill" and count.strip() != "0":
+                        return True
+        return False
+
+    def end(self) -> None:
+        """Kill whatever is left in the group and remove it."""
+        for folder in self.folders:
+            for _ in range(100):
+                for pid in _members(folder):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                try:
+                    folder.rmdir()
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.02)
+
+
+def _members(folder: Path) -> list[int]:
+    try:
+        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []
+
+
+def make_group(memory_mb: int, processes: int = MAX_PROCESSES) -> Group:
+    """Make a group with these limits by the best mechanism this machine lets us use."""
+    name = f"{PREFIX}{os.getpid()}-{uuid4().hex[:12]}"
+    if (ROOT / "memory" / "cgroup.procs").exists():
+        wanted = {
+            ROOT / "memory" / name: {"memory.limit_in_bytes": memory_mb << 20},
+            ROOT / "pids" / name: {"pids.max": processes},
+        }
+        mechanism = "cgroup1"
+    else:
+        limits = {"memory.max": memory_mb << 20, "memory.swap.max": 0, "pids.max": processes}
+        wanted, mechanism = {_own_v2_group() / name: limits}, "cgroup2"
+    group = Group(mechanism, tuple(wanted))
+    try:
+        for folder, values in wanted.items():
+            folder.mkdir()
+            for file, value in values.items():
+                if file == "memory.swap.max" and not (folder / file).exists():
+                    continue
+                (folder / file).write_text(str(value))
+    except OSError:
+        group.end()
+        return Group("prlimit")
+    return group
+
+
+def _own_v2_group() -> Path:
+    """Return the unified cgroup that this process stands in."""
+    try:
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            number, _, path = line.split(":", 2)
+            if number == "0":
+                return ROOT / path.strip("/")
+    except OSError:
+        pass
+    return ROOT
+
+
+def rlimit_words(group: Group, memory_mb: int, file_mb: int, processes: int) -> list[str]:
+    """Return the ``prlimit`` command that goes before the program."""
+    words = [
+        "/usr/bin/prlimit",
+        "--core=0",
+        "--nofile=4096:4096",
+        f"--fsize={file_mb << 20}",
+    ]
+    if group.mechanism == "prlimit":
+        words += [f"--data={memory_mb << 20}", f"--nproc={processes}"]
+    return [*words, "--"]
+
+
+def sweep_groups() -> None:
+    """Remove groups that a worker which is no more left behind."""
+    folders = [ROOT / "memory", ROOT / "pids", _own_v2_group()]
+    for folder in folders:
+        for group in folder.glob(f"{PREFIX}*-*") if folder.is_dir() else ():
+            pid = group.name.removeprefix(PREFIX).partition("-")[0]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                Group("cgroup1", (group,)).end()

@@ -1,0 +1,212 @@
+"""The build of one version, step by step, without a database.
+
+``fetch → scan → runtime → generate → build → smoke test → sbom → export``: each step is timed,
+may be cancelled between and inside, and leaves nothing behind when it fails.
+"""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from placet.kernel.faults import crash_point
+from placet_verify import canonical
+from placet_verify.keys import PrivateKey
+from workers.builder import bento, generate, provenance, scanner, smoke
+from workers.builder.errors import BuildCancelled, BuildFailed
+from workers.builder.runtimes import Blobs, Runtimes, RuntimeSpec
+from workers.builder.sandbox import Sandbox
+from workers.builder.sbom import sbom
+from workers.builder.spec import BuildResult, BuildSpec, Scan, Smoke, StoredBlob
+
+STEPS = ("fetch", "scan", "runtime", "generate", "build", "smoke_test", "sbom", "export")
+PIECE = 1 << 20
+Log = Callable[[str, str], None]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What the worker lends to every build. Keys stay outside the sandbox."""
+
+    store: Blobs
+    runtimes: Runtimes
+    sandbox: Sandbox
+    build_key: PrivateKey
+    model_key: Path | None = None
+    ready_seconds: float = smoke.READY_SECONDS
+
+
+@dataclass(slots=True)
+class Clock:
+    """Times the steps and asks before each whether to go on."""
+
+    log: Log
+    cancelled: Cancelled
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Run one step; lines logged inside carry its name."""
+        if self.cancelled():
+            raise BuildCancelled
+        started = time.monotonic()
+        yield lambda text: self.log(name, text)
+        seconds = time.monotonic() - started
+        self.timings[name] = round(seconds, 3)
+        self.log(name, f"Done in {seconds:.2f} s")
+        crash_point(f"builds.after_{name}")
+
+
+def run(
+    spec: BuildSpec,
+    *,
+    workshop: Workshop,
+    workdir: Path,
+    log: Log,
+    cancelled: Cancelled,
+    on_scan: Callable[[Scan], None] = lambda scan: None,
+) -> BuildResult:
+    """Build ``spec`` in ``workdir`` and return what was made; the folder is removed afterwards.
+
+    ``on_scan`` gets the verdict as soon as it stands: it is worth keeping even when the build
+    fails. Raises :class:`BuildFailed` with words for people, or :class:`BuildCancelled`.
+    """
+    place, clock = bento.Workplace(workdir), Clock(log, cancelled)
+    shutil.rmtree(workdir, ignore_errors=True)
+    place.make()
+    try:
+        return _steps(spec, workshop, place, clock, on_scan)
+    finally:
+        shutil.rmtree(workdir, ignore_errors=True)
+
+
+def _steps(
+    spec: BuildSpec, workshop: Workshop, place: bento.Workplace, clock: Clock,
+    on_scan: Callable[[Scan], None],
+) -> BuildResult:  # fmt: skip
+    started_at = datetime.now(tz=UTC)
+    with clock.step("fetch") as log:
+        fetch(spec, workshop.store, place.artifact, log)
+    with clock.step("scan") as log:
+        scan = _scan(place, workshop, clock.cancelled, log)
+        on_scan(scan)
+        _refuse_malicious(scan)
+    with clock.step("runtime") as log:
+        lock = workshop.runtimes.resolve(
+            spec.requirements, spec.format, spec.python_version, log=log, cancelled=clock.cancelled
+        )
+        runtime = workshop.runtimes.provide(lock, log=log, cancelled=clock.cancelled)
+    with clock.step("generate") as log:
+        generate.project(spec, place.project)
+        log(f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs")
+    with clock.step("build") as log:
+        folder = bento.build(
+            spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
+        )
+    with clock.step("smoke_test") as log:
+        tested = smoke.run(
+            spec, folder, place, workshop.runtimes, runtime.digest,
+            log=log, cancelled=clock.cancelled, ready_seconds=workshop.ready_seconds,
+        )  # fmt: skip
+        log(tested.detail)
+        if tested.result == "failed":
+            raise BuildFailed(tested.detail)
+    return _evidence(spec, workshop, place, clock, _Made(started_at, scan, runtime, folder, tested))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    started_at: datetime
+    scan: Scan
+    runtime: RuntimeSpec
+    folder: Path
+    tested: Smoke
+
+
+def _evidence(
+    spec: BuildSpec, workshop: Workshop, place: bento.Workplace, clock: Clock, made: _Made
+) -> BuildResult:
+    """Carry out the last two steps: what is written and signed about the Bento."""
+    with clock.step("sbom") as log:
+        document, components = sbom(spec, made.runtime)
+        (place.root / "sbom.json").write_bytes(document)
+        bill = _keep(workshop.store, place.root / "sbom.json")
+        log(f"{components} components")
+    with clock.step("export") as log:
+        archive = place.root / "bento.tar"
+        bento.pack(made.folder, archive)
+        packed = _keep(workshop.store, archive)
+        log(f"sha256:{packed.sha256}, {packed.size / 1e6:.1f} MB")
+        signed = provenance.provenance(
+            spec, packed, made.runtime, bill, isolation=workshop.sandbox.isolation,
+            started_at=made.started_at, finished_at=datetime.now(tz=UTC), key=workshop.build_key,
+        )  # fmt: skip
+        model_signature = ""
+        if workshop.model_key is not None:
+            model_signature = provenance.sign_model(
+                place.artifact, workshop.model_key, place.root / "model.sig"
+            )
+    return BuildResult(
+        bento=packed, runtime=made.runtime, scan=made.scan, smoke=made.tested, sbom=bill,
+        components=components, provenance=signed, model_signature=model_signature,
+        isolation=workshop.sandbox.isolation, timings=clock.timings,
+    )  # fmt: skip
+
+
+def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None]) -> None:
+    """Copy the version's files out of the store and hash them again on the way."""
+    listed = sorted(spec.files, key=lambda file: file.path)
+    manifest = [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in listed]
+    if canonical.digest(manifest) != spec.artifact_digest:
+        raise BuildFailed("The list of files does not match the version's artifact digest")
+    for file in listed:
+        target = folder / _inside(file.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not store.exists(file.sha256):
+            raise BuildFailed(f"The store has no bytes for {file.path}")
+        if _copy(store.path(file.sha256), target) != (file.sha256, file.size):
+            raise BuildFailed(f"The stored bytes of {file.path} are not those that were uploaded")
+    log(f"{len(listed)} files, {sum(f.size for f in listed) / 1e6:.1f} MB, hashes agree")
+
+
+def _inside(path: str) -> PurePosixPath:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\x00" in path:
+        raise BuildFailed(f"The file name {path!r} leads out of the artifact")
+    return parts
+
+
+def _copy(source: Path, target: Path) -> tuple[str, int]:
+    hasher, size = hashlib.sha256(), 0
+    with source.open("rb") as given, target.open("xb") as copy:
+        while piece := given.read(PIECE):
+            hasher.update(piece)
+            size += len(piece)
+            copy.write(piece)
+    return hasher.hexdigest(), size
+
+
+def _scan(
+    place: bento.Workplace, workshop: Workshop, cancelled: Cancelled, log: Callable[[str], None]
+) -> Scan:
+    scan = scanner.scan(place.artifact, workshop.sandbox, cancelled=cancelled)
+    log(f"{scan.verdict}: {scan.files} files and members read, nothing was loaded")
+    for finding in scan.findings[:20]:
+        log(f"{finding.path} {finding.what}")
+    return scan
+
+
+def _refuse_malicious(scan: Scan) -> None:
+    if scan.verdict == "malicious":
+        worst = next(f for f in scan.findings if f.verdict == "malicious")
+        raise BuildFailed(f"The scan found malicious content: {worst.path} {worst.what}")
+
+
+def _keep(store: Blobs, path: Path) -> StoredBlob:
+    with path.open("rb") as stream:
+        return StoredBlob(*store.put_stream(stream))

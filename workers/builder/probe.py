@@ -1,0 +1,75 @@
+"""Runs inside the sandbox: serves a Bento, asks it, and writes down what it answered.
+
+Standard library only. It judges nothing: the worker outside compares.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 30.0
+MAX_ANSWER = 32 * 1024 * 1024
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def ask(port: int, path: str, body: Any = None) -> tuple[int, str]:
+    """Return status and body; status 0 when there was no answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", data=data, headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+            return answer.status, answer.read(MAX_ANSWER).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(MAX_ANSWER).decode("utf-8", "replace")
+    except OSError as error:
+        return 0, type(error).__name__
+
+
+def wait_ready(server: subprocess.Popen[bytes], port: int, seconds: float) -> bool:
+    """Wait until ``/readyz`` answers 200; give up when the server ends or time is over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        if ask(port, "/readyz")[0] == 200:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def main(questions: Path, answers: Path, bento: str, seconds: float) -> int:
+    """Serve ``bento`` and put every question to it."""
+    port, started = free_port(), time.monotonic()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bentoml", "serve", bento, "--host", "127.0.0.1",
+         "--port", str(port)],
+        env={**os.environ, "PLACET_RELEASE": "smoke-test"},
+    )  # fmt: skip
+    try:
+        ready = wait_ready(server, port, seconds)
+        found = {"ready": ready, "seconds": time.monotonic() - started, "answers": []}
+        if ready:
+            asked = json.loads(questions.read_text("utf-8"))
+            found["answers"] = [ask(port, "/predict", body) for body in asked]
+        answers.write_text(json.dumps(found), encoding="utf-8")
+    finally:
+        server.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])))

@@ -1,0 +1,329 @@
+"""Runtimes: a Python version and its locked wheels, resolved, fetched, installed and compiled.
+
+Only wheels are ever taken: resolving and fetching run no code of a package. Whatever starts the
+runtime's interpreter runs in the sandbox, because a wheel's ``.pth`` file is code.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Protocol
+from uuid import uuid4
+
+from placet.kernel.faults import crash_point
+from placet_verify.canonical import digest
+from workers.builder.errors import BuildCancelled, BuildFailed
+from workers.builder.requirements import gather
+from workers.builder.sandbox import Limits, Sandbox, interpreter
+
+HASH_LINE = re.compile(r"^\s+--hash=sha256:[0-9a-f]{64}\s*\\?$")
+NAME_LINE = re.compile(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[^\s;]+( ; [^\\]+)? \\$"
+)
+FETCH_SECONDS = 1800
+Log = Callable[[str], None]
+
+
+class Blobs(Protocol):
+    """The content-addressed store, as far as the builder uses it."""
+
+    def path(self, sha256: str) -> Path:
+        """Return where the bytes of ``sha256`` lie."""
+
+    def exists(self, sha256: str) -> bool:
+        """Tell whether they are there."""
+
+    def put_stream(
+        self, stream: IO[bytes], expected: str | None = None, limit: int | None = None
+    ) -> tuple[str, int]:
+        """Store the bytes of ``stream``; return their SHA-256 and size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel of a runtime, kept in the store by hash."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSpec:
+    """What makes a runtime: equal Python and lock are the same runtime."""
+
+    digest: str
+    python_version: str
+    lock: str
+    wheels: tuple[Wheel, ...]
+
+
+def platform_python() -> str:
+    """Return ``major.minor`` of the Python that builds run on."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def check_python(wanted: str) -> str:
+    """Return the Python version to build for; refuse one that is not on this machine."""
+    here = platform_python()
+    if wanted and ".".join(wanted.split(".")[:2]) != here:
+        raise BuildFailed(
+            f"The version asks for Python {wanted}, but this build worker has Python {here} only"
+        )
+    return here
+
+
+def runtime_digest(python_version: str, lock: str) -> str:
+    """Return the identity of the runtime with this Python and lock."""
+    return str(digest({"python_version": python_version, "lock": lock}))
+
+
+@dataclass(slots=True)
+class Runtimes:
+    """The runtimes of one worker, under ``<root>/<digest>``, and the locks it resolved before."""
+
+    root: Path
+    store: Blobs
+    sandbox: Sandbox
+    lock_age: float = 86_400.0  # seconds that a resolved lock is used again
+
+    def resolve(
+        self, requirements: tuple[str, ...], model_format: str, python_version: str,
+        *, log: Log, cancelled: Callable[[], bool],
+    ) -> str:  # fmt: skip
+        """Return the lock: every package with its version and hashes, and no address."""
+        check_python(python_version)
+        inputs = gather(requirements, model_format)
+        about = [platform_python(), sys.platform, os.uname().machine, inputs]
+        key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+        cached = self.root / "locks" / f"{key}.txt"
+        if cached.exists() and time.time() - cached.stat().st_mtime < self.lock_age:
+            log("The same requirements were resolved before: using that lock")
+            return cached.read_text()
+        log(f"Resolving {len(inputs)} requirements for Python {platform_python()}")
+        lock = _compile(inputs, cancelled)
+        _write_whole(cached, lock)
+        log(f"Locked {len(pinned(lock))} packages with their hashes")
+        return lock
+
+    def provide(self, lock: str, *, log: Log, cancelled: Callable[[], bool]) -> RuntimeSpec:
+        """Return the installed runtime of ``lock``, making it first when it is not there.
+
+        Two builds that want the same one: the second waits for the first. A worker that died in
+        the middle left nothing under the final name.
+        """
+        name = runtime_digest(platform_python(), lock)
+        with _locked(self.root / f".{short(name)}.lock", cancelled):
+            if (spec := self._installed(name, lock)) is not None:
+                log(f"The runtime {short(name)} is there already ({len(spec.wheels)} wheels)")
+                return spec
+            return self._make(name, lock, log, cancelled)
+
+    def folder(self, name: str) -> Path:
+        """Return where the runtime ``name`` is installed."""
+        return self.root / short(name)
+
+    def python(self, name: str) -> Path:
+        """Return the runtime's interpreter."""
+        return self.folder(name) / "bin" / "python"
+
+    def _installed(self, name: str, lock: str) -> RuntimeSpec | None:
+        manifest = self.folder(name) / "placet-runtime.json"
+        if not manifest.exists():
+            return None
+        wheels = tuple(Wheel(**w) for w in json.loads(manifest.read_text())["wheels"])
+        if not all(self.store.exists(w.sha256) for w in wheels):
+            return None
+        return RuntimeSpec(name, platform_python(), lock, wheels)
+
+    def _make(
+        self, name: str, lock: str, log: Log, cancelled: Callable[[], bool]
+    ) -> RuntimeSpec:  # fmt: skip
+        for left in self.root.glob(f".making-{short(name)}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        making = self.root / f".making-{short(name)}-{uuid4().hex[:8]}"
+        making.mkdir(parents=True)
+        try:
+            wheels = self._fetch(lock, making / "wheels", log, cancelled)
+            self._install(making, self.folder(name), lock, log, cancelled)
+            manifest = {"v": 1, "python_version": platform_python(), "digest": name,
+                        "wheels": [asdict(w) for w in wheels]}  # fmt: skip
+            home = making / "home"
+            (home / "placet-runtime.json").write_text(json.dumps(manifest))
+            shutil.rmtree(self.folder(name), ignore_errors=True)
+            crash_point("builds.before_runtime_rename")
+            home.rename(self.folder(name))
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return RuntimeSpec(name, platform_python(), lock, wheels)
+
+    def _fetch(
+        self, lock: str, folder: Path, log: Log, cancelled: Callable[[], bool]
+    ) -> tuple[Wheel, ...]:
+        """Fetch every wheel of the lock by hash and keep it in the store."""
+        folder.mkdir()
+        (folder.parent / "lock.txt").write_text(lock)
+        log("Fetching wheels by hash")
+        fetched = _outside(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps",
+             "--only-binary", ":all:", "--progress-bar", "off", "--dest", str(folder),
+             "--requirement", str(folder.parent / "lock.txt")],
+            cancelled,
+        )  # fmt: skip
+        if fetched.returncode:
+            raise BuildFailed(f"A wheel could not be fetched: {_scrub(fetched.stdout)}")
+        wheels = []
+        for file in sorted(folder.iterdir()):
+            with file.open("rb") as stream:
+                sha256, size = self.store.put_stream(stream)
+            wheels.append(Wheel(file.name, sha256, size))
+        log(f"{len(wheels)} wheels, {sum(w.size for w in wheels) / 1e6:.0f} MB, kept by hash")
+        return tuple(wheels)
+
+    def _install(
+        self, making: Path, final: Path, lock: str, log: Log, cancelled: Callable[[], bool]
+    ) -> None:
+        """Install offline in the sandbox and compile the bytecode once."""
+        home, uv, base = making / "home", uv_program(), interpreter()
+        home.mkdir()
+        script = (
+            f"{base} -I -m venv --without-pip {home} && "
+            f"{uv} pip install --offline --no-index --find-links {making}/wheels --require-hashes "
+            f"--no-deps --quiet --python {home}/bin/python -r {making}/lock.txt"
+        )
+        env = {"UV_CACHE_DIR": str(making / "cache"), "UV_NO_CONFIG": "1"}
+        log("Installing the wheels offline in the sandbox")
+        result = self.sandbox.run(
+            ["/bin/sh", "-ec", script], binds_ro=[uv], binds_rw=[making], env=env,
+            limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000), cancelled=cancelled, on_line=log,
+        )  # fmt: skip
+        _require(result.ok, result.reason, result.sentence("Installing the runtime"))
+        shutil.rmtree(making / "cache", ignore_errors=True)
+        log("Compiling bytecode once")
+        site = home / "lib" / f"python{platform_python()}" / "site-packages"
+        compiled = self.sandbox.run(
+            [str(home / "bin" / "python"), "-I", "-m", "compileall", "-q", "-q", "-j", "2",
+             "--invalidation-mode", "unchecked-hash", "-s", str(home), "-p", str(final), str(site)],
+            binds_rw=[making], limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000),
+            cancelled=cancelled,
+        )  # fmt: skip
+        # files that no Python 3 can compile (templates, old tests) make it end with status 1
+        _require(
+            compiled.reason == "exited", compiled.reason, compiled.sentence("Compiling bytecode")
+        )
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Return name → version of a lock."""
+    found = {}
+    for line in lock.splitlines():
+        if NAME_LINE.match(line):
+            name, _, rest = line.partition("==")
+            found[name.partition("[")[0]] = rest.split(" ")[0]
+    return found
+
+
+def _compile(inputs: list[str], cancelled: Callable[[], bool]) -> str:
+    done = _outside(
+        [str(uv_program()), "pip", "compile", "--quiet", "--only-binary", ":all:",
+         "--generate-hashes",
+         "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
+         "--no-config", "--python", str(interpreter()), "-"],
+        cancelled, text="\n".join(inputs) + "\n",
+    )  # fmt: skip
+    if done.returncode:
+        raise BuildFailed(f"The requirements cannot be resolved: {_scrub(done.stdout)}")
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    for line in lines:
+        if not (NAME_LINE.match(line) or HASH_LINE.match(line)):
+            raise BuildFailed(f"The lock holds a line that is not a pinned package: {_scrub(line)}")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    returncode: int
+    stdout: str
+
+
+def _outside(words: list[str], cancelled: Callable[[], bool], text: str = "") -> _Done:
+    """Run a tool of ours that needs the network, as a group that can be ended."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=env,
+    )  # fmt: skip
+    deadline = time.monotonic() + FETCH_SECONDS
+    given: str | None = text
+    while True:
+        try:
+            output, _ = process.communicate(given, timeout=0.25)
+            return _Done(process.returncode, output)
+        except subprocess.TimeoutExpired:
+            given = None
+            if cancelled() or time.monotonic() > deadline:
+                process.kill()
+                process.communicate()
+                if time.monotonic() > deadline:
+                    raise BuildFailed("The package index did not answer in time") from None
+                raise BuildCancelled from None
+
+
+def _scrub(text: str) -> str:
+    """Return the last lines of a tool's output without any address."""
+    clean = re.sub(r"\b[a-z+]+://\S+", "[address]", text)
+    return " ".join(line.strip() for line in clean.splitlines()[-12:] if line.strip())[:1500]
+
+
+def _require(good: bool, reason: str, sentence: str) -> None:
+    if reason == "cancelled":
+        raise BuildCancelled
+    if not good:
+        raise BuildFailed(sentence)
+
+
+def uv_program() -> Path:
+    """Return the uv that came with this platform."""
+    found = Path(sys.executable).parent / "uv"
+    place = str(found) if found.exists() else shutil.which("uv")
+    if place is None:
+        raise BuildFailed("uv is not installed beside this worker's Python")
+    return Path(place).resolve()
+
+
+def short(name: str) -> str:
+    """Return a digest without its algorithm, as folders are named."""
+    return name.removeprefix("sha256:")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{uuid4().hex[:8]}")
+    part.write_text(text)
+    part.rename(path)
+
+
+@contextmanager
+def _locked(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Hold an exclusive file lock; it ends with the process, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if cancelled():
+                    raise BuildCancelled from None
+                time.sleep(0.1)
+        yield

@@ -1,0 +1,345 @@
+"""Runs a program that is not trusted: no network, nothing to read but what it was given.
+
+With bubblewrap the program has its own mount, pid, user, ipc and network namespaces, no
+capability and no variable of ours. Where bubblewrap cannot work an unprivileged user and rlimits
+are left; ``Sandbox.isolation`` says which, and so does the evidence.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from workers.builder.limits import MAX_PROCESSES, Group, make_group, rlimit_words, sweep_groups
+
+Isolation = Literal["bwrap", "user"]
+Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
+NOBODY = 65534
+ETC = Path(__file__).parent / "sandbox_etc"
+SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
+TAIL_LINES = 200
+MAX_LINE = 2000
+MAX_OUTPUT = 20_000_000  # bytes; what prints more than this is ended
+TICK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended. ``reason`` tells an exit of its own from an end that we put to it."""
+
+    returncode: int
+    reason: Reason
+    tail: tuple[str, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether it ended by itself, with success."""
+        return self.reason == "exited" and self.returncode == 0
+
+    def sentence(self, what: str) -> str:
+        """Say in words why ``what`` did not succeed."""
+        words = {
+            "exited": f"ended with status {self.returncode}",
+            "timeout": f"was still running after {self.seconds:.0f} s and was ended",
+            "cancelled": "was cancelled",
+            "memory": "needed more memory than a build may have and was ended",
+            "disk": "wrote more to disk than a build may and was ended",
+            "output": "printed without end and was ended",
+        }
+        last = next((line for line in reversed(self.tail) if line.strip()), "")
+        return f"{what} {words[self.reason]}" + (f": {last}" if last else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use."""
+
+    memory_mb: int = 4096
+    seconds: float = 600
+    disk_mb: int = 8192
+    processes: int = MAX_PROCESSES
+
+
+def never() -> bool:
+    """Stand for a run that nobody cancels."""
+    return False
+
+
+def ignore(line: str) -> None:
+    """Stand for output that nobody reads."""
+
+
+def interpreter() -> Path:
+    """Return the real path of the Python that this platform runs on, outside any venv."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    for candidate in (Path(sys.base_prefix) / "bin" / version, base):
+        if candidate.exists():
+            return candidate.resolve()
+    raise RuntimeError(f"no interpreter under {sys.base_prefix}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A way to run untrusted programs on this machine."""
+
+    isolation: Isolation
+
+    @classmethod
+    def detect(cls) -> "Sandbox":
+        """Return the best sandbox that works here, found out by trying it."""
+        sweep_groups()
+        sandbox = cls("bwrap")
+        if shutil.which("bwrap") and sandbox.run(["/usr/bin/true"], limits=Limits(seconds=10)).ok:
+            return sandbox
+        return cls("user")
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        binds_ro: Sequence[Path] = (),
+        binds_rw: Sequence[Path] = (),
+        env: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        cancelled: Callable[[], bool] = never,
+        on_line: Callable[[str], None] = ignore,
+        cwd: Path | None = None,
+    ) -> Result:
+        """Run ``command`` to its end, or to ours, and say how it went.
+
+        ``binds_ro`` and ``binds_rw`` are seen inside under their own paths; everything else of
+        this machine but its system folders is not there. ``on_line`` gets each line of output as
+        it comes. ``cancelled`` is asked several times a second.
+        """
+        limits = limits or Limits()
+        group = make_group(limits.memory_mb, limits.processes)
+        words = [
+            *group.entry(),
+            *rlimit_words(group, limits.memory_mb, limits.disk_mb, limits.processes),
+            *self._wrapper(binds_ro, binds_rw, _variables(env), cwd),
+            *command,
+        ]
+        try:
+            return _watch(words, group, limits, binds_rw, cancelled, on_line,
+                          None if self.isolation == "bwrap" else cwd, _variables(env))  # fmt: skip
+        finally:
+            group.end()
+
+    def _wrapper(
+        self,
+        binds_ro: Sequence[Path],
+        binds_rw: Sequence[Path],
+        variables: Mapping[str, str],
+        cwd: Path | None,
+    ) -> list[str]:
+        if self.isolation == "bwrap":
+            return bwrap_words(binds_ro, binds_rw, variables, cwd)
+        if os.geteuid() != 0:
+            return []
+        for folder in binds_rw:
+            _give(folder, NOBODY)
+        return ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]  # fmt: skip
+
+
+def bwrap_words(
+    binds_ro: Sequence[Path],
+    binds_rw: Sequence[Path],
+    variables: Mapping[str, str],
+    cwd: Path | None = None,
+) -> list[str]:
+    """Return the ``bwrap`` command that goes before the program."""
+    words = [
+        "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
+        "--new-session", "--clearenv", "--uid", str(NOBODY), "--gid", str(NOBODY),
+        "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
+        "--proc", "/proc", "--dev", "/dev", "--size", str(1 << 29), "--tmpfs", "/tmp",  # noqa: S108
+    ]  # fmt: skip
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        path = Path("/", name)
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            words += ["--ro-bind", str(path), str(path)]
+    for file in SYSTEM_FILES:
+        words += ["--ro-bind-try", file, file]
+    for own in sorted(ETC.iterdir()):
+        words += ["--ro-bind", str(own), f"/etc/{own.name}"]
+    if not Path(sys.base_prefix).is_relative_to("/usr"):
+        for prefix in {sys.base_prefix, str(Path(sys.base_prefix).resolve())}:
+            words += ["--ro-bind", prefix, prefix]
+    for folder in binds_ro:
+        words += ["--ro-bind", str(folder), str(folder)]
+    for folder in binds_rw:
+        words += ["--bind", str(folder), str(folder)]
+    for name, value in variables.items():
+        words += ["--setenv", name, value]
+    return [*words, "--chdir", str(cwd or "/tmp"), "--"]  # noqa: S108
+
+
+def _variables(env: Mapping[str, str] | None) -> dict[str, str]:
+    base = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108
+    return {**base, "PYTHONNOUSERSITE": "1", **(env or {})}
+
+
+def _watch(
+    words: list[str],
+    group: Group,
+    limits: Limits,
+    binds_rw: Sequence[Path],
+    cancelled: Callable[[], bool],
+    on_line: Callable[[str], None],
+    cwd: Path | None,
+    variables: dict[str, str],
+) -> Result:
+    """Start the program, pass its lines on, and end it when a limit is reached."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=cwd, env=variables, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    output = _Output(process.stdout)
+    quota = _Quota(binds_rw, limits.disk_mb << 20)
+    reason: Reason = "exited"
+    try:
+        while True:
+            output.deliver(on_line)
+            if process.poll() is not None:
+                break
+            if reason == "exited" and (
+                verdict := _verdict(started, limits, quota, output, cancelled)
+            ):
+                reason = verdict
+                _kill(process, group)
+            output.wait(TICK)
+    finally:
+        if process.poll() is None:
+            _kill(process, group)
+            process.wait()
+    group.end() if reason != "exited" else None
+    output.finish(on_line)
+    process.stdout.close()
+    if reason == "exited" and process.returncode != 0 and group.ran_out_of_memory():
+        reason = "memory"
+    return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
+
+
+def _verdict(
+    started: float,
+    limits: Limits,
+    quota: "_Quota",
+    output: "_Output",
+    cancelled: Callable[[], bool],
+) -> Reason | None:
+    if time.monotonic() - started > limits.seconds:
+        return "timeout"
+    if output.size > MAX_OUTPUT:
+        return "output"
+    if quota.exceeded():
+        return "disk"
+    return "cancelled" if cancelled() else None
+
+
+def _kill(process: subprocess.Popen[bytes], group: Group) -> None:
+    """End the process and its children. In bwrap the whole pid namespace goes with it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()
+    group.end()
+
+
+def _give(folder: Path, owner: int) -> None:
+    for place, _, files in os.walk(folder):
+        for name in (".", *files):
+            os.chown(os.path.join(place, name), owner, owner, follow_symlinks=False)  # noqa: PTH118
+
+
+class _Output:
+    """Reads a pipe in a thread, so that a silent program can still be ended."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self.size = 0
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._lines: deque[str] = deque()
+        self._news = threading.Event()
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        while True:
+            try:
+                raw = pipe.readline(MAX_LINE)
+            except ValueError:  # closed under us
+                return
+            if not raw:
+                return
+            self.size += len(raw)
+            if self.size <= MAX_OUTPUT:
+                self._lines.append(printable(raw.decode("utf-8", "replace")))
+            self._news.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is a line, at most ``seconds``."""
+        self._news.wait(seconds)
+
+    def deliver(self, on_line: Callable[[str], None]) -> None:
+        """Pass on what came since the last time."""
+        self._news.clear()
+        while self._lines:
+            line = self._lines.popleft()
+            self.tail.append(line)
+            on_line(line)
+
+    def finish(self, on_line: Callable[[str], None]) -> None:
+        """Read what is left after the program ended."""
+        self._thread.join(2)
+        self.deliver(on_line)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without its line end and without control characters."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text.rstrip("\r\n"))
+
+
+class _Quota:
+    """Adds up what the writable folders hold, seldom enough to cost little."""
+
+    def __init__(self, folders: Sequence[Path], limit: int) -> None:
+        self._folders, self._limit = folders, limit
+        self._next = 0.0
+
+    def exceeded(self) -> bool:
+        """Tell whether the folders hold more than they may."""
+        now = time.monotonic()
+        if not self._folders or now < self._next:
+            return False
+        used = sum(_size(str(folder)) for folder in self._folders)
+        spent = time.monotonic() - now
+        self._next = time.monotonic() + max(0.3, 20 * spent)
+        return used > self._limit
+
+
+def _size(folder: str) -> int:
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += _size(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    except OSError:
+        return total
+    return total

@@ -1,0 +1,278 @@
+"""Tells what a file is by its first bytes, and goes into archives and compressed files."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from workers.builder.scanning.known import Verdict, words, worst
+from workers.builder.scanning.onnx import NotOnnx, escapes, outside
+from workers.builder.scanning.walker import Walk, walk_pickle
+
+MAX_DEPTH = 6
+MAX_MEMBERS = 20_000
+MAX_EXPANDED = 8 * 1024**3
+CHUNK = 1 << 20
+TEXT = words(
+    """
+    .txt .md .json .yaml .yml .csv .tsv .toml .cfg .ini .html .xml .rst .log
+    """
+)
+TEXT_NAMES = frozenset({"MLmodel", "LICENSE", "README", "NOTICE"})
+PICKLES = words(
+    """
+    .pkl .pickle .joblib .pk .p .dill .pt .pth .ckpt .bin .sav .model
+    """
+)
+CODE = words(
+    """
+    .py .pyc .pyx .sh .ipynb .r .js .jar .whl .egg
+    """
+)
+IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PAR1")
+NATIVE = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+
+
+@dataclass(slots=True)
+class Report:
+    """The findings on a set of files."""
+
+    findings: list[tuple[str, Verdict, str]] = field(default_factory=list)
+    members: int = 0
+    expanded: int = 0
+
+    def note(self, path: str, verdict: Verdict, what: str) -> None:
+        """Add a finding; a safe or plain one with an empty text only carries its verdict."""
+        if len(self.findings) < 1000 or verdict in {"malicious", "unknown"}:
+            self.findings.append((path, verdict, what))
+
+    def verdict(self) -> Verdict:
+        """Return the gravest verdict."""
+        return worst([verdict for _, verdict, _ in self.findings])
+
+
+class Scanner:
+    """Scans files one after the other into one report."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.report = root, Report()
+
+    def scan_file(self, path: Path) -> None:
+        """Scan one file of the artifact."""
+        name = path.relative_to(self.root).as_posix()
+        if path.is_symlink() or not path.is_file():
+            self.report.note(name, "malicious", "is not a plain file")
+            return
+        with path.open("rb") as stream:
+            self.scan(name, stream, 0)
+
+    def scan(self, name: str, stream: IO[bytes], depth: int) -> None:
+        """Scan one stream that can seek."""
+        self.report.members += 1
+        if depth > MAX_DEPTH or self.report.members > MAX_MEMBERS:
+            self.report.note(name, "unknown", "is nested too deeply or holds too many members")
+            return
+        head = stream.read(300)
+        stream.seek(0)
+        if zipfile.is_zipfile(stream):
+            stream.seek(0)
+            self._zip(name, stream, depth)
+            if head[:2] == b"PK":
+                return
+        stream.seek(0)
+        if (opened := _opener(head)) is not None:
+            self._compressed(name, stream, opened, depth)
+        elif head[257:262] == b"ustar":
+            self._tar(name, stream, depth)
+        elif head[:6] == b"\x93NUMPY":
+            self._npy(name, stream)
+        else:
+            self._plain(name, stream, head)
+
+    def _plain(self, name: str, stream: IO[bytes], head: bytes) -> None:
+        path = PurePosixPath(name.rpartition("!")[2])
+        suffix = path.suffix.lower()
+        if head.startswith(NATIVE):
+            self.report.note(name, "unknown", "is native program code")
+        elif suffix == ".onnx":
+            self._onnx(name, stream)
+        elif suffix == ".safetensors":
+            self._safetensors(name, stream)
+        elif suffix in CODE:
+            self.report.note(name, "code-carrying", "is source or program code")
+        elif head.startswith(IMAGES) or not head:
+            self.report.note(name, "safe", "")
+        elif suffix in TEXT or path.name in TEXT_NAMES:
+            self._text(name, stream, path.name)
+        else:
+            self._pickle(name, stream, suffix)
+
+    def _pickle(self, name: str, stream: IO[bytes], suffix: str) -> None:
+        walk = walk_pickle(stream)
+        if not walk.complete:
+            verdict: Verdict = "unknown"
+            self._note_walk(name, walk)
+            what = walk.error if suffix in PICKLES or walk.globals else "is of no known format"
+            self.report.note(name, verdict, what or "is of no known format")
+            return
+        self.report.note(name, "code-carrying", "")
+        self._note_walk(name, walk)
+
+    def _note_walk(self, name: str, walk: Walk) -> None:
+        for verdict, what in walk.findings:
+            self.report.note(name, verdict, what)
+
+    def _text(self, name: str, stream: IO[bytes], base: str) -> None:
+        """Text is safe, unless it is an old text pickle in disguise."""
+        walk = walk_pickle(stream)
+        hostile = [f for f in walk.findings if f[0] == "malicious"]
+        if walk.complete or hostile:
+            self.report.note(name, "malicious" if hostile else "code-carrying", "is a text pickle")
+            self._note_walk(name, walk)
+            return
+        stream.seek(0)
+        try:
+            for piece in iter(lambda: stream.read(CHUNK), b""):
+                piece.decode("utf-8", "strict" if len(piece) < CHUNK else "ignore")
+        except UnicodeDecodeError:
+            self.report.note(name, "unknown", "is called text and is none")
+            return
+        self.report.note(name, "safe", "")
+        if base == "MLmodel":
+            self._mlmodel(name, stream)
+
+    def _mlmodel(self, name: str, stream: IO[bytes]) -> None:
+        stream.seek(0)
+        for line in stream.read(CHUNK).decode("utf-8", "replace").splitlines():
+            key, _, value = line.strip().partition(":")
+            if key == "loader_module" and not value.strip().strip("'\"").startswith("mlflow."):
+                self.report.note(name, "code-carrying", f"is loaded by {value.strip()[:100]}")
+
+    def _onnx(self, name: str, stream: IO[bytes]) -> None:
+        try:
+            found = outside(stream.read())
+        except (NotOnnx, RecursionError) as error:
+            self.report.note(name, "unknown", f"is called ONNX and is none: {error}")
+            return
+        folder = self.root / PurePosixPath(name).parent
+        for location in found:
+            if escapes(location):
+                self.report.note(name, "malicious", f"reads data from {ascii(location)[:120]}")
+            elif not (folder / location).is_file():
+                self.report.note(
+                    name, "unknown", f"refers to {ascii(location)[:120]}, not uploaded"
+                )
+        self.report.note(name, "safe", "")
+
+    def _safetensors(self, name: str, stream: IO[bytes]) -> None:
+        length = int.from_bytes(stream.read(8), "little")
+        good = 2 <= length <= 100_000_000 and stream.read(1) == b"{"
+        self.report.note(name, "safe" if good else "unknown", "" if good else "is no safetensors")
+
+    def _npy(self, name: str, stream: IO[bytes]) -> None:
+        version = stream.read(8)[6]
+        size = 2 if version == 1 else 4
+        header = stream.read(int.from_bytes(stream.read(size), "little"))
+        if b"'O'" in header or b"|O" in header or b"O8" in header:
+            self._pickle(name, stream, ".pkl")
+        else:
+            self.report.note(name, "safe", "")
+
+    def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                for entry in archive.infolist():
+                    if entry.is_dir():
+                        continue
+                    with archive.open(entry) as member:
+                        self._member(f"{name}!{entry.filename}", member, depth)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError,
+                zlib.error, ValueError, lzma.LZMAError) as error:  # fmt: skip
+            self.report.note(name, "unknown", f"is a broken archive ({type(error).__name__})")
+
+    def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
+        try:
+            with tarfile.open(fileobj=stream, mode="r:") as archive:
+                for entry in archive:
+                    if entry.isdir():
+                        continue
+                    member = archive.extractfile(entry) if entry.isreg() else None
+                    if member is None:
+                        self.report.note(name, "malicious", "holds a link or a device")
+                        continue
+                    self._member(f"{name}!{entry.name}", member, depth)
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            self.report.note(name, "unknown", f"is a broken archive ({type(error).__name__})")
+
+    def _compressed(
+        self, name: str, stream: IO[bytes], opened: Callable[[IO[bytes]], Any], depth: int
+    ) -> None:
+        try:
+            with opened(stream) as plain:
+                self._member(f"{name}!", plain, depth)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+            self.report.note(name, "unknown", f"does not decompress ({type(error).__name__})")
+
+    def _member(self, name: str, member: Any, depth: int) -> None:
+        """Copy a member out, so that it can be read to and fro, and scan it."""
+        with tempfile.SpooledTemporaryFile(64 << 20) as copy:
+            while piece := member.read(CHUNK):
+                self.report.expanded += len(piece)
+                if self.report.expanded > MAX_EXPANDED:
+                    self.report.note(name, "unknown", "expands to more than a scan may read")
+                    return
+                copy.write(piece)
+            copy.seek(0)
+            shown = "".join(c if c.isprintable() else "\ufffd" for c in name)
+            self.scan(shown[:400], copy, depth + 1)
+
+
+class _Zlib:
+    """A zlib stream as a file to read from."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._inflate = stream, zlib.decompressobj()
+
+    def __enter__(self) -> "_Zlib":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+        while not self._inflate.eof:
+            raw = self._inflate.unconsumed_tail or self._stream.read(CHUNK)
+            if not raw:
+                raise EOFError("cut off")
+            if piece := self._inflate.decompress(raw, size):
+                return piece
+        return b""
+
+
+def _opener(head: bytes) -> Callable[[IO[bytes]], Any] | None:
+    """Return what opens a compressed file with these first bytes."""
+    if head[:2] == b"\x1f\x8b":
+        return lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")
+    if head[:3] == b"BZh":
+        return lambda stream: bz2.BZ2File(stream, "rb")
+    if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"\x5d\x00\x00":
+        return lambda stream: lzma.LZMAFile(stream, "rb")
+    if len(head) > 2 and head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0:
+        return _Zlib
+    return None
+
+
+def scan_bytes(name: str, data: bytes, root: Path) -> Report:
+    """Scan bytes in memory under ``name``."""
+    scanner = Scanner(root)
+    scanner.scan(name, io.BytesIO(data), 0)
+    return scanner.report

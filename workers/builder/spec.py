@@ -1,0 +1,120 @@
+"""What a build is given and what it gives back, as plain values: no database stands behind them."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NotRequired, TypedDict
+
+from workers.builder.runtimes import RuntimeSpec
+
+Verdict = Literal["safe", "code-carrying", "malicious", "unknown"]
+SmokeWord = Literal["equal", "starts", "different", "failed"]
+
+
+class Column(TypedDict):
+    """One named input or output of a model."""
+
+    name: str
+    type: str
+    required: NotRequired[bool]
+    shape: NotRequired[list[int]]
+
+
+class Signature(TypedDict):
+    """What a model takes and gives."""
+
+    inputs: list[Column]
+    outputs: NotRequired[list[Column]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of the version's artifact, in the store by its hash."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """A finalised version, as far as a build needs it."""
+
+    build: str
+    project: str
+    version: str
+    model: str
+    number: int
+    format: str
+    artifact_digest: str
+    files: tuple[SourceFile, ...]
+    signature: Signature | None
+    python_version: str = ""
+    requirements: tuple[str, ...] = ()
+    example: list[dict[str, Any]] | None = None
+    expected: list[Any] | None = None
+    memory_mb: int = 4096
+    seconds: int = 900
+
+    @property
+    def name(self) -> str:
+        """Return ``model:number``."""
+        return f"{self.model}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the scanner saw in one file."""
+
+    path: str
+    what: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The scanner's verdict on an artifact."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    scanner: dict[str, str]
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """What the built service answered in the sandbox."""
+
+    result: SmokeWord
+    rows: int
+    equal: int
+    isolation: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """Bytes in the store: SHA-256 as hex, and size."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """Everything that a successful build made."""
+
+    bento: StoredBlob
+    runtime: RuntimeSpec
+    scan: Scan
+    smoke: Smoke
+    sbom: StoredBlob
+    components: int
+    provenance: str
+    model_signature: str
+    isolation: str
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bento_digest(self) -> str:
+        """Return the digest that people approve."""
+        return f"sha256:{self.bento.sha256}"

@@ -1,0 +1,128 @@
+"""The HTTP contract of every served model: ``POST /predict`` and problem details."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from anyio import CapacityLimiter, to_thread
+from placet_inputs import BadInput, Inputs
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+MAX_BODY = 16 * 1024 * 1024
+log = logging.getLogger("placet")
+
+
+class Refusal(Exception):
+    """An answer that is not a prediction."""
+
+    def __init__(self, status: int, code: str, title: str, errors: Any = ()) -> None:
+        super().__init__(title)
+        self.status, self.code, self.title, self.errors = status, code, title, list(errors)
+
+
+class PredictApp:
+    """An ASGI application with one route.
+
+    Prediction is one vectorised call per request in a worker thread, so that probes are answered
+    meanwhile; requests are not held back to be joined into batches.
+    """
+
+    def __init__(self, info: dict[str, Any]) -> None:
+        self.model: Any = None
+        self._inputs = Inputs(info["signature"]["inputs"])
+        self._limiter: CapacityLimiter | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        try:
+            status, value = 200, await self._predict(scope, receive)
+        except Refusal as refusal:
+            status, value = refusal.status, _problem(refusal)
+        except BadInput as bad:
+            title = "The input does not fit the model's signature"
+            status = 400
+            value = _problem(Refusal(400, "invalid_input", title, bad.errors))
+        except Exception:
+            log.exception("prediction failed")
+            status = 500
+            value = _problem(Refusal(500, "prediction_failed", "The model could not predict this"))
+        await _answer(send, status, value)
+
+    async def _predict(self, scope: Message, receive: Receive) -> Any:
+        if scope["path"].rstrip("/") != "/predict":
+            raise Refusal(404, "not_found", "There is nothing here but /predict")
+        if scope["method"] != "POST":
+            raise Refusal(405, "method_not_allowed", "Send rows with POST")
+        rows, one = self._inputs.read(await _body(receive))
+        if self._limiter is None:
+            self._limiter = CapacityLimiter(4)
+        predictions = await to_thread.run_sync(self.model.predict, rows, limiter=self._limiter)
+        if len(predictions) != len(rows):
+            raise RuntimeError(f"{len(predictions)} predictions for {len(rows)} rows")
+        return {"prediction": predictions[0]} if one else {"predictions": predictions}
+
+
+class Gate:
+    """Puts the headers that say what answered on every response."""
+
+    def __init__(self, app: Any, headers: dict[str, str]) -> None:
+        self._app = app
+        self._headers = [
+            (name.lower().encode(), value.encode("ascii", "replace"))
+            for name, value in headers.items()
+            if value
+        ]
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "bad_request", "The request was cut off")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            raise Refusal(413, "too_large", f"The body may have at most {MAX_BODY} bytes")
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _problem(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "type": f"urn:placet:problem:{refusal.code}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.errors[0]["detail"] if refusal.errors else refusal.title,
+        "code": refusal.code,
+        "errors": refusal.errors,
+    }
+
+
+async def _answer(send: Send, status: int, value: Any) -> None:
+    body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    kind = b"application/json" if status == 200 else b"application/problem+json"
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if status == 405:
+        headers.append((b"allow", b"POST"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

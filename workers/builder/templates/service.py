@@ -1,0 +1,30 @@
+"""A BentoML service around one model. Everything about the model is data in ``placet.json``."""
+
+import os
+from typing import Any
+
+import bentoml
+from placet_http import Gate, PredictApp
+from placet_inputs import read_info
+from placet_model import Model
+
+INFO = read_info()
+APP = PredictApp(INFO)
+
+
+@bentoml.service(name=INFO["bento"], workers=1, traffic={"timeout": 60})
+@bentoml.asgi_app(APP, path="/")
+class PlacetService:
+    """Loads the model; requests are answered by the ASGI application mounted beside it."""
+
+    def __init__(self) -> None:
+        APP.model = Model(INFO)
+
+
+HEADERS = {
+    "X-Placet-Model": INFO["name"],
+    "X-Placet-Release": os.environ.get("PLACET_RELEASE", ""),
+    "X-Placet-Revision": os.environ.get("PLACET_REVISION", ""),
+}
+service: Any = PlacetService
+service.add_asgi_middleware(Gate, headers=HEADERS)
