@@ -1,0 +1,98 @@
+"""File names that mean the same thing on every system, or are refused."""
+
+import re
+import unicodedata
+
+from placet_verify.errors import Malformed
+
+MAX_COMPONENT_BYTES = 255
+MAX_NAME_BYTES = 400
+_SHOWN = 80
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DEVICE = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(?:[. ].*)?", re.IGNORECASE | re.DOTALL
+)
+# control, format (right-to-left marks and other invisible letters), surrogate, line, paragraph
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+class ArchiveRefused(Malformed):
+    """The archive or a name in it is not accepted. Nothing of it was kept."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence, code)
+
+
+def check_name(name: str) -> None:
+    """Accept a relative file name with ``/`` between its parts; raise ``ArchiveRefused`` if odd."""
+    if not name:
+        raise ArchiveRefused("name_empty", "a file has no name")
+    if any(unicodedata.category(letter) in _INVISIBLE for letter in name):
+        raise ArchiveRefused(
+            "name_invisible", f"{shown(name)} holds control or invisible characters"
+        )
+    if "\\" in name:
+        raise ArchiveRefused("name_backslash", f"{shown(name)} holds a backslash")
+    if name.startswith("/") or _DRIVE.match(name):
+        raise ArchiveRefused("name_absolute", f"{shown(name)} is an absolute path")
+    if len(name.encode("utf-8")) > MAX_NAME_BYTES:
+        raise ArchiveRefused("name_long", f"{shown(name)} is longer than {MAX_NAME_BYTES} bytes")
+    for part in name.split("/"):
+        _check_part(name, part)
+
+
+def _check_part(name: str, part: str) -> None:
+    if part in {"", ".", ".."}:
+        raise ArchiveRefused("name_traversal", f"{shown(name)} has a part that is empty, . or ..")
+    if len(part.encode("utf-8")) > MAX_COMPONENT_BYTES:
+        raise ArchiveRefused(
+            "name_long", f"{shown(name)} has a part of more than {MAX_COMPONENT_BYTES} bytes"
+        )
+    if part[-1] in " ." or part[0] == " ":
+        raise ArchiveRefused(
+            "name_spaces", f"{shown(name)} has a part with a space or dot at its end"
+        )
+    if _DEVICE.fullmatch(part):
+        raise ArchiveRefused("name_device", f"{shown(name)} is the name of a device on Windows")
+
+
+def shown(name: str) -> str:
+    """Return ``name`` as a message may show it: quoted, escaped and short."""
+    text = ascii(name)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 2] + "…'"
+
+
+class Names:
+    """The names seen so far: none twice, not even in other letters' case, no file inside a file."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
+
+    def add_file(self, name: str) -> None:
+        """Take a file's name; raise ``ArchiveRefused`` when it collides with an earlier one."""
+        check_name(name)
+        key = _folded(name)
+        if key in self._files or key in self._folders:
+            raise ArchiveRefused("duplicate", f"{shown(name)} is there twice")
+        self._add_parents(name)
+        self._files[key] = name
+
+    def add_folder(self, name: str) -> None:
+        """Take a folder's name; the same folder may be named again in the same spelling."""
+        check_name(name)
+        self._add_parents(name + "/")
+
+    def _add_parents(self, name: str) -> None:
+        parts = name.split("/")[:-1]
+        for count in range(1, len(parts) + 1):
+            folder = "/".join(parts[:count])
+            key = _folded(folder)
+            if key in self._files:
+                raise ArchiveRefused("duplicate", f"{shown(folder)} is both a file and a folder")
+            if self._folders.setdefault(key, folder) != folder:
+                raise ArchiveRefused("duplicate", f"{shown(folder)} is there in two spellings")
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
