@@ -81,7 +81,7 @@ def digest(value: str) -> SafeString:
     kind, _, hexdigits = value.rpartition(":")
     short = f"{hexdigits[:4]}…{hexdigits[-4:]}" if len(hexdigits) > 12 else hexdigits
     return format_html(
-        '<button type="button" class="digest" data-copy="{}" title="{} (click to copy)">{}{}</button>',
+        '<button type="button" class="digest" data-copy="{}" title="{}">{}{}</button>',
         value, value, f"{kind}:" if kind else "", short,
     )  # fmt: skip
 
@@ -168,3 +168,29 @@ def may(actor: Actor, permission: str, row: Any) -> bool:
 def lookup(mapping: Any, key: str) -> Any:
     """Return ``mapping[key]`` or ''."""
     return mapping.get(key, "") if mapping else ""
+
+
+@register.filter
+def attr(row: Any, name: str) -> Any:
+    """Return ``row.name`` or '' when there is no row."""
+    return getattr(row, name, "")
+
+
+@register.filter
+def percent(weight: int) -> str:
+    """Show a weight out of 10,000 in percent."""
+    return f"{number(weight / 100)} %"
+
+
+@register.filter
+def raw(value: Any) -> str:
+    """Return a value as a form field holds it: dots, no groups, ``true`` and ``false``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+@register.filter
+def rate(share: float | None) -> str:
+    """Show a share from 0 to 1 in percent."""
+    return "–" if share is None else f"{number(share * 100)} %"

@@ -87,9 +87,7 @@ def finalise_version(request: PageRequest, project: str, name: str, number: int)
 def alias(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Point an alias at this version."""
     found = queries.version_of(request.actor, project, name, number)
-    set_alias(
-        found.model, name=request.POST.get("alias", ""), version=found, actor=request.actor
-    )
+    set_alias(found.model, name=request.POST.get("alias", ""), version=found, actor=request.actor)
     return back(request)
 
 
@@ -99,4 +97,3 @@ def card(request: PageRequest, project: str, name: str, number: int) -> HttpResp
     found = queries.version_of(request.actor, project, name, number)
     set_card(found, card=request.POST.get("card", ""), actor=request.actor)
     return back(request)
-

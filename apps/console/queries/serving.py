@@ -1,0 +1,130 @@
+"""Endpoints and targets as the pages show them."""
+
+import json
+from dataclasses import dataclass
+
+from apps.audit.queries import TimelineEntry, timeline
+from apps.governance.models import Release
+from apps.identity.queries import people_names
+from apps.monitoring.queries import Recent, recent
+from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.serving.models import Endpoint, EndpointKey, Revision
+from apps.serving.queries import (
+    EndpointStatus,
+    endpoint_keys,
+    get_endpoint,
+    status,
+    statuses,
+    visible_endpoints,
+)
+from placet.kernel.actor import Actor
+
+
+@dataclass(slots=True)
+class EndpointRow:
+    """One endpoint in a list: its status, the release that is live, and who approved that."""
+
+    status: EndpointStatus
+    release: Release | None
+    approvers: list[str]
+
+
+@dataclass(slots=True)
+class EndpointView:
+    """Everything the page of one endpoint shows."""
+
+    status: EndpointStatus
+    release: Release | None
+    releases: dict[str, Release]
+    history: list[Revision]
+    previous: Revision | None
+    traffic: Recent | None
+    keys: list[EndpointKey]
+    rollouts: list[Rollout]
+    names: dict[str, str]
+    timeline: list[TimelineEntry]
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint itself."""
+        return self.status.endpoint
+
+    @property
+    def sample(self) -> str:
+        """One example row of the live version as JSON, for the snippets."""
+        live = self.status.live
+        example = live.revision.bento.version.example if live else None
+        return json.dumps(example[0] if example else {}, ensure_ascii=False)
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The rollout that is under way, if any."""
+        return next((r for r in self.rollouts if r.state in OPEN_STATES), None)
+
+
+def endpoint_rows(actor: Actor) -> list[EndpointRow]:
+    """Return what runs where, since when and by whose approval, in a fixed number of queries."""
+    order = ("project__name", "environment", "name")
+    found = statuses(visible_endpoints(actor).order_by(*order)[:200])
+    live = {
+        release.endpoint_id: release
+        for release in Release.objects.filter(
+            endpoint__in=[s.endpoint.pk for s in found], state="live"
+        )
+        .select_related("version__model")
+        .prefetch_related("decisions")
+    }
+    people = {d.person for r in live.values() for d in r.decisions.all()}
+    names = people_names(people)
+    rows = []
+    for item in found:
+        release = live.get(item.endpoint.pk)
+        approvers = (
+            [
+                names.get(d.person, d.person)
+                for d in release.decisions.all()
+                if d.verdict == "approve" and not d.voided_reason
+            ]
+            if release
+            else []
+        )
+        rows.append(EndpointRow(item, release, approvers))
+    return rows
+
+
+def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
+    """Return everything the page of one endpoint shows, or raise ``NotFound``."""
+    endpoint = get_endpoint(endpoint_id, actor)
+    history = list(
+        endpoint.revisions.select_related("bento__version__model").order_by("-number")[:20]
+    )
+    releases = {
+        r.pk: r for r in Release.objects.filter(pk__in={revision.release for revision in history})
+    }
+    rollouts = list(
+        endpoint.rollouts.select_related("release", "to_revision").order_by("-created_at")[:10]
+    )
+    found = status(endpoint)
+    live = found.live.revision if found.live else None
+    keys = list(endpoint_keys(endpoint).order_by("-created_at"))
+    return EndpointView(
+        status=found,
+        release=releases.get(live.release) if live else None,
+        releases=releases,
+        history=history,
+        previous=previous_of(live, history),
+        traffic=recent(live.pk, minutes=15) if live else None,
+        keys=keys,
+        rollouts=rollouts,
+        names=people_names(
+            {endpoint.created_by, *(k.created_by for k in keys), *(r.started_by for r in rollouts)}
+        ),
+        timeline=timeline([endpoint.pk, *(r.pk for r in history[:5])], actor),
+    )
+
+
+def previous_of(live: Revision | None, history: list[Revision]) -> Revision | None:
+    """Return the revision that a rollback would go back to."""
+    if live is None:
+        return None
+    return next((r for r in history if r.number < live.number and r.live_at is not None), None)

@@ -1,0 +1,123 @@
+"""Endpoints and targets."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.console.queries.serving import endpoint_rows, endpoint_view
+from apps.console.queries.targets import target_rows
+from apps.console.views.base import PageRequest, action, back, page, show
+from apps.rollouts.actions import rollback
+from apps.serving.actions import (
+    create_target,
+    issue_endpoint_key,
+    issue_join_token,
+    restart_endpoint,
+    revoke_endpoint_key,
+    scale_endpoint,
+    start_endpoint,
+    stop_endpoint,
+)
+from apps.serving.models import Site
+from apps.serving.queries import endpoint_keys, get_endpoint, get_target
+from placet.kernel.problems import NotFound
+
+
+@page
+def endpoints(request: PageRequest) -> HttpResponse:
+    """List what runs where."""
+    return show(request, "endpoints", rows=endpoint_rows(request.actor))
+
+
+@page
+def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Show one endpoint; its status part renews itself."""
+    view = endpoint_view(request.actor, endpoint_id)
+    template = "parts/endpoint_status" if request.headers.get("HX-Request") else "endpoint"
+    version = view.status.live.revision.bento.version if view.status.live else None
+    return show(request, template, view=view, endpoint=view.endpoint, version=version)
+
+
+VERBS = {
+    "stop": (stop_endpoint, "Stopped: clients get 503 until it is started."),
+    "start": (start_endpoint, "Started again."),
+    "restart": (restart_endpoint, "The replicas are being replaced."),
+}
+
+
+@action
+def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
+    """Stop, start or restart an endpoint."""
+    if verb not in VERBS:
+        raise NotFound
+    act, words = VERBS[verb]
+    act(get_endpoint(endpoint_id, request.actor), actor=request.actor)
+    messages.success(request, words)
+    return back(request)
+
+
+@action
+def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Change the number of replicas within what was approved."""
+    text = request.POST.get("replicas", "")
+    replicas = int(text) if text.isdigit() and len(text) < 4 else 0
+    scale_endpoint(get_endpoint(endpoint_id, request.actor), replicas=replicas, actor=request.actor)
+    return back(request)
+
+
+@action
+def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Go back to the revision before."""
+    found = get_endpoint(endpoint_id, request.actor)
+    rollback(found, reason=request.POST.get("reason", ""), actor=request.actor)
+    messages.success(request, "Going back to the revision before.")
+    return redirect("endpoint", found.pk)
+
+
+@action
+def new_key(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Make an API key of the endpoint and show it once."""
+    found = get_endpoint(endpoint_id, request.actor)
+    name = request.POST.get("name", "")
+    key, secret = issue_endpoint_key(found, name=name, actor=request.actor)
+    return show(request, "secret", title=f"API key {key.name}", secret=secret,
+                next=request.POST.get("next", "/"), kind="endpoint")  # fmt: skip
+
+
+@action
+def revoke_key(request: PageRequest, endpoint_id: str, key_id: str) -> HttpResponse:
+    """End an API key."""
+    found = get_endpoint(endpoint_id, request.actor)
+    key = endpoint_keys(found).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound
+    revoke_endpoint_key(key, actor=request.actor)
+    return back(request)
+
+
+@page
+def targets(request: PageRequest) -> HttpResponse:
+    """List the targets."""
+    return show(request, "targets", rows=target_rows(request.actor), sites=Site.choices)
+
+
+@action
+def new_target(request: PageRequest) -> HttpResponse:
+    """Add a target."""
+    capacity = request.POST.get("capacity_mb", "4096")
+    create_target(
+        name=request.POST.get("name", ""),
+        site=request.POST.get("site", "on-premise"),
+        capacity_mb=int(capacity) if capacity.isdigit() and len(capacity) < 9 else 0,
+        url=request.POST.get("url", ""),
+        actor=request.actor,
+    )
+    return back(request)
+
+
+@action
+def join_token(request: PageRequest, name: str) -> HttpResponse:
+    """Make a one-time join token and show it once."""
+    secret = issue_join_token(get_target(name, request.actor), actor=request.actor)
+    return show(request, "secret", title=f"Join token for {name}", secret=secret,
+                next=request.POST.get("next", "/"), kind="node")  # fmt: skip
