@@ -6,7 +6,8 @@ from django.db import models
 class MetricWindow(models.Model):
     """Counts and a latency histogram of one revision over one window.
 
-    ``latency`` counts requests per upper bound in milliseconds (``{"5": 10, "10": 3, …, "inf": 0}``).
+    ``latency`` counts requests per upper bound in milliseconds:
+    ``{"5": 10, "10": 3, …, "inf": 0}``.
     """
 
     node = models.CharField(max_length=40)
@@ -17,6 +18,7 @@ class MetricWindow(models.Model):
     status_4xx = models.IntegerField(default=0)
     status_5xx = models.IntegerField(default=0)
     latency = models.JSONField(default=dict)
+    error = models.CharField(max_length=200, blank=True)  # why the counts cannot be trusted
 
     class Meta:
         constraints = [

@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app under its last word, and declares its event kinds."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,9 @@ class RolloutsConfig(AppConfig):
 
     name = "apps.rollouts"
     label = "rollouts"
+
+    def ready(self) -> None:
+        """Declare the event kinds."""
+        from apps.rollouts import events
+
+        assert events.ENTERED

@@ -34,6 +34,8 @@ class Rollout(Audited):
     """One move of an endpoint: a release going out, or a rollback to the revision before."""
 
     LOG_SEALED = frozenset({"reason"})
+    # the reconciler's own notes: which generation it told the driver, and what came back
+    LOG_HIDDEN = frozenset({"commanded", "claimed", "claimed_until", "told_epoch", "told_number"})
 
     id = IdField("rlo")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -50,10 +52,16 @@ class Rollout(Audited):
     generation = models.IntegerField(default=0)
     reason = models.TextField(blank=True)  # why it failed or was aborted, in words
     started_by = models.CharField(max_length=40)
+    aborted_by = models.CharField(max_length=40, blank=True)
     deadline = models.DateTimeField()
     phase_times = models.JSONField(default=dict)  # state → RFC 3339 time of entry
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    commanded = models.IntegerField(default=-1)  # the last generation that the driver was told
+    claimed = models.IntegerField(default=-1)  # the generation that somebody is telling it now
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    told_epoch = models.IntegerField(default=0)  # the state that carries the last command
+    told_number = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [

@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app under its last word, and its drivers."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,11 @@ class ServingConfig(AppConfig):
 
     name = "apps.serving"
     label = "serving"
+
+    def ready(self) -> None:
+        """Install the drivers and declare the event kinds."""
+        from apps.serving import drivers, events
+        from apps.serving.drivers.node import NodeDriver
+
+        assert events.TARGET_CREATED
+        drivers.register("node", NodeDriver())

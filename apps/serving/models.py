@@ -27,6 +27,7 @@ class Target(Audited):
     labels = models.JSONField(default=dict)
     capacity_mb = models.IntegerField(default=4096)
     url = models.CharField(max_length=200, blank=True)  # where clients reach its endpoints
+    on_expired = models.CharField(max_length=5, default="serve")  # past valid_until: serve, stop
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.IntegerField(default=1)
 
@@ -41,6 +42,7 @@ class JoinToken(models.Model):
     target = models.ForeignKey(Target, on_delete=models.CASCADE)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.CharField(max_length=64, blank=True)  # the public key that joined with it
 
 
 class Node(Audited):
@@ -56,6 +58,7 @@ class Node(Audited):
     last_seen_at = models.DateTimeField(null=True, blank=True)
     report = models.JSONField(default=dict)  # the last verified report
     report_number = models.BigIntegerField(default=0)  # goes up; an older report is refused
+    fault = models.CharField(max_length=40, blank=True)  # what the platform found wrong with it
     created_at = models.DateTimeField(auto_now_add=True)
 
 
@@ -91,6 +94,9 @@ class Endpoint(Audited):
 class EndpointKey(Audited):
     """An API key that clients of one endpoint send; HAProxy knows its SHA-256 alone."""
 
+    LOG_SEALED = frozenset({"name"})
+    LOG_HIDDEN = frozenset({"secret_hash"})
+
     id = IdField("epk")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="keys")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -102,7 +108,11 @@ class EndpointKey(Audited):
 
 
 class RevisionState(models.TextChoices):
-    """``starting → ready → live → warm → draining → stopped``, or ``failed`` from anywhere."""
+    """``starting → ready → live → warm → draining → stopped``, or ``failed`` from anywhere.
+
+    A rollback goes back: ``warm → ready`` when it still runs, ``stopped → starting`` when not.
+    The whole table is ``serving.rules.REVISION_MOVES``.
+    """
 
     STARTING = "starting"
     READY = "ready"
@@ -123,6 +133,7 @@ class Revision(Audited):
     number = models.IntegerField()
     release = models.CharField(max_length=40)  # id; governance stands above this app
     permit = models.TextField()  # the permit document, checked by agent and driver
+    serving = models.JSONField(default=dict)  # the serving configuration that was approved
     replicas = models.IntegerField(default=1)
     memory_mb = models.IntegerField(default=1024)
     variables = models.JSONField(default=dict)
@@ -134,6 +145,7 @@ class Revision(Audited):
     restart_nonce = models.IntegerField(default=0)  # raising it restarts the replicas
     created_at = models.DateTimeField(auto_now_add=True)
     live_at = models.DateTimeField(null=True, blank=True)
+    warm_until = models.DateTimeField(null=True, blank=True)  # then a warm revision is drained
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -150,6 +162,24 @@ class Revision(Audited):
     def environment_scope(self) -> str | None:
         """A revision belongs to its endpoint's environment."""
         return self.endpoint.environment
+
+
+class Prefetch(Audited):
+    """A Bento that a target fetches ahead, because a release that may bring it there is open."""
+
+    id = IdField("pre")
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="prefetches")
+    bento = models.ForeignKey(Bento, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    holder = models.CharField(max_length=40)  # the release that asked for it
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["target", "bento", "holder"], name="serving_prefetch_once"
+            )
+        ]
 
 
 class DesiredState(models.Model):

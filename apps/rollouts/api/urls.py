@@ -1,5 +1,21 @@
 """Routes of the app under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.rollouts.api import views
+
+urlpatterns = [
+    path("rollouts", views.RolloutList.as_view(), name="api-rollouts-list"),
+    path("rollouts/<str:rollout>", views.RolloutDetail.as_view(), name="api-rollouts-detail"),
+    path("rollouts/<str:rollout>/abort", views.RolloutAbort.as_view(), name="api-rollouts-abort"),
+    path(
+        "releases/<str:release>/rollout",
+        views.ReleaseRollout.as_view(),
+        name="api-releases-rollout",
+    ),
+    path(
+        "endpoints/<str:endpoint>/rollback",
+        views.EndpointRollback.as_view(),
+        name="api-endpoints-rollback",
+    ),
+]

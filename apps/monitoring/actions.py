@@ -1,0 +1,54 @@
+"""Storing metric windows. They are measurements, not decisions: the log does not repeat them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from apps.monitoring.models import MetricWindow
+from apps.monitoring.rules import valid_latency
+from apps.serving.models import Revision
+from placet.kernel.clock import now
+
+KEEP_DAYS = 30
+
+
+def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
+    """Store the windows that ``node`` measured of its own revisions; return how many were new.
+
+    A window comes again when the reply to a report was lost: (node, revision, start) names it,
+    and the first one stays.
+    """
+    wanted = {window["revision"] for window in windows}
+    own = set(
+        Revision.objects.filter(pk__in=wanted, endpoint__target__node=node).values_list(
+            "pk", flat=True
+        )
+    )
+    rows = [
+        _row(node, window)
+        for window in windows
+        if window["revision"] in own and valid_latency(window["latency"])
+    ]
+    before = MetricWindow.objects.filter(node=node).count()
+    MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
+    return MetricWindow.objects.filter(node=node).count() - before
+
+
+def _row(node: str, window: dict[str, Any]) -> MetricWindow:
+    return MetricWindow(
+        node=node,
+        revision=window["revision"],
+        started_at=datetime.fromisoformat(window["started_at"]),
+        seconds=window["seconds"],
+        status_2xx=window["status_2xx"],
+        status_4xx=window["status_4xx"],
+        status_5xx=window["status_5xx"],
+        latency=window["latency"],
+        error=window.get("error", ""),
+    )
+
+
+def forget_old() -> int:
+    """Delete windows older than a month; return how many."""
+    limit = now() - timedelta(days=KEEP_DAYS)
+    return MetricWindow.objects.filter(started_at__lt=limit).delete()[0]

@@ -1,0 +1,89 @@
+"""Requests, errors and latency of revisions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apps.monitoring.models import MetricWindow
+from apps.monitoring.rules import Counts, total
+from placet.kernel.clock import now
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What a revision answered lately. Rates and latencies are ``None`` without requests."""
+
+    revision: str
+    minutes: int
+    requests: int
+    per_second: float
+    error_rate: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    trusted: bool  # False when a node said that its counts differ from HAProxy's
+
+    @classmethod
+    def of(cls, revision: str, minutes: int, counts: Counts, *, trusted: bool) -> "Recent":
+        """Return the figures of ``counts``."""
+        return cls(
+            revision=revision,
+            minutes=minutes,
+            requests=counts.requests,
+            per_second=counts.requests / (minutes * 60),
+            error_rate=counts.error_rate,
+            p50_ms=counts.percentile(0.50),
+            p95_ms=counts.percentile(0.95),
+            p99_ms=counts.percentile(0.99),
+            trusted=trusted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One window of a chart."""
+
+    started_at: datetime
+    requests: int
+    error_rate: float | None
+    p95_ms: float | None
+
+
+def recent(revision: str, minutes: int = 5) -> Recent:
+    """Return the figures of one revision over the last ``minutes``."""
+    return recent_many([revision], minutes)[revision]
+
+
+def recent_many(revisions: Iterable[str], minutes: int = 5) -> dict[str, Recent]:
+    """Return the figures of several revisions with one query."""
+    wanted = list(revisions)
+    since = now() - timedelta(minutes=minutes)
+    found: dict[str, list[MetricWindow]] = {revision: [] for revision in wanted}
+    for row in MetricWindow.objects.filter(revision__in=wanted, started_at__gte=since):
+        found[row.revision].append(row)
+    return {
+        revision: Recent.of(
+            revision,
+            minutes,
+            total(_counts(row) for row in rows),
+            trusted=not any(row.error for row in rows),
+        )
+        for revision, rows in found.items()
+    }
+
+
+def series(revision: str, minutes: int = 60) -> list[Point]:
+    """Return the windows of one revision in order of time, for a chart."""
+    since = now() - timedelta(minutes=minutes)
+    rows = MetricWindow.objects.filter(revision=revision, started_at__gte=since)
+    points = []
+    for row in rows.order_by("started_at"):
+        counts = _counts(row)
+        points.append(
+            Point(row.started_at, counts.requests, counts.error_rate, counts.percentile(0.95))
+        )
+    return points
+
+
+def _counts(row: MetricWindow) -> Counts:
+    return Counts(row.status_2xx, row.status_4xx, row.status_5xx, row.seconds, row.latency)

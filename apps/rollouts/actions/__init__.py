@@ -1,0 +1,7 @@
+"""Every write of this app."""
+
+from apps.rollouts.actions.advance import advance, record_command, retire
+from apps.rollouts.actions.operate import abort, rollback
+from apps.rollouts.actions.start import start_rollout
+
+__all__ = ["abort", "advance", "record_command", "retire", "rollback", "start_rollout"]

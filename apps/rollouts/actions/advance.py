@@ -1,0 +1,141 @@
+"""The system's own writes: storing a decision of the reconciler, and what follows from it."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from apps.audit.actions import Recorder, record
+from apps.governance import actions as governance
+from apps.governance.models import Release
+from apps.registry import actions as registry
+from apps.registry.models import Alias
+from apps.rollouts.events import ENTERED
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import OPEN, Intent, plan_of
+from apps.serving import actions as serving
+from apps.serving.drivers.base import Receipt
+from apps.serving.errors import RevisionMoved
+from apps.serving.models import Revision
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.states import move
+
+
+class Fence(Protocol):
+    """The lease that a reconciler works under."""
+
+    def fence(self) -> None:
+        """Hold the lease for the current transaction, or raise."""
+        ...
+
+
+def advance(rollout: Rollout, intent: Intent, *, job: Fence) -> bool:
+    """Store ``intent``: the rollout's next state and what becomes of its revisions.
+
+    ``False`` when the rollout or a revision is not what the decision was made on any more;
+    nothing was written then.
+    """
+    assert intent.to is not None
+    changes = {
+        "phase_times": {**rollout.phase_times, intent.to: rfc3339(now())},
+        "reason": intent.reason or rollout.reason,
+        "finished_at": None if intent.to in OPEN else now(),
+    }
+    try:
+        with record(SYSTEM) as log:
+            job.fence()
+            if not move(rollout, expected=rollout.state, to=intent.to, **changes):
+                return False
+            _change_revisions(rollout, intent)
+            log.add(ENTERED[intent.to], rollout)
+            _consequences(log, rollout)
+    except RevisionMoved:
+        return False
+    return True
+
+
+def _change_revisions(rollout: Rollout, intent: Intent) -> None:
+    for change in intent.changes:
+        revision = rollout.to_revision if change.which == "new" else rollout.from_revision
+        assert revision is not None
+        warm_until = None
+        if change.state == "warm":
+            keep = plan_of(rollout.release.plan).keep_warm_seconds
+            warm_until = now() + timedelta(seconds=keep)
+        serving.set_revision(
+            revision,
+            state=change.state,
+            weight=change.weight,
+            warm_until=warm_until,
+            actor=SYSTEM,
+        )
+
+
+def _consequences(log: Recorder, rollout: Rollout) -> None:
+    if rollout.state == "draining":
+        _went_live(rollout)
+    elif rollout.state in ("failed", "aborted") and rollout.kind == "release":
+        governance.mark_failed(rollout.release, reason=rollout.reason, actor=SYSTEM)
+
+
+def _went_live(rollout: Rollout) -> None:
+    """The release is live, the one before is superseded or rolled back, and others cool down."""
+    if rollout.kind == "rollback" and rollout.from_revision is not None:
+        left = Release.objects.get(pk=rollout.from_revision.release)
+        governance.mark_rolled_back(
+            left, restored=rollout.release, reason=rollout.reason, actor=SYSTEM
+        )
+    else:
+        governance.mark_live(rollout.release, actor=SYSTEM)
+    _move_alias(rollout)
+    _move_holds(rollout)
+    keep = {rollout.to_revision_id, rollout.from_revision_id}
+    others = Revision.objects.filter(endpoint=rollout.endpoint_id, state="warm")
+    for revision in others.exclude(pk__in=keep).select_related("endpoint"):
+        serving.set_revision(revision, state="draining", actor=SYSTEM)
+
+
+def _move_alias(rollout: Rollout) -> None:
+    """Point ``live-<environment>`` at what serves, unless another endpoint or a person owns it."""
+    version = rollout.to_revision.bento.version
+    name = f"live-{rollout.endpoint.environment}"
+    found = Alias.objects.filter(model=version.model_id, name=name).first()
+    if found is not None and found.managed_by != rollout.endpoint_id:
+        return
+    registry.set_alias(
+        version.model, name=name, version=version, managed_by=rollout.endpoint_id, actor=SYSTEM
+    )
+
+
+def _move_holds(rollout: Rollout) -> None:
+    """A version that serves, or that one may roll back to, cannot be deleted."""
+    new, old = rollout.to_revision, rollout.from_revision
+    registry.place_hold(new.bento.version, reason="live", holder=new.pk, actor=SYSTEM)
+    if old is not None:
+        registry.release_hold(old.bento.version, reason="live", holder=old.pk, actor=SYSTEM)
+        registry.place_hold(old.bento.version, reason="rollback", holder=old.pk, actor=SYSTEM)
+
+
+def record_command(rollout: Rollout, receipt: Receipt, *, job: Fence) -> bool:
+    """Note that the driver was told this generation, and the number that carries it."""
+    with record(SYSTEM):
+        job.fence()
+        return bool(
+            Rollout.objects.filter(
+                pk=rollout.pk, generation=rollout.generation, commanded__lt=rollout.generation
+            ).update(
+                commanded=rollout.generation,
+                told_epoch=receipt.epoch,
+                told_number=receipt.number,
+            )
+        )
+
+
+def retire(revision: Revision, *, state: str, job: Fence) -> bool:
+    """Let a warm revision drain, or end one that has drained."""
+    try:
+        with record(SYSTEM):
+            job.fence()
+            serving.set_revision(revision, state=state, actor=SYSTEM)
+    except RevisionMoved:
+        return False
+    return True

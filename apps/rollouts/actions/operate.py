@@ -1,0 +1,116 @@
+"""What an operator does while or after a rollout: abort it, or roll the endpoint back."""
+
+from apps.audit.actions import record
+from apps.governance.models import Release
+from apps.identity.queries import authorize
+from apps.rollouts.actions.start import open_rollout, refuse_open, ring_reconciler
+from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
+from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import ABORTABLE, WHOLE
+from apps.serving import actions as serving
+from apps.serving.errors import NothingLive
+from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import serving_config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.states import move
+from placet.keystore import ring
+
+
+def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
+    """Send everything back to the old revision and end the rollout. Needs ``rollout.operate``.
+
+    Possible until the new revision is live; after that, roll back.
+    """
+    with record(actor) as log:
+        row = (
+            Rollout.objects.select_for_update(of=("self",))
+            .select_related("endpoint", "from_revision", "to_revision")
+            .get(pk=rollout.pk)
+        )
+        authorize(actor, "rollout.operate", row, view="rollout.view")
+        times = {**row.phase_times, "aborting": rfc3339(now())}
+        text = reason or "Aborted by an operator"
+        if not move(row, expected=ABORTABLE, to="aborting", phase_times=times,
+                    aborted_by=actor.id, reason=text):  # fmt: skip
+            raise NotAbortable(f"The rollout is {row.state}")
+        give_back(row, actor)
+        log.add(ENTERED["aborting"], row)
+        ring_reconciler(row)
+    return row
+
+
+def give_back(rollout: Rollout, actor: Actor) -> None:
+    """Give the weight, if it was moved, back to the old revision."""
+    new, old = rollout.to_revision, rollout.from_revision
+    if not new.weight:
+        return
+    serving.set_revision(new, weight=0, actor=actor)
+    if old is not None:
+        serving.set_revision(old, weight=WHOLE, actor=actor)
+
+
+def rollback(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
+    """Go back to the revision that was live before. Needs ``rollout.operate``, no new approval.
+
+    Its permit is verified again, but not its ``not_after``: that ends the right to start a
+    release, never to go back to one. A warm revision takes over at once; a stopped one is
+    started first, and until it is ready the present one serves.
+    """
+    keys = ring()
+    with record(actor) as log:
+        row = Endpoint.objects.select_for_update().select_related("target").get(pk=endpoint.pk)
+        authorize(actor, "rollout.operate", row, view="endpoint.view")
+        if row.state != "active":
+            raise EndpointStopped
+        refuse_open(row)
+        live = row.revisions.filter(state="live").first()
+        if live is None:
+            raise NothingLive
+        previous = previous_revision(live)
+        serving.check_permit(
+            previous.permit, keys, endpoint=row, bento=previous.bento,
+            release=previous.release, serving=previous.serving, starting_at=None,
+        )  # fmt: skip
+        if previous.state == "stopped":
+            serving.make_room(row, serving_config(previous.serving), actor=actor)
+            serving.set_revision(previous, state="starting", weight=0, actor=actor)
+        rollout = open_rollout(
+            Rollout(
+                project_id=row.project_id,
+                endpoint=row,
+                release=Release.objects.get(pk=previous.release),
+                kind="rollback",
+                from_revision=live,
+                to_revision=previous,
+                started_by=actor.id,
+                reason=reason,
+            )
+        )
+        log.add(
+            ROLLBACK_STARTED,
+            rollout,
+            data={"release": previous.release, "revision": previous.number},
+        )
+        ring_reconciler(rollout)
+    return rollout
+
+
+def previous_revision(live: Revision) -> Revision:
+    """Return the newest revision before ``live`` whose release was superseded.
+
+    One whose release failed or was rolled back is passed over, and one that is still draining is
+    left alone: it is on its way out.
+    """
+    superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded")
+    found = (
+        Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
+        .filter(state__in=("warm", "stopped"), release__in=superseded.values("pk"))
+        .select_related("bento", "endpoint__target")
+        .order_by("-number")
+        .first()
+    )
+    if found is None:
+        raise NothingToRollBackTo
+    return found

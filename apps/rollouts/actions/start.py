@@ -1,0 +1,100 @@
+"""Starting a rollout: the moment at which every gate counts once more."""
+
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+
+from apps.audit.actions import record
+from apps.governance import actions as governance
+from apps.governance.models import Release
+from apps.identity.queries import authorize
+from apps.jobs.actions import enqueue
+from apps.rollouts.errors import EndpointStopped, RolloutOpen
+from apps.rollouts.events import ROLLOUT_STARTED
+from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.rules import plan_of
+from apps.serving import actions as serving
+from apps.serving.drivers import driver_for
+from apps.serving.errors import DoesNotFit
+from apps.serving.models import Endpoint
+from apps.serving.rules import serving_config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.faults import crash_point
+from placet.keystore import ring
+
+
+def start_rollout(release: Release, *, actor: Actor) -> Rollout:
+    """Begin to roll out an approved release. Needs ``rollout.start`` in its environment.
+
+    In one transaction: the gates are evaluated again, the permit is assembled and verified, the
+    revision is added at weight 0 and the rollout opened. One open rollout for each endpoint.
+    """
+    keys = ring()  # a file: read before the transaction
+    _check_target(release)
+    with record(actor) as log:
+        authorize(actor, "rollout.start", release, view="release.view")
+        refuse_open(release.endpoint)
+        begun = governance.begin_rollout(release, ring=keys, actor=actor)
+        endpoint = Endpoint.objects.select_for_update().get(pk=begun.endpoint_id)
+        if endpoint.state != "active":
+            raise EndpointStopped
+        revision = serving.add_revision(
+            endpoint,
+            bento=begun.bento,
+            release=begun.pk,
+            permit=governance.assemble_permit(begun),
+            serving=begun.serving,
+            ring=keys,
+            actor=actor,
+        )
+        rollout = open_rollout(
+            Rollout(
+                project_id=begun.project_id,
+                endpoint=endpoint,
+                release=begun,
+                kind="release",
+                from_revision=endpoint.revisions.filter(state="live").first(),
+                to_revision=revision,
+                started_by=actor.id,
+            ),
+        )
+        log.add(ROLLOUT_STARTED, rollout, data={"release": begun.pk, "revision": revision.number})
+        ring_reconciler(rollout)
+        crash_point("rollouts.before_start_commit")
+    crash_point("rollouts.after_start_commit")
+    return rollout
+
+
+def _check_target(release: Release) -> None:
+    endpoint = Endpoint.objects.select_related("target").get(pk=release.endpoint_id)
+    problems = driver_for(endpoint.target).validate(
+        endpoint.target, release.bento, serving_config(release.serving)
+    )
+    if problems:
+        raise DoesNotFit("; ".join(problems))
+
+
+def refuse_open(endpoint: Endpoint) -> None:
+    """Raise :class:`RolloutOpen` when the endpoint is being moved already."""
+    if Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).exists():
+        raise RolloutOpen
+
+
+def open_rollout(rollout: Rollout) -> Rollout:
+    """Save a new rollout; the constraint lets one be open for each endpoint."""
+    started = now()
+    timeout = plan_of(rollout.release.plan).ready_timeout_seconds
+    rollout.deadline = started + timedelta(seconds=timeout)
+    rollout.phase_times = {"starting": rfc3339(started)}
+    try:
+        with transaction.atomic():
+            rollout.save(force_insert=True)
+    except IntegrityError:
+        raise RolloutOpen from None
+    return rollout
+
+
+def ring_reconciler(rollout: Rollout) -> None:
+    """Have the reconciler look at ``rollout`` as soon as this transaction commits."""
+    enqueue("rollouts.reconcile", key=rollout.pk, project=rollout.project_id, rollout=rollout.pk)

@@ -1,0 +1,124 @@
+"""Rollouts: starting, watching, aborting, rolling back."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.governance.models import Release
+from apps.identity.queries import visible
+from apps.rollouts import actions, queries
+from apps.rollouts.api.serializers import ReasonSerializer, RolloutSerializer, page_of
+from apps.rollouts.models import Rollout
+from apps.serving.queries import get_endpoint
+from placet.kernel.api.views import PlacetView, etag
+from placet.kernel.clock import rfc3339
+from placet.kernel.problems import NotFound
+
+
+def body(rollout: Rollout) -> dict[str, Any]:
+    """Return a rollout as JSON values."""
+    present = [r for r in (rollout.from_revision, rollout.to_revision) if r is not None]
+    return {
+        "id": rollout.pk,
+        "project": rollout.project.slug,
+        "environment": rollout.endpoint.environment,
+        "endpoint": rollout.endpoint_id,
+        "endpoint_name": rollout.endpoint.name,
+        "release": rollout.release_id,
+        "kind": rollout.kind,
+        "state": rollout.state,
+        "reason": rollout.reason,
+        "from_revision": rollout.from_revision_id,
+        "to_revision": rollout.to_revision_id,
+        "weights": {revision.pk: revision.weight for revision in present},
+        "phase_times": rollout.phase_times,
+        "deadline": rfc3339(rollout.deadline),
+        "created_at": rfc3339(rollout.created_at),
+        "finished_at": rfc3339(rollout.finished_at) if rollout.finished_at else None,
+    }
+
+
+def answer(rollout: Rollout, status: int = 200) -> Response:
+    """Answer with one rollout."""
+    headers = {"ETag": etag(rollout.pk, rollout.generation)}
+    if status == 202:
+        headers["Location"] = f"/api/v1/rollouts/{rollout.pk}"
+    return Response(body(rollout), status=status, headers=headers)
+
+
+class RolloutList(PlacetView):
+    """Rollouts."""
+
+    query_params = ("limit", "cursor", "endpoint", "release", "state")
+
+    @extend_schema(operation_id="rollouts_list", responses=page_of(RolloutSerializer))
+    def get(self, request: Request) -> Response:
+        """List rollouts, newest first; ``endpoint``, ``release`` and ``state`` narrow them."""
+        rows = queries.visible_rollouts(self.actor)
+        for name in ("endpoint", "release", "state"):
+            if (value := request.query_params.get(name)) is not None:
+                rows = rows.filter(**{name: value})
+        return self.page(rows, lambda found: [body(row) for row in found])
+
+
+class RolloutDetail(PlacetView):
+    """One rollout."""
+
+    @extend_schema(operation_id="rollouts_read", responses=RolloutSerializer)
+    def get(self, request: Request, rollout: str) -> Response:
+        """Read a rollout."""
+        return answer(queries.get_rollout(rollout, self.actor))
+
+
+class RolloutAbort(PlacetView):
+    """Aborting."""
+
+    @extend_schema(
+        operation_id="rollouts_abort",
+        request=ReasonSerializer,
+        responses={202: RolloutSerializer},
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Send everything back to the old revision and end the rollout."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(ReasonSerializer)
+        actions.abort(found, reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout, self.actor), 202)
+
+
+class ReleaseRollout(PlacetView):
+    """Starting."""
+
+    @extend_schema(
+        operation_id="releases_rollout", request=None, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, release: str) -> Response:
+        """Start to roll out an approved release."""
+        rows = visible(
+            Release.objects.select_related("environment", "endpoint", "bento__runtime"),
+            self.actor,
+            view="release.view",
+        )
+        found = rows.filter(pk=release).first()
+        if found is None:
+            raise NotFound
+        rollout = actions.start_rollout(found, actor=self.actor)
+        return answer(queries.get_rollout(rollout.pk, self.actor), 202)
+
+
+class EndpointRollback(PlacetView):
+    """Going back."""
+
+    @extend_schema(
+        operation_id="endpoints_rollback",
+        request=ReasonSerializer,
+        responses={202: RolloutSerializer},
+    )
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Go back to the revision that was live before; no new approval is needed."""
+        found = get_endpoint(endpoint, self.actor)
+        data: Any = self.body(ReasonSerializer)
+        rollout = actions.rollback(found, reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout.pk, self.actor), 202)

@@ -1,0 +1,47 @@
+"""Reading rollouts."""
+
+from django.db.models import F, Q, QuerySet
+
+from apps.identity.queries import visible
+from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.serving.models import Endpoint, Revision, Target
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+UNFINISHED = Q(state__in=OPEN_STATES) | Q(commanded__lt=F("generation"))
+
+
+def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
+    """Return the rollouts that ``actor`` may see."""
+    rows = Rollout.objects.select_related(
+        "project", "endpoint", "release", "from_revision", "to_revision"
+    )
+    return visible(rows, actor, view="rollout.view")
+
+
+def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
+    """Return one rollout, or raise :class:`NotFound`."""
+    found = visible_rollouts(actor).filter(pk=rollout_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def open_rollout(endpoint: Endpoint) -> Rollout | None:
+    """Return the rollout that moves ``endpoint`` now."""
+    return Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).first()
+
+
+def unfinished(target: Target) -> list[str]:
+    """Return the ids of rollouts on ``target`` that are open, or whose end was not told yet."""
+    rows = Rollout.objects.filter(UNFINISHED, endpoint__target=target)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def targets_to_look_at() -> list[Target]:
+    """Return the targets where something has a deadline."""
+    rollouts = Rollout.objects.filter(UNFINISHED).values_list("endpoint__target", flat=True)
+    overdue = Q(state="draining") | Q(state="warm", warm_until__lte=now())
+    revisions = Revision.objects.filter(overdue).values_list("endpoint__target", flat=True)
+    return list(Target.objects.filter(pk__in={*rollouts, *revisions}).order_by("pk"))

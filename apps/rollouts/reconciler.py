@@ -1,0 +1,181 @@
+"""One pass over a rollout: load, observe, decide purely, store the decision, tell the driver once.
+
+A pass may be repeated, interrupted anywhere and run twice at a time. What makes that harmless:
+
+- a decision is stored by compare-and-set on the rollout's ``generation``;
+- a generation is told to the driver only by who claimed it, and ``commanded`` says that it was;
+- what a target reports counts only when it was observed after the last command had arrived.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+
+import structlog
+from django.db.models import Q
+
+from apps.rollouts import actions
+from apps.rollouts.actions.advance import Fence
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN, RevisionFacts, Snapshot, next_step, plan_of
+from apps.serving.drivers import driver_for
+from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.models import Revision, Target
+from placet.kernel.clock import database_now, now
+from placet.kernel.faults import crash_point
+
+CLAIM_SECONDS = 10  # a command is a signature, or one call: if it takes longer, somebody died
+MAX_PASSES = 8
+GONE_PHASES = ("drained", "stopped", "failed", "refused")
+log = structlog.get_logger(__name__)
+
+
+class Pass(Enum):
+    """How one pass ended."""
+
+    MOVED = "stored a decision and told the driver"
+    TOLD = "told the driver what was stored before"
+    WAITING = "nothing to do until something is observed"
+    BUSY = "somebody else was first"
+    ENDED = "the rollout has ended and the driver knows"
+
+
+def reconcile(rollout_id: str, job: Fence) -> Pass:
+    """Pass over the rollout until it waits for something, and return how the last pass ended."""
+    last = Pass.WAITING
+    for _ in range(MAX_PASSES):
+        last = one_pass(rollout_id, job)
+        if last not in (Pass.MOVED, Pass.TOLD):
+            break
+    return last
+
+
+def one_pass(rollout_id: str, job: Fence) -> Pass:
+    """See the module."""
+    rollout = load(rollout_id)
+    is_open, told = rollout.state in OPEN, rollout.commanded >= rollout.generation
+    if not is_open and told:
+        return Pass.ENDED
+    overdue = rollout.state == "starting" and now() >= rollout.deadline
+    if not told and not (is_open and overdue):
+        return Pass.TOLD if command(rollout, job) else Pass.BUSY
+    target = rollout.endpoint.target
+    intent = next_step(snapshot(rollout, driver_for(target).observe(target), now()))
+    if intent.to is None:
+        return Pass.WAITING
+    crash_point("rollouts.before_store")
+    if not actions.advance(rollout, intent, job=job):
+        return Pass.BUSY
+    log.info("rollout_moved", rollout=rollout.pk, to=intent.to)
+    crash_point("rollouts.after_store")
+    command(rollout, job)
+    return Pass.MOVED
+
+
+def load(rollout_id: str) -> Rollout:
+    """Return the rollout with everything that a pass looks at."""
+    return Rollout.objects.select_related(
+        "release", "endpoint__target", "endpoint__project",
+        "from_revision__bento__version__model", "from_revision__endpoint",
+        "to_revision__bento__version__model", "to_revision__endpoint",
+    ).get(pk=rollout_id)  # fmt: skip
+
+
+def command(rollout: Rollout, job: Fence) -> bool:
+    """Tell the driver the rollout's present generation, unless somebody else does or did."""
+    if not claim(rollout):
+        return False
+    target = rollout.endpoint.target
+    crash_point("rollouts.before_command")
+    try:
+        receipt = driver_for(target).apply(target)
+    except Exception:
+        give_up_claim(rollout)
+        raise
+    crash_point("rollouts.after_command")
+    return actions.record_command(rollout, receipt, job=job)
+
+
+def claim(rollout: Rollout) -> bool:
+    """Take the right to tell the driver this generation: one holder at a time."""
+    at = database_now()
+    free = Q(claimed__lt=rollout.generation) | Q(claimed_until__lt=at)
+    return bool(
+        Rollout.objects.filter(
+            free, pk=rollout.pk, generation=rollout.generation, commanded__lt=rollout.generation
+        ).update(claimed=rollout.generation, claimed_until=at + timedelta(seconds=CLAIM_SECONDS))
+    )
+
+
+def give_up_claim(rollout: Rollout) -> None:
+    """Let the next pass try at once."""
+    Rollout.objects.filter(pk=rollout.pk, claimed=rollout.generation).update(claimed=-1)
+
+
+def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> Snapshot:
+    """Return the facts that a decision is made of."""
+    told = Receipt(rollout.told_epoch, rollout.told_number)
+    fresh = rollout.commanded >= rollout.generation and seen.has_seen(told)
+    old = rollout.from_revision
+    return Snapshot(
+        state=rollout.state,
+        kind=rollout.kind,
+        now=at,
+        deadline=rollout.deadline,
+        entered_at=_entered_at(rollout),
+        fresh=fresh,
+        by_operator=bool(rollout.aborted_by),
+        plan=plan_of(rollout.release.plan),
+        new=facts(rollout.to_revision, seen.revisions),
+        old=facts(old, seen.revisions) if old is not None else None,
+    )
+
+
+def _entered_at(rollout: Rollout) -> datetime:
+    text = rollout.phase_times.get(rollout.state)
+    return datetime.fromisoformat(text) if text else rollout.created_at
+
+
+def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> RevisionFacts:
+    """Put together what a revision's row says and what its target reports."""
+    row = seen.get(revision.pk)
+    if row is None:
+        return RevisionFacts(revision.state, revision.weight, revision.replicas)
+    return RevisionFacts(
+        state=revision.state,
+        weight=revision.weight,
+        replicas=revision.replicas,
+        phase=row.phase,
+        ready_replicas=row.ready_replicas,
+        applied_weight=row.weight,
+        detail=row.detail,
+        same_bytes=row.bento_digest in ("", revision.bento_id),
+    )
+
+
+def settle(target: Target, job: Fence) -> int:
+    """Drain warm revisions whose time is over, and end drained ones that no rollout minds."""
+    at, moved = now(), 0
+    busy = set(
+        Rollout.objects.filter(endpoint__target=target, state__in=OPEN).values_list(
+            "from_revision_id", "to_revision_id"
+        )
+    )
+    minded = {pk for pair in busy for pk in pair}
+    rows = Revision.objects.filter(endpoint__target=target, state__in=("warm", "draining"))
+    seen = driver_for(target).observe(target)
+    for revision in rows.exclude(pk__in=[pk for pk in minded if pk]).select_related("endpoint"):
+        if revision.state == "warm":
+            over = revision.warm_until is not None and revision.warm_until <= at
+            moved += over and actions.retire(revision, state="draining", job=job)
+        elif _drained(revision, seen, at):
+            moved += actions.retire(revision, state="stopped", job=job)
+    return moved
+
+
+def _drained(revision: Revision, seen: Observation, at: datetime) -> bool:
+    row = seen.revisions.get(revision.pk)
+    if row is not None and row.phase in GONE_PHASES:
+        return True
+    since = revision.ended_at or revision.created_at
+    return at >= since + timedelta(seconds=DRAIN_SECONDS)

@@ -1,0 +1,38 @@
+"""Every write of this app."""
+
+from apps.serving.actions.endpoints import (
+    create_endpoint,
+    require_api_key,
+    restart_endpoint,
+    scale_endpoint,
+    start_endpoint,
+    stop_endpoint,
+)
+from apps.serving.actions.keys import issue_endpoint_key, revoke_endpoint_key
+from apps.serving.actions.nodes import join_node
+from apps.serving.actions.prefetching import prefetch, release_prefetch
+from apps.serving.actions.reports import receive_report
+from apps.serving.actions.revisions import add_revision, check_permit, make_room, set_revision
+from apps.serving.actions.targets import create_target, issue_join_token, update_target
+
+__all__ = [
+    "add_revision",
+    "check_permit",
+    "create_endpoint",
+    "create_target",
+    "issue_endpoint_key",
+    "issue_join_token",
+    "join_node",
+    "make_room",
+    "prefetch",
+    "receive_report",
+    "release_prefetch",
+    "require_api_key",
+    "restart_endpoint",
+    "revoke_endpoint_key",
+    "scale_endpoint",
+    "set_revision",
+    "start_endpoint",
+    "stop_endpoint",
+    "update_target",
+]

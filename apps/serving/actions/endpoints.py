@@ -1,0 +1,168 @@
+"""Endpoints: making, stopping, starting, restarting and scaling them."""
+
+from collections.abc import Callable
+
+from django.db import IntegrityError, transaction
+
+from apps.audit.actions import record
+from apps.audit.events import EventKind
+from apps.identity.models import Project
+from apps.identity.queries import authorize
+from apps.serving import desired, guards
+from apps.serving.errors import (
+    DoesNotFit,
+    EndpointExists,
+    NothingLive,
+    RevisionMoved,
+    ScaleNotApproved,
+    WrongEndpointState,
+)
+from apps.serving.events import (
+    ENDPOINT_CREATED,
+    ENDPOINT_KEYS_CHANGED,
+    ENDPOINT_RESTARTED,
+    ENDPOINT_SCALED,
+    ENDPOINT_STARTED,
+    ENDPOINT_STOPPED,
+)
+from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.queries import occupants
+from apps.serving.rules import serving_config, to_evict
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.states import move
+
+
+def create_endpoint(
+    project: Project,
+    *,
+    environment: str,
+    name: str,
+    target: Target,
+    actor: Actor,
+    api_key_required: bool = False,
+) -> Endpoint:
+    """Make an endpoint on ``target``. Needs ``endpoint.manage`` or ``release.request`` there:
+    an endpoint serves nothing by itself."""
+    with record(actor) as log:
+        _authorize_create(actor, project, environment)
+        endpoint = Endpoint(
+            project=project,
+            environment=environment,
+            name=name,
+            target=target,
+            api_key_required=api_key_required,
+            created_by=actor.id,
+        )
+        guards.check(endpoint)
+        try:
+            with transaction.atomic():
+                endpoint.save(force_insert=True)
+        except IntegrityError:
+            raise EndpointExists from None
+        log.add(ENDPOINT_CREATED, endpoint)
+        desired.publish(target.pk)
+    return endpoint
+
+
+def _authorize_create(actor: Actor, project: Project, environment: str) -> None:
+    scope = Scope(project.pk, environment)
+    if actor.can("endpoint.manage", scope) or actor.can("release.request", scope):
+        return
+    if not actor.can("project.view", scope):
+        raise NotFound
+    raise Forbidden("This needs the permission endpoint.manage or release.request")
+
+
+def stop_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
+    """Stop everything behind ``endpoint``; clients get 503 until it is started again."""
+    return _switch(endpoint, "active", "stopped", ENDPOINT_STOPPED, actor)
+
+
+def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
+    """Let what was live serve again. Starts nothing that was not live: no approval is needed."""
+    return _switch(endpoint, "stopped", "active", ENDPOINT_STARTED, actor)
+
+
+def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor: Actor) -> Endpoint:
+    with record(actor) as log:
+        row = _lock(endpoint, actor)
+        if not move(row, expected=before, to=after):
+            raise WrongEndpointState(f"The endpoint is {row.state}")
+        log.add(kind, row)
+        desired.publish(row.target_id)
+    return row
+
+
+def restart_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
+    """Have the replicas of the live revision replaced, one after another."""
+
+    def raise_nonce(revision: Revision) -> dict[str, int]:
+        return {"restart_nonce": revision.restart_nonce + 1}
+
+    return _change_live(endpoint, raise_nonce, ENDPOINT_RESTARTED, actor)
+
+
+def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> Endpoint:
+    """Set the replicas of the live revision, from 1 to the ``max_replicas`` that was approved."""
+
+    def set_replicas(revision: Revision) -> dict[str, int]:
+        approved = serving_config(revision.serving).max_replicas
+        if not 1 <= replicas <= approved:
+            raise ScaleNotApproved(
+                f"The live release was approved for 1 to {approved} replicas; more needs a "
+                "release with a larger max_replicas"
+            )
+        more = (replicas - revision.replicas) * revision.memory_mb
+        target = row_target(revision)
+        if more > 0 and to_evict(
+            occupants(target), capacity_mb=target.capacity_mb, needed_mb=more
+        ) != []:  # fmt: skip
+            raise DoesNotFit(f"{more} MB more do not fit on {target.name}")
+        return {"replicas": replicas}
+
+    return _change_live(endpoint, set_replicas, ENDPOINT_SCALED, actor)
+
+
+def row_target(revision: Revision) -> Target:
+    """Return where ``revision`` runs."""
+    return revision.endpoint.target
+
+
+def _change_live(
+    endpoint: Endpoint,
+    change: Callable[[Revision], dict[str, int]],
+    kind: EventKind,
+    actor: Actor,
+) -> Endpoint:
+    with record(actor) as log:
+        row = _lock(endpoint, actor)
+        if row.state != "active":
+            raise WrongEndpointState(f"The endpoint is {row.state}")
+        live = row.revisions.filter(state="live").first()
+        if live is None:
+            raise NothingLive
+        changes = change(live)
+        if not move(live, expected="live", to="live", **changes):
+            raise RevisionMoved
+        log.add(kind, live, subject=row.pk, data={"revision": live.pk, **changes})
+        desired.publish(row.target_id)
+    return row
+
+
+def require_api_key(endpoint: Endpoint, *, required: bool, actor: Actor) -> Endpoint:
+    """Say whether clients need an API key of the endpoint."""
+    with record(actor) as log:
+        row = _lock(endpoint, actor, permission="endpoint.manage")
+        row.api_key_required = required
+        row.generation += 1
+        row.save(update_fields=["api_key_required", "generation"])
+        log.add(ENDPOINT_KEYS_CHANGED, row, data={"required": required})
+        desired.publish(row.target_id)
+    return row
+
+
+def _lock(endpoint: Endpoint, actor: Actor, permission: str = "endpoint.operate") -> Endpoint:
+    row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+    authorize(actor, permission, row, view="endpoint.view")
+    return row

@@ -1,0 +1,54 @@
+"""A node joins a target."""
+
+from typing import Any
+
+from apps.audit.actions import record
+from apps.serving import desired
+from apps.serving.actions.targets import token_hash
+from apps.serving.errors import JoinRefused
+from apps.serving.events import NODE_JOINED
+from apps.serving.models import JoinToken, Node
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.clock import now
+
+
+def join_node(
+    token: str, *, public_key: str, platform: dict[str, Any], agent_version: str = ""
+) -> Node:
+    """Let the holder of ``public_key`` be the node of the token's target, and use up the token.
+
+    The caller has checked that the request is signed by that key. The same token with the same
+    key answers again (a reply may be lost); with another key it is refused. A node that joins
+    where one was takes its place: its host was set up anew.
+    """
+    with record(SYSTEM) as log:
+        found = (
+            JoinToken.objects.select_for_update()
+            .select_related("target")
+            .filter(secret_hash=token_hash(token))
+            .first()
+        )
+        if found is None or found.used_by not in ("", public_key):
+            raise JoinRefused
+        if found.used_by:
+            node = Node.objects.filter(target=found.target, public_key=public_key).first()
+            if node is None:
+                raise JoinRefused
+            return node
+        if found.expires_at < now():
+            raise JoinRefused
+        node = Node.objects.filter(target=found.target).first() or Node(target=found.target)
+        node.public_key, node.platform = public_key, platform
+        node.agent_version, node.report, node.report_number = agent_version[:20], {}, 0
+        node.last_seen_at, node.fault = now(), ""
+        node.save()
+        found.used_at, found.used_by = now(), public_key
+        found.save()
+        log.add(NODE_JOINED, node, actor=node_actor(node), data={"target": found.target_id})
+        desired.publish(found.target_id)
+    return node
+
+
+def node_actor(node: Node) -> Actor:
+    """Return ``node`` as the actor of what it does by itself."""
+    return Actor(kind="node", id=node.pk, label=node.target.name)

@@ -1,0 +1,131 @@
+"""What a node reports: verified, stored, and logged where an audit must know."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.audit.actions import Recorder, record
+from apps.audit.models import Checkpoint, LogHead
+from apps.jobs.actions import enqueue
+from apps.serving import desired
+from apps.serving.actions.nodes import node_actor
+from apps.serving.errors import NodeRefused, StaleReport
+from apps.serving.events import (
+    NODE_CHECKPOINT_AHEAD,
+    NODE_REPORTED_ERROR,
+    NODE_STATE_AHEAD,
+    REVISION_REFUSED,
+)
+from apps.serving.models import DesiredState, Node, Revision
+from apps.serving.reports import Report, parse_report
+from placet.kernel.clock import now
+from placet_verify import dsse
+from placet_verify.checkpoint import parse as parse_note
+from placet_verify.errors import Refused
+from placet_verify.keys import PublicKey
+
+MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
+
+
+def receive_report(node: Node, envelope: str | bytes) -> Node:
+    """Store a report that ``node`` signed and that is newer than the last one.
+
+    In the same transaction: an event for what the node refused, did or found by itself, a job for
+    its metrics, and a ring for whoever waits for what it says.
+    """
+    report = parse_report(_verified(node, envelope), node.pk)
+    with record(node_actor(node)) as log:
+        row = Node.objects.select_for_update(of=("self",)).select_related("target").get(pk=node.pk)
+        if report["number"] <= row.report_number:
+            raise StaleReport(row.report_number)
+        before: Mapping[str, Any] = row.report
+        row.report = {name: value for name, value in report.items() if name != "metrics"}
+        row.report_number, row.last_seen_at = report["number"], now()
+        row.platform, row.agent_version = report["platform"], report["agent_version"]
+        _note_refusals(log, row, before, report)
+        _note_errors(log, row, before, report)
+        _note_checkpoint(log, row, report)
+        _note_state_ahead(log, row, report)
+        row.save()
+        if report["metrics"]:
+            enqueue("monitoring.ingest", node=row.pk, windows=report["metrics"])
+        if _worth_a_look(row, before, report):
+            enqueue("rollouts.reconcile_target", key=row.target_id, target=row.target_id)
+    return row
+
+
+def _verified(node: Node, envelope: str | bytes) -> bytes:
+    try:
+        key = PublicKey.from_base64(node.public_key)
+        return dsse.verify(dsse.Envelope.from_json(envelope), [key], dsse.REPORT)
+    except Refused as refusal:
+        raise NodeRefused(refusal.sentence) from refusal
+
+
+def _phases(report: Mapping[str, Any]) -> dict[str, str]:
+    return {row["id"]: row["phase"] for row in report.get("revisions", [])}
+
+
+def _note_refusals(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:
+    """A node that refuses a revision found that its permit or its bytes are not in order."""
+    known, newly = _phases(before), _phases(report)
+    refused = [pk for pk, phase in newly.items() if phase == "refused" != known.get(pk)]
+    found = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
+    for revision in found.select_related("endpoint"):
+        log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
+
+
+def _note_errors(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:
+    """What the node did or found alone, once per stretch of time in which it goes on."""
+    known = {row["code"] for row in before.get("errors", [])}
+    for code in sorted({row["code"] for row in report["errors"]} - known):
+        log.add(NODE_REPORTED_ERROR, subject=node.pk, data={"code": code})
+
+
+def _note_checkpoint(log: Recorder, node: Node, report: Report) -> None:
+    """A checkpoint that this log does not contain: the database was restored from an old copy,
+    or somebody cut or rewrote the log."""
+    note = report["checkpoint"]
+    fault = "checkpoint_ahead" if note and not _contains(note) else ""
+    if fault and node.fault != fault:
+        size = parse_note(note).size if note else 0
+        log.add(NODE_CHECKPOINT_AHEAD, subject=node.pk, data={"size": size})
+    node.fault = fault
+
+
+def _contains(note: str) -> bool:
+    """Tell whether our log is at least as long and had the same root at that size."""
+    try:
+        head = parse_note(note)
+    except Refused:
+        return True  # not ours to judge: the node checks signatures before it keeps a note
+    ours = Checkpoint.objects.filter(size=head.size).first()
+    if ours is not None:
+        return bytes(ours.root) == head.root
+    return bool(LogHead.objects.filter(size__gte=head.size).exists())
+
+
+def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
+    """A node that runs a newer state than we know would refuse ours for ever: raise the epoch."""
+    applied = report["applied"]
+    state = DesiredState.objects.select_for_update().get(target=node.target_id)
+    if (applied["epoch"], applied["number"]) <= (state.epoch, state.number):
+        return
+    state.epoch, state.number, state.content_digest = applied["epoch"] + 1, 0, ""
+    state.save()
+    log.add(NODE_STATE_AHEAD, subject=node.pk, data={"epoch": state.epoch})
+    desired.publish(node.target_id)
+
+
+def _worth_a_look(node: Node, before: Mapping[str, Any], report: Report) -> bool:
+    """Tell whether a rollout may be waiting for this."""
+    if _facts(before) != _facts(report):
+        return True
+    return Revision.objects.filter(endpoint__target=node.target_id, state__in=MOVING).exists()
+
+
+def _facts(report: Mapping[str, Any]) -> tuple[object, ...]:
+    rows = [
+        (row["id"], row["phase"], row["ready_replicas"], row["weight"])
+        for row in report.get("revisions", [])
+    ]
+    return report.get("applied"), rows

@@ -1,0 +1,156 @@
+"""Revisions: adding one with its permit, and moving it by compare-and-set.
+
+These are steps of a rollout, which has authorised the person; here the permit is what counts, and
+it is checked whoever asks.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Max
+
+from apps.audit.actions import record
+from apps.builds.models import Bento
+from apps.serving import desired
+from apps.serving.errors import DoesNotFit, NotPermitted, RevisionMoved, WrongEndpointState
+from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
+from apps.serving.models import Endpoint, Revision
+from apps.serving.queries import occupants
+from apps.serving.rules import ENDED, WHOLE, ServingConfig, may_move, serving_config, to_evict
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.states import move
+from placet_verify.keys import KeyRing
+from placet_verify.permit import Expected, Permit, PermitRefused
+from placet_verify.permit import permit as verify_permit
+
+
+def check_permit(
+    document: str,
+    ring: KeyRing,
+    *,
+    endpoint: Endpoint,
+    bento: Bento,
+    release: str,
+    serving: dict[str, Any],
+    starting_at: datetime | None,
+) -> Permit:
+    """Return the permit when it lets exactly this run here, or raise :class:`NotPermitted`.
+
+    ``starting_at`` is ``None`` for what was started before: no passing of time stops it.
+    """
+    expect = Expected(
+        project=endpoint.project_id,
+        environment=endpoint.environment,
+        endpoint=endpoint.pk,
+        bento_digest=bento.digest,
+        serving=serving,
+        release=release,
+    )
+    try:
+        return verify_permit(document, ring, expect=expect, starting_at=starting_at)
+    except PermitRefused as refusal:
+        problem = NotPermitted(refusal.sentence, code=refusal.code)
+        raise problem from refusal
+
+
+def add_revision(
+    endpoint: Endpoint,
+    *,
+    bento: Bento,
+    release: str,
+    permit: str,
+    serving: dict[str, Any],
+    ring: KeyRing,
+    actor: Actor,
+) -> Revision:
+    """Put ``bento`` behind ``endpoint`` at weight 0, wanted to run.
+
+    ``ring`` is read by the caller before its transaction, because it is a file. Raises
+    :class:`NotPermitted` unless the permit allows precisely this, now.
+    """
+    check_permit(
+        permit, ring, endpoint=endpoint, bento=bento, release=release, serving=serving,
+        starting_at=now(),
+    )  # fmt: skip
+    wish = serving_config(serving)
+    with record(actor) as log:
+        row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        if row.state != "active":
+            raise WrongEndpointState("The endpoint is stopped: start it first")
+        make_room(row, wish, actor=actor)
+        last = row.revisions.aggregate(last=Max("number"))["last"] or 0
+        revision = Revision.objects.create(
+            endpoint=row,
+            project_id=row.project_id,
+            bento=bento,
+            number=last + 1,
+            release=release,
+            permit=permit,
+            serving=serving,
+            replicas=wish.replicas,
+            memory_mb=wish.memory_mb,
+            variables=dict(wish.variables),
+        )
+        log.add(REVISION_ADDED, revision, data={"number": revision.number, "bento": bento.digest})
+        desired.publish(row.target_id)
+    return revision
+
+
+def make_room(endpoint: Endpoint, wish: ServingConfig, *, actor: Actor) -> None:
+    """Drain warm revisions of the target, longest warm first, until ``wish`` fits."""
+    target = endpoint.target
+    chosen = to_evict(occupants(target), capacity_mb=target.capacity_mb, needed_mb=wish.total_mb)
+    if chosen is None:
+        raise DoesNotFit(
+            f"{wish.total_mb} MB do not fit beside what runs on {target.name} "
+            f"({target.capacity_mb} MB)"
+        )
+    for revision in Revision.objects.filter(pk__in=chosen).select_related("endpoint"):
+        set_revision(revision, state="draining", actor=actor)
+
+
+def set_revision(
+    revision: Revision,
+    *,
+    actor: Actor,
+    state: str | None = None,
+    weight: int | None = None,
+    warm_until: datetime | None = None,
+) -> Revision:
+    """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.
+
+    Raises :class:`RevisionMoved` when somebody else was first. Only a revision that runs carries
+    weight, and all weights behind an endpoint together are at most 10,000: lower the old one
+    before raising the new one.
+    """
+    before, after = revision.state, state or revision.state
+    if not may_move(before, after):
+        raise RevisionMoved(f"A revision cannot go from {before} to {after}")
+    target_weight = 0 if after in ENDED else revision.weight if weight is None else weight
+    changes: dict[str, Any] = {"weight": target_weight, "warm_until": warm_until}
+    if after == "live" and before != "live":
+        changes["live_at"] = now()
+    if after == "draining" != before or (after in ENDED and revision.ended_at is None):
+        changes["ended_at"] = now()  # when it left service, not when its processes ended
+    elif before in ENDED:
+        changes["ended_at"] = None
+    with record(actor) as log:
+        _check_sum(revision, target_weight)
+        if not move(revision, expected=before, to=after, **changes):
+            raise RevisionMoved
+        log.add(
+            REVISION_CHANGED,
+            revision,
+            data={"number": revision.number, "state": after, "weight": target_weight},
+        )
+        desired.publish(revision.endpoint.target_id)
+    return revision
+
+
+def _check_sum(revision: Revision, weight: int) -> None:
+    Endpoint.objects.select_for_update().get(pk=revision.endpoint_id)
+    others = Revision.objects.filter(endpoint=revision.endpoint_id).exclude(pk=revision.pk)
+    taken = sum(others.values_list("weight", flat=True))
+    if taken + weight > WHOLE:
+        raise RevisionMoved(f"{taken} of {WHOLE} are given to other revisions already")

@@ -1,0 +1,130 @@
+"""Targets, and the tokens that nodes join them with."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.audit.actions import record
+from apps.identity.queries import authorize
+from apps.serving import desired, drivers
+from apps.serving.errors import TargetExists, UnknownDriver
+from apps.serving.events import JOIN_TOKEN_ISSUED, TARGET_CHANGED, TARGET_CREATED
+from apps.serving.models import DesiredState, JoinToken, Site, Target
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.problems import FieldError, InvalidInput, Stale
+from placet.keystore import ring
+
+JOIN_TOKEN_MINUTES = 60
+MAX_LABELS = 32
+
+
+def create_target(
+    *,
+    name: str,
+    actor: Actor,
+    driver: str = "node",
+    site: str = Site.ON_PREMISE,
+    labels: dict[str, str] | None = None,
+    capacity_mb: int = 4096,
+    url: str = "",
+) -> Target:
+    """Add a target, with an empty desired state. Needs ``target.manage`` everywhere."""
+    check_fields(labels=labels or {}, capacity_mb=capacity_mb, url=url, site=site)
+    if driver not in drivers.kinds():
+        raise UnknownDriver(f"Choose one of {', '.join(drivers.kinds())}")
+    with record(actor) as log:
+        authorize(actor, "target.manage", None)
+        try:
+            with transaction.atomic():
+                target = Target.objects.create(
+                    name=name,
+                    driver=driver,
+                    site=site,
+                    labels=labels or {},
+                    capacity_mb=capacity_mb,
+                    url=url.rstrip("/"),
+                )
+        except IntegrityError:
+            raise TargetExists from None
+        DesiredState.objects.create(target=target)
+        log.add(TARGET_CREATED, target)
+        desired.publish(target.pk)
+    return target
+
+
+def update_target(
+    target: Target, *, actor: Actor, revision: int | None = None, **changes: Any
+) -> Target:
+    """Change ``site``, ``labels``, ``capacity_mb``, ``url`` or ``on_expired``.
+
+    ``revision`` is the one that the caller read; another one is 412.
+    """
+    allowed = {"site", "labels", "capacity_mb", "url", "on_expired"}
+    if unknown := set(changes) - allowed:
+        raise InvalidInput(errors=[FieldError(f"/{n}", "Cannot be changed") for n in unknown])
+    check_fields(**changes)
+    with record(actor) as log:
+        authorize(actor, "target.manage", None)
+        expected = target.revision if revision is None else revision
+        row = Target.objects.select_for_update().get(pk=target.pk)
+        if row.revision != expected:
+            raise Stale
+        for field, value in changes.items():
+            setattr(row, field, value)
+        row.revision += 1
+        row.save()
+        log.add(TARGET_CHANGED, row)
+        desired.publish(row.pk)
+    return row
+
+
+def check_fields(**fields: Any) -> None:
+    """Refuse values that no target may have, naming the field."""
+    errors = []
+    if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
+        errors.append(FieldError("/capacity_mb", "Give the memory for replicas, from 64 MB on"))
+    url = fields.get("url", "")
+    if url and not url.startswith(("http://", "https://")):
+        errors.append(FieldError("/url", "Give an http:// or https:// address"))
+    if "site" in fields and fields["site"] not in Site.values:
+        errors.append(FieldError("/site", f"Choose one of {', '.join(Site.values)}"))
+    if fields.get("on_expired", "serve") not in ("serve", "stop"):
+        errors.append(FieldError("/on_expired", "Choose serve or stop"))
+    labels = fields.get("labels", {})
+    if (
+        not isinstance(labels, dict)
+        or len(labels) > MAX_LABELS
+        or not all(isinstance(v, str) and len(k) <= 60 and len(v) <= 60 for k, v in labels.items())
+    ):
+        errors.append(
+            FieldError("/labels", f"Give up to {MAX_LABELS} short names with short texts")
+        )
+    if errors:
+        raise InvalidInput(errors=errors)
+
+
+def issue_join_token(target: Target, *, actor: Actor) -> str:
+    """Return a token that lets one node join ``target`` once, within the hour.
+
+    ``<secret>.<fingerprint of the root key>``: the node pins the root by it. Shown once; its hash
+    is stored.
+    """
+    fingerprint = ring().root.fingerprint.removeprefix("sha256:")
+    secret = secrets.token_urlsafe(32)
+    with record(actor) as log:
+        authorize(actor, "target.manage", None)
+        expires_at = now() + timedelta(minutes=JOIN_TOKEN_MINUTES)
+        JoinToken.objects.create(
+            secret_hash=token_hash(secret), target=target, expires_at=expires_at
+        )
+        log.add(JOIN_TOKEN_ISSUED, target, data={"expires_at": rfc3339(expires_at)})
+    return f"{secret}.{fingerprint}"
+
+
+def token_hash(secret: str) -> str:
+    """Return what is stored of a join token's secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""The nodes' door. Every request but ``keys`` is signed by the node's own key."""
+
+import json
+import re
+from typing import Any
+
+from django.http import FileResponse, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.builds.models import Runtime
+from apps.registry.store import Store
+from apps.serving import actions, queries
+from apps.serving.agent_api.signing import check_signature, node_of
+from apps.serving.agent_api.waiting import wait_for_state
+from apps.serving.models import Node
+from placet.kernel.api.parsers import strict_loads
+from placet.kernel.clock import now
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.keystore import keys_document, root_public
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@extend_schema(exclude=True)
+class AgentView(APIView):
+    """A view for nodes: no session, no token, no permission of a person."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def node(self, request: Request) -> Node:
+        """Return the node that signed the request."""
+        return node_of(request._request)
+
+
+class Keys(AgentView):
+    """The public keys, open to everybody: they prove themselves by the root's signature."""
+
+    def get(self, request: Request) -> Response:
+        """Return the root key and ``keys.json``."""
+        return Response(
+            {"v": 1, "root_public": root_public().to_base64(), "keys": json.loads(keys_document())}
+        )
+
+
+class Join(AgentView):
+    """Where a node brings its token."""
+
+    def post(self, request: Request) -> Response:
+        """Join a target: the request is signed by the key that the node brings."""
+        data = strict_loads(request._request.body)
+        if not isinstance(data, dict) or data.get("v") != 1:
+            raise InvalidInput("A join request of version 1 is an object")
+        token, key = _text(data, "token"), _text(data, "public_key")
+        check_signature(request._request, key)
+        platform = data.get("platform")
+        node = actions.join_node(
+            token,
+            public_key=key,
+            platform=platform if isinstance(platform, dict) else {},
+            agent_version=str(data.get("agent_version", "")),
+        )
+        body = {
+            "v": 1,
+            "node": node.pk,
+            "target": node.target_id,
+            "target_name": node.target.name,
+        }
+        return Response(body, status=201)
+
+
+def _text(data: dict[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 200:
+        raise InvalidInput(errors=[FieldError(f"/{name}", "Must be text")])
+    return value
+
+
+class State(AgentView):
+    """The signed desired state."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Return the state as soon as it differs from the one the node has; 204 if it does not."""
+        node = self.node(request)
+        epoch, number, wait = (_number(request, name) for name in ("epoch", "number", "wait"))
+        Node.objects.filter(pk=node.pk).update(last_seen_at=now())
+        found = wait_for_state(node.target_id, (epoch, number), wait)
+        if found is None:
+            return HttpResponse(status=204)
+        return HttpResponse(found, content_type="application/json")
+
+
+def _number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 17):
+        raise InvalidInput(errors=[FieldError(name, "Must be a whole number")])
+    return int(text)
+
+
+class Report(AgentView):
+    """What a node observes."""
+
+    def post(self, request: Request) -> Response:
+        """Take in a signed report."""
+        node = actions.receive_report(self.node(request), request._request.body)
+        return Response({"v": 1, "number": node.report_number})
+
+
+class Blob(AgentView):
+    """A Bento archive or a wheel."""
+
+    def get(self, request: Request, sha256: str) -> FileResponse:
+        """Stream a blob that this node's state needs; any other is 404."""
+        node = self.node(request)
+        if not _HEX.fullmatch(sha256) or not queries.may_fetch(node.target, sha256):
+            raise NotFound
+        return FileResponse(Store().open(sha256), content_type="application/octet-stream")
+
+
+class RuntimeManifest(AgentView):
+    """How a runtime is installed."""
+
+    def get(self, request: Request, digest: str) -> Response:
+        """Return the lock and the wheels of a runtime that this node's state needs."""
+        node = self.node(request)
+        found = Runtime.objects.filter(pk=f"sha256:{digest}").first()
+        if found is None or found.pk not in queries.allowed_runtimes(node.target):
+            raise NotFound
+        wheels = [
+            {"name": w["name"], "sha256": w["sha256"], "size": w["size"]} for w in found.wheels
+        ]
+        return Response(
+            {"python_version": found.python_version, "lock": found.lock, "wheels": wheels}
+        )

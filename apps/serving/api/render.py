@@ -1,0 +1,90 @@
+"""Rows as the JSON values that serving's routes answer with."""
+
+from typing import Any
+
+from apps.serving.models import Endpoint, Target
+from apps.serving.queries import EndpointStatus, RevisionStatus, node_of, node_status
+from apps.serving.rules import serving_config
+from placet.kernel.api.views import etag
+from placet.kernel.clock import rfc3339
+
+
+def target_tag(target: Target) -> str:
+    """Return the ETag of a target; what its node reports does not change it."""
+    return etag(target.pk, target.revision)
+
+
+def endpoint_tag(endpoint: Endpoint) -> str:
+    """Return the ETag of an endpoint."""
+    return etag(endpoint.pk, endpoint.generation)
+
+
+def target_body(target: Target) -> dict[str, Any]:
+    """Return a target with its node."""
+    found = node_of(target)
+    node = node_status(found) if found else None
+    return {
+        "id": target.pk,
+        "name": target.name,
+        "driver": target.driver,
+        "site": target.site,
+        "labels": target.labels,
+        "capacity_mb": target.capacity_mb,
+        "url": target.url,
+        "on_expired": target.on_expired,
+        "created_at": rfc3339(target.created_at),
+        "node": {
+            "id": node.id,
+            "alive": node.alive,
+            "last_seen_at": rfc3339(node.last_seen_at) if node.last_seen_at else None,
+            "agent_version": node.agent_version,
+            "platform": node.platform,
+            "problems": list(node.errors),
+            "fault": node.fault,
+        }
+        if node
+        else None,
+    }
+
+
+def revision_body(row: RevisionStatus) -> dict[str, Any]:
+    """Return a revision and what its node says of it."""
+    revision = row.revision
+    return {
+        "id": revision.pk,
+        "number": revision.number,
+        "state": revision.state,
+        "weight": revision.weight,
+        "release": revision.release,
+        "bento_digest": revision.bento_id,
+        "version": str(revision.bento.version),
+        "replicas": revision.replicas,
+        "max_replicas": serving_config(revision.serving).max_replicas,
+        "memory_mb": revision.memory_mb,
+        "created_at": rfc3339(revision.created_at),
+        "live_at": rfc3339(revision.live_at) if revision.live_at else None,
+        "ended_at": rfc3339(revision.ended_at) if revision.ended_at else None,
+        "phase": row.phase,
+        "ready_replicas": row.ready_replicas,
+        "applied_weight": row.weight,
+        "detail": row.detail,
+    }
+
+
+def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
+    """Return an endpoint and what is present behind it."""
+    endpoint, live = row.endpoint, row.live
+    return {
+        "id": endpoint.pk,
+        "project": endpoint.project.slug,
+        "environment": endpoint.environment,
+        "name": endpoint.name,
+        "target": endpoint.target.name,
+        "url": row.url,
+        "state": endpoint.state,
+        "health": row.health,
+        "api_key_required": endpoint.api_key_required,
+        "created_at": rfc3339(endpoint.created_at),
+        "live_revision": live.revision.pk if live else None,
+        "revisions": [revision_body(revision) for revision in row.revisions],
+    }

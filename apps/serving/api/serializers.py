@@ -1,0 +1,157 @@
+"""What serving's routes take and answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.serving.models import Site
+
+NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """Return the serializer of a page of ``item``, for the OpenAPI document."""
+    name = item.__name__.removesuffix("Serializer") + "Page"
+    fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
+    return type(name, (serializers.Serializer,), fields)
+
+
+class NodeSerializer(serializers.Serializer[Any]):
+    """The node of a target."""
+
+    id = serializers.CharField()
+    alive = serializers.BooleanField(help_text="It was heard of within the last 15 seconds")
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    agent_version = serializers.CharField()
+    platform = serializers.DictField()
+    problems = serializers.ListField(child=serializers.DictField())
+    fault = serializers.CharField(help_text="What the platform found wrong; empty for nothing")
+
+
+class TargetSerializer(serializers.Serializer[Any]):
+    """A target."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    driver = serializers.CharField()
+    site = serializers.ChoiceField(choices=Site.values)
+    labels = serializers.DictField(child=serializers.CharField())
+    capacity_mb = serializers.IntegerField()
+    url = serializers.CharField()
+    on_expired = serializers.ChoiceField(choices=["serve", "stop"])
+    created_at = serializers.DateTimeField()
+    node = NodeSerializer(allow_null=True)
+
+
+class TargetChangeSerializer(serializers.Serializer[Any]):
+    """What may change about a target."""
+
+    site = serializers.ChoiceField(choices=Site.values, required=False)
+    labels = serializers.DictField(child=serializers.CharField(max_length=60), required=False)
+    capacity_mb = serializers.IntegerField(min_value=64, max_value=1 << 24, required=False)
+    url = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    on_expired = serializers.ChoiceField(choices=["serve", "stop"], required=False)
+
+
+class NewTargetSerializer(serializers.Serializer[Any]):
+    """A target to be added."""
+
+    name = serializers.RegexField(NAME, max_length=60)
+    driver = serializers.CharField(max_length=20, default="node")
+    site = serializers.ChoiceField(choices=Site.values, default="on-premise")
+    labels = serializers.DictField(child=serializers.CharField(max_length=60), required=False)
+    capacity_mb = serializers.IntegerField(min_value=64, max_value=1 << 24, default=4096)
+    url = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class JoinTokenSerializer(serializers.Serializer[Any]):
+    """A join token, shown this once."""
+
+    token = serializers.CharField()
+    expires_in_seconds = serializers.IntegerField()
+
+
+class RevisionSerializer(serializers.Serializer[Any]):
+    """One Bento behind an endpoint, and what its node says of it."""
+
+    id = serializers.CharField()
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    weight = serializers.IntegerField(help_text="Wanted, out of 10,000")
+    release = serializers.CharField()
+    bento_digest = serializers.CharField()
+    version = serializers.CharField()
+    replicas = serializers.IntegerField()
+    max_replicas = serializers.IntegerField()
+    memory_mb = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    live_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    phase = serializers.CharField(help_text="As the node reports it; empty when it does not")
+    ready_replicas = serializers.IntegerField()
+    applied_weight = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class EndpointSerializer(serializers.Serializer[Any]):
+    """An endpoint and what is present behind it."""
+
+    id = serializers.CharField()
+    project = serializers.CharField()
+    environment = serializers.CharField()
+    name = serializers.CharField()
+    target = serializers.CharField()
+    url = serializers.CharField()
+    state = serializers.ChoiceField(choices=["active", "stopped"])
+    health = serializers.ChoiceField(choices=["healthy", "degraded", "unknown", "stopped", "empty"])
+    api_key_required = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    live_revision = serializers.CharField(allow_null=True)
+    revisions = RevisionSerializer(many=True)
+
+
+class NewEndpointSerializer(serializers.Serializer[Any]):
+    """An endpoint to be made."""
+
+    name = serializers.RegexField(NAME, max_length=60)
+    target = serializers.CharField(max_length=60, help_text="The target's name")
+    api_key_required = serializers.BooleanField(default=False)
+
+
+class ScaleSerializer(serializers.Serializer[Any]):
+    """How many replicas."""
+
+    replicas = serializers.IntegerField(min_value=1, max_value=64)
+
+
+class NewKeySerializer(serializers.Serializer[Any]):
+    """An API key to be issued."""
+
+    name = serializers.CharField(max_length=120)
+
+
+class KeySerializer(serializers.Serializer[Any]):
+    """An API key of an endpoint; its text is never shown again."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class IssuedKeySerializer(KeySerializer):
+    """An API key, with its text, this once."""
+
+    key = serializers.CharField()
+
+
+class PredictSerializer(serializers.Serializer[Any]):
+    """What the endpoint answered to a trial call."""
+
+    status = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    revision = serializers.CharField()
+    release = serializers.CharField()
+    model = serializers.CharField()
+    body = serializers.JSONField()

@@ -1,0 +1,183 @@
+"""Endpoints and what operators do with them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.identity.queries import project_by_slug
+from apps.serving import actions, queries
+from apps.serving.api.render import endpoint_body, endpoint_tag, revision_body
+from apps.serving.api.serializers import (
+    EndpointSerializer,
+    NewEndpointSerializer,
+    PredictSerializer,
+    RevisionSerializer,
+    ScaleSerializer,
+    page_of,
+)
+from apps.serving.models import Endpoint
+from apps.serving.prediction import predict
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import NotFound
+
+
+def answer(endpoint: Endpoint, status: int = 200) -> Response:
+    """Answer with one endpoint."""
+    body = endpoint_body(queries.status(endpoint))
+    headers = {"ETag": endpoint_tag(endpoint)}
+    if status == 201:
+        headers["Location"] = f"/api/v1/endpoints/{endpoint.pk}"
+    return Response(body, status=status, headers=headers)
+
+
+class EndpointList(PlacetView):
+    """The endpoints of one environment."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="endpoints_list", responses=page_of(EndpointSerializer))
+    def get(self, request: Request, slug: str, environment: str) -> Response:
+        """List the endpoints of an environment, and what serves behind each."""
+        project = project_by_slug(slug, self.actor)
+        rows = queries.visible_endpoints(self.actor).filter(
+            project=project, environment=environment
+        )
+        return self.page(rows, _bodies)
+
+    @extend_schema(
+        operation_id="endpoints_create",
+        request=NewEndpointSerializer,
+        responses={201: EndpointSerializer},
+    )
+    def post(self, request: Request, slug: str, environment: str) -> Response:
+        """Make an endpoint. It serves nothing until a release is rolled out to it."""
+        project = project_by_slug(slug, self.actor)
+        data: Any = self.body(NewEndpointSerializer)
+        target = queries.get_target(data.pop("target"), self.actor)
+        endpoint = actions.create_endpoint(
+            project, environment=environment, target=target, actor=self.actor, **data
+        )
+        return answer(endpoint, 201)
+
+
+def _bodies(rows: Any) -> list[dict[str, Any]]:
+    order = {row.pk: place for place, row in enumerate(rows)}
+    found = queries.statuses(Endpoint.objects.filter(pk__in=order))
+    return [endpoint_body(s) for s in sorted(found, key=lambda s: order[s.endpoint.pk])]
+
+
+class EndpointByName(PlacetView):
+    """One endpoint, by its stable name."""
+
+    @extend_schema(operation_id="endpoints_read_by_name", responses=EndpointSerializer)
+    def get(self, request: Request, slug: str, environment: str, name: str) -> Response:
+        """Read an endpoint."""
+        project = project_by_slug(slug, self.actor)
+        rows = queries.visible_endpoints(self.actor)
+        found = rows.filter(project=project, environment=environment, name=name).first()
+        if found is None:
+            raise NotFound
+        return answer(found)
+
+
+class EndpointDetail(PlacetView):
+    """One endpoint."""
+
+    @extend_schema(operation_id="endpoints_read", responses=EndpointSerializer)
+    def get(self, request: Request, endpoint: str) -> Response:
+        """Read an endpoint and what is present behind it."""
+        return answer(queries.get_endpoint(endpoint, self.actor))
+
+
+class _Operate(PlacetView):
+    """A verb of operators that takes no body and needs no If-Match."""
+
+    action: Callable[..., Endpoint]
+
+    def operate(self, endpoint: str) -> Response:
+        """Carry out the verb."""
+        found = queries.get_endpoint(endpoint, self.actor)
+        return answer(type(self).action(found, actor=self.actor))
+
+
+class EndpointStop(_Operate):
+    """Stopping."""
+
+    action = actions.stop_endpoint
+
+    @extend_schema(operation_id="endpoints_stop", request=None, responses=EndpointSerializer)
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Stop everything behind the endpoint; clients get 503."""
+        return self.operate(endpoint)
+
+
+class EndpointStart(_Operate):
+    """Starting."""
+
+    action = actions.start_endpoint
+
+    @extend_schema(operation_id="endpoints_start", request=None, responses=EndpointSerializer)
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Let what was live serve again."""
+        return self.operate(endpoint)
+
+
+class EndpointRestart(_Operate):
+    """Restarting."""
+
+    action = actions.restart_endpoint
+
+    @extend_schema(operation_id="endpoints_restart", request=None, responses=EndpointSerializer)
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Replace the replicas of the live revision."""
+        return self.operate(endpoint)
+
+
+class EndpointScale(PlacetView):
+    """Scaling."""
+
+    @extend_schema(
+        operation_id="endpoints_scale", request=ScaleSerializer, responses=EndpointSerializer
+    )
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Set the replicas of the live revision, up to what its release was approved for."""
+        found = queries.get_endpoint(endpoint, self.actor)
+        data: Any = self.body(ScaleSerializer)
+        return answer(actions.scale_endpoint(found, replicas=data["replicas"], actor=self.actor))
+
+
+class RevisionList(PlacetView):
+    """What has been behind an endpoint."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="revisions_list", responses=page_of(RevisionSerializer))
+    def get(self, request: Request, endpoint: str) -> Response:
+        """List the revisions of an endpoint, newest first, ended ones too."""
+        found = queries.get_endpoint(endpoint, self.actor)
+        rows = found.revisions.select_related("bento__version__model")
+        reported = queries.reported_revisions(queries.node_of(found.target))
+        return self.page(
+            rows,
+            lambda page: [revision_body(queries.revision_status(r, reported)) for r in page],
+        )
+
+
+class EndpointPredict(PlacetView):
+    """Trying an endpoint."""
+
+    @extend_schema(
+        operation_id="endpoints_predict",
+        request={"application/json": {"type": "object"}},
+        parameters=[OpenApiParameter("X-API-Key", str, OpenApiParameter.HEADER)],
+        responses=PredictSerializer,
+    )
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Send the body to the endpoint's ``/predict`` and return what it answers."""
+        found = queries.get_endpoint(endpoint, self.actor)
+        key = request.headers.get("X-API-Key", "")
+        answered = predict(found, request.data, api_key=key, actor=self.actor)
+        return Response(PredictSerializer(answered).data)

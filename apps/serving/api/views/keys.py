@@ -1,0 +1,55 @@
+"""API keys of endpoints."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.serving import actions, queries
+from apps.serving.api.serializers import (
+    IssuedKeySerializer,
+    KeySerializer,
+    NewKeySerializer,
+    page_of,
+)
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import NotFound
+
+
+class KeyList(PlacetView):
+    """The keys of one endpoint."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="endpoint_keys_list", responses=page_of(KeySerializer))
+    def get(self, request: Request, endpoint: str) -> Response:
+        """List the API keys of an endpoint; their texts are never shown again."""
+        rows = queries.endpoint_keys(queries.get_endpoint(endpoint, self.actor))
+        return self.page(rows, lambda found: list(KeySerializer(found, many=True).data))
+
+    @extend_schema(
+        operation_id="endpoint_keys_create",
+        request=NewKeySerializer,
+        responses={201: IssuedKeySerializer},
+    )
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Issue an API key; its text is shown only here."""
+        found = queries.get_endpoint(endpoint, self.actor)
+        data: Any = self.body(NewKeySerializer)
+        key, text = actions.issue_endpoint_key(found, name=data["name"], actor=self.actor)
+        body = {**KeySerializer(key).data, "key": text}
+        return Response(body, status=201, headers={"Cache-Control": "no-store"})
+
+
+class KeyRevoke(PlacetView):
+    """Ending a key."""
+
+    @extend_schema(operation_id="endpoint_keys_revoke", request=None, responses=KeySerializer)
+    def post(self, request: Request, endpoint: str, key: str) -> Response:
+        """Revoke an API key: the node refuses it from its next state on."""
+        rows = queries.endpoint_keys(queries.get_endpoint(endpoint, self.actor))
+        found = rows.filter(pk=key).first()
+        if found is None:
+            raise NotFound
+        return Response(KeySerializer(actions.revoke_endpoint_key(found, actor=self.actor)).data)

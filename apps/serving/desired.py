@@ -1,0 +1,166 @@
+"""The desired state of a target: composed from rows, signed by the ``state`` key, pulled by nodes.
+
+Only a process that may read the ``state`` key can sign (the control worker); everybody else asks
+for it with :func:`publish`, in the transaction that changed what is desired.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Prefetch as Fetch
+
+from apps.audit.models import Checkpoint
+from apps.jobs.actions import enqueue
+from apps.serving import rules
+from apps.serving.drivers.base import Receipt
+from apps.serving.models import DesiredState, Endpoint, EndpointKey, Prefetch, Revision, Target
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.faults import crash_point
+from placet.keystore import signer
+from placet_verify import canonical, dsse
+
+CHANNEL = "placet_state"  # PostgreSQL's NOTIFY wakes long polls; its payload is a target id
+
+
+def publish(target_id: str) -> None:
+    """Have the state of a target signed anew after this transaction, if its content changed."""
+    enqueue("serving.publish", queue="control", key=target_id, target=target_id)
+
+
+def compose(target: Target) -> dict[str, Any]:
+    """Return what the node of ``target`` should serve: the state without number, times and
+    checkpoint, so that equal wishes have equal digests."""
+    endpoints = Endpoint.objects.filter(target=target).select_related("project").order_by("pk")
+    present = Revision.objects.filter(state__in=rules.PRESENT).select_related("bento__runtime")
+    keys = EndpointKey.objects.filter(revoked_at=None).order_by("pk")
+    fetched = endpoints.prefetch_related(
+        Fetch("revisions", present.order_by("number"), to_attr="present_revisions"),
+        Fetch("keys", keys, to_attr="valid_keys"),
+    )
+    return {
+        "v": 1,
+        "target": target.pk,
+        "on_expired": target.on_expired,
+        "recalled": [],
+        "endpoints": [endpoint_entry(endpoint) for endpoint in fetched],
+        "prefetch": prefetch_entries(
+            Prefetch.objects.filter(target=target).select_related("bento")
+        ),
+    }
+
+
+def endpoint_entry(endpoint: Any) -> dict[str, Any]:
+    """Return one endpoint with its ``present_revisions`` and ``valid_keys``."""
+    active = endpoint.state == "active"
+    return {
+        "id": endpoint.pk,
+        "project": endpoint.project_id,
+        "project_slug": endpoint.project.slug,
+        "environment": endpoint.environment,
+        "name": endpoint.name,
+        "path": endpoint_path(endpoint),
+        "api_key_required": endpoint.api_key_required,
+        "keys": [key.secret_hash for key in endpoint.valid_keys],
+        "revisions": [
+            revision_entry(revision, endpoint_active=active)
+            for revision in endpoint.present_revisions
+        ],
+    }
+
+
+def endpoint_path(endpoint: Endpoint) -> str:
+    """Return the stable path that clients call."""
+    return f"/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}"
+
+
+def revision_entry(revision: Revision, *, endpoint_active: bool) -> dict[str, Any]:
+    """Return one revision as a node is told about it."""
+    bento = revision.bento
+    return {
+        "id": revision.pk,
+        "release": revision.release,
+        "bento_digest": bento.digest,
+        "bento_sha256": bento.digest.removeprefix("sha256:"),
+        "bento_size": bento.size,
+        "runtime": {
+            "digest": bento.runtime_id,
+            "python_version": bento.runtime.python_version,
+        },
+        "permit": revision.permit,
+        "serving": revision.serving,
+        "replicas": revision.replicas,
+        "memory_mb": revision.memory_mb,
+        "variables": revision.variables,
+        "weight": revision.weight,
+        "wanted": rules.wanted(revision.state, endpoint_active=endpoint_active),
+        "restart_nonce": revision.restart_nonce,
+    }
+
+
+def prefetch_entries(rows: Iterable[Prefetch]) -> list[dict[str, str]]:
+    """Return what should lie ready, each Bento once."""
+    found = {row.bento_id: row.bento.runtime_id for row in rows}
+    return [{"bento_digest": b, "runtime_digest": r} for b, r in sorted(found.items())]
+
+
+def sign_state(target_id: str) -> Receipt:
+    """Sign the state of a target if its content changed or its validity runs out.
+
+    Returns the number of the state that carries what is wished now. Repeating it is harmless:
+    equal content keeps its number. Needs the ``state`` key.
+    """
+    key = signer("state")  # a file: read before the transaction
+    with transaction.atomic():
+        target = Target.objects.get(pk=target_id)
+        DesiredState.objects.get_or_create(target=target)
+        state = DesiredState.objects.select_for_update().get(target=target)
+        content = compose(target)
+        digest, at = canonical.digest(content), now()
+        if state.content_digest == digest and not _runs_out(state, at):
+            return Receipt(state.epoch, state.number)
+        state.number += 1
+        payload = canonical.dumps(_payload(content, state, at))
+        state.envelope = dsse.sign(dsse.STATE, payload, key).to_json()
+        state.content_digest, state.signed_at = digest, at
+        state.save()
+        crash_point("serving.before_state_commit")
+        notify(target_id)
+    crash_point("serving.after_state_commit")
+    return Receipt(state.epoch, state.number)
+
+
+def _payload(content: dict[str, Any], state: DesiredState, at: datetime) -> dict[str, Any]:
+    newest = Checkpoint.objects.order_by("-size").first()
+    return {
+        **content,
+        "epoch": state.epoch,
+        "number": state.number,
+        "issued_at": rfc3339(at),
+        "valid_until": rfc3339(at + timedelta(hours=rules.STATE_HOURS)),
+        "checkpoint": newest.note if newest else None,
+    }
+
+
+def _runs_out(state: DesiredState, at: datetime) -> bool:
+    if state.signed_at is None:
+        return True
+    age = at - state.signed_at
+    return age > timedelta(hours=rules.STATE_HOURS - rules.RENEW_HOURS)
+
+
+def notify(target_id: str) -> None:
+    """Wake the long polls of ``target_id`` when this transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, target_id])
+
+
+def publish_running_out() -> int:
+    """Ask for a new signature of every state that runs out within the renewal time."""
+    limit = now() - timedelta(hours=rules.STATE_HOURS - rules.RENEW_HOURS)
+    rows = DesiredState.objects.filter(signed_at__lt=limit)
+    targets = list(rows.values_list("target_id", flat=True))
+    for target_id in targets:
+        publish(target_id)
+    return len(targets)

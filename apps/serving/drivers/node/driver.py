@@ -1,0 +1,92 @@
+"""The driver of nodes. It never talks to a node: the node comes and asks."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from apps.builds.models import Bento
+from apps.serving import desired
+from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.models import Node, Revision, Target
+from apps.serving.queries import occupants
+from apps.serving.rules import ALIVE_SECONDS, ServingConfig, to_evict
+from placet.kernel.clock import now
+
+
+class NodeDriver:
+    """See :class:`apps.serving.drivers.base.Driver`."""
+
+    def validate(self, target: Target, bento: Bento, serving: ServingConfig) -> list[str]:
+        """Ask the last report: joined, alive, the right Python, enough memory."""
+        node = Node.objects.filter(target=target).first()
+        if node is None:
+            return [f"No node has joined {target.name} yet"]
+        problems = []
+        if not is_alive(node.last_seen_at, now()):
+            problems.append(f"The node of {target.name} has not been heard of lately")
+        wanted, found = bento.runtime.python_version, pythons(node.platform)
+        if short_version(wanted) not in found:
+            has = ", ".join(found) or "none"
+            problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
+        if to_evict(occupants(target), capacity_mb=target.capacity_mb,
+                    needed_mb=serving.total_mb) is None:  # fmt: skip
+            problems.append(
+                f"{serving.total_mb} MB do not fit beside what runs on {target.name} "
+                f"({target.capacity_mb} MB)"
+            )
+        return problems
+
+    def observe(self, target: Target) -> Observation:
+        """Read the last verified report."""
+        node = Node.objects.filter(target=target).first()
+        if node is None:
+            return Observation(alive=False, seen_at=None, applied=Receipt(0, 0))
+        return observation(node, now())
+
+    def apply(self, target: Target) -> Receipt:
+        """Sign what is desired; the node's long poll returns at once."""
+        return desired.sign_state(target.pk)
+
+    def remove(self, revision: Revision) -> Receipt:
+        """A revision that ended is not in the state any more: sign it."""
+        return desired.sign_state(revision.endpoint.target_id)
+
+
+def observation(node: Node, at: datetime) -> Observation:
+    """Turn the stored report of ``node`` into an observation."""
+    report: Mapping[str, Any] = node.report
+    applied = report.get("applied", {})
+    revisions = {
+        row["id"]: RevisionObservation(
+            id=row["id"],
+            phase=row["phase"],
+            ready_replicas=row["ready_replicas"],
+            weight=row["weight"],
+            detail=row["detail"],
+            bento_digest=row["bento_digest"],
+            since=row["since"],
+        )
+        for row in report.get("revisions", [])
+    }
+    return Observation(
+        alive=is_alive(node.last_seen_at, at),
+        seen_at=node.last_seen_at,
+        applied=Receipt(applied.get("epoch", 0), applied.get("number", 0)),
+        revisions=revisions,
+    )
+
+
+def is_alive(last_seen_at: datetime | None, at: datetime) -> bool:
+    """Tell whether a node was heard of within the last seconds."""
+    return last_seen_at is not None and at - last_seen_at < timedelta(seconds=ALIVE_SECONDS)
+
+
+def pythons(platform: Mapping[str, Any]) -> list[str]:
+    """Return the Python versions that a node says it has, as ``3.13``."""
+    found = platform.get("pythons", [])
+    return [short_version(str(item)) for item in found] if isinstance(found, list) else []
+
+
+def short_version(version: str) -> str:
+    """Return ``3.13`` for ``3.13.5``."""
+    return ".".join(version.split(".")[:2])

@@ -1,0 +1,89 @@
+"""Refusals of this app."""
+
+from placet.kernel.problems import Conflict, Forbidden, Problem, Unprocessable
+
+
+class UnknownDriver(Unprocessable):
+    """No such driver."""
+
+    code, title = "unknown_driver", "There is no such driver"
+
+
+class TargetExists(Conflict):
+    """The name is taken."""
+
+    code, title = "target_exists", "There is a target of this name"
+
+
+class EndpointExists(Conflict):
+    """The name is taken."""
+
+    code, title = "endpoint_exists", "There is an endpoint of this name in this environment"
+
+
+class WrongEndpointState(Conflict):
+    """Stopped already, or not stopped."""
+
+    code, title = "endpoint_state", "The endpoint's state does not allow this now"
+
+
+class NothingLive(Conflict):
+    """Nothing serves behind the endpoint."""
+
+    code, title = "nothing_live", "Nothing is live behind this endpoint"
+
+
+class ScaleNotApproved(Conflict):
+    """More replicas than the release was approved for."""
+
+    code, title = "scale_not_approved", "The live release was not approved for so many replicas"
+
+
+class DoesNotFit(Conflict):
+    """The driver says why the Bento cannot run on the target."""
+
+    code, title = "does_not_fit", "The target cannot run this"
+
+
+class RevisionMoved(Conflict):
+    """Somebody else changed the revision first."""
+
+    code, title = "revision_moved", "The revision was changed meanwhile"
+
+
+class NotPermitted(Forbidden):
+    """The permit does not allow this Bento here; ``code`` is the verifier's reason."""
+
+    code, title = "not_permitted", "The permit does not allow this"
+
+
+class JoinRefused(Forbidden):
+    """The join token is unknown, used or expired; the three are not told apart."""
+
+    code, title = "join_refused", "This join token is not valid"
+
+
+class NodeRefused(Problem):
+    """The request is not signed by a node we know, or its clock is off."""
+
+    status, code, title = 401, "node_refused", "This request is not signed by a node of ours"
+
+
+class StaleReport(Conflict):
+    """A report whose number is not higher than the last one's."""
+
+    code, title = "stale_report", "A newer report was received"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"The last report had number {number}")
+        self.number = number
+
+    def body(self, *, request_id: str, instance: str = "") -> dict[str, object]:
+        """Say the number, so that a node that lost its own can go on."""
+        return {**super().body(request_id=request_id, instance=instance), "number": self.number}
+
+
+class PredictFailed(Problem):
+    """The endpoint did not answer the trial call."""
+
+    status, code, title = 502, "predict_failed", "The endpoint did not answer"

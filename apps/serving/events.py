@@ -1,0 +1,32 @@
+"""What this app writes into the log."""
+
+from apps.audit.events import event_kind
+
+TARGET_CREATED = event_kind("target.created", "Added a target")
+TARGET_CHANGED = event_kind("target.changed", "Changed a target")
+JOIN_TOKEN_ISSUED = event_kind("target.join_token_issued", "Issued a join token")
+NODE_JOINED = event_kind("node.joined", "Joined the target as its node")
+NODE_REPORTED_ERROR = event_kind("node.reported_error", "Reported by itself: {code}")
+NODE_CHECKPOINT_AHEAD = event_kind(
+    "node.checkpoint_ahead", "Holds a checkpoint of size {size} that this log does not contain"
+)
+NODE_STATE_AHEAD = event_kind(
+    "node.state_ahead", "Runs a newer state than this database knows; the epoch is now {epoch}"
+)
+ENDPOINT_CREATED = event_kind("endpoint.created", "Created an endpoint")
+ENDPOINT_STOPPED = event_kind("endpoint.stopped", "Stopped an endpoint")
+ENDPOINT_STARTED = event_kind("endpoint.started", "Started an endpoint")
+ENDPOINT_RESTARTED = event_kind("endpoint.restarted", "Restarted the replicas of an endpoint")
+ENDPOINT_SCALED = event_kind("endpoint.scaled", "Scaled an endpoint to {replicas} replicas")
+ENDPOINT_KEYS_CHANGED = event_kind(
+    "endpoint.key_rule_changed", "Changed whether clients need an API key"
+)
+KEY_ISSUED = event_kind("endpoint.key_issued", "Issued an API key of an endpoint")
+KEY_REVOKED = event_kind("endpoint.key_revoked", "Revoked an API key of an endpoint")
+REVISION_ADDED = event_kind("revision.added", "Added revision {number} behind an endpoint")
+REVISION_CHANGED = event_kind(
+    "revision.changed", "Revision {number} is {state} with weight {weight}"
+)
+REVISION_REFUSED = event_kind("revision.refused", "Refused to run a revision")
+PREFETCH_ADDED = event_kind("prefetch.added", "Had a Bento fetched ahead")
+PREFETCH_REMOVED = event_kind("prefetch.removed", "No longer fetches a Bento ahead")

@@ -1,0 +1,61 @@
+"""A trial call of an endpoint, for the page's "try it"; clients call the URL itself."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from apps.identity.queries import authorize
+from apps.serving.errors import PredictFailed
+from apps.serving.models import Endpoint
+from apps.serving.queries import endpoint_url
+from placet.kernel.actor import Actor
+from placet.kernel.outbound import OutboundFailed, post
+
+TIMEOUT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the endpoint answered, whatever the status."""
+
+    status: int
+    seconds: float
+    revision: str
+    release: str
+    model: str
+    body: Any
+
+
+def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -> Prediction:
+    """Call the endpoint's ``/predict`` with ``body``. Needs ``endpoint.predict``.
+
+    Goes only to the address that the target is configured with, and follows no redirect.
+    """
+    authorize(actor, "endpoint.predict", endpoint, view="endpoint.view")
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if api_key:
+        headers["X-API-Key"] = api_key
+    try:
+        answer = post(
+            f"{endpoint_url(endpoint)}/predict",
+            body=json.dumps(body, allow_nan=False).encode(),
+            headers=headers,
+            timeout=TIMEOUT,
+        )
+    except OutboundFailed as error:
+        raise PredictFailed(str(error)) from error
+    return Prediction(
+        status=answer.status,
+        seconds=round(answer.seconds, 4),
+        revision=answer.headers.get("x-placet-revision", ""),
+        release=answer.headers.get("x-placet-release", ""),
+        model=answer.headers.get("x-placet-model", ""),
+        body=_json_or_text(answer.body),
+    )
+
+
+def _json_or_text(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode("utf-8", errors="replace")[:10_000]

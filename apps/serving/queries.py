@@ -1,0 +1,217 @@
+"""What runs where, since when, and how it is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch as Fetch
+from django.db.models import QuerySet
+
+from apps.builds.models import Runtime
+from apps.identity.queries import visible
+from apps.serving.models import Endpoint, EndpointKey, Node, Prefetch, Revision, Target
+from apps.serving.rules import ALIVE_SECONDS, PRESENT, Occupant
+from placet.config import config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """How the node of a target is."""
+
+    id: str
+    alive: bool
+    last_seen_at: datetime | None
+    agent_version: str
+    platform: Mapping[str, Any]
+    errors: tuple[Mapping[str, str], ...]
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionStatus:
+    """A revision, and what its node says of it ('' when it says nothing)."""
+
+    revision: Revision
+    phase: str
+    ready_replicas: int
+    weight: int
+    detail: str
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether every replica that should be there answers."""
+        return self.phase in ("ready", "serving") and self.ready_replicas >= self.revision.replicas
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """An endpoint with everything present behind it, the live revision first."""
+
+    endpoint: Endpoint
+    url: str
+    node: NodeStatus | None
+    revisions: tuple[RevisionStatus, ...]
+
+    @property
+    def live(self) -> RevisionStatus | None:
+        """The revision that serves."""
+        return next((r for r in self.revisions if r.revision.state == "live"), None)
+
+    @property
+    def health(self) -> str:
+        """One word: ``healthy``, ``degraded``, ``unknown`` (no news), ``stopped``, ``empty``."""
+        if self.endpoint.state == "stopped":
+            return "stopped"
+        if self.live is None:
+            return "empty"
+        if self.node is None or not self.node.alive:
+            return "unknown"
+        return "healthy" if self.live.healthy else "degraded"
+
+
+def occupants(target: Target) -> list[Occupant]:
+    """Return what takes memory on ``target``, longest warm first."""
+    rows = Revision.objects.filter(endpoint__target=target, state__in=PRESENT - {"draining"})
+    values = rows.order_by("warm_until", "pk").values_list("pk", "state", "memory_mb", "replicas")
+    return [Occupant(pk, state, memory * replicas) for pk, state, memory, replicas in values]
+
+
+def visible_targets(actor: Actor) -> QuerySet[Target]:
+    """Return the targets, for anybody who may view targets anywhere."""
+    rows = Target.objects.select_related("node")
+    return rows if actor.can_somewhere("target.view") else rows.none()
+
+
+def get_target(name: str, actor: Actor) -> Target:
+    """Return the target of this name, or raise :class:`NotFound`."""
+    found = visible_targets(actor).filter(name=name).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def visible_endpoints(actor: Actor) -> QuerySet[Endpoint]:
+    """Return the endpoints that ``actor`` may see."""
+    rows = Endpoint.objects.select_related("project", "target__node")
+    return visible(rows, actor, view="endpoint.view")
+
+
+def get_endpoint(endpoint_id: str, actor: Actor) -> Endpoint:
+    """Return one endpoint, or raise :class:`NotFound`."""
+    found = visible_endpoints(actor).filter(pk=endpoint_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def endpoint_keys(endpoint: Endpoint) -> QuerySet[EndpointKey]:
+    """Return the API keys of ``endpoint``."""
+    return EndpointKey.objects.filter(endpoint=endpoint)
+
+
+def statuses(endpoints: QuerySet[Endpoint]) -> list[EndpointStatus]:
+    """Return the status of each endpoint in two queries, in the order given."""
+    present = Revision.objects.filter(state__in=PRESENT).select_related(
+        "bento__version__model", "bento__runtime"
+    )
+    fetched = endpoints.select_related("project", "target__node").prefetch_related(
+        Fetch("revisions", present.order_by("-number"), to_attr="present_revisions")
+    )
+    at = now()
+    return [_status(endpoint, at) for endpoint in fetched]
+
+
+def status(endpoint: Endpoint) -> EndpointStatus:
+    """Return the status of one endpoint."""
+    return statuses(Endpoint.objects.filter(pk=endpoint.pk))[0]
+
+
+def _status(endpoint: Any, at: datetime) -> EndpointStatus:
+    node = node_of(endpoint.target)
+    reported = reported_revisions(node)
+    rows = sorted(endpoint.present_revisions, key=lambda r: (r.state != "live", -r.number))
+    return EndpointStatus(
+        endpoint=endpoint,
+        url=endpoint_url(endpoint),
+        node=node_status(node, at) if node else None,
+        revisions=tuple(revision_status(row, reported) for row in rows),
+    )
+
+
+def revision_status(
+    revision: Revision, reported: Mapping[str, Mapping[str, Any]]
+) -> RevisionStatus:
+    """Return ``revision`` with what its node reported, given by revision id."""
+    row = reported.get(revision.pk, {})
+    return RevisionStatus(
+        revision=revision,
+        phase=row.get("phase", ""),
+        ready_replicas=row.get("ready_replicas", 0),
+        weight=row.get("weight", 0),
+        detail=row.get("detail", ""),
+    )
+
+
+def node_of(target: Target) -> Node | None:
+    """Return the node that joined ``target``, if any, without a query when it was fetched."""
+    try:
+        return target.node
+    except Node.DoesNotExist:
+        return None
+
+
+def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
+    """Return how ``node`` is."""
+    seen = node.last_seen_at
+    alive = seen is not None and ((at or now()) - seen).total_seconds() < ALIVE_SECONDS
+    return NodeStatus(
+        id=node.pk,
+        alive=alive,
+        last_seen_at=seen,
+        agent_version=node.agent_version,
+        platform=node.platform,
+        errors=tuple(node.report.get("errors", [])),
+        fault=node.fault,
+    )
+
+
+def reported_revisions(node: Node | None) -> dict[str, Mapping[str, Any]]:
+    """Return the last reported rows by revision id."""
+    rows: Iterable[Mapping[str, Any]] = node.report.get("revisions", []) if node else []
+    return {row["id"]: row for row in rows}
+
+
+def endpoint_url(endpoint: Endpoint) -> str:
+    """Return the address that clients call; ``/predict`` and the others come after it."""
+    base = endpoint.target.url or config().endpoint_url
+    return f"{base}/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}"
+
+
+def allowed_runtimes(target: Target) -> set[str]:
+    """Return the digests of the runtimes that the node of ``target`` needs."""
+    present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
+    ahead = Prefetch.objects.filter(target=target)
+    return set(present.values_list("bento__runtime_id", flat=True)) | set(
+        ahead.values_list("bento__runtime_id", flat=True)
+    )
+
+
+def may_fetch(target: Target, sha256: str) -> bool:
+    """Tell whether the node of ``target`` needs this blob: a Bento that its state names, or a
+    wheel of the runtime of one."""
+    digest = f"sha256:{sha256}"
+    present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
+    if present.filter(bento_id=digest).exists():
+        return True
+    if Prefetch.objects.filter(target=target, bento_id=digest).exists():
+        return True
+    runtimes = Runtime.objects.filter(pk__in=allowed_runtimes(target))
+    return any(
+        str(wheel["sha256"]).removeprefix("sha256:") == sha256
+        for wheels in runtimes.values_list("wheels", flat=True)
+        for wheel in wheels
+    )

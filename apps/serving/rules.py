@@ -1,0 +1,107 @@
+"""What may follow what, and what fits. Pure decisions, standard library only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+WHOLE = 10_000  # a weight is a number out of this
+ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
+STATE_HOURS = 24  # how long a signed state is good
+RENEW_HOURS = 12  # it is signed again when less than this is left
+
+REVISION_MOVES: dict[str, frozenset[str]] = {
+    "starting": frozenset({"ready", "stopped", "failed"}),
+    "ready": frozenset({"live", "draining", "stopped", "failed"}),
+    "live": frozenset({"warm", "draining", "failed"}),
+    "warm": frozenset({"ready", "draining", "failed"}),
+    "draining": frozenset({"stopped", "failed"}),
+    "stopped": frozenset({"starting"}),
+    "failed": frozenset(),
+}
+RUNNING = frozenset({"starting", "ready", "live", "warm"})
+PRESENT = RUNNING | {"draining"}
+ENDED = frozenset({"stopped", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConfig:
+    """The serving configuration that a release asks for and its permit binds."""
+
+    replicas: int = 1
+    max_replicas: int = 1
+    memory_mb: int = 1024
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def total_mb(self) -> int:
+        """The memory of all replicas."""
+        return self.replicas * self.memory_mb
+
+
+def serving_config(document: Mapping[str, Any]) -> ServingConfig:
+    """Read a serving configuration; raise ``ValueError`` with a sentence when it is not one.
+
+    Without ``max_replicas`` an operator may not scale beyond what was approved.
+    """
+    unknown = set(document) - {"replicas", "max_replicas", "memory_mb", "variables"}
+    if unknown:
+        raise ValueError(f"{sorted(unknown)[0]} is not part of a serving configuration")
+    replicas = _number(document, "replicas", 1, 1, 64)
+    variables = document.get("variables", {})
+    if not isinstance(variables, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, str) for k, v in variables.items()
+    ):
+        raise ValueError("variables must map names to text")
+    return ServingConfig(
+        replicas=replicas,
+        max_replicas=_number(document, "max_replicas", replicas, replicas, 64),
+        memory_mb=_number(document, "memory_mb", 1024, 16, 1 << 24),
+        variables=tuple(sorted(variables.items())),
+    )
+
+
+def _number(document: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
+    value = document.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}")
+    return value
+
+
+def may_move(before: str, after: str) -> bool:
+    """Tell whether a revision may go from ``before`` to ``after``."""
+    return before == after or after in REVISION_MOVES[before]
+
+
+def wanted(state: str, *, endpoint_active: bool) -> str:
+    """Return what a node is told about a revision in ``state``."""
+    if not endpoint_active or state in ENDED:
+        return "stop"
+    return "drain" if state == "draining" else "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """A revision that takes memory on a target."""
+
+    id: str
+    state: str
+    memory_mb: int  # of all its replicas
+
+
+def to_evict(
+    occupants: Iterable[Occupant], *, capacity_mb: int, needed_mb: int
+) -> list[str] | None:
+    """Return the warm revisions to stop, in the given order, so that ``needed_mb`` fit.
+
+    ``None`` means that it does not fit even then. Only warm ones give way: what serves stays.
+    """
+    rows = list(occupants)
+    free = capacity_mb - sum(row.memory_mb for row in rows) - needed_mb
+    chosen: list[str] = []
+    for row in rows:
+        if free >= 0:
+            break
+        if row.state == "warm":
+            chosen.append(row.id)
+            free += row.memory_mb
+    return chosen if free >= 0 else None

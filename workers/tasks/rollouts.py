@@ -1,0 +1,47 @@
+"""Rollouts: starting them when a release is approved, and moving them on."""
+
+from typing import Any
+
+from apps.governance.models import Release
+from apps.jobs.actions import enqueue
+from apps.jobs.handlers import LeasedJob, every, handler
+from apps.rollouts import actions, queries, reconciler
+from apps.serving.models import Target
+from placet.kernel.actor import SYSTEM
+
+
+@handler("rollouts.start", queue="control", max_attempts=3)
+def start(job: LeasedJob) -> dict[str, Any] | None:
+    """Start the rollout of a release that was approved; once is enough."""
+    release = Release.objects.select_related("endpoint", "environment", "bento").get(
+        pk=job.args["release"]
+    )
+    if release.state != "approved":
+        return {"state": release.state}
+    rollout = actions.start_rollout(release, actor=SYSTEM)
+    return {"rollout": rollout.pk}
+
+
+@handler("rollouts.reconcile", queue="control", max_attempts=20)
+def reconcile(job: LeasedJob) -> dict[str, Any] | None:
+    """Move one rollout on as far as it goes."""
+    return {"ended": reconciler.reconcile(job.args["rollout"], job).name}
+
+
+@handler("rollouts.reconcile_target", queue="control", max_attempts=5)
+def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
+    """Move on what waits for news of one target, which have come."""
+    target = Target.objects.get(pk=job.args["target"])
+    rollouts = queries.unfinished(target)
+    for rollout_id in rollouts:
+        reconciler.reconcile(rollout_id, job)
+    return {"rollouts": len(rollouts), "settled": reconciler.settle(target, job)}
+
+
+@every(seconds=5, name="rollouts.sweep", queue="control")
+def sweep(job: LeasedJob) -> dict[str, Any] | None:
+    """Have looked at what has a deadline: open rollouts, warm and draining revisions."""
+    targets = queries.targets_to_look_at()
+    for target in targets:
+        enqueue("rollouts.reconcile_target", key=target.pk, target=target.pk)
+    return {"targets": len(targets)}
