@@ -88,3 +88,53 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PLACET_KEYS_DIR", str(folder))
         patch.setenv("PLACET_PROCESS", "manage")
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def own_checkpoints(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Path]:
+    """Each test keeps its checkpoints in a folder of its own: the log begins anew in each."""
+    made: list[Path] = []
+
+    def folder() -> Path:
+        if not made:
+            made.append(tmp_path_factory.mktemp("checkpoints"))
+        return made[0]
+
+    monkeypatch.setattr("apps.audit.queries.kept.folder", folder)
+    return folder
+
+
+@pytest.fixture
+def no_io_in_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail when the code under test connects to anything or writes a file inside a transaction.
+
+    Its own database connection is no such thing: psycopg opens that outside Python's sockets.
+    """
+    import builtins
+    import io
+    import socket
+
+    from django.db import connection
+
+    def refuse(what: str) -> None:
+        inside = connection.in_atomic_block and any(
+            not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks
+        )
+        assert not inside, f"{what} inside a transaction"
+
+    real_connect, real_open = socket.socket.connect, io.open
+
+    def connect(self: socket.socket, address: Any) -> None:
+        refuse(f"a connection to {address}")
+        real_connect(self, address)
+
+    def open_file(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if set(mode) & set("wax+"):
+            refuse(f"writing to {file}")
+        return real_open(file, mode, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(builtins, "open", open_file)
+    monkeypatch.setattr(io, "open", open_file)

@@ -38,7 +38,9 @@ def grant_rights(using: str = "default", **kwargs: Any) -> None:
         for kind, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"),
                              ("SEQUENCES", "USAGE, SELECT")):  # fmt: skip
             cursor.execute(f"GRANT {rights} ON ALL {kind} IN SCHEMA public TO {q}")
-            cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {q}")
+            cursor.execute(
+                f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {q}"
+            )
         existing = set(connection.introspection.table_names(cursor))
         for table in (*APPEND_ONLY, "django_migrations"):
             if table in existing:

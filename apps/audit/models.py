@@ -20,7 +20,9 @@ class _Member(Func):
 
 def member(name: str) -> models.GeneratedField:
     """A searchable column generated from the hashed body, so that the two cannot differ."""
-    return models.GeneratedField(expression=_Member(name), output_field=TextField(), db_persist=True)
+    return models.GeneratedField(
+        expression=_Member(name), output_field=TextField(), db_persist=True
+    )
 
 
 class Event(models.Model):
@@ -77,7 +79,7 @@ class Checkpoint(models.Model):
 
 
 class PersonKey(models.Model):
-    """The key that a person's sealed texts are encrypted with. Deleting it erases them."""
+    """The key that a person's sealed texts are encrypted with. An empty key means erased."""
 
     person_id = models.CharField(max_length=40, primary_key=True)
     key = models.BinaryField(max_length=32)
@@ -113,4 +115,3 @@ class Audited(models.Model):
     def environment_scope(self) -> str | None:
         """Return the name of the environment this row belongs to, if any."""
         return None
-

@@ -1,4 +1,4 @@
-"""Reading the log and the texts that lie beside it."""
+"""The texts that lie beside the log."""
 
 from collections.abc import Iterable
 

@@ -1,0 +1,25 @@
+"""Writing the log: the unit of work of every action, sealed texts, checkpoints, refusals."""
+
+from apps.audit.actions.checkpoint import write_checkpoint
+from apps.audit.actions.denied import log_denied
+from apps.audit.actions.export import export_folder, log_export
+from apps.audit.actions.record import Entry, Recorder, append, encode, record
+from apps.audit.actions.seal import erase_person, seal
+from apps.audit.actions.state import plain, row_key, row_state
+
+__all__ = [
+    "Entry",
+    "Recorder",
+    "append",
+    "encode",
+    "erase_person",
+    "export_folder",
+    "log_denied",
+    "log_export",
+    "plain",
+    "record",
+    "row_key",
+    "row_state",
+    "seal",
+    "write_checkpoint",
+]

@@ -1,0 +1,120 @@
+"""Signed tree heads: made by a job, in the database and as files outside it."""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from django.db import transaction
+
+from apps.audit.errors import LogRewritten
+from apps.audit.models import Checkpoint, Tile
+from apps.audit.queries import kept
+from apps.audit.queries.proofs import latest_checkpoint, leaf_hashes, log_size, tree
+from placet.kernel.faults import crash_point
+from placet.keystore import root_public, signer
+from placet_verify import checkpoint, merkle
+
+CHUNK = 4096
+KEEP_NEWEST = 100  # by-size files; of older ones the last of each day stays
+log = structlog.get_logger(__name__)
+
+
+def origin() -> str:
+    """Return the name of this log: unique to the installation, because its root key is in it."""
+    return f"placet.dev/log/{root_public().id}"
+
+
+def write_checkpoint() -> Checkpoint | None:
+    """Sign the log as it stands, write the tiles that became full, and keep the note as a file.
+
+    Returns the new checkpoint, ``None`` when the log did not grow. Repeating it is harmless. The
+    ``log`` key is needed, so it runs on ``control``. Raises :class:`LogRewritten`, and signs
+    nothing, when the database does not continue what was signed before.
+    """
+    size, before = log_size(), latest_checkpoint()
+    refuse_rewritten(size)
+    if before is not None:
+        keep(before)
+    if size == (before.size if before else 0):
+        return None
+    made, tiles = _grow(before, size)
+    with transaction.atomic():
+        Tile.objects.bulk_create(tiles, ignore_conflicts=True)
+        Checkpoint.objects.bulk_create([made], ignore_conflicts=True)
+    crash_point("audit.after_checkpoint_commit")
+    keep(made)
+    return made
+
+
+def refuse_rewritten(size: int) -> None:
+    """Raise :class:`LogRewritten` when the newest kept checkpoint is not of this log."""
+    found = kept.newest_kept()
+    if found is None:
+        return
+    path, head = found
+    advice = "Run `manage.py audit verify`; nothing is signed until this is resolved."
+    if head.size > size:
+        raise LogRewritten(
+            f"The log has {size} events, but {path} was signed over {head.size}:"
+            f" is the database an older copy? {advice}"
+        )
+    if merkle.range_root(0, head.size, tree(head.size)) != head.root:
+        raise LogRewritten(
+            f"The first {head.size} events are not those that {path} was signed over. {advice}"
+        )
+
+
+def _grow(before: Checkpoint | None, size: int) -> tuple[Checkpoint, list[Tile]]:
+    tiles: list[Tile] = []
+
+    def on_tile(level: int, index: int, hashes: Sequence[bytes]) -> None:
+        tiles.append(Tile(level=level, index=index, hashes=b"".join(hashes)))
+
+    frontier = merkle.Frontier(on_tile)
+    if before is not None:
+        frontier = merkle.Frontier.resume(before.size, tree(before.size), on_tile)
+        if frontier.root() != bytes(before.root):
+            raise LogRewritten(f"The first {before.size} events are not those that were signed")
+    for start in range(frontier.size, size, CHUNK):
+        frontier.extend(leaf_hashes(start, min(start + CHUNK, size)))
+    root = frontier.root()
+    note = checkpoint.make(origin(), size, root, signer("log"))
+    return Checkpoint(size=size, root=root, note=note), tiles
+
+
+def keep(made: Checkpoint) -> None:
+    """Write the note as ``<size>.txt`` and, when it is the newest, as ``latest.txt``."""
+    found = kept.newest_kept()
+    if found is not None and found[1].size >= made.size:
+        return
+    folder = kept.folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (f"{made.size}.txt", kept.LATEST):
+        _write(folder / name, made.note)
+    _thin_out(folder)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace ``path`` in one step, on disk before anybody relies on it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def _thin_out(folder: Path) -> None:
+    sizes = kept.kept_sizes()
+    if len(sizes) < 2 * KEEP_NEWEST:
+        return
+    days: dict[str, int] = {}
+    for size in sizes:
+        stamp = (folder / f"{size}.txt").stat().st_mtime
+        days[datetime.fromtimestamp(stamp, tz=UTC).date().isoformat()] = size
+    wanted = {*sizes[-KEEP_NEWEST:], *days.values()}
+    for size in sizes:
+        if size not in wanted:
+            (folder / f"{size}.txt").unlink(missing_ok=True)

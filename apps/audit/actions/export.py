@@ -1,0 +1,64 @@
+"""Handing the log out: a folder that the offline verifier reads, and the event that it was done."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from apps.audit.actions.checkpoint import write_checkpoint
+from apps.audit.actions.record import record
+from apps.audit.events import AUDIT_EXPORTED
+from apps.audit.models import Checkpoint
+from apps.audit.queries.export import csv_lines, every_event, jsonl_lines, tiles_of
+from apps.audit.queries.proofs import latest_checkpoint
+from placet.config import config
+from placet.kernel.actor import Actor
+from placet.kernel.problems import Conflict, Forbidden
+from placet.keystore import export as export_keys
+
+
+def log_export(actor: Actor, *, form: str, count: int, project: str | None = None) -> None:
+    """Log that ``actor`` took a copy of ``count`` events."""
+    with record(actor) as log:
+        log.add(AUDIT_EXPORTED, project=project, data={"format": form, "count": count})
+
+
+def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
+    """Write the whole log up to its newest checkpoint into ``folder``, which must be empty.
+
+    The folder holds ``events.jsonl``, ``events.csv``, ``checkpoint.txt``, the tiles and the public
+    keys. Needs ``audit.export`` for the instance. The export itself is an event, signed with it.
+    """
+    if not actor.can("audit.export"):
+        raise Forbidden("This needs the permission audit.export")
+    if folder.exists() and any(folder.iterdir()):
+        raise Conflict(f"{folder} is not empty", code="not_empty")
+    log_export(actor, form="folder", count=_size_before())
+    head = write_checkpoint() or latest_checkpoint()
+    assert head is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_lines(folder / "events.jsonl", jsonl_lines(every_event(head.size)))
+    _write_lines(folder / "events.csv", csv_lines(every_event(head.size)))
+    (folder / "checkpoint.txt").write_text(head.note, "utf-8")
+    for name, hashes in tiles_of(head.size):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(hashes)
+    export_keys(config().keys, folder)
+    _describe(folder, head)
+    return head
+
+
+def _size_before() -> int:
+    from apps.audit.queries.proofs import log_size
+
+    return log_size() + 1  # the export's own event goes with it
+
+
+def _write_lines(path: Path, lines: Iterator[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(lines)
+
+
+def _describe(folder: Path, head: Checkpoint) -> None:
+    about = {"v": 1, "size": head.size, "root": bytes(head.root).hex()}
+    (folder / "export.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")

@@ -1,0 +1,175 @@
+"""The unit of work of every action: one transaction, whose last statement is the log."""
+
+import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+import structlog
+from django.db import connection, transaction
+
+from apps.audit.actions.state import row_key, row_state
+from apps.audit.events import EventKind, kinds
+from apps.audit.models import Audited
+from placet.kernel.actor import Actor
+from placet.kernel.clock import rfc3339
+from placet_verify.merkle import leaf_hash
+
+_current: ContextVar["Recorder | None"] = ContextVar("audit_recorder", default=None)
+
+# RETURNING is computed after the row was locked and changed, so the time is that of the append
+# and not of the moment when the statement began to wait.
+TAKE_PLACES = """
+UPDATE audit_loghead SET size = size + %s WHERE id = 1
+RETURNING size - %s, clock_timestamp(),
+  set_config('idle_in_transaction_session_timeout', '5s', true)
+"""
+INSERT = """
+INSERT INTO audit_event ("index", body, leaf_hash)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bytea[])
+"""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One event before it has an index and a time."""
+
+    kind: EventKind
+    actor: Actor
+    subject: str
+    project: str | None
+    environment: str | None
+    after: dict[str, Any]
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects the events of one unit of work, which appends them as its last statement."""
+
+    actor: Actor
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(
+        self,
+        kind: EventKind,
+        *rows: Audited,
+        subject: str | None = None,
+        deleted: tuple[Audited, ...] = (),
+        data: dict[str, Any] | None = None,
+        actor: Actor | None = None,
+        project: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        """Add an event about ``rows``, whose whole state after the change is logged.
+
+        The first row is the subject unless ``subject`` names another id. ``deleted`` rows are
+        logged as ``null``. ``data`` must hold ids, digests, numbers and enumerated words only:
+        free text goes through :func:`apps.audit.actions.seal`. Call it after the row was saved.
+        """
+        if kind.name not in kinds():
+            raise ValueError(f"{kind.name} is not a declared event kind")
+        who = actor or self.actor
+        first = rows[0] if rows else deleted[0] if deleted else None
+        after: dict[str, Any] = {row_key(row): row_state(row, who) for row in rows}
+        after.update({row_key(row): None for row in deleted})
+        self.entries.append(
+            Entry(
+                kind=kind,
+                actor=who,
+                subject=subject or (str(first.pk) if first is not None else ""),
+                project=project or (first.project_scope() if first is not None else None),
+                environment=environment
+                or (first.environment_scope() if first is not None else None),
+                after=after,
+                data=data or {},
+            )
+        )
+
+
+@contextmanager
+def record(actor: Actor) -> Iterator[Recorder]:
+    """Open the unit of work of an action: one transaction, whose last statement is the log.
+
+    A nested action joins the outermost one, which appends every event when it is left. An
+    exception takes back change and events together: all of them when it leaves the outermost
+    block, those of the nested action (a savepoint) when its caller catches it.
+    """
+    outer = _current.get()
+    if outer is not None:
+        yield from _nested(outer, actor)
+        return
+    recorder = Recorder(actor)
+    token = _current.set(recorder)
+    try:
+        with transaction.atomic():
+            yield recorder
+            append(recorder.entries)
+    finally:
+        _current.reset(token)
+
+
+def _nested(outer: Recorder, actor: Actor) -> Iterator[Recorder]:
+    before = len(outer.entries)
+    try:
+        with transaction.atomic():
+            yield Recorder(actor, outer.entries)
+    except BaseException:
+        del outer.entries[before:]
+        raise
+
+
+def append(entries: list[Entry]) -> None:
+    """Append ``entries`` to the log. Must be the last statement of its transaction.
+
+    Locks the head row and reads ``clock_timestamp()`` under that lock: time order, leaf order and
+    commit order are one. Nothing may be locked after this.
+    """
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_PLACES, [len(entries), len(entries)])
+        found = cursor.fetchone()
+        if found is None:
+            raise RuntimeError("the log has no head row: run migrate")
+        first, at, _ = found
+        bodies = [encode(entry, at) for entry in entries]
+        cursor.execute(
+            INSERT,
+            [
+                list(range(first, first + len(entries))),
+                bodies,
+                [leaf_hash(body.encode("utf-8")) for body in bodies],
+            ],
+        )
+
+
+def encode(entry: Entry, at: datetime) -> str:
+    """Return the canonical JSON body of ``entry`` with a fresh 128-bit salt."""
+    actor = entry.actor
+    context = structlog.contextvars.get_contextvars()
+    body = {
+        "v": 1,
+        "kind": entry.kind.name,
+        "at": rfc3339(at),
+        "actor_id": actor.id,
+        "actor": {
+            "kind": actor.kind,
+            "id": actor.id,
+            "accountable": actor.accountable,
+            "token": actor.token,
+        },
+        "cause": {"request": context.get("request_id"), "job": context.get("job_id")},
+        "subject": entry.subject,
+        "project": entry.project,
+        "environment": entry.environment,
+        "after": entry.after,
+        "data": entry.data,
+        "salt": base64.b64encode(os.urandom(16)).decode(),
+    }
+    return rfc8785.dumps(body).decode("utf-8")

@@ -1,0 +1,84 @@
+"""Sealed text: the log knows a commitment, the text lies aside under a per-person key."""
+
+import hashlib
+import hmac
+import os
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from apps.audit.errors import OwnErasure
+from apps.audit.events import PERSON_ERASED
+from apps.audit.models import PersonKey, SealedText
+from placet.kernel.actor import Actor
+from placet.kernel.problems import Forbidden, NotFound
+
+
+def seal(text: str, *, person: str) -> str:
+    """Store ``text`` encrypted under ``person``'s key and return ``sha256:…`` of salt ‖ text.
+
+    The commitment may be hashed and signed; the text comes back through
+    :func:`apps.audit.queries.unseal` until the person's key is erased.
+    """
+    return _store(text, person, _key(person), os.urandom(16))
+
+
+def seal_column(text: str, *, person: str, place: str) -> str:
+    """Seal the text of one column of a row (``place``).
+
+    The salt is derived from the person's key, the place and the text, so that the same text in
+    the same place has one commitment however often the row is logged: readers see what changed
+    and nothing is stored twice. Without the key the salt is as good as random.
+    """
+    key = _key(person)
+    secret = key or os.urandom(32)
+    salt = hmac.digest(secret, f"{place}\x00{text}".encode(), "sha256")[:16]
+    return _store(text, person, key, salt)
+
+
+def _store(text: str, person: str, key: bytes, salt: bytes) -> str:
+    raw = salt + text.encode("utf-8")
+    commitment = "sha256:" + hashlib.sha256(raw).hexdigest()
+    if not key:
+        return commitment  # erased: committed to, kept nowhere
+    nonce = os.urandom(12)
+    ciphertext = nonce + AESGCM(key).encrypt(nonce, raw, commitment.encode())
+    SealedText.objects.bulk_create(
+        [SealedText(commitment=commitment, person_id=person, ciphertext=ciphertext)],
+        ignore_conflicts=True,
+    )
+    return commitment
+
+
+def _key(person: str) -> bytes:
+    """Return the person's key, made at first use; empty once it was erased."""
+    found = PersonKey.objects.filter(pk=person).values_list("key", flat=True).first()
+    if found is None:
+        fresh = PersonKey(person_id=person, key=AESGCM.generate_key(bit_length=256))
+        PersonKey.objects.bulk_create([fresh], ignore_conflicts=True)
+        found = PersonKey.objects.values_list("key", flat=True).get(pk=person)
+    return bytes(found)
+
+
+def erase_person(person_id: str, *, actor: Actor) -> None:
+    """Destroy the key of a person's texts; every hash, signature and proof stays valid.
+
+    Needs ``access.manage`` for the instance, and is never done to oneself. The names, addresses
+    and comments that the log and the statements commit to can be read by nobody afterwards, and
+    text that is logged about the person later is kept nowhere. The person's own row is cleared
+    by ``identity``.
+    """
+    from apps.audit.actions.record import record
+
+    with record(actor) as log:
+        if not actor.can("access.manage"):
+            raise Forbidden("This needs the permission access.manage")
+        if person_id == actor.accountable:
+            raise OwnErasure
+        key = PersonKey.objects.select_for_update().filter(pk=person_id).first()
+        if key is None:
+            raise NotFound
+        if not key.key:
+            return
+        key.key = b""
+        key.save(update_fields=["key"])
+        log.add(PERSON_ERASED, subject=person_id)

@@ -1,0 +1,21 @@
+"""Refusals of the app."""
+
+from placet.kernel.problems import Conflict, Problem
+
+
+class OwnErasure(Conflict):
+    """Somebody asked to erase himself."""
+
+    code, title = "own_erasure", "Somebody else must erase you"
+
+
+class NotYetSigned(Conflict):
+    """The event is in the log, but no checkpoint covers it yet."""
+
+    code, title = "not_yet_signed", "The next checkpoint, in a few seconds, will cover it"
+
+
+class LogRewritten(Problem):
+    """The database does not continue the checkpoint that was kept outside it."""
+
+    status, code, title = 500, "log_rewritten", "The log is not the one that was signed before"

@@ -1,0 +1,39 @@
+"""Reading the log: events, texts, proofs, and the rows it describes."""
+
+from apps.audit.queries.events import (
+    EventDetail,
+    EventFilter,
+    TimelineEntry,
+    event_detail,
+    events_visible,
+    timeline,
+)
+from apps.audit.queries.proofs import (
+    InclusionProof,
+    consistency,
+    inclusion,
+    latest_checkpoint,
+    log_size,
+    tree,
+)
+from apps.audit.queries.replay import replay
+from apps.audit.queries.texts import ERASED, unseal, unseal_many
+
+__all__ = [
+    "ERASED",
+    "EventDetail",
+    "EventFilter",
+    "InclusionProof",
+    "TimelineEntry",
+    "consistency",
+    "event_detail",
+    "events_visible",
+    "inclusion",
+    "latest_checkpoint",
+    "log_size",
+    "replay",
+    "timeline",
+    "tree",
+    "unseal",
+    "unseal_many",
+]

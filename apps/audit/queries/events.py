@@ -1,0 +1,205 @@
+"""Events through the eyes of an actor."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import F, Func, Q, QuerySet, TextField
+
+from apps.audit.events import kinds
+from apps.audit.models import Event
+from placet.kernel.actor import INSTANCE, Actor
+from placet.kernel.clock import rfc3339
+from placet.kernel.problems import Forbidden, NotFound
+
+TOUCHED = Func(
+    F("body"), function="audit_touched", output_field=ArrayField(TextField())
+)  # what migration 0003 indexes
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``."""
+
+    kind: str = ""
+    actor: str = ""
+    subject: str = ""
+    project: str = ""
+    environment: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
+    """Return the events that ``actor`` may read whole: where he holds ``audit.view``.
+
+    Raises :class:`Forbidden` when he holds it nowhere.
+    """
+    if not actor.can_somewhere("audit.view"):
+        raise Forbidden("This needs the permission audit.view")
+    return _filtered(Event.objects.filter(readable(actor)), filters or EventFilter())
+
+
+def readable(actor: Actor) -> Q:
+    """Return the condition under which ``actor`` may read an event (none at all: nothing)."""
+    if actor.can("audit.view", INSTANCE):
+        return Q()
+    where = Q(pk__in=[])
+    for grant in actor.grants:
+        if grant.permission == "audit.view" and grant.scope.project:
+            place = Q(project=grant.scope.project)
+            if grant.scope.environment:
+                place &= Q(environment=grant.scope.environment)
+            where |= place
+    return where
+
+
+def _filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
+    if wanted.kind:
+        events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
+    if wanted.actor:
+        events = events.filter(actor_id=wanted.actor)
+    if wanted.subject:
+        events = touching(events, [wanted.subject])
+    if wanted.project:
+        events = events.filter(project=wanted.project)
+    if wanted.environment:
+        events = events.filter(environment=wanted.environment)
+    if wanted.since:
+        events = events.filter(at__gte=rfc3339(wanted.since))
+    if wanted.until:
+        events = events.filter(at__lt=rfc3339(wanted.until))
+    return events
+
+
+def touching(events: QuerySet[Event], ids: Iterable[str]) -> QuerySet[Event]:
+    """Return the events whose subject, or any row whose state they hold, is one of ``ids``."""
+    return events.alias(touched=TOUCHED).filter(touched__overlap=list(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """One row before and after an event; ``None`` where it did not exist."""
+
+    key: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    @property
+    def changed(self) -> list[str]:
+        """Return the names of the columns that differ."""
+        before, after = self.before or {}, self.after or {}
+        return sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
+
+
+@dataclass(frozen=True, slots=True)
+class EventDetail:
+    """One event, opened."""
+
+    index: int
+    leaf_hash: str
+    body: dict[str, Any]
+    sentence: str
+    changes: list[RowChange] = field(default_factory=list)
+
+
+def event_detail(index: int, actor: Actor) -> EventDetail:
+    """Return event ``index`` with what it changed; raise :class:`NotFound` if it is hidden."""
+    event = Event.objects.filter(readable(actor), pk=index).first()
+    if event is None:
+        raise NotFound
+    body = json.loads(event.body)
+    return EventDetail(
+        index=event.index,
+        leaf_hash=bytes(event.leaf_hash).hex(),
+        body=body,
+        sentence=sentence(body["kind"], body.get("data", {})),
+        changes=_changes(event.index, body.get("after", {})),
+    )
+
+
+def _changes(index: int, after: dict[str, Any]) -> list[RowChange]:
+    before = _states_before(index, set(after))
+    return [RowChange(key, before.get(key), state) for key, state in after.items()]
+
+
+def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
+    """Return the newest state of each row before event ``index``, going back only as needed."""
+    found: dict[str, Any] = {}
+    by_id = defaultdict(set)
+    for key in keys:
+        by_id[key.partition(":")[2]].add(key)
+    for row_id, wanted in by_id.items():
+        earlier = Event.objects.filter(index__lt=index).order_by("-index")
+        earlier = touching(earlier, [row_id])
+        for body in earlier.values_list("body", flat=True).iterator(chunk_size=20):
+            states = json.loads(body)["after"]
+            found.update({k: states[k] for k in wanted - found.keys() if k in states})
+            if wanted <= found.keys():
+                break
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of a timeline."""
+
+    index: int
+    at: datetime
+    kind: str
+    sentence: str
+    actor_id: str
+    actor_kind: str
+    subject: str
+    data: dict[str, Any]
+
+
+def timeline(subject_ids: Iterable[str], actor: Actor, *, limit: int = 100) -> list[TimelineEntry]:
+    """Return what happened to these objects, the newest first.
+
+    For pages of objects that the caller has already found visible: whoever sees an object sees
+    its timeline. Events of projects that ``actor`` does not see are left out all the same.
+    """
+    wanted = sorted({str(i) for i in subject_ids if i})
+    if not wanted:
+        return []
+    events = touching(Event.objects.all(), wanted)
+    projects = actor.projects_with("project.view")
+    if projects is not None:
+        events = events.filter(Q(project__isnull=True) | Q(project__in=projects))
+    return [_entry(event) for event in events.order_by("-index")[:limit]]
+
+
+def _entry(event: Event) -> TimelineEntry:
+    body = json.loads(event.body)
+    data = body.get("data", {})
+    return TimelineEntry(
+        index=event.index,
+        at=datetime.fromisoformat(body["at"]),
+        kind=body["kind"],
+        sentence=sentence(body["kind"], data),
+        actor_id=body["actor"]["id"],
+        actor_kind=body["actor"]["kind"],
+        subject=body["subject"],
+        data=data,
+    )
+
+
+class _Gaps(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def sentence(kind: str, data: dict[str, Any]) -> str:
+    """Return the sentence of an event; a kind that nobody declares any more reads as its name."""
+    declared = kinds().get(kind)
+    if declared is None:
+        return kind
+    try:
+        return declared.sentence.format_map(_Gaps(data))
+    except (ValueError, AttributeError, IndexError):
+        return declared.sentence

@@ -1,0 +1,75 @@
+"""The log as lines: JSON for programs and verifiers, CSV for spreadsheets."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+
+from django.db.models import QuerySet
+
+from apps.audit.models import Event
+from apps.audit.queries.proofs import tree
+from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
+from placet_verify.tiles import path
+
+COLUMNS = ("index", "at", "kind", "actor_kind", "actor", "accountable", "token", "subject",
+           "project", "environment", "request", "job", "data", "leaf_hash")  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def every_event(size: int) -> Iterator[Event]:
+    """Yield the first ``size`` events, in order, without holding them in memory."""
+    return Event.objects.filter(index__lt=size).order_by("index").iterator(chunk_size=500)
+
+
+def streamed(events: QuerySet[Event]) -> Iterator[Event]:
+    """Yield ``events`` in order, without holding them in memory."""
+    return events.order_by("index").iterator(chunk_size=500)
+
+
+def jsonl_lines(events: Iterable[Event]) -> Iterator[str]:
+    """Yield one line of JSON for each event. ``body`` is the very text that was hashed."""
+    for event in events:
+        line = {
+            "index": event.index,
+            "leaf_hash": bytes(event.leaf_hash).hex(),
+            "body": event.body,
+        }
+        yield json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def csv_lines(events: Iterable[Event]) -> Iterator[str]:
+    """Yield a header and one row for each event; no cell starts a formula."""
+    yield _row(COLUMNS)
+    for event in events:
+        body = json.loads(event.body)
+        actor, cause = body["actor"], body["cause"]
+        yield _row(
+            (event.index, body["at"], body["kind"], actor["kind"], actor["id"],
+             actor["accountable"], actor["token"], body["subject"], body["project"],
+             body["environment"], cause["request"], cause["job"],
+             json.dumps(body["data"], ensure_ascii=False, sort_keys=True),
+             bytes(event.leaf_hash).hex())
+        )  # fmt: skip
+
+
+def cell(value: object) -> str:
+    """Return ``value`` as text that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _row(values: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow([cell(value) for value in values])
+    return out.getvalue()
+
+
+def tiles_of(size: int) -> Iterator[tuple[str, bytes]]:
+    """Yield every tile of the tree of ``size`` leaves as (path, bytes), the partial ones too."""
+    source, level = tree(size), 0
+    while count := size >> (TILE_HEIGHT * level):
+        for index in range(-(-count // TILE_WIDTH)):
+            hashes = source.tile(level, index)
+            yield path(level, index, len(hashes)), b"".join(hashes)
+        level += 1

@@ -1,0 +1,100 @@
+"""The tree over the log: its size, its signed heads, and proofs."""
+
+from dataclasses import dataclass
+
+from apps.audit.errors import NotYetSigned
+from apps.audit.models import Checkpoint, Event, LogHead, Tile
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet_verify import merkle
+from placet_verify.tiles import TileSource
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That leaf ``index`` is in the tree whose signed head is ``note``."""
+
+    index: int
+    size: int
+    leaf_hash: str
+    hashes: list[str]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That the first ``old`` leaves of the tree of ``new`` leaves are those of the old tree."""
+
+    old: int
+    new: int
+    old_root: str
+    new_root: str
+    hashes: list[str]
+
+
+def log_size() -> int:
+    """Return how many events there are."""
+    return LogHead.objects.values_list("size", flat=True).get(pk=1)
+
+
+def latest_checkpoint() -> Checkpoint | None:
+    """Return the newest signed tree head."""
+    return Checkpoint.objects.order_by("-size").first()
+
+
+def leaf_hashes(start: int, end: int) -> list[bytes]:
+    """Return the leaf hashes ``start`` to ``end``; raise ``LookupError`` when one is missing."""
+    rows = Event.objects.filter(index__gte=start, index__lt=end).order_by("index")
+    found = [bytes(value) for value in rows.values_list("leaf_hash", flat=True)]
+    if len(found) != end - start:
+        raise LookupError(f"leaves {start} to {end} are not all there")
+    return found
+
+
+def tree(size: int) -> TileSource:
+    """Return the source of subtree hashes of the first ``size`` events."""
+    return TileSource(size, full_tile, leaf_hashes)
+
+
+def full_tile(level: int, index: int) -> bytes | None:
+    """Return the stored bytes of a full tile, if it was written."""
+    found = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True).first()
+    return None if found is None else bytes(found)
+
+
+def inclusion(index: int) -> InclusionProof:
+    """Return the proof of event ``index`` against the newest checkpoint.
+
+    Raises :class:`NotYetSigned` while no checkpoint covers it. Whether the actor may read the
+    event is asked by the caller.
+    """
+    head = latest_checkpoint()
+    if not 0 <= index < log_size():
+        raise NotFound
+    if head is None or index >= head.size:
+        raise NotYetSigned
+    source = tree(head.size)
+    return InclusionProof(
+        index=index,
+        size=head.size,
+        leaf_hash=source(0, index).hex(),
+        hashes=[step.hex() for step in merkle.inclusion_proof(index, head.size, source)],
+        note=head.note,
+    )
+
+
+def consistency(old: int, new: int) -> ConsistencyProof:
+    """Return the proof that the tree of ``new`` leaves continues the one of ``old``."""
+    size = log_size()
+    for name, value in (("old", old), ("new", new)):
+        if not 0 <= value <= size:
+            raise InvalidInput(errors=[FieldError(name, f"A size from 0 to {size}")])
+    if old > new:
+        raise InvalidInput(errors=[FieldError("old", "It must not be larger than new")])
+    source = tree(new)
+    return ConsistencyProof(
+        old=old,
+        new=new,
+        old_root=merkle.range_root(0, old, source).hex(),
+        new_root=merkle.range_root(0, new, source).hex(),
+        hashes=[step.hex() for step in merkle.consistency_proof(old, new, source)],
+    )
