@@ -72,7 +72,7 @@ def _load(source: str) -> tuple[Any, dict[Path, int]]:
         line = mark.line + 1 if mark else 1
         raise PolicyFault([Fault(line, "", str(error.problem or error.context))]) from None
     except yaml.YAMLError as error:
-        raise PolicyFault([Fault(1, "", f"is not YAML: {str(error)[:120]}")]) from None
+        raise PolicyFault([Fault(1, "", f"is not YAML: {str(error).splitlines()[0][:120]}")]) from None
     if node is None:
         raise PolicyFault([Fault(1, "", "is empty")])
     lines: dict[Path, int] = {}

@@ -1,0 +1,456 @@
+"""Each gate: what passes, what does not, and that everything odd does not."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps.governance import gates
+from apps.governance.gates.facts import (
+    BuildFact,
+    DecisionFact,
+    EvidenceFact,
+    Facts,
+    FreezeFact,
+    GateResult,
+    LiveFact,
+    SoakFact,
+)
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+BENTO = "sha256:" + "b" * 64
+SIGNATURE = {
+    "inputs": [
+        {"name": "age", "type": "double", "required": True},
+        {"name": "town", "type": "string", "required": False},
+    ],
+    "outputs": [{"name": "prediction", "type": "long"}],
+}
+
+
+def fact(kind: str, source: str = "measured", days: float = 0, **data: Any) -> EvidenceFact:
+    return EvidenceFact(kind, source, data, "sha256:" + "e" * 64, NOON - timedelta(days=days))
+
+
+def live(**changes: Any) -> LiveFact:
+    values = {
+        "release": "rel_1",
+        "version": {"name": "churn:1", "parameters": {}},
+        "signature": SIGNATURE,
+        "evidence": [fact("metrics", "reported", auc=0.9)],
+    }
+    return LiveFact(**(values | changes))
+
+
+FACTS = Facts(
+    now=NOON,
+    bento_digest=BENTO,
+    environment="production",
+    requester="per_ada",
+    author="per_alan",
+    version={"name": "churn:2", "parameters": {"depth": 3}},
+    signature=SIGNATURE,
+    serving={"replicas": 2, "memory_mb": 512},
+    build=BuildFact("succeeded", "bwrap", BENTO),
+    evidence=(
+        fact("scan", verdict="safe"),
+        fact("smoke_test", result="equal", rows=3, equal=3, isolation="bwrap"),
+        fact("metrics", "reported", auc=0.993, f1=0.9),
+    ),
+    live=live(),
+)
+
+
+def ask(name: str, facts: Facts = FACTS, **members: Any) -> GateResult:
+    return gates.evaluate(gates.GATES[name].normalise({"gate": name, **members}), facts)
+
+
+def with_evidence(*evidence: EvidenceFact) -> Facts:
+    return replace(FACTS, evidence=evidence)
+
+
+# build
+
+
+def test_a_bento_built_in_the_sandbox_with_equal_outputs_passes() -> None:
+    result = ask("build", isolation="bwrap", smoke_test="equal")
+    assert result["state"] == "passed"
+    assert result["reason"] == "3 of 3 expected outputs equal"
+
+
+def test_a_smoke_test_that_only_starts_says_so_and_is_not_equal() -> None:
+    facts = with_evidence(fact("smoke_test", result="starts", rows=1, equal=0, isolation="bwrap"))
+    assert "no expected output" in ask("build", facts)["reason"]
+    assert ask("build", facts)["passed"]
+    assert ask("build", facts, smoke_test="equal")["state"] == "failed"
+
+
+@pytest.mark.parametrize("result", ["different", "failed", None, "EQUAL"])
+def test_a_smoke_test_that_went_wrong_fails(result: str | None) -> None:
+    facts = with_evidence(fact("smoke_test", result=result, isolation="bwrap"))
+    assert ask("build", facts)["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        replace(FACTS, build=None),
+        replace(FACTS, build=BuildFact("running", "bwrap", BENTO)),
+        replace(FACTS, build=BuildFact("succeeded", "bwrap", "sha256:" + "c" * 64)),
+        with_evidence(),
+        with_evidence(fact("smoke_test", "reported", result="equal", isolation="bwrap")),
+    ],
+)
+def test_without_a_build_of_this_bento_measured_by_placet_nothing_passes(facts: Facts) -> None:
+    assert ask("build", facts)["state"] == "failed"
+
+
+def test_weaker_isolation_is_refused_where_the_policy_asks_for_bwrap() -> None:
+    facts = replace(FACTS, build=BuildFact("succeeded", "user", BENTO))
+    assert "user" in ask("build", facts, isolation="bwrap")["reason"]
+    assert not ask("build", facts, isolation="bwrap")["passed"]
+    assert ask("build", facts)["passed"]
+
+
+# scan
+
+
+@pytest.mark.parametrize(
+    "verdict,allow,passes",
+    [
+        ("safe", ["safe"], True),
+        ("code-carrying", ["safe", "code-carrying"], True),
+        ("code-carrying", ["safe"], False),
+        ("malicious", ["safe", "code-carrying"], False),
+        ("unknown", ["safe", "code-carrying"], False),
+        (None, ["safe"], False),
+    ],
+)
+def test_only_an_allowed_verdict_passes(verdict: str, allow: list[str], passes: bool) -> None:
+    assert (
+        ask("scan", with_evidence(fact("scan", verdict=verdict)), allow=allow)["passed"] is passes
+    )
+
+
+def test_a_reported_scan_does_not_stand_in_for_ours() -> None:
+    assert not ask("scan", with_evidence(fact("scan", "reported", verdict="safe")))["passed"]
+
+
+@pytest.mark.parametrize("verdict", ["malicious", "unknown"])
+def test_a_policy_cannot_allow_what_is_malicious_or_unknown(verdict: str) -> None:
+    with pytest.raises(gates.GateFault):
+        ask("scan", allow=[verdict])
+
+
+# evidence
+
+
+def test_evidence_must_be_there_from_its_source_and_fresh() -> None:
+    old = with_evidence(fact("fairness", "reported", days=31))
+    assert ask("evidence", old, kind="fairness")["passed"]
+    assert ask("evidence", old, kind="fairness", source="measured")["state"] == "failed"
+    stale = ask("evidence", old, kind="fairness", fresher_than_days=30)
+    assert (stale["state"], stale["facts"]["days"]) == ("failed", 31)
+    assert ask("evidence", old, kind="load_test")["reason"] == "There is no load test evidence"
+
+
+# expression
+
+
+@pytest.mark.parametrize(
+    "that,reason",
+    [
+        ("evidence.metrics.auc >= 0.9", "0.993 ≥ 0.9"),
+        (
+            "evidence.metrics.auc >= 0.9 && evidence.metrics.auc >= live.metrics.auc - 0.01",
+            "0.993 ≥ 0.9, 0.993 ≥ 0.89",
+        ),
+        ("evidence['metrics']['auc'] > 0.5", "0.993 > 0.5"),
+        ("!(evidence.metrics.auc < 0.9)", "not 0.993 < 0.9"),
+        ("version.parameters.depth <= 4", "3 ≤ 4"),
+        ("evidence.scan.verdict == 'safe'", "'safe' = 'safe'"),
+        ("serving.replicas >= 2", "2 ≥ 2"),
+        ("evidence.metrics.all(name, evidence.metrics[name] > 0.5)", "It holds"),
+        ("has(live.metrics) ? evidence.metrics.auc > 0.1 : false", "It holds"),
+    ],
+)
+def test_an_expression_that_holds_shows_the_values_it_used(that: str, reason: str) -> None:
+    result = ask("expression", that=that)
+    assert (result["state"], result["reason"]) == ("passed", reason)
+
+
+def test_an_expression_that_does_not_hold_shows_which_part() -> None:
+    result = ask("expression", that="evidence.metrics.auc >= 0.9 && evidence.metrics.f1 >= 0.95")
+    assert (result["state"], result["reason"]) == ("failed", "0.993 ≥ 0.9, not 0.9 ≥ 0.95")
+
+
+def test_an_expression_says_itself_in_words() -> None:
+    assert ask("expression", that="true", says="Always")["title"] == "Always"
+    assert ask("expression", that="1 < 2")["title"] == "1 < 2"
+
+
+@pytest.mark.parametrize("that", ["evidence.metrics.recall >= 0.9", "evidence.fairness.gap < 4.0"])
+def test_a_missing_fact_does_not_pass_and_is_named(that: str) -> None:
+    result = ask("expression", that=that)
+    assert result["state"] == "error"
+    assert result["reason"].startswith("There is no evidence.")
+
+
+def test_with_nothing_live_a_comparison_with_live_does_not_pass() -> None:
+    result = ask("expression", replace(FACTS, live=None), that="live.metrics.auc < 1.0")
+    assert result["state"] == "error"
+    assert result["reason"] == "There is no live.metrics: nothing is live here"
+
+
+def test_a_policy_may_say_what_holds_while_nothing_is_live() -> None:
+    that = "!has(live.metrics) || evidence.metrics.auc >= live.metrics.auc"
+    assert ask("expression", replace(FACTS, live=None), that=that)["passed"]
+    assert ask("expression", that=that)["reason"] == "0.993 ≥ 0.9"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "that",
+    [
+        "evidence.metrics.auc >= 0.9",
+        "!(evidence.metrics.auc < 0.9)",
+        "evidence.metrics.auc < 0.9 || true",
+        "evidence.metrics.size() > 0",
+        "!has(evidence.metrics.auc)",
+    ],
+)
+def test_a_metric_that_is_no_finite_number_never_passes(value: float, that: str) -> None:
+    result = ask("expression", with_evidence(fact("metrics", "reported", auc=value)), that=that)
+    assert (result["state"], result["passed"]) == ("error", False)
+
+
+def test_a_nan_that_comes_up_on_the_way_does_not_pass() -> None:
+    facts = with_evidence(fact("metrics", "reported", a=0, b=0))
+    result = ask("expression", facts, that="!(evidence.metrics.a / evidence.metrics.b < 0.9)")
+    assert result["state"] == "error"
+
+
+def test_a_live_metric_that_is_nan_does_not_pass() -> None:
+    facts = replace(FACTS, live=live(evidence=[fact("metrics", "reported", auc=math.nan)]))
+    that = "!has(live.metrics) || evidence.metrics.auc >= live.metrics.auc"
+    assert ask("expression", facts, that=that)["state"] == "error"
+
+
+def test_the_measured_scan_counts_in_an_expression_not_a_newer_reported_one() -> None:
+    facts = with_evidence(
+        fact("scan", days=1, verdict="malicious"), fact("scan", "reported", verdict="safe")
+    )
+    assert not ask("expression", facts, that="evidence.scan.verdict == 'safe'")["passed"]
+
+
+def test_what_is_not_true_or_false_does_not_pass() -> None:
+    result = ask("expression", that="evidence.metrics.auc")
+    assert (result["state"], result["reason"]) == ("error", "It gave double, not true or false")
+
+
+@pytest.mark.parametrize(
+    "that,says",
+    [
+        ("evidence.metrics.auc >=", "column 24"),
+        ("evidense.metrics.auc > 1.0", "undeclared reference to 'evidense"),
+        ("1 + 1", "true or false"),
+        ("'a' > 1", "no matching overload"),
+        ("(" * 200 + "true" + ")" * 200, "recursion limit"),
+        ("x" * 1001, "at most 1000"),
+        ("", "must be text"),
+    ],
+)
+def test_an_expression_that_cannot_be_right_is_refused_when_the_policy_is_written(
+    that: str, says: str
+) -> None:
+    with pytest.raises(gates.GateFault) as fault:
+        ask("expression", that=that)
+    assert (fault.value.member, says in fault.value.detail) == ("that", True)
+
+
+def test_an_expression_that_would_run_for_ever_is_stopped() -> None:
+    numbers = "[" + ",".join(["1"] * 100) + "]"
+    that = f"{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, true)))"
+    result = ask("expression", that=that)
+    assert result["state"] == "error"
+    assert "budget" in result["reason"]
+
+
+# schema
+
+
+def changed(**changes: Any) -> Facts:
+    return replace(FACTS, signature={**SIGNATURE, **changes})
+
+
+AGE, TOWN = SIGNATURE["inputs"]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [AGE],
+        [{**AGE, "name": "years"}, TOWN],
+        [{**AGE, "type": "long"}, TOWN],
+        [{**AGE, "shape": [3]}, TOWN],
+        [AGE, {**TOWN, "required": True}],
+        [AGE, TOWN, {"name": "income", "type": "double", "required": True}],
+        [AGE, TOWN, {"name": "income", "type": "double"}],
+    ],
+)
+def test_a_breaking_change_of_the_inputs_fails(inputs: list[Any]) -> None:
+    assert ask("schema", changed(inputs=inputs))["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "outputs", [[], [{"name": "prediction", "type": "double"}], [{"name": "y", "type": "long"}]]
+)
+def test_a_breaking_change_of_the_outputs_fails(outputs: list[Any]) -> None:
+    assert ask("schema", changed(outputs=outputs))["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"inputs": [AGE, TOWN, {"name": "income", "type": "double", "required": False}]},
+        {"inputs": [{**AGE, "required": False}, TOWN]},
+        {"inputs": [TOWN, AGE]},
+        {"outputs": [*SIGNATURE["outputs"], {"name": "probability", "type": "double"}]},
+    ],
+)
+def test_a_change_that_clients_can_live_with_passes(changes: Mapping[str, Any]) -> None:
+    assert ask("schema", changed(**changes))["passed"]
+
+
+def test_the_first_release_passes_the_schema_and_a_version_without_signature_does_not() -> None:
+    assert ask("schema", replace(FACTS, live=None))["passed"]
+    assert not ask("schema", replace(FACTS, signature=None))["passed"]
+    assert not ask("schema", replace(FACTS, live=live(signature=None)))["passed"]
+
+
+# soaked
+
+
+def soak(minutes: float, ended: float | None = None) -> Facts:
+    end = None if ended is None else NOON - timedelta(minutes=ended)
+    stretch = SoakFact("rel_9", NOON - timedelta(minutes=minutes), end)
+    return replace(FACTS, soaks={"staging": [stretch]})
+
+
+SOAKED: dict[str, Any] = {"environment": "staging", "for": "1h"}
+
+
+def test_long_enough_in_staging_passes_whether_it_is_still_live_or_not() -> None:
+    assert ask("soaked", soak(60), **SOAKED)["passed"]
+    assert ask("soaked", soak(90, ended=20), **SOAKED)["passed"]
+
+
+def test_a_soak_that_goes_on_waits_and_says_until_when() -> None:
+    result = ask("soaked", soak(20), **SOAKED)
+    assert result["state"] == "waiting"
+    assert result["reason"] == (
+        "Live in staging for 20 min so far; passes at 12:40:00 UTC on 25 November"
+    )
+
+
+def test_a_soak_that_ended_too_early_or_never_began_fails() -> None:
+    assert ask("soaked", soak(90, ended=60), **SOAKED)["state"] == "failed"
+    assert ask("soaked", FACTS, **SOAKED)["state"] == "failed"
+
+
+# approvals
+
+
+def decided(*decisions: tuple[str, str, str]) -> Facts:
+    return replace(FACTS, decisions=[DecisionFact(*d) for d in decisions])
+
+
+def test_approvals_count_distinct_people_of_the_role() -> None:
+    two = {"role": "reviewer", "count": 2}
+    rex, again = ("per_rex", "reviewer", "approve"), ("per_rex", "reviewer", "approve")
+    rita = ("per_rita", "reviewer", "approve")
+    waiting = ask("approvals", decided(rex, again), **two)
+    assert (waiting["state"], waiting["facts"]["missing"]) == ("waiting", 1)
+    assert waiting["reason"] == "Waiting for one reviewer; 1 of 2 approved"
+    assert ask("approvals", decided(rex, rita), **two)["reason"] == "Approved by two reviewers"
+
+
+def test_one_person_counts_once_over_all_roles() -> None:
+    both = decided(("per_vera", "approver", "approve"), ("per_vera", "reviewer", "approve"))
+    assert ask("approvals", both, role="approver")["passed"]
+    assert not ask("approvals", both, role="reviewer")["passed"]
+
+
+@pytest.mark.parametrize("person", ["per_ada", "per_alan"])
+def test_requester_and_author_do_not_count_unless_the_policy_says_so(person: str) -> None:
+    facts = decided((person, "reviewer", "approve"))
+    assert not ask("approvals", facts, role="reviewer")["passed"]
+    lax = {"exclude_requester": False, "exclude_author": False}
+    assert ask("approvals", facts, role="reviewer", **lax)["passed"]
+
+
+def test_a_rejection_outweighs_approvals() -> None:
+    facts = decided(("per_rex", "reviewer", "approve"), ("per_rita", "reviewer", "reject"))
+    assert ask("approvals", facts, role="reviewer")["state"] == "failed"
+
+
+# freeze
+
+
+def frozen(start: float, end: float | None = None) -> Facts:
+    ends = None if end is None else NOON + timedelta(hours=end)
+    return replace(FACTS, freezes=[FreezeFact("frz_1", NOON + timedelta(hours=start), ends)])
+
+
+def test_a_freeze_blocks_while_it_lasts_and_only_then() -> None:
+    assert ask("freeze")["passed"]
+    assert ask("freeze", frozen(-2))["state"] == "failed"
+    assert ask("freeze", frozen(-2, 3))["state"] == "waiting"
+    assert ask("freeze", frozen(-2, 3))["reason"] == (
+        "Production is frozen until 25 November 15:00 UTC"
+    )
+    assert ask("freeze", frozen(-3, -1))["passed"]
+    assert ask("freeze", frozen(1))["reason"] == "None now; the next begins 25 November 13:00 UTC"
+
+
+# failing closed
+
+
+def test_a_gate_that_raises_has_not_passed() -> None:
+    broken = gates.evaluate({"gate": "soaked", "environment": "staging"}, soak(90))
+    assert (broken["state"], broken["passed"]) == ("error", False)
+    assert broken["reason"] == "The gate could not be answered (KeyError)"
+
+
+def test_a_gate_nobody_knows_and_a_policy_without_gates_have_not_passed() -> None:
+    unknown = gates.evaluate({"gate": "horoscope"}, FACTS)
+    assert (unknown["state"], unknown["passed"]) == ("error", False)
+    nothing = gates.evaluate_all([], FACTS)
+    assert len(nothing) == 1 and not gates.passed(nothing)
+    assert not gates.passed([])
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"gate": "build", "isolation": "chroot"},
+        {"gate": "build", "speed": 1},
+        {"gate": "evidence"},
+        {"gate": "evidence", "kind": "vibes"},
+        {"gate": "evidence", "kind": "metrics", "fresher_than_days": True},
+        {"gate": "soaked", "environment": "staging", "for": "1 hour"},
+        {"gate": "soaked", "environment": "Sta/ging", "for": "1h"},
+        {"gate": "approvals", "role": "admin"},
+        {"gate": "approvals", "role": "reviewer", "count": 1.5},
+        {"gate": "approvals", "role": "reviewer", "exclude_author": "no"},
+        {"gate": "schema", "strict": True},
+        {"gate": "freeze", "until": "2027-01-01"},
+    ],
+)
+def test_a_gate_with_an_odd_member_is_refused(gate: dict[str, Any]) -> None:
+    with pytest.raises(gates.GateFault):
+        gates.GATES[gate["gate"]].normalise(gate)

@@ -1,0 +1,161 @@
+"""Reading policies: what is written becomes one document, and mistakes are named by line."""
+
+import pytest
+
+from apps.governance import plans, policies
+
+GOOD = """\
+version: 1
+description: Two eyes more
+gates:
+  - {gate: scan}
+  - gate: expression
+    that: "evidence.metrics.auc >= 0.9"
+  - {gate: approvals, role: approver, count: 2}
+"""
+
+
+def faults(source: str) -> list[str]:
+    with pytest.raises(policies.PolicyFault) as fault:
+        policies.parse(source)
+    return [str(f) for f in fault.value.faults]
+
+
+def test_defaults_are_filled_in_so_that_the_document_says_everything() -> None:
+    document = policies.parse(GOOD).document
+    assert document["expires_after_days"] == 14
+    assert document["gates"][0] == {"gate": "scan", "allow": ["code-carrying", "safe"]}
+    assert document["gates"][2] == {
+        "gate": "approvals",
+        "role": "approver",
+        "count": 2,
+        "exclude_requester": True,
+        "exclude_author": True,
+    }
+
+
+def test_the_digest_is_over_the_meaning_not_over_the_spelling() -> None:
+    spelled = GOOD.replace("{gate: scan}", "gate: scan\n    allow: [safe, code-carrying]")
+    spelled = "# a remark\n" + spelled.replace("version: 1\n", "") + "version: 1\n"
+    assert policies.parse(spelled).digest == policies.parse(GOOD).digest
+    assert policies.parse(GOOD.replace("0.9", "0.8")).digest != policies.parse(GOOD).digest
+
+
+@pytest.mark.parametrize(
+    "old,new,says",
+    [
+        ("count: 2", "count: 0", "Line 7: gates[3].count must be a whole number from 1 to 20"),
+        ("role: approver", "role: boss", "Line 7: gates[3].role must be one of: reviewer, app"),
+        ("gate: scan", "gate: scann", "Line 4: gates[1].gate must be one of: build, scan"),
+        ("auc >= 0.9", "auc >= ", "Line 6: gates[2].that column"),
+        ("version: 1", "version: 2", "Line 1: version must be 1"),
+        ("description", "descripton", "Line 2: descripton is not a member of a policy"),
+        ("{gate: scan}", "scan", "Line 4: gates[1] must be a mapping with the member gate"),
+        ("{gate: scan}", "{gate: scan, allow: [malicious]}", "Line 4: gates[1].allow must be"),
+        ("count: 2", "count: 2, min: 1", "Line 7: gates[3].min is not a member of the gate"),
+        ("{gate: scan}", "{gate: scan, gate: build}", "Line 4: gates[1].gate stands twice"),
+    ],
+)
+def test_a_mistake_is_named_by_line_and_member(old: str, new: str, says: str) -> None:
+    assert any(fault.startswith(says) for fault in faults(GOOD.replace(old, new)))
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    assert len(faults("version: 3\nx: 1\ngates:\n  - {gate: a}\n  - {gate: b}\n")) == 4
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        "[{gate: scan}, {gate: scan}]",
+        "[{gate: approvals, role: reviewer}, {gate: approvals, role: reviewer, count: 2}]",
+        "[]",
+        "{}",
+        "[" + "{gate: schema}," * 51 + "]",
+    ],
+)
+def test_gates_that_contradict_each_other_or_are_not_there_are_refused(gates: str) -> None:
+    assert faults(f"version: 1\ngates: {gates}\n")
+
+
+@pytest.mark.parametrize(
+    "source,says",
+    [
+        ("a: &a [1, 2]\nb: [*a, *a]\n", "anchor or alias"),
+        ("version: !!python/object/apply:os.system ['true']\n", "tag"),
+        ("[" * 2000, "nested deeper"),
+        ("x: " + "y" * 70000, "longer than 64 KiB"),
+        ("version: 1\n\x07", "Line 2: holds a control character"),
+        ("version: 2026-11-25\n", "date"),
+        ("version: 0x" + "f" * 40, "too large"),
+        ("? [a]\n: 1\n", "without a plain name"),
+        ("", "empty"),
+        ("- 1\n", "must be a mapping"),
+        ("a: b: c\n", "Line 1"),
+        ("version: 1\n---\nversion: 2\n", "document"),
+        ("\ud800", "unacceptable character"),
+    ],
+)
+def test_hostile_and_odd_yaml_is_refused(source: str, says: str) -> None:
+    assert says in faults(source)[0]
+
+
+@pytest.mark.parametrize("name", policies.DEFAULTS)
+def test_the_default_policies_are_valid(name: str) -> None:
+    document = policies.parse(policies.DEFAULTS[name]).document
+    roles = [g["role"] for g in document["gates"] if g["gate"] == "approvals"]
+    expected = {"development": [], "staging": ["reviewer"], "production": ["reviewer", "approver"]}
+    assert roles == expected[name]
+    isolation = next(g["isolation"] for g in document["gates"] if g["gate"] == "build")
+    assert isolation == ("any" if name == "development" else "bwrap")
+
+
+def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
+    assert plans.plan(None) == {
+        "strategy": "switch",
+        "start": "on_approval",
+        "keep_warm_seconds": 86400,
+        "ready_timeout_seconds": 300,
+    }
+    assert plans.serving({"replicas": 2}) == {
+        "replicas": 2,
+        "max_replicas": 2,
+        "memory_mb": 1024,
+        "variables": {},
+    }
+
+
+@pytest.mark.parametrize(
+    "document,pointer",
+    [
+        ({"replicas": 0}, "/serving/replicas"),
+        ({"replicas": True}, "/serving/replicas"),
+        ({"replicas": 3, "max_replicas": 2}, "/serving/max_replicas"),
+        ({"memory_mb": "1G"}, "/serving/memory_mb"),
+        ({"variables": {"lower": "x"}}, "/serving/variables/lower"),
+        ({"variables": {"PLACET_RELEASE": "x"}}, "/serving/variables/PLACET_RELEASE"),
+        ({"variables": {"LD_PRELOAD": "x"}}, "/serving/variables/LD_PRELOAD"),
+        ({"variables": {"A": "two\nlines"}}, "/serving/variables/A"),
+        ({"variables": {"A": 1}}, "/serving/variables/A"),
+        ({"gpu": 1}, "/serving/gpu"),
+    ],
+)
+def test_a_wrong_serving_configuration_is_named(document: dict[str, object], pointer: str) -> None:
+    with pytest.raises(plans.DocumentFault) as fault:
+        plans.serving(document)
+    assert [p for p, _ in fault.value.faults] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"strategy": "yolo"},
+        {"start": "now"},
+        {"ready_timeout_seconds": 1},
+        {"keep_warm_seconds": -1},
+        {"steps": []},
+    ],
+)
+def test_a_wrong_plan_is_refused(document: dict[str, object]) -> None:
+    with pytest.raises(plans.DocumentFault):
+        plans.plan(document)
