@@ -1,0 +1,104 @@
+"""Bentos on this node: fetched by digest, unpacked strictly, looked through before every start."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from placet_agent import files
+from placet_agent.client import Client
+from placet_agent.parsing import hex_digest
+from placet_verify import archive
+
+LOCK_PATH = "env/python/requirements.txt"  # the lock that the Bento was built and approved with
+
+
+class BentoRefused(Exception):
+    """The bytes on disk are not the Bento that was approved."""
+
+
+class Bentos:
+    """The folder of Bentos: ``<hex>/bento`` beside ``<hex>/files.json``."""
+
+    def __init__(self, folder: Path, client: Client) -> None:
+        self.folder = folder
+        self.client = client
+
+    def path(self, digest: str) -> Path:
+        """Return where the Bento is unpacked."""
+        return self.folder / hex_digest(digest) / "bento"
+
+    def has(self, digest: str) -> bool:
+        """Whether the Bento lies here whole; a half-made one never has this name."""
+        return self.path(digest).is_dir()
+
+    def listed(self) -> list[str]:
+        """Return the digests of all Bentos that lie here."""
+        return sorted(f"sha256:{p.parent.name}" for p in self.folder.glob("*/bento"))
+
+    def fetch(self, digest: str, size: int | None) -> None:
+        """Make sure that the Bento lies here."""
+        if self.has(digest):
+            return
+        name = hex_digest(digest)
+        making = self.folder / f".making-{name}"
+        shutil.rmtree(making, ignore_errors=True)
+        files.make_folder(making)
+        packed = making / "archive"
+        self.client.download(digest, size, packed)
+        archive.extract(packed, making / "bento")
+        packed.unlink()
+        seal(making / "bento")
+        listing = dict(hashes(making / "bento"))
+        files.write_json(making / "files.json", listing)
+        making.chmod(0o755)
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        making.rename(self.folder / name)
+        files.sync_folder(self.folder)
+
+    def check(self, digest: str) -> None:
+        """Hash every file again; anything changed, missing or added removes the Bento."""
+        folder = self.path(digest)
+        expected = json.loads((folder.parent / "files.json").read_bytes())
+        if dict(hashes(folder)) != expected:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            raise BentoRefused(
+                "the files of the Bento on this node were changed; it is fetched anew"
+            )
+
+    def lock(self, digest: str) -> str:
+        """Return the lock inside the Bento, which its digest covers."""
+        try:
+            return (self.path(digest) / LOCK_PATH).read_text()
+        except FileNotFoundError:
+            raise BentoRefused("the Bento holds no lock of its runtime") from None
+
+
+def hashes(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield path and SHA-256 of every file; a folder or link is yielded by its kind."""
+    for root, folders, names in os.walk(folder):
+        for name in sorted([*folders, *names]):
+            path = Path(root, name)
+            inside = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                yield inside, "link"
+            elif path.is_dir():
+                yield inside, "folder"
+            else:
+                with path.open("rb") as stream:
+                    yield inside, hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Nobody may write here any more; when we are root it belongs to root, not to a replica."""
+    for root, folders, names in os.walk(folder):
+        for name in [*folders, *names, "."]:
+            path = Path(root, name)
+            if path.is_symlink():
+                continue
+            if os.geteuid() == 0:
+                os.chown(path, 0, 0)
+            executable = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if executable else 0o644)

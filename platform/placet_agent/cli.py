@@ -1,0 +1,119 @@
+"""The command ``placet-agent``: join, run, stop, show."""
+
+import json
+import logging
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placet_agent import files
+from placet_agent.client import Rejected, Unreachable
+from placet_agent.haproxy.process import HaproxyError
+from placet_agent.home import Home, NotJoined
+from placet_agent.joining import JoinFailed, join
+from placet_agent.loop import Agent, Options, stop_everything
+
+app = typer.Typer(
+    help="Makes this host a node of Placet.", no_args_is_help=True, add_completion=False
+)
+DEFAULT_DATA = Path("/var/lib/placet-agent")
+
+Data = Annotated[Path, typer.Option("--data", help="The node's folder.")]
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        line = {
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def fail(error: object) -> typer.Exit:
+    """Print a sentence and end with 1."""
+    typer.echo(f"placet-agent: {error}", err=True)
+    return typer.Exit(1)
+
+
+@app.command("join")
+def join_command(
+    url: Annotated[str, typer.Argument(help="The platform, https:// (http:// only to loopback).")],
+    token: Annotated[str, typer.Option(help="The join token, <secret>.<fingerprint>.")],
+    data: Data = DEFAULT_DATA,
+    root: Annotated[str, typer.Option(help="SHA-256 of the root key, if not in the token.")] = "",
+    listen: Annotated[int, typer.Option(help="The port that clients call.")] = 8080,
+    runtime_python: Annotated[
+        list[Path] | None, typer.Option(help="An interpreter for runtimes; may be repeated.")
+    ] = None,
+) -> None:
+    """Join a target with a token that was made for it."""
+    try:
+        member = join(
+            Home(data.resolve()), url, token, root=root, port=listen, pythons=runtime_python or []
+        )
+    except (JoinFailed, Unreachable, Rejected, HaproxyError, ValueError) as error:
+        raise fail(error) from error
+    typer.echo(f"Joined {member.target_name or member.target} as {member.node}.")
+
+
+@app.command()
+def run(
+    data: Data = DEFAULT_DATA,
+    bind: Annotated[str, typer.Option(help="The address that HAProxy listens on.")] = "*",
+    stop_all: Annotated[
+        bool, typer.Option(help="On exit end the replicas and HAProxy too.")
+    ] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Serve what the platform's signed state says, until SIGTERM."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=log_level.upper(), handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    home = Home(data.resolve())
+    try:
+        home.membership()
+        with files.locked(home.folder):
+            agent = Agent(home, Options(bind=bind))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: agent.stop())
+            agent.run()
+            if stop_all:
+                stop_everything(home)
+    except (NotJoined, files.Busy, HaproxyError) as error:
+        raise fail(error) from error
+
+
+@app.command()
+def stop(data: Data = DEFAULT_DATA) -> None:
+    """End the replicas and HAProxy that a stopped agent left serving."""
+    home = Home(data.resolve())
+    try:
+        home.membership()
+        with files.locked(home.folder):
+            stop_everything(home)
+    except (NotJoined, files.Busy, HaproxyError) as error:
+        raise fail(error) from error
+
+
+@app.command()
+def show(data: Data = DEFAULT_DATA) -> None:
+    """Print where this node joined and what it remembers."""
+    home = Home(data.resolve())
+    try:
+        member = home.membership()
+    except NotJoined as error:
+        raise fail(error) from error
+    typer.echo(json.dumps({**asdict(member), "memory": asdict(home.remembered())}, indent=2))

@@ -1,0 +1,168 @@
+"""The node's side of the protocol: signed requests to the platform, nothing to anywhere else."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from placet_agent.parsing import hex_digest, parse_manifest
+from placet_agent.protocol import PREFIX, ProtocolError, RuntimeManifest, Signer, sign_request
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_MAX_JSON = 64 << 20
+
+
+class Unreachable(Exception):
+    """The platform does not answer, or not with what was asked for."""
+
+
+class Rejected(Exception):
+    """The platform understood the request and refuses it."""
+
+    def __init__(self, status: int, code: str, detail: str, body: dict[str, Any]) -> None:
+        super().__init__(detail or f"the platform answered {status}")
+        self.status = status
+        self.code = code
+        self.body = body
+
+
+def check_url(url: str) -> str:
+    """Return the platform's URL without a trailing slash; plain HTTP only on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url} is not an http or https address")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("plain http is for this machine only: use https")
+    return url.rstrip("/")
+
+
+class Client:
+    """Speaks to one platform as one node."""
+
+    def __init__(self, url: str, key: Signer | None = None, node: str = "") -> None:
+        self.url = check_url(url)
+        self.key = key
+        self.node = node
+        self._root = urlsplit(self.url).path
+        self._http = httpx.Client(timeout=httpx.Timeout(15, connect=5), trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def keys(self) -> dict[str, Any]:
+        """Return the root public key and the list of keys."""
+        return _members(self._send("GET", "keys", signed=False))
+
+    def join(self, body: object) -> dict[str, Any]:
+        """Offer this node's key with a token."""
+        return _members(self._send("POST", "join", content=json.dumps(body).encode()))
+
+    def state(self, epoch: int, number: int, wait: int) -> str | None:
+        """Wait for a state other than the one given; ``None`` when there was none in time."""
+        path = f"state?epoch={epoch}&number={number}&wait={wait}"
+        response = self._send("GET", path, timeout=wait + 15)
+        return None if response.status_code == 204 else response.text
+
+    def report(self, envelope: str) -> dict[str, Any]:
+        """Post a signed report."""
+        return _members(self._send("POST", "report", content=envelope.encode()))
+
+    def manifest(self, digest: str) -> RuntimeManifest:
+        """Return how a runtime is installed."""
+        return parse_manifest(_members(self._send("GET", f"runtimes/{hex_digest(digest)}")))
+
+    def download(self, digest: str, size: int | None, target: Path) -> None:
+        """Fetch a blob; raise ``Unreachable`` unless its bytes hash to ``digest``."""
+        hasher, count = hashlib.sha256(), 0
+        with self._stream(f"blobs/{hex_digest(digest)}") as response, target.open("wb") as file:
+            for chunk in response.iter_bytes(1 << 20):
+                count += len(chunk)
+                if size is not None and count > size:
+                    raise Unreachable(f"the bytes of {digest} are more than the {size} announced")
+                hasher.update(chunk)
+                file.write(chunk)
+        if hasher.hexdigest() != hex_digest(digest):
+            target.unlink(missing_ok=True)
+            raise Unreachable(f"the bytes that came for {digest} have another digest")
+
+    def _request(
+        self, method: str, path: str, content: bytes, *, signed: bool, timeout: float | None
+    ) -> httpx.Request:
+        target = f"{self._root}{PREFIX}{path}"
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if signed:
+            if self.key is None:
+                raise ProtocolError("this node has no key yet")
+            now = datetime.now(UTC)
+            headers |= sign_request(self.key, method, target, content, node=self.node, at=now)
+        return self._http.build_request(
+            method,
+            f"{self.url}{PREFIX}{path}",
+            content=content,
+            headers=headers,
+            timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+        )
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes = b"",
+        signed: bool = True,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        request = self._request(method, path, content, signed=signed, timeout=timeout)
+        try:
+            response = self._http.send(request)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"the platform does not answer: {error}") from error
+        _refuse(response)
+        return response
+
+    @contextmanager
+    def _stream(self, path: str) -> Iterator[httpx.Response]:
+        request = self._request("GET", path, b"", signed=True, timeout=60)
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                if response.is_error:
+                    response.read()
+                _refuse(response)
+                yield response
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise Unreachable(f"the platform does not answer: {error}") from error
+
+
+def _refuse(response: httpx.Response) -> None:
+    if response.status_code >= 500:
+        raise Unreachable(f"the platform answered {response.status_code}")
+    if response.status_code >= 300:
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        body = body if isinstance(body, dict) else {}
+        detail = str(body.get("detail") or body.get("title") or "")
+        raise Rejected(response.status_code, str(body.get("code", "")), detail, body)
+
+
+def _members(response: httpx.Response) -> dict[str, Any]:
+    if len(response.content) > _MAX_JSON:
+        raise Unreachable("the platform answered more than this node reads")
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise Unreachable("the platform answered something that is not JSON") from error
+    if not isinstance(body, dict):
+        raise Unreachable("the platform answered something that is not an object")
+    return body

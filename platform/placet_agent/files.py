@@ -1,0 +1,70 @@
+"""Small files that survive a crash: written beside, then renamed."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class Busy(Exception):
+    """Another process holds the folder."""
+
+
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
+    """Replace ``path`` in one step; with ``durable`` it also survives a power cut."""
+    temporary = path.with_name(f".{path.name}.new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        if durable:
+            stream.flush()
+            os.fsync(stream.fileno())
+    temporary.replace(path)
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
+    """Replace ``path`` with ``value`` as JSON."""
+    write_bytes(path, json.dumps(value, indent=1, sort_keys=True).encode(), durable=durable)
+
+
+def read_json(path: Path) -> Any | None:
+    """Return what ``path`` holds, or ``None`` when it is absent."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def make_folder(path: Path, mode: int = 0o700) -> Path:
+    """Make a folder of this mode, whatever the umask says."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(mode)
+    return path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for one agent; raise ``Busy`` while another process has it."""
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"another agent already runs on {folder}") from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,5 @@
+"""HAProxy in front of the replicas: one stable port, an exact split, and no failed request.
+
+``config`` renders its file, ``table`` says which slot belongs to whom, ``admin`` speaks to its
+socket, ``process`` starts, adopts and reloads it, ``proxy`` puts them together.
+"""

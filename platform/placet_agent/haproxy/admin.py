@@ -1,0 +1,160 @@
+"""Speaks to HAProxy's admin socket: reads what it really does, tells it what it should do."""
+
+import csv
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_FORCED_MAINTENANCE, _CONFIGURED_MAINTENANCE, _FORCED_DRAIN = 0x01, 0x04, 0x08
+_BATCH = 6000  # bytes of commands in one line; HAProxy takes a buffer of 16 kB
+
+
+class AdminError(Exception):
+    """HAProxy does not answer, or refuses a command."""
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """One server slot, as HAProxy sees it."""
+
+    port: int
+    up: bool  # takes new requests
+    drained: bool
+    maintenance: bool
+
+
+@dataclass(frozen=True)
+class BackendCounters:
+    """Requests that ended in one backend, and those under way."""
+
+    total: int
+    current: int
+
+
+class Admin:
+    """The socket ``admin.sock`` in HAProxy's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ask(self, command: str, *, timeout: float = 5.0) -> str:
+        """Send one line (or one command with a payload) and return the whole answer."""
+        try:
+            with self._connect(timeout) as connection:
+                connection.sendall(command.encode() + b"\n")
+                chunks = []
+                while chunk := connection.recv(65536):
+                    chunks.append(chunk)
+        except OSError as error:
+            raise AdminError(f"HAProxy does not answer on its socket: {error}") from error
+        return b"".join(chunks).decode()
+
+    def _connect(self, timeout: float) -> socket.socket:
+        """Connect through the folder's descriptor: a socket's path may have 107 bytes only."""
+        handle = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(timeout)
+            connection.connect(f"/proc/self/fd/{handle}/admin.sock")
+        except OSError:
+            connection.close()
+            raise
+        finally:
+            os.close(handle)
+        return connection
+
+    def tell(self, commands: Iterable[str]) -> str:
+        """Send many commands in as few lines as possible; return the answers together."""
+        answers, batch, size = [], list[str](), 0
+        for command in commands:
+            if size + len(command) > _BATCH:
+                answers.append(self.ask(";".join(batch)))
+                batch, size = [], 0
+            batch.append(command)
+            size += len(command) + 1
+        if batch:
+            answers.append(self.ask(";".join(batch)))
+        return "".join(answers)
+
+    def info(self) -> dict[str, str]:
+        """Return ``show info``."""
+        pairs = (line.partition(": ") for line in self.ask("show info").splitlines())
+        return {key: value for key, colon, value in pairs if colon}
+
+    def servers(self) -> dict[str, ServerState]:
+        """Return every server slot by ``backend/server``."""
+        rows = _table(self.ask("show servers state"))
+        return {f"{row['be_name']}/{row['srv_name']}": _server(row) for row in rows}
+
+    def map(self, name: str) -> dict[str, str]:
+        """Return what a map holds."""
+        entries = {}
+        for line in self.ask(f"show map {name}").splitlines():
+            parts = line.split(" ", 2)  # an internal pointer, the key, the value
+            if len(parts) == 3:
+                entries[parts[1]] = parts[2]
+        return entries
+
+    def replace_map(self, name: str, entries: dict[str, str]) -> None:
+        """Replace the whole content of a map in one step."""
+        answer = self.ask(f"prepare map {name}").strip()
+        if not answer.startswith("New version created: "):
+            raise AdminError(f"HAProxy does not prepare {name}: {answer}")
+        version = answer.rpartition(" ")[2]
+        lines = [f"{key} {value}\n" for key, value in entries.items()]
+        for start in range(0, len(lines), 64):
+            payload = "".join(lines[start : start + 64])
+            refused = self.ask(f"add map @{version} {name} <<\n{payload}").strip()
+            if refused:
+                raise AdminError(f"HAProxy does not take an entry of {name}: {refused}")
+        refused = self.ask(f"commit map @{version} {name}").strip()
+        if refused:
+            raise AdminError(f"HAProxy does not commit {name}: {refused}")
+
+    def sessions(self, place: str) -> int:
+        """Return how many requests are under way on ``backend/server``, queued ones included."""
+        backend, server = place.split("/")
+        for row in _csv(self.ask(f"show stat {backend} 4 -1")):
+            if row["svname"] == server:
+                return int(row["scur"] or 0) + int(row["qcur"] or 0)
+        raise AdminError(f"HAProxy has no server {place}")
+
+    def backends(self) -> dict[str, BackendCounters]:
+        """Return the counters of every backend."""
+        return {
+            row["pxname"]: BackendCounters(int(row["req_tot"] or 0), int(row["scur"] or 0))
+            for row in _csv(self.ask("show stat -1 2 -1"))
+        }
+
+
+def _server(row: dict[str, str]) -> ServerState:
+    flags, running = int(row["srv_admin_state"]), row["srv_op_state"] == "2"
+    held = bool(flags & _FORCED_MAINTENANCE)
+    drained = bool(flags & _FORCED_DRAIN)
+    return ServerState(
+        port=int(row["srv_port"]),
+        up=running and not held and not drained,
+        drained=drained and not held,
+        maintenance=held,
+    )
+
+
+def _table(text: str) -> list[dict[str, str]]:
+    lines = text.splitlines()
+    head = next((line for line in lines if line.startswith("# be_id")), "")
+    if not head:
+        raise AdminError("HAProxy gave no list of servers")
+    names = head.removeprefix("# ").split()
+    return [
+        dict(zip(names, line.split(), strict=False))
+        for line in lines
+        if line and line[0].isdigit() and " " in line
+    ]
+
+
+def _csv(text: str) -> list[dict[str, str]]:
+    if not text.startswith("# "):
+        raise AdminError(f"HAProxy gave no statistics: {text.strip()[:200]}")
+    return list(csv.DictReader(text.removeprefix("# ").strip().splitlines()))

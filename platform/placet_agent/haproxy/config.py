@@ -1,0 +1,239 @@
+"""Renders haproxy.cfg and the map files from the table, in full, every time.
+
+The file always holds the present truth, addresses included: HAProxy's run-time state dies with
+it, and a fresh start from these files serves exactly what the old process served.
+
+Slots are made in advance (``Pool``), so that a new endpoint, revision, replica or weight is a few
+commands on the admin socket and no reload. A route is one map value, ``stable:candidate:weight:
+key``, so that a change of weight is one atomic step. Per request the candidate's weight is added
+to an accumulator of the endpoint; what goes over 10,000 goes to the candidate: exact with one
+thread.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet_agent.haproxy.table import REPLICAS, REVISIONS, Table, backend_name, endpoint_name
+from placet_agent.protocol import WHOLE
+
+MAPS = ("revisions.map", "keys.map", "route.map", "paths.map")  # in the order they are told
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of the configuration an operator may choose."""
+
+    port: int
+    bind: str = "*"
+    max_body_bytes: int = 16 * 1024 * 1024
+    server_timeout_seconds: int = 120
+    uid: int | None = None  # HAProxy drops to it when started by root
+
+
+def problem(status: int, code: str, title: str, detail: str) -> str:
+    """Return a problem body; the request id is filled in by HAProxy."""
+    text = json.dumps({"type": "about:blank", "title": title, "status": status, "code": code})
+    return f'{text[:-1]}, "detail": {json.dumps(detail)}, "request_id": "%ID"}}'
+
+
+UNKNOWN = problem(404, "not_found", "Not Found", "No endpoint has this path.")
+NOT_LIVE = problem(503, "nothing_live", "Service Unavailable", "Nothing is live here now.")
+NO_KEY = problem(401, "unauthorized", "Unauthorized", "This endpoint needs a valid API key.")
+TOO_LARGE = problem(413, "too_large", "Content Too Large", "The body is over the limit.")
+NO_LENGTH = problem(411, "length_required", "Length Required", "Send a Content-Length.")
+
+# What HAProxy itself answers when a request or a replica fails.
+ERRORS = {
+    400: ("Bad Request", "bad_request", "The request is not valid HTTP."),
+    403: ("Forbidden", "forbidden", "The request was refused."),
+    408: ("Request Timeout", "timeout", "The request did not arrive in time."),
+    500: ("Internal Server Error", "internal", "The proxy failed."),
+    502: ("Bad Gateway", "bad_gateway", "The replica closed without an answer."),
+    503: ("Service Unavailable", "unavailable", "No replica can take the request now."),
+    504: ("Gateway Timeout", "gateway_timeout", "The replica did not answer in time."),
+}
+
+
+def error_files() -> dict[str, bytes]:
+    """Return the raw answers that HAProxy gives by itself, as problem details."""
+    files = {}
+    for status, (title, code, detail) in ERRORS.items():
+        body = json.dumps(
+            {
+                "type": "about:blank",
+                "title": title,
+                "status": status,
+                "code": code,
+                "detail": detail,
+            }
+        ).encode()
+        head = (
+            f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\n"
+            f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        files[f"error-{status}.http"] = head.encode() + body
+    return files
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as one strongly quoted word of a configuration line."""
+    if "'" in text or "\n" in text:
+        raise ValueError("a single quote or a line break cannot stand in this word")
+    return f"'{text}'"
+
+
+def refuse(status: int, body: str, condition: str) -> str:
+    """Return a rule that answers with a problem."""
+    return (
+        f"http-request return status {status} content-type application/problem+json "
+        f"hdr Cache-Control no-store hdr X-Request-Id %ID lf-string {quoted(body)} if {condition}"
+    )
+
+
+def render(table: Table, settings: Settings) -> str:
+    """Return the whole configuration file."""
+    lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
+    for slot in range(table.pool):
+        for index in range(REVISIONS):
+            lines += [*_backend(table, settings, slot, index), ""]
+    return "\n".join(lines)
+
+
+def _head(table: Table, settings: Settings) -> Iterator[str]:
+    yield "# Written by the node agent. Changes here are lost."
+    yield "global"
+    yield "  nbthread 1"
+    yield "  maxconn 4000"
+    yield "  stats socket unix@admin.sock mode 600 level admin expose-fd listeners"
+    yield "  stats timeout 10s"
+    yield "  hard-stop-after 60s"
+    yield "  log fd@3 len 1024 format raw local0 info"
+    if settings.uid is not None:
+        yield f"  uid {settings.uid}"
+        yield f"  gid {settings.uid}"
+    for slot in range(table.pool):
+        yield f"  set-var proc.acc_{endpoint_name(slot)} int(0)"
+    yield ""
+    yield "http-errors problems"
+    for status in ERRORS:
+        yield f"  errorfile {status} error-{status}.http"
+    yield ""
+    yield "defaults"
+    yield "  mode http"
+    yield "  timeout connect 2s"
+    yield "  timeout client 60s"
+    yield "  timeout http-request 15s"
+    yield "  timeout http-keep-alive 65s"
+    yield "  timeout queue 30s"
+    yield f"  timeout server {settings.server_timeout_seconds}s"
+    yield "  errorfiles problems"
+
+
+def _frontend(table: Table, settings: Settings) -> Iterator[str]:
+    yield "frontend clients"
+    yield f"  bind {settings.bind}:{settings.port}"
+    yield "  log global"
+    yield "  option idle-close-on-response"
+    yield "  option forwardfor"
+    yield "  unique-id-format %[uuid()]"
+    yield "  unique-id-header X-Request-Id"
+    yield '  log-format "m1 %pid %b %[var(txn.rev)] %ST %Ta"'
+    yield "  http-request return status 200 content-type application/json " + (
+        'string \'{"status":"ok"}\' if { path /healthz }'
+    )
+    yield "  http-request set-var(txn.ep) path,field(1,/,4),map(paths.map)"
+    yield "  " + refuse(404, UNKNOWN, "!{ var(txn.ep) -m found }")
+    yield "  http-request set-var(txn.route) var(txn.ep),map(route.map)"
+    yield "  " + refuse(503, NOT_LIVE, "!{ var(txn.route) -m found }")
+    yield from _keys()
+    yield "  acl has_length req.fhdr(content-length) -m found"
+    yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
+    yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
+    yield "  http-request set-var(txn.be) var(txn.route),field(1,:)"
+    yield "  http-request set-var(txn.w) var(txn.route),field(3,:)"
+    yield from _split(table)
+    yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
+    yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
+    yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
+    yield "  use_backend %[var(txn.be)]"
+
+
+def _keys() -> Iterator[str]:
+    """Compare SHA-256 of the key that was sent; a clear key is never kept, nor passed on."""
+    yield "  acl locked var(txn.route),field(4,:) -m str key"
+    yield "  http-request set-var(txn.key) http_auth_bearer if locked"
+    yield (
+        "  http-request set-var(txn.key) req.fhdr(X-API-Key) "
+        "if locked !{ http_auth_bearer -m len gt 0 }"
+    )
+    yield (
+        "  http-request set-var(txn.hash) var(txn.key),sha2(256),hex,lower "
+        "if locked { var(txn.key) -m len gt 0 }"
+    )
+    yield "  http-request unset-var(txn.key)"
+    yield "  acl key_known var(txn.ep),concat(:,txn.hash),map(keys.map) -m found"
+    yield "  " + refuse(401, NO_KEY, "locked !{ var(txn.hash) -m found }")
+    yield "  " + refuse(401, NO_KEY, "locked !key_known")
+    yield "  http-request del-header Authorization if locked"
+    yield "  http-request del-header X-API-Key if locked"
+
+
+def _split(table: Table) -> Iterator[str]:
+    yield "  acl split var(txn.w) -m int gt 0"
+    for slot in range(table.pool):
+        name = endpoint_name(slot)
+        acc, mine = f"proc.acc_{name}", f"{{ var(txn.ep) -m str {name} }}"
+        over = f"{mine} {{ var({acc}) -m int ge {WHOLE} }}"
+        yield f"  http-request set-var({acc}) var({acc}),add(txn.w) if split {mine}"
+        yield f"  http-request set-var(txn.be) var(txn.route),field(2,:) if split {over}"
+        yield f"  http-request set-var({acc}) var({acc}),sub({WHOLE}) if split {over}"
+
+
+def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterator[str]:
+    name = backend_name(slot, index)
+    yield f"backend {name}"
+    yield "  balance leastconn"
+    yield "  option redispatch 1"
+    yield "  retries 3"
+    yield "  retry-on conn-failure"
+    # A connection of its own per request: an idle one may be closed by the replica just as a
+    # request is written to it, and that request would be lost.
+    yield "  option http-server-close"
+    yield "  http-reuse never"
+    servers = table.servers(name)
+    for number in range(REPLICAS):
+        server = servers.get(number)
+        if server is None:
+            yield f"  server s{number} 127.0.0.1:1 disabled"
+        else:
+            off = " disabled" if server.drained else ""
+            yield f"  server s{number} 127.0.0.1:{server.port}{off}"
+
+
+def maps(table: Table) -> dict[str, dict[str, str]]:
+    """Return the content of every map file."""
+    revisions, keys, route, paths = {}, {}, {}, {}
+    for endpoint in table.endpoints.values():
+        name = endpoint_name(endpoint.slot)
+        paths[endpoint.path] = name
+        route[name] = endpoint.route()
+        keys.update({f"{name}:{key}": "1" for key in endpoint.keys})
+        for index, revision in endpoint.backends.items():
+            revisions[backend_name(endpoint.slot, index)] = revision
+    return {
+        "revisions.map": revisions, "keys.map": keys, "route.map": route, "paths.map": paths
+    }  # fmt: skip
+
+
+def map_text(entries: dict[str, str]) -> str:
+    """Return a map file."""
+    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+
+
+def write_files(folder: Path) -> None:
+    """Write what never changes: HAProxy's own answers."""
+    for name, content in error_files().items():
+        (folder / name).write_bytes(content)

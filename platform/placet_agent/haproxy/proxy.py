@@ -1,0 +1,128 @@
+"""HAProxy as the loop uses it: change the table, then ``apply``; files first, then the socket."""
+
+import logging
+from pathlib import Path
+
+from placet_agent import files
+from placet_agent.haproxy import config
+from placet_agent.haproxy.admin import AdminError, ServerState
+from placet_agent.haproxy.process import HaproxyProcess
+from placet_agent.haproxy.table import Server, Table
+
+log = logging.getLogger(__name__)
+
+
+class Proxy:
+    """The node's HAProxy. Only the loop's thread may change it."""
+
+    def __init__(self, folder: Path, settings: config.Settings, binary: str) -> None:
+        self.folder = files.make_folder(folder)
+        self.settings = settings
+        self.process = HaproxyProcess(folder, binary)
+        self.admin = self.process.admin
+        stored = files.read_json(folder / "table.json")
+        self.table = Table() if stored is None else Table.from_json(stored)
+        self._written = ""
+        self._applied = ""  # the configuration that HAProxy was last seen to follow
+        self._pool = 0
+
+    def ensure_running(self) -> bool:
+        """Adopt or start HAProxy when it does not run; tell whether it had to be started."""
+        if self.process.alive:
+            return False
+        if self.process.ref is None and self.process.adopt():
+            log.info("adopted HAProxy, pid %s", self.process.ref)
+            self._pool = self._slots_of_running()
+            return False
+        self.write()
+        self.process.start()
+        self._pool, self._applied = self.table.pool, self._written
+        log.info("started HAProxy, pid %s", self.process.ref)
+        return True
+
+    def _slots_of_running(self) -> int:
+        """Return how many endpoint slots the adopted HAProxy was started with."""
+        return len({place[:4] for place in self.admin.servers()})
+
+    def write(self) -> bool:
+        """Write table, maps and configuration; tell whether anything changed."""
+        text = config.render(self.table, self.settings)
+        maps = {name: config.map_text(m) for name, m in config.maps(self.table).items()}
+        whole = text + "".join(maps.values())
+        if whole == self._written:
+            return False
+        if not self._written:
+            config.write_files(self.folder)
+        files.write_json(self.folder / "table.json", self.table.to_json())
+        for name, content in maps.items():
+            files.write_bytes(self.folder / name, content.encode(), durable=False)
+        files.write_bytes(self.folder / "haproxy.cfg", text.encode(), durable=False)
+        self._written = whole
+        return True
+
+    def apply(self) -> None:
+        """Make HAProxy follow the table: new servers first, then routes, then what leaves."""
+        self.write()
+        if self._applied == self._written:
+            return
+        if self._pool != self.table.pool:
+            log.info("reloading HAProxy for %s endpoint slots", self.table.pool)
+            self.process.reload()
+            self._pool, self._applied = self.table.pool, self._written
+            return
+        actual = self.admin.servers()
+        wanted = self._wanted(actual)
+        self.admin.tell(c for place, server in wanted for c in coming(place, server, actual[place]))
+        for name in config.MAPS:
+            entries = config.maps(self.table)[name]
+            if self.admin.map(name) != entries:
+                self.admin.replace_map(name, entries)
+        self.admin.tell(
+            c for place, server in wanted for c in leaving(place, server, actual[place])
+        )
+        self._check()
+        self._applied = self._written
+
+    def _wanted(self, actual: dict[str, ServerState]) -> list[tuple[str, Server | None]]:
+        found: list[tuple[str, Server | None]] = []
+        for place in actual:
+            backend, _, name = place.partition("/")
+            found.append((place, self.table.servers(backend).get(int(name[1:]))))
+        return found
+
+    def _check(self) -> None:
+        """Read back: what HAProxy says it does must be what it was told."""
+        actual = self.admin.servers()
+        for place, server in self._wanted(actual):
+            if [*coming(place, server, actual[place]), *leaving(place, server, actual[place])]:
+                raise AdminError(f"HAProxy did not take the change of {place}")
+
+    def forget(self) -> None:
+        """Send everything again at the next ``apply``."""
+        self._applied = ""
+
+    def sessions(self, replica: str) -> int:
+        """Return the requests under way on a replica; 0 when it has no server."""
+        place = self.table.place(replica)
+        return 0 if place is None else self.admin.sessions(place)
+
+
+def coming(place: str, server: Server | None, actual: ServerState) -> list[str]:
+    """Return the commands that bring a server into rotation."""
+    if server is None or server.drained:
+        return []
+    commands = []
+    if actual.port != server.port:
+        commands.append(f"set server {place} addr 127.0.0.1 port {server.port}")
+    if not actual.up:
+        commands.append(f"set server {place} state ready")
+    return commands
+
+
+def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]:
+    """Return the commands that take a server out: drained while it is used, then in maintenance."""
+    if server is None:
+        return [] if actual.maintenance else [f"set server {place} state maint"]
+    if server.drained and not actual.drained and not actual.maintenance:
+        return [f"set server {place} state drain"]
+    return []

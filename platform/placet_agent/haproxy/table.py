@@ -1,0 +1,179 @@
+"""Which slot of HAProxy belongs to which endpoint, revision and replica: kept on disk."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from placet_agent.protocol import WHOLE
+
+REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
+REPLICAS = 8  # slots of replicas per revision: twice as many as replicas, for a rolling restart
+FIRST_POOL = 16  # slots of endpoints; doubled, by a seamless reload, when they do not suffice
+
+
+class Full(Exception):
+    """An endpoint has more revisions, or a revision more replicas, than there are slots."""
+
+
+@dataclass
+class Server:
+    """A replica's place in a backend."""
+
+    replica: str
+    port: int
+    drained: bool = False
+
+
+@dataclass
+class EndpointEntry:
+    """An endpoint's slot, its revisions' slots and its route."""
+
+    slot: int
+    path: str
+    locked: bool = False
+    keys: tuple[str, ...] = ()
+    backends: dict[int, str] = field(default_factory=dict)  # index → revision id
+    servers: dict[int, dict[int, Server]] = field(default_factory=dict)  # index → number → server
+    stable: str = ""  # revision ids
+    candidate: str = ""
+    weight: int = 0  # of the candidate
+
+    def index(self, revision: str) -> int | None:
+        """Return the slot of a revision."""
+        return next((i for i, r in self.backends.items() if r == revision), None)
+
+    def weights(self) -> dict[str, int]:
+        """Return what each revision gets, out of 10,000."""
+        shares = {self.stable: WHOLE - self.weight, self.candidate: self.weight}
+        return {revision: share for revision, share in shares.items() if revision and share}
+
+    def route(self) -> str:
+        """Return the value of the route map: ``stable:candidate:weight:key``."""
+        names = []
+        for revision in (self.stable, self.candidate):
+            index = self.index(revision)
+            names.append("nobody" if index is None else backend_name(self.slot, index))
+        return f"{names[0]}:{names[1]}:{self.weight}:{'key' if self.locked else 'open'}"
+
+
+@dataclass
+class Table:
+    """Everything HAProxy is told."""
+
+    pool: int = FIRST_POOL
+    endpoints: dict[str, EndpointEntry] = field(default_factory=dict)
+
+    def ensure_endpoint(self, endpoint: str, path: str) -> EndpointEntry:
+        """Return the endpoint's entry, made in the first free slot if it is new."""
+        entry = self.endpoints.get(endpoint)
+        if entry is None:
+            taken = {e.slot for e in self.endpoints.values()}
+            slot = next(n for n in range(len(taken) + 1) if n not in taken)
+            while slot >= self.pool:
+                self.pool *= 2
+            entry = self.endpoints[endpoint] = EndpointEntry(slot, path)
+        entry.path = path
+        return entry
+
+    def ensure_revision(self, entry: EndpointEntry, revision: str) -> int:
+        """Return the revision's slot; raise ``Full`` when the endpoint has none left."""
+        index = entry.index(revision)
+        if index is not None:
+            return index
+        free = [n for n in range(REVISIONS) if n not in entry.backends]
+        if not free:
+            raise Full(f"{entry.path} already has {REVISIONS} revisions on this node")
+        entry.backends[free[0]] = revision
+        entry.servers[free[0]] = {}
+        return free[0]
+
+    def ensure_server(self, entry: EndpointEntry, revision: str, replica: str, port: int) -> Server:
+        """Return the replica's server; raise ``Full`` when the revision has no slot left."""
+        servers = entry.servers[self.ensure_revision(entry, revision)]
+        for server in servers.values():
+            if server.replica == replica:
+                server.port = port
+                return server
+        free = [n for n in range(REPLICAS) if n not in servers]
+        if not free:
+            raise Full(f"a revision of {entry.path} already has {REPLICAS} replicas on this node")
+        servers[free[0]] = Server(replica, port)
+        return servers[free[0]]
+
+    def drop_server(self, replica: str) -> None:
+        """Forget a replica's server."""
+        for entry in self.endpoints.values():
+            for servers in entry.servers.values():
+                for number in [n for n, s in servers.items() if s.replica == replica]:
+                    del servers[number]
+
+    def drop_revision(self, entry: EndpointEntry, revision: str) -> None:
+        """Forget a revision and its servers."""
+        index = entry.index(revision)
+        if index is not None:
+            del entry.backends[index]
+            entry.servers.pop(index, None)
+
+    def place(self, replica: str) -> str | None:
+        """Return ``backend/server`` of a replica."""
+        for entry in self.endpoints.values():
+            for index, servers in entry.servers.items():
+                for number, server in servers.items():
+                    if server.replica == replica:
+                        return f"{backend_name(entry.slot, index)}/s{number}"
+        return None
+
+    def servers(self, backend: str) -> dict[int, Server]:
+        """Return the servers of a backend by number."""
+        for entry in self.endpoints.values():
+            if backend.startswith(endpoint_name(entry.slot)):
+                return entry.servers.get(int(backend.rpartition("r")[2]), {})
+        return {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as plain data."""
+        return {
+            "pool": self.pool,
+            "endpoints": {
+                name: {
+                    "slot": e.slot, "path": e.path, "locked": e.locked, "keys": list(e.keys),
+                    "stable": e.stable, "candidate": e.candidate, "weight": e.weight,
+                    "backends": {str(i): r for i, r in e.backends.items()},
+                    "servers": {
+                        str(i): {str(n): [s.replica, s.port, s.drained] for n, s in group.items()}
+                        for i, group in e.servers.items()
+                    },
+                }
+                for name, e in self.endpoints.items()
+            },
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Table":
+        """Read what ``to_json`` wrote."""
+        table = cls(pool=data["pool"])
+        for name, e in data["endpoints"].items():
+            table.endpoints[name] = EndpointEntry(
+                slot=e["slot"],
+                path=e["path"],
+                locked=e["locked"],
+                keys=tuple(e["keys"]),
+                backends={int(i): r for i, r in e["backends"].items()},
+                servers={
+                    int(i): {int(n): Server(*s) for n, s in group.items()}
+                    for i, group in e["servers"].items()
+                },
+                stable=e["stable"],
+                candidate=e["candidate"],
+                weight=e["weight"],
+            )
+        return table
+
+
+def endpoint_name(slot: int) -> str:
+    """Return the name of an endpoint's slot."""
+    return f"e{slot:03d}"
+
+
+def backend_name(slot: int, index: int) -> str:
+    """Return the name of a revision's backend."""
+    return f"{endpoint_name(slot)}r{index}"

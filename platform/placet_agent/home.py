@@ -1,0 +1,125 @@
+"""The node's folder: its key, what it pinned, what it must never forget.
+
+::
+
+    node.key      the node's private key, 0600        node.json   where it joined, what it pinned
+    keys.json     the list of keys, signed by root    state.json  the last verified state
+    memory.json   floors that never go down           lock        held by the running agent
+    bentos/  runtimes/  replicas/  logs/  haproxy/
+"""
+
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from placet_agent import files
+from placet_verify.keys import PrivateKey, PublicKey
+
+
+class NotJoined(Exception):
+    """The folder belongs to no node yet."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Where this node joined, and the root that it pinned then."""
+
+    url: str
+    node: str
+    target: str
+    target_name: str
+    root_public: str  # base64
+    port: int
+    runtime_pythons: list[str]
+
+    @property
+    def root(self) -> PublicKey:
+        """The pinned root key."""
+        return PublicKey.from_base64(self.root_public)
+
+
+@dataclass
+class Remembered:
+    """What must survive every restart, so that nothing old is taken for new."""
+
+    epoch: int = 0
+    number: int = 0
+    keys_number: int = 0
+    report_number: int = 0
+    checkpoint: str | None = None
+    # "project environment" → the highest policy number that let something start here
+    policy_floors: dict[str, int] = field(default_factory=dict)
+    # releases that were let in: the passing of time and newer policies do not stop them
+    admitted: dict[str, str] = field(default_factory=dict)  # release → Bento digest
+
+
+class Home:
+    """The folder of one node."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._memory: Remembered | None = None
+
+    def make(self) -> None:
+        """Make the folder and what stands in it."""
+        files.make_folder(self.folder)
+        for name in ("replicas", "logs", "haproxy", "bentos", "runtimes"):
+            files.make_folder(self.folder / name, 0o700)
+
+    @property
+    def key(self) -> PrivateKey:
+        """The node's private key."""
+        return PrivateKey.load(self.folder / "node.key")
+
+    def ensure_key(self) -> PrivateKey:
+        """Return the node's key, made at the first call; a repeated join uses the same one."""
+        path = self.folder / "node.key"
+        if not path.exists():
+            PrivateKey.generate().save(path)
+        return PrivateKey.load(path)
+
+    def membership(self) -> Membership:
+        """Return where this node joined."""
+        stored = files.read_json(self.folder / "node.json")
+        if stored is None:
+            raise NotJoined(f"{self.folder} belongs to no node: run `placet-agent join` first")
+        return Membership(**stored)
+
+    def join(self, membership: Membership) -> None:
+        """Record where this node joined."""
+        files.write_json(self.folder / "node.json", asdict(membership))
+
+    def read_text(self, name: str) -> str | None:
+        """Return a file's text, ``None`` when it is absent."""
+        path = self.folder / name
+        return path.read_text() if path.exists() else None
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a file in one step."""
+        files.write_bytes(self.folder / name, text.encode())
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this node has never taken a state."""
+        return self.remembered().epoch == 0 and self.remembered().number == 0
+
+    def remembered(self) -> Remembered:
+        """Return what is remembered; change it with ``remember`` only."""
+        with self._lock:
+            return self._load()
+
+    def _load(self) -> Remembered:
+        if self._memory is None:
+            stored: dict[str, Any] = files.read_json(self.folder / "memory.json") or {}
+            self._memory = Remembered(**stored)
+        return self._memory
+
+    def remember(self, **changes: Any) -> None:
+        """Change what is remembered, on disk before anything follows from it."""
+        with self._lock:
+            memory = self._load()
+            for name, value in changes.items():
+                setattr(memory, name, value)
+            files.write_json(self.folder / "memory.json", asdict(memory))

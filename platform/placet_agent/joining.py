@@ -1,0 +1,73 @@
+"""Joining a target: check the root's fingerprint, pin it, offer a key of our own."""
+
+from pathlib import Path
+
+from placet_agent import __version__
+from placet_agent.client import Client
+from placet_agent.haproxy.process import find_binary, version
+from placet_agent.home import Home, Membership
+from placet_agent.loop import platform_info
+from placet_agent.parsing import hex_digest
+from placet_agent.protocol import JoinRequest, ProtocolError
+from placet_agent.pythons import Interpreters
+from placet_agent.trust import open_keys
+from placet_verify.errors import Refused
+from placet_verify.keys import PublicKey
+
+
+class JoinFailed(Exception):
+    """The node did not join."""
+
+
+def split_token(token: str, root: str) -> tuple[str, str]:
+    """Return the secret and the root's fingerprint (hex), which stands in the token or apart."""
+    secret, _, fingerprint = token.strip().partition(".")
+    try:
+        wanted = hex_digest((root or fingerprint).strip())
+    except ProtocolError:
+        raise JoinFailed("the token carries no fingerprint of the root: give --root") from None
+    if root and fingerprint and hex_digest(fingerprint) != wanted:
+        raise JoinFailed("--root differs from the fingerprint in the token")
+    return secret, wanted
+
+
+def join(
+    home: Home, url: str, token: str, *, root: str, port: int, pythons: list[Path]
+) -> Membership:
+    """Join the target of ``token``; a repeat with the same folder is harmless."""
+    secret, fingerprint = split_token(token, root)
+    home.make()
+    key = home.ensure_key()
+    client = Client(url, key)
+    try:
+        answer = client.keys()
+        public = PublicKey.from_base64(str(answer.get("root_public", "")))
+        if hex_digest(public.fingerprint) != fingerprint:
+            raise JoinFailed("the platform's root key is not the one that the token names")
+        ring, text = open_keys(answer, public, 0)
+        interpreters = Interpreters(pythons)
+        request = JoinRequest(
+            v=1,
+            token=secret,
+            public_key=key.public.to_base64(),
+            agent_version=__version__,
+            platform=platform_info(interpreters, version(find_binary()), port),
+        )
+        reply = client.join(request)
+    except Refused as refusal:
+        raise JoinFailed(f"the platform's keys are refused: {refusal.sentence}") from refusal
+    finally:
+        client.close()
+    home.write_text("keys.json", text)
+    home.remember(keys_number=ring.number)
+    member = Membership(
+        url=client.url,
+        node=str(reply["node"]),
+        target=str(reply["target"]),
+        target_name=str(reply.get("target_name", "")),
+        root_public=public.to_base64(),
+        port=port,
+        runtime_pythons=[str(path) for path in pythons],
+    )
+    home.join(member)
+    return member

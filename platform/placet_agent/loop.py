@@ -1,0 +1,217 @@
+"""The agent: waits for states, makes them so, reports. See ``reconcile`` for one pass."""
+
+import logging
+import os
+import platform
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from placet_agent import __version__, sandbox
+from placet_agent.bentos import Bentos
+from placet_agent.client import Client, Rejected, Unreachable
+from placet_agent.haproxy.config import Settings
+from placet_agent.haproxy.process import find_binary, version
+from placet_agent.haproxy.proxy import Proxy
+from placet_agent.home import Home
+from placet_agent.metrics import WINDOW_SECONDS, Meter
+from placet_agent.preparer import Preparer
+from placet_agent.protocol import NodeError, PlatformInfo
+from placet_agent.pythons import Interpreters
+from placet_agent.reconcile import Reconciler
+from placet_agent.replicas import Program, Replicas, bento_program
+from placet_agent.report import Reporter
+from placet_agent.runtimes import Runtimes
+from placet_agent.trust import StateRefused, Trust
+from placet_verify.errors import Refused
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 20
+BUSY_SECONDS, IDLE_SECONDS = 0.03, 0.2
+LONGEST_RETRY = 5.0
+TRIM_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an agent runs; the defaults are for people, the rest is for tests."""
+
+    bind: str = "*"
+    program: Program = bento_program
+    window_seconds: float = WINDOW_SECONDS
+    poll_seconds: int = POLL_SECONDS
+    max_body_bytes: int = 16 << 20
+    pythons: list[Path] = field(default_factory=list)
+
+
+def platform_info(interpreters: Interpreters, haproxy: str, port: int) -> PlatformInfo:
+    """Return what this host can do."""
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return PlatformInfo(
+        pythons=interpreters.versions,
+        isolation=sandbox.isolation(),
+        memory_limit=sandbox.memory_limiter().kind,
+        memory_mb=pages * size >> 20,
+        cpus=os.cpu_count() or 1,
+        machine=platform.machine(),
+        haproxy=haproxy,
+        port=port,
+        agent_version=__version__,
+    )
+
+
+class Agent:
+    """One node. ``run`` returns after ``stop``; replicas and HAProxy go on without it."""
+
+    def __init__(self, home: Home, options: Options | None = None) -> None:
+        options = options or Options()
+        member = home.membership()
+        home.make()
+        self.home, self.options = home, options
+        key = home.key
+        self.client = Client(member.url, key, member.node)
+        self._polling = Client(member.url, key, member.node)  # a connection of its own
+        self.trust = Trust(home, member.target, member.root, self._polling.keys)
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        binary = find_binary()
+        interpreters = Interpreters([*options.pythons, *(Path(p) for p in member.runtime_pythons)])
+        self.bentos = Bentos(home.folder / "bentos", Client(member.url, key, member.node))
+        runtimes = Runtimes(
+            home.folder / "runtimes", Client(member.url, key, member.node), interpreters
+        )
+        settings = Settings(
+            port=member.port,
+            bind=options.bind,
+            max_body_bytes=options.max_body_bytes,
+            uid=sandbox.PROXY_UID if os.geteuid() == 0 else None,
+        )
+        self.proxy = Proxy(home.folder / "haproxy", settings, binary)
+        self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program)
+        self.preparer = Preparer(self.bentos, runtimes, self.wake)
+        self.reconciler = Reconciler(self.proxy, self.replicas, self.bentos, self.preparer)
+        self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=options.window_seconds)
+        info = partial(platform_info, interpreters, version(binary), member.port)
+        self.reporter = Reporter(self.client, home, key, info, self.meter)
+        self._poller = threading.Thread(target=self._poll, name="poll", daemon=True)
+
+    def wake(self) -> None:
+        """Have the loop look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End ``run``; what serves goes on serving."""
+        self._stopped.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Serve until ``stop``."""
+        self._load_stored()
+        self.replicas.adopt()
+        self.meter.start()
+        self.reporter.start()
+        self._poller.start()
+        trimmed = 0.0
+        while not self._stopped.is_set():
+            self._wake.clear()
+            self._pass()
+            if time.monotonic() - trimmed > TRIM_SECONDS:
+                self.replicas.trim_logs()
+                trimmed = time.monotonic()
+            self._wake.wait(BUSY_SECONDS if self.reconciler.busy else IDLE_SECONDS)
+        self.preparer.close()
+        self.meter.stop()
+        self.reporter.stop()
+        self.client.close()
+
+    def _pass(self) -> None:
+        try:
+            self.reconciler.run()
+        except Exception as error:
+            log.exception("a pass failed")
+            self.reporter.error("pass_failed", f"{type(error).__name__}: {error}")
+            self._stopped.wait(0.5)
+        self.reporter.show(self.reconciler.observed)
+
+    def _load_stored(self) -> None:
+        """Go on with the last verified state, whether or not the platform is there."""
+        text = self.home.read_text("state.json")
+        if text is None:
+            return
+        try:
+            state = self.trust.open_state(text, stored=True)
+        except StateRefused as refusal:
+            self.reporter.error("stored_state_refused", str(refusal))
+            return
+        self.reconciler.take(state, self.trust.judge(state, fetch=False))
+
+    # --- the poller --------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        """Wait for states for ever, each try after a failure a little later."""
+        wait = 0.0
+        while not self._stopped.is_set():
+            try:
+                good = self._poll_once()
+            except (Unreachable, Rejected) as error:
+                log.info("no state came: %s", error)
+                good = False
+            except Exception as error:
+                log.exception("polling failed")
+                self.reporter.error("poll_failed", f"{type(error).__name__}: {error}")
+                good = False
+            wait = 0.0 if good else min(max(0.25, wait * 2), LONGEST_RETRY)
+            self._stopped.wait(wait)
+
+    def _poll_once(self) -> bool:
+        state = self.reconciler.state
+        epoch, number = state.generation if state else (0, 0)
+        text = self._polling.state(epoch, number, self.options.poll_seconds)
+        return True if text is None else self.accept(text)
+
+    def accept(self, text: str) -> bool:
+        """Take a state that came, if it is to be believed; tell whether it was taken."""
+        try:
+            state = self.trust.open_state(text)
+            verdicts = self.trust.judge(state)
+        except StateRefused as refusal:
+            self.reporter.error("state_refused", f"{refusal.code}: {refusal}")
+            return False
+        except Refused as refusal:
+            self.reporter.error("keys_refused", refusal.sentence)
+            return False
+        known = self.reconciler.state
+        if known is not None and state.generation <= known.generation:
+            return False
+        self._tell(self.trust.keep(state, text))
+        log.info("state %s.%s", state.epoch, state.number)
+        self.reconciler.take(state, verdicts)
+        self.wake()
+        return True
+
+    def _tell(self, errors: list[NodeError]) -> None:
+        for error in errors:
+            self.reporter.error(error["code"], error["detail"])
+
+
+def stop_everything(home: Home) -> None:
+    """End all replicas and HAProxy of a node whose agent does not run."""
+    member = home.membership()
+    client = Client(member.url)
+    bentos = Bentos(home.folder / "bentos", client)
+    runtimes = Runtimes(home.folder / "runtimes", client, Interpreters([]))
+    replicas = Replicas(home.folder, bentos, runtimes, lambda: None)
+    replicas.adopt()
+    proxy = Proxy(home.folder / "haproxy", Settings(port=member.port), find_binary())
+    if proxy.process.adopt():
+        proxy.process.stop()
+    for replica in list(replicas.all.values()):
+        replica.stopping_since = time.monotonic()
+    while replicas.all:
+        for replica in list(replicas.all.values()):
+            if replicas.stop_step(replica):
+                replicas.discard(replica)
+        time.sleep(0.02)

@@ -1,0 +1,199 @@
+"""Counts requests per revision from HAProxy's log lines, in windows, and checks the counts."""
+
+import logging
+import os
+import select
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from placet_agent import files
+from placet_agent.haproxy.admin import Admin, AdminError
+from placet_agent.protocol import LATENCY_BOUNDS_MS, MetricWindow, format_time
+
+log = logging.getLogger(__name__)
+
+WINDOW_SECONDS = 10.0
+MAX_KEPT = 2000  # windows that wait for the platform to come back
+_PIPE_BYTES = 1 << 20
+_F_SETPIPE_SZ = 1031
+
+
+@dataclass
+class Tally:
+    """One revision in one window."""
+
+    statuses: Counter[int] = field(default_factory=Counter)  # by hundreds
+    latency: Counter[str] = field(default_factory=Counter)
+    backends: set[str] = field(default_factory=set)
+
+    def add(self, status: int, milliseconds: int) -> None:
+        """Count one request."""
+        self.statuses[status // 100] += 1
+        bound = next((str(b) for b in LATENCY_BOUNDS_MS if milliseconds <= b), "inf")
+        self.latency[bound] += 1
+
+
+@dataclass(frozen=True)
+class Line:
+    """One request, as HAProxy logged it."""
+
+    pid: int
+    backend: str
+    revision: str
+    status: int
+    milliseconds: int
+
+
+def parse_line(text: str) -> Line | None:
+    """Read a log line; ``None`` for anything else that HAProxy logs."""
+    parts = text.split()
+    if len(parts) != 6 or parts[0] != "m1":
+        return None
+    try:
+        # -1 means the client left before there was a status or a time
+        return Line(int(parts[1]), parts[2], parts[3], max(int(parts[4]), 0), max(int(parts[5]), 0))
+    except ValueError:
+        return None
+
+
+class Meter:
+    """Reads the named pipe in a thread of its own and hands out finished windows."""
+
+    def __init__(self, folder: Path, admin: Admin, *, seconds: float = WINDOW_SECONDS) -> None:
+        self.folder = folder
+        self.admin = admin
+        self.seconds = seconds
+        self._lock = threading.Lock()
+        self._finished: list[MetricWindow] = []
+        self._gaps: list[str] = []
+        self._tallies: dict[str, Tally] = defaultdict(Tally)
+        self._logged: Counter[tuple[int, str]] = Counter()  # lines per HAProxy and backend
+        self._rest = b""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+        self._pipe = -1
+
+    def start(self) -> None:
+        """Open the pipe and begin to read."""
+        fifo = self.folder / "log.fifo"
+        if not fifo.exists():
+            os.mkfifo(fifo, 0o600)
+        self._pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            import fcntl
+
+            fcntl.fcntl(self._pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+        except OSError:
+            log.info("the pipe of log lines keeps its default size")
+        for name, count in (files.read_json(self.folder / "logged.json") or {}).items():
+            pid, _, backend = name.partition(" ")
+            self._logged[int(pid), backend] = count
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what was counted so far becomes a last window."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+        os.close(self._pipe)
+
+    def take(self) -> tuple[list[MetricWindow], list[str]]:
+        """Return finished windows and new gaps; give the windows back if they cannot be sent."""
+        with self._lock:
+            taken = (self._finished, self._gaps)
+            self._finished, self._gaps = [], []
+        return taken
+
+    def give_back(self, windows: list[MetricWindow]) -> None:
+        """Keep windows that could not be sent, the newest ones if there are too many."""
+        with self._lock:
+            self._finished = [*windows, *self._finished][-MAX_KEPT:]
+
+    def _run(self) -> None:
+        began, clock = datetime.now(UTC), time.monotonic()
+        while not self._stop.is_set():
+            left = clock + self.seconds - time.monotonic()
+            if left <= 0:
+                self._close_window(began, time.monotonic() - clock)
+                began, clock = datetime.now(UTC), time.monotonic()
+                continue
+            if select.select([self._pipe], [], [], min(left, 0.25))[0]:
+                self._drain()
+        self._close_window(began, time.monotonic() - clock)
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._pipe, 65536)
+            except BlockingIOError:
+                return
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            for raw in lines:
+                line = parse_line(raw.decode(errors="replace"))
+                if line is not None:
+                    self._count(line)
+
+    def _count(self, line: Line) -> None:
+        self._logged[line.pid, line.backend] += 1
+        if line.revision != "-":
+            tally = self._tallies[line.revision]
+            tally.add(line.status, line.milliseconds)
+            tally.backends.add(line.backend)
+
+    def _close_window(self, began: datetime, seconds: float) -> None:
+        missing = self._missing()
+        tallies, self._tallies = self._tallies, defaultdict(Tally)
+        windows = []
+        for revision, tally in sorted(tallies.items()):
+            lost = sum(missing.get(backend, 0) for backend in tally.backends)
+            windows.append(_window(revision, tally, began, seconds, lost))
+        with self._lock:
+            self._finished = [*self._finished, *windows][-MAX_KEPT:]
+            self._gaps += [f"{n} requests of {b} were not logged" for b, n in missing.items()]
+        stored = {f"{pid} {backend}": count for (pid, backend), count in self._logged.items()}
+        files.write_json(self.folder / "logged.json", stored, durable=False)
+
+    def _missing(self) -> dict[str, int]:
+        """Return the requests per backend that HAProxy counted but that no line told of.
+
+        HAProxy counts a request and writes its line in one go, so after reading the counters
+        every counted request's line lies in the pipe. A difference is told once.
+        """
+        try:
+            pid = int(self.admin.info()["Pid"])
+            counters = self.admin.backends()
+        except (AdminError, KeyError, ValueError):
+            self._drain()
+            return {}
+        self._drain()
+        found = {}
+        for backend, counter in counters.items():
+            lost = counter.total - self._logged[pid, backend]
+            if lost > 0:
+                found[backend] = lost
+                self._logged[pid, backend] += lost
+        for key in [key for key in self._logged if key[0] != pid]:
+            del self._logged[key]
+        return found
+
+
+def _window(
+    revision: str, tally: Tally, began: datetime, seconds: float, lost: int
+) -> MetricWindow:
+    bounds = [*(str(bound) for bound in LATENCY_BOUNDS_MS), "inf"]
+    window = MetricWindow(
+        revision=revision,
+        started_at=format_time(began),
+        seconds=round(seconds, 3),
+        status_2xx=tally.statuses[2],
+        status_3xx=tally.statuses[3],
+        status_4xx=tally.statuses[4] + tally.statuses[0],  # 0: the client left first
+        status_5xx=tally.statuses[5],
+        latency={bound: tally.latency[bound] for bound in bounds},
+    )
+    if lost:
+        window["error"] = f"{lost} requests are not in these counts"
+    return window

@@ -1,0 +1,102 @@
+"""Processes that outlive us: known by pid and start time, so that a reused pid is never ours."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+@dataclass(frozen=True)
+class ProcessRef:
+    """One process, as the kernel started it."""
+
+    pid: int
+    start: int  # field 22 of /proc/PID/stat, in clock ticks since boot
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs; a zombie does not."""
+        found = _stat(self.pid)
+        return found is not None and found[1] == self.start and found[0] not in "ZX"
+
+    def signal(self, number: int) -> None:
+        """Send a signal to this process and to no other that got its pid."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except OSError:
+            return
+        try:
+            if self.alive:
+                signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(handle)
+
+    def children(self) -> list["ProcessRef"]:
+        """Return the children of this process."""
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        try:
+            pids = [int(pid) for pid in path.read_text().split()]
+        except OSError:
+            return []
+        return [ref for pid in pids if (ref := find(pid)) is not None]
+
+
+def find(pid: int) -> ProcessRef | None:
+    """Return the process that has ``pid`` now."""
+    found = _stat(pid)
+    return None if found is None else ProcessRef(pid, found[1])
+
+
+def _stat(pid: int) -> tuple[str, int] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text[text.rindex(")") + 2 :].split()  # the name may hold spaces and brackets
+    return fields[0], int(fields[19])
+
+
+def listening(port: int) -> bool:
+    """Whether anything on this host listens on the TCP port."""
+    wanted = f":{port:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTEN and fields[1].endswith(wanted):
+                return True
+    return False
+
+
+def with_variable(name: str, value: str) -> list[ProcessRef]:
+    """Return every process that was started with ``name=value`` in its environment."""
+    marker = f"{name}={value}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if marker in environment and (ref := find(int(entry.name))) is not None:
+            found.append(ref)
+    return found
+
+
+def wait_gone(ref: ProcessRef, seconds: float) -> bool:
+    """Wait until ``ref`` is gone; tell whether it is."""
+    end = time.monotonic() + seconds
+    while ref.alive:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,0 +1,90 @@
+"""The Python interpreters of this host; a runtime needs one of its own version."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROBE = (
+    "import json,sys,os;print(json.dumps([list(sys.version_info[:3]),sys.base_prefix,"
+    "os.path.realpath(sys.executable)]))"
+)
+_MINORS = range(9, 20)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """One interpreter, and the folder that must be visible where it runs."""
+
+    path: Path
+    version: tuple[int, int, int]
+    prefix: Path
+
+    @property
+    def short(self) -> str:
+        """``3.13``."""
+        return f"{self.version[0]}.{self.version[1]}"
+
+
+class NoInterpreter(Exception):
+    """This node has no Python of the version that a runtime needs."""
+
+
+class Interpreters:
+    """The interpreters that were found, or that the operator named."""
+
+    def __init__(self, named: list[Path]) -> None:
+        found: dict[str, Interpreter] = {}
+        for path in [*named, *_candidates()]:
+            interpreter = probe(path)
+            if interpreter is not None:
+                found.setdefault(interpreter.short, interpreter)
+        self._found = found
+
+    @property
+    def versions(self) -> list[str]:
+        """``["3.11", "3.13"]``."""
+        return sorted(self._found, key=lambda text: [int(part) for part in text.split(".")])
+
+    def find(self, wanted: str) -> Interpreter:
+        """Return the interpreter for ``3.13`` or ``3.13.5``."""
+        short = ".".join(wanted.split(".")[:2])
+        if short not in self._found:
+            has = ", ".join(self.versions) or "none"
+            raise NoInterpreter(f"no Python {short} on this node (it has {has})")
+        return self._found[short]
+
+
+def _candidates() -> list[Path]:
+    found = [Path(sys.executable)]
+    names = [f"python3.{minor}" for minor in _MINORS]
+    found += [Path(path) for name in names if (path := shutil.which(name))]
+    found += [Path("/usr/bin", name) for name in names]
+    roots = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")]
+    roots.append(Path.home() / ".local/share/uv/python")
+    for root in roots:
+        for folder in sorted(root.glob("*3.*"), reverse=True):
+            found += [folder / "bin" / name for name in names]
+    return [path for path in found if path.exists()]
+
+
+def probe(path: Path) -> Interpreter | None:
+    """Ask an interpreter who it is; ``None`` if it does not answer."""
+    try:
+        answer = subprocess.run(
+            [str(path), "-I", "-S", "-c", _PROBE],
+            capture_output=True,
+            timeout=20,
+            check=True,
+        )
+        version, prefix, real = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    major, minor, micro = version
+    base = Path(prefix)
+    # A virtual environment's program is a link into its base, which is what must be visible.
+    executable = Path(real)
+    return Interpreter(executable, (major, minor, micro), base)

@@ -1,0 +1,406 @@
+"""One pass: look at what is wanted and what runs, take the next steps, say what is seen.
+
+Level-triggered: a pass needs no memory of the pass before, and may be repeated or cut short at
+any point. Only the loop's thread comes here.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from placet_agent import rules
+from placet_agent.bentos import Bentos
+from placet_agent.haproxy.admin import AdminError
+from placet_agent.haproxy.process import HaproxyError
+from placet_agent.haproxy.proxy import Proxy
+from placet_agent.haproxy.table import EndpointEntry, Full
+from placet_agent.preparer import Need, Preparer, Progress
+from placet_agent.protocol import (
+    DesiredEndpoint,
+    DesiredRevision,
+    DesiredState,
+    NodeError,
+    RevisionReport,
+    Wanted,
+    format_time,
+)
+from placet_agent.replicas import Replica, Replicas, settings_of, wanted_settings
+from placet_agent.trust import Verdict
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 30.0
+RECALL_DRAIN_SECONDS = 1.0
+
+
+@dataclass
+class Control:
+    """What the node remembers of one revision between passes; lost without harm."""
+
+    crashes: rules.Crashes = field(default_factory=rules.Crashes)
+    settings: tuple[object, ...] = ()
+    phase: str = ""
+    since: str = ""
+    full: str = ""  # why a replica has no place in HAProxy
+    progress: Progress = field(default_factory=Progress)
+    logged: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a pass saw, for the report."""
+
+    revisions: tuple[RevisionReport, ...] = ()
+    prefetched: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    errors: tuple[NodeError, ...] = ()
+    applied: tuple[int, int] = (0, 0)
+
+
+class Reconciler:
+    """Makes the node serve its state."""
+
+    def __init__(
+        self, proxy: Proxy, replicas: Replicas, bentos: Bentos, preparer: Preparer
+    ) -> None:
+        self.proxy = proxy
+        self.replicas = replicas
+        self.bentos = bentos
+        self.preparer = preparer
+        self.state: DesiredState | None = None
+        self.verdicts: dict[str, Verdict] = {}
+        self.observed = Observed()
+        self.busy = False  # whether to look again soon
+        self._controls: dict[str, Control] = {}
+        self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
+        self._proxy_ready = 0.0
+        self._followed = False  # whether HAProxy follows the table now
+        self._errors: list[NodeError] = []
+
+    def take(self, state: DesiredState, verdicts: dict[str, Verdict]) -> None:
+        """Follow another state from the next pass on."""
+        self.state, self.verdicts = state, verdicts
+
+    def run(self) -> None:
+        """Do one pass."""
+        self._errors, self.busy = [], False
+        up = self._ensure_proxy()
+        self._bury_crashed()
+        if self.state is not None:
+            self._prepare(self.state)
+            for endpoint in self.state.endpoints:
+                for revision in endpoint.revisions:
+                    self._scale(endpoint, revision)
+            self._stop_strangers(self.state)
+            self._arrange(self.state)
+        self._followed = up and self._apply()
+        self._finish_stopping(up)
+        self._observe()
+
+    # --- HAProxy -----------------------------------------------------------------------------
+
+    def _ensure_proxy(self) -> bool:
+        if time.monotonic() < self._proxy_ready:
+            self._errors.append(NodeError(code="haproxy", detail="HAProxy does not run"))
+            return False
+        try:
+            if self.proxy.ensure_running():
+                self._weights = {}
+        except (HaproxyError, AdminError, OSError) as error:
+            log.error("%s", error)
+            self._proxy_ready = time.monotonic() + 1.0
+            self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
+            return False
+        return True
+
+    def _apply(self) -> bool:
+        try:
+            self.proxy.apply()
+        except (AdminError, HaproxyError, OSError) as error:
+            log.warning("HAProxy did not take a change: %s", error)
+            self.proxy.forget()
+            self.busy = True
+            self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
+            return False
+        self._weights = {}
+        for entry in self.proxy.table.endpoints.values():
+            for revision, weight in entry.weights().items():
+                if self._ready(revision):
+                    self._weights[revision] = weight
+        return True
+
+    # --- replicas ----------------------------------------------------------------------------
+
+    def _wanted(self, revision: DesiredRevision) -> Wanted:
+        if not self._verdict(revision).allowed or self._expired():
+            return "stop"
+        return revision.wanted
+
+    def _verdict(self, revision: DesiredRevision) -> Verdict:
+        return self.verdicts.get(revision.id, Verdict(False, "its permit was not checked"))
+
+    def _expired(self) -> bool:
+        state = self.state
+        return (
+            state is not None
+            and state.on_expired == "stop"
+            and datetime.now(UTC) > state.valid_until
+        )
+
+    def _control(self, revision: DesiredRevision) -> Control:
+        control = self._controls.setdefault(revision.id, Control())
+        settings = (*wanted_settings(revision), revision.wanted == "run")
+        if control.settings != settings:
+            if control.settings:
+                control.crashes.forget()
+            control.settings = settings
+        return control
+
+    def _bury_crashed(self) -> None:
+        for replica in list(self.replicas.all.values()):
+            if replica.stopping or replica.alive:
+                continue
+            control = self._controls.setdefault(replica.record.revision, Control())
+            now = time.monotonic()
+            lived = now - replica.ready_at if replica.ready_at else 0.0
+            control.crashes.was_ready |= replica.record.ready
+            control.crashes.add(now, lived, self.replicas.why(replica))
+            log.warning("replica %s ended by itself", replica.id)
+            self.proxy.table.drop_server(replica.id)
+            replica.stopping_since = now
+
+    def _prepare(self, state: DesiredState) -> None:
+        """Fetch what is to run; what is only to lie ready comes after that."""
+        needs, waiting = set(), False
+        for endpoint in state.endpoints:
+            for revision in endpoint.revisions:
+                control = self._control(revision)
+                if self._wanted(revision) != "run":
+                    continue
+                runtime = revision.runtime
+                need = Need(
+                    revision.bento_digest,
+                    revision.bento_size,
+                    runtime.digest,
+                    runtime.python_version,
+                )
+                needs.add(need)
+                control.progress = self.preparer.ask(need)
+                waiting |= control.progress.running
+        if not waiting:
+            for item in state.prefetch:
+                if item.bento_digest not in state.recalled:
+                    need = Need(item.bento_digest, None, item.runtime_digest)
+                    needs.add(need)
+                    self.preparer.ask(need)
+            self.preparer.forget_others(needs)
+
+    def _scale(self, endpoint: DesiredEndpoint, revision: DesiredRevision) -> None:
+        control, wanted = self._control(revision), self._wanted(revision)
+        mine = self.replicas.of(revision.id)
+        if wanted == "drain":
+            return
+        count = revision.replicas if wanted == "run" else 0
+        settings = wanted_settings(revision)
+        views = [
+            rules.ReplicaView(r.id, r.record.ready, settings_of(r.record) == settings, r.stopping)
+            for r in mine
+        ]
+        plan = rules.plan_replicas(count, views)
+        for name in plan.stop:
+            self._begin_stop(self.replicas.all[name])
+        may_start = control.progress.ready and not control.crashes.failed
+        if plan.start and may_start:
+            self.busy = True
+            if time.monotonic() >= control.crashes.not_before:
+                for _ in range(plan.start):
+                    self.replicas.start(endpoint.id, revision)
+
+    def _begin_stop(self, replica: Replica) -> None:
+        if not replica.stopping:
+            log.info("stopping replica %s", replica.id)
+            replica.stopping_since = time.monotonic()
+
+    def _stop_strangers(self, state: DesiredState) -> None:
+        """Stop replicas of revisions that are not in the state any more."""
+        known = {r.id for e in state.endpoints for r in e.revisions}
+        for replica in self.replicas.all.values():
+            if replica.record.revision not in known:
+                self._begin_stop(replica)
+
+    def _finish_stopping(self, up: bool) -> None:
+        for replica in [r for r in self.replicas.all.values() if r.stopping]:
+            self.busy = True
+            if replica.alive and not replica.termed_at and not self._drained(replica, up):
+                continue
+            if self.replicas.stop_step(replica):
+                self.proxy.table.drop_server(replica.id)
+                self.replicas.discard(replica)
+
+    def _drained(self, replica: Replica, up: bool) -> bool:
+        """Whether no request is under way on a replica, or it has had its time."""
+        allowed = self.verdicts.get(replica.record.revision, Verdict(True)).allowed
+        limit = DRAIN_SECONDS if allowed else RECALL_DRAIN_SECONDS
+        if not up or time.monotonic() - replica.stopping_since > limit:
+            return True
+        return self._followed and self._sessions(replica) == 0
+
+    def _sessions(self, replica: Replica) -> int:
+        try:
+            return self.proxy.sessions(replica.id)
+        except AdminError:
+            return 1  # unknown: as if one was under way
+
+    # --- the table ---------------------------------------------------------------------------
+
+    def _ready(self, revision: str) -> bool:
+        return any(
+            r.record.ready and not r.stopping and r.alive for r in self.replicas.of(revision)
+        )
+
+    def _arrange(self, state: DesiredState) -> None:
+        table = self.proxy.table
+        for endpoint in state.endpoints:
+            entry = table.ensure_endpoint(endpoint.id, endpoint.path)
+            entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
+            for revision in endpoint.revisions:
+                self._place(entry, revision)
+            self._route(entry, endpoint.revisions)
+            self._forget_revisions(entry, endpoint.revisions)
+        known = {endpoint.id for endpoint in state.endpoints}
+        for name in [name for name in table.endpoints if name not in known]:
+            entry = table.endpoints[name]
+            entry.stable, entry.candidate, entry.weight = "", "", 0
+            self._drain_stopping(entry)
+            self._forget_revisions(entry, ())
+            if not entry.backends:
+                del table.endpoints[name]
+
+    def _place(self, entry: EndpointEntry, revision: DesiredRevision) -> None:
+        control = self._control(revision)
+        control.full = ""
+        for replica in self.replicas.of(revision.id):
+            if replica.stopping or not replica.record.ready:
+                continue
+            try:
+                server = self.proxy.table.ensure_server(
+                    entry, revision.id, replica.id, replica.record.port
+                )
+            except Full as error:
+                control.full = str(error)
+                continue
+            server.drained = self._wanted(revision) != "run"
+
+    def _route(self, entry: EndpointEntry, revisions: Sequence[DesiredRevision]) -> None:
+        shares = [
+            rules.Share(
+                id=revision.id,
+                weight=revision.weight,
+                ready=self._ready(revision.id) and entry.index(revision.id) is not None,
+                may_serve=self._wanted(revision) == "run",
+            )
+            for revision in revisions
+        ]
+        weights = rules.choose_weights(shares, entry.weights())
+        entry.stable, entry.candidate, entry.weight = rules.arrange(weights, entry.stable)
+        self._drain_stopping(entry)
+
+    def _drain_stopping(self, entry: EndpointEntry) -> None:
+        for servers in entry.servers.values():
+            for server in servers.values():
+                replica = self.replicas.all.get(server.replica)
+                server.drained |= replica is None or replica.stopping
+
+    def _forget_revisions(self, entry: EndpointEntry, revisions: Sequence[DesiredRevision]) -> None:
+        keep = {r.id for r in revisions if self._wanted(r) == "run"}
+        for revision in list(entry.backends.values()):
+            index = entry.index(revision)
+            if revision not in keep and index is not None and not entry.servers.get(index):
+                self.proxy.table.drop_revision(entry, revision)
+
+    # --- what is seen ------------------------------------------------------------------------
+
+    def _observe(self) -> None:
+        state = self.state
+        if state is None:
+            self.observed = Observed(errors=tuple(self._errors))
+            return
+        reports = [self._report(r) for e in state.endpoints for r in e.revisions]
+        known = {report["id"] for report in reports}
+        reports += self._strangers(known)
+        digests = {r.record.bento_digest for r in self.replicas.all.values()}
+        self._controls = {k: c for k, c in self._controls.items() if k in known}
+        self.observed = Observed(
+            revisions=tuple(reports),
+            prefetched=tuple(self._lying_ready(state)),
+            recalled=tuple(sorted(state.recalled - digests)),
+            errors=tuple(self._errors),
+            applied=state.generation,
+        )
+
+    def _lying_ready(self, state: DesiredState) -> list[str]:
+        return sorted(
+            item.bento_digest
+            for item in state.prefetch
+            if self.bentos.has(item.bento_digest)
+            and self.preparer.runtimes.has(item.runtime_digest)
+        )
+
+    def _strangers(self, known: set[str]) -> list[RevisionReport]:
+        """Replicas of revisions that left the state are told of until they are gone."""
+        rows = {}
+        for replica in self.replicas.all.values():
+            record = replica.record
+            if record.revision not in known:
+                rows[record.revision] = RevisionReport(
+                    id=record.revision,
+                    phase="drained",
+                    ready_replicas=0,
+                    weight=0,
+                    detail="it is not wanted any more and is being stopped",
+                    bento_digest=record.bento_digest,
+                    since=format_time(datetime.fromtimestamp(record.started_at or 0, UTC)),
+                    restarts=0,
+                    isolation=record.isolation,
+                )
+        return list(rows.values())
+
+    def _report(self, revision: DesiredRevision) -> RevisionReport:
+        control, mine = self._control(revision), self.replicas.of(revision.id)
+        ready = sum(r.record.ready and not r.stopping and r.alive for r in mine)
+        wanted, verdict = self._wanted(revision), self._verdict(revision)
+        starting = [r.note for r in mine if not r.record.ready and not r.stopping]
+        seen = rules.Seen(
+            allowed=verdict.allowed,
+            reason=verdict.reason,
+            wanted=wanted,
+            replicas=revision.replicas,
+            ready=ready,
+            present=len(mine),
+            weight=self._weights.get(revision.id, 0),
+            sessions=sum(self._sessions(r) for r in mine) if wanted == "drain" else 0,
+            prepared=control.progress.ready,
+            failed=control.progress.failure or control.full or control.crashes.sentence,
+            note=starting[0] if starting else control.progress.note,
+        )
+        phase, detail = rules.phase_of(seen)
+        if phase == "stopped" and self._expired():
+            detail = "the state is past its time and says to stop then"
+        if phase in {"preparing", "starting"} or (wanted == "drain" and phase != "drained"):
+            self.busy = True
+        if phase != control.phase:
+            log.info("revision %s: %s → %s %s", revision.id, control.phase, phase, detail[:300])
+            control.phase, control.since = phase, format_time(datetime.now(UTC))
+        return RevisionReport(
+            id=revision.id,
+            phase=phase,
+            ready_replicas=ready,
+            weight=seen.weight,
+            detail=detail[:1900],
+            bento_digest=revision.bento_digest,
+            since=control.since,
+            restarts=control.crashes.total,
+            isolation=mine[0].record.isolation if mine else "",
+        )

@@ -1,0 +1,434 @@
+"""Replicas: ``bentoml serve`` processes that outlive the agent, known by pid and start time.
+
+A replica's record is on disk before its process exists, and names a marker that stands in the
+environment of everything it starts; an agent that died in between finds and ends what it left.
+"""
+
+import http.client
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from placet_agent import files, procs, sandbox
+from placet_agent.bentos import Bentos
+from placet_agent.procs import ProcessRef
+from placet_agent.protocol import DesiredRevision, RuntimeRef
+from placet_agent.runtimes import INSIDE, Runtimes
+from placet_agent.sandbox import MARKER, Cell
+
+log = logging.getLogger(__name__)
+
+PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
+PROBE_EVERY = 0.05
+TERM_SECONDS = 5.0
+LOG_BYTES = 4 << 20
+TAIL_BYTES = 3000
+
+Program = Callable[[int], list[str]]
+
+
+def bento_program(port: int) -> list[str]:
+    """Return the command that serves the Bento at ``/bento``."""
+    return [
+        f"{INSIDE}/bin/python", "-m", "bentoml", "serve", "/bento",
+        "--host", "127.0.0.1", "--port", str(port),
+    ]  # fmt: skip
+
+
+@dataclass
+class Record:
+    """What is kept on disk of a replica."""
+
+    id: str
+    revision: str
+    release: str
+    endpoint: str
+    bento_digest: str
+    runtime_digest: str
+    python_version: str
+    variables: dict[str, str]
+    memory_mb: int
+    nonce: int
+    port: int
+    uid: int | None
+    isolation: str
+    cgroup: str = ""
+    outer: tuple[int, int] | None = None  # pid and start time of what we started
+    inner: tuple[int, int] | None = None  # of the first process of the pid namespace
+    started_at: float = 0.0
+    ready: bool = False
+
+
+@dataclass
+class Replica:
+    """A replica and what this agent sees of it."""
+
+    record: Record
+    path: Path
+    stopping_since: float = 0.0
+    termed_at: float = 0.0
+    killed: bool = False
+    failure: str = ""  # why it could not be started
+    note: str = "starting"
+    ready_at: float = 0.0
+    child: "subprocess.Popen[bytes] | None" = None
+    launched: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.record.id
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is on its way out."""
+        return self.stopping_since > 0
+
+    @property
+    def refs(self) -> list[ProcessRef]:
+        """The processes that stand for it."""
+        return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or is being started."""
+        if self.failure:
+            return False
+        if self.child is not None:
+            self.child.poll()
+        return not self.launched.is_set() or any(ref.alive for ref in self.refs)
+
+    def save(self) -> None:
+        """Write the record."""
+        files.write_json(self.path, asdict(self.record), durable=False)
+
+
+class Replicas:
+    """All replicas of this node."""
+
+    def __init__(
+        self,
+        home: Path,
+        bentos: Bentos,
+        runtimes: Runtimes,
+        wake: Callable[[], None],
+        program: Program = bento_program,
+    ) -> None:
+        self.folder = home / "replicas"
+        self.logs = home / "logs"
+        self.bentos = bentos
+        self.runtimes = runtimes
+        self.wake = wake
+        self.program = program
+        self.all: dict[str, Replica] = {}
+
+    # --- start -------------------------------------------------------------------------------
+
+    def adopt(self) -> None:
+        """Take over the replicas that an earlier agent started; end what it left half-started."""
+        for path in sorted(self.folder.glob("*.json")):
+            data: dict[str, Any] = files.read_json(path) or {}
+            for name in ("outer", "inner"):
+                data[name] = tuple(data[name]) if data.get(name) else None
+            replica = Replica(Record(**data), path)
+            replica.launched.set()
+            self.all[replica.id] = replica
+            if not replica.refs:
+                self._end_marked(replica)
+                self.discard(replica)
+            elif replica.alive:
+                log.info("adopted replica %s on port %s", replica.id, replica.record.port)
+                if not replica.record.ready:
+                    self._thread(self._probe, replica)
+                else:
+                    replica.ready_at = time.monotonic()
+
+    def start(self, endpoint: str, revision: DesiredRevision) -> Replica:
+        """Begin to start a replica; the rest happens in a thread of its own."""
+        others = [r.record for r in self.all.values()]
+        name = f"{revision.id}-{uuid4().hex[:8]}"
+        record = Record(
+            id=name,
+            revision=revision.id,
+            release=revision.release,
+            endpoint=endpoint,
+            bento_digest=revision.bento_digest,
+            runtime_digest=revision.runtime.digest,
+            python_version=revision.runtime.python_version,
+            variables=dict(revision.variables),
+            memory_mb=revision.memory_mb,
+            nonce=revision.restart_nonce,
+            port=free_port({other.port for other in others}),
+            uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
+            isolation=sandbox.isolation(),
+        )
+        replica = Replica(record, self.folder / f"{name}.json")
+        replica.save()
+        self.all[name] = replica
+        self._thread(self._launch, replica)
+        return replica
+
+    def _thread(self, work: Callable[[Replica], None], replica: Replica) -> None:
+        threading.Thread(
+            target=work, args=(replica,), name=f"replica-{replica.id}", daemon=True
+        ).start()
+
+    def _launch(self, replica: Replica) -> None:
+        try:
+            self.bentos.check(replica.record.bento_digest)
+            self._spawn(replica)
+        except Exception as error:
+            log.warning("replica %s does not start: %s", replica.id, error)
+            replica.failure = str(error) or type(error).__name__
+            replica.launched.set()
+            self.wake()
+            return
+        replica.launched.set()
+        self._probe(replica)
+
+    def _spawn(self, replica: Replica) -> None:
+        record = replica.record
+        limiter = sandbox.memory_limiter()
+        group = limiter.make(record.id, record.memory_mb)
+        record.cgroup = str(group or "")
+        cell = self._cell(record, group)
+        reader, writer = os.pipe()
+        try:
+            boxed = record.isolation == "bwrap"
+            program = self.program(record.port)
+            words = (
+                sandbox.command(cell, program, info_fd=writer)
+                if boxed
+                else sandbox.plain_command(cell, program)
+            )
+            environment = {"PATH": os.defpath, MARKER: record.id}
+            if not boxed:
+                environment |= sandbox.environment(cell)
+            with self.log_path(replica).open("ab") as output:
+                replica.child = subprocess.Popen(
+                    words,
+                    cwd="/",
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    pass_fds=[writer] if boxed else [],
+                )
+            os.close(writer)
+            writer = -1
+            inner = _first_inside(reader) if boxed else None
+        finally:
+            os.close(reader)
+            if writer >= 0:
+                os.close(writer)
+        record.outer = _pair(procs.find(replica.child.pid))
+        record.inner = _pair(inner)
+        record.started_at = time.time()
+        replica.save()
+        if boxed and inner is None:
+            raise RuntimeError(f"it ended at once: {self.tail(replica)}")
+
+    def _cell(self, record: Record, group: Path | None) -> Cell:
+        runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
+        limits = sandbox.memory_limiter().limits(record.memory_mb)
+        return Cell(
+            uid=record.uid,
+            read_only={**runtime.binds, "/bento": self.bentos.path(record.bento_digest)},
+            variables={
+                **record.variables,
+                MARKER: record.id,
+                "PLACET_RELEASE": record.release,
+                "PLACET_REVISION": record.revision,
+                "BENTOML_HOME": "/tmp/bentoml",  # noqa: S108
+                "BENTOML_DO_NOT_TRACK": "true",
+                "PYTHONUNBUFFERED": "1",
+            },
+            limits=(*Cell(uid=None).limits, *limits),
+            cgroup=group,
+        )
+
+    def _probe(self, replica: Replica) -> None:
+        """Ask ``/readyz`` until it answers 200, the process ends or it is to stop."""
+        while replica.alive and not replica.stopping:
+            answer = ask_ready(replica.record.port)
+            if answer == 200:
+                replica.ready_at = time.monotonic()
+                replica.record.ready = True
+                replica.save()
+                break
+            replica.note = "not listening yet" if answer is None else f"/readyz answers {answer}"
+            time.sleep(PROBE_EVERY)
+        self.wake()
+
+    # --- stop --------------------------------------------------------------------------------
+
+    def stop_step(self, replica: Replica) -> bool:
+        """Do the next thing to end a replica; tell whether nothing of it is left."""
+        if not replica.launched.is_set():
+            return False
+        now = time.monotonic()
+        if replica.alive and not replica.termed_at:
+            self.signal(replica, signal.SIGTERM)
+            replica.termed_at = now
+        elif replica.alive and now - replica.termed_at > TERM_SECONDS:
+            self.signal(replica, signal.SIGKILL)
+        if replica.alive:
+            return False
+        self._end_marked(replica)
+        return not procs.listening(replica.record.port)
+
+    def signal(self, replica: Replica, number: int) -> None:
+        """Signal a replica: politely its own program, or the whole namespace at once."""
+        inner = ProcessRef(*replica.record.inner) if replica.record.inner else None
+        outer = ProcessRef(*replica.record.outer) if replica.record.outer else None
+        if number == signal.SIGTERM and inner is not None:
+            for child in inner.children():
+                child.signal(number)
+        elif inner is not None:
+            inner.signal(number)
+        elif outer is not None:
+            outer.signal(number)
+
+    def _end_marked(self, replica: Replica) -> None:
+        """End what the replica started outside a namespace, or left there."""
+        for ref in procs.with_variable(MARKER, replica.id):
+            ref.signal(signal.SIGKILL)
+            procs.wait_gone(ref, 2)
+
+    def discard(self, replica: Replica) -> None:
+        """Forget a replica that is gone."""
+        if replica.child is not None:
+            replica.child.poll()
+        if replica.record.cgroup:
+            sandbox.memory_limiter().remove(Path(replica.record.cgroup))
+        replica.path.unlink(missing_ok=True)
+        self.all.pop(replica.id, None)
+        self._drop_old_logs()
+
+    # --- look --------------------------------------------------------------------------------
+
+    def of(self, revision: str) -> list[Replica]:
+        """Return the replicas of a revision, oldest first."""
+        return [r for r in self.all.values() if r.record.revision == revision]
+
+    def why(self, replica: Replica) -> str:
+        """Say why a replica ended, with the tail of its log."""
+        if replica.failure:
+            return replica.failure
+        group = Path(replica.record.cgroup) if replica.record.cgroup else None
+        memory = sandbox.memory_limiter().killed(group)
+        words = (
+            f"it needed more than {replica.record.memory_mb} MB of memory" if memory else "it ended"
+        )
+        return f"{words}: {self.tail(replica)}"
+
+    def log_path(self, replica: Replica) -> Path:
+        """Return the file of its output."""
+        return self.logs / f"{replica.id}.log"
+
+    def tail(self, replica: Replica) -> str:
+        """Return the end of its output."""
+        try:
+            with self.log_path(replica).open("rb") as stream:
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
+                return stream.read().decode(errors="replace").strip()
+        except OSError:
+            return "no output"
+
+    def trim_logs(self) -> None:
+        """Keep the newest part of every log that grew too large, in place: it stays open."""
+        for path in self.logs.glob("*.log"):
+            if path.stat().st_size > LOG_BYTES:
+                with path.open("r+b") as stream:
+                    stream.seek(-LOG_BYTES // 4, os.SEEK_END)
+                    kept = stream.read()
+                    path.with_suffix(".log.1").write_bytes(kept)
+                    stream.truncate(0)
+
+    def _drop_old_logs(self, keep: int = 20) -> None:
+        alive = {self.log_path(r) for r in self.all.values()}
+        old = [p for p in self.logs.glob("*.log") if p not in alive]
+        for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".log.1").unlink(missing_ok=True)
+
+
+def _pair(ref: ProcessRef | None) -> tuple[int, int] | None:
+    return (ref.pid, ref.start) if ref else None
+
+
+def _first_inside(reader: int) -> ProcessRef | None:
+    """Read from bwrap which process is the first of the new namespace."""
+    text, end = b"", time.monotonic() + 10
+    while not text.rstrip().endswith(b"}") and time.monotonic() < end:
+        if not select.select([reader], [], [], 0.5)[0]:
+            continue
+        chunk = os.read(reader, 4096)
+        if not chunk:
+            break
+        text += chunk
+    try:
+        return procs.find(int(json.loads(text)["child-pid"]))
+    except (ValueError, KeyError):
+        return None
+
+
+def free_port(taken: set[int]) -> int:
+    """Return a loopback port that nobody has."""
+    first = int.from_bytes(os.urandom(2)) % len(PORTS)
+    for offset in range(len(PORTS)):
+        port = PORTS[(first + offset) % len(PORTS)]
+        if port in taken:
+            continue
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free for a replica")
+
+
+def ask_ready(port: int, timeout: float = 2.0) -> int | None:
+    """Return the status of ``/readyz``; ``None`` while nothing answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def settings_of(record: Record) -> tuple[object, ...]:
+    """Return what of a replica must equal what is wanted, or it is outdated."""
+    return (
+        record.bento_digest,
+        record.nonce,
+        record.memory_mb,
+        tuple(sorted(record.variables.items())),
+    )
+
+
+def wanted_settings(revision: DesiredRevision) -> tuple[object, ...]:
+    """Return the same of a wanted revision."""
+    variables: Mapping[str, str] = revision.variables
+    return (
+        revision.bento_digest,
+        revision.restart_nonce,
+        revision.memory_mb,
+        tuple(sorted(variables.items())),
+    )

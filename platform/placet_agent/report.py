@@ -1,0 +1,137 @@
+"""Posts signed reports: at once when something changed, and every few seconds anyway."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from placet_agent.client import Client, Rejected, Unreachable
+from placet_agent.home import Home
+from placet_agent.metrics import Meter
+from placet_agent.protocol import (
+    REPORT_TYPE,
+    Generation,
+    MetricWindow,
+    NodeError,
+    PlatformInfo,
+    Report,
+    format_time,
+)
+from placet_agent.reconcile import Observed
+from placet_verify import canonical, dsse
+from placet_verify.keys import PrivateKey
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 5.0
+MAX_WINDOWS = 500  # in one report
+
+
+class Reporter:
+    """A thread that tells the platform what the node sees."""
+
+    def __init__(
+        self,
+        client: Client,
+        home: Home,
+        key: PrivateKey,
+        platform: Callable[[], PlatformInfo],
+        meter: Meter,
+    ) -> None:
+        self.client = client
+        self.home = home
+        self.key = key
+        self.platform = platform
+        self.meter = meter
+        self.observed = Observed()
+        self._errors: deque[NodeError] = deque(maxlen=50)  # told once
+        self._changed = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="report", daemon=True)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Post what is left and end."""
+        self._stop.set()
+        self._changed.set()
+        self._thread.join(timeout=5)
+
+    def show(self, observed: Observed) -> None:
+        """Report ``observed`` at once if it differs from what was shown before."""
+        if observed != self.observed:
+            self.observed = observed
+            self._changed.set()
+
+    def error(self, code: str, detail: str) -> None:
+        """Tell of something once, with the next report."""
+        log.error("%s: %s", code, detail)
+        error = NodeError(code=code, detail=detail[:1900])
+        if error not in self._errors:
+            self._errors.append(error)
+        self._changed.set()
+
+    def _run(self) -> None:
+        wait = 0.0
+        while not self._stop.is_set():
+            self._changed.wait(EVERY_SECONDS)
+            self._changed.clear()
+            if not self._post():
+                wait = min(max(0.25, wait * 2), EVERY_SECONDS)
+                self._stop.wait(wait)
+                self._changed.set()
+            else:
+                wait = 0.0
+        self._post()
+
+    def _post(self) -> bool:
+        windows, gaps = self.meter.take()
+        for gap in gaps:
+            self.error("metrics_gap", gap)
+        told = list(self._errors)
+        try:
+            self.client.report(self.envelope(windows[:MAX_WINDOWS], told))
+        except Rejected as refusal:
+            return self._rejected(refusal, windows)
+        except Unreachable as error:
+            log.info("a report did not arrive: %s", error)
+            self.meter.give_back(windows)
+            return False
+        for item in told:
+            self._errors.remove(item)
+        if windows[MAX_WINDOWS:]:
+            self.meter.give_back(windows[MAX_WINDOWS:])
+        return True
+
+    def _rejected(self, refusal: Rejected, windows: list[MetricWindow]) -> bool:
+        log.warning("the platform refuses a report: %s %s", refusal.status, refusal)
+        self.meter.give_back(windows)
+        number = refusal.body.get("number")
+        if refusal.code == "stale_report" and isinstance(number, int):
+            self.home.remember(report_number=number)
+        return False
+
+    def envelope(self, windows: list[MetricWindow], errors: list[NodeError]) -> str:
+        """Return the next report, signed."""
+        observed = self.observed
+        number = max(self.home.remembered().report_number + 1, int(time.time() * 1000))
+        self.home.remember(report_number=number)
+        report = Report(
+            v=1,
+            node=self.client.node,
+            number=number,
+            at=format_time(datetime.now(UTC)),
+            applied=Generation(epoch=observed.applied[0], number=observed.applied[1]),
+            platform=self.platform(),
+            checkpoint=self.home.remembered().checkpoint,
+            revisions=list(observed.revisions),
+            prefetched=list(observed.prefetched),
+            recalled=list(observed.recalled),
+            errors=[*observed.errors, *errors],
+            metrics=windows,
+        )
+        return dsse.sign(REPORT_TYPE, canonical.dumps(report), self.key).to_json()

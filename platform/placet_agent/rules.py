@@ -1,0 +1,160 @@
+"""What the node does next: pure decisions over what is wanted and what is seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from placet_agent.protocol import WHOLE, Phase, Wanted
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before a crashed replica is started again
+QUICK_CRASHES = 3  # so many without having been ready: failed
+LIVED_SECONDS = 20.0  # a replica that was ready for so long did not crash quickly
+
+
+@dataclass(frozen=True)
+class ReplicaView:
+    """One replica, as planning needs it."""
+
+    id: str
+    ready: bool
+    current: bool  # started for what is wanted now; not for an older nonce
+    stopping: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do about the replicas of one revision."""
+
+    start: int = 0
+    stop: tuple[str, ...] = ()
+
+
+def plan_replicas(wanted: int, replicas: Sequence[ReplicaView]) -> Plan:
+    """Return what to start and stop so that ``wanted`` current replicas run.
+
+    Outdated ones stay until as many new ones are ready: a restart never empties a revision.
+    """
+    alive = [r for r in replicas if not r.stopping]
+    current = [r for r in alive if r.current]
+    outdated = [r for r in alive if not r.current]
+    surplus = sorted(current, key=lambda r: not r.ready)[wanted:]  # those not ready go first
+    ready = sum(r.ready for r in current)
+    stop = [r.id for r in surplus]
+    if ready >= wanted:
+        stop += [r.id for r in outdated]
+    return Plan(start=max(0, wanted - len(current)), stop=tuple(stop))
+
+
+@dataclass(frozen=True)
+class Share:
+    """One revision of an endpoint, as routing needs it."""
+
+    id: str
+    weight: int
+    ready: bool  # at least one replica takes requests
+    may_serve: bool  # permitted, not recalled, wanted to run
+
+
+def choose_weights(shares: Sequence[Share], before: Mapping[str, int]) -> dict[str, int]:
+    """Return who gets how much of 10,000.
+
+    A revision without a ready replica gets nothing; the others of weight take its part. While
+    none of those of weight is ready, what served before goes on, as long as it may: a new
+    revision takes over only when it can answer.
+    """
+    able = {s.id: s for s in shares if s.may_serve and s.ready}
+    weighted = {s.id: s.weight for s in shares if s.weight > 0 and s.id in able}
+    if not weighted:
+        weighted = {r: w for r, w in before.items() if w > 0 and r in able}
+    largest = sorted(weighted.items(), key=lambda item: -item[1])[:2]
+    total = sum(weight for _, weight in largest)
+    if not total:
+        return {}
+    if len(largest) == 1:
+        return {largest[0][0]: WHOLE}
+    smaller = largest[1][1] * WHOLE // total
+    return {largest[0][0]: WHOLE - smaller, largest[1][0]: smaller}
+
+
+def arrange(weights: Mapping[str, int], stable: str) -> tuple[str, str, int]:
+    """Return stable, candidate and the candidate's weight; who was stable stays it."""
+    if not weights:
+        return "", "", 0
+    names = sorted(weights, key=lambda name: -weights[name])
+    first = stable if stable in weights else names[0]
+    others = [name for name in names if name != first]
+    return (first, others[0], weights[others[0]]) if others else (first, "", 0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that decides the phase of a revision."""
+
+    allowed: bool
+    reason: str
+    wanted: Wanted
+    replicas: int  # wanted
+    ready: int
+    present: int  # replicas of any kind, those that stop included
+    weight: int  # applied
+    sessions: int  # under way
+    prepared: bool
+    failed: str  # why it cannot be prepared or started, if so
+    note: str = ""  # what it waits for
+
+
+def phase_of(seen: Seen) -> tuple[Phase, str]:
+    """Return the phase of a revision, and its sentence."""
+    if not seen.allowed:
+        return "refused", seen.reason
+    if seen.wanted == "stop" or seen.replicas == 0:
+        return ("drained", "stopping") if seen.present else ("stopped", "")
+    if seen.wanted == "drain":
+        idle = seen.weight == 0 and seen.sessions == 0
+        note = "" if idle else f"{seen.sessions} requests are still under way"
+        return ("drained", "") if idle else ("serving" if seen.weight else "ready", note)
+    if seen.ready and seen.weight:
+        short = seen.ready < seen.replicas
+        return "serving", f"{seen.ready} of {seen.replicas} replicas are ready" if short else ""
+    if seen.failed:
+        return "failed", seen.failed
+    if seen.ready >= seen.replicas:
+        return "ready", ""
+    if not seen.prepared:
+        return "preparing", seen.note
+    return "starting", seen.note or f"{seen.ready} of {seen.replicas} replicas are ready"
+
+
+@dataclass
+class Crashes:
+    """How often the replicas of one revision ended by themselves."""
+
+    count: int = 0
+    total: int = 0
+    not_before: float = 0.0
+    was_ready: bool = False
+    detail: str = ""
+
+    def add(self, now: float, lived: float, detail: str) -> None:
+        """Count a crash and set the time before which nothing is started."""
+        if lived >= LIVED_SECONDS:
+            self.count = 0
+        self.count += 1
+        self.total += 1
+        self.detail = detail
+        self.not_before = now + min(FIRST_WAIT * 2 ** (self.count - 1), LONGEST_WAIT)
+
+    @property
+    def failed(self) -> bool:
+        """Whether this revision is given up: it crashed again and again and was never ready."""
+        return self.count >= QUICK_CRASHES and not self.was_ready
+
+    @property
+    def sentence(self) -> str:
+        """Return what to report, if it keeps crashing."""
+        if self.count < QUICK_CRASHES:
+            return ""
+        return f"its replica ended {self.count} times in a row: {self.detail}"[:1900]
+
+    def forget(self) -> None:
+        """Start afresh: what is wanted has changed."""
+        self.count, self.not_before, self.was_ready, self.detail = 0, 0.0, False, ""
