@@ -29,9 +29,10 @@ class BuildState(models.TextChoices):
 
 
 class Build(Audited):
-    """Turning one version into a Bento."""
+    """Turning one version into a Bento. ``step`` moves while it runs and is not an event."""
 
     LOG_SEALED = frozenset({"error"})
+    LOG_HIDDEN = frozenset({"step"})
 
     id = IdField("bld")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="builds")
@@ -48,6 +49,15 @@ class Build(Audited):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=models.Q(state__in=["queued", "running"]),
+                name="builds_one_open",
+            )
+        ]
 
 
 class BuildLine(models.Model):
@@ -75,4 +85,6 @@ class Bento(Audited):
     runtime = models.ForeignKey(Runtime, on_delete=models.PROTECT, related_name="bentos")
     size = models.BigIntegerField()
     provenance = models.TextField()  # DSSE envelope, signed by the build key
+    sbom = models.CharField(max_length=64)  # SHA-256 of the CycloneDX document in the store
+    model_signature = models.TextField(blank=True)  # OpenSSF model.sig over the version's files
     created_at = models.DateTimeField(auto_now_add=True)

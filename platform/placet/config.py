@@ -44,6 +44,7 @@ class Config(BaseSettings):
     oidc_client_secret: SecretStr = SecretStr("")
     # keys: one folder; each process is given read access to its own file alone
     keys_dir: Path | None = None
+    runtimes_dir: Path | None = None  # installed runtimes, shared by builds; large
     # limits
     max_artifact_bytes: int = Field(default=2 * 1024**3, ge=1)
     max_body_bytes: int = Field(default=2 * 1024**2, ge=1024)
@@ -55,6 +56,11 @@ class Config(BaseSettings):
     def keys(self) -> Path:
         """The folder of key files."""
         return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def runtimes(self) -> Path:
+        """The folder of installed runtimes."""
+        return self.runtimes_dir or self.data_dir / "runtimes"
 
     @property
     def artifacts(self) -> Path:

@@ -23,7 +23,7 @@ from workers.builder.sandbox import Sandbox
 from workers.builder.sbom import sbom
 from workers.builder.spec import BuildResult, BuildSpec, Scan, Smoke, StoredBlob
 
-STEPS = ("fetch", "scan", "runtime", "generate", "build", "smoke_test", "sbom", "export")
+STEPS = ("fetch", "scan", "runtime", "generate", "build", "smoke", "sbom", "export")
 PIECE = 1 << 20
 Log = Callable[[str, str], None]
 Cancelled = Callable[[], bool]
@@ -108,7 +108,7 @@ def _steps(
         folder = bento.build(
             spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
         )
-    with clock.step("smoke_test") as log:
+    with clock.step("smoke") as log:
         tested = smoke.run(
             spec, folder, place, workshop.runtimes, runtime.digest,
             log=log, cancelled=clock.cancelled, ready_seconds=workshop.ready_seconds,

@@ -31,6 +31,7 @@ NAME_LINE = re.compile(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[^\s;]+( ; [^\\]+)? \\$"
 )
 FETCH_SECONDS = 1800
+WHEELS = ".wheels"
 Log = Callable[[str], None]
 
 
@@ -142,8 +143,13 @@ class Runtimes:
         if not manifest.exists():
             return None
         wheels = tuple(Wheel(**w) for w in json.loads(manifest.read_text())["wheels"])
-        if not all(self.store.exists(w.sha256) for w in wheels):
-            return None
+        for wheel in wheels:
+            if not self.store.exists(wheel.sha256):
+                kept = self.folder(name) / WHEELS / wheel.name
+                if not kept.exists():
+                    return None
+                with kept.open("rb") as stream:
+                    self.store.put_stream(stream, expected=wheel.sha256)
         return RuntimeSpec(name, platform_python(), lock, wheels)
 
     def _make(
@@ -160,12 +166,25 @@ class Runtimes:
                         "wheels": [asdict(w) for w in wheels]}  # fmt: skip
             home = making / "home"
             (home / "placet-runtime.json").write_text(json.dumps(manifest))
+            self._keep_wheels(making / "wheels", home / WHEELS, wheels)
             shutil.rmtree(self.folder(name), ignore_errors=True)
             crash_point("builds.before_runtime_rename")
             home.rename(self.folder(name))
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return RuntimeSpec(name, platform_python(), lock, wheels)
+
+    def _keep_wheels(self, fetched: Path, kept: Path, wheels: tuple[Wheel, ...]) -> None:
+        """Keep the wheels beside the runtime, as second names of the store's bytes if possible.
+
+        A store that lost them (restored from an old copy) is filled again from here.
+        """
+        kept.mkdir()
+        for wheel in wheels:
+            try:
+                (kept / wheel.name).hardlink_to(self.store.path(wheel.sha256))
+            except OSError:
+                (fetched / wheel.name).rename(kept / wheel.name)
 
     def _fetch(
         self, lock: str, folder: Path, log: Log, cancelled: Callable[[], bool]

@@ -1,0 +1,205 @@
+"""What the build worker reports.
+
+Every write holds the job's lease: a worker that lost it writes nothing.
+"""
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from apps.audit.actions import record
+from apps.builds.events import (
+    BENTO_ADDED,
+    BUILD_CANCELLED,
+    BUILD_FAILED,
+    BUILD_STARTED,
+    BUILD_SUCCEEDED,
+    RUNTIME_ADDED,
+)
+from apps.builds.models import Bento, Build, BuildLine, BuildState, Runtime
+from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, Built, Line, ScanReport, kept
+from apps.jobs.handlers import LeasedJob, LeaseLost
+from apps.jobs.models import Job, JobState
+from apps.registry.actions import add_evidence
+from apps.registry.models import EvidenceSource, ModelVersion
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.clock import database_now
+from placet.kernel.states import move
+
+STOPPED = "The worker stopped in the middle and the build was not started again"
+
+
+def start(build_id: str, *, job: LeasedJob, isolation: str, actor: Actor = SYSTEM) -> Build | None:
+    """Take the build up, or take it over from a worker that died; ``None`` when it has ended.
+
+    Taking it over moves its generation on, so that nothing of the first worker counts any more.
+    """
+    with record(actor) as log:
+        build = _held(build_id, job)
+        if build.state not in OPEN:
+            return None
+        now = database_now()
+        move(
+            build, expected=OPEN, to=BuildState.RUNNING, isolation=isolation, step="",
+            started_at=build.started_at or now,
+        )  # fmt: skip
+        log.add(BUILD_STARTED, build, data={"attempt": job.attempt})
+    return build
+
+
+def append_lines(build: Build, lines: Sequence[Line], *, job: LeasedJob) -> None:
+    """Add ``lines`` to the log and show the last one's step. Past the limit only a note is kept."""
+    if not lines:
+        return
+    with transaction.atomic():
+        job.fence()
+        newest = BuildLine.objects.filter(build=build).aggregate(newest=Max("number"))["newest"]
+        first = (newest or 0) + 1
+        rows = [
+            BuildLine(build=build, number=number, at=line.at, step=line.step, text=kept(line.text))
+            for number, line in enumerate(lines, first)
+            if number <= MAX_LINES
+        ]
+        if first <= MAX_LINES < first + len(lines):
+            last = lines[-1]
+            rows.append(BuildLine(build=build, number=MAX_LINES + 1, at=last.at, step=last.step,
+                                  text=CUT_OFF))  # fmt: skip
+        BuildLine.objects.bulk_create(rows)
+        Build.objects.filter(pk=build.pk, generation=build.generation).update(step=lines[-1].step)
+
+
+def record_scan(build: Build, report: ScanReport, *, job: LeasedJob, actor: Actor = SYSTEM) -> None:
+    """Keep the scanner's verdict as evidence, whatever becomes of the build."""
+    with record(actor):
+        _held(build.pk, job, build.generation)
+        _measured(build.version, "scan", report.data(), "", actor)
+
+
+def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM) -> Bento:
+    """Write down what was made: the runtime, the Bento, its evidence, and the end of the build."""
+    with record(actor) as log:
+        row = _held(build.pk, job, build.generation)
+        runtime = _runtime(built)
+        if runtime is not None:
+            log.add(RUNTIME_ADDED, runtime, data={"wheels": len(built.runtime.wheels)})
+        _finish(
+            row, BuildState.SUCCEEDED, bento_digest=built.bento_digest, timings=built.timings,
+            isolation=built.isolation,
+        )  # fmt: skip
+        bento = Bento(
+            digest=built.bento_digest,
+            version_id=row.version_id,
+            project_id=row.project_id,
+            build=row,
+            runtime_id=built.runtime.digest,
+            size=built.bento_size,
+            provenance=built.provenance,
+            sbom=built.sbom_sha256,
+            model_signature=built.model_signature,
+        )
+        bento.save(force_insert=True)
+        log.add(BENTO_ADDED, bento)
+        bill = {"format": "CycloneDX", "components": built.components, "sha256": built.sbom_sha256}
+        _measured(row.version, "smoke_test", built.smoke.data(), built.bento_digest, actor)
+        _measured(row.version, "sbom", bill, built.bento_digest, actor)
+        log.add(BUILD_SUCCEEDED, row, data={"seconds": round(sum(built.timings.values()), 1)})
+    return bento
+
+
+def _runtime(built: Built) -> Runtime | None:
+    """Insert the runtime; ``None`` when it was there. Two builds may add it at one moment."""
+    runtime = Runtime(
+        digest=built.runtime.digest,
+        python_version=built.runtime.python_version,
+        lock=built.runtime.lock,
+        wheels=built.runtime.wheels,
+    )
+    if Runtime.objects.filter(pk=runtime.pk).exists():
+        return None
+    try:
+        with transaction.atomic():
+            runtime.save(force_insert=True)
+    except IntegrityError:
+        return None
+    return runtime
+
+
+def fail(
+    build_id: str,
+    error: str,
+    *,
+    job: LeasedJob,
+    timings: dict[str, float] | None = None,
+    actor: Actor = SYSTEM,
+) -> Build | None:
+    """End the build with ``error`` in words; ``None`` when it had ended before."""
+    with record(actor) as log:
+        row = _held(build_id, job)
+        if row.state not in OPEN:
+            return None
+        _finish(row, BuildState.FAILED, error=kept(error), timings=timings or {})
+        log.add(BUILD_FAILED, row, data={"step": row.step})
+    return row
+
+
+def end_cancelled(build_id: str, *, job: LeasedJob, actor: Actor = SYSTEM) -> None:
+    """End a build that was asked to stop."""
+    with record(actor) as log:
+        row = _held(build_id, job)
+        if row.state in OPEN:
+            _finish(row, BuildState.CANCELLED)
+            log.add(BUILD_CANCELLED, row)
+
+
+def settle_lost(*, actor: Actor = SYSTEM) -> int:
+    """End open builds whose job ended without them: cancelled by an operator, or given up."""
+    settled = 0
+    ended = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+    for build in list(Build.objects.filter(state__in=OPEN)):
+        job = Job.objects.filter(pk=build.job).first()
+        if job is not None and job.state not in ended:
+            continue
+        cancelled = job is not None and job.state == JobState.CANCELLED
+        with record(actor) as log:
+            if cancelled and move(
+                build, expected=OPEN, to=BuildState.CANCELLED, finished_at=database_now()
+            ):
+                log.add(BUILD_CANCELLED, build)
+                settled += 1
+            elif not cancelled and move(
+                build, expected=OPEN, to=BuildState.FAILED, error=STOPPED,
+                finished_at=database_now(),
+            ):  # fmt: skip
+                log.add(BUILD_FAILED, build, data={"step": build.step})
+                settled += 1
+    return settled
+
+
+def _held(build_id: str, job: LeasedJob, generation: int | None = None) -> Build:
+    """Hold the lease, then the build's row; refuse a build that another worker took over."""
+    job.fence()
+    build = (
+        Build.objects.select_for_update(of=("self",))
+        .select_related("version__model")
+        .get(pk=build_id)
+    )
+    if generation is not None and (
+        build.generation != generation or build.state != BuildState.RUNNING
+    ):
+        raise LeaseLost(job.id)
+    return build
+
+
+def _finish(row: Build, state: BuildState, **changes: object) -> None:
+    if not move(row, expected=OPEN, to=state, finished_at=database_now(), **changes):
+        raise LeaseLost(row.job)
+
+
+def _measured(
+    version: ModelVersion, kind: str, data: dict[str, object], bento: str, actor: Actor
+) -> None:
+    add_evidence(
+        version, kind=kind, data=data, source=EvidenceSource.MEASURED, bento_digest=bento,
+        actor=actor,
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Asking for a build, and asking for it to stop."""
+
+from apps.audit.actions import record
+from apps.builds.errors import BuildEnded, NotFinalised
+from apps.builds.events import BUILD_CANCEL_ASKED, BUILD_CANCELLED, BUILD_REQUESTED
+from apps.builds.models import Build, BuildState
+from apps.builds.rules import OPEN
+from apps.identity.queries import authorize
+from apps.jobs.actions import enqueue
+from apps.jobs.models import Job, JobState
+from apps.registry.actions.locking import lock_version
+from apps.registry.models import ModelVersion, VersionState
+from placet.kernel.actor import Actor
+from placet.kernel.clock import database_now
+from placet.kernel.problems import NotFound
+from placet.kernel.states import move
+
+
+def request_build(version: ModelVersion, *, actor: Actor) -> Build:
+    """Have ``version`` built; while a build of it is open, that one is the answer.
+
+    Needs ``build.start``. Raises :class:`NotFinalised` for a draft.
+    """
+    with record(actor) as log:
+        row = lock_version(version, actor, "build.start")
+        if row.state != VersionState.FINALISED:
+            raise NotFinalised
+        if open_build := Build.objects.filter(version=row, state__in=OPEN).first():
+            return open_build
+        build = Build(version=row, project_id=row.project_id, requested_by=actor.id)
+        build.job = enqueue(
+            "builds.run", queue="build", key=build.pk, project=row.project_id, build=build.pk
+        ).pk
+        build.save(force_insert=True)
+        log.add(BUILD_REQUESTED, build, data={"version": row.pk})
+    return build
+
+
+def cancel_build(build: Build, *, actor: Actor) -> Build:
+    """Stop a build: at once when it waits, else as soon as its worker looks.
+
+    Needs ``build.cancel``. Raises :class:`BuildEnded` when nothing is left to stop.
+    """
+    with record(actor) as log:
+        # the job first: workers lock in this order
+        job = Job.objects.select_for_update().filter(pk=build.job).first()
+        row = Build.objects.select_for_update().filter(pk=build.pk).first()
+        if row is None:
+            raise NotFound
+        authorize(actor, "build.cancel", row, view="build.view")
+        if row.state not in OPEN:
+            raise BuildEnded(f"The build has {row.state} already")
+        waiting = job is None or job.state != JobState.RUNNING
+        if job is not None:
+            job.cancel_requested = True
+            if waiting and job.state == JobState.QUEUED:
+                job.state, job.finished_at = JobState.CANCELLED, database_now()
+            job.save(update_fields=["cancel_requested", "state", "finished_at"])
+        if waiting:
+            move(row, expected=OPEN, to=BuildState.CANCELLED, finished_at=database_now())
+            log.add(BUILD_CANCELLED, row)
+        else:
+            log.add(BUILD_CANCEL_ASKED, row)
+    return row

@@ -1,0 +1,12 @@
+"""Kinds of audit events of builds."""
+
+from apps.audit.events import event_kind
+
+BUILD_REQUESTED = event_kind("build.requested", "Asked for a build")
+BUILD_STARTED = event_kind("build.started", "Started a build")
+BUILD_SUCCEEDED = event_kind("build.succeeded", "Built a Bento in {seconds} s")
+BUILD_FAILED = event_kind("build.failed", "A build failed at {step}")
+BUILD_CANCEL_ASKED = event_kind("build.cancel_asked", "Asked a running build to stop")
+BUILD_CANCELLED = event_kind("build.cancelled", "Cancelled a build")
+RUNTIME_ADDED = event_kind("runtime.added", "Added a runtime of {wheels} wheels")
+BENTO_ADDED = event_kind("bento.added", "Added a Bento")

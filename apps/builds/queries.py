@@ -1,0 +1,64 @@
+"""Reads of builds, Bentos and runtimes, always through the actor."""
+
+from django.db.models import QuerySet
+
+from apps.builds.models import Bento, Build, BuildLine, Runtime
+from apps.identity.queries import visible
+from apps.registry.models import ModelVersion
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+MAX_LINES_AT_ONCE = 1000
+
+
+def builds(actor: Actor, version: ModelVersion | None = None) -> QuerySet[Build]:
+    """Return the builds the actor may see, of one version or of all."""
+    rows = visible(
+        Build.objects.select_related("version__model", "project"), actor, view="build.view"
+    )
+    return rows if version is None else rows.filter(version=version)
+
+
+def build_for(build_id: str, actor: Actor) -> Build:
+    """Return one build."""
+    build = builds(actor).filter(pk=build_id).first()
+    if build is None:
+        raise NotFound
+    return build
+
+
+def lines_after(build: Build, after: int) -> list[BuildLine]:
+    """Return the log lines numbered above ``after``, at most 1,000."""
+    return list(build.lines.filter(number__gt=after).order_by("number")[:MAX_LINES_AT_ONCE])
+
+
+def bentos(actor: Actor, version: ModelVersion | None = None) -> QuerySet[Bento]:
+    """Return the Bentos the actor may see, of one version or of all."""
+    rows = visible(
+        Bento.objects.select_related("version__model", "project", "runtime", "build"),
+        actor,
+        view="build.view",
+    )
+    return rows if version is None else rows.filter(version=version)
+
+
+def bento_for(digest: str, actor: Actor) -> Bento:
+    """Return one Bento by its digest."""
+    bento = bentos(actor).filter(pk=digest).first()
+    if bento is None:
+        raise NotFound
+    return bento
+
+
+def latest_bento(version: ModelVersion, actor: Actor) -> Bento | None:
+    """Return the newest Bento of a version."""
+    return bentos(actor, version).order_by("-created_at").first()
+
+
+def runtime_for(digest: str, actor: Actor) -> Runtime:
+    """Return a runtime that a Bento which the actor may see runs on."""
+    used = visible(Bento.objects.filter(runtime=digest), actor, view="build.view")
+    runtime = Runtime.objects.filter(pk=digest).first()
+    if runtime is None or not used.exists():
+        raise NotFound
+    return runtime

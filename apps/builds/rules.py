@@ -1,0 +1,98 @@
+"""What a worker hands over about a build, and what counts as open. Standard library only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+OPEN = ("queued", "running")
+MAX_LINES = 5000
+MAX_TEXT = 2000
+CUT_OFF = "More lines came and are not kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a build's log."""
+
+    at: datetime
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """The scanner's verdict, as evidence holds it."""
+
+    verdict: str
+    findings: list[dict[str, str]]
+    scanner: dict[str, str]
+    files: int
+
+    def data(self) -> dict[str, Any]:
+        """Return the evidence."""
+        return {
+            "verdict": self.verdict,
+            "findings": self.findings,
+            "scanner": self.scanner,
+            "files": self.files,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeReport:
+    """What the service answered in the sandbox, as evidence holds it."""
+
+    result: str
+    rows: int
+    equal: int
+    isolation: str
+    seconds: float
+    detail: str
+
+    def data(self) -> dict[str, Any]:
+        """Return the evidence."""
+        return {
+            "result": self.result,
+            "rows": self.rows,
+            "equal": self.equal,
+            "isolation": self.isolation,
+            "seconds": self.seconds,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltRuntime:
+    """The runtime that a build used."""
+
+    digest: str
+    python_version: str
+    lock: str
+    wheels: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Everything that a successful build made. SHA-256 values are hex digits."""
+
+    bento_sha256: str
+    bento_size: int
+    runtime: BuiltRuntime
+    smoke: SmokeReport
+    sbom_sha256: str
+    components: int
+    provenance: str
+    model_signature: str
+    isolation: str
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bento_digest(self) -> str:
+        """Return the digest that people approve."""
+        return f"sha256:{self.bento_sha256}"
+
+
+def kept(text: str) -> str:
+    """Return a log line as it is stored: bounded, without NUL and control characters."""
+    clean = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+    return clean[:MAX_TEXT]

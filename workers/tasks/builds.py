@@ -1,0 +1,24 @@
+"""Builds: running one in the pipeline, and tidying up after workers that died."""
+
+from typing import Any
+
+from apps.builds import actions
+from apps.jobs.handlers import LeasedJob, every, handler
+from workers import building
+
+
+def gave_up(job: LeasedJob, error: str) -> None:
+    """End the build of a job that failed for good."""
+    actions.fail(str(job.args["build"]), error, job=job)
+
+
+@handler("builds.run", queue="build", max_attempts=2, on_failed=gave_up)
+def run(job: LeasedJob) -> dict[str, Any] | None:
+    """Build one version."""
+    return building.build(str(job.args["build"]), job)
+
+
+@every(seconds=60, name="builds.sweep", queue="build")
+def sweep(job: LeasedJob) -> dict[str, Any] | None:
+    """End builds whose job ended without them, and remove folders that nobody works in."""
+    return {"settled": actions.settle_lost(), "removed": building.sweep_folders()}
