@@ -8,6 +8,7 @@ class IdentityConfig(AppConfig):
 
     name = "apps.identity"
     label = "identity"
+    verbose_name = "Access"
 
     def ready(self) -> None:
         """Connect the sign-in events; import the event kinds, so that all can be read."""

@@ -67,7 +67,7 @@ class Project(Audited):
 
     def project_scope(self) -> str | None:
         """A project belongs to itself."""
-        return self.pk
+        return str(self.pk)
 
 
 class Team(Audited):

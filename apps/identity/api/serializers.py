@@ -1,5 +1,6 @@
 """What identity's routes take and answer."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -12,6 +13,11 @@ def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Seriali
     name = item.__name__.removesuffix("Serializer") + "Page"
     fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
     return type(name, (serializers.Serializer,), fields)
+
+
+def many(item: type[serializers.Serializer[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Return the function that turns the rows of a page into JSON values."""
+    return lambda rows: list(item(rows, many=True).data)
 
 
 class ProjectSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """Who is asking: a person in a session, or the holder of a token."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -66,5 +67,5 @@ def csrf_fault(request: HttpRequest, actor: Actor) -> str:
         return ""
     check = CSRFCheck(lambda _request: HttpResponse())
     check.process_request(request)
-    reason: str | None = check.process_view(request, None, (), {})
-    return reason or ""
+    reason: Any = check.process_view(request, lambda _request: HttpResponse(), (), {})
+    return str(reason or "")

@@ -24,7 +24,7 @@ class RoleList(PlacetView):
     def get(self, request: Request) -> Response:
         """List roles where you administer or audit access, and your own."""
         rows = visible_roles(self.actor)
-        return self.page(rows, lambda found: s.RoleSerializer(found, many=True).data)
+        return self.page(rows, s.many(s.RoleSerializer))
 
     @extend_schema(
         operation_id="roles_grant", request=s.NewRoleSerializer, responses={201: s.RoleSerializer}
@@ -74,7 +74,7 @@ class TokenList(PlacetView):
     def get(self, request: Request) -> Response:
         """List your tokens and those of your service accounts, without secrets."""
         rows = own_tokens(self.actor).select_related("project")
-        return self.page(rows, lambda found: s.TokenSerializer(found, many=True).data)
+        return self.page(rows, s.many(s.TokenSerializer))
 
     @extend_schema(
         operation_id="tokens_issue",

@@ -37,7 +37,7 @@ class PersonList(PlacetView):
     def get(self, request: Request) -> Response:
         """List people: everybody if you administer or audit access, else yourself."""
         rows = visible_people(self.actor)
-        return self.page(rows, lambda found: s.PersonSerializer(found, many=True).data)
+        return self.page(rows, s.many(s.PersonSerializer))
 
     @extend_schema(
         operation_id="people_create",
@@ -126,7 +126,7 @@ class TeamList(PlacetView):
     def get(self, request: Request) -> Response:
         """List teams: all of them if you administer or audit access, else your own."""
         rows = visible_teams(self.actor)
-        return self.page(rows, lambda found: s.TeamSerializer(found, many=True).data)
+        return self.page(rows, s.many(s.TeamSerializer))
 
     @extend_schema(
         operation_id="teams_create",
@@ -167,7 +167,7 @@ class MemberList(PlacetView):
         """List a team's members."""
         row = one(visible_teams(self.actor), team)
         rows = TeamMember.objects.filter(team=row).select_related("person")
-        return self.page(rows, lambda found: s.MemberSerializer(found, many=True).data)
+        return self.page(rows, s.many(s.MemberSerializer))
 
     @extend_schema(
         operation_id="team_members_add",
@@ -209,7 +209,7 @@ class ServiceAccountList(PlacetView):
     def get(self, request: Request) -> Response:
         """List service accounts: all if you administer or audit access, else those you own."""
         rows = visible_services(self.actor)
-        return self.page(rows, lambda found: s.ServiceAccountSerializer(found, many=True).data)
+        return self.page(rows, s.many(s.ServiceAccountSerializer))
 
     @extend_schema(
         operation_id="service_accounts_create",

@@ -12,6 +12,7 @@ from apps.identity.api.serializers import (
     ProjectChangeSerializer,
     ProjectSerializer,
     WhoamiSerializer,
+    many,
     page_of,
 )
 from apps.identity.models import Project
@@ -41,7 +42,7 @@ class ProjectList(PlacetView):
     def get(self, request: Request) -> Response:
         """List the projects you see, newest first."""
         rows = visible(Project.objects.all(), self.actor, project="pk")
-        return self.page(rows, lambda found: ProjectSerializer(found, many=True).data)
+        return self.page(rows, many(ProjectSerializer))
 
     @extend_schema(
         operation_id="projects_create",
