@@ -1,10 +1,52 @@
-"""What every page shows around its content."""
+"""What every page shows around its content: who is signed in, and the menu."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.governance.queries.lists import inbox_count
+from placet.kernel.actor import ANONYMOUS, Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the menu."""
+
+    label: str
+    url: str
+    active: bool
+    count: int = 0
+
+
+MENU = (
+    ("Home", "home", ""),
+    ("Models", "models", "model.view"),
+    ("Releases", "releases", "release.view"),
+    ("Endpoints", "endpoints", "endpoint.view"),
+    ("Targets", "targets", "target.view"),
+    ("Policies", "policy-list", "policy.view"),
+    ("Audit", "audit", "audit.view"),
+)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return the actor for the page's frame."""
-    return {"actor": getattr(request, "actor", None)}
+    """Return the actor and the menu that he may use; nothing for a part of a page."""
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    if actor.kind == "anonymous" or request.headers.get("HX-Request"):
+        return {"actor": actor, "navigation": []}
+    return {"actor": actor, "navigation": navigation(request, actor)}
+
+
+def navigation(request: HttpRequest, actor: Actor) -> list[Item]:
+    """Return the menu entries that the actor's permissions open."""
+    items = []
+    for label, name, permission in MENU:
+        if permission and not actor.can_somewhere(permission):
+            continue
+        url = reverse(name)
+        active = request.path == url if url == "/" else request.path.startswith(url)
+        count = inbox_count(actor) if name == "releases" else 0
+        items.append(Item(label, url, active, count))
+    return items

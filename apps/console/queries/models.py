@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.models import Count, Max, QuerySet
 
-from apps.audit.queries import TimelineEntry, timeline
 from apps.builds.models import Build
+from apps.console.queries.audit import Line, story
 from apps.governance.models import Environment, Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
+from apps.registry.comparison import Change, Comparison
 from apps.registry.models import Alias, ArtifactFile, Evidence, ModelVersion, RegisteredModel
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -51,6 +52,20 @@ class Step:
 
 
 @dataclass(slots=True)
+class Part:
+    """One table of a comparison."""
+
+    title: str
+    rows: list[Change]
+    narrow: bool = False
+
+    @property
+    def changed(self) -> int:
+        """Return how many rows differ."""
+        return sum(row.state != "same" for row in self.rows)
+
+
+@dataclass(slots=True)
 class VersionView:
     """Everything the page of one version shows."""
 
@@ -64,7 +79,7 @@ class VersionView:
     releases: list[Release]
     environments: list[Environment]
     others: list[ModelVersion]
-    timeline: list[TimelineEntry]
+    timeline: list[Line]
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -188,7 +203,7 @@ def version_view(version: ModelVersion, actor: Actor) -> VersionView:
         releases=releases,
         environments=list(Environment.objects.filter(project=version.project_id)),
         others=list(version.model.versions.exclude(pk=version.pk).order_by("-number")[:PAGE]),
-        timeline=timeline([version.pk, *(b.pk for b in builds), *(r.pk for r in releases)], actor),
+        timeline=story([version.pk, *(b.pk for b in builds), *(r.pk for r in releases)], actor),
     )
     view.steps = steps(view)
     return view
@@ -207,4 +222,16 @@ def steps(view: VersionView) -> list[Step]:
         Step("Metrics reported", view.metrics is not None, "Report metrics as evidence."),
         Step("Built and smoke-tested", built, "Build it into a Bento."),
         Step("Released", bool(view.releases), "Ask for a release to an environment."),
+    ]
+
+
+def compared_parts(found: Comparison) -> list[Part]:
+    """Return the tables of a comparison, what matters most first."""
+    return [
+        Part("Metrics", found.metrics),
+        Part("Inputs", found.inputs, narrow=True),
+        Part("Outputs", found.outputs, narrow=True),
+        Part("Requirements", found.requirements, narrow=True),
+        Part("Parameters", found.parameters, narrow=True),
+        Part("Files", found.files),
     ]

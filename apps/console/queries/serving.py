@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from apps.audit.queries import TimelineEntry, timeline
+from apps.console.queries.audit import Line, story
 from apps.governance.models import Release
 from apps.identity.queries import people_names
 from apps.monitoring.queries import Recent, recent
@@ -42,7 +42,7 @@ class EndpointView:
     keys: list[EndpointKey]
     rollouts: list[Rollout]
     names: dict[str, str]
-    timeline: list[TimelineEntry]
+    timeline: list[Line]
 
     @property
     def endpoint(self) -> Endpoint:
@@ -119,7 +119,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         names=people_names(
             {endpoint.created_by, *(k.created_by for k in keys), *(r.started_by for r in rollouts)}
         ),
-        timeline=timeline([endpoint.pk, *(r.pk for r in history[:5])], actor),
+        timeline=story([endpoint.pk, *(r.pk for r in history[:5])], actor),
     )
 
 

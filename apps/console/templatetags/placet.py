@@ -194,3 +194,9 @@ def raw(value: Any) -> str:
 def rate(share: float | None) -> str:
     """Show a share from 0 to 1 in percent."""
     return "–" if share is None else f"{number(share * 100)} %"
+
+
+@register.filter
+def lower_first(text: str) -> str:
+    """Return ``text`` with a small first letter, to follow a name."""
+    return text[:1].lower() + text[1:]

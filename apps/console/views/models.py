@@ -64,7 +64,8 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
         return redirect("model", project, name)
     a, b = (queries.version_of(request.actor, project, name, n) for n in sorted(numbers))
     comparison = compare_versions(a, b, request.actor)
-    return show(request, "compare", a=a, b=b, comparison=comparison)
+    parts = queries.compared_parts(comparison)
+    return show(request, "compare", a=a, b=b, comparison=comparison, parts=parts)
 
 
 @action

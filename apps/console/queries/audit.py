@@ -1,0 +1,172 @@
+"""The log as the pages show it."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.audit.events import kinds
+from apps.audit.queries import (
+    EventDetail,
+    EventFilter,
+    InclusionProof,
+    event_detail,
+    events_visible,
+    inclusion,
+    latest_checkpoint,
+    log_size,
+    sentence,
+    timeline,
+    unseal_many,
+)
+from apps.identity.queries import people_names
+from placet.kernel.actor import Actor
+from placet.kernel.problems import Problem
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event as a line: who did what, when, and where it stands in the log."""
+
+    index: int
+    at: datetime
+    kind: str
+    sentence: str
+    actor_name: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """One column before and after."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One row that an event changed."""
+
+    key: str
+    columns: list[ColumnChange]
+    made: bool
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """An event, opened: what it changed and the proof that it is in the log."""
+
+    detail: EventDetail
+    at: datetime
+    actor_name: str
+    rows: list[RowView]
+    proof: InclusionProof | None
+    why_not: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """One page of the log with its head."""
+
+    lines: list[Line]
+    older: int | None
+    size: int
+    signed: Any
+    kinds: list[str]
+
+
+def story(ids: list[str], actor: Actor, *, limit: int = 60) -> list[Line]:
+    """Return what happened to these objects with the names of who did it, newest first."""
+    entries = timeline(ids, actor, limit=limit)
+    names = people_names({e.actor_id for e in entries})
+    return [
+        Line(e.index, e.at, e.kind, e.sentence, names.get(e.actor_id, e.actor_id), e.subject)
+        for e in entries
+    ]
+
+
+def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
+    """Return one page of the events that ``actor`` may read, newest first."""
+    events = events_visible(actor, filters)
+    if before is not None:
+        events = events.filter(index__lt=before)
+    found = list(events.order_by("-index")[: PAGE + 1])
+    bodies = [(e.index, json.loads(e.body)) for e in found[:PAGE]]
+    names = people_names({b["actor_id"] for _, b in bodies})
+    return LogPage(
+        lines=[
+            Line(
+                index=index,
+                at=datetime.fromisoformat(body["at"]),
+                kind=body["kind"],
+                sentence=sentence(body["kind"], body.get("data", {})),
+                actor_name=names.get(body["actor_id"], body["actor_id"]),
+                subject=body["subject"],
+            )
+            for index, body in bodies
+        ],
+        older=found[PAGE - 1].index if len(found) > PAGE else None,
+        size=log_size(),
+        signed=latest_checkpoint(),
+        kinds=sorted({name.split(".")[0] for name in kinds()}),
+    )
+
+
+def event_view(index: int, actor: Actor) -> EventView:
+    """Return one event, opened, or raise ``NotFound``."""
+    detail = event_detail(index, actor)
+    proof, why_not = None, ""
+    try:
+        proof = inclusion(index)
+    except Problem as problem:
+        why_not = problem.detail
+    actor_id = detail.body["actor_id"]
+    return EventView(
+        detail=detail,
+        at=datetime.fromisoformat(detail.body["at"]),
+        actor_name=people_names([actor_id]).get(actor_id, actor_id),
+        rows=_rows(detail),
+        proof=proof,
+        why_not=why_not,
+        body=json.dumps(detail.body, indent=2, ensure_ascii=False),
+    )
+
+
+def _rows(detail: EventDetail) -> list[RowView]:
+    texts = unseal_many(
+        value
+        for change in detail.changes
+        for state in (change.before, change.after)
+        for value in (state or {}).values()
+        if isinstance(value, str) and value.startswith("sha256:")
+    )
+    return [
+        RowView(
+            key=change.key,
+            columns=[
+                ColumnChange(
+                    name,
+                    _shown((change.before or {}).get(name), texts),
+                    _shown((change.after or {}).get(name), texts),
+                )
+                for name in change.changed
+            ],
+            made=change.before is None,
+            gone=change.after is None,
+        )
+        for change in detail.changes
+    ]
+
+
+def _shown(value: Any, texts: dict[str, str]) -> str:
+    if isinstance(value, str):
+        sealed = texts.get(value)
+        return sealed if sealed and sealed != "[erased]" else value
+    text = "" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) < 400 else text[:400] + " …"

@@ -1,0 +1,88 @@
+"""Environments with their policies as the pages show them."""
+
+from dataclasses import dataclass
+
+from apps.governance.gates import GATES
+from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.queries.lists import freezes, policies
+from apps.identity.models import Project
+from apps.identity.queries import people_names, visible
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+
+
+@dataclass(slots=True)
+class PolicyRow:
+    """An environment in the list, with the policy in force."""
+
+    environment: Environment
+    policy: PolicyRevision | None
+    gates: list[str]
+    drafts: int
+    frozen: bool
+
+
+@dataclass(slots=True)
+class PolicyPage:
+    """One environment: the policy in force, drafts, history, freezes."""
+
+    current: PolicyRevision | None
+    gates: list[str]
+    drafts: list[PolicyRevision]
+    history: list[PolicyRevision]
+    freezes: list[Freeze]
+    names: dict[str, str]
+    source: str
+
+
+def gate_titles(policy: PolicyRevision | None) -> list[str]:
+    """Return the gates of a policy as sentences."""
+    if policy is None:
+        return []
+    return [GATES[g["gate"]].title(g) for g in policy.document["gates"] if g["gate"] in GATES]
+
+
+def policy_rows(projects: list[Project], actor: Actor) -> list[PolicyRow]:
+    """Return every environment the actor may see, with its policy in force."""
+    places = visible(
+        Environment.objects.filter(project__in=projects).select_related("project"), actor
+    ).order_by("project__name", "position")
+    current: dict[str, PolicyRevision] = {}
+    drafts: dict[str, int] = {}
+    for policy in PolicyRevision.objects.filter(environment__in=places).order_by("number"):
+        if policy.state == "published":
+            current[policy.environment_id] = policy
+        elif policy.state == "draft":
+            drafts[policy.environment_id] = drafts.get(policy.environment_id, 0) + 1
+    frozen = {
+        f.environment_id
+        for f in Freeze.objects.filter(environment__in=places, lifted_at=None)
+        if f.starts_at <= now() and (f.ends_at is None or f.ends_at > now())
+    }
+    return [
+        PolicyRow(
+            place,
+            current.get(place.pk),
+            gate_titles(current.get(place.pk)),
+            drafts.get(place.pk, 0),
+            place.pk in frozen,
+        )
+        for place in places
+    ]
+
+
+def policy_page(place: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
+    """Return what the page of one environment's policies shows."""
+    rows = list(policies(place, actor).order_by("-number")[:50])
+    current = next((p for p in rows if p.state == "published"), None)
+    people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
+    open_freezes = list(freezes(place, actor).filter(lifted_at=None).order_by("-starts_at")[:20])
+    return PolicyPage(
+        current=current,
+        gates=gate_titles(current),
+        drafts=[p for p in rows if p.state == "draft"],
+        history=rows,
+        freezes=open_freezes,
+        names=people_names(people | {f.created_by for f in open_freezes}),
+        source=source or (current.source if current else ""),
+    )

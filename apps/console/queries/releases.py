@@ -1,0 +1,101 @@
+"""Releases as the pages show them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from apps.governance.models import Environment, Release
+from apps.governance.queries.detail import ReleaseView, release_view
+from apps.governance.queries.lists import environments
+from apps.registry.models import ModelVersion
+from apps.rollouts.models import Rollout
+from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.ids import is_id
+
+PAGE = 30
+
+
+@dataclass(slots=True)
+class Place:
+    """An environment that a version may be asked into, with its endpoints and policy."""
+
+    environment: Environment
+    endpoints: list[Endpoint]
+    allowed: bool
+
+
+@dataclass(slots=True)
+class Step:
+    """One phase of a rollout on the page."""
+
+    title: str
+    text: str
+    state: str  # done, now, failed, ''
+    at: datetime | None = None
+
+
+def paged(rows: QuerySet[Release], after: str) -> tuple[list[Release], str]:
+    """Return one page of releases, newest first, and the id to go on after ('' at the end)."""
+    if is_id(after):
+        rows = rows.filter(pk__lt=after)
+    found = list(rows[: PAGE + 1])
+    return found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else ""
+
+
+def release_page(release_id: str, actor: Actor) -> tuple[ReleaseView, Rollout | None]:
+    """Return the release and its newest rollout."""
+    view = release_view(release_id, actor)
+    rollout = (
+        view.release.rollouts.select_related("to_revision", "from_revision")
+        .order_by("-created_at")
+        .first()
+    )
+    return view, rollout
+
+
+def environments_for(version: ModelVersion, actor: Actor) -> list[Place]:
+    """Return the environments of the version's project with what the form needs of each."""
+    endpoints = list(
+        Endpoint.objects.filter(project=version.project_id).order_by("environment", "name")
+    )
+    return [
+        Place(
+            place,
+            [e for e in endpoints if e.environment == place.name],
+            actor.can("release.request", Scope(version.project_id, place.name)),
+        )
+        for place in environments(version.project, actor)
+    ]
+
+
+PHASES = (
+    ("starting", "Start", "new replicas, no traffic"),
+    ("shifting", "Shift", "all traffic at once"),
+    ("draining", "Settle", "the old one is drained"),
+    ("done", "Live", "the old one kept warm"),
+)
+
+
+def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
+    """Return the phases of the plan, and how far the rollout is."""
+    if rollout is None:
+        return [Step(title, text, "") for _, title, text in PHASES]
+    names = [name for name, _, _ in PHASES]
+    ended_badly = rollout.state in ("failed", "aborted", "aborting")
+    reached = [n for n in names if n in rollout.phase_times]
+    steps = []
+    for name, title, text in PHASES:
+        at = rollout.phase_times.get(name)
+        is_last = bool(reached) and name == reached[-1]
+        if at is None:
+            state = ""
+        elif ended_badly and is_last:
+            state = "failed"
+        elif is_last and rollout.state != "done":
+            state = "now"
+        else:
+            state = "done"
+        steps.append(Step(title, text, state, datetime.fromisoformat(at) if at else None))
+    return steps

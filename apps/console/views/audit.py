@@ -1,0 +1,50 @@
+"""The log: a filterable timeline, one event, and its proof."""
+
+from datetime import datetime
+
+from django.http import HttpResponse
+from django.utils.dateparse import parse_date
+
+from apps.audit.queries import EventFilter
+from apps.console.queries.audit import event_view, log_page
+from apps.console.queries.models import projects_of
+from apps.console.views.base import PageRequest, page, show
+from placet.kernel.clock import now
+
+
+def filters_of(request: PageRequest) -> EventFilter:
+    """Read the filter form; what is not a date counts as not given."""
+    day = (
+        parse_date(request.GET.get("since", ""))
+        if len(request.GET.get("since", "")) == 10
+        else None
+    )
+    return EventFilter(
+        kind=request.GET.get("kind", ""),
+        subject=request.GET.get("subject", "").strip(),
+        project=request.GET.get("project", ""),
+        since=datetime.combine(day, datetime.min.time(), tzinfo=now().tzinfo) if day else None,
+    )
+
+
+@page
+def log(request: PageRequest) -> HttpResponse:
+    """Show the log, newest first."""
+    before = request.GET.get("before", "")
+    found = log_page(
+        request.actor,
+        filters_of(request),
+        int(before) if before.isdigit() and len(before) < 18 else None,
+    )
+    query = request.GET.copy()
+    query.pop("before", None)
+    return show(
+        request, "audit", page=found, projects=projects_of(request.actor),
+        query=query.urlencode(), chosen=request.GET,
+    )  # fmt: skip
+
+
+@page
+def event(request: PageRequest, index: int) -> HttpResponse:
+    """Show one event with what it changed and its proof."""
+    return show(request, "audit_event", view=event_view(index, request.actor))

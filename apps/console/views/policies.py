@@ -1,0 +1,82 @@
+"""Environments with their policies: read, draft, try, publish; and freezes."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.console.queries.models import projects_of
+from apps.console.queries.policies import policy_page, policy_rows
+from apps.console.views.base import PageRequest, action, back, page, sentence, show
+from apps.governance.actions import (
+    draft_policy,
+    lift_freeze,
+    publish_policy,
+    set_freeze,
+    withdraw_policy,
+)
+from apps.governance.actions.policies import checked
+from apps.governance.queries import lists
+from apps.governance.queries.dry_run import dry_run
+from apps.identity.queries import project_by_slug
+from placet.kernel.clock import now
+from placet.kernel.problems import Problem
+
+
+@page
+def policy_list(request: PageRequest) -> HttpResponse:
+    """List the environments of every project with the policy in force."""
+    projects = projects_of(request.actor)
+    return show(request, "policy_list", rows=policy_rows(projects, request.actor))
+
+
+@page
+def policies(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """Show an environment's policy in force, its history and its freezes."""
+    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    return show(request, "policies", view=policy_page(place, request.actor), place=place)
+
+
+@action
+def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """Store a draft, or only try it on what is open and live."""
+    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    source = request.POST.get("source", "")
+    view = policy_page(place, request.actor, source=source)
+    try:
+        if request.POST.get("do") == "try":
+            rows = dry_run(place, checked(place, source).document)
+            return show(request, "policies", view=view, place=place, tried=rows)
+        draft_policy(place, source=source, actor=request.actor)
+    except Problem as problem:
+        return show(request, "policies", view=view, place=place, fault=sentence(problem))
+    messages.success(request, "Stored as a draft. Another approver can publish it.")
+    return redirect("policies", project, environment)
+
+
+@action
+def decide_draft(request: PageRequest, project: str, environment: str, number: int) -> HttpResponse:
+    """Publish or withdraw a draft."""
+    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    policy = lists.policy(place, number, request.actor)
+    if request.POST.get("do") == "publish":
+        publish_policy(policy, actor=request.actor)
+        messages.success(request, f"Policy r{number} is in force.")
+    else:
+        withdraw_policy(policy, actor=request.actor)
+    return back(request)
+
+
+@action
+def freeze(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """Freeze an environment from now on."""
+    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    set_freeze(place, reason=request.POST.get("reason", ""), starts_at=now(), actor=request.actor)
+    return back(request)
+
+
+@action
+def lift(request: PageRequest, freeze_id: str) -> HttpResponse:
+    """End a freeze."""
+    found = lists.freeze(freeze_id, request.actor)
+    lift_freeze(found, actor=request.actor)
+    return back(request)

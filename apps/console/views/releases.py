@@ -1,0 +1,128 @@
+"""The inbox, a release, asking for one, and deciding."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.builds.models import Bento
+from apps.console.queries.releases import environments_for, paged, release_page, rollout_steps
+from apps.console.views.base import PageRequest, action, back, page, show
+from apps.governance.actions import comment, decide, request_release, withdraw
+from apps.governance.models import ReleaseState
+from apps.governance.queries.lists import inbox, release, releases
+from apps.registry.queries import version_by_id
+from apps.rollouts.actions import abort, start_rollout
+from apps.rollouts.queries import visible_rollouts
+from placet.kernel.problems import NotFound
+
+
+@page
+def release_list(request: PageRequest) -> HttpResponse:
+    """Show what waits on the reader, then every release he may see."""
+    state = request.GET.get("state", "")
+    state = state if state in ReleaseState.values else ""
+    rows, cursor = paged(releases(request.actor, state=state), request.GET.get("after", ""))
+    return show(
+        request, "releases", inbox=inbox(request.actor), rows=rows, cursor=cursor, state=state,
+        states=ReleaseState.choices,
+    )  # fmt: skip
+
+
+@page
+def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
+    """Show a release as a person needs to see it before deciding."""
+    view, rollout = release_page(release_id, request.actor)
+    template = "parts/release_rollout" if request.headers.get("HX-Request") else "release"
+    return show(
+        request, template, view=view, release=view.release, rollout=rollout,
+        steps=rollout_steps(view.release, rollout),
+        verdicts=(("approve", "Approve"), ("reject", "Reject")),
+    )  # fmt: skip
+
+
+@page
+def ask(request: PageRequest) -> HttpResponse:
+    """Show the form that asks for a release of one version."""
+    version = version_by_id(request.GET.get("version", ""), request.actor)
+    bentos = Bento.objects.filter(version=version).order_by("-created_at")
+    places = environments_for(version, request.actor)
+    return show(request, "release_new", version=version, bentos=bentos, places=places)
+
+
+@action
+def request_new(request: PageRequest) -> HttpResponse:
+    """Ask for the release that the form describes."""
+    version = version_by_id(request.POST.get("version", ""), request.actor)
+    places = {p.environment.name: p.environment for p in environments_for(version, request.actor)}
+    environment = places.get(request.POST.get("environment", ""))
+    if environment is None:
+        raise NotFound
+    serving = {
+        name: int(request.POST[name])
+        for name in ("replicas", "max_replicas", "memory_mb")
+        if request.POST.get(name, "").isdigit() and len(request.POST[name]) < 8
+    }
+    start = "on_approval" if request.POST.get("start") == "on_approval" else "manual"
+    made = request_release(
+        version=version,
+        environment=environment,
+        endpoint=request.POST.get("endpoint", ""),
+        bento=Bento.objects.filter(version=version, pk=request.POST.get("bento", "")).first(),
+        plan={"strategy": "switch", "start": start},
+        serving=serving,
+        reason=request.POST.get("reason", ""),
+        actor=request.actor,
+    )
+    return redirect("release", made.pk)
+
+
+@action
+def decision(request: PageRequest, release_id: str) -> HttpResponse:
+    """Approve or reject what was shown."""
+    found = release(release_id, request.actor)
+    verdict = request.POST.get("verdict", "")
+    decide(
+        found,
+        verdict=verdict,
+        statement_digest=request.POST.get("statement_digest", ""),
+        comment=request.POST.get("comment", ""),
+        actor=request.actor,
+    )
+    words = (
+        "Approved. Your decision is signed and in the log." if verdict == "approve" else "Rejected."
+    )
+    messages.success(request, words)
+    return redirect("release", release_id)
+
+
+@action
+def remark(request: PageRequest, release_id: str) -> HttpResponse:
+    """Add a comment."""
+    text = request.POST.get("comment", "")
+    comment(release(release_id, request.actor), text=text, actor=request.actor)
+    return redirect("release", release_id)
+
+
+@action
+def take_back(request: PageRequest, release_id: str) -> HttpResponse:
+    """Withdraw one's request."""
+    withdraw(release(release_id, request.actor), actor=request.actor)
+    messages.success(request, "Withdrawn.")
+    return redirect("release", release_id)
+
+
+@action
+def roll_out(request: PageRequest, release_id: str) -> HttpResponse:
+    """Start the rollout of an approved release."""
+    start_rollout(release(release_id, request.actor), actor=request.actor)
+    return redirect("release", release_id)
+
+
+@action
+def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
+    """Stop a rollout and keep what serves."""
+    rollout = visible_rollouts(request.actor).filter(pk=rollout_id).first()
+    if rollout is None:
+        raise NotFound
+    abort(rollout, reason=request.POST.get("reason", ""), actor=request.actor)
+    return back(request)
