@@ -86,6 +86,19 @@ def permit(
     ``starting_at`` is the moment of a start; ``None`` for what serves already, which no passing
     of time stops. ``policy_floor`` is the lowest policy number that still counts here.
     """
+    found = holds(document, ring, policy_floor=policy_floor)
+    _check_expected(found.request, expect)
+    if starting_at is not None and starting_at > found.not_after:
+        when = times.rfc3339(found.not_after)
+        raise PermitRefused("expired", f"the release could be started until {when}")
+    return found
+
+
+def holds(document: str, ring: KeyRing, *, policy_floor: int = 0) -> Permit:
+    """Return the permit when it is whole and its quorum is met, whatever it is for.
+
+    For people who look at a permit; whoever is about to run something calls :func:`permit`.
+    """
     try:
         found = _open(document, ring)
         _check_policy(found, policy_floor)
@@ -95,10 +108,6 @@ def permit(
         raise
     except Refused as refusal:
         raise PermitRefused(refusal.code, refusal.sentence) from refusal
-    _check_expected(found.request, expect)
-    if starting_at is not None and starting_at > found.not_after:
-        when = times.rfc3339(found.not_after)
-        raise PermitRefused("expired", f"the release could be started until {when}")
     return found
 
 

@@ -1,0 +1,181 @@
+"""The offline verifier: ``python -m placet_verify log DIR | decision DIR | permit FILE``.
+
+Needs no server and no database. Prints exactly what was checked and from which checkpoint and
+root; exit code 0 when all of it holds, 1 when something does not.
+"""
+
+import argparse
+import base64
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from placet_verify import checkpoint, dsse, export, times
+from placet_verify.checkpoint import Checkpoint
+from placet_verify.errors import Malformed, Refused
+from placet_verify.keys import KeyRing, PublicKey
+from placet_verify.log import Report, Tiles, read_records, verify_log
+from placet_verify.permit import holds
+from placet_verify.statements import DecisionStatement
+from placet_verify.tiles import path as tile_path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verification; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        right: bool = options.run(options)
+    except Refused as refusal:
+        say(f"REFUSED: {refusal.sentence}")
+        return 1
+    except OSError as error:
+        say(f"REFUSED: {error.filename}: {error.strerror}")
+        return 1
+    return 0 if right else 1
+
+
+def say(line: str) -> None:
+    """Print one line."""
+    sys.stdout.write(line + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="placet_verify", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    log = commands.add_parser("log", help="verify an exported log")
+    log.add_argument("folder", type=Path)
+    log.add_argument(
+        "--root", type=Path, help="the root key you were given (default: the export's)"
+    )
+    log.add_argument("--checkpoint", type=Path, action="append", default=[],
+                     help="a checkpoint that you kept yourself")  # fmt: skip
+    log.add_argument("--bodies", action="store_true", help="also read every body: form and times")
+    log.set_defaults(run=verify_log_folder)
+    decision = commands.add_parser("decision", help="verify an exported decision")
+    decision.add_argument("folder", type=Path)
+    decision.add_argument("--keys", type=Path, help="keys.json: also check what the key may do")
+    decision.add_argument("--root", type=Path, help="the root key that signed keys.json")
+    decision.set_defaults(run=verify_decision_folder)
+    permit = commands.add_parser("permit", help="verify the permit of a release")
+    permit.add_argument("file", type=Path)
+    permit.add_argument("--keys", type=Path, required=True)
+    permit.add_argument("--root", type=Path, required=True)
+    permit.set_defaults(run=verify_permit_file)
+    return parser
+
+
+def verify_log_folder(options: argparse.Namespace) -> bool:
+    """Verify ``events.jsonl`` against ``checkpoint.txt``, tiles if there are any, and what
+    checkpoints the reader kept."""
+    folder: Path = options.folder
+    ring = _ring(folder / "keys.json", options.root or folder / "root.pub")
+    if options.root is None:
+        say("the root key came with the export: compare its fingerprint with the one you know")
+    newest = _checkpoint(folder / "checkpoint.txt", ring)
+    kept = [_checkpoint(path, ring) for path in options.checkpoint]
+    if others := {one.origin for one in kept} - {newest.origin}:
+        raise Refused("other_log", f"a checkpoint is of another log: {', '.join(sorted(others))}")
+    if any(one.size > newest.size for one in kept):
+        say("FAULT: size: a checkpoint that you kept has more leaves than this export")
+        return False
+    with (folder / "events.jsonl").open("rb") as lines:
+        report = verify_log(
+            read_records(lines),
+            heads=[(one.size, one.root) for one in (newest, *kept)],
+            tiles=_tiles(folder),
+            complete=True,
+            canonical_bodies=options.bodies,
+            monotone=options.bodies,
+        )
+    return _say_report(report, newest)
+
+
+def verify_decision_folder(options: argparse.Namespace) -> bool:
+    """Verify an exported decision's files against each other and, given the keys, its key."""
+    folder: Path = options.folder
+    envelope = dsse.Envelope.from_json(_read(folder / "envelope.json"))
+    key = PublicKey.load(folder / "key.pem")
+    for name, content in export.decision_bundle(envelope, key).items():
+        if name != "README.txt" and (folder / name).read_bytes() != content:
+            raise Refused("differs", f"{name} is not what the envelope holds")
+    say(f"signature: Ed25519 by key {key.id} over {len(envelope.pae)} bytes")
+    if options.keys:
+        if options.root is None:
+            raise Refused("no_root", "name the root key with --root to check keys.json")
+        _ring(options.keys, options.root).verify(envelope, "decision")
+        say(f"key {key.id} was a decision key of the installation when this was signed")
+    else:
+        say("whose key that is was not checked: give --keys and --root for it")
+    _say_decision(DecisionStatement.parse(envelope.payload))
+    say("ok: the decision is exactly what was signed")
+    return True
+
+
+def verify_permit_file(options: argparse.Namespace) -> bool:
+    """Verify a permit and say what it lets run."""
+    ring = _ring(options.keys, options.root)
+    found = holds(_read(options.file), ring)
+    request = found.request
+    say(f"policy: number {found.policy.number}, {request.policy_digest}")
+    for decision in found.decisions:
+        _say_decision(decision)
+    say(f"release {request.release}: {request.bento_digest}")
+    say(f"behind endpoint {request.endpoint} in {request.environment} of {request.project}")
+    say(f"may be started until {times.rfc3339(request.not_after)}")
+    say("ok: the permit holds for exactly this")
+    return True
+
+
+def _say_report(report: Report, newest: Checkpoint) -> bool:
+    hidden = report.size - report.bodies
+    say(f"{report.size} leaves: {report.bodies} bodies hashed, {hidden} known by their hash alone")
+    say(f"{report.tiles} tiles compared")
+    for size in report.heads:
+        say(f"agrees with the checkpoint over {size} leaves")
+    if report.fault is not None:
+        say(f"FAULT at {report.fault.place}: {report.fault.sentence}")
+        return False
+    say(f"ok: the log is exactly the {newest.size} leaves that the checkpoint signs")
+    return True
+
+
+def _say_decision(decision: DecisionStatement) -> None:
+    when = times.rfc3339(decision.at)
+    say(f"{decision.person} as {decision.role}: {decision.verdict} at {when}")
+
+
+def _ring(keys: Path, root: Path) -> KeyRing:
+    public = PublicKey.load(root)
+    ring = KeyRing.open(_read(keys), public)
+    say(f"root key: {public.fingerprint}")
+    say(f"keys.json: number {ring.number}, signed by the root")
+    return ring
+
+
+def _checkpoint(path: Path, ring: KeyRing) -> Checkpoint:
+    found = checkpoint.verify(_read(path), checkpoint.log_keys(ring))
+    root = base64.b64encode(found.root).decode("ascii")
+    say(f"checkpoint {path}: {found.size} leaves of {found.origin}, root {root}, signature good")
+    return found
+
+
+def _tiles(folder: Path) -> Tiles | None:
+    if not (folder / "tile").is_dir():
+        return None
+
+    def tiles(level: int, index: int) -> bytes | None:
+        file = folder / tile_path(level, index)
+        return file.read_bytes() if file.is_file() else None
+
+    return tiles
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed(f"{path.name} is not UTF-8 text") from None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
