@@ -1,0 +1,115 @@
+"""The world that the permission table's requests are made in.
+
+An app adds what its routes need by a function here under ``@part``: objects, the values that
+fill its route parameters, the bodies that its writes need to get as far as the permission. Parts
+run in the order they stand in, so a part may use what an earlier one made.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.test import Client
+
+from apps.identity.models import Project, RoleBinding, User
+from placet.kernel.clock import now, rfc3339
+from tests.factories import person, project, service_account, team, token_for
+
+ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
+EVERYWHERE = {"operator", "auditor", "admin"}
+
+
+@dataclass(slots=True)
+class World:
+    """What exists, and how to ask for it.
+
+    ``values`` fill route parameters: ``"slug"`` for ``{slug}`` anywhere, or
+    ``"targets/name"`` for ``{name}`` right after ``targets/``, which goes first.
+    ``bodies`` are sent by ``"METHOD /route"``: JSON under ``/api/`` and ``/agent/``, a form
+    elsewhere.
+    """
+
+    project: Project
+    people: dict[str, User]
+    clients: dict[str, Client]
+    values: dict[str, str] = field(default_factory=dict)
+    bodies: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, route: str) -> str:
+        """Return ``route`` with its parameters filled in."""
+
+        def fill(match: re.Match[str]) -> str:
+            before, name = match[1], match[2]
+            if f"{before}/{name}" in self.values:
+                return f"{before}/{self.values[f'{before}/{name}']}"
+            if name in self.values:
+                return f"{before}/{self.values[name]}"
+            raise KeyError(f"no value for {{{name}}} after {before}/: add one in world.py")
+
+        return re.sub(r"([^/{}]*)/\{(\w+)\}", fill, route)
+
+
+PARTS: list[Callable[[World], None]] = []
+
+
+def part(function: Callable[[World], None]) -> Callable[[World], None]:
+    """Have ``function`` add to every world."""
+    PARTS.append(function)
+    return function
+
+
+def build() -> World:
+    """Make one person of each role in the project ``risk``, a stranger, and every part.
+
+    Operator, auditor and admin hold their role everywhere, the others in ``risk``; the stranger
+    is signed in and contributes to another project.
+    """
+    risk, other = project("risk"), project("other")
+    people = {
+        role: person(role.capitalize(), {role: None if role in EVERYWHERE else risk})
+        for role in ROLES
+    }
+    people["stranger"] = person("Stranger", {"contributor": other})
+    clients = {"anonymous": Client()}
+    for role, who in people.items():
+        clients[role] = Client()
+        clients[role].force_login(who)
+    world = World(project=risk, people=people, clients=clients)
+    for add in PARTS:
+        add(world)
+    return world
+
+
+@part
+def identity(world: World) -> None:
+    """People, teams, service accounts, roles and tokens that belong to none of those who ask."""
+    ada = person("Ada", {"viewer": world.project})
+    bob = person("Bob")
+    crew = team("Crew", ada)
+    bot = service_account("bot", owner=ada, roles={"contributor": world.project})
+    token_for(bot)
+    world.values |= {
+        "slug": world.project.slug,
+        "people/person": ada.pk,
+        "members/person": ada.pk,
+        "team": crew.pk,
+        "account": bot.pk,
+        "role": RoleBinding.objects.get(person=ada).pk,
+        "token": bot.apitoken_set.get().pk,
+    }
+    world.bodies |= {
+        "POST /api/v1/projects": {"slug": "new", "name": "New"},
+        "PATCH /api/v1/projects/{slug}": {"name": "Newer"},
+        "POST /api/v1/people": {"email": "new@example.com", "name": "New"},
+        "PATCH /api/v1/people/{person}": {"name": "Newer"},
+        "POST /api/v1/people/{person}/reactivate": None,
+        "POST /api/v1/teams": {"name": "New"},
+        "POST /api/v1/teams/{team}/members": {"person": bob.pk},
+        "POST /api/v1/service-accounts": {"name": "new", "owner": ada.pk},
+        "POST /api/v1/roles": {"role": "reviewer", "person": bob.pk, "project": "risk"},
+        "POST /api/v1/tokens": {
+            "name": "mine", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
+        },
+    }  # fmt: skip
