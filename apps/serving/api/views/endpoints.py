@@ -95,18 +95,18 @@ class EndpointDetail(PlacetView):
 class _Operate(PlacetView):
     """A verb of operators that takes no body and needs no If-Match."""
 
-    action: Callable[..., Endpoint]
+    verb: Callable[..., Endpoint]  # not `action`: drf-spectacular takes that for its own
 
     def operate(self, endpoint: str) -> Response:
         """Carry out the verb."""
         found = queries.get_endpoint(endpoint, self.actor)
-        return answer(type(self).action(found, actor=self.actor))
+        return answer(type(self).verb(found, actor=self.actor))
 
 
 class EndpointStop(_Operate):
     """Stopping."""
 
-    action = actions.stop_endpoint
+    verb = actions.stop_endpoint
 
     @extend_schema(operation_id="endpoints_stop", request=None, responses=EndpointSerializer)
     def post(self, request: Request, endpoint: str) -> Response:
@@ -117,7 +117,7 @@ class EndpointStop(_Operate):
 class EndpointStart(_Operate):
     """Starting."""
 
-    action = actions.start_endpoint
+    verb = actions.start_endpoint
 
     @extend_schema(operation_id="endpoints_start", request=None, responses=EndpointSerializer)
     def post(self, request: Request, endpoint: str) -> Response:
@@ -128,7 +128,7 @@ class EndpointStart(_Operate):
 class EndpointRestart(_Operate):
     """Restarting."""
 
-    action = actions.restart_endpoint
+    verb = actions.restart_endpoint
 
     @extend_schema(operation_id="endpoints_restart", request=None, responses=EndpointSerializer)
     def post(self, request: Request, endpoint: str) -> Response:
