@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from placet_verify.errors import Malformed
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _CHUNK = 1 << 20
+_UNSAFE = 2**53
+_SAFE_DIGITS = 16  # shorter numbers are below 2^53
 
 
 def dumps(value: Any) -> bytes:
@@ -29,10 +32,20 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(document: bytes | str) -> Any:
-    """Read JSON strictly: UTF-8, no member twice, no NaN or infinity, no trailing text."""
+    """Read JSON strictly: UTF-8, no member twice, no NaN or infinity, no trailing text.
+
+    Whole numbers of 2^53 and above come as floats, as every JSON number is one by RFC 8785: what
+    :func:`dumps` wrote can always be read and written again.
+    """
     try:
         text = document.decode("utf-8") if isinstance(document, bytes) else document
-        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant)
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_constant=_no_constant,
+            parse_int=_whole,
+            parse_float=_finite,
+        )
     except UnicodeDecodeError:
         raise Malformed("the document is not UTF-8") from None
     except RecursionError:
@@ -66,6 +79,20 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("an object names a member twice")
     return members
+
+
+def _whole(text: str) -> int | float:
+    if len(text) < _SAFE_DIGITS:
+        return int(text)
+    number = _finite(text)
+    return number if abs(number) >= _UNSAFE else int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]}… is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> None:

@@ -1,0 +1,105 @@
+"""Canonical JSON has one form, and strict reading takes nothing that could be read two ways."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placet_verify import canonical, times
+from placet_verify.errors import Malformed
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_reading_and_writing_again_changes_nothing(value: object) -> None:
+    once = canonical.dumps(value)
+    assert canonical.dumps(canonical.loads(once)) == once
+
+
+@pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 1e16, 1e20, 1e21, 1.7e308, 2**53 - 1])
+def test_large_numbers_survive_reading_and_writing(value: float) -> None:
+    once = canonical.dumps({"value": value})
+    assert canonical.loads(once) == {"value": value}
+    assert canonical.dumps(canonical.loads(once)) == once
+
+
+def test_the_order_of_members_does_not_matter_to_a_digest() -> None:
+    assert canonical.digest({"b": 1, "a": 2.0}) == canonical.digest({"a": 2, "b": 1})
+    assert canonical.digest(b"") == "sha256:" + (
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    )
+
+
+def deep() -> object:
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 2**53, "\ud800", {1: 2}, {"a": {1}}, deep()]
+)
+def test_what_has_no_canonical_form_is_refused(value: object) -> None:
+    with pytest.raises(Malformed):
+        canonical.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"a":1,"a":2}',
+        "NaN",
+        "-Infinity",
+        "{} {}",
+        "",
+        b"\xff",
+        "[" * 100_000,
+        '{"a":}',
+        "1e999",
+        "9" * 5000,
+    ],
+)
+def test_json_that_could_be_read_two_ways_is_refused(document: str | bytes) -> None:
+    with pytest.raises(Malformed):
+        canonical.loads(document)
+
+
+def test_digests_are_recognised_by_their_form() -> None:
+    assert canonical.is_digest("sha256:" + "0" * 64)
+    for other in ("sha256:" + "0" * 63, "sha256:" + "A" * 64, "0" * 64, None, "sha256:" + "٠" * 64):
+        assert not canonical.is_digest(other)
+
+
+def test_times_have_one_form() -> None:
+    text = "2026-11-25T09:58:00.000001Z"
+    assert times.rfc3339(times.parse(text)) == text
+    with pytest.raises(ValueError, match="time zone"):
+        times.rfc3339(datetime(2026, 11, 25))  # noqa: DTZ001  (the point of the test)
+    for other in ("2026-11-25", "2026-11-25T09:58:00+00:00", "2026-13-25T09:58:00Z", 5, None):
+        with pytest.raises(Malformed):
+            times.parse(other)
+
+
+def test_a_file_has_the_digest_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x" * 3_000_000)
+    assert canonical.sha256_file(tmp_path / "f") == canonical.digest(b"x" * 3_000_000)
+
+
+def test_json_escapes_do_not_hide_a_second_spelling() -> None:
+    assert canonical.dumps(json.loads('"\\u00e9\\u0007"')) == '"é\\u0007"'.encode()

@@ -1,0 +1,188 @@
+"""The operator makes, rotates and revokes keys; each process loads its own and no other."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.core.management import CommandError, call_command
+
+from placet import keystore
+from placet.config import config
+from placet.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
+from placet_verify.keys import KeyRefused, PrivateKey
+
+NOW = datetime.now(tz=UTC)
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A keys folder of this test's own, configured as the installation's."""
+    ensure_keys(tmp_path / "keys")
+    monkeypatch.setattr(config(), "keys_dir", tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+@pytest.mark.parametrize(
+    ("process", "own"),
+    [
+        ("web", {"decision"}),
+        ("control", {"state", "log"}),
+        ("build", {"build"}),
+        ("agent", set()),
+        ("manage", {"decision", "build", "state", "log"}),
+        ("", set()),
+        ("anything", set()),
+    ],
+)
+def test_each_process_loads_its_own_keys_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, process: str, own: set[str]
+) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", process)
+    for purpose in keystore.SERVER_PURPOSES:
+        if purpose in own:
+            assert signer(purpose).id == read_ring(folder).current(purpose, NOW).id
+        else:
+            with pytest.raises(KeyUnavailable):
+                signer(purpose)
+    with pytest.raises(KeyUnavailable):
+        signer("root")
+
+
+def test_only_the_builder_signs_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", "build")
+    key = serialization.load_pem_private_key(keystore.model_signing_key().read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    monkeypatch.setenv("PLACET_PROCESS", "web")
+    with pytest.raises(KeyUnavailable):
+        keystore.model_signing_key()
+
+
+def test_private_files_are_their_owners_alone(folder: Path) -> None:
+    for path in folder.glob("*.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+    assert len(list(folder.glob("*.key"))) == 6
+
+
+def test_making_keys_twice_changes_nothing(folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    ensure_keys(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("missing", ["keys.json", "log.key", "root.pub", "model-signing.key"])
+def test_an_interrupted_start_is_completed(tmp_path: Path, missing: str) -> None:
+    ensure_keys(tmp_path)
+    kept = PrivateKey.load(tmp_path / "decision.key").id
+    (tmp_path / "keys.json").unlink()
+    (tmp_path / missing).unlink(missing_ok=True)
+    ring = ensure_keys(tmp_path)
+    assert ring.current("decision", NOW).id == kept
+    assert ring.current("log", NOW).id == PrivateKey.load(tmp_path / "log.key").id
+
+
+def test_rotation_puts_a_new_key_to_work_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", "control")
+    old = signer("state").id
+    ring = rotate(folder, "state")
+    fresh = signer("state").id
+    assert fresh != old
+    assert keystore.ring().number == 2
+    assert ring.get(old).ended == "rotated"
+    assert ring.current("state", LATER).id == fresh
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_interrupted_rotation_is_finished_or_forgotten(folder: Path, listed: bool) -> None:
+    fresh, before = PrivateKey.generate(), read_ring(folder)
+    fresh.save(folder / "state.key.next")
+    if listed:
+        root = PrivateKey.load(folder / "root.key")
+        after = before.add("state", fresh.public, NOW)
+        (folder / "keys.json").write_text(after.seal(root))
+    ring = ensure_keys(folder)
+    assert not (folder / "state.key.next").exists()
+    assert (PrivateKey.load(folder / "state.key").id == fresh.id) is listed
+    assert ring.current("state", LATER).id == PrivateKey.load(folder / "state.key").id
+
+
+def test_a_lost_key_gets_a_successor_in_the_same_step(folder: Path) -> None:
+    lost = PrivateKey.load(folder / "decision.key").id
+    ring = revoke(folder, lost, compromised_at=NOW)
+    assert ring.get(lost).ended == "lost"
+    assert not ring.get(lost).valid_at(NOW)
+    assert ring.current("decision", LATER).id == PrivateKey.load(folder / "decision.key").id != lost
+
+
+def test_a_past_key_can_be_declared_lost_too(folder: Path) -> None:
+    old = PrivateKey.load(folder / "log.key").id
+    current = rotate(folder, "log").current("log", LATER).id
+    ring = revoke(folder, old, compromised_at=NOW - timedelta(days=1))
+    assert ring.get(old).ended == "lost"
+    assert ring.current("log", LATER).id == current
+
+
+def test_without_the_root_nothing_is_changed(folder: Path, tmp_path: Path) -> None:
+    away = tmp_path / "root.key"
+    (folder / "root.key").rename(away)
+    before = (folder / "keys.json").read_bytes()
+    with pytest.raises(KeyUnavailable, match="--root-key"):
+        rotate(folder, "state")
+    (tmp_path / "stranger.key").write_bytes(PrivateKey.generate().to_pem())
+    with pytest.raises(KeyRefused):
+        rotate(folder, "state", root_key=tmp_path / "stranger.key")
+    assert (folder / "keys.json").read_bytes() == before
+    ensure_keys(folder)
+    assert rotate(folder, "state", root_key=away).number == 2
+
+
+def test_a_missing_file_is_said_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", "manage")
+    (folder / "build.key").unlink()
+    with pytest.raises(KeyUnavailable, match="build key cannot be read"):
+        signer("build")
+    (folder / "keys.json").unlink()
+    with pytest.raises(KeyUnavailable, match="list of keys"):
+        keystore.ring()
+
+
+def test_the_operator_works_by_command(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("keys", "init")
+    call_command("keys", "rotate", "state")
+    lost = PrivateKey.load(folder / "log.key").id
+    call_command("keys", "revoke", lost, "--compromised-at", "2026-01-01T00:00:00Z")
+    call_command("keys", "list")
+    call_command("keys", "export", str(tmp_path / "public"))
+    text = capsys.readouterr().out
+    assert f"{lost} counts for nothing signed from 2026-01-01T00:00:00.000000Z on" in text
+    assert "move it offline" in text
+    assert text.count("in use") == 4
+    names = {path.name for path in (tmp_path / "public").iterdir()}
+    assert {"keys.json", "root.pub", f"log-{lost}.pem"} <= names
+    assert not any(b"PRIVATE" in p.read_bytes() for p in (tmp_path / "public").iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["revoke", "0" * 16],
+        ["revoke", "0" * 16, "--compromised-at", "yesterday"],
+        ["--folder", "/nowhere/at/all", "list"],
+    ],
+)
+def test_a_refusal_is_one_sentence(folder: Path, arguments: list[str]) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("keys", *arguments)
+    assert str(caught.value)
+
+
+def test_every_test_runs_with_keys_of_its_own_run(keys: Path) -> None:
+    assert config().keys == keys
+    assert signer("decision").id == keystore.ring().current("decision", NOW).id
