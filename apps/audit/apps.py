@@ -17,8 +17,11 @@ class AuditConfig(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        """Grant rights whenever the schema may have changed."""
+        """Grant rights whenever the schema may have changed, and show the log's size."""
+        from apps.audit.metrics import register
+
         post_migrate.connect(grant_rights, sender=self)
+        register()
 
 
 def grant_rights(using: str = "default", **kwargs: Any) -> None:

@@ -8,3 +8,9 @@ class JobsConfig(AppConfig):
 
     name = "apps.jobs"
     label = "jobs"
+
+    def ready(self) -> None:
+        """Show open jobs at ``/metrics``."""
+        from apps.jobs.metrics import register
+
+        register()

@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "placet.middleware.ProblemMiddleware",
     "apps.identity.middleware.ActorMiddleware",
+    "apps.audit.middleware.DeniedMiddleware",
     "apps.identity.middleware.IdempotencyMiddleware",
 ]
 

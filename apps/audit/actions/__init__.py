@@ -5,7 +5,7 @@ from apps.audit.actions.denied import log_denied
 from apps.audit.actions.export import export_folder, log_export
 from apps.audit.actions.record import Entry, Recorder, append, encode, record
 from apps.audit.actions.seal import erase_person, seal
-from apps.audit.actions.state import plain, row_key, row_state
+from apps.audit.actions.state import plain, plain_state, row_key, row_state
 
 __all__ = [
     "Entry",
@@ -17,6 +17,7 @@ __all__ = [
     "log_denied",
     "log_export",
     "plain",
+    "plain_state",
     "record",
     "row_key",
     "row_state",

@@ -9,7 +9,7 @@ from apps.audit.actions.record import record
 from apps.audit.events import AUDIT_EXPORTED
 from apps.audit.models import Checkpoint
 from apps.audit.queries.export import csv_lines, every_event, jsonl_lines, tiles_of
-from apps.audit.queries.proofs import latest_checkpoint
+from apps.audit.queries.proofs import latest_checkpoint, log_size
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Conflict, Forbidden
@@ -32,7 +32,7 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
         raise Forbidden("This needs the permission audit.export")
     if folder.exists() and any(folder.iterdir()):
         raise Conflict(f"{folder} is not empty", code="not_empty")
-    log_export(actor, form="folder", count=_size_before())
+    log_export(actor, form="folder", count=log_size() + 1)  # its own event goes with it
     head = write_checkpoint() or latest_checkpoint()
     assert head is not None
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,12 +46,6 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     export_keys(config().keys, folder)
     _describe(folder, head)
     return head
-
-
-def _size_before() -> int:
-    from apps.audit.queries.proofs import log_size
-
-    return log_size() + 1  # the export's own event goes with it
 
 
 def _write_lines(path: Path, lines: Iterator[str]) -> None:

@@ -1,5 +1,19 @@
 """Routes of the app under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.audit.api.views import events, tree
+
+urlpatterns = [
+    path("audit/events", events.EventList.as_view(), name="api-audit-events-list"),
+    path("audit/events/<int:index>", events.EventDetail.as_view(), name="api-audit-events-detail"),
+    path(
+        "audit/events/<int:index>/proof", events.EventProof.as_view(), name="api-audit-events-proof"
+    ),
+    path("audit/leaves", tree.Leaves.as_view(), name="api-audit-leaves"),
+    path("audit/checkpoint", tree.NewestCheckpoint.as_view(), name="api-audit-checkpoint"),
+    path("audit/consistency", tree.Consistency.as_view(), name="api-audit-consistency"),
+    path("audit/tiles/<int:level>/<int:index>", tree.TileDetail.as_view(), name="api-audit-tiles"),
+    path("audit/export", events.Export.as_view(), name="api-audit-export"),
+    path("keys", tree.Keys.as_view(), name="api-keys-list"),
+]

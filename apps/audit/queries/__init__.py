@@ -5,7 +5,9 @@ from apps.audit.queries.events import (
     EventFilter,
     TimelineEntry,
     event_detail,
+    events_exportable,
     events_visible,
+    sentence,
     timeline,
 )
 from apps.audit.queries.proofs import (
@@ -18,6 +20,7 @@ from apps.audit.queries.proofs import (
 )
 from apps.audit.queries.replay import replay
 from apps.audit.queries.texts import ERASED, unseal, unseal_many
+from apps.audit.queries.verify import Verification, verify_database
 
 __all__ = [
     "ERASED",
@@ -25,15 +28,19 @@ __all__ = [
     "EventFilter",
     "InclusionProof",
     "TimelineEntry",
+    "Verification",
     "consistency",
     "event_detail",
+    "events_exportable",
     "events_visible",
     "inclusion",
     "latest_checkpoint",
     "log_size",
     "replay",
+    "sentence",
     "timeline",
     "tree",
     "unseal",
     "unseal_many",
+    "verify_database",
 ]

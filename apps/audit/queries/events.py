@@ -11,7 +11,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, Q, QuerySet, TextField
 
 from apps.audit.events import kinds
-from apps.audit.models import Event
+from apps.audit.models import Event, SealedText
+from apps.audit.queries.texts import unseal_many
 from placet.kernel.actor import INSTANCE, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import Forbidden, NotFound
@@ -39,18 +40,28 @@ def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet
 
     Raises :class:`Forbidden` when he holds it nowhere.
     """
-    if not actor.can_somewhere("audit.view"):
-        raise Forbidden("This needs the permission audit.view")
-    return _filtered(Event.objects.filter(readable(actor)), filters or EventFilter())
+    return events_where(actor, "audit.view", filters or EventFilter())
 
 
-def readable(actor: Actor) -> Q:
+def events_exportable(actor: Actor, filters: EventFilter) -> QuerySet[Event]:
+    """Return the events that ``actor`` may take a copy of: where he holds ``audit.export``."""
+    return events_where(actor, "audit.export", filters)
+
+
+def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySet[Event]:
+    """Return the events of the places where ``actor`` holds ``permission``, if there are any."""
+    if not actor.can_somewhere(permission):
+        raise Forbidden(f"This needs the permission {permission}")
+    return _filtered(Event.objects.filter(readable(actor, permission)), filters)
+
+
+def readable(actor: Actor, permission: str = "audit.view") -> Q:
     """Return the condition under which ``actor`` may read an event (none at all: nothing)."""
-    if actor.can("audit.view", INSTANCE):
+    if actor.can(permission, INSTANCE):
         return Q()
     where = Q(pk__in=[])
     for grant in actor.grants:
-        if grant.permission == "audit.view" and grant.scope.project:
+        if grant.permission == permission and grant.scope.project:
             place = Q(project=grant.scope.project)
             if grant.scope.environment:
                 place &= Q(environment=grant.scope.environment)
@@ -98,28 +109,45 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
-    """One event, opened."""
+    """One event, opened.
+
+    ``text`` is what was hashed; ``texts`` gives the text behind each commitment in ``changes``.
+    """
 
     index: int
     leaf_hash: str
+    text: str
     body: dict[str, Any]
     sentence: str
     changes: list[RowChange] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 def event_detail(index: int, actor: Actor) -> EventDetail:
     """Return event ``index`` with what it changed; raise :class:`NotFound` if it is hidden."""
-    event = Event.objects.filter(readable(actor), pk=index).first()
+    event = Event.objects.filter(readable(actor), pk=min(index, 2**62)).first()
     if event is None:
         raise NotFound
     body = json.loads(event.body)
+    changes = _changes(event.index, body.get("after", {}))
     return EventDetail(
         index=event.index,
         leaf_hash=bytes(event.leaf_hash).hex(),
+        text=event.body,
         body=body,
         sentence=sentence(body["kind"], body.get("data", {})),
-        changes=_changes(event.index, body.get("after", {})),
+        changes=changes,
+        texts=_texts(changes, body.get("data", {})),
     )
+
+
+def _texts(changes: list[RowChange], data: dict[str, Any]) -> dict[str, str]:
+    """Return what lies behind the commitments; digests of other things have no text."""
+    states = [state for c in changes for state in (c.before, c.after) if state]
+    values = [value for state in [*states, data] for value in state.values()]
+    commitments = {v for v in values if isinstance(v, str) and v.startswith("sha256:")}
+    sealed = set(SealedText.objects.filter(pk__in=commitments).values_list("commitment", flat=True))
+    return unseal_many(sealed)
 
 
 def _changes(index: int, after: dict[str, Any]) -> list[RowChange]:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from apps.audit.models import Event
 from apps.audit.queries.proofs import tree
+from placet_verify.export import log_line
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
 from placet_verify.tiles import path
 
@@ -30,12 +31,7 @@ def streamed(events: QuerySet[Event]) -> Iterator[Event]:
 def jsonl_lines(events: Iterable[Event]) -> Iterator[str]:
     """Yield one line of JSON for each event. ``body`` is the very text that was hashed."""
     for event in events:
-        line = {
-            "index": event.index,
-            "leaf_hash": bytes(event.leaf_hash).hex(),
-            "body": event.body,
-        }
-        yield json.dumps(line, ensure_ascii=False) + "\n"
+        yield log_line(event.index, event.body, bytes(event.leaf_hash)).decode("utf-8")
 
 
 def csv_lines(events: Iterable[Event]) -> Iterator[str]:

@@ -9,10 +9,11 @@ from django.db import connection, transaction
 from apps.audit.actions import record
 from apps.jobs.events import JOB_CANCELLED
 from apps.jobs.models import Job, JobState
+from apps.jobs.queries import job_visible
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import database_now
 from placet.kernel.enqueue import ring
-from placet.kernel.problems import Conflict, Forbidden, NotFound
+from placet.kernel.problems import Conflict, Forbidden
 
 
 def enqueue(
@@ -89,15 +90,10 @@ def cancel(job_id: str, *, actor: Actor) -> Job:
     Raises :class:`NotFound`, :class:`Forbidden`, or :class:`Conflict` when it has ended already.
     """
     with record(actor) as log:
-        job = Job.objects.select_for_update().filter(pk=job_id).first()
-        if job is None:
-            raise NotFound
-        scope = Scope(job.project)
-        if not actor.can("job.cancel", scope):
-            sees = actor.can("job.view", scope) or (
-                job.project and actor.can("project.view", scope)
-            )
-            raise Forbidden("This needs the permission job.cancel") if sees else NotFound
+        job = job_visible(job_id, actor)
+        if not actor.can("job.cancel", Scope(job.project)):
+            raise Forbidden("This needs the permission job.cancel")
+        job = Job.objects.select_for_update().get(pk=job.pk)
         if job.state not in (JobState.QUEUED, JobState.RUNNING):
             raise Conflict(f"The job is {job.state} already", code="job_ended")
         job.cancel_requested = True

@@ -4,9 +4,9 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from apps.audit.actions import record
+from apps.audit.events import event_kind
 from apps.audit.models import Event
 from apps.identity.models import Project
-from apps.audit.events import event_kind
 from placet.kernel.actor import SYSTEM
 
 TESTED = event_kind("test.project_made", "Made a project")
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 
 def make_event() -> Event:
     with record(SYSTEM) as log:
-        project = Project.objects.create(slug="risk", name="Risk", description="x", created_by="system")
+        project = Project.objects.create(
+            slug="risk", name="Risk", description="x", created_by="system"
+        )
         log.add(TESTED, project)
     return Event.objects.get()
 

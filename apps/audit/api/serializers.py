@@ -1,0 +1,126 @@
+"""What the routes of the log answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.audit.models import Event
+from apps.audit.queries.events import sentence
+
+
+class ActorSerializer(serializers.Serializer[Any]):
+    """Who did it. ``accountable`` is the person who answers for a service account."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    accountable = serializers.CharField()
+    token = serializers.CharField(allow_null=True)
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """An event."""
+
+    index = serializers.IntegerField()
+    at = serializers.CharField()
+    kind = serializers.CharField()
+    sentence = serializers.CharField()
+    actor = ActorSerializer()
+    subject = serializers.CharField()
+    project = serializers.CharField(allow_null=True)
+    environment = serializers.CharField(allow_null=True)
+    data = serializers.DictField()
+    leaf_hash = serializers.CharField()
+
+
+class EventPageSerializer(serializers.Serializer[Any]):
+    """A page of events."""
+
+    items = EventSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class RowChangeSerializer(serializers.Serializer[Any]):
+    """A row before and after an event."""
+
+    key = serializers.CharField()
+    before = serializers.DictField(allow_null=True)
+    after = serializers.DictField(allow_null=True)
+    changed = serializers.ListField(child=serializers.CharField())
+
+
+class EventDetailSerializer(EventSerializer):
+    """An event, opened. ``body`` is the very text whose hash is the leaf."""
+
+    body = serializers.CharField()
+    changes = RowChangeSerializer(many=True)
+    texts = serializers.DictField(child=serializers.CharField())
+
+
+class InclusionSerializer(serializers.Serializer[Any]):
+    """An inclusion proof (RFC 6962) against a signed checkpoint."""
+
+    index = serializers.IntegerField()
+    size = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    hashes = serializers.ListField(child=serializers.CharField())
+    note = serializers.CharField()
+
+
+class ConsistencySerializer(serializers.Serializer[Any]):
+    """A consistency proof (RFC 6962)."""
+
+    old = serializers.IntegerField()
+    new = serializers.IntegerField()
+    old_root = serializers.CharField()
+    new_root = serializers.CharField()
+    hashes = serializers.ListField(child=serializers.CharField())
+
+
+class LeafSerializer(serializers.Serializer[Any]):
+    """A leaf; its body only where you may read the event."""
+
+    index = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    body = serializers.CharField(allow_null=True)
+
+
+class LeavesSerializer(serializers.Serializer[Any]):
+    """A run of leaves. ``next`` is where the next one begins, ``null`` at the end."""
+
+    items = LeafSerializer(many=True)
+    next = serializers.IntegerField(allow_null=True)
+    size = serializers.IntegerField()
+
+
+class CheckpointSerializer(serializers.Serializer[Any]):
+    """The newest signed tree head, as a C2SP note."""
+
+    size = serializers.IntegerField()
+    root = serializers.CharField()
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+def as_json(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, Any]:
+    """Return an event's public members from its body."""
+    return {
+        "index": index,
+        "at": body["at"],
+        "kind": body["kind"],
+        "sentence": sentence(body["kind"], body["data"]),
+        "actor": body["actor"],
+        "subject": body["subject"],
+        "project": body["project"],
+        "environment": body["environment"],
+        "data": body["data"],
+        "leaf_hash": leaf_hash,
+    }
+
+
+def leaf(event: Event, *, visible: bool) -> dict[str, Any]:
+    """Return a leaf, with its body where it may be read."""
+    return {
+        "index": event.index,
+        "leaf_hash": bytes(event.leaf_hash).hex(),
+        "body": event.body if visible else None,
+    }

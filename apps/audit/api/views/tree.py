@@ -1,0 +1,104 @@
+"""The tree over REST: what a verifier needs, whatever events it may read."""
+
+from dataclasses import asdict
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.audit.api import serializers as s
+from apps.audit.api.views.parameters import number
+from apps.audit.models import Event
+from apps.audit.queries import consistency, latest_checkpoint, log_size
+from apps.audit.queries.events import readable
+from apps.audit.queries.proofs import full_tile
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import NotFound
+from placet.keystore import keys_document
+
+
+class Leaves(PlacetView):
+    """The leaves of the log, in order."""
+
+    query_params = ("from", "limit")
+
+    @extend_schema(
+        operation_id="audit_leaves",
+        parameters=[
+            OpenApiParameter("from", OpenApiTypes.INT, description="The first index (default 0)"),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+        ],
+        responses=s.LeavesSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """List leaves: index and leaf hash for everybody, the body where you may read it."""
+        start, size = number(request, "from", 0), log_size()
+        end = min(start + self._limit(), size)
+        events = Event.objects.filter(index__gte=start, index__lt=end)
+        mine = set(events.filter(readable(self.actor)).values_list("index", flat=True))
+        items = [s.leaf(e, visible=e.index in mine) for e in events.order_by("index")]
+        return Response({"items": items, "next": end if end < size else None, "size": size})
+
+
+class NewestCheckpoint(PlacetView):
+    """The newest signed tree head."""
+
+    @extend_schema(operation_id="audit_checkpoint", responses=s.CheckpointSerializer)
+    def get(self, request: Request) -> Response:
+        """Read the newest checkpoint; 404 before the first."""
+        head = latest_checkpoint()
+        if head is None:
+            raise NotFound("There is no checkpoint yet")
+        root = bytes(head.root).hex()
+        body = {"size": head.size, "root": root, "note": head.note, "created_at": head.created_at}
+        return Response(s.CheckpointSerializer(body).data)
+
+
+class Consistency(PlacetView):
+    """The proof that the log only grew."""
+
+    query_params = ("old", "new")
+
+    @extend_schema(
+        operation_id="audit_consistency",
+        parameters=[
+            OpenApiParameter("old", OpenApiTypes.INT, required=True),
+            OpenApiParameter("new", OpenApiTypes.INT, description="Default: the newest checkpoint"),
+        ],
+        responses=s.ConsistencySerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Prove that the tree of ``new`` leaves continues the tree of ``old`` leaves."""
+        head = latest_checkpoint()
+        new = number(request, "new", head.size if head else 0)
+        return Response(asdict(consistency(number(request, "old"), new)))
+
+
+class TileDetail(PlacetView):
+    """A full tile of the tree (C2SP tlog-tiles)."""
+
+    @extend_schema(
+        operation_id="audit_tiles_read",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, level: int, index: int) -> HttpResponse:
+        """Read the 256 hashes of a tile; 404 until it is full."""
+        hashes = full_tile(level, index) if level < 8 and index < 2**55 else None
+        if hashes is None:
+            raise NotFound
+        response = HttpResponse(hashes, content_type="application/octet-stream")
+        response["Cache-Control"] = "private, max-age=31536000, immutable"
+        return response
+
+
+class Keys(PlacetView):
+    """The public keys of this installation."""
+
+    @extend_schema(
+        operation_id="keys_read", responses={(200, "application/json"): OpenApiTypes.OBJECT}
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Read ``keys.json``, signed by the root key."""
+        return HttpResponse(keys_document(), content_type="application/json")

@@ -1,0 +1,95 @@
+"""Checking the whole database against checkpoints that lie outside it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.audit.models import Checkpoint, Event
+from apps.audit.queries import kept
+from apps.audit.queries.proofs import full_tile, log_size
+from placet.keystore import ring
+from placet_verify import checkpoint
+from placet_verify.errors import Refused
+from placet_verify.log import Fault, Record, Report, verify_log
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found. ``started_from`` names the checkpoint file; '' when there was none."""
+
+    report: Report
+    started_from: str
+    started_size: int
+    fault: Fault | None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return self.fault is None
+
+
+def verify_database(file: Path | None = None, *, deep: bool = False) -> Verification:
+    """Recompute every leaf hash, tile and root and compare them with the signed checkpoints.
+
+    Starts from ``file``, else from the newest checkpoint kept outside the database. ``deep`` also
+    checks that each body is canonical JSON and that times never go back. Raises ``Refused`` when
+    the checkpoint itself is not signed by a log key.
+    """
+    start, heads = _trusted(file)
+    signed, fault = _signed_in_database()
+    report = verify_log(
+        _records(),
+        heads={**signed, **heads}.items(),
+        tiles=full_tile,
+        canonical_bodies=deep,
+        monotone=deep,
+    )
+    newest = max(heads, default=0)
+    fault = report.fault or fault or _head_fault(report)
+    return Verification(report, str(start or ""), newest, fault)
+
+
+def _trusted(file: Path | None) -> tuple[Path | None, dict[int, bytes]]:
+    """Return the file that is started from, and the heads that lie outside the database."""
+    if file is not None:
+        head = kept.read_kept(file)
+        return file, {head.size: head.root}
+    found = kept.newest_kept()
+    if found is None:
+        return None, {}
+    path, newest = found
+    heads = [kept.read_kept(kept.folder() / f"{size}.txt") for size in kept.kept_sizes()]
+    return path, {head.size: head.root for head in [*heads, newest]}
+
+
+def _signed_in_database() -> tuple[dict[int, bytes], Fault | None]:
+    """Return the heads of the database's own checkpoints, and the first that is not signed."""
+    keys, heads = checkpoint.log_keys(ring()), {}
+    for row in Checkpoint.objects.order_by("size").iterator():
+        place = f"checkpoint {row.size}"
+        try:
+            head = checkpoint.verify(row.note, keys)
+        except Refused as refusal:
+            return heads, Fault(place, f"{place}: {refusal.sentence}")
+        if (head.size, head.root) != (row.size, bytes(row.root)):
+            return heads, Fault(place, f"{place}: its columns are not what was signed")
+        heads[head.size] = head.root
+    return heads, None
+
+
+def _records() -> Iterator[Record]:
+    rows = Event.objects.order_by("index").values_list("index", "body", "leaf_hash")
+    for index, body, leaf in rows.iterator(chunk_size=8192):
+        yield index, body, bytes(leaf)
+
+
+def _head_fault(report: Report) -> Fault | None:
+    """Compare the head row with the events, unless the log grew while it was read."""
+    says = log_size()
+    if says < report.size or (says > report.size and not _grew(report.size)):
+        return Fault("size", f"size: the head says {says}, the log has {report.size}")
+    return None
+
+
+def _grew(size: int) -> bool:
+    return Event.objects.filter(index__gte=size).exists()

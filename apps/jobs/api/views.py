@@ -1,0 +1,58 @@
+"""Jobs over REST: look, and cancel."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.jobs.actions import cancel
+from apps.jobs.api.serializers import JobPageSerializer, JobSerializer
+from apps.jobs.models import JobState
+from apps.jobs.queries import job_visible, jobs_visible
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import FieldError, InvalidInput
+
+STATE = OpenApiParameter("state", OpenApiTypes.STR, enum=JobState.values)
+KIND = OpenApiParameter("kind", OpenApiTypes.STR, description="e.g. builds.run")
+LIMIT = OpenApiParameter("limit", OpenApiTypes.INT)
+CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR)
+
+
+class JobList(PlacetView):
+    """Work that waits, runs or has ended."""
+
+    query_params = ("state", "kind", "limit", "cursor")
+
+    @extend_schema(
+        operation_id="jobs_list",
+        parameters=[STATE, KIND, LIMIT, CURSOR],
+        responses=JobPageSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """List the jobs you may see, the newest first."""
+        jobs = jobs_visible(self.actor)
+        if (state := request.query_params.get("state")) is not None:
+            if state not in JobState.values:
+                raise InvalidInput(errors=[FieldError("state", "There is no such state")])
+            jobs = jobs.filter(state=state)
+        if (kind := request.query_params.get("kind")) is not None:
+            jobs = jobs.filter(kind=kind)
+        return self.page(jobs, lambda rows: JobSerializer(rows, many=True).data)
+
+
+class JobDetail(PlacetView):
+    """One job."""
+
+    @extend_schema(operation_id="jobs_read", responses=JobSerializer)
+    def get(self, request: Request, job: str) -> Response:
+        """Read a job."""
+        return Response(JobSerializer(job_visible(job, self.actor)).data)
+
+
+class JobCancel(PlacetView):
+    """Stopping a job."""
+
+    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: JobSerializer})
+    def post(self, request: Request, job: str) -> Response:
+        """Cancel a waiting job, or ask a running one to stop."""
+        return Response(JobSerializer(cancel(job, actor=self.actor)).data, status=202)

@@ -1,0 +1,37 @@
+"""Jobs through the eyes of an actor."""
+
+from django.db.models import Q, QuerySet
+
+from apps.jobs.models import Job, JobState
+from placet.kernel.actor import INSTANCE, Actor
+from placet.kernel.problems import NotFound
+
+OPEN = (JobState.QUEUED, JobState.RUNNING)
+
+
+def jobs_visible(actor: Actor) -> QuerySet[Job]:
+    """Return the jobs that ``actor`` may see.
+
+    Those of projects that he sees, and all of them, the instance's own too, where he holds
+    ``job.view`` for the instance.
+    """
+    if actor.can("job.view", INSTANCE):
+        return Job.objects.all()
+    where = Q(pk__in=[])
+    for permission in ("job.view", "project.view"):
+        projects = actor.projects_with(permission)
+        where |= Q(project__isnull=False) if projects is None else Q(project__in=projects)
+    return Job.objects.filter(where)
+
+
+def job_visible(job_id: str, actor: Actor) -> Job:
+    """Return one job, or raise :class:`NotFound`."""
+    job = jobs_visible(actor).filter(pk=job_id).first()
+    if job is None:
+        raise NotFound
+    return job
+
+
+def open_jobs() -> QuerySet[Job]:
+    """Return the jobs that wait or run, the one that is due longest first."""
+    return Job.objects.filter(state__in=OPEN).order_by("due_at", "pk")

@@ -1,0 +1,81 @@
+"""``manage.py audit``: verify the log in the database, sign it, and export it."""
+
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.audit.actions import export_folder, write_checkpoint
+from apps.audit.queries import verify_database
+from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import Problem
+from placet_verify.errors import Refused
+
+
+class Command(BaseCommand):
+    """Subcommands ``verify``, ``checkpoint`` and ``export``."""
+
+    help = "Verify the audit log against a checkpoint kept outside the database, or export it."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Describe the subcommands."""
+        commands = parser.add_subparsers(dest="command", required=True)
+        verify = commands.add_parser("verify", help="recompute everything; exit 1 at a fault")
+        verify.add_argument(
+            "--checkpoint", type=Path, help="start from this file (default: the newest kept one)"
+        )
+        verify.add_argument(
+            "--deep", action="store_true", help="read each body too: canonical, times ascending"
+        )
+        commands.add_parser("checkpoint", help="sign the log as it stands now")
+        export = commands.add_parser("export", help="write the log for `python -m placet_verify`")
+        export.add_argument("folder", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run one subcommand; a refusal is one sentence and exit code 1."""
+        os.environ.setdefault("PLACET_PROCESS", "manage")
+        try:
+            getattr(self, "do_" + options["command"])(options)
+        except (Problem, Refused) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
+
+    def do_verify(self, options: dict[str, Any]) -> None:
+        """Say where it starts from, then what was found."""
+        found = verify_database(options["checkpoint"], deep=options["deep"])
+        if found.started_from:
+            start = f"{found.started_from} (size {found.started_size})"
+            self.stdout.write(f"starting from the checkpoint {start}")
+        else:
+            self.stdout.write("no checkpoint is kept outside the database: the log can only be"
+                              " shown to agree with itself")  # fmt: skip
+        report = found.report
+        self.stdout.write(
+            f"{report.size} leaves, {report.tiles} tiles, checkpoints at {_few(report.heads)}"
+        )
+        if found.fault is not None:
+            raise CommandError(f"the log is NOT intact: {found.fault.sentence}")
+        self.stdout.write(f"root {report.root.hex()}")
+        self.stdout.write(self.style.SUCCESS("the log is intact"))
+
+    def do_checkpoint(self, options: dict[str, Any]) -> None:
+        """Sign the log as it stands now."""
+        made = write_checkpoint()
+        self.stdout.write(made.note if made else "the newest checkpoint covers everything")
+
+    def do_export(self, options: dict[str, Any]) -> None:
+        """Write the whole log into a new folder."""
+        head = export_folder(options["folder"], actor=SYSTEM)
+        folder = options["folder"]
+        self.stdout.write(f"{folder}: {head.size} events, root {bytes(head.root).hex()}")
+        self.stdout.write(f"check it with: python -m placet_verify log {folder}")
+
+
+def _few(sizes: tuple[int, ...]) -> str:
+    if len(sizes) <= 4:
+        return ", ".join(str(size) for size in sizes) or "none"
+    return f"{sizes[0]}, {sizes[1]}, … {sizes[-1]} ({len(sizes)})"
