@@ -37,7 +37,7 @@ def test_each_role_is_answered_as_the_table_says() -> None:
         for row in rows()
         if not row.is_group
         for role, expected in zip(COLUMNS, row.expected, strict=True)
-        if not matches(got := outcome(world, row, role), expected)
+        if expected != "-" and not matches(got := outcome(world, row, role), expected)
     ]
     assert not wrong, "\n".join(wrong)
 

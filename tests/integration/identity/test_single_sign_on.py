@@ -1,0 +1,111 @@
+"""Single sign-on through an OpenID Connect provider."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from apps.audit.models import Event
+from apps.identity import actions
+from apps.identity.models import User
+from placet.kernel.actor import SYSTEM
+from tests.factories import browser, person
+from tests.integration.identity.identity_provider import Provider, running
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def provider(settings: Any) -> Iterator[Provider]:
+    with running() as found:
+        settings.SOCIALACCOUNT_PROVIDERS = {
+            "openid_connect": {
+                "OAUTH_PKCE_ENABLED": True,
+                "APPS": [
+                    {"provider_id": "oidc", "name": "Company", "client_id": "placet",
+                     "secret": "s", "settings": {"server_url": found.address}}
+                ],
+            }
+        }  # fmt: skip
+        yield found
+
+
+def come_in(provider: Provider, client: Any = None, query: str = "", **claims: Any) -> Any:
+    """Go through the provider with ``claims``; return the client and the last answer."""
+    provider.claims = {"sub": "u-1", "name": "Ada", **claims}
+    client = client or browser()
+    away = client.post(f"/accounts/oidc/oidc/login/{query}")
+    assert away.status_code == 302, away.content
+    target = urlsplit(away["Location"])
+    assert f"{target.scheme}://{target.netloc}" == provider.address
+    asked = parse_qs(target.query)
+    assert asked["code_challenge_method"] == ["S256"]
+    back = client.get(
+        "/accounts/oidc/oidc/login/callback/", {"code": "c", "state": asked["state"][0]}
+    )
+    return client, back
+
+
+def who(client: Any) -> str | None:
+    answer = client.get("/api/v1/whoami")
+    return answer.json()["id"] if answer.status_code == 200 else None
+
+
+def test_a_known_person_comes_in_by_a_verified_address_and_is_linked(provider: Provider) -> None:
+    ada = person("Ada")
+    client, _ = come_in(provider, email="Ada@example.com", email_verified=True)
+    assert who(client) == ada.pk
+    again, _ = come_in(provider, email="renamed@example.com", email_verified=True)
+    assert who(again) == ada.pk
+    linked = Event.objects.filter(kind="person.identity_linked.v1")
+    assert [e.subject for e in linked] == [ada.pk]
+    opened = Event.objects.filter(kind="session.opened.v1").first()
+    assert opened
+    assert '"method":"single_sign_on"' in opened.body
+
+
+def test_an_address_that_the_provider_does_not_vouch_for_opens_nothing(provider: Provider) -> None:
+    person("Ada")
+    client, answer = come_in(provider, email="ada@example.com", email_verified=False)
+    assert answer.status_code == 403
+    assert who(client) is None
+
+
+def test_a_stranger_with_a_verified_address_is_not_made_a_person(provider: Provider) -> None:
+    person("Ada")
+    client, answer = come_in(provider, email="eve@example.com", email_verified=True)
+    assert answer.status_code == 403
+    assert b"Ask an access admin" in answer.content
+    assert who(client) is None
+    assert User.objects.count() == 1
+    assert Event.objects.filter(kind="session.refused.v1").count() == 1
+
+
+def test_a_deactivated_person_does_not_come_in_linked_or_not(provider: Provider) -> None:
+    ada = person("Ada")
+    come_in(provider, email="ada@example.com", email_verified=True)
+    actions.deactivate_person(ada, actor=SYSTEM)
+    client, _ = come_in(provider, email="ada@example.com", email_verified=True)
+    assert who(client) is None
+    other, _ = come_in(provider, sub="u-2", email="ada@example.com", email_verified=True)
+    assert who(other) is None
+
+
+def test_nobody_links_another_identity_to_himself_by_hand(provider: Provider) -> None:
+    ada, eve = person("Ada"), person("Eve")
+    client = browser(eve)
+    _, answer = come_in(
+        provider, client, "?process=connect", sub="u-9", email="x@example.com", email_verified=True
+    )
+    assert answer.status_code == 403
+    assert not eve.socialaccount_set.exists()
+    assert ada
+
+
+def test_the_sign_in_page_offers_the_provider(
+    provider: Provider,
+) -> None:
+    page = browser().get("/accounts/login/").content.decode()
+    assert "Company" in page
+    assert 'action="/accounts/oidc/oidc/login/' in page

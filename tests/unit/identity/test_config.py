@@ -1,0 +1,69 @@
+"""Settings that would be dangerous are refused before anything starts."""
+
+import os
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from placet.config import EMBEDDED_SECRET, Config
+
+GOOD: dict[str, Any] = {
+    "mode": "production",
+    "secret_key": "3mJx8Qv2LrW9tYp6ZkNc4BdHs7FgUa5TeXi0OoRyPqMwVzCbDl",
+    "token_key": "Lq7Zr2Wm9Xc4Vb6Nn8Aa1Ss3Dd5Ff7Gg9Hh2Jj4Kk6Pp8Oo0Ii",
+    "database_url": "postgresql://placet@db/placet",
+    "broker_url": "redis://broker/0",
+    "public_url": "https://placet.example",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("PLACET_"):
+            monkeypatch.delenv(name)
+
+
+def test_good_settings_start() -> None:
+    assert Config(**GOOD).mode == "production"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"secret_key": "short"}, "PLACET_SECRET_KEY must be at least 50"),
+        ({"secret_key": EMBEDDED_SECRET}, "PLACET_SECRET_KEY"),
+        ({"token_key": EMBEDDED_SECRET}, "PLACET_TOKEN_KEY"),
+        ({"token_key": "a" * 80}, "PLACET_TOKEN_KEY"),
+        ({"token_key": GOOD["secret_key"]}, "must differ"),
+        ({"database_url": ""}, "PLACET_DATABASE_URL must be set"),
+        ({"broker_url": ""}, "PLACET_BROKER_URL must be set"),
+        ({"public_url": "http://placet.example"}, "https://"),
+        ({"debug": True}, "PLACET_DEBUG must be off"),
+    ],
+)
+def test_production_refuses_a_weak_setting_and_names_it(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Config(**{**GOOD, **change})
+
+
+def test_all_faults_are_named_at_once() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Config(mode="production")
+    for name in ("SECRET_KEY", "TOKEN_KEY", "DATABASE_URL", "BROKER_URL", "PUBLIC_URL"):
+        assert name in str(refusal.value)
+
+
+def test_a_refusal_does_not_repeat_the_secret() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Config(**{**GOOD, "secret_key": "hunter2-hunter2"})
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_the_embedded_mode_starts_with_nothing_set() -> None:
+    assert Config().mode == "embedded"
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    assert GOOD["secret_key"] not in repr(Config(**GOOD))
