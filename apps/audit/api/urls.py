@@ -16,4 +16,5 @@ urlpatterns = [
     path("audit/tiles/<int:level>/<int:index>", tree.TileDetail.as_view(), name="api-audit-tiles"),
     path("audit/export", events.Export.as_view(), name="api-audit-export"),
     path("keys", tree.Keys.as_view(), name="api-keys-list"),
+    path("keys/root", tree.RootKey.as_view(), name="api-keys-root"),
 ]

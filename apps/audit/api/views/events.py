@@ -72,6 +72,10 @@ class Export(PlacetView):
 
     query_params = (*FILTERS, "format")
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take any ``Accept``: the query says what is wanted, and it is not rendered by DRF."""
+        return super().perform_content_negotiation(request, True)
+
     @extend_schema(
         operation_id="audit_export",
         parameters=[*FILTER_PARAMETERS, OpenApiParameter("format", enum=sorted(FORMATS))],

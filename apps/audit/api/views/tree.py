@@ -16,7 +16,7 @@ from apps.audit.queries.events import readable
 from apps.audit.queries.proofs import full_tile
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
-from placet.keystore import keys_document
+from placet.keystore import keys_document, root_public
 
 
 class Leaves(PlacetView):
@@ -102,3 +102,14 @@ class Keys(PlacetView):
     def get(self, request: Request) -> HttpResponse:
         """Read ``keys.json``, signed by the root key."""
         return HttpResponse(keys_document(), content_type="application/json")
+
+
+class RootKey(PlacetView):
+    """The public root key, which signs ``keys.json``."""
+
+    @extend_schema(
+        operation_id="keys_root", responses={(200, "application/x-pem-file"): OpenApiTypes.STR}
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Read the root key as PEM. Compare its fingerprint with the one you were given."""
+        return HttpResponse(root_public().to_pem(), content_type="application/x-pem-file")
