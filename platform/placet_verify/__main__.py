@@ -165,7 +165,15 @@ def _tiles(folder: Path) -> Tiles | None:
 
     def tiles(level: int, index: int) -> bytes | None:
         file = folder / tile_path(level, index)
-        return file.read_bytes() if file.is_file() else None
+        if file.is_file():
+            return file.read_bytes()
+        partial = file.with_name(file.name + ".p")
+        widths = (
+            [path for path in partial.iterdir() if path.name.isdecimal()]
+            if partial.is_dir()
+            else []
+        )
+        return max(widths, key=lambda path: int(path.name)).read_bytes() if widths else None
 
     return tiles
 

@@ -208,8 +208,11 @@ class _Checker:
         size, root = head
         if self.frontier.root() != root:
             self.root_differs = True
+            first = self.agreed[-1] if self.agreed else 0
             raise LogFault(
-                f"checkpoint {size}", f"the root over {size} leaves differs from checkpoint {size}"
+                f"checkpoint {size}",
+                f"the root over {size} leaves differs from checkpoint {size}: "
+                f"the fault lies in leaves {first} to {size - 1}",
             )
         self.agreed.append(size)
 

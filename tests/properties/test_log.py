@@ -198,6 +198,17 @@ def test_an_older_checkpoint_vouches_for_the_beginning() -> None:
     assert report.size == 1000
 
 
+def test_two_checkpoints_narrow_down_a_rewritten_leaf() -> None:
+    log, early = made(1000).copy(), checkpoint.parse(made(257).note)
+    late = checkpoint.parse(log.note)
+    log.records[990] = (990, "{}", leaf_hash(b"{}"))
+    heads = [(early.size, early.root), (late.size, late.root)]
+    fault = verify_log(log.records, heads=heads).fault
+    assert fault is not None
+    assert fault.place == "checkpoint 1000"
+    assert "leaves 257 to 999" in fault.sentence
+
+
 def test_the_first_of_several_faults_is_named() -> None:
     log = made(1000).copy()
     for index in (700, 400, 900):

@@ -33,6 +33,10 @@ def write_log(folder: Path, size: int = 600, keys: Keys = KEYS) -> Path:
         leaf = leaf_hash(body.encode())
         lines.append(export.log_line(index, None if index % 5 == 0 else body, leaf))
         frontier.append(leaf)
+    for level, index, hashes in frontier.unfinished():
+        partial = folder / tiles.path(level, index, len(hashes))
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(b"".join(hashes))
     (folder / "events.jsonl").write_bytes(b"".join(lines))
     note = checkpoint.make("placet.example/log", size, frontier.root(), keys.log)
     (folder / "checkpoint.txt").write_text(note)
@@ -81,6 +85,7 @@ def test_it_runs_as_a_module_without_django(log: Path) -> None:
     [
         ("events.jsonl", b"00.000301Z", b"00.000302Z", "leaf 301"),
         ("tile/0/001", None, None, "tile 0/1"),
+        ("tile/0/002.p/88", None, None, "tile 0/2"),
         ("checkpoint.txt", b"\n600\n", b"\n599\n", "not signed"),
         ("keys.json", b"payloadType", b"payloadtype", "envelope"),
         ("events.jsonl", b"\n", b"\n\xff", "leaf 1"),
