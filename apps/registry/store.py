@@ -12,11 +12,13 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import IO, Protocol
 
 from apps.registry.errors import (
     BlobCorrupt,
@@ -59,14 +61,14 @@ class Store:
         """Tell whether the blob is there."""
         return self.path(sha256).is_file()
 
-    def open(self, sha256: str) -> BinaryIO:
+    def open(self, sha256: str) -> BufferedReader:
         """Open the blob without looking at its bytes. Raises :class:`BlobMissing`."""
         try:
             return self.path(sha256).open("rb")
         except FileNotFoundError:
             raise BlobMissing(f"The artifact store does not hold {sha256}") from None
 
-    def open_verified(self, sha256: str) -> BinaryIO:
+    def open_verified(self, sha256: str) -> BufferedReader:
         """Open the blob after hashing it through the same descriptor; refuse a damaged one."""
         stream = self.open(sha256)
         if hashlib.file_digest(stream, "sha256").hexdigest() != self.path(sha256).name:
@@ -127,7 +129,7 @@ class Store:
         """Hold the upload's file alone; a second writer gets :class:`UploadBusy` at once."""
         path = self.incoming(name)
         self._folder(path.parent)
-        with _storage_errors(), path.open("ab") as file:
+        with room(), path.open("ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -170,7 +172,7 @@ class Store:
             self._adopt(path, sha256)
 
     @contextmanager
-    def verified_incoming(self, name: str, sha256: str) -> Iterator[BinaryIO]:
+    def verified_incoming(self, name: str, sha256: str) -> Iterator[BufferedReader]:
         """Open a complete upload whose bytes have ``sha256``; other bytes are dropped."""
         path = self.incoming(name)
         try:
@@ -188,8 +190,12 @@ class Store:
             yield stream
 
     def drop(self, name: str) -> None:
-        """Remove what was received of an upload."""
-        self.incoming(name).unlink(missing_ok=True)
+        """Remove what was received of an upload, or what a crash left of its unpacking."""
+        path = self.incoming(name)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
     def leftovers(self, before: float) -> Iterator[str]:
         """Yield the names in ``incoming`` that were last written before that Unix time."""
@@ -198,7 +204,7 @@ class Store:
             return
         for entry in os.scandir(folder):
             with suppress(FileNotFoundError):
-                if entry.is_file() and entry.stat().st_mtime < before:
+                if entry.stat(follow_symlinks=False).st_mtime < before:
                     yield entry.name
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
@@ -207,7 +213,7 @@ class Store:
     def _temporary(self) -> Iterator[tuple[Path, IO[bytes]]]:
         folder = self.root / "incoming"
         self._folder(folder)
-        with _storage_errors():
+        with room():
             descriptor, name = tempfile.mkstemp(dir=folder, prefix="put_")
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -218,7 +224,7 @@ class Store:
     def _adopt(self, source: Path, digest: str) -> None:
         """Make the complete file ``source`` the blob ``digest``: on disk first, then renamed."""
         target = self.path(digest)
-        with _storage_errors():
+        with room():
             self._folder(target.parent)
             with source.open("rb") as file:
                 os.fsync(file.fileno())
@@ -230,7 +236,7 @@ class Store:
 
     def _folder(self, folder: Path) -> None:
         if not folder.is_dir():
-            with _storage_errors():
+            with room():
                 folder.mkdir(parents=True, exist_ok=True)
                 _sync_folder(folder.parent)
 
@@ -241,7 +247,7 @@ def store() -> Store:
 
 
 @contextmanager
-def _storage_errors() -> Iterator[None]:
+def room() -> Iterator[None]:
     """Turn a full disk into an answer."""
     try:
         yield

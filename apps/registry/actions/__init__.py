@@ -2,7 +2,7 @@
 
 from apps.registry.actions.aliases import delete_alias, set_alias
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
-from apps.registry.actions.finalise import finalise
+from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
 from apps.registry.actions.uploads import (
     Received,

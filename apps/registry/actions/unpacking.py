@@ -7,13 +7,12 @@ from pathlib import Path
 from apps.registry import rules
 from apps.registry.errors import ArchiveRefused
 from apps.registry.models import Upload
-from apps.registry.store import Store
+from apps.registry.store import Store, room
 from placet.config import config
 from placet.kernel.problems import FieldError
-from placet_verify.errors import Malformed
+from placet_verify import archive
 
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
-MAX_MEMBERS = 2000
+MAX_FILES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,45 +27,42 @@ class Blob:
 def unpack(upload: Upload, blobs: Store) -> list[Blob]:
     """Put every file of a complete archive into the store, sorted by path.
 
-    Where all of them lie in one folder, that folder is left out of their paths, as tools that
-    pack a folder put it there. Raises :class:`ArchiveRefused`; nothing of the archive is kept.
+    Where all of them lie in one folder, that folder is left out of their paths: tools that pack
+    a folder put it there. Raises :class:`ArchiveRefused`; nothing of the archive is kept.
     """
-    from placet_verify import archive
-
+    limits = archive.Limits(files=MAX_FILES, total_bytes=config().max_artifact_bytes)
+    source = blobs.incoming(upload.pk)
     with (
         blobs.verified_incoming(upload.pk, upload.sha256),
-        tempfile.TemporaryDirectory(prefix="unpack_", dir=blobs.incoming(upload.pk).parent) as name,
+        tempfile.TemporaryDirectory(prefix="unpack_", dir=source.parent) as name,
     ):
         folder = Path(name) / "content"
         try:
-            archive.extract(
-                blobs.incoming(upload.pk),
-                folder,
-                max_files=MAX_MEMBERS,
-                max_bytes=config().max_artifact_bytes,
-            )
-        except Malformed as error:
-            raise ArchiveRefused(f"{upload.path}: {error}") from None
-        paths = sorted(p for p in folder.rglob("*") if p.is_file())
-        return _store_all(upload, blobs, folder, paths)
+            with room():
+                found = archive.extract(source, folder, limits)
+        except archive.ArchiveRefused as error:
+            raise ArchiveRefused(f"{upload.path}: {error.sentence}") from None
+        names = _names(upload, [file.path for file in found])
+        return [
+            Blob(path, *_kept(blobs, folder / file.path, file.sha256))
+            for path, file in sorted(zip(names, found, strict=True), key=lambda pair: pair[0])
+        ]
 
 
-def _store_all(upload: Upload, blobs: Store, folder: Path, paths: list[Path]) -> list[Blob]:
-    names = [path.relative_to(folder).as_posix() for path in paths]
+def _names(upload: Upload, names: list[str]) -> list[str]:
+    """Return the paths in the artifact of an archive's files, or refuse them."""
     if not names:
         raise ArchiveRefused(f"{upload.path} holds no files")
     top = names[0].split("/")[0] + "/"
     if all(name.startswith(top) for name in names):
         names = [name.removeprefix(top) for name in names]
-    errors: list[FieldError] = []
-    for position, name in enumerate(names):
-        errors += rules.path_faults(name, f"/archive/{name[:200]}")
-        if other := rules.path_conflict(name, names[:position]):
-            errors.append(FieldError(f"/archive/{name[:200]}", f"Cannot lie beside {other[:200]}"))
+    errors = [f for name in names for f in rules.path_faults(name, f"/archive/{name[:200]}")]
     if errors:
-        raise ArchiveRefused(f"{upload.path} holds a name that is refused", errors=errors[:20])
-    found: list[Blob] = []
-    for name, path in zip(names, paths, strict=True):
-        sha256, size = blobs.put_file(path)
-        found.append(Blob(name, size, sha256))
-    return found
+        detail = f"{upload.path} holds a name that is refused"
+        raise ArchiveRefused(detail, errors=list[FieldError](errors[:20]))
+    return names
+
+
+def _kept(blobs: Store, path: Path, sha256: str) -> tuple[int, str]:
+    digest, size = blobs.put_file(path, expected=sha256)
+    return size, digest

@@ -18,7 +18,7 @@ from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.registry import rules
 from apps.registry.actions.locking import lock_draft, refuse, touch
-from apps.registry.actions.unpacking import ARCHIVE_ENDINGS, Blob, unpack
+from apps.registry.actions.unpacking import MAX_FILES, Blob, unpack
 from apps.registry.errors import (
     ArchiveRefused,
     DigestMismatch,
@@ -36,7 +36,6 @@ from placet.kernel.faults import crash_point
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, TooLarge
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-MAX_FILES = 2000
 UPLOAD_LIFE = timedelta(hours=24)
 
 
@@ -196,8 +195,6 @@ def _announcement_faults(path: str, size: int, sha256: str, archive: bool) -> li
         faults.append(FieldError("/sha256", "Not the SHA-256 of an empty file"))
     if archive and size == 0:
         faults.append(FieldError("/size", "An archive is not empty"))
-    if archive and not path.lower().endswith(ARCHIVE_ENDINGS):
-        faults.append(FieldError("/path", f"An archive ends in {', '.join(ARCHIVE_ENDINGS)}"))
     return faults
 
 

@@ -38,7 +38,7 @@ def _unsaid(detail: str) -> Derived:
 
 def _graph(path: str, raw: bytes) -> Any:
     import onnx  # heavy: only a process that finalises an ONNX version pays for it
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         model = onnx.ModelProto.FromString(raw)  # external data is not followed

@@ -19,6 +19,9 @@ from placet.kernel.states import move
 from placet_verify import canonical
 
 
+FILLED_IN = ("format", "python_version", "requirements", "signature", "example")
+
+
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """The fields of a version as they will stand for ever."""
@@ -49,7 +52,7 @@ def finalise(version: ModelVersion, *, actor: Actor) -> ModelVersion:
         locked = lock_version(row, actor, "version.edit")
         if locked.state != VersionState.DRAFT:
             raise AlreadyFinalised
-        changes = {name: getattr(frozen, name) for name in Frozen.__slots__}
+        changes = {name: getattr(frozen, name) for name in FILLED_IN}
         if locked.generation != row.generation or not move(
             locked,
             expected=VersionState.DRAFT,

@@ -1,0 +1,125 @@
+"""Facts are added, never changed, and what Placet measured is not hidden by what was told."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.registry import actions, queries
+from apps.registry.models import Evidence
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from placet.kernel.problems import InvalidInput
+from tests.factories import api
+from tests.integration.registry.helpers import Lab
+
+SCAN: dict[str, Any] = {"verdict": "code-carrying", "findings": [], "scanner": {"name": "walker"}}
+BENTO, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+def report(lab: Lab, version: Any, **body: Any) -> Any:
+    return lab.api.post(f"{lab.at(version)}/evidence", body)
+
+
+def test_ada_reports_metrics_and_victor_reads_them(lab: Lab) -> None:
+    version = lab.finalised()
+    answer = report(lab, version, kind="metrics", data={"auc": 0.9})
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["source"], body["data"]) == ("reported", {"auc": 0.9})
+    assert body["digest"].startswith("sha256:")
+    read = api(lab.victor).get(answer["Location"])
+    assert read.json() == body
+    listed = api(lab.victor).get(f"{lab.at(version)}/evidence?kind=metrics&source=reported")
+    assert [item["id"] for item in listed.json()["items"]] == [body["id"]]
+    assert lab.api.get(f"{lab.at(version)}/evidence?kind=scan").json()["items"] == []
+    assert lab.api.get(f"{lab.at(version)}/evidence?kind=gossip").status_code == 400
+
+
+def test_evidence_has_no_route_to_change_or_delete_it(lab: Lab) -> None:
+    version = lab.finalised()
+    address = report(lab, version, kind="metrics", data={"auc": 0.9})["Location"]
+    for method in ("PUT", "PATCH", "DELETE"):
+        assert lab.api.call(method, address, {}, if_match='"x"').status_code == 405
+
+
+def test_nobody_but_placet_measures(lab: Lab) -> None:
+    version = lab.finalised()
+    answer = report(lab, version, kind="scan", data=SCAN, source="measured")
+    assert answer.status_code == 403
+    row = actions.add_evidence(version, kind="scan", data=SCAN, source="measured", actor=SYSTEM)
+    assert row.source == "measured"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"kind": "metrics", "data": {"auc": "high"}}, "/data/auc"),
+        ({"kind": "metrics", "data": {"auc": True}}, "/data/auc"),
+        ({"kind": "gossip", "data": {}}, "/kind"),
+        ({"kind": "scan", "data": {}}, "/data/verdict"),
+        ({"kind": "metrics", "data": []}, "/data"),
+        ({"kind": "metrics", "data": {"auc": 1}, "bento_digest": "x"}, "/bento_digest"),
+        ({"kind": "metrics", "data": {"auc": 1}, "source": "guessed"}, "/source"),
+    ],
+)
+def test_a_fact_that_is_none_is_refused(lab: Lab, body: dict[str, Any], pointer: str) -> None:
+    answer = report(lab, lab.finalised(), **body)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert not Evidence.objects.exists()
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_a_metric_that_is_no_number_does_not_get_in(lab: Lab, number: bytes) -> None:
+    version = lab.finalised()
+    raw = b'{"kind": "metrics", "data": {"auc": ' + number + b"}}"
+    assert lab.api.post(f"{lab.at(version)}/evidence", raw=raw).status_code == 400
+    with pytest.raises(InvalidInput):
+        actions.add_evidence(version, kind="metrics", data={"auc": float("nan")}, actor=lab.actor)
+    assert not Evidence.objects.exists()
+
+
+def test_the_digest_is_over_the_fact_and_where_it_came_from(lab: Lab) -> None:
+    version, other = lab.finalised(b"one"), lab.finalised(b"two")
+    told = actions.add_evidence(version, kind="scan", data=SCAN, actor=lab.actor)
+    again = actions.add_evidence(version, kind="scan", data=SCAN, actor=lab.actor)
+    elsewhere = actions.add_evidence(other, kind="scan", data=SCAN, actor=lab.actor)
+    measured = actions.add_evidence(
+        version, kind="scan", data=SCAN, source="measured", actor=SYSTEM
+    )
+    assert told.digest == again.digest
+    assert len({told.digest, elsewhere.digest, measured.digest}) == 3
+
+
+def test_the_newest_fact_of_each_kind_counts(lab: Lab) -> None:
+    version = lab.finalised()
+    old = actions.add_evidence(version, kind="metrics", data={"auc": 0.5}, actor=lab.actor)
+    Evidence.objects.filter(pk=old.pk).update(created_at=now() - timedelta(days=40))
+    actions.add_evidence(version, kind="metrics", data={"auc": 0.9}, actor=lab.actor)
+    facts = queries.facts(version)
+    assert facts["metrics"]["data"] == {"auc": 0.9}
+    assert facts["metrics"]["age_seconds"] < 60
+    pinned = queries.facts(version, [old.pk])
+    assert pinned["metrics"]["data"] == {"auc": 0.5}
+    assert pinned["metrics"]["age_seconds"] > 39 * 86400
+    assert queries.facts(version, []) == {}
+
+
+def test_what_was_told_never_hides_what_was_measured(lab: Lab) -> None:
+    version = lab.finalised()
+    actions.add_evidence(version, kind="scan", data=SCAN, source="measured", actor=SYSTEM)
+    nicer = {**SCAN, "verdict": "safe"}
+    actions.add_evidence(version, kind="scan", data=nicer, actor=lab.actor)
+    assert queries.facts(version)["scan"]["data"]["verdict"] == "code-carrying"
+    assert queries.facts(version, source="reported")["scan"]["data"]["verdict"] == "safe"
+
+
+def test_facts_about_another_bento_do_not_count(lab: Lab) -> None:
+    version = lab.finalised()
+    smoke = {"result": "equal", "rows": 1, "equal": 1}
+    actions.add_evidence(
+        version, kind="smoke_test", data=smoke, source="measured", bento_digest=BENTO, actor=SYSTEM
+    )
+    assert "smoke_test" in queries.facts(version, bento_digest=BENTO)
+    assert "smoke_test" not in queries.facts(version, bento_digest=OTHER)
