@@ -6,6 +6,7 @@ belongs to another project.
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from apps.builds.models import Bento, Build, Runtime
@@ -71,12 +72,11 @@ class World:
             model=registered,
             project=self.project,
             number=number,
-            state="finalised",
             author=person,
             created_by=person,
             format="sklearn",
             artifact_digest=digest_of(f"artifact {self.slug} {model} {number}"),
-            **{"signature": SIGNATURE, **fields},
+            **{"state": "finalised", "signature": SIGNATURE, **fields},
         )
 
     def bento(
@@ -126,7 +126,7 @@ class World:
         return actions.publish_policy(draft, actor=self.vito)
 
     def request(
-        self, environment: str = "staging", bento: Bento | None = None, **changes: Any
+        self, environment: str = "staging", bento: Bento | None = None, /, **changes: Any
     ) -> Release:
         """Have Ada ask for a release of a Bento behind the endpoint ``churn``."""
         chosen = bento or self.bento(self.version())
@@ -152,8 +152,6 @@ class World:
 
     def soaked(self, bento: Bento, *, seconds: int = 7200) -> None:
         """Make ``bento`` live in staging since so many seconds."""
-        from datetime import timedelta
-
         release = self.request("staging", bento)
         self.decide(release, self.rex)
         actions.begin_rollout(release, actor=SYSTEM)

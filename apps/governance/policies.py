@@ -72,7 +72,9 @@ def _load(source: str) -> tuple[Any, dict[Path, int]]:
         line = mark.line + 1 if mark else 1
         raise PolicyFault([Fault(line, "", str(error.problem or error.context))]) from None
     except yaml.YAMLError as error:
-        raise PolicyFault([Fault(1, "", f"is not YAML: {str(error).splitlines()[0][:120]}")]) from None
+        raise PolicyFault(
+            [Fault(1, "", f"is not YAML: {str(error).splitlines()[0][:120]}")]
+        ) from None
     if node is None:
         raise PolicyFault([Fault(1, "", "is empty")])
     lines: dict[Path, int] = {}
@@ -83,7 +85,7 @@ def _refuse_risky(source: str) -> None:
     """Look at the events before any tree is built: aliases, tags and depth are refused here."""
     depth = 0
     for event in yaml.parse(source, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise PolicyFault([Fault(line, "", "uses an anchor or alias: write it out")])
         if getattr(event, "tag", None):
@@ -121,7 +123,7 @@ def _build(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
 def _scalar(node: yaml.Node, path: Path) -> Any:
     constructor = yaml.constructor.SafeConstructor()
     try:
-        value = constructor.construct_object(node)  # type: ignore[no-untyped-call]
+        value = constructor.construct_object(node)
     except (ValueError, OverflowError):
         raise PolicyFault(
             [Fault(node.start_mark.line + 1, _spell(path), "is not a value that can be read")]

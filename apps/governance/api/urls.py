@@ -1,5 +1,47 @@
 """Routes of the app under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.governance.api.views import environments, exports, policies, releases
+
+PLACE = "projects/<slug:slug>/environments/<slug:name>"
+POLICY = f"{PLACE}/policies/<int:number>"
+ONE = "releases/<str:release>"
+
+urlpatterns = [
+    path(
+        "projects/<slug:slug>/environments",
+        environments.EnvironmentList.as_view(),
+        name="api-environments-list",
+    ),
+    path(PLACE, environments.EnvironmentDetail.as_view(), name="api-environments-detail"),
+    path(f"{PLACE}/freezes", environments.FreezeList.as_view(), name="api-freezes-list"),
+    path(
+        f"{PLACE}/freezes/<str:freeze>/lift",
+        environments.FreezeLift.as_view(),
+        name="api-freezes-lift",
+    ),
+    path(f"{PLACE}/policies", policies.PolicyList.as_view(), name="api-policies-list"),
+    path(f"{PLACE}/policies/dry-run", policies.PolicyTry.as_view(), name="api-policies-try"),
+    path(POLICY, policies.PolicyDetail.as_view(), name="api-policies-detail"),
+    path(f"{POLICY}/dry-run", policies.PolicyDryRun.as_view(), name="api-policies-dry-run"),
+    path(f"{POLICY}/publish", policies.PolicyPublish.as_view(), name="api-policies-publish"),
+    path(f"{POLICY}/withdraw", policies.PolicyWithdraw.as_view(), name="api-policies-withdraw"),
+    path(
+        "projects/<slug:slug>/releases",
+        releases.ReleaseList.as_view(),
+        name="api-project-releases-list",
+    ),
+    path("releases", releases.AllReleases.as_view(), name="api-releases-list"),
+    path("inbox", releases.Inbox.as_view(), name="api-inbox-list"),
+    path(ONE, releases.ReleaseDetail.as_view(), name="api-releases-detail"),
+    path(f"{ONE}/decisions", releases.DecisionList.as_view(), name="api-decisions-list"),
+    path(f"{ONE}/comments", releases.CommentList.as_view(), name="api-comments-list"),
+    path(f"{ONE}/withdraw", releases.ReleaseWithdraw.as_view(), name="api-releases-withdraw"),
+    path(f"{ONE}/permit", releases.ReleasePermit.as_view(), name="api-releases-permit"),
+    path(
+        "decisions/<str:decision>/export",
+        exports.DecisionExport.as_view(),
+        name="api-decisions-export",
+    ),
+]

@@ -1,1 +1,54 @@
 """What governance lets one read."""
+
+from apps.governance.queries.detail import (
+    CommentRow,
+    DecisionRow,
+    ReleaseView,
+    StoryRow,
+    comment_rows,
+    decision_rows,
+    release_view,
+)
+from apps.governance.queries.dry_run import DryRunRow, dry_run
+from apps.governance.queries.facts import evaluate, evaluate_many, live_releases
+from apps.governance.queries.lists import (
+    comments,
+    decision,
+    decisions,
+    environment,
+    environments,
+    freezes,
+    inbox,
+    inbox_count,
+    policies,
+    policy,
+    release,
+    releases,
+)
+
+__all__ = [
+    "CommentRow",
+    "DecisionRow",
+    "DryRunRow",
+    "ReleaseView",
+    "StoryRow",
+    "comment_rows",
+    "comments",
+    "decision",
+    "decision_rows",
+    "decisions",
+    "dry_run",
+    "environment",
+    "environments",
+    "evaluate",
+    "evaluate_many",
+    "freezes",
+    "inbox",
+    "inbox_count",
+    "live_releases",
+    "policies",
+    "policy",
+    "release",
+    "release_view",
+    "releases",
+]

@@ -1,6 +1,7 @@
 """Everything one release page answers, in a fixed number of queries."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.governance import gates, rules
 from apps.governance.gates.facts import GateResult
-from apps.governance.models import Decision, Release
+from apps.governance.models import Comment, Decision, Release
 from apps.governance.queries.changes import (
     Changes,
     dependency_rows,
@@ -22,7 +23,7 @@ from apps.governance.queries.facts import evidence_facts, gather, live_releases
 from apps.governance.queries.lists import held_roles, needed_as
 from apps.governance.queries.lists import release as get_release
 from apps.governance.queries.people import People, Person, may_still_decide, people_around
-from apps.identity.queries import scope_of
+from apps.identity.queries import people_names, scope_of
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet_verify import canonical
@@ -42,6 +43,17 @@ class DecisionRow:
     comment: str
     at: datetime
     voided_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRow:
+    """A comment with its author's name and its text."""
+
+    id: str
+    author: str
+    name: str
+    text: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +137,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
         bound=_bound(row),
         gates=tuple(results),
         all_passed=gates.passed(results),
-        decisions=tuple(_decision(d, people, texts) for d in decisions),
+        decisions=tuple(_decision(d, people.names, texts) for d in decisions),
         may_still_decide=tuple(may_still_decide(row, people, decided=decided, missing=missing)),
         missing_roles=tuple(sorted(missing)),
         you_decide_as=_as(row, actor, decided),
@@ -174,11 +186,28 @@ def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, st
     )
 
 
-def _decision(decision: Decision, people: People, texts: dict[str, str]) -> DecisionRow:
+def decision_rows(decisions: Sequence[Decision]) -> list[DecisionRow]:
+    """Return decisions with names and comments, in at most four queries."""
+    names = people_names(d.person for d in decisions)
+    texts = unseal_many(d.comment_sealed for d in decisions)
+    return [_decision(d, names, texts) for d in decisions]
+
+
+def comment_rows(comments: Sequence[Comment]) -> list[CommentRow]:
+    """Return comments with names and texts, in at most four queries."""
+    names = people_names(c.author for c in comments)
+    texts = unseal_many(c.text_sealed for c in comments)
+    return [
+        CommentRow(c.pk, c.author, names[c.author], texts[c.text_sealed], c.created_at)
+        for c in comments
+    ]
+
+
+def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) -> DecisionRow:
     return DecisionRow(
         id=decision.pk,
         person=decision.person,
-        name=people.name(decision.person),
+        name=names.get(decision.person, decision.person),
         role=decision.role,
         verdict=decision.verdict,
         comment=texts.get(decision.comment_sealed, ""),

@@ -59,15 +59,6 @@ def freezes(place: Environment, actor: Actor) -> QuerySet[Freeze]:
     )
 
 
-def freeze(freeze_id: str, actor: Actor) -> Freeze:
-    """Return one freeze by id, or raise ``NotFound``."""
-    rows = Freeze.objects.filter(pk=freeze_id).select_related("environment__project")
-    row = visible(rows, actor).first()
-    if row is None:
-        raise NotFound
-    return row
-
-
 def releases(
     actor: Actor,
     *,
@@ -120,6 +111,12 @@ def decision(decision_id: str, actor: Actor) -> Decision:
     if row is None:
         raise NotFound
     return row
+
+
+def decisions(of: Release, actor: Actor) -> QuerySet[Decision]:
+    """Return the decisions on a release, voided ones too."""
+    rows = Decision.objects.filter(release=of).select_related("release__environment")
+    return visible(rows, actor, view="release.view")
 
 
 def comments(of: Release, actor: Actor) -> QuerySet[Comment]:

@@ -1,0 +1,290 @@
+"""What governance's routes take and answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+Base = serializers.Serializer[Any]
+
+
+class EnvironmentSerializer(Base):
+    """An environment, with the number of the policy in force (null: nothing passes)."""
+
+    id = serializers.CharField()
+    project = serializers.CharField(source="project.slug")
+    name = serializers.CharField()
+    position = serializers.IntegerField()
+    targets = serializers.SerializerMethodField()
+    on_state_expired = serializers.ChoiceField(["serve", "stop"])
+    policy = serializers.SerializerMethodField()
+    revision = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+    def get_targets(self, row: Any) -> list[str]:
+        """Names of the targets, in order."""
+        return sorted(t.name for t in row.targets.all())
+
+    def get_policy(self, row: Any) -> int | None:
+        """Number of the policy in force."""
+        return row.published[0].number if row.published else None
+
+
+class NewEnvironmentSerializer(Base):
+    """An environment to be added."""
+
+    name = serializers.CharField(max_length=40)
+    position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
+    targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+
+
+class EnvironmentChangeSerializer(Base):
+    """What may change about an environment."""
+
+    position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
+    targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+    on_state_expired = serializers.ChoiceField(["serve", "stop"], required=False)
+
+
+class PolicySerializer(Base):
+    """A policy revision: the source as written, and the document it means."""
+
+    id = serializers.CharField()
+    environment = serializers.CharField(source="environment.name")
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(["draft", "published", "withdrawn"])
+    source = serializers.CharField()  # type: ignore[assignment]
+    document = serializers.JSONField()
+    digest = serializers.CharField()
+    drafted_by = serializers.CharField()
+    published_by = serializers.CharField()
+    published_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class PolicySourceSerializer(Base):
+    """A policy as people write it: YAML."""
+
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=70_000, trim_whitespace=False
+    )
+
+
+class GateSerializer(Base):
+    """The answer of one gate."""
+
+    gate = serializers.CharField()
+    title = serializers.CharField()
+    passed = serializers.BooleanField()
+    state = serializers.ChoiceField(["passed", "failed", "waiting", "error"])
+    reason = serializers.CharField()
+    facts = serializers.DictField()
+
+
+class DryRunSerializer(Base):
+    """One open or live release under the policy in force and under the draft."""
+
+    release = serializers.CharField(source="release.pk")
+    number = serializers.IntegerField(source="release.number")
+    state = serializers.CharField(source="release.state")
+    passes_now = serializers.BooleanField()
+    passes_then = serializers.BooleanField()
+    gates = GateSerializer(source="results", many=True)
+
+
+class DryRunResultSerializer(Base):
+    """What a draft would say about everything open and live."""
+
+    digest = serializers.CharField()
+    document = serializers.JSONField()
+    items = DryRunSerializer(many=True)
+
+
+class FreezeSerializer(Base):
+    """A freeze. ``lifted_at`` is null while it stands."""
+
+    id = serializers.CharField()
+    environment = serializers.CharField(source="environment.name")
+    reason = serializers.CharField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    lifted_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewFreezeSerializer(Base):
+    """A freeze to be set; without ``ends_at`` it lasts until it is lifted."""
+
+    reason = serializers.CharField(max_length=500)
+    starts_at = serializers.DateTimeField(required=False)
+    ends_at = serializers.DateTimeField(required=False)
+
+
+class PinnedSerializer(Base):
+    """Evidence as pinned when the release was requested."""
+
+    id = serializers.CharField()
+    kind = serializers.CharField()
+    digest = serializers.CharField()
+
+
+class ReleaseSerializer(Base):
+    """A release. ``gates`` is the last evaluation."""
+
+    id = serializers.CharField()
+    number = serializers.IntegerField()
+    project = serializers.CharField(source="project.slug")
+    environment = serializers.CharField(source="environment.name")
+    endpoint = serializers.CharField(source="endpoint.name")
+    endpoint_id = serializers.CharField()
+    model = serializers.CharField(source="version.model.name")
+    version = serializers.IntegerField(source="version.number")
+    version_id = serializers.CharField()
+    bento_digest = serializers.CharField(source="bento_id")
+    policy = serializers.IntegerField(source="policy.number")
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    plan = serializers.JSONField()
+    serving = serializers.JSONField()
+    evidence = PinnedSerializer(many=True)
+    requested_by = serializers.CharField()
+    requester = serializers.CharField()
+    author = serializers.CharField(source="version.author")
+    request_digest = serializers.CharField()
+    gates = GateSerializer(many=True)
+    not_after = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    approved_at = serializers.DateTimeField(allow_null=True)
+    live_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    ended_reason = serializers.CharField()
+
+
+class NewReleaseSerializer(Base):
+    """A release to be asked for. ``endpoint`` is a name, or an id (``end_…``)."""
+
+    model = serializers.CharField(max_length=80)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    environment = serializers.CharField(max_length=40, required=False)
+    endpoint = serializers.CharField(max_length=60)
+    bento = serializers.CharField(max_length=71, required=False)
+    target = serializers.CharField(max_length=60, required=False)
+    plan = serializers.DictField(required=False)
+    serving = serializers.DictField(required=False)
+    reason = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+
+
+class DecisionSerializer(Base):
+    """A decision, with what its maker said."""
+
+    id = serializers.CharField()
+    person = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(["reviewer", "approver"])
+    verdict = serializers.ChoiceField(["approve", "reject"])
+    comment = serializers.CharField()
+    at = serializers.DateTimeField()
+    voided_reason = serializers.CharField()
+
+
+class NewDecisionSerializer(Base):
+    """A decision on exactly the request that ``statement_digest`` names."""
+
+    verdict = serializers.ChoiceField(["approve", "reject"])
+    statement_digest = serializers.CharField(max_length=71)
+    comment = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+
+
+class CommentSerializer(Base):
+    """A remark on a release."""
+
+    id = serializers.CharField()
+    author = serializers.CharField()
+    name = serializers.CharField()
+    text = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewCommentSerializer(Base):
+    """A remark to be made."""
+
+    text = serializers.CharField(max_length=4000)
+
+
+class MetricSerializer(Base):
+    """One metric of what is live and of what is proposed."""
+
+    name = serializers.CharField()
+    live = serializers.FloatField(allow_null=True)
+    proposed = serializers.FloatField(allow_null=True)
+    change = serializers.FloatField(allow_null=True)
+    direction = serializers.ChoiceField(["up", "down", "same", "new", "gone"])
+    source = serializers.CharField()  # type: ignore[assignment]
+
+
+class SchemaChangeSerializer(Base):
+    """One difference between two signatures."""
+
+    side = serializers.ChoiceField(["input", "output"])
+    name = serializers.CharField()
+    change = serializers.CharField()
+    breaking = serializers.BooleanField()
+
+
+class DependencySerializer(Base):
+    """One locked package whose version differs."""
+
+    name = serializers.CharField()
+    live = serializers.CharField()
+    proposed = serializers.CharField()
+
+
+class ChangesSerializer(Base):
+    """What differs from what is live."""
+
+    compared_with = serializers.CharField()
+    metrics = MetricSerializer(many=True)
+    schema = SchemaChangeSerializer(many=True)
+    dependencies = DependencySerializer(many=True)
+    dependency_count = serializers.IntegerField()
+    policy_live = serializers.IntegerField(allow_null=True)
+    policy_proposed = serializers.IntegerField()
+
+
+class BoundSerializer(Base):
+    """The digests that a decision is bound to; ``request`` names them all."""
+
+    request = serializers.CharField()
+    artifact = serializers.CharField()
+    bento = serializers.CharField()
+    evidence = serializers.CharField()
+    evidence_count = serializers.IntegerField()
+    policy = serializers.CharField()
+    policy_number = serializers.IntegerField()
+    plan = serializers.CharField()
+    serving = serializers.CharField()
+
+
+class DeciderSerializer(Base):
+    """Somebody who may still decide, and as what."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class ReleaseDetailSerializer(Base):
+    """A release with everything a person sees before deciding; ``gates`` as they stand now."""
+
+    release = ReleaseSerializer()
+    gates = GateSerializer(many=True)
+    all_passed = serializers.BooleanField()
+    changes = ChangesSerializer()
+    bound = BoundSerializer()
+    decisions = DecisionSerializer(many=True)
+    may_still_decide = DeciderSerializer(many=True)
+    missing_roles = serializers.ListField(child=serializers.CharField())
+    can_decide = serializers.BooleanField()
+    you_decide_as = serializers.CharField()
+    requester_name = serializers.CharField()
+    author_name = serializers.CharField()

@@ -1,0 +1,61 @@
+"""A decision as files that ``openssl`` alone can check."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from apps.governance.models import Decision
+from apps.governance.queries import lists
+from placet.kernel.api.views import PlacetView
+from placet.keystore import ring
+from placet_verify.dsse import Envelope
+from placet_verify.export import decision_bundle
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class ZipRenderer(JSONRenderer):
+    """Lets a client ask for a zip; a refusal is still problem details in JSON."""
+
+    media_type = "application/zip"
+    format = "zip"
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip with the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    return buffer.getvalue()
+
+
+def bundle(decision: Decision) -> bytes:
+    """Return the exported decision."""
+    envelope = Envelope.from_json(decision.envelope)
+    key = ring().get(envelope.signatures[0].keyid).public
+    return zipped(decision_bundle(envelope, key))
+
+
+class DecisionExport(PlacetView):
+    """The export of a decision."""
+
+    renderer_classes: Any = [JSONRenderer, ZipRenderer]
+
+    @extend_schema(
+        operation_id="decisions_export",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, decision: str) -> HttpResponse:
+        """Download a decision: what was signed, with the signature and key for openssl."""
+        row = lists.decision(decision, self.actor)
+        response = HttpResponse(bundle(row), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="{row.pk}.zip"'
+        return response

@@ -1,0 +1,117 @@
+"""Policies: drafts, publication, and what a draft would say."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.governance import actions
+from apps.governance.actions.policies import checked
+from apps.governance.api.serializers import (
+    DryRunResultSerializer,
+    PolicySerializer,
+    PolicySourceSerializer,
+)
+from apps.governance.api.views.environments import place_of
+from apps.governance.models import Environment, PolicyRevision
+from apps.governance.queries import lists
+from apps.governance.queries.dry_run import dry_run
+from apps.identity.api.serializers import page_of
+from apps.identity.queries import authorize
+from placet.kernel.actor import Actor
+from placet.kernel.api.views import PlacetView
+
+
+def policy_of(slug: str, name: str, number: int, actor: Actor) -> PolicyRevision:
+    """Return the policy revision that a path names."""
+    return lists.policy(place_of(slug, name, actor), number, actor)
+
+
+def _would_say(place: Environment, document: dict[str, Any], digest: str) -> Response:
+    answer = {"digest": digest, "document": document, "items": dry_run(place, document)}
+    return Response(DryRunResultSerializer(answer).data)
+
+
+class PolicyList(PlacetView):
+    """The policy revisions of an environment."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="policies_list", responses=page_of(PolicySerializer))
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """List the policy revisions of an environment, newest first, drafts too."""
+        rows = lists.policies(place_of(slug, name, self.actor), self.actor)
+        return self.page(
+            rows, lambda found: list(PolicySerializer(found, many=True).data), order="-number"
+        )
+
+    @extend_schema(
+        operation_id="policies_draft",
+        request=PolicySourceSerializer,
+        responses={201: PolicySerializer},
+    )
+    def post(self, request: Request, slug: str, name: str) -> Response:
+        """Draft a policy revision from YAML. Another person publishes it."""
+        place = place_of(slug, name, self.actor)
+        source = self.body(PolicySourceSerializer)["source"]
+        policy = actions.draft_policy(place, source=source, actor=self.actor)
+        location = f"/api/v1/projects/{slug}/environments/{name}/policies/{policy.number}"
+        data = PolicySerializer(policy).data
+        return Response(data, status=201, headers={"Location": location})
+
+
+class PolicyTry(PlacetView):
+    """What a policy that is not even a draft would say."""
+
+    @extend_schema(
+        operation_id="policies_try",
+        request=PolicySourceSerializer,
+        responses=DryRunResultSerializer,
+    )
+    def post(self, request: Request, slug: str, name: str) -> Response:
+        """Evaluate YAML on everything open and live in the environment; nothing is stored."""
+        place = place_of(slug, name, self.actor)
+        authorize(self.actor, "policy.draft", place, view="policy.view")
+        policy = checked(place, self.body(PolicySourceSerializer)["source"])
+        return _would_say(place, policy.document, policy.digest)
+
+
+class PolicyDetail(PlacetView):
+    """One policy revision."""
+
+    @extend_schema(operation_id="policies_read", responses=PolicySerializer)
+    def get(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Read a policy revision."""
+        return Response(PolicySerializer(policy_of(slug, name, number, self.actor)).data)
+
+
+class PolicyDryRun(PlacetView):
+    """What a revision would say."""
+
+    @extend_schema(operation_id="policies_dry_run", request=None, responses=DryRunResultSerializer)
+    def post(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Evaluate a revision on everything open and live in its environment; nothing changes."""
+        policy = policy_of(slug, name, number, self.actor)
+        return _would_say(policy.environment, policy.document, policy.digest)
+
+
+class PolicyPublish(PlacetView):
+    """Putting a draft into force."""
+
+    @extend_schema(operation_id="policies_publish", request=None, responses=PolicySerializer)
+    def post(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Publish a draft that somebody else wrote. Unfinished releases move to it at once."""
+        policy = policy_of(slug, name, number, self.actor)
+        published = actions.publish_policy(policy, actor=self.actor)
+        return Response(PolicySerializer(published).data)
+
+
+class PolicyWithdraw(PlacetView):
+    """Giving up a draft."""
+
+    @extend_schema(operation_id="policies_withdraw", request=None, responses=PolicySerializer)
+    def post(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Withdraw a draft; its number is not used again."""
+        policy = policy_of(slug, name, number, self.actor)
+        return Response(PolicySerializer(actions.withdraw_policy(policy, actor=self.actor)).data)

@@ -1,0 +1,200 @@
+"""Releases: asking, reading, deciding, talking, withdrawing, and the permit."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.builds.models import Bento
+from apps.governance import actions
+from apps.governance.api.serializers import (
+    CommentSerializer,
+    DecisionSerializer,
+    NewCommentSerializer,
+    NewDecisionSerializer,
+    NewReleaseSerializer,
+    ReleaseDetailSerializer,
+    ReleaseSerializer,
+)
+from apps.governance.api.views.environments import targets_of
+from apps.governance.models import Release, ReleaseState
+from apps.governance.queries import lists
+from apps.governance.queries.detail import comment_rows, decision_rows, release_view
+from apps.identity.api.serializers import page_of
+from apps.identity.models import Project
+from apps.identity.queries import project_by_slug
+from apps.registry.queries import version_for
+from placet.kernel.actor import Actor
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+FILTERS = ("environment", "state", "model", "endpoint")
+PARAMETERS = [OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}")
+              for name in FILTERS]  # fmt: skip
+
+
+def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
+    """Return the releases that the query string asks for."""
+    given = {name: view.request.query_params.get(name, "") for name in FILTERS}
+    if given["state"] and given["state"] not in ReleaseState.values:
+        detail = f"One of {', '.join(ReleaseState.values)}"
+        raise InvalidInput(errors=[FieldError("state", detail)])
+    return lists.releases(view.actor, project=project, **given)
+
+
+def rendered(rows: Any) -> list[Any]:
+    """Return releases as JSON values."""
+    return list(ReleaseSerializer(rows, many=True).data)
+
+
+def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    """Turn the names in a request into rows that the actor may see."""
+    version = version_for(project.slug, data.pop("model"), data.pop("version"), actor)
+    if name := data.pop("environment", ""):
+        data["environment"] = lists.environment(project, name, actor)
+    if name := data.pop("target", ""):
+        data["target"] = targets_of([name], actor)[0]
+    if digest := data.pop("bento", ""):
+        data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
+        if data["bento"] is None:
+            raise NotFound
+    return {**data, "version": version}
+
+
+class ReleaseList(PlacetView):
+    """The releases of a project."""
+
+    query_params = ("limit", "cursor", *FILTERS)
+
+    @extend_schema(
+        operation_id="releases_list", parameters=PARAMETERS, responses=page_of(ReleaseSerializer)
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """List the releases of a project, newest first."""
+        return self.page(wanted(self, project_by_slug(slug, self.actor)), rendered)
+
+    @extend_schema(
+        operation_id="releases_create",
+        request=NewReleaseSerializer,
+        responses={201: ReleaseSerializer},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Ask for a release; its gates are evaluated at once."""
+        project = project_by_slug(slug, self.actor)
+        data = asked_for(project, self.body(NewReleaseSerializer), self.actor)
+        release = actions.request_release(**data, actor=self.actor)
+        location = {"Location": f"/api/v1/releases/{release.pk}"}
+        return Response(ReleaseSerializer(release).data, status=201, headers=location)
+
+
+class AllReleases(PlacetView):
+    """The releases of all projects."""
+
+    query_params = ("limit", "cursor", *FILTERS)
+
+    @extend_schema(
+        operation_id="releases_list_all",
+        parameters=PARAMETERS,
+        responses=page_of(ReleaseSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """List the releases you see in all projects, newest first."""
+        return self.page(wanted(self, None), rendered)
+
+
+class Inbox(PlacetView):
+    """What waits on whoever asks."""
+
+    @extend_schema(operation_id="inbox", responses=page_of(ReleaseSerializer))
+    def get(self, request: Request) -> Response:
+        """List the releases that wait for your decision, the oldest first."""
+        return Response({"items": rendered(lists.inbox(self.actor)), "next_cursor": None})
+
+
+class ReleaseDetail(PlacetView):
+    """One release."""
+
+    @extend_schema(operation_id="releases_read", responses=ReleaseDetailSerializer)
+    def get(self, request: Request, release: str) -> Response:
+        """Read a release: what changes, what a decision binds, gates as they stand now."""
+        return Response(ReleaseDetailSerializer(release_view(release, self.actor)).data)
+
+
+class DecisionList(PlacetView):
+    """The decisions on a release."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="decisions_list", responses=page_of(DecisionSerializer))
+    def get(self, request: Request, release: str) -> Response:
+        """List the decisions on a release, the first one first, voided ones too."""
+        rows = lists.decisions(lists.release(release, self.actor), self.actor)
+        return self.page(
+            rows,
+            lambda found: list(DecisionSerializer(decision_rows(found), many=True).data),
+            order="pk",
+        )
+
+    @extend_schema(
+        operation_id="decisions_create",
+        request=NewDecisionSerializer,
+        responses={201: DecisionSerializer},
+    )
+    def post(self, request: Request, release: str) -> Response:
+        """Decide, in a browser session, on exactly what was shown; anything newer is 409."""
+        row = lists.release(release, self.actor)
+        data: Any = self.body(NewDecisionSerializer)
+        made = actions.decide(row, **data, actor=self.actor)
+        return Response(DecisionSerializer(decision_rows([made])[0]).data, status=201)
+
+
+class CommentList(PlacetView):
+    """The comments on a release."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="comments_list", responses=page_of(CommentSerializer))
+    def get(self, request: Request, release: str) -> Response:
+        """List the comments on a release, the first one first."""
+        rows = lists.comments(lists.release(release, self.actor), self.actor)
+        return self.page(
+            rows,
+            lambda found: list(CommentSerializer(comment_rows(found), many=True).data),
+            order="pk",
+        )
+
+    @extend_schema(
+        operation_id="comments_create",
+        request=NewCommentSerializer,
+        responses={201: CommentSerializer},
+    )
+    def post(self, request: Request, release: str) -> Response:
+        """Say something about a release."""
+        row = lists.release(release, self.actor)
+        text = self.body(NewCommentSerializer)["text"]
+        made = actions.comment(row, text=text, actor=self.actor)
+        return Response(CommentSerializer(comment_rows([made])[0]).data, status=201)
+
+
+class ReleaseWithdraw(PlacetView):
+    """Taking a request back."""
+
+    @extend_schema(operation_id="releases_withdraw", request=None, responses=ReleaseSerializer)
+    def post(self, request: Request, release: str) -> Response:
+        """Withdraw a release that you asked for and that has not started."""
+        row = actions.withdraw(lists.release(release, self.actor), actor=self.actor)
+        return Response(ReleaseSerializer(row).data)
+
+
+class ReleasePermit(PlacetView):
+    """The permit of a release."""
+
+    @extend_schema(operation_id="releases_permit", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, release: str) -> HttpResponse:
+        """Read the permit: policy, request and decisions as signed envelopes."""
+        row = lists.release(release, self.actor)
+        return HttpResponse(actions.assemble_permit(row), content_type="application/json")

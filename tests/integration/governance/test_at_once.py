@@ -1,0 +1,196 @@
+"""Several people at the same moment, each in a transaction of his own."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from apps.governance import actions, errors
+from apps.governance.models import Decision, Release
+from apps.identity.actions import revoke_role
+from apps.identity.models import RoleBinding
+from apps.jobs.models import Job
+from placet.kernel.actor import SYSTEM
+from tests import factories
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def outcome(work: Callable[[], Any]) -> object:
+    """Return what ``work`` returns, or the class of what it raises."""
+    try:
+        return work()
+    except Exception as error:
+        return type(error)
+    finally:
+        connection.close()
+
+
+def at_once(*works: Callable[[], Any]) -> list[object]:
+    """Run every work in a thread of its own, all set off together."""
+    barrier = threading.Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> object:
+        barrier.wait(timeout=30)
+        return outcome(work)
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def test_the_same_person_clicking_twice_decides_once(world: World) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n")
+    release = world.request("staging")
+    rex = world.rex
+    shown = release.request_digest
+
+    def click() -> object:
+        return actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).pk
+
+    results = at_once(click, click, click)
+    assert sorted(map(str, results)).count(str(errors.AlreadyDecided)) == 2
+    assert Decision.objects.count() == 1
+
+
+def test_fifty_decisions_at_once_are_fifty_decisions_and_one_approval(world: World) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 20}]\n")
+    release = world.request("staging")
+    people = [
+        factories.actor_of(factories.person(f"R{n}", roles={"reviewer": world.project}))
+        for n in range(50)
+    ]
+    shown = release.request_digest
+
+    def decide(who: Any) -> object:
+        try:
+            return actions.decide(
+                release, verdict="approve", statement_digest=shown, actor=who
+            ).verdict
+        except errors.WrongState:
+            return "late"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        results = list(pool.map(decide, people))
+    release.refresh_from_db()
+    assert release.state == "approved"
+    assert (results.count("approve"), results.count("late")) == (20, 30)
+    assert Decision.objects.count() == 20
+    assert Job.objects.filter(kind="rollouts.start", key=release.pk).count() == 1
+    assert actions.begin_rollout(release, actor=SYSTEM).state == "rolling_out"
+
+
+def test_a_role_taken_away_before_the_commit_does_not_decide(world: World) -> None:
+    release = world.request("staging")
+    rex, shown = world.rex, release.request_digest
+    binding = RoleBinding.objects.get(person=world.people["Rex"])
+    revoked, may_commit = threading.Event(), threading.Event()
+
+    def revoke() -> object:
+        with transaction.atomic():
+            revoke_role(binding, actor=SYSTEM)
+            revoked.set()
+            assert may_commit.wait(30)
+        return "revoked"
+
+    def decide() -> object:
+        assert revoked.wait(30)
+        threading.Timer(0.5, may_commit.set).start()
+        return actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).pk
+
+    results = at_once(revoke, decide)
+    assert results == ["revoked", errors.NoRole]
+    assert not Decision.objects.exists()
+    release.refresh_from_db()
+    assert release.state == "requested"
+
+
+def test_a_role_taken_away_during_a_decision_waits_for_its_commit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = world.request("staging")
+    rex, shown = world.rex, release.request_digest
+    binding = RoleBinding.objects.get(person=world.people["Rex"])
+    deciding, order = threading.Event(), []
+    follow = actions.decisions._follow
+
+    def slow(*args: Any) -> None:
+        deciding.set()
+        threading.Event().wait(0.5)
+        follow(*args)
+        order.append("decided")
+
+    monkeypatch.setattr("apps.governance.actions.decisions._follow", slow)
+
+    def revoke() -> object:
+        assert deciding.wait(30)
+        revoke_role(binding, actor=SYSTEM)
+        order.append("revoked")
+        return "revoked"
+
+    def decide() -> object:
+        return actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).role
+
+    assert at_once(revoke, decide) == ["revoked", "reviewer"]
+    assert order == ["decided", "revoked"]
+
+
+def test_a_policy_published_during_a_decision_leaves_no_decision_under_the_wrong_rules(
+    world: World,
+) -> None:
+    release = world.request("staging")
+    draft = actions.draft_policy(
+        world.environment("staging"),
+        source="version: 1\ngates: [{gate: approvals, role: approver}]\n",
+        actor=world.vera,
+    )
+    rex, vito, shown = world.rex, world.vito, release.request_digest
+    results = at_once(
+        lambda: actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).role,
+        lambda: actions.publish_policy(draft, actor=vito).state,
+    )
+    assert results[1] == "published"
+    assert results[0] in ("reviewer", errors.Changed)
+    release.refresh_from_db()
+    assert (release.state, release.policy.number) == ("requested", 2)
+    assert not Decision.objects.filter(voided_reason="").exists()
+
+
+def test_the_same_request_sent_twice_opens_one_release(world: World) -> None:
+    bento = world.bento(world.version())
+    environment, ada = world.environment("staging"), world.ada
+
+    def ask() -> object:
+        return actions.request_release(
+            version=bento.version, endpoint="churn", environment=environment, actor=ada
+        ).number
+
+    results = at_once(ask, ask)
+    assert 1 in results and errors.AlreadyOpen in results
+    assert Release.objects.count() == 1
+
+
+def test_requests_for_two_environments_get_numbers_of_their_own(world: World) -> None:
+    bento = world.bento(world.version())
+    places, ada = [world.environment(n) for n in ("development", "staging")], world.ada
+    results = at_once(
+        *(
+            lambda place=place: (
+                actions.request_release(
+                    version=bento.version, endpoint="churn", environment=place, actor=ada
+                ).number
+            )
+            for place in places
+        )
+    )
+    assert sorted(results) == [1, 2]  # type: ignore[type-var]

@@ -1,0 +1,170 @@
+"""What people see: the release page, the inbox, lists; and in how many queries."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.governance import actions
+from apps.governance.queries import inbox, inbox_count, release_view, releases
+from apps.identity.actions import grant_role
+from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import NotFound
+from tests import factories
+from tests.governed import SIGNATURE, World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    with CaptureQueriesContext(connection) as caught:
+        yield
+    assert len(caught) <= count, "\n".join(q["sql"][:160] for q in caught)
+
+
+def test_the_page_shows_what_changes_against_what_is_live(world: World) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: build}]\n")
+    world.live("staging", world.bento(world.version(), metrics={"auc": 0.9, "gap": 2.0}))
+    inputs = [*SIGNATURE["inputs"], {"name": "income", "type": "double", "required": False}]
+    version = world.version(signature={**SIGNATURE, "inputs": inputs})
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer}]\n")
+    bento = world.bento(version, metrics={"auc": 0.93, "f1": 0.8})
+    release = world.request("staging", bento, serving={"replicas": 2})
+    view = release_view(release.pk, world.rex)
+    changes = view.changes
+    rows = {m.name: (m.live, m.proposed, m.direction) for m in changes.metrics}
+    assert rows == {
+        "auc": (0.9, 0.93, "up"),
+        "f1": (None, 0.8, "new"),
+        "gap": (2.0, None, "gone"),
+    }
+    assert [(c["name"], c["breaking"]) for c in changes.schema] == [("income", False)]
+    assert changes.compared_with == "churn:1"
+    assert (changes.policy_live, changes.policy_proposed) == (2, 3)
+    assert ("replicas", 1, 2) in changes.serving
+    assert changes.dependency_count == 1 and changes.dependencies == ()
+
+
+def test_the_page_tells_each_reader_what_he_may_do(world: World) -> None:
+    release = world.request("staging")
+    grant_role(role="reviewer", person=world.people["Alan"], project=world.project, actor=SYSTEM)
+    for_rex = release_view(release.pk, world.rex)
+    assert (for_rex.can_decide, for_rex.you_decide_as) == (True, "reviewer")
+    assert [p.name for p in for_rex.may_still_decide] == ["Rex risk", "Rita risk"]
+    assert for_rex.missing_roles == ("reviewer",)
+    for_ada = release_view(release.pk, world.ada)
+    assert (for_ada.can_decide, for_ada.you_are_excluded) == (False, True)
+    for_alan = release_view(release.pk, world.alan)
+    assert (for_alan.can_decide, for_alan.you_are_excluded) == (False, True)
+    world.decide(release, world.rex, comment="Fine")
+    done = release_view(release.pk, world.rex)
+    assert done.may_still_decide == () and not done.can_decide
+    assert [(d.name, d.comment) for d in done.decisions] == [("Rex risk", "Fine")]
+
+
+def test_a_team_member_counts_among_those_who_may_decide(world: World) -> None:
+    release = world.request("staging")
+    tess = factories.person("Tess")
+    factories.team("validators", tess, roles={"reviewer": (world.project, "staging")})
+    factories.team(
+        "elsewhere", factories.person("Una"), roles={"reviewer": (world.project, "production")}
+    )
+    names = [p.name for p in release_view(release.pk, world.rex).may_still_decide]
+    assert names == ["Rex risk", "Rita risk", "Tess"]
+
+
+def test_the_story_is_told_from_the_log_with_names_and_texts(world: World) -> None:
+    release = world.request("staging")
+    actions.comment(release, text="Is the gap known?", actor=world.rita)
+    world.decide(release, world.rex, comment="It is")
+    story = release_view(release.pk, world.ada).story
+    assert [(s.name, s.sentence, s.text) for s in story] == [
+        ("Ada risk", "Requested release 1", ""),
+        ("Rita risk", "Commented on release 1", "Is the gap known?"),
+        ("Rex risk", "Decided as reviewer: approve", "It is"),
+        ("Rex risk", "Release 1 is approved: every gate passed", ""),
+    ]
+    assert story[0].index < story[-1].index
+
+
+def test_what_a_decision_binds_is_shown_by_digest(world: World) -> None:
+    release = world.request("staging")
+    bound = release_view(release.pk, world.rex).bound
+    assert (bound.request, bound.bento) == (release.request_digest, release.bento_id)
+    assert (bound.policy_number, bound.evidence_count) == (1, 2)
+
+
+def test_a_stranger_finds_no_such_release(world: World) -> None:
+    release = world.request("staging")
+    stranger = factories.actor_of(factories.person("Sam"))
+    with pytest.raises(NotFound):
+        release_view(release.pk, stranger)
+    assert not releases(stranger).exists()
+
+
+def test_the_inbox_holds_what_waits_on_this_person_alone(world: World) -> None:
+    bento = world.bento(world.version())
+    world.soaked(bento)
+    staging = world.request("staging")
+    production = world.request("production", bento)
+    assert [r.pk for r in inbox(world.rex)] == [staging.pk, production.pk]
+    assert [r.pk for r in inbox(world.vera)] == [production.pk]
+    assert inbox(world.ada) == [] and inbox_count(world.ada) == 0
+    world.decide(production, world.rex)
+    assert [r.pk for r in inbox(world.rex)] == [staging.pk]
+    assert [r.pk for r in inbox(world.rita)] == [staging.pk]
+    assert inbox_count(world.vera) == 1
+    paul = factories.person("Paul", roles={"reviewer": (world.project, "production")})
+    assert inbox(factories.actor_of(paul)) == []
+
+
+def test_the_requester_who_reviews_elsewhere_does_not_find_his_own_request(world: World) -> None:
+    grant_role(role="reviewer", person=world.people["Ada"], project=world.project, actor=SYSTEM)
+    world.request("staging")
+    assert inbox(world.ada) == []
+
+
+def fill(world: World, count: int) -> None:
+    for _ in range(count):
+        release = world.request("staging")
+        actions.comment(release, text="?", actor=world.rita)
+
+
+@pytest.mark.parametrize(
+    "read,limit",
+    [
+        (lambda w: [(r.version.model.name, r.policy.number) for r in releases(w.rex)], 4),
+        (lambda w: inbox(w.rex), 4),
+        (lambda w: w.environment("staging") and actions.advance_waiting(), 5),
+    ],
+)
+def test_more_rows_need_no_more_queries(
+    world: World, read: Callable[[World], object], limit: int
+) -> None:
+    fill(world, 1)
+    with CaptureQueriesContext(connection) as one:
+        read(world)
+    fill(world, 3)
+    with CaptureQueriesContext(connection) as four:
+        read(world)
+    assert len(four) == len(one) <= limit
+
+
+def test_the_release_page_needs_nine_queries_however_much_happened(world: World) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n")
+    release = world.request("staging")
+    for _ in range(3):
+        actions.comment(release, text="?", actor=world.rita)
+    world.decide(release, world.rex, comment="Yes")
+    rita = world.rita
+    with at_most(9):
+        view = release_view(release.pk, rita)
+        assert len(view.story) == 5 and view.requester_name and view.release.endpoint.target.name
