@@ -13,7 +13,11 @@ from typing import Any
 
 from django.test import Client
 
+from apps.audit.actions import record, write_checkpoint
+from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
+from apps.jobs.actions import enqueue
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.factories import person, project, service_account, team, token_for
 
@@ -113,3 +117,14 @@ def identity(world: World) -> None:
             "name": "mine", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
         },
     }  # fmt: skip
+
+
+@part
+def jobs_and_audit(world: World) -> None:
+    """A job of the project, and a log that is long enough for one full tile."""
+    world.values["job"] = enqueue("permissions.nothing", project=world.project.pk).pk
+    with record(SYSTEM) as log:
+        for _ in range(256):
+            log.add(PROJECT_UPDATED, world.project)
+    write_checkpoint()
+    world.values |= {"index": "0", "level": "0"}
