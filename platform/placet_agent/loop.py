@@ -79,10 +79,9 @@ class Agent:
         self._stopped = threading.Event()
         binary = find_binary()
         interpreters = Interpreters([*options.pythons, *(Path(p) for p in member.runtime_pythons)])
-        self.bentos = Bentos(home.folder / "bentos", Client(member.url, key, member.node))
-        runtimes = Runtimes(
-            home.folder / "runtimes", Client(member.url, key, member.node), interpreters
-        )
+        self._fetching = Client(member.url, key, member.node)
+        self.bentos = Bentos(home.folder / "bentos", self._fetching)
+        runtimes = Runtimes(home.folder / "runtimes", self._fetching, interpreters)
         settings = Settings(
             port=member.port,
             bind=options.bind,
@@ -125,7 +124,9 @@ class Agent:
         self.preparer.close()
         self.meter.stop()
         self.reporter.stop()
-        self.client.close()
+        self._poller.join(timeout=1.5)
+        for client in (self.client, self._polling, self._fetching):
+            client.close()
 
     def _pass(self) -> None:
         try:
@@ -204,7 +205,7 @@ def stop_everything(home: Home) -> None:
     bentos = Bentos(home.folder / "bentos", client)
     runtimes = Runtimes(home.folder / "runtimes", client, Interpreters([]))
     replicas = Replicas(home.folder, bentos, runtimes, lambda: None)
-    replicas.adopt()
+    replicas.adopt(probe=False)
     proxy = Proxy(home.folder / "haproxy", Settings(port=member.port), find_binary())
     if proxy.process.adopt():
         proxy.process.stop()
@@ -215,3 +216,4 @@ def stop_everything(home: Home) -> None:
             if replicas.stop_step(replica):
                 replicas.discard(replica)
         time.sleep(0.02)
+    client.close()

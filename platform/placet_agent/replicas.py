@@ -135,7 +135,7 @@ class Replicas:
 
     # --- start -------------------------------------------------------------------------------
 
-    def adopt(self) -> None:
+    def adopt(self, *, probe: bool = True) -> None:
         """Take over the replicas that an earlier agent started; end what it left half-started."""
         for path in sorted(self.folder.glob("*.json")):
             data: dict[str, Any] = files.read_json(path) or {}
@@ -149,7 +149,7 @@ class Replicas:
                 self.discard(replica)
             elif replica.alive:
                 log.info("adopted replica %s on port %s", replica.id, replica.record.port)
-                if not replica.record.ready:
+                if probe and not replica.record.ready:
                     self._thread(self._probe, replica)
                 else:
                     replica.ready_at = time.monotonic()

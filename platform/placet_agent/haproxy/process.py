@@ -78,7 +78,7 @@ class HaproxyProcess:
         """Start a new HAProxy that takes the old one's sockets over; no connection is refused."""
         if self.ref is None or not self.ref.alive:
             return self.start()
-        self._launch(["-x", "unix@admin.sock", "-sf", str(self.ref.pid)])
+        self._launch(["-x", "admin.sock", "-sf", str(self.ref.pid)])
         return None
 
     def _launch(self, extra: list[str]) -> None:

@@ -1,0 +1,130 @@
+"""A platform and a node that joined it, with real HAProxy and real sandboxed replicas."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from placet_agent.home import Home
+from placet_agent.joining import join
+from placet_agent.loop import Agent, stop_everything
+from tests.integration.agent.control import Platform
+from tests.integration.agent.run_agent import OPTIONS
+
+ROOT = Path(__file__).resolve().parents[3]
+PATH = "/cancer/production/screening"
+
+
+def free_port() -> int:
+    """Return a port that nobody has now."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+@dataclass
+class NodeUnderTest:
+    """A joined node; its agent runs in a thread, or in a process that can be killed."""
+
+    platform: Platform
+    home: Home
+    port: int
+    agents: list[Agent] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that runs in a thread."""
+        return self.agents[-1]
+
+    def start(self) -> None:
+        """Run the agent in a thread."""
+        agent = Agent(self.home, OPTIONS)
+        thread = threading.Thread(target=agent.run, name="agent")
+        thread.start()
+        self.agents.append(agent)
+        self.threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop the agent as SIGTERM does; what serves goes on."""
+        for agent in self.agents:
+            agent.stop()
+        for thread in self.threads:
+            thread.join(timeout=20)
+
+    def start_process(self) -> None:
+        """Run the agent in a process of its own."""
+        script = Path(__file__).with_name("run_agent.py")
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+        with (self.home.folder / "agent.log").open("ab") as output:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, str(script), str(self.home.folder)],
+                    env=environment,
+                    stdout=output,
+                    stderr=output,
+                )
+            )
+
+    def kill_process(self) -> None:
+        """End the agent's process as ``kill -9`` does."""
+        self.processes[-1].send_signal(signal.SIGKILL)
+        self.processes[-1].wait(timeout=10)
+
+    def get(self, path: str = "/who", **options: Any) -> httpx.Response:
+        """Call the endpoint over a new connection."""
+        return httpx.get(f"http://127.0.0.1:{self.port}{PATH}{path}", timeout=20, **options)
+
+    def who(self) -> str:
+        """Return the name of the Bento that answers, or the status."""
+        response = self.get()
+        return str(response.json()["name"]) if response.status_code == 200 else str(response)
+
+    def clean(self) -> None:
+        """End everything."""
+        self.stop()
+        for process in self.processes:
+            process.kill()
+            process.wait(timeout=10)
+        stop_everything(self.home)
+        for agent in self.agents:
+            assert not agent.proxy.process.alive
+            for replica in list(agent.replicas.all.values()):
+                if replica.child is not None:
+                    replica.child.wait(timeout=10)
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """A platform without endpoints."""
+    made = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def joined(platform: Platform, tmp_path: Path) -> Iterator[NodeUnderTest]:
+    """A node that joined; its agent does not run yet."""
+    port = free_port()
+    home = Home(tmp_path / "node")
+    join(home, platform.url, platform.token, root="", port=port, pythons=[])
+    node = NodeUnderTest(platform, home, port)
+    yield node
+    node.clean()
+
+
+@pytest.fixture
+def node(joined: NodeUnderTest) -> NodeUnderTest:
+    """A node whose agent runs in a thread."""
+    joined.start()
+    return joined

@@ -1,0 +1,26 @@
+"""An agent in a process of its own whose replicas are ``replica_server.py``."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from placet_agent.home import Home
+from placet_agent.loop import Agent, Options
+
+
+def server_program(port: int) -> list[str]:
+    """Return the command of a test's replica."""
+    return ["/runtime/bin/python", "-I", "/bento/server.py", str(port)]
+
+
+OPTIONS = Options(
+    bind="127.0.0.1", program=server_program, window_seconds=1.0, poll_seconds=1,
+    max_body_bytes=1 << 20,
+)  # fmt: skip
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO")
+    agent = Agent(Home(Path(sys.argv[1])), OPTIONS)
+    signal.signal(signal.SIGTERM, lambda *_: agent.stop())
+    agent.run()
