@@ -29,6 +29,7 @@ TAIL_LINES = 200
 MAX_LINE = 2000
 MAX_OUTPUT = 20_000_000  # bytes; what prints more than this is ended
 TICK = 0.05
+SCRATCH = str(1 << 29)  # bytes of /tmp and of shared memory; both count as memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,9 @@ def bwrap_words(
         "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
         "--new-session", "--clearenv", "--uid", str(NOBODY), "--gid", str(NOBODY),
         "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
-        "--proc", "/proc", "--dev", "/dev", "--size", str(1 << 29), "--tmpfs", "/tmp",  # noqa: S108
+        "--proc", "/proc", *_kernel_settings(),
+        "--dev", "/dev", "--size", SCRATCH, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
+        "--size", SCRATCH, "--tmpfs", "/tmp",  # noqa: S108
     ]  # fmt: skip
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = Path("/", name)
@@ -184,7 +187,34 @@ def bwrap_words(
         words += ["--bind", str(folder), str(folder)]
     for name, value in variables.items():
         words += ["--setenv", name, value]
-    return [*words, "--chdir", str(cwd or "/tmp"), "--"]  # noqa: S108
+    return [*words, "--remount-ro", "/", "--chdir", str(cwd or "/tmp"), "--"]  # noqa: S108
+
+
+def _kernel_settings() -> list[str]:
+    """Make the settings of the kernel read-only.
+
+    When a root worker starts bubblewrap the program is still root to the kernel, without any
+    capability. Files of root under /proc need none to be written, and ``core_pattern`` names a
+    program that the kernel starts outside every sandbox. Bubblewrap covers these folders only
+    where it finds them writable by mode, which they are not.
+    """
+    covered = (
+        "sys",
+        "sysrq-trigger",
+        "irq",
+        "bus",
+        "fs",
+        "acpi",
+        "scsi",
+        "mtrr",
+        "asound",
+        "driver",
+    )
+    words: list[str] = []
+    for name in covered:
+        if Path("/proc", name).exists():
+            words += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
+    return words
 
 
 def _variables(env: Mapping[str, str] | None) -> dict[str, str]:

@@ -1,0 +1,23 @@
+"""A build worker with its own store; runtimes are shared by the whole machine."""
+
+from pathlib import Path
+
+import pytest
+
+from placet.config import config
+from tests.factories import ApiClient, api, person, project
+from tests.workshop import RUNTIMES
+
+
+@pytest.fixture(autouse=True)
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give this test a data folder of its own."""
+    monkeypatch.setattr(config(), "data_dir", tmp_path / "data")
+    monkeypatch.setattr(config(), "runtimes_dir", RUNTIMES)
+    return tmp_path
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> ApiClient:
+    """A data scientist at the API."""
+    return api(person("Ada", roles={"contributor": project("risk")}))

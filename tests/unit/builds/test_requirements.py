@@ -1,0 +1,53 @@
+"""What a version may ask for, and what is refused before anything is fetched."""
+
+import pytest
+
+from workers.builder.errors import BuildFailed
+from workers.builder.requirements import BENTOML, gather, parse
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "evil @ https://example.com/evil-1.0-py3-none-any.whl",
+        "evil@https://example.com/evil.whl",
+        "https://example.com/evil.whl",
+        "git+https://example.com/evil.git",
+        "evil @ file:///etc/passwd",
+        "-r other.txt",
+        "--index-url https://example.com/simple",
+        "-e .",
+        "./local",
+        "../up",
+        "/etc/passwd",
+        "~/model",
+        "numpy\n--index-url=https://example.com",
+        "numpy\x00",
+        "numpy==1.0 ; python_version",
+        "not a name",
+        "x" * 300,
+    ],
+)
+def test_a_requirement_that_is_no_name_and_version_is_refused(text: str) -> None:
+    with pytest.raises(BuildFailed, match="requirement"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["numpy", "scikit-learn==1.5.2", "ray[serve]<3,>=2", "a~=1.4"])
+def test_names_and_versions_are_taken(text: str) -> None:
+    assert str(parse(text)) == text
+
+
+def test_the_service_gets_what_its_format_needs() -> None:
+    assert gather(["scikit-learn==1.5.2"], "sklearn") == [BENTOML, "joblib", "scikit-learn==1.5.2"]
+    assert "onnxruntime" in gather([], "onnx")
+    assert "mlflow" not in gather(["mlflow-skinny==2.0"], "mlflow")
+
+
+def test_the_author_cannot_choose_another_bentoml() -> None:
+    assert [line for line in gather(["bentoml==1.0.0"], "onnx") if "bentoml" in line] == [BENTOML]
+
+
+def test_a_flood_of_requirements_is_refused() -> None:
+    with pytest.raises(BuildFailed, match="at most"):
+        gather([f"package-{n}" for n in range(201)], "sklearn")

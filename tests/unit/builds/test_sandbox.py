@@ -1,0 +1,199 @@
+"""What a program in the sandbox can do to the machine: nothing. All of it is tried for real."""
+
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from workers.builder import sandbox as module
+from workers.builder.limits import make_group
+from workers.builder.sandbox import Limits, Result, Sandbox, interpreter, printable
+
+PYTHON = str(interpreter())
+
+
+@pytest.fixture(scope="module")
+def box() -> Sandbox:
+    """The sandbox of this machine, which must be the strong one."""
+    found = Sandbox.detect()
+    assert found.isolation == "bwrap", "bubblewrap does not work here: install it"
+    return found
+
+
+def python(box: Sandbox, code: str, **options: object) -> Result:
+    """Run a Python program in the sandbox."""
+    return box.run([PYTHON, "-I", "-c", code], **options)  # type: ignore[arg-type]
+
+
+def test_it_has_no_network(box: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = (
+            "import socket\n"
+            f"for a in (('127.0.0.1', {port}), ('10.0.0.1', 80), ('1.1.1.1', 53)):\n"
+            "    try: socket.create_connection(a, 1); print('REACHED', a)\n"
+            "    except OSError as e: print('no', e.errno)\n"
+        )
+        result = python(box, code)
+    assert result.ok
+    assert [line.split()[0] for line in result.tail] == ["no", "no", "no"]
+
+
+def test_it_reads_nothing_of_the_machine_but_the_system(box: Sandbox, tmp_path: Path) -> None:
+    secret = tmp_path / "build.key"
+    secret.write_text("secret")
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "file").write_text("given")
+    code = (
+        "from pathlib import Path\n"
+        f"print(Path({str(given / 'file')!r}).read_text())\n"
+        f"for p in ({str(secret)!r}, '/root', '/home', '/etc/shadow', '/var', '/run',\n"
+        "          '/proc/1/root/etc/shadow', '/sys', '/srv'):\n"
+        "    print(Path(p).exists())\n"
+    )
+    result = python(box, code, binds_ro=[given])
+    assert result.tail == ("given", *["False"] * 9)
+
+
+def test_it_writes_only_where_it_may(box: Sandbox, tmp_path: Path) -> None:
+    for name in ("mine", "given"):
+        (tmp_path / name).mkdir()
+    places = ["/usr/x", "/etc/x", "/x", "/dev/x", f"{tmp_path}/given/x",
+              f"{tmp_path}/mine/x", "/tmp/x", "/dev/shm/x"]  # fmt: skip
+    code = (
+        f"for p in {places!r}:\n"
+        "    try: open(p, 'w').write('x'); print(p)\n"
+        "    except OSError: pass\n"
+    )
+    result = python(box, code, binds_ro=[tmp_path / "given"], binds_rw=[tmp_path / "mine"])
+    assert result.tail == (f"{tmp_path}/mine/x", "/tmp/x", "/dev/shm/x")
+
+
+def test_it_changes_no_setting_of_the_kernel(box: Sandbox) -> None:
+    code = (
+        "import os\n"
+        "for top, folders, files in os.walk('/proc'):\n"
+        "    if top == '/proc': folders[:] = [f for f in folders if not f.isdigit()\n"
+        "                                     and f not in ('self', 'thread-self')]\n"
+        "    for f in files:\n"
+        "        p = os.path.join(top, f)\n"
+        "        if p.startswith('/proc/pressure/'): continue\n"
+        "        try: os.close(os.open(p, os.O_WRONLY | os.O_NONBLOCK)); print(p)\n"
+        "        except OSError: pass\n"
+        "print('looked')\n"
+    )
+    assert python(box, code).tail == ("looked",)
+
+
+def test_it_gets_no_variable_of_ours(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACET_DATABASE_URL", "postgresql://secret")
+    result = python(box, "import os; print(sorted(os.environ))", env={"ASKED": "1"})
+    assert "PLACET" not in result.tail[0]
+    assert "ASKED" in result.tail[0]
+
+
+def test_it_has_no_privilege_and_sees_no_process(box: Sandbox) -> None:
+    code = (
+        "import os\n"
+        "print(os.getuid())\n"
+        "print([l for l in open('/proc/self/status') if l.startswith(('CapEff', 'NoNewPrivs'))])\n"
+        "print(len([p for p in os.listdir('/proc') if p.isdigit()]))\n"
+        "try: os.setuid(0); print('ROOT')\n"
+        "except OSError: print('no')\n"
+        "try: os.unshare(os.CLONE_NEWUSER); print('NAMESPACE')\n"
+        "except (OSError, AttributeError): print('no')\n"
+    )
+    result = python(box, code)
+    assert result.tail[0] == "65534"
+    assert "CapEff:\\t0000000000000000" in result.tail[1]
+    assert "NoNewPrivs:\\t1" in result.tail[1]
+    assert int(result.tail[2]) <= 3
+    assert result.tail[3:] == ("no", "no")
+
+
+def test_a_fork_bomb_runs_into_its_limit(box: Sandbox) -> None:
+    code = (
+        "import os, time\n"
+        "while True:\n"
+        "    try:\n"
+        "        if os.fork() == 0: time.sleep(60)\n"
+        "    except OSError as e: print('stopped', e.errno); break\n"
+    )
+    result = python(box, code, limits=Limits(processes=40, seconds=20))
+    assert result.tail[-1] == "stopped 11"
+    assert result.seconds < 20
+
+
+def test_memory_is_limited_and_said_in_words(box: Sandbox) -> None:
+    result = python(box, "x = bytearray(10**9)", limits=Limits(memory_mb=100))
+    assert not result.ok
+    assert "memory" in result.sentence("The build").lower()
+
+
+def test_a_full_disk_ends_the_program_not_the_machine(box: Sandbox, tmp_path: Path) -> None:
+    code = (
+        "i = 0\n"
+        "while True:\n"
+        f"    open({str(tmp_path)!r} + f'/{{i}}', 'wb').write(b'x' * 10**6); i += 1\n"
+    )
+    result = python(box, code, binds_rw=[tmp_path], limits=Limits(disk_mb=20, seconds=30))
+    assert result.reason == "disk"
+    assert "disk" in result.sentence("The build")
+    one = f"open({str(tmp_path)!r} + '/one', 'wb').write(b'x' * 10**8)"
+    assert not python(box, one, binds_rw=[tmp_path], limits=Limits(disk_mb=20)).ok
+
+
+def test_what_never_ends_is_ended_with_its_children(box: Sandbox) -> None:
+    code = (
+        "import subprocess, time\n"
+        "subprocess.Popen(['sleep', '987'], start_new_session=True)\n"
+        "print('started', flush=True)\n"
+        "time.sleep(987)\n"
+    )
+    result = python(box, code, limits=Limits(seconds=1))
+    assert (result.reason, result.tail) == ("timeout", ("started",))
+    assert subprocess.run(["pgrep", "-f", "sleep 987"], capture_output=True).returncode == 1
+
+
+def test_cancelling_ends_it_at_once(box: Sandbox) -> None:
+    flag = threading.Event()
+    threading.Timer(0.5, flag.set).start()
+    started = time.monotonic()
+    result = python(box, "import time; time.sleep(60)", cancelled=flag.is_set)
+    assert result.reason == "cancelled"
+    assert time.monotonic() - started < 5
+
+
+def test_endless_output_is_cut_off(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_OUTPUT", 100_000)
+    result = python(box, "while True: print('x' * 1000)", limits=Limits(seconds=20))
+    assert result.reason == "output"
+    assert len(result.tail) <= module.TAIL_LINES
+
+
+def test_lines_come_while_it_runs(box: Sandbox) -> None:
+    seen: list[float] = []
+    started = time.monotonic()
+    code = "import time; print('a', flush=True); time.sleep(1.5); print('b')"
+    python(box, code, on_line=lambda line: seen.append(time.monotonic() - started))
+    assert seen[0] < 1.2 < seen[1]
+
+
+def test_control_characters_do_not_reach_the_log() -> None:
+    assert printable("a\x1b[2Jb\x00c\r\n") == "a\ufffd[2Jb\ufffdc"
+
+
+def test_nothing_is_left_behind(box: Sandbox) -> None:
+    python(box, "print(1)")
+    groups = [
+        p for p in Path("/sys/fs/cgroup").glob("*/placet-*") if str(module.os.getpid()) in p.name
+    ]
+    assert groups == []
+    group = make_group(100)
+    assert group.mechanism in {"cgroup1", "cgroup2", "prlimit"}
+    group.end()
+    assert not any(folder.exists() for folder in group.folders)
