@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A busy machine is slow, not wrong: how long one example takes is no property of the code.
+hypothesis.settings.register_profile(
+    "placet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("placet")
 
 
 @pytest.fixture(scope="session")
