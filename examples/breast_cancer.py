@@ -84,12 +84,10 @@ def main(kind: str, out: Path) -> None:
             "datasets": [
                 {
                     "name": "breast-cancer-wisconsin",
-                    "rows": len(data.data),
                     "digest": "sha256:"
                     + hashlib.sha256(np.ascontiguousarray(data.data).tobytes()).hexdigest(),
                 }
             ],
-            "seed": SEED,
         },
         "card": CARD.format(n=train_x.shape[1], kind=type(model).__name__),
     }

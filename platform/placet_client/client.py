@@ -123,11 +123,13 @@ class Client:
         """
         size, digest = file.stat().st_size, _sha256(file)
         body = {"path": path, "size": size, "sha256": digest, "archive": archive}
-        started = self.post(f"{version}/uploads", body)
-        upload, offset = started.get("upload"), started.get("offset", size)
-        result = started
+        result = self.post(f"{version}/uploads", body)
+        upload = result.get("upload")
+        if upload is None:
+            return result
+        offset = int(upload["received"])
         with file.open("rb") as stream:
-            while upload and offset < size:
+            while offset < size or size == 0:
                 stream.seek(offset)
                 chunk = stream.read(CHUNK)
                 headers = {
@@ -135,12 +137,14 @@ class Client:
                     "Content-Type": "application/offset+octet-stream",
                 }
                 response = self.request(
-                    "PATCH", f"/uploads/{upload}", content=chunk, headers=headers
+                    "PATCH", f"/uploads/{upload['id']}", content=chunk, headers=headers
                 )
                 offset += len(chunk)
-                result = response.json() if response.content else started
                 if progress:
                     progress(offset, size)
+                if response.status_code == 200:
+                    done: Json = response.json()
+                    return done
         return result
 
     def wait(

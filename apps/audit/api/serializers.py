@@ -28,7 +28,7 @@ class EventSerializer(serializers.Serializer[Any]):
     subject = serializers.CharField()
     project = serializers.CharField(allow_null=True)
     environment = serializers.CharField(allow_null=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # the member is called so
     leaf_hash = serializers.CharField()
 
 
@@ -96,7 +96,7 @@ class CheckpointSerializer(serializers.Serializer[Any]):
     """The newest signed tree head, as a C2SP note."""
 
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]  # likewise
     note = serializers.CharField()
     created_at = serializers.DateTimeField()
 

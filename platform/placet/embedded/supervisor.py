@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from placet.config import ROOT, Config
 from placet.embedded import valkey
@@ -28,9 +30,27 @@ class CannotStart(Exception):
     """A sentence that says why, and what to do."""
 
 
-def free_port(preferred: int) -> int:
-    """Return ``preferred`` or one of the next 20 ports, whichever is free on loopback."""
-    for port in range(preferred, preferred + 20):
+def choose_ports(config: Config, wanted: int | None, endpoint: int | None) -> tuple[int, int]:
+    """Return the web port and the endpoint port.
+
+    The node remembers both from the first start, so a later start takes the same ones again;
+    asking for others then is refused in words.
+    """
+    path = config.embedded_file
+    known = json.loads(path.read_text()) if path.exists() else {}
+    ports = []
+    for name, asked, default in (("public_url", wanted, 8000), ("endpoint_url", endpoint, 8080)):
+        before = urlsplit(known.get(name, "")).port
+        if before and asked and asked != before:
+            raise CannotStart(f"The data in {config.data_dir} were made with port {before}: use it")
+        port = before or asked
+        ports.append(free_port(port, 1) if port else free_port(default, 20))
+    return ports[0], ports[1]
+
+
+def free_port(preferred: int, tries: int) -> int:
+    """Return ``preferred`` or one of the next ports, whichever is free on loopback."""
+    for port in range(preferred, preferred + tries):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -38,7 +58,7 @@ def free_port(preferred: int) -> int:
             except OSError:
                 continue
             return port
-    raise CannotStart(f"No port is free from {preferred} on: choose one with --port")
+    raise CannotStart(f"Port {preferred} is taken by another program: stop that one first")
 
 
 @dataclass(slots=True)
@@ -56,6 +76,8 @@ class Supervisor:
     demo: bool = False
     children: list[Child] = field(default_factory=list)
     stopping: bool = False
+    broken: bool = False
+    watching: threading.Lock = field(default_factory=threading.Lock)
     _lock: IO[str] | None = None
 
     @property
@@ -91,30 +113,49 @@ class Supervisor:
         """Watch the children until a signal comes or one dies for good; return the exit code."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
-        code = 0
         while not self.stopping:
             time.sleep(0.5)
-            dead = next((c for c in self.children if not c.alive), None)
-            if dead is not None and not self.stopping:
-                self.say(f"{dead.name} ended and is started again")
-                if not dead.revive():
-                    self.say(f"{dead.name} keeps dying; its log ends with:\n{dead.tail()}")
-                    code, self.stopping = 1, True
-            if self.cluster.pid() is None and not self.stopping:
+            self._watch()
+        return int(self.broken)
+
+    def watch_in_background(self) -> None:
+        """Watch from a thread while this one does something else; :meth:`run` takes over."""
+
+        def watch() -> None:
+            while not self.stopping:
+                time.sleep(0.5)
+                self._watch()
+
+        threading.Thread(target=watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        with self.watching:
+            for child in self.children:
+                if child.alive or self.stopping:
+                    continue
+                self.say(f"{child.name} ended and is started again")
+                if not child.revive():
+                    self.say(f"{child.name} keeps dying; its log ends with:\n{child.tail()}")
+                    self.broken = self.stopping = True
+            if not self.stopping and self.cluster.pid() is None:
                 self.say("PostgreSQL ended and is started again")
                 self.cluster.start()
-        return code
 
     def stop(self) -> None:
         """Stop everything, what was started last first."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it
+        self.stopping = True
+        with self.watching:
+            self._stop_children()
+        self.cluster.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _stop_children(self) -> None:
         for child in reversed(self.children):
             child.stop()
             if child.name == "node":
                 self._agent("stop", "--data", str(self.data / "node"), check=False)
-        self.cluster.stop()
-        if self._lock is not None:
-            self._lock.close()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
@@ -197,7 +238,7 @@ class Supervisor:
             sys.executable, "-m", "gunicorn", "placet.wsgi", "--bind", f"127.0.0.1:{self.port}",
             "--workers", "2", "--threads", "16", "--worker-tmp-dir", "/dev/shm",  # noqa: S108
             "--timeout", "60", "--graceful-timeout", "5", "--access-logfile", "-",
-            "--chdir", str(ROOT),
+            "--chdir", str(ROOT), "--no-control-socket",
         ]  # fmt: skip
         child = self._spawn("web", "web", command)
         self._wait(child, lambda: _answers(f"http://localhost:{self.port}/readyz"), "web")
@@ -207,17 +248,17 @@ class Supervisor:
             command = [
                 sys.executable, "-m", "celery", "-A", "placet.celery", "worker", "-Q", queue,
                 "-n", f"{name}@placet", "-c", processes, "-l", "INFO", "--without-gossip",
-                "--without-mingle", "--without-heartbeat", "--workdir", str(ROOT),
+                "--without-mingle", "--without-heartbeat",
             ]  # fmt: skip
-            self._spawn(name, {"control": "control", "build": "build"}[queue], command)
+            self._spawn(name, queue, command)
 
     def _start_node(self, facts: dict[str, Any]) -> None:
         folder = self.data / "node"
         if token := facts.get("join_token"):
             self._agent("join", f"http://localhost:{self.port}", "--token", token,
-                        "--data", str(folder))  # fmt: skip
+                        "--data", str(folder), "--listen", str(self.endpoint_port))  # fmt: skip
         self._spawn("node", "agent", [sys.executable, "-m", "placet_agent", "run", "--data",
-                    str(folder), "--listen", str(self.endpoint_port)])  # fmt: skip
+                    str(folder), "--bind", "127.0.0.1"])  # fmt: skip
 
     def _agent(self, *args: str, check: bool = True) -> None:
         done = subprocess.run(

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from placet.config import config
-from placet.embedded.supervisor import CannotStart, Supervisor, free_port
+from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
 
 
 class Command(BaseCommand):
@@ -18,18 +18,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--port", type=int, default=8000, help="the web port (default 8000)")
-        parser.add_argument("--endpoint-port", type=int, default=8080,
-                            help="the port of the model endpoints (default 8080)")  # fmt: skip
+        parser.add_argument("--port", type=int, help="the web port (8000 or the next free one)")
+        parser.add_argument(
+            "--endpoint-port", type=int, help="the port of the model endpoints (8080)"
+        )
         parser.add_argument("--demo", action="store_true", help="also make five people to try out")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, say where everything is, and stay until told to stop."""
         try:
-            supervisor = Supervisor(
-                config(), free_port(options["port"]), free_port(options["endpoint_port"]),
-                self.say, options["demo"],
-            )  # fmt: skip
+            ports = choose_ports(config(), options["port"], options["endpoint_port"])
+            supervisor = Supervisor(config(), *ports, self.say, options["demo"])
             try:
                 facts = supervisor.start()
                 introduce(self.say, supervisor, facts)

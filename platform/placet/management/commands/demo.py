@@ -1,0 +1,65 @@
+"""``manage.py demo``: start everything, walk the whole path, leave it running."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from placet.config import config
+from placet.demo.people import Person
+from placet.demo.story import DemoFailed, Story
+from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
+from placet.management.commands.up import introduce
+from placet_client import PlacetError
+
+
+class Command(BaseCommand):
+    """Runs the demo; exits non-zero when any step fails."""
+
+    help = "Walk the whole path on real data. With PLACET_DEMO_EXIT=1 stop everything at the end."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start, tell the story, write ``demo.json``, stay or stop."""
+        try:
+            supervisor = Supervisor(config(), *choose_ports(config(), None, None), self.say, True)
+            try:
+                code = self.walk(supervisor)
+            finally:
+                supervisor.stop()
+        except CannotStart as error:
+            raise CommandError(str(error)) from None
+        if code:
+            sys.exit(code)
+
+    def walk(self, supervisor: Supervisor) -> int:
+        """Tell the story on a fresh start; return the exit code."""
+        facts = supervisor.start()
+        introduce(self.say, supervisor, facts)
+        url = f"http://localhost:{supervisor.port}"
+        supervisor.watch_in_background()
+        people = {
+            p["role"]: Person.sign_in(
+                url, role=p["role"], name=p["name"], email=p["email"], password=p["password"]
+            )
+            for p in facts["people"]
+        }
+        try:
+            result = Story(url, people, self.say).tell()
+        except (DemoFailed, PlacetError, RuntimeError, TimeoutError) as error:
+            self.say(f"\ndemo: failed: {error}")
+            return 1
+        (supervisor.data / "demo.json").write_text(json.dumps(result, indent=1) + "\n")
+        self.say(json.dumps(result["seconds"] | result["requests"]))
+        self.say("demo: ok")
+        if os.environ.get("PLACET_DEMO_EXIT") == "1":
+            return 0
+        self.say("It keeps running: look around. Ctrl-C stops all of it.")
+        return supervisor.run()
+
+    def say(self, text: str) -> None:
+        """Print at once, whoever reads."""
+        self.stdout.write(text)
+        self.stdout.flush()
