@@ -31,7 +31,7 @@ def alive_file(queue: str) -> Path:
     return config().data_dir / "run" / f"worker-{queue}.json"
 
 
-class Poller(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
+class Poller(bootsteps.StartStopStep):
     """A worker's bootstep: a thread that hands due jobs to the pool itself, not to the broker.
 
     It never claims: a pool thread claims at the moment it is free, so no lease waits in a queue.
@@ -58,7 +58,9 @@ class Poller(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untype
         self.stopping.set()
         wake()
 
-    terminate = stop
+    def terminate(self, worker: Any) -> None:
+        """Stop looking, in a hurry or not."""
+        self.stop(worker)
 
     def look_for_ever(self) -> None:
         """Look, sleep until the next job is due (a second at most), and look again."""

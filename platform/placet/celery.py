@@ -40,7 +40,7 @@ app.conf.update(
 app.steps["worker"].add("workers.poller:Poller")
 
 
-@signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
+@signals.setup_logging.connect(weak=False)
 def own_logging(**options: object) -> None:
     """Keep our JSON lines; without a receiver Celery would raise the level to warnings."""
     configure_logging(config().log_level)

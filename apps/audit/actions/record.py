@@ -153,7 +153,7 @@ def encode(entry: Entry, at: datetime) -> str:
     """Return the canonical JSON body of ``entry`` with a fresh 128-bit salt."""
     actor = entry.actor
     context = structlog.contextvars.get_contextvars()
-    body = {
+    body: dict[str, Any] = {
         "v": 1,
         "kind": entry.kind.name,
         "at": rfc3339(at),

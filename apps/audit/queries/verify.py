@@ -64,7 +64,8 @@ def _trusted(file: Path | None) -> tuple[Path | None, dict[int, bytes]]:
 
 def _signed_in_database() -> tuple[dict[int, bytes], Fault | None]:
     """Return the heads of the database's own checkpoints, and the first that is not signed."""
-    keys, heads = checkpoint.log_keys(ring()), {}
+    keys = checkpoint.log_keys(ring())
+    heads: dict[int, bytes] = {}
     for row in Checkpoint.objects.order_by("size").iterator():
         place = f"checkpoint {row.size}"
         try:

@@ -148,7 +148,7 @@ def requeue(job: LeasedJob, *, error: str, after: float, counts: bool) -> bool:
                 " WHERE id = %s AND generation = %s AND state = 'running'",
                 [error, 0 if counts else 1, after, job.id, job.generation],
             )
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
     except IntegrityError:
         return end(job, JobState.CANCELLED, error=f"{error} (a newer job of this key takes over)")
 

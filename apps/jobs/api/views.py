@@ -37,7 +37,7 @@ class JobList(PlacetView):
             jobs = jobs.filter(state=state)
         if (kind := request.query_params.get("kind")) is not None:
             jobs = jobs.filter(kind=kind)
-        return self.page(jobs, lambda rows: JobSerializer(rows, many=True).data)
+        return self.page(jobs, lambda rows: list(JobSerializer(rows, many=True).data))
 
 
 class JobDetail(PlacetView):
