@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from apps.identity.models import Project
-from apps.identity.queries import visible
+from apps.identity.queries import authorize, visible
 from apps.registry.comparison import (
     Comparison,
     Side,
@@ -109,16 +109,17 @@ def version_by_id(version_id: str, actor: Actor) -> ModelVersion:
 
 
 def upload_for(upload_id: str, actor: Actor) -> Upload:
-    """Return an unfinished upload that the actor may write to."""
-    upload = visible(
+    """Return an unfinished upload that the actor may write to; who only looks gets 403."""
+    rows = visible(
         Upload.objects.select_related("version", "version__project"),
         actor,
         view="version.view",
         project="version__project",
     )
-    row = upload.filter(pk=upload_id).first()
+    row = rows.filter(pk=upload_id).first()
     if row is None:
         raise NotFound
+    authorize(actor, "version.edit", row.version, view="version.view")
     return row
 
 

@@ -18,7 +18,6 @@ from placet.kernel.problems import FieldError
 from placet.kernel.states import move
 from placet_verify import canonical
 
-
 FILLED_IN = ("format", "python_version", "requirements", "signature", "example")
 
 

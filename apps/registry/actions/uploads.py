@@ -33,7 +33,7 @@ from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
-from placet.kernel.problems import FieldError, InvalidInput, NotFound, TooLarge
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale, TooLarge
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 UPLOAD_LIFE = timedelta(hours=24)
@@ -155,14 +155,19 @@ def cancel_upload(upload: Upload, *, actor: Actor) -> None:
 
 
 def remove_file(
-    version: ModelVersion, *, path: str, actor: Actor, if_generation: int | None = None
+    version: ModelVersion, *, path: str, actor: Actor, if_sha256: str | None = None
 ) -> None:
-    """Take a file out of a draft. Its bytes stay in the store: others may hold them too."""
+    """Take a file out of a draft. Its bytes stay in the store: others may hold them too.
+
+    ``if_sha256`` refuses when other bytes lie there by now.
+    """
     with record(actor) as log:
-        row = lock_draft(version, actor, if_generation)
+        row = lock_draft(version, actor)
         file = row.files.filter(path=path).first()
         if file is None:
             raise NotFound
+        if if_sha256 is not None and file.sha256 != if_sha256:
+            raise Stale
         columns = ArtifactFile._meta.concrete_fields
         gone = ArtifactFile(**{f.attname: getattr(file, f.attname) for f in columns})
         file.delete()

@@ -168,7 +168,10 @@ def packed(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_real_mlflow_folder_is_frozen_with_all_that_it_says(lab: Lab, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A real MLflow model folder as an archive, made before any transaction is open."""
+    folder = tmp_path_factory.mktemp("mlflow") / "iris"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow.sklearn
@@ -180,14 +183,18 @@ def test_a_real_mlflow_folder_is_frozen_with_all_that_it_says(lab: Lab, tmp_path
         model = LogisticRegression(max_iter=500).fit(X, y)
         mlflow.sklearn.save_model(
             model,
-            str(tmp_path / "iris"),
+            str(folder),
             signature=infer_signature(X, model.predict(X)),
             input_example=X.head(2),
             serialization_format="cloudpickle",
             pip_requirements=["scikit-learn==1.7.2", "cloudpickle==3.1.1"],
         )
+    return packed(folder)
+
+
+def test_a_real_mlflow_folder_is_frozen_with_all_that_it_says(iris: bytes, lab: Lab) -> None:
     version = actions.create_version(lab.model, actor=lab.actor)
-    lab.put(version, "iris.zip", packed(tmp_path / "iris"), archive=True)
+    lab.put(version, "iris.zip", iris, archive=True)
     frozen = actions.finalise(version, actor=lab.actor)
     assert frozen.format == "mlflow"
     assert "scikit-learn==1.7.2" in frozen.requirements

@@ -23,6 +23,11 @@ def alias_tag(alias: Alias) -> str:
     return etag(alias.pk, alias.version_id, alias.managed_by)
 
 
+def file_tag(file: ArtifactFile) -> str:
+    """Return the ETag of a file: its bytes."""
+    return f'"{file.sha256}"'
+
+
 def upload_tag(upload: Upload) -> str:
     """Return the ETag of an upload."""
     return etag(upload.pk, upload.received)

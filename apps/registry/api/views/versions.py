@@ -20,7 +20,7 @@ from apps.registry.api.serializers import (
     VersionSerializer,
     VersionSummarySerializer,
 )
-from apps.registry.api.views.answers import version_answer, version_tag
+from apps.registry.api.views.answers import file_tag, version_answer, version_tag
 from apps.registry.models import ModelVersion, VersionState
 from apps.registry.store import store
 from placet.kernel.api.views import PlacetView, require_match
@@ -106,6 +106,12 @@ class VersionFinalise(VersionView):
 class VersionTags(VersionView):
     """The tags of a version."""
 
+    @extend_schema(operation_id="versions_read_tags", responses=TagsSerializer)
+    def get(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Read the tags of a version."""
+        version = self.version(slug, name, number)
+        return Response({"tags": version.tags}, headers={"ETag": version_tag(version)})
+
     @extend_schema(
         operation_id="versions_set_tags", request=TagsSerializer, responses=VersionSerializer
     )
@@ -175,13 +181,14 @@ class VersionFile(VersionView):
             as_attachment=True,
             filename=file.path.rsplit("/", 1)[-1],
             content_type="application/octet-stream",
-            headers={"ETag": f'"{file.sha256}"', "X-Content-Type-Options": "nosniff"},
+            headers={"ETag": file_tag(file), "X-Content-Type-Options": "nosniff"},
         )
 
     @extend_schema(operation_id="versions_delete_file", responses={204: None})
     def delete(self, request: Request, slug: str, name: str, number: int, path: str) -> Response:
-        """Take a file out of a draft. Needs If-Match with the version's ETag."""
+        """Take a file out of a draft. Needs If-Match with the file's ETag."""
         version = self.version(slug, name, number)
-        require_match(request, version_tag(version))
-        actions.remove_file(version, path=path, actor=self.actor, if_generation=version.generation)
+        file = queries.file_for(version, path, self.actor)
+        require_match(request, file_tag(file))
+        actions.remove_file(version, path=path, actor=self.actor, if_sha256=file.sha256)
         return Response(status=204)
