@@ -50,6 +50,7 @@ class Preparer:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
         self._progress: dict[Need, Progress] = {}
         self._lock = threading.Lock()
+        self._makers: dict[str, threading.Lock] = {}
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -102,12 +103,19 @@ class Preparer:
         if need.python_version:
             self.runtimes.interpreters.find(need.python_version)
         progress.note = "fetching the Bento"
-        self.bentos.fetch(need.bento_digest, need.bento_size)
+        with self._only_one(need.bento_digest):
+            self.bentos.fetch(need.bento_digest, need.bento_size)
         progress.note = "installing the runtime"
-        self.runtimes.install(need.runtime_digest, need.python_version)
+        with self._only_one(need.runtime_digest):
+            self.runtimes.install(need.runtime_digest, need.python_version)
         # The permit covers the Bento, the Bento holds its lock: so nobody can slip in other wheels.
         if (
             self.bentos.lock(need.bento_digest).split()
             != self.runtimes.lock(need.runtime_digest).split()
         ):
             raise BentoRefused("the runtime is not the one that the Bento was built with")
+
+    def _only_one(self, digest: str) -> threading.Lock:
+        """Two needs may share a Bento or a runtime: the second waits and finds it made."""
+        with self._lock:
+            return self._makers.setdefault(digest, threading.Lock())
