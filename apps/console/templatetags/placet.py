@@ -197,6 +197,6 @@ def rate(share: float | None) -> str:
 
 
 @register.filter
-def lower_first(text: str) -> str:
-    """Return ``text`` with a small first letter, to follow a name."""
-    return text[:1].lower() + text[1:]
+def words(name: str) -> str:
+    """Return an enumerated word as people read it: ``data_quality`` reads ``Data quality``."""
+    return WORDS.get(name, name.replace("_", " ").capitalize())

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.safestring import mark_safe
 
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
@@ -52,7 +53,9 @@ def version(request: PageRequest, project: str, name: str, number: int) -> HttpR
     """Show a version: what it is, what is missing, where it runs."""
     found = queries.version_of(request.actor, project, name, number)
     view = queries.version_view(found, request.actor)
-    return show(request, "version", view=view, version=found, card=render_card(found.card))
+    # render_card sanitises: what it returns is safe to show as it is
+    card_html = mark_safe(render_card(found.card)) if found.card else ""  # noqa: S308
+    return show(request, "version", view=view, version=found, card=card_html)
 
 
 @page
