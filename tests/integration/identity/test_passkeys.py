@@ -1,0 +1,74 @@
+"""A passkey in a real browser, under the strict content security policy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from playwright.sync_api import Page, sync_playwright
+
+from apps.audit.models import Event
+from tests.factories import person
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PASSWORD = "correct horse battery staple"
+AUTHENTICATOR = {
+    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+    "hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True,
+}  # fmt: skip
+
+
+@contextmanager
+def chromium(faults: list[str]) -> Iterator[Page]:
+    """Open a page with a virtual authenticator that always says yes.
+
+    What the browser blocks or a script stumbles over goes to ``faults``. The database is not
+    touched inside: Playwright's event loop runs in this thread.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: faults.append(str(e)))
+        session = page.context.new_cdp_session(page)
+        session.send("WebAuthn.enable")
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        yield page
+        browser.close()
+
+
+def add_passkey(page: Page, url: str) -> None:
+    """Sign in with the password, and add a passkey."""
+    page.goto(f"{url}/accounts/login/?next=/accounts/2fa/webauthn/add/")
+    page.get_by_label("Email").fill("ada@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/accounts/reauthenticate/**")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/webauthn/add/**")
+    page.get_by_label("Passwordless").check()
+    page.get_by_role("button", name="Add").click()
+    page.wait_for_url("**/accounts/2fa/recovery-codes/**")
+
+
+def test_a_person_adds_a_passkey_and_signs_in_with_it_alone(live_server: Any) -> None:
+    cache.clear()
+    ada = person("Ada", password=PASSWORD)
+    faults: list[str] = []
+    with chromium(faults) as page:
+        add_passkey(page, live_server.url)
+        page.context.clear_cookies()
+        page.goto(f"{live_server.url}/accounts/login/?next=/accounts/2fa/")
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        page.wait_for_url(f"{live_server.url}/accounts/2fa/")
+        who = page.request.get(f"{live_server.url}/api/v1/whoami").json()
+    assert (who["id"], who["second_factor"]) == (ada.pk, True)
+    assert Authenticator.objects.filter(user=ada, type="webauthn").exists()
+    last = Event.objects.filter(kind="session.opened.v1").latest("index")
+    assert '"method":"passkey"' in last.body
+    assert faults == []
