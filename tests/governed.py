@@ -37,13 +37,16 @@ class World:
     """One project, its people, and a target that all its environments use."""
 
     slug: str = "risk"
+    existing: Project | None = None
     people: dict[str, User] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.target = Target.objects.filter(name="local").first() or Target.objects.create(
             name="local", driver="node", capacity_mb=8192, labels={"default": "true"}
         )
-        self.project: Project = factories.project(self.slug)
+        self.project: Project = self.existing or factories.project(self.slug)
+        for place in Environment.objects.filter(project=self.project, targets=None):
+            actions.update_environment(place, targets=[self.target], actor=SYSTEM)
         roles = {
             "Ada": "contributor", "Alan": "contributor", "Rex": "reviewer", "Rita": "reviewer",
             "Vera": "approver", "Vito": "approver", "Otto": "operator",

@@ -14,11 +14,13 @@ from typing import Any
 from django.test import Client
 
 from apps.audit.actions import record, write_checkpoint
+from apps.governance.actions import draft_policy, set_freeze
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.jobs.actions import enqueue
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
+from tests import governed
 from tests.factories import person, project, service_account, team, token_for
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
@@ -128,3 +130,37 @@ def jobs_and_audit(world: World) -> None:
             log.add(PROJECT_UPDATED, world.project)
     write_checkpoint()
     world.values |= {"index": "0", "level": "0"}
+
+
+@part
+def governance(world: World) -> None:
+    """A release that waits, a decision, a policy draft and a freeze, all made by other people."""
+    others = governed.World(world.project.slug, existing=world.project)
+    bento = others.bento(others.version("governed"))
+    waiting = others.request("staging", bento, endpoint="waiting")
+    decided = others.request("staging", others.bento(bento.version), endpoint="decided")
+    place = others.environment("staging")
+    draft = draft_policy(place, source=governed.OPEN, actor=others.vera)
+    freeze = set_freeze(place, reason="x", actor=others.vera)
+    environment = "/api/v1/projects/{slug}/environments/{name}"
+    world.values |= {
+        "environments/name": "staging",
+        "policies/number": str(draft.number),
+        "freeze": freeze.pk,
+        "release": waiting.pk,
+        "decision": others.decide(decided, others.rex).pk,
+    }
+    world.bodies |= {
+        "POST /api/v1/projects/{slug}/environments": {"name": "edge"},
+        f"PATCH {environment}": {"position": 15},
+        f"POST {environment}/freezes": {"reason": "x"},
+        f"POST {environment}/policies": {"source": governed.OPEN},
+        f"POST {environment}/policies/dry-run": {"source": governed.OPEN},
+        "POST /api/v1/projects/{slug}/releases": {
+            "model": "governed", "version": 1, "environment": "development", "endpoint": "new",
+        },
+        "POST /api/v1/releases/{release}/decisions": {
+            "verdict": "approve", "statement_digest": waiting.request_digest,
+        },
+        "POST /api/v1/releases/{release}/comments": {"text": "?"},
+    }  # fmt: skip

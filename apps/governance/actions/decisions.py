@@ -4,7 +4,7 @@ import secrets
 
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import rules
-from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.actions.requests import open_request, still_bound
 from apps.governance.errors import (
@@ -25,7 +25,6 @@ from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
-from placet.kernel.states import move
 from placet_verify.keys import PrivateKey
 from placet_verify.statements import APPROVE, REJECT, DecisionStatement, RequestStatement
 
@@ -135,6 +134,6 @@ def _follow(release: Release, decision: Decision, log: Recorder) -> None:
     if decision.verdict == APPROVE:
         approve_if_passed(release, results, log)
         return
-    move(release, expected="requested", to="rejected", ended_at=clock.now())
+    move_release(release, expected="requested", to="rejected", ended_at=clock.now())
     log.add(RELEASE_REJECTED, release, data={"number": release.number})
     release_prefetch(release.pk, actor=log.actor)

@@ -6,7 +6,7 @@ from typing import Any
 from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance import gates
-from apps.governance.actions.advance import store_gates
+from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.locking import lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
@@ -24,7 +24,6 @@ from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError
-from placet.kernel.states import move
 from placet_verify.keys import KeyRing
 from placet_verify.permit import Expected, PermitRefused, build_permit, permit
 
@@ -61,7 +60,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
         _refuse_failed(store_gates(row))
         newest = current_policy(row.environment)
         _check_permit(row, ring, newest.number if newest else row.policy.number, now)
-        if not move(row, expected="approved", to="rolling_out"):
+        if not move_release(row, expected="approved", to="rolling_out"):
             raise WrongState
         log.add(RELEASE_STARTED, row, data={"number": row.number})
         return row
@@ -160,5 +159,5 @@ def _end(
 
 def _move(row: Release, expected: str | tuple[str, ...], to: str, **changes: Any) -> None:
     before = row.get_state_display().lower()
-    if not move(row, expected=expected, to=to, **changes):
+    if not move_release(row, expected=expected, to=to, **changes):
         raise WrongState(f"The release is {before}")

@@ -6,7 +6,7 @@ from django.db.models import Max
 
 from apps.audit.actions import Recorder, record
 from apps.governance import policies
-from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import lock_environment, lock_policy
 from apps.governance.actions.requests import sign_request
 from apps.governance.errors import InvalidPolicy, NeedsSession, NotDraft, OldDraft, OwnDraft
@@ -184,7 +184,7 @@ def _move_release(
         decision.save(update_fields=["voided_reason"])
     release.policy = policy
     signed = sign_request(release, signer)
-    move(
+    move_release(
         release,
         expected=UNFINISHED_STATES,
         to="requested",

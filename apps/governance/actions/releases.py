@@ -8,7 +8,7 @@ from django.db.models import Max
 from apps.audit.actions import record, seal
 from apps.builds.models import Bento
 from apps.governance import plans
-from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import (
     clean_text,
     lock_environment,
@@ -42,7 +42,6 @@ from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
-from placet.kernel.states import move
 
 
 def request_release(
@@ -223,7 +222,7 @@ def withdraw(release: Release, *, actor: Actor) -> Release:
         row = lock_release(release, actor, "release.withdraw")
         if actor.accountable != row.requester:
             raise Forbidden("A release is withdrawn by the person who asked for it")
-        if not move(row, expected=UNFINISHED_STATES, to="withdrawn", ended_at=clock.now()):
+        if not move_release(row, expected=UNFINISHED_STATES, to="withdrawn", ended_at=clock.now()):
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         log.add(RELEASE_WITHDRAWN, row, data={"number": row.number})
         release_prefetch(row.pk, actor=actor)

@@ -4,15 +4,14 @@ from datetime import datetime
 
 from apps.audit.actions import record
 from apps.governance import gates
-from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import lock_release
 from apps.governance.events import RELEASE_EXPIRED
 from apps.governance.models import UNFINISHED_STATES, Release
-from apps.governance.queries.facts import WITH_ALL, evaluate_many
+from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
-from placet.kernel.states import move
 
 BATCH = 200
 
@@ -27,7 +26,7 @@ def expire_due(now: datetime | None = None) -> int:
 def _expire(release: Release, at: datetime) -> bool:
     with record(SYSTEM) as log:
         row = lock_release(release, SYSTEM, "release.view")
-        if row.not_after > at or not move(
+        if row.not_after > at or not move_release(
             row, expected=UNFINISHED_STATES, to="expired", ended_at=clock.now()
         ):
             return False
@@ -58,4 +57,7 @@ def _approve(release: Release) -> bool:
         row = lock_release(release, SYSTEM, "release.view")
         if row.state != "requested" or row.not_after <= clock.now():
             return False
-        return approve_if_passed(row, store_gates(row), log)
+        results = evaluate(row)
+        if not gates.passed(results):
+            return False  # nothing is written, so nothing is logged
+        return approve_if_passed(row, store_gates(row, results), log)

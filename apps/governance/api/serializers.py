@@ -15,7 +15,7 @@ class EnvironmentSerializer(Base):
     name = serializers.CharField()
     position = serializers.IntegerField()
     targets = serializers.SerializerMethodField()
-    on_state_expired = serializers.ChoiceField(["serve", "stop"])
+    on_state_expired = serializers.CharField(help_text="serve or stop")
     policy = serializers.SerializerMethodField()
     revision = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -42,7 +42,7 @@ class EnvironmentChangeSerializer(Base):
 
     position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
     targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
-    on_state_expired = serializers.ChoiceField(["serve", "stop"], required=False)
+    on_state_expired = serializers.CharField(max_length=5, required=False)
 
 
 class PolicySerializer(Base):
@@ -51,7 +51,7 @@ class PolicySerializer(Base):
     id = serializers.CharField()
     environment = serializers.CharField(source="environment.name")
     number = serializers.IntegerField()
-    state = serializers.ChoiceField(["draft", "published", "withdrawn"])
+    state = serializers.CharField(help_text="draft, published or withdrawn")
     source = serializers.CharField()  # type: ignore[assignment]
     document = serializers.JSONField()
     digest = serializers.CharField()
@@ -75,7 +75,7 @@ class GateSerializer(Base):
     gate = serializers.CharField()
     title = serializers.CharField()
     passed = serializers.BooleanField()
-    state = serializers.ChoiceField(["passed", "failed", "waiting", "error"])
+    state = serializers.CharField(help_text="passed, failed, waiting or error")
     reason = serializers.CharField()
     facts = serializers.DictField()
 

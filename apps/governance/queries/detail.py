@@ -10,7 +10,7 @@ from apps.audit.events import kinds
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.governance import gates, rules
-from apps.governance.gates.facts import GateResult
+from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.models import Comment, Decision, Release
 from apps.governance.queries.changes import (
     Changes,
@@ -92,6 +92,7 @@ class ReleaseView:
     live: Release | None
     changes: Changes
     bound: Bound
+    evidence: tuple[EvidenceFact, ...]
     gates: tuple[GateResult, ...]
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
@@ -135,6 +136,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
         live=live,
         changes=_changes(row, compared, facts),
         bound=_bound(row),
+        evidence=tuple(facts.evidence),
         gates=tuple(results),
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),

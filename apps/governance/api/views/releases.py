@@ -32,6 +32,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
+RELEASE_PAGE = page_of(ReleaseSerializer)
 FILTERS = ("environment", "state", "model", "endpoint")
 PARAMETERS = [OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}")
               for name in FILTERS]  # fmt: skip
@@ -70,9 +71,7 @@ class ReleaseList(PlacetView):
 
     query_params = ("limit", "cursor", *FILTERS)
 
-    @extend_schema(
-        operation_id="releases_list", parameters=PARAMETERS, responses=page_of(ReleaseSerializer)
-    )
+    @extend_schema(operation_id="releases_list", parameters=PARAMETERS, responses=RELEASE_PAGE)
     def get(self, request: Request, slug: str) -> Response:
         """List the releases of a project, newest first."""
         return self.page(wanted(self, project_by_slug(slug, self.actor)), rendered)
@@ -99,7 +98,7 @@ class AllReleases(PlacetView):
     @extend_schema(
         operation_id="releases_list_all",
         parameters=PARAMETERS,
-        responses=page_of(ReleaseSerializer),
+        responses=RELEASE_PAGE,
     )
     def get(self, request: Request) -> Response:
         """List the releases you see in all projects, newest first."""
@@ -109,7 +108,7 @@ class AllReleases(PlacetView):
 class Inbox(PlacetView):
     """What waits on whoever asks."""
 
-    @extend_schema(operation_id="inbox", responses=page_of(ReleaseSerializer))
+    @extend_schema(operation_id="inbox", responses=RELEASE_PAGE)
     def get(self, request: Request) -> Response:
         """List the releases that wait for your decision, the oldest first."""
         return Response({"items": rendered(lists.inbox(self.actor)), "next_cursor": None})
