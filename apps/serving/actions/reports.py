@@ -107,6 +107,7 @@ def _contains(note: str) -> bool:
 def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
     """A node that runs a newer state than we know would refuse ours for ever: raise the epoch."""
     applied = report["applied"]
+    DesiredState.objects.get_or_create(target_id=node.target_id)
     state = DesiredState.objects.select_for_update().get(target=node.target_id)
     if (applied["epoch"], applied["number"]) <= (state.epoch, state.number):
         return

@@ -1,0 +1,121 @@
+"""A driver whose target is a dictionary, and that fails, is slow or lies when a test says so."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from apps.builds.models import Bento
+from apps.serving import desired, drivers
+from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.models import Revision, Target
+from apps.serving.queries import occupants
+from apps.serving.rules import ServingConfig, to_evict
+from placet.kernel.clock import now
+from placet_verify import canonical
+
+PYTHONS = ("3.11", "3.13")
+NOTHING = Receipt(0, 0)
+
+
+class TargetDown(Exception):
+    """The target did not take the command."""
+
+
+@dataclass
+class FakeDriver:
+    """``wished`` is what it was told last, ``running`` what it does; ``follow()`` lets it act."""
+
+    number: int = 0
+    digest: str = ""
+    wished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    applied: Receipt = NOTHING
+    running: dict[str, RevisionObservation] = field(default_factory=dict)
+    stubborn: dict[str, str] = field(default_factory=dict)  # revision id → the phase it stays in
+    other_bytes: set[str] = field(default_factory=set)
+    alive: bool = True
+    down: bool = False
+    meanwhile: Callable[[], None] | None = None  # runs once while a command is on its way
+    commands: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def validate(self, target: Target, bento: Bento, serving: ServingConfig) -> list[str]:
+        """Ask for a known Python and for room."""
+        problems = []
+        if not self.alive:
+            problems.append("The target has not been heard of lately")
+        if bento.runtime.python_version not in PYTHONS:
+            problems.append(f"The target has no Python {bento.runtime.python_version}")
+        room = to_evict(
+            occupants(target), capacity_mb=target.capacity_mb, needed_mb=serving.total_mb
+        )
+        if room is None:
+            problems.append(f"{serving.total_mb} MB do not fit")
+        return problems
+
+    def observe(self, target: Target) -> Observation:
+        """Return what the target does."""
+        return Observation(
+            alive=self.alive,
+            seen_at=now() if self.alive else None,
+            applied=self.applied,
+            revisions=dict(self.running),
+        )
+
+    def apply(self, target: Target) -> Receipt:
+        """Take the wish, or raise :class:`TargetDown`."""
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.meanwhile is not None:
+                other, self.meanwhile = self.meanwhile, None
+                other()
+            if self.down:
+                raise TargetDown("connection refused")
+            content = desired.compose(target)
+            self.commands += 1
+            if (digest := canonical.digest(content)) != self.digest:
+                self.digest, self.number = digest, self.number + 1
+                self.wished = {r["id"]: r for e in content["endpoints"] for r in e["revisions"]}
+            return Receipt(1, self.number)
+        finally:
+            self.at_once -= 1
+
+    def remove(self, revision: Revision) -> Receipt:
+        """Take away a revision that ended."""
+        return self.apply(revision.endpoint.target)
+
+    def follow(self) -> None:
+        """Do what was wished, as far as ``stubborn`` lets it, and say so."""
+        self.running = {
+            pk: self._row(pk, wish)
+            for pk, wish in self.wished.items()
+            if wish["wanted"] != "stop" or pk in self.stubborn
+        }
+        self.applied = Receipt(1, self.number)
+
+    def _row(self, pk: str, wish: dict[str, Any]) -> RevisionObservation:
+        usual = "drained" if wish["wanted"] == "drain" else "serving" if wish["weight"] else "ready"
+        phase = self.stubborn.get(pk, usual)
+        well = phase in ("ready", "serving")
+        row = RevisionObservation(
+            id=pk,
+            phase=phase,
+            ready_replicas=wish["replicas"] if well else 0,
+            weight=wish["weight"] if well else 0,
+            detail="" if well else f"told to be {phase}",
+            bento_digest=wish["bento_digest"],
+        )
+        return replace(row, bento_digest="sha256:other") if pk in self.other_bytes else row
+
+
+@contextmanager
+def installed() -> Iterator[FakeDriver]:
+    """Have targets of the kind ``fake`` for a while."""
+    driver = FakeDriver()
+    drivers.register("fake", driver)
+    try:
+        yield driver
+    finally:
+        drivers.unregister("fake")

@@ -1,0 +1,267 @@
+"""Nobody gets an unapproved Bento served: not a worker with its keys and credentials, not a
+superuser, not somebody who writes the tables by hand. The node's own verification says no."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+
+from apps.builds.models import Bento
+from apps.governance.actions import assemble_permit
+from apps.governance.errors import GatesFailed, PermitInvalid, WrongState
+from apps.governance.models import Decision, Release
+from apps.rollouts.actions import start_rollout
+from apps.serving.actions import add_revision
+from apps.serving.desired import endpoint_entry, sign_state
+from apps.serving.errors import NotPermitted
+from apps.serving.models import DesiredState, Endpoint, Revision
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.ids import new_id
+from placet.kernel.problems import Forbidden, NotFound
+from placet.keystore import KeyUnavailable, keys_document, ring, signer
+from placet_agent.home import Home
+from placet_agent.trust import StateRefused, Trust
+from placet_verify import canonical, dsse
+from placet_verify.permit import build_permit
+from placet_verify.statements import DecisionStatement, RequestStatement
+from tests import factories
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+
+
+@pytest.fixture
+def world() -> World:
+    """A project with its people."""
+    return World()
+
+
+@pytest.fixture
+def live(world: World, run_jobs: RunJobs) -> Release:
+    """A release in staging that a reviewer has approved, and that serves."""
+    node = SimulatedNode.joined(world.target)
+    node.report()
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    run(node, run_jobs)
+    release.refresh_from_db()
+    assert release.state == "live"
+    return release
+
+
+@pytest.fixture
+def trust(world: World, tmp_path: Path) -> Trust:
+    """The verification that the node agent does, with the installation's root pinned."""
+    home = Home(tmp_path / "node")
+    home.make()
+    return Trust(home, world.target.pk, ring().root, fetch_keys)
+
+
+def fetch_keys() -> dict[str, Any]:
+    """Answer as the platform's ``GET keys`` does."""
+    return {"v": 1, "root_public": ring().root.to_base64(), "keys": json.loads(keys_document())}
+
+
+def verdicts(trust: Trust, envelope: str) -> dict[str, str]:
+    """Return, by Bento digest, what the node says of each revision ('' when it would run it)."""
+    state = trust.open_state(envelope)
+    answer = trust.judge(state)
+    return {
+        r.bento_digest: "" if answer[r.id].allowed else answer[r.id].reason
+        for endpoint in state.endpoints
+        for r in endpoint.revisions
+    }
+
+
+def signed_now(world: World) -> str:
+    """Return the state that the control worker signs now."""
+    sign_state(world.target.pk)
+    return DesiredState.objects.get(target=world.target).envelope
+
+
+def forged_state(world: World, live: Release, bento: Bento, permit: str) -> dict[str, Any]:
+    """Return the content of a state in which ``bento`` takes the place of what is live."""
+    endpoint: Any = Endpoint.objects.select_related("project").get(pk=live.endpoint_id)
+    endpoint.valid_keys = []
+    endpoint.present_revisions = list(
+        Revision.objects.filter(endpoint=endpoint).select_related("bento__runtime")
+    )
+    entry = endpoint_entry(endpoint)
+    entry["revisions"][0] |= {
+        "bento_digest": bento.digest,
+        "bento_sha256": bento.digest.removeprefix("sha256:"),
+        "permit": permit,
+    }
+    return {
+        "v": 1, "target": world.target.pk, "epoch": 9, "number": 1, "issued_at": rfc3339(now()),
+        "valid_until": rfc3339(now() + timedelta(days=1)), "checkpoint": None,
+        "on_expired": "serve", "recalled": [], "endpoints": [entry], "prefetch": [],
+    }  # fmt: skip
+
+
+def unapproved(world: World) -> Bento:
+    """Return a Bento that nobody has approved."""
+    return world.bento(world.version("unapproved"))
+
+
+def test_the_node_runs_what_was_approved(world: World, live: Release, trust: Trust) -> None:
+    assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}
+
+
+# --- a worker's keys ----------------------------------------------------------------------------
+
+
+def test_the_state_key_alone_puts_nothing_on_a_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    evil, approved = unapproved(world), Revision.objects.get(release=live.pk)
+    for permit in ("", "{}", approved.permit):
+        content = canonical.dumps(forged_state(world, live, evil, permit))
+        envelope = dsse.sign(dsse.STATE, content, signer("state")).to_json()
+        assert verdicts(trust, envelope)[evil.digest] != ""
+
+
+@pytest.mark.parametrize("purpose", ["state", "log", "build"])
+def test_no_key_of_a_worker_can_decide(
+    world: World, live: Release, trust: Trust, purpose: Any
+) -> None:
+    evil, key = unapproved(world), signer(purpose)
+    permit = json.loads(Revision.objects.get(release=live.pk).permit)
+    request = RequestStatement.parse(dsse.Envelope.from_dict(permit["request"]).payload)
+    wanted = replace(request, bento_digest=evil.digest, nonce="a-new-nonce-000001")
+    decision = DecisionStatement.on(
+        wanted, verdict="approve", person=world.people["Rex"].pk, role="reviewer",
+        nonce="another-nonce-00001", at=now(), comment_commitment="",
+    )  # fmt: skip
+    forged = build_permit(
+        dsse.Envelope.from_dict(permit["policy"]), wanted.sign(key), [decision.sign(key)]
+    )
+    content = canonical.dumps(forged_state(world, live, evil, forged))
+    envelope = dsse.sign(dsse.STATE, content, signer("state")).to_json()
+    assert "decision" in verdicts(trust, envelope)[evil.digest]
+
+
+@pytest.mark.parametrize("purpose", ["decision", "log", "build"])
+def test_no_other_key_signs_a_state(
+    world: World, live: Release, trust: Trust, purpose: Any
+) -> None:
+    content = canonical.dumps(forged_state(world, live, unapproved(world), ""))
+    with pytest.raises(StateRefused):
+        trust.open_state(dsse.sign(dsse.STATE, content, signer(purpose)).to_json())
+
+
+def test_a_control_worker_has_no_access_to_the_decision_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for process in ("control", "build", "agent"):
+        monkeypatch.setenv("PLACET_PROCESS", process)
+        with pytest.raises(KeyUnavailable):
+            signer("decision")
+
+
+def test_the_system_itself_cannot_start_what_is_not_approved(world: World, live: Release) -> None:
+    waiting = world.request("staging", unapproved(world))
+    with pytest.raises(WrongState):
+        start_rollout(waiting, actor=SYSTEM)
+    with pytest.raises(NotPermitted):
+        add_revision(
+            waiting.endpoint, bento=waiting.bento, release=waiting.pk, ring=ring(),
+            permit=Revision.objects.get(release=live.pk).permit, serving=waiting.serving,
+            actor=SYSTEM,
+        )  # fmt: skip
+
+
+# --- a superuser --------------------------------------------------------------------------------
+
+
+def test_a_superuser_can_neither_approve_nor_start_nor_edit(world: World, live: Release) -> None:
+    root = factories.person("Root")
+    root.is_superuser = root.is_staff = True
+    root.save()
+    actor, waiting = factories.actor_of(root), world.request("staging", unapproved(world))
+    with pytest.raises((NotFound, Forbidden)):
+        world.decide(waiting, actor)
+    with pytest.raises((NotFound, Forbidden)):
+        start_rollout(waiting, actor=actor)
+    assert factories.api(root).post(f"/releases/{waiting.pk}/rollout").status_code == 404
+    governed = ("serving", "governance", "rollouts", "registry", "builds")
+    assert not [m for m in admin.site._registry if m._meta.app_label in governed]
+
+
+# --- the tables ---------------------------------------------------------------------------------
+
+
+def sql(statement: str, *values: object) -> None:
+    """Run a statement as the application's role."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        row = cursor.fetchone()
+        assert row is not None and row[0] == "placet_app"
+        cursor.execute(statement, values)
+        assert cursor.rowcount >= 1
+
+
+def test_a_bento_exchanged_in_the_revisions_table_is_refused_by_the_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    evil = unapproved(world)
+    sql("UPDATE serving_revision SET bento_id = %s WHERE release = %s", evil.digest, live.pk)
+    assert verdicts(trust, signed_now(world)) == {
+        evil.digest: "the permit is for another bento_digest"
+    }
+
+
+def test_an_endpoint_moved_to_another_environment_is_refused_by_the_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    sql("UPDATE serving_endpoint SET environment = 'production' WHERE id = %s", live.endpoint_id)
+    assert "another environment" in verdicts(trust, signed_now(world))[live.bento_id]
+
+
+def test_other_variables_than_the_approved_ones_are_refused_by_the_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    sql('UPDATE serving_revision SET variables = \'{"SCALE": "2"}\'')
+    assert "variables" in verdicts(trust, signed_now(world))[live.bento_id]
+
+
+def test_a_release_marked_approved_by_hand_does_not_start(world: World, live: Release) -> None:
+    waiting = world.request("staging", unapproved(world))
+    sql("UPDATE governance_release SET state = 'approved' WHERE id = %s", waiting.pk)
+    with pytest.raises(GatesFailed):
+        start_rollout(waiting, actor=SYSTEM)
+    assert not Revision.objects.filter(release=waiting.pk).exists()
+
+
+def test_a_decision_copied_by_hand_does_not_count(
+    world: World, live: Release, trust: Trust
+) -> None:
+    """The envelope of a real decision, put beside another release, passes the gate's count but
+    not the permit; and a revision written by hand with that permit is refused by the node."""
+    waiting = world.request("staging", unapproved(world))
+    real = Decision.objects.get(release=live)
+    sql(
+        "INSERT INTO governance_decision (id, release_id, project_id, person, role, verdict,"
+        " comment_sealed, statement_digest, envelope, gates, voided_reason, created_at)"
+        " SELECT %s, %s, project_id, person, role, verdict, comment_sealed, %s, envelope, gates,"
+        " '', now() FROM governance_decision WHERE id = %s",
+        new_id("dec"), waiting.pk, waiting.request_digest, real.pk,
+    )  # fmt: skip
+    sql("UPDATE governance_release SET state = 'approved' WHERE id = %s", waiting.pk)
+    waiting.refresh_from_db()
+    with pytest.raises(PermitInvalid, match="about another request"):
+        start_rollout(waiting, actor=SYSTEM)
+    sql(
+        "UPDATE serving_revision SET bento_id = %s, permit = %s, release = %s WHERE release = %s",
+        waiting.bento_id, assemble_permit(waiting), waiting.pk, live.pk,
+    )  # fmt: skip
+    assert "about another request" in verdicts(trust, signed_now(world))[waiting.bento_id]

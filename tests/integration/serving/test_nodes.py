@@ -1,0 +1,285 @@
+"""What a node may ask and say: joining, pulling its state, reporting, fetching what it needs."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.db import connection
+
+from apps.audit.models import Event, LogHead
+from apps.builds.models import Runtime
+from apps.jobs.models import Job
+from apps.monitoring.models import MetricWindow
+from apps.monitoring.queries import recent
+from apps.registry.store import Store
+from apps.serving.actions import create_target, issue_join_token, prefetch
+from apps.serving.agent_api.waiting import wait_for_state
+from apps.serving.desired import publish_running_out, sign_state
+from apps.serving.models import DesiredState, JoinToken, Node, Target
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from placet.keystore import root_public, signer
+from placet_agent.protocol import sign_request
+from placet_verify import checkpoint
+from placet_verify.keys import PrivateKey
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+RunJobs = Callable[..., int]
+
+
+@pytest.fixture
+def target(db: None) -> Target:
+    """A target that waits for its node."""
+    return create_target(name="local", labels={"default": "true"}, actor=SYSTEM)
+
+
+@pytest.fixture
+def node(target: Target, run_jobs: RunJobs) -> SimulatedNode:
+    """A node that has joined, pulled its first state and reported."""
+    joined = SimulatedNode.joined(target)
+    run_jobs("control")
+    joined.step()
+    return joined
+
+
+# --- joining ------------------------------------------------------------------------------------
+
+
+def test_a_token_carries_the_fingerprint_of_the_root_and_only_its_hash_is_stored(
+    target: Target,
+) -> None:
+    token = issue_join_token(target, actor=SYSTEM)
+    secret, fingerprint = token.split(".")
+    assert "sha256:" + fingerprint == root_public().fingerprint
+    assert secret not in str(list(JoinToken.objects.values()))
+    assert secret not in "".join(Event.objects.values_list("body", flat=True))
+
+
+def test_a_token_lets_one_node_join_once(target: Target) -> None:
+    token = issue_join_token(target, actor=SYSTEM)
+    first, second = SimulatedNode(), SimulatedNode()
+    assert first.join(token).status_code == 201
+    assert first.join(token).json()["node"] == first.id, "a lost reply is answered again"
+    assert second.join(token).status_code == 403
+    assert Node.objects.get().public_key == first.key.public.to_base64()
+
+
+@pytest.mark.parametrize("spoil", ["unknown", "expired"])
+def test_an_unknown_or_expired_token_is_refused_alike(target: Target, spoil: str) -> None:
+    token = issue_join_token(target, actor=SYSTEM)
+    if spoil == "unknown":
+        token = "x" + token
+    JoinToken.objects.update(expires_at=now() - timedelta(seconds=spoil == "expired"))
+    answer = SimulatedNode().join(token)
+    assert (answer.status_code, answer.json()["code"]) == (403, "join_refused")
+
+
+def test_joining_proves_that_the_node_has_the_key_it_brings(target: Target) -> None:
+    token, node = issue_join_token(target, actor=SYSTEM), SimulatedNode()
+    node.key.public = PrivateKey.generate().public
+    answer = node.join(token)
+    assert (answer.status_code, answer.json()["code"]) == (401, "node_refused")
+
+
+def test_a_host_set_up_anew_takes_the_place_of_the_old_node(node: SimulatedNode) -> None:
+    again = SimulatedNode.joined(node.row.target)
+    assert again.id == node.id
+    assert node.report().status_code == 401
+    assert again.report().status_code == 200
+
+
+# --- signed requests ----------------------------------------------------------------------------
+
+
+def test_a_request_of_nobody_is_refused(node: SimulatedNode) -> None:
+    for path in ("state?epoch=0&number=0&wait=0", "blobs/" + "0" * 64, "runtimes/" + "0" * 64):
+        answer = node.client.get(f"/agent/v1/{path}")
+        assert answer.status_code == 401
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_request_from_another_time_is_refused(node: SimulatedNode) -> None:
+    path = "/agent/v1/state?epoch=0&number=0&wait=0"
+    assert node.call("GET", path, ago=60).status_code == 200
+    for ago in (121, -121):
+        assert node.call("GET", path, ago=ago).status_code == 401
+
+
+def test_a_signature_covers_path_query_and_body(node: SimulatedNode) -> None:
+    signed = "/agent/v1/state?epoch=0&number=0&wait=0"
+    headers = sign_request(node.key, "GET", signed, b"", node=node.id, at=now())
+    other = node.client.get("/agent/v1/state?epoch=9&number=0&wait=0", headers=headers)
+    assert other.status_code == 401
+    assert node.client.get(signed, headers=headers).status_code == 200
+
+
+def test_the_keys_are_open_to_everybody(node: SimulatedNode) -> None:
+    body = node.client.get("/agent/v1/keys").json()
+    assert base64.b64decode(body["root_public"]) == root_public().raw
+
+
+# --- the state ----------------------------------------------------------------------------------
+
+
+def test_a_node_that_has_the_state_is_told_nothing(node: SimulatedNode) -> None:
+    assert not node.pull()
+
+
+def test_signing_equal_wishes_keeps_the_number(node: SimulatedNode) -> None:
+    first = sign_state(node.row.target_id)
+    assert sign_state(node.row.target_id) == first
+
+
+def test_a_state_is_signed_again_before_it_runs_out(node: SimulatedNode, run_jobs: RunJobs) -> None:
+    before = node.applied
+    assert publish_running_out() == 0
+    DesiredState.objects.update(signed_at=now() - timedelta(hours=13))
+    assert publish_running_out() == 1
+    run_jobs("control")
+    assert node.pull()
+    assert node.applied == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiting_node_is_answered_as_soon_as_something_is_signed() -> None:
+    target = create_target(name="local", actor=SYSTEM)
+    known = sign_state(target.pk).generation
+    answered: list[float] = []
+
+    def wait() -> None:
+        if wait_for_state(target.pk, known, 10) is not None:
+            answered.append(time.monotonic())
+        connection.close()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    time.sleep(0.5)
+    DesiredState.objects.update(content_digest="")
+    sign_state(target.pk)
+    signed = time.monotonic()
+    waiter.join(12)
+    assert answered, "the node waited to the end"
+    assert answered[0] - signed < 1.0
+
+
+# --- reports ------------------------------------------------------------------------------------
+
+
+def test_a_report_of_another_key_is_refused(node: SimulatedNode) -> None:
+    assert node.report(key=PrivateKey.generate()).status_code == 401
+
+
+def test_an_old_report_is_refused_and_says_which_number_was_the_last(node: SimulatedNode) -> None:
+    last = node.row.report_number
+    answer = node.report(number=last)
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale_report")
+    assert answer.json()["number"] == last
+
+
+def test_a_report_in_the_name_of_another_node_is_refused(node: SimulatedNode) -> None:
+    assert node.report(node="nod_other").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"revisions": [{"id": 1}]},
+        {"revisions": [{"id": "rev_1", "phase": "dancing"}]},
+        {"applied": {"epoch": -1, "number": 0}},
+        {"metrics": [{"revision": "rev_1", "started_at": "yesterday"}]},
+        {"errors": [{"code": "<script>", "detail": ""}]},
+        {"v": 2},
+    ],
+)
+def test_a_malformed_report_changes_nothing(
+    node: SimulatedNode, changes: dict[str, object]
+) -> None:
+    before = node.row.report
+    assert node.report(**changes).status_code == 400
+    assert node.row.report == before
+
+
+def test_an_error_that_lasts_is_logged_once(node: SimulatedNode) -> None:
+    node.errors = [{"code": "generation_went_back", "detail": "2.1 after 3.0"}]
+    node.report()
+    node.report()
+    events = Event.objects.filter(kind="node.reported_error.v1")
+    assert [json.loads(e.body)["data"] for e in events] == [{"code": "generation_went_back"}]
+    assert "2.1 after" not in events.get().body
+
+
+def test_a_checkpoint_that_the_log_does_not_contain_is_noticed(node: SimulatedNode) -> None:
+    size = LogHead.objects.get().size + 1000
+    node.checkpoint = checkpoint.make("placet.test/log", size, b"\x01" * 32, signer("log"))
+    node.report()
+    node.report()
+    assert Event.objects.filter(kind="node.checkpoint_ahead.v1").count() == 1
+    assert node.row.fault == "checkpoint_ahead"
+    node.checkpoint = None
+    node.report()
+    assert node.row.fault == ""
+
+
+def test_a_node_that_is_ahead_of_a_restored_database_raises_the_epoch(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    node.report(applied={"epoch": 1, "number": 4000})
+    run_jobs("control")
+    assert Event.objects.filter(kind="node.state_ahead.v1").count() == 1
+    assert node.pull()
+    assert (node.epoch, node.applied) == (2, 1)
+
+
+def test_metrics_are_stored_once_and_only_for_own_revisions(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world = World()
+    world.request("development")
+    run(node, run_jobs)
+    (own,) = node.revisions()
+    window = {
+        "revision": own, "started_at": rfc3339(now()), "seconds": 5.0, "status_2xx": 98,
+        "status_3xx": 0, "status_4xx": 0, "status_5xx": 2,
+        "latency": {"5": 50, "10": 45, "25": 5, "inf": 0},
+    }  # fmt: skip
+    node.metrics = [window, {**window, "revision": "rev_of_somebody_else"}]
+    node.report()
+    node.report()
+    run_jobs("control")
+    assert MetricWindow.objects.count() == 1
+    figures = recent(own, 5)
+    assert (figures.requests, figures.error_rate) == (100, 0.02)
+    assert figures.p50_ms == 5.0
+
+
+def test_a_report_that_says_nothing_new_rings_nobody(node: SimulatedNode) -> None:
+    Job.objects.all().delete()
+    node.report()
+    assert not Job.objects.exists()
+
+
+# --- blobs and runtimes -------------------------------------------------------------------------
+
+
+def test_a_node_fetches_what_its_state_needs_and_nothing_else(node: SimulatedNode) -> None:
+    store, world = Store(), World()
+    bento = world.bento(world.version())
+    wheel, size = store.put_stream(BytesIO(b"wheel"), limit=100)
+    secret, _ = store.put_stream(BytesIO(b"of another target"), limit=100)
+    wheels = [{"name": "numpy.whl", "sha256": wheel, "size": size}]
+    Runtime.objects.filter(pk=bento.runtime_id).update(wheels=wheels)
+    digest = bento.runtime_id.removeprefix("sha256:")
+    for path in (f"blobs/{wheel}", f"runtimes/{digest}"):
+        assert node.call("GET", f"/agent/v1/{path}").status_code == 404
+    prefetch(node.row.target, bento=bento, holder="rel_1", actor=SYSTEM)
+    answer = node.call("GET", f"/agent/v1/blobs/{wheel}")
+    assert b"".join(answer.streaming_content) == b"wheel"
+    assert node.call("GET", f"/agent/v1/runtimes/{digest}").json()["wheels"] == wheels
+    for path in (f"blobs/{secret}", "blobs/../../etc/passwd", "blobs/" + "0" * 64):
+        assert node.call("GET", f"/agent/v1/{path}").status_code == 404

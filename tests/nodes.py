@@ -1,0 +1,166 @@
+"""A node without processes: it joins, pulls its signed state, and posts reports that it signs.
+
+It speaks the agent's protocol to the real views. What it "runs" is a dictionary that a test may
+bend: ``node.phase["rev_…"] = ("failed", "out of memory")``.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.test import Client
+
+from apps.serving.actions import issue_join_token
+from apps.serving.models import Node, Target
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from placet.keystore import ring
+from placet_agent.protocol import REPORT_TYPE, PlatformInfo, sign_request
+from placet_verify import dsse
+from placet_verify.keys import PrivateKey
+
+PLATFORM = PlatformInfo(
+    pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", memory_mb=8192, cpus=2,
+    machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
+)  # fmt: skip
+
+
+@dataclass
+class SimulatedNode:
+    """See the module."""
+
+    key: PrivateKey = field(default_factory=PrivateKey.generate)
+    id: str = ""
+    number: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    phase: dict[str, tuple[str, str]] = field(default_factory=dict)  # id → phase, detail
+    frozen_weights: dict[str, int] = field(default_factory=dict)  # what it goes on applying
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    checkpoint: str | None = None
+    client: Client = field(default_factory=Client)
+
+    @classmethod
+    def joined(cls, target: Target) -> "SimulatedNode":
+        """Return a node that has joined ``target`` with a token of its own."""
+        node = cls()
+        token = issue_join_token(target, actor=SYSTEM)
+        assert node.join(token).status_code == 201
+        return node
+
+    def call(self, method: str, path: str, body: bytes = b"", *, ago: float = 0) -> Any:
+        """Send a request signed by the node's key, as if ``ago`` seconds in the past."""
+        headers = sign_request(
+            self.key, method, path, body, node=self.id, at=now() - timedelta(seconds=ago)
+        )
+        parts = urlsplit(path)
+        query = {"QUERY_STRING": parts.query}
+        return self.client.generic(
+            method, parts.path, body, "application/json", headers=headers, **query
+        )
+
+    def join(self, token: str) -> Any:
+        """Bring the secret part of ``token``, with our public key."""
+        body = {
+            "v": 1,
+            "token": token.partition(".")[0],
+            "public_key": self.key.public.to_base64(),
+            "agent_version": PLATFORM["agent_version"],
+            "platform": PLATFORM,
+        }
+        answer = self.call("POST", "/agent/v1/join", json.dumps(body).encode())
+        if answer.status_code == 201:
+            self.id = answer.json()["node"]
+        return answer
+
+    def pull(self, wait: float = 0) -> bool:
+        """Fetch and verify the state; tell whether there was a new one."""
+        path = f"/agent/v1/state?epoch={self.epoch}&number={self.applied}&wait={wait:g}"
+        answer = self.call("GET", path)
+        if answer.status_code == 204:
+            return False
+        assert answer.status_code == 200, answer.content
+        envelope = dsse.Envelope.from_json(answer.content)
+        self.state = json.loads(ring().verify(envelope, "state"))
+        return True
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the state we have."""
+        return int(self.state.get("epoch", 0))
+
+    @property
+    def applied(self) -> int:
+        """The number of the state we have."""
+        return int(self.state.get("number", 0))
+
+    def revisions(self) -> dict[str, dict[str, Any]]:
+        """Return what the state wants, by revision id."""
+        return {r["id"]: r for e in self.state.get("endpoints", []) for r in e["revisions"]}
+
+    def report_body(self, **changes: Any) -> dict[str, Any]:
+        """Return the next report."""
+        self.number += 1
+        body = {
+            "v": 1,
+            "node": self.id,
+            "number": self.number,
+            "at": rfc3339(now()),
+            "applied": {"epoch": self.epoch, "number": self.applied},
+            "platform": PLATFORM,
+            "checkpoint": self.checkpoint,
+            "revisions": [self._row(revision) for revision in self.revisions().values()],
+            "prefetched": [],
+            "recalled": [],
+            "errors": self.errors,
+            "metrics": self.metrics,
+        }
+        return body | changes
+
+    def _row(self, revision: dict[str, Any]) -> dict[str, Any]:
+        phase, detail = self.phase.get(revision["id"], (_usual_phase(revision), ""))
+        well = phase in ("ready", "serving")
+        return {
+            "id": revision["id"],
+            "phase": phase,
+            "ready_replicas": revision["replicas"] if well else 0,
+            "weight": self.frozen_weights.get(revision["id"], revision["weight"] if well else 0),
+            "detail": detail,
+            "bento_digest": revision["bento_digest"],
+            "since": rfc3339(now()),
+            "restarts": 0,
+            "isolation": "bwrap",
+        }
+
+    def report(self, key: PrivateKey | None = None, **changes: Any) -> Any:
+        """Post a report, signed by our key unless another one is given."""
+        payload = json.dumps(self.report_body(**changes)).encode()
+        envelope = dsse.sign(REPORT_TYPE, payload, key or self.key).to_json().encode()
+        return self.call("POST", "/agent/v1/report", envelope)
+
+    def step(self) -> None:
+        """Pull, do as told, and report."""
+        self.pull()
+        answer = self.report()
+        assert answer.status_code == 200, answer.content
+
+    @property
+    def row(self) -> Node:
+        """Return what the platform knows of us."""
+        return Node.objects.get(pk=self.id)
+
+
+def _usual_phase(revision: dict[str, Any]) -> str:
+    if revision["wanted"] == "run":
+        return "serving" if revision["weight"] else "ready"
+    return "drained" if revision["wanted"] == "drain" else "stopped"
+
+
+def run(node: SimulatedNode, run_jobs: Any, rounds: int = 8) -> None:
+    """Let jobs and node take turns until both have nothing left to do."""
+    for _ in range(rounds):
+        run_jobs("control")
+        node.step()
+    run_jobs("control")
