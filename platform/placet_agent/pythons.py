@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _PROBE = (
@@ -71,6 +72,7 @@ def _candidates() -> list[Path]:
     return [path for path in found if path.exists()]
 
 
+@cache
 def probe(path: Path) -> Interpreter | None:
     """Ask an interpreter who it is; ``None`` if it does not answer."""
     try:
