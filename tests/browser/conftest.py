@@ -1,0 +1,100 @@
+"""A real Chromium, and the whole platform behind it."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.running import Running, running
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def placet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The platform, started as a user starts it, shared by every browser test."""
+    with running(tmp_path_factory.mktemp("placet") / "data") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("PLACET_CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
+        )
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody in front of the browser, signed in; every error the page reports is kept."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context, self.url = context, url
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: self.errors.append(message.text) if message.type == "error" else None,
+        )
+        self.foreign: list[str] = []
+        self.page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.url, "data:", "blob:")):
+            self.foreign.append(url)
+
+    def go(self, path: str) -> Page:
+        """Open a page."""
+        response = self.page.goto(self.url + path)
+        assert response is not None
+        assert response.status < 400, f"{path} answered {response.status}"
+        return self.page
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Sign in through the form."""
+        self.go("/accounts/login/")
+        self.page.fill("input[name=login]", email)
+        self.page.fill("input[name=password]", password)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url(self.url + "/")
+
+
+@pytest.fixture
+def visit(placet: Running, chromium: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Sign a person of the demo in: ``visit("approver")``."""
+    contexts: list[BrowserContext] = []
+
+    def make(role: str, *, width: int = 1440, theme: str = "light") -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        visitor = Visitor(context, placet.url)
+        who = placet.people[role]
+        visitor.sign_in(who["email"], who["password"])
+        return visitor
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: ``PLACET_SCREENSHOTS`` when somebody wants to keep them."""
+    asked = os.environ.get("PLACET_SCREENSHOTS")
+    folder = Path(asked) if asked else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
