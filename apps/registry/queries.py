@@ -77,8 +77,7 @@ def with_latest(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
 
 def model_for(slug: str, name: str, actor: Actor) -> RegisteredModel:
     """Return the model called ``name`` in the project called ``slug``."""
-    project = project_for(slug, actor)
-    model = models(actor, project).filter(name=name).first()
+    model = models(actor).filter(project__slug=slug, name=name).first()
     if model is None:
         raise NotFound
     return model
@@ -94,7 +93,8 @@ def versions(actor: Actor, model: RegisteredModel | None = None) -> QuerySet[Mod
 
 def version_for(slug: str, name: str, number: int, actor: Actor) -> ModelVersion:
     """Return version ``number`` of the model called ``name``."""
-    version = versions(actor, model_for(slug, name, actor)).filter(number=number).first()
+    rows = versions(actor).filter(project__slug=slug, model__name=name, number=number)
+    version = rows.first()
     if version is None:
         raise NotFound
     return version

@@ -52,7 +52,7 @@ def matches(got: str, expected: str) -> bool:
 def outcome(world: World, row: Row, role: str) -> str:
     """Make the request of ``row`` as ``role`` in a transaction that is undone; name its answer."""
     with transaction.atomic():
-        answer = request(world, row, role)
+        answer = read(request(world, row, role))
         transaction.set_rollback(True)
     if answer.status_code == 302 and answer["Location"].startswith("/accounts/login/"):
         return "login"
@@ -63,13 +63,20 @@ def outcome(world: World, row: Row, role: str) -> str:
     return str(answer.status_code)
 
 
+def read(answer: Any) -> Any:
+    """Read a streamed answer to its end, which closes the file that it comes from."""
+    if answer.streaming:
+        b"".join(answer.streaming_content)
+    return answer
+
+
 def request(world: World, row: Row, role: str) -> Any:
     """Send the request, with the ETag that this role reads where one is needed."""
     client, path = world.clients[role], world.path(row.route)
     body = world.bodies.get(f"{row.method} {row.route}")
     headers = {}
     if row.method in {"PUT", "PATCH", "DELETE"}:
-        tag = client.get(path).headers.get("ETag")
+        tag = read(client.get(path)).headers.get("ETag")
         headers = {"if-match": tag} if tag else {}
     if path.startswith(("/api/", "/agent/")):
         data = "" if body is None else client._encode_json(body, "application/json")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.test import Client
@@ -18,6 +19,7 @@ from apps.governance.actions import draft_policy, set_freeze
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.jobs.actions import enqueue
+from apps.registry import actions as registered
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests import governed
@@ -130,6 +132,47 @@ def jobs_and_audit(world: World) -> None:
             log.add(PROJECT_UPDATED, world.project)
     write_checkpoint()
     world.values |= {"index": "0", "level": "0"}
+
+
+@part
+def registry(world: World) -> None:
+    """A complete draft with evidence, a finalised version with an alias, an upload under way."""
+    model = registered.create_model(world.project, name="drafted", actor=SYSTEM)
+    column = {"name": "x", "type": "long"}
+    facts: Any = {
+        "signature": {"inputs": [column], "outputs": [column]},
+        "requirements": ["scikit-learn==1.7.2"],
+    }
+    draft, done, late = (registered.create_version(model, actor=SYSTEM, **facts) for _ in range(3))
+    empty: Any = {"path": "model.joblib", "size": 0, "sha256": sha256(b"").hexdigest()}
+    for version in (draft, done):
+        registered.start_upload(version, actor=SYSTEM, **empty)
+    registered.finalise(done, actor=SYSTEM)
+    registered.set_alias(model, name="champion", version=done, actor=SYSTEM)
+    fact = registered.add_evidence(draft, kind="metrics", data={"auc": 1}, actor=SYSTEM)
+    more: Any = {"path": "more.bin", "size": 4, "sha256": sha256(b"more").hexdigest()}
+    version = "/api/v1/projects/{slug}/models/{name}/versions/{number}"
+    world.values |= {
+        "models/name": model.name,
+        "versions/number": str(draft.number),
+        "versions/a": str(draft.number),
+        "compare/b": str(done.number),
+        "files/path": "model.joblib",
+        "alias": "champion",
+        "evidence/evidence": fact.pk,
+        "upload": registered.start_upload(late, actor=SYSTEM, **more).pk,
+    }
+    world.bodies |= {
+        "POST /api/v1/projects/{slug}/models": {"name": "new"},
+        "PATCH /api/v1/projects/{slug}/models/{name}": {"description": "new"},
+        "PUT /api/v1/projects/{slug}/models/{name}/aliases/{alias}": {"version": 2},
+        "POST /api/v1/projects/{slug}/models/{name}/versions": {},
+        f"PATCH {version}": {"parameters": {}},
+        f"PUT {version}/tags": {"tags": {}},
+        f"PUT {version}/card": {"card": ""},
+        f"POST {version}/uploads": more,
+        f"POST {version}/evidence": {"kind": "metrics", "data": {"auc": 1}},
+    }
 
 
 @part

@@ -27,9 +27,10 @@ def set_alias(
     with record(actor) as log:
         row = lock_model(model, actor, "alias.set")
         refuse(rules.alias_faults(name))
-        if version.model_id != row.pk:
+        target = ModelVersion.objects.filter(pk=version.pk, model=row).first()
+        if target is None:
             raise InvalidInput(errors=[FieldError("/version", "Not a version of this model")])
-        if version.state != VersionState.FINALISED:
+        if target.state != VersionState.FINALISED:
             raise NotReady("An alias names a finalised version: finalise it first")
         if managed_by and actor.kind != "system":
             raise Forbidden("Only a release hands an alias to an endpoint")
@@ -37,11 +38,11 @@ def set_alias(
         _check(alias, actor, if_version)
         if alias is None:
             alias = Alias(model=row, project_id=row.project_id, name=name)
-        alias.version = version
+        alias.version = target
         alias.managed_by = managed_by or alias.managed_by
         alias.save()
         _touch(row)
-        log.add(ALIAS_SET, alias, row, data={"number": version.number})
+        log.add(ALIAS_SET, alias, row, data={"number": target.number})
     return alias
 
 

@@ -48,7 +48,7 @@ def test_victor_may_look_but_not_register(lab: Lab) -> None:
 def test_an_access_admin_sees_the_project_but_no_model(lab: Lab) -> None:
     admin = person("Ivan", roles={"admin": None})
     assert api(admin).get("/projects/risk/models").status_code == 403
-    assert api(admin).get(lab.address).status_code == 403
+    assert api(admin).get(lab.address).status_code == 404
 
 
 def test_a_reviewer_of_one_environment_reads_the_models_of_the_project(lab: Lab) -> None:

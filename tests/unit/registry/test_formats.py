@@ -220,7 +220,7 @@ def columns(*stored: dict[str, Any]) -> dict[str, str]:
         (b"- a", "no flavors"),
         (b"flavors: {sklearn: {}}", r"no python_function flavor \(sklearn\)"),
         (b"a: " + b"[" * 5000, "not valid YAML"),
-        (b"#" * (1024**2 + 1), "larger than"),
+        (b"#" * (256 * 1024 + 1), "larger than"),
     ],
 )
 def test_a_broken_mlmodel_file_is_named(raw: bytes, why: str) -> None:
