@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.audit.actions import record
 from apps.identity.actions import create_person, create_project, grant_role, setup_link
-from apps.identity.models import Project, RoleBinding, User
+from apps.identity.models import Project, User
 from apps.serving.actions import create_target, issue_join_token
 from apps.serving.models import Node, Target
 from placet.config import config
@@ -51,9 +52,10 @@ class Command(BaseCommand):
 
 def make_administrator() -> str:
     """Make the access administrator and return the path of the one-time set-up link."""
-    person = create_person(email=ADMIN, name="Administrator", actor=SYSTEM)
-    grant_role(role="admin", person=person, actor=SYSTEM)
-    return setup_link(person)
+    with record(SYSTEM):
+        person = create_person(email=ADMIN, name="Administrator", actor=SYSTEM)
+        grant_role(role="admin", person=person, actor=SYSTEM)
+        return setup_link(person)
 
 
 def local_target() -> Target:
@@ -86,11 +88,13 @@ def demo_people(project: Project) -> list[dict[str, str]]:
             continue
         passwords[role] = f"{secrets.token_hex(2)}-{secrets.token_hex(3)}-{secrets.token_hex(2)}"
         path.write_text(json.dumps(passwords))
-        person = create_person(email=email, name=name, password=passwords[role], actor=SYSTEM)
-        instance_wide = role in ("operator", "auditor")
-        if not RoleBinding.objects.filter(person=person, role=role).exists():
-            grant_role(role=role, person=person, actor=SYSTEM,
-                       project=None if instance_wide else project)  # fmt: skip
+        place = None if role in ("operator", "auditor") else project
+        # The data scientist may review the work of others, so that a refusal is about one's own.
+        roles = (role, "reviewer") if role == "contributor" else (role,)
+        with record(SYSTEM):  # somebody without his roles would be skipped at the next start
+            person = create_person(email=email, name=name, password=passwords[role], actor=SYSTEM)
+            for held in roles:
+                grant_role(role=held, person=person, project=place, actor=SYSTEM)
     return [
         {"role": role, "email": email, "name": name, "password": passwords.get(role, "(yours)")}
         for role, (email, name) in DEMO_PEOPLE.items()
