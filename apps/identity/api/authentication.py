@@ -17,7 +17,7 @@ class ActorAuthentication(BaseAuthentication):
         return (request._request.user, actor) if actor else None
 
 
-class ActorScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class ActorScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Tells the OpenAPI document how one signs in: by a token, or by a session of the pages."""
 
     target_class = ActorAuthentication
