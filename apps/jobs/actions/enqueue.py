@@ -47,21 +47,21 @@ def enqueue(
             project=project,
             request_id=str(structlog.contextvars.get_contextvars().get("request_id") or "")[:64],
         )
-        if key:
-            job = _insert_or_hold(job)
-        else:
-            job.save(force_insert=True)
+        job = put(job)
         if not delay:
             transaction.on_commit(lambda: ring(job.id, queue), robust=True)
     return job
 
 
-def _insert_or_hold(job: Job) -> Job:
-    """Insert ``job``, or lock and return the one that waits under its key.
+def put(job: Job) -> Job:
+    """Insert ``job``, or lock and return the one that waits under its key. Rings nobody.
 
     The waiting row may be claimed between the two statements; then there is none any more, and
     the insert is tried again.
     """
+    if not job.key:
+        job.save(force_insert=True)
+        return job
     while True:
         Job.objects.bulk_create([job], ignore_conflicts=True)
         if Job.objects.filter(pk=job.pk).exists():

@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from logging import DEBUG, INFO
 from typing import Any
 
 import structlog
 from django.db import transaction
 
 from apps.jobs.actions.lease import Heartbeat, claim, end, requeue
-from apps.jobs.handlers import Cancelled, Handler, LeasedJob, LeaseLost, Retry, handlers
+from apps.jobs.handlers import (
+    Cancelled,
+    Handler,
+    LeasedJob,
+    LeaseLost,
+    Retry,
+    handlers,
+    timetables,
+)
 from apps.jobs.models import Job, JobState
 from apps.jobs.rules import MAX_LOSSES, backoff, in_words
 from placet.kernel.faults import crash_point
@@ -68,7 +77,7 @@ def _carry_out(job: LeasedJob, spec: Handler, *, losses: int) -> bool:
         result = spec.run(job)
         crash_point("jobs.before_finish")
         done = end(job, JobState.SUCCEEDED, result=result)
-        log.info("job_succeeded")
+        log.log(DEBUG if job.kind in timetables() else INFO, "job_succeeded")
         return done
     except LeaseLost:
         return False

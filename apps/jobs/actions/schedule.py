@@ -6,12 +6,13 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from apps.jobs.actions.enqueue import enqueue
+from apps.jobs.actions.enqueue import put
 from apps.jobs.handlers import timetables
 from apps.jobs.models import Job, JobState, Schedule, ScheduleRun
 from placet.kernel.clock import database_now
 
 KEEP_RUNS = timedelta(hours=1)  # finished runs of schedules, and planned times
+KEEP_FAILURES = timedelta(days=1)  # failed runs of schedules
 KEEP_JOBS = timedelta(days=30)
 
 
@@ -47,10 +48,15 @@ def plan_due(queues: Sequence[str] | None = None) -> int:
 
 
 def _plan(schedule: Schedule) -> int:
-    """Enqueue one planned time; 0 when somebody did already."""
+    """Enqueue one planned time; 0 when somebody did already.
+
+    No bell is rung: who plans looks for due jobs right afterwards.
+    """
     if ScheduleRun.objects.filter(schedule=schedule, planned_time=schedule.next_at).exists():
         return 0
-    job = enqueue(schedule.kind, queue=schedule.queue, key=schedule.name)
+    job = put(
+        Job(kind=schedule.kind, queue=schedule.queue, key=schedule.name, due_at=schedule.next_at)
+    )
     ScheduleRun.objects.create(schedule=schedule, planned_time=schedule.next_at, job=job.pk)
     return 1
 
@@ -60,8 +66,8 @@ def tidy() -> int:
     now = database_now()
     runs, _ = ScheduleRun.objects.filter(planned_time__lt=now - KEEP_RUNS).delete()
     ended = Job.objects.exclude(state__in=[JobState.QUEUED, JobState.RUNNING])
-    routine = Q(kind__in=list(timetables()), finished_at__lt=now - KEEP_RUNS) & ~Q(
-        state=JobState.FAILED
-    )
-    jobs, _ = ended.filter(routine | Q(finished_at__lt=now - KEEP_JOBS)).delete()
+    routine = Q(kind__in=list(timetables()))
+    good = routine & ~Q(state=JobState.FAILED) & Q(finished_at__lt=now - KEEP_RUNS)
+    failed = routine & Q(finished_at__lt=now - KEEP_FAILURES)
+    jobs, _ = ended.filter(good | failed | Q(finished_at__lt=now - KEEP_JOBS)).delete()
     return runs + jobs
