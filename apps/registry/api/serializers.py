@@ -152,6 +152,19 @@ class TagsSerializer(Serializer):
     tags = TagsField()
 
 
+class FaultSerializer(Serializer):
+    """One thing that is missing or wrong."""
+
+    pointer = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class MissingSerializer(Serializer):
+    """What keeps a draft from being finalised."""
+
+    missing = FaultSerializer(many=True)
+
+
 class CardSerializer(Serializer):
     """A model card: Markdown with YAML front matter."""
 

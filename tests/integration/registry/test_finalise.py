@@ -116,6 +116,23 @@ def test_everything_that_scikit_learn_lacks_is_named_at_once(lab: Lab) -> None:
     assert "scikit-learn==" in faults(answer)["/requirements"]
 
 
+def test_ada_asks_what_is_missing_before_she_finalises(lab: Lab) -> None:
+    version = lab.draft(requirements=[])
+    address = f"{lab.at(version)}/finalise"
+    assert lab.api.get(address).json() == {
+        "missing": [{"pointer": "/files", "detail": "Upload at least one file"}]
+    }
+    lab.put(version, "model.h5", b"a model")
+    assert [m["pointer"] for m in lab.api.get(address).json()["missing"]] == ["/files"]
+    lab.put(version, "model.pkl", b"a model")
+    assert [m["pointer"] for m in lab.api.get(address).json()["missing"]] == ["/requirements"]
+    tag = lab.api.get(lab.at(version))["ETag"]
+    lab.api.patch(lab.at(version), {"requirements": ["scikit-learn==1.7.2"]}, if_match=tag)
+    assert lab.api.get(address).json() == {"missing": []}
+    assert finalise(lab, version).status_code == 200
+    assert lab.api.get(address).json() == {"missing": []}
+
+
 def test_files_in_another_format_than_said_are_refused(lab: Lab) -> None:
     version = lab.draft(format="onnx")
     lab.put(version, "model.pkl", b"a model")

@@ -2,11 +2,13 @@
 
 import io
 import os
+import socket
 import tarfile
 import threading
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -21,7 +23,7 @@ from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import TooLarge
-from tests.factories import actor_of, api
+from tests.factories import actor_of, api, token_for
 from tests.integration.registry.helpers import CHUNK, Lab, chunk, sha256
 
 DATA = os.urandom(300_000)
@@ -444,6 +446,27 @@ def test_of_two_chunks_at_the_same_offset_one_is_taken(artifacts: Path) -> None:
     assert (second.status_code, second.json()["code"]) == (409, "upload_busy")
     assert statuses == ["1 file"]
     assert ArtifactFile.objects.get().sha256 == sha256(DATA)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_breaks_in_the_middle_of_a_chunk_keeps_what_came(
+    artifacts: Path, live_server: Any
+) -> None:
+    lab = Lab()
+    upload = lab.start(lab.draft(), "model.joblib", DATA)
+    head = (
+        f"PATCH /api/v1/uploads/{upload.pk} HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {token_for(lab.ada)}\r\nUpload-Offset: 0\r\n"
+        f"Content-Type: {CHUNK}\r\nContent-Length: {len(DATA)}\r\n\r\n"
+    )
+    with socket.create_connection((live_server.thread.host, live_server.thread.port)) as line:
+        line.sendall(head.encode() + DATA[:100_000])
+        line.shutdown(socket.SHUT_WR)
+        line.recv(1000)
+    offset = int(lab.api.head(f"/uploads/{upload.pk}")["Upload-Offset"])
+    assert offset == 100_000
+    assert chunk(lab.api, upload.pk, offset, DATA[offset:]).status_code == 200
+    assert blobs_in(artifacts) == {sha256(DATA)}
 
 
 def test_a_day_later_a_finished_upload_is_no_concern(lab: Lab) -> None:

@@ -131,6 +131,26 @@ def test_a_chunk_beyond_the_end_is_refused(store: Store) -> None:
         store.append(file, 5, io.BytesIO(b"x"), 1)
 
 
+class Counted(io.BytesIO):
+    """A stream that notes how much was asked of it at once."""
+
+    largest = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert size > 0
+        self.largest = max(self.largest, size)
+        return super().read(size)
+
+
+def test_a_large_file_is_never_in_memory_whole(store: Store) -> None:
+    whole, chunked = Counted(DATA), Counted(DATA)
+    store.put_stream(whole)
+    with store.writing("upl_1") as file:
+        store.append(file, 0, chunked, len(DATA))
+    assert max(whole.largest, chunked.largest) < len(DATA) / 2
+
+
 def test_two_writers_at_once_are_one_too_many(store: Store) -> None:
     with store.writing("upl_1"), pytest.raises(UploadBusy), store.writing("upl_1"):
         pass

@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity.api.serializers import page_of
-from apps.registry import actions, cards, queries
+from apps.registry import actions, cards, queries, readiness
 from apps.registry.api.serializers import (
     CardSerializer,
     ComparisonSerializer,
     DraftSerializer,
+    MissingSerializer,
     NewVersionSerializer,
     RenderedCardSerializer,
     TagsSerializer,
@@ -95,6 +96,13 @@ class VersionDetail(VersionView):
 
 class VersionFinalise(VersionView):
     """Freezing a draft."""
+
+    @extend_schema(operation_id="versions_read_missing", responses=MissingSerializer)
+    def get(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Tell what a draft still lacks; nothing when it can be, or is, finalised."""
+        version = self.version(slug, name, number)
+        found = readiness.faults(version) if version.state == VersionState.DRAFT else []
+        return Response(MissingSerializer({"missing": found}).data)
 
     @extend_schema(operation_id="versions_finalise", request=None, responses=VersionSerializer)
     def post(self, request: Request, slug: str, name: str, number: int) -> Response:

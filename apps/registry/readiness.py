@@ -1,0 +1,118 @@
+"""What a draft still lacks, and what it will be when it is frozen. Reads files, writes nothing."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from apps.registry import formats, rules
+from apps.registry.errors import FormatUnknown, NotReady
+from apps.registry.models import ArtifactFile, ModelVersion
+from apps.registry.store import Store, store
+from placet.kernel.problems import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The fields of a version as they will stand for ever."""
+
+    format: str
+    python_version: str
+    requirements: list[str]
+    signature: dict[str, Any] | None
+    example: list[dict[str, Any]] | None
+    expected: list[Any] | None
+
+
+def faults(version: ModelVersion) -> list[FieldError]:
+    """Return what keeps a draft from being finalised, in words; nothing means it can be."""
+    try:
+        freeze(version, list(version.files.order_by("path")))
+    except (NotReady, FormatUnknown) as refusal:
+        return refusal.errors
+    return []
+
+
+def freeze(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
+    """Return the fields of a draft as they will stand. Raises :class:`NotReady`, naming all."""
+    refuse_unfinished(version, files)
+    return fill_in(version, files)
+
+
+def manifest(files: list[ArtifactFile]) -> list[dict[str, Any]]:
+    """Return ``[{path, size, sha256}]`` sorted by path: what the artifact digest is over."""
+    return [
+        {"path": file.path, "size": file.size, "sha256": file.sha256}
+        for file in sorted(files, key=lambda file: file.path)
+    ]
+
+
+def refuse_unfinished(version: ModelVersion, files: list[ArtifactFile]) -> None:
+    """Refuse a version without files or with files still on their way."""
+    errors = [
+        FieldError(f"/files/{u.path}", f"Its upload has {u.received} of {u.size} bytes")
+        for u in version.uploads.order_by("path")
+    ]
+    if not files and not errors:
+        errors = [FieldError("/files", "Upload at least one file")]
+    if errors:
+        raise NotReady(errors=errors)
+
+
+def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
+    """Return the version's fields with what the author left out taken from the files."""
+    found = read_files(files, store())
+    derived = formats.derive(found[0], found[1])
+    if version.format and version.format != derived.format:
+        detail = f"The files are in the format {derived.format}, not {version.format}"
+        raise NotReady(errors=[FieldError("/format", detail)])
+    frozen = Frozen(
+        format=derived.format,
+        python_version=version.python_version or derived.python_version,
+        requirements=version.requirements or derived.requirements or [],
+        signature=version.signature or derived.signature,
+        example=version.example or derived.example,
+        expected=version.expected,
+    )
+    if derived.example is not None and version.example is None and version.signature is not None:
+        fits = not rules.example_faults(derived.example, version.signature)
+        frozen = frozen if fits else replace(frozen, example=None)
+    errors = missing(frozen, derived)
+    if errors:
+        raise NotReady(errors=errors)
+    return frozen
+
+
+def read_files(files: list[ArtifactFile], blobs: Store) -> tuple[str, formats.Files]:
+    """Return the format of ``files`` and the view a format reads them through."""
+    digests = {file.path: file.sha256 for file in files}
+    view = formats.Files(
+        sizes={file.path: file.size for file in files},
+        reader=lambda path, limit: blobs.read(digests[path], limit=limit),
+    )
+    return formats.detect(view), view
+
+
+def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
+    """Return what a finalised version must have and this one has not."""
+    errors: list[FieldError] = []
+    if frozen.signature is None:
+        told = [fault for fault in derived.faults if fault.pointer == "/signature"]
+        errors += told or [
+            FieldError("/signature", "Give the inputs and outputs: these files cannot tell them")
+        ]
+    elif frozen.example is not None:
+        errors += rules.example_faults(frozen.example, frozen.signature)
+    if frozen.expected is not None:
+        errors += rules.expected_faults(frozen.expected, frozen.example)
+    errors += rules.requirement_faults(frozen.requirements)
+    if frozen.format == "sklearn" and not rules.pinned_version(frozen.requirements, "scikit-learn"):
+        errors.append(
+            FieldError(
+                "/requirements",
+                "Pin scikit-learn to the version it was trained with: scikit-learn==1.7.2",
+            )
+        )
+    if frozen.format == "mlflow" and not frozen.requirements:
+        errors.append(
+            FieldError("/requirements", "The folder has no requirements.txt: give them yourself")
+        )
+    return errors
