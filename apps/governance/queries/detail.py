@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.audit.events import kinds
 from apps.audit.models import Event
-from apps.audit.queries import unseal_many
+from apps.audit.queries import sentence, unseal_many
 from apps.governance import gates, rules
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.models import Comment, Decision, Release
@@ -172,16 +171,11 @@ def _said(body: dict[str, Any]) -> str:
 
 
 def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, str]) -> StoryRow:
-    kind = kinds().get(body["kind"])
-    try:
-        sentence = kind.sentence.format(**body["data"]) if kind else body["kind"]
-    except KeyError:
-        sentence = kind.sentence if kind else body["kind"]
     return StoryRow(
         index=index,
         at=datetime.fromisoformat(body["at"]),
         kind=body["kind"],
-        sentence=sentence,
+        sentence=sentence(body["kind"], body["data"]),
         actor=body["actor_id"],
         name=people.name(body["actor_id"]),
         text=texts.get(_said(body), ""),

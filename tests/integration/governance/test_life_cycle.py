@@ -335,3 +335,32 @@ def test_only_an_operator_or_the_system_starts_a_rollout(world: World, who: str)
     with pytest.raises(Forbidden):
         actions.begin_rollout(release, actor=getattr(world, who))
     assert actions.begin_rollout(release, actor=world.otto).state == "rolling_out"
+
+
+def test_the_log_alone_rebuilds_every_row_of_governance(world: World) -> None:
+    from django.apps import apps as django_apps
+
+    from apps.audit.actions import plain_state, row_key
+    from apps.audit.models import Audited
+    from apps.audit.queries import replay, unseal
+
+    first = world.live("development")
+    second = world.live("development")
+    actions.mark_rolled_back(second, restored=first, reason="Slow", actor=SYSTEM)
+    waiting = world.request("staging", reason="Better")
+    world.decide(waiting, world.rex, comment="Yes")
+    world.policy("staging", BETTER)
+    actions.comment(waiting, text="Hm", actor=world.ada)
+    freeze = actions.set_freeze(world.environment("staging"), reason="x", actor=world.vera)
+    actions.lift_freeze(freeze, actor=world.vera)
+    actions.expire_due(now() + timedelta(days=20))
+    states, rows = replay(), 0
+    for model in django_apps.get_app_config("governance").get_models():
+        for row in model._default_manager.all() if issubclass(model, Audited) else ():
+            logged = states[row_key(row)]
+            assert logged is not None
+            for name, value in plain_state(row).items():
+                found = unseal(logged[name]) if name in row.LOG_SEALED else logged[name]
+                assert (row_key(row), name, found) == (row_key(row), name, value)
+            rows += 1
+    assert rows == 13

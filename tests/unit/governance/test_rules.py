@@ -1,0 +1,55 @@
+"""As what somebody decides, and along which ways a release goes."""
+
+import pytest
+
+from apps.governance import rules
+
+BOTH = {
+    "gates": [
+        {"gate": "approvals", "role": "reviewer", "count": 1},
+        {"gate": "approvals", "role": "approver", "count": 1},
+    ]
+}
+
+
+def roles(held: set[str], person: str = "per_rex", document: object = BOTH) -> list[str]:
+    return rules.counting_roles(
+        document,  # type: ignore[arg-type]
+        held,
+        person=person,
+        requester="per_ada",
+        author="per_alan",
+    )
+
+
+def test_somebody_decides_by_the_roles_he_holds() -> None:
+    assert roles({"reviewer"}) == ["reviewer"]
+    assert roles({"reviewer", "approver"}) == ["approver", "reviewer"]
+    assert roles(set()) == []
+
+
+@pytest.mark.parametrize("person", ["per_ada", "per_alan"])
+def test_requester_and_author_decide_by_no_role(person: str) -> None:
+    assert roles({"reviewer", "approver"}, person) == []
+    assert roles({"reviewer"}, person, {"gates": [{"gate": "build"}]}) == []
+
+
+def test_a_gate_that_lets_the_author_decide_lets_him_by_that_role_alone() -> None:
+    lax = {"gates": [{**BOTH["gates"][0], "exclude_author": False}, BOTH["gates"][1]]}
+    assert roles({"reviewer", "approver"}, "per_alan", lax) == ["reviewer"]
+    assert roles({"reviewer", "approver"}, "per_ada", lax) == []
+
+
+def test_who_holds_both_counts_as_approver_while_one_is_missing() -> None:
+    both = ["approver", "reviewer"]
+    assert rules.deciding_role(both, {"approver", "reviewer"}) == "approver"
+    assert rules.deciding_role(both, {"reviewer"}) == "reviewer"
+    assert rules.deciding_role(["approver"], {"reviewer"}) == "approver"
+
+
+def test_every_end_of_a_release_is_an_end_and_every_state_is_known() -> None:
+    ends = {state for state, following in rules.RELEASE_MOVES.items() if not following}
+    assert ends == {"rejected", "withdrawn", "expired", "failed", "rolled_back", "revoked"}
+    assert set().union(*rules.RELEASE_MOVES.values()) <= set(rules.RELEASE_MOVES)
+    assert not any("rolling_out" in following for state, following in rules.RELEASE_MOVES.items()
+                   if state != "approved")  # fmt: skip
