@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,16 @@ def make_folder(path: Path, mode: int = 0o700) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     return path
+
+
+def prune(folder: Path, keep: set[str], spare: int) -> list[str]:
+    """Remove what ``keep`` does not name from ``folder``, but for the ``spare`` newest of it."""
+    old = [p for p in folder.iterdir() if p.name not in keep and not p.name.startswith(".")]
+    removed = sorted(old, key=lambda p: p.stat().st_mtime, reverse=True)[spare:]
+    for path in removed:
+        # under another name first, so that a half-removed folder is never taken for a whole one
+        shutil.rmtree(path.rename(folder / f".removing-{path.name}"), ignore_errors=True)
+    return sorted(path.name for path in removed)
 
 
 @contextmanager

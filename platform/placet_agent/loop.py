@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from placet_agent import __version__, sandbox
+from placet_agent import __version__, files, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.haproxy.config import Settings
@@ -17,6 +17,7 @@ from placet_agent.haproxy.process import find_binary, version
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.home import Home
 from placet_agent.metrics import WINDOW_SECONDS, Meter
+from placet_agent.parsing import hex_digest
 from placet_agent.preparer import Preparer
 from placet_agent.protocol import NodeError, PlatformInfo
 from placet_agent.pythons import Interpreters
@@ -33,6 +34,7 @@ POLL_SECONDS = 20
 BUSY_SECONDS, IDLE_SECONDS = 0.03, 0.2
 LONGEST_RETRY = 5.0
 TRIM_SECONDS = 10.0
+SPARE = 5  # Bentos and runtimes that are kept although nothing names them
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Agent:
             self._wake.clear()
             self._pass()
             if time.monotonic() - trimmed > TRIM_SECONDS:
-                self.replicas.trim_logs()
+                self._tidy()
                 trimmed = time.monotonic()
             self._wake.wait(BUSY_SECONDS if self.reconciler.busy else IDLE_SECONDS)
         self.preparer.close()
@@ -127,6 +129,22 @@ class Agent:
         self._poller.join(timeout=1.5)
         for client in (self.client, self._polling, self._fetching):
             client.close()
+
+    def _tidy(self) -> None:
+        """Keep logs short, and only a few Bentos and runtimes that nothing names any more."""
+        self.replicas.trim_logs()
+        state = self.reconciler.state
+        if state is None:
+            return
+        records = [replica.record for replica in self.replicas.all.values()]
+        revisions = [r for endpoint in state.endpoints for r in endpoint.revisions]
+        bentos = {r.bento_digest for r in revisions} | {r.bento_digest for r in records}
+        bentos |= {item.bento_digest for item in state.prefetch}
+        runtimes = {r.runtime.digest for r in revisions} | {r.runtime_digest for r in records}
+        runtimes |= {item.runtime_digest for item in state.prefetch}
+        for folder, digests in (("bentos", bentos), ("runtimes", runtimes)):
+            keep = {hex_digest(digest) for digest in digests}
+            files.prune(self.home.folder / folder, keep, SPARE)
 
     def _pass(self) -> None:
         try:

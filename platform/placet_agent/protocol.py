@@ -21,6 +21,13 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     (payload type ``STATE_TYPE``) as soon as there is a state other than (E, N), 204 after S
     seconds without one. The node refuses a lower (epoch, number) and says so in its report.
 
+    A revision of the state may carry ``serving``, the approved configuration; the node compares
+    what it is to run (``memory_mb``, ``variables``) with the one inside the permit instead.
+    ``wanted``: ``run``; ``drain`` (no new requests, replicas stay until told to stop; reported
+    ``drained`` when no request is under way); ``stop``. A revision that left the state is stopped.
+    Two revisions of an endpoint at most have a weight; a weight takes effect when the revision
+    has a ready replica, until then what served before goes on.
+
 ``POST report``
     Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
     ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
@@ -127,7 +134,7 @@ class PlatformInfo(TypedDict):
     """What the host can do."""
 
     pythons: list[str]  # ["3.11", "3.13"]
-    isolation: str  # "bwrap", "user" or "none"
+    isolation: str  # "bwrap", or "none": then nothing runs here
     memory_limit: str  # "cgroup1", "cgroup2" or "prlimit"
     memory_mb: int
     cpus: int

@@ -7,7 +7,6 @@ any point. Only the loop's thread comes here.
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from placet_agent import rules
@@ -16,7 +15,8 @@ from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
-from placet_agent.preparer import Need, Preparer, Progress
+from placet_agent.observed import Control, Observed
+from placet_agent.preparer import Need, Preparer
 from placet_agent.protocol import (
     DesiredEndpoint,
     DesiredRevision,
@@ -26,37 +26,14 @@ from placet_agent.protocol import (
     Wanted,
     format_time,
 )
-from placet_agent.replicas import Replica, Replicas, settings_of, wanted_settings
+from placet_agent.replica import Replica, settings_of, wanted_settings
+from placet_agent.replicas import Replicas
 from placet_agent.trust import Verdict
 
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 30.0
 RECALL_DRAIN_SECONDS = 1.0
-
-
-@dataclass
-class Control:
-    """What the node remembers of one revision between passes; lost without harm."""
-
-    crashes: rules.Crashes = field(default_factory=rules.Crashes)
-    settings: tuple[object, ...] = ()
-    phase: str = ""
-    since: str = ""
-    full: str = ""  # why a replica has no place in HAProxy
-    progress: Progress = field(default_factory=Progress)
-    logged: bool = False
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What a pass saw, for the report."""
-
-    revisions: tuple[RevisionReport, ...] = ()
-    prefetched: tuple[str, ...] = ()
-    recalled: tuple[str, ...] = ()
-    errors: tuple[NodeError, ...] = ()
-    applied: tuple[int, int] = (0, 0)
 
 
 class Reconciler:

@@ -4,18 +4,13 @@ A replica's record is on disk before its process exists, and names a marker that
 environment of everything it starts; an agent that died in between finds and ends what it left.
 """
 
-import http.client
-import json
 import logging
 import os
-import select
 import signal
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,12 +19,12 @@ from placet_agent import files, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.procs import ProcessRef
 from placet_agent.protocol import DesiredRevision, RuntimeRef
+from placet_agent.replica import Record, Replica, ask_ready, first_inside, free_port, pair
 from placet_agent.runtimes import INSIDE, Runtimes
 from placet_agent.sandbox import MARKER, Cell
 
 log = logging.getLogger(__name__)
 
-PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
 PROBE_EVERY = 0.05
 TERM_SECONDS = 5.0
 LOG_BYTES = 4 << 20
@@ -44,74 +39,6 @@ def bento_program(port: int) -> list[str]:
         f"{INSIDE}/bin/python", "-m", "bentoml", "serve", "/bento",
         "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
-
-
-@dataclass
-class Record:
-    """What is kept on disk of a replica."""
-
-    id: str
-    revision: str
-    release: str
-    endpoint: str
-    bento_digest: str
-    runtime_digest: str
-    python_version: str
-    variables: dict[str, str]
-    memory_mb: int
-    nonce: int
-    port: int
-    uid: int | None
-    isolation: str
-    cgroup: str = ""
-    outer: tuple[int, int] | None = None  # pid and start time of what we started
-    inner: tuple[int, int] | None = None  # of the first process of the pid namespace
-    started_at: float = 0.0
-    ready: bool = False
-
-
-@dataclass
-class Replica:
-    """A replica and what this agent sees of it."""
-
-    record: Record
-    path: Path
-    stopping_since: float = 0.0
-    termed_at: float = 0.0
-    killed: bool = False
-    failure: str = ""  # why it could not be started
-    note: str = "starting"
-    ready_at: float = 0.0
-    child: "subprocess.Popen[bytes] | None" = None
-    launched: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-        return self.record.id
-
-    @property
-    def stopping(self) -> bool:
-        """Whether it is on its way out."""
-        return self.stopping_since > 0
-
-    @property
-    def refs(self) -> list[ProcessRef]:
-        """The processes that stand for it."""
-        return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, or is being started."""
-        if self.failure:
-            return False
-        if self.child is not None:
-            self.child.poll()
-        return not self.launched.is_set() or any(ref.alive for ref in self.refs)
-
-    def save(self) -> None:
-        """Write the record."""
-        files.write_json(self.path, asdict(self.record), durable=False)
 
 
 class Replicas:
@@ -199,46 +126,38 @@ class Replicas:
 
     def _spawn(self, replica: Replica) -> None:
         record = replica.record
+        if sandbox.isolation() != "bwrap":
+            raise RuntimeError(sandbox.NO_BWRAP)
         limiter = sandbox.memory_limiter()
         group = limiter.make(record.id, record.memory_mb)
         record.cgroup = str(group or "")
         cell = self._cell(record, group)
         reader, writer = os.pipe()
-        try:
-            boxed = record.isolation == "bwrap"
-            program = self.program(record.port)
-            words = (
-                sandbox.command(cell, program, info_fd=writer)
-                if boxed
-                else sandbox.plain_command(cell, program)
-            )
-            environment = {"PATH": os.defpath, MARKER: record.id}
-            if not boxed:
-                environment |= sandbox.environment(cell)
-            with self.log_path(replica).open("ab") as output:
-                replica.child = subprocess.Popen(
-                    words,
-                    cwd="/",
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                    pass_fds=[writer] if boxed else [],
-                )
-            os.close(writer)
-            writer = -1
-            inner = _first_inside(reader) if boxed else None
-        finally:
-            os.close(reader)
-            if writer >= 0:
+        with os.fdopen(reader, "rb", buffering=0) as answers:
+            try:
+                replica.child = self._popen(replica, cell, writer)
+            finally:
                 os.close(writer)
-        record.outer = _pair(procs.find(replica.child.pid))
-        record.inner = _pair(inner)
+            inner = first_inside(answers.fileno())
+        record.outer = pair(procs.find(replica.child.pid))
+        record.inner = pair(inner)
         record.started_at = time.time()
         replica.save()
-        if boxed and inner is None:
+        if inner is None:
             raise RuntimeError(f"it ended at once: {self.tail(replica)}")
+
+    def _popen(self, replica: Replica, cell: Cell, info_fd: int) -> "subprocess.Popen[bytes]":
+        with self.log_path(replica).open("ab") as output:
+            return subprocess.Popen(
+                sandbox.command(cell, self.program(replica.record.port), info_fd=info_fd),
+                cwd="/",
+                env={"PATH": os.defpath, MARKER: replica.id},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=[info_fd],
+            )
 
     def _cell(self, record: Record, group: Path | None) -> Cell:
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
@@ -363,72 +282,3 @@ class Replicas:
         for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
             path.unlink(missing_ok=True)
             path.with_suffix(".log.1").unlink(missing_ok=True)
-
-
-def _pair(ref: ProcessRef | None) -> tuple[int, int] | None:
-    return (ref.pid, ref.start) if ref else None
-
-
-def _first_inside(reader: int) -> ProcessRef | None:
-    """Read from bwrap which process is the first of the new namespace."""
-    text, end = b"", time.monotonic() + 10
-    while not text.rstrip().endswith(b"}") and time.monotonic() < end:
-        if not select.select([reader], [], [], 0.5)[0]:
-            continue
-        chunk = os.read(reader, 4096)
-        if not chunk:
-            break
-        text += chunk
-    try:
-        return procs.find(int(json.loads(text)["child-pid"]))
-    except (ValueError, KeyError):
-        return None
-
-
-def free_port(taken: set[int]) -> int:
-    """Return a loopback port that nobody has."""
-    first = int.from_bytes(os.urandom(2)) % len(PORTS)
-    for offset in range(len(PORTS)):
-        port = PORTS[(first + offset) % len(PORTS)]
-        if port in taken:
-            continue
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no port is free for a replica")
-
-
-def ask_ready(port: int, timeout: float = 2.0) -> int | None:
-    """Return the status of ``/readyz``; ``None`` while nothing answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def settings_of(record: Record) -> tuple[object, ...]:
-    """Return what of a replica must equal what is wanted, or it is outdated."""
-    return (
-        record.bento_digest,
-        record.nonce,
-        record.memory_mb,
-        tuple(sorted(record.variables.items())),
-    )
-
-
-def wanted_settings(revision: DesiredRevision) -> tuple[object, ...]:
-    """Return the same of a wanted revision."""
-    variables: Mapping[str, str] = revision.variables
-    return (
-        revision.bento_digest,
-        revision.restart_nonce,
-        revision.memory_mb,
-        tuple(sorted(variables.items())),
-    )

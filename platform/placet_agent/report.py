@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.home import Home
 from placet_agent.metrics import Meter
+from placet_agent.observed import Observed
 from placet_agent.protocol import (
     REPORT_TYPE,
     Generation,
@@ -19,7 +20,6 @@ from placet_agent.protocol import (
     Report,
     format_time,
 )
-from placet_agent.reconcile import Observed
 from placet_verify import canonical, dsse
 from placet_verify.keys import PrivateKey
 

@@ -99,9 +99,13 @@ class Runtimes:
         files.sync_folder(self.folder)
 
     def _fetch_wheels(self, manifest: RuntimeManifest, making: Path) -> None:
-        (making / "lock.txt").write_text(manifest["lock"])
+        lock = making / "lock.txt"
+        lock.write_text(manifest["lock"])
+        lock.chmod(0o644)
         for wheel in manifest["wheels"]:
-            self.client.download(wheel["sha256"], wheel["size"], making / "wheels" / wheel["name"])
+            path = making / "wheels" / wheel["name"]
+            self.client.download(wheel["sha256"], wheel["size"], path)
+            path.chmod(0o644)
 
     def _install(self, interpreter: Interpreter, making: Path) -> None:
         """Make the virtual environment and install the wheels, each checked against the lock."""
@@ -144,7 +148,7 @@ class Runtimes:
             tmp_bytes=8 << 30,
         )
         if sandbox.isolation() != "bwrap":
-            raise RuntimeFailed("installing a runtime needs bubblewrap, which does not work here")
+            raise RuntimeFailed(sandbox.NO_BWRAP)
         done = subprocess.run(
             sandbox.command(cell, program),
             capture_output=True,

@@ -1,9 +1,8 @@
 """Where other people's code runs: its own pid namespace, user, tmp and memory limit.
 
-``bwrap`` is used where it works. Started by root, the program inside is an unprivileged user that
-no other replica has; started by somebody else, it is that user in a user namespace of its own.
-Without bwrap, root still gives each replica a user of its own (``user``); nobody else can
-(``none``). What was used is part of every report.
+Started by root, the program inside bwrap is an unprivileged user that no other replica has;
+started by somebody else, it is that user in a user namespace of its own. A node where bwrap does
+not work says so in its reports and runs nothing: there is no weaker way.
 """
 
 import os
@@ -15,13 +14,15 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Isolation = Literal["bwrap", "user", "none"]
+Isolation = Literal["bwrap", "none"]
+
+NO_BWRAP = "bubblewrap (bwrap) does not work on this node, and nothing runs here without it"
 
 PROXY_UID = 60600
 INSTALLER_UID = 60601
 REPLICA_UIDS = range(60610, 61100)  # free of system, login and systemd's dynamic users
 TMP_BYTES = 512 << 20
-MARKER = "PLACET_REPLICA"  # how the processes of a replica are found where there is no bwrap
+MARKER = "PLACET_REPLICA"  # how what a half-started replica left behind is found
 _SYSTEM = ("lib", "lib32", "lib64", "bin", "sbin")
 _ETC = ("ld.so.cache", "localtime", "ssl", "hosts", "resolv.conf", "nsswitch.conf", "passwd")
 
@@ -42,20 +43,19 @@ class Cell:
 
 @cache
 def isolation() -> Isolation:
-    """Return the strongest isolation that works on this host, tried once."""
+    """Return whether bwrap works on this host, tried once."""
     probe = Cell(uid=INSTALLER_UID if os.geteuid() == 0 else None, network=False)
     if shutil.which("bwrap") and shutil.which("prlimit") and _works(command(probe, ["true"])):
         return "bwrap"
-    if os.geteuid() == 0 and shutil.which("setpriv"):
-        return "user"
     return "none"
 
 
 def _works(words: list[str]) -> bool:
     try:
-        return subprocess.run(words, capture_output=True, timeout=20, check=False).returncode == 0
+        done = subprocess.run(words, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0
 
 
 def command(cell: Cell, program: Iterable[str], *, info_fd: int | None = None) -> list[str]:
@@ -72,6 +72,7 @@ def command(cell: Cell, program: Iterable[str], *, info_fd: int | None = None) -
     words += [*_system(), "--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", "/dev/shm"]  # noqa: S108
     words += ["--perms", "1777", "--size", str(cell.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108
+    words += _parents([*cell.read_only, *cell.writable])
     for inside, outside in cell.read_only.items():
         words += ["--ro-bind", str(outside), inside]
     for inside, outside in cell.writable.items():
@@ -84,9 +85,11 @@ def command(cell: Cell, program: Iterable[str], *, info_fd: int | None = None) -
     return [*words, "--", *_become(cell.uid), *program]
 
 
-def plain_command(cell: Cell, program: Iterable[str]) -> list[str]:
-    """Return the command that runs ``program`` without bwrap: another user, and limits."""
-    return [*_enter(cell.cgroup), "prlimit", *cell.limits, *_become(cell.uid), *program]
+def _parents(insides: Iterable[str]) -> list[str]:
+    """Make the folders above each mount, open to all: left to itself bwrap closes them."""
+    found = {parent for inside in insides for parent in Path(inside).parents}
+    made = sorted(str(parent) for parent in found - {Path("/"), Path("/tmp")})  # noqa: S108
+    return [word for parent in made for word in ("--perms", "0755", "--dir", parent)]
 
 
 def environment(cell: Cell) -> dict[str, str]:
@@ -117,7 +120,7 @@ def _become(uid: int | None) -> list[str]:
 
 
 def _system() -> list[str]:
-    words = ["--ro-bind", "/usr", "/usr"]
+    words = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
     for name in _SYSTEM:
         path = Path("/", name)
         if path.is_symlink():

@@ -1,0 +1,157 @@
+"""One replica: its record on disk, and what can be asked about it."""
+
+import http.client
+import json
+import os
+import select
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from placet_agent import files, procs
+from placet_agent.procs import ProcessRef
+from placet_agent.protocol import DesiredRevision
+
+PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
+
+
+@dataclass
+class Record:
+    """What is kept on disk of a replica."""
+
+    id: str
+    revision: str
+    release: str
+    endpoint: str
+    bento_digest: str
+    runtime_digest: str
+    python_version: str
+    variables: dict[str, str]
+    memory_mb: int
+    nonce: int
+    port: int
+    uid: int | None
+    isolation: str
+    cgroup: str = ""
+    outer: tuple[int, int] | None = None  # pid and start time of what we started
+    inner: tuple[int, int] | None = None  # of the first process of the pid namespace
+    started_at: float = 0.0
+    ready: bool = False
+
+
+@dataclass
+class Replica:
+    """A replica and what this agent sees of it."""
+
+    record: Record
+    path: Path
+    stopping_since: float = 0.0
+    termed_at: float = 0.0
+    killed: bool = False
+    failure: str = ""  # why it could not be started
+    note: str = "starting"
+    ready_at: float = 0.0
+    child: "subprocess.Popen[bytes] | None" = None
+    launched: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.record.id
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is on its way out."""
+        return self.stopping_since > 0
+
+    @property
+    def refs(self) -> list[ProcessRef]:
+        """The processes that stand for it."""
+        return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or is being started."""
+        if self.failure:
+            return False
+        if self.child is not None:
+            self.child.poll()
+        return not self.launched.is_set() or any(ref.alive for ref in self.refs)
+
+    def save(self) -> None:
+        """Write the record."""
+        files.write_json(self.path, asdict(self.record), durable=False)
+
+
+def pair(ref: ProcessRef | None) -> tuple[int, int] | None:
+    """Return pid and start time, as a record holds them."""
+    return (ref.pid, ref.start) if ref else None
+
+
+def first_inside(reader: int) -> ProcessRef | None:
+    """Read from bwrap which process is the first of the new namespace."""
+    text, end = b"", time.monotonic() + 10
+    while not text.rstrip().endswith(b"}") and time.monotonic() < end:
+        if not select.select([reader], [], [], 0.5)[0]:
+            continue
+        chunk = os.read(reader, 4096)
+        if not chunk:
+            break
+        text += chunk
+    try:
+        return procs.find(int(json.loads(text)["child-pid"]))
+    except (ValueError, KeyError):
+        return None
+
+
+def free_port(taken: set[int]) -> int:
+    """Return a loopback port that nobody has."""
+    first = int.from_bytes(os.urandom(2)) % len(PORTS)
+    for offset in range(len(PORTS)):
+        port = PORTS[(first + offset) % len(PORTS)]
+        if port in taken:
+            continue
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free for a replica")
+
+
+def ask_ready(port: int, timeout: float = 2.0) -> int | None:
+    """Return the status of ``/readyz``; ``None`` while nothing answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def settings_of(record: Record) -> tuple[object, ...]:
+    """Return what of a replica must equal what is wanted, or it is outdated."""
+    return (
+        record.bento_digest,
+        record.nonce,
+        record.memory_mb,
+        tuple(sorted(record.variables.items())),
+    )
+
+
+def wanted_settings(revision: DesiredRevision) -> tuple[object, ...]:
+    """Return the same of a wanted revision."""
+    variables: Mapping[str, str] = revision.variables
+    return (
+        revision.bento_digest,
+        revision.restart_nonce,
+        revision.memory_mb,
+        tuple(sorted(variables.items())),
+    )

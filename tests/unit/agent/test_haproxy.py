@@ -1,0 +1,139 @@
+"""What HAProxy is told, before it is told."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from placet_agent.haproxy import config
+from placet_agent.haproxy.admin import ServerState
+from placet_agent.haproxy.process import find_binary
+from placet_agent.haproxy.proxy import coming, leaving
+from placet_agent.haproxy.table import REPLICAS, REVISIONS, Full, Server, Table
+from placet_agent.metrics import Tally, parse_line
+
+SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
+
+
+def filled() -> Table:
+    """Return a table with one endpoint at 25 %."""
+    table = Table()
+    entry = table.ensure_endpoint("end_1", "/risk/staging/score")
+    table.ensure_server(entry, "rev_1", "replica-1", 20001)
+    table.ensure_server(entry, "rev_2", "replica-2", 20002).drained = True
+    entry.stable, entry.candidate, entry.weight = "rev_1", "rev_2", 2_500
+    entry.locked, entry.keys = True, ("ab" * 32,)
+    return table
+
+
+def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
+    table = filled()
+    config.write_files(tmp_path)
+    (tmp_path / "haproxy.cfg").write_text(config.render(table, SETTINGS))
+    for name, entries in config.maps(table).items():
+        (tmp_path / name).write_text(config.map_text(entries))
+    os.mkfifo(tmp_path / "log.fifo")
+
+    words = ["/bin/sh", "-c", 'exec 3<>log.fifo; exec "$0" "$@"', find_binary(), "-c", "-f",
+             "haproxy.cfg"]  # fmt: skip
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_the_file_holds_the_present_servers_and_the_maps_the_present_routes() -> None:
+    text, maps = config.render(filled(), SETTINGS), config.maps(filled())
+
+    assert "server s0 127.0.0.1:20001\n" in text
+    assert "server s0 127.0.0.1:20002 disabled\n" in text
+    assert maps["paths.map"] == {"/risk/staging/score": "e000"}
+    assert maps["route.map"] == {"e000": "e000r0:e000r1:2500:key"}
+    assert maps["keys.map"] == {"e000:" + "ab" * 32: "1"}
+    assert maps["revisions.map"] == {"e000r0": "rev_1", "e000r1": "rev_2"}
+
+
+def test_an_endpoint_without_a_live_revision_routes_to_nobody() -> None:
+    table = Table()
+    table.ensure_endpoint("end_1", "/risk/staging/score")
+
+    assert config.maps(table)["route.map"] == {"e000": "nobody:nobody:0:open"}
+
+
+def test_a_table_survives_the_disk() -> None:
+    table = filled()
+
+    assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
+
+
+def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
+    table = Table()
+    for number in range(table.pool):
+        table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
+    del table.endpoints["end_3"]
+    assert table.ensure_endpoint("end_x", "/p/e/x").slot == 3
+    assert table.pool == 16
+    table.ensure_endpoint("end_y", "/p/e/y")
+    assert table.pool == 32
+
+
+def test_more_revisions_or_replicas_than_slots_are_told_in_words() -> None:
+    table = Table()
+    entry = table.ensure_endpoint("end_1", "/p/e/n")
+    for number in range(REVISIONS):
+        table.ensure_revision(entry, f"rev_{number}")
+    with pytest.raises(Full, match="already has 6 revisions"):
+        table.ensure_revision(entry, "rev_more")
+    for number in range(REPLICAS):
+        table.ensure_server(entry, "rev_0", f"replica-{number}", 20000 + number)
+    with pytest.raises(Full, match="already has 8 replicas"):
+        table.ensure_server(entry, "rev_0", "replica-more", 20100)
+
+
+UP = ServerState(port=20001, up=True, drained=False, maintenance=False)
+DRAINED = ServerState(port=20001, up=False, drained=True, maintenance=False)
+OFF = ServerState(port=1, up=False, drained=False, maintenance=True)
+
+
+@pytest.mark.parametrize(
+    ("server", "actual", "commands"),
+    [
+        (Server("r", 20001), UP, []),
+        (Server("r", 20001), OFF, ["set server b/s addr 127.0.0.1 port 20001",
+                                   "set server b/s state ready"]),
+        (Server("r", 20001), DRAINED, ["set server b/s state ready"]),
+        (Server("r", 20001, drained=True), UP, ["set server b/s state drain"]),
+        (Server("r", 20001, drained=True), DRAINED, []),
+        (None, DRAINED, ["set server b/s state maint"]),
+        (None, OFF, []),
+    ],
+)  # fmt: skip
+def test_only_the_difference_is_told(
+    server: Server | None, actual: ServerState, commands: list[str]
+) -> None:
+    assert [*coming("b/s", server, actual), *leaving("b/s", server, actual)] == commands
+
+
+def test_a_log_line_is_counted_by_status_and_latency() -> None:
+    line = parse_line("m1 4711 e000r0 rev_1 200 37")
+    assert line is not None and (line.pid, line.revision, line.milliseconds) == (4711, "rev_1", 37)
+    gone = parse_line("m1 4711 e000r0 rev_1 -1 -1")
+    assert gone is not None and gone.status == 0
+    for text in ("", "[NOTICE] hello", "m1 x e000r0 rev_1 200 1", "m1 1 e000r0 rev_1 200 1 more"):
+        assert parse_line(text) is None
+
+    tally = Tally()
+    for milliseconds in (0, 5, 6, 37, 20_000):
+        tally.add(200, milliseconds)
+    assert tally.latency == {"5": 2, "10": 1, "50": 1, "inf": 1}
+
+
+def test_what_haproxy_answers_by_itself_is_a_problem_too() -> None:
+    for name, content in config.error_files().items():
+        head, _, body = content.partition(b"\r\n\r\n")
+        problem = json.loads(body)
+        assert name == f"error-{problem['status']}.http"
+        assert b"application/problem+json" in head
+        assert f"Content-Length: {len(body)}".encode() in head

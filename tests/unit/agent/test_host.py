@@ -1,0 +1,193 @@
+"""Files, processes and the sandbox of a node."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from placet_agent import files, procs, sandbox
+from placet_agent.bentos import BentoRefused, Bentos
+from placet_agent.client import Client
+from placet_agent.home import Home, NotJoined
+from placet_agent.joining import JoinFailed, split_token
+from placet_agent.pythons import Interpreters, NoInterpreter
+from placet_agent.replica import free_port
+from placet_agent.sandbox import INSTALLER_UID, Cell
+
+
+def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    files.write_json(path, {"a": 1})
+    files.write_json(path, {"a": 2})
+
+    assert files.read_json(path) == {"a": 2}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_agents_never_share_a_folder(tmp_path: Path) -> None:
+    with files.locked(tmp_path), pytest.raises(files.Busy), files.locked(tmp_path):
+        raise AssertionError("both hold it")
+    with files.locked(tmp_path):
+        assert (tmp_path / "lock").exists()
+
+
+def test_what_nothing_names_is_removed_but_for_the_newest(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "middle", "old", "used")):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1_000 - age, 1_000 - age))
+
+    assert files.prune(tmp_path, {"used"}, spare=1) == ["middle", "old"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
+
+
+def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path: Path) -> None:
+    Home(tmp_path).remember(epoch=3, policy_floors={"prj_1 production": 4})
+
+    again = Home(tmp_path).remembered()
+
+    assert (again.epoch, again.policy_floors) == (3, {"prj_1 production": 4})
+    with pytest.raises(NotJoined, match="placet-agent join"):
+        Home(tmp_path).membership()
+
+
+def test_the_nodes_key_is_made_once_and_private(tmp_path: Path) -> None:
+    first, second = Home(tmp_path).ensure_key(), Home(tmp_path).ensure_key()
+
+    assert first.id == second.id
+    assert (tmp_path / "node.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_process_is_known_by_pid_and_start() -> None:
+    child = subprocess.Popen(["sleep", "30"], env={"PLACET_REPLICA": "rev_1-test"})
+    ref = procs.find(child.pid)
+    assert ref is not None and ref.alive
+    assert ref in procs.with_variable("PLACET_REPLICA", "rev_1-test")
+    stranger = procs.ProcessRef(child.pid, ref.start + 1)
+
+    stranger.signal(9)
+    assert not stranger.alive and ref.alive
+    ref.signal(9)
+
+    assert procs.wait_gone(ref, 5)  # a zombie counts as gone
+    child.wait()
+
+
+def test_a_listener_is_seen_whoever_it_is() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert procs.listening(port)
+    assert not procs.listening(port)
+
+
+def test_a_port_is_given_to_one_replica_only() -> None:
+    first = free_port(set())
+
+    assert 20_000 <= first < 30_000
+    assert free_port(set(range(20_000, 30_000)) - {first}) == first
+
+
+def run(cell: Cell, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell script in a cell."""
+    words = sandbox.command(cell, ["/bin/sh", "-c", script])
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_in_a_cell_there_is_nobody_else_nothing_to_write_and_no_network(tmp_path: Path) -> None:
+    assert sandbox.isolation() == "bwrap"
+    (tmp_path / "given").write_text("for you")
+    tmp_path.chmod(0o755)
+    cell = Cell(
+        uid=INSTALLER_UID, network=False, read_only={"/given": tmp_path}, variables={"MODE": "x"}
+    )
+
+    done = run(cell, "id -u; cat /given/given; echo; env | grep -c .; ls /proc | grep -c '^[0-9]'; "
+                     "touch /given/new; touch /usr/new; cat /proc/net/route | wc -l; "
+                     "grep NoNewPrivs /proc/self/status")  # fmt: skip
+
+    lines = done.stdout.split("\n")
+    assert lines[0] == str(INSTALLER_UID if os.geteuid() == 0 else os.geteuid())
+    assert lines[1] == "for you"
+    assert int(lines[3]) <= 8
+    assert "NoNewPrivs:\t1" in lines
+    assert done.stderr.count("Read-only file system") == 2
+
+
+def test_a_folder_that_only_its_owner_may_enter_can_be_given_to_a_cell(tmp_path: Path) -> None:
+    private = tmp_path / "home"
+    (private / "python").mkdir(parents=True)
+    (private / "python/file").write_text("here")
+    private.chmod(0o700)
+    inside = str(private / "python")
+
+    old = os.umask(0o077)
+    try:
+        done = run(Cell(uid=INSTALLER_UID, read_only={inside: private / "python"}),
+                   f"cat {inside}/file")  # fmt: skip
+    finally:
+        os.umask(old)
+
+    assert done.stdout == "here", done.stderr
+
+
+def test_memory_is_limited_by_the_kernel() -> None:
+    limiter = sandbox.memory_limiter()
+    group = limiter.make(f"test-{os.getpid()}", 64)
+    words = [*sandbox._enter(group), "prlimit", *limiter.limits(64), sys.executable, "-c",
+             "x = bytearray(400 << 20)"]  # fmt: skip
+
+    done = subprocess.run(words, capture_output=True, check=False)
+
+    assert done.returncode != 0
+    assert group is None or limiter.killed(group)
+    for _ in range(50):
+        limiter.remove(group)
+        if group is None or not group.exists():
+            break
+        time.sleep(0.02)
+    assert group is None or not group.exists()
+
+
+def test_a_missing_interpreter_is_said_in_words() -> None:
+    interpreters = Interpreters([])
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+    assert here in interpreters.versions
+    assert interpreters.find(f"{here}.99").short == here
+    with pytest.raises(NoInterpreter, match=r"no Python 3\.4 on this node"):
+        interpreters.find("3.4")
+
+
+def test_a_bento_that_was_changed_is_not_taken_for_itself(tmp_path: Path) -> None:
+    client = Client("http://localhost:1")
+    bentos, digest = Bentos(tmp_path, client), "sha256:" + "ab" * 32
+    folder = bentos.path(digest)
+    folder.mkdir(parents=True)
+    (folder / "model").write_text("good")
+    good = "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c"
+    files.write_json(folder.parent / "files.json", {"model": good})
+    bentos.check(digest)
+    client.close()
+
+    (folder / "extra").symlink_to("/etc/passwd")
+
+    with pytest.raises(BentoRefused, match="were changed"):
+        bentos.check(digest)
+    assert not bentos.has(digest)
+
+
+def test_a_token_carries_the_roots_fingerprint() -> None:
+    fingerprint = "cd" * 32
+
+    assert split_token(f"secret.{fingerprint}", "") == ("secret", fingerprint)
+    assert split_token(f"secret.sha256:{fingerprint}\n", "") == ("secret", fingerprint)
+    assert split_token("secret", fingerprint) == ("secret", fingerprint)
+    for token, root in (("secret", ""), ("secret.short", ""), (f"s.{fingerprint}", "ab" * 32)):
+        with pytest.raises(JoinFailed):
+            split_token(token, root)
