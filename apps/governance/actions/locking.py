@@ -1,5 +1,7 @@
 """Locking what an action changes, in one order: project, environment, releases by id."""
 
+from django.db.models import QuerySet
+
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.queries.facts import WITH_ALL
 from apps.identity.models import Project
@@ -37,16 +39,22 @@ def lock_release(
     release: Release, actor: Actor, permission: str, *, view: str = "release.view"
 ) -> Release:
     """Hold a release with everything its gates need beside it."""
-    row = (
-        Release.objects.select_for_update(of=("self",))
-        .select_related("project", *WITH_ALL)
-        .filter(pk=release.pk)
-        .first()
-    )
+    row = next(iter(lock_releases(Release.objects.filter(pk=release.pk))), None)
     if row is None:
         raise NotFound
     authorize(actor, permission, row, view=view)
     return row
+
+
+def lock_releases(wanted: QuerySet[Release]) -> list[Release]:
+    """Hold the releases that ``wanted`` names, by id, and read them with all that stands beside.
+
+    Two statements: a row that another transaction moved to another policy while we waited would
+    no longer match the policy it was joined with, and be missing from a locking join.
+    """
+    held = list(wanted.order_by("pk").select_for_update().values_list("pk", flat=True))
+    rows = Release.objects.filter(pk__in=held).select_related("project", *WITH_ALL)
+    return list(rows.order_by("pk"))
 
 
 def clean_text(field: str, text: str, *, limit: int = 4000, empty: bool = True) -> str:

@@ -7,7 +7,7 @@ from django.db.models import Max
 from apps.audit.actions import Recorder, record
 from apps.governance import policies
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
-from apps.governance.actions.locking import lock_environment, lock_policy
+from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
 from apps.governance.errors import InvalidPolicy, NeedsSession, NotDraft, OldDraft, OwnDraft
 from apps.governance.events import (
@@ -23,7 +23,6 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.governance.queries.facts import WITH_ALL
 from apps.identity.queries import fresh_grants, scope_of
 from placet import keystore
 from placet.kernel import clock
@@ -161,11 +160,8 @@ def _publish(policy: PolicyRevision, signer: PrivateKey, actor: Actor) -> None:
 
 
 def _unfinished(environment: Environment) -> list[Release]:
-    return list(
-        Release.objects.select_for_update(of=("self",))
-        .select_related("project", *WITH_ALL)
-        .filter(environment=environment, state__in=UNFINISHED_STATES)
-        .order_by("pk")
+    return lock_releases(
+        Release.objects.filter(environment=environment, state__in=UNFINISHED_STATES)
     )
 
 

@@ -166,6 +166,31 @@ def test_a_policy_published_during_a_decision_leaves_no_decision_under_the_wrong
     assert not Decision.objects.filter(voided_reason="").exists()
 
 
+def test_a_decision_that_waited_for_a_new_policy_finds_the_release_changed(world: World) -> None:
+    release = world.request("staging")
+    draft = actions.draft_policy(
+        world.environment("staging"),
+        source="version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n",
+        actor=world.vera,
+    )
+    rex, vito, shown = world.rex, world.vito, release.request_digest
+    published = threading.Event()
+
+    def publish() -> object:
+        with transaction.atomic():
+            actions.publish_policy(draft, actor=vito)
+            published.set()
+            threading.Event().wait(0.5)
+        return "published"
+
+    def decide() -> object:
+        assert published.wait(30)
+        return actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).pk
+
+    assert at_once(publish, decide) == ["published", errors.Changed]
+    assert not Decision.objects.exists()
+
+
 def test_the_same_request_sent_twice_opens_one_release(world: World) -> None:
     bento = world.bento(world.version())
     environment, ada = world.environment("staging"), world.ada

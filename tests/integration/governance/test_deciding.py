@@ -15,7 +15,7 @@ from placet_verify.permit import Expected, permit
 from tests import factories
 from tests.governed import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput, NotFound
 from tests.governed import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 BETTER = """\
 version: 1
 gates:

@@ -16,7 +16,7 @@ from placet_verify.statements import PolicyStatement
 from tests import factories
 from tests.governed import OPEN, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 STRICT = "version: 1\ngates:\n  - {gate: approvals, role: reviewer, count: 2}\n"
 
 
