@@ -26,12 +26,12 @@ def registered(placet: Running, tmp_path_factory: pytest.TempPathFactory) -> dic
     subprocess.run([sys.executable, str(script), "forest", str(out)], check=True)
     facts = json.loads((out / "version.json").read_text())
     metrics = facts.pop("metrics")
-    client = placet.person("contributor").client(SCIENTIST)
-    client.post("/projects/clinic/models", {"name": "tumour", "description": "Benign?"})
-    version = client.post("/projects/clinic/models/tumour/versions", facts)
-    path = f"/projects/clinic/models/tumour/versions/{version['number']}"
-    client.upload(path, out / "model.joblib", "model.joblib")
-    client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
+    with placet.person("contributor") as dana, dana.client(SCIENTIST) as client:
+        client.post("/projects/clinic/models", {"name": "tumour", "description": "Benign?"})
+        version = client.post("/projects/clinic/models/tumour/versions", facts)
+        path = f"/projects/clinic/models/tumour/versions/{version['number']}"
+        client.upload(path, out / "model.joblib", "model.joblib")
+        client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
     return facts
 
 
@@ -81,12 +81,12 @@ def test_five_people_take_a_model_to_staging(
     page.reload()
     page.get_by_role("link", name="Open the endpoint").click()
     places["endpoint"] = page.url.removeprefix(placet.url)
-    page.get_by_role("button", name="Predict").click()
+    page.get_by_role("button", name="Predict", exact=True).click()
     page.locator("#answer[data-status='200']").wait_for()
     answer = json.loads(page.locator("#answer").inner_text())
     assert answer["prediction"] == registered["expected"][0]
     page.locator("[data-field='mean radius']").fill("")
-    page.get_by_role("button", name="Predict").click()
+    page.get_by_role("button", name="Predict", exact=True).click()
     page.locator("#answer[data-status='400']").wait_for()
     assert "mean radius" in page.locator("#answer").inner_text()
 

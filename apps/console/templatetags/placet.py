@@ -196,6 +196,9 @@ def rate(share: float | None) -> str:
     return "–" if share is None else f"{number(share * 100)} %"
 
 
+WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
+
+
 @register.filter
 def words(name: str) -> str:
     """Return an enumerated word as people read it: ``data_quality`` reads ``Data quality``."""

@@ -15,11 +15,12 @@ from apps.governance.actions import (
     withdraw_policy,
 )
 from apps.governance.actions.policies import checked
+from apps.governance.models import Freeze
 from apps.governance.queries import lists
 from apps.governance.queries.dry_run import dry_run
-from apps.identity.queries import project_by_slug
+from apps.identity.queries import project_by_slug, visible
 from placet.kernel.clock import now
-from placet.kernel.problems import Problem
+from placet.kernel.problems import NotFound, Problem
 
 
 @page
@@ -77,6 +78,9 @@ def freeze(request: PageRequest, project: str, environment: str) -> HttpResponse
 @action
 def lift(request: PageRequest, freeze_id: str) -> HttpResponse:
     """End a freeze."""
-    found = lists.freeze(freeze_id, request.actor)
+    rows = visible(Freeze.objects.select_related("environment__project"), request.actor)
+    found = rows.filter(pk=freeze_id).first()
+    if found is None:
+        raise NotFound
     lift_freeze(found, actor=request.actor)
     return back(request)

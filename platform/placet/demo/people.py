@@ -19,6 +19,12 @@ class Person:
     name: str
     http: httpx.Client
 
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.http.close()
+
     @classmethod
     def sign_in(cls, url: str, *, role: str, name: str, email: str, password: str) -> "Person":
         """Sign in through the page that people use. Raises ``RuntimeError`` when refused."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from placet.config import config
+from placet.config import ROOT, config
 from placet.embedded.postgres import Cluster
 
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 cluster.stop()
             subprocess.run(
                 [sys.executable, "-m", "placet_agent", "stop", "--data", str(data / "node")],
-                check=False, capture_output=True, cwd=str(config().data_dir.parent / "platform"),
+                check=False, capture_output=True, cwd=ROOT / "platform",
             )  # fmt: skip
             if options["remove_data"]:
                 shutil.rmtree(cluster.home, ignore_errors=True)

@@ -80,9 +80,10 @@
       headers: { "Content-Type": "application/json", "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value },
       body: JSON.stringify(row),
     });
-    const text = await response.text();
-    output.textContent = text;
-    output.dataset.status = response.status;
+    const answer = await response.json();
+    // A refusal of ours is shown as it came; what the endpoint answered is shown with its status.
+    output.textContent = JSON.stringify(response.ok ? answer.body : answer, null, 1);
+    output.dataset.status = response.ok ? answer.status : response.status;
     output.removeAttribute("aria-busy");
     form.removeAttribute("aria-busy");
   });
