@@ -15,15 +15,21 @@ from typing import Any
 from django.test import Client
 
 from apps.audit.actions import record, write_checkpoint
-from apps.governance.actions import draft_policy, set_freeze
+from apps.builds.actions import request_build
+from apps.governance.actions import draft_policy, request_release, set_freeze
+from apps.governance.models import Environment, Release
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.jobs.actions import enqueue
 from apps.registry import actions as registered
+from apps.registry.models import ModelVersion
+from apps.rollouts.actions import start_rollout
+from apps.serving.actions import issue_endpoint_key
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests import governed
 from tests.factories import person, project, service_account, team, token_for
+from tests.nodes import SimulatedNode
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
 EVERYWHERE = {"operator", "auditor", "admin"}
@@ -34,7 +40,8 @@ class World:
     """What exists, and how to ask for it.
 
     ``values`` fill route parameters: ``"slug"`` for ``{slug}`` anywhere, or
-    ``"targets/name"`` for ``{name}`` right after ``targets/``, which goes first.
+    ``"targets/name"`` for ``{name}`` right after ``targets/``, or the whole route up to the
+    parameter; the longest goes first.
     ``bodies`` are sent by ``"METHOD /route"``: JSON under ``/api/`` and ``/agent/``, a form
     elsewhere.
     """
@@ -50,6 +57,8 @@ class World:
 
         def fill(match: re.Match[str]) -> str:
             before, name = match[1], match[2]
+            if (whole := route[: match.end()]) in self.values:
+                return f"{before}/{self.values[whole]}"
             if f"{before}/{name}" in self.values:
                 return f"{before}/{self.values[f'{before}/{name}']}"
             if name in self.values:
@@ -80,9 +89,9 @@ def build() -> World:
         for role in ROLES
     }
     people["stranger"] = person("Stranger", {"contributor": other})
-    clients = {"anonymous": Client()}
+    clients = {"anonymous": Client(raise_request_exception=False)}
     for role, who in people.items():
-        clients[role] = Client()
+        clients[role] = Client(raise_request_exception=False)
         clients[role].force_login(who)
     world = World(project=risk, people=people, clients=clients)
     for add in PARTS:
@@ -206,4 +215,91 @@ def governance(world: World) -> None:
             "verdict": "approve", "statement_digest": waiting.request_digest,
         },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
+    }  # fmt: skip
+
+
+@part
+def delivery(world: World) -> None:
+    """A build that waits, a node, a rollout that has begun, and a key of its endpoint."""
+    version = ModelVersion.objects.get(model__name="governed")
+    place = Environment.objects.get(project=world.project, name="development")
+    release = request_release(environment=place, endpoint="moving", version=version, actor=SYSTEM)
+    SimulatedNode.joined(release.endpoint.target)
+    rollout = start_rollout(release, actor=SYSTEM)
+    key, _ = issue_endpoint_key(release.endpoint, name="shop", actor=SYSTEM)
+    build = request_build(version, actor=SYSTEM)
+    world.values |= {
+        "build": build.pk,
+        "bentos/digest": release.bento_id,
+        "runtimes/digest": release.bento.runtime_id,
+        "targets/name": release.endpoint.target.name,
+        "environment": place.name,
+        "endpoints/name": "moving",
+        "endpoint": release.endpoint_id,
+        "key": key.pk,
+        "rollout": rollout.pk,
+        "sha256": "0" * 64,
+    }
+    reason = {"reason": "x"}
+    world.bodies |= {
+        "POST /api/v1/targets": {"name": "new"},
+        "PATCH /api/v1/targets/{name}": {"capacity_mb": 9000},
+        "POST /api/v1/projects/{slug}/environments/{environment}/endpoints": {
+            "name": "new", "target": release.endpoint.target.name,
+        },
+        "POST /api/v1/endpoints/{endpoint}/scale": {"replicas": 1},
+        "POST /api/v1/endpoints/{endpoint}/rollback": reason,
+        "POST /api/v1/endpoints/{endpoint}/predict": {"age": 1.0},
+        "POST /api/v1/endpoints/{endpoint}/keys": {"name": "x"},
+        "POST /api/v1/rollouts/{rollout}/abort": reason,
+        "POST /agent/v1/join": {"v": 1, "token": "x", "public_key": "x"},
+    }  # fmt: skip
+
+
+@part
+def pages(world: World) -> None:
+    """What the pages ask for is what the API's routes ask for, under the pages' own names."""
+    same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
+            "rollout_id": "rollout", "key_id": "key", "freeze_id": "freeze", "token_id": "token",
+            "project": "slug"}  # fmt: skip
+    world.values |= {page: world.values[name] for page, name in same.items()}
+    registered_model = world.values["models/name"]
+    version = ModelVersion.objects.get(
+        model__name=registered_model, number=world.values["compare/b"]
+    )
+    policy = world.values["policies/number"]
+    world.values |= {
+        "verb": "stop",
+        "/models/{project}/{name}": registered_model,
+        "/models/{project}/{name}/{number}": str(version.number),
+        "/policies/{project}/{environment}": "staging",
+        "/policies/{project}/{environment}/{number}": policy,
+    }
+    form = "POST /models/{project}/{name}/{number}"
+    shown = Release.objects.get(pk=world.values["release"])
+    world.bodies |= {
+        "GET /models/{project}/{name}/compare/": {
+            "v": [world.values["versions/a"], world.values["compare/b"]],
+        },
+        "GET /releases/new/": {"version": shown.version_id},
+        "POST /models/new": {"project": world.project.slug, "name": "newer"},
+        f"{form}/alias": {"alias": "candidate"},
+        f"{form}/card": {"card": "x"},
+        "POST /releases/request": {
+            "version": shown.version_id, "environment": "development", "endpoint": "fresh",
+            "bento": shown.bento_id,
+        },
+        "POST /releases/{release_id}/decide": {
+            "verdict": "approve", "statement_digest": shown.request_digest,
+        },
+        "POST /releases/{release_id}/comment": {"comment": "?"},
+        "POST /releases/{release_id}/withdraw": {},
+        "POST /rollouts/{rollout_id}/abort": {"reason": "x"},
+        "POST /endpoints/{endpoint_id}/scale": {"replicas": "1"},
+        "POST /endpoints/{endpoint_id}/keys": {"name": "x"},
+        "POST /targets/new": {"name": "fresh"},
+        "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},
+        "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},
+        "POST /policies/{project}/{environment}/freeze": {"reason": "x"},
+        "POST /tokens/new": {"name": "mine", "scopes": ["model.view"], "days": "9"},
     }  # fmt: skip
