@@ -30,6 +30,7 @@ def start_rollout(release: Release, *, actor: Actor) -> Rollout:
     In one transaction: the gates are evaluated again, the permit is assembled and verified, the
     revision is added at weight 0 and the rollout opened. One open rollout for each endpoint.
     """
+    authorize(actor, "rollout.start", release, view="release.view")  # before any other answer
     keys = ring()  # a file: read before the transaction
     _check_target(release)
     with record(actor) as log:
