@@ -33,6 +33,7 @@ from apps.governance.models import (
     UNFINISHED_STATES,
     Comment,
     Environment,
+    PolicyRevision,
     Release,
 )
 from apps.registry.models import Evidence, ModelVersion
@@ -72,26 +73,10 @@ def request_release(
         chosen = _bento(version, bento, place)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
-        policy = current_policy(place)
-        if policy is None:
-            raise NoPolicy
+        policy = _policy(place)
         _refuse_open(behind, chosen)
-        release = Release(
-            project_id=place.project_id,
-            number=_next_number(place.project_id),
-            environment=place,
-            endpoint=behind,
-            version=chosen.version,
-            bento=chosen,
-            policy=policy,
-            plan=dict(wish),
-            serving=dict(configuration),
-            evidence=pin_evidence(chosen),
-            reason=text,
-            requested_by=actor.id,
-            requester=actor.accountable,
-            created_at=clock.now(),
-        )
+        columns = {"plan": dict(wish), "serving": dict(configuration), "reason": text}
+        release = _new(behind, chosen, policy, actor, **columns)
         sign_request(release, signer)
         release.save(force_insert=True)
         results = store_gates(release)
@@ -99,6 +84,32 @@ def request_release(
         prefetch(behind.target, bento=chosen, holder=release.pk, actor=actor)
         approve_if_passed(release, results, log)
         return release
+
+
+def _policy(place: Environment) -> PolicyRevision:
+    policy = current_policy(place)
+    if policy is None:
+        raise NoPolicy
+    return policy
+
+
+def _new(
+    endpoint: Endpoint, bento: Bento, policy: PolicyRevision, actor: Actor, **columns: Any
+) -> Release:
+    return Release(
+        project_id=endpoint.project_id,
+        number=_next_number(endpoint.project_id),
+        environment=policy.environment,
+        endpoint=endpoint,
+        version=bento.version,
+        bento=bento,
+        policy=policy,
+        evidence=pin_evidence(bento),
+        requested_by=actor.id,
+        requester=actor.accountable,
+        created_at=clock.now(),
+        **columns,
+    )
 
 
 def _documents(
