@@ -7,7 +7,7 @@ from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.lists import freezes, policies
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
 
@@ -20,6 +20,7 @@ class PolicyRow:
     gates: list[str]
     drafts: int
     frozen: bool
+    readable: bool  # whether the reader may see policies here at all
 
 
 @dataclass(slots=True)
@@ -49,7 +50,10 @@ def policy_rows(projects: list[Project], actor: Actor) -> list[PolicyRow]:
     ).order_by("project__name", "position")
     current: dict[str, PolicyRevision] = {}
     drafts: dict[str, int] = {}
-    for policy in PolicyRevision.objects.filter(environment__in=places).order_by("number"):
+    written = visible(
+        PolicyRevision.objects.filter(environment__in=places), actor, view="policy.view"
+    )
+    for policy in written.order_by("number"):
         if policy.state == "published":
             current[policy.environment_id] = policy
         elif policy.state == "draft":
@@ -66,6 +70,7 @@ def policy_rows(projects: list[Project], actor: Actor) -> list[PolicyRow]:
             gate_titles(current.get(place.pk)),
             drafts.get(place.pk, 0),
             place.pk in frozen,
+            actor.can("policy.view", Scope(place.project_id, place.name)),
         )
         for place in places
     ]
