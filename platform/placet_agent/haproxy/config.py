@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet_agent.haproxy.table import REPLICAS, REVISIONS, Table, backend_name, endpoint_name
+from placet_agent.haproxy.table import REVISIONS, Table, backend_name, endpoint_name
 from placet_agent.protocol import WHOLE
 
 MAPS = ("revisions.map", "keys.map", "route.map", "paths.map")  # in the order they are told
@@ -204,7 +204,7 @@ def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterato
     yield "  option http-server-close"
     yield "  http-reuse never"
     servers = table.servers(name)
-    for number in range(REPLICAS):
+    for number in range(table.slots):
         server = servers.get(number)
         if server is None:
             yield f"  server s{number} 127.0.0.1:1 disabled"

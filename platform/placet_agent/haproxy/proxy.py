@@ -24,7 +24,7 @@ class Proxy:
         self.table = Table() if stored is None else Table.from_json(stored)
         self._written = ""
         self._applied = ""  # the configuration that HAProxy was last seen to follow
-        self._pool = 0
+        self._size = (0, 0)
 
     def ensure_running(self) -> bool:
         """Adopt or start HAProxy when it does not run; tell whether it had to be started."""
@@ -32,17 +32,19 @@ class Proxy:
             return False
         if self.process.ref is None and self.process.adopt():
             log.info("adopted HAProxy, pid %s", self.process.ref)
-            self._pool = self._slots_of_running()
+            self._size = self._size_of_running()
             return False
         self.write()
         self.process.start()
-        self._pool, self._applied = self.table.pool, self._written
+        self._size, self._applied = self.table.size, self._written
         log.info("started HAProxy, pid %s", self.process.ref)
         return True
 
-    def _slots_of_running(self) -> int:
-        """Return how many endpoint slots the adopted HAProxy was started with."""
-        return len({place[:4] for place in self.admin.servers()})
+    def _size_of_running(self) -> tuple[int, int]:
+        """Return how many slots the adopted HAProxy was started with."""
+        places = [place.partition("/") for place in self.admin.servers()]
+        endpoints = {backend.partition("r")[0] for backend, _, _ in places}
+        return len(endpoints), len({server for _, _, server in places})
 
     def write(self) -> bool:
         """Write table, maps and configuration; tell whether anything changed."""
@@ -65,10 +67,10 @@ class Proxy:
         self.write()
         if self._applied == self._written:
             return
-        if self._pool != self.table.pool:
-            log.info("reloading HAProxy for %s endpoint slots", self.table.pool)
+        if self._size != self.table.size:
+            log.info("reloading HAProxy for %s endpoints of %s replicas", *self.table.size)
             self.process.reload()
-            self._pool, self._applied = self.table.pool, self._written
+            self._size, self._applied = self.table.size, self._written
             return
         actual = self.admin.servers()
         wanted = self._wanted(actual)

@@ -6,12 +6,13 @@ from typing import Any
 from placet_agent.protocol import WHOLE
 
 REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
-REPLICAS = 8  # slots of replicas per revision: twice as many as replicas, for a rolling restart
-FIRST_POOL = 16  # slots of endpoints; doubled, by a seamless reload, when they do not suffice
+# Slots that are doubled, by a seamless reload, when they do not suffice:
+FIRST_SLOTS = 8  # of replicas per revision; a restart needs twice as many as there are replicas
+FIRST_POOL = 16  # of endpoints
 
 
 class Full(Exception):
-    """An endpoint has more revisions, or a revision more replicas, than there are slots."""
+    """An endpoint has more revisions than there are slots."""
 
 
 @dataclass
@@ -60,7 +61,13 @@ class Table:
     """Everything HAProxy is told."""
 
     pool: int = FIRST_POOL
+    slots: int = FIRST_SLOTS
     endpoints: dict[str, EndpointEntry] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What only a reload can change."""
+        return self.pool, self.slots
 
     def ensure_endpoint(self, endpoint: str, path: str) -> EndpointEntry:
         """Return the endpoint's entry, made in the first free slot if it is new."""
@@ -87,17 +94,17 @@ class Table:
         return free[0]
 
     def ensure_server(self, entry: EndpointEntry, revision: str, replica: str, port: int) -> Server:
-        """Return the replica's server; raise ``Full`` when the revision has no slot left."""
+        """Return the replica's server; raise ``Full`` when its revision has no slot."""
         servers = entry.servers[self.ensure_revision(entry, revision)]
         for server in servers.values():
             if server.replica == replica:
                 server.port = port
                 return server
-        free = [n for n in range(REPLICAS) if n not in servers]
-        if not free:
-            raise Full(f"a revision of {entry.path} already has {REPLICAS} replicas on this node")
-        servers[free[0]] = Server(replica, port)
-        return servers[free[0]]
+        number = next(n for n in range(len(servers) + 1) if n not in servers)
+        while number >= self.slots:
+            self.slots *= 2
+        servers[number] = Server(replica, port)
+        return servers[number]
 
     def drop_server(self, replica: str) -> None:
         """Forget a replica's server."""
@@ -133,6 +140,7 @@ class Table:
         """Return the table as plain data."""
         return {
             "pool": self.pool,
+            "slots": self.slots,
             "endpoints": {
                 name: {
                     "slot": e.slot, "path": e.path, "locked": e.locked, "keys": list(e.keys),
@@ -150,7 +158,7 @@ class Table:
     @classmethod
     def from_json(cls, data: Any) -> "Table":
         """Read what ``to_json`` wrote."""
-        table = cls(pool=data["pool"])
+        table = cls(pool=data["pool"], slots=data["slots"])
         for name, e in data["endpoints"].items():
             table.endpoints[name] = EndpointEntry(
                 slot=e["slot"],

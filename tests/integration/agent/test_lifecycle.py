@@ -225,6 +225,25 @@ def test_a_restart_replaces_every_replica_and_loses_no_request(
     assert platform.seen("rev_1")["ready_replicas"] == 2
 
 
+def test_a_restart_that_needs_more_slots_than_there_are_loses_no_request(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    revision = platform.revision(1, platform.build("one"), weight=10_000, replicas=5)
+    platform.serve(revision)
+    platform.wait(lambda: platform.seen("rev_1")["ready_replicas"] == 5, 60)
+    before = {record["id"] for record in records(node)}
+    proxy = haproxy(node)
+    load = Load(node.port, f"{PATH}/who").start()
+
+    platform.serve({**revision, "restart_nonce": 1})
+    platform.wait(lambda: not before & {record["id"] for record in records(node)}, 60)
+    load.until(load.sent + 100)
+    load.stop()
+
+    assert load.failures == []
+    assert haproxy(node) != proxy
+
+
 def test_a_replica_sees_its_bento_and_nothing_of_the_node(
     platform: Platform, node: NodeUnderTest
 ) -> None:

@@ -11,7 +11,7 @@ from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import ServerState
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import coming, leaving
-from placet_agent.haproxy.table import REPLICAS, REVISIONS, Full, Server, Table
+from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
 from placet_agent.metrics import Tally, parse_line
 
 SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
@@ -79,17 +79,23 @@ def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
     assert table.pool == 32
 
 
-def test_more_revisions_or_replicas_than_slots_are_told_in_words() -> None:
+def test_more_revisions_than_slots_are_told_in_words() -> None:
     table = Table()
     entry = table.ensure_endpoint("end_1", "/p/e/n")
     for number in range(REVISIONS):
         table.ensure_revision(entry, f"rev_{number}")
     with pytest.raises(Full, match="already has 6 revisions"):
         table.ensure_revision(entry, "rev_more")
-    for number in range(REPLICAS):
+
+
+def test_slots_of_replicas_double_when_a_restart_needs_more() -> None:
+    table = Table()
+    entry = table.ensure_endpoint("end_1", "/p/e/n")
+    for number in range(9):
         table.ensure_server(entry, "rev_0", f"replica-{number}", 20000 + number)
-    with pytest.raises(Full, match="already has 8 replicas"):
-        table.ensure_server(entry, "rev_0", "replica-more", 20100)
+
+    assert table.size == (16, 16)
+    assert "server s8 127.0.0.1:20008\n" in config.render(table, SETTINGS)
 
 
 UP = ServerState(port=20001, up=True, drained=False, maintenance=False)
