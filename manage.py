@@ -15,7 +15,7 @@ def main() -> None:
     Python's own ``platform`` module, so its presence is refused in words before anything imports.
     """
     if (ROOT / "platform" / "__init__.py").exists():
-        sys.exit("platform/__init__.py exists and shadows Python's own `platform` module: remove it.")
+        sys.exit("platform/__init__.py shadows Python's own `platform` module: remove it.")
     sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "placet.settings")
     from django.core.management import execute_from_command_line

@@ -1,0 +1,125 @@
+"""The shape of the code base: what the layers' checker cannot see."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES_NOT_USED = {"utils", "common", "core", "helpers", "services", "misc", "base_utils"}
+MAX_LINES, MAX_FUNCTION = 400, 40
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Return the files under version control that match."""
+    listed = subprocess.run(
+        ["git", "ls-files", *patterns], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    return [ROOT / line for line in listed.splitlines() if (ROOT / line).exists()]
+
+
+def product_files() -> list[Path]:
+    return [
+        path
+        for path in tracked("apps/*.py", "platform/*.py", "workers/*.py")
+        if "migrations" not in path.parts
+    ]
+
+
+def test_no_file_is_a_drawer_for_everything() -> None:
+    found = [p for p in product_files() if NAMES_NOT_USED & {p.stem, *p.relative_to(ROOT).parts}]
+    assert found == []
+
+
+def test_files_stay_short_enough_to_read() -> None:
+    long = {
+        str(p.relative_to(ROOT)): n
+        for p in product_files()
+        if (n := len(p.read_text().splitlines())) > MAX_LINES
+    }
+    assert long == {}
+
+
+def test_functions_stay_short_enough_to_read() -> None:
+    long = []
+    for path in product_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MAX_FUNCTION:
+                    long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name} {length}")
+    assert long == []
+
+
+def test_rules_and_gates_know_no_django_and_no_celery() -> None:
+    pure = [
+        p
+        for p in tracked("apps/*.py")
+        if p.name == "rules.py" or {"gates", "rules"} & set(p.relative_to(ROOT).parts)
+    ]
+    assert pure
+    for path in pure:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            for name in names:
+                assert name.split(".")[0] not in {"django", "celery", "rest_framework"}, path
+
+
+WRITES = re.compile(
+    r"\.(?:objects|_default_manager)\.(?:create|bulk_create|get_or_create|update_or_create)\("
+)
+
+
+@pytest.mark.parametrize("folder", ["apps/console", "workers", "platform/placet/management"])
+def test_pages_workers_and_commands_write_through_actions_alone(folder: str) -> None:
+    found = [
+        f"{p.relative_to(ROOT)}:{n}"
+        for p in tracked(f"{folder}/*.py")
+        for n, line in enumerate(p.read_text().splitlines(), 1)
+        if WRITES.search(line) or re.search(r"\.(?:save|delete)\(\)", line)
+    ]
+    assert found == []
+
+
+def test_api_views_write_through_actions_alone() -> None:
+    found = [
+        f"{p.relative_to(ROOT)}:{n}"
+        for p in tracked("apps/*/api/*.py", "apps/*/agent_api/*.py")
+        for n, line in enumerate(p.read_text().splitlines(), 1)
+        if WRITES.search(line) or re.search(r"\.save\(", line)
+    ]
+    assert found == []
+
+
+def test_nothing_committed_names_this_machine_or_a_registry() -> None:
+    forbidden = re.compile(
+        r"(?:^|[^A-Za-z0-9_.])/(?:work|root)/|files\.pythonhosted|pypi\.org/simple"
+        r"|registry\.npmjs|deb\.debian"
+    )
+    found = []
+    for path in tracked():
+        if path.suffix in {".png", ".woff2", ".css", ".js"} or path == Path(__file__):
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{path.relative_to(ROOT)}:{n}"
+            for n, line in enumerate(text.splitlines(), 1)
+            if forbidden.search(line)
+        ]
+    assert found == []
+
+
+def test_platform_is_a_source_root_and_never_a_package() -> None:
+    assert not (ROOT / "platform" / "__init__.py").exists()
+    assert "/platform/__init__.py" in (ROOT / ".gitignore").read_text()
