@@ -101,7 +101,7 @@ def model_rows(actor: Actor, *, search: str = "", project: str = "") -> list[Mod
         )[:200]
     )
     live = _live_by_model(rows)
-    return [ModelRow(m, m.count, m.latest, live[m.pk]) for m in rows]  # type: ignore[attr-defined]
+    return [ModelRow(m, m.count, m.latest, live[m.pk]) for m in rows]
 
 
 def projects_of(actor: Actor) -> list[Project]:

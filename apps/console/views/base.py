@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -27,8 +27,7 @@ View = Callable[Concatenate[PageRequest, P], HttpResponse]
 
 def page(view: View[P]) -> View[P]:
     """Make ``view`` a page that one reads: signed in, GET only."""
-    guarded: Any = require_http_methods(["GET", "HEAD"])(login_required(wraps(view)(view)))
-    return guarded
+    return require_http_methods(["GET", "HEAD"])(login_required(view))
 
 
 def action(view: View[P]) -> View[P]:
@@ -48,8 +47,7 @@ def action(view: View[P]) -> View[P]:
             messages.error(request, sentence(problem))
             return back(request)
 
-    wrapped: Any = require_http_methods(["POST"])(login_required(guarded))
-    return wrapped
+    return cast("View[P]", require_http_methods(["POST"])(login_required(guarded)))
 
 
 def sentence(problem: Problem) -> str:
