@@ -13,9 +13,10 @@ import rfc8785
 import structlog
 from django.db import connection, transaction
 
+from apps.audit.actions.seal import store_sealed
 from apps.audit.actions.state import row_key, row_state
 from apps.audit.events import EventKind, kinds
-from apps.audit.models import Audited
+from apps.audit.models import Audited, SealedText
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 from placet_verify.merkle import leaf_hash
@@ -46,6 +47,7 @@ class Entry:
     environment: str | None
     after: dict[str, Any]
     data: dict[str, Any]
+    texts: list[SealedText] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -76,7 +78,8 @@ class Recorder:
             raise ValueError(f"{kind.name} is not a declared event kind")
         who = actor or self.actor
         first = rows[0] if rows else deleted[0] if deleted else None
-        after: dict[str, Any] = {row_key(row): row_state(row, who) for row in rows}
+        texts: list[SealedText] = []
+        after: dict[str, Any] = {row_key(row): row_state(row, who, texts) for row in rows}
         after.update({row_key(row): None for row in deleted})
         self.entries.append(
             Entry(
@@ -88,6 +91,7 @@ class Recorder:
                 or (first.environment_scope() if first is not None else None),
                 after=after,
                 data=data or {},
+                texts=texts,
             )
         )
 
@@ -132,6 +136,7 @@ def append(entries: list[Entry]) -> None:
     """
     if not entries:
         return
+    store_sealed(text for entry in entries for text in entry.texts)
     with connection.cursor() as cursor:
         cursor.execute(TAKE_PLACES, [len(entries), len(entries)])
         found = cursor.fetchone()

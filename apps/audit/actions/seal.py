@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -19,34 +20,43 @@ def seal(text: str, *, person: str) -> str:
     The commitment may be hashed and signed; the text comes back through
     :func:`apps.audit.queries.unseal` until the person's key is erased.
     """
-    return _store(text, person, _key(person), os.urandom(16))
+    commitment, sealed = _seal(text, person, _key(person), os.urandom(16))
+    store_sealed([sealed] if sealed else [])
+    return commitment
 
 
-def seal_column(text: str, *, person: str, place: str) -> str:
-    """Seal the text of one column of a row (``place``).
+def seal_column(text: str, *, person: str, place: str) -> tuple[str, SealedText | None]:
+    """Return the commitment of one column of a row (``place``), and what is to be stored of it.
 
     The salt is derived from the person's key, the place and the text, so that the same text in
     the same place has one commitment however often the row is logged: readers see what changed
     and nothing is stored twice. Without the key the salt is as good as random.
+
+    Storing is left to the end of the transaction (:func:`store_sealed`): two that log the same
+    text would wait for each other in the middle of their work otherwise.
     """
     key = _key(person)
     secret = key or os.urandom(32)
     salt = hmac.digest(secret, f"{place}\x00{text}".encode(), "sha256")[:16]
-    return _store(text, person, key, salt)
+    return _seal(text, person, key, salt)
 
 
-def _store(text: str, person: str, key: bytes, salt: bytes) -> str:
+def store_sealed(texts: Iterable[SealedText]) -> None:
+    """Store sealed texts that are not there yet, in an order that is the same for everybody."""
+    found = {text.commitment: text for text in texts}
+    if found:
+        rows = [found[commitment] for commitment in sorted(found)]
+        SealedText.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _seal(text: str, person: str, key: bytes, salt: bytes) -> tuple[str, SealedText | None]:
     raw = salt + text.encode("utf-8")
     commitment = "sha256:" + hashlib.sha256(raw).hexdigest()
     if not key:
-        return commitment  # erased: committed to, kept nowhere
+        return commitment, None  # erased: committed to, kept nowhere
     nonce = os.urandom(12)
     ciphertext = nonce + AESGCM(key).encrypt(nonce, raw, commitment.encode())
-    SealedText.objects.bulk_create(
-        [SealedText(commitment=commitment, person_id=person, ciphertext=ciphertext)],
-        ignore_conflicts=True,
-    )
-    return commitment
+    return commitment, SealedText(commitment=commitment, person_id=person, ciphertext=ciphertext)
 
 
 def _key(person: str) -> bytes:

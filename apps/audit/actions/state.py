@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 
 from apps.audit.actions.seal import seal_column
-from apps.audit.models import Audited
+from apps.audit.models import Audited, SealedText
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 
@@ -20,8 +20,10 @@ def row_key(row: models.Model) -> str:
     return f"{row._meta.label_lower}:{row.pk}"
 
 
-def row_state(row: Audited, actor: Actor) -> dict[str, Any]:
+def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, Any]:
     """Return every logged column of ``row`` as JSON values, sealed ones as commitments.
+
+    What is to be stored of the sealed ones is added to ``texts``.
 
     A sealed text is kept under the key of the person it belongs to: the row itself when it is a
     person, else the accountable actor.
@@ -31,7 +33,8 @@ def row_state(row: Audited, actor: Actor) -> dict[str, Any]:
     for name in row.LOG_SEALED:
         if state[name]:
             place = f"{row_key(row)}:{name}"
-            state[name] = seal_column(str(state[name]), person=owner, place=place)
+            state[name], sealed = seal_column(str(state[name]), person=owner, place=place)
+            texts += [sealed] if sealed else []
     return state
 
 

@@ -263,3 +263,31 @@ def test_nothing_is_read_or_written_outside_while_an_action_runs(
     ):
         client.connect(("127.0.0.1", 9))
     assert not connection.in_atomic_block
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_log_the_same_text_do_not_lock_each_other_out() -> None:
+    """The first goes on only when the second, who logs the same text, has come past it."""
+    shared = make("shared", description="the same words")
+    seal("the system's key is there since the migrations", person="system")
+    logged, go_on = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with record(SYSTEM) as log:
+            log.add(CHANGED, shared)
+            logged.set()
+            assert go_on.wait(10)
+        connections.close_all()
+
+    def second() -> None:
+        assert logged.wait(10)
+        with record(SYSTEM) as log:
+            log.add(CHANGED, shared)
+            go_on.set()
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(first), pool.submit(second)]:
+            future.result(20)
+    assert Event.objects.count() == 3
+    assert assert_log_rebuilds_every_row() == 1
