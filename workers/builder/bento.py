@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version
+from workers.builder.leavings import is_inside
 from workers.builder.runtimes import Runtimes, uv_program
 from workers.builder.sandbox import Limits
 from workers.builder.spec import BuildSpec
@@ -77,7 +78,7 @@ def build(
     if not result.ok:
         raise BuildFailed(result.sentence("bentoml build"))
     folder = place.home / "bentos" / bento_name(spec) / version
-    if folder.is_symlink() or not (folder / "bento.yaml").is_file():
+    if not is_inside(folder, place.root) or not (folder / "bento.yaml").is_file():
         raise BuildFailed("bentoml build left no Bento behind")
     _own_lock(folder, lock)
     return folder
@@ -86,7 +87,7 @@ def build(
 def _own_lock(folder: Path, lock: str) -> None:
     """Put the lock with hashes where BentoML keeps its own, which has neither, and no address."""
     python = folder / "env" / "python"
-    if python.is_dir() and not python.is_symlink():
+    if python.is_dir() and is_inside(python, folder):
         for name in ("requirements.txt", "requirements.in", "requirements.lock.txt"):
             (python / name).unlink(missing_ok=True)
         (python / "requirements.txt").write_text(without_addresses(lock), encoding="utf-8")

@@ -26,14 +26,14 @@ def free_port() -> int:
         return port
 
 
-def ask(port: int, path: str, body: Any = None) -> tuple[int, str]:
+def ask(port: int, path: str, body: Any = None, timeout: float = TIMEOUT) -> tuple[int, str]:
     """Return status and body; status 0 when there was no answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", data=data, headers={"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             return answer.status, answer.read(MAX_ANSWER).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(MAX_ANSWER).decode("utf-8", "replace")
@@ -45,7 +45,7 @@ def wait_ready(server: subprocess.Popen[bytes], port: int, seconds: float) -> bo
     """Wait until ``/readyz`` answers 200; give up when the server ends or time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
-        if ask(port, "/readyz")[0] == 200:
+        if ask(port, "/readyz", timeout=2)[0] == 200:
             return True
         time.sleep(0.05)
     return False

@@ -165,7 +165,8 @@ class Runtimes:
             manifest = {"v": 1, "python_version": platform_python(), "digest": name,
                         "wheels": [asdict(w) for w in wheels]}  # fmt: skip
             home = making / "home"
-            (home / "placet-runtime.json").write_text(json.dumps(manifest))
+            with (home / "placet-runtime.json").open("x") as file:
+                json.dump(manifest, file)
             self._keep_wheels(making / "wheels", home / WHEELS, wheels)
             shutil.rmtree(self.folder(name), ignore_errors=True)
             crash_point("builds.before_runtime_rename")
@@ -220,20 +221,22 @@ class Runtimes:
             f"{uv} pip install --offline --no-index --find-links {making}/wheels --require-hashes "
             f"--no-deps --quiet --python {home}/bin/python -r {making}/lock.txt"
         )
-        env = {"UV_CACHE_DIR": str(making / "cache"), "UV_NO_CONFIG": "1"}
+        env = {"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"}
         log("Installing the wheels offline in the sandbox")
+        # the folder is a mount of its own: what runs inside cannot put a link in its place
         result = self.sandbox.run(
-            ["/bin/sh", "-ec", script], binds_ro=[uv], binds_rw=[making], env=env,
+            ["/bin/sh", "-ec", script], env=env,
+            binds_ro=[uv, making / "wheels", making / "lock.txt"], binds_rw=[home],
             limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000), cancelled=cancelled, on_line=log,
         )  # fmt: skip
         _require(result.ok, result.reason, result.sentence("Installing the runtime"))
-        shutil.rmtree(making / "cache", ignore_errors=True)
+        shutil.rmtree(home / ".uv-cache", ignore_errors=True)
         log("Compiling bytecode once")
         site = home / "lib" / f"python{platform_python()}" / "site-packages"
         compiled = self.sandbox.run(
             [str(home / "bin" / "python"), "-I", "-m", "compileall", "-q", "-q", "-j", "2",
              "--invalidation-mode", "unchecked-hash", "-s", str(home), "-p", str(final), str(site)],
-            binds_rw=[making], limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000),
+            binds_rw=[home], limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000),
             cancelled=cancelled,
         )  # fmt: skip
         # files that no Python 3 can compile (templates, old tests) make it end with status 1

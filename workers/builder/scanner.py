@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.builder.errors import BuildCancelled
+from workers.builder.leavings import read_plain
 from workers.builder.sandbox import Limits, Sandbox, never
 from workers.builder.spec import Finding, Scan
 
 ROOT = Path(__file__).resolve().parents[2]
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
+MAX_REPORT = 16 * 1024 * 1024
 SCANNER = {"name": "placet", "version": "1"}
 
 
@@ -39,7 +41,7 @@ def scan(
         try:
             if not result.ok:
                 raise ValueError(result.sentence("the scanner"))
-            return read_report(answer.read_text("utf-8"))
+            return read_report(read_plain(answer, MAX_REPORT).decode())
         except (OSError, ValueError, KeyError, TypeError) as error:
             finding = Finding("", f"The scan did not finish: {error}"[:300], "unknown")
             return Scan("unknown", (finding,), SCANNER)

@@ -2,22 +2,27 @@
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workers.builder.bento import Workplace, environment
 from workers.builder.errors import BuildCancelled
+from workers.builder.leavings import read_plain
 from workers.builder.runtimes import Runtimes
-from workers.builder.sandbox import Limits
+from workers.builder.sandbox import Limits, Result
 from workers.builder.spec import BuildSpec, Smoke
 
 PROBE = Path(__file__).parent / "probe.py"
 READY_SECONDS = 120.0
 MAX_ROWS = 100
 TOLERANCE = 1e-6
-MAX_ANSWERS_FILE = 256 * 1024 * 1024
+MAX_ANSWERS_FILE = 64 * 1024 * 1024
+START_FAILED = "Application startup failed"
+ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 UNKNOWN_FIELD = "placet: no such field"
 
 
@@ -39,6 +44,7 @@ def run(
     folder.mkdir()
     asked, answered = folder / "questions.json", folder / "answers.json"
     asked.write_text(json.dumps(questions(spec)), encoding="utf-8")
+    watcher = _Watcher(log, cancelled)
     result = runtimes.sandbox.run(
         [str(runtimes.python(runtime)), str(PROBE), str(asked), str(answered), str(bento),
          str(ready_seconds)],
@@ -46,33 +52,66 @@ def run(
         binds_rw=[folder],
         env={**environment(place), "BENTOML_HOME": str(folder)},
         limits=Limits(memory_mb=spec.memory_mb, seconds=ready_seconds + 120, disk_mb=1024),
-        cancelled=cancelled,
-        on_line=log,
+        cancelled=watcher.stop,
+        on_line=watcher.line,
         cwd=folder,
     )  # fmt: skip
-    if result.reason == "cancelled":
+    if result.reason == "cancelled" and not watcher.broken:
         raise BuildCancelled
     found = _read(answered)
-    if found is None or not found.get("ready"):
-        why = "The service never became ready"
-        detail = why if result.ok else f"{why}: {result.sentence('serving it')}"
-        return Smoke("failed", 0, 0, runtimes.sandbox.isolation, result.seconds, detail)
-    log(f"Ready after {float(found['seconds']):.1f} s")
-    return judge(spec, found["answers"], runtimes.sandbox.isolation, round(result.seconds, 3))
+    if found is None or not found.ready:
+        detail = f"The service never became ready: {_last_words(result)}"
+        return Smoke("failed", 0, 0, runtimes.sandbox.isolation, result.seconds, detail[:1000])
+    log(f"Ready after {found.seconds:.1f} s")
+    return judge(spec, found.answers, runtimes.sandbox.isolation, round(result.seconds, 3))
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """Read what the sandbox left, which is not trusted."""
+@dataclass(slots=True)
+class _Watcher:
+    """Passes log lines on, and stops a service whose start failed: BentoML would try for ever."""
+
+    log: Callable[[str], None]
+    cancelled: Callable[[], bool]
+    broken: bool = False
+
+    def line(self, text: str) -> None:
+        """Pass one line on."""
+        self.broken = self.broken or START_FAILED in text
+        self.log(text)
+
+    def stop(self) -> bool:
+        """Tell whether to end the service."""
+        return self.broken or self.cancelled()
+
+
+def _last_words(result: Result) -> str:
+    """Return the last error that the log names, else how the run ended."""
+    for line in reversed(result.tail):
+        if ERROR_LINE.match(line):
+            return line
+    return result.sentence("serving it") if not result.ok else "it did not say why"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    ready: bool
+    seconds: float
+    answers: list[tuple[int, str]]
+
+
+def _read(path: Path) -> _Found | None:
+    """Read what the sandbox left, which is not trusted: ``None`` when it is not of the form."""
     try:
-        if path.is_symlink() or path.stat().st_size > MAX_ANSWERS_FILE:
-            return None
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        match json.loads(read_plain(path, MAX_ANSWERS_FILE)):
+            case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)}:
+                pairs = [(int(status), str(body)) for status, body in answers]
+                return _Found(ready, seconds, pairs)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return None
 
 
-def judge(spec: BuildSpec, answers: list[Any], isolation: str, seconds: float) -> Smoke:
+def judge(spec: BuildSpec, answers: list[tuple[int, str]], isolation: str, seconds: float) -> Smoke:
     """Compare the answers with what the version says it answers."""
     rows = len((spec.example or [])[:MAX_ROWS])
 
@@ -124,7 +163,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def _member(answer: Any, name: str) -> Any:
+def _member(answer: tuple[int, str], name: str) -> Any:
     status, body = answer
     if status != 200:
         return None
@@ -141,6 +180,6 @@ def _difference(given: list[Any], expected: list[Any], single: Any) -> str:
     return f"One bare row is {json.dumps(single)[:120]}, expected {json.dumps(expected[0])[:120]}"
 
 
-def _short(answer: Any) -> str:
+def _short(answer: tuple[int, str]) -> str:
     status, body = answer
     return f"status {status}, {str(body)[:300]}"

@@ -30,7 +30,13 @@ Run = Callable[..., int]
 
 def version(data: bytes, **facts: Any) -> Trained:
     """Return a version whose one file is ``data``."""
-    given = {"signature": SIGNATURE, "example": [{"age": 1.0}], "requirements": ["scikit-learn"]}
+    import sklearn
+
+    given = {
+        "signature": SIGNATURE,
+        "example": [{"age": 1.0}],
+        "requirements": [f"scikit-learn=={sklearn.__version__}"],
+    }
     return Trained("sklearn", {"model.pkl": data}, {**given, **facts})
 
 
@@ -97,9 +103,9 @@ def test_a_requirement_that_does_not_exist_is_named(ada: ApiClient, run_jobs: Ru
 
 
 def test_a_python_that_is_not_here_is_named(ada: ApiClient, run_jobs: Run) -> None:
-    ended = build(ada, version(pickle.dumps([1]), python_version="3.8"), run_jobs)
+    ended = build(ada, version(pickle.dumps([1]), python_version="3.10"), run_jobs)
     assert ended["state"] == "failed"
-    assert "Python 3.8" in ended["error"]
+    assert "Python 3.10" in ended["error"]
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in ended["error"]
 
 
@@ -110,6 +116,8 @@ def test_a_service_that_never_becomes_ready_fails_with_its_last_words(
     ended = build(ada, version(unknown), run_jobs)
     assert ended["state"] == "failed"
     assert "never became ready" in ended["error"]
+    assert "No module named 'not_a_lib1'" in ended["error"]
+    assert ended["timings"] == {}
     log = ada.get(f"/builds/{ended['id']}/log").json()["lines"]
     assert any("not_a_lib1" in line["text"] for line in log)
 
