@@ -1,0 +1,132 @@
+"""What a rollout does next, from facts alone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.rollouts.rules import (
+    OPEN,
+    TRANSITIONS,
+    Change,
+    Plan,
+    RevisionFacts,
+    Snapshot,
+    next_step,
+)
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NEW = RevisionFacts("starting", 0, 2)
+OLD = RevisionFacts("live", 10_000, 2, "serving", 2, 10_000)
+
+
+def facts(state: str, **changes: object) -> Snapshot:
+    """Return a rollout in ``state`` whose target has just answered."""
+    base = Snapshot(
+        state=state, kind="release", now=NOON, deadline=NOON + timedelta(minutes=5),
+        entered_at=NOON, fresh=True, by_operator=False, plan=Plan(), new=NEW, old=OLD,
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+READY = replace(NEW, phase="ready", ready_replicas=2)
+SHIFTED = replace(READY, state="ready", weight=10_000, phase="serving", applied_weight=10_000)
+
+
+def test_nothing_moves_before_every_replica_is_ready() -> None:
+    one_of_two = replace(READY, ready_replicas=1)
+    assert next_step(facts("starting", new=one_of_two)).to is None
+
+
+def test_all_requests_move_at_once_and_are_taken_before_they_are_given() -> None:
+    step = next_step(facts("starting", new=READY))
+    assert step.to == "shifting"
+    assert step.changes == (Change("old", weight=0), Change("new", "ready", 10_000))
+
+
+def test_what_was_observed_before_the_last_command_counts_for_nothing() -> None:
+    for state, new in (("starting", READY), ("shifting", SHIFTED)):
+        assert next_step(facts(state, new=new, fresh=False)).to is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [("refused", "The node refused it: no quorum"), ("failed", "It failed: no quorum")],
+)
+def test_a_broken_revision_fails_the_rollout_in_words(phase: str, words: str) -> None:
+    step = next_step(facts("starting", new=replace(NEW, phase=phase, detail="no quorum")))
+    assert (step.to, step.reason) == ("failed", words)
+    assert step.changes == (Change("new", "failed"),)
+
+
+def test_other_bytes_under_the_revisions_name_are_a_failure() -> None:
+    step = next_step(facts("starting", new=replace(READY, same_bytes=False)))
+    assert step.to == "failed"
+    assert "another Bento" in step.reason
+
+
+def test_at_the_deadline_the_rollout_fails_even_if_nothing_is_heard() -> None:
+    late = {"now": NOON + timedelta(minutes=6), "fresh": False}
+    step = next_step(facts("starting", **late))
+    assert step.to == "failed"
+    assert step.reason == "It was not ready in time: 0 of 2 replicas answered."
+
+
+def test_the_old_revision_stays_warm_if_the_plan_says_so() -> None:
+    step = next_step(facts("shifting", new=SHIFTED))
+    assert step.to == "draining"
+    assert step.changes == (Change("old", "warm"), Change("new", "live"))
+    step = next_step(facts("shifting", new=SHIFTED, plan=Plan(keep_warm_seconds=0)))
+    assert step.changes[0] == Change("old", "draining")
+
+
+def test_what_was_rolled_back_from_is_not_kept_warm() -> None:
+    step = next_step(facts("shifting", kind="rollback", new=SHIFTED))
+    assert step.changes[0] == Change("old", "draining")
+
+
+def test_a_revision_that_breaks_while_requests_move_gives_them_back() -> None:
+    step = next_step(facts("shifting", new=replace(SHIFTED, phase="failed")))
+    assert step.to == "aborting"
+    assert step.changes == (Change("new", weight=0), Change("old", weight=10_000))
+
+
+def test_a_first_revision_that_breaks_has_nothing_to_go_back_to() -> None:
+    step = next_step(facts("shifting", new=replace(SHIFTED, phase="failed"), old=None))
+    assert (step.to, step.changes) == ("failed", (Change("new", "failed"),))
+
+
+def test_aborting_ends_when_the_old_revision_has_its_requests_again() -> None:
+    back = replace(OLD, applied_weight=0)
+    new = replace(READY, state="ready")
+    assert next_step(facts("aborting", new=new, old=back)).to is None
+    step = next_step(facts("aborting", new=new, by_operator=True))
+    assert (step.to, step.changes) == ("aborted", (Change("new", "draining"),))
+    assert next_step(facts("aborting", new=new)).to == "failed"
+
+
+def test_an_aborted_rollback_leaves_the_warm_revision_warm() -> None:
+    step = next_step(facts("aborting", kind="rollback", new=replace(READY, state="warm")))
+    assert step.changes == ()
+
+
+def test_draining_waits_for_the_last_requests_but_not_for_ever() -> None:
+    busy = RevisionFacts("draining", 0, 2, "serving", 2)
+    assert next_step(facts("draining", new=SHIFTED, old=busy)).to is None
+    drained = replace(busy, phase="drained")
+    step = next_step(facts("draining", new=SHIFTED, old=drained))
+    assert (step.to, step.changes) == ("done", (Change("old", "stopped"),))
+    late = NOON + timedelta(seconds=61)
+    assert next_step(facts("draining", new=SHIFTED, old=busy, now=late)).to == "done"
+
+
+def test_every_answer_is_a_transition_of_the_table() -> None:
+    phases = ["", "starting", "ready", "serving", "drained", "failed", "refused"]
+    for state in TRANSITIONS:
+        for phase in phases:
+            for weight in (0, 10_000):
+                for minutes in (0, 10):
+                    new = replace(SHIFTED, phase=phase, applied_weight=weight)
+                    step = next_step(facts(state, new=new, now=NOON + timedelta(minutes=minutes)))
+                    assert step.to is None or step.to in TRANSITIONS[state]
+    assert {state for state, after in TRANSITIONS.items() if after} == OPEN

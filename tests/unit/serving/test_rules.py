@@ -1,0 +1,63 @@
+"""What may follow what, and what fits on a target."""
+
+from typing import Any
+
+import pytest
+
+from apps.serving.rules import (
+    REVISION_MOVES,
+    Occupant,
+    may_move,
+    serving_config,
+    to_evict,
+    wanted,
+)
+
+
+def test_without_a_maximum_nothing_beyond_the_approved_replicas() -> None:
+    assert serving_config({"replicas": 2}).max_replicas == 2
+    assert serving_config({"replicas": 2, "max_replicas": 5}).max_replicas == 5
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"replicas": 0},
+        {"replicas": True},
+        {"replicas": 3, "max_replicas": 2},
+        {"memory_mb": "1024"},
+        {"variables": {"A": 1}},
+        {"command": "sh"},
+    ],
+)
+def test_what_is_not_a_serving_configuration_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        serving_config(document)
+
+
+def test_nothing_leads_out_of_failed_and_only_a_rollback_out_of_stopped() -> None:
+    assert REVISION_MOVES["failed"] == frozenset()
+    assert REVISION_MOVES["stopped"] == {"starting"}
+    assert may_move("live", "live")
+    assert not may_move("starting", "live")
+
+
+def test_a_node_is_told_to_stop_what_ended_and_everything_of_a_stopped_endpoint() -> None:
+    assert wanted("live", endpoint_active=True) == "run"
+    assert wanted("warm", endpoint_active=True) == "run"
+    assert wanted("draining", endpoint_active=True) == "drain"
+    assert wanted("failed", endpoint_active=True) == "stop"
+    assert wanted("live", endpoint_active=False) == "stop"
+
+
+ROWS = [Occupant("a", "warm", 1000), Occupant("b", "live", 1000), Occupant("c", "warm", 1000)]
+
+
+def test_warm_revisions_give_way_in_order_and_no_more_than_needed() -> None:
+    assert to_evict(ROWS, capacity_mb=4000, needed_mb=1000) == []
+    assert to_evict(ROWS, capacity_mb=3000, needed_mb=1000) == ["a"]
+    assert to_evict(ROWS, capacity_mb=3000, needed_mb=2000) == ["a", "c"]
+
+
+def test_what_serves_never_gives_way() -> None:
+    assert to_evict(ROWS, capacity_mb=3000, needed_mb=2001) is None
