@@ -115,20 +115,24 @@ class Sandbox:
         cancelled: Callable[[], bool] = never,
         on_line: Callable[[str], None] = ignore,
         cwd: Path | None = None,
+        workplace: Path | None = None,
     ) -> Result:
         """Run ``command`` to its end, or to ours, and say how it went.
 
         ``binds_ro`` and ``binds_rw`` are seen inside under their own paths; everything else of
-        this machine but its system folders is not there. ``on_line`` gets each line of output as
-        it comes. ``cancelled`` is asked several times a second.
+        this machine but its system folders is not there. Paths in ``workplace`` are seen in
+        ``/build`` instead, where bubblewrap makes that possible: BentoML refuses any path with a
+        hidden folder in it, and the data may well lie in one. ``on_line`` gets each line of
+        output as it comes. ``cancelled`` is asked several times a second.
         """
         limits = limits or Limits()
+        seen = _in_build(workplace if self.isolation == "bwrap" else None)
         group = make_group(limits.memory_mb, limits.processes)
         words = [
             *group.entry(),
             *rlimit_words(group, limits.memory_mb, limits.disk_mb, limits.processes),
-            *self._wrapper(binds_ro, binds_rw, _variables(env), cwd),
-            *command,
+            *self._wrapper(binds_ro, binds_rw, _variables(env), cwd, seen),
+            *map(seen, command),
         ]
         try:
             return _watch(words, group, limits, binds_rw, cancelled, on_line,
@@ -142,9 +146,10 @@ class Sandbox:
         binds_rw: Sequence[Path],
         variables: Mapping[str, str],
         cwd: Path | None,
+        seen: Callable[[str], str],
     ) -> list[str]:
         if self.isolation == "bwrap":
-            return bwrap_words(binds_ro, binds_rw, variables, cwd)
+            return bwrap_words(binds_ro, binds_rw, variables, cwd, seen)
         if os.geteuid() != 0:
             return []
         for folder in binds_rw:
@@ -157,9 +162,10 @@ def bwrap_words(
     binds_ro: Sequence[Path],
     binds_rw: Sequence[Path],
     variables: Mapping[str, str],
-    cwd: Path | None = None,
+    cwd: Path | None,
+    seen: Callable[[str], str],
 ) -> list[str]:
-    """Return the ``bwrap`` command that goes before the program."""
+    """Return the ``bwrap`` command that goes before the program; ``seen`` names paths inside."""
     words = [
         "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
         "--new-session", "--clearenv", "--uid", str(NOBODY), "--gid", str(NOBODY),
@@ -182,12 +188,20 @@ def bwrap_words(
         for prefix in {sys.base_prefix, str(Path(sys.base_prefix).resolve())}:
             words += ["--ro-bind", prefix, prefix]
     for folder in binds_ro:
-        words += ["--ro-bind", str(folder), str(folder)]
+        words += ["--ro-bind", str(folder), seen(str(folder))]
     for folder in binds_rw:
-        words += ["--bind", str(folder), str(folder)]
+        words += ["--bind", str(folder), seen(str(folder))]
     for name, value in variables.items():
-        words += ["--setenv", name, value]
-    return [*words, "--remount-ro", "/", "--chdir", str(cwd or "/tmp"), "--"]  # noqa: S108
+        words += ["--setenv", name, seen(value)]
+    return [*words, "--remount-ro", "/", "--chdir", seen(str(cwd or "/tmp")), "--"]  # noqa: S108
+
+
+def _in_build(workplace: Path | None) -> Callable[[str], str]:
+    """Return what turns a path, or a word that holds one, into what it is called inside."""
+    if workplace is None:
+        return str
+    outside = str(workplace)
+    return lambda text: text.replace(outside, "/build")
 
 
 def _kernel_settings() -> list[str]:
