@@ -9,7 +9,7 @@ from apps.identity.actions.people import (
 )
 from apps.identity.actions.projects import create_project, update_project
 from apps.identity.actions.roles import grant_role, revoke_role
-from apps.identity.actions.services import (
+from apps.identity.actions.service_accounts import (
     change_owner,
     create_service_account,
     deactivate_service_account,
