@@ -72,6 +72,7 @@ def build(
         cancelled=cancelled,
         on_line=log,
         cwd=place.project,
+        workplace=place.root,
     )  # fmt: skip
     if result.reason == "cancelled":
         raise BuildCancelled

@@ -271,7 +271,6 @@ def _watch(
         if process.poll() is None:
             _kill(process, group)
             process.wait()
-    group.end() if reason != "exited" else None
     output.finish(on_line)
     process.stdout.close()
     if reason == "exited" and process.returncode != 0 and group.ran_out_of_memory():

@@ -55,6 +55,7 @@ def run(
         cancelled=watcher.stop,
         on_line=watcher.line,
         cwd=folder,
+        workplace=place.root,
     )  # fmt: skip
     if result.reason == "cancelled" and not watcher.broken:
         raise BuildCancelled

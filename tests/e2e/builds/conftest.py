@@ -12,7 +12,7 @@ from tests.workshop import RUNTIMES
 @pytest.fixture(autouse=True)
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give this test a data folder of its own."""
-    monkeypatch.setattr(config(), "data_dir", tmp_path / "data")
+    monkeypatch.setattr(config(), "data_dir", tmp_path / ".placet")  # hidden, as in a clone
     monkeypatch.setattr(config(), "runtimes_dir", RUNTIMES)
     return tmp_path
 
