@@ -19,16 +19,18 @@ def hide_secrets(
     return event
 
 
+SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    hide_secrets,
+]
+
+
 def configure_logging(level: str) -> None:
     """Send structlog and the standard library's logging to stderr as JSON at ``level``."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        hide_secrets,
-    ]
     logging.config.dictConfig(
         {
             "version": 1,
@@ -37,7 +39,7 @@ def configure_logging(level: str) -> None:
                 "json": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "processor": structlog.processors.JSONRenderer(),
-                    "foreign_pre_chain": shared,
+                    "foreign_pre_chain": SHARED,
                 }
             },
             "handlers": {
@@ -54,7 +56,7 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
