@@ -79,7 +79,7 @@ def test_a_missing_blob_says_so(store: Store) -> None:
         store.open(SHA256)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "sha256:../x", "", SHA256.upper(), "a" * 63])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "sha256:../x", "", "A" * 64, "a" * 63])
 def test_a_digest_that_is_none_names_no_path(store: Store, name: str) -> None:
     with pytest.raises(ValueError, match="not a SHA-256"):
         store.path(name)
