@@ -13,7 +13,7 @@ from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
-from apps.serving import rules
+from apps.serving import guards, rules
 from apps.serving.drivers.base import Receipt
 from apps.serving.models import DesiredState, Endpoint, EndpointKey, Prefetch, Revision, Target
 from placet.kernel.clock import now, rfc3339
@@ -42,7 +42,7 @@ def compose(target: Target) -> dict[str, Any]:
     return {
         "v": 1,
         "target": target.pk,
-        "on_expired": target.on_expired,
+        "on_expired": "stop" if guards.stops_when_expired(target) else "serve",
         "recalled": [],
         "endpoints": [endpoint_entry(endpoint) for endpoint in fetched],
         "prefetch": prefetch_entries(

@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
             except TargetDown:
                 continue
             rollout.refresh_from_db()
-            if rollout.state != state and rollout.state in ("shifting", "draining", "aborted"):
+            if rollout.state != state and rollout.state in ("shifting", "draining"):
                 assert seen >= wish, "decided on what was seen before the last command"
             if self.driver.commands > before and rollout.commanded in (told, told + 1):
                 self.told[rollout.pk, rollout.commanded] += 1

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from apps.audit.actions import record
 from apps.governance import policies
@@ -14,6 +14,7 @@ from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
 from apps.identity.models import Project
+from apps.serving.desired import publish
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Stale
@@ -93,13 +94,28 @@ def update_environment(
         row.revision += 1
         row.save(update_fields=["position", "on_state_expired", "revision"])
         log.add(ENVIRONMENT_CHANGED, row)
+        for target in set(_endpoints(row).values_list("target", flat=True)):
+            publish(target)
         return row
 
 
+def _endpoints(environment: Environment) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(project=environment.project_id, environment=environment.name)
+
+
+def stops_when_expired(target: Target) -> bool:
+    """Tell whether an environment that serves on ``target`` wants it to stop past its state's end.
+
+    A node has one state, so the strictest environment on it counts.
+    """
+    strict = Environment.objects.filter(
+        project=OuterRef("project"), name=OuterRef("environment"), on_state_expired="stop"
+    )
+    return Endpoint.objects.filter(Exists(strict), target=target).exists()
+
+
 def _refuse_used(environment: Environment, targets: Sequence[Target]) -> None:
-    used = Endpoint.objects.filter(
-        project=environment.project_id, environment=environment.name
-    ).exclude(target__in=targets)
+    used = _endpoints(environment).exclude(target__in=targets)
     names = sorted(used.values_list("target__name", flat=True).distinct())
     if names:
         detail = f"Endpoints of this environment stand on {', '.join(names)}"

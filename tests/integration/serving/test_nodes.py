@@ -13,6 +13,7 @@ from django.db import connection
 
 from apps.audit.models import Event, LogHead
 from apps.builds.models import Runtime
+from apps.governance.actions import update_environment
 from apps.jobs.models import Job
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import recent
@@ -283,3 +284,20 @@ def test_a_node_fetches_what_its_state_needs_and_nothing_else(node: SimulatedNod
     assert node.call("GET", f"/agent/v1/runtimes/{digest}").json()["wheels"] == wheels
     for path in (f"blobs/{secret}", "blobs/../../etc/passwd", "blobs/" + "0" * 64):
         assert node.call("GET", f"/agent/v1/{path}").status_code == 404
+
+
+# --- past the end of a state --------------------------------------------------------------------
+
+
+def test_a_node_stops_past_its_states_end_if_an_environment_on_it_says_so(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world = World()
+    world.request("development")
+    run(node, run_jobs, rounds=1)
+    assert node.state["on_expired"] == "serve"
+    update_environment(world.environment("production"), on_state_expired="stop", actor=SYSTEM)
+    update_environment(world.environment("development"), on_state_expired="stop", actor=SYSTEM)
+    run_jobs("control")
+    assert node.pull()
+    assert node.state["on_expired"] == "stop"

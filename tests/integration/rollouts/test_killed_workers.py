@@ -1,0 +1,92 @@
+"""A worker is killed in the middle of a rollout: the next one finishes it, and nothing twice."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from apps.audit.models import Event
+from apps.governance.models import Release
+from apps.jobs.models import Job
+from apps.rollouts.models import Rollout
+from apps.serving.actions import create_target
+from apps.serving.models import Endpoint, Revision, Target
+from placet.kernel.actor import SYSTEM
+from tests.governed import World
+from tests.integration.jobs.conftest import database_url
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
+RunJobs = Callable[..., int]
+ROOT = Path(__file__).resolve().parents[3]
+WORK = """
+import django; django.setup()
+import workers.tasks
+from apps.jobs.actions import run_due
+run_due("control", 100, heartbeat=False)
+"""
+POINTS = (
+    "rollouts.before_start_commit", "rollouts.after_start_commit", "rollouts.before_command",
+    "serving.before_state_commit", "serving.after_state_commit", "rollouts.after_command",
+    "rollouts.before_store", "rollouts.after_store",
+)  # fmt: skip
+
+
+@pytest.fixture
+def world() -> World:
+    """A project whose target has a node."""
+    create_target(name="local", labels={"default": "true"}, actor=SYSTEM)
+    return World()
+
+
+def work(point: str, once: Path) -> int:
+    """Run a worker in a process of its own that is killed at ``point``; return how it ended."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "DJANGO_SETTINGS_MODULE": "placet.settings",
+        "PLACET_DATABASE_URL": database_url(),
+        "PLACET_CRASH_AT": point,
+        "PLACET_CRASH_ONCE": str(once),
+    }
+    command = [sys.executable, "-c", WORK]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True).returncode
+
+
+def let_leases_run_out() -> None:
+    """What a quarter of a minute would do."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs_job SET lease_until = now() WHERE state = 'running'")
+        cursor.execute("UPDATE rollouts_rollout SET claimed_until = now() WHERE claimed >= 0")
+        cursor.execute("UPDATE jobs_job SET due_at = now() WHERE state = 'queued'")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
+    world: World, run_jobs: RunJobs, tmp_path: Path, point: str
+) -> None:
+    node = SimulatedNode.joined(Target.objects.get())
+    run(node, run_jobs, rounds=1)
+    release, once = world.request("development"), tmp_path / "killed"
+    for _ in range(4):
+        if work(point, once) == -9:
+            break
+        node.step()
+    assert once.exists(), "the worker never came to this point"
+    for _ in range(4):
+        let_leases_run_out()
+        run(node, run_jobs, rounds=2)
+    assert Release.objects.get(pk=release.pk).state == "live"
+    rollout = Rollout.objects.get()
+    assert (rollout.state, rollout.commanded) == ("done", rollout.generation)
+    kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
+    assert list(kinds.values_list("kind", flat=True)) == [
+        "rollout.started.v1", "rollout.shifting.v1", "rollout.draining.v1", "rollout.done.v1",
+    ]  # fmt: skip
+    assert list(Revision.objects.values_list("state", "weight")) == [("live", 10_000)]
+    assert Endpoint.objects.count() == 1
+    assert not Job.objects.filter(state="failed").exists()
