@@ -14,5 +14,5 @@ def expire(job: LeasedJob) -> dict[str, Any]:
 
 @every(seconds=2, name="governance.advance", queue="control")
 def advance(job: LeasedJob) -> dict[str, Any]:
-    """Approve what only waited for a gate that passes by itself."""
-    return {"approved": actions.advance_waiting()}
+    """Approve what only waited for a gate that passes by itself, and start what was held up."""
+    return {"approved": actions.advance_waiting(), "started": actions.start_waiting()}

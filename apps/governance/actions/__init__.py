@@ -17,7 +17,7 @@ from apps.governance.actions.lifecycle import (
 )
 from apps.governance.actions.policies import draft_policy, publish_policy, withdraw_policy
 from apps.governance.actions.releases import comment, request_release, withdraw
-from apps.governance.actions.sweeps import advance_waiting, expire_due
+from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
 from apps.governance.queries.facts import evaluate
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "request_release",
     "restore_live",
     "set_freeze",
+    "start_waiting",
     "update_environment",
     "withdraw",
     "withdraw_policy",

@@ -12,6 +12,8 @@ from apps.jobs.actions import enqueue
 from placet.kernel import clock
 from placet.kernel.states import move
 
+START = "rollouts.start"  # the job that begins to roll a release out
+
 
 def move_release(
     release: Release, *, expected: str | tuple[str, ...], to: str, **changes: Any
@@ -41,5 +43,5 @@ def approve_if_passed(release: Release, results: list[GateResult], log: Recorder
         return False
     log.add(RELEASE_APPROVED, release, data={"number": release.number})
     if release.plan["start"] == "on_approval":
-        enqueue("rollouts.start", key=release.pk, project=release.project_id, release=release.pk)
+        enqueue(START, key=release.pk, project=release.project_id, release=release.pk)
     return True

@@ -1,19 +1,29 @@
 """What time alone brings about: releases expire, and waiting gates come to pass."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from apps.audit.actions import record
 from apps.governance import gates
-from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.advance import (
+    START,
+    approve_if_passed,
+    move_release,
+    store_gates,
+)
 from apps.governance.actions.locking import lock_release
 from apps.governance.events import RELEASE_EXPIRED
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
+from apps.jobs.actions import enqueue
+from apps.jobs.models import Job
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
 
 BATCH = 200
+START_AGAIN, LONGEST = 30, 3600  # seconds after a start that failed; twice as long each time
 
 
 def expire_due(now: datetime | None = None) -> int:
@@ -61,3 +71,42 @@ def _approve(release: Release) -> bool:
         if not gates.passed(results):
             return False  # nothing is written, so nothing is logged
         return approve_if_passed(row, store_gates(row, results), log)
+
+
+def start_waiting() -> int:
+    """Ask again for the start of approved releases that nothing starts; return of how many.
+
+    The start that an approval asks for fails when, for example, a freeze was set in between. It
+    is asked for again once every gate passes, unless somebody released something newer behind
+    the endpoint since: then to start the older one is an operator's own decision.
+    """
+    behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
+    newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
+    approved = Release.objects.filter(
+        ~Exists(newer), ~Exists(behind.filter(state="rolling_out")),
+        state="approved", not_after__gt=clock.now(), plan__start="on_approval",
+    )  # fmt: skip
+    found = list(approved.select_related("project", *WITH_ALL).order_by("number")[:BATCH])
+    waiting = _nobody_starts(found) if found else []
+    results = evaluate_many(waiting) if waiting else {}
+    ready = [release for release in waiting if gates.passed(results[release.pk])]
+    for release in ready:
+        enqueue(START, key=release.pk, project=release.project_id, release=release.pk)
+    return len(ready)
+
+
+def _nobody_starts(releases: list[Release]) -> list[Release]:
+    """Leave out those whose start is under way, or failed so lately that it would fail again."""
+    jobs = Job.objects.filter(kind=START, key__in=[release.pk for release in releases])
+    ended = Count("pk", filter=Q(finished_at__isnull=False))
+    rows = jobs.values("key").annotate(all=Count("pk"), ended=ended, last=Max("finished_at"))
+    asked = {row["key"]: row for row in rows}
+    waiting = []
+    for release in releases:
+        row = asked.get(release.pk)
+        if row is not None:
+            pause = timedelta(seconds=min(START_AGAIN * 2 ** min(row["ended"], 10), LONGEST))
+            if row["all"] > row["ended"] or row["last"] + pause > clock.now():
+                continue
+        waiting.append(release)
+    return waiting
