@@ -14,8 +14,12 @@ from placet.config import config
 from placet.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
 from placet_verify.keys import KeyRefused, PrivateKey
 
-NOW = datetime.now(tz=UTC)
-LATER = NOW + timedelta(hours=1)
+LATER = datetime.now(tz=UTC) + timedelta(hours=1)
+
+
+def now() -> datetime:
+    """Keys made during a long run are not valid yet when the run began."""
+    return datetime.now(tz=UTC)
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def test_each_process_loads_its_own_keys_alone(
     monkeypatch.setenv("PLACET_PROCESS", process)
     for purpose in keystore.SERVER_PURPOSES:
         if purpose in own:
-            assert signer(purpose).id == read_ring(folder).current(purpose, NOW).id
+            assert signer(purpose).id == read_ring(folder).current(purpose, now()).id
         else:
             with pytest.raises(KeyUnavailable):
                 signer(purpose)
@@ -80,8 +84,8 @@ def test_an_interrupted_start_is_completed(tmp_path: Path, missing: str) -> None
     (tmp_path / "keys.json").unlink()
     (tmp_path / missing).unlink(missing_ok=True)
     ring = ensure_keys(tmp_path)
-    assert ring.current("decision", NOW).id == kept
-    assert ring.current("log", NOW).id == PrivateKey.load(tmp_path / "log.key").id
+    assert ring.current("decision", now()).id == kept
+    assert ring.current("log", now()).id == PrivateKey.load(tmp_path / "log.key").id
 
 
 def test_rotation_puts_a_new_key_to_work_at_once(
@@ -103,7 +107,7 @@ def test_an_interrupted_rotation_is_finished_or_forgotten(folder: Path, listed: 
     fresh.save(folder / "state.key.next")
     if listed:
         root = PrivateKey.load(folder / "root.key")
-        after = before.add("state", fresh.public, NOW)
+        after = before.add("state", fresh.public, now())
         (folder / "keys.json").write_text(after.seal(root))
     ring = ensure_keys(folder)
     assert not (folder / "state.key.next").exists()
@@ -113,16 +117,16 @@ def test_an_interrupted_rotation_is_finished_or_forgotten(folder: Path, listed: 
 
 def test_a_lost_key_gets_a_successor_in_the_same_step(folder: Path) -> None:
     lost = PrivateKey.load(folder / "decision.key").id
-    ring = revoke(folder, lost, compromised_at=NOW)
+    ring = revoke(folder, lost, compromised_at=now())
     assert ring.get(lost).ended == "lost"
-    assert not ring.get(lost).valid_at(NOW)
+    assert not ring.get(lost).valid_at(now())
     assert ring.current("decision", LATER).id == PrivateKey.load(folder / "decision.key").id != lost
 
 
 def test_a_past_key_can_be_declared_lost_too(folder: Path) -> None:
     old = PrivateKey.load(folder / "log.key").id
     current = rotate(folder, "log").current("log", LATER).id
-    ring = revoke(folder, old, compromised_at=NOW - timedelta(days=1))
+    ring = revoke(folder, old, compromised_at=now() - timedelta(days=1))
     assert ring.get(old).ended == "lost"
     assert ring.current("log", LATER).id == current
 
@@ -185,4 +189,4 @@ def test_a_refusal_is_one_sentence(folder: Path, arguments: list[str]) -> None:
 
 def test_every_test_runs_with_keys_of_its_own_run(keys: Path) -> None:
     assert config().keys == keys
-    assert signer("decision").id == keystore.ring().current("decision", NOW).id
+    assert signer("decision").id == keystore.ring().current("decision", now()).id
