@@ -261,9 +261,8 @@ def _watch(
             output.deliver(on_line)
             if process.poll() is not None:
                 break
-            if reason == "exited" and (
-                verdict := _verdict(started, limits, quota, output, cancelled)
-            ):
+            verdict = _verdict(started, limits, quota, output, cancelled)
+            if reason == "exited" and verdict:
                 reason = verdict
                 _kill(process, group)
             output.wait(TICK)

@@ -16,6 +16,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 from placet.keystore import ring
+from placet_verify.keys import KeyRing
 
 
 def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
@@ -69,13 +70,7 @@ def rollback(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
         if live is None:
             raise NothingLive
         previous = previous_revision(live)
-        serving.check_permit(
-            previous.permit, keys, endpoint=row, bento=previous.bento,
-            release=previous.release, serving=previous.serving, starting_at=None,
-        )  # fmt: skip
-        if previous.state == "stopped":
-            serving.make_room(row, serving_config(previous.serving), actor=actor)
-            serving.set_revision(previous, state="starting", weight=0, actor=actor)
+        _wake(previous, row, keys, actor)
         rollout = open_rollout(
             Rollout(
                 project_id=row.project_id,
@@ -95,6 +90,17 @@ def rollback(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
         )
         ring_reconciler(rollout)
     return rollout
+
+
+def _wake(previous: Revision, endpoint: Endpoint, keys: KeyRing, actor: Actor) -> None:
+    """Verify the permit of ``previous``, and start it again if it was stopped."""
+    serving.check_permit(
+        previous.permit, keys, endpoint=endpoint, bento=previous.bento,
+        release=previous.release, serving=previous.serving, starting_at=None,
+    )  # fmt: skip
+    if previous.state == "stopped":
+        serving.make_room(endpoint, serving_config(previous.serving), actor=actor)
+        serving.set_revision(previous, state="starting", weight=0, actor=actor)
 
 
 def previous_revision(live: Revision) -> Revision:

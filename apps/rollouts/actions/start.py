@@ -37,9 +37,7 @@ def start_rollout(release: Release, *, actor: Actor) -> Rollout:
         authorize(actor, "rollout.start", release, view="release.view")
         refuse_open(release.endpoint)
         begun = governance.begin_rollout(release, ring=keys, actor=actor)
-        endpoint = Endpoint.objects.select_for_update().get(pk=begun.endpoint_id)
-        if endpoint.state != "active":
-            raise EndpointStopped
+        endpoint = _active_endpoint(begun)
         revision = serving.add_revision(
             endpoint,
             bento=begun.bento,
@@ -65,6 +63,14 @@ def start_rollout(release: Release, *, actor: Actor) -> Rollout:
         crash_point("rollouts.before_start_commit")
     crash_point("rollouts.after_start_commit")
     return rollout
+
+
+def _active_endpoint(release: Release) -> Endpoint:
+    """Lock the release's endpoint, which must not be stopped."""
+    endpoint = Endpoint.objects.select_for_update().get(pk=release.endpoint_id)
+    if endpoint.state != "active":
+        raise EndpointStopped
+    return endpoint
 
 
 def _check_target(release: Release) -> None:

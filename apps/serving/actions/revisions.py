@@ -66,8 +66,7 @@ def add_revision(
 ) -> Revision:
     """Put ``bento`` behind ``endpoint`` at weight 0, wanted to run.
 
-    ``ring`` is read by the caller before its transaction, because it is a file. Raises
-    :class:`NotPermitted` unless the permit allows precisely this, now.
+    Raises :class:`NotPermitted` unless the permit allows precisely this, now.
     """
     check_permit(
         permit, ring, endpoint=endpoint, bento=bento, release=release, serving=serving,
@@ -79,12 +78,12 @@ def add_revision(
         if row.state != "active":
             raise WrongEndpointState("The endpoint is stopped: start it first")
         make_room(row, wish, actor=actor)
-        last = row.revisions.aggregate(last=Max("number"))["last"] or 0
+        number = (row.revisions.aggregate(last=Max("number"))["last"] or 0) + 1
         revision = Revision.objects.create(
             endpoint=row,
             project_id=row.project_id,
             bento=bento,
-            number=last + 1,
+            number=number,
             release=release,
             permit=permit,
             serving=serving,
@@ -92,7 +91,7 @@ def add_revision(
             memory_mb=wish.memory_mb,
             variables=dict(wish.variables),
         )
-        log.add(REVISION_ADDED, revision, data={"number": revision.number, "bento": bento.digest})
+        log.add(REVISION_ADDED, revision, data={"number": number, "bento": bento.digest})
         desired.publish(row.target_id)
     return revision
 

@@ -70,7 +70,7 @@
     const row = {};
     form.querySelectorAll("[data-field]").forEach((input) => {
       const text = input.value.trim();
-      if (text === "" && !input.required) return;
+      if (text === "") return; // a missing field is named by the endpoint itself
       const kind = input.dataset.type;
       row[input.dataset.field] = kind === "string" ? text : kind === "boolean" ? text === "true" : Number(text);
     });
