@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from placet_agent.faults import crash_point
+
 
 class Busy(Exception):
     """Another process holds the folder."""
@@ -23,9 +25,11 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o600, durable: bool 
         if durable:
             stream.flush()
             os.fsync(stream.fileno())
+    crash_point(f"agent.before_rename.{path.name}")
     temporary.replace(path)
     if durable:
         sync_folder(path.parent)
+    crash_point(f"agent.after_rename.{path.name}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -124,6 +124,7 @@ class Agent:
                 trimmed = time.monotonic()
             self._wake.wait(BUSY_SECONDS if self.reconciler.busy else IDLE_SECONDS)
         self.preparer.close()
+        self.replicas.close()
         self.meter.stop()
         self.reporter.stop()
         self._poller.join(timeout=1.5)
@@ -186,7 +187,7 @@ class Agent:
             self._stopped.wait(wait)
 
     def _poll_once(self) -> bool:
-        state = self.reconciler.state
+        state = self.reconciler.newest
         epoch, number = state.generation if state else (0, 0)
         text = self._polling.state(epoch, number, self.options.poll_seconds)
         return True if text is None else self.accept(text)
@@ -202,7 +203,7 @@ class Agent:
         except Refused as refusal:
             self.reporter.error("keys_refused", refusal.sentence)
             return False
-        known = self.reconciler.state
+        known = self.reconciler.newest
         if known is not None and state.generation <= known.generation:
             return False
         self._tell(self.trust.keep(state, text))

@@ -1,7 +1,7 @@
 """One pass: look at what is wanted and what runs, take the next steps, say what is seen.
 
 Level-triggered: a pass needs no memory of the pass before, and may be repeated or cut short at
-any point. Only the loop's thread comes here.
+any point. Only the loop's thread comes here, but for ``take`` and ``newest``.
 """
 
 import logging
@@ -48,6 +48,7 @@ class Reconciler:
         self.preparer = preparer
         self.state: DesiredState | None = None
         self.verdicts: dict[str, Verdict] = {}
+        self._taken: tuple[DesiredState, dict[str, Verdict]] | None = None
         self.observed = Observed()
         self.busy = False  # whether to look again soon
         self._controls: dict[str, Control] = {}
@@ -57,12 +58,23 @@ class Reconciler:
         self._errors: list[NodeError] = []
 
     def take(self, state: DesiredState, verdicts: dict[str, Verdict]) -> None:
-        """Follow another state from the next pass on."""
-        self.state, self.verdicts = state, verdicts
+        """Follow another state from the next pass on; the pass under way keeps its own.
+
+        State and verdicts are handed over as one: a pass that saw the new state with the verdicts
+        of the old one would report a refusal, or say that it applied what it had not seen.
+        """
+        self._taken = (state, verdicts)
+
+    @property
+    def newest(self) -> DesiredState | None:
+        """The last state that was taken, whether or not a pass has seen it."""
+        return self._taken[0] if self._taken is not None else None
 
     def run(self) -> None:
         """Do one pass."""
         self._errors, self.busy = [], False
+        if self._taken is not None:
+            self.state, self.verdicts = self._taken
         up = self._ensure_proxy()
         self._bury_crashed()
         if self.state is not None:

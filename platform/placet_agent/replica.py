@@ -53,6 +53,7 @@ class Replica:
     termed_at: float = 0.0
     killed: bool = False
     failure: str = ""  # why it could not be started
+    hung: str = ""  # why it was ended although it ran
     note: str = "starting"
     ready_at: float = 0.0
     child: "subprocess.Popen[bytes] | None" = None
@@ -124,11 +125,11 @@ def free_port(taken: set[int]) -> int:
     raise RuntimeError("no port is free for a replica")
 
 
-def ask_ready(port: int, timeout: float = 2.0) -> int | None:
-    """Return the status of ``/readyz``; ``None`` while nothing answers."""
+def ask(port: int, path: str, timeout: float = 2.0) -> int | None:
+    """Return the status of ``path``, ``/readyz`` or ``/livez``; ``None`` while nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return None

@@ -19,13 +19,16 @@ from placet_agent import files, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.procs import ProcessRef
 from placet_agent.protocol import DesiredRevision, RuntimeRef
-from placet_agent.replica import Record, Replica, ask_ready, first_inside, free_port, pair
+from placet_agent.replica import Record, Replica, ask, first_inside, free_port, pair
 from placet_agent.runtimes import INSIDE, Runtimes
 from placet_agent.sandbox import MARKER, Cell
 
 log = logging.getLogger(__name__)
 
 PROBE_EVERY = 0.05
+CHECK_EVERY = 5.0  # seconds between two looks at a replica that is ready
+CHECK_TIMEOUT = 5.0
+CHECKS = 3  # so many without an answer in a row: it hangs
 TERM_SECONDS = 5.0
 LOG_BYTES = 4 << 20
 TAIL_BYTES = 3000
@@ -59,6 +62,11 @@ class Replicas:
         self.wake = wake
         self.program = program
         self.all: dict[str, Replica] = {}
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Look after replicas no longer; they go on."""
+        self._closed.set()
 
     # --- start -------------------------------------------------------------------------------
 
@@ -76,10 +84,10 @@ class Replicas:
                 self.discard(replica)
             elif replica.alive:
                 log.info("adopted replica %s on port %s", replica.id, replica.record.port)
-                if probe and not replica.record.ready:
-                    self._thread(self._probe, replica)
-                else:
+                if replica.record.ready:
                     replica.ready_at = time.monotonic()
+                if probe:
+                    self._thread(self._look_after, replica)
 
     def start(self, endpoint: str, revision: DesiredRevision) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own."""
@@ -122,7 +130,7 @@ class Replicas:
             self.wake()
             return
         replica.launched.set()
-        self._probe(replica)
+        self._look_after(replica)
 
     def _spawn(self, replica: Replica) -> None:
         record = replica.record
@@ -178,10 +186,29 @@ class Replicas:
             cgroup=group,
         )
 
+    def _look_after(self, replica: Replica) -> None:
+        if not replica.record.ready:
+            self._probe(replica)
+        if replica.record.ready:
+            self._watch(replica)
+
+    def _watch(self, replica: Replica) -> None:
+        """Ask ``/livez`` now and then; end a replica that hangs, so that it is started again."""
+        silent = 0
+        while silent < CHECKS:
+            if self._closed.wait(CHECK_EVERY) or not replica.alive or replica.stopping:
+                return
+            answer = ask(replica.record.port, "/livez", CHECK_TIMEOUT)
+            silent = silent + 1 if answer is None or answer >= 500 else 0
+        replica.hung = f"it hung: {CHECKS} times in a row /livez did not answer"
+        log.warning("replica %s hangs and is ended", replica.id)
+        self.signal(replica, signal.SIGKILL)
+        self.wake()
+
     def _probe(self, replica: Replica) -> None:
         """Ask ``/readyz`` until it answers 200, the process ends or it is to stop."""
         while replica.alive and not replica.stopping:
-            answer = ask_ready(replica.record.port)
+            answer = ask(replica.record.port, "/readyz")
             if answer == 200:
                 replica.ready_at = time.monotonic()
                 replica.record.ready = True
@@ -215,10 +242,10 @@ class Replicas:
         if number == signal.SIGTERM and inner is not None:
             for child in inner.children():
                 child.signal(number)
-        elif inner is not None:
-            inner.signal(number)
-        elif outer is not None:
-            outer.signal(number)
+            return
+        for ref in (inner, outer):  # the outer one may be stopped, and would never notice
+            if ref is not None:
+                ref.signal(number)
 
     def _end_marked(self, replica: Replica) -> None:
         """End what the replica started outside a namespace, or left there."""
@@ -248,9 +275,9 @@ class Replicas:
             return replica.failure
         group = Path(replica.record.cgroup) if replica.record.cgroup else None
         memory = sandbox.memory_limiter().killed(group)
-        words = (
-            f"it needed more than {replica.record.memory_mb} MB of memory" if memory else "it ended"
-        )
+        words = replica.hung or "it ended"
+        if memory:
+            words = f"it needed more than {replica.record.memory_mb} MB of memory"
         return f"{words}: {self.tail(replica)}"
 
     def log_path(self, replica: Replica) -> Path:

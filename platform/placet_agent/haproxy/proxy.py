@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from placet_agent import files
+from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.process import HaproxyProcess
@@ -74,11 +75,14 @@ class Proxy:
             return
         actual = self.admin.servers()
         wanted = self._wanted(actual)
+        crash_point("agent.before_haproxy_servers")
         self.admin.tell(c for place, server in wanted for c in coming(place, server, actual[place]))
+        crash_point("agent.before_haproxy_maps")
         for name in config.MAPS:
             entries = config.maps(self.table)[name]
             if self.admin.map(name) != entries:
                 self.admin.replace_map(name, entries)
+        crash_point("agent.after_haproxy_maps")
         self.admin.tell(
             c for place, server in wanted for c in leaving(place, server, actual[place])
         )

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from placet_agent import procs
+from placet_agent import procs, replicas
 from placet_agent.files import read_json
 from placet_agent.procs import ProcessRef, find
+from placet_agent.sandbox import MARKER
 from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.load import Load
@@ -139,6 +140,26 @@ def test_a_replica_that_dies_is_started_again(platform: Platform, node: NodeUnde
     platform.wait(lambda: platform.seen("rev_1")["ready_replicas"] == 2)
     load.stop()
     assert load.failures == []
+    assert victim["id"] not in {record["id"] for record in records(node)}
+
+
+def test_a_replica_that_hangs_is_started_again(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "CHECK_EVERY", 0.1)
+    monkeypatch.setattr(replicas, "CHECK_TIMEOUT", 0.3)
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    victim = records(node)[0]
+    time.sleep(1)  # several looks: one that answers stays
+    assert [record["id"] for record in records(node)] == [victim["id"]]
+
+    for ref in procs.with_variable(MARKER, victim["id"]):
+        ref.signal(signal.SIGSTOP)
+
+    platform.wait(lambda: platform.seen("rev_1")["restarts"] == 1)
+    platform.wait_phase("rev_1", "serving")
+    assert node.who() == "one"
     assert victim["id"] not in {record["id"] for record in records(node)}
 
 

@@ -1,0 +1,38 @@
+"""A state that comes in the middle of a pass waits for the next one."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from placet_agent.haproxy.table import Table
+from placet_agent.protocol import DesiredState
+from placet_agent.reconcile import Reconciler
+
+
+def state(number: int) -> DesiredState:
+    """Return what a pass looks at of a state without endpoints."""
+    wish: Any = SimpleNamespace(
+        generation=(1, number), endpoints=(), prefetch=(), recalled=frozenset(), on_expired="serve"
+    )
+    return cast(DesiredState, wish)
+
+
+def test_a_pass_never_says_that_it_applied_what_came_while_it_ran() -> None:
+    coming = [state(2)]
+    table = Table()
+
+    def apply() -> None:
+        if coming:
+            reconciler.take(coming.pop(), {})
+
+    proxy: Any = SimpleNamespace(ensure_running=lambda: False, apply=apply, table=table)
+    replicas: Any = SimpleNamespace(all={})
+    preparer: Any = SimpleNamespace(forget_others=lambda needs: None)
+    reconciler = Reconciler(proxy, replicas, cast(Any, None), preparer)
+    reconciler.take(state(1), {})
+
+    reconciler.run()
+    assert reconciler.observed.applied == (1, 1)
+    assert reconciler.newest is not None
+    assert reconciler.newest.generation == (1, 2)
+    reconciler.run()
+    assert reconciler.observed.applied == (1, 2)
