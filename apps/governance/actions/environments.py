@@ -94,7 +94,8 @@ def update_environment(
         row.revision += 1
         row.save(update_fields=["position", "on_state_expired", "revision"])
         log.add(ENVIRONMENT_CHANGED, row)
-        for target in set(_endpoints(row).values_list("target", flat=True)):
+        # in one order: two changes that hold each other's waiting jobs would be a deadlock
+        for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
             publish(target)
         return row
 

@@ -34,8 +34,11 @@ def choose_ports(config: Config, wanted: int | None, endpoint: int | None) -> tu
     """Return the web port and the endpoint port.
 
     The node remembers both from the first start, so a later start takes the same ones again;
-    asking for others then is refused in words.
+    asking for others then is refused in words, and so is a second start beside the first, whose
+    ports are taken by itself.
     """
+    if config.data_dir.exists():
+        lock_data(config.data_dir.resolve()).close()
     path = config.embedded_file
     known = json.loads(path.read_text()) if path.exists() else {}
     ports = []
@@ -46,6 +49,17 @@ def choose_ports(config: Config, wanted: int | None, endpoint: int | None) -> tu
         port = before or asked
         ports.append(free_port(port, 1) if port else free_port(default, 20))
     return ports[0], ports[1]
+
+
+def lock_data(data: Path) -> IO[str]:
+    """Hold the data folder for one supervisor; raise :class:`CannotStart` while another has it."""
+    handle = (data / "up.lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise CannotStart(f"Placet already runs with the data in {data}") from None
+    return handle
 
 
 def free_port(preferred: int, tries: int) -> int:
@@ -97,7 +111,7 @@ class Supervisor:
         """
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)
-        self._take_lock()
+        self._lock = lock_data(self.data)
         self.cluster.start()
         self.cluster.ensure_database()
         self._write_embedded_file()
@@ -142,14 +156,15 @@ class Supervisor:
                 self.cluster.start()
 
     def stop(self) -> None:
-        """Stop everything, what was started last first."""
+        """Stop everything, last started first; another supervisor's services are not ours."""
+        if self._lock is None:
+            return
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it
         self.stopping = True
         with self.watching:
             self._stop_children()
         self.cluster.stop()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     def _stop_children(self) -> None:
         for child in reversed(self.children):
@@ -159,13 +174,6 @@ class Supervisor:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
-
-    def _take_lock(self) -> None:
-        self._lock = (self.data / "up.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotStart(f"Placet already runs with the data in {self.data}") from None
 
     def _write_embedded_file(self) -> None:
         path = self.config.embedded_file

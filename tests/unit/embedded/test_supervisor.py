@@ -1,0 +1,25 @@
+"""Two supervisors on one data folder: the second is refused and touches nothing of the first."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from placet.config import Config
+from placet.embedded.postgres import Cluster
+from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports, lock_data
+
+
+def test_a_second_start_is_refused_by_what_is_the_matter(tmp_path: Path) -> None:
+    with lock_data(tmp_path), pytest.raises(CannotStart, match="already runs with the data in"):
+        choose_ports(Config(data_dir=tmp_path), None, None)
+    assert choose_ports(Config(data_dir=tmp_path), None, None)[0] >= 8000
+
+
+def test_a_refused_start_stops_nothing_of_the_one_that_runs(tmp_path: Path) -> None:
+    second = Supervisor(Config(data_dir=tmp_path), 1, 2, print)
+    with lock_data(tmp_path), patch.object(Cluster, "stop") as stopped:
+        with pytest.raises(CannotStart):
+            second.start()
+        second.stop()
+    stopped.assert_not_called()
