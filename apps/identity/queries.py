@@ -4,9 +4,13 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+import structlog
 from django.db import models
 from django.db.models import Q
 
+from apps.audit.actions.state import row_key
+from apps.audit.models import Audited
+from apps.audit.queries.logged import is_logged, logged_states
 from apps.identity.errors import BadToken
 from apps.identity.models import (
     ApiToken,
@@ -24,6 +28,8 @@ from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
 
 M = TypeVar("M", bound=models.Model)
+A = TypeVar("A", bound=Audited)
+log = structlog.get_logger(__name__)
 
 
 class Scoped(Protocol):
@@ -81,18 +87,39 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
     With ``lock`` (inside a transaction) the rows they come from are held until commit: a role that
     is being taken away is either gone here or stays until the caller is done. Locks are taken in
     one order: person, memberships, roles. Whoever is deactivated has none.
+
+    Only what the log vouches for counts: a role, a membership or a person that somebody wrote into
+    the tables past the actions gives nobody a voice.
     """
     if person_id.startswith("svc_"):
         return _service_grants(person_id, lock=lock)
     people = User.objects.filter(pk=person_id, is_active=True)
-    teams = TeamMember.objects.filter(person_id=person_id).order_by("pk")
+    teams = TeamMember.objects.filter(person=person_id).order_by("pk")
     if lock:
         people = people.select_for_update(no_key=True)
-        teams = teams.select_for_update(no_key=True)
-    if not list(people.values_list("pk")):
+        teams = teams.select_for_update(of=("self",), no_key=True)
+    person, members = people.first(), list(teams)
+    if person is None:
         return frozenset()
-    team_ids = list(teams.values_list("team_id", flat=True))
-    return _bound(Q(person=person_id) | Q(team__in=team_ids), lock=lock)
+    subject = Q(person=person_id) | Q(team__in=[member.team_id for member in members])
+    bindings = _bindings(subject, lock=lock)
+    states = logged_states([person, *members, *bindings])
+    if not (states.get(row_key(person)) or {}).get("is_active"):
+        log.warning("person_not_in_log", person=person_id)
+        return frozenset()
+    joined = {m.team_id for m in _vouched(members, states)}
+    vouched = _vouched(bindings, states)
+    return _grants(b for b in vouched if b.team_id is None or b.team_id in joined)
+
+
+def _vouched(rows: Iterable[A], states: dict[str, dict[str, Any] | None]) -> list[A]:
+    found = []
+    for row in rows:
+        if is_logged(row, states):
+            found.append(row)
+        else:
+            log.warning("grant_not_in_log", row=row_key(row))
+    return found
 
 
 def _service_grants(account_id: str, *, lock: bool) -> frozenset[Grant]:
@@ -100,16 +127,24 @@ def _service_grants(account_id: str, *, lock: bool) -> frozenset[Grant]:
         pk=account_id, is_active=True, owner__is_active=True
     ).order_by("pk")
     if lock:
-        accounts = accounts.select_for_update(no_key=True)
+        accounts = accounts.select_for_update(of=("self",), no_key=True)
     if not list(accounts.values_list("pk")):
         return frozenset()
-    return _bound(Q(service_account=account_id), lock=lock)
+    bindings = _bindings(Q(service_account=account_id), lock=lock)
+    return _grants(_vouched(bindings, logged_states(bindings)))
 
 
-def _bound(subject: Q, *, lock: bool = False) -> frozenset[Grant]:
+def _bindings(subject: Q, *, lock: bool) -> list[RoleBinding]:
     bindings = RoleBinding.objects.filter(subject).order_by("pk")
-    if lock:
-        bindings = bindings.select_for_update(of=("self",), no_key=True)
+    return list(bindings.select_for_update(of=("self",), no_key=True) if lock else bindings)
+
+
+def _grants(bindings: Iterable[RoleBinding]) -> frozenset[Grant]:
+    return grants_of((b.role, b.project_id, b.environment) for b in bindings)
+
+
+def _bound(subject: Q) -> frozenset[Grant]:
+    bindings = RoleBinding.objects.filter(subject).order_by("pk")
     return grants_of(bindings.values_list("role", "project_id", "environment"))
 
 

@@ -1,6 +1,7 @@
 """Nobody gets an unapproved Bento served: not a worker with its keys and credentials, not a
 superuser, not somebody who writes the tables by hand. The node's own verification says no."""
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +14,16 @@ from django.contrib import admin
 from django.db import connection
 
 from apps.builds.models import Bento
-from apps.governance.actions import assemble_permit
-from apps.governance.errors import GatesFailed, PermitInvalid, WrongState
-from apps.governance.models import Decision, Release
+from apps.governance.actions import (
+    assemble_permit,
+    begin_rollout,
+    draft_policy,
+    mark_live,
+    publish_policy,
+)
+from apps.governance.errors import GatesFailed, NoRole, PermitInvalid, WrongState
+from apps.governance.models import Decision, PolicyRevision, Release
+from apps.identity.actions import deactivate_person
 from apps.rollouts.actions import start_rollout
 from apps.serving.actions import add_revision
 from apps.serving.desired import endpoint_entry, sign_state
@@ -32,11 +40,16 @@ from placet_verify import canonical, dsse
 from placet_verify.permit import build_permit
 from placet_verify.statements import DecisionStatement, RequestStatement
 from tests import factories
-from tests.governed import World
+from tests.governed import OPEN, World
 from tests.nodes import SimulatedNode, run
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]
+TWO_REVIEWERS = """
+version: 1
+gates:
+  - {gate: approvals, role: reviewer, count: 2}
+"""
 
 
 @pytest.fixture
@@ -265,3 +278,111 @@ def test_a_decision_copied_by_hand_does_not_count(
         waiting.bento_id, assemble_permit(waiting), waiting.pk, live.pk,
     )  # fmt: skip
     assert "about another request" in verdicts(trust, signed_now(world))[waiting.bento_id]
+
+
+def test_a_state_written_by_hand_is_refused_by_the_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    evil, signed = unapproved(world), json.loads(signed_now(world))
+    content = canonical.dumps(forged_state(world, live, evil, ""))
+    forged = dsse.Envelope.from_dict(signed).to_dict() | {
+        "payload": base64.b64encode(content).decode()
+    }
+    sql("UPDATE serving_desiredstate SET epoch = 9, envelope = %s", json.dumps(forged))
+    with pytest.raises(StateRefused, match="signature"):
+        trust.open_state(DesiredState.objects.get(target=world.target).envelope)
+
+
+def test_an_older_and_laxer_policy_brought_back_by_hand_is_refused_by_the_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    """Policy 2 asks for two reviewers. With its row gone and a release under policy 1 approved by
+    one, the platform itself is deceived; a node that saw policy 2 is not."""
+    strict = world.policy("staging", TWO_REVIEWERS)
+    old = PolicyRevision.objects.get(environment=strict.environment, number=1)
+    second = world.request("staging")
+    world.decide(second, world.rex)
+    world.decide(second, world.rita)
+    begin_rollout(second, actor=SYSTEM)
+    sql(
+        "UPDATE serving_revision SET bento_id = %s, permit = %s, release = %s WHERE release = %s",
+        second.bento_id, assemble_permit(second), second.pk, live.pk,
+    )  # fmt: skip
+    assert verdicts(trust, signed_now(world)) == {second.bento_id: ""}
+    trust.home.remember(epoch=1, number=1)
+    mark_live(second)
+    sql("UPDATE governance_policyrevision SET state = 'withdrawn' WHERE id = %s", strict.pk)
+    third = world.request("staging", unapproved(world))
+    assert third.policy == old
+    world.decide(third, world.rex)
+    sql(
+        "UPDATE serving_revision SET bento_id = %s, permit = %s, release = %s WHERE release = %s",
+        third.bento_id, assemble_permit(third), third.pk, second.pk,
+    )  # fmt: skip
+    assert "policy 1 was replaced" in verdicts(trust, signed_now(world))[third.bento_id]
+
+
+def test_a_policy_published_by_hand_makes_no_permit(world: World, live: Release) -> None:
+    strict = PolicyRevision.objects.get(environment=world.environment("staging"))
+    sql(
+        "INSERT INTO governance_policyrevision (id, environment_id, project_id, number, state,"
+        " generation, source, document, digest, envelope, drafted_by, published_by, published_at,"
+        " created_at) SELECT %s, environment_id, project_id, 2, state, generation, source,"
+        " jsonb_set(document, '{gates}', document->'gates' #- '{-1}'), digest, envelope,"
+        " drafted_by, published_by,"
+        " now(), now() FROM governance_policyrevision WHERE id = %s",
+        new_id("pol"), strict.pk,
+    )  # fmt: skip
+    waiting = world.request("staging", unapproved(world))
+    assert (waiting.policy.number, waiting.state) == (2, "approved")
+    with pytest.raises(PermitInvalid):
+        start_rollout(waiting, actor=SYSTEM)
+
+
+def give_role_by_hand(person: str, project: str) -> None:
+    """Write a role as somebody does who has the application's database role."""
+    sql(
+        "INSERT INTO identity_rolebinding (id, role, person_id, project_id, environment,"
+        " granted_by, created_at) VALUES (%s, 'reviewer', %s, %s, '', 'system', now())",
+        new_id("rol"), person, project,
+    )  # fmt: skip
+
+
+def test_a_role_given_by_hand_decides_nothing(world: World) -> None:
+    mallory = factories.person("Mallory", roles={"viewer": world.project})
+    waiting = world.request("staging", unapproved(world))
+    give_role_by_hand(mallory.pk, world.project.pk)
+    with pytest.raises(NoRole):
+        world.decide(waiting, factories.actor_of(mallory))
+    sql("DELETE FROM identity_rolebinding WHERE person_id = %s AND role = 'reviewer'", mallory.pk)
+    sql("UPDATE identity_rolebinding SET role = 'reviewer' WHERE person_id = %s", mallory.pk)
+    with pytest.raises(NoRole):
+        world.decide(waiting, factories.actor_of(mallory))
+
+
+def test_a_team_joined_by_hand_decides_nothing(world: World) -> None:
+    team = factories.team("Validation", roles={"reviewer": world.project})
+    mallory = factories.person("Mallory", roles={"viewer": world.project})
+    waiting = world.request("staging", unapproved(world))
+    sql(
+        "INSERT INTO identity_teammember (id, team_id, person_id) VALUES (%s, %s, %s)",
+        new_id("tmm"), team.pk, mallory.pk,
+    )  # fmt: skip
+    with pytest.raises(NoRole):
+        world.decide(waiting, factories.actor_of(mallory))
+
+
+def test_a_person_woken_by_hand_decides_nothing(world: World) -> None:
+    rita, waiting = world.people["Rita"], world.request("staging", unapproved(world))
+    deactivate_person(rita, actor=SYSTEM)
+    sql("UPDATE identity_user SET is_active = true WHERE id = %s", rita.pk)
+    with pytest.raises(NoRole):
+        world.decide(waiting, world.rita)
+
+
+def test_an_approver_made_by_hand_publishes_no_policy(world: World) -> None:
+    mallory = factories.person("Mallory", roles={"viewer": world.project})
+    draft = draft_policy(world.environment("production"), source=OPEN, actor=world.vera)
+    sql("UPDATE identity_rolebinding SET role = 'approver' WHERE person_id = %s", mallory.pk)
+    with pytest.raises(Forbidden):
+        publish_policy(draft, actor=factories.actor_of(mallory))
