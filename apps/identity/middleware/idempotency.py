@@ -21,7 +21,9 @@ class IdempotencyMiddleware:
 
     The key is looked up before anything else happens. The same key with another method, path or
     body is 422; while the first request has no recorded answer it is 409. Server errors, 401 and
-    429 are not kept. Bodies are stored encrypted, because some hold a secret that is shown once.
+    429 are not kept. Keys belong to one token, or to one person's sessions: a token that may do
+    less is not answered with what another one was. Bodies are stored encrypted, because some hold
+    a secret that is shown once.
     Bodies that are not JSON (uploads) are not covered: they resume by offset.
     """
 
@@ -47,7 +49,9 @@ class IdempotencyMiddleware:
     def once(self, request: HttpRequest, actor: Actor, key: str, fingerprint: str) -> HttpResponse:
         """Carry the request out unless its answer is on record."""
         try:
-            record, answer = begin(actor_id=actor.id, key=key, request_hash=fingerprint)
+            record, answer = begin(
+                actor_id=actor.token or actor.id, key=key, request_hash=fingerprint
+            )
         except Problem as refusal:
             return render(refusal, request)
         if answer is not None:

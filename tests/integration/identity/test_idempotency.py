@@ -47,6 +47,13 @@ def test_two_people_may_use_the_same_key() -> None:
     assert made.status_code == 201
 
 
+def test_a_lesser_token_of_the_same_person_is_not_answered_with_what_another_was() -> None:
+    ann = person("Ann", roles={"admin": None})
+    assert api(token_for(ann)).post("/projects", RISK, idempotency_key="k1").status_code == 201
+    lesser = token_for(ann, scopes=["project.view"])
+    assert api(lesser).post("/projects", RISK, idempotency_key="k1").status_code == 403
+
+
 def test_a_request_that_is_still_running_is_not_started_twice() -> None:
     ann = person("Ann", roles={"admin": None})
     text = token_for(ann)
