@@ -9,7 +9,9 @@ from apps.serving.errors import PredictFailed
 from apps.serving.models import Endpoint
 from apps.serving.queries import endpoint_url
 from placet.kernel.actor import Actor
+from placet.kernel.api.parsers import strict_loads
 from placet.kernel.outbound import OutboundFailed, post
+from placet.kernel.problems import Problem
 
 TIMEOUT = 20.0
 
@@ -55,7 +57,8 @@ def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -
 
 
 def _json_or_text(raw: bytes) -> Any:
+    """What a model answers is data from outside: text, unless it is JSON that we could send on."""
     try:
-        return json.loads(raw)
-    except ValueError:
+        return strict_loads(raw)
+    except Problem:
         return raw.decode("utf-8", errors="replace")[:10_000]

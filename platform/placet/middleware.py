@@ -1,5 +1,7 @@
 """Probes that work with no session and no actor, and refusals outside DRF."""
 
+import re
+import uuid
 from collections.abc import Callable
 
 from django.db import connection
@@ -7,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
-from placet.kernel.problems import Problem
+from placet.kernel.problems import InvalidInput, Problem
 
 
 class ProbeMiddleware:
@@ -37,6 +39,32 @@ def ready() -> HttpResponse:
     return JsonResponse({"status": "ok", "database": "ok"})
 
 
+def has_nul(request: HttpRequest) -> bool:
+    """Tell whether path or query hold a NUL: no name has one, and PostgreSQL takes none."""
+    return "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", "")
+
+
+class RequestIdMiddleware:
+    """Gives every request one id: the client's ``X-Request-ID`` when it is a plain word of at most
+    64 characters, else a new one. Logs, problems, jobs and the answer's header all carry it.
+    """
+
+    WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Settle the id before the logs bind it, and answer with it."""
+        given = request.headers.get("X-Request-ID", "")
+        known = given if self.WORD.fullmatch(given) else str(uuid.uuid4())
+        request.META["HTTP_X_REQUEST_ID"] = known
+        request.__dict__.pop("headers", None)  # cached before the id was settled
+        response = self.get_response(request)
+        response["X-Request-ID"] = known
+        return response
+
+
 class ProblemMiddleware:
     """Turns a :class:`Problem` that a page or a middleware raised into its answer."""
 
@@ -45,6 +73,8 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on; a problem raised by a middleware below becomes its answer."""
+        if has_nul(request):
+            return answer(request, InvalidInput("The address holds a NUL character"))
         try:
             return self.get_response(request)
         except Problem as problem:

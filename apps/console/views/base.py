@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from placet.kernel.actor import Actor
@@ -59,7 +60,7 @@ def sentence(problem: Problem) -> str:
 def back(request: HttpRequest) -> HttpResponseRedirect:
     """Return to the page that the form was on, which the form names in ``next``."""
     target = request.POST.get("next", "/")
-    safe = target.startswith("/") and not target.startswith("//") and "\\" not in target
+    safe = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
     return redirect(target if safe else "/")
 
 

@@ -38,7 +38,7 @@ def new_token(request: PageRequest) -> HttpResponse:
         name=request.POST.get("name", ""),
         scopes=request.POST.getlist("scopes"),
         project=project.first(),
-        expires_at=now() + timedelta(days=int(days) if days.isdigit() and len(days) < 4 else 0),
+        expires_at=now() + timedelta(days=int(days) if days.isdecimal() and len(days) < 4 else 0),
         person=User.objects.get(pk=request.actor.id),
         actor=request.actor,
     )

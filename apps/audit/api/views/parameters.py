@@ -1,6 +1,6 @@
 """What the query strings of the log's routes hold."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -47,7 +47,9 @@ def _time(text: dict[str, str], name: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text[name])
-    except ValueError:
+        if found.tzinfo is not None:
+            found.astimezone(UTC)  # a time at the ends of the calendar may have none in UTC
+    except (ValueError, OverflowError):
         found = None
     if found is None or found.tzinfo is None:
         raise InvalidInput(
