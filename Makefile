@@ -4,6 +4,7 @@
 PYTHON := .venv/bin/python
 # Half of the tests wait for processes of their own, so a third worker pays off on two cores.
 WORKERS ?= 3
+SEED ?= 1
 PYTEST := $(PYTHON) -m pytest
 
 help: ## Show this list
@@ -44,7 +45,8 @@ bench: system ## Run the benchmarks
 
 prove: system ## Run the long, seeded proofs
 	@bin/bootstrap dev
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -q tests/properties --hypothesis-profile=prove $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -q tests/properties --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
+	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 
 screenshots: system ## Renew the pictures in the docs
 	@bin/system chromium

@@ -8,9 +8,14 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.running import Running, running
+
 # A busy machine is slow, not wrong: how long one example takes is no property of the code.
 hypothesis.settings.register_profile(
     "placet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(  # ``make prove``
+    "prove", parent=hypothesis.settings.get_profile("placet"), max_examples=1000, print_blob=True
 )
 hypothesis.settings.load_profile("placet")
 
@@ -145,3 +150,13 @@ def no_io_in_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(builtins, "open", open_file)
     monkeypatch.setattr(io, "open", open_file)
+
+
+@pytest.fixture(scope="session")
+def placet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The platform, started as a user starts it, shared by the browser and the whole path.
+
+    Its tests are of the xdist group ``placet``, so that one worker starts one of it.
+    """
+    with running(tmp_path_factory.mktemp("placet") / "data") as found:
+        yield found

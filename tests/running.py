@@ -6,28 +6,99 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
 
 from placet.demo.people import Person
 from placet.embedded.supervisor import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
+EMAILS = {
+    "contributor": ("dana@placet.local", "Dana Scientist"),
+    "reviewer": ("ravi@placet.local", "Ravi Reviewer"),
+    "approver": ("alma@placet.local", "Alma Approver"),
+    "operator": ("omar@placet.local", "Omar Operator"),
+    "auditor": ("aude@placet.local", "Aude Auditor"),
+}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
-    """A running platform with the demo's five people."""
+    """A platform with the demo's five people; ``armed`` goes to its processes alone."""
 
-    url: str
-    endpoint_url: str
     data: Path
-    people: dict[str, dict[str, str]]
-    output: Path
-    setup_link: str
-    environment: dict[str, str]
+    armed: Mapping[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+    starts: int = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command on its data needs."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
+        return clean | {"PLACET_DATA_DIR": str(self.data)}
+
+    @property
+    def output(self) -> Path:
+        """What the newest start printed."""
+        return self.data.parent / f"{self.data.name}.{self.starts}.log"
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The addresses and secrets of its services."""
+        found: dict[str, str] = json.loads((self.data / "embedded.json").read_text())
+        return found
+
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        return self.known["public_url"]
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where its models answer."""
+        return self.known["endpoint_url"]
+
+    @property
+    def people(self) -> dict[str, dict[str, str]]:
+        """The five people, by role."""
+        passwords = json.loads((self.data / "demo-people.json").read_text())
+        return {
+            role: {"email": email, "name": name, "password": passwords[role]}
+            for role, (email, name) in EMAILS.items()
+        }
+
+    @property
+    def setup_link(self) -> str:
+        """The administrator's link, if the newest start printed one."""
+        lines = self.output.read_text().splitlines()
+        return next((line.strip() for line in lines if "/password/reset/" in line), "")
+
+    def start(self, *arguments: str, seconds: float = 180) -> None:
+        """Run ``manage.py up --demo`` until it says that it runs."""
+        self.starts += 1
+        command = [sys.executable, str(ROOT / "manage.py"), "up", "--demo", *arguments]
+        with self.output.open("w") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment | self.armed, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        end = time.monotonic() + seconds
+        while "Ctrl-C stops" not in self.output.read_text():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < end, f"not in {seconds} s: {self.output.read_text()}"
+            time.sleep(0.1)
+
+    def stop(self) -> int:
+        """Press Ctrl-C; return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(120)
 
     def person(self, role: str) -> Person:
         """Sign somebody in over HTTP."""
@@ -38,66 +109,53 @@ class Running:
 
     def manage(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run a management command on its data."""
+        return self.run(str(ROOT / "manage.py"), *args)
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run Python on its data, with everything of ours to import."""
+        more = {
+            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+            "DJANGO_SETTINGS_MODULE": "placet.settings",
+        }
         return subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *args],
-            env=self.environment, capture_output=True, text=True, check=False,
+            [sys.executable, *args], env=self.environment | more, cwd=ROOT,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+    def rebuilt(self) -> subprocess.CompletedProcess[str]:
+        """Rebuild every row of its database from its log alone; prints how many there are."""
+        return self.run(
+            "-c",
+            "import django; django.setup()\n"
+            "from tests.rebuild import assert_log_rebuilds_every_row\n"
+            "print(assert_log_rebuilds_every_row())",
+        )
+
+    def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Run a statement as the application's role, which is all that its processes have."""
+        with psycopg.connect(self.known["database_url"], row_factory=dict_row) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
 
 
 @contextmanager
-def running(data: Path, *, keep: bool = False) -> Iterator[Running]:
+def running(data: Path, *, armed: Mapping[str, str] | None = None) -> Iterator[Running]:
     """Start ``manage.py up --demo`` with its data in ``data``; stop it with Ctrl-C afterwards."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
-    environment = clean | {"PLACET_DATA_DIR": str(data)}
-    port, endpoint_port = free_port(18000 + os.getpid() % 500 * 4, 400), 0
+    port = free_port(18000 + os.getpid() % 500 * 4, 400)
     endpoint_port = free_port(port + 1, 400)
-    output = data.parent / f"{data.name}.log"
-    command = [sys.executable, str(ROOT / "manage.py"), "up", "--demo"]
-    if not (data / "embedded.json").exists():
-        command += ["--port", str(port), "--endpoint-port", str(endpoint_port)]
-    with output.open("w") as log:
-        process = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+    found = Running(data, armed or {})
     try:
-        _wait(process, output)
-        yield _facts(data, output, environment)
+        found.start("--port", str(port), "--endpoint-port", str(endpoint_port))
+        yield found
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(120)
-        if not keep:
-            subprocess.run(
-                [sys.executable, str(ROOT / "manage.py"), "down", "--remove-data"],
-                env=environment, check=True, capture_output=True,
-            )  # fmt: skip
+        if found.process is not None and found.process.poll() is None:
+            found.stop()
+        done = found.manage("down", "--remove-data")
+        assert done.returncode == 0, done.stderr
 
 
-def _wait(process: subprocess.Popen[bytes], output: Path, seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while "Ctrl-C stops" not in output.read_text():
-        assert process.poll() is None, output.read_text()
-        assert time.monotonic() < end, f"it did not start in {seconds} s: {output.read_text()}"
-        time.sleep(0.1)
-
-
-def _facts(data: Path, output: Path, environment: dict[str, str]) -> Running:
-    known = json.loads((data / "embedded.json").read_text())
-    passwords = json.loads((data / "demo-people.json").read_text())
-    text = output.read_text()
-    links = [line.strip() for line in text.splitlines() if "/password/reset/" in line]
-    emails = {
-        "contributor": ("dana@placet.local", "Dana Scientist"),
-        "reviewer": ("ravi@placet.local", "Ravi Reviewer"),
-        "approver": ("alma@placet.local", "Alma Approver"),
-        "operator": ("omar@placet.local", "Omar Operator"),
-        "auditor": ("aude@placet.local", "Aude Auditor"),
-    }
-    people = {
-        role: {"email": email, "name": name, "password": passwords[role]}
-        for role, (email, name) in emails.items()
-    }
-    return Running(
-        known["public_url"], known["endpoint_url"], data, people, output,
-        links[0] if links else "", environment,
-    )  # fmt: skip
+@contextmanager
+def signed_in(placet: Running) -> Iterator[dict[str, Person]]:
+    """Sign the five people in over HTTP, by role."""
+    with ExitStack() as stack:
+        yield {role: stack.enter_context(placet.person(role)) for role in placet.people}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.running import Running, running
+from tests.running import Running
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -15,16 +15,9 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def placet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The platform, started as a user starts it, shared by every browser test."""
-    with running(tmp_path_factory.mktemp("placet") / "data") as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Playwright's event loop must not outlive the browser tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("PLACET_CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS

@@ -248,8 +248,9 @@ class Story:
 
     def verify(self) -> None:
         """Export the log, verify it, flip one byte in a copy, and see the place named."""
-        auditor = self.people["auditor"].client(["audit.view", "audit.export", "project.view"])
-        with tempfile.TemporaryDirectory() as folder:
+        scopes = ["audit.view", "audit.export", "project.view"]
+        auditor = self.people["auditor"].client(scopes)
+        with auditor, tempfile.TemporaryDirectory() as folder:
             from placet_client.log import download
 
             export = Path(folder) / "log"

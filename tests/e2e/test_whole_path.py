@@ -1,0 +1,264 @@
+"""The demo's path on a platform that was started as a user starts it, and what it leaves behind."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from placet.demo.story import SCIENTIST, Story
+from placet.kernel.ids import new_id
+from placet_client import Client
+from tests.running import Running, signed_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("placet")]
+Json = dict[str, Any]
+
+
+@dataclass
+class Told:
+    """What the story has made."""
+
+    story: Story
+    scientist: Client
+    forest: Json
+    rows: list[Json]
+    endpoint: Json
+
+    def answer(self) -> httpx.Response:
+        """Ask the endpoint for the rows of the forest's example."""
+        return httpx.post(
+            f"{self.endpoint['url']}/predict", json={"instances": self.rows}, timeout=30
+        )
+
+    def answers(self) -> bool:
+        """Tell whether it serves at all."""
+        try:
+            return self.answer().status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def told(placet: Running) -> Iterator[Told]:
+    """A forest is live in staging: registered, built, requested, approved and rolled out."""
+    lines: list[str] = []
+    with signed_in(placet) as people, people["contributor"].client(SCIENTIST) as scientist:
+        story = Story(placet.url, people, lines.append)
+        story.policies()
+        forest, rows = story.register(scientist, "forest")
+        story.build(scientist, forest)
+        live, _ = story.release(scientist, forest, "staging", ["reviewer"])
+        endpoint = story.predict(live, rows, forest)
+        yield Told(story, scientist, forest, rows, endpoint)
+
+
+def until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Wait until ``true`` answers so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+def test_the_log_of_the_path_verifies_on_the_server_and_away_from_it(
+    placet: Running, told: Told
+) -> None:
+    said = placet.manage("audit", "verify", "--deep")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "the log is intact" in said.stdout
+    told.story.verify()
+    assert told.story.result["audit"]["size"] > 30
+
+
+def test_the_log_alone_rebuilds_every_row(placet: Running, told: Told) -> None:
+    done = placet.rebuilt()
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30
+
+
+def test_a_second_platform_on_the_same_data_is_refused_in_a_sentence(
+    placet: Running, told: Told
+) -> None:
+    done = placet.manage("up")
+    assert done.returncode == 1
+    assert f"Placet already runs with the data in {placet.data}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert told.answer().status_code == 200
+
+
+def test_ctrl_c_ends_all_of_it_and_a_second_start_finds_everything_as_it_was(
+    placet: Running, told: Told
+) -> None:
+    before, running = told.answer(), ours(placet)
+    assert {"haproxy", "postgres", "valkey-server", "bwrap"} <= {p.name for p in running}
+    assert placet.stop() == 0
+    assert [p for p in running if p.alive] == []
+    assert [p for p in ours(placet) if p.alive] == []
+    for url in (placet.url, placet.endpoint_url):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) != 0
+
+    placet.start()
+    assert placet.setup_link == ""
+    until(told.answers, "the endpoint answers again")
+    after = told.answer()
+    assert after.headers["x-placet-release"] == before.headers["x-placet-release"]
+    assert after.json() == before.json()
+    assert told.story.people["reviewer"].api("GET", "/projects").status_code == 200
+    with signed_in(placet):  # raises for anybody who cannot
+        pass
+    assert placet.manage("audit", "verify").returncode == 0
+
+
+def test_an_unapproved_bento_written_into_the_tables_is_not_served(
+    placet: Running, told: Told
+) -> None:
+    """Whoever has the application's database role writes a release, its decision and a live
+    revision by hand; the node refuses it and what was approved goes on answering."""
+    boosting, _ = told.story.register(told.scientist, "boosting")
+    told.story.build(told.scientist, boosting)
+    before = told.answer().headers["x-placet-release"]
+    forged = forge(placet, told.endpoint["id"], boosting["bento"])
+    try:
+        refused: list[Json] = []
+
+        def seen() -> bool:
+            reports = placet.sql("SELECT report FROM serving_node")
+            rows = [r for row in reports for r in row["report"].get("revisions", [])]
+            refused[:] = [r for r in rows if r["id"] == forged]
+            return bool(refused) and refused[0]["phase"] == "refused"
+
+        until(seen, "the node refuses the revision")
+        assert "permit" in refused[0]["detail"]
+        assert refused[0]["ready_replicas"] == refused[0]["weight"] == 0
+        for _ in range(20):
+            answer = told.answer()
+            assert answer.status_code == 200
+            assert answer.headers["x-placet-release"] == before
+        assert answer.json()["predictions"] == told.forest["expected"]
+        assert [p for p in ours(placet) if forged in p.environment] == []
+    finally:
+        take_back(placet, forged)
+
+
+def copy(placet: Running, table: str, pk: str, **changes: Any) -> str:
+    """Insert a copy of a row with another id and ``changes``; return the id."""
+    new = new_id(pk.split("_")[0])
+    placet.sql(
+        f"INSERT INTO {table} SELECT (jsonb_populate_record(t, %s::jsonb)).* FROM {table} t"
+        " WHERE id = %s",
+        json.dumps(changes | {"id": new}), pk,
+    )  # fmt: skip
+    return new
+
+
+def forge(placet: Running, endpoint: str, bento: str) -> str:
+    """Write by hand what an approval would have written, and have it signed; return its id."""
+    (live,) = placet.sql(
+        "SELECT id, release FROM serving_revision WHERE endpoint_id = %s AND state = 'live'",
+        endpoint,
+    )
+    (decision,) = placet.sql(
+        "SELECT id FROM governance_decision WHERE release_id = %s", live["release"]
+    )
+    placet.sql("UPDATE governance_release SET state = 'superseded' WHERE id = %s", live["release"])
+    release = copy(
+        placet, "governance_release", live["release"], number=9999, bento_id=bento, state="live"
+    )
+    copy(placet, "governance_decision", decision["id"], release_id=release)
+    placet.sql("UPDATE serving_revision SET state = 'warm', weight = 0 WHERE id = %s", live["id"])
+    forged = copy(
+        placet, "serving_revision", live["id"], number=9999, bento_id=bento, release=release,
+        state="live", weight=10_000,
+    )  # fmt: skip
+    sign(placet)
+    return forged
+
+
+def take_back(placet: Running, forged: str) -> None:
+    """Leave the tables as they were."""
+    (row,) = placet.sql("SELECT endpoint_id, release FROM serving_revision WHERE id = %s", forged)
+    placet.sql("DELETE FROM serving_revision WHERE id = %s", forged)
+    placet.sql("DELETE FROM governance_decision WHERE release_id = %s", row["release"])
+    placet.sql("DELETE FROM governance_release WHERE id = %s", row["release"])
+    placet.sql(
+        "UPDATE serving_revision SET state = 'live', weight = 10000"
+        " WHERE endpoint_id = %s AND state = 'warm'",
+        row["endpoint_id"],
+    )
+    placet.sql(
+        "UPDATE governance_release SET state = 'live' WHERE endpoint_id = %s"
+        " AND state = 'superseded'",
+        row["endpoint_id"],
+    )
+    sign(placet)
+
+
+def sign(placet: Running) -> None:
+    """Have the control worker sign what the tables say now."""
+    placet.sql(
+        "INSERT INTO jobs_job (id, kind, queue, args, key, state, generation, lease_owner,"
+        " attempts, losses, max_attempts, due_at, cancel_requested, error, request_id, created_at)"
+        " SELECT %s, 'serving.publish', 'control', jsonb_build_object('target', id), id, 'queued',"
+        " 0, '', 0, 0, 0, now(), false, '', '', now() FROM serving_target"
+        " ON CONFLICT DO NOTHING",
+        new_id("job"),
+    )
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine, known by pid and start time."""
+
+    pid: int
+    start: str
+    parent: int
+    name: str
+    command: str
+    environment: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        now = look(self.pid)
+        return now is not None and now.start == self.start
+
+
+def look(pid: int) -> Process | None:
+    """Read what /proc tells of a process that runs."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        head, _, tail = (folder / "stat").read_text().rpartition(")")
+        fields = tail.split()
+        if fields[0] == "Z":
+            return None
+        text = [(folder / f).read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                for f in ("cmdline", "environ")]  # fmt: skip
+    except OSError:
+        return None
+    return Process(pid, fields[19], int(fields[1]), head.partition("(")[2], *text)
+
+
+def ours(placet: Running) -> list[Process]:
+    """Everything that names our data or our database, and all that it has started."""
+    home = json.loads((placet.data / "postgres.json").read_text())["home"]
+    marks = re.compile("|".join(map(re.escape, (str(placet.data), home))))
+    pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
+    everything = [p for p in map(look, pids) if p is not None]
+    found = {p.pid: p for p in everything if marks.search(p.command + p.environment)}
+    size = -1
+    while size != len(found):
+        size = len(found)
+        found |= {p.pid: p for p in everything if p.parent in found}
+    return list(found.values())
