@@ -80,7 +80,7 @@ class UploadDetail(PlacetView):
 
     @extend_schema(
         operation_id="uploads_append",
-        parameters=[OFFSET],
+        parameters=[OFFSET, OpenApiParameter("If-Match", location="header", exclude=True)],
         request={CHUNK_TYPE: OpenApiTypes.BINARY},
         responses={200: FinishedUploadSerializer, 204: None},
     )

@@ -3,6 +3,8 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -27,8 +29,37 @@ PROBLEM: dict[str, Any] = {
 }
 
 
+QUERY = {
+    "limit": OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
+        description="How many items one page has at most",
+    ),
+    "cursor": OpenApiParameter(
+        "cursor", str, description="The next_cursor of the page before, as it is"
+    ),
+}
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    location=OpenApiParameter.HEADER,
+    description="The ETag that was read: 428 without it, 412 when it is no longer current",
+)
+
+
 class PlacetSchema(AutoSchema):
-    """drf-spectacular's schema with the error responses that every operation has."""
+    """drf-spectacular's schema with what every operation has: its view's query parameters,
+    If-Match where something is changed in place, and the form of a refusal."""
+
+    def get_override_parameters(self) -> list[Any]:
+        """Add the parameters that the base view reads; the operation's own go over them."""
+        extra: list[OpenApiParameter] = []
+        if self.method == "GET":
+            for name in getattr(self.view, "query_params", ()):
+                extra.append(QUERY.get(name) or OpenApiParameter(name, OpenApiTypes.STR))
+        elif self.method in {"PUT", "PATCH", "DELETE"}:
+            extra.append(IF_MATCH)
+        return [*extra, *super().get_override_parameters()]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         """Add ``default: problem+json`` to the operation's responses."""
