@@ -52,6 +52,8 @@ class Remembered:
     policy_floors: dict[str, int] = field(default_factory=dict)
     # releases that were let in: the passing of time and newer policies do not stop them
     admitted: dict[str, str] = field(default_factory=dict)  # release → Bento digest
+    # whose each address is: the permit names the endpoint by its id, clients by its path
+    paths: dict[str, str] = field(default_factory=dict)  # path → endpoint id
 
 
 class Home:

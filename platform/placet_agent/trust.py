@@ -166,7 +166,7 @@ class Trust:
                 found = self._permit(endpoint, revision, first)
             except Refused as again:
                 return Verdict(False, again.sentence)
-        reason = _differs(found, revision)
+        reason = _differs(found, revision) or self._moved(endpoint)
         if reason:
             return Verdict(False, reason)
         self._admit(endpoint, revision, found)
@@ -197,6 +197,15 @@ class Trust:
             policy_floor=0 if known else memory.policy_floors.get(scope, 0),
         )
 
+    def _moved(self, endpoint: DesiredEndpoint) -> str:
+        """Say that an address changed hands: what was approved for one must not answer another."""
+        paths = self.home.remembered().paths
+        if paths.get(endpoint.path, endpoint.id) != endpoint.id:
+            return "the address is another endpoint's"
+        if any(kept == endpoint.id and path != endpoint.path for path, kept in paths.items()):
+            return "the endpoint has another address"
+        return ""
+
     def _admit(
         self, endpoint: DesiredEndpoint, revision: DesiredRevision, found: permit.Permit
     ) -> None:
@@ -204,9 +213,11 @@ class Trust:
         scope = f"{endpoint.project} {endpoint.environment}"
         floor = max(memory.policy_floors.get(scope, 0), found.policy.number)
         known = memory.admitted.get(revision.release) == revision.bento_digest
-        if known and floor == memory.policy_floors.get(scope):
+        placed = memory.paths.get(endpoint.path) == endpoint.id
+        if known and placed and floor == memory.policy_floors.get(scope):
             return
         self.home.remember(
+            paths={**memory.paths, endpoint.path: endpoint.id},
             policy_floors={**memory.policy_floors, scope: floor},
             admitted={**memory.admitted, revision.release: revision.bento_digest},
         )

@@ -240,6 +240,15 @@ def test_an_endpoint_moved_to_another_environment_is_refused_by_the_node(
     assert "another environment" in verdicts(trust, signed_now(world))[live.bento_id]
 
 
+def test_an_endpoint_renamed_by_hand_is_refused_by_the_node(
+    world: World, live: Release, trust: Trust
+) -> None:
+    """What was approved for one address must not answer at another."""
+    assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}
+    sql("UPDATE serving_endpoint SET name = 'fraud' WHERE id = %s", live.endpoint_id)
+    assert "another address" in verdicts(trust, signed_now(world))[live.bento_id]
+
+
 def test_other_variables_than_the_approved_ones_are_refused_by_the_node(
     world: World, live: Release, trust: Trust
 ) -> None:
