@@ -140,7 +140,8 @@ class Story:
             raise DemoFailed(f"the build {done['state']}: {done['error']}")
         seconds = round(time.monotonic() - begun, 2)
         version["bento"] = done["bento_digest"]
-        steps = ", ".join(f"{k} {v:.1f} s" for k, v in done["timings"].items())
+        order = ("fetch", "scan", "runtime", "generate", "build", "smoke", "sbom", "export")
+        steps = ", ".join(f"{k} {done['timings'].get(k, 0):.1f} s" for k in order)
         self.say(f"   built in {seconds} s in a {done['isolation']} sandbox ({steps})")
         self.say(f"   Bento {done['bento_digest'][:23]}…")
         return seconds

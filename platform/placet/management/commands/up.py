@@ -38,6 +38,8 @@ class Command(BaseCommand):
                 supervisor.stop()
         except CannotStart as error:
             raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            sys.exit(130)
         if code:
             sys.exit(code)
 
