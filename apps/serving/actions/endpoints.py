@@ -1,5 +1,6 @@
 """Endpoints: making, stopping, starting, restarting and scaling them."""
 
+import re
 from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
@@ -29,8 +30,11 @@ from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.queries import occupants
 from apps.serving.rules import serving_config, to_evict
 from placet.kernel.actor import Actor, Scope
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.states import move
+
+# It becomes part of an address: a node refuses a whole state that holds any other name.
+ENDPOINT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
 def create_endpoint(
@@ -46,6 +50,9 @@ def create_endpoint(
     an endpoint serves nothing by itself."""
     with record(actor) as log:
         _authorize_create(actor, project, environment)
+        if not ENDPOINT_NAME.fullmatch(name):
+            detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
+            raise InvalidInput(errors=[FieldError("/endpoint", detail)])
         endpoint = Endpoint(
             project=project,
             environment=environment,

@@ -5,9 +5,11 @@ from django.test import RequestFactory
 
 from apps.console.views.base import back
 from apps.serving.actions import create_target
+from apps.serving.models import Endpoint
 from apps.serving.prediction import _json_or_text
 from placet.kernel.actor import SYSTEM
 from tests.factories import api, browser, person
+from tests.governed import World
 from tests.nodes import SimulatedNode
 
 pytestmark = pytest.mark.django_db
@@ -48,3 +50,14 @@ def test_what_a_model_answers_is_text_unless_it_is_json_that_we_can_send_on(raw:
 def test_a_form_leads_back_to_our_own_pages_only(target: str) -> None:
     assert back(RequestFactory().post("/x", {"next": target}))["Location"] == "/"
     assert back(RequestFactory().post("/x", {"next": "/models/"}))["Location"] == "/models/"
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "Churn", "x\ny", "-x", "é", "a" * 61])
+def test_a_requester_cannot_make_an_endpoint_whose_name_a_node_would_choke_on(name: str) -> None:
+    """One such name in a state, and the node refuses the whole state of its target."""
+    world = World()
+    bento = world.bento(world.version())
+    asked = {"model": "churn", "version": 1, "environment": "staging", "endpoint": name}
+    answer = api(world.people["Ada"]).post("/projects/risk/releases", asked | {"bento": bento.pk})
+    assert answer.status_code == 400
+    assert not Endpoint.objects.exists()
