@@ -25,7 +25,7 @@ _COLUMNS = {"type": "array", "items": _COLUMN}
 
 @extend_schema_field(
     {
-        "type": ["object", "null"],
+        "type": "object",
         "required": ["inputs", "outputs"],
         "properties": {"inputs": _COLUMNS, "outputs": _COLUMNS},
     }
@@ -34,12 +34,12 @@ class SignatureField(serializers.JSONField):
     """A signature; judged by the registry's rules."""
 
 
-@extend_schema_field({"type": ["array", "null"], "items": {"type": "object"}})
+@extend_schema_field({"type": "array", "items": {"type": "object"}})
 class RowsField(serializers.JSONField):
     """Example rows."""
 
 
-@extend_schema_field({"type": ["array", "null"], "items": {}})
+@extend_schema_field({"type": "array", "items": {}})
 class OutputsField(serializers.JSONField):
     """Expected outputs, one per example row."""
 
