@@ -97,6 +97,16 @@ class Client:
         result: Json = response.json() if response.content else {}
         return result
 
+    def put_new_or_change(self, path: str, body: Any) -> Json:
+        """PUT what may not exist yet: new without a condition, else with the ETag just read."""
+        try:
+            return self.change("PUT", path, body)
+        except PlacetError as error:
+            if error.status != 404:
+                raise
+        made: Json = self.request("PUT", path, json=body).json()
+        return made
+
     def every(self, path: str, **params: Any) -> Iterator[Json]:
         """Yield the items of a list, following its pages."""
         query = _given(params)

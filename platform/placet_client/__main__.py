@@ -1,0 +1,7 @@
+"""``python -m placet_client``."""
+
+import sys
+
+from placet_client.cli import main
+
+sys.exit(main())
