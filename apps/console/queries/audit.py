@@ -19,7 +19,7 @@ from apps.audit.queries import (
     timeline,
     unseal_many,
 )
-from apps.identity.queries import people_names
+from apps.console.queries.names import actor_names, by_machine, shortened
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Problem
 
@@ -36,6 +36,7 @@ class Line:
     sentence: str
     actor_name: str
     subject: str = ""
+    machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +85,43 @@ class LogPage:
 def story(ids: list[str], actor: Actor, *, limit: int = 60) -> list[Line]:
     """Return what happened to these objects with the names of who did it, newest first."""
     entries = timeline(ids, actor, limit=limit)
-    names = people_names({e.actor_id for e in entries})
+    names = actor_names({e.actor_id for e in entries})
     return [
-        Line(e.index, e.at, e.kind, e.sentence, names.get(e.actor_id, e.actor_id), e.subject)
+        Line(
+            index=e.index,
+            at=e.at,
+            kind=e.kind,
+            sentence=shortened(e.sentence),
+            actor_name=names.get(e.actor_id, e.actor_id),
+            subject=e.subject,
+            machine=by_machine(e.actor_id),
+        )
         for e in entries
     ]
 
 
-def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
+def log_page(
+    actor: Actor, filters: EventFilter, before: int | None, *, by_people: bool = False
+) -> LogPage:
     """Return one page of the events that ``actor`` may read, newest first."""
     events = events_visible(actor, filters)
     if before is not None:
         events = events.filter(index__lt=before)
+    if by_people:
+        events = events.filter(actor_id__startswith="per_")
     found = list(events.order_by("-index")[: PAGE + 1])
     bodies = [(e.index, json.loads(e.body)) for e in found[:PAGE]]
-    names = people_names({b["actor_id"] for _, b in bodies})
+    names = actor_names({b["actor_id"] for _, b in bodies})
     return LogPage(
         lines=[
             Line(
                 index=index,
                 at=datetime.fromisoformat(body["at"]),
                 kind=body["kind"],
-                sentence=sentence(body["kind"], body.get("data", {})),
+                sentence=shortened(sentence(body["kind"], body.get("data", {}))),
                 actor_name=names.get(body["actor_id"], body["actor_id"]),
                 subject=body["subject"],
+                machine=by_machine(body["actor_id"]),
             )
             for index, body in bodies
         ],
@@ -130,7 +144,7 @@ def event_view(index: int, actor: Actor) -> EventView:
     return EventView(
         detail=detail,
         at=datetime.fromisoformat(detail.body["at"]),
-        actor_name=people_names([actor_id]).get(actor_id, actor_id),
+        actor_name=actor_names([actor_id]).get(actor_id, actor_id),
         rows=_rows(detail),
         proof=proof,
         why_not=why_not,

@@ -80,6 +80,7 @@ class VersionView:
     environments: list[Environment]
     others: list[ModelVersion]
     timeline: list[Line]
+    compare_live: ModelVersion | None = None
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -206,7 +207,14 @@ def version_view(version: ModelVersion, actor: Actor) -> VersionView:
         timeline=story([version.pk, *(b.pk for b in builds), *(r.pk for r in releases)], actor),
     )
     view.steps = steps(view)
+    view.compare_live = live_beside(version)
     return view
+
+
+def live_beside(version: ModelVersion) -> ModelVersion | None:
+    """Return the other version of the model that is live in the last environment of its path."""
+    live = _live().filter(version__model=version.model_id).exclude(version=version.pk).last()
+    return live.version if live else None
 
 
 def steps(view: VersionView) -> list[Step]:

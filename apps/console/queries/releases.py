@@ -1,10 +1,11 @@
 """Releases as the pages show them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import QuerySet
 
+from apps.console.queries.names import actor_names, shortened
 from apps.governance.models import Environment, Release
 from apps.governance.queries.detail import ReleaseView, release_view
 from apps.governance.queries.lists import environments
@@ -47,6 +48,12 @@ def paged(rows: QuerySet[Release], after: str) -> tuple[list[Release], str]:
 def release_page(release_id: str, actor: Actor) -> tuple[ReleaseView, Rollout | None]:
     """Return the release and its newest rollout."""
     view = release_view(release_id, actor)
+    nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
+    told = tuple(
+        replace(s, name=nodes.get(s.actor, s.name), sentence=shortened(s.sentence))
+        for s in view.story
+    )
+    view = replace(view, story=told)
     rollout = (
         view.release.rollouts.select_related("to_revision", "from_revision")
         .order_by("-created_at")

@@ -1,5 +1,6 @@
 """How pages show states, digests, times and numbers: one way for all of them."""
 
+import json
 import math
 from datetime import datetime
 from typing import Any
@@ -194,6 +195,12 @@ def raw(value: Any) -> str:
 def rate(share: float | None) -> str:
     """Show a share from 0 to 1 in percent."""
     return "–" if share is None else f"{number(share * 100)} %"
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Return data as indented JSON."""
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}

@@ -35,6 +35,7 @@ def log(request: PageRequest) -> HttpResponse:
         request.actor,
         filters_of(request),
         int(before) if before.isdigit() and len(before) < 18 else None,
+        by_people=request.GET.get("people") == "1",
     )
     query = request.GET.copy()
     query.pop("before", None)

@@ -31,7 +31,8 @@ def build(request: PageRequest, build_id: str) -> HttpResponse:
     lines = list(found.lines.order_by("number")[:2000])
     evidence = found.version.evidence.filter(kind__in=["scan", "smoke_test", "sbom"])
     return show(
-        request, template, build=found, lines=lines, steps=STEPS, names=names,
+        request, template, build=found, lines=lines, names=names,
+        timings=[(step, found.timings[step]) for step in STEPS if step in found.timings],
         evidence=list(evidence.order_by("created_at")),
     )  # fmt: skip
 

@@ -33,11 +33,13 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     """Show a release as a person needs to see it before deciding."""
     view, rollout = release_page(release_id, request.actor)
     template = "parts/release_rollout" if request.headers.get("HX-Request") else "release"
-    return show(
+    answer = show(
         request, template, view=view, release=view.release, rollout=rollout,
         steps=rollout_steps(view.release, rollout),
         verdicts=(("approve", "Approve"), ("reject", "Reject")),
     )  # fmt: skip
+    answer["X-Release-State"] = view.release.state  # the page renews its head when it changed
+    return answer
 
 
 @page

@@ -40,13 +40,28 @@
 
   // Keys: "g" then a letter goes to a page; "?" says which.
   let lead = 0;
-  const places = { h: "/", m: "/models/", r: "/releases/", e: "/endpoints/", t: "/targets/", a: "/audit/" };
+  const places = { h: "/", m: "/models/", r: "/releases/", e: "/endpoints/", t: "/targets/", p: "/policies/", a: "/audit/" };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, dialog[open]")) return;
+    if (event.key === "?") {
+      const help = document.getElementById("keys");
+      if (help && !help.open) help.showModal();
+      return;
+    }
     if (event.key === "g") { lead = Date.now(); return; }
     if (Date.now() - lead < 1000 && places[event.key]) location.href = places[event.key];
     lead = 0;
+  });
+
+  // The state in a page's head comes along with the part that renews itself.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const ended = event.detail.xhr.getResponseHeader("X-Release-State");
+    const shown = document.querySelector("[data-release-state]");
+    if (ended && shown && shown.dataset.releaseState !== ended) {
+      event.detail.shouldSwap = false;
+      location.reload();
+    }
   });
 
   // A log that follows its end unless somebody scrolled up.

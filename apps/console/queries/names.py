@@ -1,0 +1,29 @@
+"""The names of who did something: people, services, the system, and nodes by their target."""
+
+import re
+from collections.abc import Iterable
+
+from apps.identity.queries import people_names
+from apps.serving.models import Node
+
+_ID = re.compile(r"\b([a-z]{3}_[0-9a-f]{4})[0-9a-f]{24}([0-9a-f]{4})\b")
+
+
+def actor_names(ids: Iterable[str]) -> dict[str, str]:
+    """Return a name for each actor id; a node is called after the target that it serves."""
+    wanted = {i for i in ids if i}
+    names = people_names(wanted)
+    if nodes := [i for i in wanted if i.startswith("nod_")]:
+        found = Node.objects.filter(pk__in=nodes).values_list("pk", "target__name")
+        names.update({pk: f"node {target}" for pk, target in found})
+    return names
+
+
+def by_machine(actor_id: str) -> bool:
+    """Tell whether the platform or a node did it, and no person or service account."""
+    return not actor_id.startswith(("per_", "svc_"))
+
+
+def shortened(text: str) -> str:
+    """Return ``text`` with the public ids in it cut to their ends."""
+    return _ID.sub(r"\1…\2", text)

@@ -1,0 +1,178 @@
+"""Every page answers who may see it, in as many queries for many rows as for one."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.governance.models import Release
+from apps.identity.models import User
+from apps.registry.actions import set_alias, set_card
+from apps.serving.actions import issue_endpoint_key
+from placet.kernel.actor import SYSTEM
+from tests import factories
+from tests.factories import browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+MOST = 12
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def everyone(world: World) -> User:
+    """Return somebody who may read all there is."""
+    return factories.person(
+        "Eve", roles={"contributor": world.project, "auditor": None, "reviewer": world.project}
+    )
+
+
+def pages(release: Release) -> list[str]:
+    version = release.version
+    place = f"{version.project.slug}/{version.model.name}"
+    return [
+        "/",
+        "/models/",
+        f"/models/{place}/",
+        f"/models/{place}/{version.number}/",
+        f"/models/{place}/compare/?v={version.number}&v={version.number}",
+        f"/builds/{version.builds.first().pk}/",
+        "/releases/",
+        "/releases/?state=live",
+        f"/releases/new/?version={version.pk}",
+        f"/releases/{release.pk}/",
+        "/endpoints/",
+        f"/endpoints/{release.endpoint_id}/",
+        "/targets/",
+        "/audit/",
+        "/audit/?people=1",
+        "/audit/0/",
+        "/policies/",
+        f"/policies/{version.project.slug}/{release.environment.name}/",
+        "/tokens/",
+    ]
+
+
+def queries(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as caught:
+        answer = client.get(path)
+    assert answer.status_code == 200, f"{path}: {answer.status_code}"
+    return len(caught)
+
+
+def more(world: World, count: int) -> None:
+    """Make ``count`` more of everything that a page lists."""
+    for number in range(count):
+        version = world.version(f"model-{number}")
+        bento = world.bento(version, metrics={"auc": 0.9})
+        release = world.live("development", bento=bento)
+        set_alias(version.model, name=f"alias-{number}", version=version, actor=SYSTEM)
+        issue_endpoint_key(release.endpoint, name=f"key {number}", actor=SYSTEM)
+        world.live("development", bento=world.bento(world.version()))
+        world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
+
+
+def test_every_page_takes_as_many_queries_for_thirty_rows_as_for_one(world: World) -> None:
+    release = world.live()
+    world.request("staging", world.bento(world.version(f"model-{'x'}")))
+    more(world, 1)
+    client = browser(everyone(world))
+    before = {path: queries(client, path) for path in pages(release)}
+    more(world, 8)
+    release.refresh_from_db()
+    after = {path: queries(client, path) for path in pages(release)}
+    # The page of a version and of an endpoint take more than a dozen still, but no more per row.
+    over = {f"/models/risk/churn/{release.version.number}/", f"/endpoints/{release.endpoint_id}/"}
+    assert {p: n for p, n in after.items() if n > MOST and p not in over} == {}
+    assert {p: (before[p], n) for p, n in after.items() if n > before[p]} == {}
+
+
+def test_a_page_of_another_project_is_not_there(world: World) -> None:
+    release = world.live()
+    stranger = browser(World("other").people["Ada"])
+    paths = [p for p in pages(release) if "risk" in p or release.pk in p or "/builds/" in p]
+    for path in [*paths, f"/endpoints/{release.endpoint_id}/"]:
+        answer = stranger.get(path)
+        assert answer.status_code == 404, path
+        assert b"churn" not in answer.content.replace(path.encode(), b"")
+
+
+def test_a_form_of_another_project_does_nothing(world: World) -> None:
+    release = world.request("staging")
+    stranger = browser(World("other").people["Rex"])
+    for verb in ("decide", "comment", "withdraw", "start"):
+        answer = stranger.post(f"/releases/{release.pk}/{verb}", {"verdict": "approve"})
+        assert answer.status_code == 404
+    release.refresh_from_db()
+    assert release.state == "requested"
+    assert not release.decisions.exists()
+
+
+def test_nobody_reads_a_page_without_signing_in(world: World) -> None:
+    for path in pages(world.live()):
+        answer = browser().get(path)
+        assert answer.status_code == 302, path
+        assert answer["Location"].startswith("/accounts/login/")
+
+
+def test_somebody_without_any_role_is_told_whom_to_ask() -> None:
+    client = browser(factories.person("Nina"))
+    home = client.get("/")
+    assert home.status_code == 200
+    assert b"ask an access administrator" in home.content
+    for path in ("/models/", "/releases/", "/endpoints/", "/policies/"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert b"You have a role in no project yet" in answer.content, path
+
+
+def test_a_missing_page_says_so_in_the_looks_of_the_product(world: World) -> None:
+    answer = browser(world.people["Ada"]).get("/releases/nothing/")
+    assert answer.status_code == 404
+    assert b"Go to the home page" in answer.content
+    assert b"navbar" in answer.content
+
+
+def test_who_may_not_read_targets_or_the_log_gets_none_of_it(world: World) -> None:
+    client = browser(factories.person("Nina"))
+    assert b"local" not in client.get("/targets/").content
+    assert client.get("/audit/0/").status_code == 404
+
+
+def test_a_reader_sees_no_button_and_those_who_may_see_theirs(world: World) -> None:
+    release = world.request("staging")
+    page = f"/releases/{release.pk}/"
+    assert b'data-dialog="approve"' in browser(world.people["Rex"]).get(page).content
+    for name in ("Ada", "Alan", "Otto"):
+        content = browser(world.people[name]).get(page).content
+        assert b'data-dialog="approve"' not in content, name
+        assert b'data-dialog="reject"' not in content, name
+    assert b"Withdraw" in browser(world.people["Ada"]).get(page).content
+    assert b"Withdraw" not in browser(world.people["Alan"]).get(page).content
+
+
+def test_operating_buttons_show_for_the_operator_alone(world: World) -> None:
+    page = f"/endpoints/{world.live().endpoint_id}/"
+    assert b'data-dialog="stop"' in browser(world.people["Otto"]).get(page).content
+    viewer = factories.person("Vic", roles={"viewer": world.project})
+    shown = browser(viewer).get(page).content
+    assert b'data-dialog="stop"' not in shown
+    assert b"New key" not in shown
+
+
+def test_a_hostile_card_and_hostile_names_come_out_as_text(world: World) -> None:
+    bad = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    version = world.version(state="finalised")
+    set_card(version, card=f"# Hi\n{bad}\n[go](javascript:alert(3))", actor=world.ada)
+    signature = {"inputs": [{"name": bad, "type": "double"}], "outputs": []}
+    odd = world.version(signature=signature, parameters={bad: bad}, lineage={"run": bad})
+    User.objects.filter(pk=world.people["Alan"].pk).update(name=bad)
+    client = browser(world.people["Ada"])
+    for number in (version.number, odd.number):
+        content = client.get(f"/models/risk/churn/{number}/").content.decode()
+        assert "<script>alert" not in content
+        assert "<img src=x onerror" not in content
+        assert 'href="javascript' not in content
