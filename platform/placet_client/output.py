@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
+# Without markup: what people wrote may hold brackets, and is printed as it is.
+console = Console(highlight=False, markup=False)
+notes = Console(stderr=True, highlight=False, markup=False)
 
 
 class Form(StrEnum):
@@ -56,7 +57,7 @@ def print_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Tell the person something that is not the answer."""
-    notes.print(text)
+    notes.print(text, soft_wrap=True)
 
 
 def reach(row: dict[str, Any], path: str) -> Any:

@@ -97,7 +97,7 @@ def token_create(
     if output is Form.JSON:
         show_one(made, output)
     else:
-        console.print(made["secret"])
+        console.print(made["secret"], soft_wrap=True)
 
 
 @token.command("revoke")

@@ -1,6 +1,7 @@
 """audit: read the log, take a copy, and check it without trusting the server."""
 
 import base64
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +65,9 @@ def audit_verify(
     ] = None,
 ) -> None:
     """Download the log and verify it, starting from the newest checkpoint seen before."""
-    own = login.folder() / "checkpoint.txt"
+    # One for each server: another server's log is another log.
+    server = hashlib.sha256(login.current().url.rstrip("/").encode()).hexdigest()[:16]
+    own = login.folder() / f"checkpoint-{server}.txt"
     heads = [*(kept or []), *([own] if own.exists() else [])]
     with connected() as client, tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -36,8 +36,11 @@ def add_to(app: typer.Typer) -> None:
 
 @release.command("request")
 def release_request(
-    reference: Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")],
     environment: Annotated[str, typer.Option(help="where to")],
+    reference: Annotated[str, typer.Argument(metavar="[PROJECT/MODEL:NUMBER]")] = "",
+    project: Annotated[str, typer.Option(help="instead of the reference")] = "",
+    model: Annotated[str, typer.Option(help="instead of the reference")] = "",
+    version: Annotated[int, typer.Option(help="instead of the reference")] = 0,
     endpoint: Annotated[str, typer.Option(help="behind which; default: the model's name")] = "",
     reason: Annotated[str, typer.Option(help="what the people who decide should know")] = "",
     replicas: int = 1,
@@ -49,7 +52,7 @@ def release_request(
     output: Output = Form.TABLE,
 ) -> None:
     """Ask for a release; with --wait return when it is live (4: people are missing)."""
-    found = refs.version(reference)
+    found = refs.version(reference or f"{project}/{model}:{version}")
     body = {
         "model": found.model,
         "version": found.number,

@@ -141,7 +141,7 @@ def key_new(reference: Reference, name: str, output: Output = Form.TABLE) -> Non
     if output is Form.JSON:
         show_one(made, output)
     else:
-        console.print(made["secret"])
+        console.print(made["key"], soft_wrap=True)
 
 
 @key.command("revoke")
@@ -189,4 +189,4 @@ def target_join_token(name: str, output: Output = Form.TABLE) -> None:
     if output is Form.JSON:
         show_one(made, output)
     else:
-        console.print(made["token"])
+        console.print(made["token"], soft_wrap=True)

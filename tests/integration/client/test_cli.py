@@ -125,6 +125,38 @@ def test_waiting_for_people_and_for_machines_differs(
     assert main(["build", "start", reference, "--wait", "--timeout", "0.2"]) == 5
 
 
+def test_a_release_is_asked_for_as_the_readme_says(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bento = world.bento(world.version())
+    wanted = ["--project", "risk", "--model", bento.version.model.name, "--version", "1"]
+    where = ["--environment", "staging", "--endpoint", "churn"]
+    assert main(["release", "request", *wanted, *where, "-o", "json"]) == 0
+    made = answer(capsys)
+    assert (made["model"], made["version"], made["endpoint"]) == ("churn", 1, "churn")
+    assert main(["release", "request", *where]) == 2
+
+
+def test_an_api_key_is_printed_once_and_text_with_brackets_as_it_is(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world.live()
+    assert main(["model", "create", "risk", "odd", "--description", "see [/red]"]) == 0
+    assert "see [/red]" in capsys.readouterr().out
+    become(world, "Otto", live_server.url, monkeypatch)
+    place = "risk/development/churn"
+    assert main(["endpoint", "key", "new", place, "shop"]) == 0
+    key = capsys.readouterr().out.strip()
+    assert len(key) > 20
+    assert main(["endpoint", "key", "list", place, "-o", "json"]) == 0
+    printed = capsys.readouterr().out
+    assert [k["name"] for k in json.loads(printed)] == ["shop"]
+    assert key not in printed
+
+
 def test_a_login_is_remembered_for_its_owner_alone(
     world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
