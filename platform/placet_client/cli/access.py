@@ -101,10 +101,10 @@ def token_create(
 
 
 @token.command("revoke")
-def token_revoke(token_id: str) -> None:
+def token_revoke(token_id: str, output: Output = Form.TABLE) -> None:
     """End a token."""
     with connected() as client:
-        client.post(f"/tokens/{token_id}/revoke")
+        show_one(client.post(f"/tokens/{token_id}/revoke"), output)
 
 
 @job.command("list")
@@ -123,7 +123,7 @@ def job_show(job_id: str, output: Output = Form.TABLE) -> None:
 
 
 @job.command("cancel")
-def job_cancel(job_id: str) -> None:
+def job_cancel(job_id: str, output: Output = Form.TABLE) -> None:
     """Cancel a job."""
     with connected() as client:
-        client.post(f"/jobs/{job_id}/cancel")
+        show_one(client.post(f"/jobs/{job_id}/cancel"), output)

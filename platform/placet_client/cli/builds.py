@@ -63,10 +63,10 @@ def build_log(
 
 
 @build.command("cancel")
-def build_cancel(build_id: str) -> None:
+def build_cancel(build_id: str, output: Output = Form.TABLE) -> None:
     """Stop a build."""
     with connected() as client:
-        client.post(f"/builds/{build_id}/cancel")
+        show_one(client.post(f"/builds/{build_id}/cancel"), output)
 
 
 def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False) -> dict[str, Any]:

@@ -131,10 +131,10 @@ def release_show(release_id: str, output: Output = Form.TABLE) -> None:
 
 
 @release.command("comment")
-def release_comment(release_id: str, text: str) -> None:
+def release_comment(release_id: str, text: str, output: Output = Form.TABLE) -> None:
     """Comment on a release."""
     with connected() as client:
-        client.post(f"/releases/{release_id}/comments", {"text": text})
+        show_one(client.post(f"/releases/{release_id}/comments", {"text": text}), output)
 
 
 @release.command("withdraw")
@@ -187,7 +187,11 @@ def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
 
 
 @rollout.command("abort")
-def rollout_abort(rollout_id: str, reason: Annotated[str, typer.Option(help="why")] = "") -> None:
+def rollout_abort(
+    rollout_id: str,
+    reason: Annotated[str, typer.Option(help="why")] = "",
+    output: Output = Form.TABLE,
+) -> None:
     """Stop a rollout and keep what serves."""
     with connected() as client:
-        client.post(f"/rollouts/{rollout_id}/abort", {"reason": reason})
+        show_one(client.post(f"/rollouts/{rollout_id}/abort", {"reason": reason}), output)

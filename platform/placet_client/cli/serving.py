@@ -145,10 +145,10 @@ def key_new(reference: Reference, name: str, output: Output = Form.TABLE) -> Non
 
 
 @key.command("revoke")
-def key_revoke(reference: Reference, key_id: str) -> None:
+def key_revoke(reference: Reference, key_id: str, output: Output = Form.TABLE) -> None:
     """End an API key."""
     with connected() as client:
-        client.post(f"{by_id(client, reference)}/keys/{key_id}/revoke")
+        show_one(client.post(f"{by_id(client, reference)}/keys/{key_id}/revoke"), output)
 
 
 @target.command("list")
