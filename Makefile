@@ -3,6 +3,7 @@
 
 PYTHON := .venv/bin/python
 # Half of the tests wait for processes of their own, so a third worker pays off on two cores.
+# A file stays on one worker, and the long files come first.
 WORKERS ?= 3
 SEED ?= 1
 PYTEST := $(PYTHON) -m pytest
@@ -21,7 +22,7 @@ demo: system ## Walk the whole path on real data, then leave it running
 test: system ## Run every test
 	@bin/system chromium
 	@bin/bootstrap dev
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -q $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 check: ## Lint, types, layers, migrations, API snapshot
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own platform module: remove it." >&2; exit 1; }
@@ -45,7 +46,7 @@ bench: system ## Run the benchmarks
 
 prove: system ## Run the long, seeded proofs
 	@bin/bootstrap dev
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -q tests/properties --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 
 screenshots: system ## Renew the pictures in the docs

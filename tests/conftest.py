@@ -154,9 +154,6 @@ def no_io_in_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def placet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The platform, started as a user starts it, shared by the browser and the whole path.
-
-    Its tests are of the xdist group ``placet``, so that one worker starts one of it.
-    """
+    """The platform, started as a user starts it, shared by the tests of one worker."""
     with running(tmp_path_factory.mktemp("placet") / "data") as found:
         yield found

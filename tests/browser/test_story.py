@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from placet.demo.story import SCIENTIST
 from tests.running import ROOT, Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("placet")]
+pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]
 SERIOUS = ("serious", "critical")
 

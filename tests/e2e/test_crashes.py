@@ -7,7 +7,7 @@ import pytest
 
 from tests.crashes import walk
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("crashes")]
+pytestmark = pytest.mark.e2e
 POINTS = (
     "builds.after_scan", "builds.after_commit_success",
     "rollouts.before_command", "rollouts.after_store",

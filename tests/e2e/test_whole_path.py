@@ -18,7 +18,7 @@ from placet.kernel.ids import new_id
 from placet_client import Client
 from tests.running import Running, signed_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("placet")]
+pytestmark = pytest.mark.e2e
 Json = dict[str, Any]
 
 
@@ -60,7 +60,7 @@ def told(placet: Running) -> Iterator[Told]:
         yield Told(story, scientist, forest, rows, endpoint)
 
 
-def until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
+def until(true: Callable[[], object], what: str, seconds: float = 120) -> None:
     """Wait until ``true`` answers so."""
     end = time.monotonic() + seconds
     while not true():
