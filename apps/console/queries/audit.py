@@ -1,6 +1,7 @@
 """The log as the pages show it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,11 +83,16 @@ class LogPage:
     kinds: list[str]
 
 
-def story(ids: list[str], actor: Actor, *, limit: int = 60) -> list[Line]:
-    """Return what happened to these objects with the names of who did it, newest first."""
+def story(
+    ids: list[str], actor: Actor, *, people: Iterable[str] = (), limit: int = 60
+) -> tuple[list[Line], dict[str, str]]:
+    """Return what happened to these objects, newest first, and the names of everybody in it.
+
+    ``people`` are actor ids that the page names besides, so that names are looked up once.
+    """
     entries = timeline(ids, actor, limit=limit)
-    names = actor_names({e.actor_id for e in entries})
-    return [
+    names = actor_names({e.actor_id for e in entries} | set(people))
+    lines = [
         Line(
             index=e.index,
             at=e.at,
@@ -98,6 +104,7 @@ def story(ids: list[str], actor: Actor, *, limit: int = 60) -> list[Line]:
         )
         for e in entries
     ]
+    return lines, names
 
 
 def log_page(

@@ -1,15 +1,16 @@
 """The model list, a model with its versions, and one version."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Max, OuterRef, Q, QuerySet
 
 from apps.builds.models import Build
 from apps.console.queries.audit import Line, story
-from apps.governance.models import Environment, Release
+from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
 from apps.registry.comparison import Change, Comparison
@@ -75,10 +76,8 @@ class VersionView:
     evidence: list[Evidence]
     files: list[ArtifactFile]
     builds: list[Build]
-    aliases: list[Alias]
     releases: list[Release]
-    environments: list[Environment]
-    others: list[ModelVersion]
+    others: Sequence[ModelVersion]
     timeline: list[Line]
     compare_live: ModelVersion | None = None
     steps: list[Step] = field(default_factory=list)
@@ -177,7 +176,13 @@ def metric_columns(rows: Iterable[VersionRow], most: int = 4) -> list[str]:
 def version_of(actor: Actor, project: str, name: str, number: int) -> ModelVersion:
     """Return the version, or raise :class:`NotFound`."""
     found = visible(
-        ModelVersion.objects.select_related("model", "project"), actor, view="version.view"
+        ModelVersion.objects.select_related("model", "project").annotate(
+            alias_names=ArraySubquery(
+                Alias.objects.filter(version=OuterRef("pk")).order_by("name").values("name")
+            )
+        ),
+        actor,
+        view="version.view",
     )
     version = found.filter(project__slug=project, model__name=name, number=number).first()
     if version is None:
@@ -192,29 +197,31 @@ def version_view(version: ModelVersion, actor: Actor) -> VersionView:
     releases = list(
         version.releases.select_related("environment", "endpoint").order_by("-created_at")[:20]
     )
-    people = {version.author, *(e.created_by for e in evidence)}
+    lines, names = story(
+        [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
+        actor,
+        people={version.author, *(e.created_by for e in evidence)},
+    )
+    others = list(
+        version.model.versions.exclude(pk=version.pk)
+        .annotate(live_in=Max("releases__environment__position", filter=Q(releases__state="live")))
+        .order_by("-number")[:PAGE]
+    )
     view = VersionView(
         version=version,
-        names=people_names(people),
+        names=names,
         metrics=next((e for e in evidence if e.kind == "metrics"), None),
         evidence=evidence,
         files=list(version.files.order_by("path")[:200]),
         builds=builds,
-        aliases=list(version.aliases.order_by("name")),
         releases=releases,
-        environments=list(Environment.objects.filter(project=version.project_id)),
-        others=list(version.model.versions.exclude(pk=version.pk).order_by("-number")[:PAGE]),
-        timeline=story([version.pk, *(b.pk for b in builds), *(r.pk for r in releases)], actor),
+        others=others,
+        timeline=lines,
     )
     view.steps = steps(view)
-    view.compare_live = live_beside(version)
+    live = [v for v in others if v.live_in is not None]
+    view.compare_live = max(live, key=lambda v: v.live_in, default=None)
     return view
-
-
-def live_beside(version: ModelVersion) -> ModelVersion | None:
-    """Return the other version of the model that is live in the last environment of its path."""
-    live = _live().filter(version__model=version.model_id).exclude(version=version.pk).last()
-    return live.version if live else None
 
 
 def steps(view: VersionView) -> list[Step]:

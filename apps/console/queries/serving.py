@@ -107,6 +107,15 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     found = status(endpoint)
     live = found.live.revision if found.live else None
     keys = list(endpoint_keys(endpoint).order_by("-created_at"))
+    lines, names = story(
+        [endpoint.pk, *(r.pk for r in history[:5])],
+        actor,
+        people={
+            endpoint.created_by,
+            *(k.created_by for k in keys),
+            *(r.started_by for r in rollouts),
+        },
+    )
     return EndpointView(
         status=found,
         release=releases.get(live.release) if live else None,
@@ -116,10 +125,8 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         traffic=recent(live.pk, minutes=15) if live else None,
         keys=keys,
         rollouts=rollouts,
-        names=people_names(
-            {endpoint.created_by, *(k.created_by for k in keys), *(r.started_by for r in rollouts)}
-        ),
-        timeline=story([endpoint.pk, *(r.pk for r in history[:5])], actor),
+        names=names,
+        timeline=lines,
     )
 
 

@@ -3,12 +3,15 @@
 from datetime import datetime
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils.dateparse import parse_date
 
 from apps.audit.queries import EventFilter
+from apps.console.actions import ask_to_verify
 from apps.console.queries.audit import event_view, log_page
 from apps.console.queries.models import projects_of
-from apps.console.views.base import PageRequest, page, show
+from apps.console.queries.verification import newest_check
+from apps.console.views.base import PageRequest, action, page, show
 from placet.kernel.clock import now
 
 
@@ -41,7 +44,7 @@ def log(request: PageRequest) -> HttpResponse:
     query.pop("before", None)
     return show(
         request, "audit", page=found, projects=projects_of(request.actor),
-        query=query.urlencode(), chosen=request.GET,
+        query=query.urlencode(), chosen=request.GET, checked=newest_check(request.actor),
     )  # fmt: skip
 
 
@@ -49,3 +52,16 @@ def log(request: PageRequest) -> HttpResponse:
 def event(request: PageRequest, index: int) -> HttpResponse:
     """Show one event with what it changed and its proof."""
     return show(request, "audit_event", view=event_view(index, request.actor))
+
+
+@action
+def verify(request: PageRequest) -> HttpResponse:
+    """Have the whole log checked now."""
+    ask_to_verify(actor=request.actor)
+    return redirect("audit")
+
+
+@page
+def verification(request: PageRequest) -> HttpResponse:
+    """Show how the newest check stands: the part of the page that renews itself."""
+    return show(request, "parts/verification", checked=newest_check(request.actor))

@@ -1,0 +1,44 @@
+"""The newest check of the whole log that somebody asked for on the page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.jobs.models import Job, JobState
+from placet.kernel.actor import Actor
+from placet.kernel.problems import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How the newest check stands: it waits, it runs, it said yes or no, or it broke off."""
+
+    open: bool
+    intact: bool
+    size: int
+    root: str
+    seconds: float
+    fault: str
+    error: str
+    started_size: int
+    at: datetime | None
+
+
+def newest_check(actor: Actor) -> Checked | None:
+    """Return the newest check, ``None`` before the first; its answer names no event's content."""
+    if not actor.can_somewhere("audit.view"):
+        raise Forbidden("This needs the permission audit.view")
+    job = Job.objects.filter(kind="audit.verify").order_by("-created_at").first()
+    if job is None:
+        return None
+    said = job.result or {}
+    return Checked(
+        open=job.state in (JobState.QUEUED, JobState.RUNNING),
+        intact=job.state == JobState.SUCCEEDED and not said.get("fault"),
+        size=said.get("size", 0),
+        root=said.get("root", ""),
+        seconds=said.get("seconds", 0.0),
+        fault=said.get("fault", ""),
+        error=job.error,
+        started_size=said.get("started_size", 0),
+        at=job.finished_at,
+    )
