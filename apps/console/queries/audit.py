@@ -20,11 +20,18 @@ from apps.audit.queries import (
     timeline,
     unseal_many,
 )
-from apps.console.queries.names import actor_names, by_machine, shortened
+from apps.console.queries.names import actor_names, by_machine, in_words
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Problem
 
 PAGE = 50
+QUIET = {"session", "upload", "prefetch"}  # what people do in passing
+STRONG = {
+    "release.requested", "release.decided", "release.withdrawn", "release.rejected",
+    "policy.drafted", "policy.published", "freeze.set", "freeze.lifted", "role.granted",
+    "role.revoked", "rollout.rollback_started", "endpoint.stopped", "endpoint.started",
+    "access.denied", "target.join_token_issued", "person.erased",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,14 @@ class Line:
     actor_name: str
     subject: str = ""
     machine: bool = False
+
+    @property
+    def tone(self) -> str:
+        """Tell how it is set: decisions of people stand out, bookkeeping steps back."""
+        kind = self.kind.rsplit(".v", 1)[0]
+        if self.machine or kind.split(".")[0] in QUIET:
+            return "machine"
+        return "strong" if kind in STRONG else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,7 @@ def story(
             index=e.index,
             at=e.at,
             kind=e.kind,
-            sentence=shortened(e.sentence),
+            sentence=in_words(e.sentence),
             actor_name=names.get(e.actor_id, e.actor_id),
             subject=e.subject,
             machine=by_machine(e.actor_id),
@@ -125,7 +140,7 @@ def log_page(
                 index=index,
                 at=datetime.fromisoformat(body["at"]),
                 kind=body["kind"],
-                sentence=shortened(sentence(body["kind"], body.get("data", {}))),
+                sentence=in_words(sentence(body["kind"], body.get("data", {}))),
                 actor_name=names.get(body["actor_id"], body["actor_id"]),
                 subject=body["subject"],
                 machine=by_machine(body["actor_id"]),

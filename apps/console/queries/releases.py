@@ -5,8 +5,10 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from apps.console.queries.names import actor_names, shortened
+from apps.console.queries.glance import Tile, tiles
+from apps.console.queries.names import actor_names, in_words
 from apps.governance.models import Environment, Release
+from apps.governance.queries.changes import locked
 from apps.governance.queries.detail import ReleaseView, release_view
 from apps.governance.queries.lists import environments
 from apps.registry.models import ModelVersion
@@ -16,6 +18,16 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
 
 PAGE = 30
+
+
+@dataclass(slots=True)
+class ReleasePage:
+    """Everything the page of one release shows."""
+
+    view: ReleaseView
+    rollout: Rollout | None
+    tiles: list[Tile]
+    live_packages: int
 
 
 @dataclass(slots=True)
@@ -45,12 +57,12 @@ def paged(rows: QuerySet[Release], after: str) -> tuple[list[Release], str]:
     return found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else ""
 
 
-def release_page(release_id: str, actor: Actor) -> tuple[ReleaseView, Rollout | None]:
-    """Return the release and its newest rollout."""
+def release_page(release_id: str, actor: Actor) -> ReleasePage:
+    """Return the release as its page shows it, with its newest rollout."""
     view = release_view(release_id, actor)
     nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
     told = tuple(
-        replace(s, name=nodes.get(s.actor, s.name), sentence=shortened(s.sentence))
+        replace(s, name=nodes.get(s.actor, s.name), sentence=in_words(s.sentence))
         for s in view.story
     )
     view = replace(view, story=told)
@@ -59,7 +71,9 @@ def release_page(release_id: str, actor: Actor) -> tuple[ReleaseView, Rollout | 
         .order_by("-created_at")
         .first()
     )
-    return view, rollout
+    compared = view.live if view.changes.compared_with else None
+    packages = len(locked(compared.bento.runtime.lock)) if compared else 0
+    return ReleasePage(view, rollout, tiles(view), packages)
 
 
 def environments_for(version: ModelVersion, actor: Actor) -> list[Place]:

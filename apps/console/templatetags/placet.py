@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.console.queries.names import by_machine
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
@@ -122,8 +123,9 @@ def number(value: Any) -> str:
     if isinstance(value, int) or (
         math.isfinite(value) and value == int(value) and abs(value) < 1e15
     ):
-        return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.4g}" if math.isfinite(value) else str(value)
+        return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
+    shown = f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"−{shown[1:]}" if shown.startswith("-") else shown
 
 
 @register.filter
@@ -175,6 +177,12 @@ def lookup(mapping: Any, key: str) -> Any:
 def attr(row: Any, name: str) -> Any:
     """Return ``row.name`` or '' when there is no row."""
     return getattr(row, name, "")
+
+
+@register.filter
+def machine(actor_id: str) -> bool:
+    """Tell whether the platform or a node did it, and no person or service account."""
+    return by_machine(actor_id)
 
 
 @register.filter

@@ -31,14 +31,14 @@ def release_list(request: PageRequest) -> HttpResponse:
 @page
 def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     """Show a release as a person needs to see it before deciding."""
-    view, rollout = release_page(release_id, request.actor)
+    found = release_page(release_id, request.actor)
     template = "parts/release_rollout" if request.headers.get("HX-Request") else "release"
     answer = show(
-        request, template, view=view, release=view.release, rollout=rollout,
-        steps=rollout_steps(view.release, rollout),
+        request, template, page=found, view=found.view, release=found.view.release,
+        rollout=found.rollout, steps=rollout_steps(found.view.release, found.rollout),
         verdicts=(("approve", "Approve"), ("reject", "Reject")),
     )  # fmt: skip
-    answer["X-Release-State"] = view.release.state  # the page renews its head when it changed
+    answer["X-Release-State"] = found.view.release.state  # the page renews its head when it changed
     return answer
 
 

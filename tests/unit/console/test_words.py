@@ -1,0 +1,40 @@
+"""The sentences of the log as the pages show them."""
+
+import pytest
+
+from apps.console.queries.audit import Line
+from apps.console.queries.names import in_words
+from placet.kernel.clock import now
+
+ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (f"Started rolling out {ID}", "Started rolling out rel_01a2…b74d"),
+        ("Added measured evidence: smoke_test", "Added measured evidence: smoke test"),
+        ("Added measured evidence: sbom", "Added measured evidence: SBOM"),
+        ("Was refused: separation_of_duties", "Was refused: separation of duties"),
+        ("Added 1 files to a version", "Added 1 file to a version"),
+        ("Added 11 files to a version", "Added 11 files to a version"),
+        ("Published policy revision 2; 1 open releases moved to it",
+         "Published policy revision 2; 1 open release moved to it"),
+        ("Revision 1 is live with weight 10000", "Revision 1 is live with 100 % of the traffic"),
+        ("Revision 2 is ready with weight 250", "Revision 2 is ready with 2.5 % of the traffic"),
+        ("Started an upload of 1626640 bytes", "Started an upload of 1\u202f627 kB"),
+        ("Released my_model to a_place", "Released my_model to a_place"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_in_words(said: str, shown: str) -> None:
+    assert in_words(said) == shown
+
+
+def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:
+    def tone(kind: str, *, machine: bool = False) -> str:
+        return Line(1, now(), kind, "", "", machine=machine).tone
+
+    assert tone("release.decided.v1") == tone("release.decided") == "strong"
+    assert tone("version.created.v1") == ""
+    assert tone("session.opened.v1") == "machine"
+    assert tone("release.decided.v1", machine=True) == "machine"
