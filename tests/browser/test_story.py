@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
 from placet.demo.story import SCIENTIST
 from tests.running import ROOT, Running
@@ -32,6 +33,10 @@ def registered(placet: Running, tmp_path_factory: pytest.TempPathFactory) -> dic
         path = f"/projects/clinic/models/tumour/versions/{version['number']}"
         client.upload(path, out / "model.joblib", "model.joblib")
         client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
+        worse = {**metrics, "auc": round(metrics["auc"] - 0.02, 4)}
+        draft = client.post("/projects/clinic/models/tumour/versions", facts | {"card": "# Older"})
+        older = f"/projects/clinic/models/tumour/versions/{draft['number']}/evidence"
+        client.post(older, {"kind": "metrics", "data": worse})
     return facts
 
 
@@ -106,6 +111,7 @@ PAGES = {
     "models": ("contributor", "/models/"),
     "model": ("contributor", "/models/clinic/tumour/"),
     "version": ("contributor", "/models/clinic/tumour/1/"),
+    "compare": ("contributor", "/models/clinic/tumour/compare/?v=1&v=2"),
     "build": ("contributor", "build"),
     "releases": ("approver", "/releases/"),
     "release": ("approver", "release"),
@@ -145,3 +151,21 @@ def test_every_page_is_usable_by_everybody(
         phone.screenshot(path=pictures / f"{name}-{theme}-390.png", full_page=True)
     assert wide.errors == narrow.errors == []
     assert wide.foreign == narrow.foreign == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_sign_in_page_is_usable_by_everybody(
+    placet: Running, chromium: Browser, pictures: Path, theme: str
+) -> None:
+    for width in (1440, 390):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.goto(f"{placet.url}/accounts/login/")
+        found = [v for v in Axe().run(page).response["violations"] if v["impact"] in SERIOUS]
+        assert not found, [v["id"] for v in found]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=pictures / f"sign-in-{theme}-{width}.png")
+        context.close()

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from placet_client.cli import access, audit, builds, governance, models, releases, serving
-from placet_client.cli.common import ERROR, OK, TIMED_OUT, Ended, exit_code
+from placet_client.cli.command import ERROR, OK, TIMED_OUT, Ended, exit_code
 from placet_client.client import PlacetError
 from placet_client.output import say
 

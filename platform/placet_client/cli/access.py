@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placet_client import login as logins
-from placet_client.cli.common import Output, connected, first
+from placet_client.cli.command import Output, connected, first
 from placet_client.client import Client
 from placet_client.output import Form, console, say, show_list, show_one
 

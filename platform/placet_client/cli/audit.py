@@ -10,7 +10,7 @@ import typer
 
 from placet_client import log as copies
 from placet_client import login
-from placet_client.cli.common import ERROR, Ended, Output, connected, first
+from placet_client.cli.command import ERROR, Ended, Output, connected, first
 from placet_client.output import Form, console, show_list, show_one
 from placet_verify import checkpoint
 from placet_verify.errors import Refused

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from placet_client import refs
-from placet_client.cli.common import ERROR, Ended, Output, Timeout, Wait, connected, first
+from placet_client.cli.command import ERROR, Ended, Output, Timeout, Wait, connected, first
 from placet_client.client import Client
 from placet_client.output import Form, notes, say, show_list, show_one
 

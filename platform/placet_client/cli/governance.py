@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from placet_client import refs
-from placet_client.cli.common import Output, connected, first
+from placet_client.cli.command import Output, connected, first
 from placet_client.output import Form, show_list, show_one
 
 environment = typer.Typer(help="Environments of a project", no_args_is_help=True)

@@ -8,7 +8,7 @@ import typer
 
 from placet_client import refs
 from placet_client.cli.builds import follow
-from placet_client.cli.common import Output, Timeout, Wait, connected, first
+from placet_client.cli.command import Output, Timeout, Wait, connected, first
 from placet_client.output import Form, notes, say, show_list, show_one
 from placet_client.register import register
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from placet_client import refs
-from placet_client.cli.common import (
+from placet_client.cli.command import (
     DENIED,
     TIMED_OUT,
     WAITING,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placet_client import refs
-from placet_client.cli.common import ERROR, Ended, Output, connected, first
+from placet_client.cli.command import ERROR, Ended, Output, connected, first
 from placet_client.client import Client
 from placet_client.output import Form, console, print_json, show_list, show_one
 

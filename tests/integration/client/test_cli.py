@@ -14,7 +14,7 @@ from apps.audit.actions import write_checkpoint
 from apps.registry.models import ModelVersion
 from placet_client import log as copies
 from placet_client.cli import audit, main
-from placet_client.cli.common import Ended, connected
+from placet_client.cli.command import Ended, connected
 from tests import factories
 from tests.governed import World
 
