@@ -91,9 +91,11 @@ def clients_tile(view: ReleaseView) -> Tile:
     """Say whether those who call the endpoint must change anything."""
     if not view.changes.compared_with:
         return Tile("Clients", "plain", "New" if view.live is None else "Unchanged")
-    breaking = [c for c in view.changes.schema if c.breaking]
+    breaking = [c for c in view.changes.schema if c["breaking"]]
     if breaking:
-        return Tile("Clients", "fail", "Breaking change", ", ".join(c.name for c in breaking[:3]))
+        return Tile(
+            "Clients", "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
+        )
     count = len(view.changes.schema)
     note = f"{count} column{'' if count == 1 else 's'} differ" if count else "same inputs, outputs"
     return Tile("Clients", "pass", "Nothing breaks", note)

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -48,15 +49,18 @@ def test_it_reads_nothing_of_the_machine_but_the_system(box: Sandbox, tmp_path: 
     given = tmp_path / "given"
     given.mkdir()
     (given / "file").write_text("given")
+    places = [str(secret), "/root", "/home", "/etc/shadow", "/var", "/run",
+              "/proc/1/root/etc/shadow", "/sys", "/srv"]  # fmt: skip
+    # An interpreter under a home folder is shown, and so is the way to it.
+    hidden = [p for p in places if not sys.base_prefix.startswith(f"{p}/")]
     code = (
         "from pathlib import Path\n"
         f"print(Path({str(given / 'file')!r}).read_text())\n"
-        f"for p in ({str(secret)!r}, '/root', '/home', '/etc/shadow', '/var', '/run',\n"
-        "          '/proc/1/root/etc/shadow', '/sys', '/srv'):\n"
+        f"for p in {hidden!r}:\n"
         "    print(Path(p).exists())\n"
     )
     result = python(box, code, binds_ro=[given])
-    assert result.tail == ("given", *["False"] * 9)
+    assert result.tail == ("given", *["False"] * len(hidden))
 
 
 def test_it_writes_only_where_it_may(box: Sandbox, tmp_path: Path) -> None:

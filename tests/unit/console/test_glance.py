@@ -1,10 +1,11 @@
 """What a release page says first: short, true, and never rosier than the evidence."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from apps.console.queries.glance import gates_tile, scan_tile, smoke_tile
+from apps.console.queries.glance import clients_tile, gates_tile, scan_tile, smoke_tile
 from apps.governance.gates.facts import GateResult
 
 
@@ -53,3 +54,10 @@ def test_a_smoke_test_is_green_only_when_every_output_was_equal(result: Any, ton
     data = {"result": result, "rows": 20, "equal": 19, "isolation": "none"}
     assert smoke_tile(data).tone == tone
     assert "unprivileged user" in smoke_tile(data).note
+
+
+def test_a_breaking_change_of_the_schema_is_named() -> None:
+    change = {"side": "input", "name": "age", "change": "removed", "breaking": True}
+    changes = SimpleNamespace(compared_with="churn:1", schema=[change])
+    tile = clients_tile(SimpleNamespace(changes=changes, live=object()))  # type: ignore[arg-type]
+    assert (tile.tone, tile.note) == ("fail", "age")
