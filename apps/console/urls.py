@@ -18,6 +18,7 @@ urlpatterns = [
     path(VERSION + "build", models.build, name="version-build"),
     path(VERSION + "finalise", models.finalise_version, name="version-finalise"),
     path(VERSION + "alias", models.alias, name="version-alias"),
+    path(VERSION + "tags", models.tags, name="version-tags"),
     path(VERSION + "card", models.card, name="version-card"),
     path("builds/<str:build_id>/", builds.build, name="build"),
     path("builds/<str:build_id>/cancel", builds.cancel, name="build-cancel"),

@@ -52,7 +52,7 @@ class Line:
         kind = self.kind.rsplit(".v", 1)[0]
         if self.machine or kind.split(".")[0] in QUIET:
             return "machine"
-        return "strong" if kind in STRONG else ""
+        return "decided" if kind in STRONG else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 
 PAGE = 50
+FEW = 6  # rows that are the same and need no folding
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Step:
 
 @dataclass(slots=True)
 class Part:
-    """One table of a comparison."""
+    """One table of a comparison. Long runs of what is the same are folded away."""
 
     title: str
     rows: list[Change]
@@ -64,6 +65,18 @@ class Part:
     def changed(self) -> int:
         """Return how many rows differ."""
         return sum(row.state != "same" for row in self.rows)
+
+    @property
+    def shown(self) -> list[Change]:
+        """Return the rows that are shown at once."""
+        if len(self.rows) - self.changed <= FEW:
+            return self.rows
+        return [row for row in self.rows if row.state != "same"]
+
+    @property
+    def folded(self) -> list[Change]:
+        """Return the rows that show on demand."""
+        return [row for row in self.rows if row.state == "same"] if self.shown != self.rows else []
 
 
 @dataclass(slots=True)

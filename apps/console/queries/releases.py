@@ -5,12 +5,13 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
 from apps.console.queries.names import actor_names, in_words
-from apps.governance.models import Environment, Release
+from apps.console.queries.policies import policy_rows
+from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.queries.changes import locked
 from apps.governance.queries.detail import ReleaseView, release_view
-from apps.governance.queries.lists import environments
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint
@@ -32,11 +33,28 @@ class ReleasePage:
 
 @dataclass(slots=True)
 class Place:
-    """An environment that a version may be asked into, with its endpoints and policy."""
+    """An environment that a version may be asked into, and what its policy will ask."""
 
     environment: Environment
-    endpoints: list[Endpoint]
+    gates: list[str]
+    policy: PolicyRevision | None
     allowed: bool
+    live: bool
+
+
+@dataclass(slots=True)
+class RequestPage:
+    """Everything the form that asks for a release shows."""
+
+    places: list[Place]
+    bentos: list[Bento]
+    endpoints: list[Endpoint]
+
+    @property
+    def suggested(self) -> str:
+        """The first environment on the way to production where this version is not live yet."""
+        open_places = [p for p in self.places if p.allowed and not p.live]
+        return open_places[0].environment.name if open_places else ""
 
 
 @dataclass(slots=True)
@@ -76,19 +94,29 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     return ReleasePage(view, rollout, tiles(view), packages)
 
 
-def environments_for(version: ModelVersion, actor: Actor) -> list[Place]:
-    """Return the environments of the version's project with what the form needs of each."""
-    endpoints = list(
-        Endpoint.objects.filter(project=version.project_id).order_by("environment", "name")
-    )
-    return [
-        Place(
-            place,
-            [e for e in endpoints if e.environment == place.name],
-            actor.can("release.request", Scope(version.project_id, place.name)),
+def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
+    """Return what the form that asks for a release of ``version`` shows."""
+    live = set(
+        Release.objects.filter(version=version, state="live").values_list(
+            "environment_id", flat=True
         )
-        for place in environments(version.project, actor)
-    ]
+    )
+    return RequestPage(
+        places=[
+            Place(
+                row.environment,
+                row.gates,
+                row.policy,
+                actor.can("release.request", Scope(version.project_id, row.environment.name)),
+                row.environment.pk in live,
+            )
+            for row in policy_rows([version.project], actor)
+        ],
+        bentos=list(Bento.objects.filter(version=version).order_by("-created_at")[:50]),
+        endpoints=list(
+            Endpoint.objects.filter(project=version.project_id).order_by("environment", "name")
+        ),
+    )
 
 
 PHASES = (

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from placet.kernel.actor import Actor
-from placet.kernel.problems import Problem
+from placet.kernel.problems import InvalidInput, Problem
 
 P = ParamSpec("P")
 
@@ -34,13 +34,14 @@ def page(view: View[P]) -> View[P]:
 def action(view: View[P]) -> View[P]:
     """Make ``view`` the target of a form: signed in, POST only.
 
-    A refusal becomes a message on the page that the form was on; nothing the person typed in a
-    text field is lost, because browsers keep it on going back.
+    A refusal becomes a message on the page that the form was on. A form with much to type catches
+    its refusals itself and is shown again as it was sent (:func:`fault_of`).
     """
 
     @wraps(view)
     def guarded(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
+            refuse_null(request)
             return view(request, *args, **kwargs)
         except Problem as problem:
             if problem.status in (401, 404):
@@ -51,10 +52,27 @@ def action(view: View[P]) -> View[P]:
     return cast("View[P]", require_http_methods(["POST"])(login_required(guarded)))
 
 
+def refuse_null(request: HttpRequest) -> None:
+    """Refuse the one character that no text in the database can hold."""
+    for name, values in request.POST.lists():
+        if "\x00" in name or any("\x00" in value for value in values):
+            raise InvalidInput("A null character cannot be stored: remove it")
+
+
 def sentence(problem: Problem) -> str:
     """Return a refusal as one line of text: what, and for which fields."""
     fields = "; ".join(f"{e.pointer.lstrip('/')}: {e.detail}" for e in problem.errors)
     return f"{problem.detail} ({fields})" if fields else problem.detail
+
+
+def fault_of(problem: Problem) -> str:
+    """Return a refusal as the sentence beside the form that it came from, filled in as it was.
+
+    What no other text in the form would change is raised again: not signed in, not allowed, hidden.
+    """
+    if problem.status in (401, 403, 404):
+        raise problem
+    return sentence(problem)
 
 
 def back(request: HttpRequest) -> HttpResponseRedirect:

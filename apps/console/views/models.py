@@ -7,36 +7,46 @@ from django.utils.safestring import mark_safe
 
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
-from apps.console.views.base import PageRequest, action, back, page, show
-from apps.registry.actions import create_model, finalise, set_alias, set_card
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.registry.actions import create_model, finalise, set_alias, set_card, set_tags
 from apps.registry.cards import render as render_card
 from apps.registry.queries import compare as compare_versions
+from placet.kernel.problems import NotFound, Problem
 
 
 @page
 def models(request: PageRequest) -> HttpResponse:
     """List the models."""
+    return model_list(request)
+
+
+def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
+    """Show the list; with ``fault`` also the form that was refused, filled in as it was."""
     search, project = request.GET.get("q", ""), request.GET.get("project", "")
-    rows = queries.model_rows(request.actor, search=search, project=project)
-    projects = queries.projects_of(request.actor)
-    return show(request, "models", rows=rows, projects=projects, search=search, project=project)
+    return show(
+        request, "models", search=search, project=project, fault=fault, typed=request.POST,
+        rows=queries.model_rows(request.actor, search=search, project=project),
+        projects=queries.projects_of(request.actor),
+    )  # fmt: skip
 
 
 @action
 def new_model(request: PageRequest) -> HttpResponse:
-    """Create a model from the form on the list."""
+    """Create a model from the form on the list; a refusal shows it again as it was."""
     projects = {p.slug: p for p in queries.projects_of(request.actor)}
     project = projects.get(request.POST.get("project", ""))
     if project is None:
-        messages.error(request, "Choose a project.")
-        return back(request)
-    model = create_model(
-        project,
-        name=request.POST.get("name", ""),
-        description=request.POST.get("description", ""),
-        actor=request.actor,
-    )
-    return redirect("model", project.slug, model.name)
+        raise NotFound
+    try:
+        made = create_model(
+            project,
+            name=request.POST.get("name", ""),
+            description=request.POST.get("description", ""),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return model_list(request, fault_of(problem))
+    return redirect("model", project.slug, made.name)
 
 
 @page
@@ -92,6 +102,16 @@ def alias(request: PageRequest, project: str, name: str, number: int) -> HttpRes
     """Point an alias at this version."""
     found = queries.version_of(request.actor, project, name, number)
     set_alias(found.model, name=request.POST.get("alias", ""), version=found, actor=request.actor)
+    return back(request)
+
+
+@action
+def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Replace the tags: one ``name: value`` on each line, or a name alone."""
+    found = queries.version_of(request.actor, project, name, number)
+    lines = [line.partition(":") for line in request.POST.get("tags", "").splitlines()]
+    wanted = {key.strip(): value.strip() for key, _, value in lines if key.strip()}
+    set_tags(found, tags=wanted, actor=request.actor)
     return back(request)
 
 

@@ -5,15 +5,16 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.builds.models import Bento
-from apps.console.queries.releases import environments_for, paged, release_page, rollout_steps
-from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.governance.actions import comment, decide, request_release, withdraw
-from apps.governance.models import ReleaseState
-from apps.governance.queries.lists import inbox, release, releases
+from apps.governance.models import Release, ReleaseState
+from apps.governance.queries.lists import environments, inbox, release, releases
+from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import abort, start_rollout
 from apps.rollouts.queries import visible_rollouts
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import NotFound, Problem
 
 
 @page
@@ -42,21 +43,34 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     return answer
 
 
+def request_form(request: PageRequest, version: ModelVersion, fault: str = "") -> HttpResponse:
+    """Show the form that asks for a release of ``version``, filled in as it was sent."""
+    return show(
+        request, "release_new", version=version, fault=fault, typed=request.POST,
+        form=request_page(version, request.actor),
+    )  # fmt: skip
+
+
 @page
 def ask(request: PageRequest) -> HttpResponse:
     """Show the form that asks for a release of one version."""
-    version = version_by_id(request.GET.get("version", ""), request.actor)
-    bentos = Bento.objects.filter(version=version).order_by("-created_at")
-    places = environments_for(version, request.actor)
-    return show(request, "release_new", version=version, bentos=bentos, places=places)
+    return request_form(request, version_by_id(request.GET.get("version", ""), request.actor))
 
 
 @action
 def request_new(request: PageRequest) -> HttpResponse:
-    """Ask for the release that the form describes."""
+    """Ask for the release that the form describes; a refusal shows it again as it was."""
     version = version_by_id(request.POST.get("version", ""), request.actor)
-    places = {p.environment.name: p.environment for p in environments_for(version, request.actor)}
-    environment = places.get(request.POST.get("environment", ""))
+    try:
+        return redirect("release", requested(request, version).pk)
+    except Problem as problem:
+        return request_form(request, version, fault_of(problem))
+
+
+def requested(request: PageRequest, version: ModelVersion) -> Release:
+    """Ask for the release that the form describes."""
+    name = request.POST.get("environment", "")
+    environment = environments(version.project, request.actor).filter(name=name).first()
     if environment is None:
         raise NotFound
     serving = {
@@ -65,7 +79,7 @@ def request_new(request: PageRequest) -> HttpResponse:
         if request.POST.get(name, "").isdigit() and len(request.POST[name]) < 8
     }
     start = "on_approval" if request.POST.get("start") == "on_approval" else "manual"
-    made = request_release(
+    return request_release(
         version=version,
         environment=environment,
         endpoint=request.POST.get("endpoint", ""),
@@ -75,7 +89,6 @@ def request_new(request: PageRequest) -> HttpResponse:
         reason=request.POST.get("reason", ""),
         actor=request.actor,
     )
-    return redirect("release", made.pk)
 
 
 @action

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.serving import endpoint_rows, endpoint_view
 from apps.console.queries.targets import target_rows
-from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.rollouts.actions import rollback
 from apps.serving.actions import (
     create_target,
@@ -20,7 +20,7 @@ from apps.serving.actions import (
 )
 from apps.serving.models import Site
 from apps.serving.queries import endpoint_keys, get_endpoint, get_target
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import NotFound, Problem
 
 
 @page
@@ -98,20 +98,31 @@ def revoke_key(request: PageRequest, endpoint_id: str, key_id: str) -> HttpRespo
 @page
 def targets(request: PageRequest) -> HttpResponse:
     """List the targets."""
-    return show(request, "targets", rows=target_rows(request.actor), sites=Site.choices)
+    return target_list(request)
+
+
+def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
+    """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
+    return show(
+        request, "targets", rows=target_rows(request.actor), sites=Site.choices, fault=fault,
+        typed=request.POST,
+    )  # fmt: skip
 
 
 @action
 def new_target(request: PageRequest) -> HttpResponse:
-    """Add a target."""
+    """Add a target; a refusal shows the form again as it was."""
     capacity = request.POST.get("capacity_mb", "4096")
-    create_target(
-        name=request.POST.get("name", ""),
-        site=request.POST.get("site", "on-premise"),
-        capacity_mb=int(capacity) if capacity.isdigit() and len(capacity) < 9 else 0,
-        url=request.POST.get("url", ""),
-        actor=request.actor,
-    )
+    try:
+        create_target(
+            name=request.POST.get("name", ""),
+            site=request.POST.get("site", "on-premise"),
+            capacity_mb=int(capacity) if capacity.isdigit() and len(capacity) < 9 else 0,
+            url=request.POST.get("url", ""),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return target_list(request, fault_of(problem))
     return back(request)
 
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from django.http import HttpResponse
 
-from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.identity.actions import issue_token, revoke_token
 from apps.identity.models import ApiToken, Project, User
 from apps.identity.queries import visible
 from apps.identity.rules import NEVER_BY_TOKEN
 from placet.kernel.clock import now
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import NotFound, Problem
 
 DAYS = (1, 7, 30, 90, 365)
 
@@ -18,30 +18,45 @@ DAYS = (1, 7, 30, 90, 365)
 @page
 def tokens(request: PageRequest) -> HttpResponse:
     """List one's own tokens, and what a new one could be allowed to do."""
+    return token_list(request)
+
+
+def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
+    """Show the tokens; with ``fault`` the form that was refused is filled in as it was."""
     own = ApiToken.objects.filter(person=request.actor.id).select_related("project")
-    held = {g.permission for g in request.actor.grants} - NEVER_BY_TOKEN
+    held = sorted({g.permission for g in request.actor.grants} - NEVER_BY_TOKEN)
     projects = visible(Project.objects.order_by("name"), request.actor, project="pk")
+    sent = request.POST
     return show(
-        request, "tokens", tokens=own.order_by("-created_at"), scopes=sorted(held),
-        projects=projects, days=DAYS, now=now(),
+        request, "tokens", tokens=own.order_by("-created_at"), scopes=held, projects=projects,
+        days=DAYS, now=now(), fault=fault, typed=sent, chosen_days=days_of(request) or 30,
+        chosen_scopes=sent.getlist("scopes") if sent else [s for s in held if "view" in s],
     )  # fmt: skip
+
+
+def days_of(request: PageRequest) -> int:
+    """Return for how many days the form wants a token, 0 when it does not say."""
+    days = request.POST.get("days", "")
+    return int(days) if days.isdecimal() and len(days) < 4 else 0
 
 
 @action
 def new_token(request: PageRequest) -> HttpResponse:
-    """Make a token and show it once."""
-    days = request.POST.get("days", "")
+    """Make a token and show it once; a refusal shows the form again as it was."""
     project = visible(Project.objects.all(), request.actor, project="pk").filter(
         slug=request.POST.get("project", "")
     )
-    token, secret = issue_token(
-        name=request.POST.get("name", ""),
-        scopes=request.POST.getlist("scopes"),
-        project=project.first(),
-        expires_at=now() + timedelta(days=int(days) if days.isdecimal() and len(days) < 4 else 0),
-        person=User.objects.get(pk=request.actor.id),
-        actor=request.actor,
-    )
+    try:
+        token, secret = issue_token(
+            name=request.POST.get("name", ""),
+            scopes=request.POST.getlist("scopes"),
+            project=project.first(),
+            expires_at=now() + timedelta(days=days_of(request)),
+            person=User.objects.get(pk=request.actor.id),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return token_list(request, fault_of(problem))
     return show(request, "secret", title=f"API token {token.name}", secret=secret,
                 next="/tokens/", kind="token")  # fmt: skip
 

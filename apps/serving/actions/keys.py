@@ -10,6 +10,9 @@ from apps.serving.events import KEY_ISSUED, KEY_REVOKED
 from apps.serving.models import Endpoint, EndpointKey
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.problems import FieldError, InvalidInput
+
+MAX_NAME = 120
 
 
 def issue_endpoint_key(endpoint: Endpoint, *, name: str, actor: Actor) -> tuple[EndpointKey, str]:
@@ -17,6 +20,9 @@ def issue_endpoint_key(endpoint: Endpoint, *, name: str, actor: Actor) -> tuple[
     text = f"plk_{secrets.token_urlsafe(32)}"
     with record(actor) as log:
         authorize(actor, "endpoint.manage", endpoint, view="endpoint.view")
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            detail = f"Say whose it is, in at most {MAX_NAME} printable characters"
+            raise InvalidInput(errors=[FieldError("/name", detail)])
         key = EndpointKey.objects.create(
             endpoint=endpoint,
             project_id=endpoint.project_id,

@@ -1,6 +1,7 @@
 """Targets, and the tokens that nodes join them with."""
 
 import hashlib
+import re
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from placet.keystore import ring
 
 JOIN_TOKEN_MINUTES = 60
 MAX_LABELS = 32
+TARGET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
 def create_target(
@@ -33,7 +35,7 @@ def create_target(
     url: str = "",
 ) -> Target:
     """Add a target, with an empty desired state. Needs ``target.manage`` everywhere."""
-    check_fields(labels=labels or {}, capacity_mb=capacity_mb, url=url, site=site)
+    check_fields(name=name, labels=labels or {}, capacity_mb=capacity_mb, url=url, site=site)
     if driver not in drivers.kinds():
         raise UnknownDriver(f"Choose one of {', '.join(drivers.kinds())}")
     with record(actor) as log:
@@ -85,10 +87,14 @@ def update_target(
 def check_fields(**fields: Any) -> None:
     """Refuse values that no target may have, naming the field."""
     errors = []
+    if "name" in fields and not TARGET_NAME.fullmatch(fields["name"]):
+        errors.append(FieldError("/name", "Use up to 60 small letters, digits and hyphens"))
     if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
         errors.append(FieldError("/capacity_mb", "Give the memory for replicas, from 64 MB on"))
     url = fields.get("url", "")
-    if url and not url.startswith(("http://", "https://")):
+    if url and not (
+        url.startswith(("http://", "https://")) and len(url) <= 200 and url.isprintable()
+    ):
         errors.append(FieldError("/url", "Give an http:// or https:// address"))
     if "site" in fields and fields["site"] not in Site.values:
         errors.append(FieldError("/site", f"Choose one of {', '.join(Site.values)}"))

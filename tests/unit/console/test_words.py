@@ -34,7 +34,7 @@ def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:
     def tone(kind: str, *, machine: bool = False) -> str:
         return Line(1, now(), kind, "", "", machine=machine).tone
 
-    assert tone("release.decided.v1") == tone("release.decided") == "strong"
+    assert tone("release.decided.v1") == tone("release.decided") == "decided"
     assert tone("version.created.v1") == ""
     assert tone("session.opened.v1") == "machine"
     assert tone("release.decided.v1", machine=True) == "machine"

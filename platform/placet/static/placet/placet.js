@@ -2,11 +2,21 @@
 (() => {
   const once = new WeakSet();
 
+  const open = (dialog) => {
+    if (!dialog || dialog.open) return;
+    dialog.showModal();
+    const first = dialog.querySelector("textarea, input:not([type=hidden]), button");
+    if (first) first.focus();
+  };
+  // A form that was refused opens again with what was typed.
+  document.querySelectorAll("dialog[data-open]").forEach(open);
+
   document.addEventListener("click", async (event) => {
-    const copy = event.target.closest("[data-copy]");
+    const copy = event.target.closest("[data-copy], [data-copy-from]");
     if (copy) {
       event.preventDefault();
-      await navigator.clipboard.writeText(copy.dataset.copy);
+      const from = copy.dataset.copyFrom && document.getElementById(copy.dataset.copyFrom);
+      await navigator.clipboard.writeText(from ? from.textContent : copy.dataset.copy);
       copy.classList.add("copied");
       setTimeout(() => copy.classList.remove("copied"), 1200);
       return;
@@ -15,9 +25,7 @@
     if (opener) {
       event.preventDefault();
       const dialog = document.getElementById(opener.dataset.dialog);
-      dialog.showModal();
-      const first = dialog.querySelector("textarea, input:not([type=hidden]), button");
-      if (first) first.focus();
+      open(dialog);
       return;
     }
     if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
@@ -45,8 +53,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, dialog[open]")) return;
     if (event.key === "?") {
-      const help = document.getElementById("keys");
-      if (help && !help.open) help.showModal();
+      open(document.getElementById("keys"));
       return;
     }
     if (event.key === "g") { lead = Date.now(); return; }

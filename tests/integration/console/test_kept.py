@@ -1,0 +1,109 @@
+"""A form that is refused says why beside it, and nothing that was typed is lost."""
+
+import pytest
+
+from apps.governance.models import Release
+from apps.identity.models import ApiToken
+from apps.registry.models import RegisteredModel
+from apps.serving.models import Target
+from tests import factories
+from tests.factories import browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_refused_request_for_a_release_keeps_its_reason(world: World) -> None:
+    version = world.version()
+    bento = world.bento(version)
+    client = browser(world.people["Ada"])
+    answer = client.post("/releases/request", {
+        "version": version.pk, "environment": "production", "endpoint": "No Such Name!",
+        "bento": bento.pk, "start": "manual", "replicas": "3", "max_replicas": "4",
+        "memory_mb": "2048", "reason": "Losses <doubled> in March",
+    })  # fmt: skip
+    shown = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'role="alert"' in shown
+    assert "Losses &lt;doubled&gt; in March" in shown
+    assert 'value="No Such Name!"' in shown
+    assert 'value="2048"' in shown
+    assert '<option value="production" selected>' in shown
+    assert '<option value="manual" selected>' in shown
+    assert not Release.objects.exists()
+
+
+def test_the_form_suggests_where_the_version_is_not_live_yet(world: World) -> None:
+    client = browser(world.people["Ada"])
+    version = world.version()
+    bento = world.bento(version)
+    path = f"/releases/new/?version={version.pk}"
+    assert b'<option value="development" selected>' in client.get(path).content
+    world.live("development", bento=bento)
+    shown = client.get(path).content
+    assert b'<option value="staging" selected>' in shown
+    assert b"One reviewer" in shown
+
+
+def test_without_a_bento_the_form_says_to_build_first(world: World) -> None:
+    shown = browser(world.people["Ada"]).get(f"/releases/new/?version={world.version().pk}").content
+    assert b"There is no Bento of this version yet" in shown
+    assert b"<textarea" not in shown
+
+
+def test_a_refused_model_keeps_its_description(world: World) -> None:
+    form = {"project": "risk", "name": "Not A Name", "description": "For the branch offices"}
+    shown = browser(world.people["Ada"]).post("/models/new", form).content.decode()
+    assert "data-open" in shown
+    assert 'role="alert"' in shown
+    assert 'value="Not A Name"' in shown
+    assert "For the branch offices" in shown
+    assert not RegisteredModel.objects.filter(description__contains="branch").exists()
+
+
+def test_a_refused_token_keeps_what_was_chosen(world: World) -> None:
+    form = {"name": "pipeline", "scopes": ["version.create"], "days": "9999", "project": "risk"}
+    shown = browser(world.people["Ada"]).post("/tokens/new", form).content.decode()
+    assert 'value="pipeline"' in shown
+    assert 'value="version.create" checked' in shown
+    assert 'value="model.view" checked' not in shown
+    assert '<option value="risk" selected>' in shown
+    assert not ApiToken.objects.filter(name="pipeline").exists()
+
+
+def test_a_refused_target_keeps_its_address() -> None:
+    client = browser(factories.person("Pat", roles={"operator": None}))
+    form = {"name": "plant 7!", "site": "edge", "capacity_mb": "512", "url": "https://p7.example"}
+    shown = client.post("/targets/new", form).content.decode()
+    assert "data-open" in shown
+    assert 'value="https://p7.example"' in shown
+    assert '<option value="edge" selected>' in shown
+    assert not Target.objects.filter(site="edge").exists()
+
+
+def test_tags_are_edited_as_lines_and_shown_as_text(world: World) -> None:
+    version = world.version()
+    page = f"/models/risk/churn/{version.number}/"
+    client = browser(world.people["Alan"])
+    client.post(f"{page}tags", {"tags": "team: risk\n\nurgent\nlink: a: b", "next": page})
+    version.refresh_from_db()
+    assert version.tags == {"team": "risk", "urgent": "", "link": "a: b"}
+    shown = client.get(page).content.decode()
+    assert '<span class="tag">team: risk</span>' in shown
+    reader = browser(factories.person("Vic", roles={"viewer": world.project})).get(page)
+    assert b"team: risk" in reader.content
+    assert b"edit-tags" not in reader.content
+
+
+def test_a_breaking_change_is_said_at_the_top_of_the_release(world: World) -> None:
+    world.live("development", bento=world.bento(world.version()))
+    other = {"inputs": [{"name": "income", "type": "string"}], "outputs": []}
+    release = world.request("development", world.bento(world.version(signature=other)))
+    shown = browser(world.people["Rex"]).get(f"/releases/{release.pk}/").content.decode()
+    top = shown.split('<dl class="glance')[1].split("</dl>")[0]
+    assert "Breaking change" in top

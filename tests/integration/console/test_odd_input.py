@@ -1,0 +1,85 @@
+"""Odd text in a form or an address is refused in words; no page breaks over it."""
+
+import pytest
+
+from tests import factories
+from tests.factories import browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+ODD = {
+    "nothing": "",
+    "far too long": "x" * 30_000,
+    "a null byte": "a\x00b",
+    "control characters": "\x1b[31m\r\n\x7f",
+    "right to left": "\u202ecte\u2066",
+    "a number too large": "9" * 30,
+    "no number": "-1e9",
+}
+
+
+def forms(world: World) -> dict[str, list[str]]:
+    """Every form of the pages with its fields."""
+    release = world.request("staging")
+    live = world.live("development", bento=world.bento(world.version("other")))
+    version = f"/models/risk/churn/{release.version.number}"
+    return {
+        "/models/new": ["project", "name", "description"],
+        f"{version}/alias": ["alias"],
+        f"{version}/card": ["card"],
+        f"{version}/tags": ["tags"],
+        "/releases/request": ["version", "environment", "endpoint", "bento", "replicas", "reason"],
+        f"/releases/{release.pk}/decide": ["verdict", "statement_digest", "comment"],
+        f"/releases/{release.pk}/comment": ["comment"],
+        f"/endpoints/{live.endpoint_id}/scale": ["replicas"],
+        f"/endpoints/{live.endpoint_id}/rollback": ["reason"],
+        f"/endpoints/{live.endpoint_id}/keys": ["name"],
+        "/targets/new": ["name", "site", "capacity_mb", "url"],
+        "/policies/risk/staging/draft": ["source"],
+        "/policies/risk/staging/freeze": ["reason"],
+        "/tokens/new": ["name", "scopes", "days", "project"],
+    }
+
+
+def sound(world: World) -> dict[str, str]:
+    """A value for every field that would be taken."""
+    version = world.version()
+    return {
+        "project": "risk", "name": "sound", "description": "", "alias": "sound", "card": "",
+        "version": version.pk, "environment": "staging", "endpoint": "sound",
+        "bento": world.bento(version).pk, "replicas": "1", "max_replicas": "1",
+        "memory_mb": "512", "reason": "because", "verdict": "approve", "comment": "fine",
+        "site": "edge", "capacity_mb": "512", "scopes": "model.view", "days": "7",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(ODD))
+def test_no_form_breaks_over_odd_text(kind: str) -> None:
+    world = World()
+    roles = ("contributor", "reviewer", "approver", "operator")
+    eve = factories.person("Eve", roles=dict.fromkeys(roles))
+    client = browser(eve)
+    rest = sound(world)
+    for path, names in forms(world).items():
+        for name in names:
+            answer = client.post(path, {**rest, name: ODD[kind]})
+            assert answer.status_code < 500, f"{path} {name}"
+            assert client.get("/targets/").status_code == 200, f"{path} {name} broke the targets"
+
+
+ADDRESSES = (
+    "/models/?q={}", "/models/?project={}", "/releases/?state={}&after={}",
+    "/releases/new/?version={}", "/releases/{}/", "/builds/{}/", "/endpoints/{}/",
+    "/audit/?kind={}&subject={}&project={}&since={}&before={}", "/audit/99999999999999999999/",
+    "/models/risk/churn/compare/?v={}&v={}", "/models/risk/churn/99999999999999/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C"])
+def test_no_page_breaks_over_an_odd_address(odd: str) -> None:
+    world = World()
+    world.version()
+    client = browser(factories.person("Eve", roles={"contributor": world.project, "auditor": None}))
+    for address in ADDRESSES:
+        answer = client.get(address.replace("{}", odd))
+        assert answer.status_code in (200, 302, 400, 404), address
