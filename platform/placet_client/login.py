@@ -44,7 +44,10 @@ def current() -> Login:
     url, token = os.environ.get("PLACET_URL", ""), os.environ.get("PLACET_TOKEN", "")
     path = folder() / "config.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    found = Login(url or known.get("url", ""), token or known.get("token", ""))
+    kept_url = known.get("url", "")
+    # A remembered token belongs to its server and is sent to no other.
+    same = not url or url.rstrip("/") == kept_url.rstrip("/")
+    found = Login(url or kept_url, token or (known.get("token", "") if same else ""))
     if not found.url or not found.token:
         raise PlacetError(
             0, "not_logged_in", "Run `placet login URL` first, or set PLACET_URL and PLACET_TOKEN"

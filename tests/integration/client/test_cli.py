@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from apps.audit.actions import write_checkpoint
 from apps.registry.models import ModelVersion
+from placet_client import PlacetError, login
 from placet_client import log as copies
 from placet_client.cli import audit, main
 from placet_client.cli.command import Ended, connected
@@ -206,3 +207,13 @@ def test_a_changed_leaf_is_named(
     (copy / "events.jsonl").write_text("\n".join(lines) + "\n")
     with pytest.raises(Ended, match="leaf 3"):
         audit.check(copy, [])
+
+
+def test_a_remembered_token_goes_to_no_other_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login.remember(login.Login("http://localhost:8000", "secret"))
+    assert login.current().token == "secret"
+    monkeypatch.setenv("PLACET_URL", "http://localhost:9999")
+    with pytest.raises(PlacetError):
+        login.current()
