@@ -198,6 +198,14 @@ class ApiToken(Audited):
         return self.name
 
 
+class SharedValue(models.Model):
+    """One value of :mod:`apps.identity.shared_cache`, under the hash of its key."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    value = models.JSONField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
 class IdempotencyRecord(models.Model):
     """What a POST with an ``Idempotency-Key`` was answered, so that a repeat gets the same.
 

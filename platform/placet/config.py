@@ -33,6 +33,7 @@ class Config(BaseSettings):
     token_key: SecretStr = SecretStr(EMBEDDED_SECRET)  # HMAC key of stored API tokens
     public_url: str = "http://localhost:8000"
     allowed_hosts: str = "localhost"
+    trusted_proxies: int = Field(default=0, ge=0)  # yours, each adding to X-Forwarded-For
     endpoint_url: str = "http://localhost:8080"  # what clients call; the node's HAProxy
     debug: bool = False
     # mail: links and alerts; empty host means they are printed to the log in embedded mode
@@ -48,6 +49,8 @@ class Config(BaseSettings):
     # limits
     max_artifact_bytes: int = Field(default=2 * 1024**3, ge=1)
     max_body_bytes: int = Field(default=2 * 1024**2, ge=1024)
+    token_requests_per_minute: int = Field(default=6000, ge=0)  # each token; 0: no limit
+    session_requests_per_minute: int = Field(default=1200, ge=0)  # each person in the browser
     build_memory_mb: int = Field(default=4096, ge=256)
     build_seconds: int = Field(default=900, ge=10)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -106,6 +109,8 @@ class Config(BaseSettings):
         ]
         if not self.public_url.startswith("https://"):
             faults.append("PLACET_PUBLIC_URL must be an https:// address")
+        if "*" in self.allowed_hosts:
+            faults.append("PLACET_ALLOWED_HOSTS must name your hosts: links in mails hold them")
         if self.debug:
             faults.append("PLACET_DEBUG must be off")
         if faults:

@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "placet.middleware.ProblemMiddleware",
     "apps.identity.middleware.ActorMiddleware",
+    "apps.identity.middleware.QuotaMiddleware",
     "apps.audit.middleware.DeniedMiddleware",
     "apps.identity.middleware.IdempotencyMiddleware",
 ]
@@ -162,6 +163,9 @@ OIDC_ORIGIN = ["{0.scheme}://{0.netloc}".format(urlsplit(_config.oidc_issuer))] 
     _config.oidc_issuer
 )
 
+# how many proxies of yours add to X-Forwarded-For: with 0 the peer's own address counts
+ALLAUTH_TRUSTED_PROXY_COUNT = _config.trusted_proxies
+CACHES = {"default": {"BACKEND": "apps.identity.shared_cache.SharedCache"}}
 SESSION_ENGINE = "apps.identity.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+TRIES = 3
 CHUNK = 4 * 1024 * 1024
 Json = dict[str, Any]
 
@@ -34,7 +35,8 @@ class Client:
     """One server, one token.
 
     Every POST carries an ``Idempotency-Key``, so that a request whose answer was lost may be sent
-    again: connection errors are retried twice with the same key.
+    again: connection errors are retried twice with the same key. What was refused because the quota
+    of the minute is used up (429) is sent again when the server says that it may be.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = 60.0) -> None:
@@ -65,16 +67,20 @@ class Client:
         sent = dict(headers or {})
         if method == "POST":
             sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
-        for attempt in range(3):
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1
             try:
                 response = self._http.request(
                     method, path, json=json, content=content, headers=sent, params=params
                 )
-                break
             except httpx.TransportError as error:
-                if attempt == 2 or method == "PATCH":
+                if last or method == "PATCH":
                     raise PlacetError(0, "unreachable", f"{self.url}: {error}") from None
                 time.sleep(0.2 * (attempt + 1))
+                continue
+            if response.status_code != 429 or last:
+                break
+            time.sleep(_pause(response))
         if response.status_code >= 400:
             raise _refusal(response)
         return response
@@ -169,6 +175,12 @@ class Client:
             if time.monotonic() > end:
                 raise TimeoutError(f"{path} is still {found.get('state', 'unfinished')}")
             time.sleep(every)
+
+
+def _pause(response: httpx.Response) -> float:
+    """Return how long the server asks to wait: a minute at most, a second when it does not say."""
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), 60.0) if text.isascii() and text.isdigit() else 1.0
 
 
 def _refusal(response: httpx.Response) -> PlacetError:

