@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from apps.console.views import audit, builds, home, models, policies, releases, serving, tokens
+from apps.console.views import (
+    audit,
+    builds,
+    home,
+    models,
+    policies,
+    releases,
+    search,
+    serving,
+    tokens,
+)
 
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
@@ -10,6 +20,7 @@ PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("search/", search.find, name="search"),
     path("models/", models.models, name="models"),
     path("models/new", models.new_model, name="model-new"),
     path("models/<slug:project>/<slug:name>/", models.model, name="model"),

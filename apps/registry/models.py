@@ -74,6 +74,13 @@ class ModelVersion(Audited):
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="registry_version_number")
         ]
+        indexes = [
+            models.Index(  # found by the beginning of its digest
+                fields=["artifact_digest"],
+                name="registry_version_digest",
+                opclasses=["varchar_pattern_ops"],
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.model.name}:{self.number}"

@@ -14,6 +14,7 @@ API = [
     path("", include("apps.serving.api.urls")),
     path("", include("apps.governance.api.urls")),
     path("", include("apps.rollouts.api.urls")),
+    path("", include("apps.console.api.urls")),
 ]
 
 urlpatterns = [

@@ -24,6 +24,7 @@ def filters_of(request: PageRequest) -> EventFilter:
     )
     return EventFilter(
         kind=request.GET.get("kind", ""),
+        actor=request.GET.get("actor", ""),
         subject=request.GET.get("subject", "").strip(),
         project=request.GET.get("project", ""),
         since=datetime.combine(day, datetime.min.time(), tzinfo=now().tzinfo) if day else None,

@@ -5,7 +5,16 @@ import sys
 
 import typer
 
-from placet_client.cli import access, audit, builds, governance, models, releases, serving
+from placet_client.cli import (
+    access,
+    audit,
+    builds,
+    governance,
+    models,
+    releases,
+    search,
+    serving,
+)
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, Ended, exit_code
 from placet_client.client import PlacetError
 from placet_client.output import say
@@ -17,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (access, models, builds, governance, releases, serving, audit):
+for module in (access, models, builds, governance, releases, serving, audit, search):
     module.add_to(app)
 
 

@@ -217,3 +217,11 @@ def test_a_remembered_token_goes_to_no_other_server(
     monkeypatch.setenv("PLACET_URL", "http://localhost:9999")
     with pytest.raises(PlacetError):
         login.current()
+
+
+def test_the_search_prints_what_it_found(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.live()
+    assert main(["search", "churn:1", "-o", "json"]) == 0
+    assert [(hit["kind"], hit["title"]) for hit in answer(capsys)] == [("version", "churn:1")]
+    assert main(["search", "nothing-like-it"]) == 0
+    assert "nothing" in capsys.readouterr().out

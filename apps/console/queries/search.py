@@ -1,0 +1,244 @@
+"""One search over all that has a name, a number or a digest, through the eyes of an actor."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
+from django.urls import reverse
+
+from apps.builds.models import Bento
+from apps.governance.models import Release
+from apps.governance.queries.lists import releases
+from apps.identity.models import Project, User
+from apps.identity.queries import visible, visible_people
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.registry.queries import models, versions
+from apps.serving.models import Endpoint, Target
+from apps.serving.queries import visible_endpoints, visible_targets
+from placet.kernel.actor import Actor
+from placet.kernel.ids import is_id
+
+M = TypeVar("M", bound=Model)
+LONGEST = 100  # characters of a search that count
+MOST = 10  # hits of one kind
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
+_REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")
+_RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
+_SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing that was found, and the page that shows it."""
+
+    kind: str
+    id: str
+    title: str
+    detail: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A search, taken apart: what it could be the name, the number or the digest of."""
+
+    text: str
+    id: str = ""
+    digest: str = ""
+    release: int | None = None
+    project: str = ""
+    model: str = ""
+    number: int | None = None
+    alias: str = ""
+
+
+def wanted(text: str) -> Wanted:
+    """Take ``text`` apart: ``churn``, ``risk/churn:3``, ``churn:champion``, ``sha256:9f…``, ``12``.
+
+    Names are small letters, so letters of any size mean the same. A short number is a release's
+    and not the beginning of a digest.
+    """
+    text = " ".join(text.lower().split())[:LONGEST]
+    if is_id(text):
+        return Wanted(text, id=text)
+    digest = _DIGEST.fullmatch(text)
+    if digest and text.startswith("sha256:"):
+        return Wanted(text, digest=digest[1])
+    if found := _REFERENCE.fullmatch(text):
+        project, model, rest = found[1] or "", found[2], found[3]
+        number = int(rest) if re.fullmatch(r"[0-9]{1,9}", rest) else None
+        alias = "" if number is not None else rest
+        return Wanted(text, project=project, model=model, number=number, alias=alias)
+    release = _RELEASE.fullmatch(text)
+    return Wanted(
+        text,
+        digest=digest[1] if digest and not _SHORT_NUMBER.fullmatch(text) else "",
+        release=int(release[1]) if release else None,
+    )
+
+
+def search(text: str, actor: Actor) -> list[Hit]:
+    """Return what ``actor`` may see and ``text`` names, at most ten of each kind, best first."""
+    asked = wanted(text)
+    if not asked.text:
+        return []
+    hits: list[Hit] = []
+    for find in FINDERS:
+        hits += find(asked, actor)
+    return hits
+
+
+def _ranked(rows: QuerySet[M], asked: Wanted, field: str = "name") -> list[M]:
+    """Return rows whose ``field`` holds the text: equal ones first, then those that begin so."""
+    if asked.id:
+        return list(rows.filter(pk=asked.id))
+    rank = Case(
+        When(**{field: asked.text}, then=Value(0)),
+        When(**{f"{field}__startswith": asked.text}, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    found = rows.filter(**{f"{field}__contains": asked.text})
+    return list(found.order_by(rank, field, "pk")[:MOST])
+
+
+def _models(asked: Wanted, actor: Actor) -> list[Hit]:
+    if asked.model:
+        return []
+    return [_model(row) for row in _ranked(models(actor), asked)]
+
+
+def _model(row: RegisteredModel) -> Hit:
+    url = reverse("model", args=[row.project.slug, row.name])
+    return Hit("model", row.pk, row.name, row.project.name, url)
+
+
+def _versions(asked: Wanted, actor: Actor) -> list[Hit]:
+    """Versions by id, by ``name:number`` and by the beginning of their artifact's digest."""
+    rows = versions(actor)
+    if asked.id:
+        rows = rows.filter(pk=asked.id)
+    elif asked.digest:
+        rows = rows.filter(artifact_digest__startswith=f"sha256:{asked.digest}")
+    elif asked.model and not asked.alias:
+        rows = rows.filter(_named(asked))
+        if asked.number is not None:
+            rows = rows.filter(number=asked.number)
+    else:
+        return []
+    return [_version(row) for row in rows.order_by("-pk")[:MOST]]
+
+
+def _named(asked: Wanted) -> Q:
+    """The model, and the project when it is named, of a reference."""
+    named = Q(model__name__startswith=asked.model)
+    return named & Q(project__slug=asked.project) if asked.project else named
+
+
+def _version(row: ModelVersion, because: str = "") -> Hit:
+    url = reverse("version", args=[row.project.slug, row.model.name, row.number])
+    detail = f"{row.project.name}, {because or row.state}"
+    return Hit("version", row.pk, str(row), detail, url)
+
+
+def _aliases(asked: Wanted, actor: Actor) -> list[Hit]:
+    """Versions that an alias names: ``champion``, ``churn:champion``."""
+    rows = visible(
+        Alias.objects.select_related("version__model", "version__project"),
+        actor,
+        view="version.view",
+    )
+    if asked.alias:
+        rows = rows.filter(_named(asked), name__startswith=asked.alias).order_by("name", "pk")
+    elif asked.id or asked.model:
+        return []
+    else:
+        rows = rows.filter(name__startswith=asked.text).order_by("name", "pk")
+    return [_version(row.version, f"alias {row.name}") for row in rows[:MOST]]
+
+
+def _bentos(asked: Wanted, actor: Actor) -> list[Hit]:
+    """Versions by the beginning of the digest of a Bento that was built from them."""
+    if not asked.digest:
+        return []
+    rows = Bento.objects.filter(digest__startswith=f"sha256:{asked.digest}")
+    found = visible(
+        rows.select_related("version__model", "version__project"), actor, view="version.view"
+    )
+    return [
+        _version(row.version, f"Bento {row.digest[7:15]}…") for row in found.order_by("pk")[:MOST]
+    ]
+
+
+def _releases(asked: Wanted, actor: Actor) -> list[Hit]:
+    if asked.id:
+        rows = releases(actor).filter(pk=asked.id)
+    elif asked.release is not None:
+        rows = releases(actor).filter(number=asked.release)
+    else:
+        return []
+    return [_release(row) for row in rows[:MOST]]
+
+
+def _release(row: Release) -> Hit:
+    title = f"{row.project.name} release {row.number}"
+    detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {row.state}"
+    url = reverse("release", args=[row.pk])
+    return Hit("release", row.pk, title, detail.replace("_", " "), url)
+
+
+def _endpoints(asked: Wanted, actor: Actor) -> list[Hit]:
+    if asked.model:
+        return []
+    return [_endpoint(row) for row in _ranked(visible_endpoints(actor), asked)]
+
+
+def _endpoint(row: Endpoint) -> Hit:
+    url = reverse("endpoint", args=[row.pk])
+    return Hit("endpoint", row.pk, row.name, f"{row.project.name}, {row.environment}", url)
+
+
+def _projects(asked: Wanted, actor: Actor) -> list[Hit]:
+    if asked.model:
+        return []
+    rows = visible(Project.objects.all(), actor, project="pk")
+    return [_project(row) for row in _ranked(rows, asked, "slug")]
+
+
+def _project(row: Project) -> Hit:
+    return Hit("project", row.pk, row.name, row.slug, f"{reverse('models')}?project={row.slug}")
+
+
+def _targets(asked: Wanted, actor: Actor) -> list[Hit]:
+    if asked.model:
+        return []
+    return [_target(row) for row in _ranked(visible_targets(actor), asked)]
+
+
+def _target(row: Target) -> Hit:
+    url = f"{reverse('targets')}#{row.name}"
+    return Hit("target", row.pk, row.name, row.get_site_display(), url)
+
+
+def _people(asked: Wanted, actor: Actor) -> list[Hit]:
+    """People by name or address, for who administers or audits access."""
+    if asked.model or not actor.can("access.view"):
+        return []
+    named = Q(name__icontains=asked.text) | Q(email__icontains=asked.text)
+    rows = visible_people(actor).filter(Q(pk=asked.id) if asked.id else named)
+    return [_person(row, actor) for row in rows.order_by("name", "pk")[:MOST]]
+
+
+def _person(row: User, actor: Actor) -> Hit:
+    if actor.can("access.manage"):
+        url = reverse("admin:identity_user_change", args=[row.pk])
+    else:
+        url = f"{reverse('audit')}?actor={row.pk}"
+    return Hit("person", row.pk, str(row), row.email, url)
+
+
+FINDERS: tuple[Callable[[Wanted, Actor], list[Hit]], ...] = (
+    _models, _versions, _aliases, _bentos, _releases, _endpoints, _projects, _targets, _people,
+)  # fmt: skip

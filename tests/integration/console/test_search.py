@@ -1,0 +1,124 @@
+"""The search finds what has a name, a number or a digest, and only what its reader may see."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.console.queries.search import wanted
+from apps.governance.models import Release
+from apps.registry.actions import set_alias
+from placet.kernel.actor import SYSTEM
+from tests import factories
+from tests.factories import api, browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+MOST = 12
+
+
+@pytest.fixture
+def live() -> Release:
+    return World().live()
+
+
+def found(who: Any, text: str) -> list[tuple[str, str]]:
+    answer = api(who).get(f"/search?q={text}")
+    assert answer.status_code == 200
+    return [(hit["kind"], hit["title"]) for hit in answer.json()["items"]]
+
+
+def everyone(release: Release) -> Any:
+    return factories.person("Eve", roles={"contributor": release.project, "auditor": None})
+
+
+def test_a_text_is_taken_apart() -> None:
+    assert wanted("  Churn ").text == "churn"
+    assert wanted("risk/churn:3").number == 3
+    assert wanted("churn:champion").alias == "champion"
+    assert wanted("sha256:9F86").digest == "9f86"
+    assert wanted("9f86d081").digest == "9f86d081"
+    assert wanted("12").release == wanted("#12").release == wanted("Release 12").release == 12
+    assert wanted("1234").digest == ""
+    assert wanted("1234567").digest == "1234567"
+    assert wanted("x" * 500).text == "x" * 100
+
+
+def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
+    eve = everyone(live)
+    version = live.version
+    set_alias(version.model, name="champion", version=version, actor=SYSTEM)
+    assert found(eve, "chur") == [("model", "churn"), ("endpoint", "churn")]
+    assert found(eve, "churn:1") == found(eve, "risk/churn:1") == [("version", "churn:1")]
+    assert found(eve, "champ") == found(eve, "churn:champ") == [("version", "churn:1")]
+    assert found(eve, version.artifact_digest) == [("version", "churn:1")]
+    assert found(eve, version.artifact_digest[7:15]) == [("version", "churn:1")]
+    assert found(eve, live.bento_id[:16]) == [("version", "churn:1")]
+    assert found(eve, str(live.number)) == [("release", f"Risk release {live.number}")]
+    assert found(eve, "risk")[:1] == [("project", "Risk")]
+    assert found(eve, "local") == [("target", "local")]
+    assert ("person", "Vera risk") in found(eve, "vera")
+    for row, kind in ((live, "release"), (version, "version"), (live.endpoint, "endpoint")):
+        assert [k for k, _ in found(eve, row.pk)] == [kind]
+    assert (
+        found(eve, "")
+        == found(eve, "%25")
+        == found(eve, "_")
+        == found(eve, "nothing-like-it")
+        == []
+    )
+
+
+def test_equal_names_come_before_those_that_begin_so_and_those_that_hold_it() -> None:
+    world = World()
+    for name in ("b-churn", "churn-a", "churn"):
+        world.version(name)
+    names = [title for kind, title in found(world.people["Ada"], "churn") if kind == "model"]
+    assert names == ["churn", "churn-a", "b-churn"]
+
+
+def test_a_stranger_finds_nothing_of_another_project(live: Release) -> None:
+    set_alias(live.version.model, name="champion", version=live.version, actor=SYSTEM)
+    stranger = World("other").people["Ada"]
+    texts = ["churn", "churn:1", "champion", "churn:champion", live.version.artifact_digest,
+             live.bento_id, str(live.number), "risk", "vera", live.pk, live.version_id,
+             live.endpoint_id, live.project_id]  # fmt: skip
+    assert [(text, found(stranger, text)) for text in texts] == [(text, []) for text in texts]
+    assert found(factories.person("Nina"), "local") == []
+
+
+def test_a_token_finds_what_it_may_read(live: Release) -> None:
+    eve = everyone(live)
+    narrow = factories.token_for(eve, scopes=["project.view", "model.view"])
+    assert found(narrow, "churn") == [("model", "churn")]
+    assert found(narrow, "churn:1") == found(narrow, live.pk) == []
+
+
+def test_no_search_takes_more_than_twelve_queries(live: Release) -> None:
+    client = browser(everyone(live))
+    for text in ("churn", "churn:1", "12", "12345678", "abcd", live.pk, live.bento_id):
+        for path in ("/search/", "/api/v1/search"):
+            with CaptureQueriesContext(connection) as caught:
+                assert client.get(path, {"q": text}).status_code == 200
+            assert len(caught) <= MOST, (path, text, len(caught))
+
+
+def test_the_page_shows_what_was_found_and_says_what_to_type(live: Release) -> None:
+    client = browser(everyone(live))
+    shown = client.get("/search/?q=churn").content.decode()
+    assert f'href="/endpoints/{live.endpoint_id}/"' in shown
+    assert 'href="/models/risk/churn/"' in shown
+    assert "What are you looking for?" in client.get("/search/").content.decode()
+    odd = client.get("/search/", {"q": "<script>a\u202e" + "x" * 500})
+    assert "<script>a" not in odd.content.decode()
+    assert "Nothing that you may see matches" in odd.content.decode()
+
+
+def test_an_admin_is_led_to_the_person_and_an_auditor_to_what_they_did(live: Release) -> None:
+    admin, auditor = factories.person("Ann", {"admin": None}), everyone(live)
+    vera = next(h for h in api(admin).get("/search?q=vera").json()["items"])
+    assert vera["url"] == f"/admin/identity/user/{vera['id']}/change/"
+    same = next(h for h in api(auditor).get("/search?q=vera").json()["items"])
+    assert same["url"] == f"/audit/?actor={vera['id']}"
+    assert browser(auditor).get(same["url"]).status_code == 200
