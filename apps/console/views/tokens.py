@@ -10,7 +10,7 @@ from apps.identity.models import ApiToken, Project, User
 from apps.identity.queries import visible
 from apps.identity.rules import NEVER_BY_TOKEN
 from placet.kernel.clock import now
-from placet.kernel.problems import NotFound, Problem
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
 DAYS = (1, 7, 30, 90, 365)
 
@@ -43,14 +43,15 @@ def days_of(request: PageRequest) -> int:
 @action
 def new_token(request: PageRequest) -> HttpResponse:
     """Make a token and show it once; a refusal shows the form again as it was."""
-    project = visible(Project.objects.all(), request.actor, project="pk").filter(
-        slug=request.POST.get("project", "")
-    )
+    slug = request.POST.get("project", "")
+    projects = visible(Project.objects.filter(slug=slug), request.actor, project="pk")
     try:
+        if slug and not projects:
+            raise InvalidInput(errors=[FieldError("/project", "There is none with this slug")])
         token, secret = issue_token(
             name=request.POST.get("name", ""),
             scopes=request.POST.getlist("scopes"),
-            project=project.first(),
+            project=projects.first(),
             expires_at=now() + timedelta(days=days_of(request)),
             person=User.objects.get(pk=request.actor.id),
             actor=request.actor,

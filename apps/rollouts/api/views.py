@@ -6,15 +6,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.governance.models import Release
-from apps.identity.queries import visible
+from apps.governance.queries import lists
 from apps.rollouts import actions, queries
 from apps.rollouts.api.serializers import ReasonSerializer, RolloutSerializer, page_of
 from apps.rollouts.models import Rollout
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
-from placet.kernel.problems import NotFound
 
 
 def body(rollout: Rollout) -> dict[str, Any]:
@@ -96,15 +94,7 @@ class ReleaseRollout(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Start to roll out an approved release."""
-        rows = visible(
-            Release.objects.select_related("environment", "endpoint", "bento__runtime"),
-            self.actor,
-            view="release.view",
-        )
-        found = rows.filter(pk=release).first()
-        if found is None:
-            raise NotFound
-        rollout = actions.start_rollout(found, actor=self.actor)
+        rollout = actions.start_rollout(lists.release(release, self.actor), actor=self.actor)
         return answer(queries.get_rollout(rollout.pk, self.actor), 202)
 
 

@@ -1,0 +1,63 @@
+"""``make prove``: each permission check is taken out in turn, and a test must notice.
+
+The checks are the calls of ``authorize`` and ``visible`` and the actor's own questions
+(``can``, ``can_somewhere``, ``projects_with``) in the apps; ``tests/mutants.py`` finds them and
+takes them out, ``tests/permissions/test_mutants.py`` asks. Both are part of every run of the
+tests with a few checks; here all of them are tried. The result is written to
+``benchmarks/proofs/mutation.json``.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
+
+from benchmarks.crashes import commit  # noqa: E402
+
+OUT = ROOT / "benchmarks" / "proofs" / "mutation.json"
+
+
+def tried(sample: int, seed: int) -> dict[str, str]:
+    """Return who noticed each check that was taken out, '' for nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "found.json"
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "--tb=short", "--show-capture=no",
+             "tests/permissions/test_mutants.py"],
+            cwd=ROOT, check=False,
+            env={**os.environ, "PLACET_MUTANTS": str(sample), "PLACET_SEED": str(seed),
+                 "PLACET_MUTANTS_OUT": str(found)},
+        )  # fmt: skip
+        noticed: dict[str, str] = json.loads(found.read_text()) if found.exists() else {}
+    return noticed
+
+
+def main() -> int:
+    """Try the checks, write the proof when all were tried; 1 when one was missed by nobody."""
+    parser = ArgumentParser(description="Take out each permission check; a test must notice.")
+    parser.add_argument("--sample", type=int, default=0, help="try so many, drawn by the seed")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    begun, state = datetime.now(tz=UTC), commit()
+    noticed = tried(options.sample, options.seed)
+    survived = [check for check, by in noticed.items() if not by]
+    print(f"{len(noticed)} checks taken out, {len(survived)} missed by nobody")
+    if noticed and not options.sample:
+        OUT.write_text(json.dumps({
+            "what": "each permission check taken out in turn; a question must be answered wrongly",
+            "date": begun.isoformat(timespec="seconds"), "commit": state,
+            "summary": {"checks": len(noticed), "survived": survived},
+            "noticed_by": noticed,
+        }, indent=1) + "\n")  # fmt: skip
+    return int(bool(survived) or not noticed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

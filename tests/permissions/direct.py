@@ -1,0 +1,183 @@
+"""Questions put straight to actions and queries, past the route that would have refused before.
+
+Each page and operation looks up what it is about in the name of whoever asks; what it calls then
+must not rely on that. And a page shows nobody a button or a menu entry that would be refused.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from apps.audit.actions.export import export_folder
+from apps.audit.actions.seal import erase_person
+from apps.audit.queries.events import timeline
+from apps.console.queries.models import projects_of
+from apps.console.queries.policies import policy_rows
+from apps.console.queries.releases import request_page
+from apps.console.queries.search import search
+from apps.governance.actions import comment, create_environment
+from apps.governance.models import Environment, Release
+from apps.governance.queries import lists
+from apps.identity import actions as access
+from apps.identity.api.views.lookups import named_project
+from apps.identity.models import ApiToken, RoleBinding, ServiceAccount, Team, User
+from apps.identity.queries import actor_for_user
+from apps.registry import actions as registered
+from apps.registry import queries as registry
+from apps.registry.models import ModelVersion, RegisteredModel, Upload
+from apps.serving.actions import create_endpoint
+from placet.config import ROOT
+from placet.kernel.actor import SYSTEM, Actor, Scope
+from placet.kernel.clock import now
+from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
+from tests.permissions.world import World
+
+Refusal = type[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """One question: who asks, what, and how it is refused (``None``: by finding nothing)."""
+
+    name: str
+    role: str
+    refusal: Refusal | None
+    ask: Callable[["Things", Actor], Any]
+
+    def fault(self, world: World) -> str:
+        """Ask in a transaction that is undone; return how the answer is not what it must be."""
+        actor = actor_for_user(User.objects.get(pk=world.people[self.role].pk))
+        try:
+            with transaction.atomic():
+                try:
+                    found = self.ask(Things(world), actor)
+                    found = list(found) if isinstance(found, Iterable) else found
+                finally:
+                    transaction.set_rollback(True)
+        except Problem as problem:
+            right = self.refusal is not None and type(problem) is self.refusal
+            return "" if right else f"{self.name} as {self.role}: {problem!r}"
+        if self.refusal is None and not found:
+            return ""
+        return f"{self.name} as {self.role}: not refused: {found!r}"
+
+
+class Things:
+    """The rows of the world that the questions are about."""
+
+    def __init__(self, world: World) -> None:
+        value = world.values
+        self.world, self.project = world, world.project
+        self.person = User.objects.get(pk=value["people/person"])
+        self.team = Team.objects.get(pk=value["team"])
+        self.account = ServiceAccount.objects.get(pk=value["account"])
+        self.binding = RoleBinding.objects.get(pk=value["role"])
+        self.token = ApiToken.objects.get(pk=value["token"])
+        self.model = RegisteredModel.objects.get(name=value["models/name"])
+        self.draft = self.model.versions.get(number=value["versions/number"])
+        self.done = self.model.versions.get(number=value["compare/b"])
+        self.upload = Upload.objects.get(pk=value["upload"])
+        self.staging = Environment.objects.get(project=self.project, name="staging")
+        self.release = Release.objects.get(pk=value["release"])
+        self.decided = lists.decision(value["decision"], SYSTEM).release
+        self.version = ModelVersion.objects.get(pk=self.release.version_id)
+
+    def page(self, role: str, path: str) -> str:
+        """Return what ``role`` is shown at ``path``."""
+        return str(self.world.clients[role].get(path).content.decode())
+
+    def commented(self) -> Release:
+        """Return the release, after somebody said something about it."""
+        comment(self.release, text="?", actor=SYSTEM)
+        return self.release
+
+
+DAY = timedelta(days=1)
+QUESTIONS = [
+    # audit
+    Direct("export the log", "viewer", Forbidden, lambda t, who: export_folder(ROOT, actor=who)),
+    Direct("erase a person", "viewer", Forbidden, lambda t, who: erase_person(
+        t.person.pk, actor=who)),
+    Direct("read a timeline", "stranger", None, lambda t, who: timeline([t.done.pk], who)),
+    # identity
+    Direct("grant a role", "stranger", NotFound, lambda t, who: access.grant_role(
+        role="viewer", person=t.person, project=t.project, actor=who)),
+    Direct("revoke a role", "stranger", NotFound, lambda t, who: access.revoke_role(
+        t.binding, actor=who)),
+    Direct("make a service account", "viewer", Forbidden, lambda t, who:
+        access.create_service_account(name="mine", owner=t.person, actor=who)),
+    Direct("take a service account over", "viewer", Forbidden, lambda t, who: access.change_owner(
+        t.account, owner=t.world.people["viewer"], actor=who)),
+    Direct("delete a team", "auditor", Forbidden, lambda t, who: access.delete_team(
+        t.team, actor=who)),
+    Direct("put somebody into a team", "auditor", Forbidden, lambda t, who: access.add_member(
+        t.team, person=t.world.people["viewer"], actor=who)),
+    Direct("take somebody out of a team", "auditor", Forbidden, lambda t, who:
+        access.remove_member(t.team, person=t.person, actor=who)),
+    Direct("make a token for a hidden project", "stranger", NotFound, lambda t, who:
+        access.issue_token(name="x", scopes=["model.view"], project=t.project, actor=who,
+                           expires_at=now() + DAY, person=t.world.people["stranger"])),
+    Direct("end a hidden token", "viewer", NotFound, lambda t, who: access.revoke_token(
+        t.token, actor=who)),
+    Direct("end another's token", "auditor", Forbidden, lambda t, who: access.revoke_token(
+        t.token, actor=who)),
+    Direct("name a hidden project", "stranger", InvalidInput, lambda t, who: named_project(
+        t.project.slug, who)),
+    # registry: what is wrong with the request besides is told to nobody who may not make it
+    Direct("finalise a final version", "viewer", Forbidden, lambda t, who: registered.finalise(
+        t.done, actor=who)),
+    Direct("announce a wrong file", "viewer", Forbidden, lambda t, who: registered.start_upload(
+        t.draft, path="/", size=-1, sha256="", actor=who)),
+    Direct("send a chunk of elsewhere", "viewer", Forbidden, lambda t, who:
+        registered.receive_chunk(t.upload, offset=99, stream=None, actor=who)),  # type: ignore[arg-type]
+    Direct("finish what is not there", "viewer", Forbidden, lambda t, who:
+        registered.finish_upload(t.upload, actor=who)),
+    Direct("cancel an upload", "viewer", Forbidden, lambda t, who: registered.cancel_upload(
+        t.upload, actor=who)),
+    Direct("read a file", "stranger", NotFound, lambda t, who: registry.file_for(
+        t.done, "model.joblib", who)),
+    Direct("read aliases", "stranger", None, lambda t, who: registry.aliases(t.model, who)),
+    Direct("read evidence", "stranger", None, lambda t, who: registry.evidence(t.draft, who)),
+    # governance and serving
+    Direct("make an environment", "stranger", NotFound, lambda t, who: create_environment(
+        t.project, name="mine", actor=who)),
+    Direct("make an endpoint", "stranger", NotFound, lambda t, who: create_endpoint(
+        t.project, environment="staging", name="mine", target=t.release.endpoint.target,
+        actor=who)),
+    Direct("read environments", "stranger", None, lambda t, who: lists.environments(
+        t.project, who)),
+    Direct("read freezes", "stranger", None, lambda t, who: lists.freezes(t.staging, who)),
+    Direct("read decisions", "stranger", None, lambda t, who: lists.decisions(t.decided, who)),
+    Direct("read comments", "stranger", None, lambda t, who: lists.comments(t.commented(), who)),
+    Direct("decide", "viewer", None, lambda t, who: lists.held_roles(
+        who, Scope(t.project.pk, "staging"))),
+    # pages
+    Direct("choose a hidden project", "stranger", None, lambda t, who: [
+        p for p in projects_of(who) if p == t.project]),
+    Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
+    Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),
+    Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
+    Direct("find a person", "viewer", None, lambda t, who: search(t.person.name, who)),
+    Direct("find where to change a person", "auditor", None, lambda t, who: [
+        hit for hit in search(t.person.name, who) if hit.url.startswith("/admin/")]),
+    Direct("list environments", "stranger", None, lambda t, who: policy_rows([t.project], who)),
+    Direct("list policies", "admin", None, lambda t, who: [
+        row for row in policy_rows([t.project], who) if row.policy or row.readable]),
+    Direct("be offered an environment", "viewer", None, lambda t, who: [
+        place for place in request_page(t.version, who).places if place.allowed]),
+    Direct("name a hidden project for a token", "stranger", None, lambda t, who:
+        t.world.clients["stranger"].post("/tokens/new", {
+            "name": "x", "scopes": ["model.view"], "days": "9", "project": t.project.slug,
+        }).status_code != 200),
+    Direct("be shown the log in the menu", "viewer", None, lambda t, who:
+        'href="/audit/"' in t.page("viewer", "/")),
+    Direct("be shown how to make a model", "viewer", None, lambda t, who:
+        "New model" in t.page("viewer", "/models/")),
+    Direct("be shown how to stop an endpoint", "viewer", None, lambda t, who:
+        "/do/stop" in t.page("viewer", t.world.path("/endpoints/{endpoint_id}/"))),
+    Direct("open the access administration", "auditor", None, lambda t, who:
+        t.world.clients["auditor"].get("/admin/").status_code == 200),
+]  # fmt: skip

@@ -1,0 +1,79 @@
+"""Whoever forgets a permission check is told so by the table.
+
+A few checks, drawn by a seed, in every run; ``benchmarks/mutation.py`` tries all of them.
+"""
+
+import ast
+import json
+import os
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from placet.config import config
+from tests.mutants import Mutant, checks, functions, mutants, recorded, removed
+from tests.permissions.asking import Examiner
+
+Question = Callable[[], str]
+# Removing one of these changes no answer: what is called next refuses in the same words.
+NEEDLESS = {
+    "apps/console/views/policies.py visible",  # lift_freeze asks again, and hides as well
+    "apps/governance/queries/lists.py can_somewhere",  # spares a query; inbox() finds nothing
+}
+
+
+def test_a_check_is_found_under_any_name() -> None:
+    source = """
+from apps.identity import queries
+from apps.identity.queries import authorize as ask, visible
+
+def do(actor, row, rows):
+    ask(actor, "x", row)
+    queries.authorize(actor, "x", row)
+    return visible(rows, actor) if actor.can("x") else actor.projects_with("y")
+"""
+    found = [(m.line, m.name) for m in sorted(checks("x.py", ast.parse(source)))]
+    assert found == [
+        (6, "authorize"),
+        (7, "authorize"),
+        (8, "visible"),
+        (8, "can"),
+        (8, "projects_with"),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_check_that_is_taken_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config(), "session_requests_per_minute", 0)
+    functions()
+    questions = Examiner().questions()
+    every = [m for m in mutants() if f"{m.path} {m.name}" not in NEEDLESS]
+    reached = which_ask(questions, every)
+    sample = int(os.environ.get("PLACET_MUTANTS", "12"))
+    chance = random.Random(int(os.environ.get("PLACET_SEED", "1")))
+    chosen = chance.sample(every, sample) if sample else every
+    found = {str(m): noticed(m, reached[m]) for m in chosen}
+    if out := os.environ.get("PLACET_MUTANTS_OUT"):
+        Path(out).write_text(json.dumps(found))
+    survived = [m for m, by in found.items() if not by]
+    assert not survived, "no question misses:\n" + "\n".join(survived)
+
+
+def which_ask(questions: list[Question], every: list[Mutant]) -> dict[Mutant, list[Question]]:
+    """Return the questions that each check is asked for."""
+    found: dict[Mutant, dict[Question, None]] = defaultdict(dict)
+    now: list[Question] = []
+    with recorded(every, lambda mutant: found[mutant].setdefault(now[-1])):
+        for question in questions:
+            now.append(question)
+            assert not (fault := question()), fault
+    return {m: list(found[m]) for m in every}
+
+
+def noticed(mutant: Mutant, questions: list[Question]) -> str:
+    """Return the first answer that is wrong without the check, '' when there is none."""
+    with removed(mutant):
+        return next(filter(None, (question() for question in questions)), "")
