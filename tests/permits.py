@@ -36,12 +36,13 @@ class Keys:
     decision: PrivateKey = field(default_factory=PrivateKey.generate)
     build: PrivateKey = field(default_factory=PrivateKey.generate)
     state: PrivateKey = field(default_factory=PrivateKey.generate)
+    access: PrivateKey = field(default_factory=PrivateKey.generate)
     log: PrivateKey = field(default_factory=PrivateKey.generate)
 
     @property
     def document(self) -> str:
         """``keys.json``, with every key valid from the day before noon."""
-        purposes: tuple[KeyPurpose, ...] = ("decision", "build", "state", "log")
+        purposes: tuple[KeyPurpose, ...] = ("decision", "access", "build", "state", "log")
         keys = [(purpose, getattr(self, purpose).public) for purpose in purposes]
         return make_ring(self.root, keys, NOON - timedelta(days=1))
 

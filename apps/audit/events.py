@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from placet_verify.seals import SEALED_KINDS
+
 _KINDS: dict[str, "EventKind"] = {}
 
 
@@ -11,15 +13,21 @@ class EventKind:
 
     ``sentence`` is what a page shows; ``{…}`` fields are taken from the event's ``data``.
     Only kinds declared today may be written; a kind once written stays readable for ever.
+    Events of a ``sealed`` kind carry a signature by the access key: they vouch for somebody's
+    access, which no other process may do.
     """
 
     name: str
     sentence: str
+    sealed: bool = False
 
 
-def event_kind(name: str, sentence: str, *, version: int = 1) -> EventKind:
-    """Declare and return a kind. Raises ``ValueError`` when the name is taken."""
-    kind = EventKind(f"{name}.v{version}", sentence)
+def event_kind(name: str, sentence: str, *, version: int = 1, sealed: bool = False) -> EventKind:
+    """Declare and return a kind. Raises ``ValueError`` when the name is taken, or when it is not
+    among those that the offline verifier knows as sealed, or is and is not declared so."""
+    kind = EventKind(f"{name}.v{version}", sentence, sealed)
+    if sealed is not (kind.name in SEALED_KINDS):
+        raise ValueError(f"event kind {kind.name}: sealed here or in placet_verify, but not both")
     if kind.name in _KINDS:
         raise ValueError(f"event kind {kind.name} is declared twice")
     _KINDS[kind.name] = kind
@@ -31,6 +39,6 @@ def kinds() -> dict[str, EventKind]:
     return dict(_KINDS)
 
 
-PERSON_ERASED = event_kind("person.erased", "Erased a person's texts")
+PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
 AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
 ACCESS_DENIED = event_kind("access.denied", "Was refused: {action}")

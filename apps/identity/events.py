@@ -4,33 +4,47 @@ from apps.audit.events import event_kind
 
 PROJECT_CREATED = event_kind("project.created", "Created the project")
 PROJECT_UPDATED = event_kind("project.updated", "Changed the project")
-PERSON_CREATED = event_kind("person.created", "Added a person")
-PERSON_UPDATED = event_kind("person.updated", "Changed a person")
+PERSON_CREATED = event_kind("person.created", "Added a person", sealed=True)
+PERSON_UPDATED = event_kind("person.updated", "Changed a person", sealed=True)
 PERSON_DEACTIVATED = event_kind(
-    "person.deactivated", "Deactivated a person and revoked {tokens} tokens"
+    "person.deactivated", "Deactivated a person and revoked {tokens} tokens", sealed=True
 )
-PERSON_REACTIVATED = event_kind("person.reactivated", "Reactivated a person")
-SETUP_LINK_MADE = event_kind("person.setup_link_made", "Made a one-time set-up link for a person")
-TEAM_CREATED = event_kind("team.created", "Created a team")
-TEAM_DELETED = event_kind("team.deleted", "Deleted a team")
-TEAM_MEMBER_ADDED = event_kind("team.member_added", "Added a person to a team")
-TEAM_MEMBER_REMOVED = event_kind("team.member_removed", "Removed a person from a team")
-SERVICE_ACCOUNT_CREATED = event_kind("service_account.created", "Created a service account")
+PERSON_REACTIVATED = event_kind("person.reactivated", "Reactivated a person", sealed=True)
+SETUP_LINK_MADE = event_kind(
+    "person.setup_link_made", "Made a one-time set-up link for a person", sealed=True
+)
+TEAM_CREATED = event_kind("team.created", "Created a team", sealed=True)
+TEAM_DELETED = event_kind("team.deleted", "Deleted a team", sealed=True)
+TEAM_MEMBER_ADDED = event_kind("team.member_added", "Added a person to a team", sealed=True)
+TEAM_MEMBER_REMOVED = event_kind("team.member_removed", "Removed a person from a team", sealed=True)
+SERVICE_ACCOUNT_CREATED = event_kind(
+    "service_account.created", "Created a service account", sealed=True
+)
 SERVICE_ACCOUNT_UPDATED = event_kind(
-    "service_account.updated", "Gave a service account another owner"
+    "service_account.updated", "Gave a service account another owner", sealed=True
 )
 SERVICE_ACCOUNT_DEACTIVATED = event_kind(
-    "service_account.deactivated", "Deactivated a service account and revoked {tokens} tokens"
+    "service_account.deactivated",
+    "Deactivated a service account and revoked {tokens} tokens",
+    sealed=True,
 )
-ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}")
-ROLE_REVOKED = event_kind("role.revoked", "Revoked the role {role}")
+ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}", sealed=True)
+ROLE_REVOKED = event_kind("role.revoked", "Revoked the role {role}", sealed=True)
 TOKEN_ISSUED = event_kind("token.issued", "Issued an API token")
 TOKEN_REVOKED = event_kind("token.revoked", "Revoked an API token")
 SIGNED_IN = event_kind("session.opened", "Signed in by {method}")
 SIGNED_OUT = event_kind("session.closed", "Signed out")
 SIGN_IN_FAILED = event_kind("session.refused", "A sign-in failed: {method}")
-PASSWORD_CHANGED = event_kind("password.changed", "Set a new password")
-MFA_ADDED = event_kind("mfa.added", "Added a second factor: {type}")
-MFA_REMOVED = event_kind("mfa.removed", "Removed a second factor: {type}")
-MFA_RESET = event_kind("mfa.reset", "Made new recovery codes")
-IDENTITY_LINKED = event_kind("person.identity_linked", "Linked a single sign-on identity")
+PASSWORD_CHANGED = event_kind("password.changed", "Set a new password", sealed=True)
+MFA_ADDED = event_kind("mfa.added", "Added a second factor: {type}", sealed=True)
+MFA_REMOVED = event_kind("mfa.removed", "Removed a second factor: {type}", sealed=True)
+MFA_RESET = event_kind("mfa.reset", "Made new recovery codes", sealed=True)
+IDENTITY_LINKED = event_kind(
+    "person.identity_linked", "Linked a single sign-on identity", sealed=True
+)
+CREDENTIALS_CHANGED = event_kind(
+    "credentials.changed", "Changed the ways in which a person signs in", sealed=True
+)
+CREDENTIALS_REHASHED = event_kind(
+    "credentials.rehashed", "Stored the same password under a newer hash", sealed=True
+)

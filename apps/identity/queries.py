@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from apps.audit.actions.state import row_key
 from apps.audit.models import Audited
-from apps.audit.queries.logged import is_logged, logged_states
+from apps.audit.queries.logged import is_logged, last_logged
 from apps.identity.errors import BadToken
 from apps.identity.models import (
     ApiToken,
@@ -103,7 +103,7 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
         return frozenset()
     subject = Q(person=person_id) | Q(team__in=[member.team_id for member in members])
     bindings = _bindings(subject, lock=lock)
-    states = logged_states([person, *members, *bindings])
+    states = last_logged([person, *members, *bindings]).states
     if not (states.get(row_key(person)) or {}).get("is_active"):
         log.warning("person_not_in_log", person=person_id)
         return frozenset()
@@ -131,7 +131,7 @@ def _service_grants(account_id: str, *, lock: bool) -> frozenset[Grant]:
     if not list(accounts.values_list("pk")):
         return frozenset()
     bindings = _bindings(Q(service_account=account_id), lock=lock)
-    return _grants(_vouched(bindings, logged_states(bindings)))
+    return _grants(_vouched(bindings, last_logged(bindings).states))
 
 
 def _bindings(subject: Q, *, lock: bool) -> list[RoleBinding]:

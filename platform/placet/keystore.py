@@ -29,9 +29,9 @@ from placet_verify.keys import (
     make_ring,
 )
 
-SERVER_PURPOSES: tuple[KeyPurpose, ...] = ("decision", "build", "state", "log")
+SERVER_PURPOSES: tuple[KeyPurpose, ...] = ("decision", "access", "build", "state", "log")
 ACCESS: dict[str, frozenset[str]] = {
-    "web": frozenset({"decision"}),
+    "web": frozenset({"decision", "access"}),
     "control": frozenset({"state", "log"}),
     "build": frozenset({"build", "model-signing"}),
     "agent": frozenset(),
@@ -87,15 +87,19 @@ def model_signing_key() -> Path:
     return path
 
 
-def ensure_keys(folder: Path, *, valid_from: datetime | None = None) -> KeyRing:
+def ensure_keys(
+    folder: Path, *, valid_from: datetime | None = None, root_key: Path | None = None
+) -> KeyRing:
     """Make whatever is missing in ``folder`` and return its ring; a second call changes nothing.
 
     Interrupted at any point and called again it goes on where it stopped: ``keys.json`` comes
-    last and lists the files that are there.
+    last and lists the files that are there. A purpose that ``keys.json`` does not name yet gets
+    its key, for which the root is needed.
     """
     with _locked(folder):
         if (folder / "keys.json").exists():
             _finish_rotation(folder)
+            _add_missing(folder, root_key)
             return read_ring(folder)
         root = _existing_or_new(folder / "root.key")
         _write(folder / "root.pub", root.public.to_pem())
@@ -216,6 +220,22 @@ def _finish_rotation(folder: Path) -> None:
             owner = current.stat()
             os.chown(waiting, owner.st_uid, owner.st_gid)
         waiting.replace(current)
+
+
+def _add_missing(folder: Path, root_key: Path | None) -> None:
+    """Make and list a key for each purpose that came after this folder was made."""
+    for purpose in SERVER_PURPOSES:
+        before = read_ring(folder)
+        if before.of(purpose):
+            continue
+        if not (root_key or folder / "root.key").is_file():
+            raise KeyUnavailable(
+                f"keys.json names no {purpose} key yet, and the root key is not here to sign one:"
+                " run `manage.py keys --root-key FILE init` once"
+            )
+        fresh = _existing_or_new(folder / f"{purpose}.key")
+        after = before.add(purpose, fresh.public, _now()).seal(_root(folder, root_key))
+        _write(folder / "keys.json", after.encode())
 
 
 def _root(folder: Path, elsewhere: Path | None) -> PrivateKey:

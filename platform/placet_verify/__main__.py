@@ -86,6 +86,7 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
             complete=True,
             canonical_bodies=options.bodies,
             monotone=options.bodies,
+            ring=ring,
         )
     return _say_report(report, newest)
 
@@ -134,6 +135,12 @@ def _say_report(report: Report, newest: Checkpoint) -> bool:
         say(f"agrees with the checkpoint over {size} leaves")
     if report.fault is not None:
         say(f"FAULT at {report.fault.place}: {report.fault.sentence}")
+        return False
+    for fault in report.unsealed:
+        say(f"UNSEALED {fault.sentence}")
+    if report.unsealed:
+        say("the log is what was signed, but these events were appended past Placet: they claim to"
+            " give access and give none")  # fmt: skip
         return False
     say(f"ok: the log is exactly the {newest.size} leaves that the checkpoint signs")
     return True

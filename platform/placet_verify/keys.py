@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from placet_verify import canonical, dsse, times
 from placet_verify.errors import Malformed, Refused
 
-KeyPurpose = Literal["root", "decision", "build", "state", "log", "node"]
+KeyPurpose = Literal["root", "decision", "access", "build", "state", "log", "node"]
 OVERLAP = timedelta(minutes=5)
 PURPOSES: tuple[KeyPurpose, ...] = get_args(KeyPurpose)
 
@@ -30,12 +30,13 @@ DECISION_TYPE = "https://placet.dev/decision/v1"
 PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
 
 # (payload type, predicate type) that a key of each purpose may sign. The log key signs
-# checkpoints, which are notes and no envelopes, so it may sign no envelope at all.
+# checkpoints and the access key seals, which are no envelopes: they may sign no envelope at all.
 ALLOWED: dict[KeyPurpose, frozenset[tuple[str, str]]] = {
     "root": frozenset({(dsse.KEYS, "")}),
     "decision": frozenset(
         (dsse.STATEMENT, predicate) for predicate in (POLICY_TYPE, REQUEST_TYPE, DECISION_TYPE)
     ),
+    "access": frozenset(),
     "build": frozenset({(dsse.STATEMENT, PROVENANCE_TYPE)}),
     "state": frozenset({(dsse.STATE, "")}),
     "log": frozenset(),
@@ -318,6 +319,17 @@ class KeyRing:
         moment = signed_at(envelope) if at is None else at
         self._signer(envelope, purpose, moment)
         return envelope.payload
+
+    def verify_raw(
+        self, key_id: str, purpose: KeyPurpose, at: datetime, *, signature: bytes, message: bytes
+    ) -> None:
+        """Raise ``KeyRefused`` unless this key, of ``purpose`` and good at ``at``, signed."""
+        entry = self.get(key_id)
+        fault = _fault(entry, purpose, at)
+        if fault is not None:
+            raise fault
+        if not entry.public.verify(signature, message):
+            raise KeyRefused("bad_signature", "the signature does not match")
 
     def _signer(self, envelope: dsse.Envelope, purpose: KeyPurpose, at: datetime) -> KeyEntry:
         message, by_id = envelope.pae, {entry.id: entry for entry in self.entries}

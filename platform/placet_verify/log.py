@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from placet_verify import canonical, merkle
+from placet_verify import canonical, merkle, seals
 from placet_verify.errors import Malformed
+from placet_verify.keys import KeyRing
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier
 
 Record = tuple[int, str | None, bytes]  # index, body (None when it may not be seen), leaf hash
@@ -22,6 +23,7 @@ Tiles = Callable[[int, int], bytes | None]
 _BATCH = 32 * TILE_WIDTH
 _HASH = 32
 _UNKNOWN = (-1, None, b"")
+_MOST_UNSEALED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked. ``heads`` are the sizes of the checkpoints that the log agrees with."""
+    """What was checked. ``heads`` are the sizes of the checkpoints that the log agrees with.
+
+    ``unsealed`` are events that claim to vouch for access without a good seal (the first of them):
+    they count for nothing, but somebody appended them.
+    """
 
     size: int
     root: bytes
@@ -42,11 +48,12 @@ class Report:
     tiles: int
     heads: tuple[int, ...]
     fault: Fault | None
+    unsealed: tuple[Fault, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Tell whether nothing is wrong."""
-        return self.fault is None
+        return self.fault is None and not self.unsealed
 
 
 class LogFault(Exception):
@@ -65,17 +72,20 @@ def verify_log(
     complete: bool = False,
     canonical_bodies: bool = False,
     monotone: bool = False,
+    ring: KeyRing | None = None,
 ) -> Report:
     """Check a log and name the first place at fault, if any.
 
     ``heads`` are the sizes and roots of trusted checkpoints; ``tiles(level, index)`` returns
     stored tiles or ``None``. ``complete`` says that the newest checkpoint covers all of it.
     ``canonical_bodies`` and ``monotone`` also read every body: its JSON must be canonical and its
-    ``at`` never before the one of the leaf before. They are slow beside the hashing.
+    ``at`` never before the one of the leaf before. They are slow beside the hashing. With ``ring``
+    the seal of each event that vouches for access is checked.
     """
     checker = _Checker(sorted(heads), tiles, complete)
     if canonical_bodies or monotone:
         checker.reader = _BodyReader(canonical_bodies, monotone)
+    checker.ring = ring
     return checker.run(iter(records))
 
 
@@ -137,6 +147,8 @@ class _Checker:
         self.heads, self.tiles, self.complete = heads, tiles, complete
         self.frontier = Frontier(self._tile if tiles else None)
         self.reader: _BodyReader | None = None
+        self.ring: KeyRing | None = None
+        self.unsealed: list[Fault] = []
         self.suspect: _Suspect | None = None
         self.agreed: list[int] = []
         self.bodies = self.tiles_seen = 0
@@ -154,7 +166,10 @@ class _Checker:
         fault = self._resolve(self.suspect) if self.suspect else fault
         heads = tuple(self.agreed)
         frontier = self.frontier
-        return Report(frontier.size, frontier.root(), self.bodies, self.tiles_seen, heads, fault)
+        return Report(
+            frontier.size, frontier.root(), self.bodies, self.tiles_seen, heads, fault,
+            tuple(self.unsealed),
+        )  # fmt: skip
 
     def _stream(self, records: Iterator[Record]) -> None:
         waiting = list(self.heads)
@@ -179,6 +194,8 @@ class _Checker:
         )
         if not right:
             self._locate(batch, start)
+        if self.ring is not None:
+            self._check_seals(batch, self.ring)
         if self.reader is not None:
             self._read(batch)
         self.bodies += len(bodies) - bodies.count(None)
@@ -192,6 +209,13 @@ class _Checker:
                 self.bodies += sum(body is not None for _, body, _ in batch[:place])
                 raise LogFault(f"leaf {start + place}", f"leaf {start + place}: {sentence}")
         raise AssertionError("a batch differs, but none of its records does")
+
+    def _check_seals(self, batch: list[Record], ring: KeyRing) -> None:
+        for index, body, _ in batch:
+            if body is None or len(self.unsealed) >= _MOST_UNSEALED:
+                continue
+            if sentence := seals.fault(body, index, ring):
+                self.unsealed.append(Fault(f"leaf {index}", f"leaf {index}: {sentence}"))
 
     def _read(self, batch: list[Record]) -> None:
         assert self.reader is not None

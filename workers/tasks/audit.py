@@ -6,6 +6,7 @@ from typing import Any
 from apps.audit.actions import write_checkpoint
 from apps.audit.queries import verify_database
 from apps.jobs.handlers import LeasedJob, every, handler
+from placet_verify.log import Report
 
 
 @every(seconds=2, name="audit.checkpoint", queue="control")
@@ -23,7 +24,14 @@ def verify(job: LeasedJob) -> dict[str, Any]:
     return {
         "size": found.report.size,
         "root": found.report.root.hex(),
-        "fault": found.fault.sentence if found.fault else "",
+        "fault": found.fault.sentence if found.fault else _unsealed(found.report),
         "started_size": found.started_size,
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def _unsealed(report: Report) -> str:
+    """Return the first event that claims to vouch for access without a good seal."""
+    if not report.unsealed:
+        return ""
+    return f"{report.unsealed[0].sentence}: it claims to give access, and was appended past Placet"

@@ -19,6 +19,9 @@ from apps.audit.events import EventKind, kinds
 from apps.audit.models import Audited, SealedText
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
+from placet.keystore import signer
+from placet_verify import seals
+from placet_verify.keys import PrivateKey
 from placet_verify.merkle import leaf_hash
 
 _current: ContextVar["Recorder | None"] = ContextVar("audit_recorder", default=None)
@@ -73,9 +76,13 @@ class Recorder:
         The first row is the subject unless ``subject`` names another id. ``deleted`` rows are
         logged as ``null``. ``data`` must hold ids, digests, numbers and enumerated words only:
         free text goes through :func:`apps.audit.actions.seal`. Call it after the row was saved.
+
+        A sealed kind needs the access key: ``KeyUnavailable`` in a process that may not have it.
         """
         if kind.name not in kinds():
             raise ValueError(f"{kind.name} is not a declared event kind")
+        if kind.sealed:
+            access_key()
         who = actor or self.actor
         first = rows[0] if rows else deleted[0] if deleted else None
         texts: list[SealedText] = []
@@ -143,7 +150,8 @@ def append(entries: list[Entry]) -> None:
         if found is None:
             raise RuntimeError("the log has no head row: run migrate")
         first, at, _ = found
-        bodies = [encode(entry, at) for entry in entries]
+        key = access_key() if any(entry.kind.sealed for entry in entries) else None
+        bodies = [encode(entry, at, first + n, key) for n, entry in enumerate(entries)]
         cursor.execute(
             INSERT,
             [
@@ -154,8 +162,20 @@ def append(entries: list[Entry]) -> None:
         )
 
 
-def encode(entry: Entry, at: datetime) -> str:
-    """Return the canonical JSON body of ``entry`` with a fresh 128-bit salt."""
+def access_key() -> PrivateKey:
+    """Return the key that seals events, kept in memory: a look at the file's time, no more.
+
+    It is read in the transaction at its first use in a process alone. Nobody waits for anything
+    meanwhile, because the head of the log is locked only after that.
+    """
+    return signer("access")
+
+
+def encode(entry: Entry, at: datetime, index: int, key: PrivateKey | None) -> str:
+    """Return the canonical JSON body of ``entry`` with a fresh 128-bit salt.
+
+    That of a sealed kind is signed by ``key`` for its place ``index``.
+    """
     actor = entry.actor
     context = structlog.contextvars.get_contextvars()
     body: dict[str, Any] = {
@@ -177,4 +197,7 @@ def encode(entry: Entry, at: datetime) -> str:
         "data": entry.data,
         "salt": base64.b64encode(os.urandom(16)).decode(),
     }
+    if entry.kind.sealed:
+        assert key is not None
+        body = seals.seal(body, index, key)
     return rfc8785.dumps(body).decode("utf-8")

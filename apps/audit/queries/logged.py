@@ -1,32 +1,77 @@
 """Rows that the log vouches for: what was written beside the log does not pass for them."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
+
+import structlog
 
 from apps.audit.actions.state import plain_state, row_key
 from apps.audit.models import Audited, Event
 from apps.audit.queries.events import touching
+from placet.keystore import ring
+from placet_verify import canonical, seals
+from placet_verify.errors import Refused
+
+State = dict[str, Any]
+log = structlog.get_logger(__name__)
 
 
-def logged_states(rows: Iterable[Audited]) -> dict[str, dict[str, Any] | None]:
-    """Return the last state that the log holds of each row, by row key (one query).
+@dataclass(slots=True)
+class Logged:
+    """What the log says last of some rows, by row key, and of one member of ``data``.
 
-    A row that the log never saw is missing, one that it saw deleted is ``None``.
+    A row that the log never saw is missing in ``states``, one that it saw deleted is ``None``.
+    """
+
+    states: dict[str, State | None] = field(default_factory=dict)
+    datum: Any = None
+
+
+def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None) -> Logged:
+    """Return what sealed events say last of ``rows``, and of ``datum`` (one query).
+
+    ``datum`` names a subject and a member of ``data``. An event that nobody sealed, that was sealed
+    for another place, or by a key that may not, was appended past Placet: it says nothing.
     """
     keys = {row_key(row): str(row.pk) for row in rows}
-    if not keys:
-        return {}
-    states: dict[str, dict[str, Any] | None] = {}
-    found = touching(Event.objects.all(), keys.values()).order_by("index")
-    for body in found.values_list("body", flat=True).iterator(chunk_size=100):
-        states.update({k: s for k, s in json.loads(body)["after"].items() if k in keys})
-    return states
+    found = Logged()
+    for body in _sealed([*keys.values(), *([datum[0]] if datum else [])]):
+        for key in keys.keys() - found.states.keys():
+            if key in body["after"]:
+                found.states[key] = body["after"][key]
+        if datum and found.datum is None and body["subject"] == datum[0]:
+            found.datum = body["data"].get(datum[1])
+        if len(found.states) == len(keys) and (datum is None or found.datum is not None):
+            break
+    return found
 
 
-def is_logged(row: Audited, states: dict[str, dict[str, Any] | None]) -> bool:
+def is_logged(row: Audited, states: dict[str, State | None]) -> bool:
     """Tell whether ``row`` is, column by column, what the log says of it last.
 
     For rows without sealed columns: those are commitments in the log and text in the row.
     """
     return states.get(row_key(row)) == plain_state(row)
+
+
+def _sealed(ids: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the events with a good seal that touch ``ids``, the newest first.
+
+    Newest by the time that was sealed: whoever writes to the database could move the head of the
+    log, and so have a newer event stand before an older one.
+    """
+    if not ids:
+        return
+    events = touching(Event.objects.filter(kind__in=seals.SEALED_KINDS), ids)
+    rows = events.order_by("-at", "-index").values_list("index", "body")
+    keys = ring()
+    for index, text in rows.iterator(chunk_size=50):
+        try:
+            body = canonical.loads(text)
+            seals.verify(body, index, keys)
+        except Refused as refusal:
+            log.warning("event_not_sealed", index=index, reason=refusal.sentence)
+            continue
+        if body["kind"] in seals.SEALED_KINDS:
+            yield body

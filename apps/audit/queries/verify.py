@@ -25,11 +25,12 @@ class Verification:
     @property
     def ok(self) -> bool:
         """Tell whether nothing is wrong."""
-        return self.fault is None
+        return self.fault is None and not self.report.unsealed
 
 
 def verify_database(file: Path | None = None, *, deep: bool = False) -> Verification:
-    """Recompute every leaf hash, tile and root and compare them with the signed checkpoints.
+    """Recompute every leaf hash, tile and root and compare them with the signed checkpoints, and
+    check the seal of each event that vouches for access.
 
     Starts from ``file``, else from the newest checkpoint kept outside the database. ``deep`` also
     checks that each body is canonical JSON and that times never go back. Raises ``Refused`` when
@@ -43,6 +44,7 @@ def verify_database(file: Path | None = None, *, deep: bool = False) -> Verifica
         tiles=full_tile,
         canonical_bodies=deep,
         monotone=deep,
+        ring=ring(),
     )
     newest = max(heads, default=0)
     fault = report.fault or fault or _head_fault(report)

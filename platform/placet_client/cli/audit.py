@@ -97,11 +97,15 @@ def check(folder: Path, heads: list[Path]) -> str:
                 heads=[(head.size, head.root) for head in (*known, newest)],
                 complete=True,
                 canonical_bodies=True,
+                ring=ring,
             )
     except Refused as refusal:
         raise Ended(ERROR, f"REFUSED: {refusal.sentence}") from None
     if report.fault is not None:
         raise Ended(ERROR, f"FAULT at {report.fault.place}: {report.fault.sentence}")
+    if report.unsealed:
+        first = report.unsealed[0].sentence
+        raise Ended(ERROR, f"UNSEALED {first} (claims to give access, appended past Placet)")
     root = base64.b64encode(report.root).decode()
     console.print(f"ok: {report.size} leaves, {report.bodies} bodies read, root {root}")
     return note

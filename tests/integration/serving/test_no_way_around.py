@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db import connection
 
 from apps.builds.models import Bento
 from apps.governance.actions import (
@@ -42,6 +41,7 @@ from placet_verify.statements import DecisionStatement, RequestStatement
 from tests import factories
 from tests.governed import OPEN, World
 from tests.nodes import SimulatedNode, run
+from tests.tables import sql
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]
@@ -143,7 +143,7 @@ def test_the_state_key_alone_puts_nothing_on_a_node(
         assert verdicts(trust, envelope)[evil.digest] != ""
 
 
-@pytest.mark.parametrize("purpose", ["state", "log", "build"])
+@pytest.mark.parametrize("purpose", ["state", "log", "build", "access"])
 def test_no_key_of_a_worker_can_decide(
     world: World, live: Release, trust: Trust, purpose: Any
 ) -> None:
@@ -163,7 +163,7 @@ def test_no_key_of_a_worker_can_decide(
     assert "decision" in verdicts(trust, envelope)[evil.digest]
 
 
-@pytest.mark.parametrize("purpose", ["decision", "log", "build"])
+@pytest.mark.parametrize("purpose", ["decision", "access", "log", "build"])
 def test_no_other_key_signs_a_state(
     world: World, live: Release, trust: Trust, purpose: Any
 ) -> None:
@@ -211,16 +211,6 @@ def test_a_superuser_can_neither_approve_nor_start_nor_edit(world: World, live: 
 
 
 # --- the tables ---------------------------------------------------------------------------------
-
-
-def sql(statement: str, *values: object) -> None:
-    """Run a statement as the application's role."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user")
-        row = cursor.fetchone()
-        assert row is not None and row[0] == "placet_app"
-        cursor.execute(statement, values)
-        assert cursor.rowcount >= 1
 
 
 def test_a_bento_exchanged_in_the_revisions_table_is_refused_by_the_node(

@@ -130,7 +130,7 @@ def test_an_older_list_is_not_taken_again() -> None:
 def test_the_list_reads_back_whole() -> None:
     ring = KEYS.ring.add("build", PrivateKey.generate().public, NOON).revoke(KEYS.log.id, NOON)
     assert KeyRing.open(ring.seal(KEYS.root), KEYS.root.public) == ring
-    assert {entry.purpose for entry in ring} == {"decision", "build", "state", "log"}
+    assert {entry.purpose for entry in ring} == {"decision", "access", "build", "state", "log"}
 
 
 def test_a_key_is_listed_once() -> None:

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from placet import keystore
 from placet.config import config
 from placet.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
-from placet_verify.keys import KeyRefused, PrivateKey
+from placet_verify.keys import KeyRefused, PrivateKey, make_ring
 
 LATER = datetime.now(tz=UTC) + timedelta(hours=1)
 
@@ -33,11 +33,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("process", "own"),
     [
-        ("web", {"decision"}),
+        ("web", {"decision", "access"}),
         ("control", {"state", "log"}),
         ("build", {"build"}),
         ("agent", set()),
-        ("manage", {"decision", "build", "state", "log"}),
+        ("manage", {"decision", "access", "build", "state", "log"}),
         ("", set()),
         ("anything", set()),
     ],
@@ -68,7 +68,7 @@ def test_only_the_builder_signs_models(folder: Path, monkeypatch: pytest.MonkeyP
 def test_private_files_are_their_owners_alone(folder: Path) -> None:
     for path in folder.glob("*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
-    assert len(list(folder.glob("*.key"))) == 6
+    assert len(list(folder.glob("*.key"))) == 7
 
 
 def test_making_keys_twice_changes_nothing(folder: Path) -> None:
@@ -99,6 +99,33 @@ def test_rotation_puts_a_new_key_to_work_at_once(
     assert keystore.ring().number == 2
     assert ring.get(old).ended == "rotated"
     assert ring.current("state", LATER).id == fresh
+
+
+def folder_without_access_key(path: Path) -> PrivateKey:
+    """Make the keys of an installation from before there was an access key; return its root."""
+    ensure_keys(path)
+    root = PrivateKey.load(path / "root.key")
+    (path / "access.key").unlink()
+    old = [(p, PrivateKey.load(path / f"{p}.key").public) for p in ("decision", "build", "log")]
+    (path / "keys.json").write_text(make_ring(root, old, now()))  # type: ignore[arg-type]
+    return root
+
+
+def test_a_key_that_an_older_folder_lacks_is_made_and_signed_by_the_root(tmp_path: Path) -> None:
+    folder_without_access_key(tmp_path)
+    ring = ensure_keys(tmp_path)
+    assert ring.current("access", now()).id == PrivateKey.load(tmp_path / "access.key").id
+    assert ensure_keys(tmp_path).number == ring.number
+
+
+def test_without_the_root_the_missing_key_is_asked_for_in_words(tmp_path: Path) -> None:
+    folder_without_access_key(tmp_path)
+    away = tmp_path / "elsewhere" / "root.key"
+    away.parent.mkdir()
+    (tmp_path / "root.key").rename(away)
+    with pytest.raises(KeyUnavailable, match=r"names no access key yet.*--root-key FILE init"):
+        ensure_keys(tmp_path)
+    assert ensure_keys(tmp_path, root_key=away).of("access")
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -167,7 +194,7 @@ def test_the_operator_works_by_command(
     text = capsys.readouterr().out
     assert f"{lost} counts for nothing signed from 2026-01-01T00:00:00.000000Z on" in text
     assert "move it offline" in text
-    assert text.count("in use") == 4
+    assert text.count("in use") == 5
     names = {path.name for path in (tmp_path / "public").iterdir()}
     assert {"keys.json", "root.pub", f"log-{lost}.pem"} <= names
     assert not any(b"PRIVATE" in p.read_bytes() for p in (tmp_path / "public").iterdir())

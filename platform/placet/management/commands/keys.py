@@ -49,7 +49,7 @@ class Command(BaseCommand):
 
     def do_init(self, folder: Path, options: dict[str, Any]) -> None:
         """Make what is missing."""
-        ring = keystore.ensure_keys(folder)
+        ring = keystore.ensure_keys(folder, root_key=options["root_key"])
         self.stdout.write(f"{folder}: keys.json number {ring.number}, {len(ring.entries)} keys")
         self.stdout.write(f"root {ring.root.id}, fingerprint {ring.root.fingerprint}")
         self._remind(folder)
