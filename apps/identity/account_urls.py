@@ -1,19 +1,40 @@
 """Sign-in, passwords and second factors, under /accounts/: django-allauth, less what is closed.
 
 Addresses and linked identities are not managed by oneself: whoever controls an address can have
-the password reset to it.
+the password reset to it. A change of second factors is sealed in the log in its own transaction.
 """
 
-from typing import NoReturn
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
 
 from allauth.account.views import password_reset_from_key
-from django.http import Http404, HttpRequest
+from allauth.mfa.recovery_codes.views import generate_recovery_codes
+from allauth.mfa.totp.views import activate_totp, deactivate_totp
+from allauth.mfa.webauthn.views import add_webauthn, remove_webauthn
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
+
+from apps.identity.actions.credentials import change_credentials
+
+View = Callable[..., HttpResponse]
 
 
 def closed(request: HttpRequest, **_kwargs: str) -> NoReturn:
     """There is no such page here."""
     raise Http404
+
+
+def sealed(view: View) -> View:
+    """Have what ``view`` changes of the person's own factors sealed with it, or not changed."""
+
+    @wraps(view)
+    def carried_out(request: HttpRequest, **names: Any) -> HttpResponse:
+        if request.method != "POST" or not request.user.is_authenticated:
+            return view(request, **names)
+        return change_credentials(request.user, lambda _row: view(request, **names))
+
+    return carried_out
 
 
 urlpatterns = [
@@ -32,5 +53,14 @@ urlpatterns = [
     path("3rdparty/signup/", closed),
     path("social/connections/", closed),
     path("social/signup/", closed),
+    path("2fa/totp/activate/", sealed(activate_totp), name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", sealed(deactivate_totp), name="mfa_deactivate_totp"),
+    path(
+        "2fa/recovery-codes/generate/",
+        sealed(generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("2fa/webauthn/add/", sealed(add_webauthn), name="mfa_add_webauthn"),
+    path("2fa/webauthn/keys/<int:pk>/remove/", sealed(remove_webauthn), name="mfa_remove_webauthn"),
     path("", include("allauth.urls")),
 ]

@@ -1,24 +1,39 @@
 """How django-allauth behaves here: nobody signs up, and single sign-on makes nobody."""
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
 from django.http import HttpRequest
 from django.shortcuts import render
 
 from apps.identity.actions import note_sign_in_event
+from apps.identity.actions.credentials import change_credentials, set_own_password
+from apps.identity.errors import NotVouched
 from apps.identity.events import IDENTITY_LINKED, SIGN_IN_FAILED
 from apps.identity.models import User
+from apps.identity.vouching import is_vouched
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Closes sign-up: people are made by an access admin."""
+    """Closes sign-up: people are made by an access admin. Lets in whom the log vouches for."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody signs up."""
         return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Open the session: the last step of every way to sign in, after any second factor."""
+        if not is_vouched(User.objects.get(pk=user.pk)):
+            raise not_vouched(request, user)
+        super().login(request, user)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Set a password that its owner chose."""
+        set_own_password(user, password)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -33,6 +48,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Nobody signs up."""
         return False
 
+    def list_apps(self, request: HttpRequest, **which: Any) -> list[SocialApp]:
+        """Return the providers of the settings. One in the database is somebody else's."""
+        return [app for app in super().list_apps(request, **which) if app.pk is None]
+
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Link a first sign-in to the person it belongs to, or refuse it."""
         if sociallogin.state.get("process") == AuthProcess.CONNECT:
@@ -43,11 +62,24 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         person = User.objects.filter(email__in=verified, is_active=True).first()
         if person is None:
             raise refuse(request, person)
-        sociallogin.connect(request, person)
-        note_sign_in_event(IDENTITY_LINKED, person=person)
+
+        def link(row: User) -> None:
+            sociallogin.connect(request, row)
+            note_sign_in_event(IDENTITY_LINKED, person=row)
+
+        try:
+            change_credentials(person, link)
+        except NotVouched:
+            raise not_vouched(request, person) from None
 
 
 def refuse(request: HttpRequest, person: User | None) -> ImmediateHttpResponse:
     """Log the refusal and return the page that says whom to ask."""
     note_sign_in_event(SIGN_IN_FAILED, person=person, data={"method": "single_sign_on"})
     return ImmediateHttpResponse(render(request, "socialaccount/unknown_person.html", status=403))
+
+
+def not_vouched(request: HttpRequest, person: User) -> ImmediateHttpResponse:
+    """Log that an account was changed past Placet; return the page that says whom to ask."""
+    note_sign_in_event(SIGN_IN_FAILED, person=person, data={"method": "not_vouched"})
+    return ImmediateHttpResponse(render(request, "account/not_vouched.html", status=403))

@@ -57,6 +57,16 @@ class HasPassword(Conflict):
     code, title = "has_password", "This person has a password: he resets it by e-mail himself"
 
 
+class NotVouched(Conflict):
+    """The person's row or credentials are not what the log vouches for."""
+
+    code, title = (
+        "not_vouched",
+        "The record of this account was changed outside Placet: deactivate the person, which puts"
+        " it right, reactivate him and make a new set-up link",
+    )
+
+
 class IdempotencyConflict(Unprocessable):
     """The key was used for another request."""
 

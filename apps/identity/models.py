@@ -1,5 +1,6 @@
 """Projects, people, teams, service accounts, role bindings, API tokens, idempotency records."""
 
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import Q
@@ -40,6 +41,12 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def check_password(self, raw_password: str | None) -> bool:
+        """Tell whether this is the password; a hash of an outdated kind is replaced, and logged."""
+        from apps.identity.actions.credentials import rehash_password  # stands above the models
+
+        return check_password(raw_password, self.password, lambda raw: rehash_password(self, raw))
+
     def get_full_name(self) -> str:
         """Return the name people know this person by."""
         return self.name
@@ -47,6 +54,16 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """Return the first word of the name."""
         return self.name.split(" ")[0] if self.name else self.email
+
+
+class CredentialChanges(models.Model):
+    """How often a person's row, password, factors, linked identities and addresses were changed.
+
+    Triggers write it; the application's role can only read it (migration 0003).
+    """
+
+    person_id = models.CharField(max_length=40, primary_key=True)
+    count = models.BigIntegerField()
 
 
 class Project(Audited):

@@ -22,6 +22,7 @@ from apps.identity.models import (
     User,
 )
 from apps.identity.rules import cut, grants_of, token_prefix
+from apps.identity.vouching import about, is_vouched
 from placet.config import config
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
@@ -88,8 +89,8 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
     is being taken away is either gone here or stays until the caller is done. Locks are taken in
     one order: person, memberships, roles. Whoever is deactivated has none.
 
-    Only what the log vouches for counts: a role, a membership or a person that somebody wrote into
-    the tables past the actions gives nobody a voice.
+    Only what the log vouches for counts: a role, a membership, a person or a way to sign in as him
+    that somebody wrote into the tables past the actions gives nobody a voice.
     """
     if person_id.startswith("svc_"):
         return _service_grants(person_id, lock=lock)
@@ -103,10 +104,10 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
         return frozenset()
     subject = Q(person=person_id) | Q(team__in=[member.team_id for member in members])
     bindings = _bindings(subject, lock=lock)
-    states = last_logged([person, *members, *bindings]).states
-    if not (states.get(row_key(person)) or {}).get("is_active"):
-        log.warning("person_not_in_log", person=person_id)
+    said = about(person, *members, *bindings)
+    if not is_vouched(person, said):
         return frozenset()
+    states = said.states
     joined = {m.team_id for m in _vouched(members, states)}
     vouched = _vouched(bindings, states)
     return _grants(b for b in vouched if b.team_id is None or b.team_id in joined)

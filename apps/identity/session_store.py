@@ -8,8 +8,10 @@ to the key: neither reading a row nor copying its content under another key open
 import hashlib
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
+from django.core import signing
 from django.utils import timezone
 
 
@@ -25,6 +27,22 @@ class SessionStore(DatabaseStore):
     def key_salt(self) -> str:
         """Bind the signature of the content to this session's key."""
         return f"placet.session.{self._session_key}"
+
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+        """Return the signed content, unless it is older than a session lives.
+
+        The time is in the signature: a row whose ``expire_date`` was put off opens nothing.
+        """
+        try:
+            found: dict[str, Any] = signing.loads(
+                str(session_data),
+                salt=self.key_salt,
+                serializer=self.serializer,
+                max_age=settings.SESSION_COOKIE_AGE,
+            )
+        except Exception:  # whatever a stranger may have put there: no session
+            return {}
+        return found
 
     def _get_session_from_db(self) -> Session | None:
         row = Session.objects.filter(

@@ -30,8 +30,6 @@ def connect() -> None:
     mfa.authenticator_added.connect(factor_added, dispatch_uid="identity.mfa_added")
     mfa.authenticator_removed.connect(factor_removed, dispatch_uid="identity.mfa_removed")
     mfa.authenticator_reset.connect(codes_renewed, dispatch_uid="identity.mfa_reset")
-    for name in ("password_set", "password_changed", "password_reset"):
-        getattr(account, name).connect(password_set, dispatch_uid=f"identity.{name}")
 
 
 def signed_in(request: HttpRequest, user: User, **_kwargs: Any) -> None:
@@ -78,8 +76,3 @@ def factor_removed(user: User, authenticator: Authenticator, **_kwargs: Any) -> 
 def codes_renewed(user: User, **_kwargs: Any) -> None:
     """Log that recovery codes were made anew."""
     note_sign_in_event(events.MFA_RESET, person=user)
-
-
-def password_set(user: User, **_kwargs: Any) -> None:
-    """Log a new password."""
-    note_sign_in_event(events.PASSWORD_CHANGED, person=user)

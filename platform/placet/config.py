@@ -1,6 +1,8 @@
 """Every setting an operator can make, as one typed class that refuses weak values."""
 
 import json
+import os
+import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -9,6 +11,8 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
+WORKERS = ("control", "build")  # values of PLACET_PROCESS that sign no session and know no token
+WEB_SECRETS = ("secret_key", "token_key")
 EMBEDDED_SECRET = "embedded-only-not-a-secret-embedded-only-not-a-secret"  # noqa: S105
 
 
@@ -71,6 +75,18 @@ class Config(BaseSettings):
         return self.data_dir / "artifacts"
 
     @model_validator(mode="after")
+    def keep_secrets_from_workers(self) -> "Config":
+        """Give a worker secrets of its own: with those of web it could open anybody's session."""
+        if os.environ.get("PLACET_PROCESS") not in WORKERS:
+            return self
+        given = [f"PLACET_{n.upper()}" for n in WEB_SECRETS if n in self.model_fields_set]
+        if given and self.mode == "production":
+            raise ValueError(f"{' and '.join(given)} must not be set for a worker: web's alone")
+        for name in WEB_SECRETS:
+            setattr(self, name, SecretStr(secrets.token_urlsafe(64)))
+        return self
+
+    @model_validator(mode="after")
     def find_embedded(self) -> "Config":
         """Fill in what ``manage.py up`` wrote down, so that a command run by hand finds it."""
         if self.mode != "embedded" or self.database_url or not self.embedded_file.exists():
@@ -79,7 +95,7 @@ class Config(BaseSettings):
         for name in type(self).model_fields:
             if name in found and name not in self.model_fields_set:
                 value = found[name]
-                secret = name in ("secret_key", "token_key")
+                secret = name in WEB_SECRETS
                 setattr(self, name, SecretStr(value) if secret else value)
         return self
 
@@ -95,7 +111,7 @@ class Config(BaseSettings):
             return self
         faults = [
             f"PLACET_{name.upper()} must be at least 50 characters and your own"
-            for name in ("secret_key", "token_key")
+            for name in WEB_SECRETS
             if len(value := getattr(self, name).get_secret_value()) < 50
             or value == EMBEDDED_SECRET
             or len(set(value)) < 10

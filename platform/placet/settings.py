@@ -135,6 +135,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by an access admin, never by sign-up
 ACCOUNT_ADAPTER = "apps.identity.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "apps.identity.adapters.SocialAccountAdapter"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "apps.identity.reset_tokens.ResetTokens"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger's address gets no mail from us
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # a set-up link leads straight in (past a second factor)

@@ -76,8 +76,7 @@ class Recorder:
         The first row is the subject unless ``subject`` names another id. ``deleted`` rows are
         logged as ``null``. ``data`` must hold ids, digests, numbers and enumerated words only:
         free text goes through :func:`apps.audit.actions.seal`. Call it after the row was saved.
-
-        A sealed kind needs the access key: ``KeyUnavailable`` in a process that may not have it.
+        A sealed kind raises ``KeyUnavailable`` in a process that may not have the access key.
         """
         if kind.name not in kinds():
             raise ValueError(f"{kind.name} is not a declared event kind")
@@ -116,13 +115,13 @@ def record(actor: Actor) -> Iterator[Recorder]:
         yield from _nested(outer, actor)
         return
     recorder = Recorder(actor)
-    token = _current.set(recorder)
-    try:
-        with transaction.atomic():
+    with transaction.atomic():
+        token = _current.set(recorder)
+        try:
             yield recorder
             append(recorder.entries)
-    finally:
-        _current.reset(token)
+        finally:
+            _current.reset(token)  # before the commit: what waits for that has its own transaction
 
 
 def _nested(outer: Recorder, actor: Actor) -> Iterator[Recorder]:

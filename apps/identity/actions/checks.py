@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 
 from apps.identity.errors import NameTaken, NeedsSession, OwnAccess
+from apps.identity.queries import Scoped, authorize, fresh_grants, scope_of
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 
 
 def clean_text(field: str, text: str, *, limit: int = 120, empty: bool = False) -> str:
@@ -36,6 +37,19 @@ def by_person(actor: Actor) -> None:
     """Refuse an API token: access is given by a person in a session (or the system)."""
     if actor.token is not None:
         raise NeedsSession
+
+
+def authorize_access(actor: Actor, row: Scoped | None = None) -> None:
+    """Let ``actor`` manage access where ``row`` belongs, by a role that the log vouches for.
+
+    A role written into the tables would otherwise make whoever has it give out real ones.
+    """
+    authorize(actor, "access.manage", row)
+    if actor.kind == "system":
+        return
+    scope, held = scope_of(row), fresh_grants(actor.id, lock=False)
+    if not any(g.permission == "access.manage" and g.scope.covers(scope) for g in held):
+        raise Forbidden("The log does not vouch for your right to manage access")
 
 
 def not_own(actor: Actor, *people: str) -> None:

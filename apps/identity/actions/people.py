@@ -1,6 +1,5 @@
 """Adding, changing and deactivating people."""
 
-from allauth.account.forms import default_token_generator
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -8,7 +7,14 @@ from django.urls import reverse
 
 from apps.audit.actions import record
 from apps.identity import guards
-from apps.identity.actions.checks import by_person, clean_text, unique
+from apps.identity.actions.checks import authorize_access, by_person, clean_text, unique
+from apps.identity.actions.credentials import (
+    discard_credentials,
+    held,
+    log_person,
+    restore,
+    vouched,
+)
 from apps.identity.errors import HasPassword, Inactive
 from apps.identity.events import (
     PERSON_CREATED,
@@ -18,7 +24,8 @@ from apps.identity.events import (
     SETUP_LINK_MADE,
 )
 from apps.identity.models import ApiToken, User
-from apps.identity.queries import authorize
+from apps.identity.reset_tokens import ResetTokens
+from apps.identity.vouching import is_vouched
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
@@ -28,7 +35,7 @@ def create_person(*, email: str, name: str, password: str | None = None, actor: 
     """Add a person. Only the system gives a first password; anyone else makes a set-up link."""
     by_person(actor)
     with record(actor) as log:
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         person = User(email=_address(email), name=clean_text("name", name))
         if password is None:
             person.set_unusable_password()
@@ -36,7 +43,7 @@ def create_person(*, email: str, name: str, password: str | None = None, actor: 
             _set_first_password(person, password, actor)
         with unique("email"):
             person.save(force_insert=True)
-        log.add(PERSON_CREATED, person)
+        log_person(log, PERSON_CREATED, person)
         return person
 
 
@@ -66,32 +73,35 @@ def update_person(person: User, *, name: str, actor: Actor) -> User:
     """
     by_person(actor)
     with record(actor) as log:
-        row = User.objects.select_for_update().get(pk=person.pk)
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
+        row = vouched(person)
         row.name = clean_text("name", name)
         row.save(update_fields=["name"])
-        log.add(PERSON_UPDATED, row)
+        log_person(log, PERSON_UPDATED, row)
         return row
 
 
 def deactivate_person(person: User, *, actor: Actor) -> User:
     """End a person's access at once: sign-in, every session, every token, and his services' tokens.
 
-    The password is discarded, which invalidates each session's fingerprint for good; a
-    reactivated person starts with a new set-up link.
+    Everything that lets him in is discarded: the password (which invalidates each session's
+    fingerprint for good), second factors, passkeys, linked identities. A reactivated person starts
+    with a new set-up link. This also puts an account right that was changed past Placet: name,
+    address and flags become again what the log vouches for.
     """
     by_person(actor)
     with record(actor) as log:
-        row = User.objects.select_for_update().get(pk=person.pk)
-        authorize(actor, "access.manage", None)
-        if not row.is_active:
+        authorize_access(actor)
+        row = held(person)
+        if not row.is_active and is_vouched(row):
             return row
         guards.check("person.deactivated", row, actor)
+        restore(row)
+        discard_credentials(row)
         row.is_active = False
-        row.set_unusable_password()
         row.save(update_fields=["is_active", "password"])
         tokens = _end_tokens(row)
-        log.add(PERSON_DEACTIVATED, row, *tokens, data={"tokens": len(tokens)})
+        log_person(log, PERSON_DEACTIVATED, row, *tokens, data={"tokens": len(tokens)})
         return row
 
 
@@ -110,14 +120,14 @@ def reactivate_person(person: User, *, actor: Actor) -> User:
     """Let a deactivated person in again; tokens and password stay gone."""
     by_person(actor)
     with record(actor) as log:
-        row = User.objects.select_for_update().get(pk=person.pk)
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
+        row = vouched(person)
         if row.is_active:
             return row
         guards.check("person.reactivated", row, actor)
         row.is_active = True
         row.save(update_fields=["is_active"])
-        log.add(PERSON_REACTIVATED, row)
+        log_person(log, PERSON_REACTIVATED, row)
         return row
 
 
@@ -130,12 +140,12 @@ def setup_link(person: User, *, actor: Actor = SYSTEM) -> str:
     """
     by_person(actor)
     with record(actor) as log:
-        row = User.objects.select_for_update().get(pk=person.pk)
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
+        row = vouched(person)
         if not row.is_active:
             raise Inactive
         if row.has_usable_password() and actor is not SYSTEM:
             raise HasPassword
         log.add(SETUP_LINK_MADE, row)
-        key = default_token_generator.make_token(row)
+        key = ResetTokens().make_token(row)
     return reverse("account_reset_password_from_key", kwargs={"uidb36": row.pk, "key": key})

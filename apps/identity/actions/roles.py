@@ -2,12 +2,12 @@
 
 from apps.audit.actions import record
 from apps.identity import guards
-from apps.identity.actions.checks import by_person, not_own, unique
+from apps.identity.actions.checks import authorize_access, by_person, not_own, unique
+from apps.identity.actions.credentials import vouched
 from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.errors import AlreadyGranted, Inactive, NameTaken
 from apps.identity.events import ROLE_GRANTED, ROLE_REVOKED
 from apps.identity.models import Project, RoleBinding, ServiceAccount, Team, TeamMember, User
-from apps.identity.queries import authorize
 from apps.identity.rules import ROLES
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
@@ -40,7 +40,7 @@ def grant_role(
             role=role, person=person, team=team, service_account=service_account,
             project=project, environment=environment, granted_by=actor.id,
         )  # fmt: skip
-        authorize(actor, "access.manage", binding)
+        authorize_access(actor, binding)
         not_own(actor, *_reached(subjects[0]))
         guards.check("role.granted", binding, actor)
         try:
@@ -65,7 +65,7 @@ def _check_place(role: str, project: Project | None, environment: str) -> None:
 def _reached(subject: Subject) -> list[str]:
     """Lock the subject and return the people whose access would grow."""
     if isinstance(subject, User):
-        row = User.objects.select_for_update(no_key=True).get(pk=subject.pk)
+        row = vouched(subject)
         if not row.is_active:
             raise Inactive
         return [row.pk]
@@ -85,7 +85,7 @@ def revoke_role(binding: RoleBinding, *, actor: Actor) -> None:
         row = RoleBinding.objects.select_for_update(of=("self",)).filter(pk=binding.pk).first()
         if row is None:
             raise NotFound
-        authorize(actor, "access.manage", row)
+        authorize_access(actor, row)
         guards.check("role.revoked", row, actor)
         RoleBinding.objects.filter(pk=row.pk).delete()
         log.add(ROLE_REVOKED, deleted=(row,), data={"role": row.role})

@@ -2,7 +2,7 @@
 
 from apps.audit.actions import record
 from apps.identity import guards
-from apps.identity.actions.checks import by_person, not_own, unique
+from apps.identity.actions.checks import authorize_access, by_person, not_own, unique
 from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.errors import Inactive
 from apps.identity.events import (
@@ -11,7 +11,6 @@ from apps.identity.events import (
     SERVICE_ACCOUNT_UPDATED,
 )
 from apps.identity.models import ApiToken, RoleBinding, ServiceAccount, User
-from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
@@ -20,7 +19,7 @@ def create_service_account(*, name: str, owner: User, actor: Actor) -> ServiceAc
     """Make a service account that ``owner`` answers for; it starts without roles."""
     by_person(actor)
     with record(actor) as log:
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if not person.is_active:
             raise Inactive("The owner is deactivated")
@@ -38,7 +37,7 @@ def change_owner(account: ServiceAccount, *, owner: User, actor: Actor) -> Servi
     """
     by_person(actor)
     with record(actor) as log:
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         row = ServiceAccount.objects.select_for_update().get(pk=account.pk)
         person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if not person.is_active:
@@ -60,7 +59,7 @@ def deactivate_service_account(account: ServiceAccount, *, actor: Actor) -> Serv
         row = ServiceAccount.objects.select_for_update().get(pk=account.pk)
         if row.owner_id != actor.accountable or actor.token is not None:
             by_person(actor)
-            authorize(actor, "access.manage", None)
+            authorize_access(actor)
         if not row.is_active:
             return row
         guards.check("service_account.deactivated", row, actor)

@@ -2,8 +2,9 @@
 
 from apps.audit.actions import record
 from apps.audit.events import EventKind
+from apps.identity.actions.credentials import himself
 from apps.identity.models import User
-from placet.kernel.actor import ANONYMOUS, Actor
+from placet.kernel.actor import ANONYMOUS
 
 
 def note_sign_in_event(
@@ -13,8 +14,5 @@ def note_sign_in_event(
 
     ``person`` is ``None`` for an address that nobody has; the address itself is never logged.
     """
-    actor = ANONYMOUS
-    if person is not None:
-        actor = Actor(kind="person", id=person.pk, label=str(person), owner=person.pk)
-    with record(actor) as log:
+    with record(himself(person) if person else ANONYMOUS) as log:
         log.add(kind, subject=person.pk if person else "", data=dict(data or {}))

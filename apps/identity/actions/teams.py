@@ -2,7 +2,8 @@
 
 from apps.audit.actions import record
 from apps.identity import guards
-from apps.identity.actions.checks import by_person, clean_text, not_own, unique
+from apps.identity.actions.checks import authorize_access, by_person, clean_text, not_own, unique
+from apps.identity.actions.credentials import vouched
 from apps.identity.errors import Inactive
 from apps.identity.events import (
     TEAM_CREATED,
@@ -11,7 +12,6 @@ from apps.identity.events import (
     TEAM_MEMBER_REMOVED,
 )
 from apps.identity.models import RoleBinding, Team, TeamMember, User
-from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 
 
@@ -19,7 +19,7 @@ def create_team(*, name: str, actor: Actor) -> Team:
     """Make a team, empty and without roles."""
     by_person(actor)
     with record(actor) as log:
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         team = Team(name=clean_text("name", name))
         with unique("name"):
             team.save(force_insert=True)
@@ -32,7 +32,7 @@ def delete_team(team: Team, *, actor: Actor) -> None:
     by_person(actor)
     with record(actor) as log:
         row = Team.objects.select_for_update().get(pk=team.pk)
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         guards.check("team.deleted", row, actor)
         members = list(TeamMember.objects.select_for_update().filter(team=row).order_by("pk"))
         roles = list(RoleBinding.objects.select_for_update().filter(team=row).order_by("pk"))
@@ -46,9 +46,9 @@ def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
     """Put a person into a team. Nobody adds himself: the team's roles would be his."""
     by_person(actor)
     with record(actor) as log:
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         not_own(actor, person.pk)
-        row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        row = vouched(person)
         if not row.is_active:
             raise Inactive
         found = TeamMember.objects.filter(team=team, person=row).first()
@@ -66,7 +66,7 @@ def remove_member(team: Team, *, person: User, actor: Actor) -> None:
     """Take a person out of a team; with the membership go its roles, at once."""
     by_person(actor)
     with record(actor) as log:
-        authorize(actor, "access.manage", None)
+        authorize_access(actor)
         member = TeamMember.objects.select_for_update().filter(team=team, person=person).first()
         if member is None:
             return

@@ -1,16 +1,19 @@
 """A passkey in a real browser, under the strict content security policy."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from django.db import connection
 from playwright.sync_api import Page, sync_playwright
 
 from apps.audit.models import Event
 from tests.factories import person
+from tests.tables import sql
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct horse battery staple"
@@ -72,3 +75,26 @@ def test_a_person_adds_a_passkey_and_signs_in_with_it_alone(live_server: Any) ->
     last = Event.objects.filter(kind="session.opened.v1").latest("index")
     assert '"method":"passkey"' in last.body
     assert faults == []
+
+
+def test_a_passkey_that_was_written_in_by_hand_opens_nothing(live_server: Any) -> None:
+    """Eve's own passkey, put beside Ada's name: it answers for Ada, but the log does not."""
+    cache.clear()
+    ada = person("Ada", password=PASSWORD)
+    with chromium([]) as page:
+        add_passkey(page, live_server.url)
+        page.context.clear_cookies()
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(take_and_put_back, ada.pk).result()
+        page.goto(f"{live_server.url}/accounts/login/")
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        page.get_by_role("heading", name="This account was changed outside Placet").wait_for()
+        assert page.request.get(f"{live_server.url}/api/v1/whoami").status == 401
+    last = Event.objects.filter(kind="session.refused.v1").latest("index")
+    assert '"method":"not_vouched"' in last.body
+
+
+def take_and_put_back(person_id: str) -> None:
+    """Do by hand what Ada did: the same factor, in a row that Placet did not write."""
+    sql("UPDATE mfa_authenticator SET id = id + 1000 WHERE user_id = %s", person_id)
+    connection.close()

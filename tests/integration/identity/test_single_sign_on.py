@@ -1,5 +1,6 @@
 """Single sign-on through an OpenID Connect provider."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
 from tests.factories import browser, person
 from tests.integration.identity.identity_provider import Provider, running
+from tests.tables import sql
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +103,41 @@ def test_nobody_links_another_identity_to_himself_by_hand(provider: Provider) ->
     assert answer.status_code == 403
     assert not eve.socialaccount_set.exists()
     assert ada
+
+
+def test_a_provider_written_into_the_database_is_nobodys(provider: Provider, settings: Any) -> None:
+    """Whoever writes the tables could name a provider of his own, which vouches for anybody."""
+    person("Ada")
+    apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
+    sql(
+        "INSERT INTO socialaccount_socialapp (provider, provider_id, name, client_id, secret, key,"
+        " settings) VALUES ('openid_connect', 'evil', 'Evil', 'placet', 's', '', %s)",
+        json.dumps(apps[0]["settings"]),
+    )
+    assert browser().post("/accounts/oidc/evil/login/").status_code == 404
+    assert "Evil" not in browser().get("/accounts/login/").content.decode()
+
+
+def test_nobody_is_linked_by_an_address_that_was_written_in_by_hand(provider: Provider) -> None:
+    ada = person("Ada")
+    sql("UPDATE identity_user SET email = 'eve@example.com' WHERE id = %s", ada.pk)
+    client, answer = come_in(provider, email="eve@example.com", email_verified=True)
+    assert answer.status_code == 403
+    assert b"changed outside Placet" in answer.content
+    assert who(client) is None
+    assert not ada.socialaccount_set.exists()
+
+
+def test_an_identity_linked_by_hand_opens_nothing(provider: Provider) -> None:
+    ada = person("Ada")
+    sql(
+        "INSERT INTO socialaccount_socialaccount (user_id, provider, uid, last_login, date_joined,"
+        " extra_data) VALUES (%s, 'oidc', 'u-1', now(), now(), '{}')",
+        ada.pk,
+    )
+    client, answer = come_in(provider, email="eve@example.com", email_verified=True)
+    assert answer.status_code == 403
+    assert who(client) is None
 
 
 def test_the_sign_in_page_offers_the_provider(

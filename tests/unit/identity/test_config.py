@@ -1,6 +1,8 @@
 """Settings that would be dangerous are refused before anything starts."""
 
+import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +70,28 @@ def test_the_embedded_mode_starts_with_nothing_set() -> None:
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     assert GOOD["secret_key"] not in repr(Config(**GOOD))
+
+
+@pytest.mark.parametrize("process", ["control", "build"])
+def test_a_worker_has_secrets_of_its_own(
+    process: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", process)
+    known = {name: GOOD[name] for name in ("secret_key", "token_key", "database_url")}
+    (tmp_path / "embedded.json").write_text(json.dumps(known))
+    found = Config(data_dir=tmp_path)
+    assert found.database_url == GOOD["database_url"]
+    for secret in (found.secret_key, found.token_key):
+        assert secret.get_secret_value() not in (*known.values(), EMBEDDED_SECRET)
+    monkeypatch.setenv("PLACET_PROCESS", "web")
+    assert Config(data_dir=tmp_path).secret_key.get_secret_value() == GOOD["secret_key"]
+
+
+def test_a_worker_in_production_starts_without_the_secrets_of_web_and_refuses_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", "control")
+    own = {name: value for name, value in GOOD.items() if name not in ("secret_key", "token_key")}
+    assert len(Config(**own).secret_key.get_secret_value()) > 50
+    with pytest.raises(ValidationError, match="PLACET_SECRET_KEY must not be set for a worker"):
+        Config(**own, secret_key=GOOD["secret_key"])

@@ -1,5 +1,6 @@
 """``manage.py create_admin --email … --name …``: an access admin and his one-time set-up link."""
 
+import os
 from argparse import ArgumentParser
 from contextlib import suppress
 from typing import Any
@@ -26,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, email: str, name: str, **options: Any) -> None:
         """Make the person, grant the role, print the link."""
+        os.environ.setdefault("PLACET_PROCESS", "manage")
         try:
             person = admin(email, name)
             link = config().public_url.rstrip("/") + actions.setup_link(person, actor=SYSTEM)
