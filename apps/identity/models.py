@@ -59,7 +59,7 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 class CredentialChanges(models.Model):
     """How often a person's row, password, factors, linked identities and addresses were changed.
 
-    Triggers write it; the application's role can only read it (migration 0003).
+    Triggers write it; the application's role can only read it (migration 0004).
     """
 
     person_id = models.CharField(max_length=40, primary_key=True)

@@ -124,6 +124,12 @@ def record(actor: Actor) -> Iterator[Recorder]:
             _current.reset(token)  # before the commit: what waits for that has its own transaction
 
 
+def pending() -> list[Entry]:
+    """Return what the unit of work that is open in this thread will append, in order."""
+    current = _current.get()
+    return list(current.entries) if current is not None else []
+
+
 def _nested(outer: Recorder, actor: Actor) -> Iterator[Recorder]:
     before = len(outer.entries)
     try:

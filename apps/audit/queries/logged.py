@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import structlog
 
+from apps.audit.actions.record import pending
 from apps.audit.actions.state import plain_state, row_key
 from apps.audit.models import Audited, Event
 from apps.audit.queries.events import touching
@@ -29,19 +31,22 @@ class Logged:
 
 
 def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None) -> Logged:
-    """Return what sealed events say last of ``rows``, and of ``datum`` (one query).
+    """Return what sealed events say last of ``rows``, and of ``datum`` (at most one query).
+
+    Events that the open unit of work is about to append are asked first.
 
     ``datum`` names a subject and a member of ``data``. An event that nobody sealed, that was sealed
     for another place, or by a key that may not, was appended past Placet: it says nothing.
     """
     keys = {row_key(row): str(row.pk) for row in rows}
     found = Logged()
-    for body in _sealed([*keys.values(), *([datum[0]] if datum else [])]):
+    ids = [*keys.values(), *([datum[0]] if datum else [])]
+    for said in chain(_about_to_be_sealed(), _sealed(ids)):
         for key in keys.keys() - found.states.keys():
-            if key in body["after"]:
-                found.states[key] = body["after"][key]
-        if datum and found.datum is None and body["subject"] == datum[0]:
-            found.datum = body["data"].get(datum[1])
+            if key in said.after:
+                found.states[key] = said.after[key]
+        if datum and found.datum is None and said.subject == datum[0]:
+            found.datum = said.data.get(datum[1])
         if len(found.states) == len(keys) and (datum is None or found.datum is not None):
             break
     return found
@@ -55,7 +60,20 @@ def is_logged(row: Audited, states: dict[str, State | None]) -> bool:
     return states.get(row_key(row)) == plain_state(row)
 
 
-def _sealed(ids: list[str]) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    subject: str
+    after: dict[str, State | None]
+    data: dict[str, Any]
+
+
+def _about_to_be_sealed() -> Iterator[_Said]:
+    for entry in reversed(pending()):
+        if entry.kind.sealed:
+            yield _Said(entry.subject, entry.after, entry.data)
+
+
+def _sealed(ids: list[str]) -> Iterator[_Said]:
     """Yield the events with a good seal that touch ``ids``, the newest first.
 
     Newest by the time that was sealed: whoever writes to the database could move the head of the
@@ -74,4 +92,4 @@ def _sealed(ids: list[str]) -> Iterator[dict[str, Any]]:
             log.warning("event_not_sealed", index=index, reason=refusal.sentence)
             continue
         if body["kind"] in seals.SEALED_KINDS:
-            yield body
+            yield _Said(body["subject"], body["after"], body["data"])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from apps.audit.actions.record import pending
 from apps.audit.models import PersonKey, SealedText
 
 ERASED = "[erased]"
@@ -18,9 +19,13 @@ def unseal_many(commitments: Iterable[str]) -> dict[str, str]:
 
 
 def opened_many(commitments: Iterable[str]) -> dict[str, str]:
-    """Return the texts behind those ``commitments`` that can be opened (two queries)."""
+    """Return the texts behind those ``commitments`` that can be opened (two queries).
+
+    Those that the open unit of work stores with its events are among them.
+    """
     wanted = {c for c in commitments if c}
     rows = list(SealedText.objects.filter(commitment__in=wanted)) if wanted else []
+    rows += [t for entry in pending() for t in entry.texts if t.commitment in wanted]
     keys = {
         k.person_id: bytes(k.key)
         for k in PersonKey.objects.filter(person_id__in={r.person_id for r in rows})

@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
+from apps.audit.actions import record
 from apps.audit.models import Event
 from apps.governance.errors import NoRole
 from apps.identity import actions
@@ -360,3 +361,11 @@ def waiting_for_a_lock() -> bool:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         row = cursor.fetchone()
     return bool(row and row[0])
+
+
+def test_several_actions_in_one_unit_of_work_vouch_for_each_other() -> None:
+    with record(SYSTEM):
+        eve = person("Eve", roles={"auditor": None})
+        actions.update_person(eve, name="Eve B.", actor=SYSTEM)
+        actions.setup_link(eve, actor=SYSTEM)
+    assert is_vouched(User.objects.get(pk=eve.pk))

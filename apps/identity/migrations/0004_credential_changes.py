@@ -56,7 +56,7 @@ BACKWARD = "".join(f"DROP TRIGGER {table}_credentials ON {table};" for table in 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0002_idempotency_claim"),
+        ("identity", "0003_shared_value"),
         ("mfa", "0003_authenticator_type_uniq"),
         ("account", "0009_emailaddress_unique_primary_email"),
         ("socialaccount", "0006_alter_socialaccount_extra_data"),
