@@ -22,7 +22,7 @@ from apps.governance.errors import NoRole
 from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import NotVouched
-from apps.identity.models import CredentialChanges, User
+from apps.identity.models import CredentialChanges, RoleBinding, User
 from apps.identity.vouching import is_vouched
 from placet.kernel.actor import SYSTEM
 from placet.kernel.ids import new_id
@@ -289,6 +289,20 @@ def test_an_address_swapped_with_the_name_of_another_gets_no_role(alma: User) ->
     sql("UPDATE identity_user SET email = 'alma@example.com' WHERE id = %s", eve.pk)
     with pytest.raises(CommandError, match="changed outside Placet"):
         call_command("create_admin", "--email", "alma@example.com")
+
+
+def test_create_admin_gives_a_role_that_counts_where_one_was_written_in_by_hand(
+    alma: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql(
+        "INSERT INTO identity_rolebinding (id, role, person_id, environment, granted_by,"
+        " created_at) VALUES (%s, 'admin', %s, '', 'system', now())",
+        new_id("rol"), alma.pk,
+    )  # fmt: skip
+    for _ in range(2):
+        call_command("create_admin", "--email", "alma@example.com")
+        assert RoleBinding.objects.filter(person=alma, role="admin").count() == 1
+        actions.create_team(name=new_id("t"), actor=actor_of(alma))
 
 
 def test_an_access_admin_made_by_hand_manages_no_access(world: World) -> None:

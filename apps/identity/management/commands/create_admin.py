@@ -2,16 +2,16 @@
 
 import os
 from argparse import ArgumentParser
-from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.audit.actions import record
 from apps.identity import actions
-from apps.identity.errors import AlreadyGranted
-from apps.identity.models import User
+from apps.identity.models import RoleBinding, User
+from apps.identity.queries import fresh_grants
 from placet.config import config
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import INSTANCE, SYSTEM
 from placet.kernel.problems import Problem
 
 
@@ -42,6 +42,15 @@ def admin(email: str, name: str) -> User:
     person = User.objects.filter(email=email.strip().lower()).first()
     if person is None:
         person = actions.create_person(email=email, name=name or email, actor=SYSTEM)
-    with suppress(AlreadyGranted):
-        actions.grant_role(role="admin", person=person, actor=SYSTEM)
+    with record(SYSTEM):
+        if not holds_admin(person):
+            for binding in RoleBinding.objects.filter(person=person, role="admin", project=None):
+                actions.revoke_role(binding, actor=SYSTEM)  # in the table, but not in the log
+            actions.grant_role(role="admin", person=person, actor=SYSTEM)
     return person
+
+
+def holds_admin(person: User) -> bool:
+    """Tell whether the log vouches for the person's role."""
+    grants = fresh_grants(person.pk, lock=False)
+    return any(g.role == "admin" and g.scope == INSTANCE for g in grants)
