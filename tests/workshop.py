@@ -1,4 +1,4 @@
-"""Real models, real builds and real served Bentos for tests.
+"""Real builds and real served Bentos for tests.
 
 Runtimes are installed once per machine and user: the folder is shared by every test process, and
 a file lock makes the second wait for the first.
@@ -6,10 +6,8 @@ a file lock makes the second wait for the first.
 
 import contextlib
 import hashlib
-import io
 import json
 import os
-import pickle
 import shutil
 import socket
 import subprocess
@@ -18,120 +16,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.factories import ApiClient
+from tests.models import Trained
 
 RUNTIMES = Path(tempfile.gettempdir()) / f"placet-test-runtimes-{os.getuid()}"
-ROWS = 5
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model folder with what its author knows about it."""
-
-    format: str
-    files: dict[str, bytes]
-    facts: dict[str, Any]
-
-
-def breast_cancer() -> Any:
-    """Return the features as a frame, and the labels."""
-    from sklearn.datasets import load_breast_cancer
-
-    return load_breast_cancer(return_X_y=True, as_frame=True)
-
-
-def forest(features: Any, labels: Any) -> Any:
-    """Return a small fitted forest."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(20, random_state=0, n_jobs=2).fit(features, labels)
-
-
-def facts_of(features: Any, expected: list[Any], outputs: list[dict[str, Any]], kind: str) -> Any:
-    """Return the signature, example and expected outputs of a model over ``features``."""
-    return {
-        "signature": {
-            "inputs": [{"name": str(name), "type": kind} for name in features.columns],
-            "outputs": outputs,
-        },
-        "example": features.head(ROWS).to_dict("records"),
-        "expected": expected,
-    }
-
-
-def sklearn_model(how: str = "joblib") -> Trained:
-    """Train a forest and store it with joblib or pickle."""
-    import joblib
-    import sklearn
-
-    features, labels = breast_cancer()
-    model = forest(features, labels)
-    file = io.BytesIO()
-    joblib.dump(model, file) if how == "joblib" else pickle.dump(model, file)
-    chances = model.predict_proba(features.head(ROWS))[:, 1]
-    expected = [
-        {"prediction": int(label), "probability": float(chance)}
-        for label, chance in zip(model.predict(features.head(ROWS)), chances, strict=True)
-    ]
-    outputs = [{"name": "prediction", "type": "long"}, {"name": "probability", "type": "double"}]
-    facts = facts_of(features, expected, outputs, "double")
-    facts["requirements"] = [f"scikit-learn=={sklearn.__version__}"]
-    name = "model.joblib" if how == "joblib" else "model.pkl"
-    return Trained("sklearn", {name: file.getvalue()}, facts)
-
-
-def onnx_model() -> Trained:
-    """Train a forest and convert it with skl2onnx."""
-    import numpy
-    from skl2onnx import to_onnx
-
-    features, labels = breast_cancer()
-    features = features.astype("float32")
-    model = forest(features.to_numpy(), labels)
-    graph = to_onnx(model, features.to_numpy()[:1], options={"zipmap": False})
-    head = features.head(ROWS).to_numpy().astype(numpy.float32)
-    expected = [
-        {"label": int(label), "probabilities": [float(c) for c in chances]}
-        for label, chances in zip(model.predict(head), model.predict_proba(head), strict=True)
-    ]
-    outputs = [{"name": "label", "type": "long"},
-               {"name": "probabilities", "type": "float", "shape": [2]}]  # fmt: skip
-    facts = facts_of(features, expected, outputs, "float")
-    facts["requirements"] = ["onnxruntime"]
-    return Trained("onnx", {"model.onnx": graph.SerializeToString()}, facts)
-
-
-def mlflow_model() -> Trained:
-    """Have mlflow write a model folder; signature, example and requirements are its own."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    features, labels = breast_cancer()
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(features, labels)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import mlflow
-        from mlflow.models import infer_signature
-
-        home = Path(folder, "model")
-        signature = infer_signature(features, model.predict(features))
-        mlflow.sklearn.save_model(
-            model, home, signature=signature, input_example=features.head(ROWS)
-        )
-        files = {
-            path.relative_to(home).as_posix(): path.read_bytes()
-            for path in home.rglob("*")
-            if path.is_file()
-        }
-    expected = [int(label) for label in model.predict(features.head(ROWS))]
-    return Trained("mlflow", files, {"expected": expected})
 
 
 def register(client: ApiClient, model: str, trained: Trained) -> str:

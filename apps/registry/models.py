@@ -56,7 +56,7 @@ class ModelVersion(Audited):
     generation = models.IntegerField(default=0)
     author = models.CharField(max_length=40)  # accountable person id
     created_by = models.CharField(max_length=40)  # actor id
-    format = models.CharField(max_length=20, blank=True)  # sklearn, onnx, mlflow
+    format = models.CharField(max_length=20, blank=True)  # a key of formats.FORMATS
     artifact_digest = models.CharField(max_length=71, blank=True)  # sha256:… of the manifest
     python_version = models.CharField(max_length=10, blank=True)  # "3.13"; '' = the platform's
     requirements = models.JSONField(default=list)  # ["scikit-learn==1.9.1", …]

@@ -87,8 +87,14 @@ def read_files(files: list[ArtifactFile], blobs: Store) -> tuple[str, formats.Fi
     view = formats.Files(
         sizes={file.path: file.size for file in files},
         reader=lambda path, limit: blobs.read(digests[path], limit=limit),
+        header=lambda path, size: _head(blobs, digests[path], size),
     )
     return formats.detect(view), view
+
+
+def _head(blobs: Store, sha256: str, size: int) -> bytes:
+    with blobs.open(sha256) as stream:
+        return stream.read(size)
 
 
 def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
@@ -104,7 +110,8 @@ def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
     if frozen.expected is not None:
         errors += rules.expected_faults(frozen.expected, frozen.example)
     errors += rules.requirement_faults(frozen.requirements)
-    if frozen.format == "sklearn" and not rules.pinned_version(frozen.requirements, "scikit-learn"):
+    pinned = rules.pinned_version(frozen.requirements, "scikit-learn")
+    if frozen.format in {"sklearn", "skops"} and not pinned:
         errors.append(
             FieldError(
                 "/requirements",

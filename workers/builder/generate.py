@@ -10,23 +10,33 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from apps.registry import formats
 from workers.builder.errors import BuildFailed
 from workers.builder.spec import BuildSpec, Column, SourceFile
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMON = ("service.py", "placet_http.py", "placet_inputs.py", "placet_values.py")
+SHARED = {
+    "sklearn": ("placet_estimator.py",), "skops": ("placet_estimator.py",),
+    "xgboost": ("placet_boosted.py",), "lightgbm": ("placet_boosted.py",),
+}  # fmt: skip
 TYPES = frozenset({"double", "float", "long", "integer", "boolean", "string"})
-SUFFIXES = {"sklearn": (".joblib", ".pkl", ".pickle"), "onnx": (".onnx",)}
 MAX_COLUMNS = 10_000
 MAX_DIMENSIONS = 8
 
 
-def project(spec: BuildSpec, folder: Path) -> None:
-    """Write the project into ``folder``, whose ``artifact`` already holds the version's files."""
-    for name in COMMON:
+def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
+    """Write the project into ``folder``, whose ``artifact`` already holds the version's files.
+
+    ``types`` are those that the scan read in a skops file: the service loads no others.
+    """
+    for name in (*COMMON, *SHARED.get(spec.format, ())):
         shutil.copyfile(TEMPLATES / name, folder / name)
+    known = info(spec, folder / "artifact")
+    if spec.format == "skops":
+        known["trusted_types"] = list(types)
     shutil.copyfile(TEMPLATES / f"model_{spec.format}.py", folder / "placet_model.py")
-    _write_json(folder / "placet.json", info(spec))
+    _write_json(folder / "placet.json", known)
     bentofile = {
         "service": "service:PlacetService",
         "include": ["*.py", "placet.json", "artifact/"],
@@ -35,7 +45,7 @@ def project(spec: BuildSpec, folder: Path) -> None:
     _write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
 
 
-def info(spec: BuildSpec) -> dict[str, Any]:
+def info(spec: BuildSpec, artifact: Path) -> dict[str, Any]:
     """Return what the service reads at start."""
     return {
         "v": 1,
@@ -43,7 +53,7 @@ def info(spec: BuildSpec) -> dict[str, Any]:
         "name": spec.name,
         "format": spec.format,
         "artifact_digest": spec.artifact_digest,
-        "model_path": model_path(spec.format, spec.files),
+        "model_path": model_path(spec.format, seen(spec.files, artifact)),
         "signature": checked_signature(spec),
     }
 
@@ -75,7 +85,9 @@ def checked_signature(spec: BuildSpec) -> dict[str, Any]:
             raise BuildFailed("The signature names a column twice")
     return {
         "inputs": [_column(column) for column in inputs],
-        "outputs": [{"name": str(column["name"])} for column in outputs],
+        "outputs": [
+            {"name": str(column["name"]), "type": column.get("type")} for column in outputs
+        ],
     }
 
 
@@ -96,23 +108,28 @@ def _column(column: Column) -> dict[str, Any]:
     return made
 
 
-def model_path(model_format: str, files: tuple[SourceFile, ...]) -> str:
+def seen(files: tuple[SourceFile, ...], artifact: Path) -> formats.Files:
+    """Return the artifact's files as formats read them."""
+
+    def head(path: str, size: int) -> bytes:
+        with (artifact / path).open("rb") as stream:
+            return stream.read(size)
+
+    return formats.Files({file.path: file.size for file in files}, head, head)
+
+
+def model_path(model_format: str, files: formats.Files) -> str:
     """Return the path inside the artifact that the format's loader is given."""
-    paths = sorted(file.path for file in files)
     if model_format == "mlflow":
-        roots = [p for p in paths if PurePosixPath(p).name == "MLmodel"]
+        roots = [p for p in files.sizes if PurePosixPath(p).name == "MLmodel"]
         if not roots:
             raise BuildFailed("The artifact holds no MLmodel file")
         return str(PurePosixPath(min(roots, key=lambda p: p.count("/"))).parent)
-    if model_format not in SUFFIXES:
+    if model_format not in formats.CANDIDATES:
         raise BuildFailed(f"No service can be made for the format {model_format!r}")
-    fitting = [p for p in paths if p.lower().endswith(SUFFIXES[model_format])]
-    found = fitting or (paths if len(paths) == 1 else [])
+    found = formats.CANDIDATES[model_format](files)
     if len(found) != 1:
-        endings = ", ".join(SUFFIXES[model_format])
-        raise BuildFailed(
-            f"The artifact must hold one {model_format} file ({endings}), not {len(found)}"
-        )
+        raise BuildFailed(f"The artifact must hold one {model_format} file, not {len(found)}")
     return found[0]
 
 

@@ -102,7 +102,7 @@ def _steps(
         )
         runtime = workshop.runtimes.provide(lock, log=log, cancelled=clock.cancelled)
     with clock.step("generate") as log:
-        generate.project(spec, place.project)
+        generate.project(spec, place.project, scan.types)
         log(f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs")
     with clock.step("build") as log:
         folder = bento.build(

@@ -13,10 +13,16 @@ MAX_LENGTH = 200
 # What the generated service of each format needs, when the version does not name it itself.
 FORMAT_NEEDS: dict[str, tuple[str, ...]] = {
     "sklearn": ("scikit-learn", "joblib"),
+    "skops": ("scikit-learn", "skops"),
+    "xgboost": ("xgboost-cpu", "numpy"),
+    "lightgbm": ("lightgbm", "numpy"),
     "onnx": ("onnxruntime", "numpy"),
     "mlflow": ("mlflow",),
 }
-SAME_IMPORT = {"mlflow": {"mlflow-skinny", "mlflow"}, "onnxruntime": {"onnxruntime"}}
+SAME_IMPORT = {
+    "mlflow": {"mlflow-skinny", "mlflow"},
+    "xgboost-cpu": {"xgboost-cpu", "xgboost"},  # the plain one brings a CUDA library
+}
 
 
 def parse(text: str) -> Requirement:

@@ -54,4 +54,5 @@ def read_report(text: str) -> Scan:
         raise ValueError("no verdict")
     findings = tuple(Finding(str(p), str(w), v) for p, v, w in report["findings"])
     about = {**SCANNER, "picklescan": str(report["picklescan"])}
-    return Scan(report["verdict"], findings, about, int(report["files"]))
+    types = tuple(str(name) for name in report["types"])
+    return Scan(report["verdict"], findings, about, int(report["files"]), types)

@@ -77,6 +77,7 @@ class Scan:
     findings: tuple[Finding, ...]
     scanner: dict[str, str]
     files: int = 0
+    types: tuple[str, ...] = ()  # what skops files are made of, as far as it may be loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,15 @@ from placet.kernel.problems import FieldError, TooLarge
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A version's files: their sizes by path, and a reader ``(path, limit) -> bytes``."""
+    """A version's files: their sizes by path, and two readers.
+
+    ``reader(path, limit)`` gives a whole file and refuses a larger one; ``header(path, size)``
+    gives its first bytes, which is enough to tell what it is.
+    """
 
     sizes: Mapping[str, int]
     reader: Callable[[str, int], bytes]
+    header: Callable[[str, int], bytes]
 
     def ending(self, *endings: str) -> list[str]:
         """Return the sorted paths with one of these endings, whatever their case."""
@@ -38,6 +43,23 @@ class Derived:
     signature: dict[str, Any] | None = None
     example: list[dict[str, Any]] | None = None
     faults: list[FieldError] = field(default_factory=list)
+
+
+def unsaid(name: str, detail: str) -> Derived:
+    """Return that files of the format ``name`` tell no signature, and why."""
+    fault = FieldError("/signature", f"{detail}: give the signature yourself")
+    return Derived(name, faults=[fault])
+
+
+def outputs_of_trees(classes: int, targets: int = 1) -> list[dict[str, Any]]:
+    """Return the output columns of boosted trees: ``classes`` is 0 for a regression."""
+    if classes == 0:
+        value: dict[str, Any] = {"name": "prediction", "type": "double"}
+        return [{**value, "shape": [targets]} if targets > 1 else value]
+    label = {"name": "prediction", "type": "long"}
+    if classes == 2:
+        return [label, {"name": "probability", "type": "double"}]
+    return [label, {"name": "probabilities", "type": "double", "shape": [classes]}]
 
 
 def refusal(path: str, detail: str) -> FormatUnknown:

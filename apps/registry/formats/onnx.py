@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, refusal
-from placet.kernel.problems import FieldError
+from apps.registry.formats.base import Derived, Files, refusal, unsaid
 
 ENDINGS = (".onnx",)
 MAX_BYTES = 256 * 1024**2  # read into memory; a larger graph's signature comes from the author
@@ -20,20 +19,16 @@ def derive(files: Files) -> Derived:
     """Return the signature that the graph declares."""
     path = files.ending(*ENDINGS)[0]
     if files.sizes[path] > MAX_BYTES:
-        return _unsaid(f"{path} is too large to be read here: give the signature yourself")
+        return unsaid("onnx", f"{path} is too large to be read here")
     graph = _graph(path, files.read(path, MAX_BYTES))
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [_column(value) for value in graph.input if value.name not in constants]
     outputs = [column for value in graph.output if (column := _column(value))]
     if not inputs or None in inputs:
-        return _unsaid(f"{path} has an input that is no tensor: give the signature yourself")
+        return unsaid("onnx", f"{path} has an input that is no tensor")
     if not outputs:
-        return _unsaid(f"{path} has no tensor output: convert it with the option zipmap=False")
+        return unsaid("onnx", f"{path} has no tensor output (zipmap=False makes one)")
     return Derived("onnx", signature={"inputs": inputs, "outputs": outputs})
-
-
-def _unsaid(detail: str) -> Derived:
-    return Derived("onnx", faults=[FieldError("/signature", detail)])
 
 
 def _graph(path: str, raw: bytes) -> Any:

@@ -23,7 +23,8 @@ from placet_verify import canonical
 from placet_verify.keys import PrivateKey
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.control import Platform
-from tests.workshop import RUNTIMES, Trained, breast_cancer, forest, served, sklearn_model
+from tests.models import Trained, breast_cancer, forest, sklearn_model
+from tests.workshop import RUNTIMES, served
 from workers.builder import pipeline
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Sandbox

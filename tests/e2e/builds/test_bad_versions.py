@@ -17,7 +17,8 @@ from apps.registry.store import store
 from placet.config import ROOT, config
 from tests.factories import ApiClient
 from tests.integration.jobs.conftest import database_url
-from tests.workshop import RUNTIMES, Trained, register, sklearn_model
+from tests.models import Trained, sklearn_model
+from tests.workshop import RUNTIMES, register
 from workers import building
 
 pytestmark = [pytest.mark.e2e]

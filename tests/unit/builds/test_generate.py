@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.registry.formats import Files
 from workers.builder.errors import BuildFailed
 from workers.builder.generate import bento_name, model_path, project
 from workers.builder.spec import BuildSpec, SourceFile
@@ -50,14 +51,20 @@ def test_a_type_that_cannot_be_served_is_named(tmp_path: Path) -> None:
 
 
 def test_the_model_is_found_among_its_files() -> None:
-    def files(*paths: str) -> tuple[SourceFile, ...]:
-        return tuple(SourceFile(path, "0" * 64, 1) for path in paths)
+    def files(*paths: str) -> Files:
+        heads = {"m.json": b'{"learner":{"x":1', "m.txt": b"tree\nversion=v4\n"}
+        sizes = dict.fromkeys(paths, 1)
+        return Files(sizes, lambda path, size: b"", lambda path, size: heads.get(path, b"")[:size])
 
     assert model_path("sklearn", files("README.md", "a/model.pkl")) == "a/model.pkl"
     assert model_path("onnx", files("model.onnx", "weights.bin")) == "model.onnx"
+    assert model_path("xgboost", files("version.json", "m.json")) == "m.json"
+    assert model_path("lightgbm", files("notes.txt", "m.txt")) == "m.txt"
+    assert model_path("skops", files("a/m.skops", "notes.txt")) == "a/m.skops"
     assert model_path("mlflow", files("MLmodel", "model.pkl")) == "."
     assert model_path("mlflow", files("m/MLmodel", "m/model.pkl")) == "m"
     for kind, found in (("sklearn", files("a.pkl", "b.pkl")), ("onnx", files("a.txt", "b.txt")),
-                        ("mlflow", files("a.pkl")), ("keras", files("a.h5"))):  # fmt: skip
+                        ("mlflow", files("a.pkl")), ("xgboost", files("a.json")),
+                        ("keras", files("a.h5"))):  # fmt: skip
         with pytest.raises(BuildFailed):
             model_path(kind, found)

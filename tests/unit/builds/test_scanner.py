@@ -4,7 +4,6 @@ import builtins
 import bz2
 import gzip
 import io
-import json
 import lzma
 import os
 import pickle
@@ -278,18 +277,6 @@ def test_a_link_is_malicious(tmp_path: Path) -> None:
     scanner = Scanner(tmp_path)
     scanner.scan_file(tmp_path / "model.pkl")
     assert scanner.report.verdict() == "malicious"
-
-
-def test_skops_names_its_types() -> None:
-    good = {"__module__": "sklearn.svm._classes", "__class__": "SVC"}
-    evil = {"__module__": "os", "__class__": "system"}
-    for content, wanted in (
-        (good, "safe"),
-        (evil, "malicious"),
-        ({"content": [evil]}, "malicious"),
-    ):
-        data = zipped({"schema.json": json.dumps(content).encode()})
-        assert verdict(data, "model.skops") == wanted
 
 
 def test_the_hostile_objects_are_really_hostile(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def files_of(contents: dict[str, bytes]) -> Files:
             raise TooLarge
         return contents[path]
 
-    return Files({path: len(raw) for path, raw in contents.items()}, read)
+    sizes = {path: len(raw) for path, raw in contents.items()}
+    return Files(sizes, read, lambda path, size: contents[path][:size])
 
 
 def folder_of(root: Path) -> dict[str, bytes]:

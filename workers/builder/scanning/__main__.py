@@ -44,6 +44,7 @@ def main(root: Path, answer: Path) -> int:
         "verdict": scanner.report.verdict(),
         "findings": [f for f in scanner.report.findings if f[2]][:500],
         "files": scanner.report.members,
+        "types": sorted(scanner.report.types),
         "picklescan": version("picklescan"),
     }
     answer.write_text(json.dumps(report), encoding="utf-8")

@@ -3,17 +3,17 @@
 import bz2
 import gzip
 import io
-import json
 import lzma
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from workers.builder.scanning import skops, ubjson
 from workers.builder.scanning.known import Verdict, judge, words, worst
 from workers.builder.scanning.onnx import NotOnnx, escapes, outside
 from workers.builder.scanning.walker import Walk, walk_pickle
@@ -49,6 +49,7 @@ class Report:
     findings: list[tuple[str, Verdict, str]] = field(default_factory=list)
     members: int = 0
     expanded: int = 0
+    types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
 
     def note(self, path: str, verdict: Verdict, what: str) -> None:
         """Add a finding; a safe or plain one with an empty text only carries its verdict."""
@@ -107,6 +108,8 @@ class Scanner:
             self._onnx(name, stream)
         elif suffix == ".safetensors":
             self._safetensors(name, stream)
+        elif suffix == ".ubj":
+            self._ubjson(name, stream)
         elif name.lower().endswith(".skops!schema.json"):
             self._skops(name, stream)
         elif suffix in CODE:
@@ -181,17 +184,28 @@ class Scanner:
         self.report.note(name, "safe" if good else "unknown", "" if good else "is no safetensors")
 
     def _skops(self, name: str, stream: IO[bytes]) -> None:
-        """A skops file names the types it is made of; those of model libraries are trusted."""
+        """A skops file names the types it is made of: safe when all stand in the committed list."""
         try:
-            pairs = sorted(set(_types(json.loads(stream.read()))))
-        except (ValueError, RecursionError):
-            self.report.note(name, "unknown", "has no schema that can be read")
+            found = skops.types_of(stream.read(skops.MAX_SCHEMA))
+        except skops.NotSkops as error:
+            self.report.note(name, "unknown", f"is called skops and is none: {error}")
             return
         self.report.note(name, "safe", "")
-        for module, kind in pairs:
+        for full in sorted(found - skops.trusted()):
+            module, _, kind = full.rpartition(".")
             verdict, what = judge(module, kind)
-            if verdict != "code-carrying" or what:
-                self.report.note(name, verdict, what[:200])
+            self.report.note(name, verdict, (what or f"is made of {full}")[:200])
+            if verdict != "code-carrying":
+                found.discard(full)
+        self.report.types |= found
+
+    def _ubjson(self, name: str, stream: IO[bytes]) -> None:
+        try:
+            ubjson.check(stream)
+        except ubjson.NotUbjson as error:
+            self.report.note(name, "unknown", f"is called UBJSON and is none: {error}")
+            return
+        self.report.note(name, "safe", "")
 
     def _npy(self, name: str, stream: IO[bytes]) -> None:
         version = stream.read(8)[6]
@@ -249,19 +263,6 @@ class Scanner:
             copy.seek(0)
             shown = "".join(c if c.isprintable() else "\ufffd" for c in name)
             self.scan(shown[:400], copy, depth + 1)
-
-
-def _types(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield module and name of every type that a skops schema mentions."""
-    if isinstance(node, dict):
-        module, kind = node.get("__module__"), node.get("__class__")
-        if isinstance(module, str) and isinstance(kind, str):
-            yield module, kind
-        for value in node.values():
-            yield from _types(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _types(value)
 
 
 class _Zlib:

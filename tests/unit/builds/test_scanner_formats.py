@@ -1,0 +1,133 @@
+"""What each model format may hold, as the scanner reads it: nothing is imported."""
+
+import io
+import json
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.models import forest, skops_model, xgboost_model
+from workers.builder.scanning.files import Report, scan_bytes
+from workers.builder.scanning.skops import trusted
+
+NOWHERE = Path("/nonexistent")
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Return a zip of ``members``."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def node(full: str, loader: str = "ObjectNode", **more: Any) -> dict[str, Any]:
+    """Return one node of a skops schema."""
+    module, _, kind = full.rpartition(".")
+    return {"__class__": kind, "__module__": module, "__loader__": loader, **more}
+
+
+def skops_report(schema: Any) -> Report:
+    """Scan a skops file with this schema."""
+    raw = schema if isinstance(schema, bytes) else json.dumps(schema).encode()
+    return scan_bytes("model.skops", zipped({"schema.json": raw}), NOWHERE)
+
+
+def test_a_real_pipeline_is_safe_and_its_types_are_what_skops_looks_up() -> None:
+    data = skops_model().files["model.skops"]
+    report = scan_bytes("model.skops", data, NOWHERE)
+    assert report.verdict() == "safe"
+    assert {
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing._data.StandardScaler",
+    } < report.types
+    assert report.types <= trusted()
+
+
+def test_the_nodes_of_trees_are_named_because_skops_does_not_trust_them() -> None:
+    import skops.io
+    from sklearn.datasets import load_iris
+
+    data = skops.io.dumps(forest(*load_iris(return_X_y=True)))
+    report = scan_bytes("model.skops", data, NOWHERE)
+    assert report.verdict() == "code-carrying"
+    named = [what for _, verdict, what in report.findings if what and verdict == "code-carrying"]
+    assert named == ["is made of sklearn.tree._tree.Tree"]
+    assert skops.io.get_untrusted_types(data=data) == ["sklearn.tree._tree.Tree"]
+
+
+def test_the_committed_list_holds_what_skops_trusts_by_itself() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from skops.io import _trusted_types as theirs
+
+    names = [name for name in vars(theirs) if name.endswith("_TYPE_NAMES")]
+    assert len(names) >= 8
+    missing = {full for name in names for full in getattr(theirs, name)} - trusted()
+    assert missing == set()
+    assert not any(full.endswith((".Tree", ".TreePredictor")) for full in trusted())
+
+
+@pytest.mark.parametrize(
+    ("schema", "verdict", "what"),
+    [
+        (node("sklearn.svm._classes.SVC"), "safe", ""),
+        (node("acme.features.Encoder"), "code-carrying", "calls for acme.features.Encoder"),
+        (node("sklearn.made_up.Thing"), "code-carrying", "is made of sklearn.made_up.Thing"),
+        (node("os.system", "FunctionNode"), "malicious", "asks for os.system"),
+        (node("builtins.eval", "TypeNode"), "malicious", "asks for builtins.eval"),
+        (node("operator.attrgetter", "OperatorFuncNode"), "malicious", "operator.attrgetter"),
+        (
+            node("sklearn.svm._classes.SVC", "MethodNode", content={"func": "__reduce__"}),
+            "malicious",
+            "asks for sklearn.svm._classes.SVC.__reduce__",
+        ),
+        (node("sklearn.svm._classes.SVC", "TreeNode"), "code-carrying", "sklearn.tree._tree.Tree"),
+        (
+            node("builtins.list", "ListNode", content=[node("posix.system", "FunctionNode")]),
+            "malicious",
+            "asks for posix.system",
+        ),
+        (
+            node(
+                "numpy.random._generator.Generator", "RandomGeneratorNode",
+                content={"bit_generator": {"content": {"bit_generator": {"content": '"seed"'}}}},
+            ),
+            "code-carrying",
+            "is made of numpy.random.seed",
+        ),
+        (node("builtins.int", "OurOwnNode"), "unknown", "which is not known"),
+        ({"__class__": "SVC", "__loader__": "ObjectNode"}, "unknown", "lacks module"),
+        ({"content": []}, "unknown", "has no root"),
+        (b"{", "unknown", "is not JSON"),
+        (b"[" * 100_000, "unknown", "is not JSON"),
+        (node("numpy.random._generator.Generator", "RandomGeneratorNode"), "unknown", "no name"),
+    ],
+)  # fmt: skip
+def test_a_schema_is_read_for_every_name_it_calls(schema: Any, verdict: str, what: str) -> None:
+    report = skops_report(schema)
+    assert report.verdict() == verdict
+    assert any(what in found for _, _, found in report.findings)
+    if verdict in {"malicious", "unknown"}:
+        assert report.types <= trusted(), "what is hostile is never handed on to be loaded"
+
+
+def test_native_files_of_boosted_trees_are_data() -> None:
+    for ending in (".json", ".ubj"):
+        ((name, data),) = xgboost_model(ending).files.items()
+        assert scan_bytes(name, data, NOWHERE).verdict() == "safe", ending
+    assert scan_bytes("model.txt", b"tree\nversion=v4\n\n", NOWHERE).verdict() == "safe"
+
+
+def test_ubjson_that_is_cut_off_or_holds_something_behind_is_not_safe() -> None:
+    ((name, data),) = xgboost_model(".ubj").files.items()
+    for broken in (data[:-1], data[: len(data) // 2], data + b"x", b"{" * 100, b"[]", b"{U"):
+        report = scan_bytes(name, broken, NOWHERE)
+        assert report.verdict() == "unknown"
+        assert "is called UBJSON and is none" in report.findings[0][2]
+    negative = b"{L" + (2**64 - 1).to_bytes(8, "big") + b"}"
+    assert scan_bytes(name, negative, NOWHERE).verdict() == "unknown"

@@ -1,0 +1,120 @@
+"""skops, XGBoost and LightGBM files are recognised by what stands in them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.registry import formats
+from apps.registry.errors import FormatUnknown
+from apps.registry.formats import Files
+from apps.registry.rules import signature_faults
+from placet.kernel.problems import TooLarge
+from tests.models import Trained, lightgbm_model, regression, skops_model, xgboost_model
+
+
+def files_of(contents: dict[str, bytes]) -> Files:
+    def read(path: str, limit: int) -> bytes:
+        if len(contents[path]) > limit:
+            raise TooLarge
+        return contents[path]
+
+    sizes = {path: len(raw) for path, raw in contents.items()}
+    return Files(sizes, read, lambda path, size: contents[path][:size])
+
+
+def xgboost_text(**learner: Any) -> bytes:
+    given = {"attributes": {}, "feature_names": ["a", "b"], "gradient_booster": {}, **learner}
+    return json.dumps({"learner": given, "version": [3, 4, 1]}).encode()
+
+
+@pytest.mark.parametrize("trained", [xgboost_model(), lightgbm_model(), regression("lightgbm")])
+def test_the_signature_comes_out_of_the_file(trained: Trained) -> None:
+    files = files_of({**trained.files, "version.json": b"{}", "requirements.txt": b"numpy\n"})
+    assert formats.detect(files) == trained.format
+    found = formats.derive(trained.format, files).signature
+    assert found is not None
+    assert signature_faults(found) == []
+    told = trained.facts["signature"]
+    assert [o["name"] for o in found["outputs"]] == [o["name"] for o in told["outputs"]]
+    assert [i["name"].replace(" ", "_") for i in found["inputs"]] == [
+        i["name"].replace(" ", "_") for i in told["inputs"]
+    ]
+
+
+def test_a_binary_xgboost_file_leaves_the_signature_to_its_author() -> None:
+    files = files_of(xgboost_model(".ubj").files)
+    assert formats.detect(files) == "xgboost"
+    found = formats.derive("xgboost", files)
+    assert found.signature is None
+    assert "give the signature yourself" in found.faults[0].detail
+
+
+def test_a_skops_file_tells_its_format_only() -> None:
+    files = files_of(skops_model().files)
+    assert formats.detect(files) == "skops"
+    assert formats.derive("skops", files).signature is None
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "why"),
+    [
+        ("m.skops", b"\x80\x04.", "m.skops: not a skops file"),
+        ("m.ubj", b"{U\x03key", "m.ubj: not an XGBoost model"),
+        ("m.json", b'{"learner":{"attributes":', "m.json: not valid JSON at line 1"),
+        ("m.json", b'{"learner":{}}', "m.json: not an XGBoost model"),
+        ("m.txt", b"tree\nversion=v4\nfeature_names=a b\n", "m.txt: not a whole LightGBM model"),
+        (
+            "m.txt",
+            b"tree\nversion=v4\nmax_feature_idx=7\nfeature_names=a b\n\n",
+            "feature_names and max_feature_idx",
+        ),
+    ],
+)
+def test_a_broken_file_is_named(name: str, raw: bytes, why: str) -> None:
+    files = files_of({name: raw})
+    with pytest.raises(FormatUnknown, match=why) as refused:
+        formats.derive(formats.detect(files), files)
+    assert refused.value.errors[0].pointer == f"/files/{name}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (xgboost_text(feature_names=[]), "names no features"),
+        (xgboost_text(feature_types=["float", "c"]), "categories in 'b'"),
+    ],
+)
+def test_what_an_xgboost_file_does_not_tell_is_said(raw: bytes, why: str) -> None:
+    found = formats.derive("xgboost", files_of({"m.json": raw}))
+    assert found.signature is None
+    assert why in found.faults[0].detail
+
+
+@pytest.mark.parametrize(
+    ("objective", "sizes", "outputs"),
+    [
+        ("reg:squarederror", {"num_target": "1"}, ["prediction"]),
+        ("reg:squarederror", {"num_target": "3"}, ["prediction"]),
+        ("binary:logistic", {}, ["prediction", "probability"]),
+        ("multi:softmax", {"num_class": "4"}, ["prediction", "probabilities"]),
+        ("rank:ndcg", {"num_class": "0"}, ["prediction"]),
+        ("binary:logitraw", {}, ["prediction"]),
+    ],
+)
+def test_outputs_follow_the_objective(objective: str, sizes: Any, outputs: list[str]) -> None:
+    raw = xgboost_text(objective={"name": objective}, learner_model_param=sizes)
+    found = formats.derive("xgboost", files_of({"m.json": raw})).signature
+    assert found is not None
+    assert [output["name"] for output in found["outputs"]] == outputs
+    shapes = [output.get("shape") for output in found["outputs"]]
+    assert shapes[-1] == {"4": [4]}.get(sizes.get("num_class"), shapes[-1])
+    assert signature_faults(found) == []
+
+
+def test_two_models_are_refused_by_name() -> None:
+    both = {**xgboost_model().files, **lightgbm_model().files}
+    with pytest.raises(FormatUnknown, match=r"model\.json, model\.txt"):
+        formats.detect(files_of(both))
+    with pytest.raises(FormatUnknown, match="No model file found"):
+        formats.detect(files_of({"notes.txt": b"tree", "data.json": b'{"learner": 1}'}))

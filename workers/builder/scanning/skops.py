@@ -1,0 +1,77 @@
+"""Reads the schema of a skops file: the types it is made of, without importing any of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MAX_TYPES = 2000
+MAX_SCHEMA = 512 * 1024**2
+LIST = Path(__file__).with_name("trusted_types.txt")
+LOADERS = frozenset(
+    {"DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "BytesNode",
+     "BytearrayNode", "SliceNode", "FunctionNode", "MethodNode", "PartialNode", "TypeNode",
+     "ConstructorFromReduceNode", "ObjectNode", "JsonNode", "OperatorFuncNode", "NdArrayNode",
+     "MaskedArrayNode", "DTypeNode", "RandomStateNode", "RandomGeneratorNode",
+     "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode", "QuantileForestNode",
+     "_DictWithDeprecatedKeysNode"}
+)  # fmt: skip
+
+
+class NotSkops(Exception):
+    """The schema is not of the form that skops writes."""
+
+
+def trusted() -> frozenset[str]:
+    """Return the committed list of types that a safe file may be made of."""
+    lines = LIST.read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def types_of(schema: bytes) -> set[str]:
+    """Return every ``module.name`` that loading it would look up. Raises :class:`NotSkops`."""
+    try:
+        root = json.loads(schema)
+    except (ValueError, RecursionError):
+        raise NotSkops("its schema is not JSON") from None
+    if not isinstance(root, dict) or "__loader__" not in root:
+        raise NotSkops("its schema has no root")
+    found: set[str] = set()
+    waiting: list[Any] = [root]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            if not {"__class__", "__module__", "__loader__"}.isdisjoint(value):
+                found.update(_named(value))
+            waiting += value.values()
+        if len(found) > MAX_TYPES:
+            raise NotSkops(f"it names more than {MAX_TYPES} types")
+    return found
+
+
+def _named(node: dict[str, Any]) -> Iterator[str]:
+    """Yield what one node names, also where skops hides a name in another member."""
+    module, kind, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))
+    if not all(isinstance(text, str) for text in (module, kind, loader)):
+        raise NotSkops("a node of its schema lacks module, class or loader")
+    if loader not in LOADERS:
+        raise NotSkops(f"its schema asks for the loader {ascii(loader)[:60]}, which is not known")
+    yield f"{module}.{kind}"
+    content = node.get("content")
+    inner = content if isinstance(content, dict) else {}
+    if loader == "MethodNode":
+        yield f"{module}.{kind}.{inner.get('func')}"
+    elif loader == "RandomGeneratorNode":
+        yield f"numpy.random.{_bit_generator(inner)}"
+    elif loader == "TreeNode":  # whatever it calls itself, a Tree is made
+        yield "sklearn.tree._tree.Tree"
+
+
+def _bit_generator(content: dict[str, Any]) -> str:
+    try:
+        name = json.loads(content["bit_generator"]["content"]["bit_generator"]["content"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise NotSkops("a random generator of its schema has no name") from None
+    return str(name)

@@ -1,0 +1,59 @@
+"""Predicts with a scikit-learn estimator, however it was loaded."""
+
+import warnings
+from typing import Any
+
+from placet_values import frame, matrix, per_row
+
+PROBABILITIES = {"probability", "probabilities"}
+
+
+class Fitted:
+    """A fitted estimator or pipeline."""
+
+    def __init__(self, info: dict[str, Any], estimator: Any) -> None:
+        self._columns = info["signature"]["inputs"]
+        self._outputs = [output["name"] for output in info["signature"].get("outputs") or []]
+        self._estimator = estimator
+        self._names = list(getattr(self._estimator, "feature_names_in_", []))
+        self._as_frame = bool(self._names) and _has_pandas()
+        if self._names:
+            by_name = {column["name"]: column for column in self._columns}
+            if set(by_name) == set(self._names):
+                self._columns = [by_name[name] for name in self._names]
+        if not self._as_frame:  # the columns are in the estimator's own order
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        _one_thread(self._estimator)
+
+    def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
+        """Return one prediction per row."""
+        build = frame if self._as_frame else matrix
+        data = build(rows, self._columns)
+        results: dict[str, Any] = {}
+        for name in self._outputs or ["prediction"]:
+            if name in PROBABILITIES:
+                chances = self._estimator.predict_proba(data)
+                binary = name == "probability" and chances.shape[1] == 2
+                results[name] = chances[:, 1] if binary else chances
+            else:
+                results[name] = self._estimator.predict(data)
+        return per_row(results, len(rows))
+
+
+def _has_pandas() -> bool:
+    try:
+        import pandas  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _one_thread(estimator: Any) -> None:
+    """Starting threads for one row costs more than it gains, and replicas share the machine."""
+    if not hasattr(estimator, "get_params"):
+        return
+    wanted = {
+        n: 1 for n, v in estimator.get_params().items() if n.split("__")[-1] == "n_jobs" and v
+    }
+    if wanted:
+        estimator.set_params(**wanted)
