@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from workers.builder.scanning import skops, ubjson
+from workers.builder.scanning import headers, skops, ubjson
 from workers.builder.scanning.known import Verdict, judge, words, worst
 from workers.builder.scanning.onnx import NotOnnx, escapes, outside
 from workers.builder.scanning.walker import Walk, walk_pickle
@@ -24,7 +24,7 @@ MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
 TEXT = words(
     """
-    .txt .md .json .yaml .yml .csv .tsv .toml .cfg .ini .html .xml .rst .log
+    .txt .md .json .jsonl .yaml .yml .csv .tsv .toml .cfg .ini .html .xml .rst .log
     """
 )
 TEXT_NAMES = frozenset({"MLmodel", "LICENSE", "README", "NOTICE"})
@@ -91,8 +91,10 @@ class Scanner:
                 return
         stream.seek(0)
         if (opened := _opener(head)) is not None:
+            self._disguised(name, stream)
             self._compressed(name, stream, opened, depth)
         elif head[257:262] == b"ustar":
+            self._disguised(name, stream)
             self._tar(name, stream, depth)
         elif head[:6] == b"\x93NUMPY":
             self._npy(name, stream)
@@ -102,24 +104,43 @@ class Scanner:
     def _plain(self, name: str, stream: IO[bytes], head: bytes) -> None:
         path = PurePosixPath(name.rpartition("!")[2])
         suffix = path.suffix.lower()
-        if head.startswith(NATIVE):
-            self.report.note(name, "unknown", "is native program code")
-        elif suffix == ".onnx":
-            self._onnx(name, stream)
-        elif suffix == ".safetensors":
-            self._safetensors(name, stream)
-        elif suffix == ".ubj":
-            self._ubjson(name, stream)
-        elif name.lower().endswith(".skops!schema.json"):
-            self._skops(name, stream)
+        if suffix in TEXT or path.name in TEXT_NAMES:
+            if name.lower().endswith(".skops!schema.json"):
+                self._skops(name, stream)
+            elif name.lower().endswith(".keras!config.json"):
+                self._keras(name, stream)
+            else:
+                self._text(name, stream, path.name)
         elif suffix in CODE:
             self.report.note(name, "code-carrying", "is source or program code")
-        elif head.startswith(IMAGES) or not head:
-            self.report.note(name, "safe", "")
-        elif suffix in TEXT or path.name in TEXT_NAMES:
-            self._text(name, stream, path.name)
+        elif reader := self._reader(suffix, head):
+            self._disguised(name, stream)
+            reader(name, stream)
         else:
             self._pickle(name, stream, suffix)
+
+    def _reader(self, suffix: str, head: bytes) -> Callable[[str, IO[bytes]], None] | None:
+        """Return what reads a file of this ending or beginning, if it is none of a pickle."""
+        if head.startswith(NATIVE):
+            return lambda name, _: self.report.note(name, "unknown", "is native program code")
+        if head.startswith(headers.HDF5):
+            return self._hdf5
+        if head.startswith(IMAGES) or not head:
+            return lambda name, _: self.report.note(name, "safe", "")
+        return {
+            ".onnx": self._onnx, ".safetensors": self._safetensors, ".ubj": self._ubjson,
+            ".h5": self._hdf5, ".hdf5": self._hdf5, ".keras": self._no_keras,
+        }.get(suffix)  # fmt: skip
+
+    def _disguised(self, name: str, stream: IO[bytes]) -> None:
+        """Look for a pickle in what claims to be something else: a loader goes by neither name
+        nor first bytes, and ``GIF8`` begins a pickle as well as a picture."""
+        walk = walk_pickle(stream)
+        hostile = [found for found in walk.findings if found[0] == "malicious"]
+        if hostile or walk.complete:
+            self.report.note(name, "code-carrying", "is a pickle too")
+            self._note_walk(name, walk)
+        stream.seek(0)
 
     def _pickle(self, name: str, stream: IO[bytes], suffix: str) -> None:
         walk = walk_pickle(stream)
@@ -179,9 +200,39 @@ class Scanner:
         self.report.note(name, "safe", "")
 
     def _safetensors(self, name: str, stream: IO[bytes]) -> None:
-        length = int.from_bytes(stream.read(8), "little")
-        good = 2 <= length <= 100_000_000 and stream.read(1) == b"{"
-        self.report.note(name, "safe" if good else "unknown", "" if good else "is no safetensors")
+        self._measured(name, stream, headers.safetensors, "safetensors", "safe")
+
+    def _hdf5(self, name: str, stream: IO[bytes]) -> None:
+        """HDF5 is not read beyond its first block, which may link to other files: never safe."""
+        self._measured(name, stream, headers.hdf5, "HDF5", "unknown")
+
+    def _no_keras(self, name: str, stream: IO[bytes]) -> None:
+        self.report.note(name, "unknown", "is called Keras and is no zip archive")
+
+    def _keras(self, name: str, stream: IO[bytes]) -> None:
+        try:
+            found = list(headers.keras(stream.read(CHUNK * 64)))
+        except headers.NotOne as error:
+            self.report.note(name, "unknown", f"is called Keras and is none: {error}")
+            return
+        self.report.note(name, "safe", "")
+        for verdict, what in found:
+            self.report.note(name, verdict, what[:200])
+
+    def _measured(
+        self, name: str, stream: IO[bytes], check: Callable[[IO[bytes]], None], kind: str,
+        verdict: Verdict,
+    ) -> None:  # fmt: skip
+        """Let ``check`` hold the header against the bytes; a header that lies is no accident."""
+        try:
+            check(stream)
+        except headers.NotOne as error:
+            self.report.note(name, "unknown", f"is called {kind} and is none: {error}")
+        except headers.Lies as error:
+            self.report.note(name, "malicious", f"has a {kind} header that lies: {error}")
+        else:
+            what = "" if verdict == "safe" else f"is {kind}, which is not read further"
+            self.report.note(name, verdict, what)
 
     def _skops(self, name: str, stream: IO[bytes]) -> None:
         """A skops file names the types it is made of: safe when all stand in the committed list."""
@@ -208,13 +259,17 @@ class Scanner:
         self.report.note(name, "safe", "")
 
     def _npy(self, name: str, stream: IO[bytes]) -> None:
-        version = stream.read(8)[6]
-        size = 2 if version == 1 else 4
-        header = stream.read(int.from_bytes(stream.read(size), "little"))
-        if b"'O'" in header or b"|O" in header or b"O8" in header:
-            self._pickle(name, stream, ".pkl")
+        try:
+            objects = headers.numpy_objects(stream)
+        except headers.NotOne as error:
+            self.report.note(name, "unknown", f"is called NumPy and is none: {error}")
+        except headers.Lies as error:
+            self.report.note(name, "malicious", f"has a NumPy header that lies: {error}")
         else:
-            self.report.note(name, "safe", "")
+            if objects:
+                self._pickle(name, stream, ".pkl")
+            else:
+                self.report.note(name, "safe", "")
 
     def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:
         try:

@@ -1,0 +1,160 @@
+"""Headers of files that hold arrays: what they say must be true of the bytes that follow."""
+
+import ast
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+from workers.builder.scanning.known import Verdict, judge
+
+MAX_HEADER = 100_000_000
+MAX_NUMPY_HEADER = 1 << 20
+HDF5 = b"\x89HDF\r\n\x1a\n"
+BITS = {
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "I16": 16, "U16": 16,
+    "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64,
+    "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}  # fmt: skip
+PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
+SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16}
+KERAS_ROOTS = frozenset({"keras", "tf_keras"})
+
+
+class Lies(Exception):
+    """The header says what is not so."""
+
+
+class NotOne(Exception):
+    """The bytes are not of this kind at all."""
+
+
+def safetensors(stream: IO[bytes]) -> None:
+    """Raise unless the tensors that the header names fill the file, without gap and overlap."""
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    length = int.from_bytes(stream.read(8), "little")
+    if not 2 <= length <= MAX_HEADER or stream.read(1) != b"{":
+        raise NotOne("it has no header")
+    if 8 + length > size:
+        raise Lies(f"its header has {length} bytes and the file {size}")
+    stream.seek(8)
+    try:
+        header = json.loads(stream.read(length))
+    except (ValueError, RecursionError):
+        raise NotOne("its header is not JSON") from None
+    texts = header.pop("__metadata__", {})
+    if not isinstance(texts, dict) or not all(isinstance(v, str) for v in texts.values()):
+        raise Lies("its metadata is not texts by name")
+    end = 0
+    for start, stop in sorted(_span(name, tensor) for name, tensor in header.items()):
+        if start != end:
+            raise Lies(f"its tensors leave a gap or overlap at byte {end}")
+        end = stop
+    if end != size - 8 - length:
+        raise Lies(f"its tensors take {end} bytes and {size - 8 - length} follow the header")
+
+
+def _span(name: str, tensor: Any) -> tuple[int, int]:
+    match tensor:
+        case {"dtype": str(kind), "shape": list(shape), "data_offsets": [int(start), int(stop)]}:
+            known = kind in BITS and all(type(n) is int and n >= 0 for n in shape)
+            if known and (stop - start) * 8 == math.prod(shape) * BITS[kind] and start >= 0:
+                return start, stop
+    raise Lies(f"the tensor {ascii(name)[:80]} is not what its type, shape and place say")
+
+
+def hdf5(stream: IO[bytes]) -> None:
+    """Raise when the file ends before or behind the end that its first block names."""
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    block = stream.read(128)
+    version = block[8] if len(block) > 8 else 255
+    if version not in {0, 1, 2, 3}:
+        raise NotOne("its first block is of an unknown version")
+    width = block[13] if version < 2 else block[9]
+    if width not in {2, 4, 8}:
+        raise NotOne("its addresses have an odd length")
+    place = {0: 24, 1: 28}.get(version, 12) + 2 * width
+    end = int.from_bytes(block[place : place + width], "little")
+    if end > size:
+        raise Lies(f"it says that it has {end} bytes and has {size}")
+    if end < size:
+        raise NotOne("something stands behind its end")
+
+
+def numpy_objects(stream: IO[bytes]) -> bool:
+    """Tell whether an .npy file may hold pickled objects; its data stands next in ``stream``.
+
+    What is not a plain number, text or record type counts as objects, however it is spelled.
+    """
+    version = stream.read(8)[6]
+    size = stream.read(2 if version == 1 else 4)
+    length = int.from_bytes(size, "little")
+    if length > MAX_NUMPY_HEADER:
+        raise NotOne("its header is too long")
+    try:
+        header = ast.literal_eval(stream.read(length).decode("latin-1").strip())
+        kind, shape = header["descr"], header["shape"]
+    except (ValueError, SyntaxError, LookupError, TypeError, MemoryError, RecursionError):
+        return True
+    if not _plain(kind):
+        return True
+    if isinstance(kind, str) and isinstance(shape, tuple):
+        _measure(stream, kind, shape)
+    return False
+
+
+def _measure(stream: IO[bytes], kind: str, shape: tuple[Any, ...]) -> None:
+    if not all(type(n) is int and n >= 0 for n in shape):
+        raise Lies("its shape is not whole numbers")
+    here = stream.tell()
+    left = stream.seek(0, 2) - here
+    stream.seek(here)
+    found = PLAIN.fullmatch(kind)
+    letter, digits = (found[1], found[2]) if found else ("?", "1")
+    item = int(digits) if digits else SIZES.get(letter, 1)
+    wanted = math.prod(shape) * item * (4 if letter == "U" else 1)
+    if letter in "mM":  # times: their length is not spelled out everywhere
+        return
+    if wanted > left:
+        raise Lies(f"its array takes {wanted} bytes and {left} follow the header")
+    if wanted < left:
+        raise NotOne("something stands behind its array")
+
+
+def _plain(kind: Any) -> bool:
+    if isinstance(kind, str):
+        return PLAIN.fullmatch(kind) is not None
+    if isinstance(kind, list):
+        return all(isinstance(part, tuple) and len(part) > 1 and _plain(part[1]) for part in kind)
+    return isinstance(kind, tuple) and len(kind) == 2 and _plain(kind[0])
+
+
+def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
+    """Yield what is worth telling of a Keras model's ``config.json``. Raises :class:`NotOne`."""
+    try:
+        waiting: list[Any] = [json.loads(config)]
+    except (ValueError, RecursionError):
+        raise NotOne("its config is not JSON") from None
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            if isinstance(value.get("class_name"), str):
+                yield from _keras_object(value)
+
+
+def _keras_object(value: dict[str, Any]) -> Iterator[tuple[Verdict, str]]:
+    module, name = value.get("module"), value["class_name"]
+    if name in {"Lambda", "__lambda__"}:
+        yield "code-carrying", "holds a Lambda layer, which is program code"
+    elif name == "function" and isinstance(value.get("config"), str):
+        name = value["config"]  # a function is named where others have their settings
+    if not isinstance(module, str) or module.partition(".")[0] in KERAS_ROOTS:
+        return
+    verdict, what = judge(module, name)
+    yield verdict, what or f"calls for {module}.{name}"
