@@ -175,6 +175,30 @@ def xgboost_model(ending: str = ".json") -> Trained:
     return Trained("xgboost", files, cancer_facts(model, features, SHARED))
 
 
+def sklearn_shared() -> Trained:
+    """Train a forest, pickled, on the runtime that the other formats share."""
+    trained = sklearn_model()
+    return Trained("sklearn", trained.files, {**trained.facts, "requirements": SHARED})
+
+
+def fine_differences() -> Trained:
+    """Train a line on differences that 32 bits cannot hold: its ONNX form answers otherwise."""
+    import joblib
+    import numpy
+    import pandas
+    from sklearn.linear_model import LinearRegression
+
+    random = numpy.random.default_rng(0)
+    features = pandas.DataFrame(1 + random.random((200, 2)) * 1e-5, columns=["a", "b"])
+    model = LinearRegression().fit(features, 1e8 * (features["a"] - features["b"]))
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    expected = [float(value) for value in model.predict(features.head(ROWS))]
+    outputs = [{"name": "prediction", "type": "double"}]
+    facts = {**facts_of(features, expected, outputs, "double"), "requirements": SHARED}
+    return Trained("sklearn", {"model.joblib": file.getvalue()}, facts)
+
+
 def several_facts(model: Any, features: Any) -> Any:
     """Return the facts of a classifier of several classes: label and all chances."""
     head = features.head(ROWS)

@@ -9,7 +9,14 @@ from typing import Any, NoReturn
 
 from apps.builds import actions
 from apps.builds.models import Build, BuildState
-from apps.builds.rules import Built, BuiltRuntime, Line, ScanReport, SmokeReport
+from apps.builds.rules import (
+    AccelerationReport,
+    Built,
+    BuiltRuntime,
+    Line,
+    ScanReport,
+    SmokeReport,
+)
 from apps.jobs.handlers import Cancelled, LeasedJob, LeaseLost
 from apps.registry.store import store
 from placet.config import config
@@ -111,6 +118,7 @@ def specify(row: Build) -> BuildSpec:
         expected=version.expected,
         memory_mb=config().build_memory_mb,
         seconds=config().build_seconds,
+        accelerate=row.accelerate,
     )
 
 
@@ -122,7 +130,7 @@ def scan_report(scan: Scan) -> ScanReport:
 
 def outcome(made: BuildResult) -> Built:
     """Return what was made as the app takes it."""
-    runtime = made.runtime
+    runtime, faster = made.runtime, made.acceleration
     return Built(
         bento_sha256=made.bento.sha256,
         bento_size=made.bento.size,
@@ -139,6 +147,7 @@ def outcome(made: BuildResult) -> Built:
         model_signature=made.model_signature,
         isolation=made.isolation,
         timings=made.timings,
+        acceleration=AccelerationReport(**asdict(faster)) if faster else None,
     )
 
 

@@ -9,6 +9,15 @@ class NotFinalised(Conflict):
     code, title = "not_finalised", "The version is a draft: finalise it before building it"
 
 
+class OtherBuildOpen(Conflict):
+    """The open build would make another Bento than the one asked for."""
+
+    code = "build_open"
+    title = (
+        "A build of this version with the other choice of acceleration is open: wait or cancel it"
+    )
+
+
 class BuildEnded(Conflict):
     """There is nothing left to cancel."""
 

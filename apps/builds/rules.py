@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 OPEN = ("queued", "running")
+ACCELERABLE = ("sklearn", "skops", "xgboost", "lightgbm")  # formats that can become ONNX
 MAX_LINES = 5000
 MAX_TEXT = 2000
 CUT_OFF = "More lines came and are not kept"
@@ -62,6 +63,34 @@ class SmokeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class AccelerationReport:
+    """Whether the ONNX form is served, and the comparison behind it, as evidence holds it."""
+
+    verdict: str
+    rows: int
+    equal: int
+    max_absolute: float
+    max_relative: float
+    absolute: float
+    relative: float
+    converters: dict[str, str]
+    detail: str
+
+    def data(self) -> dict[str, Any]:
+        """Return the evidence."""
+        return {
+            "verdict": self.verdict,
+            "rows": self.rows,
+            "equal": self.equal,
+            "max_absolute": self.max_absolute,
+            "max_relative": self.max_relative,
+            "tolerance": {"absolute": self.absolute, "relative": self.relative},
+            "converters": self.converters,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltRuntime:
     """The runtime that a build used."""
 
@@ -85,6 +114,12 @@ class Built:
     model_signature: str
     isolation: str
     timings: dict[str, float] = field(default_factory=dict)
+    acceleration: AccelerationReport | None = None
+
+    @property
+    def accelerated(self) -> bool:
+        """Tell whether the Bento answers with the model's ONNX form."""
+        return self.acceleration is not None and self.acceleration.verdict == "accelerated"
 
     @property
     def bento_digest(self) -> str:

@@ -21,6 +21,7 @@ SHARED = {
     "xgboost": ("placet_boosted.py",), "lightgbm": ("placet_boosted.py",),
 }  # fmt: skip
 TYPES = frozenset({"double", "float", "long", "integer", "boolean", "string"})
+ACCELERATED = "accelerated.onnx"
 MAX_COLUMNS = 10_000
 MAX_DIMENSIONS = 8
 
@@ -39,10 +40,28 @@ def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
     _write_json(folder / "placet.json", known)
     bentofile = {
         "service": "service:PlacetService",
-        "include": ["*.py", "placet.json", "artifact/"],
+        "include": ["*.py", "placet.json", ACCELERATED, "artifact/"],
         "python": {"lock_packages": False},
     }
     _write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
+
+
+def accelerated(original: Path, folder: Path, graph: bytes, told: dict[str, Any]) -> None:
+    """Write a project into ``folder`` that answers with ``graph`` and holds no original model."""
+    folder.mkdir()
+    for source in original.glob("*.py"):
+        shutil.copyfile(source, folder / source.name)
+    shutil.copyfile(TEMPLATES / "model_accelerated.py", folder / "placet_model.py")
+    known = json.loads((original / "placet.json").read_text("utf-8"))
+    known["accelerated"] = {"model": ACCELERATED, **told}
+    _write_json(folder / "placet.json", known)
+    (folder / ACCELERATED).write_bytes(graph)
+
+
+def replace(project: Path, trial: Path) -> None:
+    """Make ``project`` answer as ``trial`` does; the original model stays beside it."""
+    for name in ("placet_model.py", "placet.json", ACCELERATED):
+        (trial / name).rename(project / name)
 
 
 def info(spec: BuildSpec, artifact: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The build of one version, step by step, without a database.
 
-``fetch → scan → runtime → generate → build → smoke test → sbom → export``: each step is timed,
-may be cancelled between and inside, and leaves nothing behind when it fails.
+``fetch → scan → runtime → generate → (accelerate) → build → smoke test → sbom → export``: each step
+is timed, may be cancelled between and inside, and leaves nothing behind when it fails.
 """
 
 import hashlib
@@ -16,14 +16,13 @@ from pathlib import Path, PurePosixPath
 from placet.kernel.faults import crash_point
 from placet_verify import canonical
 from placet_verify.keys import PrivateKey
-from workers.builder import bento, generate, provenance, scanner, smoke
+from workers.builder import acceleration, bento, generate, provenance, scanner, smoke
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import Blobs, Runtimes, RuntimeSpec
 from workers.builder.sandbox import Sandbox
 from workers.builder.sbom import sbom
-from workers.builder.spec import BuildResult, BuildSpec, Scan, Smoke, StoredBlob
+from workers.builder.spec import Acceleration, BuildResult, BuildSpec, Scan, Smoke, StoredBlob
 
-STEPS = ("fetch", "scan", "runtime", "generate", "build", "smoke", "sbom", "export")
 PIECE = 1 << 20
 Log = Callable[[str, str], None]
 Cancelled = Callable[[], bool]
@@ -97,26 +96,67 @@ def _steps(
         on_scan(scan)
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
-        lock = workshop.runtimes.resolve(
-            spec.requirements, spec.format, spec.python_version, log=log, cancelled=clock.cancelled
-        )
-        runtime = workshop.runtimes.provide(lock, log=log, cancelled=clock.cancelled)
+        lock, runtime, refused = _runtime(spec, workshop, clock.cancelled, log)
     with clock.step("generate") as log:
         generate.project(spec, place.project, scan.types)
         log(f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs")
+    faster = _accelerate(spec, workshop, place, clock, runtime.digest, refused)
     with clock.step("build") as log:
         folder = bento.build(
             spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
         )
     with clock.step("smoke") as log:
         tested = smoke.run(
-            spec, folder, place, workshop.runtimes, runtime.digest,
-            log=log, cancelled=clock.cancelled, ready_seconds=workshop.ready_seconds,
+            spec, folder, place, workshop.runtimes, runtime.digest, log=log,
+            cancelled=clock.cancelled, ready_seconds=workshop.ready_seconds,
+            accelerated=faster is not None and faster.verdict == "accelerated",
         )  # fmt: skip
         log(tested.detail)
         if tested.result == "failed":
             raise BuildFailed(tested.detail)
-    return _evidence(spec, workshop, place, clock, _Made(started_at, scan, runtime, folder, tested))
+    made = _Made(started_at, scan, runtime, folder, tested, faster)
+    return _evidence(spec, workshop, place, clock, made)
+
+
+def _runtime(
+    spec: BuildSpec, workshop: Workshop, cancelled: Cancelled, log: Callable[[str], None]
+) -> tuple[str, RuntimeSpec, str]:
+    """Return lock and runtime; when the converters do not fit in, those without, and why."""
+
+    def provide(accelerate: bool) -> tuple[str, RuntimeSpec]:
+        lock = workshop.runtimes.resolve(
+            spec.requirements, spec.format, spec.python_version, log=log, cancelled=cancelled,
+            accelerate=accelerate,
+        )  # fmt: skip
+        return lock, workshop.runtimes.provide(lock, log=log, cancelled=cancelled)
+
+    refused = ""
+    if spec.accelerate:
+        try:
+            return *provide(True), refused
+        except BuildFailed as error:
+            refused = f"The converters do not fit beside the requirements: {error}"
+            log(refused)
+    return *provide(False), refused
+
+
+def _accelerate(
+    spec: BuildSpec, workshop: Workshop, place: bento.Workplace, clock: Clock, runtime: str,
+    refused: str,
+) -> Acceleration | None:  # fmt: skip
+    """Try the ONNX form where it was asked for; the original goes on when it does not hold."""
+    if not spec.accelerate:
+        return None
+    with clock.step("accelerate") as log:
+        if refused:
+            found = acceleration.kept(refused)
+        else:
+            bench = acceleration.Bench(
+                spec, place, workshop.runtimes, runtime, log, clock.cancelled
+            )
+            found = acceleration.accelerate(bench)
+        log(found.sentence)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +166,7 @@ class _Made:
     runtime: RuntimeSpec
     folder: Path
     tested: Smoke
+    faster: Acceleration | None
 
 
 def _evidence(
@@ -145,6 +186,7 @@ def _evidence(
         signed = provenance.provenance(
             spec, packed, made.runtime, bill, isolation=workshop.sandbox.isolation,
             started_at=made.started_at, finished_at=datetime.now(tz=UTC), key=workshop.build_key,
+            acceleration=made.faster,
         )  # fmt: skip
         model_signature = ""
         if workshop.model_key is not None:
@@ -154,7 +196,7 @@ def _evidence(
     return BuildResult(
         bento=packed, runtime=made.runtime, scan=made.scan, smoke=made.tested, sbom=bill,
         components=components, provenance=signed, model_signature=model_signature,
-        isolation=workshop.sandbox.isolation, timings=clock.timings,
+        isolation=workshop.sandbox.isolation, timings=clock.timings, acceleration=made.faster,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from placet_verify.keys import PrivateKey
 from placet_verify.statements import ProvenanceStatement
 from workers.builder.runtimes import RuntimeSpec
-from workers.builder.spec import BuildSpec, StoredBlob
+from workers.builder.spec import Acceleration, BuildSpec, StoredBlob
 
 BUILDER = "https://placet.dev/builder/v1"
 
@@ -14,6 +14,7 @@ BUILDER = "https://placet.dev/builder/v1"
 def provenance(
     spec: BuildSpec, bento: StoredBlob, runtime: RuntimeSpec, sbom: StoredBlob,
     *, isolation: str, started_at: datetime, finished_at: datetime, key: PrivateKey,
+    acceleration: Acceleration | None = None,
 ) -> str:  # fmt: skip
     """Return the signed SLSA provenance of a Bento, as the JSON of a DSSE envelope."""
     statement = ProvenanceStatement(
@@ -27,6 +28,7 @@ def provenance(
             "format": spec.format,
             "python_version": runtime.python_version,
             "requirements": list(spec.requirements),
+            **({"served": acceleration.verdict} if acceleration else {}),
         },
         isolation=isolation,
         builder=BUILDER,

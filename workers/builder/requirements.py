@@ -19,6 +19,13 @@ FORMAT_NEEDS: dict[str, tuple[str, ...]] = {
     "onnx": ("onnxruntime", "numpy"),
     "mlflow": ("mlflow",),
 }
+# What converting to ONNX and answering with it needs beside them.
+ACCELERATE_NEEDS: dict[str, tuple[str, ...]] = {
+    "sklearn": ("skl2onnx", "onnxruntime"),
+    "skops": ("skl2onnx", "onnxruntime"),
+    "xgboost": ("onnxmltools", "skl2onnx", "onnxruntime"),
+    "lightgbm": ("onnxmltools", "skl2onnx", "onnxruntime"),
+}
 SAME_IMPORT = {
     "mlflow": {"mlflow-skinny", "mlflow"},
     "xgboost-cpu": {"xgboost-cpu", "xgboost"},  # the plain one brings a CUDA library
@@ -49,14 +56,17 @@ def parse(text: str) -> Requirement:
     return requirement
 
 
-def gather(requirements: Iterable[str], model_format: str) -> list[str]:
+def gather(
+    requirements: Iterable[str], model_format: str, *, accelerate: bool = False
+) -> list[str]:
     """Return the sorted inputs of a lock: the version's, the format's, and the pinned BentoML."""
     given = [parse(text) for text in requirements]
     if len(given) > MAX_REQUIREMENTS:
         raise BuildFailed(f"A version may have at most {MAX_REQUIREMENTS} requirements")
     names = {canonicalize_name(r.name) for r in given}
     lines = {str(r) for r in given if canonicalize_name(r.name) != "bentoml"}
-    for need in FORMAT_NEEDS.get(model_format, ()):
+    more = ACCELERATE_NEEDS.get(model_format, ()) if accelerate else ()
+    for need in (*FORMAT_NEEDS.get(model_format, ()), *more):
         if not names & SAME_IMPORT.get(need, {need}):
             lines.add(need)
     return sorted({*lines, BENTOML})

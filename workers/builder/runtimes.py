@@ -100,11 +100,11 @@ class Runtimes:
 
     def resolve(
         self, requirements: tuple[str, ...], model_format: str, python_version: str,
-        *, log: Log, cancelled: Callable[[], bool],
+        *, log: Log, cancelled: Callable[[], bool], accelerate: bool = False,
     ) -> str:  # fmt: skip
         """Return the lock: every package with its version and hashes, and no address."""
         check_python(python_version)
-        inputs = gather(requirements, model_format)
+        inputs = gather(requirements, model_format, accelerate=accelerate)
         about = [platform_python(), sys.platform, os.uname().machine, inputs]
         key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
         cached = self.root / "locks" / f"{key}.txt"

@@ -1,7 +1,6 @@
 """The smoke test: does the built service start, refuse a bad row, and answer as expected?"""
 
 import json
-import math
 import re
 import shutil
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.builder.bento import Workplace, environment
+from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
 from workers.builder.errors import BuildCancelled
 from workers.builder.leavings import read_plain
 from workers.builder.runtimes import Runtimes
@@ -19,7 +19,6 @@ from workers.builder.spec import BuildSpec, Smoke
 PROBE = Path(__file__).parent / "probe.py"
 READY_SECONDS = 120.0
 MAX_ROWS = 100
-TOLERANCE = 1e-6
 MAX_ANSWERS_FILE = 64 * 1024 * 1024
 START_FAILED = "Application startup failed"
 ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
@@ -36,7 +35,7 @@ def questions(spec: BuildSpec) -> list[Any]:
 def run(
     spec: BuildSpec, bento: Path, place: Workplace, runtimes: Runtimes, runtime: str,
     *, log: Callable[[str], None], cancelled: Callable[[], bool],
-    ready_seconds: float = READY_SECONDS,
+    ready_seconds: float = READY_SECONDS, accelerated: bool = False,
 ) -> Smoke:  # fmt: skip
     """Serve the Bento in the sandbox and judge its answers."""
     folder = place.root / "smoke"
@@ -64,7 +63,9 @@ def run(
         detail = f"The service never became ready: {_last_words(result)}"
         return Smoke("failed", 0, 0, runtimes.sandbox.isolation, result.seconds, detail[:1000])
     log(f"Ready after {found.seconds:.1f} s")
-    return judge(spec, found.answers, runtimes.sandbox.isolation, round(result.seconds, 3))
+    tolerance = ACCELERATED if accelerated else EXACT
+    isolation, seconds = runtimes.sandbox.isolation, round(result.seconds, 3)
+    return judge(spec, found.answers, isolation, seconds, tolerance)
 
 
 @dataclass(slots=True)
@@ -112,7 +113,10 @@ def _read(path: Path) -> _Found | None:
     return None
 
 
-def judge(spec: BuildSpec, answers: list[tuple[int, str]], isolation: str, seconds: float) -> Smoke:
+def judge(
+    spec: BuildSpec, answers: list[tuple[int, str]], isolation: str, seconds: float,
+    tolerance: Tolerance = EXACT,
+) -> Smoke:  # fmt: skip
     """Compare the answers with what the version says it answers."""
     rows = len((spec.example or [])[:MAX_ROWS])
 
@@ -137,26 +141,30 @@ def judge(spec: BuildSpec, answers: list[tuple[int, str]], isolation: str, secon
     expected = spec.expected[:rows]
     if len(expected) != rows:
         return verdict("different", 0, "The version has fewer expected outputs than example rows")
-    equal = sum(same(a, b) for a, b in zip(given, expected, strict=True))
-    if equal == rows and same(single, expected[0]):
+    equal = sum(same(a, b, tolerance) for a, b in zip(given, expected, strict=True))
+    if equal == rows and same(single, expected[0], tolerance):
         return verdict("equal", equal, f"All {rows} rows are predicted as expected")
-    return verdict("different", equal, _difference(given, expected, single))
+    return verdict("different", equal, _difference(given, expected, single, tolerance))
 
 
-def same(given: Any, expected: Any) -> bool:
-    """Tell whether two outputs are equal; floats within a relative 1e-6."""
+def same(given: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
+    """Tell whether two outputs are equal; fractions within the tolerance."""
     if isinstance(given, bool) or isinstance(expected, bool):
         return given is expected or (_number(given) and _number(expected) and given == expected)
     if _number(given) and _number(expected):
-        return math.isclose(given, expected, rel_tol=TOLERANCE, abs_tol=1e-9)
+        return tolerance.holds(given, expected)
     if isinstance(given, dict) and isinstance(expected, dict):
-        return set(given) == set(expected) and all(same(given[k], expected[k]) for k in given)
+        return set(given) == set(expected) and all(
+            same(given[k], expected[k], tolerance) for k in given
+        )
     if isinstance(given, list) and isinstance(expected, list):
-        return len(given) == len(expected) and all(map(same, given, expected))
+        return len(given) == len(expected) and all(
+            same(a, b, tolerance) for a, b in zip(given, expected, strict=True)
+        )
     if isinstance(given, dict) and len(given) == 1:
-        return same(next(iter(given.values())), expected)
+        return same(next(iter(given.values())), expected, tolerance)
     if isinstance(expected, dict) and len(expected) == 1:
-        return same(given, next(iter(expected.values())))
+        return same(given, next(iter(expected.values())), tolerance)
     return bool(given == expected)
 
 
@@ -174,9 +182,9 @@ def _member(answer: tuple[int, str], name: str) -> Any:
         return None
 
 
-def _difference(given: list[Any], expected: list[Any], single: Any) -> str:
+def _difference(given: list[Any], expected: list[Any], single: Any, tolerance: Tolerance) -> str:
     for number, (a, b) in enumerate(zip(given, expected, strict=True)):
-        if not same(a, b):
+        if not same(a, b, tolerance):
             return f"Row {number} is {json.dumps(a)[:120]}, expected {json.dumps(b)[:120]}"
     return f"One bare row is {json.dumps(single)[:120]}, expected {json.dumps(expected[0])[:120]}"
 

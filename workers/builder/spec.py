@@ -53,6 +53,7 @@ class BuildSpec:
     expected: list[Any] | None = None
     memory_mb: int = 4096
     seconds: int = 900
+    accelerate: bool = False
 
     @property
     def name(self) -> str:
@@ -93,6 +94,28 @@ class Smoke:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceleration:
+    """Whether the Bento answers with the model's ONNX form, and the comparison that decided it."""
+
+    verdict: Literal["accelerated", "original"]
+    rows: int
+    equal: int
+    max_absolute: float
+    max_relative: float
+    absolute: float
+    relative: float
+    converters: dict[str, str]
+    detail: str
+
+    @property
+    def sentence(self) -> str:
+        """Return the outcome as the log says it."""
+        if self.verdict == "original":
+            return f"The original model is served. {self.detail}"
+        return f"{self.detail}, at most {self.max_absolute:.3g} apart: its ONNX form is served"
+
+
+@dataclass(frozen=True, slots=True)
 class StoredBlob:
     """Bytes in the store: SHA-256 as hex, and size."""
 
@@ -114,6 +137,7 @@ class BuildResult:
     model_signature: str
     isolation: str
     timings: dict[str, float] = field(default_factory=dict)
+    acceleration: Acceleration | None = None
 
     @property
     def bento_digest(self) -> str:

@@ -94,6 +94,7 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
             build=row,
             runtime_id=built.runtime.digest,
             size=built.bento_size,
+            accelerated=built.accelerated,
             provenance=built.provenance,
             sbom=built.sbom_sha256,
             model_signature=built.model_signature,
@@ -103,6 +104,8 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
         bill = {"format": "CycloneDX", "components": built.components, "sha256": built.sbom_sha256}
         _measured(row.version, "smoke_test", built.smoke.data(), built.bento_digest, actor)
         _measured(row.version, "sbom", bill, built.bento_digest, actor)
+        if faster := built.acceleration:
+            _measured(row.version, "acceleration", faster.data(), built.bento_digest, actor)
         log.add(BUILD_SUCCEEDED, row, data={"seconds": round(sum(built.timings.values()), 1)})
     return bento
 

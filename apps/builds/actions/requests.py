@@ -1,10 +1,10 @@
 """Asking for a build, and asking for it to stop."""
 
 from apps.audit.actions import record
-from apps.builds.errors import BuildEnded, NotFinalised
+from apps.builds.errors import BuildEnded, NotFinalised, OtherBuildOpen
 from apps.builds.events import BUILD_CANCEL_ASKED, BUILD_CANCELLED, BUILD_REQUESTED
 from apps.builds.models import Build, BuildState
-from apps.builds.rules import OPEN
+from apps.builds.rules import ACCELERABLE, OPEN
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job, JobState
@@ -12,28 +12,42 @@ from apps.registry.actions.locking import lock_version
 from apps.registry.models import ModelVersion, VersionState
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet.kernel.states import move
 
 
-def request_build(version: ModelVersion, *, actor: Actor) -> Build:
+def request_build(version: ModelVersion, *, accelerate: bool = False, actor: Actor) -> Build:
     """Have ``version`` built; while a build of it is open, that one is the answer.
 
-    Needs ``build.start``. Raises :class:`NotFinalised` for a draft.
+    ``accelerate`` has its ONNX form tried, which becomes part of the Bento and so of what people
+    approve. Needs ``build.start``. Raises :class:`NotFinalised` for a draft and
+    :class:`OtherBuildOpen` while a build with the other choice is open.
     """
     with record(actor) as log:
         row = lock_version(version, actor, "build.start")
         if row.state != VersionState.FINALISED:
             raise NotFinalised
+        if accelerate and row.format not in ACCELERABLE:
+            raise InvalidInput(errors=[FieldError("/accelerate", _not_faster(row.format))])
         if open_build := Build.objects.filter(version=row, state__in=OPEN).first():
+            if open_build.accelerate != accelerate:
+                raise OtherBuildOpen
             return open_build
-        build = Build(version=row, project_id=row.project_id, requested_by=actor.id)
+        build = Build(
+            version=row, project_id=row.project_id, requested_by=actor.id, accelerate=accelerate
+        )
         build.job = enqueue(
             "builds.run", queue="build", key=build.pk, project=row.project_id, build=build.pk
         ).pk
         build.save(force_insert=True)
-        log.add(BUILD_REQUESTED, build, data={"version": row.pk})
+        log.add(BUILD_REQUESTED, build, data={"version": row.pk, "accelerate": accelerate})
     return build
+
+
+def _not_faster(model_format: str) -> str:
+    return (
+        f"A model in the format {model_format} cannot be converted: only {', '.join(ACCELERABLE)}"
+    )
 
 
 def cancel_build(build: Build, *, actor: Actor) -> Build:

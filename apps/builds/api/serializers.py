@@ -13,6 +13,14 @@ class SecondsField(serializers.JSONField):
     """Seconds by step."""
 
 
+class NewBuildSerializer(serializers.Serializer[Any]):
+    """How to build; an empty body means all defaults."""
+
+    accelerate = serializers.BooleanField(
+        default=False, help_text="try the model's ONNX form, and serve it if its answers are equal"
+    )
+
+
 class BuildSerializer(serializers.Serializer[Any]):
     """A build."""
 
@@ -21,6 +29,7 @@ class BuildSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(source="version.__str__", help_text="model:number")
     state = serializers.ChoiceField(choices=BuildState.choices)
     step = serializers.CharField()
+    accelerate = serializers.BooleanField()
     isolation = serializers.CharField()
     error = serializers.CharField()
     bento_digest = serializers.CharField()
@@ -81,6 +90,7 @@ class BentoSerializer(serializers.Serializer[Any]):
     runtime = serializers.CharField(source="runtime_id")
     python_version = serializers.CharField(source="runtime.python_version")
     size = serializers.IntegerField()
+    accelerated = serializers.BooleanField(help_text="answers with the model's ONNX form")
     sbom_sha256 = serializers.CharField(source="sbom")
     has_model_signature = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()

@@ -14,6 +14,7 @@ from apps.builds.api.serializers import (
     BuildSerializer,
     LineSerializer,
     LogSerializer,
+    NewBuildSerializer,
     RuntimeSerializer,
 )
 from apps.builds.errors import PaperMissing
@@ -57,11 +58,16 @@ class VersionBuilds(PlacetView):
         rows = queries.builds(self.actor, version)
         return self.page(rows, lambda found: list(BuildSerializer(found, many=True).data))
 
-    @extend_schema(operation_id="builds_create", request=None, responses={202: BuildSerializer})
+    @extend_schema(
+        operation_id="builds_create",
+        request=NewBuildSerializer,
+        responses={202: BuildSerializer},
+    )
     def post(self, request: Request, slug: str, name: str, number: int) -> Response:
         """Have the version built. While a build of it is open, that one is the answer."""
         version = version_for(slug, name, number, self.actor)
-        return build_answer(actions.request_build(version, actor=self.actor), 202)
+        data: Any = self.body(NewBuildSerializer)
+        return build_answer(actions.request_build(version, **data, actor=self.actor), 202)
 
 
 class BuildDetail(PlacetView):

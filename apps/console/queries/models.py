@@ -9,6 +9,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Max, OuterRef, Q, QuerySet
 
 from apps.builds.models import Build
+from apps.builds.rules import ACCELERABLE
 from apps.console.queries.audit import Line, story
 from apps.governance.models import Release
 from apps.identity.models import Project
@@ -99,6 +100,11 @@ class VersionView:
     def next_step(self) -> Step | None:
         """Return the first step that is not done."""
         return next((s for s in self.steps if not s.done), None)
+
+    @property
+    def accelerable(self) -> bool:
+        """Tell whether a build may try the model's ONNX form."""
+        return self.version.format in ACCELERABLE
 
 
 def model_rows(actor: Actor, *, search: str = "", project: str = "") -> list[ModelRow]:

@@ -85,7 +85,8 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
 def build(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Start a build and go to its log."""
     found = queries.version_of(request.actor, project, name, number)
-    started = request_build(found, actor=request.actor)
+    accelerate = request.POST.get("accelerate") == "yes"
+    started = request_build(found, accelerate=accelerate, actor=request.actor)
     return redirect("build", started.pk)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 GateState = Literal["passed", "failed", "waiting", "error"]
 
 # What only Placet itself may vouch for: a reported one never counts.
-MEASURED_ONLY = frozenset({"scan", "smoke_test", "sbom"})
+MEASURED_ONLY = frozenset({"scan", "smoke_test", "sbom", "acceleration"})
 
 
 class GateResult(TypedDict):

@@ -62,6 +62,13 @@ KINDS: dict[str, dict[str, Check]] = {
         "rows": COUNT,
         "equal": COUNT,
     },
+    "acceleration": {
+        "verdict": one_of("accelerated", "original"),
+        "rows": COUNT,
+        "max_absolute": NUMBER,
+        "max_relative": NUMBER,
+        "tolerance": NUMBERS,
+    },
     "load_test": {"requests": COUNT, "failed": COUNT, "p95_ms": NUMBER},
     "sbom": {"format": TEXT, "components": COUNT, "sha256": SHA256},
     "fairness": {"attribute": TEXT, "metrics": NUMBERS},
@@ -72,7 +79,7 @@ KINDS: dict[str, dict[str, Check]] = {
 }
 
 # Kinds that Placet measures itself: a reported one never stands in for a measured one.
-MEASURED_FIRST = frozenset({"scan", "smoke_test", "sbom"})
+MEASURED_FIRST = frozenset({"scan", "smoke_test", "sbom", "acceleration"})
 
 
 def evidence_faults(kind: str, data: Any) -> list[FieldError]:

@@ -21,11 +21,17 @@ def add_to(app: typer.Typer) -> None:
 
 @build.command("start")
 def build_start(
-    reference: Reference, wait: Wait = False, timeout: Timeout = 900, output: Output = Form.TABLE
+    reference: Reference,
+    accelerate: Annotated[
+        bool, typer.Option("--accelerate", help="serve its ONNX form, if its answers are equal")
+    ] = False,
+    wait: Wait = False,
+    timeout: Timeout = 900,
+    output: Output = Form.TABLE,
 ) -> None:
     """Build a version."""
     with connected() as client:
-        started = client.post(f"{refs.version(reference).path}/builds")
+        started = client.post(f"{refs.version(reference).path}/builds", {"accelerate": accelerate})
         if wait:
             started = follow(client, started["id"], timeout, quiet=output is Form.JSON)
         show_one(started, output)

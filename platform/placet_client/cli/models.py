@@ -57,6 +57,7 @@ def model_register(
     name: Annotated[str, typer.Option(help="the model; made when it is missing")],
     folder: Annotated[Path, typer.Option("--from", help="files and version.json, or MLmodel")],
     build: Annotated[bool, typer.Option(help="also build it")] = False,
+    accelerate: Annotated[bool, typer.Option("--accelerate", help="with --build: as ONNX")] = False,
     wait: Wait = False,
     timeout: Timeout = 900,
     output: Output = Form.TABLE,
@@ -72,7 +73,7 @@ def model_register(
         say(f"Registered {project}/{name}:{made['number']}, {made['artifact_digest'][:19]}…")
         if build:
             path = f"/projects/{project}/models/{name}/versions/{made['number']}/builds"
-            started = client.post(path)
+            started = client.post(path, {"accelerate": accelerate})
             say(f"Build {started['id']}")
             if wait:
                 follow(client, started["id"], timeout, quiet=output is Form.JSON)

@@ -1,5 +1,7 @@
 """What a worker reports counts only while it holds the job."""
 
+from dataclasses import replace
+
 import pytest
 
 from apps.audit.models import Event
@@ -9,6 +11,7 @@ from apps.builds.models import Bento, Build, BuildLine, Runtime
 from apps.builds.rules import (
     CUT_OFF,
     MAX_LINES,
+    AccelerationReport,
     Built,
     BuiltRuntime,
     Line,
@@ -41,6 +44,20 @@ def built(name: str = "b") -> Built:
         isolation="bwrap",
         timings={"fetch": 0.1, "build": 1.2},
     )  # fmt: skip
+
+
+def test_the_comparison_of_an_accelerated_build_is_evidence_on_its_bento(yard: Yard) -> None:
+    build, job = yard.taken()
+    report = AccelerationReport(
+        verdict="accelerated", rows=5, equal=5, max_absolute=1e-7, max_relative=1e-6,
+        absolute=1e-5, relative=1e-5, converters={"skl2onnx": "1.20.0"}, detail="All agree",
+    )  # fmt: skip
+    bento = actions.succeed(build, replace(built(), acceleration=report), job=job)
+    assert bento.accelerated
+    fact = Evidence.objects.get(kind="acceleration")
+    assert (fact.source, fact.bento_digest) == ("measured", bento.digest)
+    assert fact.data["tolerance"] == {"absolute": 1e-5, "relative": 1e-5}
+    assert api(yard.ada).get(f"/bentos/{bento.digest}").json()["accelerated"] is True
 
 
 def overtaken(job: LeasedJob) -> LeasedJob:

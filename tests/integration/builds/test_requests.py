@@ -1,5 +1,7 @@
 """Asking for builds, watching and stopping them, by people who may and people who may not."""
 
+import json
+
 import pytest
 
 from apps.audit.models import Event
@@ -33,6 +35,37 @@ def test_a_double_click_asks_once(yard: Yard) -> None:
     second = api(yard.ada).post(f"{yard.address}/builds").json()
     assert first["id"] == second["id"]
     assert (Build.objects.count(), Job.objects.filter(kind="builds.run").count()) == (1, 1)
+
+
+def test_acceleration_is_asked_for_with_the_build_and_stands_in_the_log(yard: Yard) -> None:
+    answer = api(yard.ada).post(f"{yard.address}/builds", {"accelerate": True})
+    assert (answer.status_code, answer.json()["accelerate"]) == (202, True)
+    event = Event.objects.get(kind="build.requested.v1")
+    assert json.loads(event.body)["data"]["accelerate"] is True
+    again = api(yard.ada).post(f"{yard.address}/builds", {"accelerate": True})
+    assert again.json()["id"] == answer.json()["id"]
+
+
+def test_an_open_build_of_the_other_choice_is_no_answer(yard: Yard) -> None:
+    yard.requested()
+    answer = api(yard.ada).post(f"{yard.address}/builds", {"accelerate": True})
+    assert (answer.status_code, answer.json()["code"]) == (409, "build_open")
+    assert Build.objects.count() == 1
+
+
+@pytest.mark.parametrize("wrong", [{"accelerate": "perhaps"}, {"faster": True}])
+def test_a_choice_that_is_none_is_refused_by_name(yard: Yard, wrong: dict[str, object]) -> None:
+    answer = api(yard.ada).post(f"{yard.address}/builds", wrong)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(wrong))}"
+
+
+def test_a_format_that_cannot_become_onnx_is_not_accelerated(yard: Yard) -> None:
+    type(yard.version).objects.update(format="mlflow")
+    answer = api(yard.ada).post(f"{yard.address}/builds", {"accelerate": True})
+    assert answer.status_code == 400
+    assert "mlflow cannot be converted" in answer.json()["errors"][0]["detail"]
+    assert not Build.objects.exists()
 
 
 def test_a_draft_is_not_built(yard: Yard) -> None:

@@ -123,7 +123,12 @@ def test_waiting_for_people_and_for_machines_differs(
     wanted = ["release", "request", reference, "--environment", "production", "--wait"]
     assert main([*wanted, "--timeout", "0.2"]) == 4
     assert "Still waiting" in capsys.readouterr().err
-    assert main(["build", "start", reference, "--wait", "--timeout", "0.2"]) == 5
+    build = ["build", "start", reference, "--accelerate", "-o", "json"]
+    capsys.readouterr()
+    assert main(build) == 0
+    assert answer(capsys)["accelerate"] is True
+    assert main(["build", "start", reference]) == 6, "one of the other choice is open"
+    assert main([*build, "--wait", "--timeout", "0.2"]) == 5
 
 
 def test_a_release_is_asked_for_as_the_readme_says(

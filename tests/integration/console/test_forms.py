@@ -159,6 +159,21 @@ def test_card_alias_and_build_of_a_version(world: World) -> None:
     assert Build.objects.filter(version=version, state="queued").count() == 1
 
 
+def test_acceleration_is_ticked_where_a_build_is_started_and_shown_where_it_runs(
+    world: World,
+) -> None:
+    version = world.version()
+    page = f"/models/risk/churn/{version.number}/"
+    assert b'name="accelerate"' in browser(world.people["Alan"]).get(page).content
+    send(world, "Alan", f"{page}build", accelerate="yes", next=page)
+    build = Build.objects.get(version=version)
+    assert build.accelerate
+    shown = browser(world.people["Alan"]).get(f"/builds/{build.pk}/").content
+    assert b"Accelerate</dt><dd>asked for" in shown
+    type(version).objects.filter(pk=version.pk).update(format="onnx")
+    assert b'name="accelerate"' not in browser(world.people["Alan"]).get(page).content
+
+
 def test_a_draft_without_files_is_not_finalised_and_the_page_says_why(world: World) -> None:
     version = world.version(state="draft")
     page = f"/models/risk/churn/{version.number}/"

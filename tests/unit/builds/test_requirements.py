@@ -41,7 +41,18 @@ def test_names_and_versions_are_taken(text: str) -> None:
 def test_the_service_gets_what_its_format_needs() -> None:
     assert gather(["scikit-learn==1.5.2"], "sklearn") == [BENTOML, "joblib", "scikit-learn==1.5.2"]
     assert "onnxruntime" in gather([], "onnx")
+    assert "xgboost-cpu" in gather([], "xgboost")
+    assert "xgboost-cpu" not in gather(["xgboost==3.4.1"], "xgboost")
+    assert {"lightgbm", "numpy"} < set(gather([], "lightgbm"))
+    assert {"scikit-learn", "skops"} < set(gather([], "skops"))
     assert "mlflow" not in gather(["mlflow-skinny==2.0"], "mlflow")
+
+
+def test_converters_come_only_where_acceleration_is_asked_for() -> None:
+    assert "skl2onnx" not in gather([], "sklearn")
+    assert {"skl2onnx", "onnxruntime"} < set(gather([], "sklearn", accelerate=True))
+    assert {"onnxmltools", "onnxruntime"} < set(gather([], "lightgbm", accelerate=True))
+    assert gather([], "mlflow", accelerate=True) == gather([], "mlflow")
 
 
 def test_the_author_cannot_choose_another_bentoml() -> None:

@@ -225,6 +225,13 @@ def test_every_kind_of_evidence_can_be_given() -> None:
         "metrics": {"auc": 1},
         "scan": {"verdict": "safe", "findings": [], "scanner": {}},
         "smoke_test": {"result": "equal", "rows": 3, "equal": 3, "isolation": "bwrap"},
+        "acceleration": {
+            "verdict": "accelerated",
+            "rows": 3,
+            "max_absolute": 1e-7,
+            "max_relative": 0.0,
+            "tolerance": {"absolute": 1e-5, "relative": 1e-5},
+        },
         "load_test": {"requests": 10, "failed": 0, "p95_ms": 1.5},
         "sbom": {"format": "CycloneDX", "components": 3, "sha256": hexes},
         "fairness": {"attribute": "sex", "metrics": {"gap": 0.1}},

@@ -15,15 +15,15 @@ class Model:
 
     def __init__(self, info: dict[str, Any]) -> None:
         facts = _header(Path(info["model_path"]))
-        self._booster = lightgbm.Booster(model_file=info["model_path"])
+        self.booster = lightgbm.Booster(model_file=info["model_path"])
         if any(
-            isinstance(v, str) for kinds in self._booster.pandas_categorical or [] for v in kinds
+            isinstance(v, str) for kinds in self.booster.pandas_categorical or [] for v in kinds
         ):
             raise ValueError(
                 "the model was trained on text categories of pandas: train it on their codes"
             )
-        names, wanted = self._booster.feature_name(), self._booster.num_feature()
-        self._columns = ordered(info["signature"]["inputs"], names, wanted)
+        names, wanted = self.booster.feature_name(), self.booster.num_feature()
+        self.columns = ordered(info["signature"]["inputs"], names, wanted)
         objective = facts.get("objective", "").split(" ")[0]
         several = int(facts["num_class"]) if objective in SEVERAL else 0
         outputs = info["signature"].get("outputs") or []
@@ -31,7 +31,7 @@ class Model:
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return one prediction per row."""
-        values = self._booster.predict(matrix(rows, self._columns, "float64"), num_threads=1)
+        values = self.booster.predict(matrix(rows, self.columns, "float64"), num_threads=1)
         return self._outputs.answer(values, values, len(rows))
 
 

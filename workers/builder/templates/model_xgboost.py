@@ -16,10 +16,10 @@ class Model:
     ``XGBClassifier`` and ``XGBRegressor`` do."""
 
     def __init__(self, info: dict[str, Any]) -> None:
-        self._booster = xgboost.Booster({"nthread": 1}, model_file=info["model_path"])
-        features, wanted = self._booster.feature_names or [], self._booster.num_features()
-        self._columns = ordered(info["signature"]["inputs"], features, wanted)
-        learner = json.loads(self._booster.save_config())["learner"]
+        self.booster = xgboost.Booster({"nthread": 1}, model_file=info["model_path"])
+        features, wanted = self.booster.feature_names or [], self.booster.num_features()
+        self.columns = ordered(info["signature"]["inputs"], features, wanted)
+        learner = json.loads(self.booster.save_config())["learner"]
         self._objective = learner["objective"]["name"]
         self._linear = learner["gradient_booster"]["name"] == "gblinear"
         classes = int(learner["learner_model_param"]["num_class"])
@@ -27,12 +27,12 @@ class Model:
         has_chances = self._objective != "binary:hinge"
         outputs = info["signature"].get("outputs") or []
         self._outputs = Outputs(outputs, 2 if two else classes, has_chances)
-        best = self._booster.attr("best_iteration")
+        best = self.booster.attr("best_iteration")
         self._trees = (0, 0) if best is None else (0, int(best) + 1)
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return one prediction per row."""
-        data = matrix(rows, self._columns, "float32")
+        data = matrix(rows, self.columns, "float32")
         values = self._values(data, margin=False)
         chances = values
         if self._objective in LABELS_ONLY:
@@ -44,9 +44,9 @@ class Model:
     def _values(self, data: Any, *, margin: bool) -> Any:
         if self._linear:
             given = xgboost.DMatrix(data)
-            return self._booster.predict(given, output_margin=margin, validate_features=False)
+            return self.booster.predict(given, output_margin=margin, validate_features=False)
         kind = "margin" if margin else "value"
-        return self._booster.inplace_predict(
+        return self.booster.inplace_predict(
             data, iteration_range=self._trees, predict_type=kind, validate_features=False
         )
 

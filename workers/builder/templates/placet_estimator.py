@@ -12,31 +12,31 @@ class Fitted:
     """A fitted estimator or pipeline."""
 
     def __init__(self, info: dict[str, Any], estimator: Any) -> None:
-        self._columns = info["signature"]["inputs"]
+        self.columns = info["signature"]["inputs"]
         self._outputs = [output["name"] for output in info["signature"].get("outputs") or []]
-        self._estimator = estimator
-        self._names = list(getattr(self._estimator, "feature_names_in_", []))
+        self.estimator = estimator
+        self._names = list(getattr(self.estimator, "feature_names_in_", []))
         self._as_frame = bool(self._names) and _has_pandas()
         if self._names:
-            by_name = {column["name"]: column for column in self._columns}
+            by_name = {column["name"]: column for column in self.columns}
             if set(by_name) == set(self._names):
-                self._columns = [by_name[name] for name in self._names]
+                self.columns = [by_name[name] for name in self._names]
         if not self._as_frame:  # the columns are in the estimator's own order
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        _one_thread(self._estimator)
+        _one_thread(self.estimator)
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return one prediction per row."""
         build = frame if self._as_frame else matrix
-        data = build(rows, self._columns)
+        data = build(rows, self.columns)
         results: dict[str, Any] = {}
         for name in self._outputs or ["prediction"]:
             if name in PROBABILITIES:
-                chances = self._estimator.predict_proba(data)
+                chances = self.estimator.predict_proba(data)
                 binary = name == "probability" and chances.shape[1] == 2
                 results[name] = chances[:, 1] if binary else chances
             else:
-                results[name] = self._estimator.predict(data)
+                results[name] = self.estimator.predict(data)
         return per_row(results, len(rows))
 
 

@@ -33,6 +33,8 @@ def read_info() -> dict[str, Any]:
     here = Path(__file__).parent
     info: dict[str, Any] = json.loads((here / "placet.json").read_text("utf-8"))
     info["model_path"] = str(here / "artifact" / info["model_path"])
+    if "accelerated" in info:
+        info["accelerated_path"] = str(here / info["accelerated"]["model"])
     return info
 
 

@@ -1,0 +1,182 @@
+"""The ``accelerate`` option: a tree ensemble or linear model as ONNX, if its answers are equal.
+
+In one sandbox the original answers the rows and is converted; in another, which never sees the
+original's code run, the ONNX form answers them; the worker compares. Whatever goes wrong, the build
+goes on with the original, and the evidence says why.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workers.builder import generate
+from workers.builder.bento import Workplace, environment
+from workers.builder.comparison import ACCELERATED, Comparison, compare
+from workers.builder.errors import BuildCancelled
+from workers.builder.leavings import read_plain
+from workers.builder.runtimes import Runtimes
+from workers.builder.sandbox import Limits
+from workers.builder.scanner import scan
+from workers.builder.spec import Acceleration, BuildSpec
+
+PROGRAMS = Path(__file__).parent / "templates" / "converting"
+ROWS_FILE = "evaluation.jsonl"  # rows that the author attached, one object a line
+MAX_ROWS, MAX_FILE = 10_000, 64 * 1024**2
+MAX_GRAPH = 2 * 1024**3
+SECONDS = 600.0
+
+
+class KeepOriginal(Exception):
+    """The ONNX form is not used; the text says why."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """What one try works with."""
+
+    spec: BuildSpec
+    place: Workplace
+    runtimes: Runtimes
+    runtime: str
+    log: Callable[[str], None]
+    cancelled: Callable[[], bool]
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder = self.place.root / "acceleration"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+
+    def run(self, program: str, project: Path, *words: Path) -> None:
+        """Run one of the programs beside ``project``; raise :class:`KeepOriginal` if it fails."""
+        result = self.runtimes.sandbox.run(
+            [str(self.runtimes.python(self.runtime)), str(PROGRAMS / program), str(project),
+             str(self.folder / "rows.json"), *map(str, words)],
+            binds_ro=[self.runtimes.folder(self.runtime), PROGRAMS, project],
+            binds_rw=[self.folder],
+            env=environment(self.place),
+            limits=Limits(memory_mb=self.spec.memory_mb, seconds=SECONDS, disk_mb=4096),
+            cancelled=self.cancelled,
+            on_line=self.log,
+            cwd=self.folder,
+            workplace=self.place.root,
+        )  # fmt: skip
+        if result.reason == "cancelled":
+            raise BuildCancelled
+        if not result.ok:
+            raise KeepOriginal(result.sentence(f"The program {program}")[:500])
+
+    def answers(self, name: str) -> list[Any]:
+        """Return the answers that a program left, which are not trusted."""
+        return _list(self._left(name, MAX_FILE * 4))
+
+    def told(self) -> dict[str, Any]:
+        """Return what the conversion says of itself, when it is of the right form."""
+        match _json(self._left("told.json", MAX_FILE)):
+            case {"columns": list(columns), "whole": bool(whole), "converters": dict(converters)}:
+                known = {"columns": [str(c) for c in columns], "whole": whole}
+                return {**known, "converters": {str(k): str(v) for k, v in converters.items()}}
+        raise KeepOriginal("The conversion left no account of itself")
+
+    def graph(self) -> bytes:
+        """Return the ONNX file, after the scan found that it is data alone."""
+        raw = self._left("model.onnx", MAX_GRAPH)
+        shown = self.folder / "scanned"
+        shown.mkdir()
+        (shown / generate.ACCELERATED).write_bytes(raw)
+        verdict = scan(shown, self.runtimes.sandbox, cancelled=self.cancelled).verdict
+        if verdict != "safe":
+            raise KeepOriginal(f"The scan of the converted model says {verdict}")
+        return raw
+
+    def _left(self, name: str, limit: int) -> bytes:
+        try:
+            return read_plain(self.folder / name, limit)
+        except OSError:
+            raise KeepOriginal(f"The conversion left no usable {name}") from None
+
+
+def accelerate(bench: Bench) -> Acceleration:
+    """Convert, compare, and put the ONNX form into the project when every row agrees."""
+    compared, told = Comparison(ACCELERATED), {}
+    try:
+        rows = rows_of(bench.spec, bench.place.artifact)
+        (bench.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+        bench.run("convert.py", bench.place.project, bench.folder)
+        told, raw = bench.told(), bench.graph()
+        trial = bench.place.root / "trial"
+        generate.accelerated(bench.place.project, trial, raw, told)
+        bench.run("answer.py", trial, bench.folder / "faster.json")
+        compared = compare(bench.answers("faster.json"), bench.answers("answers.json"), ACCELERATED)
+        if compared.equal != len(rows) or not rows:
+            raise KeepOriginal(f"The converted model answers otherwise: {compared.first}")
+        generate.replace(bench.place.project, trial)
+    except KeepOriginal as reason:
+        return kept(str(reason), compared, told)
+    detail = f"All {compared.rows} rows are answered as by the original"
+    return _result("accelerated", detail, compared, told)
+
+
+def kept(detail: str, compared: Comparison | None = None, told: Any = None) -> Acceleration:
+    """Return that the original is used, and why."""
+    return _result("original", detail[:1000], compared or Comparison(ACCELERATED), told or {})
+
+
+def _result(verdict: Any, detail: str, compared: Comparison, told: dict[str, Any]) -> Acceleration:
+    return Acceleration(
+        verdict=verdict,
+        rows=compared.rows,
+        equal=compared.equal,
+        max_absolute=compared.max_absolute,
+        max_relative=compared.max_relative,
+        absolute=compared.tolerance.absolute,
+        relative=compared.tolerance.relative,
+        converters=told.get("converters", {}),
+        detail=detail,
+    )
+
+
+def rows_of(spec: BuildSpec, artifact: Path) -> list[dict[str, Any]]:
+    """Return the rows to compare on: the example, the attached ones, and what may be left out.
+
+    A copy of the first row without each optional input makes sure that missing values are
+    answered alike.
+    """
+    rows = [*(spec.example or []), *_attached(artifact / ROWS_FILE)]
+    if not rows:
+        raise KeepOriginal(f"There is nothing to compare on: no example and no {ROWS_FILE}")
+    inputs = spec.signature["inputs"] if spec.signature else []
+    optional = [column["name"] for column in inputs if not column.get("required", True)]
+    gaps = [{k: v for k, v in rows[0].items() if k != name} for name in optional]
+    return [*rows, *gaps][:MAX_ROWS]
+
+
+def _attached(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    if path.stat().st_size > MAX_FILE:
+        raise KeepOriginal(f"{ROWS_FILE} is larger than {MAX_FILE >> 20} MB")
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        row = _json(line) if line.strip() else None
+        if not isinstance(row, dict):
+            raise KeepOriginal(f"{ROWS_FILE}: line {number} is no row: {{input: value}}")
+        rows.append(row)
+    return rows
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _list(raw: bytes) -> list[Any]:
+    found = _json(raw)
+    if not isinstance(found, list):
+        raise KeepOriginal("The answers are not a list")
+    return found

@@ -1,0 +1,83 @@
+"""Are two lists of answers equal, number by number, within a tolerance that is stated?"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a fraction may be off: ``|a - b| <= absolute + relative * |b|``."""
+
+    absolute: float
+    relative: float
+
+    def holds(self, given: float, wanted: float) -> bool:
+        """Tell whether ``given`` is close enough."""
+        return abs(given - wanted) <= self.absolute + self.relative * abs(wanted)
+
+
+EXACT = Tolerance(1e-9, 1e-6)  # the same model again: only the way through JSON lies between
+# ONNX computes in 32 bits what the original computes in 64
+ACCELERATED = Tolerance(1e-5, 1e-5)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What comparing came to. Labels (whole numbers, texts, truth values) must be the same."""
+
+    tolerance: Tolerance
+    rows: int = 0
+    equal: int = 0
+    max_absolute: float = 0.0
+    max_relative: float = 0.0
+    first: str = ""  # the first difference, in words
+    _row: list[str] = field(default_factory=list)
+
+    def add(self, given: Any, wanted: Any) -> None:
+        """Compare the answers to one row."""
+        self._row = []
+        self._value(given, wanted, "")
+        if self._row and not self.first:
+            self.first = f"Row {self.rows} is {self._row[0]}"
+        self.equal += not self._row
+        self.rows += 1
+
+    def _value(self, given: Any, wanted: Any, where: str) -> None:
+        if isinstance(given, dict) and isinstance(wanted, dict) and set(given) == set(wanted):
+            for name in wanted:
+                self._value(given[name], wanted[name], f" in {name}")
+        elif isinstance(given, list) and isinstance(wanted, list) and len(given) == len(wanted):
+            for one, other in zip(given, wanted, strict=True):
+                self._value(one, other, where)
+        elif isinstance(wanted, float) and _number(given):
+            self._fraction(float(given), wanted, where)
+        elif type(given) is not type(wanted) or given != wanted:
+            self._row.append(f"{_short(given)}, not {_short(wanted)}{where}")
+
+    def _fraction(self, given: float, wanted: float, where: str) -> None:
+        apart = abs(given - wanted)
+        self.max_absolute = max(self.max_absolute, apart)
+        if abs(wanted) > self.tolerance.absolute:
+            self.max_relative = max(self.max_relative, apart / abs(wanted))
+        if not self.tolerance.holds(given, wanted):
+            self._row.append(f"{given:.9g}, not {wanted:.9g}{where}")
+
+
+def compare(given: list[Any], wanted: list[Any], tolerance: Tolerance) -> Comparison:
+    """Compare answers row by row; a different number of rows is a difference."""
+    found = Comparison(tolerance)
+    for one, other in zip(given, wanted, strict=False):
+        found.add(one, other)
+    if len(given) != len(wanted):
+        found.first = f"{len(given)} answers for {len(wanted)} rows"
+        found.equal = 0
+    return found
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _short(value: Any) -> str:
+    return ascii(value)[:80]
