@@ -39,6 +39,8 @@ class Config(BaseSettings):
     allowed_hosts: str = "localhost"
     trusted_proxies: int = Field(default=0, ge=0)  # yours, each adding to X-Forwarded-For
     endpoint_url: str = "http://localhost:8080"  # what clients call; the node's HAProxy
+    web_threads: int = Field(default=16, ge=2, le=256)  # of each web process; each may hold
+    # one connection to PostgreSQL
     debug: bool = False
     # mail: links and alerts; empty host means they are printed to the log in embedded mode
     email_url: str = ""

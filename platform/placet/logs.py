@@ -19,6 +19,15 @@ def hide_secrets(
     return event
 
 
+def skip_starts(
+    _logger: object, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Leave out that a request began: the line that it ended says all of it, and its status."""
+    if event.get("event") == "request_started":
+        raise structlog.DropEvent
+    return event
+
+
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -56,6 +65,7 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            skip_starts,
             *SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

@@ -18,7 +18,10 @@ EMBEDDED = _config.mode == "embedded"
 def database(url: str) -> dict[str, Any]:
     """Turn ``postgresql://user:password@host:port/name?host=/socket`` into Django's form."""
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
+    query: dict[str, Any] = dict(parse_qsl(parts.query))
+    if os.environ.get("PLACET_PROCESS") == "web":
+        # a new connection costs more than most requests; Celery closes them after each task
+        query["pool"] = {"min_size": 2, "max_size": _config.web_threads, "timeout": 10}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

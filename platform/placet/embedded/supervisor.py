@@ -249,8 +249,9 @@ class Supervisor:
     def _start_web(self) -> None:
         command = [
             sys.executable, "-m", "gunicorn", "placet.wsgi", "--bind", f"127.0.0.1:{self.port}",
-            "--workers", "2", "--threads", "16", "--worker-tmp-dir", "/dev/shm",  # noqa: S108
-            "--timeout", "60", "--graceful-timeout", "5", "--access-logfile", "-",
+            "--workers", "2", "--threads", str(self.config.web_threads),
+            "--worker-tmp-dir", "/dev/shm",  # noqa: S108
+            "--timeout", "60", "--graceful-timeout", "5",
             "--chdir", str(ROOT), "--no-control-socket",
         ]  # fmt: skip
         child = self._spawn("web", "web", command)
