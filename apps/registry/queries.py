@@ -58,6 +58,9 @@ def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
     raise NotFound
 
 
+LARGE = ("requirements", "signature", "example", "expected", "parameters", "lineage", "card")
+
+
 def models(actor: Actor, project: Project | None = None) -> QuerySet[RegisteredModel]:
     """Return the models the actor may see, of one project or of all of them."""
     rows = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
@@ -86,9 +89,17 @@ def model_for(slug: str, name: str, actor: Actor) -> RegisteredModel:
 def versions(actor: Actor, model: RegisteredModel | None = None) -> QuerySet[ModelVersion]:
     """Return the versions the actor may see, of one model or of all of them."""
     rows = visible(
-        ModelVersion.objects.select_related("model", "project"), actor, view="version.view"
+        ModelVersion.objects.select_related("model__project", "project"),
+        actor,
+        view="version.view",
     )
     return rows if model is None else rows.filter(model=model)
+
+
+def version_summaries(actor: Actor, model: RegisteredModel) -> QuerySet[ModelVersion]:
+    """Return the versions of ``model`` for lists: without their large columns, and without
+    reading the model, which is known, along with every row."""
+    return visible(model.versions.defer(*LARGE), actor, view="version.view")
 
 
 def version_for(slug: str, name: str, number: int, actor: Actor) -> ModelVersion:

@@ -32,7 +32,7 @@ def lock_version(
     """Lock the version's row for ``permission``; ``if_generation`` refuses a state read earlier."""
     row = (
         ModelVersion.objects.select_for_update(of=("self",))
-        .select_related("model", "project")
+        .select_related("model__project", "project")
         .filter(pk=version.pk)
         .first()
     )

@@ -53,7 +53,7 @@ def create_version(
         authorize(actor, "version.create", model, view="model.view")
         version = ModelVersion(
             model=model,
-            project_id=model.project_id,
+            project=model.project,
             author=actor.accountable,
             created_by=actor.id,
             **fields,

@@ -7,8 +7,7 @@ from rest_framework import serializers
 
 from apps.registry.models import EvidenceSource, VersionState
 from apps.registry.rules import KINDS, TYPES
-
-Serializer = serializers.Serializer[Any]
+from placet.kernel.api.serializers import Serializer
 
 _COLUMN = {
     "type": "object",
@@ -90,7 +89,7 @@ class VersionSummarySerializer(Serializer):
     """A version in a list."""
 
     id = serializers.CharField()
-    project = serializers.CharField(source="project.slug")
+    project = serializers.CharField(source="model.project.slug")
     model = serializers.CharField(source="model.name")
     number = serializers.IntegerField()
     state = serializers.ChoiceField(choices=VersionState.values)

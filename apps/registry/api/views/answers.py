@@ -39,9 +39,10 @@ def version_address(version: ModelVersion) -> str:
     return f"/api/v1/projects/{model.project.slug}/models/{model.name}/versions/{version.number}"
 
 
-def version_body(version: ModelVersion) -> dict[str, object]:
-    """Return a version with its files, sorted by path."""
-    prefetch_related_objects([version], Prefetch("files", ArtifactFile.objects.order_by("path")))
+def version_body(version: ModelVersion, *, new: bool = False) -> dict[str, object]:
+    """Return a version with its files, sorted by path; a ``new`` one has none yet."""
+    files = ArtifactFile.objects.none() if new else ArtifactFile.objects.order_by("path")
+    prefetch_related_objects([version], Prefetch("files", files))
     body: dict[str, object] = VersionSerializer(version).data
     return body
 
@@ -51,4 +52,4 @@ def version_answer(version: ModelVersion, status: int = 200) -> Response:
     headers = {"ETag": version_tag(version)}
     if status == 201:
         headers["Location"] = version_address(version)
-    return Response(version_body(version), status=status, headers=headers)
+    return Response(version_body(version, new=status == 201), status=status, headers=headers)

@@ -48,7 +48,7 @@ class VersionList(PlacetView):
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the versions of a model, newest first."""
-        rows = queries.versions(self.actor, queries.model_for(slug, name, self.actor))
+        rows = queries.version_summaries(self.actor, queries.model_for(slug, name, self.actor))
         if (state := request.query_params.get("state")) is not None:
             if state not in VersionState.values:
                 words = ", ".join(VersionState.values)
