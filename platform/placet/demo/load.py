@@ -24,6 +24,7 @@ class Load:
     failed: int = 0
     failures: list[str] = field(default_factory=list)
     releases: dict[str, int] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)  # release → when it last answered
     _end: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -90,4 +91,5 @@ class Load:
                 self.failures.append(error)
             if not error:
                 self.releases[release] = self.releases.get(release, 0) + 1
+                self.last[release] = time.monotonic()
         return reusable
