@@ -1,6 +1,22 @@
 """The typed client of Placet's REST API, and the ``placet`` command."""
 
-from placet_client.client import Client, PlacetError
+from placet_client.client import Client
+from placet_client.errors import (
+    BadAnswer,
+    Conflict,
+    Denied,
+    InvalidRequest,
+    NotFound,
+    NotSignedIn,
+    PlacetError,
+    ServerFault,
+    Stale,
+    TooManyRequests,
+    Unreachable,
+)
 
-__all__ = ["Client", "PlacetError"]
+__all__ = [
+    "BadAnswer", "Client", "Conflict", "Denied", "InvalidRequest", "NotFound", "NotSignedIn",
+    "PlacetError", "ServerFault", "Stale", "TooManyRequests", "Unreachable",
+]  # fmt: skip
 __version__ = "0.1.0"

@@ -15,19 +15,18 @@ def download(client: Client, folder: Path) -> tuple[int, str]:
     that nothing was changed. Raises ``PlacetError`` while there is no checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    head = client.get("/audit/checkpoint")
-    (folder / "checkpoint.txt").write_text(head["note"], "utf-8")
-    (folder / "keys.json").write_text(client.request("GET", "/keys").text, "utf-8")
-    (folder / "root.pub").write_text(client.request("GET", "/keys/root").text, "utf-8")
-    size = int(head["size"])
+    head = client.audit.checkpoint()
+    (folder / "checkpoint.txt").write_text(head.note, "utf-8")
+    (folder / "keys.json").write_bytes(client.audit.keys())
+    (folder / "root.pub").write_bytes(client.audit.root_key())
     with (folder / "events.jsonl").open("w", encoding="utf-8", newline="") as out:
         start = 0
-        while start < size:
-            page = client.get("/audit/leaves", **{"from": start, "limit": min(PAGE, size - start)})
-            if not page["items"]:  # the server has fewer leaves than it signed: verifying says so
+        while start < head.size:
+            page = client.audit.leaves(start=start, limit=min(PAGE, head.size - start))
+            if not page.items:  # the server has fewer leaves than it signed: verifying says so
                 break
-            for leaf in page["items"]:
-                line = {k: leaf[k] for k in ("index", "body", "leaf_hash")}
+            for leaf in page.items:
+                line = {"index": leaf.index, "body": leaf.body, "leaf_hash": leaf.leaf_hash}
                 out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-            start += len(page["items"])
-    return size, str(head["root"])
+            start += len(page.items)
+    return head.size, head.root

@@ -1,11 +1,12 @@
-"""Where the command line remembers the server, the token and the newest checkpoint it saw."""
+"""Where the command line remembers the server and the token, and what it trusts of each server."""
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from placet_client.client import PlacetError
+from placet_client.errors import PlacetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +17,53 @@ class Login:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is kept of one server between runs, outside that server: its root key and how far its
+    log was when it was verified last. Another server's log is another log."""
+
+    url: str
+
+    @property
+    def root(self) -> Path:
+        """The root's public key (PEM)."""
+        return folder() / f"root-{self._name}.pub"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest checkpoint that was verified."""
+        return folder() / f"checkpoint-{self._name}.txt"
+
+    @property
+    def _name(self) -> str:
+        return hashlib.sha256(self.url.rstrip("/").encode()).hexdigest()[:16]
+
+    def keep(self, *, root: bytes, checkpoint: str) -> None:
+        """Remember both."""
+        write(self.root, root)
+        write(self.checkpoint, checkpoint.encode())
+
+
 def folder() -> Path:
     """Return the folder of our own, ``$XDG_CONFIG_HOME/placet``."""
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "placet"
 
 
-def remember(login: Login) -> Path:
-    """Write the login to a file that only its owner may read; return the file."""
-    path = folder() / "config.json"
+def write(path: Path, content: bytes) -> None:
+    """Replace a file that only its owner may read, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
+    temporary = path.with_name(path.name + ".new")
     temporary.unlink(missing_ok=True)
     temporary.touch(mode=0o600)
-    temporary.write_text(json.dumps(asdict(login)))
+    temporary.write_bytes(content)
     temporary.replace(path)
+
+
+def remember(login: Login) -> Path:
+    """Write the login; return its file."""
+    path = folder() / "config.json"
+    write(path, json.dumps(asdict(login)).encode())
     return path
 
 
@@ -42,14 +75,25 @@ def forget() -> None:
 def current() -> Login:
     """Return the login in use: ``PLACET_URL`` and ``PLACET_TOKEN``, else what was remembered."""
     url, token = os.environ.get("PLACET_URL", ""), os.environ.get("PLACET_TOKEN", "")
-    path = folder() / "config.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    kept_url = known.get("url", "")
+    known = _remembered()
     # A remembered token belongs to its server and is sent to no other.
-    same = not url or url.rstrip("/") == kept_url.rstrip("/")
-    found = Login(url or kept_url, token or (known.get("token", "") if same else ""))
+    same = not url or url.rstrip("/") == known.url.rstrip("/")
+    found = Login(url or known.url, token or (known.token if same else ""))
     if not found.url or not found.token:
         raise PlacetError(
             0, "not_logged_in", "Run `placet login URL` first, or set PLACET_URL and PLACET_TOKEN"
         )
     return found
+
+
+def _remembered() -> Login:
+    path = folder() / "config.json"
+    if not path.exists():
+        return Login("", "")
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        return Login(str(known.get("url", "")), str(known.get("token", "")))
+    except (ValueError, AttributeError):
+        raise PlacetError(
+            0, "bad_login", f"{path} is damaged: run `placet login URL` again"
+        ) from None

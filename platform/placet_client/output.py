@@ -1,17 +1,32 @@
-"""Prints answers: a table for people, the API's own JSON for programs."""
+"""Prints answers: a table for people, the API's own JSON for programs.
+
+What other people wrote (names, comments, logs) may hold escape sequences that repaint a terminal,
+or marks that turn the direction of text. In tables they are shown as they are written, ``\\x1b``;
+in JSON they are escaped as JSON can, which means the same to whoever reads it.
+"""
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
+from rich.text import Text
 
-# Without markup: what people wrote may hold brackets, and is printed as it is.
-console = Console(highlight=False, markup=False)
-notes = Console(stderr=True, highlight=False, markup=False)
+from placet_client.records import Record
+
+# A pipe has no width: nothing is folded that a program would have to unfold.
+WIDE = 2000
+# Control characters but the line feed, marks of direction, and halves of characters.
+UNPRINTABLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+Item = Mapping[str, Any] | Record
 
 
 class Form(StrEnum):
@@ -21,9 +36,24 @@ class Form(StrEnum):
     JSON = "json"
 
 
-def show_list(items: Iterable[dict[str, Any]], columns: Sequence[str], form: Form) -> None:
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDE
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+console = _console()
+notes = _console(stderr=True)
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with everything visible that a terminal would obey instead of showing."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def show_list(items: Iterable[Item], columns: Sequence[str], form: Form) -> None:
     """Print a list: as JSON whole, as a table with ``columns`` (dots reach inside)."""
-    rows = list(items)
+    rows = [_body(item) for item in items]
     if form is Form.JSON:
         print_json(rows)
         return
@@ -31,36 +61,75 @@ def show_list(items: Iterable[dict[str, Any]], columns: Sequence[str], form: For
     for name in columns:
         table.add_column(name.rsplit(".", 1)[-1].upper(), overflow="fold")
     for row in rows:
-        table.add_row(*(cell(reach(row, name)) for name in columns))
-    console.print(table if rows else "nothing")
+        table.add_row(*(Text(cell(reach(row, name))) for name in columns))
+    if rows:
+        _draw(table)
+    else:
+        console.print("nothing")
 
 
-def show_one(item: dict[str, Any], form: Form) -> None:
+def show_one(item: Item, form: Form) -> None:
     """Print one thing: as JSON whole, as a list of its plain members."""
+    body = _body(item)
     if form is Form.JSON:
-        print_json(item)
+        print_json(body)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in item.items():
+    for name, value in body.items():
         if isinstance(value, dict | list) and len(json.dumps(value)) > 200:
             value = f"{len(value)} entries (see -o json)"
-        table.add_row(name, cell(value))
-    console.print(table)
+        table.add_row(Text(plain(name)), Text(cell(value)))
+    _draw(table)
+
+
+def _draw(table: Table) -> None:
+    """Print a table; a pipe is spared the spaces that fill its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as drawn:
+        console.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
 
 def print_json(value: Any) -> None:
     """Print JSON for programs."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    escaped = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    sys.stdout.write(escaped + "\n")
 
 
 def say(text: str) -> None:
     """Tell the person something that is not the answer."""
-    notes.print(text, soft_wrap=True)
+    notes.print(Text(plain(text)), soft_wrap=True)
 
 
-def reach(row: dict[str, Any], path: str) -> Any:
+def tell(text: str) -> None:
+    """Print an answer that is one line of text."""
+    console.print(Text(plain(text)), soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show how far files are, on a terminal alone; call what is yielded with name, done, size."""
+    shown: dict[str, Any] = {}
+    bar = Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
+        TransferSpeedColumn(), console=notes, transient=True, disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+
+    def update(name: str, done: int, size: int) -> None:
+        if name not in shown:
+            shown[name] = bar.add_task(plain(name), total=size or None)
+        bar.update(shown[name], completed=done)
+
+    with bar:
+        yield update
+
+
+def reach(row: Mapping[str, Any], path: str) -> Any:
     """Return ``row["a"]["b"]`` for ``a.b``; ``None`` where something is missing."""
     value: Any = row
     for name in path.split("."):
@@ -70,11 +139,17 @@ def reach(row: dict[str, Any], path: str) -> Any:
 
 def cell(value: Any) -> str:
     """Return a value as one cell."""
-    if value is None:
+    if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return plain(", ".join(value)) or "–"
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    text = str(value)
-    return f"{text[:15]}…{text[-4:]}" if text.startswith("sha256:") else text
+        return plain(json.dumps(value, ensure_ascii=False))
+    text = plain(str(value))
+    return f"{text[:15]}…{text[-4:]}" if re.fullmatch(r"sha256:[0-9a-f]{64}", text) else text
+
+
+def _body(item: Item) -> dict[str, Any]:
+    return item.raw if isinstance(item, Record) else dict(item)

@@ -1,68 +1,225 @@
-"""Registers a folder as a new version: facts, files, metrics, and the end of its being a draft."""
+"""Registers a folder as a version: facts, files, metrics, and the end of its being a draft.
 
+```
+look for a version of ours with this content ──► finalised ──► there it is
+        │                                    └─► draft ──┐
+        └─► none: make a draft under a key ◄─────────────┤
+            that is made of the content                  ▼
+                                 send the files that it lacks ──► metrics ──► finalise
+```
+
+Whatever happens in between, the same folder leads to the same version: killed and run again, run
+twice at once, or sent again because an answer was lost.
+"""
+
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from placet_client.client import Client, PlacetError
+from placet_client.client import Client
+from placet_client.errors import Conflict, NotFound, PlacetError
+from placet_client.nouns.uploads import digest
+from placet_client.records import Version, VersionSummary
+from placet_client.transport import IN_PROGRESS
+from placet_verify import canonical
 
 FACTS = ("format", "python_version", "requirements", "parameters", "lineage", "signature",
          "example", "expected", "tags", "card")  # fmt: skip
+EDITABLE = ("tags", "card")  # somebody may have changed them since
+DESCRIPTION = "version.json"
 Progress = Callable[[str, int, int], None]
 
 
-def register(
-    client: Client, project: str, name: str, folder: Path, *, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Make a finalised version of model ``name`` from ``folder`` and return it.
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A finalised version; ``new`` unless it was there before, whole."""
 
-    ``version.json`` in the folder holds the facts and ``metrics``; an MLflow folder needs none.
-    The model is made when it is missing. Interrupted, it leaves a draft; nothing is half-frozen.
+    version: Version
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a folder holds: facts, metrics, and the digest of every file by its path."""
+
+    folder: Path
+    facts: dict[str, Any]
+    metrics: dict[str, Any]
+    files: dict[str, str]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Content":
+        """Read a folder. Raises :class:`PlacetError` when it says too little."""
+        if not folder.is_dir():
+            raise PlacetError(0, "no_folder", f"{folder} is not a folder")
+        facts = read_facts(folder)
+        metrics = facts.pop("metrics", None) or {}
+        files = {
+            file.relative_to(folder).as_posix(): digest(file)
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and file != folder / DESCRIPTION
+        }
+        if not files:
+            raise PlacetError(0, "no_files", f"{folder} holds no model files")
+        return cls(folder, facts, metrics, files)
+
+    @property
+    def artifact_digest(self) -> str:
+        """The digest that a finalised version with these files has."""
+        sizes = {path: (self.folder / path).stat().st_size for path in self.files}
+        lines = [
+            {"path": path, "size": sizes[path], "sha256": self.files[path]}
+            for path in sorted(self.files)
+        ]
+        return canonical.digest(lines)
+
+    def key(self, *purpose: object) -> str:
+        """Return an Idempotency-Key that only this content has, for one purpose."""
+        text = json.dumps([purpose, self.facts, self.metrics, self.files], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def is_in(self, version: Version) -> bool:
+        """Tell whether ``version`` holds this, or is a draft on the way to it."""
+        frozen = {name: v for name, v in self.facts.items() if name not in EDITABLE}
+        there = {file.path: file.sha256 for file in version.files}
+        whole = there == self.files or version.state == "draft"
+        return (
+            whole
+            and there.items() <= self.files.items()
+            and all(version.raw.get(name) == value for name, value in frozen.items())
+        )
+
+
+def register(
+    client: Client,
+    project: str,
+    name: str,
+    folder: Path,
+    *,
+    again: bool = False,
+    progress: Progress | None = None,
+) -> Registered:
+    """Make a finalised version of model ``name`` from ``folder``, or find the one that is there.
+
+    ``version.json`` at the top of the folder holds the facts and ``metrics``; an MLflow folder
+    needs none. The model is made when it is missing. ``again`` makes a new version in any case.
     """
-    if not folder.is_dir():
-        raise PlacetError(0, "no_folder", f"{folder} is not a folder")
-    facts = read_facts(folder)
-    metrics = facts.pop("metrics", None)
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "version.json"]
-    if not files:
-        raise PlacetError(0, "no_files", f"{folder} holds no model files")
+    content = Content.of(folder)
     ensure_model(client, project, name)
-    made = client.post(f"/projects/{project}/models/{name}/versions", facts)
-    path = f"/projects/{project}/models/{name}/versions/{made['number']}"
-    for file in files:
-        inside = file.relative_to(folder).as_posix()
-        client.upload(path, file, inside, progress=_of(progress, inside))
-    if metrics:
-        client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
-    return client.post(f"{path}/finalise")
+    version = None if again else _find(client, project, name, content)
+    if version is not None and version.state != "draft":
+        return Registered(version, new=False)
+    if version is None:
+        version = _draft(client, project, name, content, again=again)
+    place = (project, name, version.number)
+    try:
+        for path, sha256 in content.files.items():
+            client.uploads.send(
+                *place, folder / path, path, sha256=sha256, progress=_of(progress, path)
+            )
+        _report(client, place, content)
+        return Registered(_finalise(client, place), new=True)
+    except Conflict:  # if somebody else finalised just this meanwhile, it is done
+        now = client.versions.get(*place)
+        if now.state == "draft" or not content.is_in(now):
+            raise
+        return Registered(now, new=True)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """Return what ``version.json`` says; an MLflow folder may be without one."""
-    path = folder / "version.json"
+    path = folder / DESCRIPTION
     if not path.exists():
         if (folder / "MLmodel").exists():
             return {"format": "mlflow"}
         raise PlacetError(0, "no_facts", f"{folder} has neither version.json nor MLmodel")
     try:
         facts: Any = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlacetError(0, "bad_facts", f"{path}: {error}") from None
-    unknown = sorted(set(facts) - {*FACTS, "metrics"}) if isinstance(facts, dict) else ["/"]
-    if unknown:
+    if not isinstance(facts, dict):
+        raise PlacetError(0, "bad_facts", f"{path}: an object is expected, with the facts by name")
+    if unknown := sorted(set(facts) - {*FACTS, "metrics"}):
         raise PlacetError(0, "bad_facts", f"{path}: unknown entries: {', '.join(unknown)}")
-    return dict(facts)
+    return facts
 
 
 def ensure_model(client: Client, project: str, name: str) -> None:
     """Make the model when it is missing."""
     try:
-        client.get(f"/projects/{project}/models/{name}")
-    except PlacetError as error:
-        if error.status != 404:
-            raise
-        client.post(f"/projects/{project}/models", {"name": name})
+        client.models.get(project, name)
+    except NotFound:
+        try:
+            client.models.create(project, name)
+        except Conflict:  # somebody was faster
+            client.models.get(project, name)
+
+
+def _find(client: Client, project: str, name: str, content: Content) -> Version | None:
+    """Return the version of ours that holds this content, or is on the way to it."""
+    for summary in _candidates(client, project, name, content):
+        version = client.versions.get(project, name, summary.number)
+        if content.is_in(version):
+            return version
+    return None
+
+
+def _candidates(
+    client: Client, project: str, name: str, content: Content
+) -> Iterator[VersionSummary]:
+    """Yield the versions that are worth a look, whole ones first."""
+    known = list(client.versions.list(project, name))
+    yield from (v for v in known if v.artifact_digest == content.artifact_digest)
+    me = client.whoami().id
+    yield from (v for v in known if v.state == "draft" and v.created_by == me)
+
+
+def _draft(client: Client, project: str, name: str, content: Content, *, again: bool) -> Version:
+    """Make a draft. Its key is made of the content: whoever does it twice at once gets one.
+
+    An answer on record may be out of date (a refusal that would be none now, a draft that was
+    changed since) or never come (its process was killed): then a key of its own is right.
+    """
+    if not again:
+        try:
+            made = client.versions.create(
+                project, name, idempotency_key=content.key(project, name), **content.facts
+            )
+            now = client.versions.get(project, name, made.number)
+            if now.state == "draft" and content.is_in(now):
+                return now
+        except Conflict as error:
+            if error.code != IN_PROGRESS:
+                raise
+            if found := _find(client, project, name, content):
+                return found
+        except PlacetError as error:
+            if error.status not in (403, 404, 422):
+                raise
+    return client.versions.create(project, name, **content.facts)
+
+
+def _report(client: Client, place: tuple[str, str, int], content: Content) -> None:
+    """Add the metrics, unless an earlier run got as far as that."""
+    if content.metrics and not any(
+        fact.data == content.metrics for fact in client.evidence.list(*place, kind="metrics")
+    ):
+        key = content.key("metrics", *place)
+        client.evidence.add(*place, "metrics", content.metrics, idempotency_key=key)
+
+
+def _finalise(client: Client, place: tuple[str, str, int]) -> Version:
+    """Freeze the draft; another run of the same may touch it at that very moment."""
+    for _ in range(3):
+        try:
+            return client.versions.finalise(*place)
+        except Conflict as error:
+            if error.code != "changed":
+                raise
+    return client.versions.finalise(*place)
 
 
 def _of(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:

@@ -31,7 +31,8 @@ def registered(placet: Running, tmp_path_factory: pytest.TempPathFactory) -> dic
         client.post("/projects/clinic/models", {"name": "tumour", "description": "Benign?"})
         version = client.post("/projects/clinic/models/tumour/versions", facts)
         path = f"/projects/clinic/models/tumour/versions/{version['number']}"
-        client.upload(path, out / "model.joblib", "model.joblib")
+        place = ("clinic", "tumour", version["number"])
+        client.uploads.send(*place, out / "model.joblib", "model.joblib")
         client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
         worse = {**metrics, "auc": round(metrics["auc"] - 0.02, 4)}
         draft = client.post("/projects/clinic/models/tumour/versions", facts | {"card": "# Older"})

@@ -119,7 +119,8 @@ class Story:
                 client.post(f"{BASE}/models", {"name": MODEL, "description": "Benign or malignant"})
             version = client.post(f"{BASE}/models/{MODEL}/versions", facts)
             path = f"{BASE}/models/{MODEL}/versions/{version['number']}"
-            client.upload(path, out / "model.joblib", "model.joblib")
+            place = (PROJECT, MODEL, version["number"])
+            client.uploads.send(*place, out / "model.joblib", "model.joblib")
             client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
             version = client.post(f"{path}/finalise")
         self.say(f"   {MODEL}:{version['number']} ({kind}), AUC {metrics['auc']:.4f}, "

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from placet_client import __version__
 from placet_client.cli import (
     access,
     audit,
@@ -14,27 +16,45 @@ from placet_client.cli import (
     releases,
     search,
     serving,
+    versions,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, Ended, exit_code
-from placet_client.client import PlacetError
-from placet_client.output import say
+from placet_client.errors import PlacetError
+from placet_client.output import say, tell
 
 app = typer.Typer(
     help="Placet decides which models may run. Decisions are made by people in the browser: "
     "a token never approves, so there is no command for it.",
+    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 3 denied by policy, 4 people have not "
+    "decided, 5 timed out, 6 conflict.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
-for module in (access, models, builds, governance, releases, serving, audit, search):
+for module in (access, models, versions, builds, governance, releases, serving, audit, search):
     module.add_to(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        tell(f"placet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    """Take the options before the noun."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code (0 ok, 1 error, 2 usage, 3 denied by policy,
     4 waiting for approval, 5 timed out, 6 conflict)."""
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="placet")
     except SystemExit as stop:  # typer ends by itself: help, usage errors, and the normal end
         return stop.code if isinstance(stop.code, int) else OK
     except Ended as end:
@@ -51,5 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         return OK
     except OSError as error:
         say(f"{error.filename or ''} {error.strerror}".strip())
+        return ERROR
+    except UnicodeDecodeError as error:
+        say(f"A file is not UTF-8 text: {error.reason} at byte {error.start}")
         return ERROR
     return OK

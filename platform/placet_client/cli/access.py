@@ -1,19 +1,28 @@
-"""login, logout, whoami, project, token, job."""
+"""login, logout, whoami, project, token, job, and reading who may do what."""
 
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from placet_client import login as logins
-from placet_client.cli.command import Output, connected, first
+from placet_client.cli.command import Limit, Output, connected
 from placet_client.client import Client
-from placet_client.output import Form, console, say, show_list, show_one
+from placet_client.output import Form, say, show_list, show_one
 
-project = typer.Typer(help="Projects", no_args_is_help=True)
-token = typer.Typer(help="Your API tokens", no_args_is_help=True)
+project = typer.Typer(help="Projects: the scopes of models and roles", no_args_is_help=True)
+token = typer.Typer(
+    help="The API token in use. Tokens are made in the browser (page “API tokens”): "
+    "a token makes no token.",
+    no_args_is_help=True,
+)
 job = typer.Typer(help="Work in the background", no_args_is_help=True)
+person = typer.Typer(help="People; they are changed in the administration", no_args_is_help=True)
+team = typer.Typer(help="Teams; they are changed in the administration", no_args_is_help=True)
+role = typer.Typer(
+    help="Who holds which role; people grant them in the administration", no_args_is_help=True
+)
+account = typer.Typer(help="Accounts of programs", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,43 +33,55 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(project, name="project")
     app.add_typer(token, name="token")
     app.add_typer(job, name="job")
+    app.add_typer(person, name="person")
+    app.add_typer(team, name="team")
+    app.add_typer(role, name="role")
+    app.add_typer(account, name="service-account")
 
 
 def login(
     url: Annotated[str, typer.Argument(help="the server, e.g. http://localhost:8000")],
-    token_stdin: Annotated[bool, typer.Option(help="read the token from standard input")] = False,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="read the token from standard input")
+    ] = False,
 ) -> None:
     """Remember a server and a token; the token is asked for without echo."""
-    text = sys.stdin.readline().strip() if token_stdin else typer.prompt("Token", hide_input=True)
-    with Client(url, text) as client:
-        me = client.get("/whoami")
-    path = logins.remember(logins.Login(url, text))
-    say(f"Logged in as {me.get('name') or me.get('id')}; remembered in {path}")
+    text = sys.stdin.readline() if token_stdin else typer.prompt("Token", hide_input=True)
+    with Client(url, text.strip()) as client:
+        me = client.whoami()
+    path = logins.remember(logins.Login(client.url, text.strip()))
+    say(f"Logged in as {me.name or me.id}; remembered in {path}")
 
 
 def logout() -> None:
-    """Forget the server and the token."""
+    """Forget the server and the token. The token stays good: `placet token revoke` ends it."""
     logins.forget()
 
 
 def whoami(output: Output = Form.TABLE) -> None:
-    """Show who the token acts for."""
+    """Show who the token acts for, and what it may do."""
     with connected() as client:
-        show_one(client.get("/whoami"), output)
+        me = client.whoami()
+    if output is Form.JSON:
+        show_one(me, output)
+        return
+    show_one({name: value for name, value in me.raw.items() if name != "grants"}, output)
+    show_list(me.grants, ["permission", "project", "environment", "role"], output)
 
 
 @project.command("list")
-def project_list(output: Output = Form.TABLE) -> None:
+def project_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the projects you see."""
     with connected() as client:
-        show_list(first(client, "/projects"), ["slug", "name", "created_at"], output)
+        found = client.projects.list(limit=limit)
+        show_list(found, ["slug", "name", "created_at"], output)
 
 
 @project.command("show")
 def project_show(slug: str, output: Output = Form.TABLE) -> None:
     """Show a project."""
     with connected() as client:
-        show_one(client.get(f"/projects/{slug}"), output)
+        show_one(client.projects.get(slug), output)
 
 
 @project.command("create")
@@ -68,50 +89,55 @@ def project_create(
     slug: str, name: str = "", description: str = "", output: Output = Form.TABLE
 ) -> None:
     """Create a project with its three environments."""
-    body = {"slug": slug, "name": name or slug, "description": description}
     with connected() as client:
-        show_one(client.post("/projects", body), output)
+        made = client.projects.create(slug, name=name or slug, description=description)
+        show_one(made, output)
+
+
+@project.command("edit")
+def project_edit(
+    slug: str,
+    name: str | None = None,
+    description: str | None = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Change a project's name or description."""
+    with connected() as client:
+        show_one(client.projects.update(slug, name=name, description=description), output)
 
 
 @token.command("list")
-def token_list(output: Output = Form.TABLE) -> None:
-    """List your tokens."""
+def token_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the tokens that this token sees: itself."""
     with connected() as client:
-        columns = ["id", "name", "scopes", "project", "expires_at", "last_used_at"]
-        show_list(first(client, "/tokens"), columns, output)
+        columns = ["id", "name", "prefix", "project", "expires_at", "last_used_at"]
+        show_list(client.tokens.list(limit=limit), columns, output)
 
 
-@token.command("create")
-def token_create(
-    name: str,
-    scope: Annotated[list[str], typer.Option(help="a permission; may be repeated")],
-    project: str = "",
-    days: int = 30,
-    output: Output = Form.TABLE,
-) -> None:
-    """Make a token and print it, once. A token itself makes no tokens: use the page for that."""
-    expires = (datetime.now(tz=UTC) + timedelta(days=days)).isoformat()
-    body = {"name": name, "scopes": scope, "expires_at": expires}
+@token.command("show")
+def token_show(token_id: str, output: Output = Form.TABLE) -> None:
+    """Show a token."""
     with connected() as client:
-        made = client.post("/tokens", body | ({"project": project} if project else {}))
-    if output is Form.JSON:
-        show_one(made, output)
-    else:
-        console.print(made["secret"], soft_wrap=True)
+        show_one(client.tokens.get(token_id), output)
 
 
 @token.command("revoke")
 def token_revoke(token_id: str, output: Output = Form.TABLE) -> None:
-    """End a token."""
+    """End a token, at once and for good."""
     with connected() as client:
-        show_one(client.post(f"/tokens/{token_id}/revoke"), output)
+        show_one(client.tokens.revoke(token_id), output)
 
 
 @job.command("list")
-def job_list(state: str = "", kind: str = "", output: Output = Form.TABLE) -> None:
-    """List jobs."""
+def job_list(
+    state: Annotated[str, typer.Option(help="queued, running, succeeded, failed, cancelled")] = "",
+    kind: str = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List jobs, newest first."""
     with connected() as client:
-        found = first(client, "/jobs", state=state or None, kind=kind or None)
+        found = client.jobs.list(state=state, kind=kind, limit=limit)
         show_list(found, ["id", "kind", "state", "attempts", "error", "created_at"], output)
 
 
@@ -119,11 +145,76 @@ def job_list(state: str = "", kind: str = "", output: Output = Form.TABLE) -> No
 def job_show(job_id: str, output: Output = Form.TABLE) -> None:
     """Show a job."""
     with connected() as client:
-        show_one(client.get(f"/jobs/{job_id}"), output)
+        show_one(client.jobs.get(job_id), output)
 
 
 @job.command("cancel")
 def job_cancel(job_id: str, output: Output = Form.TABLE) -> None:
     """Cancel a job."""
     with connected() as client:
-        show_one(client.post(f"/jobs/{job_id}/cancel"), output)
+        show_one(client.jobs.cancel(job_id), output)
+
+
+@person.command("list")
+def person_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List people."""
+    with connected() as client:
+        found = client.people.list(limit=limit)
+        show_list(found, ["id", "name", "email", "is_active", "created_at"], output)
+
+
+@person.command("show")
+def person_show(person_id: str, output: Output = Form.TABLE) -> None:
+    """Show a person."""
+    with connected() as client:
+        show_one(client.people.get(person_id), output)
+
+
+@team.command("list")
+def team_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List teams."""
+    with connected() as client:
+        show_list(client.teams.list(limit=limit), ["id", "name", "created_at"], output)
+
+
+@team.command("show")
+def team_show(team_id: str, output: Output = Form.TABLE) -> None:
+    """Show a team and its people."""
+    with connected() as client:
+        found = client.teams.get(team_id)
+        members = [member.raw for member in client.teams.members(team_id)]
+    if output is Form.JSON:
+        show_one({**found.raw, "members": members}, output)
+        return
+    show_one(found, output)
+    show_list(members, ["person", "name"], output)
+
+
+@role.command("list")
+def role_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List who holds which role, and where."""
+    with connected() as client:
+        columns = ["id", "role", "person", "team", "service_account", "project", "environment"]
+        show_list(client.roles.list(limit=limit), columns, output)
+
+
+@role.command("show")
+def role_show(role_id: str, output: Output = Form.TABLE) -> None:
+    """Show one binding of a role."""
+    with connected() as client:
+        show_one(client.roles.get(role_id), output)
+
+
+@account.command("list")
+def account_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List service accounts."""
+    with connected() as client:
+        found = client.service_accounts.list(limit=limit)
+        show_list(found, ["id", "name", "owner", "is_active", "created_at"], output)
+
+
+@account.command("show")
+def account_show(account_id: str, output: Output = Form.TABLE) -> None:
+    """Show a service account."""
+    with connected() as client:
+        show_one(client.service_accounts.get(account_id), output)

@@ -1,8 +1,8 @@
 """audit: read the log, take a copy, and check it without trusting the server."""
 
 import base64
-import hashlib
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +10,28 @@ import typer
 
 from placet_client import log as copies
 from placet_client import login
-from placet_client.cli.command import ERROR, Ended, Output, connected, first
-from placet_client.output import Form, console, show_list, show_one
+from placet_client.cli.command import ERROR, Ended, Limit, Output, connected
+from placet_client.output import Form, show_list, show_one, tell
 from placet_verify import checkpoint
+from placet_verify.canonical import is_digest
+from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing, PublicKey
 from placet_verify.log import read_records, verify_log
 
 audit = typer.Typer(help="The append-only log", no_args_is_help=True)
+Kind = Annotated[str, typer.Option(help="e.g. release.approved")]
+Subject = Annotated[str, typer.Option(help="the id of what it is about")]
+Actor = Annotated[str, typer.Option(help="the id of who did it")]
+Since = Annotated[str, typer.Option(help="RFC 3339, from then on")]
+Until = Annotated[str, typer.Option(help="RFC 3339, before then")]
+
+
+class FileForm(StrEnum):
+    """How events are written to a file."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,85 +41,160 @@ def add_to(app: typer.Typer) -> None:
 
 @audit.command("events")
 def audit_events(
-    kind: str = "", subject: str = "", since: str = "", output: Output = Form.TABLE
+    kind: Kind = "",
+    subject: Subject = "",
+    actor: Actor = "",
+    project: str = "",
+    environment: str = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 100,
+    output: Output = Form.TABLE,
 ) -> None:
-    """List events that you may read, newest first."""
-    filters = {"kind": kind, "subject": subject, "since": since}
+    """List events that you may read, newest first. The log is long: --limit is 100 here."""
     with connected() as client:
-        found = first(client, "/audit/events", **{k: v or None for k, v in filters.items()})
+        found = client.audit.events(
+            kind=kind, subject=subject, actor=actor, project=project, environment=environment,
+            since=since, until=until, limit=limit,
+        )  # fmt: skip
         show_list(found, ["index", "at", "kind", "actor.id", "subject"], output)
+
+
+@audit.command("save")
+def audit_save(
+    file: Path,
+    form: Annotated[FileForm, typer.Option("--format", help="jsonl or csv")] = FileForm.JSONL,
+    kind: Kind = "",
+    subject: Subject = "",
+    actor: Actor = "",
+    project: str = "",
+    environment: str = "",
+    since: Since = "",
+    until: Until = "",
+) -> None:
+    """Write all events that you may read to a file."""
+    with connected() as client:
+        size = client.audit.export(
+            file, form=form.value, kind=kind, subject=subject, actor=actor, project=project,
+            environment=environment, since=since, until=until,
+        )  # fmt: skip
+    tell(f"{file}: {size} bytes")
 
 
 @audit.command("show")
 def audit_show(index: int, output: Output = Form.TABLE) -> None:
     """Show one event."""
     with connected() as client:
-        show_one(client.get(f"/audit/events/{index}"), output)
+        show_one(client.audit.get(index), output)
 
 
 @audit.command("proof")
 def audit_proof(index: int, output: Output = Form.JSON) -> None:
     """Show the proof that an event is in the signed log."""
     with connected() as client:
-        show_one(client.get(f"/audit/events/{index}/proof"), output)
+        show_one(client.audit.proof(index), output)
+
+
+@audit.command("checkpoint")
+def audit_checkpoint(output: Output = Form.TABLE) -> None:
+    """Show the newest signed tree head."""
+    with connected() as client:
+        show_one(client.audit.checkpoint(), output)
 
 
 @audit.command("export")
 def audit_export(folder: Path) -> None:
-    """Take a copy of the log for `python -m placet_verify log FOLDER`."""
+    """Take a copy of the whole log for `python -m placet_verify log FOLDER`."""
     with connected() as client:
         size, root = copies.download(client, folder)
-    console.print(f"{size} leaves, root {root}")
+    tell(f"{size} leaves, root {root}")
 
 
 @audit.command("verify")
 def audit_verify(
+    root: Annotated[
+        str, typer.Option(metavar="FINGERPRINT|FILE", help="the root key that you trust")
+    ] = "",
     kept: Annotated[
-        list[Path] | None, typer.Option("--checkpoint", help="a checkpoint you kept yourself")
+        list[Path] | None, typer.Option("--checkpoint", help="a checkpoint that you kept yourself")
     ] = None,
 ) -> None:
-    """Download the log and verify it, starting from the newest checkpoint seen before."""
-    # One for each server: another server's log is another log.
-    server = hashlib.sha256(login.current().url.rstrip("/").encode()).hexdigest()[:16]
-    own = login.folder() / f"checkpoint-{server}.txt"
-    heads = [*(kept or []), *([own] if own.exists() else [])]
+    """Download the log and verify it against a root key and a checkpoint kept outside the server.
+
+    Without --root the root key of the first run is trusted and remembered beside the login, and
+    another one is refused from then on. The checkpoint that was verified last is remembered too:
+    the log must continue it.
+    """
+    memory = login.Memory(login.current().url)
+    heads = [*(kept or []), *([memory.checkpoint] if memory.checkpoint.exists() else [])]
     with connected() as client, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copies.download(client, folder)
-        note = check(folder, heads)
-    own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own.write_text(note, "utf-8")
+        try:
+            trusted = trust(PublicKey.load(folder / "root.pub"), root, memory)
+            newest = check(folder, trusted, heads)
+        except Refused as refusal:
+            raise Ended(ERROR, f"REFUSED: {refusal.sentence}") from None
+        note = (folder / "checkpoint.txt").read_text("utf-8")
+    memory.keep(root=trusted.to_pem(), checkpoint=note)
+    tell(f"remembered the checkpoint over {newest.size} leaves in {memory.checkpoint}")
 
 
-def check(folder: Path, heads: list[Path]) -> str:
-    """Verify a copy against its checkpoint and ``heads``; return the checkpoint's note."""
-    try:
-        public = PublicKey.load(folder / "root.pub")
-        ring = KeyRing.open((folder / "keys.json").read_text(), public)
-        keys = checkpoint.log_keys(ring)
-        note = (folder / "checkpoint.txt").read_text()
-        newest = checkpoint.verify(note, keys)
-        known = [checkpoint.verify(path.read_text(), keys) for path in heads]
-        console.print(f"root key {public.fingerprint}")
-        for path, head in zip(heads, known, strict=True):
-            console.print(f"from the checkpoint over {head.size} leaves in {path}")
-            if head.size > newest.size:
-                raise Ended(ERROR, "FAULT: size: a checkpoint seen before has more leaves")
-        with (folder / "events.jsonl").open("rb") as lines:
-            report = verify_log(
-                read_records(lines),
-                heads=[(head.size, head.root) for head in (*known, newest)],
-                complete=True,
-                canonical_bodies=True,
-                ring=ring,
-            )
-    except Refused as refusal:
-        raise Ended(ERROR, f"REFUSED: {refusal.sentence}") from None
+def trust(shown: PublicKey, asked: str, memory: login.Memory) -> PublicKey:
+    """Return the root that the server shows, if it is the one to trust; say why it is."""
+    known = PublicKey.load(memory.root) if memory.root.exists() else None
+    wanted = _fingerprint(asked) if asked else known and known.fingerprint
+    if wanted and shown.fingerprint != wanted:
+        where = "--root" if asked else f"{memory.root}, remembered from an earlier run"
+        raise Ended(
+            ERROR,
+            f"REFUSED: the server's root key is {shown.fingerprint}, not {wanted} ({where}).\n"
+            "If it was replaced on purpose, give the new one with --root; otherwise this is not "
+            "the log that you know",
+        )
+    if asked:
+        how = "as given by --root"
+    elif known:
+        how = "as remembered from the first run"
+    else:
+        how = "trusted on first use: compare it with what your operator gave you"
+    tell(f"root key {shown.fingerprint}, {how}")
+    return shown
+
+
+def _fingerprint(asked: str) -> str:
+    if is_digest(asked):
+        return asked
+    if not Path(asked).is_file():
+        raise typer.BadParameter("--root is sha256:… of the raw key, or a file with it in PEM form")
+    return PublicKey.load(asked).fingerprint
+
+
+def check(folder: Path, root: PublicKey, heads: list[Path]) -> Checkpoint:
+    """Verify a copy against its checkpoint and ``heads``; return the checkpoint."""
+    ring = KeyRing.open((folder / "keys.json").read_text("utf-8"), root)
+    keys = checkpoint.log_keys(ring)
+    newest = checkpoint.verify((folder / "checkpoint.txt").read_text("utf-8"), keys)
+    known = [checkpoint.verify(p.read_text("utf-8"), keys, newest.origin) for p in heads]
+    for path, head in zip(heads, known, strict=True):
+        tell(f"from the checkpoint over {head.size} leaves in {path}")
+        if head.size > newest.size:
+            raise Ended(ERROR, "FAULT: size: a checkpoint seen before has more leaves")
+    if not heads:
+        tell("from no earlier checkpoint: this is the first")
+    with (folder / "events.jsonl").open("rb") as lines:
+        report = verify_log(
+            read_records(lines),
+            heads=[(head.size, head.root) for head in (*known, newest)],
+            complete=True,
+            canonical_bodies=True,
+            ring=ring,
+        )
     if report.fault is not None:
         raise Ended(ERROR, f"FAULT at {report.fault.place}: {report.fault.sentence}")
     if report.unsealed:
         first = report.unsealed[0].sentence
         raise Ended(ERROR, f"UNSEALED {first} (claims to give access, appended past Placet)")
-    root = base64.b64encode(report.root).decode()
-    console.print(f"ok: {report.size} leaves, {report.bodies} bodies read, root {root}")
-    return note
+    head_hash = base64.b64encode(report.root).decode()
+    tell(f"ok: {report.size} leaves, {report.bodies} bodies read, root {head_hash}")
+    return newest

@@ -1,27 +1,42 @@
-"""build."""
+"""build, bento, runtime."""
 
-import time
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from placet_client import refs
-from placet_client.cli.command import ERROR, Ended, Output, Timeout, Wait, connected, first
+from placet_client.cli.command import (
+    ERROR,
+    Ended,
+    Limit,
+    Output,
+    Timeout,
+    Version,
+    Wait,
+    connected,
+    polling,
+)
 from placet_client.client import Client
-from placet_client.output import Form, notes, say, show_list, show_one
+from placet_client.output import Form, say, show_list, show_one
+from placet_client.records import Build
 
 build = typer.Typer(help="Builds of versions into Bentos", no_args_is_help=True)
-Reference = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
+bento = typer.Typer(help="Bentos: what is approved and served", no_args_is_help=True)
+runtime = typer.Typer(help="Pythons with their locked packages", no_args_is_help=True)
+Digest = Annotated[str, typer.Argument(metavar="SHA256:DIGEST")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(build, name="build")
+    app.add_typer(bento, name="bento")
+    app.add_typer(runtime, name="runtime")
 
 
 @build.command("start")
 def build_start(
-    reference: Reference,
+    reference: Version,
     accelerate: Annotated[
         bool, typer.Option("--accelerate", help="serve its ONNX form, if its answers are equal")
     ] = False,
@@ -29,19 +44,19 @@ def build_start(
     timeout: Timeout = 900,
     output: Output = Form.TABLE,
 ) -> None:
-    """Build a version."""
+    """Build a version; with --wait print its log and return when it has ended."""
     with connected() as client:
-        started = client.post(f"{refs.version(reference).path}/builds", {"accelerate": accelerate})
+        started = client.builds.start(*refs.version(reference), accelerate=accelerate)
         if wait:
-            started = follow(client, started["id"], timeout, quiet=output is Form.JSON)
+            started = follow(client, started.id, timeout, quiet=output is Form.JSON)
         show_one(started, output)
 
 
 @build.command("list")
-def build_list(reference: Reference, output: Output = Form.TABLE) -> None:
-    """List the builds of a version."""
+def build_list(reference: Version, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the builds of a version, newest first."""
     with connected() as client:
-        found = first(client, f"{refs.version(reference).path}/builds")
+        found = client.builds.list(*refs.version(reference), limit=limit)
         show_list(found, ["id", "state", "step", "bento_digest", "created_at"], output)
 
 
@@ -49,7 +64,7 @@ def build_list(reference: Reference, output: Output = Form.TABLE) -> None:
 def build_show(build_id: str, output: Output = Form.TABLE) -> None:
     """Show a build."""
     with connected() as client:
-        show_one(client.get(f"/builds/{build_id}"), output)
+        show_one(client.builds.get(build_id), output)
 
 
 @build.command("log")
@@ -64,33 +79,65 @@ def build_log(
         if follow_it:
             follow(client, build_id, timeout)
             return
-        lines = client.get(f"/builds/{build_id}/log")["lines"]
-        show_list(lines, ["at", "step", "text"], output)
+        show_list(client.builds.log(build_id).lines, ["at", "step", "text"], output)
 
 
 @build.command("cancel")
 def build_cancel(build_id: str, output: Output = Form.TABLE) -> None:
     """Stop a build."""
     with connected() as client:
-        show_one(client.post(f"/builds/{build_id}/cancel"), output)
+        show_one(client.builds.cancel(build_id), output)
 
 
-def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False) -> dict[str, Any]:
+@bento.command("show")
+def bento_show(digest: Digest, output: Output = Form.TABLE) -> None:
+    """Show a Bento."""
+    with connected() as client:
+        show_one(client.bentos.get(digest), output)
+
+
+@bento.command("sbom")
+def bento_sbom(digest: Digest, to: Path) -> None:
+    """Write the SBOM (CycloneDX JSON) to a file."""
+    with connected() as client:
+        to.write_bytes(client.bentos.sbom(digest))
+
+
+@bento.command("provenance")
+def bento_provenance(digest: Digest, to: Path) -> None:
+    """Write the signed provenance (DSSE) to a file."""
+    with connected() as client:
+        to.write_bytes(client.bentos.provenance(digest))
+
+
+@bento.command("model-signature")
+def bento_model_signature(digest: Digest, to: Path) -> None:
+    """Write the OpenSSF signature of the model's files to a file."""
+    with connected() as client:
+        to.write_bytes(client.bentos.model_signature(digest))
+
+
+@runtime.command("show")
+def runtime_show(digest: Digest, output: Output = Form.TABLE) -> None:
+    """Show a runtime and its lock."""
+    with connected() as client:
+        show_one(client.runtimes.get(digest), output)
+
+
+def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False) -> Build:
     """Print a build's lines to standard error until it ends; raise unless it succeeded."""
-    end, after = time.monotonic() + timeout, 0
-    while True:
-        log = client.get(f"/builds/{build_id}/log", after=after)
-        for line in log["lines"]:
-            if not quiet:
-                notes.print(f"{line['step']:<9} {line['text']}", markup=False)
-        after = log["after"]
-        if log["ended"]:
+    after = 0
+    for last in polling(timeout):
+        log = client.builds.log(build_id, after=after)
+        for line in log.lines if not quiet else ():
+            say(f"{line.step:<9} {line.text}")
+        after = log.after
+        if log.ended:
             break
-        if time.monotonic() > end:
-            raise TimeoutError(f"build {build_id} is still {log['state']}")
-        time.sleep(0.5)
-    found = client.get(f"/builds/{build_id}")
-    if found["state"] != "succeeded":
-        raise Ended(ERROR, f"The build {found['state']}: {found['error']}")
-    say(f"Bento {found['bento_digest']}")
+        if last:
+            raise TimeoutError(f"Build {build_id} is still {log.state}")
+    found = client.builds.get(build_id)
+    if found.state != "succeeded":
+        raise Ended(ERROR, f"The build {found.state}: {found.error}".rstrip(": "))
+    say(f"Bento {found.bento_digest}")
     return found

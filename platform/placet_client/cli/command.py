@@ -1,21 +1,29 @@
 """What every command shares: the client, the form of the answer, and exit codes."""
 
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from placet_client import login
-from placet_client.client import Client, PlacetError
+from placet_client.client import Client
+from placet_client.errors import Conflict, Denied, PlacetError
 from placet_client.output import Form
 
-Output = Annotated[Form, typer.Option("--output", "-o", help="table or json")]
+Output = Annotated[Form, typer.Option("--output", "-o", help="table, or the API's JSON")]
 Wait = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
-Timeout = Annotated[float, typer.Option(help="seconds to wait at most")]
+Timeout = Annotated[float, typer.Option(min=0, help="seconds to wait at most")]
+Limit = Annotated[int | None, typer.Option(min=1, help="at most so many; otherwise all")]
+Model = Annotated[str, typer.Argument(metavar="PROJECT/MODEL")]
+Version = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
+Place = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
+Endpoint = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT/ENDPOINT")]
 
 OK, ERROR, USAGE, DENIED, WAITING, TIMED_OUT, CONFLICT = range(7)
-LIMIT = 100
 
 
 class Ended(Exception):
@@ -34,14 +42,39 @@ def connected() -> Iterator[Client]:
         yield client
 
 
-def first(client: Client, path: str, **params: Any) -> list[dict[str, Any]]:
-    """Return the newest items of a list, at most 100."""
-    items: list[dict[str, Any]] = client.get(path, limit=LIMIT, **params)["items"]
-    return items
+def polling(seconds: float) -> Iterator[bool]:
+    """Yield again and again, more and more slowly; ``True`` once ``seconds`` are over."""
+    end, pause = time.monotonic() + seconds, 0.25
+    while time.monotonic() < end:
+        yield False
+        time.sleep(max(0.0, min(pause, end - time.monotonic())))
+        pause = min(pause * 1.3, 5.0)
+    yield True
 
 
 def exit_code(error: PlacetError) -> int:
     """Return the exit code of a refusal."""
-    if error.status == 403:
+    if isinstance(error, Denied):
         return DENIED
-    return CONFLICT if error.status in (409, 412) else ERROR
+    return CONFLICT if isinstance(error, Conflict) else ERROR
+
+
+def json_or_file(text: str, option: str) -> Any:
+    """Read what an option holds: JSON, or ``@FILE`` with JSON in it."""
+    try:
+        source = Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
+        return json.loads(source, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def pairs(items: list[str], option: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` items."""
+    for item in items:
+        if "=" not in item.lstrip("="):
+            raise typer.BadParameter(f"{option} {item!r} is not of the form NAME=VALUE")
+    return {name: value for name, _, value in (item.partition("=") for item in items)}

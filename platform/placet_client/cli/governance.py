@@ -6,13 +6,16 @@ from typing import Annotated
 import typer
 
 from placet_client import refs
-from placet_client.cli.command import Output, connected, first
+from placet_client.cli.command import Limit, Output, Place, connected
 from placet_client.output import Form, show_list, show_one
+from placet_client.records import DryRunResult
 
 environment = typer.Typer(help="Environments of a project", no_args_is_help=True)
-policy = typer.Typer(help="What must pass before something runs", no_args_is_help=True)
+policy = typer.Typer(
+    help="What must pass before something runs. Policies are published by people, in the browser.",
+    no_args_is_help=True,
+)
 freeze = typer.Typer(help="Times when nothing new starts", no_args_is_help=True)
-Place = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,10 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 @environment.command("list")
-def environment_list(project: str, output: Output = Form.TABLE) -> None:
-    """List the environments of a project, in order."""
+def environment_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the environments of a project."""
     with connected() as client:
-        found = first(client, f"/projects/{project}/environments")
+        found = client.environments.list(project, limit=limit)
         show_list(found, ["name", "position", "targets", "policy"], output)
 
 
@@ -34,14 +37,50 @@ def environment_list(project: str, output: Output = Form.TABLE) -> None:
 def environment_show(place: Place, output: Output = Form.TABLE) -> None:
     """Show an environment."""
     with connected() as client:
-        show_one(client.get(refs.environment_path(place)), output)
+        show_one(client.environments.get(*refs.place(place)), output)
+
+
+@environment.command("create")
+def environment_create(
+    place: Place,
+    position: Annotated[int | None, typer.Option(help="its place in the order")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="where it serves; repeatable")] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Add an environment to a project."""
+    with connected() as client:
+        made = client.environments.create(*refs.place(place), position=position, targets=target)
+        show_one(made, output)
+
+
+@environment.command("edit")
+def environment_edit(
+    place: Place,
+    position: Annotated[int | None, typer.Option(help="its place in the order")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="where it serves, instead of before; repeatable")
+    ] = None,
+    on_state_expired: Annotated[
+        str | None, typer.Option(help="serve or stop, when a node is cut off for too long")
+    ] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Change an environment."""
+    with connected() as client:
+        changed = client.environments.update(
+            *refs.place(place),
+            position=position,
+            targets=target,
+            on_state_expired=on_state_expired,
+        )
+        show_one(changed, output)
 
 
 @policy.command("list")
-def policy_list(place: Place, output: Output = Form.TABLE) -> None:
-    """List the policy revisions of an environment."""
+def policy_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the policy revisions of an environment, newest first."""
     with connected() as client:
-        found = first(client, f"{refs.environment_path(place)}/policies")
+        found = client.policies.list(*refs.place(place), limit=limit)
         show_list(found, ["number", "state", "digest", "published_at"], output)
 
 
@@ -49,34 +88,50 @@ def policy_list(place: Place, output: Output = Form.TABLE) -> None:
 def policy_show(place: Place, number: int, output: Output = Form.TABLE) -> None:
     """Show a policy revision."""
     with connected() as client:
-        show_one(client.get(f"{refs.environment_path(place)}/policies/{number}"), output)
+        show_one(client.policies.get(*refs.place(place), number), output)
 
 
 @policy.command("draft")
 def policy_draft(place: Place, file: Path, output: Output = Form.TABLE) -> None:
     """Store a YAML file as a draft. Somebody else publishes it, in the browser."""
     with connected() as client:
-        body = {"source": file.read_text("utf-8")}
-        show_one(client.post(f"{refs.environment_path(place)}/policies", body), output)
+        show_one(client.policies.draft(*refs.place(place), file.read_text("utf-8")), output)
+
+
+@policy.command("withdraw")
+def policy_withdraw(place: Place, number: int, output: Output = Form.TABLE) -> None:
+    """Take a draft back."""
+    with connected() as client:
+        show_one(client.policies.withdraw(*refs.place(place), number), output)
 
 
 @policy.command("try")
 def policy_try(place: Place, file: Path, output: Output = Form.TABLE) -> None:
     """Show how open and live releases would fare under a YAML file; nothing is stored."""
     with connected() as client:
-        body = {"source": file.read_text("utf-8")}
-        found = client.post(f"{refs.environment_path(place)}/policies/dry-run", body)
+        found = client.policies.try_source(*refs.place(place), file.read_text("utf-8"))
+        _show_fate(found, output)
+
+
+@policy.command("dry-run")
+def policy_dry_run(place: Place, number: int, output: Output = Form.TABLE) -> None:
+    """Show how open and live releases would fare under a stored revision."""
+    with connected() as client:
+        _show_fate(client.policies.dry_run(*refs.place(place), number), output)
+
+
+def _show_fate(found: DryRunResult, output: Form) -> None:
     if output is Form.JSON:
         show_one(found, output)
     else:
-        show_list(found["items"], ["release", "state", "passes_now", "passes_then"], output)
+        show_list(found.items, ["release", "state", "passes_now", "passes_then"], output)
 
 
 @freeze.command("list")
-def freeze_list(place: Place, output: Output = Form.TABLE) -> None:
+def freeze_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the freezes of an environment."""
     with connected() as client:
-        found = first(client, f"{refs.environment_path(place)}/freezes")
+        found = client.freezes.list(*refs.place(place), limit=limit)
         show_list(found, ["id", "reason", "starts_at", "ends_at", "lifted_at"], output)
 
 
@@ -84,18 +139,20 @@ def freeze_list(place: Place, output: Output = Form.TABLE) -> None:
 def freeze_set(
     place: Place,
     reason: Annotated[str, typer.Option(help="why")],
+    starts_at: Annotated[str, typer.Option(help="RFC 3339; without it from now on")] = "",
     ends_at: Annotated[str, typer.Option(help="RFC 3339; without it until lifted")] = "",
     output: Output = Form.TABLE,
 ) -> None:
     """Let nothing new start in an environment."""
-    body = {"reason": reason} | ({"ends_at": ends_at} if ends_at else {})
     with connected() as client:
-        show_one(client.post(f"{refs.environment_path(place)}/freezes", body), output)
+        made = client.freezes.create(
+            *refs.place(place), reason=reason, starts_at=starts_at, ends_at=ends_at
+        )
+        show_one(made, output)
 
 
 @freeze.command("lift")
 def freeze_lift(place: Place, freeze_id: str, output: Output = Form.TABLE) -> None:
     """End a freeze."""
     with connected() as client:
-        path = f"{refs.environment_path(place)}/freezes/{freeze_id}/lift"
-        show_one(client.post(path), output)
+        show_one(client.freezes.lift(*refs.place(place), freeze_id), output)

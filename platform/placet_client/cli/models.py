@@ -1,6 +1,5 @@
-"""model, version, evidence."""
+"""model, version, alias, evidence."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,37 +7,44 @@ import typer
 
 from placet_client import refs
 from placet_client.cli.builds import follow
-from placet_client.cli.command import Output, Timeout, Wait, connected, first
-from placet_client.output import Form, notes, say, show_list, show_one
+from placet_client.cli.command import (
+    Limit,
+    Model,
+    Output,
+    Timeout,
+    Version,
+    Wait,
+    connected,
+    json_or_file,
+)
+from placet_client.output import Form, progress, say, show_list, show_one
 from placet_client.register import register
 
 model = typer.Typer(help="Registered models", no_args_is_help=True)
-version = typer.Typer(help="Versions, as PROJECT/MODEL:NUMBER", no_args_is_help=True)
+alias = typer.Typer(help="Names that point at versions, like champion", no_args_is_help=True)
 evidence = typer.Typer(help="Facts about a version", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(model, name="model")
-    app.add_typer(version, name="version")
+    app.add_typer(alias, name="alias")
     app.add_typer(evidence, name="evidence")
 
 
 @model.command("list")
-def model_list(project: str, output: Output = Form.TABLE) -> None:
+def model_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the models of a project."""
     with connected() as client:
-        found = first(client, f"/projects/{project}/models")
+        found = client.models.list(project, limit=limit)
         show_list(found, ["name", "version_count", "latest_number", "latest_state"], output)
 
 
 @model.command("show")
-def model_show(
-    name: Annotated[str, typer.Argument(metavar="PROJECT/MODEL")], output: Output = Form.TABLE
-) -> None:
+def model_show(name: Model, output: Output = Form.TABLE) -> None:
     """Show a model."""
     with connected() as client:
-        show_one(client.get(refs.model_path(name)), output)
+        show_one(client.models.get(*refs.model(name)), output)
 
 
 @model.command("create")
@@ -46,9 +52,15 @@ def model_create(
     project: str, name: str, description: str = "", output: Output = Form.TABLE
 ) -> None:
     """Create an empty model."""
-    body = {"name": name, "description": description}
     with connected() as client:
-        show_one(client.post(f"/projects/{project}/models", body), output)
+        show_one(client.models.create(project, name, description=description), output)
+
+
+@model.command("edit")
+def model_edit(name: Model, description: str, output: Output = Form.TABLE) -> None:
+    """Change what people read of a model."""
+    with connected() as client:
+        show_one(client.models.update(*refs.model(name), description=description), output)
 
 
 @model.command("register")
@@ -56,132 +68,102 @@ def model_register(
     project: Annotated[str, typer.Option(help="the project")],
     name: Annotated[str, typer.Option(help="the model; made when it is missing")],
     folder: Annotated[Path, typer.Option("--from", help="files and version.json, or MLmodel")],
-    build: Annotated[bool, typer.Option(help="also build it")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="a new version, though one holds the same already")
+    ] = False,
+    build: Annotated[bool, typer.Option("--build", help="also build it")] = False,
     accelerate: Annotated[bool, typer.Option("--accelerate", help="with --build: as ONNX")] = False,
     wait: Wait = False,
     timeout: Timeout = 900,
     output: Output = Form.TABLE,
 ) -> None:
-    """Register a folder as a new, finalised version; with --build also build it."""
+    """Register a folder as a finalised version; with --build also build it.
 
-    def progress(file: str, sent: int, size: int) -> None:
-        if notes.is_terminal:
-            notes.print(f"{file}: {sent * 100 // max(size, 1)} %", end="\r")
-
+    Run again after it was interrupted it goes on where it stopped. Run again with the same content
+    it makes no second version, unless --again is given.
+    """
     with connected() as client:
-        made = register(client, project, name, folder, progress=progress)
-        say(f"Registered {project}/{name}:{made['number']}, {made['artifact_digest'][:19]}…")
+        with progress() as shown:
+            made = register(client, project, name, folder, again=again, progress=shown)
+        version = made.version
+        verb = "Registered" if made.new else "Registered before:"
+        say(f"{verb} {project}/{name}:{version.number}, {version.artifact_digest[:19]}…")
         if build:
-            path = f"/projects/{project}/models/{name}/versions/{made['number']}/builds"
-            started = client.post(path, {"accelerate": accelerate})
-            say(f"Build {started['id']}")
+            started = client.builds.start(project, name, version.number, accelerate=accelerate)
+            say(f"Build {started.id}")
             if wait:
-                follow(client, started["id"], timeout, quiet=output is Form.JSON)
-        show_one(made, output)
+                follow(client, started.id, timeout, quiet=output is Form.JSON)
+        show_one(version, output)
 
 
 @model.command("compare")
-def model_compare(
-    name: Annotated[str, typer.Argument(metavar="PROJECT/MODEL")],
-    a: int,
-    b: int,
-    output: Output = Form.TABLE,
-) -> None:
-    """Compare two versions."""
+def model_compare(name: Model, a: int, b: int, output: Output = Form.TABLE) -> None:
+    """Compare two versions; the table shows only what differs."""
     with connected() as client:
-        found = client.get(f"{refs.model_path(name)}/versions/{a}/compare/{b}")
+        found = client.versions.compare(*refs.model(name), a, b)
     if output is Form.JSON:
         show_one(found, output)
         return
     rows: list[dict[str, Any]] = []
     for part in ("metrics", "parameters", "inputs", "outputs", "requirements", "files"):
-        rows += [{"part": part, **c} for c in found[part] if c["state"] != "same"]
+        rows += [{"part": part, **c} for c in found.raw[part] if c["state"] != "same"]
     show_list(rows, ["part", "name", "state", "before", "after", "change"], output)
 
 
-Reference = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
-
-
-@version.command("list")
-def version_list(
-    name: Annotated[str, typer.Argument(metavar="PROJECT/MODEL")], output: Output = Form.TABLE
-) -> None:
-    """List the versions of a model."""
+@alias.command("list")
+def alias_list(name: Model, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the aliases of a model."""
     with connected() as client:
-        found = first(client, f"{refs.model_path(name)}/versions")
-        show_list(found, ["number", "state", "format", "artifact_digest", "created_at"], output)
+        found = client.aliases.list(*refs.model(name), limit=limit)
+        show_list(found, ["name", "version", "managed_by"], output)
 
 
-@version.command("show")
-def version_show(reference: Reference, output: Output = Form.TABLE) -> None:
-    """Show a version."""
-    with connected() as client:
-        show_one(client.get(refs.version(reference).path), output)
-
-
-@version.command("tag")
-def version_tag(
-    reference: Reference,
-    tags: Annotated[list[str], typer.Argument(help="name=value, or name= to remove it")],
-    output: Output = Form.TABLE,
-) -> None:
-    """Set or remove tags."""
-    path = refs.version(reference).path + "/tags"
-    with connected() as client:
-        now = dict(client.get(path)["tags"])
-        for tag in tags:
-            name, _, value = tag.partition("=")
-            now[name] = value
-        kept = {name: value for name, value in now.items() if value}
-        show_one(client.change("PUT", path, {"tags": kept}), output)
-
-
-@version.command("alias")
-def version_alias(reference: Reference, name: str, output: Output = Form.TABLE) -> None:
+@alias.command("set")
+def alias_set(reference: Version, name: str, output: Output = Form.TABLE) -> None:
     """Point an alias at a version."""
-    found = refs.version(reference)
-    path = f"/projects/{found.project}/models/{found.model}/aliases/{name}"
+    project, model, number = refs.version(reference)
     with connected() as client:
-        show_one(client.put_new_or_change(path, {"version": found.number}), output)
+        show_one(client.aliases.set(project, model, name, number), output)
 
 
-@version.command("card")
-def version_card(reference: Reference, file: Path, output: Output = Form.TABLE) -> None:
-    """Replace the model card by a Markdown file."""
-    path = refs.version(reference).path + "/card"
+@alias.command("remove")
+def alias_remove(model: Model, name: str) -> None:
+    """Take an alias away."""
     with connected() as client:
-        show_one(client.change("PUT", path, {"card": file.read_text("utf-8")}), output)
-
-
-@version.command("download")
-def version_download(reference: Reference, path: str, to: Path) -> None:
-    """Download one file of a version."""
-    with connected() as client:
-        to.write_bytes(
-            client.request("GET", f"{refs.version(reference).path}/files/{path}").content
-        )
+        client.aliases.delete(*refs.model(model), name)
 
 
 @evidence.command("list")
-def evidence_list(reference: Reference, kind: str = "", output: Output = Form.TABLE) -> None:
+def evidence_list(
+    reference: Version,
+    kind: Annotated[str, typer.Option(help="metrics, scan, smoke_test, …")] = "",
+    source: Annotated[str, typer.Option(help="reported or measured")] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
     """List what is known about a version."""
     with connected() as client:
-        found = first(client, f"{refs.version(reference).path}/evidence", kind=kind or None)
+        found = client.evidence.list(
+            *refs.version(reference), kind=kind, source=source, limit=limit
+        )
         show_list(found, ["id", "kind", "source", "digest", "created_at"], output)
+
+
+@evidence.command("show")
+def evidence_show(reference: Version, evidence_id: str, output: Output = Form.TABLE) -> None:
+    """Show one fact."""
+    with connected() as client:
+        show_one(client.evidence.get(*refs.version(reference), evidence_id), output)
 
 
 @evidence.command("add")
 def evidence_add(
-    reference: Reference,
+    reference: Version,
     kind: str,
     data: Annotated[str, typer.Option(help="JSON, or @FILE")],
     output: Output = Form.TABLE,
 ) -> None:
     """Report a fact: metrics, fairness, data_quality, …"""
-    text = Path(data[1:]).read_text("utf-8") if data.startswith("@") else data
-    try:
-        body = {"kind": kind, "data": json.loads(text)}
-    except ValueError as error:
-        raise typer.BadParameter(f"--data is not JSON: {error}") from None
+    body = json_or_file(data, "--data")
     with connected() as client:
-        show_one(client.post(f"{refs.version(reference).path}/evidence", body), output)
+        show_one(client.evidence.add(*refs.version(reference), kind, body), output)

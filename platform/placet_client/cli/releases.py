@@ -1,6 +1,5 @@
 """release, inbox, rollout."""
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,22 +8,35 @@ import typer
 from placet_client import refs
 from placet_client.cli.command import (
     DENIED,
+    ERROR,
     TIMED_OUT,
     WAITING,
     Ended,
+    Limit,
     Output,
     Timeout,
     Wait,
     connected,
-    first,
+    json_or_file,
+    pairs,
+    polling,
 )
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one
+from placet_client.records import Gate, Release, ReleaseDetail
 
-release = typer.Typer(help="Releases. People decide in the browser.", no_args_is_help=True)
+release = typer.Typer(
+    help="Releases. People decide on them in the browser: a token never does, so there is no "
+    "command for it.",
+    no_args_is_help=True,
+)
 rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
 COLUMNS = ["id", "number", "model", "version", "environment", "endpoint", "state", "created_at"]
-ENDED_BADLY = ("failed", "rejected", "withdrawn", "expired", "revoked", "rolled_back")
+REFUSED = ("rejected", "withdrawn", "expired", "revoked")
+BROKEN = ("failed", "rolled_back")
+INSTEAD = "instead of the reference"
+Instead = Annotated[str, typer.Option(help=INSTEAD)]
+Variables = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, no secret; may be repeated")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,82 +50,115 @@ def add_to(app: typer.Typer) -> None:
 def release_request(
     environment: Annotated[str, typer.Option(help="where to")],
     reference: Annotated[str, typer.Argument(metavar="[PROJECT/MODEL:NUMBER]")] = "",
-    project: Annotated[str, typer.Option(help="instead of the reference")] = "",
-    model: Annotated[str, typer.Option(help="instead of the reference")] = "",
-    version: Annotated[int, typer.Option(help="instead of the reference")] = 0,
+    project: Instead = "",
+    model: Instead = "",
+    version: Annotated[int, typer.Option(help=INSTEAD, show_default=False)] = 0,
     endpoint: Annotated[str, typer.Option(help="behind which; default: the model's name")] = "",
+    bento: Annotated[str, typer.Option(help="its digest; default: the version's newest")] = "",
+    target: Annotated[str, typer.Option(help="for a new endpoint: where it runs")] = "",
     reason: Annotated[str, typer.Option(help="what the people who decide should know")] = "",
-    replicas: int = 1,
-    max_replicas: int = 2,
-    memory_mb: int = 1024,
-    manual: Annotated[bool, typer.Option(help="an operator starts it")] = False,
+    replicas: Annotated[int, typer.Option(min=1, help="how many at first")] = 1,
+    max_replicas: Annotated[int, typer.Option(help="how far an operator may scale")] = 2,
+    memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
+    variable: Variables = None,
+    plan: Annotated[str, typer.Option(help="the plan as JSON, or @FILE")] = "",
+    manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: Wait = False,
     timeout: Timeout = 3600,
     output: Output = Form.TABLE,
 ) -> None:
-    """Ask for a release; with --wait return when it is live (4: people are missing)."""
-    found = refs.version(reference or f"{project}/{model}:{version}")
-    body = {
-        "model": found.model,
-        "version": found.number,
-        "environment": environment,
-        "endpoint": endpoint or found.model,
-        "reason": reason,
-        "plan": {"strategy": "switch", "start": "manual" if manual else "on_approval"},
-        "serving": {
-            "replicas": replicas,
-            "max_replicas": max(replicas, max_replicas),
-            "memory_mb": memory_mb,
-        },
-    }
+    """Ask for a release.
+
+    With --wait return when it is live. It ends with 3 as soon as a gate has failed or somebody has
+    rejected it; when the time is over with 4 while people are missing, and 5 while machines are.
+    """
+    scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
+    start = {"strategy": "switch", "start": "manual" if manual else "on_approval"}
     with connected() as client:
-        asked = client.post(f"/projects/{found.project}/releases", body)
-        say(f"Release {asked['number']} ({asked['id']}) is {asked['state']}")
-        show_one(until_live(client, asked["id"], timeout) if wait else asked, output)
+        asked = client.releases.request(
+            scope, model=name, version=number, environment=environment, endpoint=endpoint or name,
+            bento=bento, target=target, reason=reason,
+            plan=json_or_file(plan, "--plan") if plan else start,
+            serving=_serving(replicas, max_replicas, memory_mb, variable or []),
+        )  # fmt: skip
+        show_one(_followed(client, asked, timeout if wait else None), output)
+
+
+def _serving(
+    replicas: int, max_replicas: int, memory_mb: int, variables: list[str]
+) -> dict[str, Any]:
+    serving: dict[str, Any] = {
+        "replicas": replicas, "max_replicas": max(replicas, max_replicas), "memory_mb": memory_mb,
+    }  # fmt: skip
+    return serving | ({"variables": pairs(variables, "--variable")} if variables else {})
+
+
+def _followed(client: Client, asked: Release, timeout: float | None) -> Release:
+    """Say what was asked for; wait unless ``timeout`` is ``None``."""
+    say(f"Release {asked.number} ({asked.id}) is {asked.state}")
+    if timeout is not None:
+        return until_live(client, asked.id, timeout)
+    if failing := failed(asked.gates):
+        say(_gates("It cannot be approved as it is", failing))
+    return asked
 
 
 @release.command("wait")
 def release_wait(release_id: str, timeout: Timeout = 3600, output: Output = Form.TABLE) -> None:
-    """Return when a release is live."""
+    """Return when a release is live; ends as `release request --wait` does."""
     with connected() as client:
         show_one(until_live(client, release_id, timeout), output)
 
 
-def until_live(client: Client, release_id: str, timeout: float) -> dict[str, Any]:
-    """Wait; raise :class:`Ended` when it ends otherwise or the time is over."""
-    end = time.monotonic() + timeout
-    while True:
-        view = client.get(f"/releases/{release_id}")
-        found: dict[str, Any] = view["release"]
-        if found["state"] == "live":
+def until_live(client: Client, release_id: str, timeout: float) -> Release:
+    """Wait; raise :class:`Ended` when it ends otherwise, never can, or the time is over."""
+    for last in polling(timeout):
+        view = client.releases.get(release_id)
+        found = view.release
+        if found.state == "live" or (found.state == "superseded" and found.live_at):
             return found
-        if found["state"] in ENDED_BADLY:
-            raise Ended(DENIED, f"The release is {found['state']}. {found['ended_reason']}".strip())
-        if time.monotonic() > end:
-            raise _over(found, view)
-        time.sleep(0.5)
+        if found.state in REFUSED + BROKEN:
+            code = DENIED if found.state in REFUSED else ERROR
+            raise Ended(code, f"The release is {found.state}. {found.ended_reason}".strip())
+        if found.state in ("requested", "approved") and (failing := failed(view.gates)):
+            raise Ended(DENIED, _gates(f"Denied by policy r{found.policy}", failing))
+        if last:
+            raise _over(view)
+    raise AssertionError("polling ends with a last turn")
 
 
-def _over(found: dict[str, Any], view: dict[str, Any]) -> Ended:
-    open_gates = [f"{g['title']}: {g['reason']}" for g in view["gates"] if not g["passed"]]
-    if found["state"] == "requested":
-        return Ended(WAITING, "Still waiting. " + "; ".join(open_gates))
-    return Ended(TIMED_OUT, f"The release is still {found['state']}")
+def failed(gates: tuple[Gate, ...]) -> list[Gate]:
+    """Return the gates that neither people nor time will open."""
+    return [gate for gate in gates if not gate.passed and gate.state != "waiting"]
+
+
+def _gates(sentence: str, gates: list[Gate]) -> str:
+    return "\n".join([f"{sentence}:", *(f"  {g.state}  {g.title}: {g.reason}" for g in gates)])
+
+
+def _over(view: ReleaseDetail) -> Ended:
+    if view.release.state == "requested":
+        waiting = [gate for gate in view.gates if not gate.passed]
+        return Ended(WAITING, _gates("Still waiting", waiting))
+    return Ended(TIMED_OUT, f"The release is still {view.release.state}")
 
 
 @release.command("list")
 def release_list(
     project: str = "",
     environment: str = "",
-    state: str = "",
+    state: Annotated[str, typer.Option(help="requested, approved, live, …")] = "",
     model: str = "",
+    endpoint: str = "",
+    limit: Limit = None,
     output: Output = Form.TABLE,
 ) -> None:
     """List releases, newest first."""
-    path = f"/projects/{project}/releases" if project else "/releases"
-    filters = {"environment": environment, "state": state, "model": model}
     with connected() as client:
-        found = first(client, path, **{k: v or None for k, v in filters.items()})
+        found = client.releases.list(
+            project, environment=environment, state=state, model=model, endpoint=endpoint,
+            limit=limit,
+        )  # fmt: skip
         show_list(found, COLUMNS, output)
 
 
@@ -121,61 +166,84 @@ def release_list(
 def release_show(release_id: str, output: Output = Form.TABLE) -> None:
     """Show a release with its gates and decisions."""
     with connected() as client:
-        view = client.get(f"/releases/{release_id}")
+        view = client.releases.get(release_id)
     if output is Form.JSON:
         show_one(view, output)
         return
-    show_one(view["release"], output)
-    show_list(view["gates"], ["state", "title", "reason"], output)
-    show_list(view["decisions"], ["verdict", "role", "name", "comment", "at"], output)
+    show_one(view.release, output)
+    show_list(view.gates, ["state", "title", "reason"], output)
+    show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
 
 
 @release.command("comment")
 def release_comment(release_id: str, text: str, output: Output = Form.TABLE) -> None:
     """Comment on a release."""
     with connected() as client:
-        show_one(client.post(f"/releases/{release_id}/comments", {"text": text}), output)
+        show_one(client.releases.comment(release_id, text), output)
+
+
+@release.command("comments")
+def release_comments(release_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the comments on a release."""
+    with connected() as client:
+        found = client.releases.comments(release_id, limit=limit)
+        show_list(found, ["created_at", "name", "text"], output)
+
+
+@release.command("decisions")
+def release_decisions(release_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the decisions on a release, the first one first, voided ones too."""
+    with connected() as client:
+        found = client.releases.decisions(release_id, limit=limit)
+        columns = ["id", "verdict", "role", "name", "comment", "at", "voided_reason"]
+        show_list(found, columns, output)
 
 
 @release.command("withdraw")
 def release_withdraw(release_id: str, output: Output = Form.TABLE) -> None:
     """Take a request back."""
     with connected() as client:
-        show_one(client.post(f"/releases/{release_id}/withdraw"), output)
+        show_one(client.releases.withdraw(release_id), output)
 
 
 @release.command("start")
 def release_start(release_id: str, output: Output = Form.TABLE) -> None:
     """Start the rollout of an approved release."""
     with connected() as client:
-        show_one(client.post(f"/releases/{release_id}/rollout"), output)
+        show_one(client.releases.start(release_id), output)
 
 
 @release.command("permit")
 def release_permit(release_id: str, to: Path) -> None:
     """Write the signed permit to a file, for `python -m placet_verify permit`."""
     with connected() as client:
-        to.write_bytes(client.request("GET", f"/releases/{release_id}/permit").content)
+        to.write_bytes(client.releases.permit(release_id))
 
 
 @release.command("export-decision")
 def export_decision(decision_id: str, to: Path) -> None:
     """Write a decision as a zip that openssl alone can check."""
     with connected() as client:
-        to.write_bytes(client.request("GET", f"/decisions/{decision_id}/export").content)
+        client.releases.export_decision(decision_id, to)
 
 
 def inbox(output: Output = Form.TABLE) -> None:
     """List the releases that wait for a decision of yours."""
     with connected() as client:
-        show_list(client.get("/inbox")["items"], COLUMNS, output)
+        show_list(client.releases.inbox(), COLUMNS, output)
 
 
 @rollout.command("list")
-def rollout_list(state: str = "", output: Output = Form.TABLE) -> None:
+def rollout_list(
+    state: Annotated[str, typer.Option(help="starting, shifting, done, aborted, …")] = "",
+    endpoint: Annotated[str, typer.Option(help="an endpoint's id")] = "",
+    release: Annotated[str, typer.Option(help="a release's id")] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
     """List rollouts, newest first."""
     with connected() as client:
-        found = first(client, "/rollouts", state=state or None)
+        found = client.rollouts.list(state=state, endpoint=endpoint, release=release, limit=limit)
         show_list(found, ["id", "kind", "state", "release", "endpoint", "created_at"], output)
 
 
@@ -183,7 +251,7 @@ def rollout_list(state: str = "", output: Output = Form.TABLE) -> None:
 def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
     """Show a rollout."""
     with connected() as client:
-        show_one(client.get(f"/rollouts/{rollout_id}"), output)
+        show_one(client.rollouts.get(rollout_id), output)
 
 
 @rollout.command("abort")
@@ -194,4 +262,4 @@ def rollout_abort(
 ) -> None:
     """Stop a rollout and keep what serves."""
     with connected() as client:
-        show_one(client.post(f"/rollouts/{rollout_id}/abort", {"reason": reason}), output)
+        show_one(client.rollouts.abort(rollout_id, reason=reason), output)

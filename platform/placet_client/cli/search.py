@@ -20,5 +20,4 @@ def add_to(app: typer.Typer) -> None:
 def search(text: Text, output: Output = Form.TABLE) -> None:
     """Find models, versions, releases, endpoints, projects, targets and people."""
     with connected() as client:
-        found = client.get("/search", q=text)["items"]
-        show_list(found, ["kind", "title", "detail", "id"], output)
+        show_list(client.everything.search(text), ["kind", "title", "detail", "id"], output)

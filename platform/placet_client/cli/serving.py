@@ -1,21 +1,29 @@
 """endpoint, target."""
 
-import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from placet_client import refs
-from placet_client.cli.command import ERROR, Ended, Output, connected, first
+from placet_client.cli.command import (
+    ERROR,
+    Ended,
+    Endpoint,
+    Limit,
+    Output,
+    Place,
+    connected,
+    json_or_file,
+    pairs,
+)
 from placet_client.client import Client
-from placet_client.output import Form, console, print_json, show_list, show_one
+from placet_client.output import Form, print_json, show_list, show_one, tell
 
-endpoint = typer.Typer(help="Endpoints, as PROJECT/ENVIRONMENT/ENDPOINT", no_args_is_help=True)
+endpoint = typer.Typer(
+    help="Endpoints, as PROJECT/ENVIRONMENT/ENDPOINT or by id", no_args_is_help=True
+)
 key = typer.Typer(help="API keys of an endpoint", no_args_is_help=True)
 target = typer.Typer(help="Where models run", no_args_is_help=True)
-Reference = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT/ENDPOINT")]
-Place = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,26 +33,37 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(target, name="target")
 
 
-def by_id(client: Client, reference: str) -> str:
-    """Return the API path of an endpoint by its id."""
+def id_of(client: Client, reference: str) -> str:
+    """Return the id of an endpoint."""
     if reference.startswith("end_"):
-        return f"/endpoints/{reference}"
-    return f"/endpoints/{client.get(refs.endpoint_path(reference))['id']}"
+        return reference
+    return client.endpoints.find(*refs.endpoint(reference)).id
 
 
 @endpoint.command("list")
-def endpoint_list(place: Place, output: Output = Form.TABLE) -> None:
+def endpoint_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the endpoints of an environment."""
     with connected() as client:
-        found = first(client, f"{refs.environment_path(place)}/endpoints")
+        found = client.endpoints.list(*refs.place(place), limit=limit)
         show_list(found, ["name", "url", "state", "health", "target"], output)
 
 
 @endpoint.command("show")
-def endpoint_show(reference: Reference, output: Output = Form.TABLE) -> None:
+def endpoint_show(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Show an endpoint."""
     with connected() as client:
-        show_one(client.get(by_id(client, reference)), output)
+        show_one(client.endpoints.get(id_of(client, reference)), output)
+
+
+@endpoint.command("revisions")
+def endpoint_revisions(
+    reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE
+) -> None:
+    """List what served behind an endpoint, newest first."""
+    with connected() as client:
+        found = client.endpoints.revisions(id_of(client, reference), limit=limit)
+        columns = ["number", "state", "weight", "version", "replicas", "release", "live_at"]
+        show_list(found, columns, output)
 
 
 @endpoint.command("create")
@@ -52,141 +71,167 @@ def endpoint_create(
     place: Place,
     name: str,
     target_name: Annotated[str, typer.Option("--target", help="where it runs")],
-    require_key: Annotated[bool, typer.Option(help="clients must send an API key")] = False,
+    require_key: Annotated[
+        bool, typer.Option("--require-key", help="clients must send an API key")
+    ] = False,
     output: Output = Form.TABLE,
 ) -> None:
     """Make an endpoint; nothing serves there before a release."""
-    body = {"name": name, "target": target_name, "api_key_required": require_key}
     with connected() as client:
-        show_one(client.post(f"{refs.environment_path(place)}/endpoints", body), output)
+        made = client.endpoints.create(
+            *refs.place(place), name, target=target_name, api_key_required=require_key
+        )
+        show_one(made, output)
 
 
 @endpoint.command("predict")
 def endpoint_predict(
-    reference: Reference,
+    reference: Endpoint,
     data: Annotated[str, typer.Option(help="one row or {instances: […]} as JSON, or @FILE")],
     api_key: str = "",
 ) -> None:
     """Send rows to an endpoint and print its answer."""
-    text = Path(data[1:]).read_text("utf-8") if data.startswith("@") else data
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"--data is not JSON: {error}") from None
-    headers = {"X-API-Key": api_key} if api_key else {}
+    body = json_or_file(data, "--data")
     with connected() as client:
-        path = f"{by_id(client, reference)}/predict"
-        answer = client.request("POST", path, json=body, headers=headers).json()
-    print_json(answer["body"])
-    if answer["status"] >= 400:
-        raise Ended(ERROR, f"The endpoint answered {answer['status']}")
+        found = client.endpoints.predict(id_of(client, reference), body, api_key=api_key)
+    print_json(found.body)
+    if found.status >= 400:
+        raise Ended(ERROR, f"The endpoint answered {found.status}")
 
 
 @endpoint.command("rollback")
 def endpoint_rollback(
-    reference: Reference,
+    reference: Endpoint,
     reason: Annotated[str, typer.Option(help="why; it goes to the log")],
     output: Output = Form.TABLE,
 ) -> None:
     """Go back to the revision before; needs no new approval."""
     with connected() as client:
-        path = f"{by_id(client, reference)}/rollback"
-        show_one(client.post(path, {"reason": reason}), output)
+        show_one(client.endpoints.rollback(id_of(client, reference), reason=reason), output)
 
 
 @endpoint.command("scale")
-def endpoint_scale(reference: Reference, replicas: int, output: Output = Form.TABLE) -> None:
+def endpoint_scale(reference: Endpoint, replicas: int, output: Output = Form.TABLE) -> None:
     """Set the replicas, within what was approved."""
     with connected() as client:
-        path = f"{by_id(client, reference)}/scale"
-        show_one(client.post(path, {"replicas": replicas}), output)
-
-
-def _do(reference: str, verb: str, output: Form) -> None:
-    with connected() as client:
-        show_one(client.post(f"{by_id(client, reference)}/{verb}"), output)
+        show_one(client.endpoints.scale(id_of(client, reference), replicas), output)
 
 
 @endpoint.command("stop")
-def endpoint_stop(reference: Reference, output: Output = Form.TABLE) -> None:
+def endpoint_stop(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Stop an endpoint; clients get 503."""
-    _do(reference, "stop", output)
+    with connected() as client:
+        show_one(client.endpoints.stop(id_of(client, reference)), output)
 
 
 @endpoint.command("start")
-def endpoint_start(reference: Reference, output: Output = Form.TABLE) -> None:
+def endpoint_start(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Start a stopped endpoint."""
-    _do(reference, "start", output)
+    with connected() as client:
+        show_one(client.endpoints.start(id_of(client, reference)), output)
 
 
 @endpoint.command("restart")
-def endpoint_restart(reference: Reference, output: Output = Form.TABLE) -> None:
+def endpoint_restart(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Replace the replicas, one after another."""
-    _do(reference, "restart", output)
+    with connected() as client:
+        show_one(client.endpoints.restart(id_of(client, reference)), output)
 
 
 @key.command("list")
-def key_list(reference: Reference, output: Output = Form.TABLE) -> None:
+def key_list(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the API keys."""
     with connected() as client:
-        found = first(client, f"{by_id(client, reference)}/keys")
+        found = client.endpoints.keys(id_of(client, reference), limit=limit)
         show_list(found, ["id", "name", "created_at", "revoked_at"], output)
 
 
 @key.command("new")
-def key_new(reference: Reference, name: str, output: Output = Form.TABLE) -> None:
+def key_new(reference: Endpoint, name: str, output: Output = Form.TABLE) -> None:
     """Make an API key and print it, once."""
     with connected() as client:
-        made = client.post(f"{by_id(client, reference)}/keys", {"name": name})
+        made = client.endpoints.new_key(id_of(client, reference), name)
     if output is Form.JSON:
         show_one(made, output)
     else:
-        console.print(made["key"], soft_wrap=True)
+        tell(made.key)
 
 
 @key.command("revoke")
-def key_revoke(reference: Reference, key_id: str, output: Output = Form.TABLE) -> None:
+def key_revoke(reference: Endpoint, key_id: str, output: Output = Form.TABLE) -> None:
     """End an API key."""
     with connected() as client:
-        show_one(client.post(f"{by_id(client, reference)}/keys/{key_id}/revoke"), output)
+        show_one(client.endpoints.revoke_key(id_of(client, reference), key_id), output)
 
 
 @target.command("list")
-def target_list(output: Output = Form.TABLE) -> None:
+def target_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List targets."""
     with connected() as client:
-        show_list(
-            first(client, "/targets"), ["name", "driver", "site", "url", "node.alive"], output
-        )
+        found = client.targets.list(limit=limit)
+        show_list(found, ["name", "driver", "site", "url", "node.alive"], output)
 
 
 @target.command("show")
 def target_show(name: str, output: Output = Form.TABLE) -> None:
     """Show a target."""
     with connected() as client:
-        show_one(client.get(f"/targets/{name}"), output)
+        show_one(client.targets.get(name), output)
+
+
+Site = Annotated[str | None, typer.Option(help="on-premise, cloud or edge")]
+Label = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable")]
+Capacity = Annotated[int | None, typer.Option(help="memory for models, in MB")]
+Url = Annotated[str | None, typer.Option(help="where clients reach its endpoints")]
 
 
 @target.command("create")
 def target_create(
     name: str,
-    site: Annotated[str, typer.Option(help="on-premise, cloud or edge")] = "on-premise",
-    capacity_mb: int = 4096,
-    url: Annotated[str, typer.Option(help="where clients reach its endpoints")] = "",
+    driver: Annotated[str, typer.Option(help="what runs there")] = "node",
+    site: Site = "on-premise",
+    label: Label = None,
+    capacity_mb: Capacity = 4096,
+    url: Url = None,
     output: Output = Form.TABLE,
 ) -> None:
     """Add a target."""
-    body = {"name": name, "site": site, "capacity_mb": capacity_mb, "url": url}
+    labels = pairs(label, "--label") if label else None
     with connected() as client:
-        show_one(client.post("/targets", body), output)
+        made = client.targets.create(
+            name, driver=driver, site=site or "", labels=labels, capacity_mb=capacity_mb,
+            url=url or "",
+        )  # fmt: skip
+        show_one(made, output)
+
+
+@target.command("edit")
+def target_edit(
+    name: str,
+    site: Site = None,
+    label: Label = None,
+    capacity_mb: Capacity = None,
+    url: Url = None,
+    on_expired: Annotated[
+        str | None, typer.Option(help="serve or stop, when the node is cut off for too long")
+    ] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Change a target; --label replaces all labels."""
+    labels = pairs(label, "--label") if label else None
+    with connected() as client:
+        changed = client.targets.update(
+            name, site=site, labels=labels, capacity_mb=capacity_mb, url=url, on_expired=on_expired
+        )
+        show_one(changed, output)
 
 
 @target.command("join-token")
 def target_join_token(name: str, output: Output = Form.TABLE) -> None:
     """Make a one-time token for `placet-agent join`, and print it."""
     with connected() as client:
-        made = client.post(f"/targets/{name}/join-tokens")
+        made = client.targets.join_token(name)
     if output is Form.JSON:
         show_one(made, output)
     else:
-        console.print(made["token"], soft_wrap=True)
+        tell(made.token)

@@ -5,71 +5,16 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pytest
-import sklearn
-from sklearn.linear_model import LogisticRegression
 
-from apps.audit.actions import write_checkpoint
 from apps.registry.models import ModelVersion
 from placet_client import PlacetError, login
-from placet_client import log as copies
-from placet_client.cli import audit, main
-from placet_client.cli.command import Ended, connected
+from placet_client.cli import main
 from tests import factories
+from tests.commands import answer, become, folder
 from tests.governed import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of this test's own, with no login."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("PLACET_URL", raising=False)
-    monkeypatch.delenv("PLACET_TOKEN", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def world(home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A project whose data scientist, Ada, has logged in."""
-    made = World()
-    become(made, "Ada", live_server.url, monkeypatch)
-    return made
-
-
-def become(world: World, name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use a token of ``name`` from now on."""
-    monkeypatch.setenv("PLACET_URL", url)
-    monkeypatch.setenv("PLACET_TOKEN", factories.token_for(world.people[name]))
-
-
-def folder(home: Path) -> Path:
-    """A folder as a training job leaves it."""
-    out = home / "out"
-    (out / "extra").mkdir(parents=True)
-    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-    joblib.dump(model, out / "model.joblib")
-    version = {
-        "format": "sklearn",
-        "requirements": [f"scikit-learn=={sklearn.__version__}"],
-        "signature": {
-            "inputs": [{"name": "age", "type": "double", "required": True}],
-            "outputs": [{"name": "prediction", "type": "long"}],
-        },
-        "example": [{"age": 0.5}],
-        "expected": [1],
-        "metrics": {"auc": 0.9},
-    }
-    (out / "version.json").write_text(json.dumps(version))
-    (out / "extra").rmdir()
-    return out
-
-
-def answer(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return what was printed as JSON."""
-    return json.loads(capsys.readouterr().out)
 
 
 def test_a_folder_becomes_a_finalised_version(
@@ -85,8 +30,8 @@ def test_a_folder_becomes_a_finalised_version(
     assert main(["evidence", "list", "risk/age:1", "-o", "json"]) == 0
     assert [e["kind"] for e in answer(capsys)] == ["metrics"]
     assert main(["version", "tag", "risk/age:1", "team=risk"]) == 0
-    assert main(["version", "alias", "risk/age:1", "champion"]) == 0
-    assert main(["version", "alias", "risk/age:1", "champion"]) == 0
+    assert main(["alias", "set", "risk/age:1", "champion"]) == 0
+    assert main(["alias", "set", "risk/age:1", "champion"]) == 0
     assert ModelVersion.objects.get().tags == {"team": "risk"}
 
 
@@ -113,22 +58,6 @@ def test_programs_are_told_by_the_exit_code(
     assert main(["model", "create", "risk", "other"]) == 3
     monkeypatch.setenv("PLACET_URL", "http://127.0.0.1:9")
     assert main(["whoami"]) == 1
-
-
-def test_waiting_for_people_and_for_machines_differs(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bento = world.bento(world.version())
-    reference = f"risk/{bento.version.model.name}:{bento.version.number}"
-    wanted = ["release", "request", reference, "--environment", "production", "--wait"]
-    assert main([*wanted, "--timeout", "0.2"]) == 4
-    assert "Still waiting" in capsys.readouterr().err
-    build = ["build", "start", reference, "--accelerate", "-o", "json"]
-    capsys.readouterr()
-    assert main(build) == 0
-    assert answer(capsys)["accelerate"] is True
-    assert main(["build", "start", reference]) == 6, "one of the other choice is open"
-    assert main([*build, "--wait", "--timeout", "0.2"]) == 5
 
 
 def test_a_release_is_asked_for_as_the_readme_says(
@@ -177,41 +106,6 @@ def test_a_login_is_remembered_for_its_owner_alone(
     assert main(["whoami"]) == 0
     assert main(["logout"]) == 0
     assert main(["whoami"]) == 1
-
-
-def test_an_auditor_checks_the_log_and_remembers_how_far(
-    world: World,
-    home: Path,
-    live_server: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    world.people["Aude"] = factories.person("Aude", roles={"auditor": None})
-    become(world, "Aude", live_server.url, monkeypatch)
-    write_checkpoint()
-    assert main(["audit", "verify"]) == 0
-    assert "ok:" in capsys.readouterr().out
-    assert main(["project", "list", "-o", "json"]) == 0
-    capsys.readouterr()
-    assert main(["audit", "verify"]) == 0
-    assert "from the checkpoint over" in capsys.readouterr().out
-
-
-def test_a_changed_leaf_is_named(
-    world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.people["Aude"] = factories.person("Aude", roles={"auditor": None})
-    become(world, "Aude", live_server.url, monkeypatch)
-    write_checkpoint()
-    copy = home / "copy"
-    with connected() as client:
-        copies.download(client, copy)
-    lines = (copy / "events.jsonl").read_text().splitlines()
-    assert '\\"kind' in lines[3]
-    lines[3] = lines[3].replace('\\"kind', '\\"kinb', 1)
-    (copy / "events.jsonl").write_text("\n".join(lines) + "\n")
-    with pytest.raises(Ended, match="leaf 3"):
-        audit.check(copy, [])
 
 
 def test_a_remembered_token_goes_to_no_other_server(

@@ -4,16 +4,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from placet.config import config
 from placet.kernel import quota
 from placet.kernel.quota import Meter
-from placet_client import Client, PlacetError
-from placet_client import client as sdk
 from tests.factories import api, browser, person, token_for
 from tests.processes import Valkey, running_valkey
 
@@ -155,31 +151,3 @@ def test_a_valkey_that_hangs_holds_nobody_up_for_long(valkey: Valkey) -> None:
 def test_other_brokers_are_left_alone() -> None:
     assert quota.connect("") is None
     assert quota.connect("sentinel://localhost:26379") is None
-
-
-class TestClient:
-    def answers(self, monkeypatch: pytest.MonkeyPatch, *replies: httpx.Response) -> Any:
-        """Return a client that gets ``replies`` in turn, and the pauses it made."""
-        pauses: list[float] = []
-        monkeypatch.setattr(sdk.time, "sleep", pauses.append)
-        left = list(replies)
-        client = Client("http://placet.example", "plc_x")
-        client._http = httpx.Client(
-            base_url="http://placet.example/api/v1",
-            transport=httpx.MockTransport(lambda _request: left.pop(0)),
-        )
-        return client, pauses
-
-    def test_it_waits_as_long_as_the_server_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        busy = httpx.Response(429, headers={"Retry-After": "7"})
-        client, pauses = self.answers(monkeypatch, busy, httpx.Response(200, json={"id": "x"}))
-        assert client.get("/whoami") == {"id": "x"}
-        assert pauses == [7.0]
-
-    def test_it_gives_up_at_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        busy = [httpx.Response(429, json={"detail": "wait", "code": "too_many_requests"})] * 3
-        client, pauses = self.answers(monkeypatch, *busy)
-        with pytest.raises(PlacetError) as caught:
-            client.get("/whoami")
-        assert (caught.value.status, caught.value.code) == (429, "too_many_requests")
-        assert pauses == [1.0, 1.0]

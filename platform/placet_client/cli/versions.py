@@ -1,0 +1,127 @@
+"""version."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placet_client import refs
+from placet_client.cli.command import Limit, Model, Output, Version, connected, pairs
+from placet_client.output import Form, progress, show_list, show_one, tell
+
+version = typer.Typer(help="Versions, as PROJECT/MODEL:NUMBER", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(version, name="version")
+
+
+@version.command("list")
+def version_list(
+    name: Model,
+    state: Annotated[str, typer.Option(help="draft or finalised")] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List the versions of a model, newest first."""
+    with connected() as client:
+        found = client.versions.list(*refs.model(name), state=state, limit=limit)
+        show_list(found, ["number", "state", "format", "artifact_digest", "created_at"], output)
+
+
+@version.command("show")
+def version_show(reference: Version, output: Output = Form.TABLE) -> None:
+    """Show a version."""
+    with connected() as client:
+        show_one(client.versions.get(*refs.version(reference)), output)
+
+
+@version.command("files")
+def version_files(reference: Version, output: Output = Form.TABLE) -> None:
+    """List the files of a version."""
+    with connected() as client:
+        found = client.versions.get(*refs.version(reference))
+        show_list(found.files, ["path", "size", "sha256"], output)
+
+
+@version.command("download")
+def version_download(reference: Version, path: str, to: Path) -> None:
+    """Download one file of a version."""
+    with connected() as client, progress() as shown:
+        client.versions.download(
+            *refs.version(reference), path, to, progress=lambda n, size: shown(path, n, size)
+        )
+
+
+@version.command("upload")
+def version_upload(
+    reference: Version,
+    file: Path,
+    path: Annotated[str, typer.Option("--as", help="its path there; default: its name")] = "",
+    archive: Annotated[bool, typer.Option("--archive", help="unpack it there")] = False,
+    output: Output = Form.TABLE,
+) -> None:
+    """Upload a file into a draft; an interrupted upload goes on where it stopped."""
+    inside = path or file.name
+    with connected() as client, progress() as shown:
+        made = client.uploads.send(
+            *refs.version(reference), file, inside, archive=archive,
+            progress=lambda n, size: shown(inside, n, size),
+        )  # fmt: skip
+    show_list(made, ["path", "size", "sha256"], output)
+
+
+@version.command("remove-file")
+def version_remove_file(reference: Version, path: str) -> None:
+    """Take a file out of a draft."""
+    with connected() as client:
+        client.versions.delete_file(*refs.version(reference), path)
+
+
+@version.command("missing")
+def version_missing(reference: Version, output: Output = Form.TABLE) -> None:
+    """Tell what a draft lacks before it can be finalised."""
+    with connected() as client:
+        found = client.versions.missing(*refs.version(reference))
+        show_list(found.missing, ["pointer", "detail"], output)
+
+
+@version.command("finalise")
+def version_finalise(reference: Version, output: Output = Form.TABLE) -> None:
+    """Freeze a draft for good."""
+    with connected() as client:
+        show_one(client.versions.finalise(*refs.version(reference)), output)
+
+
+@version.command("tag")
+def version_tag(
+    reference: Version,
+    tags: Annotated[list[str], typer.Argument(help="name=value, or name= to remove it")],
+    output: Output = Form.TABLE,
+) -> None:
+    """Set or remove tags."""
+    asked, place = pairs(tags, "the tag"), refs.version(reference)
+    with connected() as client:
+        now = client.versions.tags(*place)
+        kept = {name: value for name, value in (now.tags | asked).items() if value}
+        show_one(client.versions.set_tags(*place, kept, if_match=now.etag), output)
+
+
+@version.command("card")
+def version_card(
+    reference: Version,
+    file: Annotated[Path | None, typer.Argument(help="Markdown that replaces it")] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Print the model card, or replace it by a Markdown file."""
+    with connected() as client:
+        if file is not None:
+            text = file.read_text("utf-8")
+            show_one(client.versions.set_card(*refs.version(reference), text), output)
+            return
+        found = client.versions.card(*refs.version(reference))
+    if output is Form.JSON:
+        show_one(found, output)
+    else:
+        tell(found.card)

@@ -1,0 +1,26 @@
+"""The methods of the SDK, grouped by noun; each is one operation of the API."""
+
+from placet_client.nouns.audit import Audit
+from placet_client.nouns.base import Listing, Noun
+from placet_client.nouns.builds import Bentos, Builds, Runtimes
+from placet_client.nouns.governance import Environments, Freezes, Policies, Releases
+from placet_client.nouns.identity import (
+    Jobs,
+    People,
+    Projects,
+    Roles,
+    ServiceAccounts,
+    Teams,
+    Tokens,
+)
+from placet_client.nouns.registry import Aliases, EvidenceOfVersions, Facts, Models, Versions
+from placet_client.nouns.search import Everything
+from placet_client.nouns.serving import Endpoints, Rollouts, Targets
+from placet_client.nouns.uploads import Uploads
+
+__all__ = [
+    "Aliases", "Audit", "Bentos", "Builds", "Endpoints", "Environments", "Everything",
+    "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Models", "Noun", "People",
+    "Policies", "Projects", "Releases", "Roles", "Rollouts", "Runtimes", "ServiceAccounts",
+    "Targets", "Teams", "Tokens", "Uploads", "Versions",
+]  # fmt: skip

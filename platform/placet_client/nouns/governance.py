@@ -1,0 +1,200 @@
+"""Environments, policies, freezes, releases, decisions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from placet_client.nouns.base import Listing, Noun, at, changed, given
+from placet_client.records import (
+    Comment,
+    Decision,
+    DryRunResult,
+    Environment,
+    Freeze,
+    Policy,
+    Release,
+    ReleaseDetail,
+    Rollout,
+)
+from placet_client.records.base import Json
+
+
+class Environments(Noun):
+    """Places to serve in."""
+
+    def list(self, project: str, *, limit: int | None = None) -> Listing[Environment]:
+        """List the environments of a project, in order."""
+        return self._list(Environment, at("projects", project, "environments"), limit)
+
+    def get(self, project: str, name: str) -> Environment:
+        """Read an environment."""
+        return self._read(Environment, at("projects", project, "environments", name))
+
+    def create(
+        self,
+        project: str,
+        name: str,
+        *,
+        position: int | None = None,
+        targets: Sequence[str] | None = None,
+    ) -> Environment:
+        """Add an environment."""
+        body = given(name=name, position=position, targets=targets)
+        return self._do(Environment, at("projects", project, "environments"), body)
+
+    def update(
+        self,
+        project: str,
+        name: str,
+        *,
+        position: int | None = None,
+        targets: Sequence[str] | None = None,
+        on_state_expired: str | None = None,
+        if_match: str = "",
+    ) -> Environment:
+        """Change where an environment stands, its targets, or what nodes do when cut off."""
+        body = {"position": position, "targets": targets, "on_state_expired": on_state_expired}
+        path = at("projects", project, "environments", name)
+        return self._change(Environment, "PATCH", path, changed(body), if_match)
+
+
+class Policies(Noun):
+    """What must pass. Publishing is a person's act: no token may."""
+
+    def list(self, project: str, environment: str, *, limit: int | None = None) -> Listing[Policy]:
+        """List the policy revisions of an environment, newest first."""
+        return self._list(Policy, self._of(project, environment), limit)
+
+    def get(self, project: str, environment: str, number: int) -> Policy:
+        """Read a policy revision."""
+        return self._read(Policy, self._of(project, environment, number))
+
+    def draft(self, project: str, environment: str, source: str) -> Policy:
+        """Store YAML as a draft."""
+        return self._do(Policy, self._of(project, environment), {"source": source})
+
+    def withdraw(self, project: str, environment: str, number: int) -> Policy:
+        """Take a draft back."""
+        return self._do(Policy, self._of(project, environment, number, "withdraw"))
+
+    def dry_run(self, project: str, environment: str, number: int) -> DryRunResult:
+        """Show how open and live releases fare under a stored revision."""
+        return self._do(DryRunResult, self._of(project, environment, number, "dry-run"))
+
+    def try_source(self, project: str, environment: str, source: str) -> DryRunResult:
+        """Show how open and live releases fare under YAML; nothing is stored."""
+        return self._do(DryRunResult, self._of(project, environment, "dry-run"), {"source": source})
+
+    def _of(self, project: str, environment: str, *more: object) -> str:
+        return at("projects", project, "environments", environment, "policies", *more)
+
+
+class Freezes(Noun):
+    """Times in which nothing new starts."""
+
+    def list(self, project: str, environment: str, *, limit: int | None = None) -> Listing[Freeze]:
+        """List the freezes of an environment."""
+        return self._list(Freeze, self._of(project, environment), limit)
+
+    def create(
+        self,
+        project: str,
+        environment: str,
+        *,
+        reason: str,
+        starts_at: datetime | str | None = None,
+        ends_at: datetime | str | None = None,
+    ) -> Freeze:
+        """Let nothing new start, from now on unless told otherwise, until it is lifted."""
+        body = given(reason=reason, starts_at=_text(starts_at), ends_at=_text(ends_at))
+        return self._do(Freeze, self._of(project, environment), body)
+
+    def lift(self, project: str, environment: str, freeze: str) -> Freeze:
+        """End a freeze."""
+        return self._do(Freeze, self._of(project, environment, freeze, "lift"))
+
+    def _of(self, project: str, environment: str, *more: object) -> str:
+        return at("projects", project, "environments", environment, "freezes", *more)
+
+
+class Releases(Noun):
+    """Requests to serve. A person decides on them, in the browser: no token may."""
+
+    def list(
+        self,
+        project: str = "",
+        *,
+        environment: str = "",
+        state: str = "",
+        model: str = "",
+        endpoint: str = "",
+        limit: int | None = None,
+    ) -> Listing[Release]:
+        """List releases, newest first: of one project, or of all you see."""
+        path = at("projects", project, "releases") if project else "/releases"
+        return self._list(
+            Release, path, limit,
+            environment=environment, state=state, model=model, endpoint=endpoint,
+        )  # fmt: skip
+
+    def inbox(self) -> Listing[Release]:
+        """List the releases that wait for a decision of the token's owner."""
+        return Listing(self._http, Release, "/inbox", paged=False)
+
+    def get(self, release: str) -> ReleaseDetail:
+        """Read a release with its gates as they stand now."""
+        return self._read(ReleaseDetail, at("releases", release))
+
+    def request(
+        self,
+        project: str,
+        *,
+        model: str,
+        version: int,
+        endpoint: str,
+        environment: str = "",
+        bento: str = "",
+        target: str = "",
+        plan: Json | None = None,
+        serving: Json | None = None,
+        reason: str = "",
+        idempotency_key: str = "",
+    ) -> Release:
+        """Ask for a release. Without ``bento`` it is the newest of the version."""
+        body = given(
+            model=model, version=version, endpoint=endpoint, environment=environment, bento=bento,
+            target=target, plan=plan, serving=serving, reason=reason,
+        )  # fmt: skip
+        return self._do(Release, at("projects", project, "releases"), body, idempotency_key)
+
+    def withdraw(self, release: str) -> Release:
+        """Take a request back."""
+        return self._do(Release, at("releases", release, "withdraw"))
+
+    def start(self, release: str) -> Rollout:
+        """Start the rollout of an approved release."""
+        return self._do(Rollout, at("releases", release, "rollout"))
+
+    def permit(self, release: str) -> bytes:
+        """Return the signed permit, as ``placet_verify permit`` reads it."""
+        return self._bytes(at("releases", release, "permit"))
+
+    def comments(self, release: str, *, limit: int | None = None) -> Listing[Comment]:
+        """List the remarks on a release."""
+        return self._list(Comment, at("releases", release, "comments"), limit)
+
+    def comment(self, release: str, text: str) -> Comment:
+        """Add a remark."""
+        return self._do(Comment, at("releases", release, "comments"), {"text": text})
+
+    def decisions(self, release: str, *, limit: int | None = None) -> Listing[Decision]:
+        """List the decisions on a release, voided ones too."""
+        return self._list(Decision, at("releases", release, "decisions"), limit)
+
+    def export_decision(self, decision: str, to: Path) -> int:
+        """Write a decision as a zip that openssl alone can check; return its size."""
+        return self._save(at("decisions", decision, "export"), to)
+
+
+def _text(time: datetime | str | None) -> str | None:
+    return time.isoformat() if isinstance(time, datetime) else time

@@ -1,0 +1,125 @@
+"""Projects, people and programs, tokens, background work."""
+
+from placet_client.nouns.base import Listing, Noun, at, changed, given
+from placet_client.records import (
+    Job,
+    Member,
+    Person,
+    Project,
+    Role,
+    ServiceAccount,
+    Team,
+    Token,
+)
+
+
+class Projects(Noun):
+    """The scopes of models and roles."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Project]:
+        """List the projects you see."""
+        return self._list(Project, "/projects", limit)
+
+    def get(self, slug: str) -> Project:
+        """Read a project."""
+        return self._read(Project, at("projects", slug))
+
+    def create(self, slug: str, *, name: str, description: str = "") -> Project:
+        """Make a project with its three environments."""
+        return self._do(Project, "/projects", given(slug=slug, name=name, description=description))
+
+    def update(
+        self,
+        slug: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        if_match: str = "",
+    ) -> Project:
+        """Change what people read of a project."""
+        body = {"name": name, "description": description}
+        return self._change(Project, "PATCH", at("projects", slug), changed(body), if_match)
+
+
+class People(Noun):
+    """Accounts of people. Only a person, in the administration, makes and changes them."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Person]:
+        """List people."""
+        return self._list(Person, "/people", limit)
+
+    def get(self, person: str) -> Person:
+        """Read a person."""
+        return self._read(Person, at("people", person))
+
+
+class Teams(Noun):
+    """People who hold roles together."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Team]:
+        """List teams."""
+        return self._list(Team, "/teams", limit)
+
+    def get(self, team: str) -> Team:
+        """Read a team."""
+        return self._read(Team, at("teams", team))
+
+    def members(self, team: str, *, limit: int | None = None) -> Listing[Member]:
+        """List the people of a team."""
+        return self._list(Member, at("teams", team, "members"), limit)
+
+
+class Roles(Noun):
+    """Who holds which role, and where."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Role]:
+        """List role bindings."""
+        return self._list(Role, "/roles", limit)
+
+    def get(self, role: str) -> Role:
+        """Read a role binding."""
+        return self._read(Role, at("roles", role))
+
+
+class ServiceAccounts(Noun):
+    """Accounts of programs."""
+
+    def list(self, *, limit: int | None = None) -> Listing[ServiceAccount]:
+        """List service accounts."""
+        return self._list(ServiceAccount, "/service-accounts", limit)
+
+    def get(self, account: str) -> ServiceAccount:
+        """Read a service account."""
+        return self._read(ServiceAccount, at("service-accounts", account))
+
+
+class Tokens(Noun):
+    """API tokens. People make them in the browser: a token makes no token, and sees itself only."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Token]:
+        """List the tokens that this one sees: itself."""
+        return self._list(Token, "/tokens", limit)
+
+    def get(self, token: str) -> Token:
+        """Read a token."""
+        return self._read(Token, at("tokens", token))
+
+    def revoke(self, token: str) -> Token:
+        """End a token."""
+        return self._do(Token, at("tokens", token, "revoke"))
+
+
+class Jobs(Noun):
+    """Work in the background."""
+
+    def list(self, *, state: str = "", kind: str = "", limit: int | None = None) -> Listing[Job]:
+        """List jobs, newest first."""
+        return self._list(Job, "/jobs", limit, state=state, kind=kind)
+
+    def get(self, job: str) -> Job:
+        """Read a job."""
+        return self._read(Job, at("jobs", job))
+
+    def cancel(self, job: str) -> Job:
+        """Ask a job to stop."""
+        return self._do(Job, at("jobs", job, "cancel"))

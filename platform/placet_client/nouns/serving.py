@@ -1,0 +1,160 @@
+"""Targets, endpoints and their keys, rollouts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from placet_client.nouns.base import Listing, Noun, answer, at, changed, given
+from placet_client.records import (
+    Endpoint,
+    EndpointKey,
+    IssuedEndpointKey,
+    JoinToken,
+    Prediction,
+    Revision,
+    Rollout,
+    Target,
+)
+
+
+class Targets(Noun):
+    """Where Bentos run."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Target]:
+        """List targets."""
+        return self._list(Target, "/targets", limit)
+
+    def get(self, name: str) -> Target:
+        """Read a target."""
+        return self._read(Target, at("targets", name))
+
+    def create(
+        self,
+        name: str,
+        *,
+        driver: str = "",
+        site: str = "",
+        labels: Mapping[str, str] | None = None,
+        capacity_mb: int | None = None,
+        url: str = "",
+    ) -> Target:
+        """Add a target."""
+        body = given(
+            name=name, driver=driver, site=site, labels=labels, capacity_mb=capacity_mb, url=url
+        )
+        return self._do(Target, "/targets", body)
+
+    def update(
+        self,
+        name: str,
+        *,
+        site: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        capacity_mb: int | None = None,
+        url: str | None = None,
+        on_expired: str | None = None,
+        if_match: str = "",
+    ) -> Target:
+        """Change a target."""
+        body = {"site": site, "labels": labels, "capacity_mb": capacity_mb, "url": url,
+                "on_expired": on_expired}  # fmt: skip
+        return self._change(Target, "PATCH", at("targets", name), changed(body), if_match)
+
+    def join_token(self, name: str) -> JoinToken:
+        """Make a token, for once, with which a node's agent joins."""
+        return self._do(JoinToken, at("targets", name, "join-tokens"))
+
+
+class Endpoints(Noun):
+    """Stable names that clients call. Methods take an endpoint's id; :meth:`find` knows it."""
+
+    def list(
+        self, project: str, environment: str, *, limit: int | None = None
+    ) -> Listing[Endpoint]:
+        """List the endpoints of an environment."""
+        return self._list(Endpoint, self._of(project, environment), limit)
+
+    def find(self, project: str, environment: str, name: str) -> Endpoint:
+        """Read an endpoint by its name."""
+        return self._read(Endpoint, self._of(project, environment, name))
+
+    def get(self, endpoint: str) -> Endpoint:
+        """Read an endpoint by its id."""
+        return self._read(Endpoint, at("endpoints", endpoint))
+
+    def create(
+        self,
+        project: str,
+        environment: str,
+        name: str,
+        *,
+        target: str,
+        api_key_required: bool = False,
+    ) -> Endpoint:
+        """Make an endpoint; nothing serves there before a release."""
+        body = {"name": name, "target": target, "api_key_required": api_key_required}
+        return self._do(Endpoint, self._of(project, environment), body)
+
+    def revisions(self, endpoint: str, *, limit: int | None = None) -> Listing[Revision]:
+        """List what served behind an endpoint, newest first."""
+        return self._list(Revision, at("endpoints", endpoint, "revisions"), limit)
+
+    def predict(self, endpoint: str, rows: Any, *, api_key: str = "") -> Prediction:
+        """Send rows through Placet, which says what answered. Clients call the URL itself."""
+        headers = {"X-API-Key": api_key} if api_key else None
+        path = at("endpoints", endpoint, "predict")
+        return Prediction.read(answer(self._http.request("POST", path, json=rows, headers=headers)))
+
+    def rollback(self, endpoint: str, *, reason: str) -> Rollout:
+        """Go back to the revision before; needs no new approval."""
+        return self._do(Rollout, at("endpoints", endpoint, "rollback"), {"reason": reason})
+
+    def scale(self, endpoint: str, replicas: int) -> Endpoint:
+        """Set the replicas, within what was approved."""
+        return self._do(Endpoint, at("endpoints", endpoint, "scale"), {"replicas": replicas})
+
+    def stop(self, endpoint: str) -> Endpoint:
+        """Stop an endpoint; clients get 503."""
+        return self._do(Endpoint, at("endpoints", endpoint, "stop"))
+
+    def start(self, endpoint: str) -> Endpoint:
+        """Start a stopped endpoint."""
+        return self._do(Endpoint, at("endpoints", endpoint, "start"))
+
+    def restart(self, endpoint: str) -> Endpoint:
+        """Replace the replicas, one after another."""
+        return self._do(Endpoint, at("endpoints", endpoint, "restart"))
+
+    def keys(self, endpoint: str, *, limit: int | None = None) -> Listing[EndpointKey]:
+        """List the API keys of an endpoint."""
+        return self._list(EndpointKey, at("endpoints", endpoint, "keys"), limit)
+
+    def new_key(self, endpoint: str, name: str) -> IssuedEndpointKey:
+        """Make an API key; it is shown this once."""
+        return self._do(IssuedEndpointKey, at("endpoints", endpoint, "keys"), {"name": name})
+
+    def revoke_key(self, endpoint: str, key: str) -> EndpointKey:
+        """End an API key."""
+        return self._do(EndpointKey, at("endpoints", endpoint, "keys", key, "revoke"))
+
+    def _of(self, project: str, environment: str, *more: object) -> str:
+        return at("projects", project, "environments", environment, "endpoints", *more)
+
+
+class Rollouts(Noun):
+    """Endpoints on their way from one revision to the next."""
+
+    def list(
+        self, *, state: str = "", endpoint: str = "", release: str = "", limit: int | None = None
+    ) -> Listing[Rollout]:
+        """List rollouts, newest first."""
+        return self._list(
+            Rollout, "/rollouts", limit, state=state, endpoint=endpoint, release=release
+        )
+
+    def get(self, rollout: str) -> Rollout:
+        """Read a rollout."""
+        return self._read(Rollout, at("rollouts", rollout))
+
+    def abort(self, rollout: str, *, reason: str = "") -> Rollout:
+        """Stop a rollout and keep what serves."""
+        return self._do(Rollout, at("rollouts", rollout, "abort"), {"reason": reason})

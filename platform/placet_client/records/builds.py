@@ -1,0 +1,87 @@
+"""Builds, and the Bentos that they make."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from placet_client.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build(Record):
+    """A version being turned into a Bento."""
+
+    id: str
+    version: str
+    name: str
+    state: str
+    step: str
+    isolation: str
+    error: str
+    bento_digest: str
+    requested_by: str
+    job: str
+    timings: dict[str, float]
+    accelerate: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine(Record):
+    """One line of a build's log."""
+
+    number: int
+    at: datetime
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildLog(Record):
+    """Lines of a build's log; ``after`` asks for the next ones."""
+
+    lines: tuple[LogLine, ...]
+    after: int
+    state: str
+    step: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bento(Record):
+    """What is approved and served, byte for byte."""
+
+    digest: str
+    version: str
+    name: str
+    project: str
+    build: str
+    isolation: str
+    runtime: str
+    python_version: str
+    size: int
+    sbom_sha256: str
+    has_model_signature: bool
+    accelerated: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel(Record):
+    """One package of a runtime."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime(Record):
+    """A Python and its locked packages."""
+
+    digest: str
+    python_version: str
+    lock: str
+    wheels: tuple[Wheel, ...]
+    created_at: datetime

@@ -1,0 +1,144 @@
+"""Who may do what: projects, people, teams, roles, tokens; and background work."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from placet_client.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project(Record):
+    """The scope of models and roles."""
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person(Record):
+    """Somebody with an account."""
+
+    id: str
+    email: str
+    name: str
+    is_active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupLink(Record):
+    """A link, for once, with which a person sets a password."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team(Record):
+    """People who hold roles together."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member(Record):
+    """A person in a team."""
+
+    id: str
+    person: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccount(Record):
+    """A program's account; its owner answers for it."""
+
+    id: str
+    name: str
+    owner: str
+    is_active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role(Record):
+    """A role that somebody holds, in a project, an environment, or everywhere."""
+
+    id: str
+    role: str
+    person: str | None
+    team: str | None
+    service_account: str | None
+    project: str | None
+    environment: str
+    granted_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token(Record):
+    """An API token, without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    person: str | None
+    service_account: str | None
+    scopes: tuple[str, ...]
+    project: str | None
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken(Token):
+    """A token just made; ``secret`` is shown this once."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant(Record):
+    """One permission, and where it holds."""
+
+    permission: str
+    project: str | None
+    environment: str | None
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whoami(Record):
+    """Who the token acts for, and what it may do."""
+
+    kind: str
+    id: str
+    name: str
+    accountable: str
+    token: str | None
+    second_factor: bool
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Record):
+    """Work in the background."""
+
+    id: str
+    kind: str
+    queue: str
+    state: str
+    project: str | None
+    attempts: int
+    error: str
+    cancel_requested: bool
+    due_at: datetime
+    created_at: datetime
+    finished_at: datetime | None

@@ -1,0 +1,186 @@
+"""Models, their versions, and what is known about them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from placet_client.records.base import Json, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Record):
+    """A named model."""
+
+    id: str
+    project: str
+    name: str
+    description: str
+    created_by: str
+    created_at: datetime
+    version_count: int
+    latest_number: int | None
+    latest_state: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFile(Record):
+    """One file of a version."""
+
+    id: str
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionSummary(Record):
+    """A version as lists show it."""
+
+    id: str
+    project: str
+    model: str
+    number: int
+    state: str
+    format: str
+    artifact_digest: str
+    author: str
+    created_by: str
+    tags: dict[str, str]
+    created_at: datetime
+    finalised_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version(VersionSummary):
+    """A version with all its facts; frozen once it is finalised."""
+
+    python_version: str
+    requirements: tuple[str, ...]
+    parameters: Json
+    lineage: Json
+    signature: Json | None
+    example: tuple[Json, ...] | None
+    expected: tuple[Any, ...] | None
+    card: str
+    files: tuple[ArtifactFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing(Record):
+    """One thing that a draft lacks."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness(Record):
+    """What a draft lacks before it can be finalised."""
+
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags(Record):
+    """The tags of a version."""
+
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedCard(Record):
+    """A model card: Markdown, its front matter, and safe HTML."""
+
+    card: str
+    data: Json
+    html: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias(Record):
+    """A name that points at a version; ``managed_by`` an endpoint when releases move it."""
+
+    name: str
+    version: int
+    version_id: str
+    managed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Record):
+    """A fact about a version, reported by somebody or measured by Placet."""
+
+    id: str
+    kind: str
+    source: str
+    data: Json
+    digest: str
+    bento_digest: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload(Record):
+    """A file on its way in; ``received`` is where to go on."""
+
+    id: str
+    path: str
+    size: int
+    sha256: str
+    archive: bool
+    received: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedUpload(Record):
+    """Where to send a file's bytes, or the file when the server has them."""
+
+    upload: Upload | None
+    file: ArtifactFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedUpload(Record):
+    """The files that an upload became."""
+
+    files: tuple[ArtifactFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedVersion(Record):
+    """One side of a comparison."""
+
+    id: str
+    label: str
+    number: int
+    artifact_digest: str
+    format: str
+    python_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Record):
+    """One line of a comparison."""
+
+    name: str
+    before: Any
+    after: Any
+    state: str
+    change: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison(Record):
+    """How two versions differ."""
+
+    a: ComparedVersion
+    b: ComparedVersion
+    metrics: tuple[Change, ...]
+    parameters: tuple[Change, ...]
+    inputs: tuple[Change, ...]
+    outputs: tuple[Change, ...]
+    requirements: tuple[Change, ...]
+    files: tuple[Change, ...]
+    card: tuple[str, ...]

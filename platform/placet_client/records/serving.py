@@ -1,0 +1,137 @@
+"""Targets, endpoints, revisions and rollouts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from placet_client.records.base import Json, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node(Record):
+    """The host of a target, as its agent last reported."""
+
+    id: str
+    alive: bool
+    last_seen_at: datetime | None
+    agent_version: str
+    platform: Json
+    problems: tuple[Json, ...]
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Record):
+    """Where Bentos run."""
+
+    id: str
+    name: str
+    driver: str
+    site: str
+    labels: dict[str, str]
+    capacity_mb: int
+    url: str
+    on_expired: str
+    created_at: datetime
+    node: Node | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinToken(Record):
+    """A token, for once, with which an agent joins."""
+
+    token: str
+    expires_in_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision(Record):
+    """One Bento behind an endpoint."""
+
+    id: str
+    number: int
+    state: str
+    weight: int
+    release: str
+    bento_digest: str
+    version: str
+    replicas: int
+    max_replicas: int
+    memory_mb: int
+    created_at: datetime
+    live_at: datetime | None
+    ended_at: datetime | None
+    phase: str
+    ready_replicas: int
+    applied_weight: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(Record):
+    """The stable name and address that clients call."""
+
+    id: str
+    project: str
+    environment: str
+    name: str
+    target: str
+    url: str
+    state: str
+    health: str
+    api_key_required: bool
+    created_at: datetime
+    live_revision: str | None
+    revisions: tuple[Revision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointKey(Record):
+    """An API key of an endpoint, without its secret."""
+
+    id: str
+    name: str
+    created_by: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedEndpointKey(EndpointKey):
+    """A key just made; ``key`` is shown this once."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction(Record):
+    """What an endpoint answered."""
+
+    status: int
+    seconds: float
+    revision: str
+    release: str
+    model: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout(Record):
+    """An endpoint on its way from one revision to the next."""
+
+    id: str
+    project: str
+    environment: str
+    endpoint: str
+    endpoint_name: str
+    release: str
+    kind: str
+    state: str
+    reason: str
+    from_revision: str | None
+    to_revision: str
+    weights: dict[str, int]
+    phase_times: dict[str, str]
+    deadline: datetime
+    created_at: datetime
+    finished_at: datetime | None

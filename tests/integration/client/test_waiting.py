@@ -1,0 +1,95 @@
+"""A pipeline waits for a release and learns from the exit code how it ended."""
+
+import time
+from typing import Any
+
+import pytest
+
+from apps.governance import actions
+from apps.governance.models import Release
+from placet.kernel.actor import SYSTEM
+from placet_client.cli import main
+from tests.commands import answer
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def request(world: World, environment: str = "staging", **made: Any) -> list[str]:
+    """Return the command that asks for a release and waits for it."""
+    bento = world.bento(world.version(), **made)
+    reference = f"risk/{bento.version.model.name}:{bento.version.number}"
+    return ["release", "request", reference, "--environment", environment, "--wait"]
+
+
+def test_a_failed_gate_ends_the_wait_at_once_and_is_named(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.policy(
+        "staging", "version: 1\ngates:\n  - {gate: build}\n  - {gate: scan, allow: [safe]}\n"
+    )
+    begun = time.monotonic()
+    assert main([*request(world, verdict="code-carrying"), "--timeout", "600"]) == 3
+    assert time.monotonic() - begun < 300
+    said = capsys.readouterr().err
+    release = Release.objects.get()
+    failed = next(g for g in release.gates if g["state"] == "failed")
+    assert "Denied by policy" in said and failed["title"] in said and failed["reason"] in said
+    assert not any(g["title"] in said for g in release.gates if g["passed"])
+    assert main(["release", "wait", release.pk, "--timeout", "600"]) == 3
+
+
+def test_who_does_not_wait_is_told_of_a_failed_gate_too(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.policy(
+        "staging", "version: 1\ngates:\n  - {gate: build}\n  - {gate: scan, allow: [safe]}\n"
+    )
+    command = request(world, verdict="code-carrying")
+    command.remove("--wait")
+    assert main(command) == 0
+    assert "cannot be approved as it is" in capsys.readouterr().err
+
+
+def test_missing_people_and_slow_machines_differ(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = request(world)
+    assert main([*asked, "--timeout", "0.2"]) == 4
+    assert "Still waiting" in capsys.readouterr().err
+    release = Release.objects.get()
+    world.decide(release, world.rex)
+    assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 5
+    assert "still approved" in capsys.readouterr().err
+    build = ["build", "start", asked[2], "--accelerate", "-o", "json"]
+    capsys.readouterr()
+    assert main(build) == 0
+    assert answer(capsys)["accelerate"] is True
+    assert main(["build", "start", asked[2]]) == 6, "one of the other choice is open"
+    assert main([*build, "--wait", "--timeout", "0.2"]) == 5
+
+
+def test_a_rejection_is_a_denial_and_a_broken_rollout_is_an_error(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*request(world), "--timeout", "0"])
+    release = Release.objects.get()
+    world.decide(release, world.rex, "reject", comment="wrong data")
+    assert main(["release", "wait", release.pk]) == 3
+    assert "rejected" in capsys.readouterr().err
+    Release.objects.filter(pk=release.pk).update(
+        state="failed", ended_reason="no replica was ready"
+    )
+    assert main(["release", "wait", release.pk]) == 1
+    assert "no replica was ready" in capsys.readouterr().err
+
+
+def test_a_live_release_is_printed_also_when_the_next_one_took_over(world: World) -> None:
+    first = world.live()
+    assert main(["release", "wait", first.pk]) == 0
+    second = world.request("development", world.bento(world.version()))
+    actions.begin_rollout(second, actor=SYSTEM)
+    actions.mark_live(second, actor=SYSTEM)
+    first.refresh_from_db()
+    assert first.state == "superseded"
+    assert main(["release", "wait", first.pk]) == 0

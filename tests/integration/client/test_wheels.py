@@ -1,0 +1,40 @@
+"""The client and the agent are wheels of their own, which need neither Django nor this checkout."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+UV = ROOT / ".boot" / "bin" / "uv"
+
+
+def run(*command: object) -> str:
+    """Run a program outside the checkout and return what it printed."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd="/", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "said"),
+    [("placet_client", "placet", "placet 0.1.0"), ("placet_agent", "placet-agent", "placet-agent")],
+)
+def test_a_wheel_is_built_and_its_command_starts_without_django(
+    package: str, command: str, said: str, tmp_path: Path
+) -> None:
+    run(UV, "build", "-q", "--wheel", ROOT / "platform" / package, "-o", tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    home = tmp_path / "venv"
+    run(UV, "venv", "-q", "--python", sys.executable, home)
+    run(UV, "pip", "install", "-q", "--python", home / "bin" / "python", wheel)
+    option = "--version" if command == "placet" else "--help"
+    assert said in run(home / "bin" / command, option)
+    look = f"""
+from importlib.util import find_spec
+print([bool(find_spec(name)) for name in ("django", "{package}", "placet_verify")])
+"""
+    assert run(home / "bin" / "python", "-I", "-c", look).strip() == "[False, True, True]"

@@ -1,0 +1,56 @@
+"""What other people wrote cannot repaint the terminal, and JSON says just what the API said."""
+
+import json
+
+import pytest
+
+from placet_client.output import Form, cell, plain, progress, say, show_list, show_one
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07 a\rb\x9b31m \u202egnp.exe\x7f \ud800 tab\there"
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_no_control_character_of_others_reaches_the_terminal(
+    form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = {"name": HOSTILE, "tags": [HOSTILE], "more": {HOSTILE: HOSTILE}, HOSTILE: 1}
+    show_list([item], ["name", "tags", "more"], form)
+    show_one(item, form)
+    say(HOSTILE)
+    said = capsys.readouterr()
+    for text in (said.out, said.err):
+        assert text == plain(text)
+    assert "\\x1b[2J" in said.err and "owned" in said.out
+
+
+def test_json_means_what_the_api_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show_one({"name": HOSTILE, "plain": "Ünïcode “quoted”\nline"}, Form.JSON)
+    text = capsys.readouterr().out
+    assert json.loads(text) == {"name": HOSTILE, "plain": "Ünïcode “quoted”\nline"}
+    assert "Ünïcode “quoted”" in text
+
+
+def test_markup_and_emoji_codes_are_printed_as_written(capsys: pytest.CaptureFixture[str]) -> None:
+    show_list([{"name": "[red]x[/red] :smile:"}], ["name"], Form.TABLE)
+    assert "[red]x[/red] :smile:" in capsys.readouterr().out
+
+
+def test_a_pipe_gets_each_row_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_list([{"name": "word " * 100}], ["name"], Form.TABLE)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), ("", "–"), (True, "yes"), (["a", "b"], "a, b"), ([], "–"), ({"a": 1}, '{"a": 1}'),
+     ("sha256:" + "ab" * 32, "sha256:abababab…abab"), ("sha256:of what", "sha256:of what")],
+)  # fmt: skip
+def test_a_cell_is_short_and_readable(value: object, shown: str) -> None:
+    assert cell(value) == shown
+
+
+def test_progress_is_for_terminals_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress() as update:
+        update("model.joblib", 3, 4)
+        update("model.joblib", 4, 4)
+    assert capsys.readouterr() == ("", "")
