@@ -12,6 +12,7 @@ import typer
 
 from placet_agent import files
 from placet_agent.client import Rejected, Unreachable
+from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.home import Home, NotJoined
 from placet_agent.joining import JoinFailed, join
@@ -50,8 +51,17 @@ def fail(error: object) -> typer.Exit:
 @app.command("join")
 def join_command(
     url: Annotated[str, typer.Argument(help="The platform, https:// (http:// only to loopback).")],
-    token: Annotated[str, typer.Option(help="The join token, <secret>.<fingerprint>.")],
+    token: Annotated[str, typer.Option(help="The join token, <secret>.<fingerprint>.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="The file that holds the join token.")
+    ] = None,
     data: Data = DEFAULT_DATA,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PLACET_CA", help="PEM file of who vouches for the platform's certificate."
+        ),
+    ] = None,
     root: Annotated[str, typer.Option(help="SHA-256 of the root key, if not in the token.")] = "",
     listen: Annotated[int, typer.Option(help="The port that clients call.")] = 8080,
     runtime_python: Annotated[
@@ -60,10 +70,18 @@ def join_command(
 ) -> None:
     """Join a target with a token that was made for it."""
     try:
+        if bool(token) == bool(token_file):
+            raise JoinFailed("give either --token or --token-file")
         member = join(
-            Home(data.resolve()), url, token, root=root, port=listen, pythons=runtime_python or []
+            Home(data.resolve()),
+            url,
+            token or (token_file.read_text() if token_file else ""),
+            root=root,
+            port=listen,
+            pythons=runtime_python or [],
+            ca=str(ca.resolve()) if ca else "",
         )
-    except (JoinFailed, Unreachable, Rejected, HaproxyError, ValueError) as error:
+    except (JoinFailed, Unreachable, Rejected, HaproxyError, ValueError, OSError) as error:
         raise fail(error) from error
     typer.echo(f"Joined {member.target_name or member.target} as {member.node}.")
 
@@ -76,6 +94,15 @@ def run(
         bool, typer.Option(help="On exit end the replicas and HAProxy too.")
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PLACET_TLS_CERT", help="PEM file of the certificate that clients are shown."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar="PLACET_TLS_KEY", help="PEM file of its private key.")
+    ] = None,
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     handler = logging.StreamHandler(sys.stderr)
@@ -83,16 +110,19 @@ def run(
     logging.basicConfig(level=log_level.upper(), handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)
     home = Home(data.resolve())
+    if bool(tls_cert) != bool(tls_key):
+        raise fail("give both --tls-cert and --tls-key")
+    certificate = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
     try:
         home.membership()
         with files.locked(home.folder):
-            agent = Agent(home, Options(bind=bind))
+            agent = Agent(home, Options(bind=bind, certificate=certificate))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: agent.stop())
             agent.run()
             if stop_all:
                 stop_everything(home)
-    except (NotJoined, files.Busy, HaproxyError) as error:
+    except (NotJoined, files.Busy, HaproxyError, CertificateRefused, ValueError) as error:
         raise fail(error) from error
 
 

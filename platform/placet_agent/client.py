@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -42,15 +43,29 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def trusted(ca: str) -> ssl.SSLContext | bool:
+    """Return who may vouch for the platform: the authorities in the file ``ca``, else the usual."""
+    if not ca:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise ValueError(f"{ca} holds no certificate authority: {error}") from error
+
+
 class Client:
     """Speaks to one platform as one node."""
 
-    def __init__(self, url: str, key: Signer | None = None, node: str = "") -> None:
+    def __init__(
+        self, url: str, key: Signer | None = None, node: str = "", *, ca: str = ""
+    ) -> None:
         self.url = check_url(url)
         self.key = key
         self.node = node
         self._root = urlsplit(self.url).path
-        self._http = httpx.Client(timeout=httpx.Timeout(15, connect=5), trust_env=False)
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(15, connect=5), trust_env=False, verify=trusted(ca)
+        )
 
     def close(self) -> None:
         """Close the connections."""

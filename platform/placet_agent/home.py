@@ -32,6 +32,7 @@ class Membership:
     root_public: str  # base64
     port: int
     runtime_pythons: list[str]
+    ca: str = ""  # the file of who may vouch for the platform's certificate; empty: the usual ones
 
     @property
     def root(self) -> PublicKey:

@@ -1,6 +1,7 @@
 """Joining a target: check the root's fingerprint, pin it, offer a key of our own."""
 
 from pathlib import Path
+from typing import Any
 
 from placet_agent import __version__
 from placet_agent.client import Client
@@ -31,19 +32,25 @@ def split_token(token: str, root: str) -> tuple[str, str]:
     return secret, wanted
 
 
+def checked_root(answer: dict[str, Any], fingerprint: str) -> PublicKey:
+    """Return the platform's root key, which must be the one that the token names."""
+    public = PublicKey.from_base64(str(answer.get("root_public", "")))
+    if hex_digest(public.fingerprint) != fingerprint:
+        raise JoinFailed("the platform's root key is not the one that the token names")
+    return public
+
+
 def join(
-    home: Home, url: str, token: str, *, root: str, port: int, pythons: list[Path]
+    home: Home, url: str, token: str, *, root: str, port: int, pythons: list[Path], ca: str = ""
 ) -> Membership:
     """Join the target of ``token``; a repeat with the same folder is harmless."""
     secret, fingerprint = split_token(token, root)
     home.make()
     key = home.ensure_key()
-    client = Client(url, key)
+    client = Client(url, key, ca=ca)
     try:
         answer = client.keys()
-        public = PublicKey.from_base64(str(answer.get("root_public", "")))
-        if hex_digest(public.fingerprint) != fingerprint:
-            raise JoinFailed("the platform's root key is not the one that the token names")
+        public = checked_root(answer, fingerprint)
         ring, text = open_keys(answer, public, 0)
         interpreters = Interpreters(pythons)
         request = JoinRequest(
@@ -68,6 +75,7 @@ def join(
         root_public=public.to_base64(),
         port=port,
         runtime_pythons=[str(path) for path in pythons],
+        ca=ca,
     )
     home.join(member)
     return member

@@ -12,6 +12,7 @@ from pathlib import Path
 from placet_agent import __version__, files, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.client import Client, Rejected, Unreachable
+from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary, version
 from placet_agent.haproxy.proxy import Proxy
@@ -47,6 +48,7 @@ class Options:
     poll_seconds: int = POLL_SECONDS
     max_body_bytes: int = 16 << 20
     pythons: list[Path] = field(default_factory=list)
+    certificate: Certificate | None = None  # what HAProxy shows to clients
 
 
 def platform_info(interpreters: Interpreters, haproxy: str, port: int) -> PlatformInfo:
@@ -74,14 +76,14 @@ class Agent:
         home.make()
         self.home, self.options = home, options
         key = home.key
-        self.client = Client(member.url, key, member.node)
-        self._polling = Client(member.url, key, member.node)  # a connection of its own
+        self.client, self._polling, self._fetching = (  # each with connections of its own
+            Client(member.url, key, member.node, ca=member.ca) for _ in range(3)
+        )
         self.trust = Trust(home, member.target, member.root, self._polling.keys)
         self._wake = threading.Event()
         self._stopped = threading.Event()
         binary = find_binary()
         interpreters = Interpreters([*options.pythons, *(Path(p) for p in member.runtime_pythons)])
-        self._fetching = Client(member.url, key, member.node)
         self.bentos = Bentos(home.folder / "bentos", self._fetching)
         runtimes = Runtimes(home.folder / "runtimes", self._fetching, interpreters)
         settings = Settings(
@@ -90,7 +92,7 @@ class Agent:
             max_body_bytes=options.max_body_bytes,
             uid=sandbox.PROXY_UID if os.geteuid() == 0 else None,
         )
-        self.proxy = Proxy(home.folder / "haproxy", settings, binary)
+        self.proxy = Proxy(home.folder / "haproxy", settings, binary, options.certificate)
         self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program)
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         self.reconciler = Reconciler(self.proxy, self.replicas, self.bentos, self.preparer)
@@ -132,7 +134,11 @@ class Agent:
             client.close()
 
     def _tidy(self) -> None:
-        """Keep logs short, and only a few Bentos and runtimes that nothing names any more."""
+        """Take up a renewed certificate; keep logs short, and few Bentos and runtimes unnamed."""
+        try:
+            self.proxy.renew()
+        except CertificateRefused as refusal:
+            self.reporter.error("certificate_refused", str(refusal))
         self.replicas.trim_logs()
         state = self.reconciler.state
         if state is None:

@@ -20,6 +20,8 @@ from placet_agent.protocol import WHOLE
 
 MAPS = ("revisions.map", "keys.map", "route.map", "paths.map")  # in the order they are told
 NOBODY = "nobody"
+CERTIFICATE = "tls.pem"
+_LISTENING = ("  # certificate ", "  bind ")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Settings:
     max_body_bytes: int = 16 * 1024 * 1024
     server_timeout_seconds: int = 120
     uid: int | None = None  # HAProxy drops to it when started by root
+    certificate: str = ""  # SHA-256 of tls.pem; empty: plain HTTP
 
 
 def problem(status: int, code: str, title: str, detail: str) -> str:
@@ -102,6 +105,11 @@ def render(table: Table, settings: Settings) -> str:
     return "\n".join(lines)
 
 
+def listening(text: str) -> list[str]:
+    """Return the lines of a configuration file that only a reload can change."""
+    return [line for line in text.splitlines() if line.startswith(_LISTENING)]
+
+
 def _head(table: Table, settings: Settings) -> Iterator[str]:
     yield "# Written by the node agent. Changes here are lost."
     yield "global"
@@ -134,7 +142,12 @@ def _head(table: Table, settings: Settings) -> Iterator[str]:
 
 def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
-    yield f"  bind {settings.bind}:{settings.port}"
+    if settings.certificate:
+        yield f"  # certificate {settings.certificate}"
+        tls = f" ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
+        yield f"  bind {settings.bind}:{settings.port}{tls}"
+    else:
+        yield f"  bind {settings.bind}:{settings.port}"
     yield "  log global"
     yield "  option idle-close-on-response"
     yield "  option forwardfor"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from placet_agent import files
+from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import Admin, AdminError
 from placet_agent.procs import ProcessRef, find, wait_gone
 
@@ -51,6 +52,7 @@ class HaproxyProcess:
         self.binary = binary
         self.admin = Admin(folder)
         self.ref: ProcessRef | None = None
+        self.listening: list[str] = []  # as the running one was started
         self._children: list[subprocess.Popen[bytes]] = []
 
     def adopt(self) -> bool:
@@ -61,7 +63,7 @@ class HaproxyProcess:
         ref = ProcessRef(record["pid"], record["start"])
         if not ref.alive:
             return False
-        self.ref = ref
+        self.ref, self.listening = ref, record.get("listening", [])
         return True
 
     @property
@@ -85,6 +87,7 @@ class HaproxyProcess:
         fifo = self.folder / "log.fifo"
         if not fifo.exists():
             os.mkfifo(fifo, 0o600)
+        listening = config.listening((self.folder / "haproxy.cfg").read_text())
         log = self.folder / "haproxy.log"
         fresh = not log.exists() or log.stat().st_size > _LOG_LIMIT
         with log.open("wb" if fresh else "ab") as output:
@@ -99,11 +102,13 @@ class HaproxyProcess:
             )
         self._children.append(child)
         self._await(child, lambda: _tail(log, before))
+        self.listening = listening
         ref = find(child.pid)
         if ref is None:
             raise HaproxyError(f"HAProxy ended at once: {_tail(log, before)}")
         self.ref = ref
-        files.write_json(self.folder / "process.json", {"pid": ref.pid, "start": ref.start})
+        record = {"pid": ref.pid, "start": ref.start, "listening": listening}
+        files.write_json(self.folder / "process.json", record)
 
     def _await(self, child: "subprocess.Popen[bytes]", why: Callable[[], str]) -> None:
         end = time.monotonic() + START_SECONDS

@@ -1,12 +1,15 @@
 """HAProxy as the loop uses it: change the table, then ``apply``; files first, then the socket."""
 
+import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from placet_agent import files
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import AdminError, ServerState
+from placet_agent.haproxy.certificate import Certificate
 from placet_agent.haproxy.process import HaproxyProcess
 from placet_agent.haproxy.table import Server, Table
 
@@ -16,9 +19,16 @@ log = logging.getLogger(__name__)
 class Proxy:
     """The node's HAProxy. Only the loop's thread may change it."""
 
-    def __init__(self, folder: Path, settings: config.Settings, binary: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: config.Settings,
+        binary: str,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.folder = files.make_folder(folder)
         self.settings = settings
+        self.certificate = certificate
         self.process = HaproxyProcess(folder, binary)
         self.admin = self.process.admin
         stored = files.read_json(folder / "table.json")
@@ -26,6 +36,20 @@ class Proxy:
         self._written = ""
         self._applied = ""  # the configuration that HAProxy was last seen to follow
         self._size = (0, 0)
+        self.renew()
+
+    def renew(self) -> None:
+        """Take up replaced certificate files at the next ``apply``.
+
+        Raises ``CertificateRefused`` when they do not fit together; what is there stays in use.
+        """
+        if self.certificate is None:
+            return
+        pem = self.certificate.read()
+        digest = hashlib.sha256(pem).hexdigest()
+        if digest != self.settings.certificate:
+            files.write_bytes(self.folder / config.CERTIFICATE, pem)
+            self.settings = replace(self.settings, certificate=digest)
 
     def ensure_running(self) -> bool:
         """Adopt or start HAProxy when it does not run; tell whether it had to be started."""
@@ -68,7 +92,8 @@ class Proxy:
         self.write()
         if self._applied == self._written:
             return
-        if self._size != self.table.size:
+        listening = config.listening(self._written)
+        if self._size != self.table.size or self.process.listening != listening:
             log.info("reloading HAProxy for %s endpoints of %s replicas", *self.table.size)
             self.process.reload()
             self._size, self._applied = self.table.size, self._written

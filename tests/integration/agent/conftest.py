@@ -16,7 +16,7 @@ import pytest
 
 from placet_agent.home import Home
 from placet_agent.joining import join
-from placet_agent.loop import Agent, stop_everything
+from placet_agent.loop import Agent, Options, stop_everything
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 
@@ -47,9 +47,9 @@ class NodeUnderTest:
         """The agent that runs in a thread."""
         return self.agents[-1]
 
-    def start(self) -> None:
+    def start(self, options: Options = OPTIONS) -> None:
         """Run the agent in a thread."""
-        agent = Agent(self.home, OPTIONS)
+        agent = Agent(self.home, options)
         thread = threading.Thread(target=agent.run, name="agent")
         thread.start()
         self.agents.append(agent)
