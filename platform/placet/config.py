@@ -17,14 +17,20 @@ EMBEDDED_SECRET = "embedded-only-not-a-secret-embedded-only-not-a-secret"  # noq
 
 
 class Config(BaseSettings):
-    """Settings read from the environment, each ``PLACET_<NAME>``.
+    """Settings read from the environment, each ``PLACET_<NAME>``, or from a file ``placet_<name>``
+    in the folder ``PLACET_SECRETS_DIR``; the environment wins.
 
     ``mode`` is ``embedded`` (one machine, our own PostgreSQL and Valkey on loopback, secrets made
     at first start) or ``production`` (your services, your secrets: weak or missing ones are
     refused before anything starts).
     """
 
-    model_config = SettingsConfigDict(env_prefix="PLACET_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PLACET_",
+        env_ignore_empty=True,
+        extra="ignore",
+        secrets_dir=os.environ.get("PLACET_SECRETS_DIR"),
+    )
 
     mode: Literal["embedded", "production"] = "embedded"
     data_dir: Path = ROOT / ".placet"
@@ -38,6 +44,10 @@ class Config(BaseSettings):
     public_url: str = "http://localhost:8000"
     allowed_hosts: str = "localhost"
     trusted_proxies: int = Field(default=0, ge=0)  # yours, each adding to X-Forwarded-For
+    listen: str = "127.0.0.1:8000"  # gunicorn's address; without a certificate loopback only
+    tls_cert: Path | None = None  # PEM files of the web process; read anew for each connection
+    tls_key: Path | None = None
+    ca_file: Path | None = None  # who vouches for endpoints and webhooks, instead of the usual
     endpoint_url: str = "http://localhost:8080"  # what clients call; the node's HAProxy
     web_threads: int = Field(default=16, ge=2, le=256)  # of each web process; each may hold
     # one connection to PostgreSQL
@@ -131,6 +141,8 @@ class Config(BaseSettings):
             faults.append("PLACET_ALLOWED_HOSTS must name your hosts: links in mails hold them")
         if self.debug:
             faults.append("PLACET_DEBUG must be off")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            faults.append("PLACET_TLS_CERT and PLACET_TLS_KEY must both be set, or neither")
         if faults:
             raise ValueError("; ".join(faults))
         return self

@@ -7,6 +7,7 @@ no business with, and in production the files' owners make the operating system 
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,6 +145,23 @@ def revoke(
         return read_ring(folder)
 
 
+def share(folder: Path, process: str, group: int) -> list[Path]:
+    """Let ``group`` read the keys that ``process`` loads; return their files.
+
+    For processes that run as users of their own while the folder stays its owner's: an owner may
+    give a file to a group that he is in, without any privilege.
+    """
+    if process not in ACCESS or process == "manage":
+        known = ", ".join(sorted(set(ACCESS) - {"manage"}))
+        raise KeyUnavailable(f"a process that keys are shared with is one of {known}")
+    with _locked(folder):
+        found = [folder / f"{purpose}.key" for purpose in sorted(ACCESS[process])]
+        for path in found:
+            os.chown(path, -1, group)
+            path.chmod(0o640)
+    return found
+
+
 def export(folder: Path, destination: Path) -> list[Path]:
     """Write the public half for auditors: ``keys.json``, ``root.pub`` and each key as PEM."""
     found = read_ring(folder)
@@ -216,9 +234,8 @@ def _finish_rotation(folder: Path) -> None:
         if PrivateKey.load(waiting).id not in listed:
             waiting.unlink()
             continue
-        if os.geteuid() == 0 and current.exists():
-            owner = current.stat()
-            os.chown(waiting, owner.st_uid, owner.st_gid)
+        if current.exists():
+            _give_like(waiting, current.stat())
         waiting.replace(current)
 
 
@@ -236,6 +253,12 @@ def _add_missing(folder: Path, root_key: Path | None) -> None:
         fresh = _existing_or_new(folder / f"{purpose}.key")
         after = before.add(purpose, fresh.public, _now()).seal(_root(folder, root_key))
         _write(folder / "keys.json", after.encode())
+
+
+def _give_like(path: Path, before: os.stat_result) -> None:
+    """Give the successor of a key file to whom the file before it was given."""
+    os.chown(path, before.st_uid if os.geteuid() == 0 else -1, before.st_gid)
+    path.chmod(stat.S_IMODE(before.st_mode))
 
 
 def _root(folder: Path, elsewhere: Path | None) -> PrivateKey:

@@ -1,6 +1,7 @@
 """Django settings, derived from :class:`placet.config.Config`."""
 
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -176,7 +177,10 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED
 SESSION_COOKIE_AGE = 12 * 3600
-SECURE_PROXY_SSL_HEADER = None if EMBEDDED else ("HTTP_X_FORWARDED_PROTO", "https")
+# A header of a proxy counts only where a proxy ends TLS: gunicorn then listens on loopback alone.
+SECURE_PROXY_SSL_HEADER = (
+    None if EMBEDDED or _config.tls_cert else ("HTTP_X_FORWARDED_PROTO", "https")
+)
 SECURE_HSTS_SECONDS = 0 if EMBEDDED else 31536000
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -204,17 +208,18 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+COLLECTED = os.environ.get("PLACET_COLLECTED", "")  # where an image has its static files
+STATIC_ROOT = Path(COLLECTED or DATA_DIR / "static")
 STATICFILES_DIRS = [ROOT / "platform" / "placet" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"
-        if os.environ.get("PLACET_COLLECTED")
+        if COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = not os.environ.get("PLACET_COLLECTED")
+WHITENOISE_USE_FINDERS = not COLLECTED
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.identity.api.authentication.ActorAuthentication"],

@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,6 +54,12 @@ class Load:
     def _call(self, number: int) -> None:
         place = urlsplit(self.url)
         assert place.hostname is not None
+        connect = partial(http.client.HTTPConnection, place.hostname, place.port, timeout=30)
+        if place.scheme == "https":
+            connect = partial(
+                http.client.HTTPSConnection, place.hostname, place.port, timeout=30,
+                context=ssl.create_default_context(),
+            )  # fmt: skip
         kept: http.client.HTTPConnection | None = None
         count = 0
         due = time.monotonic() + number / self.rate
@@ -61,7 +69,7 @@ class Load:
             fresh = count % 2 == 1
             connection = kept
             if fresh or connection is None:
-                connection = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
+                connection = connect()
             kept = connection if not fresh else kept
             if not self._send(connection, place.path, self.rows[count % len(self.rows)]):
                 connection.close()

@@ -1,8 +1,12 @@
 """Outbound HTTP: short, bounded, never redirected, never by way of a proxy from the environment."""
 
+import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 
 import httpx
+
+from placet.config import config
 
 MAX_ANSWER = 4 * 1024 * 1024
 
@@ -21,6 +25,13 @@ class Answer:
     seconds: float
 
 
+@lru_cache
+def _trusted() -> ssl.SSLContext | bool:
+    """Return who may vouch for the other side, read once."""
+    own = config().ca_file
+    return ssl.create_default_context(cafile=own) if own else True
+
+
 def post(
     url: str,
     *,
@@ -37,7 +48,9 @@ def post(
     """
     try:
         with (
-            httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(
+                timeout=timeout, follow_redirects=False, trust_env=False, verify=_trusted()
+            ) as client,
             client.stream("POST", url, content=body, headers=headers) as response,
         ):
             received = bytearray()

@@ -44,6 +44,8 @@ def test_good_settings_start() -> None:
         ({"public_url": "http://placet.example"}, "https://"),
         ({"allowed_hosts": "*"}, "PLACET_ALLOWED_HOSTS must name your hosts"),
         ({"debug": True}, "PLACET_DEBUG must be off"),
+        ({"tls_cert": "/etc/placet/web.pem"}, "PLACET_TLS_CERT and PLACET_TLS_KEY must both"),
+        ({"tls_key": "/etc/placet/web.key"}, "PLACET_TLS_CERT and PLACET_TLS_KEY must both"),
     ],
 )
 def test_production_refuses_a_weak_setting_and_names_it(change: dict[str, Any], said: str) -> None:

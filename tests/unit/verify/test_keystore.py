@@ -1,5 +1,6 @@
 """The operator makes, rotates and revokes keys; each process loads its own and no other."""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -217,3 +218,19 @@ def test_a_refusal_is_one_sentence(folder: Path, arguments: list[str]) -> None:
 def test_every_test_runs_with_keys_of_its_own_run(keys: Path) -> None:
     assert config().keys == keys
     assert signer("decision").id == keystore.ring().current("decision", now()).id
+
+
+def test_a_key_is_shared_with_one_group_and_its_successor_too(folder: Path) -> None:
+    given = keystore.share(folder, "control", os.getgid())
+
+    assert {path.name for path in given} == {"state.key", "log.key"}
+    rotate(folder, "state")
+    for name, mode in (("state.key", 0o640), ("log.key", 0o640), ("decision.key", 0o600)):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == mode, name
+    assert (folder / "state.key").stat().st_gid == os.getgid()
+
+
+@pytest.mark.parametrize("process", ["manage", "root", ""])
+def test_keys_are_shared_with_a_known_process_alone(folder: Path, process: str) -> None:
+    with pytest.raises(KeyUnavailable, match="is one of agent, build, control, web"):
+        keystore.share(folder, process, os.getgid())

@@ -37,6 +37,10 @@ class Command(BaseCommand):
         export = commands.add_parser("export", help="write the public keys for an auditor")
         export.add_argument("destination", type=Path)
 
+        share = commands.add_parser("share", help="let a process's group read the keys it loads")
+        share.add_argument("process")
+        share.add_argument("group", type=int, help="the number of its group")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run one subcommand; a refusal is one sentence and exit code 1."""
         folder = options["folder"] or config().keys
@@ -90,6 +94,11 @@ class Command(BaseCommand):
         """Write the public keys."""
         for path in keystore.export(folder, options["destination"]):
             self.stdout.write(str(path))
+
+    def do_share(self, folder: Path, options: dict[str, Any]) -> None:
+        """Give files to a group."""
+        for path in keystore.share(folder, options["process"], options["group"]):
+            self.stdout.write(f"{path} is read by group {options['group']}")
 
     def _remind(self, folder: Path) -> None:
         if (folder / "root.key").exists():

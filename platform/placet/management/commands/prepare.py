@@ -3,6 +3,7 @@
 import json
 import secrets
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -35,6 +36,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the option."""
         parser.add_argument("--demo", action="store_true", help="also five people and a project")
+        parser.add_argument(
+            "--join-token", type=Path, help="write the node's join token there, not to the output"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print one line of JSON for the supervisor: link, join token, people."""
@@ -44,10 +48,23 @@ class Command(BaseCommand):
             facts["setup_link"] = make_administrator()
         target = local_target()
         if not Node.objects.filter(target=target).exists():
-            facts["join_token"] = issue_join_token(target, actor=SYSTEM)
+            token = issue_join_token(target, actor=SYSTEM)
+            if options["join_token"]:
+                hand_over(options["join_token"], token)
+            else:
+                facts["join_token"] = token
         if options["demo"]:
             facts["people"] = demo_people(demo_project(target))
         self.stdout.write(json.dumps(facts))
+
+
+def hand_over(path: Path, token: str) -> None:
+    """Write the token where only our group, the node's, reads it."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o640)
+    draft.write_text(token)
+    draft.replace(path)
 
 
 def make_administrator() -> str:
