@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench prove clean lock schema screenshots system
+.PHONY: help run demo test check bench prove compose clean lock schema screenshots system
 
 PYTHON := .venv/bin/python
 # Half of the tests wait for processes of their own, so a third worker pays off on two cores.
@@ -49,6 +49,11 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
 	@$(PYTHON) benchmarks/mutation.py
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
+	@$(PYTHON) tests/compose/prove.py
+
+compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)
+	@bin/bootstrap dev
+	@$(PYTHON) tests/compose/prove.py
 
 screenshots: system ## Renew the pictures in the docs
 	@bin/system chromium

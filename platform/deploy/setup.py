@@ -40,9 +40,14 @@ def once(path: Path, make: Callable[[], str], group: int) -> str:
 
 
 def make_secrets(folder: Path) -> None:
-    """Make passwords and the addresses that hold them, each for those who need it."""
-    for name, group, mode in (("app", SHARED, 0o750), ("owner", SHARED, 0o700),
-                              ("postgres", POSTGRES, 0o750)):  # fmt: skip
+    """Make passwords and the addresses that hold them, each for those who need it.
+
+    ``web`` alone knows what sessions and tokens are signed with; workers know the database and the
+    broker, and ``owner`` is for migrations.
+    """
+    groups = {"web": (WEB, 0o750), "worker": (SHARED, 0o750), "owner": (SHARED, 0o700),
+              "postgres": (POSTGRES, 0o750)}  # fmt: skip
+    for name, (group, mode) in groups.items():
         place = folder / name
         place.mkdir(exist_ok=True)
         os.chown(place, -1, group)
@@ -52,14 +57,13 @@ def make_secrets(folder: Path) -> None:
         for name in ("superuser", "owner", "app")
     }
     for name in ("secret_key", "token_key"):
-        once(folder / "app" / f"placet_{name}", lambda: secrets.token_urlsafe(64), SHARED)
-    once(folder / "app" / "placet_broker_url", lambda: "redis://redis:6379/0", SHARED)
-    for role in ("app", "owner"):
+        value = once(folder / "web" / f"placet_{name}", lambda: secrets.token_urlsafe(64), WEB)
+        once(folder / "owner" / f"placet_{name}", partial(str, value), SHARED)
+    for name, role in (("web", "app"), ("worker", "app"), ("owner", "owner")):
         url = f"postgresql://placet_{role}:{passwords[role]}@postgres:5432/placet"
-        once(folder / role / "placet_database_url", partial(str, url), SHARED)
-    for name in ("secret_key", "token_key", "broker_url"):  # migrations load the settings too
-        source = folder / "app" / f"placet_{name}"
-        once(folder / "owner" / source.name, source.read_text, SHARED)
+        group = groups[name][0]
+        once(folder / name / "placet_database_url", partial(str, url), group)
+        once(folder / name / "placet_broker_url", partial(str, "redis://redis:6379/0"), group)
 
 
 def make_certificates(folder: Path, names: dict[str, tuple[list[str], int]]) -> None:

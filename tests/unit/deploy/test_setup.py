@@ -39,9 +39,10 @@ def test_it_makes_what_is_missing_once_for_those_who_read_it(
     made = everything(tmp_path)
 
     assert set(made) == {
-        *(f"secrets/app/placet_{n}" for n in ("secret_key", "token_key", "broker_url")),
-        *(f"secrets/owner/placet_{n}" for n in ("secret_key", "token_key", "broker_url")),
-        "secrets/app/placet_database_url", "secrets/owner/placet_database_url",
+        *(f"secrets/{place}/placet_{n}" for place in ("web", "worker", "owner")
+          for n in ("database_url", "broker_url")),
+        *(f"secrets/{place}/placet_{n}" for place in ("web", "owner")
+          for n in ("secret_key", "token_key")),
         *(f"secrets/postgres/{n}" for n in ("superuser", "owner", "app")),
         "tls/ca.pem", "tls/web.pem", "tls/web.key", "tls/endpoints.pem", "tls/endpoints.key",
     }  # fmt: skip
@@ -50,9 +51,9 @@ def test_it_makes_what_is_missing_once_for_those_who_read_it(
         assert mode == (0o644 if name.endswith(".pem") else 0o640), name
     assert stat.S_IMODE((tmp_path / "secrets/owner").stat().st_mode) == 0o700
     password = made["secrets/postgres/app"].decode()
-    assert len(password) == 64 and password in made["secrets/app/placet_database_url"].decode()
-    assert made["secrets/app/placet_secret_key"] != made["secrets/app/placet_token_key"]
-    assert made["secrets/app/placet_secret_key"] == made["secrets/owner/placet_secret_key"]
+    assert len(password) == 64 and password in made["secrets/worker/placet_database_url"].decode()
+    assert made["secrets/web/placet_secret_key"] != made["secrets/web/placet_token_key"]
+    assert made["secrets/web/placet_secret_key"] == made["secrets/owner/placet_secret_key"]
 
     setup.main()
     assert everything(tmp_path) == made
