@@ -73,6 +73,7 @@ class Engine:
     def start(self) -> None:
         """Start the engine and wait until it answers."""
         self.folder.mkdir(parents=True)
+        take_share()
         self.rules, self.links = firewall(), links()
         self.forwarding = _FORWARDING.read_text()
         settings = {
@@ -82,6 +83,8 @@ class Engine:
             "pidfile": f"{self.folder}/dockerd.pid",
             "storage-driver": "overlay2",
             "bridge": "none",
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+            "cgroup-parent": GROUP,
             "ip": "127.0.0.1",
             "default-address-pools": [{"base": "10.213.0.0/16", "size": 24}],
             "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 20000, "Hard": 20000}},
@@ -129,6 +132,7 @@ class Engine:
         for link in links() - self.links:
             subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
         restore_firewall(self.rules)
+        drop_groups()
         _FORWARDING.write_text(self.forwarding)
         for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
             if line.split()[1].startswith(f"{self.folder}/"):
@@ -137,6 +141,28 @@ class Engine:
         left = [f"link {name}" for name in sorted(links() - self.links)]
         left += [f"rule {rule}" for rule in _new_rules(firewall(), self.rules)]
         return left + [f"folder {self.folder}"] * self.folder.exists()
+
+
+GROUP = "placet-compose"
+_SHARE = Path("/sys/fs/cgroup/cpu", GROUP, "cpu.shares")
+
+
+def take_share() -> None:
+    """Let the containers weigh as the dozen of processes that they are.
+
+    A group that says nothing weighs as one process of the machine, all its containers together:
+    on a busy machine they would starve. (Only version 1 of cgroups counts so.)
+    """
+    if _SHARE.parent.parent.joinpath("cpu.shares").exists():
+        _SHARE.parent.mkdir(exist_ok=True)
+        _SHARE.write_text(str(12 * 1024))
+
+
+def drop_groups() -> None:
+    """Remove the control groups of the engine, innermost first."""
+    for group in Path("/sys/fs/cgroup").glob(f"*/{GROUP}"):
+        for place, _, _ in os.walk(group, topdown=False):
+            Path(place).rmdir()
 
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
