@@ -85,6 +85,11 @@ class ModelVersion(Audited):
     def __str__(self) -> str:
         return f"{self.model.name}:{self.number}"
 
+    @property
+    def api(self) -> str:
+        """Return the API that takes the signature's inputs."""
+        return str((self.signature or {}).get("api") or "predict")
+
 
 class ArtifactFile(Audited):
     """One file of a version's artifact."""

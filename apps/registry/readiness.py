@@ -100,13 +100,18 @@ def _head(blobs: Store, sha256: str, size: int) -> bytes:
 def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
     """Return what a finalised version must have and this one has not."""
     errors: list[FieldError] = []
-    if frozen.signature is None:
+    if frozen.signature is None and frozen.format == "bentoml":
+        if frozen.example is not None:
+            errors.append(FieldError("/signature", "Say which inputs the example's API takes"))
+    elif frozen.signature is None:
         told = [fault for fault in derived.faults if fault.pointer == "/signature"]
         errors += told or [
             FieldError("/signature", "Give the inputs and outputs: these files cannot tell them")
         ]
     elif frozen.example is not None:
         errors += rules.example_faults(frozen.example, frozen.signature)
+    if frozen.format != "bentoml" and "api" in (frozen.signature or {}):
+        errors.append(FieldError("/signature/api", "Only a BentoML project has APIs of its own"))
     if frozen.expected is not None:
         errors += rules.expected_faults(frozen.expected, frozen.example)
     errors += rules.requirement_faults(frozen.requirements)

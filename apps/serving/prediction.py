@@ -7,7 +7,7 @@ from typing import Any
 from apps.identity.queries import authorize
 from apps.serving.errors import PredictFailed
 from apps.serving.models import Endpoint
-from apps.serving.queries import endpoint_url
+from apps.serving.queries import endpoint_url, status
 from placet.kernel.actor import Actor
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.outbound import OutboundFailed, post
@@ -29,9 +29,10 @@ class Prediction:
 
 
 def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -> Prediction:
-    """Call the endpoint's ``/predict`` with ``body``. Needs ``endpoint.predict``.
+    """Call the endpoint's ``/predict`` with ``body``, or the API that its live version names.
 
-    Goes only to the address that the target is configured with, and follows no redirect.
+    Needs ``endpoint.predict``. Goes only to the address that the target is configured with,
+    and follows no redirect.
     """
     authorize(actor, "endpoint.predict", endpoint, view="endpoint.view")
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -39,7 +40,7 @@ def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -
         headers["X-API-Key"] = api_key
     try:
         answer = post(
-            f"{endpoint_url(endpoint)}/predict",
+            f"{endpoint_url(endpoint)}/{_api(endpoint)}",
             body=json.dumps(body, allow_nan=False).encode(),
             headers=headers,
             timeout=TIMEOUT,
@@ -54,6 +55,11 @@ def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -
         model=answer.headers.get("x-placet-model", ""),
         body=_json_or_text(answer.body),
     )
+
+
+def _api(endpoint: Endpoint) -> str:
+    live = status(endpoint).live
+    return live.revision.bento.version.api if live else "predict"
 
 
 def _json_or_text(raw: bytes) -> Any:

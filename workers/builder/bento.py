@@ -23,6 +23,7 @@ class Workplace:
     """The folders of one build."""
 
     root: Path
+    own: bool = False  # the version is a BentoML project: its files become the project itself
 
     @property
     def project(self) -> Path:
@@ -31,8 +32,8 @@ class Workplace:
 
     @property
     def artifact(self) -> Path:
-        """The version's files inside the project."""
-        return self.project / "artifact"
+        """The version's files: inside the project, or beside it when they make it."""
+        return self.root / "files" if self.own else self.project / "artifact"
 
     @property
     def home(self) -> Path:
@@ -41,7 +42,8 @@ class Workplace:
 
     def make(self) -> None:
         """Make the folders."""
-        self.artifact.mkdir(parents=True)
+        self.project.mkdir(parents=True)
+        self.artifact.mkdir()
         self.home.mkdir()
 
 

@@ -37,13 +37,13 @@ def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
     if spec.format == "skops":
         known["trusted_types"] = list(types)
     shutil.copyfile(TEMPLATES / f"model_{spec.format}.py", folder / "placet_model.py")
-    _write_json(folder / "placet.json", known)
+    write_json(folder / "placet.json", known)
     bentofile = {
         "service": "service:PlacetService",
         "include": ["*.py", "placet.json", ACCELERATED, "artifact/"],
         "python": {"lock_packages": False},
     }
-    _write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
+    write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
 
 
 def accelerated(original: Path, folder: Path, graph: bytes, told: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ def accelerated(original: Path, folder: Path, graph: bytes, told: dict[str, Any]
     shutil.copyfile(TEMPLATES / "model_accelerated.py", folder / "placet_model.py")
     known = json.loads((original / "placet.json").read_text("utf-8"))
     known["accelerated"] = {"model": ACCELERATED, **told}
-    _write_json(folder / "placet.json", known)
+    write_json(folder / "placet.json", known)
     (folder / ACCELERATED).write_bytes(graph)
 
 
@@ -152,7 +152,13 @@ def model_path(model_format: str, files: formats.Files) -> str:
     return found[0]
 
 
-def _write_json(path: Path, value: Any) -> None:
+def copy(name: str, target: Path) -> None:
+    """Copy one of our own sources."""
+    shutil.copyfile(TEMPLATES / name, target)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON of ASCII characters alone, which is YAML too."""
     path.write_text(
         json.dumps(value, indent=1, ensure_ascii=True, sort_keys=True), encoding="utf-8"
     )

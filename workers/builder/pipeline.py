@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from placet.kernel.faults import crash_point
 from placet_verify import canonical
 from placet_verify.keys import PrivateKey
-from workers.builder import acceleration, bento, generate, provenance, scanner, smoke
+from workers.builder import acceleration, bento, generate, own, provenance, scanner, smoke
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import Blobs, Runtimes, RuntimeSpec
 from workers.builder.sandbox import Sandbox
@@ -75,7 +75,7 @@ def run(
     ``on_scan`` gets the verdict as soon as it stands: it is worth keeping even when the build
     fails. Raises :class:`BuildFailed` with words for people, or :class:`BuildCancelled`.
     """
-    place, clock = bento.Workplace(workdir), Clock(log, cancelled)
+    place, clock = bento.Workplace(workdir, spec.own), Clock(log, cancelled)
     shutil.rmtree(workdir, ignore_errors=True)
     place.make()
     try:
@@ -98,13 +98,14 @@ def _steps(
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, clock.cancelled, log)
     with clock.step("generate") as log:
-        generate.project(spec, place.project, scan.types)
-        log(f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs")
+        log(_generate(spec, place, scan))
     faster = _accelerate(spec, workshop, place, clock, runtime.digest, refused)
     with clock.step("build") as log:
         folder = bento.build(
             spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
         )
+        if spec.own:
+            own.refuse_system_parts(folder)
     with clock.step("smoke") as log:
         tested = smoke.run(
             spec, folder, place, workshop.runtimes, runtime.digest, log=log,
@@ -116,6 +117,15 @@ def _steps(
             raise BuildFailed(tested.detail)
     made = _Made(started_at, scan, runtime, folder, tested, faster)
     return _evidence(spec, workshop, place, clock, made)
+
+
+def _generate(spec: BuildSpec, place: bento.Workplace, scan: Scan) -> str:
+    """Write the project and return what to say of it."""
+    if spec.own:
+        own.project(spec, place.artifact, place.project)
+        return "The version's own service, with Placet's headers"
+    generate.project(spec, place.project, scan.types)
+    return f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs"
 
 
 def _runtime(

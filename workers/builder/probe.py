@@ -64,7 +64,7 @@ def main(questions: Path, answers: Path, bento: str, seconds: float) -> int:
         found = {"ready": ready, "seconds": time.monotonic() - started, "answers": []}
         if ready:
             asked = json.loads(questions.read_text("utf-8"))
-            found["answers"] = [ask(port, "/predict", body) for body in asked]
+            found["answers"] = [ask(port, path, body) for path, body in asked]
         answers.write_text(json.dumps(found), encoding="utf-8")
     finally:
         server.kill()

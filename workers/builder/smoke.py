@@ -23,13 +23,20 @@ MAX_ANSWERS_FILE = 64 * 1024 * 1024
 START_FAILED = "Application startup failed"
 ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 UNKNOWN_FIELD = "placet: no such field"
+_Given = tuple[list[Any], Any, tuple[int, str] | None]
 
 
-def questions(spec: BuildSpec) -> list[Any]:
-    """Return the bodies that are sent: a bad row, then all example rows, then one bare."""
+def questions(spec: BuildSpec) -> list[tuple[str, Any]]:
+    """Return paths and bodies that are sent: a bad row, then all example rows, then one bare.
+
+    An API of the version's own gets each row as its arguments: what it refuses is its own affair.
+    """
     rows = (spec.example or [])[:MAX_ROWS]
+    if spec.own:
+        return [(f"/{spec.api}", row) for row in rows]
     bad = {**(rows[0] if rows else {}), UNKNOWN_FIELD: "x"}
-    return [{"instances": [bad]}, *([{"instances": rows}, rows[0]] if rows else [])]
+    bodies = [{"instances": [bad]}, *([{"instances": rows}, rows[0]] if rows else [])]
+    return [("/predict", body) for body in bodies]
 
 
 def run(
@@ -125,17 +132,15 @@ def judge(
 
     if len(answers) != len(questions(spec)):
         return verdict("failed", 0, "The service did not answer every question")
-    status, _ = answers[0]
-    if status != 400:
+    if not spec.own and answers[0][0] != 400:
         return verdict(
-            "failed", 0, f"A row with an unknown field was answered with {status}, not 400"
+            "failed", 0, f"A row with an unknown field was answered with {answers[0][0]}, not 400"
         )
     if not rows:
         return verdict("starts", 0, "It starts; the version has no example to ask")
-    given = _member(answers[1], "predictions")
-    single = _member(answers[2], "prediction")
-    if not isinstance(given, list) or len(given) != rows or single is None:
-        return verdict("failed", 0, f"The example was not predicted: {_short(answers[1])}")
+    given, single, bad = _own_answers(answers) if spec.own else _predictions(answers, rows)
+    if bad:
+        return verdict("failed", 0, f"The example was not predicted: {_short(bad)}")
     if not spec.expected:
         return verdict("starts", 0, "It starts and predicts; the version has no expected output")
     expected = spec.expected[:rows]
@@ -145,6 +150,26 @@ def judge(
     if equal == rows and same(single, expected[0], tolerance):
         return verdict("equal", equal, f"All {rows} rows are predicted as expected")
     return verdict("different", equal, _difference(given, expected, single, tolerance))
+
+
+def _predictions(answers: list[tuple[int, str]], rows: int) -> _Given:
+    """Return the answers to all rows and to the bare one, or the one that is no prediction."""
+    given, single = _member(answers[1], "predictions"), _member(answers[2], "prediction")
+    whole = isinstance(given, list) and len(given) == rows and single is not None
+    return (given, single, None) if whole else ([], None, answers[1])
+
+
+def _own_answers(answers: list[tuple[int, str]]) -> _Given:
+    """Return what the version's own API answered to each row, which is JSON of any form."""
+    given = []
+    for status, body in answers:
+        try:
+            if status != 200:
+                raise ValueError(status)
+            given.append(json.loads(body))
+        except (ValueError, RecursionError):
+            return [], None, (status, body)
+    return given, given[0], None
 
 
 def same(given: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:

@@ -23,6 +23,7 @@ class Signature(TypedDict):
 
     inputs: list[Column]
     outputs: NotRequired[list[Column]]
+    api: NotRequired[str]  # the API that the example is sent to; of BentoML projects alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,17 @@ class BuildSpec:
     def name(self) -> str:
         """Return ``model:number``."""
         return f"{self.model}:{self.number}"
+
+    @property
+    def own(self) -> bool:
+        """Tell whether the version is a BentoML project, with APIs of its own."""
+        return self.format == "bentoml"
+
+    @property
+    def api(self) -> str:
+        """Return the API that the example is sent to."""
+        named = self.signature.get("api") if self.signature else None
+        return named or "predict"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,12 @@ class EndpointView:
         return json.dumps(example[0] if example else {}, ensure_ascii=False)
 
     @property
+    def address(self) -> str:
+        """The URL that clients call: ``/predict``, or the API that the live version names."""
+        live = self.status.live
+        return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
+
+    @property
     def rollout(self) -> Rollout | None:
         """The rollout that is under way, if any."""
         return next((r for r in self.rollouts if r.state in OPEN_STATES), None)

@@ -1,5 +1,6 @@
 """A model's signature: named, typed inputs and outputs, with example rows that must fit."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from apps.registry.rules.values import escape, json_faults, number
 from placet.kernel.problems import FieldError
 
 MAX_COLUMNS, MAX_EXAMPLE_ROWS, MAX_NAME, MAX_RANK = 2000, 100, 200, 8
+_API = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _COLUMN_KEYS = frozenset({"name", "type", "required", "shape"})
 
 
@@ -29,11 +31,14 @@ def signature_faults(signature: Any, pointer: str = "/signature") -> list[FieldE
 
     A column has a unique ``name``, a ``type``, for inputs whether it is ``required`` (yes unless
     said), and a ``shape`` when one row holds an array there: its lengths without the batch
-    dimension, -1 for any length.
+    dimension, -1 for any length. ``api`` names the API of a BentoML project that takes them.
     """
-    if not isinstance(signature, dict) or set(signature) != {"inputs", "outputs"}:
+    if not isinstance(signature, dict) or set(signature) - {"api"} != {"inputs", "outputs"}:
         return [FieldError(pointer, 'An object with exactly "inputs" and "outputs"')]
     faults: list[FieldError] = []
+    api = signature.get("api", "predict")
+    if not isinstance(api, str) or not _API.fullmatch(api):
+        faults.append(FieldError(f"{pointer}/api", "The name of an API: letters, digits and _"))
     for side in ("inputs", "outputs"):
         faults += _side_faults(signature[side], f"{pointer}/{side}")
     return faults

@@ -54,6 +54,18 @@ def test_without_an_example_it_is_asked_the_bad_row_alone() -> None:
     assert result(bare, [REFUSED]) == ("starts", 0)
 
 
+def test_an_api_of_its_own_is_asked_row_by_row() -> None:
+    own = replace(SPEC, format="bentoml", signature={"inputs": [], "api": "greet"})
+    assert questions(own) == [("/greet", {"age": 1}), ("/greet", {"age": 2})]
+    assert result(own, [(200, "0.5"), (200, "1")]) == ("equal", 2)
+    assert result(own, [(200, "0.5"), (200, "3")]) == ("different", 1)
+    assert result(own, [(200, "0.5"), (422, "{}")]) == ("failed", 0)
+    assert result(own, [(200, "0.5"), (200, "no JSON")]) == ("failed", 0)
+    assert result(replace(own, expected=None), [(200, "0.5"), (200, "1")]) == ("starts", 0)
+    assert result(replace(own, example=None, expected=None), []) == ("starts", 0)
+    assert questions(replace(own, signature=None))[0][0] == "/predict"
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -65,6 +66,15 @@ class PredictApp:
         if len(predictions) != len(rows):
             raise RuntimeError(f"{len(predictions)} predictions for {len(rows)} rows")
         return {"prediction": predictions[0]} if one else {"predictions": predictions}
+
+
+def release_headers(name: str) -> dict[str, str]:
+    """Return the headers that say which version, release and revision answers."""
+    return {
+        "X-Placet-Model": name,
+        "X-Placet-Release": os.environ.get("PLACET_RELEASE", ""),
+        "X-Placet-Revision": os.environ.get("PLACET_REVISION", ""),
+    }
 
 
 class Gate:

@@ -1,10 +1,9 @@
 """A BentoML service around one model. Everything about the model is data in ``placet.json``."""
 
-import os
 from typing import Any
 
 import bentoml
-from placet_http import Gate, PredictApp
+from placet_http import Gate, PredictApp, release_headers
 from placet_inputs import read_info
 from placet_model import Model
 
@@ -21,10 +20,5 @@ class PlacetService:
         APP.model = Model(INFO)
 
 
-HEADERS = {
-    "X-Placet-Model": INFO["name"],
-    "X-Placet-Release": os.environ.get("PLACET_RELEASE", ""),
-    "X-Placet-Revision": os.environ.get("PLACET_REVISION", ""),
-}
 service: Any = PlacetService
-service.add_asgi_middleware(Gate, headers=HEADERS)
+service.add_asgi_middleware(Gate, headers=release_headers(INFO["name"]))
