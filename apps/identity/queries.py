@@ -1,11 +1,14 @@
 """The only ways in: ``authorize`` for what an actor does, ``visible`` for what he reads."""
 
 import hmac
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
 from apps.audit.actions.state import row_key
@@ -178,50 +181,88 @@ def token_hash(text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-def token_for_text(text: str) -> ApiToken:
-    """Return the token behind ``text``, or raise :class:`BadToken` saying why not (one query)."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token that is good now: whose it is, what it may do, and when it was last used."""
+
+    token: str
+    last_used_at: datetime | None
+    actor: Actor
+
+
+# One statement by hand: every request of a program begins with it, and building the same by the
+# ORM took a quarter of a short request.
+BEARER = """
+SELECT t.id, t.secret_hash, t.revoked_at, t.expires_at, t.last_used_at, t.scopes, t.project_id,
+  a.id, coalesce(a.name, nullif(h.name, ''), h.email), h.id,
+  h.is_active AND coalesce(a.is_active, true),
+  (SELECT coalesce(json_agg(json_build_array(b.role, b.project_id, b.environment)), '[]') FROM (
+    SELECT role, project_id, environment FROM identity_rolebinding
+      WHERE service_account_id = a.id
+    UNION ALL SELECT role, project_id, environment FROM identity_rolebinding
+      WHERE a.id IS NULL AND person_id = h.id
+    UNION ALL SELECT r.role, r.project_id, r.environment FROM identity_rolebinding r
+      JOIN identity_teammember m ON m.team_id = r.team_id
+      WHERE a.id IS NULL AND m.person_id = h.id) AS b)
+FROM identity_apitoken t
+LEFT JOIN identity_serviceaccount a ON a.id = t.service_account_id
+LEFT JOIN identity_user h ON h.id = coalesce(a.owner_id, t.person_id)
+WHERE t.prefix = %s
+"""
+
+
+def bearer(text: str) -> Bearer:
+    """Return who acts by the token ``text``: its holder, cut down to its scopes and project.
+
+    Raises :class:`BadToken` saying why it opens nothing (one query).
+    """
     prefix = token_prefix(text)
     if prefix is None:
         raise BadToken("The token is cut or mistyped", code="token_malformed")
-    token = (
-        ApiToken.objects.select_related("person", "service_account__owner")
-        .filter(prefix=prefix)
-        .first()
-    )
-    if token is None or not hmac.compare_digest(token.secret_hash, token_hash(text)):
+    with connection.cursor() as cursor:
+        cursor.execute(BEARER, [prefix])
+        row = cursor.fetchone()
+    if row is None or not hmac.compare_digest(row[1], token_hash(text)):
         raise BadToken("There is no such token", code="token_unknown")
-    if token.revoked_at is not None:
+    token, _, revoked_at, expires_at, used_at = row[:5]
+    if revoked_at is not None:
         raise BadToken("The token was revoked", code="token_revoked")
-    if token.expires_at <= now():
+    if expires_at <= now():
         raise BadToken("The token has expired", code="token_expired")
-    account = token.service_account
-    holder = account.owner if account else token.person
-    if holder is None or not holder.is_active or (account and not account.is_active):
+    return Bearer(token, used_at, _holder(token, *row[5:]))
+
+
+def _holder(
+    token: str,
+    scopes: Any,
+    project: str | None,
+    account: str | None,
+    label: str,
+    owner: str,
+    active: bool | None,
+    bindings: Any,
+) -> Actor:
+    if not active:
         raise BadToken("The account behind the token is deactivated", code="token_inactive")
-    return token
-
-
-def actor_of_token(token: ApiToken) -> Actor:
-    """Return who acts by ``token``: its holder, cut down to its scopes and project (one query)."""
-    account, person = token.service_account, token.person
-    if account is not None:
-        grants = _bound(Q(service_account=account.pk))
-    else:
-        assert person is not None
-        grants = _person_grants(person.pk)
+    held = grants_of((role, where, name) for role, where, name in _json(bindings))
     return Actor(
         kind="service" if account else "person",
-        id=account.pk if account else str(token.person_id),
-        label=str(account or person),
-        owner=account.owner_id if account else str(token.person_id),
-        token=token.pk,
-        grants=cut(grants, scopes=token.scopes, project=token.project_id),
+        id=account or owner,
+        label=label,
+        owner=owner,
+        token=token,
+        grants=cut(held, scopes=_json(scopes), project=project),
     )
+
+
+def _json(value: Any) -> Any:
+    """Return a JSON column of a statement by hand, which Django leaves as text."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def actor_for_token(text: str) -> Actor:
-    """Return who acts by the token ``text``, or raise :class:`BadToken` (two queries)."""
-    return actor_of_token(token_for_text(text))
+    """Return who acts by the token ``text``, or raise :class:`BadToken` (one query)."""
+    return bearer(text).actor
 
 
 def people_names(ids: Iterable[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import secrets
 import string
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from placet.kernel.actor import Grant, Scope
 
@@ -53,8 +54,14 @@ def grants_of(bindings: Iterable[tuple[str, str | None, str]]) -> frozenset[Gran
     """Return the grants of ``(role, project id, environment name)`` bindings.
 
     A role bound to one environment shows its project too: its view permissions hold in the whole
-    project, but carry no role's name there, so that nobody counts as reviewer elsewhere.
+    project, but carry no role's name there, so that nobody counts as reviewer elsewhere. The same
+    bindings are asked about with every request, so the answer is remembered.
     """
+    return _grants_of(frozenset(bindings))
+
+
+@lru_cache(maxsize=4096)
+def _grants_of(bindings: frozenset[tuple[str, str | None, str]]) -> frozenset[Grant]:
     grants: set[Grant] = set()
     for role, project, environment in bindings:
         scope = Scope(project, environment or None)
@@ -70,7 +77,13 @@ def cut(grants: Iterable[Grant], *, scopes: Iterable[str], project: str | None) 
 
     Permissions that no token carries go, and so do the roles' names: a token holds no role.
     """
-    allowed = frozenset(scopes) - NEVER_BY_TOKEN
+    return _cut(frozenset(grants), frozenset(scopes) - NEVER_BY_TOKEN, project)
+
+
+@lru_cache(maxsize=4096)
+def _cut(
+    grants: frozenset[Grant], allowed: frozenset[str], project: str | None
+) -> frozenset[Grant]:
     left: set[Grant] = set()
     for grant in grants:
         if grant.permission not in allowed:

@@ -102,11 +102,11 @@ def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
         return row
 
 
-def note_token_use(token: ApiToken) -> None:
+def note_token_use(token: str, last_used_at: datetime | None) -> None:
     """Write when the token was last used, at most once a minute; not an event of the log."""
     at = now()
-    if token.last_used_at is not None and at - token.last_used_at < USE_RESOLUTION:
+    if last_used_at is not None and at - last_used_at < USE_RESOLUTION:
         return
     ApiToken.objects.filter(
-        Q(last_used_at=None) | Q(last_used_at__lte=at - USE_RESOLUTION), pk=token.pk
+        Q(last_used_at=None) | Q(last_used_at__lte=at - USE_RESOLUTION), pk=token
     ).update(last_used_at=at)
