@@ -36,7 +36,18 @@ def test_every_list_is_known() -> None:
 def test_a_limit_is_a_number_from_1_to_500(world: World) -> None:
     wrong = []
     for op in LISTS:
-        for limit in ("0", "-1", "501", "x", "", "1.5", "%D9%A3", "9" * 5000):
+        for limit in (
+            "0",
+            "-1",
+            "501",
+            "x",
+            "",
+            "1.5",
+            "%D9%A3",
+            "9" * 5000,
+            "0000019999",
+            "000001" + "9" * 5000,
+        ):
             if said := fault(get(world, op, f"?limit={limit}"), 400, "invalid_input"):
                 wrong.append(f"{op} limit={limit[:9]}: {said}")
         if get(world, op, "?limit=500").status_code != 200:
@@ -84,6 +95,13 @@ def test_a_cursor_of_another_person_is_refused(world: World) -> None:
     cursor = send(world, "viewer", "GET", "/api/v1/releases?limit=1").json()["next_cursor"]
     answer = send(world, "reviewer", "GET", f"/api/v1/releases?cursor={cursor}")
     assert not fault(answer, 400, "invalid_input")
+
+
+def test_a_cursor_under_other_filters_is_refused(world: World) -> None:
+    cursor = send(world, "viewer", "GET", "/api/v1/releases?limit=1").json()["next_cursor"]
+    for query, status in (("limit=2", 200), ("limit=2&state=requested", 400)):
+        answer = send(world, "viewer", "GET", f"/api/v1/releases?cursor={cursor}&{query}")
+        assert answer.status_code == status
 
 
 def test_a_list_costs_as_many_queries_for_many_rows_as_for_one(world: World) -> None:

@@ -14,8 +14,6 @@ from placet.kernel.problems import FieldError, InvalidInput
 
 STATE = OpenApiParameter("state", OpenApiTypes.STR, enum=JobState.values)
 KIND = OpenApiParameter("kind", OpenApiTypes.STR, description="e.g. builds.run")
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT)
-CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR)
 
 
 class JobList(PlacetView):
@@ -25,7 +23,7 @@ class JobList(PlacetView):
 
     @extend_schema(
         operation_id="jobs_list",
-        parameters=[STATE, KIND, LIMIT, CURSOR],
+        parameters=[STATE, KIND],
         responses=JobPageSerializer,
     )
     def get(self, request: Request) -> Response:

@@ -252,8 +252,8 @@ class ChangeSerializer(Serializer):
     """One name on both sides; ``change`` is the difference of two numbers."""
 
     name = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
     state = serializers.ChoiceField(choices=["same", "changed", "added", "removed"])
     change = serializers.FloatField(allow_null=True)
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from apps.audit.actions import log_export
 from apps.audit.api import serializers as s
-from apps.audit.api.views.parameters import FILTER_PARAMETERS, FILTERS, PAGE_PARAMETERS, filters
+from apps.audit.api.views.parameters import FILTER_PARAMETERS, FILTERS, filters
 from apps.audit.models import Event
 from apps.audit.queries import event_detail, events_exportable, events_visible, inclusion
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
@@ -33,7 +33,7 @@ class EventList(PlacetView):
 
     @extend_schema(
         operation_id="audit_events_list",
-        parameters=[*FILTER_PARAMETERS, *PAGE_PARAMETERS],
+        parameters=FILTER_PARAMETERS,
         responses=s.EventPageSerializer,
     )
     def get(self, request: Request) -> Response:

@@ -19,10 +19,6 @@ FILTER_PARAMETERS = [
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
     OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
 ]
-PAGE_PARAMETERS = [
-    OpenApiParameter("limit", OpenApiTypes.INT),
-    OpenApiParameter("cursor", OpenApiTypes.STR),
-]
 
 
 def filters(request: Request) -> EventFilter:

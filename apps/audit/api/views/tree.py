@@ -18,6 +18,8 @@ from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
 from placet.keystore import keys_document, root_public
 
+INDEX = {"type": "integer", "minimum": 0}
+
 
 class Leaves(PlacetView):
     """The leaves of the log, in order."""
@@ -27,8 +29,7 @@ class Leaves(PlacetView):
     @extend_schema(
         operation_id="audit_leaves",
         parameters=[
-            OpenApiParameter("from", OpenApiTypes.INT, description="The first index (default 0)"),
-            OpenApiParameter("limit", OpenApiTypes.INT),
+            OpenApiParameter("from", INDEX, description="The first index (default 0)"),
         ],
         responses=s.LeavesSerializer,
     )
@@ -64,8 +65,8 @@ class Consistency(PlacetView):
     @extend_schema(
         operation_id="audit_consistency",
         parameters=[
-            OpenApiParameter("old", OpenApiTypes.INT, required=True),
-            OpenApiParameter("new", OpenApiTypes.INT, description="Default: the newest checkpoint"),
+            OpenApiParameter("old", INDEX, required=True),
+            OpenApiParameter("new", INDEX, description="Default: the newest checkpoint"),
         ],
         responses=s.ConsistencySerializer,
     )

@@ -89,12 +89,16 @@ class PlacetView(APIView):
 
     def _limit(self) -> int:
         text = self.request.query_params.get("limit", str(DEFAULT_LIMIT))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
+        digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))
+        if not (digits and 1 <= int(text) <= MAX_LIMIT):
             raise InvalidInput(errors=[FieldError("limit", f"A number from 1 to {MAX_LIMIT}")])
         return int(text)
 
     def _mac(self, payload: bytes) -> bytes:
-        context = f"cursor|{self.request.path}|{self.actor.id}|".encode()
+        """Bind a cursor to its list, its filters and its reader."""
+        asked = self.request.query_params.items()
+        filters = sorted((name, value) for name, value in asked if name not in {"cursor", "limit"})
+        context = json.dumps(["cursor", self.request.path, self.actor.id, filters]).encode()
         return hmac.digest(settings.SECRET_KEY.encode(), context + payload, "sha256")[:12]
 
     def _seal_cursor(self, value: Any) -> str:
