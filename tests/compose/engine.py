@@ -54,9 +54,10 @@ def _path() -> list[str]:
 
 @dataclass
 class Engine:
-    """One dockerd in ``folder``, which must not exist yet."""
+    """One dockerd in ``folder``, which must not exist yet; ``memory`` keeps all of it in memory."""
 
     folder: Path
+    memory: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     rules: dict[str, list[str]] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
@@ -73,6 +74,8 @@ class Engine:
     def start(self) -> None:
         """Start the engine and wait until it answers."""
         self.folder.mkdir(parents=True)
+        if self.memory:  # about 6 GB; several times as fast where disks are slow
+            run("mount", "-t", "tmpfs", "-o", "dev,size=10g", "tmpfs", str(self.folder))
         take_share()
         self.rules, self.links = firewall(), links()
         self.forwarding = _FORWARDING.read_text()
@@ -112,11 +115,14 @@ class Engine:
 
     def make_bases(self) -> None:
         """Make a Debian of each set of packages, and the images that stand in for official ones."""
+        scratch = self.folder / "scratch"
+        scratch.mkdir(mode=0o755)
         for name, packages in BASES.items():
             archive = self.folder / "base.tar"
             run(
                 "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}",
                 '--aptopt=APT::Install-Recommends "false"', codename(), str(archive), *sources(),
+                env=os.environ | {"TMPDIR": str(scratch)},
             )  # fmt: skip
             self.docker("import", str(archive), name)
             archive.unlink()
@@ -135,7 +141,7 @@ class Engine:
         drop_groups()
         _FORWARDING.write_text(self.forwarding)
         for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
-            if line.split()[1].startswith(f"{self.folder}/"):
+            if f"{line.split()[1]}/".startswith(f"{self.folder}/"):
                 subprocess.run(["umount", "-l", line.split()[1]], check=False)
         run("rm", "-rf", "--one-file-system", str(self.folder))
         left = [f"link {name}" for name in sorted(links() - self.links)]

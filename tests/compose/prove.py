@@ -262,11 +262,12 @@ def main() -> int:
     """Run the proof; 1 when anything was wrong or left behind."""
     parser = ArgumentParser(description="Prove docker-compose.yml with a Docker Engine of its own.")
     parser.add_argument("--folder", type=Path, help="where the engine keeps its data meanwhile")
+    parser.add_argument("--memory", action="store_true", help="keep it in memory (about 6 GB)")
     options = parser.parse_args()
     know_loopback_names()
     install()
     work = Path(tempfile.mkdtemp(prefix="placet-compose-", dir=options.folder))
-    engine = Engine(work / "engine")
+    engine = Engine(work / "engine", memory=options.memory)
     proof = Proof(engine, work)
     try:
         engine.start()
