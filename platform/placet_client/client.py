@@ -23,7 +23,8 @@ class Client:
                 print(model.name, model.latest_number)
 
     Refusals are raised as :class:`placet_client.PlacetError` and its kinds. ``get``, ``post`` and
-    ``request`` reach what has no method of its own. ``transport`` and ``sleep`` are for tests.
+    ``request`` reach what has no method of its own. ``ca`` is a PEM file of who vouches for the
+    server, when the usual authorities do not. ``transport`` and ``sleep`` are for tests.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = 60.0, **options: Any) -> None:

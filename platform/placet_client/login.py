@@ -15,6 +15,7 @@ class Login:
 
     url: str
     token: str
+    ca: str = ""  # a PEM file of who vouches for the server; empty: the usual authorities
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,14 @@ def forget() -> None:
 
 
 def current() -> Login:
-    """Return the login in use: ``PLACET_URL`` and ``PLACET_TOKEN``, else what was remembered."""
+    """Return the login in use: ``PLACET_URL``, ``PLACET_TOKEN`` and ``PLACET_CA``, else what was
+    remembered."""
     url, token = os.environ.get("PLACET_URL", ""), os.environ.get("PLACET_TOKEN", "")
     known = _remembered()
     # A remembered token belongs to its server and is sent to no other.
     same = not url or url.rstrip("/") == known.url.rstrip("/")
-    found = Login(url or known.url, token or (known.token if same else ""))
+    ca = os.environ.get("PLACET_CA", "") or (known.ca if same else "")
+    found = Login(url or known.url, token or (known.token if same else ""), ca)
     if not found.url or not found.token:
         raise PlacetError(
             0, "not_logged_in", "Run `placet login URL` first, or set PLACET_URL and PLACET_TOKEN"
@@ -92,7 +95,7 @@ def _remembered() -> Login:
         return Login("", "")
     try:
         known = json.loads(path.read_text("utf-8"))
-        return Login(str(known.get("url", "")), str(known.get("token", "")))
+        return Login(*(str(known.get(name, "")) for name in ("url", "token", "ca")))
     except (ValueError, AttributeError):
         raise PlacetError(
             0, "bad_login", f"{path} is damaged: run `placet login URL` again"

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ class Transport:
         token: str,
         *,
         timeout: float = 60.0,
+        ca: str = "",
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -45,6 +47,7 @@ class Transport:
                 base_url=self.url + "/api/v1",
                 headers={"Authorization": f"Bearer {token}", "User-Agent": "placet-client"},
                 timeout=timeout,
+                verify=_trusted(ca),
                 transport=transport,
             )
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
@@ -109,6 +112,16 @@ class Transport:
                 yield response
         except httpx.TransportError as error:
             raise Unreachable(0, "unreachable", f"{self.url}: {error}") from None
+
+
+def _trusted(ca: str) -> ssl.SSLContext | bool:
+    """Return who may vouch for the server: the authorities in the file ``ca``, else the usual."""
+    if not ca:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise Unreachable(0, "bad_ca", f"{ca} holds no certificate authority: {error}") from None
 
 
 def pause(attempt: int, retry_after: str = "") -> float:

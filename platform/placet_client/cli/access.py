@@ -1,6 +1,7 @@
 """login, logout, whoami, project, token, job, and reading who may do what."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -44,12 +45,17 @@ def login(
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="read the token from standard input")
     ] = False,
+    ca: Annotated[
+        Path | None,
+        typer.Option(envvar="PLACET_CA", help="PEM file of who vouches for the server"),
+    ] = None,
 ) -> None:
     """Remember a server and a token; the token is asked for without echo."""
     text = sys.stdin.readline() if token_stdin else typer.prompt("Token", hide_input=True)
-    with Client(url, text.strip()) as client:
+    trusted = str(ca.resolve()) if ca else ""
+    with Client(url, text.strip(), ca=trusted) as client:
         me = client.whoami()
-    path = logins.remember(logins.Login(client.url, text.strip()))
+    path = logins.remember(logins.Login(client.url, text.strip(), trusted))
     say(f"Logged in as {me.name or me.id}; remembered in {path}")
 
 

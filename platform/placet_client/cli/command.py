@@ -38,7 +38,7 @@ class Ended(Exception):
 def connected() -> Iterator[Client]:
     """Open the server that the person logged in to."""
     known = login.current()
-    with Client(known.url, known.token) as client:
+    with Client(known.url, known.token, ca=known.ca) as client:
         yield client
 
 
