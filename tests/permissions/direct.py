@@ -161,6 +161,7 @@ QUESTIONS = [
     Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),
     Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
     Direct("find a person", "viewer", None, lambda t, who: search(t.person.name, who)),
+    Direct("find a person, oneself even", "viewer", None, lambda t, who: search("Viewer", who)),
     Direct("find where to change a person", "auditor", None, lambda t, who: [
         hit for hit in search(t.person.name, who) if hit.url.startswith("/admin/")]),
     Direct("list environments", "stranger", None, lambda t, who: policy_rows([t.project], who)),
