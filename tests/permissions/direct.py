@@ -139,6 +139,8 @@ QUESTIONS = [
         t.upload, actor=who)),
     Direct("read a file", "stranger", NotFound, lambda t, who: registry.file_for(
         t.done, "model.joblib", who)),
+    Direct("list versions", "stranger", None, lambda t, who: registry.version_summaries(
+        who, t.model)),
     Direct("read aliases", "stranger", None, lambda t, who: registry.aliases(t.model, who)),
     Direct("read evidence", "stranger", None, lambda t, who: registry.evidence(t.draft, who)),
     # governance and serving
