@@ -280,7 +280,7 @@ def main() -> int:
         proof.result["left"] = engine.close()
         shutil.rmtree(work, ignore_errors=True)
     good = proof.result["passed"] and not proof.result["left"]
-    name = f"compose-{datetime.now(tz=UTC):%Y%m%d-%H%M}-{commit()[:12]}.json"
+    name = f"compose-{datetime.now(tz=UTC):%Y%m%d-%H%M}-{proof.result['commit'][:12]}.json"
     out = ROOT / "benchmarks" / "proofs" / name
     out.write_text(json.dumps(proof.result, indent=1) + "\n")
     print(f"{out.name}: {'ok' if good else proof.result.get('fault', proof.result['left'])}")
