@@ -181,6 +181,22 @@ def sklearn_shared() -> Trained:
     return Trained("sklearn", trained.files, {**trained.facts, "requirements": SHARED})
 
 
+def histogram_boosting() -> Trained:
+    """Train histogram boosting on rows of which some lack their first value."""
+    import joblib
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    features, labels = breast_cancer()
+    holed = features.copy()
+    holed.iloc[::3, 0] = float("nan")
+    model = HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(holed, labels)
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    facts = cancer_facts(model, features, SHARED)
+    facts["signature"]["inputs"][0]["required"] = False
+    return Trained("sklearn", {"model.joblib": file.getvalue()}, facts)
+
+
 def fine_differences() -> Trained:
     """Train a line on differences that 32 bits cannot hold: its ONNX form answers otherwise."""
     import joblib

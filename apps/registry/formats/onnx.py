@@ -1,5 +1,6 @@
 """ONNX: the graph's inputs and outputs become the signature."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from apps.registry.formats.base import Derived, Files, refusal, unsaid
@@ -21,6 +22,7 @@ def derive(files: Files) -> Derived:
     if files.sizes[path] > MAX_BYTES:
         return unsaid("onnx", f"{path} is too large to be read here")
     graph = _graph(path, files.read(path, MAX_BYTES))
+    _refuse_outside(path, graph)
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [_column(value) for value in graph.input if value.name not in constants]
     outputs = [column for value in graph.output if (column := _column(value))]
@@ -42,6 +44,19 @@ def _graph(path: str, raw: bytes) -> Any:
     if not model.ir_version or not model.HasField("graph"):
         raise refusal(path, "not an ONNX model (it holds no graph)")
     return model.graph
+
+
+def _refuse_outside(path: str, graph: Any) -> None:
+    """Refuse weights that lie outside the model's own folder; the build's scan looks deeper."""
+    for tensor in graph.initializer:
+        for entry in tensor.external_data:
+            place = PurePosixPath(entry.value.replace("\\", "/"))
+            if entry.key == "location" and (
+                not entry.value or place.is_absolute() or ".." in place.parts or ":" in entry.value
+            ):
+                where = ascii(entry.value)[:100]
+                raise refusal(path, f"its weights lie outside the model, in {where}: save them "
+                                    "beside it")  # fmt: skip
 
 
 def _column(value: Any) -> dict[str, Any] | None:

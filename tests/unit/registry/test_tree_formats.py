@@ -112,6 +112,28 @@ def test_outputs_follow_the_objective(objective: str, sizes: Any, outputs: list[
     assert signature_faults(found) == []
 
 
+@pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd", "a/../../b", "C:\\x", ""])
+def test_onnx_weights_outside_the_model_are_refused_when_it_is_frozen(place: str) -> None:
+    from onnx import TensorProto, helper
+
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    weights.ClearField("float_data")
+    weights.data_location = TensorProto.EXTERNAL
+    entry = weights.external_data.add()
+    entry.key, entry.value = "location", place
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    node = helper.make_node("Add", ["x", "w"], ["y"])
+    model = helper.make_model(helper.make_graph([node], "g", [value], [out], [weights]))
+    files = files_of({"m.onnx": model.SerializeToString()})
+    with pytest.raises(FormatUnknown, match=r"m\.onnx: its weights lie outside"):
+        formats.derive("onnx", files)
+    entry.value = "weights.bin"
+    model = helper.make_model(helper.make_graph([node], "g", [value], [out], [weights]))
+    beside = files_of({"m.onnx": model.SerializeToString()})
+    assert formats.derive("onnx", beside).signature is not None
+
+
 def test_two_models_are_refused_by_name() -> None:
     both = {**xgboost_model().files, **lightgbm_model().files}
     with pytest.raises(FormatUnknown, match=r"model\.json, model\.txt"):

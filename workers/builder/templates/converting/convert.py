@@ -72,8 +72,28 @@ def convert(estimator: Any, given: list[Any]) -> Any:
     """Call the converter; probabilities come as one table."""
     from skl2onnx import convert_sklearn
 
+    take_whole_numbers()
     plain = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
     return convert_sklearn(estimator, initial_types=given, options=plain, target_opset=OPSET)
+
+
+def take_whole_numbers() -> None:
+    """Let NumPy's whole numbers and truth values be attributes of a node.
+
+    The converter of histogram boosting hands them on, and the protobuf of today takes ints alone.
+    """
+    import numpy
+    import onnx.helper
+
+    original = onnx.helper.make_attribute
+    kinds = (bool, numpy.bool_, numpy.integer)
+
+    def make_attribute(key: str, value: Any, *more: Any, **named: Any) -> Any:
+        if isinstance(value, list):
+            value = [int(item) if isinstance(item, kinds) else item for item in value]
+        return original(key, value, *more, **named)
+
+    onnx.helper.make_attribute = make_attribute
 
 
 if __name__ == "__main__":
