@@ -6,7 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.governance.queries.lists import inbox_count
+from apps.governance.models import Release
+from apps.governance.queries.lists import inbox
 from placet.kernel.actor import ANONYMOUS, Actor
 
 
@@ -47,6 +48,15 @@ def navigation(request: HttpRequest, actor: Actor) -> list[Item]:
             continue
         url = reverse(name)
         active = request.path == url if url == "/" else request.path.startswith(url)
-        count = inbox_count(actor) if name == "releases" else 0
+        count = len(waiting(request, actor)) if name == "releases" else 0
         items.append(Item(label, url, active, count))
     return items
+
+
+def waiting(request: HttpRequest, actor: Actor) -> list[Release]:
+    """Return what waits on the actor; the menu and the page ask once for both."""
+    found: list[Release] | None = getattr(request, "waiting", None)
+    if found is None:
+        found = inbox(actor)
+        setattr(request, "waiting", found)  # noqa: B010  (a request has no such field)
+    return found

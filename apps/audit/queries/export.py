@@ -1,7 +1,5 @@
 """The log as lines: JSON for programs and verifiers, CSV for spreadsheets."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 
@@ -9,13 +7,13 @@ from django.db.models import QuerySet
 
 from apps.audit.models import Event
 from apps.audit.queries.proofs import tree
+from placet.kernel.sheets import csv_row
 from placet_verify.export import log_line
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
 from placet_verify.tiles import path
 
 COLUMNS = ("index", "at", "kind", "actor_kind", "actor", "accountable", "token", "subject",
            "project", "environment", "request", "job", "data", "leaf_hash")  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def every_event(size: int) -> Iterator[Event]:
@@ -36,29 +34,17 @@ def jsonl_lines(events: Iterable[Event]) -> Iterator[str]:
 
 def csv_lines(events: Iterable[Event]) -> Iterator[str]:
     """Yield a header and one row for each event; no cell starts a formula."""
-    yield _row(COLUMNS)
+    yield csv_row(COLUMNS)
     for event in events:
         body = json.loads(event.body)
         actor, cause = body["actor"], body["cause"]
-        yield _row(
+        yield csv_row(
             (event.index, body["at"], body["kind"], actor["kind"], actor["id"],
              actor["accountable"], actor["token"], body["subject"], body["project"],
              body["environment"], cause["request"], cause["job"],
              json.dumps(body["data"], ensure_ascii=False, sort_keys=True),
              bytes(event.leaf_hash).hex())
         )  # fmt: skip
-
-
-def cell(value: object) -> str:
-    """Return ``value`` as text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _row(values: Iterable[object]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([cell(value) for value in values])
-    return out.getvalue()
 
 
 def tiles_of(size: int) -> Iterator[tuple[str, bytes]]:

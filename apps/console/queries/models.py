@@ -11,15 +11,16 @@ from django.db.models import Count, Max, OuterRef, Q, QuerySet
 from apps.builds.models import Build
 from apps.builds.rules import ACCELERABLE
 from apps.console.queries.audit import Line, story
+from apps.console.queries.paging import PAGE, keyed
 from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
 from apps.registry.comparison import Change, Comparison
 from apps.registry.models import Alias, ArtifactFile, Evidence, ModelVersion, RegisteredModel
+from apps.registry.queries import models
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 
-PAGE = 50
 FEW = 6  # rows that are the same and need no folding
 
 
@@ -107,20 +108,34 @@ class VersionView:
         return self.version.format in ACCELERABLE
 
 
-def model_rows(actor: Actor, *, search: str = "", project: str = "") -> list[ModelRow]:
-    """Return the newest models that ``actor`` may see, at most 200."""
-    found = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
+def models_matching(
+    actor: Actor, *, search: str = "", project: str = ""
+) -> QuerySet[RegisteredModel]:
+    """Return the models that ``actor`` may see, of one project or whose name holds ``search``."""
+    found = models(actor)
     if search:
-        found = found.filter(name__icontains=search[:80])
-    if project:
-        found = found.filter(project__slug=project)
-    rows = list(
-        found.annotate(count=Count("versions"), latest=Max("versions__number")).order_by(
-            "project__name", "name"
-        )[:200]
-    )
+        found = found.filter(name__contains=search.strip().lower()[:80])
+    return found.filter(project__slug=project) if project else found
+
+
+def model_page(
+    actor: Actor, *, search: str = "", project: str = "", after: str = ""
+) -> tuple[list[ModelRow], str]:
+    """Return one page of models by project and name, and the key to go on after."""
+    found = models_matching(actor, search=search, project=project)
+    rows, key = keyed(found, ("project__slug", "name"), after)
+    return model_rows(rows), key
+
+
+def model_rows(rows: Sequence[RegisteredModel]) -> list[ModelRow]:
+    """Return models with their versions counted and where they are live, in two queries."""
+    versions = ModelVersion.objects.filter(model__in=rows).values("model").order_by("model")
+    counted = {
+        row["model"]: (row["count"], row["latest"])
+        for row in versions.annotate(count=Count("pk"), latest=Max("number"))
+    }
     live = _live_by_model(rows)
-    return [ModelRow(m, m.count, m.latest, live[m.pk]) for m in rows]
+    return [ModelRow(m, *counted.get(m.pk, (0, None)), live[m.pk]) for m in rows]
 
 
 def projects_of(actor: Actor) -> list[Project]:
@@ -152,9 +167,20 @@ def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
     return model
 
 
-def version_rows(model: RegisteredModel) -> list[VersionRow]:
-    """Return the newest 50 versions of ``model`` with what is known of each."""
-    versions = list(model.versions.order_by("-number")[:PAGE])
+def version_page(
+    model: RegisteredModel, before: int | None = None
+) -> tuple[list[VersionRow], int | None]:
+    """Return 50 versions of ``model``, newest first, and the number to go on before."""
+    found = model.versions.order_by("-number")
+    if before is not None:
+        found = found.filter(number__lt=before)
+    versions = list(found[: PAGE + 1])
+    older = versions[PAGE - 1].number if len(versions) > PAGE else None
+    return version_rows(versions[:PAGE]), older
+
+
+def version_rows(versions: Sequence[ModelVersion]) -> list[VersionRow]:
+    """Return versions with what is known of each, in a fixed number of queries."""
     names = people_names({v.author for v in versions})
     metrics = newest_metrics(versions)
     builds: dict[str, Build] = {}

@@ -1,7 +1,11 @@
 """Environments with their policies as the pages show them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Count
+
+from apps.console.queries.paging import keyed
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.lists import freezes, policies
@@ -43,21 +47,27 @@ def gate_titles(policy: PolicyRevision | None) -> list[str]:
     return [GATES[g["gate"]].title(g) for g in policy.document["gates"] if g["gate"] in GATES]
 
 
-def policy_rows(projects: list[Project], actor: Actor) -> list[PolicyRow]:
+def policy_list_page(
+    actor: Actor, *, project: str = "", after: str = ""
+) -> tuple[list[PolicyRow], str]:
+    """Return the environments of one page of projects, and the project to go on after."""
+    found = visible(Project.objects.all(), actor, project="pk")
+    projects, key = keyed(found.filter(slug=project) if project else found, ("slug",), after)
+    return policy_rows(projects, actor), key
+
+
+def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
     """Return every environment the actor may see, with its policy in force."""
     places = visible(
         Environment.objects.filter(project__in=projects).select_related("project"), actor
     ).order_by("project__name", "position")
-    current: dict[str, PolicyRevision] = {}
-    drafts: dict[str, int] = {}
     written = visible(
         PolicyRevision.objects.filter(environment__in=places), actor, view="policy.view"
     )
-    for policy in written.order_by("number"):
-        if policy.state == "published":
-            current[policy.environment_id] = policy
-        elif policy.state == "draft":
-            drafts[policy.environment_id] = drafts.get(policy.environment_id, 0) + 1
+    newest = written.filter(state="published").order_by("environment_id", "-number")
+    current = {policy.environment_id: policy for policy in newest.distinct("environment_id")}
+    counted = written.filter(state="draft").values("environment_id").order_by("environment_id")
+    drafts = dict(counted.annotate(count=Count("pk")).values_list("environment_id", "count"))
     frozen = {
         f.environment_id
         for f in Freeze.objects.filter(environment__in=places, lifted_at=None)

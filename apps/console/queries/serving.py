@@ -1,9 +1,13 @@
 """Endpoints and targets as the pages show them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from apps.console.queries.audit import Line, story
+from apps.console.queries.paging import keyed
 from apps.governance.models import Release
 from apps.identity.queries import people_names
 from apps.monitoring.queries import Recent, recent
@@ -68,10 +72,27 @@ class EndpointView:
         return next((r for r in self.rollouts if r.state in OPEN_STATES), None)
 
 
-def endpoint_rows(actor: Actor) -> list[EndpointRow]:
-    """Return what runs where, since when and by whose approval, in a fixed number of queries."""
-    order = ("project__name", "environment", "name")
-    found = statuses(visible_endpoints(actor).order_by(*order)[:200])
+def endpoint_page(
+    actor: Actor, *, project: str = "", after: str = ""
+) -> tuple[list[EndpointRow], str]:
+    """Return one page of what runs where, and the key to go on after."""
+    found = endpoints_matching(actor, project=project)
+    rows, key = keyed(found, ("project__slug", "environment", "name"), after)
+    return endpoint_rows(rows), key
+
+
+def endpoints_matching(actor: Actor, *, project: str = "") -> QuerySet[Endpoint]:
+    """Return the endpoints that ``actor`` may see, of one project or of all of them."""
+    found = visible_endpoints(actor)
+    return found.filter(project__slug=project) if project else found
+
+
+def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
+    """Return what runs there, since when and by whose approval, in a fixed number of queries."""
+    order = {endpoint.pk: place for place, endpoint in enumerate(endpoints)}
+    found = sorted(
+        statuses(Endpoint.objects.filter(pk__in=order)), key=lambda s: order[s.endpoint.pk]
+    )
     live = {
         release.endpoint_id: release
         for release in Release.objects.filter(

@@ -4,8 +4,10 @@ import json
 import math
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -218,3 +220,11 @@ WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
 def words(name: str) -> str:
     """Return an enumerated word as people read it: ``data_quality`` reads ``Data quality``."""
     return WORDS.get(name, name.replace("_", " ").capitalize())
+
+
+@register.inclusion_tag("console/parts/export.html")
+def export(name: str, **filters: str) -> dict[str, str]:
+    """Show the button that takes the list called ``name`` away, with the filters of the page."""
+    given = {n: value for n, value in filters.items() if value}
+    base = reverse(f"api-exports-{name}")
+    return {form: f"{base}?{urlencode({'format': form} | given)}" for form in ("csv", "json")}

@@ -1,6 +1,7 @@
 """The log: a filterable timeline, one event, and its proof."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -45,8 +46,18 @@ def log(request: PageRequest) -> HttpResponse:
     query.pop("before", None)
     return show(
         request, "audit", page=found, projects=projects_of(request.actor),
-        query=query.urlencode(), chosen=request.GET, checked=newest_check(request.actor),
+        query=query.urlencode(), exported=exported(filters_of(request)), chosen=request.GET,
+        checked=newest_check(request.actor),
     )  # fmt: skip
+
+
+def exported(wanted: EventFilter) -> str:
+    """Return the page's filters as the export's query string has them."""
+    given = {
+        "kind": wanted.kind, "actor": wanted.actor, "subject": wanted.subject,
+        "project": wanted.project, "since": wanted.since.isoformat() if wanted.since else "",
+    }  # fmt: skip
+    return urlencode({name: value for name, value in given.items() if value})
 
 
 @page

@@ -2,20 +2,23 @@
 
 from django.http import HttpResponse
 
+from apps.console.context import waiting
 from apps.console.queries.models import projects_of
-from apps.console.queries.serving import endpoint_rows
+from apps.console.queries.serving import endpoint_page
 from apps.console.views.base import PageRequest, page, show
-from apps.governance.queries.lists import inbox, releases
+from apps.governance.queries.lists import releases
 
 
 @page
 def home(request: PageRequest) -> HttpResponse:
     """Answer at a glance: what waits on me; what runs where, since when, by whose approval."""
+    rows, more = endpoint_page(request.actor)
     return show(
         request,
         "home",
-        inbox=inbox(request.actor),
-        rows=endpoint_rows(request.actor),
+        inbox=waiting(request, request.actor),
+        rows=rows,
+        more=more,
         recent=list(releases(request.actor)[:8]),
         projects=projects_of(request.actor),
     )

@@ -23,10 +23,11 @@ def models(request: PageRequest) -> HttpResponse:
 def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the list; with ``fault`` also the form that was refused, filled in as it was."""
     search, project = request.GET.get("q", ""), request.GET.get("project", "")
+    after = request.GET.get("after", "")
+    rows, key = queries.model_page(request.actor, search=search, project=project, after=after)
     return show(
         request, "models", search=search, project=project, fault=fault, typed=request.POST,
-        rows=queries.model_rows(request.actor, search=search, project=project),
-        projects=queries.projects_of(request.actor),
+        rows=rows, key=key, after=after, projects=queries.projects_of(request.actor),
     )  # fmt: skip
 
 
@@ -53,9 +54,14 @@ def new_model(request: PageRequest) -> HttpResponse:
 def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show a model with its versions."""
     found = queries.model_of(request.actor, project, name)
-    rows = queries.version_rows(found)
+    before = request.GET.get("before", "")
+    rows, older = queries.version_page(
+        found, int(before) if before.isdecimal() and len(before) < 9 else None
+    )
     columns = queries.metric_columns(rows)
-    return show(request, "model", model=found, rows=rows, columns=columns)
+    return show(
+        request, "model", model=found, rows=rows, columns=columns, older=older, before=before
+    )
 
 
 @page

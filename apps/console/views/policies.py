@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.models import projects_of
-from apps.console.queries.policies import policy_page, policy_rows
+from apps.console.queries.policies import policy_list_page, policy_page
 from apps.console.views.base import PageRequest, action, back, page, sentence, show
 from apps.governance.actions import (
     draft_policy,
@@ -26,8 +26,12 @@ from placet.kernel.problems import NotFound, Problem
 @page
 def policy_list(request: PageRequest) -> HttpResponse:
     """List the environments of every project with the policy in force."""
-    projects = projects_of(request.actor)
-    return show(request, "policy_list", rows=policy_rows(projects, request.actor))
+    project, after = request.GET.get("project", ""), request.GET.get("after", "")
+    rows, key = policy_list_page(request.actor, project=project, after=after)
+    return show(
+        request, "policy_list", rows=rows, key=key, after=after, project=project,
+        projects=projects_of(request.actor),
+    )  # fmt: skip
 
 
 @page

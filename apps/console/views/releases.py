@@ -5,11 +5,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.builds.models import Bento
+from apps.console.context import waiting
+from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Release, ReleaseState
-from apps.governance.queries.lists import environments, inbox, release, releases
+from apps.governance.queries.lists import environments, release, releases
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import abort, start_rollout
@@ -22,9 +24,11 @@ def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release he may see."""
     state = request.GET.get("state", "")
     state = state if state in ReleaseState.values else ""
-    rows, cursor = paged(releases(request.actor, state=state), request.GET.get("after", ""))
+    project, after = request.GET.get("project", ""), request.GET.get("after", "")
+    rows, key = paged(releases(request.actor, project=project, state=state), after)
     return show(
-        request, "releases", inbox=inbox(request.actor), rows=rows, cursor=cursor, state=state,
+        request, "releases", inbox=waiting(request, request.actor), rows=rows, key=key, after=after,
+        state=state, project=project, projects=projects_of(request.actor),
         states=ReleaseState.choices,
     )  # fmt: skip
 

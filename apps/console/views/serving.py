@@ -4,8 +4,9 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.serving import endpoint_rows, endpoint_view
-from apps.console.queries.targets import target_rows
+from apps.console.queries.models import projects_of
+from apps.console.queries.serving import endpoint_page, endpoint_view
+from apps.console.queries.targets import target_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.rollouts.actions import rollback
 from apps.serving.actions import (
@@ -26,7 +27,12 @@ from placet.kernel.problems import NotFound, Problem
 @page
 def endpoints(request: PageRequest) -> HttpResponse:
     """List what runs where."""
-    return show(request, "endpoints", rows=endpoint_rows(request.actor))
+    project, after = request.GET.get("project", ""), request.GET.get("after", "")
+    rows, key = endpoint_page(request.actor, project=project, after=after)
+    return show(
+        request, "endpoints", rows=rows, key=key, after=after, project=project,
+        projects=projects_of(request.actor),
+    )  # fmt: skip
 
 
 @page
@@ -103,8 +109,10 @@ def targets(request: PageRequest) -> HttpResponse:
 
 def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
+    after = request.GET.get("after", "")
+    rows, key = target_page(request.actor, after)
     return show(
-        request, "targets", rows=target_rows(request.actor), sites=Site.choices, fault=fault,
+        request, "targets", rows=rows, key=key, after=after, sites=Site.choices, fault=fault,
         typed=request.POST,
     )  # fmt: skip
 

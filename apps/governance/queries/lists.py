@@ -62,19 +62,22 @@ def freezes(place: Environment, actor: Actor) -> QuerySet[Freeze]:
 def releases(
     actor: Actor,
     *,
-    project: Project | None = None,
+    project: Project | str | None = None,
     environment: str = "",
     state: str = "",
     model: str = "",
     endpoint: str = "",
     version: str = "",
 ) -> QuerySet[Release]:
-    """Return releases, newest first; every filter that is given must match."""
+    """Return releases, newest first; every filter that is given must match.
+
+    A project is given as it is or by its slug.
+    """
     rows = Release.objects.select_related(
         "project", "environment", "endpoint__target", "version__model", "policy"
     )
     wanted = {
-        "project": project,
+        "project__slug" if isinstance(project, str) else "project": project,
         "environment__name": environment,
         "state": state,
         "version__model__name": model,
@@ -139,15 +142,6 @@ def inbox(actor: Actor) -> list[Release]:
         .order_by("created_at")
     )
     return [r for r in rows[:INBOX_LIMIT] if needed_as(r, actor)]
-
-
-def inbox_count(actor: Actor) -> int:
-    """Return how many releases wait on this person."""
-    return (
-        len(inbox(actor))
-        if actor.can_somewhere("release.review") or actor.can_somewhere("release.approve")
-        else 0
-    )
 
 
 def needed_as(of: Release, actor: Actor) -> str:

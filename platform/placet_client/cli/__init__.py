@@ -12,9 +12,9 @@ from placet_client.cli import (
     audit,
     builds,
     governance,
+    lists,
     models,
     releases,
-    search,
     serving,
     versions,
 )
@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (access, models, versions, builds, governance, releases, serving, audit, search):
+for module in (access, models, versions, builds, governance, releases, serving, audit, lists):
     module.add_to(app)
 
 

@@ -187,7 +187,7 @@ def test_an_export_holds_the_very_bytes_and_is_itself_an_event(
 
 
 def test_no_cell_of_a_csv_export_is_a_formula(risk: Project, auditor: User) -> None:
-    from apps.audit.queries.export import cell
+    from placet.kernel.sheets import cell
 
     with record(SYSTEM) as log:
         log.add(CHANGED, subject="=HYPERLINK(1)", data={})

@@ -124,3 +124,16 @@ def test_the_search_prints_what_it_found(world: World, capsys: pytest.CaptureFix
     assert [(hit["kind"], hit["title"]) for hit in answer(capsys)] == [("version", "churn:1")]
     assert main(["search", "nothing-like-it"]) == 0
     assert "nothing" in capsys.readouterr().out
+
+
+def test_a_list_is_written_to_a_file(world: World, home: Path) -> None:
+    world.live()
+    narrowed = ["--filter", "project=risk"]
+    file = home / "models.json"
+    assert main(["export", "models", str(file), "--format", "json", *narrowed]) == 0
+    assert json.loads(file.read_text())[0]["model"] == "churn"
+    assert main(["export", "models", str(home / "models.csv"), *narrowed]) == 0
+    assert (home / "models.csv").read_text().startswith("project,model,")
+    for wrong in ("project", "nothing=1", "=x"):
+        assert main(["export", "models", str(home / "x"), "--filter", wrong]) == 2
+    assert not (home / "x").exists()

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.governance import actions
-from apps.governance.queries import inbox, inbox_count, release_view, releases
+from apps.governance.queries import inbox, release_view, releases
 from apps.identity.actions import grant_role
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import NotFound
@@ -117,11 +117,10 @@ def test_the_inbox_holds_what_waits_on_this_person_alone(world: World) -> None:
     production = world.request("production", bento)
     assert [r.pk for r in inbox(world.rex)] == [staging.pk, production.pk]
     assert [r.pk for r in inbox(world.vera)] == [production.pk]
-    assert inbox(world.ada) == [] and inbox_count(world.ada) == 0
+    assert inbox(world.ada) == []
     world.decide(production, world.rex)
     assert [r.pk for r in inbox(world.rex)] == [staging.pk]
     assert [r.pk for r in inbox(world.rita)] == [staging.pk]
-    assert inbox_count(world.vera) == 1
     paul = factories.person("Paul", roles={"reviewer": (world.project, "production")})
     assert inbox(factories.actor_of(paul)) == []
 

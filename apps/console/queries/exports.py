@@ -1,0 +1,221 @@
+"""Every list as a table: the rows that its page shows, all of them, for who may see them."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.console.queries.models import model_rows, models_matching, projects_of, version_rows
+from apps.console.queries.names import actor_names
+from apps.console.queries.policies import policy_rows
+from apps.console.queries.serving import endpoint_rows, endpoints_matching
+from apps.console.queries.targets import target_rows
+from apps.governance.models import Decision, Release
+from apps.governance.queries.lists import releases
+from apps.identity.models import ApiToken
+from apps.identity.queries import own_tokens
+from apps.registry.queries import versions
+from apps.serving.queries import visible_targets
+from placet.kernel.actor import Actor
+from placet.kernel.clock import rfc3339
+from placet.kernel.sheets import csv_row
+
+BATCH = 500
+Filters = Mapping[str, str]
+Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list that can be taken away: its columns, its filters, and where its rows come from."""
+
+    columns: tuple[str, ...]
+    filters: tuple[str, ...]
+    rows: Callable[[Actor, Filters], Iterator[Values]]
+
+
+def csv_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:
+    """Yield a header and one line for each row; no cell starts a formula."""
+    yield csv_row(table.columns)
+    for row in rows:
+        yield csv_row(_text(value) for value in row)
+
+
+def json_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:
+    """Yield one JSON array of objects, a line for each row."""
+    before = "[\n"
+    for row in rows:
+        yield before + json.dumps(dict(zip(table.columns, row, strict=True)), default=_plain)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def _plain(value: Any) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
+
+
+def _text(value: Any) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def _in_batches(rows: QuerySet[Any]) -> Iterator[Sequence[Any]]:
+    """Yield rows by the hundreds, without holding them all in memory."""
+    read = rows.iterator(chunk_size=BATCH)
+    while batch := list(islice(read, BATCH)):
+        yield batch
+
+
+def _models(actor: Actor, given: Filters) -> Iterator[Values]:
+    found = models_matching(actor, search=given.get("q", ""), project=given.get("project", ""))
+    for batch in _in_batches(found.order_by("project__slug", "name")):
+        names = actor_names({row.created_by for row in batch})
+        for row in model_rows(batch):
+            model = row.model
+            live = [f"{r.environment.name} {r.version.number}" for r in row.live]
+            yield (
+                model.project.slug, model.name, model.description, row.versions, row.latest, live,
+                names.get(model.created_by, ""), model.created_at, model.pk,
+            )  # fmt: skip
+
+
+def _versions(actor: Actor, given: Filters) -> Iterator[Values]:
+    found = versions(actor)
+    if project := given.get("project"):
+        found = found.filter(project__slug=project)
+    if model := given.get("model"):
+        found = found.filter(model__name=model)
+    for batch in _in_batches(found.order_by("pk")):
+        for row in version_rows(batch):
+            version = row.version
+            yield (
+                version.project.slug, version.model.name, version.number, version.state,
+                version.format, row.author, version.artifact_digest, row.aliases,
+                [release.environment.name for release in row.live],
+                row.build.state if row.build else "", row.metrics, version.created_at,
+                version.finalised_at, version.pk,
+            )  # fmt: skip
+
+
+def _releases(actor: Actor, given: Filters) -> Iterator[Values]:
+    for batch in _in_batches(releases(actor, **given)):
+        decided: dict[str, list[Decision]] = {row.pk: [] for row in batch}
+        valid = Decision.objects.filter(release__in=batch, voided_reason="")
+        for decision in valid.order_by("created_at"):
+            decided[decision.release_id].append(decision)
+        people = {d.person for ds in decided.values() for d in ds}
+        names = actor_names(people | {row.requested_by for row in batch})
+        for row in batch:
+            yield _release(row, decided[row.pk], names)
+
+
+def _release(row: Release, decided: list[Decision], names: Mapping[str, str]) -> Values:
+    who = [f"{names.get(d.person, d.person)} ({d.role}): {d.verdict}" for d in decided]
+    return (
+        row.project.slug, row.number, row.state, row.version.model.name, row.version.number,
+        row.bento_id, row.environment.name, row.endpoint.name, row.policy.number,
+        names.get(row.requested_by, row.requested_by), who, row.reason, row.created_at,
+        row.approved_at, row.live_at, row.ended_at, row.ended_reason, row.pk,
+    )  # fmt: skip
+
+
+def _endpoints(actor: Actor, given: Filters) -> Iterator[Values]:
+    found = endpoints_matching(actor, project=given.get("project", ""))
+    for batch in _in_batches(found.order_by("project__slug", "environment", "name")):
+        for row in endpoint_rows(batch):
+            endpoint, release = row.status.endpoint, row.release
+            yield (
+                endpoint.project.slug, endpoint.environment, endpoint.name, row.status.url,
+                endpoint.target.name, endpoint.state, row.status.health,
+                str(release.version) if release else "", release.bento_id if release else "",
+                release.live_at if release else None, row.approvers,
+                release.number if release else None, endpoint.pk,
+            )  # fmt: skip
+
+
+def _targets(actor: Actor, given: Filters) -> Iterator[Values]:
+    for batch in _in_batches(visible_targets(actor).order_by("name")):
+        for row in target_rows(batch, actor):
+            target, node = row.target, row.node
+            yield (
+                target.name, target.driver, target.site, target.url, target.labels,
+                target.capacity_mb, row.used_mb, node is not None and node.alive,
+                node.last_seen_at if node else None, node.agent_version if node else "",
+                len(row.revisions) + row.others, target.created_at, target.pk,
+            )  # fmt: skip
+
+
+def _policies(actor: Actor, given: Filters) -> Iterator[Values]:
+    wanted = given.get("project", "")
+    projects = [p for p in projects_of(actor) if wanted in ("", p.slug)]
+    for row in policy_rows(projects, actor):
+        place, policy = row.environment, row.policy
+        yield (
+            place.project.slug, place.name, policy.number if policy else None,
+            policy.digest if policy else "", row.gates, row.drafts, row.frozen,
+            policy.published_at if policy else None, place.pk,
+        )  # fmt: skip
+
+
+def _tokens(actor: Actor, given: Filters) -> Iterator[Values]:
+    tokens = own_tokens(actor).select_related("project", "person", "service_account")
+    for token in tokens.order_by("-created_at").iterator(chunk_size=BATCH):
+        yield _token(token)
+
+
+def _token(token: ApiToken) -> Values:
+    holder = token.service_account or token.person
+    return (
+        token.name, f"plc_{token.prefix}_…", str(holder), token.scopes,
+        token.project.slug if token.project else "", token.created_at, token.last_used_at,
+        token.expires_at, token.revoked_at, token.pk,
+    )  # fmt: skip
+
+
+TABLES: dict[str, Table] = {
+    "models": Table(
+        ("project", "model", "description", "versions", "latest", "live", "created_by",
+         "created_at", "id"),
+        ("project", "q"), _models,
+    ),
+    "versions": Table(
+        ("project", "model", "version", "state", "format", "author", "artifact_digest", "aliases",
+         "live", "build", "metrics", "created_at", "finalised_at", "id"),
+        ("project", "model"), _versions,
+    ),
+    "releases": Table(
+        ("project", "release", "state", "model", "version", "bento", "environment", "endpoint",
+         "policy", "requested_by", "decisions", "reason", "created_at", "approved_at", "live_at",
+         "ended_at", "ended_reason", "id"),
+        ("project", "state", "environment", "model", "endpoint"), _releases,
+    ),
+    "endpoints": Table(
+        ("project", "environment", "endpoint", "url", "target", "state", "health", "runs", "bento",
+         "live_at", "approved_by", "release", "id"),
+        ("project",), _endpoints,
+    ),
+    "targets": Table(
+        ("target", "driver", "site", "url", "labels", "capacity_mb", "promised_mb", "alive",
+         "last_seen_at", "agent_version", "revisions", "created_at", "id"),
+        (), _targets,
+    ),
+    "policies": Table(
+        ("project", "environment", "revision", "digest", "gates", "drafts", "frozen",
+         "published_at", "id"),
+        ("project",), _policies,
+    ),
+    "tokens": Table(
+        ("name", "token", "holder", "scopes", "project", "created_at", "last_used_at",
+         "expires_at", "revoked_at", "id"),
+        (), _tokens,
+    ),
+}  # fmt: skip

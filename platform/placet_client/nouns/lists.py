@@ -1,0 +1,53 @@
+"""Lists that are taken away whole."""
+
+from pathlib import Path
+from typing import Literal
+
+from placet_client.nouns.base import Noun, given
+
+Form = Literal["csv", "json"]
+
+
+class Lists(Noun):
+    """Every list that you see, written to a file; each method returns the file's size."""
+
+    def models(self, to: Path, *, form: Form = "csv", project: str = "", q: str = "") -> int:
+        """Write the models of all projects or of one; ``q`` is part of a name."""
+        return self._save("/exports/models", to, **given(format=form, project=project, q=q))
+
+    def versions(self, to: Path, *, form: Form = "csv", project: str = "", model: str = "") -> int:
+        """Write the versions of all models or of one."""
+        query = given(format=form, project=project, model=model)
+        return self._save("/exports/versions", to, **query)
+
+    def releases(
+        self,
+        to: Path,
+        *,
+        form: Form = "csv",
+        project: str = "",
+        state: str = "",
+        environment: str = "",
+        model: str = "",
+        endpoint: str = "",
+    ) -> int:
+        """Write the releases with their decisions."""
+        query = given(format=form, project=project, state=state, environment=environment,
+                      model=model, endpoint=endpoint)  # fmt: skip
+        return self._save("/exports/releases", to, **query)
+
+    def endpoints(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
+        """Write what runs where."""
+        return self._save("/exports/endpoints", to, **given(format=form, project=project))
+
+    def targets(self, to: Path, *, form: Form = "csv") -> int:
+        """Write the targets and how their nodes are."""
+        return self._save("/exports/targets", to, **given(format=form))
+
+    def policies(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
+        """Write every environment with the policy in force."""
+        return self._save("/exports/policies", to, **given(format=form, project=project))
+
+    def tokens(self, to: Path, *, form: Form = "csv") -> int:
+        """Write the tokens that you answer for, without their secrets."""
+        return self._save("/exports/tokens", to, **given(format=form))

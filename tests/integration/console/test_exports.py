@@ -1,0 +1,166 @@
+"""Every list can be taken away whole: what its reader may see, and no formula in it."""
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.console.queries.exports import TABLES
+from apps.registry.models import RegisteredModel
+from tests import factories
+from tests.factories import api, browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+PAGES = {
+    "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
+    "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
+    "tokens": "/tokens/",
+}  # fmt: skip
+
+
+def eve(world: World) -> Any:
+    """Return somebody with a token who reads everything."""
+    made = factories.person(
+        "Eve", roles={"contributor": world.project, "auditor": None, "reviewer": None}
+    )
+    factories.token_for(made)
+    return made
+
+
+def taken(who: Any, path: str) -> str:
+    answer = api(who).get(path)
+    assert answer.status_code == 200, path
+    assert "attachment" in answer["Content-Disposition"]
+    return b"".join(answer.streaming_content).decode()
+
+
+def rows(who: Any, name: str, query: str = "") -> list[dict[str, Any]]:
+    """Return an export, as JSON; its CSV must have the same columns and as many rows."""
+    found: list[dict[str, Any]] = json.loads(taken(who, f"/exports/{name}?format=json{query}"))
+    lines = list(csv.reader(io.StringIO(taken(who, f"/exports/{name}?format=csv{query}"))))
+    assert tuple(lines[0]) == TABLES[name].columns
+    assert len(lines) - 1 == len(found)
+    assert all(len(line) == len(lines[0]) for line in lines)
+    return found
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_each_list_holds_what_its_reader_may_see(name: str) -> None:
+    world = World()
+    world.live(bento=world.bento(world.version(), metrics={"auc": 0.9}))
+    reader = eve(world)
+    assert rows(reader, name)
+    stranger = World("other").people["Ada"]
+    assert all("churn" not in str(row) for row in rows(stranger, name))
+    assert [r for r in rows(factories.person("Nina"), name) if name != "tokens"] == []
+
+
+def test_rows_say_what_the_page_says() -> None:
+    world = World()
+    release = world.request("staging", world.bento(world.version(), metrics={"auc": 0.9}))
+    world.decide(release, world.rex)
+    reader = eve(world)
+    assert rows(reader, "versions")[0]["metrics"] == {"auc": 0.9}
+    assert rows(reader, "versions")[0]["artifact_digest"] == release.version.artifact_digest
+    asked = rows(reader, "releases")[0]
+    assert asked["decisions"] == ["Rex risk (reviewer): approve"]
+    assert (asked["requested_by"], asked["bento"]) == ("Ada risk", release.bento_id)
+    assert "secret_hash" not in taken(reader, "/exports/tokens?format=json")
+
+
+def test_the_filters_of_the_page_hold() -> None:
+    world, other = World(), World("other")
+    for place in (world, other):
+        place.live(bento=place.bento(place.version()))
+        place.request("staging", place.bento(place.version("fraud")), endpoint="fraud")
+    reader = factories.person("Eve", roles={"viewer": None})
+    assert len(rows(reader, "models")) == 4
+    assert {r["project"] for r in rows(reader, "models", "&project=risk")} == {"risk"}
+    assert {r["model"] for r in rows(reader, "models", "&q=frau")} == {"fraud"}
+    assert len(rows(reader, "versions", "&project=risk&model=fraud")) == 1
+    assert {r["state"] for r in rows(reader, "releases", "&state=live")} == {"live"}
+    assert {r["project"] for r in rows(reader, "endpoints", "&project=other")} == {"other"}
+    assert {r["project"] for r in rows(reader, "policies", "&project=other")} == {"other"}
+    assert api(reader).get("/exports/models?state=live").status_code == 400
+    assert api(reader).get("/exports/models?format=xlsx").status_code == 400
+
+
+def test_no_cell_is_a_formula() -> None:
+    world = World()
+    world.version()
+    RegisteredModel.objects.update(description='=HYPERLINK("http://evil.example")')
+    lines = list(csv.reader(io.StringIO(taken(eve(world), "/exports/models"))))
+    assert lines[1][2] == '\'=HYPERLINK("http://evil.example")'
+    assert not any(re.match(r"[=+\-@\t\r\n]", cell) for line in lines for cell in line)
+
+
+def test_a_long_list_takes_as_many_queries_as_a_short_one() -> None:
+    world = World()
+    reader = api(eve(world))
+
+    def queries(name: str) -> int:
+        with CaptureQueriesContext(connection) as caught:
+            b"".join(reader.get(f"/exports/{name}").streaming_content)
+        return len(caught)
+
+    world.live(bento=world.bento(world.version(), metrics={"auc": 0.9}))
+    before = {name: queries(name) for name in TABLES}
+    for number in range(4):
+        world.request(
+            "staging", world.bento(world.version(f"m{number}")), endpoint=f"waits-{number}"
+        )
+    assert {name: queries(name) for name in TABLES} == before
+    assert max(before.values()) <= 12
+
+
+def test_every_list_page_has_the_button_with_its_filters() -> None:
+    world = World()
+    world.live()
+    client = browser(eve(world))
+    for name, page in PAGES.items():
+        shown = client.get(page).content.decode()
+        assert f'href="/api/v1/exports/{name}?format=csv' in shown, page
+        assert f'href="/api/v1/exports/{name}?format=json' in shown, page
+    shown = client.get("/models/?q=churn&project=risk").content.decode()
+    assert "format=csv&amp;project=risk&amp;q=churn" in shown
+    shown = client.get("/audit/?kind=release&since=2026-11-01&people=1").content.decode()
+    assert "format=csv&amp;kind=release&amp;since=2026-11-01T00%3A00%3A00%2B00%3A00" in shown
+    shown = client.get("/releases/?state=live").content.decode()
+    assert "format=csv&amp;state=live" in shown
+
+
+def test_long_lists_come_in_pages() -> None:
+    world = World()
+    for number in range(52):
+        world.version(f"model-{number:02}")
+    for _ in range(52):
+        world.version("churn")
+    client = browser(eve(world))
+
+    def shown(path: str) -> list[str]:
+        content = client.get(path).content.decode()
+        return re.findall(r'<a class="fw-medium" href="([^"]+)">', content)
+
+    first = shown("/models/")
+    following = re.search(
+        r'href="(\?after=[^"]+)">Next page', client.get("/models/").content.decode()
+    )
+    assert following
+    second = shown("/models/" + following[1].replace("&amp;", "&"))
+    assert (len(first), len(second)) == (50, 3)
+    assert sorted(first + second) == first + second
+    newest = shown("/models/risk/churn/")
+    assert (newest[0], len(newest)) == ("/models/risk/churn/52/", 50)
+    assert shown("/models/risk/churn/?before=3") == [
+        "/models/risk/churn/2/",
+        "/models/risk/churn/1/",
+    ]
+    for odd in ("?after=x", "?after=a/b/c", "?after=%27/%22"):
+        assert client.get(f"/models/{odd}").status_code == 200
+    assert client.get("/models/risk/churn/?before=x").status_code == 200

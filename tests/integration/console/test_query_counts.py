@@ -1,0 +1,97 @@
+"""How many queries each page and each list takes with many rows, against a committed baseline.
+
+After a change that is meant: ``PLACET_RENEW_QUERY_COUNTS=1 pytest <this file>``, and say why in the
+commit.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.audit.actions import write_checkpoint
+from apps.governance.models import Release
+from apps.registry.actions import set_alias
+from apps.serving.actions import issue_endpoint_key
+from placet.kernel.actor import SYSTEM
+from tests import factories
+from tests.factories import browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+BASELINE = Path(__file__).with_name("query_counts.txt")
+MOST = 12
+ROWS = 8
+
+
+def many(world: World) -> Release:
+    """Make several of everything that a page lists; return a live release."""
+    release = world.live(bento=world.bento(world.version(), metrics={"auc": 0.9}))
+    for number in range(ROWS):
+        version = world.version(f"model-{number}")
+        moved = world.live("development", bento=world.bento(version, metrics={"auc": 0.9}))
+        set_alias(version.model, name=f"alias-{number}", version=version, actor=SYSTEM)
+        issue_endpoint_key(moved.endpoint, name=f"key {number}", actor=SYSTEM)
+        world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
+    write_checkpoint()
+    return release
+
+
+def paths(release: Release) -> dict[str, str]:
+    """Return every page and every list by the name that the baseline has for it."""
+    version = release.version
+    project, model, number = version.project.slug, version.model.name, version.number
+    one = f"/models/{project}/{model}/"
+    api = f"/api/v1/projects/{project}"
+    named = {
+        "/models/{project}/{name}/": one,
+        "/models/{project}/{name}/{number}/": f"{one}{number}/",
+        "/models/{project}/{name}/compare/": f"{one}compare/?v={number}&v={number}",
+        "/builds/{build}/": f"/builds/{release.bento.build_id}/",
+        "/releases/new/": f"/releases/new/?version={version.pk}",
+        "/releases/{release}/": f"/releases/{release.pk}/",
+        "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",
+        "/policies/{project}/{environment}/": f"/policies/{project}/staging/",
+        "/api/v1/projects/{project}/models": f"{api}/models",
+        "/api/v1/projects/{project}/models/{name}/versions": f"{api}/models/{model}/versions",
+        "/api/v1/projects/{project}/models/{name}/aliases": f"{api}/models/{model}/aliases",
+        "/api/v1/projects/{project}/environments": f"{api}/environments",
+        "/api/v1/projects/{project}/releases": f"{api}/releases",
+        "/api/v1/releases/{release}": f"/api/v1/releases/{release.pk}",
+        "/api/v1/endpoints/{endpoint}": f"/api/v1/endpoints/{release.endpoint_id}",
+    }
+    plain = [
+        "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
+        "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/audit/",
+        "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
+        "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
+        "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",
+        "/api/v1/service-accounts", "/api/v1/roles",
+    ]  # fmt: skip
+    return named | {path: path for path in plain}
+
+
+def counted(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as caught:
+        answer = client.get(path)
+    assert answer.status_code == 200, f"{path}: {answer.status_code}"
+    return len(caught)
+
+
+def test_no_page_takes_more_queries_than_it_did() -> None:
+    world = World()
+    release = many(world)
+    eve = factories.person("Eve", roles={"contributor": world.project, "auditor": None,
+                                         "reviewer": world.project})  # fmt: skip
+    client = browser(eve)
+    now = {name: counted(client, path) for name, path in sorted(paths(release).items())}
+    if os.environ.get("PLACET_RENEW_QUERY_COUNTS"):
+        BASELINE.write_text("".join(f"{count:>3}  {name}\n" for name, count in now.items()))
+    lines = [line.split() for line in BASELINE.read_text().splitlines()]
+    before = {name: int(count) for count, name in lines}
+    assert now.keys() == before.keys(), "renew query_counts.txt: a page came or went"
+    assert {n: (before[n], count) for n, count in now.items() if count > before[n]} == {}
+    assert {n: count for n, count in now.items() if count > MOST} == {}
