@@ -45,6 +45,7 @@ class Event(models.Model):
             models.Index(fields=["project", "index"], name="audit_event_project"),
             models.Index(fields=["actor_id", "index"], name="audit_event_actor"),
             models.Index(fields=["kind", "index"], name="audit_event_kind"),
+            models.Index(fields=["at"], name="audit_event_at"),
         ]
 
 

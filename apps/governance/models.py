@@ -155,6 +155,7 @@ class Release(Audited):
                 name="governance_decided",
             ),
             models.Index(fields=["environment", "bento"], name="governance_soak"),
+            models.Index(fields=["state", "id"], name="governance_state"),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from apps.identity.models import Project
 from apps.identity.queries import authorize, visible
@@ -70,8 +71,9 @@ def models(actor: Actor, project: Project | None = None) -> QuerySet[RegisteredM
 def with_latest(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
     """Add ``version_count``, ``latest_number`` and ``latest_at`` to each model, in one query."""
     newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
+    counted = newest.order_by().values("model").annotate(count=Count("pk")).values("count")
     return rows.annotate(
-        version_count=Count("versions"),
+        version_count=Coalesce(Subquery(counted), 0),
         latest_number=Subquery(newest.values("number")[:1]),
         latest_state=Subquery(newest.values("state")[:1]),
         latest_at=Subquery(newest.values("created_at")[:1]),

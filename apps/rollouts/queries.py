@@ -16,7 +16,7 @@ def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
     """Return the rollouts that ``actor`` may see."""
     rows = Rollout.objects.select_related(
         "project", "endpoint", "release", "from_revision", "to_revision"
-    )
+    ).defer("release__request_envelope", "from_revision__permit", "to_revision__permit")
     return visible(rows, actor, view="rollout.view")
 
 

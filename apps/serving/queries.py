@@ -130,6 +130,12 @@ def status(endpoint: Endpoint) -> EndpointStatus:
     return statuses(Endpoint.objects.filter(pk=endpoint.pk))[0]
 
 
+def status_with(endpoint: Any, revisions: Iterable[Revision]) -> EndpointStatus:
+    """Return the status of one endpoint whose present revisions are among ``revisions``."""
+    endpoint.present_revisions = [row for row in revisions if row.state in PRESENT]
+    return _status(endpoint, now())
+
+
 def _status(endpoint: Any, at: datetime) -> EndpointStatus:
     node = node_of(endpoint.target)
     reported = reported_revisions(node)

@@ -6,6 +6,7 @@ from apps.audit.errors import NotYetSigned
 from apps.audit.models import Checkpoint, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify import merkle
+from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
 from placet_verify.tiles import TileSource
 
 
@@ -51,8 +52,27 @@ def leaf_hashes(start: int, end: int) -> list[bytes]:
 
 
 def tree(size: int) -> TileSource:
-    """Return the source of subtree hashes of the first ``size`` events."""
-    return TileSource(size, full_tile, leaf_hashes)
+    """Return the source of subtree hashes of the first ``size`` events.
+
+    The tile above an unfinished row of tiles is made from all of that row, so the row comes at
+    once and not tile by tile.
+    """
+    rows: dict[int, dict[int, bytes]] = {}
+
+    def tile(level: int, index: int) -> bytes | None:
+        first = size >> (TILE_HEIGHT * (level + 2)) << TILE_HEIGHT
+        if index < first:
+            return full_tile(level, index)
+        if level not in rows:
+            rows[level] = _tiles_from(level, first)
+        return rows[level].get(index)
+
+    return TileSource(size, tile, leaf_hashes)
+
+
+def _tiles_from(level: int, first: int) -> dict[int, bytes]:
+    rows = Tile.objects.filter(level=level, index__gte=first, index__lt=first + TILE_WIDTH)
+    return {index: bytes(hashes) for index, hashes in rows.values_list("index", "hashes")}
 
 
 def full_tile(level: int, index: int) -> bytes | None:

@@ -1,7 +1,7 @@
 """The log as the pages show it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,14 +99,21 @@ class LogPage:
 
 
 def story(
-    ids: list[str], actor: Actor, *, people: Iterable[str] = (), limit: int = 60
+    ids: list[str],
+    actor: Actor,
+    *,
+    people: Iterable[str] = (),
+    known: Mapping[str, str] | None = None,
+    limit: int = 60,
 ) -> tuple[list[Line], dict[str, str]]:
     """Return what happened to these objects, newest first, and the names of everybody in it.
 
-    ``people`` are actor ids that the page names besides, so that names are looked up once.
+    ``people`` are actor ids that the page names besides, so that names are looked up once; the
+    names in ``known`` need no looking up.
     """
     entries = timeline(ids, actor, limit=limit)
-    names = actor_names({e.actor_id for e in entries} | set(people))
+    named = dict(known or {})
+    names = actor_names({e.actor_id for e in entries}.union(people) - named.keys()) | named
     lines = [
         Line(
             index=e.index,

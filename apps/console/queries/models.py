@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.urls import reverse
 
 from apps.builds.models import Build
 from apps.builds.rules import ACCELERABLE
@@ -53,6 +54,7 @@ class Step:
     title: str
     done: bool
     hint: str = ""
+    url: str = ""
 
 
 @dataclass(slots=True)
@@ -96,6 +98,11 @@ class VersionView:
     timeline: list[Line]
     compare_live: ModelVersion | None = None
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def built(self) -> bool:
+        """Tell whether there is a Bento to ask a release of."""
+        return any(b.state == "succeeded" for b in self.builds)
 
     @property
     def next_step(self) -> Step | None:
@@ -156,6 +163,12 @@ def _live() -> QuerySet[Release]:
         .select_related("environment", "endpoint", "version")
         .order_by("environment__position")
     )
+
+
+def _live_in() -> QuerySet[Any]:
+    """The position of the last environment that the outer version is live in."""
+    live = Release.objects.filter(version=OuterRef("pk"), state="live")
+    return live.order_by("-environment__position").values("environment__position")[:1]
 
 
 def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
@@ -249,7 +262,7 @@ def version_view(version: ModelVersion, actor: Actor) -> VersionView:
     )
     others = list(
         version.model.versions.exclude(pk=version.pk)
-        .annotate(live_in=Max("releases__environment__position", filter=Q(releases__state="live")))
+        .annotate(live_in=Subquery(_live_in()))
         .order_by("-number")[:PAGE]
     )
     view = VersionView(
@@ -271,7 +284,12 @@ def version_view(version: ModelVersion, actor: Actor) -> VersionView:
 
 def steps(view: VersionView) -> list[Step]:
     """Return what stands between this version and serving, in order."""
-    built = any(b.state == "succeeded" for b in view.builds)
+    newest = view.builds[0] if view.builds else None
+    tried = {
+        "failed": "The last build failed: see why.",
+        "queued": "A build waits for a worker: see it.",
+        "running": "It is being built: watch it.",
+    }.get(newest.state if newest else "", "")
     return [
         Step("Files uploaded", bool(view.files), "Upload the model's files."),
         Step(
@@ -280,7 +298,12 @@ def steps(view: VersionView) -> list[Step]:
             "Finalise it: its files and facts are then frozen.",
         ),
         Step("Metrics reported", view.metrics is not None, "Report metrics as evidence."),
-        Step("Built and smoke-tested", built, "Build it into a Bento."),
+        Step(
+            "Built and smoke-tested",
+            view.built,
+            tried or "Build it into a Bento.",
+            reverse("build", args=[newest.pk]) if newest and tried else "",
+        ),
         Step("Released", bool(view.releases), "Ask for a release to an environment."),
     ]
 

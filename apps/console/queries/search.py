@@ -65,7 +65,7 @@ def wanted(text: str) -> Wanted:
         return Wanted(text, id=text)
     digest = _DIGEST.fullmatch(text)
     if digest and text.startswith("sha256:"):
-        return Wanted(text, digest=digest[1])
+        return Wanted(digest[1], digest=digest[1])
     if found := _REFERENCE.fullmatch(text):
         project, model, rest = found[1] or "", found[2], found[3]
         number = int(rest) if re.fullmatch(r"[0-9]{1,9}", rest) else None
@@ -123,18 +123,20 @@ def _versions(asked: Wanted, actor: Actor) -> list[Hit]:
     elif asked.digest:
         rows = rows.filter(artifact_digest__startswith=f"sha256:{asked.digest}")
     elif asked.model and not asked.alias:
-        rows = rows.filter(_named(asked))
+        rows = rows.filter(model__in=_named(asked, actor))
         if asked.number is not None:
             rows = rows.filter(number=asked.number)
     else:
         return []
-    return [_version(row) for row in rows.order_by("-pk")[:MOST]]
+    return [_version(row) for row in rows.order_by("model__name", "-number", "pk")[:MOST]]
 
 
-def _named(asked: Wanted) -> Q:
-    """The model, and the project when it is named, of a reference."""
-    named = Q(model__name__startswith=asked.model)
-    return named & Q(project__slug=asked.project) if asked.project else named
+def _named(asked: Wanted, actor: Actor) -> QuerySet[RegisteredModel]:
+    """The few models that a reference may mean, the equal one first."""
+    named = models(actor).filter(name__startswith=asked.model)
+    if asked.project:
+        named = named.filter(project__slug=asked.project)
+    return named.order_by("name", "pk").values("pk")[:MOST]  # type: ignore[return-value]
 
 
 def _version(row: ModelVersion, because: str = "") -> Hit:
@@ -151,12 +153,13 @@ def _aliases(asked: Wanted, actor: Actor) -> list[Hit]:
         view="version.view",
     )
     if asked.alias:
-        rows = rows.filter(_named(asked), name__startswith=asked.alias).order_by("name", "pk")
+        rows = rows.filter(model__in=_named(asked, actor), name__startswith=asked.alias)
     elif asked.id or asked.model:
         return []
     else:
-        rows = rows.filter(name__startswith=asked.text).order_by("name", "pk")
-    return [_version(row.version, f"alias {row.name}") for row in rows[:MOST]]
+        rows = rows.filter(name__startswith=asked.text)
+    found = rows.order_by("name", "pk")[:MOST]
+    return [_version(row.version, f"alias {row.name}") for row in found]
 
 
 def _bentos(asked: Wanted, actor: Actor) -> list[Hit]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.console.queries.audit import Line, story
 from apps.console.queries.paging import keyed
@@ -17,10 +17,11 @@ from apps.serving.queries import (
     EndpointStatus,
     endpoint_keys,
     get_endpoint,
-    status,
+    status_with,
     statuses,
     visible_endpoints,
 )
+from apps.serving.rules import PRESENT
 from placet.kernel.actor import Actor
 
 
@@ -122,8 +123,11 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
 def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     """Return everything the page of one endpoint shows, or raise ``NotFound``."""
     endpoint = get_endpoint(endpoint_id, actor)
+    newest = endpoint.revisions.order_by("-number").values("pk")[:20]
     history = list(
-        endpoint.revisions.select_related("bento__version__model").order_by("-number")[:20]
+        endpoint.revisions.filter(Q(state__in=PRESENT) | Q(pk__in=newest))
+        .select_related("bento__version__model", "bento__runtime")
+        .order_by("-number")
     )
     releases = {
         r.pk: r for r in Release.objects.filter(pk__in={revision.release for revision in history})
@@ -131,7 +135,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     rollouts = list(
         endpoint.rollouts.select_related("release", "to_revision").order_by("-created_at")[:10]
     )
-    found = status(endpoint)
+    found = status_with(endpoint, history)
     live = found.live.revision if found.live else None
     keys = list(endpoint_keys(endpoint).order_by("-created_at"))
     lines, names = story(
@@ -142,6 +146,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
             *(k.created_by for k in keys),
             *(r.started_by for r in rollouts),
         },
+        known={found.node.id: f"node {endpoint.target}"} if found.node else {},
     )
     return EndpointView(
         status=found,

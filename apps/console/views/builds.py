@@ -1,5 +1,7 @@
 """A build with its live log."""
 
+from dataclasses import dataclass
+
 from django.http import HttpResponse
 
 from apps.builds.actions import cancel_build
@@ -12,6 +14,30 @@ STEPS = [
     "fetch", "scan", "runtime", "generate", "accelerate", "build", "smoke", "sbom", "export",
 ]  # fmt: skip
 EVIDENCE = ["scan", "smoke_test", "sbom", "acceleration"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a build: where it stands, and what it took."""
+
+    name: str
+    state: str  # passed, running, failed, ''
+    seconds: float | None
+
+
+def step_rows(build: Build) -> list[StepRow]:
+    """Return every step, so that a build that runs shows how far it is and what is to come."""
+    ends = {"running": "running", "failed": "failed"}
+    rows = []
+    for name in STEPS:
+        if name == "accelerate" and not build.accelerate:
+            continue
+        seconds = build.timings.get(name)
+        state = "passed" if seconds is not None else ""
+        if name == build.step and build.state in ends:
+            state = ends[build.state]
+        rows.append(StepRow(name, state, seconds))
+    return rows
 
 
 def build_of(request: PageRequest, build_id: str) -> Build:
@@ -38,7 +64,7 @@ def build(request: PageRequest, build_id: str) -> HttpResponse:
     evidence = measured.filter(bento_digest__in={"", found.bento_digest})
     return show(
         request, template, build=found, lines=lines, names=names,
-        timings=[(step, found.timings[step]) for step in STEPS if step in found.timings],
+        steps=step_rows(found),
         evidence=list(evidence.order_by("created_at")),
     )  # fmt: skip
 

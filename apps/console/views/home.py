@@ -6,7 +6,7 @@ from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.serving import endpoint_page
 from apps.console.views.base import PageRequest, page, show
-from apps.governance.queries.lists import releases
+from apps.governance.queries.lists import releases, startable
 
 
 @page
@@ -19,6 +19,7 @@ def home(request: PageRequest) -> HttpResponse:
         inbox=waiting(request, request.actor),
         rows=rows,
         more=more,
+        startable=startable(request.actor),
         recent=list(releases(request.actor)[:8]),
         projects=projects_of(request.actor),
     )

@@ -42,6 +42,7 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
         request, template, page=found, view=found.view, release=found.view.release,
         rollout=found.rollout, steps=rollout_steps(found.view.release, found.rollout),
         verdicts=(("approve", "Approve"), ("reject", "Reject")),
+        unserved=("rejected", "withdrawn", "expired"),
     )  # fmt: skip
     answer["X-Release-State"] = found.view.release.state  # the page renews its head when it changed
     return answer

@@ -1,5 +1,7 @@
 """What somebody may see: environments, policies, freezes, releases, and his inbox."""
 
+from collections.abc import Container
+
 from django.db.models import Prefetch, Q, QuerySet
 
 from apps.governance import rules
@@ -17,6 +19,11 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
+LONG = (  # documents of many lines, which no list shows
+    "request_envelope", "policy__source", "policy__envelope", "version__card", "version__example",
+    "version__expected", "version__signature", "version__requirements", "version__parameters",
+    "version__lineage", "version__tags", "version__model__description",
+)  # fmt: skip
 
 
 def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
@@ -75,7 +82,7 @@ def releases(
     """
     rows = Release.objects.select_related(
         "project", "environment", "endpoint__target", "version__model", "policy"
-    )
+    ).defer(*LONG)
     wanted = {
         "project__slug" if isinstance(project, str) else "project": project,
         "environment__name": environment,
@@ -144,6 +151,12 @@ def inbox(actor: Actor) -> list[Release]:
     return [r for r in rows[:INBOX_LIMIT] if needed_as(r, actor)]
 
 
+def startable(actor: Actor) -> list[Release]:
+    """Return the approved releases whose rollout waits for ``actor`` to start it, oldest first."""
+    rows = releases(actor, state="approved").filter(_in_reach(actor, frozenset({"rollout.start"})))
+    return list(rows.filter(plan__start="manual").order_by("approved_at")[:INBOX_LIMIT])
+
+
 def needed_as(of: Release, actor: Actor) -> str:
     """Return the role as which ``actor`` is still needed, '' when he is not."""
     held = held_roles(actor, Scope(of.project_id, of.environment.name))
@@ -164,11 +177,11 @@ def held_roles(actor: Actor, scope: Scope) -> set[str]:
     return {role for permission, role in rules.ROLE_OF.items() if actor.can(permission, scope)}
 
 
-def _in_reach(actor: Actor) -> Q:
-    """The projects and environments where ``actor`` holds a deciding role."""
+def _in_reach(actor: Actor, permissions: Container[str] = rules.ROLE_OF) -> Q:
+    """The projects and environments where ``actor`` may decide, or holds other ``permissions``."""
     reach = Q(pk__in=[])
     for grant in actor.grants:
-        if grant.permission not in rules.ROLE_OF:
+        if grant.permission not in permissions:
             continue
         if grant.scope.project is None:
             return Q()

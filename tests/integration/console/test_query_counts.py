@@ -16,6 +16,7 @@ from apps.audit.actions import write_checkpoint
 from apps.governance.models import Release
 from apps.registry.actions import set_alias
 from apps.serving.actions import issue_endpoint_key
+from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.factories import browser
@@ -36,6 +37,11 @@ def many(world: World) -> Release:
         set_alias(version.model, name=f"alias-{number}", version=version, actor=SYSTEM)
         issue_endpoint_key(moved.endpoint, name=f"key {number}", actor=SYSTEM)
         world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
+    for number, state in enumerate(("stopped", "warm", "live"), 1):
+        Revision.objects.create(
+            endpoint=release.endpoint, project=release.project, bento=release.bento, number=number,
+            release=release.pk, permit="{}", state=state,
+        )  # fmt: skip
     write_checkpoint()
     return release
 

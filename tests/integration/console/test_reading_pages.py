@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.builds.models import Build
 from apps.governance.models import Release
 from apps.identity.models import User
 from apps.registry.actions import set_alias, set_card
@@ -174,3 +175,37 @@ def test_a_hostile_card_and_hostile_names_come_out_as_text(world: World) -> None
         assert "<script>alert" not in content
         assert "<img src=x onerror" not in content
         assert 'href="javascript' not in content
+
+
+def test_home_names_what_an_operator_may_roll_out(world: World) -> None:
+    release = world.request("staging", plan={"strategy": "switch", "start": "manual"})
+    world.decide(release, world.rex)
+    shown = browser(world.people["Otto"]).get("/").content.decode()
+    assert "1 approved release waits to be rolled out" in shown
+    assert f'href="/releases/{release.pk}/"' in shown
+    assert "Ready to roll out" not in browser(world.people["Ada"]).get("/").content.decode()
+
+
+def test_a_rejected_release_says_first_who_rejected_it_and_why(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rex, "reject", comment="It forgets the night shift.")
+    shown = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
+    lead = shown[shown.index("lead-sentence") :]
+    assert lead.index("Rex risk") < lead.index("It forgets the night shift.") < lead.index("Asked:")
+    assert "If it goes wrong" not in shown
+
+
+def test_a_failed_build_says_what_to_do_and_how_far_it_came(world: World) -> None:
+    build = world.bento(world.version()).build
+    version, page = build.version, f"/builds/{build.pk}/"
+    Build.objects.filter(pk=build.pk).update(
+        state="failed", step="runtime", error="No such package", timings={"fetch": 1, "scan": 2}
+    )
+    shown = browser(world.people["Ada"]).get(page).content.decode()
+    assert "It stopped at the step runtime." in shown
+    assert "Build again" in shown
+    rows = browser(world.people["Ada"]).get(page).context["steps"]
+    assert [row.state for row in rows[:4]] == ["passed", "passed", "failed", ""]
+    shown = browser(world.people["Ada"]).get(f"/models/risk/churn/{version.number}/").content
+    assert b"Ask for a release" not in shown
+    assert b"Build again" not in browser(world.people["Rex"]).get(page).content

@@ -37,7 +37,7 @@ def test_a_text_is_taken_apart() -> None:
     assert wanted("  Churn ").text == "churn"
     assert wanted("risk/churn:3").number == 3
     assert wanted("churn:champion").alias == "champion"
-    assert wanted("sha256:9F86").digest == "9f86"
+    assert wanted("sha256:9F86").digest == wanted("sha256:9F86").text == "9f86"
     assert wanted("9f86d081").digest == "9f86d081"
     assert wanted("12").release == wanted("#12").release == wanted("Release 12").release == 12
     assert wanted("1234").digest == ""

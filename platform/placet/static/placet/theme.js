@@ -6,6 +6,9 @@
   const apply = () => root.setAttribute("data-bs-theme", chosen() || (dark.matches ? "dark" : "light"));
   apply();
   dark.addEventListener("change", apply);
+  // Paper is white: light letters on it would not be read.
+  addEventListener("beforeprint", () => root.setAttribute("data-bs-theme", "light"));
+  addEventListener("afterprint", apply);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-choice]");
     if (!button) return;
