@@ -26,6 +26,7 @@ MENU = (
     ("Models", "models", "model.view"),
     ("Releases", "releases", "release.view"),
     ("Endpoints", "endpoints", "endpoint.view"),
+    ("Alerts", "alerts", "alert.view"),
     ("Targets", "targets", "target.view"),
     ("Policies", "policy-list", "policy.view"),
     ("Audit", "audit", "audit.view"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.console.views import (
+    alerts,
     audit,
     builds,
     home,
@@ -49,6 +50,10 @@ urlpatterns = [
     path(ENDPOINT + "keys", serving.new_key, name="endpoint-key-new"),
     path(ENDPOINT + "keys/<str:key_id>/revoke", serving.revoke_key, name="endpoint-key-revoke"),
     path(ENDPOINT + "do/<slug:verb>", serving.operate, name="endpoint-operate"),
+    path(ENDPOINT + "objective", alerts.objective, name="endpoint-objective"),
+    path("alerts/", alerts.alert_list, name="alerts"),
+    path("alerts/<str:alert_id>/acknowledge", alerts.take_on, name="alert-acknowledge"),
+    path("alerts/<str:alert_id>/resolve", alerts.end, name="alert-resolve"),
     path("targets/", serving.targets, name="targets"),
     path("targets/new", serving.new_target, name="target-new"),
     path("targets/<slug:name>/join-token", serving.join_token, name="target-join-token"),

@@ -24,7 +24,7 @@ from apps.identity.models import (
     TeamMember,
     User,
 )
-from apps.identity.rules import cut, grants_of, token_prefix
+from apps.identity.rules import ROLES, cut, grants_of, token_prefix
 from apps.identity.vouching import about, is_vouched
 from placet.config import config
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
@@ -155,6 +155,16 @@ def _bound(subject: Q) -> frozenset[Grant]:
 def _person_grants(person_id: str) -> frozenset[Grant]:
     teams = TeamMember.objects.filter(person=person_id).values("team_id")
     return _bound(Q(person=person_id) | Q(team__in=teams))
+
+
+def people_with(permission: str, scope: Scope) -> list[User]:
+    """Return the active people whose roles give them ``permission`` at ``scope``."""
+    roles = [role for role, held in ROLES.items() if permission in held]
+    here = Q(project=scope.project, environment__in=["", scope.environment or ""])
+    held = RoleBinding.objects.filter(Q(project=None) | here, role__in=roles)
+    members = TeamMember.objects.filter(team__in=held.exclude(team=None).values("team"))
+    who = Q(pk__in=held.exclude(person=None).values("person")) | Q(pk__in=members.values("person"))
+    return list(User.objects.filter(who, is_active=True).order_by("pk"))
 
 
 def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Actor:

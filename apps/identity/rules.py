@@ -12,7 +12,7 @@ from placet.kernel.actor import Grant, Scope
 VIEW = frozenset(
     {
         "project.view", "model.view", "version.view", "build.view", "release.view",
-        "endpoint.view", "target.view", "policy.view", "rollout.view",
+        "endpoint.view", "target.view", "policy.view", "rollout.view", "alert.view",
     }
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
         "rollout.start", "rollout.operate", "environment.manage", "freeze.set", "policy.draft",
-        "release.comment", "job.view", "job.cancel",
+        "release.comment", "job.view", "job.cancel", "alert.handle",
     },
     "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view"},
     "admin": frozenset(

@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app under its last word, and declares its event kinds."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,11 @@ class MonitoringConfig(AppConfig):
 
     name = "apps.monitoring"
     label = "monitoring"
+
+    def ready(self) -> None:
+        """Declare the event kinds; show endpoints, nodes and alerts at ``/metrics``."""
+        from apps.monitoring import events
+        from apps.monitoring.metrics import register
+
+        assert events.ALERT_OPENED
+        register()

@@ -1,6 +1,15 @@
-"""Request metrics of revisions, in windows, as nodes report them."""
+"""Request metrics as nodes report them, objectives over them, and alerts."""
+
+from dataclasses import fields
 
 from django.db import models
+from django.db.models import Q
+
+from apps.audit.models import Audited
+from apps.identity.models import Project
+from apps.monitoring.rules import Terms
+from apps.serving.models import Endpoint
+from placet.kernel.ids import IdField
 
 
 class MetricWindow(models.Model):
@@ -27,3 +36,109 @@ class MetricWindow(models.Model):
             )
         ]
         indexes = [models.Index(fields=["revision", "-started_at"], name="monitoring_recent")]
+
+
+class Objective(Audited):
+    """What the live revision of an endpoint is held to; ``owner`` is told when it is not met."""
+
+    id = IdField("obj")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    endpoint = models.OneToOneField(Endpoint, on_delete=models.PROTECT, related_name="objective")
+    availability = models.FloatField(null=True)
+    latency_ms = models.IntegerField(null=True)
+    latency_quantile = models.FloatField(default=0.99)
+    window_minutes = models.IntegerField(default=15)
+    min_requests = models.IntegerField(default=100)
+    expect_traffic = models.BooleanField(default=False)
+    roll_back = models.BooleanField(default=False)
+    owner = models.CharField(max_length=40, blank=True)  # a person
+    generation = models.IntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def environment_scope(self) -> str | None:
+        """An objective belongs to its endpoint's environment."""
+        return self.endpoint.environment
+
+    @property
+    def terms(self) -> Terms:
+        """The terms as the rules take them."""
+        return Terms(**{f.name: getattr(self, f.name) for f in fields(Terms)})
+
+
+class AlertState(models.TextChoices):
+    """``open → acknowledged → resolved``, or ``open → resolved`` when it ends by itself."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class AlertKind(models.TextChoices):
+    """What is wrong. The last two are resolved by a person, the others by being over."""
+
+    OBJECTIVE = "objective", "Objective not met"
+    NO_DATA = "no_data", "Not measured"
+    REPLICAS = "replicas", "Replicas fail"
+    NODE_SILENT = "node_silent", "Node is silent"
+    SCHEDULE_FAILING = "schedule_failing", "Routine work fails"
+    JOB_FAILED = "job_failed", "Job failed for good"
+    LOG_FAULT = "log_fault", "Audit log does not verify"
+
+
+UNRESOLVED = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
+
+
+class Alert(Audited):
+    """One thing that is wrong with one subject, from its beginning to its end.
+
+    At most one of a kind is unresolved for each subject. ``answer`` says what was done about it
+    by the platform itself.
+    """
+
+    LOG_SEALED = frozenset({"summary", "answer"})
+    LOG_HIDDEN = frozenset({"mailed_open_at", "mailed_resolved_at"})
+
+    id = IdField("alr")
+    kind = models.CharField(max_length=20, choices=AlertKind.choices)
+    subject = models.CharField(max_length=60)  # an endpoint, a target, a kind of job, 'log'
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    environment = models.CharField(max_length=40, blank=True)
+    endpoint = models.ForeignKey(
+        Endpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="alerts"
+    )
+    revision = models.CharField(max_length=40, blank=True)  # what was live when it opened
+    about = models.CharField(max_length=200)  # the subject, as people name it
+    summary = models.TextField()
+    answer = models.TextField(blank=True)
+    rollout = models.CharField(max_length=40, blank=True)  # the rollback that answered it
+    owner = models.CharField(max_length=40, blank=True)  # a person; '' means who may handle it
+    state = models.CharField(max_length=12, choices=AlertState.choices, default=AlertState.OPEN)
+    generation = models.IntegerField(default=0)
+    opened_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=40, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.CharField(max_length=40, blank=True)
+    mailed_open_at = models.DateTimeField(null=True, blank=True)
+    mailed_resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(state__in=UNRESOLVED),
+                name="monitoring_one_unresolved",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "-id"], name="monitoring_alert_state")]
+
+    def environment_scope(self) -> str | None:
+        """An alert about an endpoint belongs to its environment."""
+        return self.environment or None
+
+    @property
+    def resolves_itself(self) -> bool:
+        """Tell whether it ends when its condition does, and not by a person's word."""
+        return self.kind not in (AlertKind.JOB_FAILED, AlertKind.LOG_FAULT)

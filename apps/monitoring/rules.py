@@ -1,8 +1,10 @@
-"""Counting requests: sums of windows, and percentiles out of histograms. Standard library only."""
+"""Counting requests, and holding the counts against what was agreed. Standard library only."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,26 @@ class Counts:
             lower = lower if math.isinf(upper) else upper
         return lower
 
+    def edge(self, share: float) -> float | None:
+        """Return the lowest bound that ``share`` of the requests certainly stayed within.
+
+        Unlike :meth:`percentile` it guesses nothing: it is the upper edge of the bucket, ``inf``
+        for the open-ended one. ``None`` without requests.
+        """
+        total, seen = sum(self.latency.values()), 0
+        for upper, count in sorted((bound(name), count) for name, count in self.latency.items()):
+            seen += count
+            if total and seen >= share * total:
+                return upper
+        return None
+
+    def within(self, milliseconds: float) -> float | None:
+        """Return the share of requests that certainly took ``milliseconds`` at most."""
+        total = sum(self.latency.values())
+        if not total:
+            return None
+        return sum(n for name, n in self.latency.items() if bound(name) <= milliseconds) / total
+
 
 def bound(name: str) -> float:
     """Read the upper bound of a bucket."""
@@ -70,3 +92,128 @@ def total(parts: Iterable[Counts]) -> Counts:
         for name, count in part.latency.items():
             latency[name] = latency.get(name, 0) + count
     return Counts(two, four, five, seconds, latency)
+
+
+# The bounds of the histogram that nodes keep: at these, and only at these, a share is exact.
+BOUNDS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+MAX_WINDOW_MINUTES = 360
+
+Standing = Literal["met", "breached", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an endpoint is held to.
+
+    At least ``availability`` of the answers are no 5xx, and at least ``latency_quantile`` of them
+    take ``latency_ms`` at most, over the last ``window_minutes`` with ``min_requests`` in them.
+    """
+
+    availability: float | None = None
+    latency_ms: int | None = None
+    latency_quantile: float = 0.99
+    window_minutes: int = 15
+    min_requests: int = 100
+    expect_traffic: bool = False  # fewer requests are an alert of their own
+    roll_back: bool = False
+
+    def faults(self) -> dict[str, str]:
+        """Return what is wrong, by field: what to write there instead."""
+        found = {}
+        if self.availability is None and self.latency_ms is None:
+            found["availability"] = "Set an availability, a latency, or both"
+        if self.availability is not None and not 0.5 <= self.availability <= 1:
+            found["availability"] = "A share from 0.5 to 1, such as 0.999"
+        if self.latency_ms is not None and self.latency_ms not in BOUNDS_MS:
+            found["latency_ms"] = "One of " + ", ".join(str(bound) for bound in BOUNDS_MS)
+        if not 0.5 <= self.latency_quantile <= 0.999:
+            found["latency_quantile"] = "A share from 0.5 to 0.999, such as 0.99"
+        if not 1 <= self.window_minutes <= MAX_WINDOW_MINUTES:
+            found["window_minutes"] = f"From 1 to {MAX_WINDOW_MINUTES} minutes"
+        if not 1 <= self.min_requests <= 1_000_000:
+            found["min_requests"] = "From 1 to 1,000,000 requests"
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an endpoint stands, and the figures beside what was agreed.
+
+    ``latency_ms`` is the upper edge of the bucket that the quantile lies in: it took no longer
+    (``inf``: longer than the last bound). ``cause`` is '' when met.
+    """
+
+    standing: Standing
+    cause: Literal["", "breach", "few", "gaps", "silent"]
+    reason: str
+    requests: int
+    availability: float | None
+    latency_ms: float | None
+    trusted: bool
+
+
+def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> Verdict:
+    """Hold ``counts`` against ``terms``. What is not known is never met.
+
+    ``trusted`` is false when a node said that requests are missing in its counts; ``alive`` when
+    it has reported lately.
+    """
+    edge = counts.edge(terms.latency_quantile)
+    good = counts.requests - counts.status_5xx
+    available = good / counts.requests if counts.requests else None
+
+    def verdict(standing: Standing, cause: Any, reason: str) -> Verdict:
+        return Verdict(standing, cause, reason, counts.requests, available, edge, trusted)
+
+    if counts.requests < terms.min_requests:
+        return verdict("unknown", "few", f"{counts.requests} of {terms.min_requests} requests in "
+                       f"{terms.window_minutes} min: too few to judge")  # fmt: skip
+    if broken := _breaches(terms, counts, available, edge):
+        return verdict("breached", "breach", "; ".join(broken))
+    if terms.latency_ms is not None and edge is None:
+        return verdict("unknown", "gaps", "No latency was measured")
+    if not trusted:
+        return verdict("unknown", "gaps", "The node says that requests are missing in its counts")
+    if not alive:
+        return verdict("unknown", "silent", "The node is silent: newer requests are not counted")
+    return verdict("met", "", "")
+
+
+def _breaches(
+    terms: Terms, counts: Counts, available: float | None, edge: float | None
+) -> list[str]:
+    found, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
+    if terms.availability is not None and (available or 0) < terms.availability:
+        found.append(f"{_percent(available or 0)} {over} were answered without a server error, "
+                     f"at least {_percent(terms.availability)} agreed")  # fmt: skip
+    within = counts.within(terms.latency_ms) if terms.latency_ms is not None else None
+    if within is not None and within < terms.latency_quantile and edge is not None:
+        took = f"more than {BOUNDS_MS[-1]} ms" if math.isinf(edge) else f"up to {edge:g} ms"
+        found.append(f"p{terms.latency_quantile * 100:g} {over} is {took}, "
+                     f"at most {terms.latency_ms} ms agreed")  # fmt: skip
+    return found
+
+
+def _percent(share: float) -> str:
+    return f"{math.floor(share * 1e5) / 1e3:g} %"  # 99.9996 % is not 100 %
+
+
+GRACE_SECONDS = 60  # a restart is over by then
+
+
+def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> str | None:
+    """Return what is wrong with the replicas that a node reported in ``row``: '' when nothing is.
+
+    ``None`` means too early to tell: the node says nothing of them yet, or they are starting.
+    """
+    if row is None:
+        return None
+    phase, ready, detail = str(row["phase"]), int(row["ready_replicas"]), str(row["detail"])
+    told = f": {detail}" if detail else ""
+    if phase in ("failed", "refused"):
+        return f"The node says {phase}{told}"
+    if phase in ("ready", "serving") and ready >= wanted:
+        return ""
+    if at - datetime.fromisoformat(row["since"]) < timedelta(seconds=GRACE_SECONDS):
+        return None
+    return f"{ready} of {wanted} replicas answer; the node says {phase}{told}"

@@ -54,6 +54,7 @@ class Config(BaseSettings):
     debug: bool = False
     # mail: links and alerts; empty host means they are printed to the log in embedded mode
     email_url: str = ""
+    mail_from: str = "placet@localhost"  # the sender
     # OpenID Connect: empty means off
     oidc_name: str = "Single sign-on"
     oidc_issuer: str = ""

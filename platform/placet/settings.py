@@ -260,6 +260,7 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"token": []}, {"session": []}],
 }
 
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _config.mail_from
 if _config.email_url:
     _mail = urlsplit(_config.email_url)
     EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or 587

@@ -13,6 +13,7 @@ API = [
     path("", include("apps.builds.api.urls")),
     path("", include("apps.serving.api.urls")),
     path("", include("apps.governance.api.urls")),
+    path("", include("apps.monitoring.api.urls")),
     path("", include("apps.rollouts.api.urls")),
     path("", include("apps.console.api.urls")),
 ]

@@ -14,7 +14,8 @@ class Control:
     crashes: rules.Crashes = field(default_factory=rules.Crashes)
     settings: tuple[object, ...] = ()
     phase: str = ""
-    since: str = ""
+    complete: bool = False  # every replica answers
+    since: str = ""  # the phase or its completeness changed
     full: str = ""  # why a replica has no place in HAProxy
     progress: Progress = field(default_factory=Progress)
 

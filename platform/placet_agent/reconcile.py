@@ -381,7 +381,9 @@ class Reconciler:
             self.busy = True
         if phase != control.phase:
             log.info("revision %s: %s → %s %s", revision.id, control.phase, phase, detail[:300])
-            control.phase, control.since = phase, format_time(datetime.now(UTC))
+        if (phase, ready >= revision.replicas) != (control.phase, control.complete):
+            control.phase, control.complete = phase, ready >= revision.replicas
+            control.since = format_time(datetime.now(UTC))
         return RevisionReport(
             id=revision.id,
             phase=phase,

@@ -53,6 +53,8 @@ class Client:
         self.targets = nouns.Targets(self.http)
         self.endpoints = nouns.Endpoints(self.http)
         self.rollouts = nouns.Rollouts(self.http)
+        self.objectives = nouns.Objectives(self.http)
+        self.alerts = nouns.Alerts(self.http)
         self.audit = nouns.Audit(self.http)
         self.everything = nouns.Everything(self.http)
         self.lists = nouns.Lists(self.http)

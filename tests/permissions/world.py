@@ -21,10 +21,15 @@ from apps.governance.models import Environment, Release
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.jobs.actions import enqueue
+from apps.monitoring.actions import open_alert, set_objective
+from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.models import AlertKind
+from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
 from apps.rollouts.actions import start_rollout
 from apps.serving.actions import issue_endpoint_key
+from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests import governed
@@ -257,11 +262,23 @@ def delivery(world: World) -> None:
 
 
 @part
+def monitoring(world: World) -> None:
+    """An objective of the endpoint, and an alert that a person may end."""
+    endpoint = Endpoint.objects.get(pk=world.values["endpoint"])
+    set_objective(endpoint, terms=Terms(availability=0.99), actor=SYSTEM)
+    finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x", endpoint=endpoint)
+    alert = open_alert(finding, actor=SYSTEM)
+    assert alert is not None
+    world.values["alert"] = alert.pk
+    world.bodies["PUT /api/v1/endpoints/{endpoint}/objective"] = {"availability": 0.9}
+
+
+@part
 def pages(world: World) -> None:
     """What the pages ask for is what the API's routes ask for, under the pages' own names."""
     same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
-            "rollout_id": "rollout", "key_id": "key", "freeze_id": "freeze", "token_id": "token",
-            "project": "slug"}  # fmt: skip
+            "rollout_id": "rollout", "alert_id": "alert", "key_id": "key", "freeze_id": "freeze",
+            "token_id": "token", "project": "slug"}  # fmt: skip
     world.values |= {page: world.values[name] for page, name in same.items()}
     registered_model = world.values["models/name"]
     version = ModelVersion.objects.get(
@@ -297,6 +314,9 @@ def pages(world: World) -> None:
         "POST /rollouts/{rollout_id}/abort": {"reason": "x"},
         "POST /endpoints/{endpoint_id}/scale": {"replicas": "1"},
         "POST /endpoints/{endpoint_id}/keys": {"name": "x"},
+        "POST /endpoints/{endpoint_id}/objective": {
+            "availability": "99", "window_minutes": "15", "min_requests": "10", "generation": "0",
+        },
         "POST /targets/new": {"name": "fresh"},
         "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},
         "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},

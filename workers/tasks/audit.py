@@ -5,7 +5,9 @@ from typing import Any
 
 from apps.audit.actions import write_checkpoint
 from apps.audit.queries import verify_database
+from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
+from apps.monitoring import reconciler
 from placet_verify.log import Report
 
 
@@ -16,15 +18,24 @@ def checkpoint(job: LeasedJob) -> dict[str, int] | None:
     return {"size": made.size} if made else None
 
 
+@every(seconds=86_400, name="audit.verify_daily", queue="control")
+def verify_daily(job: LeasedJob) -> None:
+    """Have the whole log verified once a day, whether or not anybody asks."""
+    enqueue("audit.verify", key="log")
+
+
 @handler("audit.verify", queue="control", max_attempts=1)
 def verify(job: LeasedJob) -> dict[str, Any]:
     """Recompute every leaf, tile and root from the newest checkpoint outside the database."""
     began = time.monotonic()
     found = verify_database()
+    fault = found.fault.sentence if found.fault else _unsealed(found.report)
+    if fault:
+        reconciler.log_fault(fault)
     return {
         "size": found.report.size,
         "root": found.report.root.hex(),
-        "fault": found.fault.sentence if found.fault else _unsealed(found.report),
+        "fault": fault,
         "started_size": found.started_size,
         "seconds": round(time.monotonic() - began, 3),
     }

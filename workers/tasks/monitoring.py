@@ -1,15 +1,34 @@
-"""Storing the metrics that nodes report."""
+"""Storing the metrics that nodes report, and watching over what they and the jobs say."""
 
 from typing import Any
 
 from apps.jobs.handlers import LeasedJob, every, handler
-from apps.monitoring import actions
+from apps.monitoring import actions, reconciler
+from apps.monitoring.models import AlertState
 
 
 @handler("monitoring.ingest", queue="control", max_attempts=5)
 def ingest(job: LeasedJob) -> dict[str, Any] | None:
     """Store the windows of one report; those that came before are left as they are."""
     return {"stored": actions.ingest(job.args["node"], job.args["windows"])}
+
+
+@every(seconds=10, name="monitoring.watch", queue="control")
+def watch(job: LeasedJob) -> dict[str, Any] | None:
+    """Judge objectives, replicas and nodes; open and end alerts."""
+    return {**reconciler.watch_endpoints()}
+
+
+@every(seconds=60, name="monitoring.watch_jobs", queue="control")
+def watch_jobs(job: LeasedJob) -> dict[str, Any] | None:
+    """Open alerts about jobs that failed."""
+    return {**reconciler.watch_jobs()}
+
+
+@handler("monitoring.mail", queue="control", max_attempts=8)
+def mail(job: LeasedJob) -> dict[str, Any] | None:
+    """Tell people that an alert came into a state."""
+    return {"told": actions.mail_alert(job.args["alert"], AlertState(job.args["state"]))}
 
 
 @every(seconds=3600, name="monitoring.forget", queue="control")

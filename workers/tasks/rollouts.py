@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
-from apps.jobs.handlers import LeasedJob, every, handler
+from apps.jobs.handlers import LeasedJob, Retry, every, handler
 from apps.rollouts import actions, queries, reconciler
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
@@ -20,6 +20,20 @@ def start(job: LeasedJob) -> dict[str, Any] | None:
         return {"state": release.state}
     rollout = actions.start_rollout(release, actor=SYSTEM)
     return {"rollout": rollout.pk}
+
+
+def answer_failed(job: LeasedJob, error: str) -> None:
+    """Tell people that the rollback which an alert asked for failed for good."""
+    actions.give_up(str(job.args["alert"]), error)
+
+
+@handler("rollouts.answer_alert", queue="control", max_attempts=5, on_failed=answer_failed)
+def answer(job: LeasedJob) -> dict[str, Any] | None:
+    """Roll back what an alert says is not good enough, if its objective asks for that."""
+    outcome = actions.answer_alert(str(job.args["alert"]))
+    if outcome == "wait":
+        raise Retry("Another rollout is under way", after=5, counts=False)
+    return {"outcome": outcome}
 
 
 @handler("rollouts.reconcile", queue="control", max_attempts=20)

@@ -4,25 +4,30 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from apps.console.queries.alerts import with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.paging import keyed
 from apps.governance.models import Release
 from apps.identity.queries import people_names
-from apps.monitoring.queries import Recent, recent
+from apps.monitoring.models import Alert, Objective
+from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
+from apps.monitoring.rules import Verdict
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (
     EndpointStatus,
     endpoint_keys,
-    get_endpoint,
     status_with,
     statuses,
     visible_endpoints,
 )
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+SHOWN = 20  # revisions of an endpoint
 
 
 @dataclass(slots=True)
@@ -39,11 +44,12 @@ class EndpointView:
     """Everything the page of one endpoint shows."""
 
     status: EndpointStatus
-    release: Release | None
-    releases: dict[str, Release]
     history: list[Revision]
     previous: Revision | None
     traffic: Recent | None
+    objective: Objective | None
+    verdict: Verdict | None
+    alerts: list[Alert]
     keys: list[EndpointKey]
     rollouts: list[Rollout]
     names: dict[str, str]
@@ -122,44 +128,48 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
 
 def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     """Return everything the page of one endpoint shows, or raise ``NotFound``."""
-    endpoint = get_endpoint(endpoint_id, actor)
-    newest = endpoint.revisions.order_by("-number").values("pk")[:20]
-    history = list(
-        endpoint.revisions.filter(Q(state__in=PRESENT) | Q(pk__in=newest))
-        .select_related("bento__version__model", "bento__runtime")
-        .order_by("-number")
-    )
-    releases = {
-        r.pk: r for r in Release.objects.filter(pk__in={revision.release for revision in history})
-    }
+    endpoint = visible_endpoints(actor).select_related("objective").filter(pk=endpoint_id).first()
+    if endpoint is None:
+        raise NotFound
+    history = revisions_of(endpoint)
+    found = status_with(endpoint, history)
+    live = found.live.revision if found.live else None
     rollouts = list(
         endpoint.rollouts.select_related("release", "to_revision").order_by("-created_at")[:10]
     )
-    found = status_with(endpoint, history)
-    live = found.live.revision if found.live else None
     keys = list(endpoint_keys(endpoint).order_by("-created_at"))
+    objective = objective_with(endpoint)
+    traffic, verdict = figures(live, objective, minutes=15) if live else (None, None)
+    people = {endpoint.created_by, objective.owner if objective else ""}
+    people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
     lines, names = story(
         [endpoint.pk, *(r.pk for r in history[:5])],
         actor,
-        people={
-            endpoint.created_by,
-            *(k.created_by for k in keys),
-            *(r.started_by for r in rollouts),
-        },
+        people=people,
         known={found.node.id: f"node {endpoint.target}"} if found.node else {},
     )
     return EndpointView(
         status=found,
-        release=releases.get(live.release) if live else None,
-        releases=releases,
-        history=history,
+        history=history[:SHOWN],
         previous=previous_of(live, history),
-        traffic=recent(live.pk, minutes=15) if live else None,
+        traffic=traffic,
+        objective=objective,
+        verdict=verdict,
+        alerts=list(with_keeper(alerts_of(endpoint))),
         keys=keys,
         rollouts=rollouts,
         names=names,
         timeline=lines,
     )
+
+
+def revisions_of(endpoint: Endpoint) -> list[Revision]:
+    """Return the newest revisions and all that are present, with the numbers of their releases."""
+    newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
+    number = Release.objects.filter(pk=OuterRef("release")).values("number")
+    rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
+    rows = rows.select_related("bento__version__model", "bento__runtime")
+    return list(rows.annotate(release_number=Subquery(number)).order_by("-number"))
 
 
 def previous_of(live: Revision | None, history: list[Revision]) -> Revision | None:

@@ -54,6 +54,12 @@ STATES: dict[str, tuple[str, str, str]] = {
     "error": ("fail", "!", "Error"),
     "approve": ("pass", "✓", "Approved"),
     "reject": ("fail", "✕", "Rejected"),
+    "open": ("fail", "▲", "Open"),
+    "acknowledged": ("wait", "◷", "Looked after"),
+    "resolved": ("pass", "✓", "Resolved"),
+    "met": ("pass", "✓", "Met"),
+    "breached": ("fail", "▲", "Not met"),
+    "unknown": ("wait", "?", "Not known"),
 }
 
 
@@ -205,6 +211,24 @@ def raw(value: Any) -> str:
 def rate(share: float | None) -> str:
     """Show a share from 0 to 1 in percent."""
     return "–" if share is None else f"{number(share * 100)} %"
+
+
+@register.filter
+def in_percent(share: float) -> str:
+    """Return a share from 0 to 1 as a form field holds it in percent."""
+    return f"{round(share * 100, 6):g}"
+
+
+@register.filter
+def quantile(share: float) -> str:
+    """Name a quantile: ``p99``."""
+    return f"p{share * 100:g}"
+
+
+@register.filter
+def edge(milliseconds: float) -> str:
+    """Show a latency that is known by the bucket it lies in."""
+    return "> 10 s" if math.isinf(milliseconds) else f"≤ {number(milliseconds)} ms"
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 
 from apps.console.context import waiting
+from apps.console.queries.alerts import alert_rows
 from apps.console.queries.models import projects_of
 from apps.console.queries.serving import endpoint_page
 from apps.console.views.base import PageRequest, page, show
@@ -16,6 +17,7 @@ def home(request: PageRequest) -> HttpResponse:
     return show(
         request,
         "home",
+        alerts=alert_rows(request.actor),
         inbox=waiting(request, request.actor),
         rows=rows,
         more=more,

@@ -8,6 +8,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.serving import endpoint_page, endpoint_view
 from apps.console.queries.targets import target_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.monitoring.rules import BOUNDS_MS
 from apps.rollouts.actions import rollback
 from apps.serving.actions import (
     create_target,
@@ -41,7 +42,9 @@ def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     view = endpoint_view(request.actor, endpoint_id)
     template = "parts/endpoint_status" if request.headers.get("HX-Request") else "endpoint"
     version = view.status.live.revision.bento.version if view.status.live else None
-    return show(request, template, view=view, endpoint=view.endpoint, version=version)
+    return show(
+        request, template, view=view, endpoint=view.endpoint, version=version, bounds=BOUNDS_MS
+    )
 
 
 VERBS = {

@@ -1,7 +1,17 @@
 """Every write of this app."""
 
 from apps.rollouts.actions.advance import advance, record_command, retire
+from apps.rollouts.actions.answer import answer_alert, give_up
 from apps.rollouts.actions.operate import abort, rollback
 from apps.rollouts.actions.start import start_rollout
 
-__all__ = ["abort", "advance", "record_command", "retire", "rollback", "start_rollout"]
+__all__ = [
+    "abort",
+    "advance",
+    "answer_alert",
+    "give_up",
+    "record_command",
+    "retire",
+    "rollback",
+    "start_rollout",
+]

@@ -9,6 +9,7 @@ import typer
 from placet_client import __version__
 from placet_client.cli import (
     access,
+    alerts,
     audit,
     builds,
     governance,
@@ -31,7 +32,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (access, models, versions, builds, governance, releases, serving, audit, lists):
+for module in (
+    access,
+    models,
+    versions,
+    builds,
+    governance,
+    releases,
+    serving,
+    alerts,
+    audit,
+    lists,
+):
     module.add_to(app)
 
 

@@ -14,14 +14,15 @@ from placet_client.nouns.identity import (
     Tokens,
 )
 from placet_client.nouns.lists import Lists
+from placet_client.nouns.monitoring import Alerts, Objectives
 from placet_client.nouns.registry import Aliases, EvidenceOfVersions, Facts, Models, Versions
 from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
-    "Aliases", "Audit", "Bentos", "Builds", "Endpoints", "Environments", "Everything",
+    "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Endpoints", "Environments", "Everything",
     "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models", "Noun",
-    "People", "Policies", "Projects", "Releases", "Roles", "Rollouts", "Runtimes",
+    "Objectives", "People", "Policies", "Projects", "Releases", "Roles", "Rollouts", "Runtimes",
     "ServiceAccounts", "Targets", "Teams", "Tokens", "Uploads", "Versions",
 ]  # fmt: skip

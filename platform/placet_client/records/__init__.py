@@ -59,6 +59,7 @@ from placet_client.records.identity import (
     Token,
     Whoami,
 )
+from placet_client.records.monitoring import Alert, Objective, Standing
 from placet_client.records.registry import (
     Alias,
     ArtifactFile,
@@ -92,6 +93,7 @@ from placet_client.records.serving import (
 
 __all__ = [
     "Actor",
+    "Alert",
     "Alias",
     "ArtifactFile",
     "AuditEvent",
@@ -134,6 +136,7 @@ __all__ = [
     "Missing",
     "Model",
     "Node",
+    "Objective",
     "Person",
     "Pinned",
     "Policy",
@@ -153,6 +156,7 @@ __all__ = [
     "Search",
     "ServiceAccount",
     "SetupLink",
+    "Standing",
     "StartedUpload",
     "Tags",
     "Target",

@@ -8,8 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from apps.builds.models import Build
 from apps.governance.models import Release
 from apps.identity.models import User
+from apps.monitoring.actions import acknowledge, close_settled, open_alert
+from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.models import Alert, AlertKind
 from apps.registry.actions import set_alias, set_card
 from apps.serving.actions import issue_endpoint_key
+from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.factories import browser
@@ -47,6 +51,7 @@ def pages(release: Release) -> list[str]:
         f"/releases/{release.pk}/",
         "/endpoints/",
         f"/endpoints/{release.endpoint_id}/",
+        "/alerts/",
         "/targets/",
         "/audit/",
         "/audit/?people=1",
@@ -74,6 +79,21 @@ def more(world: World, count: int) -> None:
         issue_endpoint_key(release.endpoint, name=f"key {number}", actor=SYSTEM)
         world.live("development", bento=world.bento(world.version()))
         world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
+        alert(release.endpoint, number)
+
+
+def alert(endpoint: Endpoint, number: int) -> None:
+    """Have something be wrong with ``endpoint`` that somebody looks after, and something over."""
+    count = Alert.objects.count()
+    for kind in ("replicas", "no_data"):
+        finding = Finding(
+            AlertKind(kind), subject=f"x-{count}-{number}", about="x", summary="x",
+            endpoint=endpoint,
+        )  # fmt: skip
+        row = open_alert(finding, actor=SYSTEM)
+        assert row is not None
+        acknowledge(row, actor=SYSTEM)
+    close_settled([row], actor=SYSTEM)
 
 
 def test_every_page_takes_as_many_queries_for_thirty_rows_as_for_one(world: World) -> None:

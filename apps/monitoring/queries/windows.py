@@ -40,6 +40,33 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """The counts of one revision over some time, and whether a node says they are incomplete."""
+
+    counts: Counts
+    trusted: bool
+
+    @classmethod
+    def of(cls, rows: Iterable[MetricWindow], since: datetime) -> "Measured":
+        """Add up the windows that began at ``since`` or later."""
+        late = [row for row in rows if row.started_at >= since]
+        return cls(total(_counts(row) for row in late), not any(row.error for row in late))
+
+
+def windows(revision: str, since: datetime) -> list[MetricWindow]:
+    """Return the windows of ``revision`` that began at ``since`` or later."""
+    return list(MetricWindow.objects.filter(revision=revision, started_at__gte=since))
+
+
+def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, Counts]:
+    """Return what each of ``revisions`` answered since then, with one query."""
+    found: dict[str, list[Counts]] = {revision: [] for revision in revisions}
+    for row in MetricWindow.objects.filter(revision__in=found, started_at__gte=since):
+        found[row.revision].append(_counts(row))
+    return {revision: total(parts) for revision, parts in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One window of a chart."""
 

@@ -1,0 +1,77 @@
+"""Alerts, and what endpoints are held to."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+
+from apps.console.queries.alerts import alert_rows, closed_rows
+from apps.console.views.base import PageRequest, action, back, page, show
+from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
+from apps.monitoring.queries import get_alert
+from apps.monitoring.rules import Terms
+from apps.serving.queries import get_endpoint
+from placet.kernel.problems import FieldError, InvalidInput
+
+
+@page
+def alert_list(request: PageRequest) -> HttpResponse:
+    """List what is wrong, and what was."""
+    actor = request.actor
+    return show(request, "alerts", rows=alert_rows(actor), closed=closed_rows(actor))
+
+
+@action
+def take_on(request: PageRequest, alert_id: str) -> HttpResponse:
+    """Say that one looks after an alert."""
+    acknowledge(get_alert(alert_id, request.actor), actor=request.actor)
+    return back(request)
+
+
+@action
+def end(request: PageRequest, alert_id: str) -> HttpResponse:
+    """End an alert whose condition nobody measures."""
+    resolve(get_alert(alert_id, request.actor), actor=request.actor)
+    return back(request)
+
+
+@action
+def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Set or remove what an endpoint is held to; the form names the one that it showed."""
+    found, actor = get_endpoint(endpoint_id, request.actor), request.actor
+    shown = request.POST.get("generation", "")
+    generation = int(shown) if shown.isdigit() and len(shown) < 9 else None
+    if request.POST.get("do") == "remove":
+        remove_objective(found, if_generation=generation or 0, actor=actor)
+        messages.success(request, "Nothing is agreed any more.")
+        return back(request)
+    set_objective(found, terms=typed(request), if_generation=generation, actor=actor)
+    messages.success(request, "Agreed. You are told when it is not met.")
+    return back(request)
+
+
+def typed(request: PageRequest) -> Terms:
+    """Read the form: shares in percent, empty for what is not agreed."""
+    share = number(request, "availability")
+    latency = request.POST.get("latency_ms", "")
+    return Terms(
+        availability=None if share is None else round(share / 100, 6),
+        latency_ms=int(latency) if latency.isdigit() and len(latency) < 7 else None,
+        latency_quantile=round((number(request, "latency_quantile") or 99) / 100, 6),
+        window_minutes=int(number(request, "window_minutes") or 15),
+        min_requests=int(number(request, "min_requests") or 100),
+        expect_traffic="expect_traffic" in request.POST,
+        roll_back="roll_back" in request.POST,
+    )
+
+
+def number(request: PageRequest, name: str) -> float | None:
+    """Return a field as a number, ``None`` when it is empty."""
+    text = request.POST.get(name, "").strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1e9 < value < 1e9:
+        raise InvalidInput(errors=[FieldError(f"/{name}", "Give a number")])
+    return value

@@ -1,0 +1,72 @@
+"""Saying what an endpoint is held to."""
+
+from dataclasses import asdict
+
+from apps.audit.actions import record
+from apps.identity.models import User
+from apps.identity.queries import actor_for_user, authorize
+from apps.monitoring.events import OBJECTIVE_REMOVED, OBJECTIVE_SET
+from apps.monitoring.models import Objective
+from apps.monitoring.rules import Terms
+from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale
+
+
+def set_objective(
+    endpoint: Endpoint,
+    *,
+    terms: Terms,
+    owner: str = "",
+    if_generation: int | None = None,
+    actor: Actor,
+) -> Objective:
+    """Hold ``endpoint`` to ``terms``. Needs ``endpoint.operate``.
+
+    ``owner`` is the person who is told when they are not met: whoever sets them unless another one
+    is named, who must be able to see the endpoint. ``if_generation`` is the objective that was
+    read, ``None`` when there was none: another one meanwhile is :class:`Stale`.
+    """
+    with record(actor) as log:
+        place = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        authorize(actor, "endpoint.operate", place, view="endpoint.view")
+        if faults := terms.faults():
+            raise InvalidInput(errors=[FieldError(f"/{n}", d) for n, d in faults.items()])
+        row = Objective.objects.filter(endpoint=place).first()
+        if (row.generation if row else None) != if_generation:
+            raise Stale
+        if row is None:
+            row = Objective(endpoint=place, project_id=place.project_id, generation=-1)
+        for name, value in asdict(terms).items():
+            setattr(row, name, value)
+        row.owner = _owner(owner, place, actor)
+        row.generation += 1
+        row.save()
+        log.add(OBJECTIVE_SET, row)
+    return row
+
+
+def _owner(wished: str, endpoint: Endpoint, actor: Actor) -> str:
+    """Return the person to tell: the one named, else the one who answers for the actor."""
+    if not wished:
+        return actor.accountable if actor.accountable.startswith("per_") else ""
+    person = User.objects.filter(pk=wished, is_active=True).first()
+    place = Scope(endpoint.project_scope(), endpoint.environment_scope())
+    if person is None or not actor_for_user(person).can("endpoint.view", place):
+        raise InvalidInput(errors=[FieldError("/owner", "A person who may see the endpoint")])
+    return str(person.pk)
+
+
+def remove_objective(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> None:
+    """Hold ``endpoint`` to nothing any more. Needs ``endpoint.operate``."""
+    with record(actor) as log:
+        place = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        authorize(actor, "endpoint.operate", place, view="endpoint.view")
+        row = Objective.objects.filter(endpoint=place).first()
+        if row is None:
+            raise NotFound
+        if row.generation != if_generation:
+            raise Stale
+        log.add(OBJECTIVE_REMOVED, subject=place.pk, deleted=(row,), project=place.project_id,
+                environment=place.environment)  # fmt: skip
+        row.delete()

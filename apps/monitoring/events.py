@@ -1,0 +1,10 @@
+"""What this app writes into the log."""
+
+from apps.audit.events import event_kind
+
+OBJECTIVE_SET = event_kind("objective.set", "Set the objective of an endpoint")
+OBJECTIVE_REMOVED = event_kind("objective.removed", "Removed the objective of an endpoint")
+ALERT_OPENED = event_kind("alert.opened", "Opened an alert: {kind}")
+ALERT_ACKNOWLEDGED = event_kind("alert.acknowledged", "Took an alert on: {kind}")
+ALERT_ANSWERED = event_kind("alert.answered", "Noted what was done about an alert")
+ALERT_RESOLVED = event_kind("alert.resolved", "Resolved an alert: {kind}")

@@ -1,0 +1,43 @@
+"""What monitoring lets one read: figures, objectives, alerts."""
+
+from apps.monitoring.queries.alerts import (
+    alerts_of,
+    get_alert,
+    unresolved_alerts,
+    visible_alerts,
+)
+from apps.monitoring.queries.objectives import (
+    Watched,
+    figures,
+    objective_of,
+    objective_with,
+    stands,
+    watched,
+)
+from apps.monitoring.queries.windows import (
+    Measured,
+    Point,
+    Recent,
+    recent,
+    recent_many,
+    series,
+)
+
+__all__ = [
+    "Measured",
+    "Point",
+    "Recent",
+    "Watched",
+    "alerts_of",
+    "figures",
+    "get_alert",
+    "objective_of",
+    "objective_with",
+    "recent",
+    "recent_many",
+    "series",
+    "stands",
+    "unresolved_alerts",
+    "visible_alerts",
+    "watched",
+]

@@ -1,0 +1,35 @@
+"""Alerts, as an actor may see them."""
+
+from django.db.models import Q, QuerySet
+
+from apps.monitoring.models import UNRESOLVED, Alert
+from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+
+def visible_alerts(actor: Actor) -> QuerySet[Alert]:
+    """Return the alerts that ``actor`` may see: those of his projects, and those about the
+    installation itself for who sees alerts everywhere."""
+    rows = Alert.objects.select_related("project", "endpoint")
+    projects = actor.projects_with("alert.view")
+    return rows if projects is None else rows.filter(Q(project__in=projects))
+
+
+def get_alert(alert_id: str, actor: Actor) -> Alert:
+    """Return one alert, or raise :class:`NotFound`."""
+    found = visible_alerts(actor).filter(pk=alert_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def unresolved_alerts(actor: Actor) -> QuerySet[Alert]:
+    """Return what is wrong now: what nobody looks after first, then the newest."""
+    return visible_alerts(actor).filter(state__in=UNRESOLVED).order_by("-state", "-opened_at")
+
+
+def alerts_of(endpoint: Endpoint) -> QuerySet[Alert]:
+    """Return what is wrong with ``endpoint`` now."""
+    rows = Alert.objects.filter(endpoint=endpoint, state__in=UNRESOLVED)
+    return rows.select_related("project", "endpoint").order_by("-opened_at")

@@ -1,0 +1,87 @@
+"""Objectives, and how endpoints stand to them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apps.monitoring.models import Objective
+from apps.monitoring.queries.windows import Measured, Recent, windows
+from apps.monitoring.rules import Verdict, judge
+from apps.serving.models import Endpoint, Revision
+from apps.serving.queries import node_of, node_status
+from placet.kernel.clock import now
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An objective, the revision it is about now, and how that stands."""
+
+    objective: Objective
+    revision: Revision
+    verdict: Verdict
+
+
+def objective_of(endpoint: Endpoint) -> Objective | None:
+    """Return what ``endpoint`` is held to, if anything."""
+    return Objective.objects.select_related("endpoint").filter(endpoint=endpoint).first()
+
+
+def objective_with(endpoint: Endpoint) -> Objective | None:
+    """Return the objective that was fetched with ``endpoint`` (``select_related``)."""
+    found: Objective | None = getattr(endpoint, "objective", None)
+    return found
+
+
+def stands(objective: Objective, live: Revision, at: datetime) -> Verdict:
+    """Return how the live revision stands: only what it answered itself, since it went live."""
+    since = since_of(objective, live, at)
+    return verdict_of(objective, Measured.of(windows(live.pk, since), since), at)
+
+
+def figures(
+    live: Revision, objective: Objective | None, *, minutes: int
+) -> tuple[Recent, Verdict | None]:
+    """Return what the live revision answered lately, and how it stands, with one query."""
+    at = now()
+    recently = at - timedelta(minutes=minutes)
+    since = since_of(objective, live, at) if objective else recently
+    rows = windows(live.pk, min(recently, since))
+    shown = Measured.of(rows, recently)
+    recent = Recent.of(live.pk, minutes, shown.counts, trusted=shown.trusted)
+    verdict = verdict_of(objective, Measured.of(rows, since), at) if objective else None
+    return recent, verdict
+
+
+def since_of(objective: Objective, live: Revision, at: datetime) -> datetime:
+    """Return when the time that is judged began: never before the revision went live."""
+    since = at - timedelta(minutes=objective.window_minutes)
+    return max(since, live.live_at) if live.live_at else since
+
+
+def verdict_of(objective: Objective, found: Measured, at: datetime) -> Verdict:
+    """Hold what was measured against the objective."""
+    node = node_of(objective.endpoint.target)
+    return judge(
+        objective.terms,
+        found.counts,
+        trusted=found.trusted,
+        alive=node is not None and node_status(node, at).alive,
+    )
+
+
+def watched() -> list[Watched]:
+    """Return how every active endpoint with an objective and a live revision stands."""
+    rows = Objective.objects.filter(endpoint__state="active").select_related(
+        "endpoint__target__node", "endpoint__project"
+    )
+    live = {
+        revision.endpoint_id: revision
+        for revision in Revision.objects.filter(
+            state="live", endpoint__in=rows.values("endpoint")
+        ).select_related("bento__version__model")
+    }
+    at = now()
+    return [
+        Watched(row, live[row.endpoint_id], stands(row, live[row.endpoint_id], at))
+        for row in rows.order_by("pk")
+        if row.endpoint_id in live
+    ]

@@ -1,0 +1,222 @@
+"""Looking for what is wrong: one pass measures everything, opens what is new, ends what is over.
+
+A pass may be repeated or run twice at a time: one alert of a kind and subject is unresolved, and
+its state moves by compare-and-set. What a pass cannot judge it leaves as it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from apps.jobs.handlers import timetables
+from apps.jobs.models import Job, JobState
+from apps.monitoring import queries
+from apps.monitoring.actions.alerts import Finding, close_settled, open_alert
+from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
+from apps.monitoring.queries import Watched
+from apps.monitoring.rules import replicas_fault
+from apps.serving.models import Endpoint, Node
+from apps.serving.queries import EndpointStatus, reported_revisions, statuses
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+
+SILENT_SECONDS = 60  # a node that said nothing for longer is worth an alert
+FAILURES_IN_A_ROW = 3  # of a schedule; one failed run is made good by the next
+LOOK_BACK = timedelta(days=1)  # for jobs that failed for good
+OWN_STATE = ("builds.run",)  # its failure is shown as the build's, to who asked for it
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What a pass found wrong, and the (kind, subject) pairs that it could not judge."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unknown: set[tuple[str, str]] = field(default_factory=set)
+
+
+def watch_endpoints() -> dict[str, int]:
+    """Judge objectives, replicas and nodes."""
+    sweep = Sweep()
+    active = statuses(Endpoint.objects.filter(state="active").order_by("pk"))
+    live = {s.endpoint.pk: s.live.revision.pk for s in active if s.live is not None}
+    for item in queries.watched():
+        judge_objective(item, sweep)
+    for status in active:
+        judge_replicas(status, sweep, now())
+    judge_nodes(sweep, now())
+    kinds = (AlertKind.OBJECTIVE, AlertKind.NO_DATA, AlertKind.REPLICAS, AlertKind.NODE_SILENT)
+    return settle(sweep, kinds, live)
+
+
+def watch_jobs() -> dict[str, int]:
+    """Find routine work that keeps failing, and jobs that failed for good."""
+    sweep = Sweep(schedules_failing())
+    done = settle(sweep, (AlertKind.SCHEDULE_FAILING,), {})
+    failed = [open_alert(finding, actor=SYSTEM) for finding in jobs_failed(now())]
+    return {**done, "opened": done["opened"] + sum(row is not None for row in failed)}
+
+
+def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> dict[str, int]:
+    """Open an alert for each finding, and end those of ``kinds`` that are found no more.
+
+    What could not be judged stays, unless the revision that it is about serves no longer.
+    """
+    found = {(finding.kind, finding.subject) for finding in sweep.findings}
+    over = []
+    for alert in Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED):
+        key = (AlertKind(alert.kind), alert.subject)
+        gone = bool(alert.revision) and live.get(alert.subject) != alert.revision
+        if gone or (key not in found and key not in sweep.unknown):
+            over.append(alert)
+    ended = close_settled(over, actor=SYSTEM)
+    opened = sum(open_alert(finding, actor=SYSTEM) is not None for finding in sweep.findings)
+    return {"opened": opened, "resolved": ended}
+
+
+def judge_objective(item: Watched, sweep: Sweep) -> None:
+    """Say whether the live revision keeps to its objective, and whether that is known."""
+    endpoint, verdict = item.objective.endpoint, item.verdict
+    common = {
+        "subject": endpoint.pk,
+        "about": name_of(endpoint),
+        "endpoint": endpoint,
+        "revision": item.revision.pk,
+        "owner": item.objective.owner,
+    }
+    if verdict.standing == "breached":
+        sweep.findings.append(
+            Finding(
+                AlertKind.OBJECTIVE,
+                summary=f"{item.revision.bento.version}: {verdict.reason}",
+                roll_back=item.objective.roll_back and verdict.trusted,
+                **common,
+            )
+        )
+    elif verdict.standing == "unknown":
+        sweep.unknown.add((AlertKind.OBJECTIVE, endpoint.pk))
+    if missing(item):
+        summary = f"{item.revision.bento.version}: {verdict.reason}"
+        sweep.findings.append(Finding(AlertKind.NO_DATA, summary=summary, **common))
+
+
+def missing(item: Watched) -> bool:
+    """Tell whether data are missing that should be there; a silent node has its own alert."""
+    cause = item.verdict.cause
+    if cause == "gaps":
+        return True
+    if cause != "few" or not item.objective.expect_traffic:
+        return False
+    serves_since = item.revision.live_at or item.revision.created_at
+    return now() - serves_since >= timedelta(minutes=item.objective.window_minutes)
+
+
+def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
+    """Say whether the live revision's replicas run, by what the node reported last."""
+    if status.live is None or status.node is None:
+        return
+    key, endpoint = (AlertKind.REPLICAS, status.endpoint.pk), status.endpoint
+    if not status.node.alive:
+        sweep.unknown.add(key)
+        return
+    row = reported_revisions(endpoint.target.node).get(status.live.revision.pk)
+    fault = replicas_fault(row, status.live.revision.replicas, at)
+    if fault is None:
+        sweep.unknown.add(key)
+    elif fault:
+        version = status.live.revision.bento.version
+        sweep.findings.append(
+            Finding(
+                AlertKind.REPLICAS,
+                subject=endpoint.pk,
+                about=name_of(endpoint),
+                summary=f"{version} on {endpoint.target}: {fault}",
+                endpoint=endpoint,
+                revision=status.live.revision.pk,
+                owner=owner_of(endpoint),
+            )
+        )
+
+
+def judge_nodes(sweep: Sweep, at: datetime) -> None:
+    """Say which nodes have stopped reporting."""
+    limit = at - timedelta(seconds=SILENT_SECONDS)
+    silent = Node.objects.filter(last_seen_at__lt=limit).select_related("target")
+    for node in silent.order_by("pk"):
+        sweep.findings.append(
+            Finding(
+                AlertKind.NODE_SILENT,
+                subject=node.target_id,
+                about=node.target.name,
+                summary=f"The node of {node.target} last reported at "
+                f"{node.last_seen_at:%Y-%m-%d %H:%M:%S} UTC. It goes on serving what it was told "
+                "last; its figures and replicas are unknown.",
+            )
+        )
+
+
+def schedules_failing() -> list[Finding]:
+    """Return the schedules whose last runs all failed."""
+    names = list(timetables())
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_RUNS, [names, FAILURES_IN_A_ROW, FAILURES_IN_A_ROW])
+        rows = cursor.fetchall()
+    return [
+        Finding(
+            AlertKind.SCHEDULE_FAILING,
+            subject=kind,
+            about=kind,
+            summary=f"The last {FAILURES_IN_A_ROW} runs failed: {error}",
+        )
+        for kind, error in rows
+    ]
+
+
+LAST_RUNS = """
+SELECT kind, max(error) FROM (
+  SELECT kind, state, error, row_number() OVER (PARTITION BY kind ORDER BY due_at DESC) AS place
+  FROM jobs_job WHERE kind = ANY(%s) AND finished_at IS NOT NULL
+) AS runs WHERE place <= %s
+GROUP BY kind HAVING bool_and(state = 'failed') AND count(*) = %s
+"""
+
+
+def jobs_failed(at: datetime) -> list[Finding]:
+    """Return the kinds of jobs that failed for good since somebody last resolved their alert."""
+    failed = Job.objects.filter(state=JobState.FAILED, finished_at__gte=at - LOOK_BACK)
+    failed = failed.exclude(kind__in=[*timetables(), *OWN_STATE]).order_by("finished_at")
+    newest = {job.kind: job for job in failed}
+    seen: dict[str, datetime] = {}
+    earlier = Alert.objects.filter(kind=AlertKind.JOB_FAILED, subject__in=newest)
+    for alert in earlier.order_by("opened_at"):
+        seen[alert.subject] = alert.opened_at
+    return [
+        Finding(
+            AlertKind.JOB_FAILED,
+            subject=kind,
+            about=kind,
+            summary=f"{job.pk} gave up after {job.attempts} attempts: {job.error}",
+        )
+        for kind, job in newest.items()
+        if job.finished_at and (kind not in seen or job.finished_at > seen[kind])
+    ]
+
+
+def log_fault(sentence: str) -> None:
+    """Open the alert that the audit log does not verify."""
+    open_alert(
+        Finding(AlertKind.LOG_FAULT, subject="log", about="Audit log", summary=sentence),
+        actor=SYSTEM,
+    )
+
+
+def name_of(endpoint: Endpoint) -> str:
+    """Return an endpoint as people name it."""
+    return f"{endpoint.name} in {endpoint.environment}"
+
+
+def owner_of(endpoint: Endpoint) -> str:
+    """Return the person named by the endpoint's objective, ''  when there is none."""
+    found = queries.objective_of(endpoint)
+    return found.owner if found else ""

@@ -1,0 +1,178 @@
+"""Alerts and objectives, as an operator meets them; a simulated node reports bad figures."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connections
+from playwright.sync_api import Browser, Page
+
+from apps.monitoring import actions, reconciler
+from apps.monitoring.models import Alert, MetricWindow, Objective
+from apps.monitoring.rules import Terms
+from apps.serving.models import Endpoint, Revision
+from placet.kernel.clock import now
+from tests.factories import browser
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
+    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database.
+
+    Beside a loop Django keeps a connection of its own: the database is made before there is one,
+    and the connection closed while it runs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+        connections.close_all()
+
+
+class Story:
+    """A project whose live version fails its objective."""
+
+    def __init__(self, run_jobs: Callable[..., int]) -> None:
+        self.world = World()
+        self.node = SimulatedNode.joined(self.world.target)
+        self.node.report()
+        self.endpoint = self.live(run_jobs)
+        self.live(run_jobs)
+        terms = Terms(availability=0.999, latency_ms=250, min_requests=10)
+        actions.set_objective(self.endpoint, terms=terms, actor=self.world.otto)
+        self.count(good=950, bad=50)
+        reconciler.watch_endpoints()
+
+    def live(self, run_jobs: Callable[..., int]) -> Endpoint:
+        release = self.world.request("development")
+        run(self.node, run_jobs)
+        return release.endpoint
+
+    def count(self, *, good: int, bad: int) -> None:
+        live = Revision.objects.get(endpoint=self.endpoint, state="live")
+        Revision.objects.filter(pk=live.pk).update(live_at=now() - timedelta(hours=1))
+        MetricWindow.objects.all().delete()
+        MetricWindow.objects.create(
+            node=self.node.id, revision=live.pk, started_at=now(), seconds=10, status_2xx=good,
+            status_5xx=bad, latency={"25": good, "500": bad},
+        )  # fmt: skip
+
+
+@pytest.fixture
+def story(run_jobs: Callable[..., int]) -> Story:
+    return Story(run_jobs)
+
+
+@pytest.fixture
+def visit(live_server: Any, chromium: Browser) -> Any:
+    contexts = []
+
+    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+            base_url=live_server.url,
+        )
+        contexts.append(context)
+        # a page that asks again and again would still be asking when the tables are emptied
+        context.route(
+            lambda _url: True,
+            lambda route: (
+                route.abort() if route.request.headers.get("hx-request") else route.continue_()
+            ),
+        )
+        cookie = browser(who).cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def test_an_operator_sees_what_is_wrong_and_takes_it_on(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Otto"])
+    page.goto("/")
+    page.get_by_text("Objective not met").wait_for()
+    page.get_by_role("button", name="Look after it").click()
+    page.get_by_text("Otto risk looks after it").wait_for()
+    assert Alert.objects.get().state == "acknowledged"
+    page.goto("/alerts/")
+    assert page.get_by_text("95 % of 1000 requests").count() == 1
+    story.count(good=1000, bad=0)
+    reconciler.watch_endpoints()
+    page.reload()
+    page.get_by_text("nothing is wrong").wait_for()
+    page.get_by_text("Resolved").wait_for()
+
+
+def test_an_objective_is_changed_and_removed_on_the_page(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Otto"])
+    page.goto(f"/endpoints/{story.endpoint.pk}/")
+    page.get_by_text("Not met").first.wait_for()
+    page.get_by_role("button", name="Change…").click()
+    page.get_by_label("Answers without server error").fill("90,5")
+    page.get_by_label("take at most").select_option("500")
+    page.get_by_label("A breach rolls back").check()
+    page.get_by_role("button", name="Agree").click()
+    page.get_by_text("rolls back, once").wait_for()
+    page.locator(".state.pass", has_text="Met").wait_for()
+    row = Objective.objects.get()
+    assert (row.availability, row.latency_ms, row.latency_quantile) == (0.905, 500, 0.99)
+    assert (row.roll_back, row.expect_traffic, row.owner) == (True, False, story.world.otto.id)
+    page.get_by_role("button", name="Change…").click()
+    page.get_by_label("Answers without server error").fill("20")
+    page.get_by_role("button", name="Agree").click()
+    page.get_by_text("A share from 0.5 to 1").wait_for()
+    page.get_by_role("button", name="Change…").click()
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_text("Nothing is agreed: errors").wait_for()
+    assert not Objective.objects.exists()
+
+
+def test_who_may_not_handle_it_reads_it_only(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Ada"])
+    page.goto("/alerts/")
+    page.get_by_text("Objective not met").wait_for()
+    assert page.get_by_role("button", name="Look after it").count() == 0
+    page.goto(f"/endpoints/{story.endpoint.pk}/")
+    assert page.get_by_role("button", name="Change…").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_pages_can_be_used_by_everybody(
+    story: Story, visit: Any, pictures: Path, theme: str, width: int
+) -> None:
+    page = visit(story.world.people["Otto"], width=width, theme=theme)
+    for name, path in (
+        ("alerts", "/alerts/"),
+        ("alert-home", "/"),
+        ("alert-endpoint", f"/endpoints/{story.endpoint.pk}/"),
+    ):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        if name == "alert-endpoint":
+            page.get_by_role("button", name="Change…").click()
+            page.screenshot(path=pictures / f"objective-{theme}-{width}.png")
+            found = violations(page)
+            assert not found, found
+            page.keyboard.press("Escape")
+        page.screenshot(path=pictures / f"{name}-{theme}-{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        found = violations(page)
+        assert not found, found
+
+
+def violations(page: Page) -> list[Any]:
+    """Return what axe finds, minor things aside."""
+    found = [v for v in Axe().run(page).response["violations"] if v["impact"] != "minor"]
+    return [(v["id"], v["nodes"][0]["html"][:160]) for v in found]
