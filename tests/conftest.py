@@ -8,6 +8,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.bucket import CREDENTIALS, NAME, S3, s3
 from tests.running import Running, running
 
 # A busy machine is slow, not wrong: how long one example takes is no property of the code.
@@ -171,3 +172,32 @@ def placet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The platform, started as a user starts it, shared by the tests of one worker."""
     with running(tmp_path_factory.mktemp("placet") / "data") as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """A server that speaks S3, shared by the tests of one worker."""
+    with s3() as found:
+        yield found
+
+
+@pytest.fixture
+def bucket_server(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """The S3 server with an empty bucket, and credentials in the environment."""
+    from apps.registry.store.bucket import client
+
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    client.cache_clear()
+    s3_server.forget()
+    wire = client(s3_server.address())
+    wire.create_bucket(Bucket=NAME)
+    s3_server.forget()
+    yield s3_server
+    s3_server.forget()
+    for found in wire.list_objects_v2(Bucket=NAME).get("Contents", ()):
+        wire.delete_object(Bucket=NAME, Key=found["Key"])
+    for left in wire.list_multipart_uploads(Bucket=NAME).get("Uploads", ()):
+        wire.abort_multipart_upload(Bucket=NAME, Key=left["Key"], UploadId=left["UploadId"])
+    wire.delete_bucket(Bucket=NAME)
+    client.cache_clear()

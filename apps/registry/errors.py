@@ -94,6 +94,12 @@ class StorageFull(Problem):
     status, code, title = 507, "storage_full", "The artifact store is full"
 
 
+class StoreUnavailable(Problem):
+    """The artifact store does not answer, or refuses us; nothing was half-done."""
+
+    status, code, title = 503, "store_unavailable", "The artifact store does not answer"
+
+
 class BlobMissing(Problem):
     """The store does not hold a blob that the database names."""
 

@@ -7,8 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from placet.artifacts import BucketAddress, FolderAddress, artifact_address
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = ("control", "build")  # values of PLACET_PROCESS that sign no session and know no token
@@ -30,6 +32,7 @@ class Config(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         secrets_dir=os.environ.get("PLACET_SECRETS_DIR"),
+        hide_input_in_errors=True,
     )
 
     mode: Literal["embedded", "production"] = "embedded"
@@ -38,6 +41,7 @@ class Config(BaseSettings):
     database_url: str = ""  # the application's role: owns nothing
     database_owner_url: str = ""  # migrations only
     broker_url: str = ""
+    artifact_url: str = ""  # file:///folder or s3://bucket/prefix?…; empty: in the data folder
     # web
     secret_key: SecretStr = SecretStr(EMBEDDED_SECRET)
     token_key: SecretStr = SecretStr(EMBEDDED_SECRET)  # HMAC key of stored API tokens
@@ -84,8 +88,24 @@ class Config(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """The folder of the content-addressed store."""
-        return self.data_dir / "artifacts"
+        """The folder of files on their way in, and of the store unless it is a bucket."""
+        address = self.artifact_address
+        return address.path if isinstance(address, FolderAddress) else self.data_dir / "artifacts"
+
+    @property
+    def artifact_address(self) -> FolderAddress | BucketAddress:
+        """Where artifacts lie."""
+        if self.artifact_url:
+            return artifact_address(self.artifact_url)
+        return FolderAddress(self.data_dir / "artifacts")
+
+    @field_validator("artifact_url")
+    @classmethod
+    def refuse_wrong_address(cls, value: str) -> str:
+        """Say at start, not at the first upload, that the address cannot be right."""
+        if value:
+            artifact_address(value)
+        return value
 
     @model_validator(mode="after")
     def keep_secrets_from_workers(self) -> "Config":

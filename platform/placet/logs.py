@@ -7,6 +7,8 @@ import sys
 import structlog
 
 SECRET_NAMES = ("password", "secret", "token", "authorization", "cookie", "private_key")
+# at a lower level the S3 SDK writes down what it signs
+QUIET = ("django.server", "httpx", "boto3", "botocore", "urllib3", "s3transfer")
 
 
 def hide_secrets(
@@ -59,7 +61,7 @@ def configure_logging(level: str) -> None:
                 }
             },
             "root": {"handlers": ["stderr"], "level": level.upper()},
-            "loggers": {"django.server": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+            "loggers": {name: {"level": "WARNING"} for name in QUIET},
         }
     )
     structlog.configure(

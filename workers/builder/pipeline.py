@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from apps.registry.errors import BlobCorrupt, BlobMissing
 from placet.kernel.faults import crash_point
 from placet_verify import canonical
 from placet_verify.keys import PrivateKey
@@ -219,9 +220,13 @@ def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None
     for file in listed:
         target = folder / _inside(file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not store.exists(file.sha256):
-            raise BuildFailed(f"The store has no bytes for {file.path}")
-        if _copy(store.path(file.sha256), target) != (file.sha256, file.size):
+        try:
+            copied = _copy(store, file.sha256, target)
+        except BlobMissing:
+            raise BuildFailed(f"The store has no bytes for {file.path}") from None
+        except BlobCorrupt:
+            copied = None
+        if copied != (file.sha256, file.size):
             raise BuildFailed(f"The stored bytes of {file.path} are not those that were uploaded")
     log(f"{len(listed)} files, {sum(f.size for f in listed) / 1e6:.1f} MB, hashes agree")
 
@@ -233,9 +238,9 @@ def _inside(path: str) -> PurePosixPath:
     return parts
 
 
-def _copy(source: Path, target: Path) -> tuple[str, int]:
+def _copy(store: Blobs, sha256: str, target: Path) -> tuple[str, int]:
     hasher, size = hashlib.sha256(), 0
-    with source.open("rb") as given, target.open("xb") as copy:
+    with store.open(sha256) as given, target.open("xb") as copy:
         while piece := given.read(PIECE):
             hasher.update(piece)
             size += len(piece)

@@ -38,8 +38,11 @@ Log = Callable[[str], None]
 class Blobs(Protocol):
     """The content-addressed store, as far as the builder uses it."""
 
-    def path(self, sha256: str) -> Path:
-        """Return where the bytes of ``sha256`` lie."""
+    def path(self, sha256: str) -> Path | None:
+        """Return the file that ``sha256`` lies in; None when the store is no folder."""
+
+    def open(self, sha256: str) -> IO[bytes]:
+        """Open the bytes of ``sha256``, for somebody who hashes them."""
 
     def exists(self, sha256: str) -> bool:
         """Tell whether they are there."""
@@ -182,10 +185,14 @@ class Runtimes:
         """
         kept.mkdir()
         for wheel in wheels:
+            stored = self.store.path(wheel.sha256)
             try:
-                (kept / wheel.name).hardlink_to(self.store.path(wheel.sha256))
+                if stored is not None:
+                    (kept / wheel.name).hardlink_to(stored)
+                    continue
             except OSError:
-                (fetched / wheel.name).rename(kept / wheel.name)
+                pass
+            (fetched / wheel.name).rename(kept / wheel.name)
 
     def _fetch(
         self, lock: str, folder: Path, log: Log, cancelled: Callable[[], bool]
@@ -280,7 +287,8 @@ class _Done:
 
 def _outside(words: list[str], cancelled: Callable[[], bool], text: str = "") -> _Done:
     """Run a tool of ours that needs the network, as a group that can be ended."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
+    ours = ("PLACET_", "AWS_")  # settings and credentials that no tool needs
+    env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     process = subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=env,

@@ -186,6 +186,7 @@ def expire_uploads(*, actor: Actor) -> int:
         Upload.objects.filter(pk__in=leftovers).values_list("pk", flat=True)
     ):
         blobs.drop(name)
+    blobs.abandon(before)
     return len(stale)
 
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.builds.models import Runtime
-from apps.registry.store import Store
+from apps.registry.store import store
 from apps.serving import actions, queries
 from apps.serving.agent_api.signing import check_signature, node_of
 from apps.serving.agent_api.waiting import wait_for_state
@@ -117,7 +117,7 @@ class Blob(AgentView):
         node = self.node(request)
         if not _HEX.fullmatch(sha256) or not queries.may_fetch(node.target, sha256):
             raise NotFound
-        return FileResponse(Store().open(sha256), content_type="application/octet-stream")
+        return FileResponse(store().open(sha256), content_type="application/octet-stream")
 
 
 class RuntimeManifest(AgentView):

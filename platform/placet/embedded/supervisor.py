@@ -191,6 +191,7 @@ class Supervisor:
             broker_url=valkey.url(self._socket()),
             public_url=f"http://localhost:{self.port}",
             endpoint_url=f"http://localhost:{self.endpoint_port}",
+            artifact_url=self.config.artifact_url,
         )
         temporary = path.with_suffix(".new")
         temporary.touch(mode=0o600)
@@ -206,7 +207,8 @@ class Supervisor:
         return valkey.socket_path(run)
 
     def _environment(self, process: str, **more: str) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
+        theirs = ("PLACET_", "AWS_") if process in ("agent", "broker") else ("PLACET_",)
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
         kept = {k: v for k, v in os.environ.items() if k.startswith("PLACET_CRASH")}
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         return inherited | kept | {

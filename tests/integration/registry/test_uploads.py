@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import subprocess
 import tarfile
 import threading
 import zipfile
@@ -474,3 +475,27 @@ def test_a_day_later_a_finished_upload_is_no_concern(lab: Lab) -> None:
     with time_machine.travel(now() + timedelta(days=2)):
         assert actions.expire_uploads(actor=SYSTEM) == 0
     assert version.files.count() == 1
+
+
+def test_a_full_disk_is_told_and_the_upload_goes_on_when_there_is_room(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs needs root")
+    try:
+        monkeypatch.setattr(config(), "artifact_url", f"file://{disk}")
+        (disk / "ballast").write_bytes(b"0" * 900_000)
+        version = lab.draft()
+        upload = lab.start(version, "model.joblib", DATA)
+        full = chunk(lab.api, upload.pk, 0, DATA)
+        assert (full.status_code, full.json()["code"]) == (507, "storage_full")
+        assert (blobs_in(disk), version.files.count()) == (set(), 0)
+        offset = int(lab.api.head(f"/uploads/{upload.pk}")["Upload-Offset"])
+        (disk / "ballast").unlink()
+        assert chunk(lab.api, upload.pk, offset, DATA[offset:]).status_code == 200
+        assert blobs_in(disk) == {sha256(DATA)}
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

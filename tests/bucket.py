@@ -1,0 +1,88 @@
+"""A real HTTP server that speaks S3 (moto's), on loopback, whose bad days a test can arrange."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from placet.artifacts import BucketAddress
+
+NAME = "artifacts"
+# what the SDK looks for in the environment; no such account exists anywhere
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test-access-key",
+    "AWS_SECRET_ACCESS_KEY": "test-secret-key",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass
+class S3:
+    """The running server. ``fault`` sees each request first and may answer in its place."""
+
+    url: str
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    fault: Callable[[dict[str, Any]], tuple[str, bytes] | None] = lambda environ: None
+
+    def address(self, prefix: str = "", bucket: str = NAME) -> BucketAddress:
+        """Return how the platform is told where its artifacts lie."""
+        return BucketAddress(bucket, prefix, self.url, "us-east-1")
+
+    def forget(self) -> None:
+        """End every arranged fault and forget what was asked."""
+        self.fault = lambda environ: None
+        self.requests.clear()
+        self.headers.clear()
+
+
+def wrapped(application: Application, found: S3) -> Application:
+    """Return ``application`` with the arranged faults before it."""
+
+    def serve(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        found.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        found.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
+        answer = found.fault(environ)
+        if answer is None:
+            return application(environ, start)
+        status, body = answer
+        start(status, [("Content-Length", str(len(body))), ("Content-Type", "application/xml")])
+        return [body]
+
+    return serve
+
+
+@contextmanager
+def s3() -> Iterator[S3]:
+    """Run the server with one empty bucket until the end of the block."""
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    class Quiet(MotoRequestHandler):
+        def log(self, *args: Any, **options: Any) -> None:
+            """Say nothing."""
+
+    found = S3("")
+    application = wrapped(DomainDispatcherApplication(create_backend_app), found)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def error(code: str, status: str) -> tuple[str, bytes]:
+    """Return a refusal as S3 words it."""
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>"
+    return status, body.encode()
