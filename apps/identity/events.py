@@ -4,6 +4,7 @@ from apps.audit.events import event_kind
 
 PROJECT_CREATED = event_kind("project.created", "Created the project")
 PROJECT_UPDATED = event_kind("project.updated", "Changed the project")
+PROJECT_QUOTA_SET = event_kind("project.quota_set", "Set the storage quota to {quota} bytes")
 PERSON_CREATED = event_kind("person.created", "Added a person", sealed=True)
 PERSON_UPDATED = event_kind("person.updated", "Changed a person", sealed=True)
 PERSON_DEACTIVATED = event_kind(

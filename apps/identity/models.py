@@ -78,6 +78,8 @@ class Project(Audited):
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.IntegerField(default=1)  # goes up with every change; the ETag
+    # most bytes that files of versions may take; 0 is no limit
+    artifact_quota = models.BigIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return self.name

@@ -46,6 +46,7 @@ PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 NEVER_BY_TOKEN = frozenset({"release.review", "release.approve", "policy.publish", "access.manage"})
 SCOPES: frozenset[str] = PERMISSIONS - NEVER_BY_TOKEN
 MAX_TOKEN_DAYS = 366
+MOST_BYTES = 2**53 - 1  # what every JSON reader takes as it is
 _TOKEN = re.compile(r"plc_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}")
 _ALPHABET = string.digits + string.ascii_letters
 

@@ -1,6 +1,6 @@
 """The refusals of the registry."""
 
-from placet.kernel.problems import Conflict, Problem, Unprocessable
+from placet.kernel.problems import Conflict, Problem, TooLarge, Unprocessable
 
 
 class NameTaken(Conflict):
@@ -92,6 +92,12 @@ class StorageFull(Problem):
     """The artifact store has no room; nothing was half-done."""
 
     status, code, title = 507, "storage_full", "The artifact store is full"
+
+
+class QuotaExceeded(TooLarge):
+    """The project may not keep that many bytes; nothing was stored."""
+
+    code, title = "quota_exceeded", "The project's storage quota is used up"
 
 
 class StoreUnavailable(Problem):

@@ -11,6 +11,7 @@ from apps.console.views.base import PageRequest, action, back, fault_of, page, s
 from apps.registry.actions import create_model, finalise, set_alias, set_card, set_tags
 from apps.registry.cards import render as render_card
 from apps.registry.queries import compare as compare_versions
+from apps.registry.usage import bytes_kept
 from placet.kernel.problems import NotFound, Problem
 
 
@@ -60,8 +61,9 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     )
     columns = queries.metric_columns(rows)
     return show(
-        request, "model", model=found, rows=rows, columns=columns, older=older, before=before
-    )
+        request, "model", model=found, rows=rows, columns=columns, older=older, before=before,
+        kept=bytes_kept(found.project_id),
+    )  # fmt: skip
 
 
 @page

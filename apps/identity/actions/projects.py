@@ -5,9 +5,10 @@ import re
 from apps.audit.actions import record
 from apps.identity import guards
 from apps.identity.actions.checks import clean_text, unique
-from apps.identity.events import PROJECT_CREATED, PROJECT_UPDATED
+from apps.identity.events import PROJECT_CREATED, PROJECT_QUOTA_SET, PROJECT_UPDATED
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.identity.rules import MOST_BYTES
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, Stale
 
@@ -44,10 +45,12 @@ def update_project(
     *,
     name: str | None = None,
     description: str | None = None,
+    artifact_quota: int | None = None,
     version: int | None = None,
     actor: Actor,
 ) -> Project:
-    """Change a project's name or description; ``version`` is the one the caller read."""
+    """Change a project's name, description or storage quota; ``version`` is the one the caller
+    read. A quota of 0 is none; one below what is kept keeps more from coming and drops nothing."""
     with record(actor) as log:
         row = Project.objects.select_for_update().get(pk=project.pk)
         authorize(actor, "project.edit", row)
@@ -57,7 +60,20 @@ def update_project(
             row.name = clean_text("name", name)
         if description is not None:
             row.description = clean_text("description", description, limit=10_000, empty=True)
+        quota = row.artifact_quota if artifact_quota is None else quota_or_refuse(artifact_quota)
+        changed, row.artifact_quota = quota != row.artifact_quota, quota
         row.version += 1
         row.save()
-        log.add(PROJECT_UPDATED, row)
+        if changed:
+            log.add(PROJECT_QUOTA_SET, row, data={"quota": quota})
+        else:
+            log.add(PROJECT_UPDATED, row)
         return row
+
+
+def quota_or_refuse(quota: int) -> int:
+    """Return ``quota`` when it is a number of bytes that a column holds."""
+    if not 0 <= quota <= MOST_BYTES:
+        detail = f"A number of bytes from 0 (no limit) to {MOST_BYTES}"
+        raise InvalidInput(errors=[FieldError("/artifact_quota", detail)])
+    return quota

@@ -1,6 +1,9 @@
-"""The access administration: people, teams, service accounts, roles and tokens."""
+"""The access administration: projects, people, teams, service accounts, roles, tokens."""
 
 from apps.identity.admin.access import RoleAdmin, TokenAdmin
 from apps.identity.admin.people import PersonAdmin, ServiceAccountAdmin, TeamAdmin
+from apps.identity.admin.projects import ProjectAdmin
 
-__all__ = ["PersonAdmin", "RoleAdmin", "ServiceAccountAdmin", "TeamAdmin", "TokenAdmin"]
+__all__ = [
+    "PersonAdmin", "ProjectAdmin", "RoleAdmin", "ServiceAccountAdmin", "TeamAdmin", "TokenAdmin",
+]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.identity.rules import ROLES, SCOPES
+from apps.identity.rules import MOST_BYTES, ROLES, SCOPES
 
 
 def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
@@ -27,6 +27,7 @@ class ProjectSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
+    artifact_quota = serializers.IntegerField()
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -44,6 +45,10 @@ class ProjectChangeSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=120, required=False)
     description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+    artifact_quota = serializers.IntegerField(
+        min_value=0, max_value=MOST_BYTES, required=False,
+        help_text="Most bytes that files of versions may take; 0 is no limit",
+    )  # fmt: skip
 
 
 class PersonSerializer(serializers.Serializer[Any]):

@@ -18,6 +18,7 @@ from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.registry import rules
 from apps.registry.actions.locking import lock_draft, refuse, touch
+from apps.registry.actions.quotas import lock_and_refuse, refuse_over_quota
 from apps.registry.actions.unpacking import MAX_FILES, Blob, unpack
 from apps.registry.errors import (
     ArchiveRefused,
@@ -79,6 +80,7 @@ def start_upload(
         if waiting is not None:
             return waiting
         _refuse_crowding(row, path, size, archive)
+        lock_and_refuse(row.project_id, size, sha256)
         upload = Upload(
             version=row, path=path, size=size, sha256=sha256, archive=archive, created_by=actor.id
         )
@@ -100,6 +102,7 @@ def receive_chunk(
     blobs = store()
     with blobs.writing(upload.pk) as file:
         row = _current(upload, blobs)
+        refuse_over_quota(row.version.project)
         if row.received != offset:
             raise OffsetMismatch(f"{row.received} bytes are here: go on from there")
         room = row.size - offset
@@ -141,6 +144,7 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
             version = lock_draft(row.version, actor)
             files = _add(version, found)
             Upload.objects.filter(pk=row.pk).delete()
+            lock_and_refuse(version.project_id)
             log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
     blobs.drop(row.pk)
     return files
@@ -261,7 +265,7 @@ def _add(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
 
 def _current(upload: Upload, blobs: Store) -> Upload:
     """Return the row as it is now that its file is ours; a finished one leaves nothing behind."""
-    row = Upload.objects.select_related("version").filter(pk=upload.pk).first()
+    row = Upload.objects.select_related("version__project").filter(pk=upload.pk).first()
     if row is None:
         blobs.drop(upload.pk)
         raise NotFound

@@ -177,6 +177,15 @@ class RenderedCardSerializer(CardSerializer):
     html = serializers.CharField()
 
 
+class StorageSerializer(serializers.Serializer[Any]):
+    """What a project keeps."""
+
+    used = serializers.IntegerField(
+        help_text="Bytes, announced uploads included; equal contents once"
+    )
+    quota = serializers.IntegerField(help_text="Bytes; 0 is no limit")
+
+
 class NewUploadSerializer(Serializer):
     """A file to be uploaded."""
 

@@ -10,6 +10,7 @@ VERSION = f"{MODEL}/versions/<int:number>"
 COMPARE = f"{MODEL}/versions/<int:a>/compare/<int:b>"
 
 urlpatterns: list[URLPattern] = [
+    path("projects/<slug:slug>/storage", uploads.Storage.as_view(), name="api-projects-storage"),
     path(MODELS, models.ModelList.as_view(), name="api-models-list"),
     path(MODEL, models.ModelDetail.as_view(), name="api-models-detail"),
     path(f"{MODEL}/aliases", models.AliasList.as_view(), name="api-aliases-list"),

@@ -112,6 +112,20 @@ def project_edit(
         show_one(client.projects.update(slug, name=name, description=description), output)
 
 
+@project.command("storage")
+def project_storage(slug: str, output: Output = Form.TABLE) -> None:
+    """Show how many bytes a project's files take, and how many they may."""
+    with connected() as client:
+        show_one(client.projects.storage(slug), output)
+
+
+@project.command("quota")
+def project_quota(slug: str, size: int, output: Output = Form.TABLE) -> None:
+    """Set how many bytes a project's files may take; 0 is no limit. For access admins."""
+    with connected() as client:
+        show_one(client.projects.update(slug, artifact_quota=size), output)
+
+
 @token.command("list")
 def token_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the tokens that this token sees: itself."""

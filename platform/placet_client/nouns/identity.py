@@ -8,6 +8,7 @@ from placet_client.records import (
     Project,
     Role,
     ServiceAccount,
+    Storage,
     Team,
     Token,
 )
@@ -34,11 +35,16 @@ class Projects(Noun):
         *,
         name: str | None = None,
         description: str | None = None,
+        artifact_quota: int | None = None,
         if_match: str = "",
     ) -> Project:
-        """Change what people read of a project."""
-        body = {"name": name, "description": description}
+        """Change what people read of a project, or how many bytes its files may take (0: any)."""
+        body = {"name": name, "description": description, "artifact_quota": artifact_quota}
         return self._change(Project, "PATCH", at("projects", slug), changed(body), if_match)
+
+    def storage(self, slug: str) -> Storage:
+        """Read how many bytes a project's files take, and may take."""
+        return self._read(Storage, at("projects", slug, "storage"))
 
 
 class People(Noun):

@@ -14,8 +14,17 @@ class Project(Record):
     slug: str
     name: str
     description: str
+    artifact_quota: int
     created_by: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage(Record):
+    """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
+
+    used: int
+    quota: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

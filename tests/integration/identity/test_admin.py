@@ -9,7 +9,15 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from apps.audit.models import Event
-from apps.identity.models import ApiToken, RoleBinding, ServiceAccount, Team, TeamMember, User
+from apps.identity.models import (
+    ApiToken,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    TeamMember,
+    User,
+)
 from tests.factories import (
     actor_of,
     api,
@@ -22,7 +30,7 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-PAGES = ("user", "team", "serviceaccount", "rolebinding", "apitoken")
+PAGES = ("user", "team", "serviceaccount", "rolebinding", "apitoken", "project")
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def test_a_token_does_not_enter(ann: User) -> None:
 
 def test_only_access_is_administered_there() -> None:
     assert {m.__name__ for m in admin.site._registry} == {
-        "User", "Team", "ServiceAccount", "RoleBinding", "ApiToken"
+        "User", "Team", "ServiceAccount", "RoleBinding", "ApiToken", "Project"
     }  # fmt: skip
 
 
@@ -94,7 +102,7 @@ def test_no_page_has_inline_script_or_style_and_none_offers_bulk_deletion(
     binding, token = RoleBinding.objects.first(), ApiToken.objects.get()
     assert binding
     paths = ["/admin/"] + [f"/admin/identity/{p}/{t}" for p in PAGES for t in ("", "add/")]
-    for name, row in zip(PAGES, (ann, crew, bot, binding, token), strict=True):
+    for name, row in zip(PAGES, (ann, crew, bot, binding, token, risk), strict=True):
         paths.append(f"/admin/identity/{name}/{row.pk}/change/")
     paths += [f"/admin/identity/team/{crew.pk}/delete/"]
     for path in paths:
@@ -265,3 +273,17 @@ def test_a_token_for_somebody_elses_service_account_is_not_offered(desk: Client)
 def test_djangos_own_admin_log_stays_empty(desk: Client) -> None:
     desk.post("/admin/identity/user/add/", {"email": "ada@example.com", "name": "Ada"})
     assert not LogEntry.objects.exists()
+
+
+def test_a_project_is_made_there_and_its_quota_changed(desk: Client) -> None:
+    told = {"slug": "risk", "name": "Risk", "description": "", "artifact_quota": "1000"}
+    assert desk.post("/admin/identity/project/add/", told).status_code == 302
+    made = Project.objects.get(slug="risk")
+    assert made.artifact_quota == 1000
+    page = f"/admin/identity/project/{made.pk}/change/"
+    more = {"name": "Risk", "description": "", "artifact_quota": "2000"}
+    assert desk.post(page, more).status_code == 302
+    assert Project.objects.get(slug="risk").artifact_quota == 2000
+    assert kinds().count("project.quota_set.v1") == 2
+    assert "0 (no limit)" in errors(desk.post(page, {**more, "artifact_quota": "-1"}))
+    assert Project.objects.get(slug="risk").artifact_quota == 2000

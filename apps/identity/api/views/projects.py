@@ -69,7 +69,7 @@ class ProjectDetail(PlacetView):
         responses=ProjectSerializer,
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Change a project's name or description. Needs If-Match."""
+        """Change a project's name, description or storage quota. Needs If-Match."""
         project = project_by_slug(slug, self.actor)
         data: Any = self.body(ProjectChangeSerializer)
         require_match(request, tag(project))

@@ -13,12 +13,14 @@ from apps.registry.api.serializers import (
     FinishedUploadSerializer,
     NewUploadSerializer,
     StartedUploadSerializer,
+    StorageSerializer,
     UploadSerializer,
 )
 from apps.registry.api.views.answers import upload_tag
 from apps.registry.api.views.versions import VersionView
 from apps.registry.errors import LengthRequired, WrongMediaType
 from apps.registry.models import ArtifactFile, Upload
+from apps.registry.usage import bytes_kept
 from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -39,6 +41,17 @@ def upload_headers(upload: Upload) -> dict[str, str]:
 def finished(files: list[ArtifactFile]) -> Response:
     """Answer with the files that an upload became."""
     return Response(FinishedUploadSerializer({"files": files}).data)
+
+
+class Storage(PlacetView):
+    """What a project keeps, and may keep."""
+
+    @extend_schema(operation_id="projects_storage", responses=StorageSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """Read how many bytes a project's files take, and its quota."""
+        project = queries.project_for(slug, self.actor)
+        used = bytes_kept(project.pk)
+        return Response(StorageSerializer({"used": used, "quota": project.artifact_quota}).data)
 
 
 class UploadList(VersionView):

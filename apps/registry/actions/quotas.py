@@ -1,0 +1,30 @@
+"""How many bytes a project may keep, counted under its row's lock: two cannot share room."""
+
+from apps.identity.models import Project
+from apps.registry.errors import QuotaExceeded
+from apps.registry.usage import bytes_kept, counted
+
+
+def lock_and_refuse(project_id: str, wanted: int = 0, sha256: str = "") -> None:
+    """Hold the project's row until the end of the transaction and refuse what exceeds its quota.
+
+    ``wanted`` bytes count on top of what is kept and announced, unless ``sha256`` is among that;
+    0 asks whether all that is there fits.
+    """
+    project = Project.objects.select_for_update(no_key=True).get(pk=project_id)
+    if project.artifact_quota and wanted and counted(project_id, sha256):
+        wanted = 0
+    refuse_over_quota(project, wanted)
+
+
+def refuse_over_quota(project: Project, wanted: int = 0) -> None:
+    """Refuse ``wanted`` more bytes than the quota leaves. A quota of 0 is none."""
+    if not project.artifact_quota:
+        return
+    used = bytes_kept(project.pk)
+    if used + wanted > project.artifact_quota:
+        raise QuotaExceeded(
+            f"{project.slug} may keep {project.artifact_quota:,} bytes, keeps {used:,} and would "
+            f"need {wanted:,} more: remove files of drafts, or ask an access admin for a higher "
+            "quota"
+        )

@@ -1,0 +1,139 @@
+"""How much a project may keep: told, enforced when files are announced, and never exceeded."""
+
+import io
+import threading
+import zipfile
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from apps.audit.models import Event
+from apps.identity.actions import update_project
+from apps.identity.models import User
+from apps.registry import actions
+from apps.registry.errors import QuotaExceeded
+from apps.registry.models import Upload
+from apps.registry.usage import bytes_kept
+from tests.factories import actor_of, api, person
+from tests.integration.registry.helpers import Lab, chunk, sha256
+
+
+def limit(lab: Lab, quota: int) -> None:
+    """Have the access admin set the project's quota."""
+    update_project(lab.project, artifact_quota=quota, actor=actor_of(admin()))
+
+
+def admin() -> User:
+    """Return the access admin, made when first needed."""
+    known = User.objects.filter(email="ann@example.com").first()
+    return known or person("Ann", roles={"admin": None})
+
+
+def test_the_access_admin_sets_it_and_everybody_reads_it(lab: Lab) -> None:
+    client = api(admin())
+    tag = client.get("/projects/risk")["ETag"]
+    answer = client.patch("/projects/risk", {"artifact_quota": 5000}, if_match=tag)
+    assert (answer.status_code, answer.json()["artifact_quota"]) == (200, 5000)
+    assert Event.objects.get(kind="project.quota_set.v1").project == lab.project.pk
+    lab.put(lab.draft(), "model.joblib", b"x" * 1200)
+    assert api(lab.victor).get("/projects/risk/storage").json() == {"used": 1200, "quota": 5000}
+    assert api(lab.stranger).get("/projects/risk/storage").status_code == 404
+    tag = lab.api.get("/projects/risk")["ETag"]
+    refused = lab.api.patch("/projects/risk", {"artifact_quota": 0}, if_match=tag)
+    assert refused.status_code == 403
+    tag = client.get("/projects/risk")["ETag"]
+    wrong = client.patch("/projects/risk", {"artifact_quota": -1}, if_match=tag)
+    assert wrong.json()["errors"][0]["pointer"] == "/artifact_quota"
+
+
+def test_what_does_not_fit_is_refused_with_the_three_numbers(lab: Lab) -> None:
+    limit(lab, 1500)
+    version = lab.draft()
+    lab.put(version, "a.txt", b"a" * 1000)
+    body = {"path": "b.txt", "size": 600, "sha256": sha256(b"b" * 600)}
+    answer = lab.api.post(f"{lab.at(version)}/uploads", body)
+    assert (answer.status_code, answer.json()["code"]) == (413, "quota_exceeded")
+    for number in ("1,500 bytes", "keeps 1,000", "need 600 more"):
+        assert number in answer.json()["detail"]
+    assert not Upload.objects.exists()
+    lab.put(version, "c.txt", b"c" * 500)
+    limit(lab, 0)
+    lab.put(version, "b.txt", b"b" * 600)
+
+
+def test_equal_contents_count_once_and_announced_ones_count_already(lab: Lab) -> None:
+    limit(lab, 1500)
+    first, second = lab.draft(), lab.draft()
+    lab.put(first, "a.txt", b"a" * 1000)
+    lab.put(second, "other.txt", b"a" * 1000)
+    assert bytes_kept(lab.project.pk) == 1000
+    lab.start(first, "b.txt", b"b" * 500)
+    lab.start(second, "b.txt", b"b" * 500)
+    with pytest.raises(QuotaExceeded):
+        lab.start(first, "c.txt", b"c")
+    upload = first.uploads.get()
+    actions.cancel_upload(upload, actor=lab.actor)
+    actions.cancel_upload(second.uploads.get(), actor=lab.actor)
+    lab.put(first, "c.txt", b"c")
+
+
+def test_an_archive_counts_by_what_it_unpacks_to(lab: Lab) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a", "b"):
+            archive.writestr(name, name * 1000)
+    data = buffer.getvalue()
+    version = lab.draft()
+    lab.put(version, "first.txt", b"f" * 500)
+    limit(lab, 2499)
+    upload = lab.start(version, "m.zip", data, archive=True)
+    refused = chunk(lab.api, upload.pk, 0, data)
+    assert (refused.status_code, refused.json()["code"]) == (413, "quota_exceeded")
+    assert [file.path for file in version.files.all()] == ["first.txt"], "half an archive stayed"
+    limit(lab, 2500)
+    assert lab.api.post(f"/uploads/{upload.pk}/finish").status_code == 200
+    assert bytes_kept(lab.project.pk) == 2500
+
+
+def test_a_quota_lowered_meanwhile_stops_what_is_on_its_way(lab: Lab) -> None:
+    version = lab.draft()
+    upload = lab.start(version, "a.txt", b"a" * 1000)
+    assert chunk(lab.api, upload.pk, 0, b"a" * 500).status_code == 204
+    limit(lab, 900)
+    assert chunk(lab.api, upload.pk, 500, b"a" * 500).json()["code"] == "quota_exceeded"
+    limit(lab, 1000)
+    assert chunk(lab.api, upload.pk, 500, b"a" * 500).status_code == 200
+
+
+def test_another_projects_files_do_not_count(lab: Lab) -> None:
+    lab.put(lab.draft(), "a.txt", b"a" * 1000)
+    assert bytes_kept(lab.project.pk) == 1000
+    assert bytes_kept("prj_other") == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_uploads_at_once_only_what_fits_is_taken(artifacts: Any) -> None:
+    lab = Lab()
+    limit(lab, 1000)
+    drafts = [lab.draft() for _ in range(6)]
+    meet = threading.Barrier(len(drafts), timeout=20)
+    ends: list[str] = []
+
+    def announce(number: int) -> None:
+        meet.wait()
+        try:
+            lab.start(drafts[number], "a.txt", bytes([number]) * 400)
+            ends.append("taken")
+        except QuotaExceeded:
+            ends.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=announce, args=[n]) for n in range(len(drafts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == ["refused"] * 4 + ["taken"] * 2
+    assert bytes_kept(lab.project.pk) == 800
