@@ -42,3 +42,8 @@ def kinds() -> dict[str, EventKind]:
 PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
 AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
 ACCESS_DENIED = event_kind("access.denied", "Was refused: {action}")
+BACKUP_BEGUN = event_kind("backup.begun", "Began a backup, whose log ends here")
+RESTORED = event_kind(
+    "backup.restored",
+    "Restored a backup of {size} events, losing {lost}; {again} open jobs go on, {ended} ended",
+)

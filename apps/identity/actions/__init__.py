@@ -14,13 +14,14 @@ from apps.identity.actions.service_accounts import (
     create_service_account,
     deactivate_service_account,
 )
-from apps.identity.actions.sessions import note_sign_in_event
+from apps.identity.actions.sessions import close_all_sessions, note_sign_in_event
 from apps.identity.actions.teams import add_member, create_team, delete_team, remove_member
 from apps.identity.actions.tokens import issue_token, note_token_use, revoke_token
 
 __all__ = [
     "add_member",
     "change_owner",
+    "close_all_sessions",
     "create_person",
     "create_project",
     "create_service_account",

@@ -1,5 +1,7 @@
 """Recording sign-ins and what people do to their own credentials."""
 
+from django.contrib.sessions.models import Session
+
 from apps.audit.actions import record
 from apps.audit.events import EventKind
 from apps.identity.actions.credentials import himself
@@ -16,3 +18,10 @@ def note_sign_in_event(
     """
     with record(himself(person) if person else ANONYMOUS) as log:
         log.add(kind, subject=person.pk if person else "", data=dict(data or {}))
+
+
+def close_all_sessions() -> int:
+    """Have everybody sign in again: an older copy of the database knows sessions that were closed
+    since. Returns how many there were. The caller's event tells of it."""
+    closed, _ = Session.objects.all().delete()
+    return closed

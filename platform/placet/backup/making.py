@@ -1,0 +1,67 @@
+"""Making a backup while everything runs."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from apps.audit.actions import record
+from apps.audit.events import BACKUP_BEGUN
+from apps.registry.store import store
+from placet.backup import artifacts, database
+from placet.backup.manifest import BLOBS, DATABASE, BackupRefused, Manifest, file_digest
+from placet.config import config
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from placet.keystore import root_public
+
+SETTINGS = "settings.json"
+KEPT_SETTINGS = ("secret_key", "token_key", "public_url", "endpoint_url", "artifact_url")
+Say = Callable[[str], None]
+
+
+def make_backup(folder: Path, *, copy: bool | None, say: Say) -> Manifest:
+    """Write a backup into the new folder ``folder``; an unfinished one has no manifest.
+
+    The event comes first, so that the log in the backup ends with it. ``copy`` is whether the
+    artifacts are copied too; ``None`` copies those of a folder and checks those of a bucket.
+    """
+    _new_folder(folder)
+    url, blobs = database.owner_url(), store()
+    copied = blobs.path("0" * 64) is not None if copy is None else copy
+    with record(SYSTEM) as log:
+        log.add(BACKUP_BEGUN, subject="backup")
+    with database.snapshot(url) as found:
+        say(f"The log has {found.size} events, root {found.root.hex()}")
+        database.dump(url, found, folder / DATABASE)
+    say(f"{'Copying' if copied else 'Checking'} {len(found.blobs)} artifacts")
+    total = artifacts.copy_out(blobs, found.blobs, folder / artifacts.FOLDER if copied else None)
+    (folder / BLOBS).write_text(json.dumps(sorted(found.blobs)))
+    manifest = Manifest(
+        made_at=rfc3339(now()), size=found.size, root=found.root.hex(), root_key=root_public().id,
+        checkpoint=found.note, copied=copied, blobs=len(found.blobs), blob_bytes=total,
+        files={name: file_digest(folder / name) for name in (DATABASE, BLOBS)},
+    )  # fmt: skip
+    say(f"{total:,} bytes of artifacts; the manifest's SHA-256 is {manifest.write(folder)}")
+    return manifest
+
+
+def copy_keys(folder: Path, beside: Path) -> None:
+    """Copy the key files, and the embedded mode's secrets, into a folder of their own."""
+    if folder.resolve().is_relative_to(beside.resolve()):
+        raise BackupRefused("Keep the keys apart: name a folder outside the backup, best elsewhere")
+    _new_folder(folder)
+    shutil.copytree(config().keys, folder, dirs_exist_ok=True)
+    folder.chmod(0o700)
+    if config().embedded_file.exists():
+        known = json.loads(config().embedded_file.read_text())
+        told = {name: known[name] for name in KEPT_SETTINGS if name in known}
+        path = folder / SETTINGS
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(told, indent=1))
+
+
+def _new_folder(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupRefused(f"{folder} is not empty: name a new folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,134 @@
+"""Restoring into an empty installation: first the files and the database, then what it means."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.audit.actions import record, write_checkpoint
+from apps.audit.events import RESTORED
+from apps.audit.queries import kept, verify_database
+from apps.identity.actions import close_all_sessions
+from apps.jobs.actions import settle_restored
+from apps.registry.store import store
+from apps.serving.actions import raise_epochs
+from placet.backup import artifacts
+from placet.backup.making import SETTINGS
+from placet.backup.manifest import BackupRefused, Manifest
+from placet.config import config
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from placet.keystore import ring, root_public
+from placet_verify import checkpoint
+from placet_verify.errors import Refused
+
+# Jobs that look at the state of things and do what is missing: harmless to do again. Of any other
+# that was open nobody knows whether it ran after the backup was made, so it is not run again.
+REPEATABLE = (
+    "builds.run", "rollouts.start", "rollouts.reconcile", "rollouts.reconcile_target",
+    "serving.publish", "audit.verify",
+)  # fmt: skip
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a restore came to."""
+
+    size: int
+    root: str
+    lost: int
+    blobs: int
+    again: int
+    ended: int
+
+
+def put_keys_back(folder: Path | None, manifest: Manifest) -> dict[str, str]:
+    """Copy the keys from ``folder`` where none are; return the embedded mode's settings with them.
+
+    Without the right keys nothing could be signed and no old signature be checked.
+    """
+    told: dict[str, str] = {}
+    if folder is not None:
+        if not (config().keys / "keys.json").exists():
+            shutil.copytree(folder, config().keys, dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns(SETTINGS))  # fmt: skip
+            config().keys.chmod(0o700)
+        if (folder / SETTINGS).exists():
+            told = json.loads((folder / SETTINGS).read_text())
+    try:
+        found = root_public().id
+    except Refused:
+        raise BackupRefused(
+            f"The keys are not in {config().keys}: put them back, or name their folder with --keys"
+        ) from None
+    if found != manifest.root_key:
+        raise BackupRefused("The keys belong to another installation than the backup")
+    return told
+
+
+def events_lost(manifest: Manifest, file: Path | None, accepted: bool) -> int:
+    """Return how many events a checkpoint kept elsewhere covers beyond the backup.
+
+    Refuses them unless they are ``accepted``.
+    """
+    try:
+        found = (file, kept.read_kept(file)) if file else kept.newest_kept()
+    except Refused as refusal:
+        raise BackupRefused(f"The checkpoint is not ours: {refusal.sentence}") from None
+    if found is None or found[1].size <= manifest.size:
+        return 0
+    lost = found[1].size - manifest.size
+    if not accepted:
+        raise BackupRefused(
+            f"{found[0]} was signed over {found[1].size} events, the backup has {manifest.size}: "
+            f"{lost} would be lost. Restore a newer backup, or repeat with --accept-lost-events"
+        )
+    return lost
+
+
+def finish(folder: Path, manifest: Manifest, *, file: Path | None, lost: int, say: Say) -> Outcome:
+    """Compare the log, bring the artifacts back, and make the state fit to go on from.
+
+    In one transaction: nodes accept it (the epoch goes up), open jobs are settled, planned times
+    start from now, everybody signs in again, and the log says so.
+    """
+    if lost:
+        _put_aside()
+    _compare(manifest, file if not lost else None)
+    say(f"The log's root is the manifest's: {manifest.root}")
+    blobs = artifacts.copy_in(store(), folder, manifest.copied)
+    with record(SYSTEM) as log:
+        again, ended = settle_restored(REPEATABLE)
+        facts = {"size": manifest.size, "lost": lost, "again": again, "ended": ended}
+        targets = raise_epochs(actor=SYSTEM)
+        close_all_sessions()
+        log.add(RESTORED, subject="backup", data={**facts, "targets": targets,
+                                                  "root": manifest.root})  # fmt: skip
+    write_checkpoint()
+    return Outcome(manifest.size, manifest.root, lost, blobs, again, ended)
+
+
+def _compare(manifest: Manifest, file: Path | None) -> None:
+    """Recompute the root from the events and hold it against all that is known of it."""
+    if manifest.checkpoint:
+        try:
+            checkpoint.verify(manifest.checkpoint, checkpoint.log_keys(ring()))
+        except Refused as refusal:
+            raise BackupRefused(f"The manifest's checkpoint: {refusal.sentence}") from None
+    found = verify_database(file)
+    if found.fault is not None:
+        raise BackupRefused(f"The restored log is NOT what was signed: {found.fault.sentence}")
+    if (found.report.size, found.report.root.hex()) != (manifest.size, manifest.root):
+        raise BackupRefused(
+            f"The restored log has {found.report.size} events and root "
+            f"{found.report.root.hex()}, the manifest says {manifest.size} and {manifest.root}"
+        )
+
+
+def _put_aside() -> None:
+    """Keep checkpoints of events that are lost, but where they no longer stop the log."""
+    if kept.folder().exists():
+        stamp = now().strftime("%Y%m%d-%H%M%S")
+        kept.folder().rename(kept.folder().with_name(f"checkpoints-before-{stamp}"))
