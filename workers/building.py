@@ -193,4 +193,18 @@ def sweep_folders() -> int:
     return removed
 
 
-__all__ = ["Journal", "LeaseLost", "build", "outcome", "scan_report", "specify", "sweep_folders"]
+def collect_runtimes() -> int:
+    """Remove this worker's runtimes that no build used for as long as Bentos are kept."""
+    return workshop().runtimes.collect(config().collect_after_days * 86_400)
+
+
+__all__ = [
+    "Journal",
+    "LeaseLost",
+    "build",
+    "collect_runtimes",
+    "outcome",
+    "scan_report",
+    "specify",
+    "sweep_folders",
+]

@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app under its last word, and what it needs of the store."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,10 @@ class BuildsConfig(AppConfig):
 
     name = "apps.builds"
     label = "builds"
+
+    def ready(self) -> None:
+        """Tell the store which blobs Bentos and runtimes need."""
+        from apps.builds.references import blobs
+        from apps.registry import references
+
+        references.register(blobs)

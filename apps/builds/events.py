@@ -10,3 +10,5 @@ BUILD_CANCEL_ASKED = event_kind("build.cancel_asked", "Asked a running build to 
 BUILD_CANCELLED = event_kind("build.cancelled", "Cancelled a build")
 RUNTIME_ADDED = event_kind("runtime.added", "Added a runtime of {wheels} wheels")
 BENTO_ADDED = event_kind("bento.added", "Added a Bento")
+BENTO_COLLECTED = event_kind("bento.collected", "Gave up a Bento that nothing needed")
+RUNTIME_COLLECTED = event_kind("runtime.collected", "Gave up a runtime that no Bento needs")

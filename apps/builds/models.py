@@ -16,6 +16,7 @@ class Runtime(Audited):
     lock = models.TextField()  # requirements with hashes, no addresses
     wheels = models.JSONField(default=list)  # [{"name": file name, "sha256": hex, "size": n}]
     created_at = models.DateTimeField(auto_now_add=True)
+    collected_at = models.DateTimeField(null=True, blank=True)  # its wheels were given up
 
 
 class BuildState(models.TextChoices):
@@ -90,3 +91,4 @@ class Bento(Audited):
     sbom = models.CharField(max_length=64)  # SHA-256 of the CycloneDX document in the store
     model_signature = models.TextField(blank=True)  # OpenSSF model.sig over the version's files
     created_at = models.DateTimeField(auto_now_add=True)
+    collected_at = models.DateTimeField(null=True, blank=True)  # its bytes were given up

@@ -11,14 +11,17 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Give new projects their environments, and refuse endpoints outside of them."""
+        from apps.builds import references
         from apps.governance.actions.environments import (
             check_endpoint,
             create_project_defaults,
             stops_when_expired,
         )
+        from apps.governance.queries import bentos_needed
         from apps.identity.guards import on_project_created
         from apps.serving import guards
 
         on_project_created(create_project_defaults)
         guards.register(check_endpoint)
         guards.on_expired(stops_when_expired)
+        references.register(bentos_needed)

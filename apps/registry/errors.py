@@ -100,6 +100,12 @@ class QuotaExceeded(TooLarge):
     code, title = "quota_exceeded", "The project's storage quota is used up"
 
 
+class BlobSwept(Conflict):
+    """The bytes are just being collected: in a moment they can be put anew."""
+
+    code, title = "blob_swept", "These bytes are just being collected: try again in a moment"
+
+
 class StoreUnavailable(Problem):
     """The artifact store does not answer, or refuses us; nothing was half-done."""
 

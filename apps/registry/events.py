@@ -18,3 +18,6 @@ ALIAS_DELETED = event_kind("alias.deleted", "Deleted an alias")
 EVIDENCE_ADDED = event_kind("evidence.added", "Added {source} evidence: {kind}")
 HOLD_PLACED = event_kind("hold.placed", "Held a version: {reason}")
 HOLD_RELEASED = event_kind("hold.released", "Released a hold: {reason}")
+BLOBS_COLLECTED = event_kind(
+    "store.collected", "Removed {blobs} blobs that nothing needed, {bytes} bytes"
+)

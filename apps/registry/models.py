@@ -180,3 +180,12 @@ class Hold(Audited):
                 fields=["version", "reason", "holder"], name="registry_hold_once"
             )
         ]
+
+
+class CondemnedBlob(models.Model):
+    """A blob that nothing needed when somebody looked; it goes if nobody claims it in time."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size = models.BigIntegerField()
+    condemned_at = models.DateTimeField()
+    sweeping = models.BooleanField(default=False)  # its bytes may be gone already

@@ -1,12 +1,12 @@
 """What runs where, since when, and how it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch as Fetch
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.builds.models import Runtime
 from apps.identity.queries import visible
@@ -221,3 +221,11 @@ def may_fetch(target: Target, sha256: str) -> bool:
         for wheels in runtimes.values_list("wheels", flat=True)
         for wheel in wheels
     )
+
+
+def bentos_needed(digests: Collection[str], since: datetime) -> set[str]:
+    """Return the Bentos that serve, may serve at once, lie ready, or served since that time."""
+    over = Q(state__in=("stopped", "failed"), ended_at__lt=since)
+    serving = Revision.objects.filter(bento__in=digests).exclude(over)
+    ready = Prefetch.objects.filter(bento__in=digests)
+    return {*serving.values_list("bento_id", flat=True), *ready.values_list("bento_id", flat=True)}

@@ -74,6 +74,10 @@ class Config(BaseSettings):
     session_requests_per_minute: int = Field(default=1200, ge=0)  # each person in the browser
     build_memory_mb: int = Field(default=4096, ge=256)
     build_seconds: int = Field(default=900, ge=10)
+    # what nothing needs is given up after so many days, and its bytes removed so many hours later;
+    # the hours must be longer than any build or upload takes from its first bytes to its end
+    collect_after_days: int = Field(default=14, ge=1)
+    collect_grace_hours: int = Field(default=24, ge=4)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

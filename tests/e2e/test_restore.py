@@ -63,8 +63,8 @@ def test_endpoints_serve_again_and_nothing_ran_twice(tmp_path: Path) -> None:
         while not accepted(placet):
             assert time.monotonic() < end, "the node did not take the new epoch"
             time.sleep(0.2)
-        after = {r["kind"]: r["n"] for r in
-                 placet.sql("SELECT kind, count(*) AS n FROM audit_event GROUP BY kind")}  # fmt: skip
+        counts = placet.sql("SELECT kind, count(*) AS n FROM audit_event GROUP BY kind")
+        after = {row["kind"]: row["n"] for row in counts}
         work = [r for r in former if r["kind"].split(".")[0] in ("build", "rollout", "release")]
         assert work
         assert {r["kind"]: r["n"] for r in work} == {r["kind"]: after[r["kind"]] for r in work}

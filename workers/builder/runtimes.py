@@ -44,8 +44,8 @@ class Blobs(Protocol):
     def open(self, sha256: str) -> IO[bytes]:
         """Open the bytes of ``sha256``, for somebody who hashes them."""
 
-    def exists(self, sha256: str) -> bool:
-        """Tell whether they are there."""
+    def holds(self, sha256: str) -> bool:
+        """Tell whether they are there and stay there."""
 
     def put_stream(
         self, stream: IO[bytes], expected: str | None = None, limit: int | None = None
@@ -147,13 +147,28 @@ class Runtimes:
             return None
         wheels = tuple(Wheel(**w) for w in json.loads(manifest.read_text())["wheels"])
         for wheel in wheels:
-            if not self.store.exists(wheel.sha256):
+            if not self.store.holds(wheel.sha256):
                 kept = self.folder(name) / WHEELS / wheel.name
                 if not kept.exists():
                     return None
                 with kept.open("rb") as stream:
                     self.store.put_stream(stream, expected=wheel.sha256)
+        os.utime(manifest)  # used now: see collect()
         return RuntimeSpec(name, platform_python(), lock, wheels)
+
+    def collect(self, unused_seconds: float) -> int:
+        """Remove the runtimes that no build used for so long; return how many."""
+        removed = 0
+        for manifest in self.root.glob("*/placet-runtime.json"):
+            home = manifest.parent
+            with _locked(self.root / f".{home.name}.lock", lambda: False):
+                if not manifest.exists() or time.time() - manifest.stat().st_mtime < unused_seconds:
+                    continue
+                gone = self.root / f".making-{home.name}-{uuid4().hex[:8]}"
+                home.rename(gone)  # whoever dies now leaves nothing under the name
+            shutil.rmtree(gone, ignore_errors=True)
+            removed += 1
+        return removed
 
     def _make(
         self, name: str, lock: str, log: Log, cancelled: Callable[[], bool]

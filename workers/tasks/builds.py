@@ -1,9 +1,12 @@
 """Builds: running one in the pipeline, and tidying up after workers that died."""
 
+from dataclasses import asdict
 from typing import Any
 
 from apps.builds import actions
 from apps.jobs.handlers import LeasedJob, every, handler
+from apps.registry.actions import collect_blobs
+from placet.kernel.actor import SYSTEM
 from workers import building
 
 
@@ -22,3 +25,16 @@ def run(job: LeasedJob) -> dict[str, Any] | None:
 def sweep(job: LeasedJob) -> dict[str, Any] | None:
     """End builds whose job ended without them, and remove folders that nobody works in."""
     return {"settled": actions.settle_lost(), "removed": building.sweep_folders()}
+
+
+@every(seconds=3600, name="builds.collect", queue="control")
+def collect(job: LeasedJob) -> dict[str, Any] | None:
+    """Give up Bentos and runtimes that nothing needs, and remove blobs that nothing needs."""
+    given_up, made = actions.collect_bentos(actor=SYSTEM), collect_blobs(actor=SYSTEM)
+    return asdict(given_up) | asdict(made)
+
+
+@every(seconds=3600, name="builds.collect_runtimes", queue="build")
+def collect_runtimes(job: LeasedJob) -> dict[str, Any] | None:
+    """Remove runtimes that no build on this worker used for long."""
+    return {"removed": building.collect_runtimes()}

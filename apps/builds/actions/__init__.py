@@ -1,5 +1,6 @@
 """Every write of builds: what people ask for, and what the build worker reports."""
 
+from apps.builds.actions.collecting import collect_bentos, unneeded_bentos, unneeded_runtimes
 from apps.builds.actions.reports import (
     append_lines,
     end_cancelled,
@@ -14,6 +15,7 @@ from apps.builds.actions.requests import cancel_build, request_build
 __all__ = [
     "append_lines",
     "cancel_build",
+    "collect_bentos",
     "end_cancelled",
     "fail",
     "record_scan",
@@ -21,4 +23,6 @@ __all__ = [
     "settle_lost",
     "start",
     "succeed",
+    "unneeded_bentos",
+    "unneeded_runtimes",
 ]

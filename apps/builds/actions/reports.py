@@ -111,15 +111,23 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
 
 
 def _runtime(built: Built) -> Runtime | None:
-    """Insert the runtime; ``None`` when it was there. Two builds may add it at one moment."""
+    """Insert the runtime, or bring it back; ``None`` when it was there.
+
+    Two builds may add it at one moment.
+    """
     runtime = Runtime(
         digest=built.runtime.digest,
         python_version=built.runtime.python_version,
         lock=built.runtime.lock,
         wheels=built.runtime.wheels,
     )
-    if Runtime.objects.filter(pk=runtime.pk).exists():
-        return None
+    known = Runtime.objects.select_for_update().filter(pk=runtime.pk).first()
+    if known is not None:  # held until the Bento is in: nobody gives it up meanwhile
+        if known.collected_at is None:
+            return None
+        known.collected_at, known.wheels = None, built.runtime.wheels
+        known.save(update_fields=["collected_at", "wheels"])
+        return known
     try:
         with transaction.atomic():
             runtime.save(force_insert=True)

@@ -149,7 +149,9 @@ def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Be
         raise NotFound
     if row.state != "finalised":
         raise NotFinalised
-    built = Bento.objects.select_related("build").filter(version=row).order_by("-created_at")
+    # held until the release is in: nobody collects it meanwhile
+    held = Bento.objects.select_for_update(of=("self",), no_key=True).select_related("build")
+    built = held.filter(version=row, collected_at=None).order_by("-created_at")
     if bento is not None:
         built = built.filter(pk=bento.pk)
     chosen = built.first()

@@ -12,6 +12,7 @@ from apps.governance.queries.detail import (
 from apps.governance.queries.dry_run import DryRunRow, dry_run
 from apps.governance.queries.facts import evaluate, evaluate_many, live_releases
 from apps.governance.queries.lists import (
+    bentos_needed,
     comments,
     decision,
     decisions,
@@ -31,6 +32,7 @@ __all__ = [
     "DryRunRow",
     "ReleaseView",
     "StoryRow",
+    "bentos_needed",
     "comment_rows",
     "comments",
     "decision",

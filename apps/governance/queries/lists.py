@@ -1,6 +1,7 @@
 """What somebody may see: environments, policies, freezes, releases, and his inbox."""
 
-from collections.abc import Container
+from collections.abc import Collection, Container
+from datetime import datetime
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -190,3 +191,11 @@ def _in_reach(actor: Actor, permissions: Container[str] = rules.ROLE_OF) -> Q:
             here &= Q(environment__name=grant.scope.environment)
         reach |= here
     return reach
+
+
+def bentos_needed(digests: Collection[str], since: datetime) -> set[str]:
+    """Return the Bentos of releases that are open or live, or ended since that time."""
+    over = Q(ended_at__lt=since) & ~Q(state__in=("requested", "approved", "rolling_out", "live"))
+    return set(
+        Release.objects.filter(bento__in=digests).exclude(over).values_list("bento_id", flat=True)
+    )

@@ -1,6 +1,7 @@
 """Every write of the registry."""
 
 from apps.registry.actions.aliases import delete_alias, set_alias
+from apps.registry.actions.collecting import claim, collect_blobs, unneeded
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
 from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
@@ -28,6 +29,8 @@ __all__ = [
     "VersionFields",
     "add_evidence",
     "cancel_upload",
+    "claim",
+    "collect_blobs",
     "create_model",
     "create_version",
     "delete_alias",
@@ -44,4 +47,5 @@ __all__ = [
     "set_card",
     "set_tags",
     "start_upload",
+    "unneeded",
 ]

@@ -215,7 +215,7 @@ def _present(version: ModelVersion, size: int, sha256: str) -> bool:
         store().put_stream(io.BytesIO())
         return True
     known = ArtifactFile.objects.filter(project_id=version.project_id, sha256=sha256, size=size)
-    return known.exists() and store().exists(sha256)
+    return known.exists() and store().holds(sha256)
 
 
 def _refuse_crowding(version: ModelVersion, path: str, size: int, archive: bool) -> None:

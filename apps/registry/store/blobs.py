@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from io import BufferedReader
@@ -21,9 +21,15 @@ from placet.kernel.problems import TooLarge
 class Store(Staging):
     """Blobs by their SHA-256, and uploads on their way to become some."""
 
-    def __init__(self, root: Path | None = None, backend: Backend | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        backend: Backend | None = None,
+        claim: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__(root or config().artifacts)
         self.backend: Backend = backend or Folder(self.root)
+        self._claim = claim or (lambda digest: None)  # keeps a blob from being collected
 
     def path(self, sha256: str) -> Path | None:
         """Return the file the blob lies in, there or not; None when it lies in a bucket."""
@@ -32,6 +38,11 @@ class Store(Staging):
     def exists(self, sha256: str) -> bool:
         """Tell whether the blob is there."""
         return self.backend.exists(hex_digest(sha256))
+
+    def holds(self, sha256: str) -> bool:
+        """Tell whether the blob is there and stays there for somebody who will now need it."""
+        self._claim(hex_digest(sha256))
+        return self.exists(sha256)
 
     def open(self, sha256: str) -> BufferedReader:
         """Open the blob. Raises :class:`BlobMissing`.
@@ -114,6 +125,7 @@ class Store(Staging):
         return self.backend.abandon(before)
 
     def _adopt(self, source: Path, digest: str) -> None:
+        self._claim(digest)
         self.backend.adopt(source, digest)
 
     def _fetched(self, stream: BufferedReader) -> BufferedReader:

@@ -21,9 +21,10 @@ REFERENCED = """
 SELECT sha256, max(size) FROM (
   SELECT sha256, size FROM registry_artifactfile
   UNION ALL SELECT split_part(digest, ':', 2), size FROM builds_bento
+    WHERE collected_at IS NULL
   UNION ALL SELECT sbom, NULL FROM builds_bento WHERE sbom <> ''
   UNION ALL SELECT w ->> 'sha256', (w ->> 'size')::bigint
-    FROM builds_runtime, jsonb_array_elements(wheels) w
+    FROM builds_runtime, jsonb_array_elements(wheels) w WHERE collected_at IS NULL
 ) every GROUP BY sha256 ORDER BY sha256
 """
 

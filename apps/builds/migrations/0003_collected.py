@@ -1,0 +1,11 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [('builds', '0002_one_open_build_and_papers')]
+
+    operations = [
+        migrations.AddField('bento', 'collected_at', models.DateTimeField(blank=True, null=True)),
+        migrations.AddField('runtime', 'collected_at', models.DateTimeField(blank=True, null=True)),
+    ]

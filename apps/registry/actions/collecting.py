@@ -1,0 +1,131 @@
+"""Removing blobs that nothing needs: condemned first, swept a grace later.
+
+```
+old and not needed ──► condemned ──(grace)──► sweeping ──► gone
+                           │ claimed by whoever puts or relies on the bytes, or needed again
+                           └──► kept
+```
+Whoever is about to rely on bytes claims them first, which takes the sentence away; he must have
+written down what needs them within the grace. A blob being swept cannot be claimed: 409, and a
+moment later the bytes are put anew. One sweeper at a time, by a lock that lives as long as the
+sweeper's connection: one that was put to sleep still holds it, so nobody sweeps beside it.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db import connection, transaction
+
+from apps.audit.actions import record
+from apps.registry import references
+from apps.registry.errors import BlobSwept
+from apps.registry.events import BLOBS_COLLECTED
+from apps.registry.models import CondemnedBlob
+from apps.registry.store import Store, Stored, store
+from placet.config import config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import database_now
+from placet.kernel.faults import crash_point
+
+BATCH = 500
+LOCK = 0x706C6163  # any number that no other advisory lock has
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a pass came to."""
+
+    condemned: int = 0
+    blobs: int = 0
+    size: int = 0
+
+
+def claim(sha256: str) -> None:
+    """Take the sentence off a blob that is about to be relied upon. Raises :class:`BlobSwept`."""
+    if not CondemnedBlob.objects.filter(pk=sha256).exists():
+        return
+    with transaction.atomic():
+        CondemnedBlob.objects.filter(pk=sha256, sweeping=False).delete()
+        if CondemnedBlob.objects.filter(pk=sha256).exists():
+            raise BlobSwept
+
+
+def unneeded(blobs: Store, before: datetime) -> Iterator[Stored]:
+    """Yield the blobs last written before that time which nothing needs."""
+    old = (found for found in blobs.listing() if found.modified < before)
+    for some in _batches(old):
+        kept = references.needed([found.sha256 for found in some])
+        yield from (found for found in some if found.sha256 not in kept)
+
+
+def collect_blobs(*, actor: Actor) -> Collected:
+    """Condemn what nothing needs and remove what was condemned a grace ago."""
+    blobs, now = store(), database_now()
+    grace = timedelta(hours=config().collect_grace_hours)
+    with _alone() as alone:
+        if not alone:
+            return Collected()
+        condemned = _condemn(blobs, now)
+        swept: list[CondemnedBlob] = []
+        due = CondemnedBlob.objects.filter(condemned_at__lte=now - grace).order_by("pk")
+        for row in list(due):
+            if _sentence(row.pk):
+                crash_point("registry.before_blob_swept")
+                blobs.delete(row.pk)
+                CondemnedBlob.objects.filter(pk=row.pk, sweeping=True).delete()
+                swept.append(row)
+        made = Collected(condemned, len(swept), sum(row.size for row in swept))
+    if swept:
+        with record(actor) as log:
+            log.add(BLOBS_COLLECTED, subject="store",
+                    data={"blobs": made.blobs, "bytes": made.size})  # fmt: skip
+    return made
+
+
+def _condemn(blobs: Store, now: datetime) -> int:
+    before = now - timedelta(days=config().collect_after_days)
+    made = 0
+    for some in _batches(unneeded(blobs, before)):
+        rows = {
+            f.sha256: CondemnedBlob(sha256=f.sha256, size=f.size, condemned_at=now) for f in some
+        }
+        for known in CondemnedBlob.objects.filter(pk__in=rows).values_list("pk", flat=True):
+            del rows[known]
+        made += len(CondemnedBlob.objects.bulk_create(rows.values()))
+    return made
+
+
+def _sentence(sha256: str) -> bool:
+    """Make sure, under the row's lock, that nothing needs the blob by now; then it is swept."""
+    with transaction.atomic():
+        row = CondemnedBlob.objects.select_for_update().filter(pk=sha256).first()
+        if row is None:
+            return False
+        if not row.sweeping and references.needed([sha256]):
+            row.delete()
+            return False
+        row.sweeping = True
+        row.save(update_fields=["sweeping"])
+        return True
+
+
+def _batches(found: Iterable[Stored]) -> Iterator[list[Stored]]:
+    rest = iter(found)
+    while some := list(islice(rest, BATCH)):
+        yield some
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Tell whether no other sweeper works, and keep it so."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        (alone,) = cursor.fetchone()
+        try:
+            yield bool(alone)
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
