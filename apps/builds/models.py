@@ -41,7 +41,7 @@ class Build(Audited):
     state = models.CharField(max_length=10, choices=BuildState.choices, default=BuildState.QUEUED)
     generation = models.IntegerField(default=0)
     step = models.CharField(max_length=30, blank=True)
-    accelerate = models.BooleanField(default=False)  # try the model's ONNX form
+    accelerate = models.BooleanField(default=False, db_default=False)  # try the model's ONNX form
     isolation = models.CharField(max_length=20, blank=True)  # bwrap, user
     error = models.TextField(blank=True)
     bento_digest = models.CharField(max_length=71, blank=True)
@@ -86,7 +86,9 @@ class Bento(Audited):
     build = models.OneToOneField(Build, on_delete=models.PROTECT, related_name="bento")
     runtime = models.ForeignKey(Runtime, on_delete=models.PROTECT, related_name="bentos")
     size = models.BigIntegerField()
-    accelerated = models.BooleanField(default=False)  # answers with the model's ONNX form
+    accelerated = models.BooleanField(
+        default=False, db_default=False
+    )  # answers with the model's ONNX form
     provenance = models.TextField()  # DSSE envelope, signed by the build key
     sbom = models.CharField(max_length=64)  # SHA-256 of the CycloneDX document in the store
     model_signature = models.TextField(blank=True)  # OpenSSF model.sig over the version's files

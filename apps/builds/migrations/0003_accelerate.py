@@ -7,6 +7,6 @@ class Migration(migrations.Migration):
     dependencies = [("builds", "0002_one_open_build_and_papers")]
 
     operations = [
-        migrations.AddField("build", "accelerate", models.BooleanField(default=False)),
-        migrations.AddField("bento", "accelerated", models.BooleanField(default=False)),
+        migrations.AddField("build", "accelerate", models.BooleanField(default=False, db_default=False)),
+        migrations.AddField("bento", "accelerated", models.BooleanField(default=False, db_default=False)),
     ]

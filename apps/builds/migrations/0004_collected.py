@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [('builds', '0002_one_open_build_and_papers')]
+    dependencies = [('builds', '0003_accelerate')]
 
     operations = [
         migrations.AddField('bento', 'collected_at', models.DateTimeField(blank=True, null=True)),

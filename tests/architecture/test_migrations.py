@@ -1,0 +1,94 @@
+"""Migrations that old code may serve through: they add, and take nothing away."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps as django_apps
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+# What the previous release (benchmarks/upgrade.py names its commit) knows already.
+RELEASED = {
+    "audit": 4, "identity": 2, "jobs": 2, "registry": 1, "builds": 2, "serving": 2,
+    "governance": 2, "monitoring": 2, "rollouts": 2, "console": 0,
+}  # fmt: skip
+# Tables that grow with every request: an index on them is made CONCURRENTLY.
+GROWING = {"event", "evidence", "artifactfile", "buildline", "job", "window", "sealedtext"}
+# Anything else, when somebody thought about old code that still runs: the migration and why it
+# does no harm.
+THOUGHT_ABOUT: dict[str, str] = {
+    "identity.0004_credential_changes": "functions and triggers that count; what old code writes"
+    " goes through as before",
+}
+ADDING = (migrations.CreateModel, AddIndexConcurrently)
+
+
+def new_migrations() -> Iterator[tuple[str, Any]]:
+    """Yield every migration of ours that the previous release does not have."""
+    for config in django_apps.get_app_configs():
+        if not config.name.startswith("apps."):
+            continue
+        package = importlib.import_module(f"{config.name}.migrations")
+        for found in pkgutil.iter_modules(package.__path__):
+            if int(found.name[:4]) > RELEASED.get(config.label, 0):
+                module = importlib.import_module(f"{package.__name__}.{found.name}")
+                yield f"{config.label}.{found.name}", module.Migration
+
+
+def fault_of(operation: Any) -> str:
+    """Return what old code would stumble over; '' when nothing."""
+    if isinstance(operation, ADDING):
+        return ""
+    if isinstance(operation, migrations.AddField):
+        field = operation.field
+        filled = field.null or field.has_db_default() or field.many_to_many
+        if not filled:
+            return f"{operation.name} is NOT NULL without db_default: old code's INSERTs would fail"
+        return f"{operation.name} is unique: the table is locked" if field.unique else ""
+    if isinstance(operation, migrations.AddIndex):
+        if operation.model_name.lower() in GROWING:
+            return f"{operation.index.name} locks a table that grows: use AddIndexConcurrently"
+        return ""
+    if isinstance(operation, migrations.SeparateDatabaseAndState):
+        return next(filter(None, map(fault_of, operation.database_operations)), "")
+    return f"{type(operation).__name__} changes what old code knows"
+
+
+def test_new_migrations_only_add() -> None:
+    faults = {
+        f"{name}: {fault}"
+        for name, migration in new_migrations()
+        for operation in migration.operations
+        if (fault := fault_of(operation)) and name not in THOUGHT_ABOUT
+    }
+    assert faults == set(), (
+        "An upgrade runs while the previous release serves. Do it in two releases (add and fill, "
+        "then remove), or name the migration in THOUGHT_ABOUT with the reason why it does no harm."
+    )
+
+
+def test_every_exception_is_a_migration_that_there_is() -> None:
+    assert set(THOUGHT_ABOUT) <= {name for name, _ in new_migrations()}
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        (migrations.RemoveField("job", "key"), "changes what old code knows"),
+        (migrations.RenameField("job", "key", "name"), "changes what old code knows"),
+        (migrations.DeleteModel("job"), "changes what old code knows"),
+        (migrations.RunSQL("SELECT 1"), "changes what old code knows"),
+        (migrations.AddField("job", "x", models.IntegerField(default=1)), "without db_default"),
+        (migrations.AddField("job", "x", models.IntegerField(null=True, unique=True)), "unique"),
+        (migrations.AddIndex("job", models.Index(fields=["key"], name="n")), "Concurrently"),
+        (migrations.AddField("job", "x", models.IntegerField(null=True)), ""),
+        (migrations.AddField("job", "x", models.IntegerField(db_default=1)), ""),
+        (migrations.CreateModel("x", []), ""),
+    ],
+)
+def test_what_is_told_apart(operation: Any, said: str) -> None:
+    assert said in fault_of(operation)
+    assert bool(said) == bool(fault_of(operation))
