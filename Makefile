@@ -49,6 +49,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties tests/contract/test_schemathesis.py --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
 	@$(PYTHON) benchmarks/mutation.py
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
+	@$(PYTHON) benchmarks/upgrade.py
 	@$(PYTHON) tests/compose/prove.py
 
 compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)

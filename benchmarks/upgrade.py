@@ -60,6 +60,7 @@ class Code:
         return clean | {
             "PLACET_DATA_DIR": str(self.data), "DJANGO_SETTINGS_MODULE": "placet.settings",
             "PYTHONPATH": f"{self.root / 'platform'}:{self.root}", "PYTHONWARNINGS": "ignore",
+            "PLACET_PROCESS": "manage",
         }  # fmt: skip
 
     def run(self, *words: str, **more: str) -> str:
