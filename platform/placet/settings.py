@@ -22,7 +22,7 @@ def database(url: str) -> dict[str, Any]:
     query: dict[str, Any] = dict(parse_qsl(parts.query))
     if os.environ.get("PLACET_PROCESS") == "web":
         # a new connection costs more than most requests; Celery closes them after each task
-        query["pool"] = {"min_size": 2, "max_size": _config.web_threads, "timeout": 10}
+        query["pool"] = {"min_size": 2, "max_size": _config.web_threads, "timeout": 3}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
