@@ -23,5 +23,5 @@ def home(request: PageRequest) -> HttpResponse:
         more=more,
         startable=startable(request.actor),
         recent=list(releases(request.actor)[:8]),
-        projects=projects_of(request.actor),
+        projects=[] if rows else projects_of(request.actor),  # an empty page says what to do
     )
