@@ -14,7 +14,8 @@ from placet.config import config
 from tests.bucket import NAME, S3
 from tests.e2e.builds.test_upload_to_prediction import build
 from tests.factories import ApiClient
-from tests.workshop import RUNTIMES, onnx_model, register, served
+from tests.models import onnx_model
+from tests.workshop import RUNTIMES, register, served
 
 pytestmark = [pytest.mark.e2e]
 
