@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 
 from django.db import connection, transaction
 
@@ -30,7 +31,9 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
 
+T = TypeVar("T")
 BATCH = 500
+SWEPT_AT_ONCE = 50  # until they are logged, the same bytes cannot be put anew
 LOCK = 0x706C6163  # any number that no other advisory lock has
 
 
@@ -69,20 +72,32 @@ def collect_blobs(*, actor: Actor) -> Collected:
         if not alone:
             return Collected()
         condemned = _condemn(blobs, now)
-        swept: list[CondemnedBlob] = []
         due = CondemnedBlob.objects.filter(condemned_at__lte=now - grace).order_by("pk")
-        for row in list(due):
-            if _sentence(row.pk):
-                crash_point("registry.before_blob_swept")
-                blobs.delete(row.pk)
-                CondemnedBlob.objects.filter(pk=row.pk, sweeping=True).delete()
-                swept.append(row)
-        made = Collected(condemned, len(swept), sum(row.size for row in swept))
-    if swept:
+        swept: list[CondemnedBlob] = []
+        for some in _batches(list(due), SWEPT_AT_ONCE):
+            swept += _sweep(blobs, some, actor)
+    return Collected(condemned, len(swept), sum(row.size for row in swept))
+
+
+def _sweep(blobs: Store, rows: Iterable[CondemnedBlob], actor: Actor) -> list[CondemnedBlob]:
+    """Remove the bytes of some rows, and return those rows.
+
+    They go in the transaction that logs it: a sweeper who dies before is followed by one who finds
+    them, removes what is left, and says so.
+    """
+    gone = []
+    for row in rows:
+        if _sentence(row.pk):
+            crash_point("registry.before_blob_swept")
+            blobs.delete(row.pk)
+            crash_point("registry.after_blob_swept")
+            gone.append(row)
+    if gone:
         with record(actor) as log:
+            CondemnedBlob.objects.filter(pk__in=[row.pk for row in gone], sweeping=True).delete()
             log.add(BLOBS_COLLECTED, subject="store",
-                    data={"blobs": made.blobs, "bytes": made.size})  # fmt: skip
-    return made
+                    data={"blobs": len(gone), "bytes": sum(row.size for row in gone)})  # fmt: skip
+    return gone
 
 
 def _condemn(blobs: Store, now: datetime) -> int:
@@ -112,9 +127,9 @@ def _sentence(sha256: str) -> bool:
         return True
 
 
-def _batches(found: Iterable[Stored]) -> Iterator[list[Stored]]:
+def _batches(found: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     rest = iter(found)
-    while some := list(islice(rest, BATCH)):
+    while some := list(islice(rest, size)):
         yield some
 
 
