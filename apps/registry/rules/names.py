@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from placet.kernel.problems import FieldError
+from placet_verify.archive import ArchiveRefused, check_name
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _PYTHON = re.compile(r"3\.(1[0-9])")
@@ -66,6 +67,15 @@ def _path_problem(path: str) -> str:
             return "A part of a path may not begin or end with a space, nor end with a dot"
         if len(segment.encode("utf-8")) > MAX_SEGMENT_BYTES:
             return f"A part of a path may have at most {MAX_SEGMENT_BYTES} bytes"
+    return _packing_problem(path)
+
+
+def _packing_problem(path: str) -> str:
+    """A Bento holds the files under their names: what cannot be packed is refused at once."""
+    try:
+        check_name(path)
+    except ArchiveRefused as refused:
+        return f"{refused.sentence}: choose another"
     return ""
 
 

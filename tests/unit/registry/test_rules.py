@@ -59,6 +59,11 @@ def test_plain_paths_are_taken(path: str) -> None:
         "a.",
         "cafe\u0301",
         "a?b",
+        "/".join(["ü" * 60] * 4),  # 400 bytes is what a Bento can hold
+        "NUL",
+        "aux.txt",
+        "models/com1.pkl",
+        "a\x1b[2Jb",
         "x" * 401,
         "ü" * 150,
         "/".join("d" * 21),
