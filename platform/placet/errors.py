@@ -1,11 +1,13 @@
 """Django's four error handlers: problem details for programs, a page for people."""
 
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_page
+from django.template.loader import render_to_string
 
-from placet.kernel.api.errors import render, request_id
+from placet.kernel.api.errors import database_problem, headers_of, render, request_id
 from placet.kernel.problems import Forbidden, NotFound, Problem
 
 
@@ -33,7 +35,18 @@ def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500, saying nothing of the cause."""
+    """Answer 500, saying nothing of the cause; 503 or 507 when the database is it."""
+    if problem := database_problem(sys.exc_info()[1]):
+        return without_database(request, problem)
     return answer(
         request, Problem("Something went wrong on our side", code="internal_error", status=500)
     )
+
+
+def without_database(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answer ``problem`` and ask the database nothing: a usual page looks for the person first."""
+    if request.path.startswith(("/api/", "/agent/")):
+        return render(problem, request)
+    context = {"problem": problem, "request_id": request_id()}
+    page = render_to_string("unavailable.html", context)
+    return HttpResponse(page, status=problem.status, headers=headers_of(problem))

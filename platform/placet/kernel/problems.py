@@ -108,6 +108,18 @@ class TooManyRequests(Problem):
     status, code, title = 429, "too_many_requests", "Too many requests"
 
 
+class Unavailable(Problem):
+    """The database does not answer, or broke off: nothing was done."""
+
+    status, code, title = 503, "database_unavailable", "The database does not answer now"
+
+
+class DatabaseFull(Problem):
+    """The database's disk is full: nothing was done."""
+
+    status, code, title = 507, "database_full", "The database has no room left"
+
+
 class TooLarge(Problem):
     """The body is larger than allowed."""
 

@@ -5,11 +5,20 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Problem
+from placet.kernel.problems import (
+    DatabaseFull,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Problem,
+    Unavailable,
+)
 
 CONTENT_TYPE = "application/problem+json"
 _CODES = {
@@ -17,6 +26,8 @@ _CODES = {
     405: "method_not_allowed", 406: "not_acceptable", 413: "too_large",
     415: "unsupported_media_type", 429: "too_many_requests", 500: "internal_error",
 }  # fmt: skip
+DISK_FULL = "53100"  # PostgreSQL's disk_full
+RETRY_AFTER = "5"
 log = structlog.get_logger(__name__)
 
 
@@ -40,6 +51,17 @@ def pointers(detail: Any, prefix: str = "") -> list[FieldError]:
     return [FieldError(prefix or "/", str(detail))]
 
 
+def database_problem(error: BaseException | None) -> Problem | None:
+    """Return what a database that is away, busy or full means to who asked; its transaction was
+    taken back. ``None`` for every other error."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    log.error("database_failed", error=str(error))
+    if getattr(error.__cause__, "sqlstate", None) == DISK_FULL:
+        return DatabaseFull("Nothing was changed. An operator has to make room for the database.")
+    return Unavailable("Nothing was changed. Try again in a few seconds.")
+
+
 def as_problem(error: Exception) -> Problem | None:
     """Return the problem that ``error`` stands for, or ``None`` when it is a defect of ours."""
     if isinstance(error, Problem):
@@ -57,16 +79,21 @@ def as_problem(error: Exception) -> Problem | None:
         problem = Problem(str(error.detail), code=code, status=error.status_code)
         problem.title = str(error.default_detail)
         return problem
-    return None
+    return database_problem(error)
+
+
+def headers_of(problem: Problem) -> dict[str, str]:
+    """Return the headers that go with the status of ``problem``."""
+    if problem.status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="placet"'}
+    return {"Retry-After": RETRY_AFTER} if problem.status == 503 else {}
 
 
 def render(problem: Problem, request: HttpRequest | None = None) -> HttpResponse:
     """Return ``problem`` as an HTTP response outside DRF."""
     body = problem.body(request_id=request_id(), instance=request.path if request else "")
-    response = JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE)
-    if problem.status == 401:
-        response["WWW-Authenticate"] = 'Bearer realm="placet"'
-    return response
+    headers = headers_of(problem)
+    return JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE, headers=headers)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -79,8 +106,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         problem.title = "Internal error"
     request = context.get("request")
     body = problem.body(request_id=request_id(), instance=request.path if request else "")
-    headers = {"WWW-Authenticate": 'Bearer realm="placet"'} if problem.status == 401 else {}
-    headers.update(getattr(error, "headers", {}) or {})
+    headers = headers_of(problem) | (getattr(error, "headers", {}) or {})
     response = Response(body, status=problem.status, headers=headers)
     response.content_type = CONTENT_TYPE
     response.exception = True
