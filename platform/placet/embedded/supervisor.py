@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from placet.config import ROOT, Config
 from placet.embedded import valkey
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
-from placet.embedded.processes import Child
+from placet.embedded.processes import GIVE_UP_AFTER, Child
 
 Say = Callable[[str], None]
 
@@ -91,6 +91,7 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
     stopping: bool = False
     broken: bool = False
+    refusals: int = 0  # of PostgreSQL to start again, in a row
     watching: threading.Lock = field(default_factory=threading.Lock)
     _lock: IO[str] | None = None
 
@@ -157,8 +158,21 @@ class Supervisor:
                     self.say(f"{child.name} keeps dying; its log ends with:\n{child.tail()}")
                     self.broken = self.stopping = True
             if not self.stopping and self.cluster.pid() is None:
-                self.say("PostgreSQL ended and is started again")
-                self.cluster.start()
+                self._revive_postgres()
+
+    def _revive_postgres(self) -> None:
+        """Start PostgreSQL again. After a ``kill -9`` its last processes may still be leaving and
+        keep the next start from succeeding: only refusals in a row count as its death."""
+        self.say("PostgreSQL ended and is started again")
+        try:
+            self.cluster.start()
+        except RuntimeError as error:
+            self.refusals += 1
+            if self.refusals >= GIVE_UP_AFTER:
+                self.say(str(error))
+                self.broken = self.stopping = True
+        else:
+            self.refusals = 0
 
     def stop(self) -> None:
         """Stop everything, last started first; another supervisor's services are not ours."""

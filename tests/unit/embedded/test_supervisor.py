@@ -7,6 +7,7 @@ import pytest
 
 from placet.config import Config
 from placet.embedded.postgres import Cluster
+from placet.embedded.processes import GIVE_UP_AFTER
 from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports, lock_data
 
 
@@ -23,3 +24,21 @@ def test_a_refused_start_stops_nothing_of_the_one_that_runs(tmp_path: Path) -> N
             second.start()
         second.stop()
     stopped.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    ("refusals", "broken"), [(GIVE_UP_AFTER - 1, False), (GIVE_UP_AFTER, True)]
+)
+def test_a_killed_postgresql_may_refuse_to_start_for_a_moment(
+    tmp_path: Path, refusals: int, broken: bool
+) -> None:
+    supervisor = Supervisor(Config(data_dir=tmp_path), 1, 2, lambda line: None)
+    answers = [RuntimeError("pre-existing shared memory block")] * refusals + [None]
+    with (
+        patch.object(Cluster, "pid", return_value=None),
+        patch.object(Cluster, "start", side_effect=answers),
+    ):
+        for _ in range(refusals + (not broken)):
+            supervisor._watch()
+    assert (supervisor.broken, supervisor.stopping) == (broken, broken)
+    assert supervisor.refusals == (GIVE_UP_AFTER if broken else 0)
