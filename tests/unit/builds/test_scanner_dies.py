@@ -1,0 +1,31 @@
+"""A scanner that hangs or dies has found nothing out: what it looked at is not safe."""
+
+from pathlib import Path
+
+import pytest
+
+from workers.builder import scanner
+from workers.builder.sandbox import Sandbox
+
+LIMITS = [("hangs", 2048, 0.05), ("needs more memory than it may", 12, 300.0)]
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    """A model that is safe when it is looked at."""
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("nothing but words")
+    return folder
+
+
+@pytest.mark.parametrize(("what", "memory_mb", "seconds"), LIMITS, ids=[w for w, _, _ in LIMITS])
+def test_it_fails_closed(artifact: Path, what: str, memory_mb: int, seconds: float) -> None:
+    found = scanner.scan(artifact, Sandbox.detect(), memory_mb=memory_mb, seconds=seconds)
+    assert found.verdict == "unknown"
+    (finding,) = found.findings
+    assert finding.what.startswith("The scan did not finish")
+
+
+def test_left_in_peace_it_says_safe(artifact: Path) -> None:
+    assert scanner.scan(artifact, Sandbox.detect()).verdict == "safe"
