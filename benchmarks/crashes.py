@@ -1,9 +1,11 @@
-"""``make prove``: the whole path, killed at every named point, run after run.
+"""``make prove``: the governed path, run after run, while its processes are killed.
 
-Each run starts a new platform and arms one point of each part: any job, build, rollout, node. The
-seed alone decides which ones meet. Twelve runs go through all points once. The result is written
-to ``benchmarks/proofs/crashes-DATE-COMMIT.json`` after every run, so that an interrupted campaign
-counts as far as it came.
+A platform serves ``--per-platform`` runs, then a new one takes its place. Each run arms points of
+every kind of process (the seed decides which), and every other one is struck from outside as well:
+``kill -9`` of a process at a moment of chance, an emptied broker, forged messages. The whole log is
+verified, and every row rebuilt from it, after every tenth run and at the end of a platform. The
+result is written to ``benchmarks/proofs/crashes-DATE-COMMIT.json`` after every run, so that an
+interrupted campaign counts as far as it came.
 """
 
 import json
@@ -11,7 +13,8 @@ import random
 import subprocess
 import sys
 from argparse import ArgumentParser
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,22 +22,44 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from tests import crashes  # noqa: E402
+from tests.crashes import points  # noqa: E402
+from tests.crashes.campaign import Campaign, Outcome, temporary  # noqa: E402
+from tests.crashes.strikes import STRIKES  # noqa: E402
 
-PARTS = (crashes.ANY_JOB, crashes.BUILD, crashes.ROLLOUT, crashes.NODE)
-ENOUGH = max(len(part) for part in PARTS)
+# A supervisor gives a child up that dies five times within a minute: no more of one process.
+EACH_RUN = ((points.WEB, 2), (points.BUILD, 1), (points.CONTROL, 1), (points.NODE, 1))
+WHOLE_EVERY = 10
 
 
-def draw(seed: int, runs: int) -> list[tuple[str, ...]]:
-    """Return the points of each run: every part is gone through, in an order of its own."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What befalls one run."""
+
+    points: tuple[str, ...]
+    strike: str
+    seed: int
+
+
+def endless(chance: random.Random, names: Sequence[str]) -> Iterator[str]:
+    """Yield every name once in an order of chance, and again in another."""
+    while True:
+        yield from chance.sample(names, len(names))
+
+
+def draw(seed: int, runs: int, per_platform: int) -> list[Drawn]:
+    """Return what befalls each run: every part is gone through before anything comes twice."""
     chance = random.Random(seed)
-    orders = []
-    for part in PARTS:
-        order: list[str] = []
-        while len(order) < runs:
-            order += chance.sample(part, len(part))
-        orders.append(order[:runs])
-    return list(zip(*orders, strict=True))
+    parts = [(endless(chance, names), count) for names, count in EACH_RUN]
+    first, strikes = endless(chance, points.FIRST), endless(chance, sorted(STRIKES))
+    drawn = []
+    for number in range(runs):
+        if number % per_platform == 0:  # a new platform, the only chance of these
+            armed, strike = tuple(next(first) for _ in range(3)), ""
+        else:
+            armed = tuple(next(names) for names, count in parts for _ in range(count))
+            strike = next(strikes) if number % 2 else ""
+        drawn.append(Drawn(armed, strike, seed * 100_000 + number))
+    return drawn
 
 
 def commit() -> str:
@@ -47,39 +72,59 @@ def commit() -> str:
 def main() -> int:
     """Run the campaign; 1 when any run left something wrong."""
     parser = ArgumentParser(description="Kill the platform at named points, run after run.")
-    parser.add_argument("--runs", type=int, default=ENOUGH)
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--per-platform", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
     out = ROOT / "benchmarks" / "proofs" / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
-    out.parent.mkdir(exist_ok=True)
     result: dict[str, Any] = {
-        "what": "register, build, release, predict; killed once at each armed point",
+        "what": "register, build, release, predict, roll back; killed at each armed point",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
-        "runs": [],
+        "wanted_runs": options.runs, "runs": [],
     }  # fmt: skip
-    for number, points in enumerate(draw(options.seed, options.runs), 1):
-        outcome = crashes.one(points)
-        missed = sorted(set(points) - set(outcome.hit))
-        result["runs"].append({"points": list(points), "missed": missed, **asdict(outcome)})
-        print(f"{number}/{options.runs} {outcome.seconds} s {', '.join(outcome.hit)}"
-              f"{' MISSED ' + ', '.join(missed) if missed else ''}"
-              f" {'; '.join(outcome.faults) or 'ok'}", flush=True)  # fmt: skip
-        summary(result)
-        out.write_text(json.dumps(result, indent=1) + "\n")
+    drawn = draw(options.seed, options.runs, options.per_platform)
+    for start in range(0, options.runs, options.per_platform):
+        with temporary() as campaign:
+            for run in drawn[start : start + options.per_platform]:
+                note(result, run, carry_out(campaign, run, options.per_platform), out)
     return int(result["summary"]["bad_runs"] > 0)
 
 
-def summary(result: dict[str, Any]) -> None:
-    """Count what a reader wants to know first."""
+def carry_out(campaign: Campaign, run: Drawn, per_platform: int) -> Outcome:
+    """Do one run, and now and then look at the whole log."""
+    outcome = campaign.run(run.points, strike=run.strike, seed=run.seed)
+    if campaign.runs % WHOLE_EVERY == 0 or campaign.runs == per_platform:
+        outcome.faults += campaign.whole()
+        outcome.log_checked = True
+    return outcome
+
+
+def note(result: dict[str, Any], run: Drawn, outcome: Outcome, out: Path) -> None:
+    """Write down and say how a run ended."""
     runs = result["runs"]
+    runs.append({"points": list(run.points), **asdict(outcome)})
+    result["summary"] = summary(runs)
+    out.write_text(json.dumps(result, indent=1) + "\n")
+    missed = f" MISSED {', '.join(outcome.missed)}" if outcome.missed else ""
+    print(f"{len(runs)}/{result['wanted_runs']} {outcome.seconds} s {', '.join(outcome.hit)}"
+          f" {outcome.strike}{missed} {'; '.join(outcome.faults) or 'ok'}", flush=True)  # fmt: skip
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Count what a reader wants to know first."""
     hit = {point for run in runs for point in run["hit"]}
-    result["summary"] = {
+    return {
         "runs": len(runs),
-        "bad_runs": sum(bool(run["faults"] or run["missed"]) for run in runs),
-        "kills": sum(len(run["hit"]) for run in runs),
-        "points": len(hit),
-        "points_never_hit": sorted({p for run in runs for p in run["points"]} - hit),
+        "bad_runs": sum(bool(run["faults"]) for run in runs),
+        "runs_that_missed_a_point": sum(bool(run["missed"]) for run in runs),
+        "kills_at_points": sum(len(run["hit"]) for run in runs),
+        "strikes": sum(bool(run["strike"]) for run in runs),
+        "points_hit": len(hit),
+        "points_named": len(points.CAMPAIGN),
+        "points_not_hit_yet": sorted(set(points.CAMPAIGN) - hit),
+        "whole_log_checks": sum(run["log_checked"] for run in runs),
+        "median_seconds": sorted(run["seconds"] for run in runs)[len(runs) // 2],
         "slowest_seconds": max(run["seconds"] for run in runs),
     }
 

@@ -30,7 +30,7 @@ EMAILS = {
 
 @dataclass
 class Running:
-    """A platform with the demo's five people; ``armed`` goes to its processes alone."""
+    """A platform with the demo's five people; ``armed`` goes to its processes and commands."""
 
     data: Path
     armed: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Running:
             "DJANGO_SETTINGS_MODULE": "placet.settings",
         }
         return subprocess.run(
-            [sys.executable, *args], env=self.environment | more, cwd=ROOT,
+            [sys.executable, *args], env=self.environment | self.armed | more, cwd=ROOT,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 

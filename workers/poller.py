@@ -15,6 +15,7 @@ from apps.jobs.actions.lease import count_ready, seconds_to_next
 from apps.jobs.actions.schedule import ensure_schedules
 from placet.config import config
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.faults import crash_point
 
 POLL_SECONDS = 1.0
 log = structlog.get_logger(__name__)
@@ -113,7 +114,9 @@ class Poller(bootsteps.StartStopStep):
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f"{path.name}.{os.getpid()}")
             draft.write_text(text)
+            crash_point("jobs.before_alive_rename")
             draft.replace(path)
+            crash_point("jobs.after_alive_rename")
 
 
 def _ignore(result: object) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from placet_agent import files
 from placet_agent.client import Client
+from placet_agent.faults import crash_point
 from placet_agent.parsing import hex_digest
 from placet_verify import archive
 
@@ -55,8 +56,10 @@ class Bentos:
         files.write_json(making / "files.json", listing)
         making.chmod(0o755)
         shutil.rmtree(self.folder / name, ignore_errors=True)
+        crash_point("agent.before_bento_rename")
         making.rename(self.folder / name)
         files.sync_folder(self.folder)
+        crash_point("agent.after_bento_rename")
 
     def check(self, digest: str) -> None:
         """Hash every file again; anything changed, missing or added removes the Bento."""

@@ -5,26 +5,22 @@ The agent stands alone, so this is its own copy of what the server has.
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
-ENVIRONMENT_VARIABLE = "PLACET_CRASH_AT"
+FOLDER = "PLACET_CRASH_FOLDER"
 
 
 def crash_point(name: str) -> None:
-    """End this process at once when ``PLACET_CRASH_AT`` lists ``name``; otherwise do nothing.
+    """End this process at once when ``PLACET_CRASH_FOLDER`` holds a file called ``name``.
 
-    Names are separated by commas. With ``PLACET_CRASH_ONCE`` naming a file, the crash happens
-    only while that file is absent, and leaves it behind: the restarted process goes past the
-    point. When it names a folder, each point leaves a file of its own name there.
+    The file is removed first, in one step: of all processes one dies, once, and the one that
+    takes its place goes past the point. Points can be armed while the processes run. Without the
+    variable nothing is looked for.
     """
-    armed = os.environ.get(ENVIRONMENT_VARIABLE)
-    if not armed or name not in armed.split(","):
+    folder = os.environ.get(FOLDER)
+    if not folder:
         return
-    once = os.environ.get("PLACET_CRASH_ONCE")
-    if once:
-        marker = Path(once) / name if Path(once).is_dir() else Path(once)
-        try:
-            os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return
-    os.kill(os.getpid(), signal.SIGKILL)
+    with suppress(OSError):
+        Path(folder, name).unlink()
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from placet_agent import files, procs, sandbox
 from placet_agent.bentos import Bentos
+from placet_agent.faults import crash_point
 from placet_agent.procs import ProcessRef
 from placet_agent.protocol import DesiredRevision, RuntimeRef
 from placet_agent.replica import Record, Replica, ask, first_inside, free_port, pair
@@ -110,6 +111,7 @@ class Replicas:
         )
         replica = Replica(record, self.folder / f"{name}.json")
         replica.save()
+        crash_point("agent.before_replica_start")
         self.all[name] = replica
         self._thread(self._launch, replica)
         return replica
@@ -147,6 +149,7 @@ class Replicas:
             finally:
                 os.close(writer)
             inner = first_inside(answers.fileno())
+        crash_point("agent.after_replica_start")
         record.outer = pair(procs.find(replica.child.pid))
         record.inner = pair(inner)
         record.started_at = time.time()
@@ -232,6 +235,7 @@ class Replicas:
             self.signal(replica, signal.SIGKILL)
         if replica.alive:
             return False
+        crash_point("agent.after_replica_stop")
         self._end_marked(replica)
         return not procs.listening(replica.record.port)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from placet_agent import files, sandbox
 from placet_agent.bentos import seal
 from placet_agent.client import Client
+from placet_agent.faults import crash_point
 from placet_agent.parsing import hex_digest
 from placet_agent.protocol import RuntimeManifest, RuntimeRef
 from placet_agent.pythons import Interpreter, Interpreters
@@ -95,8 +96,10 @@ class Runtimes:
         seal(making / "home")
         making.chmod(0o755)
         shutil.rmtree(self.folder / name, ignore_errors=True)
+        crash_point("agent.before_runtime_rename")
         making.rename(self.folder / name)
         files.sync_folder(self.folder)
+        crash_point("agent.after_runtime_rename")
 
     def _fetch_wheels(self, manifest: RuntimeManifest, making: Path) -> None:
         lock = making / "lock.txt"

@@ -189,6 +189,7 @@ class Runtimes:
             shutil.rmtree(self.folder(name), ignore_errors=True)
             crash_point("builds.before_runtime_rename")
             home.rename(self.folder(name))
+            crash_point("builds.after_runtime_rename")
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return RuntimeSpec(name, platform_python(), lock, wheels)
@@ -355,7 +356,9 @@ def _write_whole(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{uuid4().hex[:8]}")
     part.write_text(text)
+    crash_point("builds.before_lock_rename")
     part.rename(path)
+    crash_point("builds.after_lock_rename")
 
 
 @contextmanager

@@ -44,6 +44,7 @@ def write_checkpoint() -> Checkpoint | None:
     with transaction.atomic():
         Tile.objects.bulk_create(tiles, ignore_conflicts=True)
         Checkpoint.objects.bulk_create([made], ignore_conflicts=True)
+        crash_point("audit.before_checkpoint_commit")
     crash_point("audit.after_checkpoint_commit")
     keep(made)
     return made
@@ -107,7 +108,9 @@ def _write(path: Path, text: str) -> None:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
+    crash_point("audit.before_checkpoint_rename")
     draft.replace(path)
+    crash_point("audit.after_checkpoint_rename")
 
 
 def _thin_out(folder: Path) -> None:

@@ -19,6 +19,7 @@ from apps.audit.events import EventKind, kinds
 from apps.audit.models import Audited, SealedText
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
+from placet.kernel.faults import crash_point
 from placet.keystore import signer
 from placet_verify import seals
 from placet_verify.keys import PrivateKey
@@ -120,8 +121,16 @@ def record(actor: Actor) -> Iterator[Recorder]:
         try:
             yield recorder
             append(recorder.entries)
+            _crash_points("before_commit", recorder.entries)
         finally:
             _current.reset(token)  # before the commit: what waits for that has its own transaction
+    _crash_points("after_commit", recorder.entries)
+
+
+def _crash_points(moment: str, entries: list[Entry]) -> None:
+    """Every action has one before and one behind its commit, named after each of its events."""
+    for entry in entries:
+        crash_point(f"{moment}.{entry.kind.name}")
 
 
 def pending() -> list[Entry]:

@@ -25,6 +25,7 @@ from apps.registry.actions import add_evidence
 from apps.registry.models import EvidenceSource, ModelVersion
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import database_now
+from placet.kernel.faults import crash_point
 from placet.kernel.states import move
 
 STOPPED = "The worker stopped in the middle and the build was not started again"
@@ -67,6 +68,8 @@ def append_lines(build: Build, lines: Sequence[Line], *, job: LeasedJob) -> None
                                   text=CUT_OFF))  # fmt: skip
         BuildLine.objects.bulk_create(rows)
         Build.objects.filter(pk=build.pk, generation=build.generation).update(step=lines[-1].step)
+        crash_point("builds.before_lines_commit")
+    crash_point("builds.after_lines_commit")
 
 
 def record_scan(build: Build, report: ScanReport, *, job: LeasedJob, actor: Actor = SYSTEM) -> None:

@@ -77,6 +77,7 @@ def _carry_out(job: LeasedJob, spec: Handler, *, losses: int) -> bool:
         result = spec.run(job)
         crash_point("jobs.before_finish")
         done = end(job, JobState.SUCCEEDED, result=result)
+        crash_point("jobs.after_finish")
         log.log(DEBUG if job.kind in timetables() else INFO, "job_succeeded")
         return done
     except LeaseLost:

@@ -10,6 +10,7 @@ from apps.jobs.actions.enqueue import put
 from apps.jobs.handlers import timetables
 from apps.jobs.models import Job, JobState, Schedule, ScheduleRun
 from placet.kernel.clock import database_now
+from placet.kernel.faults import crash_point
 
 KEEP_RUNS = timedelta(hours=1)  # finished runs of schedules, and planned times
 KEEP_FAILURES = timedelta(days=1)  # failed runs of schedules
@@ -44,6 +45,10 @@ def plan_due(queues: Sequence[str] | None = None) -> int:
             missed = (now - schedule.next_at) // step
             schedule.next_at += step * (missed + 1)
             schedule.save(update_fields=["next_at"])
+        if planned:
+            crash_point("jobs.before_planned")
+    if planned:
+        crash_point("jobs.after_planned")
     return planned
 
 

@@ -8,6 +8,7 @@ from apps.monitoring.models import MetricWindow
 from apps.monitoring.rules import valid_latency
 from apps.serving.models import Revision
 from placet.kernel.clock import now
+from placet.kernel.faults import crash_point
 
 KEEP_DAYS = 30
 
@@ -30,7 +31,9 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
         if window["revision"] in own and valid_latency(window["latency"])
     ]
     before = MetricWindow.objects.filter(node=node).count()
+    crash_point("monitoring.before_windows")
     MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
+    crash_point("monitoring.after_windows")
     return MetricWindow.objects.filter(node=node).count() - before
 
 

@@ -116,6 +116,7 @@ def receive_chunk(
             raise
         crash_point("registry.before_chunk_acknowledged")
         Upload.objects.filter(pk=row.pk, received=offset).update(received=offset + written)
+    crash_point("registry.after_chunk_acknowledged")
     upload.received = offset + written
     if upload.received < row.size:
         return Received(upload.received)
@@ -146,6 +147,7 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
             Upload.objects.filter(pk=row.pk).delete()
             lock_and_refuse(version.project_id)
             log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
+        crash_point("registry.after_files_added")
     blobs.drop(row.pk)
     return files
 

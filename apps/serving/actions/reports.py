@@ -18,6 +18,7 @@ from apps.serving.events import (
 from apps.serving.models import DesiredState, Node, Revision
 from apps.serving.reports import Report, parse_report
 from placet.kernel.clock import now
+from placet.kernel.faults import crash_point
 from placet_verify import dsse
 from placet_verify.checkpoint import parse as parse_note
 from placet_verify.errors import Refused
@@ -50,6 +51,8 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
             enqueue("monitoring.ingest", node=row.pk, windows=report["metrics"])
         if _worth_a_look(row, before, report):
             enqueue("rollouts.reconcile_target", key=row.target_id, target=row.target_id)
+        crash_point("serving.before_report_commit")
+    crash_point("serving.after_report_commit")
     return row
 
 

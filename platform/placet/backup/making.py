@@ -13,6 +13,7 @@ from placet.backup.manifest import BLOBS, DATABASE, BackupRefused, Manifest, fil
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.faults import crash_point
 from placet.keystore import root_public
 
 SETTINGS = "settings.json"
@@ -34,6 +35,7 @@ def make_backup(folder: Path, *, copy: bool | None, say: Say) -> Manifest:
     with database.snapshot(url) as found:
         say(f"The log has {found.size} events, root {found.root.hex()}")
         database.dump(url, found, folder / DATABASE)
+    crash_point("backup.after_dump")
     say(f"{'Copying' if copied else 'Checking'} {len(found.blobs)} artifacts")
     total = artifacts.copy_out(blobs, found.blobs, folder / artifacts.FOLDER if copied else None)
     (folder / BLOBS).write_text(json.dumps(sorted(found.blobs)))
@@ -42,7 +44,9 @@ def make_backup(folder: Path, *, copy: bool | None, say: Say) -> Manifest:
         checkpoint=found.note, copied=copied, blobs=len(found.blobs), blob_bytes=total,
         files={name: file_digest(folder / name) for name in (DATABASE, BLOBS)},
     )  # fmt: skip
+    crash_point("backup.before_manifest")
     say(f"{total:,} bytes of artifacts; the manifest's SHA-256 is {manifest.write(folder)}")
+    crash_point("backup.after_manifest")
     return manifest
 
 

@@ -19,6 +19,7 @@ from placet.backup.manifest import BackupRefused, Manifest
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.kernel.faults import crash_point
 from placet.keystore import ring, root_public
 from placet_verify import checkpoint
 from placet_verify.errors import Refused
@@ -99,6 +100,7 @@ def finish(folder: Path, manifest: Manifest, *, file: Path | None, lost: int, sa
     _compare(manifest, file if not lost else None)
     say(f"The log's root is the manifest's: {manifest.root}")
     blobs = artifacts.copy_in(store(), folder, manifest.copied)
+    crash_point("restore.after_artifacts")
     with record(SYSTEM) as log:
         again, ended = settle_restored(REPEATABLE)
         facts = {"size": manifest.size, "lost": lost, "again": again, "ended": ended}

@@ -42,10 +42,13 @@ class Person:
             raise RuntimeError(f"{email} could not sign in ({answer.status_code})")
         return cls(url, role, name, http)
 
-    def api(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    def api(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
         """Call the API in this session, as the pages do."""
-        headers = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": self.url}
-        return self.http.request(method, f"/api/v1{path}", json=body, headers=headers)
+        sent = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": self.url}
+        sent |= headers or {}
+        return self.http.request(method, f"/api/v1{path}", json=body, headers=sent)
 
     def do(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Call the API and return the answer. Raises ``RuntimeError`` for a refusal."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from placet_agent import files
+from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import Admin, AdminError
 from placet_agent.procs import ProcessRef, find, wait_gone
@@ -89,6 +90,7 @@ class HaproxyProcess:
             os.mkfifo(fifo, 0o600)
         listening = config.listening((self.folder / "haproxy.cfg").read_text())
         log = self.folder / "haproxy.log"
+        crash_point("agent.before_haproxy_start")
         fresh = not log.exists() or log.stat().st_size > _LOG_LIMIT
         with log.open("wb" if fresh else "ab") as output:
             before = output.tell()
@@ -102,6 +104,7 @@ class HaproxyProcess:
             )
         self._children.append(child)
         self._await(child, lambda: _tail(log, before))
+        crash_point("agent.after_haproxy_start")
         self.listening = listening
         ref = find(child.pid)
         if ref is None:

@@ -111,6 +111,7 @@ class Proxy:
         self.admin.tell(
             c for place, server in wanted for c in leaving(place, server, actual[place])
         )
+        crash_point("agent.after_haproxy_servers")
         self._check()
         self._applied = self._written
 

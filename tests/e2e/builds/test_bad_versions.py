@@ -148,10 +148,11 @@ def test_a_model_that_predicts_something_else_is_marked_different(
 
 @pytest.mark.parametrize("point", ["builds.after_build", "builds.before_commit_success"])
 def test_another_worker_takes_over_when_one_is_killed(
-    ada: ApiClient, run_jobs: Run, worker: Path, point: str
+    ada: ApiClient, run_jobs: Run, worker: Path, tmp_path: Path, point: str
 ) -> None:
     address = register(ada, "odd", sklearn_model())
     asked = ada.post(f"{address}/builds").json()
+    (tmp_path / point).touch()
     code = (
         "import django; django.setup()\n"
         "import workers.tasks\n"
@@ -166,7 +167,7 @@ def test_another_worker_takes_over_when_one_is_killed(
         "PLACET_DATA_DIR": str(config().data_dir),
         "PLACET_RUNTIMES_DIR": str(RUNTIMES),
         "PLACET_PROCESS": "build",
-        "PLACET_CRASH_AT": point,
+        "PLACET_CRASH_FOLDER": str(tmp_path),
     }
     killed = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, timeout=180

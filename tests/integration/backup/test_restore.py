@@ -172,6 +172,52 @@ def test_everything_comes_back_and_nothing_runs_twice(
     assert "The database is not empty" in once_more.stderr
 
 
+@pytest.mark.parametrize(
+    "point",
+    ["restore.before_load", "restore.after_load", "restore.after_artifacts",
+     "before_commit.backup.restored.v1"],
+)  # fmt: skip
+def test_a_killed_restore_is_repeated_on_a_new_machine(
+    home: Path, kept: dict[str, str], tmp_path: Path, point: str
+) -> None:
+    first = kill_restore(tmp_path, home, point)
+    try:
+        again = restore(first, home)
+        if point != "restore.before_load":
+            assert "The database is not empty" in again.stderr
+            first.destroy()
+            again = restore(first, home)
+        assert again.returncode == 0, again.stderr
+        assert "Restored" in again.stdout
+    finally:
+        first.destroy()
+
+
+def test_a_restore_killed_behind_its_commit_is_whole(
+    home: Path, kept: dict[str, str], tmp_path: Path
+) -> None:
+    placet = kill_restore(tmp_path, home, "after_commit.backup.restored.v1")
+    try:
+        placet.cluster.start()
+        verified = placet.manage("audit", "verify", "--deep")
+        assert "the log is intact" in verified.stdout, verified.stderr
+        events = placet.sql("SELECT 1 FROM audit_event WHERE kind = 'backup.restored.v1'")
+        assert len(events) == 1
+    finally:
+        placet.destroy()
+
+
+def kill_restore(folder: Path, home: Path, point: str) -> Installation:
+    """Restore on a new machine and die at ``point``."""
+    armed = folder / "armed"
+    armed.mkdir()
+    (armed / point).touch()
+    placet = Installation(folder / "killed", {"PLACET_CRASH_FOLDER": str(armed)})
+    assert restore(placet, home).returncode != 0
+    assert not (armed / point).exists(), "it never came to this point"
+    return placet
+
+
 def test_the_backup_holds_no_key_and_says_so(home: Path, kept: dict[str, str]) -> None:
     names = {path.name for path in (home / "backup").rglob("*") if path.is_file()}
     assert not {name for name in names if name.endswith((".key", ".pub")) or "keys" in name}

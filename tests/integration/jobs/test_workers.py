@@ -71,11 +71,12 @@ def test_a_worker_works_on_while_the_broker_is_dead(start_worker: Start, valkey:
 def test_another_worker_finishes_what_a_killed_one_left(
     start_worker: Start, tmp_path: Path, point: str
 ) -> None:
-    once = tmp_path / "crashed"
-    first = start_worker(PLACET_CRASH_AT=point, PLACET_CRASH_ONCE=str(once))
+    armed = tmp_path / point
+    armed.touch()
+    first = start_worker(PLACET_CRASH_FOLDER=str(tmp_path))
     job = enqueue("t.make", slug="survivor")
     until(lambda: first.process.poll() is not None, what="the crash")
-    assert once.exists()
+    assert not armed.exists()
     start_worker()
     until(lambda: done(job))
     assert (job.attempts, job.losses, job.generation) == (2, 1, 2)

@@ -18,6 +18,7 @@ from placet.backup.manifest import DATABASE, BackupRefused, Manifest, read_manif
 from placet.config import ROOT, config
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
 from placet.embedded.supervisor import CannotStart, lock_data
+from placet.kernel.faults import crash_point
 from placet.kernel.problems import Problem
 from placet_verify.errors import Refused
 
@@ -60,7 +61,9 @@ class Command(BaseCommand):
     def begin(self, told: dict[str, str], options: dict[str, Any]) -> None:
         """Load the database, bring its tables up to date, and go on in a new process."""
         with database_ready() as owner:
+            crash_point("restore.before_load")
             database.load(owner, options["folder"] / DATABASE)
+            crash_point("restore.after_load")
             if config().mode == "embedded":
                 write_down(told)
             manage("migrate", "--no-input", PLACET_DATABASE_URL=owner)

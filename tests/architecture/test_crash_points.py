@@ -1,0 +1,71 @@
+"""Every crash point in the code is one that the campaign kills at, and the other way round."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apps.audit.events import kinds
+from benchmarks.crashes import draw
+from tests.crashes import errands, points
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMITS = ("before_commit.", "after_commit.")
+
+
+def calls() -> Iterator[tuple[str, bool]]:
+    """Yield the name in each ``crash_point(…)`` of the product; of an f-string its beginning."""
+    for folder in ("apps", "workers", "platform"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "crash_point":
+                    yield written(node.args[0])
+
+
+def written(name: ast.expr) -> tuple[str, bool]:
+    if isinstance(name, ast.Constant):
+        return str(name.value), True
+    assert isinstance(name, ast.JoinedStr), "a crash point has a name that can be read"
+    first = name.values[0]
+    return (str(first.value) if isinstance(first, ast.Constant) else ""), False
+
+
+def test_every_point_in_the_code_is_killed_at() -> None:
+    missing = [
+        name
+        for name, whole in calls()
+        if not (name in points.ALL if whole else any(p.startswith(name) for p in points.ALL))
+    ]
+    assert missing == []
+
+
+def test_no_part_of_the_campaign_waits_for_a_point_that_is_gone() -> None:
+    found = list(calls())
+    whole = {name for name, literal in found if literal}
+    begun = tuple(name for name, literal in found if name and not literal)
+    gone = [p for p in points.ALL if p not in whole and not p.startswith((*begun, *COMMITS))]
+    assert gone == []
+
+
+@pytest.mark.parametrize("side", COMMITS)
+def test_every_kind_of_event_is_killed_at_or_said_not_to_be(side: str) -> None:
+    for path in ROOT.glob("apps/*/events.py"):
+        importlib.import_module(f"apps.{path.parent.name}.events")
+    killed = {p.removeprefix(side) for p in points.ALL if p.startswith(side)}
+    declared = {kind for kind in kinds() if not kind.startswith("test.")}  # other tests' own
+    assert not declared - killed - points.NOT_WALKED, "name them in tests/crashes/points.py"
+    assert killed | points.NOT_WALKED == declared
+    assert not killed & points.NOT_WALKED
+
+
+def test_there_are_enough_and_a_campaign_comes_to_all_of_them() -> None:
+    assert len(points.ALL) == len(set(points.ALL)) >= 60
+    drawn = draw(seed=1, runs=500, per_platform=50)
+    assert {point for run in drawn for point in run.points} == set(points.CAMPAIGN)
+    for test, some in points.BY_TEST.items():
+        text = (ROOT / test).read_text()
+        for point in some:
+            assert point.partition(".")[2] in text, f"{test} does not name {point}"
+    assert set(errands.OF_KIND) <= set(kinds())

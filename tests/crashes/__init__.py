@@ -1,0 +1,1 @@
+"""One platform, taken through the governed path again and again while its processes die."""

@@ -1,0 +1,197 @@
+"""A platform that serves many runs: armed, struck, walked along, and looked at after each."""
+
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from placet.demo.people import Person
+from placet.demo.story import SCIENTIST, Story
+from placet_client import Client
+from tests.crashes import errands, strikes
+from tests.crashes.path import PATIENCE, Trained, Walk, train
+from tests.crashes.points import LATE
+from tests.running import Running, running, signed_in
+
+STRIKE_WITHIN = 12.0  # seconds after the start of a run
+SCOPES = [*SCIENTIST, "model.edit", "alias.set", "build.cancel"]
+# What one version must have come to, whatever died on its way.
+ONE_OF_EACH = """
+SELECT (SELECT count(*) FROM registry_modelversion WHERE tags ->> 'run' = %s) AS versions,
+  (SELECT count(*) FROM builds_build WHERE version_id = v.id AND state = 'succeeded') AS builds,
+  (SELECT count(*) FROM builds_bento WHERE version_id = v.id) AS bentos,
+  (SELECT count(*) FROM governance_release r JOIN governance_environment e
+     ON e.id = r.environment_id AND e.name = 'staging' WHERE r.version_id = v.id) AS releases,
+  (SELECT count(*) FROM serving_revision s JOIN builds_bento b ON s.bento_id = b.digest
+     WHERE b.version_id = v.id) AS revisions,
+  (SELECT count(*) FROM rollouts_rollout o JOIN governance_release r ON o.release_id = r.id
+     WHERE r.version_id = v.id AND o.kind = 'release' AND o.state = 'done'
+       AND o.commanded = o.generation) AS rollouts,
+  (SELECT count(*) FROM serving_revision WHERE state = 'live' AND weight = 10000) AS live
+FROM registry_modelversion v WHERE v.tags ->> 'run' = %s LIMIT 1
+"""
+OPEN = """
+SELECT kind || ' is ' || state || ' ' || error AS what FROM jobs_job j
+  WHERE state IN ('queued', 'running')
+    AND NOT EXISTS (SELECT 1 FROM jobs_schedule s WHERE s.kind = j.kind)
+UNION ALL SELECT 'rollout ' || id || ' is ' || state FROM rollouts_rollout
+  WHERE finished_at IS NULL
+UNION ALL SELECT kind || ' is overdue' FROM jobs_job
+  WHERE state = 'queued' AND due_at < clock_timestamp() - interval '60 s'
+"""
+FAILED = "SELECT kind || ' failed: ' || error AS what FROM jobs_job WHERE state = 'failed'"
+DEAD_LEASES = """
+SELECT id, split_part(lease_owner, ':', 2)::int AS pid FROM jobs_job WHERE state = 'running'
+"""
+EXPIRE = "UPDATE jobs_job SET lease_until = clock_timestamp() WHERE id = %s AND state = 'running'"
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    seconds: float
+    hit: list[str]
+    missed: list[str]
+    strike: str = ""
+    steps: dict[str, float] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    log_checked: bool = False
+
+
+@dataclass
+class Campaign:
+    """A running platform, with everything that the runs need."""
+
+    placet: Running
+    armed: Path
+    people: dict[str, Person]
+    scientist: Client
+    trained: Trained
+    impatient: bool = True  # leases of dead workers run out at once
+    live: int | None = None
+    runs: int = 0
+
+    def run(self, wanted: Sequence[str], *, strike: str = "", seed: int = 0) -> Outcome:
+        """Walk the path once with the ``wanted`` points armed: a node's from the request on."""
+        self.runs += 1
+        begun, chance = time.monotonic(), random.Random(seed)
+        outcome = Outcome(0, [], [], strike)
+        with self._meanwhile(strike, chance.uniform(0, STRIKE_WITHIN)):
+            try:
+                walk = Walk(self.placet, self.people, self.scientist, self.trained, str(self.runs))
+                outcome.steps = walk.seconds
+                self._walk(walk, wanted, chance.choice(sorted(errands.ALL)))
+                outcome.faults += self.unsettled(walk.name)
+            except Exception as error:
+                outcome.faults.append(f"{type(error).__name__}: {error}")
+        outcome.missed = self._disarm()
+        outcome.hit = sorted(set(wanted) - set(outcome.missed))
+        outcome.seconds = round(time.monotonic() - begun, 1)
+        return outcome
+
+    def _walk(self, walk: Walk, wanted: Sequence[str], errand: str) -> None:
+        self._arm(point for point in wanted if point not in LATE)
+        walk.timed("register", walk.register)
+        named = {errands.of_point(point, errand) for point in wanted}
+        for name in sorted(named | {errand}):
+            walk.timed(name, partial(errands.run, name, walk))
+        walk.timed("build", walk.build)
+        self._arm(point for point in wanted if point in LATE)
+        walk.timed("go live", walk.go_live)
+        walk.predict(walk.version["number"], "the prediction")
+        if self.live is None:
+            self.live = walk.version["number"]
+            return
+        walk.timed("go back", walk.go_back)
+        walk.predict(self.live, "the earlier answers")
+
+    @contextmanager
+    def _meanwhile(self, strike: str, after: float) -> Iterator[None]:
+        over = threading.Event()
+        threads = [threading.Thread(target=self._let_dead_leases_run_out, args=(over,))]
+        if strike:
+            threads.append(threading.Timer(after, strikes.strike, (self.placet, strike)))
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
+    def _arm(self, wanted: Iterable[str]) -> None:
+        for point in wanted:
+            (self.armed / point).touch()
+
+    def _disarm(self) -> list[str]:
+        left = sorted(path.name for path in self.armed.iterdir())
+        for name in left:
+            (self.armed / name).unlink(missing_ok=True)
+        return left
+
+    def _let_dead_leases_run_out(self, over: threading.Event) -> None:
+        """Spare the runs the third of a minute after which a dead worker's job is free anyway."""
+        while self.impatient and not over.wait(0.5):
+            with suppress(Exception):  # the database may be dead at this moment
+                for row in self.placet.sql(DEAD_LEASES):
+                    if not Path(f"/proc/{row['pid']}").exists():
+                        self.placet.sql(EXPIRE, row["id"])
+
+    def unsettled(self, run: str) -> list[str]:
+        """Wait until nothing is under way; return what is not as it must be."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            faults = self._faults(run)
+            if not faults or time.monotonic() > end:
+                return faults
+            time.sleep(0.2)
+
+    def _faults(self, run: str) -> list[str]:
+        try:
+            found = self.placet.sql(ONE_OF_EACH, run, run)
+            rows = [*self.placet.sql(OPEN), *self.placet.sql(FAILED)]
+        except Exception as error:
+            return [f"the database: {error}"]
+        counts = found[0] if found else {"versions": 0}
+        return [f"{name}: {n}, not 1" for name, n in counts.items() if n != 1] + [
+            row["what"] for row in rows
+        ]
+
+    def whole(self) -> list[str]:
+        """Verify the whole log, and rebuild every row from it; return what is wrong."""
+        said = self.placet.manage("audit", "verify", "--deep")
+        faults = [] if said.returncode == 0 else [said.stdout + said.stderr]
+        rebuilt = self.placet.rebuilt()
+        return faults + ([] if rebuilt.returncode == 0 else [rebuilt.stderr[-2000:]])
+
+
+@contextmanager
+def campaign(folder: Path, *, impatient: bool = True) -> Iterator[Campaign]:
+    """Start a platform in ``folder`` whose points can be armed."""
+    armed = folder / "armed"
+    armed.mkdir()
+    trained = train()
+    with (
+        running(folder / "data", armed={"PLACET_CRASH_FOLDER": str(armed)}) as placet,
+        signed_in(placet) as people,
+        people["contributor"].client(SCOPES) as scientist,
+    ):
+        Story(placet.url, people, lambda line: None).policies()
+        yield Campaign(placet, armed, people, scientist, trained, impatient)
+
+
+@contextmanager
+def temporary() -> Iterator[Campaign]:
+    """Start one in a temporary folder."""
+    with (
+        tempfile.TemporaryDirectory(prefix="placet-crash-") as name,
+        campaign(Path(name)) as found,
+    ):
+        yield found

@@ -1,0 +1,103 @@
+"""Every named crash point, by the process that dies there and the moment at which it can.
+
+``before_commit.KIND`` and ``after_commit.KIND`` stand around the commit of every action: one pair
+for each kind of event (``apps.audit.actions.record``).
+"""
+
+from tests.crashes import errands
+
+
+def around(*kinds: str) -> tuple[str, ...]:
+    """Return the points before and behind the commit of actions that log these kinds."""
+    return tuple(f"{side}_commit.{kind}.v1" for kind in kinds for side in ("before", "after"))
+
+
+def pairs(*names: str) -> tuple[str, ...]:
+    """Return the points before and behind each of ``names``: ``part.before_name``."""
+    return tuple(
+        f"{part}.{side}_{what}"
+        for part, what in (name.split(".", 1) for name in names)
+        for side in ("before", "after")
+    )
+
+
+# What the first walk on a new platform passes, and no later one.
+FIRST = (
+    *around("model.created", "endpoint.created", "runtime.added"),
+    *pairs("builds.lock_rename", "builds.runtime_rename", "agent.runtime_rename"),
+    *pairs("agent.rename.haproxy.cfg"),
+)
+PATH = (
+    *around("version.created", "version.files_added", "upload.started", "evidence.added"),
+    *around("version.finalised", "build.requested", "release.requested", "release.decided"),
+    *around("release.approved", "rollout.rollback_started", "prefetch.added"),
+    *pairs("registry.blob_rename", "registry.chunk_acknowledged", "registry.files_added"),
+    *pairs("serving.report_commit"),
+    "registry.before_finalise",
+)
+ERRANDS = tuple(f"{side}_commit.{kind}" for kind in errands.OF_KIND for side in ("before", "after"))
+BACKUP = ("backup.after_dump", *pairs("backup.manifest"))
+WEB = (*PATH, *ERRANDS, *BACKUP)
+BUILD = (
+    *around("build.started", "build.succeeded", "bento.added"),
+    *pairs("builds.lines_commit", "builds.commit_success"),
+    "builds.after_start", "builds.after_fetch", "builds.after_scan", "builds.after_runtime",
+    "builds.after_generate", "builds.after_build", "builds.after_smoke", "builds.after_sbom",
+    "builds.after_export",
+)  # fmt: skip
+CONTROL = (
+    *around("release.rolling_out", "rollout.started", "revision.added", "revision.changed"),
+    *around("rollout.shifting", "rollout.draining", "rollout.done", "release.live"),
+    *around("release.superseded", "release.rolled_back", "release.restored"),
+    *pairs("rollouts.start_commit", "rollouts.command", "rollouts.store"),
+    *pairs("serving.state_commit", "monitoring.windows", "jobs.finish", "jobs.planned"),
+    *pairs("jobs.alive_rename", "audit.checkpoint_commit", "audit.checkpoint_rename"),
+    "jobs.after_claim",
+)
+NODE = (
+    *pairs("agent.rename.state.json", "agent.rename.memory.json", "agent.rename.table.json"),
+    *pairs("agent.rename.route.map", "agent.rename.logged.json", "agent.rename.files.json"),
+    *pairs("agent.rename.process.json", "agent.haproxy_start", "agent.haproxy_servers"),
+    *pairs("agent.haproxy_maps", "agent.replica_start", "agent.bento_rename"),
+    "agent.after_replica_stop",
+)
+# What needs more than a run of the campaign has: old bytes to collect, a machine to restore on.
+# Each is killed at by the test named.
+BY_TEST = {
+    "tests/integration/registry/test_killed_collecting.py": (
+        *pairs("registry.blob_swept"),
+        *around("store.collected"),
+    ),
+    "tests/integration/backup/test_restore.py": (
+        *pairs("restore.load"),
+        *around("backup.restored"),
+        "restore.after_artifacts",
+    ),
+    "tests/integration/audit/test_killed_commits.py": around("project.created"),
+}
+CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *NODE)
+ALL = (*CAMPAIGN, *(point for some in BY_TEST.values() for point in some))
+# Kinds of actions that nobody on the campaign's path does. Their commits are those of ``record``,
+# as all others: tests/integration/audit/test_killed_commits.py kills at both sides of one.
+NOT_WALKED = frozenset({
+    "alert.acknowledged.v1", "alert.answered.v1", "alert.opened.v1", "alert.resolved.v1",
+    "bento.collected.v1", "runtime.collected.v1", "project.quota_set.v1",
+    "build.failed.v1", "credentials.changed.v1", "credentials.rehashed.v1",
+    "endpoint.key_rule_changed.v1", "endpoint.restarted.v1", "endpoint.scaled.v1",
+    "endpoint.started.v1", "endpoint.stopped.v1", "environment.changed.v1",
+    "environment.created.v1", "hold.placed.v1", "hold.released.v1", "job.cancelled.v1",
+    "mfa.added.v1", "mfa.removed.v1", "mfa.reset.v1", "node.checkpoint_ahead.v1",
+    "node.joined.v1", "node.reported_error.v1", "node.state_ahead.v1", "password.changed.v1",
+    "person.created.v1", "person.deactivated.v1", "person.erased.v1",
+    "person.identity_linked.v1", "person.reactivated.v1", "person.setup_link_made.v1",
+    "person.updated.v1", "policy.published.v1", "prefetch.removed.v1",
+    "project.updated.v1", "release.expired.v1", "release.failed.v1",
+    "release.policy_changed.v1", "revision.refused.v1", "role.granted.v1", "role.revoked.v1",
+    "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1",
+    "service_account.created.v1", "service_account.deactivated.v1",
+    "service_account.updated.v1", "target.changed.v1", "target.created.v1",
+    "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",
+    "team.member_removed.v1", "version.edited.v1",
+})  # fmt: skip
+# Armed from the request on: before it these would hit a state that holds nothing yet.
+LATE = frozenset(NODE)
