@@ -11,9 +11,11 @@ from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "placet.settings")
 
+from placet import doorbell
 from placet.config import config
 from placet.logs import configure_logging
 
+doorbell.install()
 app = Celery("placet", broker=config().broker_url or "memory://localhost")
 app.conf.update(
     task_ignore_result=True,

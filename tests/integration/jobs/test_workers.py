@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kombu import pools
+from redis import Redis
 
 from apps.audit.models import Event
 from apps.identity.models import Project
@@ -43,6 +44,35 @@ def test_a_ring_makes_the_worker_look_and_forged_rings_are_harmless(
     assert Project.objects.count() == 1
     job.refresh_from_db()
     assert job.attempts == 1
+
+
+NO_MESSAGES = [
+    b"\xff not a message", b"", b"[]", b"{}", b'{"properties": 7}', b'{"properties": {}}',
+    b'{"properties": {"delivery_tag": "t", "body_encoding": "base64"}, "body": "%"}',
+    json.dumps({
+        "body": "W10=", "content-type": "application/json", "content-encoding": "utf-8",
+        "headers": {"task": "jobs.look", "id": "1", "eta": "never", "expires": {}},
+        "properties": {"delivery_tag": "u", "body_encoding": "base64", "delivery_info": {}},
+    }).encode(),
+]  # fmt: skip
+
+
+def test_what_is_no_message_does_not_end_a_worker_and_leaves_it_its_ears(
+    start_worker: Start, valkey: Valkey
+) -> None:
+    worker = start_worker()
+    with Redis(unix_socket_path=str(valkey.socket)) as client:
+        for _ in range(3):
+            client.lpush("control", *NO_MESSAGES)
+        until(lambda: client.llen("control") == 0, what="the end of the queue")
+        with app.connection_for_write(valkey.url) as connection:
+            for number in range(5):
+                app.send_task("jobs.look", args=[f"job_{number}"], queue="control",
+                              connection=connection)  # fmt: skip
+        until(lambda: client.llen("control") == 0, what="the end of the queue")
+    until(lambda: worker.log.read_text().count("jobs.look") >= 10, what="five looks")
+    assert worker.process.poll() is None
+    assert "not_a_message" in worker.log.read_text()
 
 
 def test_a_lost_message_and_an_emptied_broker_lose_no_work(
