@@ -61,6 +61,8 @@ class IdempotencyMiddleware:
         except BaseException:
             forget(record)
             raise
+        if getattr(response, "unsettled", False):
+            return response  # the key stays in progress, as after a process that was killed
         if response.status_code >= 500 or response.status_code in UNSTORED or response.streaming:
             forget(record)
         else:

@@ -17,12 +17,14 @@ class Problem(Exception):
     """An answer that is a refusal, with a stable ``code`` for programs and a sentence for people.
 
     ``status`` is the HTTP status; ``errors`` name the fields at fault. Subclasses in each app's
-    ``errors.py`` fix ``status``, ``code`` and ``title``.
+    ``errors.py`` fix ``status``, ``code`` and ``title``. ``unsettled``: nobody knows whether it was
+    done, so the same request may not simply be carried out again.
     """
 
     status: int = 400
     code: str = "bad_request"
     title: str = "The request cannot be carried out"
+    unsettled: bool = False
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class TooManyRequests(Problem):
 
 
 class Unavailable(Problem):
-    """The database does not answer, or broke off: nothing was done."""
+    """The database does not answer, or is too busy."""
 
     status, code, title = 503, "database_unavailable", "The database does not answer now"
 

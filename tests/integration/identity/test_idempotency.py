@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -119,3 +121,27 @@ def test_records_expire_after_a_day() -> None:
     assert idempotency.expire() == 0
     with time_machine.travel(now() + timedelta(hours=25)):
         assert idempotency.expire() == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "later"),
+    [
+        (psycopg.OperationalError("the connection is lost"), 409),
+        (psycopg.errors.AdminShutdown("terminating connection"), 409),
+        (psycopg.errors.DeadlockDetected("deadlock detected"), 201),
+    ],
+    ids=["lost", "shut down", "said no"],
+)
+def test_what_may_have_been_done_when_the_connection_broke_is_not_done_again(
+    monkeypatch: pytest.MonkeyPatch, cause: Exception, later: int
+) -> None:
+    ann = token_for(person("Ann", roles={"admin": None}))
+
+    def broken(**_options: object) -> None:
+        raise OperationalError(str(cause)) from cause
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.identity.actions.create_project", broken)
+        first = api(ann).post("/projects", RISK, idempotency_key="k1")
+    assert (first.status_code, first.json()["code"]) == (503, "database_unavailable")
+    assert api(ann).post("/projects", RISK, idempotency_key="k1").status_code == later

@@ -27,6 +27,7 @@ _CODES = {
     415: "unsupported_media_type", 429: "too_many_requests", 500: "internal_error",
 }  # fmt: skip
 DISK_FULL = "53100"  # PostgreSQL's disk_full
+CUT_OFF = ("08", "57P")  # connection exceptions, shutdowns
 RETRY_AFTER = "5"
 log = structlog.get_logger(__name__)
 
@@ -52,14 +53,23 @@ def pointers(detail: Any, prefix: str = "") -> list[FieldError]:
 
 
 def database_problem(error: BaseException | None) -> Problem | None:
-    """Return what a database that is away, busy or full means to who asked; its transaction was
-    taken back. ``None`` for every other error."""
+    """Return what a database that is away, busy or full means to who asked; ``None`` for every
+    other error.
+
+    Where PostgreSQL itself said no, the transaction was taken back. A connection that broke off
+    may have broken off behind the commit.
+    """
     if not isinstance(error, OperationalError | InterfaceError):
         return None
     log.error("database_failed", error=str(error))
-    if getattr(error.__cause__, "sqlstate", None) == DISK_FULL:
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    if state == DISK_FULL:
         return DatabaseFull("Nothing was changed. An operator has to make room for the database.")
-    return Unavailable("Nothing was changed. Try again in a few seconds.")
+    if state and not state.startswith(CUT_OFF):
+        return Unavailable("Nothing was changed. Try again in a few seconds.")
+    problem = Unavailable("Look whether a change was made, then try again in a few seconds.")
+    problem.unsettled = True
+    return problem
 
 
 def as_problem(error: Exception) -> Problem | None:
@@ -89,11 +99,20 @@ def headers_of(problem: Problem) -> dict[str, str]:
     return {"Retry-After": RETRY_AFTER} if problem.status == 503 else {}
 
 
+def marked(response: HttpResponse, problem: Problem) -> HttpResponse:
+    """Let ``response`` say to the middleware around it whether it is known what was done."""
+    response.unsettled = problem.unsettled  # type: ignore[attr-defined]
+    return response
+
+
 def render(problem: Problem, request: HttpRequest | None = None) -> HttpResponse:
     """Return ``problem`` as an HTTP response outside DRF."""
     body = problem.body(request_id=request_id(), instance=request.path if request else "")
     headers = headers_of(problem)
-    return JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE, headers=headers)
+    return marked(
+        JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE, headers=headers),
+        problem,
+    )
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -110,4 +129,5 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     response = Response(body, status=problem.status, headers=headers)
     response.content_type = CONTENT_TYPE
     response.exception = True
+    marked(response, problem)
     return response
