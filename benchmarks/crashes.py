@@ -1,7 +1,7 @@
 """``make prove``: the governed path, run after run, while its processes are killed.
 
 A platform serves ``--per-platform`` runs, then a new one takes its place. Each run arms points of
-every kind of process (the seed decides which), and every other one is struck from outside as well:
+some kinds of process (the seed decides which), and every other one is struck from outside as well:
 ``kill -9`` of a process at a moment of chance, an emptied broker, forged messages. The whole log is
 verified, and every row rebuilt from it, after every tenth run and at the end of a platform. The
 result is written to ``benchmarks/proofs/crashes-DATE-COMMIT.json`` after every run, so that an
@@ -26,8 +26,9 @@ from tests.crashes import points  # noqa: E402
 from tests.crashes.campaign import Campaign, Outcome, temporary  # noqa: E402
 from tests.crashes.strikes import STRIKES  # noqa: E402
 
-# A supervisor gives a child up that dies five times within a minute: no more of one process.
-EACH_RUN = ((points.WEB, 2), (points.BUILD, 1), (points.CONTROL, 1), (points.NODE, 1))
+# How many points of each part are armed in runs by turns. A supervisor gives up a child that dies
+# five times within a minute, and a run takes a quarter of one: none dies in every run.
+BY_TURNS = ({"WEB": 1, "CONTROL": 1, "NODE": 1}, {"WEB": 2, "BUILD": 1})
 WHOLE_EVERY = 10
 
 
@@ -49,15 +50,20 @@ def endless(chance: random.Random, names: Sequence[str]) -> Iterator[str]:
 def draw(seed: int, runs: int, per_platform: int) -> list[Drawn]:
     """Return what befalls each run: every part is gone through before anything comes twice."""
     chance = random.Random(seed)
-    parts = [(endless(chance, names), count) for names, count in EACH_RUN]
+    parts = {
+        name: endless(chance, getattr(points, name)) for name in ("WEB", "BUILD", "CONTROL", "NODE")
+    }
     first, strikes = endless(chance, points.FIRST), endless(chance, sorted(STRIKES))
     drawn = []
     for number in range(runs):
         if number % per_platform == 0:  # a new platform, the only chance of these
             armed, strike = tuple(next(first) for _ in range(3)), ""
         else:
-            armed = tuple(next(names) for names, count in parts for _ in range(count))
+            turn = BY_TURNS[number % len(BY_TURNS)]
+            armed = tuple(next(parts[name]) for name, count in turn.items() for _ in range(count))
             strike = next(strikes) if number % 2 else ""
+            if points.HAPROXY & set(armed):
+                strike = "kill HAProxy"
         drawn.append(Drawn(armed, strike, seed * 100_000 + number))
     return drawn
 

@@ -19,7 +19,7 @@ from tests.crashes.points import LATE
 from tests.running import Running, running, signed_in
 
 STRIKE_WITHIN = 12.0  # seconds after the start of a run
-SCOPES = [*SCIENTIST, "model.edit", "alias.set", "build.cancel"]
+SCOPES = [*SCIENTIST, "model.edit", "alias.set", "build.cancel", "release.withdraw"]
 # What one version must have come to, whatever died on its way.
 ONE_OF_EACH = """
 SELECT (SELECT count(*) FROM registry_modelversion WHERE tags ->> 'run' = %s) AS versions,

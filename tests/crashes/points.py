@@ -54,10 +54,13 @@ CONTROL = (
     *pairs("jobs.alive_rename", "audit.checkpoint_commit", "audit.checkpoint_rename"),
     "jobs.after_claim",
 )
+# Passed when HAProxy is started again, because it was killed.
+HAPROXY = frozenset(pairs("agent.rename.process.json", "agent.haproxy_start"))
 NODE = (
+    *sorted(HAPROXY),
     *pairs("agent.rename.state.json", "agent.rename.memory.json", "agent.rename.table.json"),
     *pairs("agent.rename.route.map", "agent.rename.logged.json", "agent.rename.files.json"),
-    *pairs("agent.rename.process.json", "agent.haproxy_start", "agent.haproxy_servers"),
+    *pairs("agent.haproxy_servers"),
     *pairs("agent.haproxy_maps", "agent.replica_start", "agent.bento_rename"),
     "agent.after_replica_stop",
 )
@@ -100,4 +103,4 @@ NOT_WALKED = frozenset({
     "team.member_removed.v1", "version.edited.v1",
 })  # fmt: skip
 # Armed from the request on: before it these would hit a state that holds nothing yet.
-LATE = frozenset(NODE)
+LATE = frozenset(NODE) - HAPROXY
