@@ -85,7 +85,7 @@ class Running:
         command = [sys.executable, str(ROOT / "manage.py"), "up", "--demo", *arguments]
         with self.output.open("w") as log:
             self.process = subprocess.Popen(
-                command, env=self.environment | self.armed, stdout=log, stderr=log,
+                command, env={**self.environment, **self.armed}, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         end = time.monotonic() + seconds
@@ -118,7 +118,7 @@ class Running:
             "DJANGO_SETTINGS_MODULE": "placet.settings",
         }
         return subprocess.run(
-            [sys.executable, *args], env=self.environment | self.armed | more, cwd=ROOT,
+            [sys.executable, *args], env={**self.environment, **self.armed, **more}, cwd=ROOT,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 

@@ -65,20 +65,21 @@ def reject(walk: Walk) -> None:
 
 
 def _ask(walk: Walk) -> list[Json]:
-    """Ask to put the version that was released last into production."""
+    """Ask to put the version that was released last into production, unless it is asked for."""
+    asked = walk.scientist.get(f"{BASE}/releases", environment="production", state="requested")
     found = walk.scientist.get(f"{BASE}/releases", environment="staging", limit=1)["items"]
     body = {"model": MODEL, "environment": "production", "endpoint": MODEL, "reason": "Tried"}
-    return [
+    return asked["items"] or [
         walk.scientist.post(f"{BASE}/releases", {**body, "version": release["version"]})
         for release in found
     ]
 
 
 def overstep(walk: Walk) -> None:
-    """Try to approve one's own request."""
-    for release in walk.scientist.get(f"{BASE}/releases", limit=1)["items"]:
-        verdict = {"verdict": "approve", "statement_digest": release["request_digest"]}
-        walk.people["contributor"].api("POST", f"/releases/{release['id']}/decisions", verdict)
+    """Try to freeze production without the right to."""
+    answer = walk.people["contributor"].api("POST", f"{PRODUCTION}/freezes", {"reason": "Mine"})
+    if answer.status_code != 403:
+        raise Broken(f"it was answered with {answer.status_code}")
 
 
 def freeze(walk: Walk) -> None:
