@@ -12,6 +12,7 @@ from pathlib import Path
 
 from placet.demo.people import Person
 from placet.demo.story import SCIENTIST, Story
+from placet_agent.procs import with_variable
 from placet_client import Client
 from tests.crashes import errands, strikes
 from tests.crashes.path import PATIENCE, Trained, Walk, train
@@ -157,9 +158,14 @@ class Campaign:
         try:
             found = self.placet.sql(ONE_OF_EACH, run, run)
             rows = [*self.placet.sql(OPEN), *self.placet.sql(FAILED)]
+            live = self.placet.sql("SELECT id FROM serving_revision WHERE state = 'live'")
         except Exception as error:
             return [f"the database: {error}"]
         counts = found[0] if found else {"versions": 0}
+        folder = (self.placet.data / "node" / "haproxy").resolve()
+        counts["HAProxies"] = len(with_variable("PLACET_HAPROXY", str(folder)))
+        for revision in live:
+            counts["replicas"] = len(replicas_of(revision["id"]))
         return [f"{name}: {n}, not 1" for name, n in counts.items() if n != 1] + [
             row["what"] for row in rows
         ]
@@ -170,6 +176,16 @@ class Campaign:
         faults = [] if said.returncode == 0 else [said.stdout + said.stderr]
         rebuilt = self.placet.rebuilt()
         return faults + ([] if rebuilt.returncode == 0 else [rebuilt.stderr[-2000:]])
+
+
+def replicas_of(revision: str) -> set[str]:
+    """Return the replicas of a revision that have a process, whoever remembers them."""
+    found = set()
+    for ref in with_variable("PLACET_REVISION", revision):
+        with suppress(OSError):
+            words = Path(f"/proc/{ref.pid}/environ").read_bytes().split(b"\0")
+            found |= {word.decode() for word in words if word.startswith(b"PLACET_REPLICA=")}
+    return found
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from placet_agent import files
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import Admin, AdminError
-from placet_agent.procs import ProcessRef, find, wait_gone
+from placet_agent.procs import ProcessRef, find, wait_gone, with_variable
 
 START_SECONDS = 10.0
+MARKER = "PLACET_HAPROXY"  # in its environment: the folder that it was started for
 _LOG_LIMIT = 1 << 20
 # HAProxy writes its log lines into descriptor 3, a named pipe that it holds open both ways: the
 # lines wait there while no agent reads, and only its owner can open it. (A datagram socket would
@@ -57,15 +58,33 @@ class HaproxyProcess:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def adopt(self) -> bool:
-        """Take over the HAProxy that an earlier agent started, if it still runs."""
-        record = files.read_json(self.folder / "process.json")
-        if record is None:
-            return False
-        ref = ProcessRef(record["pid"], record["start"])
+        """Take over the HAProxy that an earlier agent started, if it still runs.
+
+        The one that answers on the socket goes before the one on record: an agent that died
+        right after a start or a reload had not written it down. What that one listens on is
+        unknown then, so that the next ``apply`` reloads it.
+        """
+        record = files.read_json(self.folder / "process.json") or {"pid": 0, "start": 0}
+        recorded = ProcessRef(record["pid"], record["start"])
+        answering = self._answering()
+        ref = answering or recorded
         if not ref.alive:
             return False
-        self.ref, self.listening = ref, record.get("listening", [])
+        self.ref = ref
+        self.listening = record.get("listening", []) if ref == recorded else []
         return True
+
+    def _answering(self) -> ProcessRef | None:
+        """Return the process of ours that answers on the admin socket."""
+        try:
+            pid = self.admin.info().get("Pid")
+        except AdminError:
+            return None
+        return next((ref for ref in self._ours() if str(ref.pid) == pid), None)
+
+    def _ours(self) -> list[ProcessRef]:
+        """Return every HAProxy that was started for this folder, whoever remembers it."""
+        return with_variable(MARKER, str(self.folder.resolve()))
 
     @property
     def alive(self) -> bool:
@@ -74,7 +93,13 @@ class HaproxyProcess:
         return self.ref is not None and self.ref.alive
 
     def start(self) -> None:
-        """Start HAProxy from the files in the folder."""
+        """Start HAProxy from the files in the folder.
+
+        One that nobody knows any more must not go on listening beside it: it would answer some of
+        the requests by an old table. Told to leave, it ends its own ones first.
+        """
+        for ref in self._ours():
+            ref.signal(signal.SIGUSR1)
         self._launch([])
 
     def reload(self) -> None:
@@ -97,6 +122,7 @@ class HaproxyProcess:
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCH, self.binary, "-db", "-f", "haproxy.cfg", *extra],
                 cwd=self.folder,
+                env={**os.environ, MARKER: str(self.folder.resolve())},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -135,6 +161,8 @@ class HaproxyProcess:
             if not wait_gone(self.ref, 3):
                 self.ref.signal(signal.SIGKILL)
                 wait_gone(self.ref, 3)
+        for ref in self._ours():
+            ref.signal(signal.SIGKILL)
         for child in self._children:
             child.poll()
         (self.folder / "process.json").unlink(missing_ok=True)

@@ -62,10 +62,10 @@ class NodeUnderTest:
         for thread in self.threads:
             thread.join(timeout=20)
 
-    def start_process(self) -> None:
-        """Run the agent in a process of its own."""
+    def start_process(self, **more: str) -> None:
+        """Run the agent in a process of its own, with ``more`` in its environment."""
         script = Path(__file__).with_name("run_agent.py")
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", **more}
         with (self.home.folder / "agent.log").open("ab") as output:
             self.processes.append(
                 subprocess.Popen(

@@ -4,12 +4,14 @@ import os
 import signal
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from placet_agent import procs, replicas
 from placet_agent.files import read_json
+from placet_agent.haproxy.process import MARKER as PROXY_MARKER
 from placet_agent.procs import ProcessRef, find
 from placet_agent.sandbox import MARKER
 from tests.integration.agent.conftest import PATH, NodeUnderTest
@@ -72,6 +74,30 @@ def test_a_killed_haproxy_comes_back_with_the_same_state(
     names = [node.who() for _ in range(40)]
     assert (names.count("one"), names.count("two")) == (30, 10)
     assert platform.seen("rev_2")["weight"] == 2_500
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["at first", "again"])
+@pytest.mark.parametrize("point", ["agent.after_haproxy_start", "agent.before_rename.process.json"])
+def test_a_haproxy_whose_agent_died_before_it_noted_it_is_the_only_one(
+    platform: Platform, joined: NodeUnderTest, tmp_path: Path, point: str, before: bool
+) -> None:
+    """A forgotten one would go on answering every other request by an old table."""
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    if before:  # there is one, on record, and it dies
+        joined.start_process()
+        platform.wait_phase("rev_1", "serving")
+        joined.kill_process()
+        haproxy(joined).signal(signal.SIGKILL)
+    (tmp_path / point).touch()
+    joined.start_process(PLACET_CRASH_FOLDER=str(tmp_path))
+    assert joined.processes[-1].wait(timeout=60) == -signal.SIGKILL
+    joined.start_process()
+    platform.wait_phase("rev_1", "serving")
+    platform.serve(platform.revision(2, platform.build("two"), weight=10_000))
+    platform.wait(lambda: platform.seen("rev_2")["weight"] == 10_000)
+    folder = str((joined.home.folder / "haproxy").resolve())
+    platform.wait(lambda: len(procs.with_variable(PROXY_MARKER, folder)) == 1)
+    assert {joined.who() for _ in range(40)} == {"two"}
 
 
 def test_a_haproxy_killed_while_the_agent_was_away_comes_back_too(
@@ -272,6 +298,7 @@ def test_a_replica_sees_its_bento_and_nothing_of_the_node(
         platform.revision(1, platform.build("one"), weight=9_999, variables={"MODE": "strict"}),
         platform.revision(2, platform.build("two"), weight=1),
     )
+    platform.wait(lambda: platform.seen("rev_1")["weight"] == 9_999)
     platform.wait(lambda: platform.seen("rev_2")["weight"] == 1)
 
     seen = node.get("/inside").json()
