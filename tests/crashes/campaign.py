@@ -4,6 +4,7 @@ import random
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from tests.crashes.path import PATIENCE, Trained, Walk, train
 from tests.crashes.points import LATE
 from tests.running import Running, running, signed_in
 
+ENDED = " ended and is started again"  # what the supervisor says
+GIVEN_UP_WITHIN = 60.0
 STRIKE_WITHIN = 12.0  # seconds after the start of a run
 SCOPES = [*SCIENTIST, "model.edit", "alias.set", "build.cancel", "release.withdraw"]
 # What one version must have come to, whatever died on its way.
@@ -77,10 +80,13 @@ class Campaign:
     impatient: bool = True  # leases of dead workers run out at once
     live: int | None = None
     runs: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
+    deaths: list[tuple[float, Counter[str]]] = field(default_factory=list)  # of each run's end
 
     def run(self, wanted: Sequence[str], *, strike: str = "", seed: int = 0) -> Outcome:
         """Walk the path once with the ``wanted`` points armed: a node's from the request on."""
         self.runs += 1
+        self._let_the_supervisor_forget()
         begun, chance = time.monotonic(), random.Random(seed)
         outcome = Outcome(0, [], [], strike)
         with self._meanwhile(strike, chance.uniform(0, STRIKE_WITHIN)):
@@ -94,7 +100,25 @@ class Campaign:
         outcome.missed = self._disarm()
         outcome.hit = sorted(set(wanted) - set(outcome.missed))
         outcome.seconds = round(time.monotonic() - begun, 1)
+        self._count_deaths()
         return outcome
+
+    def _count_deaths(self) -> None:
+        lines = self.placet.output.read_text().splitlines()
+        names = Counter(line.removesuffix(ENDED) for line in lines if line.endswith(ENDED))
+        self.deaths.append((time.monotonic(), names - self.counted))
+        self.counted = names
+
+    def _let_the_supervisor_forget(self) -> None:
+        """Wait until no child has died more than once in the last minute.
+
+        The supervisor gives up one that dies five times in a minute, and a run may kill it thrice.
+        """
+        while True:
+            recent = [died for at, died in self.deaths if time.monotonic() - at < GIVEN_UP_WITHIN]
+            if max(sum(recent, Counter()).values(), default=0) < 2:
+                return
+            time.sleep(0.5)
 
     def _walk(self, walk: Walk, wanted: Sequence[str], errand: str) -> None:
         self._arm(point for point in wanted if point not in LATE)
