@@ -21,6 +21,7 @@ demo: system ## Walk the whole path on real data, then leave it running
 
 test: system ## Run every test
 	@bin/system chromium
+	@bin/system promtool
 	@bin/bootstrap dev
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 

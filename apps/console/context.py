@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.governance.models import Release
-from apps.governance.queries.lists import inbox
+from apps.governance.queries.lists import inbox, inbox_size
 from placet.kernel.actor import ANONYMOUS, Actor
 
 
@@ -49,9 +49,15 @@ def navigation(request: HttpRequest, actor: Actor) -> list[Item]:
             continue
         url = reverse(name)
         active = request.path == url if url == "/" else request.path.startswith(url)
-        count = len(waiting(request, actor)) if name == "releases" else 0
+        count = waiting_count(request, actor) if name == "releases" else 0
         items.append(Item(label, url, active, count))
     return items
+
+
+def waiting_count(request: HttpRequest, actor: Actor) -> int:
+    """Return how much waits on the actor; a page that lists it has asked already."""
+    found: list[Release] | None = getattr(request, "waiting", None)
+    return inbox_size(actor) if found is None else len(found)
 
 
 def waiting(request: HttpRequest, actor: Actor) -> list[Release]:

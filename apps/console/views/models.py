@@ -62,7 +62,7 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     columns = queries.metric_columns(rows)
     return show(
         request, "model", model=found, rows=rows, columns=columns, older=older, before=before,
-        kept=bytes_kept(found.project_id),
+        kept=bytes_kept(found.project_id) if found.project.artifact_quota else None,
     )  # fmt: skip
 
 

@@ -294,9 +294,12 @@ def test_a_restart_that_needs_more_slots_than_there_are_loses_no_request(
 def test_a_replica_sees_its_bento_and_nothing_of_the_node(
     platform: Platform, node: NodeUnderTest
 ) -> None:
+    built = platform.build("one")
+    first = platform.revision(1, built, weight=10_000, variables={"MODE": "strict"})
+    platform.serve(first)  # alone, so that it is the stable one, which answers the first request
+    platform.wait_phase("rev_1", "serving")
     platform.serve(
-        platform.revision(1, platform.build("one"), weight=9_999, variables={"MODE": "strict"}),
-        platform.revision(2, platform.build("two"), weight=1),
+        {**first, "weight": 9_999}, platform.revision(2, platform.build("two"), weight=1)
     )
     platform.wait(lambda: platform.seen("rev_1")["weight"] == 9_999)
     platform.wait(lambda: platform.seen("rev_2")["weight"] == 1)

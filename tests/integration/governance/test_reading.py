@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.governance import actions
-from apps.governance.queries import inbox, release_view, releases
+from apps.governance.queries import inbox, inbox_size, release_view, releases
 from apps.identity.actions import grant_role
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import NotFound
@@ -118,7 +118,12 @@ def test_the_inbox_holds_what_waits_on_this_person_alone(world: World) -> None:
     assert [r.pk for r in inbox(world.rex)] == [staging.pk, production.pk]
     assert [r.pk for r in inbox(world.vera)] == [production.pk]
     assert inbox(world.ada) == []
+    rex = world.rex
+    with at_most(1):
+        assert inbox_size(rex) == 2
+    assert (inbox_size(world.vera), inbox_size(world.ada)) == (1, 0)
     world.decide(production, world.rex)
+    assert inbox_size(world.rex) == 1
     assert [r.pk for r in inbox(world.rex)] == [staging.pk]
     assert [r.pk for r in inbox(world.rita)] == [staging.pk]
     paul = factories.person("Paul", roles={"reviewer": (world.project, "production")})
@@ -142,6 +147,7 @@ def fill(world: World, count: int) -> None:
     [
         (lambda w: [(r.version.model.name, r.policy.number) for r in releases(w.rex)], 4),
         (lambda w: inbox(w.rex), 4),
+        (lambda w: inbox_size(w.rex), 4),
         (lambda w: w.environment("staging") and actions.advance_waiting(), 5),
     ],
 )

@@ -15,7 +15,7 @@ from workers.builder.requirements import BENTOML, gather, parse
         "git+https://example.com/evil.git",
         "evil @ file:///etc/passwd",
         "-r other.txt",
-        "--index-url https://example.com/simple",
+        "--index-url https://example.com/wheels",
         "-e .",
         "./local",
         "../up",

@@ -25,8 +25,8 @@ from placet_client import (
 from placet_client.transport import ATTEMPTS
 
 PROJECT = {
-    "id": "prj_1", "slug": "risk", "name": "Risk", "description": "", "created_by": "per_1",
-    "created_at": "2026-01-02T03:04:05Z",
+    "id": "prj_1", "slug": "risk", "name": "Risk", "description": "", "artifact_quota": 0,
+    "created_by": "per_1", "created_at": "2026-01-02T03:04:05Z",
 }  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def test_a_build_file_that_is_none_is_refused(raw: bytes, why: str) -> None:
 
 
 def test_a_requirements_file_obeys_the_same_rules() -> None:
-    bad = {"requirements.txt": b"numpy\n--index-url https://evil/simple\n"}
+    bad = {"requirements.txt": b"numpy\n--index-url https://evil/wheels\n"}
     with pytest.raises(FormatUnknown, match=r"requirements\.txt: '--index-url"):
         bento_project.read(project(None, **bad))
 
