@@ -88,10 +88,10 @@ def inclusion(index: int) -> InclusionProof:
     event is asked by the caller.
     """
     head = latest_checkpoint()
-    if not 0 <= index < log_size():
+    if index < 0:
         raise NotFound
     if head is None or index >= head.size:
-        raise NotYetSigned
+        raise NotYetSigned if index < log_size() else NotFound
     source = tree(head.size)
     return InclusionProof(
         index=index,

@@ -150,7 +150,7 @@ def _targets(actor: Actor, given: Filters) -> Iterator[Values]:
                 target.name, target.driver, target.site, target.url, target.labels,
                 target.capacity_mb, row.used_mb, node is not None and node.alive,
                 node.last_seen_at if node else None, node.agent_version if node else "",
-                len(row.revisions) + row.others, target.created_at, target.pk,
+                row.present, target.created_at, target.pk,
             )  # fmt: skip
 
 

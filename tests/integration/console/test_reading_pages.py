@@ -6,6 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.builds.models import Build
+from apps.console.templatetags.placet import number as shown_number
 from apps.governance.models import Release
 from apps.identity.models import User
 from apps.monitoring.actions import acknowledge, close_settled, open_alert
@@ -13,7 +14,8 @@ from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind
 from apps.registry.actions import set_alias, set_card
 from apps.serving.actions import issue_endpoint_key
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import PRESENT
 from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.factories import browser
@@ -159,6 +161,31 @@ def test_who_may_not_read_targets_or_the_log_gets_none_of_it(world: World) -> No
     client = browser(factories.person("Nina"))
     assert b"local" not in client.get("/targets/").content
     assert client.get("/audit/0/").status_code == 404
+
+
+def test_a_busy_target_names_the_first_and_counts_the_rest(world: World) -> None:
+    release = world.live()
+    hidden = factories.project("hidden")
+    for place, first, count in ((world.project, 1, 13), (hidden, 101, 2)):
+        endpoint = release.endpoint
+        if place is hidden:
+            endpoint = Endpoint.objects.create(
+                project=hidden, environment="development", name="secret", target=world.target
+            )
+        for number in range(first, first + count):
+            Revision.objects.create(
+                endpoint=endpoint, project=place, bento=release.bento, number=number,
+                release=release.pk, permit="{}", state="warm", memory_mb=100, replicas=2,
+            )  # fmt: skip
+    reader = factories.person("Uma", roles={"operator": world.project})
+    mine = Revision.objects.filter(endpoint=release.endpoint, state__in=PRESENT)
+    used = 200 * 15 + sum(r.memory_mb * r.replicas for r in mine.exclude(state="warm"))
+    content = browser(reader).get("/targets/").content.decode()
+    assert content.count(f'href="/endpoints/{release.endpoint_id}/"') == 10
+    assert f"and {mine.count() - 10} more" in content
+    assert "and 2 of projects you do not see" in content
+    assert "secret" not in content
+    assert f"{shown_number(used)} of" in content
 
 
 def test_a_reader_sees_no_button_and_those_who_may_see_theirs(world: World) -> None:
