@@ -7,7 +7,7 @@ from apps.audit.actions import Recorder, record
 from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.registry import actions as registry
-from apps.registry.models import Alias
+from apps.registry.models import Alias, Hold
 from apps.rollouts.events import ENTERED
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import OPEN, Intent, plan_of
@@ -18,6 +18,8 @@ from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
+
+ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 
 
 class Fence(Protocol):
@@ -107,12 +109,19 @@ def _move_alias(rollout: Rollout) -> None:
 
 
 def _move_holds(rollout: Rollout) -> None:
-    """A version that serves, or that one may roll back to, cannot be deleted."""
+    """A version that serves, or that one may roll back to, cannot be deleted.
+
+    Of an endpoint's former revisions the last few count; what is older may be collected.
+    """
     new, old = rollout.to_revision, rollout.from_revision
     registry.place_hold(new.bento.version, reason="live", holder=new.pk, actor=SYSTEM)
     if old is not None:
         registry.release_hold(old.bento.version, reason="live", holder=old.pk, actor=SYSTEM)
         registry.place_hold(old.bento.version, reason="rollback", holder=old.pk, actor=SYSTEM)
+    served = rollout.endpoint.revisions.exclude(pk=new.pk).exclude(live_at=None)
+    beyond = served.order_by("-live_at")[ROLLBACK_KEPT:].values("pk")
+    for hold in Hold.objects.filter(reason="rollback", holder__in=beyond).select_related("version"):
+        registry.release_hold(hold.version, reason="rollback", holder=hold.holder, actor=SYSTEM)
 
 
 def record_command(rollout: Rollout, receipt: Receipt, *, job: Fence) -> bool:

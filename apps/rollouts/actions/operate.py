@@ -106,13 +106,14 @@ def _wake(previous: Revision, endpoint: Endpoint, keys: KeyRing, actor: Actor) -
 def previous_revision(live: Revision) -> Revision:
     """Return the newest revision before ``live`` whose release was superseded.
 
-    One whose release failed or was rolled back is passed over, and one that is still draining is
-    left alone: it is on its way out.
+    One whose release failed or was rolled back is passed over, one whose Bento was collected
+    cannot start, and one that is still draining is left alone: it is on its way out.
     """
     superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded")
     found = (
         Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
         .filter(state__in=("warm", "stopped"), release__in=superseded.values("pk"))
+        .filter(bento__collected_at=None)
         .select_related("bento", "endpoint__target")
         .order_by("-number")
         .first()

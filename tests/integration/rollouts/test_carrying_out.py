@@ -1,16 +1,19 @@
 """A release goes out, comes back, and fails, over a node that reports what it sees."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 
 from apps.audit.models import Event
+from apps.builds.models import Bento
 from apps.governance.models import Release
 from apps.registry.models import Alias, Hold
 from apps.rollouts import actions
 from apps.rollouts.errors import NotAbortable, NothingToRollBackTo, RolloutOpen
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Revision
+from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
 from tests import factories
 from tests.governed import World
@@ -80,6 +83,31 @@ def test_what_serves_is_held_and_named_by_an_alias(
     alias = Alias.objects.get(name="live-development")
     assert (alias.version_id, alias.managed_by) == (release.version_id, release.endpoint_id)
     assert list(Hold.objects.values_list("version", "reason")) == [(release.version_id, "live")]
+
+
+def test_the_last_few_are_held_for_a_rollback_and_older_ones_are_not(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("apps.rollouts.actions.advance"), "ROLLBACK_KEPT", 2)
+    releases = [release_one(world, node, run_jobs) for _ in range(4)]
+    revisions = {r.release: r.pk for r in Revision.objects.all()}
+    held = set(Hold.objects.values_list("holder", "reason"))
+    assert held == {
+        (revisions[releases[1].pk], "rollback"),
+        (revisions[releases[2].pk], "rollback"),
+        (revisions[releases[3].pk], "live"),
+    }
+    assert "hold.released.v1" in Event.objects.values_list("kind", flat=True)
+
+
+def test_nobody_goes_back_to_a_collected_bento(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    first = release_one(world, node, run_jobs)
+    release_one(world, node, run_jobs)
+    Bento.objects.filter(pk=first.bento_id).update(collected_at=now())
+    with pytest.raises(NothingToRollBackTo):
+        actions.rollback(endpoint_of(first), actor=world.otto)
 
 
 def test_the_old_revision_keeps_every_request_until_the_new_one_is_ready(
