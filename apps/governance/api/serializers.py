@@ -42,7 +42,7 @@ class EnvironmentChangeSerializer(Base):
 
     position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
     targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
-    on_state_expired = serializers.CharField(max_length=5, required=False)
+    on_state_expired = serializers.CharField(required=False, help_text="serve or stop")
 
 
 class PolicySerializer(Base):
