@@ -105,7 +105,8 @@ def started(command: list[str], folder: Path, ready: str) -> Iterator[None]:
         process = subprocess.Popen(
             command, cwd=folder, stdout=log, stderr=log, process_group=0,
             env={k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
-            | {"BENTOML_HOME": str(folder / "home"), "BENTOML_DO_NOT_TRACK": "true"},
+            | {"BENTOML_HOME": str(folder / "home"), "BENTOML_DO_NOT_TRACK": "true",
+               "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},  # for uvicorn
         )  # fmt: skip
         try:
             until_ready(ready, process, folder / "server.log")
@@ -157,10 +158,10 @@ def ours(placet: Running, folder: Path) -> tuple[dict[str, Server], list[Any], l
             made = people["contributor"].do("POST", f"{BASE}/releases", asked)
             story.until_live(client, made["id"])
             place = operator.do("GET", f"/endpoints/{made['endpoint_id']}")
-            servers[name] = Server(f"{place['url']}/predict", "row", "predictions")
+            servers[name] = Server(f"{place['url']}/predict", "row", "prediction")
     records = [json.loads(p.read_text()) for p in placet.data.glob("node/replicas/*.json")]
     first = min(records, key=lambda record: str(record["revision"]))  # ids grow: the plain one
-    servers["direct"] = Server(f"http://127.0.0.1:{first['port']}/predict", "row", "predictions")
+    servers["direct"] = Server(f"http://127.0.0.1:{first['port']}/predict", "row", "prediction")
     return servers, rows, version["expected"]
 
 
