@@ -7,7 +7,7 @@ from apps.audit.models import Checkpoint, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify import merkle
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
-from placet_verify.tiles import TileSource
+from placet_verify.tiles import FullTile, TileSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,19 @@ def leaf_hashes(start: int, end: int) -> list[bytes]:
     if len(found) != end - start:
         raise LookupError(f"leaves {start} to {end} are not all there")
     return found
+
+
+def tiles_in_rows() -> FullTile:
+    """Return a reader of stored tiles for who reads all of them: it takes 256 at a time."""
+    rows: dict[int, tuple[int, dict[int, bytes]]] = {}
+
+    def tile(level: int, index: int) -> bytes | None:
+        first = index - index % TILE_WIDTH
+        if level not in rows or rows[level][0] != first:
+            rows[level] = first, _tiles_from(level, first)
+        return rows[level][1].get(index)
+
+    return tile
 
 
 def tree(size: int) -> TileSource:

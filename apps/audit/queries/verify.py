@@ -6,7 +6,7 @@ from pathlib import Path
 
 from apps.audit.models import Checkpoint, Event
 from apps.audit.queries import kept
-from apps.audit.queries.proofs import full_tile, log_size
+from apps.audit.queries.proofs import log_size, tiles_in_rows
 from placet.keystore import ring
 from placet_verify import checkpoint
 from placet_verify.errors import Refused
@@ -41,7 +41,7 @@ def verify_database(file: Path | None = None, *, deep: bool = False) -> Verifica
     report = verify_log(
         _records(),
         heads={**signed, **heads}.items(),
-        tiles=full_tile,
+        tiles=tiles_in_rows(),
         canonical_bodies=deep,
         monotone=deep,
         ring=ring(),
