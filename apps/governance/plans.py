@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
+
+from placet_verify.units import UnitSource
 
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]{0,62}$")
 _OURS = ("PLACET_", "BENTOML_", "LD_", "PYTHON")
@@ -21,13 +23,15 @@ class Plan(TypedDict):
 class Serving(TypedDict):
     """What one revision runs with. Signed, so no secrets in ``variables``.
 
-    ``max_replicas`` is how far an operator may scale without a new release.
+    ``max_replicas`` is how far an operator may scale without a new release. ``unit`` says whom the
+    split treats alike; without it the split is per request.
     """
 
     replicas: int
     max_replicas: int
     memory_mb: int
     variables: dict[str, str]
+    unit: NotRequired[dict[str, str]]
 
 
 class DocumentFault(ValueError):
@@ -71,6 +75,9 @@ def serving(raw: Mapping[str, Any] | None) -> Serving:
         faults += _number("/serving/max_replicas", document["max_replicas"], replicas, 64)
     faults += _number("/serving/memory_mb", document["memory_mb"], 64, 1024 * 1024)
     faults += _variables(document["variables"])
+    if "unit" in given:
+        document["unit"] = given.pop("unit")
+        faults += _unit(document["unit"])
     _refuse("/serving", given, faults)
     return document
 
@@ -84,6 +91,14 @@ def _refuse(prefix: str, left: Mapping[str, Any], faults: list[tuple[str, str]])
 def _number(pointer: str, value: Any, low: int, high: int) -> list[tuple[str, str]]:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         return [(pointer, f"must be a whole number from {low} to {high}")]
+    return []
+
+
+def _unit(value: object) -> list[tuple[str, str]]:
+    try:
+        UnitSource.read(value)
+    except ValueError as error:
+        return [("/serving/unit", str(error))]
     return []
 
 

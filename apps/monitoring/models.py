@@ -16,7 +16,8 @@ class MetricWindow(models.Model):
     """Counts and a latency histogram of one revision over one window.
 
     ``latency`` counts requests per upper bound in milliseconds:
-    ``{"5": 10, "10": 3, …, "inf": 0}``.
+    ``{"5": 10, "10": 3, …, "inf": 0}``. Requests that no split decided on stand in ``apart`` alone,
+    by cohort, so that what is compared was drawn: ``{"no_unit": {"status_2xx": 7, …}}``.
     """
 
     node = models.CharField(max_length=40)
@@ -27,6 +28,8 @@ class MetricWindow(models.Model):
     status_4xx = models.IntegerField(default=0)
     status_5xx = models.IntegerField(default=0)
     latency = models.JSONField(default=dict)
+    units = models.IntegerField(default=0, db_default=0)  # drawn, and seen for the first time
+    apart = models.JSONField(null=True, blank=True)
     error = models.CharField(max_length=200, blank=True)  # why the counts cannot be trusted
 
     class Meta:

@@ -16,6 +16,8 @@ class Counts:
     status_5xx: int = 0
     seconds: float = 0.0
     latency: Mapping[str, int] = field(default_factory=dict)
+    units: int = 0  # drawn in a split by unit, each counted once
+    no_unit: int = 0  # of the requests: stayed on stable, because no unit could be read
 
     @property
     def requests(self) -> int:
@@ -84,14 +86,15 @@ def valid_latency(latency: Mapping[str, int]) -> bool:
 
 def total(parts: Iterable[Counts]) -> Counts:
     """Return the sum of ``parts``."""
-    two = four = five = 0
+    two = four = five = units = no_unit = 0
     seconds, latency = 0.0, dict[str, int]()
     for part in parts:
         two, four, five = two + part.status_2xx, four + part.status_4xx, five + part.status_5xx
         seconds += part.seconds
+        units, no_unit = units + part.units, no_unit + part.no_unit
         for name, count in part.latency.items():
             latency[name] = latency.get(name, 0) + count
-    return Counts(two, four, five, seconds, latency)
+    return Counts(two, four, five, seconds, latency, units, no_unit)
 
 
 # The bounds of the histogram that nodes keep: at these, and only at these, a share is exact.

@@ -53,7 +53,7 @@ def compose(target: Target) -> dict[str, Any]:
 
 def endpoint_entry(endpoint: Any) -> dict[str, Any]:
     """Return one endpoint with its ``present_revisions`` and ``valid_keys``."""
-    active = endpoint.state == "active"
+    active, present = endpoint.state == "active", endpoint.present_revisions
     return {
         "id": endpoint.pk,
         "project": endpoint.project_id,
@@ -63,10 +63,8 @@ def endpoint_entry(endpoint: Any) -> dict[str, Any]:
         "path": endpoint_path(endpoint),
         "api_key_required": endpoint.api_key_required,
         "keys": [key.secret_hash for key in endpoint.valid_keys],
-        "revisions": [
-            revision_entry(revision, endpoint_active=active)
-            for revision in endpoint.present_revisions
-        ],
+        "stable": next((row.pk for row in present if row.state == "live"), None),
+        "revisions": [revision_entry(row, endpoint_active=active) for row in present],
     }
 
 
@@ -96,6 +94,7 @@ def revision_entry(revision: Revision, *, endpoint_active: bool) -> dict[str, An
         "weight": revision.weight,
         "wanted": rules.wanted(revision.state, endpoint_active=endpoint_active),
         "restart_nonce": revision.restart_nonce,
+        "salt": revision.salt or None,
     }
 
 

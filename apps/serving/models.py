@@ -138,6 +138,8 @@ class Revision(Audited):
     memory_mb = models.IntegerField(default=1024)
     variables = models.JSONField(default=dict)
     weight = models.IntegerField(default=0)  # out of 10,000
+    # draws which units this revision gets while it is tried out; '' in what older code made
+    salt = models.CharField(max_length=32, blank=True, default="", db_default="")
     state = models.CharField(
         max_length=10, choices=RevisionState.choices, default=RevisionState.STARTING
     )

@@ -12,7 +12,9 @@ PHASES = frozenset(
     {"preparing", "starting", "ready", "serving", "drained", "stopped", "failed", "refused"}
 )
 MAX_ROWS, MAX_WINDOWS, MAX_DETAIL = 500, 2000, 2000
+MAX_COUNT = 2**31 - 1
 COUNTS = ("status_2xx", "status_4xx", "status_5xx")
+COHORTS = ("no_unit",)  # what a newer agent counts beside these is left out
 
 
 class Generation(TypedDict):
@@ -34,16 +36,23 @@ class RevisionRow(TypedDict):
     since: str
 
 
-class Window(TypedDict):
-    """Requests of one revision in one window."""
+class Counts(TypedDict):
+    """How requests were answered."""
 
-    revision: str
-    started_at: str
-    seconds: float
     status_2xx: int
     status_4xx: int
     status_5xx: int
     latency: dict[str, int]
+
+
+class Window(Counts):
+    """Requests of one revision in one window; those ``apart`` stand there alone, by cohort."""
+
+    revision: str
+    started_at: str
+    seconds: float
+    units: int
+    apart: dict[str, Counts]
     error: str
 
 
@@ -158,21 +167,36 @@ def _window(data: Any, pointer: str) -> Window:
             raise ValueError
     except ValueError:
         raise _fault(f"{pointer}/started_at", "a time with its zone") from None
-    seconds, latency = data.get("seconds"), data.get("latency", {})
+    seconds, apart = data.get("seconds"), data.get("apart", {})
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= 3600:
         raise _fault(f"{pointer}/seconds", "a number above 0, at most 3600")
-    if not isinstance(latency, dict) or len(latency) > 64:
-        raise _fault(f"{pointer}/latency", "counts per upper bound")
-    two, four, five = (_whole(data, name, f"{pointer}/{name}", 2**31 - 1) for name in COUNTS)
+    if not isinstance(apart, dict):
+        raise _fault(f"{pointer}/apart", "counts per cohort")
+    counts = _counts(data, pointer)
     return Window(
         revision=_text(data, "revision", f"{pointer}/revision", 40),
         started_at=started_at,
         seconds=float(seconds),
+        status_2xx=counts["status_2xx"],
+        status_4xx=counts["status_4xx"],
+        status_5xx=counts["status_5xx"],
+        latency=counts["latency"],
+        units=_whole(data, "units", f"{pointer}/units", MAX_COUNT),
+        apart={c: _counts(apart[c], f"{pointer}/apart/{c}") for c in COHORTS if c in apart},
+        error=_text(data, "error", f"{pointer}/error", 200),
+    )
+
+
+def _counts(data: Any, pointer: str) -> Counts:
+    latency = data.get("latency", {}) if isinstance(data, dict) else None
+    if not isinstance(latency, dict) or len(latency) > 64:
+        raise _fault(f"{pointer}/latency", "counts per upper bound")
+    two, four, five = (_whole(data, name, f"{pointer}/{name}", MAX_COUNT) for name in COUNTS)
+    return Counts(
         status_2xx=two,
         status_4xx=four,
         status_5xx=five,
         latency={b: _whole(latency, b, f"{pointer}/latency/{b}") for b in latency},
-        error=_text(data, "error", f"{pointer}/error", 200),
     )
 
 

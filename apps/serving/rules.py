@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from placet_verify.units import UnitSource, unit_source
+
 WHOLE = 10_000  # a weight is a number out of this
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
 STATE_HOURS = 24  # how long a signed state is good
@@ -31,6 +33,7 @@ class ServingConfig:
     max_replicas: int = 1
     memory_mb: int = 1024
     variables: tuple[tuple[str, str], ...] = ()
+    unit: UnitSource | None = None  # None: the split is per request
 
     @property
     def total_mb(self) -> int:
@@ -43,7 +46,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
 
     Without ``max_replicas`` an operator may not scale beyond what was approved.
     """
-    unknown = set(document) - {"replicas", "max_replicas", "memory_mb", "variables"}
+    unknown = set(document) - {"replicas", "max_replicas", "memory_mb", "variables", "unit"}
     if unknown:
         raise ValueError(f"{sorted(unknown)[0]} is not part of a serving configuration")
     replicas = _number(document, "replicas", 1, 1, 64)
@@ -52,11 +55,16 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         isinstance(k, str) and isinstance(v, str) for k, v in variables.items()
     ):
         raise ValueError("variables must map names to text")
+    try:
+        unit = unit_source(document)
+    except ValueError as error:
+        raise ValueError(f"unit {error}") from None
     return ServingConfig(
         replicas=replicas,
         max_replicas=_number(document, "max_replicas", replicas, replicas, 64),
         memory_mb=_number(document, "memory_mb", 1024, 16, 1 << 24),
         variables=tuple(sorted(variables.items())),
+        unit=unit,
     )
 
 

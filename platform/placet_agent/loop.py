@@ -20,7 +20,7 @@ from placet_agent.home import Home
 from placet_agent.metrics import WINDOW_SECONDS, Meter
 from placet_agent.parsing import hex_digest
 from placet_agent.preparer import Preparer
-from placet_agent.protocol import NodeError, PlatformInfo
+from placet_agent.protocol import FEATURES, NodeError, PlatformInfo
 from placet_agent.pythons import Interpreters
 from placet_agent.reconcile import Reconciler
 from placet_agent.replicas import Program, Replicas, bento_program
@@ -64,6 +64,7 @@ def platform_info(interpreters: Interpreters, haproxy: str, port: int) -> Platfo
         haproxy=haproxy,
         port=port,
         agent_version=__version__,
+        features=list(FEATURES),
     )
 
 

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from placet_agent import files
 from placet_agent.haproxy.admin import Admin, AdminError
-from placet_agent.protocol import LATENCY_BOUNDS_MS, MetricWindow, format_time
+from placet_agent.protocol import (
+    LATENCY_BOUNDS_MS,
+    Cohort,
+    MetricWindow,
+    RequestCounts,
+    format_time,
+)
+from placet_agent.seen import SeenUnits
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +29,18 @@ _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
+COHORTS: dict[str, Cohort] = {"none": "no_unit"}  # as HAProxy writes them; others: the split
+
+
 @dataclass
 class Tally:
-    """One revision in one window."""
+    """One revision in one window; in ``apart`` the requests that no split decided on."""
 
     statuses: Counter[int] = field(default_factory=Counter)  # by hundreds
     latency: Counter[str] = field(default_factory=Counter)
     backends: set[str] = field(default_factory=set)
+    units: int = 0  # seen for the first time
+    apart: dict[Cohort, "Tally"] = field(default_factory=dict)
 
     def add(self, status: int, milliseconds: int) -> None:
         """Count one request."""
@@ -46,16 +58,31 @@ class Line:
     revision: str
     status: int
     milliseconds: int
+    cohort: Cohort | None = None
+    salt: str = ""
+    mark: str = ""  # of the unit, when it was drawn
 
 
 def parse_line(text: str) -> Line | None:
-    """Read a log line; ``None`` for anything else that HAProxy logs."""
-    parts = text.split()
-    if len(parts) != 6 or parts[0] != "m1":
+    """Read a log line; ``None`` for anything else that HAProxy logs.
+
+    ``m1`` is what a HAProxy writes that an older agent started, until it is reloaded.
+    """
+    kind, *parts = text.split() or [""]
+    if (kind, len(parts)) not in (("m1", 5), ("m2", 8)):
         return None
+    how, salt, mark = parts[5:] or ("", "", "")
     try:
-        # -1 means the client left before there was a status or a time
-        return Line(int(parts[1]), parts[2], parts[3], max(int(parts[4]), 0), max(int(parts[5]), 0))
+        return Line(
+            pid=int(parts[0]),
+            backend=parts[1],
+            revision=parts[2],
+            status=max(int(parts[3]), 0),  # -1: the client left before there was one
+            milliseconds=max(int(parts[4]), 0),
+            cohort=COHORTS.get(how),
+            salt=salt,
+            mark=mark if len(mark) == 16 else "",
+        )
     except ValueError:
         return None
 
@@ -71,6 +98,7 @@ class Meter:
         self._finished: list[MetricWindow] = []
         self._gaps: list[str] = []
         self._tallies: dict[str, Tally] = defaultdict(Tally)
+        self._seen = SeenUnits(folder / "units")
         self._logged: Counter[tuple[int, str]] = Counter()  # lines per HAProxy and backend
         self._rest = b""
         self._stop = threading.Event()
@@ -140,8 +168,11 @@ class Meter:
         self._logged[line.pid, line.backend] += 1
         if line.revision != "-":
             tally = self._tallies[line.revision]
-            tally.add(line.status, line.milliseconds)
             tally.backends.add(line.backend)
+            tally.units += bool(line.mark) and self._seen.is_new(line.salt, line.mark)
+            if line.cohort is not None:
+                tally = tally.apart.setdefault(line.cohort, Tally())
+            tally.add(line.status, line.milliseconds)
 
     def _close_window(self, began: datetime, seconds: float) -> None:
         missing = self._missing()
@@ -155,6 +186,7 @@ class Meter:
             self._gaps += [f"{n} requests of {b} were not logged" for b, n in missing.items()]
         stored = {f"{pid} {backend}": count for (pid, backend), count in self._logged.items()}
         files.write_json(self.folder / "logged.json", stored, durable=False)
+        self._seen.save()
 
     def _missing(self) -> dict[str, int]:
         """Return the requests per backend that HAProxy counted but that no line told of.
@@ -183,17 +215,31 @@ class Meter:
 def _window(
     revision: str, tally: Tally, began: datetime, seconds: float, lost: int
 ) -> MetricWindow:
-    bounds = [*(str(bound) for bound in LATENCY_BOUNDS_MS), "inf"]
+    counts = _counts(tally)
     window = MetricWindow(
         revision=revision,
         started_at=format_time(began),
         seconds=round(seconds, 3),
+        status_2xx=counts["status_2xx"],
+        status_3xx=counts["status_3xx"],
+        status_4xx=counts["status_4xx"],
+        status_5xx=counts["status_5xx"],
+        latency=counts["latency"],
+        units=tally.units,
+    )
+    if tally.apart:
+        window["apart"] = {cohort: _counts(part) for cohort, part in tally.apart.items()}
+    if lost:
+        window["error"] = f"{lost} requests are not in these counts"
+    return window
+
+
+def _counts(tally: Tally) -> RequestCounts:
+    bounds = [*(str(bound) for bound in LATENCY_BOUNDS_MS), "inf"]
+    return RequestCounts(
         status_2xx=tally.statuses[2],
         status_3xx=tally.statuses[3],
         status_4xx=tally.statuses[4] + tally.statuses[0],  # 0: the client left first
         status_5xx=tally.statuses[5],
         latency={bound: tally.latency[bound] for bound in bounds},
     )
-    if lost:
-        window["error"] = f"{lost} requests are not in these counts"
-    return window

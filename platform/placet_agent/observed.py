@@ -1,10 +1,13 @@
 """What a pass of the loop remembers of a revision, and what it saw of all of them."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from placet_agent import rules
 from placet_agent.preparer import Progress
-from placet_agent.protocol import NodeError, RevisionReport
+from placet_agent.protocol import NodeError, RevisionReport, format_time
+from placet_agent.replica import Record
 
 
 @dataclass
@@ -29,3 +32,22 @@ class Observed:
     recalled: tuple[str, ...] = ()
     errors: tuple[NodeError, ...] = ()
     applied: tuple[int, int] = (0, 0)
+
+
+def leaving_reports(records: Iterable[Record], known: Collection[str]) -> list[RevisionReport]:
+    """Tell of replicas whose revision is not ``known`` any more, until they are gone."""
+    rows = {}
+    for record in records:
+        if record.revision not in known:
+            rows[record.revision] = RevisionReport(
+                id=record.revision,
+                phase="drained",
+                ready_replicas=0,
+                weight=0,
+                detail="it is not wanted any more and is being stopped",
+                bento_digest=record.bento_digest,
+                since=format_time(datetime.fromtimestamp(record.started_at or 0, UTC)),
+                restarts=0,
+                isolation=record.isolation,
+            )
+    return list(rows.values())

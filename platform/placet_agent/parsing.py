@@ -66,6 +66,12 @@ def _identifier(data: object, key: str) -> str:
     return value
 
 
+def _optional(data: object, key: str) -> str:
+    """Return an identifier that an older platform does not send; '' when it is absent."""
+    absent = isinstance(data, dict) and data.get(key) is None
+    return "" if absent else _identifier(data, key)
+
+
 def _variables(data: object) -> Mapping[str, str]:
     values = _get(data, "variables", dict)
     for name, value in values.items():
@@ -96,6 +102,7 @@ def parse_revision(data: object) -> DesiredRevision:
         weight=_range(data, "weight", 0, WHOLE),
         wanted=_choice(data, "wanted", "run", "drain", "stop"),
         restart_nonce=_get(data, "restart_nonce", int),
+        salt=_optional(data, "salt"),
     )
 
 
@@ -117,6 +124,7 @@ def parse_endpoint(data: object) -> DesiredEndpoint:
         api_key_required=_get(data, "api_key_required", bool),
         keys=tuple(hex_digest(key) for key in _get(data, "keys", list)),
         revisions=tuple(parse_revision(item) for item in _get(data, "revisions", list)),
+        stable=_optional(data, "stable"),
     )
 
 

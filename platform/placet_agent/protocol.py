@@ -28,11 +28,18 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     Two revisions of an endpoint at most have a weight; a weight takes effect when the revision
     has a ready replica, until then what served before goes on.
 
+    An endpoint may name its ``stable`` revision (else the node remembers which served first), and
+    a revision its ``salt``. When the permit's serving configuration has a ``unit`` the split is by
+    unit: see ``placet_verify.units``. A state without these members splits per request. A node says
+    in ``features`` of its platform what it knows; one that does not name ``unit`` splits per
+    request whatever was approved, so the platform starts no such revision there.
+
 ``POST report``
     Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
     ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
     report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it.
-    Metric windows may come twice: (revision, started_at) names one.
+    Metric windows may come twice: (revision, started_at) names one; ``units`` and ``apart`` are
+    absent in what older agents send.
 
 ``GET blobs/<sha256>``
     The bytes of a Bento archive or a wheel that this node's state names (wheels: through a
@@ -55,6 +62,7 @@ from datetime import UTC, datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 PREFIX = "/agent/v1/"
+FEATURES = ("unit",)  # what this agent can do beside what every agent could
 STATE_TYPE = "application/vnd.placet.state+json"
 REPORT_TYPE = "application/vnd.placet.report+json"
 HEADER_NODE = "Placet-Node"
@@ -68,6 +76,8 @@ Phase = Literal[
     "preparing", "starting", "ready", "serving", "drained", "stopped", "failed", "refused"
 ]
 Wanted = Literal["run", "drain", "stop"]
+# Requests that no split decided on: no unit could be read, so they stayed on stable.
+Cohort = Literal["no_unit"]
 
 
 class ProtocolError(ValueError):
@@ -142,6 +152,7 @@ class PlatformInfo(TypedDict):
     haproxy: str  # its version
     port: int  # where clients reach endpoints
     agent_version: str
+    features: list[str]  # of FEATURES
 
 
 class Generation(TypedDict):
@@ -165,17 +176,24 @@ class RevisionReport(TypedDict):
     isolation: str
 
 
-class MetricWindow(TypedDict):
-    """Requests of one revision in one window."""
+class RequestCounts(TypedDict):
+    """How requests were answered."""
 
-    revision: str
-    started_at: str
-    seconds: float
     status_2xx: int
     status_3xx: int
     status_4xx: int
     status_5xx: int
     latency: dict[str, int]  # requests per upper bound in ms: {"5": 10, …, "inf": 0}
+
+
+class MetricWindow(RequestCounts):
+    """Requests of one revision in one window; those ``apart`` stand there alone."""
+
+    revision: str
+    started_at: str
+    seconds: float
+    units: int  # drawn in a split by unit, and seen by this node for the first time
+    apart: NotRequired[dict[Cohort, RequestCounts]]
     error: NotRequired[str]  # the log and HAProxy's counters differ: do not trust the numbers
 
 
@@ -230,6 +248,7 @@ class DesiredRevision:
     weight: int
     wanted: Wanted
     restart_nonce: int
+    salt: str = ""  # draws which units it gets
 
 
 @dataclass(frozen=True)
@@ -245,6 +264,7 @@ class DesiredEndpoint:
     api_key_required: bool
     keys: tuple[str, ...]  # SHA-256 hex of API keys
     revisions: tuple[DesiredRevision, ...]
+    stable: str = ""  # the revision that is live
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
-from placet_agent.observed import Control, Observed
+from placet_agent.observed import Control, Observed, leaving_reports
 from placet_agent.preparer import Need, Preparer
 from placet_agent.protocol import (
     DesiredEndpoint,
@@ -256,7 +256,7 @@ class Reconciler:
             entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
             for revision in endpoint.revisions:
                 self._place(entry, revision)
-            self._route(entry, endpoint.revisions)
+            self._route(entry, endpoint)
             self._forget_revisions(entry, endpoint.revisions)
         known = {endpoint.id for endpoint in state.endpoints}
         for name in [name for name in table.endpoints if name not in known]:
@@ -282,7 +282,7 @@ class Reconciler:
                 continue
             server.drained = self._wanted(revision) != "run"
 
-    def _route(self, entry: EndpointEntry, revisions: Sequence[DesiredRevision]) -> None:
+    def _route(self, entry: EndpointEntry, endpoint: DesiredEndpoint) -> None:
         shares = [
             rules.Share(
                 id=revision.id,
@@ -290,11 +290,25 @@ class Reconciler:
                 ready=self._ready(revision.id) and entry.index(revision.id) is not None,
                 may_serve=self._wanted(revision) == "run",
             )
-            for revision in revisions
+            for revision in endpoint.revisions
         ]
-        weights = rules.choose_weights(shares, entry.weights())
-        entry.stable, entry.candidate, entry.weight = rules.arrange(weights, entry.stable)
+        weights, stable = rules.choose_weights(shares, entry.weights()), endpoint.stable
+        entry.stable, entry.candidate, entry.weight = rules.arrange(weights, stable or entry.stable)
+        self._draw(entry, endpoint)
         self._drain_stopping(entry)
+
+    def _draw(self, entry: EndpointEntry, endpoint: DesiredEndpoint) -> None:
+        """Draw units as the permit of who is tried out says, else of who is live.
+
+        Who that is follows from the state, not from who is ready: a candidate that restarts makes
+        HAProxy reload no rules.
+        """
+        stable = endpoint.stable or entry.stable
+        able = [r for r in endpoint.revisions if self._wanted(r) == "run"]
+        tried = [r for r in able if r.weight and r.id != stable]
+        drawn = [*tried, *(r for r in able if r.id == stable)][:1]
+        entry.unit = self._verdict(drawn[0]).unit if drawn else None
+        entry.salt = (drawn[0].salt or drawn[0].id) if drawn and entry.unit else ""
 
     def _drain_stopping(self, entry: EndpointEntry) -> None:
         for servers in entry.servers.values():
@@ -318,7 +332,7 @@ class Reconciler:
             return
         reports = [self._report(r) for e in state.endpoints for r in e.revisions]
         known = {report["id"] for report in reports}
-        reports += self._strangers(known)
+        reports += leaving_reports((r.record for r in self.replicas.all.values()), known)
         digests = {r.record.bento_digest for r in self.replicas.all.values()}
         self._controls = {k: c for k, c in self._controls.items() if k in known}
         self.observed = Observed(
@@ -336,25 +350,6 @@ class Reconciler:
             if self.bentos.has(item.bento_digest)
             and self.preparer.runtimes.has(item.runtime_digest)
         )
-
-    def _strangers(self, known: set[str]) -> list[RevisionReport]:
-        """Replicas of revisions that left the state are told of until they are gone."""
-        rows = {}
-        for replica in self.replicas.all.values():
-            record = replica.record
-            if record.revision not in known:
-                rows[record.revision] = RevisionReport(
-                    id=record.revision,
-                    phase="drained",
-                    ready_replicas=0,
-                    weight=0,
-                    detail="it is not wanted any more and is being stopped",
-                    bento_digest=record.bento_digest,
-                    since=format_time(datetime.fromtimestamp(record.started_at or 0, UTC)),
-                    restarts=0,
-                    isolation=record.isolation,
-                )
-        return list(rows.values())
 
     def _report(self, revision: DesiredRevision) -> RevisionReport:
         control, mine = self._control(revision), self.replicas.of(revision.id)

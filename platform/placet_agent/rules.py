@@ -76,7 +76,11 @@ def choose_weights(shares: Sequence[Share], before: Mapping[str, int]) -> dict[s
 
 
 def arrange(weights: Mapping[str, int], stable: str) -> tuple[str, str, int]:
-    """Return stable, candidate and the candidate's weight; who was stable stays it."""
+    """Return stable, candidate and the candidate's weight.
+
+    ``stable`` is who is live by the state, else who was stable before: which of the two is the
+    candidate must not hang on a node's memory, for units are drawn for the candidate.
+    """
     if not weights:
         return "", "", 0
     names = sorted(weights, key=lambda name: -weights[name])

@@ -19,6 +19,7 @@ from placet_verify import canonical, checkpoint, permit
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
+from placet_verify.units import UnitSource, unit_source
 
 FetchKeys = Callable[[], dict[str, Any]]
 
@@ -33,10 +34,14 @@ class StateRefused(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one revision may run here; ``reason`` says why not."""
+    """Whether one revision may run here; ``reason`` says why not.
+
+    ``unit`` is what its permit says about the split: whoever writes a state cannot change it.
+    """
 
     allowed: bool
     reason: str = ""
+    unit: UnitSource | None = None
 
 
 def open_keys(answer: dict[str, Any], root: PublicKey, floor: int) -> tuple[KeyRing, str]:
@@ -169,8 +174,12 @@ class Trust:
         reason = _differs(found, revision) or self._moved(endpoint)
         if reason:
             return Verdict(False, reason)
+        try:
+            unit = unit_source(found.request.serving)
+        except ValueError as error:
+            return Verdict(False, f"the approved unit {error}")
         self._admit(endpoint, revision, found)
-        return Verdict(True)
+        return Verdict(True, unit=unit)
 
     def _permit(
         self, endpoint: DesiredEndpoint, revision: DesiredRevision, first: bool

@@ -1,16 +1,17 @@
-"""The offline verifier: ``python -m placet_verify log DIR | decision DIR | permit FILE``.
+"""The offline verifier: ``python -m placet_verify log DIR | decision DIR | permit FILE | unit …``.
 
 Needs no server and no database. Prints exactly what was checked and from which checkpoint and
-root; exit code 0 when all of it holds, 1 when something does not.
+root; exit code 0 when all of it holds, 1 when something does not. ``unit`` recomputes which
+revision a unit gets.
 """
 
 import argparse
 import base64
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from placet_verify import checkpoint, dsse, export, times
+from placet_verify import checkpoint, dsse, export, times, units
 from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
@@ -61,7 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     permit.add_argument("--keys", type=Path, required=True)
     permit.add_argument("--root", type=Path, required=True)
     permit.set_defaults(run=verify_permit_file)
+    unit = commands.add_parser("unit", help="say which revision units get")
+    unit.add_argument("units", nargs="+", metavar="UNIT", help="- reads one a line")
+    unit.add_argument("--salt", required=True, help="the candidate's salt")
+    unit.add_argument("--weight", type=_weight, required=True, help="its weight out of 10000")
+    unit.set_defaults(run=assign_units)
     return parser
+
+
+def _weight(text: str) -> int:
+    if not text.isdecimal() or int(text) > units.WHOLE:
+        raise argparse.ArgumentTypeError("a weight is a whole number from 0 to 10000")
+    return int(text)
 
 
 def verify_log_folder(options: argparse.Namespace) -> bool:
@@ -125,6 +137,25 @@ def verify_permit_file(options: argparse.Namespace) -> bool:
     say(f"may be started until {times.rfc3339(request.not_after)}")
     say("ok: the permit holds for exactly this")
     return True
+
+
+def assign_units(options: argparse.Namespace) -> bool:
+    """Say for each unit its point and the revision that it gets."""
+    for unit in _units(options.units):
+        if not units.is_readable(unit):
+            say(f"{unit}\t-\tstable (no unit)")
+            continue
+        got = units.gets_candidate(options.salt, unit, options.weight)
+        say(f"{unit}\t{units.point(options.salt, unit)}\t{'candidate' if got else 'stable'}")
+    return True
+
+
+def _units(arguments: Sequence[str]) -> Iterator[str]:
+    for argument in arguments:
+        if argument == "-":
+            yield from (line.removesuffix("\n") for line in sys.stdin)
+        else:
+            yield argument
 
 
 def _say_report(report: Report, newest: Checkpoint) -> bool:

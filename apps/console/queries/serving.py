@@ -23,9 +23,10 @@ from apps.serving.queries import (
     statuses,
     visible_endpoints,
 )
-from apps.serving.rules import PRESENT
+from apps.serving.rules import PRESENT, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
+from placet_verify.units import UnitSource
 
 SHOWN = 20  # revisions of an endpoint
 
@@ -46,7 +47,7 @@ class EndpointView:
     status: EndpointStatus
     history: list[Revision]
     previous: Revision | None
-    traffic: Recent | None
+    recent: dict[str, Recent]  # by revision, of the last 15 minutes
     objective: Objective | None
     verdict: Verdict | None
     alerts: list[Alert]
@@ -59,6 +60,19 @@ class EndpointView:
     def endpoint(self) -> Endpoint:
         """The endpoint itself."""
         return self.status.endpoint
+
+    @property
+    def traffic(self) -> Recent | None:
+        """What the live revision answered."""
+        live = self.status.live
+        return self.recent.get(live.revision.pk) if live else None
+
+    @property
+    def split(self) -> UnitSource | None:
+        """The unit that requests are split by, of the candidate else of what is live."""
+        rows = [r.revision for r in self.status.revisions if r.revision.weight]
+        tried = [row for row in rows if row.state != "live"] or rows
+        return serving_config(tried[0].serving).unit if tried else None
 
     @property
     def sample(self) -> str:
@@ -139,7 +153,8 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     )
     keys = list(endpoint_keys(endpoint).order_by("-created_at"))
     objective = objective_with(endpoint)
-    traffic, verdict = figures(live, objective, minutes=15) if live else (None, None)
+    beside = [row.revision.pk for row in found.revisions]
+    recent, verdict = figures(live, objective, beside=beside, minutes=15) if live else ({}, None)
     people = {endpoint.created_by, objective.owner if objective else ""}
     people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
     lines, names = story(
@@ -152,7 +167,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         status=found,
         history=history[:SHOWN],
         previous=previous_of(live, history),
-        traffic=traffic,
+        recent=recent,
         objective=objective,
         verdict=verdict,
         alerts=list(with_keeper(alerts_of(endpoint))),

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from apps.console.queries.names import by_machine
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
+from placet_verify.units import UnitSource
 
 register = template.Library()
 
@@ -205,6 +206,12 @@ def raw(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
+
+
+@register.filter
+def unit(document: Any) -> str:
+    """Show whom a split treats alike: where the unit of a request stands."""
+    return "each request" if document is None else str(UnitSource.read(document))
 
 
 @register.filter

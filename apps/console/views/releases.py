@@ -1,5 +1,7 @@
 """The inbox, a release, asking for one, and deciding."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -78,11 +80,6 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
     environment = environments(version.project, request.actor).filter(name=name).first()
     if environment is None:
         raise NotFound
-    serving = {
-        name: int(request.POST[name])
-        for name in ("replicas", "max_replicas", "memory_mb")
-        if request.POST.get(name, "").isdigit() and len(request.POST[name]) < 8
-    }
     start = "on_approval" if request.POST.get("start") == "on_approval" else "manual"
     return request_release(
         version=version,
@@ -90,10 +87,22 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         endpoint=request.POST.get("endpoint", ""),
         bento=Bento.objects.filter(version=version, pk=request.POST.get("bento", "")).first(),
         plan={"strategy": "switch", "start": start},
-        serving=serving,
+        serving=serving_of(request),
         reason=request.POST.get("reason", ""),
         actor=request.actor,
     )
+
+
+def serving_of(request: PageRequest) -> dict[str, Any]:
+    """Read the serving configuration from the form; what is missing takes its default."""
+    serving: dict[str, Any] = {
+        name: int(request.POST[name])
+        for name in ("replicas", "max_replicas", "memory_mb")
+        if request.POST.get(name, "").isdigit() and len(request.POST[name]) < 8
+    }
+    if source := request.POST.get("unit_source"):
+        serving["unit"] = {source: request.POST.get("unit_name", "").strip()}
+    return serving
 
 
 @action

@@ -264,7 +264,7 @@ def _changes(row: Release, live: Release | None, facts: gates.Facts) -> Changes:
         policy_proposed=row.policy.number,
         serving=tuple(
             (name, live.serving.get(name) if live else None, value)
-            for name, value in row.serving.items()
-            if live is None or live.serving.get(name) != value
+            for name, value in ({"unit": None} | row.serving).items()
+            if (live.serving.get(name) if live else None) != value
         ),
     )

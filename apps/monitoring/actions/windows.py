@@ -28,13 +28,18 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
     rows = [
         _row(node, window)
         for window in windows
-        if window["revision"] in own and valid_latency(window["latency"])
+        if window["revision"] in own and all(map(valid_latency, _latencies(window)))
     ]
     before = MetricWindow.objects.filter(node=node).count()
     crash_point("monitoring.before_windows")
     MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
     crash_point("monitoring.after_windows")
     return MetricWindow.objects.filter(node=node).count() - before
+
+
+def _latencies(window: dict[str, Any]) -> list[dict[str, int]]:
+    apart = window.get("apart", {}).values()
+    return [window["latency"], *(part["latency"] for part in apart)]
 
 
 def _row(node: str, window: dict[str, Any]) -> MetricWindow:
@@ -47,6 +52,8 @@ def _row(node: str, window: dict[str, Any]) -> MetricWindow:
         status_4xx=window["status_4xx"],
         status_5xx=window["status_5xx"],
         latency=window["latency"],
+        units=window.get("units", 0),
+        apart=window.get("apart") or None,
         error=window.get("error", ""),
     )
 

@@ -1,10 +1,11 @@
 """Objectives, and how endpoints stand to them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import Objective
-from apps.monitoring.queries.windows import Measured, Recent, windows
+from apps.monitoring.queries.windows import Measured, Recent, by_revision, recent_of, windows
 from apps.monitoring.rules import Verdict, judge
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import node_of, node_status
@@ -38,16 +39,16 @@ def stands(objective: Objective, live: Revision, at: datetime) -> Verdict:
 
 
 def figures(
-    live: Revision, objective: Objective | None, *, minutes: int
-) -> tuple[Recent, Verdict | None]:
-    """Return what the live revision answered lately, and how it stands, with one query."""
+    live: Revision, objective: Objective | None, *, beside: Iterable[str], minutes: int
+) -> tuple[dict[str, Recent], Verdict | None]:
+    """Return what the live revision and those ``beside`` it answered lately, and how it stands,
+    with one query."""
     at = now()
     recently = at - timedelta(minutes=minutes)
     since = since_of(objective, live, at) if objective else recently
-    rows = windows(live.pk, min(recently, since))
-    shown = Measured.of(rows, recently)
-    recent = Recent.of(live.pk, minutes, shown.counts, trusted=shown.trusted)
-    verdict = verdict_of(objective, Measured.of(rows, since), at) if objective else None
+    found = by_revision([live.pk, *beside], min(recently, since))
+    recent = {name: recent_of(name, rows, recently, minutes) for name, rows in found.items()}
+    verdict = verdict_of(objective, Measured.of(found[live.pk], since), at) if objective else None
     return recent, verdict
 
 

@@ -1,7 +1,7 @@
 """Requests, errors and latency of revisions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
@@ -21,6 +21,8 @@ class Recent:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    units: int
+    no_unit: int
     trusted: bool  # False when a node said that its counts differ from HAProxy's
 
     @classmethod
@@ -35,6 +37,8 @@ class Recent:
             p50_ms=counts.percentile(0.50),
             p95_ms=counts.percentile(0.95),
             p99_ms=counts.percentile(0.99),
+            units=counts.units,
+            no_unit=counts.no_unit,
             trusted=trusted,
         )
 
@@ -53,6 +57,14 @@ class Measured:
         return cls(total(_counts(row) for row in late), not any(row.error for row in late))
 
 
+def by_revision(revisions: Iterable[str], since: datetime) -> dict[str, list[MetricWindow]]:
+    """Return the windows of each revision that began at ``since`` or later, with one query."""
+    found: dict[str, list[MetricWindow]] = {revision: [] for revision in revisions}
+    for row in MetricWindow.objects.filter(revision__in=found, started_at__gte=since):
+        found[row.revision].append(row)
+    return found
+
+
 def windows(revision: str, since: datetime) -> list[MetricWindow]:
     """Return the windows of ``revision`` that began at ``since`` or later."""
     return list(MetricWindow.objects.filter(revision=revision, started_at__gte=since))
@@ -60,10 +72,8 @@ def windows(revision: str, since: datetime) -> list[MetricWindow]:
 
 def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, Counts]:
     """Return what each of ``revisions`` answered since then, with one query."""
-    found: dict[str, list[Counts]] = {revision: [] for revision in revisions}
-    for row in MetricWindow.objects.filter(revision__in=found, started_at__gte=since):
-        found[row.revision].append(_counts(row))
-    return {revision: total(parts) for revision, parts in found.items()}
+    found = by_revision(revisions, since)
+    return {revision: total(map(_counts, rows)) for revision, rows in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +93,15 @@ def recent(revision: str, minutes: int = 5) -> Recent:
 
 def recent_many(revisions: Iterable[str], minutes: int = 5) -> dict[str, Recent]:
     """Return the figures of several revisions with one query."""
-    wanted = list(revisions)
     since = now() - timedelta(minutes=minutes)
-    found: dict[str, list[MetricWindow]] = {revision: [] for revision in wanted}
-    for row in MetricWindow.objects.filter(revision__in=wanted, started_at__gte=since):
-        found[row.revision].append(row)
-    return {
-        revision: Recent.of(
-            revision,
-            minutes,
-            total(_counts(row) for row in rows),
-            trusted=not any(row.error for row in rows),
-        )
-        for revision, rows in found.items()
-    }
+    found = by_revision(revisions, since)
+    return {name: recent_of(name, rows, since, minutes) for name, rows in found.items()}
+
+
+def recent_of(revision: str, rows: Iterable[MetricWindow], since: datetime, minutes: int) -> Recent:
+    """Return the figures of the windows that began at ``since`` or later."""
+    measured = Measured.of(rows, since)
+    return Recent.of(revision, minutes, measured.counts, trusted=measured.trusted)
 
 
 def series(revision: str, minutes: int = 60) -> list[Point]:
@@ -113,4 +118,12 @@ def series(revision: str, minutes: int = 60) -> list[Point]:
 
 
 def _counts(row: MetricWindow) -> Counts:
-    return Counts(row.status_2xx, row.status_4xx, row.status_5xx, row.seconds, row.latency)
+    """Return what clients saw: the requests that a split decided on, and those without a unit."""
+    drawn = Counts(
+        row.status_2xx, row.status_4xx, row.status_5xx, row.seconds, row.latency, row.units
+    )
+    apart = row.apart or {}
+    if "no_unit" not in apart:
+        return drawn
+    rest = Counts(**apart["no_unit"])
+    return total([drawn, replace(rest, no_unit=rest.requests)])

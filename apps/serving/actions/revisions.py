@@ -4,6 +4,7 @@ These are steps of a rollout, which has authorised the person; here the permit i
 it is checked whoever asks.
 """
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +91,7 @@ def add_revision(
             replicas=wish.replicas,
             memory_mb=wish.memory_mb,
             variables=dict(wish.variables),
+            salt=secrets.token_hex(8),  # of its own: the same units are not tried on each time
         )
         log.add(REVISION_ADDED, revision, data={"number": number, "bento": bento.digest})
         desired.publish(row.target_id)

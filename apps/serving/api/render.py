@@ -67,6 +67,8 @@ def revision_body(row: RevisionStatus) -> dict[str, Any]:
         "phase": row.phase,
         "ready_replicas": row.ready_replicas,
         "applied_weight": row.weight,
+        "unit": revision.serving.get("unit"),
+        "salt": revision.salt,
         "detail": row.detail,
     }
 

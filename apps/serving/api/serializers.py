@@ -90,6 +90,12 @@ class RevisionSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField(help_text="As the node reports it; empty when it does not")
     ready_replicas = serializers.IntegerField()
     applied_weight = serializers.IntegerField()
+    unit = serializers.DictField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="What a split treats alike; null: each request is drawn by itself",
+    )
+    salt = serializers.CharField(help_text="Draws which units this revision gets")
     detail = serializers.CharField()
 
 

@@ -5,9 +5,7 @@ it, and a fresh start from these files serves exactly what the old process serve
 
 Slots are made in advance (``Pool``), so that a new endpoint, revision, replica or weight is a few
 commands on the admin socket and no reload. A route is one map value, ``stable:candidate:weight:
-key``, so that a change of weight is one atomic step. Per request the candidate's weight is added
-to an accumulator of the endpoint; what goes over 10,000 goes to the candidate: exact with one
-thread.
+key:salt``, so that a change of weight is one atomic step. ``traffic`` renders what is done with it.
 """
 
 import json
@@ -15,13 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet_agent.haproxy import traffic
 from placet_agent.haproxy.table import REVISIONS, Table, backend_name, endpoint_name
-from placet_agent.protocol import WHOLE
 
 MAPS = ("revisions.map", "keys.map", "route.map", "paths.map")  # in the order they are told
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
-_LISTENING = ("  # certificate ", "  bind ")
+# Raised when a running HAProxy of an older agent must take up rules that it does not have.
+LAYOUT = 2
+_FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK)
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ def render(table: Table, settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def listening(text: str) -> list[str]:
+def fixed(text: str) -> list[str]:
     """Return the lines of a configuration file that only a reload can change."""
-    return [line for line in text.splitlines() if line.startswith(_LISTENING)]
+    return [line for line in text.splitlines() if line.startswith(_FIXED)]
 
 
 def _head(table: Table, settings: Settings) -> Iterator[str]:
@@ -142,6 +142,7 @@ def _head(table: Table, settings: Settings) -> Iterator[str]:
 
 def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
+    yield f"  # layout {LAYOUT}"
     if settings.certificate:
         yield f"  # certificate {settings.certificate}"
         tls = f" ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
@@ -153,7 +154,7 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "  option forwardfor"
     yield "  unique-id-format %[uuid()]"
     yield "  unique-id-header X-Request-Id"
-    yield '  log-format "m1 %pid %b %[var(txn.rev)] %ST %Ta"'
+    yield f'  log-format "{traffic.LOG}"'
     yield "  http-request return status 200 content-type application/json " + (
         'string \'{"status":"ok"}\' if { path /healthz }'
     )
@@ -166,8 +167,7 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
     yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
     yield "  http-request set-var(txn.be) var(txn.route),field(1,:)"
-    yield "  http-request set-var(txn.w) var(txn.route),field(3,:)"
-    yield from _split(table)
+    yield from traffic.rules(table)
     yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
     yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
     yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
@@ -192,17 +192,6 @@ def _keys() -> Iterator[str]:
     yield "  " + refuse(401, NO_KEY, "locked !key_known")
     yield "  http-request del-header Authorization if locked"
     yield "  http-request del-header X-API-Key if locked"
-
-
-def _split(table: Table) -> Iterator[str]:
-    yield "  acl split var(txn.w) -m int gt 0"
-    for slot in range(table.pool):
-        name = endpoint_name(slot)
-        acc, mine = f"proc.acc_{name}", f"{{ var(txn.ep) -m str {name} }}"
-        over = f"{mine} {{ var({acc}) -m int ge {WHOLE} }}"
-        yield f"  http-request set-var({acc}) var({acc}),add(txn.w) if split {mine}"
-        yield f"  http-request set-var(txn.be) var(txn.route),field(2,:) if split {over}"
-        yield f"  http-request set-var({acc}) var({acc}),sub({WHOLE}) if split {over}"
 
 
 def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterator[str]:

@@ -54,14 +54,14 @@ class HaproxyProcess:
         self.binary = binary
         self.admin = Admin(folder)
         self.ref: ProcessRef | None = None
-        self.listening: list[str] = []  # as the running one was started
+        self.fixed: list[str] = []  # as the running one was started
         self._children: list[subprocess.Popen[bytes]] = []
 
     def adopt(self) -> bool:
         """Take over the HAProxy that an earlier agent started, if it still runs.
 
         The one that answers on the socket goes before the one on record: an agent that died
-        right after a start or a reload had not written it down. What that one listens on is
+        right after a start or a reload had not written it down. What that one was started with is
         unknown then, so that the next ``apply`` reloads it.
         """
         record = files.read_json(self.folder / "process.json") or {"pid": 0, "start": 0}
@@ -71,7 +71,7 @@ class HaproxyProcess:
         if not ref.alive:
             return False
         self.ref = ref
-        self.listening = record.get("listening", []) if ref == recorded else []
+        self.fixed = record.get("listening", []) if ref == recorded else []
         return True
 
     def _answering(self) -> ProcessRef | None:
@@ -113,7 +113,7 @@ class HaproxyProcess:
         fifo = self.folder / "log.fifo"
         if not fifo.exists():
             os.mkfifo(fifo, 0o600)
-        listening = config.listening((self.folder / "haproxy.cfg").read_text())
+        fixed = config.fixed((self.folder / "haproxy.cfg").read_text())
         log = self.folder / "haproxy.log"
         crash_point("agent.before_haproxy_start")
         fresh = not log.exists() or log.stat().st_size > _LOG_LIMIT
@@ -131,12 +131,12 @@ class HaproxyProcess:
         self._children.append(child)
         self._await(child, lambda: _tail(log, before))
         crash_point("agent.after_haproxy_start")
-        self.listening = listening
+        self.fixed = fixed
         ref = find(child.pid)
         if ref is None:
             raise HaproxyError(f"HAProxy ended at once: {_tail(log, before)}")
         self.ref = ref
-        record = {"pid": ref.pid, "start": ref.start, "listening": listening}
+        record = {"pid": ref.pid, "start": ref.start, "listening": fixed}
         files.write_json(self.folder / "process.json", record)
 
     def _await(self, child: "subprocess.Popen[bytes]", why: Callable[[], str]) -> None:

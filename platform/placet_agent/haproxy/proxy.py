@@ -92,8 +92,8 @@ class Proxy:
         self.write()
         if self._applied == self._written:
             return
-        listening = config.listening(self._written)
-        if self._size != self.table.size or self.process.listening != listening:
+        fixed = config.fixed(self._written)
+        if self._size != self.table.size or self.process.fixed != fixed:
             log.info("reloading HAProxy for %s endpoints of %s replicas", *self.table.size)
             self.process.reload()
             self._size, self._applied = self.table.size, self._written

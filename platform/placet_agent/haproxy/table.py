@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from placet_agent.protocol import WHOLE
+from placet_verify.units import UnitSource
 
 REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
 # Slots that are doubled, by a seamless reload, when they do not suffice:
@@ -37,6 +38,8 @@ class EndpointEntry:
     stable: str = ""  # revision ids
     candidate: str = ""
     weight: int = 0  # of the candidate
+    unit: UnitSource | None = None  # None: the split is per request
+    salt: str = ""
 
     def index(self, revision: str) -> int | None:
         """Return the slot of a revision."""
@@ -48,12 +51,17 @@ class EndpointEntry:
         return {revision: share for revision, share in shares.items() if revision and share}
 
     def route(self) -> str:
-        """Return the value of the route map: ``stable:candidate:weight:key``."""
+        """Return the value of the route map: ``stable:candidate:weight:key:salt``.
+
+        It is one value, so that whatever changes for a request changes in one step. Without a unit
+        the salt is ``-``.
+        """
         names = []
         for revision in (self.stable, self.candidate):
             index = self.index(revision)
             names.append("nobody" if index is None else backend_name(self.slot, index))
-        return f"{names[0]}:{names[1]}:{self.weight}:{'key' if self.locked else 'open'}"
+        lock, salt = "key" if self.locked else "open", self.salt if self.unit else "-"
+        return f"{names[0]}:{names[1]}:{self.weight}:{lock}:{salt}"
 
 
 @dataclass
@@ -145,6 +153,7 @@ class Table:
                 name: {
                     "slot": e.slot, "path": e.path, "locked": e.locked, "keys": list(e.keys),
                     "stable": e.stable, "candidate": e.candidate, "weight": e.weight,
+                    "unit": [e.unit.source, e.unit.name] if e.unit else None, "salt": e.salt,
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {str(n): [s.replica, s.port, s.drained] for n, s in group.items()}
@@ -173,6 +182,8 @@ class Table:
                 stable=e["stable"],
                 candidate=e["candidate"],
                 weight=e["weight"],
+                unit=UnitSource(*e["unit"]) if e.get("unit") else None,  # older: without
+                salt=e.get("salt", ""),
             )
         return table
 

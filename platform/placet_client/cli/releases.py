@@ -38,6 +38,8 @@ INSTEAD = "instead of the reference"
 Instead = Annotated[str, typer.Option(help=INSTEAD)]
 Variables = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, no secret; may be repeated")]
 
+UNIT = "split a canary by header:NAME, cookie:NAME or json:/pointer; default: each request"
+
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
@@ -61,6 +63,7 @@ def release_request(
     max_replicas: Annotated[int, typer.Option(help="how far an operator may scale")] = 2,
     memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
     variable: Variables = None,
+    unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     plan: Annotated[str, typer.Option(help="the plan as JSON, or @FILE")] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: Wait = False,
@@ -79,18 +82,21 @@ def release_request(
             scope, model=name, version=number, environment=environment, endpoint=endpoint or name,
             bento=bento, target=target, reason=reason,
             plan=json_or_file(plan, "--plan") if plan else start,
-            serving=_serving(replicas, max_replicas, memory_mb, variable or []),
+            serving=_serving(replicas, max_replicas, memory_mb, variable or [], unit),
         )  # fmt: skip
         show_one(_followed(client, asked, timeout if wait else None), output)
 
 
 def _serving(
-    replicas: int, max_replicas: int, memory_mb: int, variables: list[str]
+    replicas: int, max_replicas: int, memory_mb: int, variables: list[str], unit: str
 ) -> dict[str, Any]:
     serving: dict[str, Any] = {
         "replicas": replicas, "max_replicas": max(replicas, max_replicas), "memory_mb": memory_mb,
     }  # fmt: skip
-    return serving | ({"variables": pairs(variables, "--variable")} if variables else {})
+    if variables:
+        serving["variables"] = pairs(variables, "--variable")
+    source, _, name = unit.partition(":")
+    return serving | ({"unit": {source: name}} if unit else {})
 
 
 def _followed(client: Client, asked: Release, timeout: float | None) -> Release:

@@ -64,6 +64,8 @@ class Revision(Record):
     phase: str
     ready_replicas: int
     applied_weight: int
+    unit: Json | None
+    salt: str
     detail: str
 
 

@@ -105,8 +105,8 @@ class Platform:
     ) -> dict[str, Any]:
         """Return a revision with a valid permit, as a state names it."""
         release = f"rel_{number}"
-        variables = changes.get("variables", {})
-        serving = {**SERVING, "variables": variables}
+        variables, unit = changes.get("variables", {}), changes.pop("unit", None)
+        serving = {**SERVING, "variables": variables} | ({"unit": unit} if unit else {})
         if permit is None:
             permit = self.case(bento, release, serving=serving).document(self.keys["decision"])
         return {

@@ -12,7 +12,9 @@ from placet_agent.haproxy.admin import ServerState
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import coming, leaving
 from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
+from placet_agent.haproxy.traffic import json_path
 from placet_agent.metrics import Tally, parse_line
+from placet_verify.units import UnitSource
 
 SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
 
@@ -28,8 +30,20 @@ def filled() -> Table:
     return table
 
 
-def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
+def by_unit(source: UnitSource) -> Table:
+    """Return the same table, split by unit."""
     table = filled()
+    table.endpoints["end_1"].unit, table.endpoints["end_1"].salt = source, "5a17"
+    return table
+
+
+TABLES = [filled(), *(by_unit(UnitSource(*pair)) for pair in (
+    ("header", "X-User"), ("cookie", "uid"), ("json", "/rows/0/user-id"),
+))]  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_haproxy_accepts_the_configuration(tmp_path: Path, table: Table) -> None:
     config.write_files(tmp_path)
     (tmp_path / "haproxy.cfg").write_text(config.render(table, SETTINGS))
     for name, entries in config.maps(table).items():
@@ -50,7 +64,7 @@ def test_the_file_holds_the_present_servers_and_the_maps_the_present_routes() ->
     assert "server s0 127.0.0.1:20001\n" in text
     assert "server s0 127.0.0.1:20002 disabled\n" in text
     assert maps["paths.map"] == {"/risk/staging/score": "e000"}
-    assert maps["route.map"] == {"e000": "e000r0:e000r1:2500:key"}
+    assert maps["route.map"] == {"e000": "e000r0:e000r1:2500:key:-"}
     assert maps["keys.map"] == {"e000:" + "ab" * 32: "1"}
     assert maps["revisions.map"] == {"e000r0": "rev_1", "e000r1": "rev_2"}
 
@@ -59,13 +73,35 @@ def test_an_endpoint_without_a_live_revision_routes_to_nobody() -> None:
     table = Table()
     table.ensure_endpoint("end_1", "/risk/staging/score")
 
-    assert config.maps(table)["route.map"] == {"e000": "nobody:nobody:0:open"}
+    assert config.maps(table)["route.map"] == {"e000": "nobody:nobody:0:open:-"}
 
 
-def test_a_table_survives_the_disk() -> None:
-    table = filled()
+def test_the_salt_is_in_the_route_and_the_unit_in_what_only_a_reload_changes() -> None:
+    table = by_unit(UnitSource("header", "X-User"))
+    fixed = config.fixed(config.render(table, SETTINGS))
 
+    assert config.maps(table)["route.map"] == {"e000": "e000r0:e000r1:2500:key:5a17"}
+    assert "  # unit e000 header X-User" in fixed
+    table.endpoints["end_1"].weight = 5_000
+    assert config.fixed(config.render(table, SETTINGS)) == fixed
+    table.endpoints["end_1"].unit = UnitSource("header", "X-Session")
+    assert config.fixed(config.render(table, SETTINGS)) != fixed
+
+
+def test_a_json_pointer_is_written_as_haproxy_reads_it() -> None:
+    assert json_path("/rows/0/user-id") == "$.rows[0].user-id"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_survives_the_disk(table: Table) -> None:
     assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
+
+
+def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
+    stored = filled().to_json()
+    del stored["endpoints"]["end_1"]["unit"], stored["endpoints"]["end_1"]["salt"]
+
+    assert Table.from_json(stored) == filled()
 
 
 def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
@@ -127,7 +163,19 @@ def test_a_log_line_is_counted_by_status_and_latency() -> None:
     assert line is not None and (line.pid, line.revision, line.milliseconds) == (4711, "rev_1", 37)
     gone = parse_line("m1 4711 e000r0 rev_1 -1 -1")
     assert gone is not None and gone.status == 0
-    for text in ("", "[NOTICE] hello", "m1 x e000r0 rev_1 200 1", "m1 1 e000r0 rev_1 200 1 more"):
+    drawn = parse_line("m2 4711 e000r0 rev_1 200 37 unit 5a17 0123456789ABCDEF")
+    assert drawn is not None
+    assert (drawn.cohort, drawn.salt, drawn.mark) == (None, "5a17", "0123456789ABCDEF")
+    without = parse_line("m2 4711 e000r0 rev_1 200 37 none 5a17 -")
+    assert without is not None and (without.cohort, without.mark) == ("no_unit", "")
+    for text in (
+        "",
+        "[NOTICE] hello",
+        "m1 x e000r0 rev_1 200 1",
+        "m1 1 e000r0 rev_1 200 1 more",
+        "m2 1 e000r0 rev_1 200 1",
+        "m2 1 e000r0 rev_1 200 1 unit 5a17",
+    ):
         assert parse_line(text) is None
 
     tally = Tally()

@@ -28,6 +28,8 @@ class NodeDriver:
         if short_version(wanted) not in found:
             has = ", ".join(found) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
+        if serving.unit is not None and "unit" not in features(node.platform):
+            problems.append("The node's agent splits per request only: upgrade it to split by unit")
         if to_evict(occupants(target), capacity_mb=target.capacity_mb,
                     needed_mb=serving.total_mb) is None:  # fmt: skip
             problems.append(
@@ -85,6 +87,12 @@ def pythons(platform: Mapping[str, Any]) -> list[str]:
     """Return the Python versions that a node says it has, as ``3.13``."""
     found = platform.get("pythons", [])
     return [short_version(str(item)) for item in found] if isinstance(found, list) else []
+
+
+def features(platform: Mapping[str, Any]) -> list[str]:
+    """Return what a node's agent says it can do beside what every agent could."""
+    found = platform.get("features", [])
+    return [str(item) for item in found] if isinstance(found, list) else []
 
 
 def short_version(version: str) -> str:

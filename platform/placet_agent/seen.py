@@ -1,0 +1,49 @@
+"""Remembers which units of a split were seen, so that each is counted once, restarts included."""
+
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from placet_agent import files
+
+MAX_UNITS = 200_000  # of one node; what comes after them is not counted: the first ones suffice
+FORGET_SECONDS = 3600.0  # after its last request a split is over
+_MARK = 8  # bytes of a unit's digest
+
+
+class SeenUnits:
+    """One file for each salt; a mark is the beginning of SHA-256 of salt and unit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = files.make_folder(folder)
+        self._marks: dict[str, set[bytes]] = {}
+        self._new: dict[str, list[bytes]] = defaultdict(list)
+        self._last: dict[str, float] = {}
+        for path in folder.iterdir():
+            raw = path.read_bytes()
+            if odd := len(raw) % _MARK:  # a write was cut short
+                raw = raw[:-odd]
+                path.write_bytes(raw)
+            self._marks[path.name] = {raw[n : n + _MARK] for n in range(0, len(raw), _MARK)}
+            self._last[path.name] = time.monotonic()
+
+    def is_new(self, salt: str, mark: str) -> bool:
+        """Tell whether this unit of a split was never seen before, and remember it."""
+        marks, raw = self._marks.setdefault(salt, set()), bytes.fromhex(mark)
+        self._last[salt] = time.monotonic()
+        if raw in marks or sum(map(len, self._marks.values())) >= MAX_UNITS:
+            return False
+        marks.add(raw)
+        self._new[salt].append(raw)
+        return True
+
+    def save(self) -> None:
+        """Write down what is new, and forget splits that are over."""
+        for salt, marks in self._new.items():
+            with (self.folder / salt).open("ab") as stream:
+                stream.write(b"".join(marks))
+        self._new.clear()
+        limit = time.monotonic() - FORGET_SECONDS
+        for salt in [salt for salt, last in self._last.items() if last < limit]:
+            del self._marks[salt], self._last[salt]
+            (self.folder / salt).unlink(missing_ok=True)
