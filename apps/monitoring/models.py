@@ -17,7 +17,8 @@ class MetricWindow(models.Model):
 
     ``latency`` counts requests per upper bound in milliseconds:
     ``{"5": 10, "10": 3, …, "inf": 0}``. Requests that no split decided on stand in ``apart`` alone,
-    by cohort, so that what is compared was drawn: ``{"no_unit": {"status_2xx": 7, …}}``.
+    by cohort, so that what is compared was drawn: ``{"no_unit": {"status_2xx": 7, …}}``. The others
+    are ``overridden`` (a tester's header led here) and ``mirrored`` (copies).
     """
 
     node = models.CharField(max_length=40)

@@ -1,6 +1,7 @@
 """Counting requests, and holding the counts against what was agreed. Standard library only."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,9 @@ class Counts:
     seconds: float = 0.0
     latency: Mapping[str, int] = field(default_factory=dict)
     units: int = 0  # drawn in a split by unit, each counted once
-    no_unit: int = 0  # of the requests: stayed on stable, because no unit could be read
+    # Requests that no split decided on, by cohort: ``no_unit`` is contained in the other figures,
+    # ``overridden`` and ``mirrored`` are not, because no client of the endpoint sent them.
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -86,15 +89,15 @@ def valid_latency(latency: Mapping[str, int]) -> bool:
 
 def total(parts: Iterable[Counts]) -> Counts:
     """Return the sum of ``parts``."""
-    two = four = five = units = no_unit = 0
-    seconds, latency = 0.0, dict[str, int]()
+    two = four = five = units = 0
+    seconds, latency, apart = 0.0, Counter[str](), Counter[str]()
     for part in parts:
         two, four, five = two + part.status_2xx, four + part.status_4xx, five + part.status_5xx
         seconds += part.seconds
-        units, no_unit = units + part.units, no_unit + part.no_unit
-        for name, count in part.latency.items():
-            latency[name] = latency.get(name, 0) + count
-    return Counts(two, four, five, seconds, latency, units, no_unit)
+        units += part.units
+        latency.update(part.latency)
+        apart.update(part.apart)
+    return Counts(two, four, five, seconds, latency, units, apart)
 
 
 # The bounds of the histogram that nodes keep: at these, and only at these, a share is exact.

@@ -14,7 +14,8 @@ PHASES = frozenset(
 MAX_ROWS, MAX_WINDOWS, MAX_DETAIL = 500, 2000, 2000
 MAX_COUNT = 2**31 - 1
 COUNTS = ("status_2xx", "status_4xx", "status_5xx")
-COHORTS = ("no_unit",)  # what a newer agent counts beside these is left out
+# What a newer agent counts beside these is left out.
+COHORTS = ("no_unit", "overridden", "mirrored")
 
 
 class Generation(TypedDict):

@@ -29,7 +29,8 @@ _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
-COHORTS: dict[str, Cohort] = {"none": "no_unit"}  # as HAProxy writes them; others: the split
+# As HAProxy writes them; others are requests that the split decided on.
+COHORTS: dict[str, Cohort] = {"none": "no_unit", "header": "overridden", "mirror": "mirrored"}
 
 
 @dataclass

@@ -8,6 +8,7 @@ from placet_agent.protocol import (
     DesiredEndpoint,
     DesiredRevision,
     DesiredState,
+    HeaderRoute,
     Prefetch,
     ProtocolError,
     RuntimeManifest,
@@ -82,7 +83,15 @@ def _variables(data: object) -> Mapping[str, str]:
     return dict(values)
 
 
-def parse_revision(data: object) -> DesiredRevision:
+def _header_route(data: object) -> HeaderRoute | None:
+    """Return the header of testers; both parts become words of a configuration."""
+    found = data.get("header_route") if isinstance(data, dict) else None
+    if found is None:
+        return None
+    return HeaderRoute(_identifier(found, "header"), _identifier(found, "value"))
+
+
+def parse_revision(data: Any) -> DesiredRevision:
     """Read one revision of a state."""
     runtime = _get(data, "runtime", dict)
     digest = _digest(data, "bento_digest")
@@ -103,6 +112,8 @@ def parse_revision(data: object) -> DesiredRevision:
         wanted=_choice(data, "wanted", "run", "drain", "stop"),
         restart_nonce=_get(data, "restart_nonce", int),
         salt=_optional(data, "salt"),
+        header_route=_header_route(data),
+        mirror=_range({"mirror": 0} | dict(data), "mirror", 0, WHOLE),
     )
 
 

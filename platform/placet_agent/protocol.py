@@ -30,9 +30,12 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
 
     An endpoint may name its ``stable`` revision (else the node remembers which served first), and
     a revision its ``salt``. When the permit's serving configuration has a ``unit`` the split is by
-    unit: see ``placet_verify.units``. A state without these members splits per request. A node says
-    in ``features`` of its platform what it knows; one that does not name ``unit`` splits per
-    request whatever was approved, so the platform starts no such revision there.
+    unit: see ``placet_verify.units``. One revision may have a ``header_route`` (a request with this
+    ``value`` in this ``header`` goes there, at weight 0 too), one a ``mirror`` (of so many of
+    10,000 requests to stable it gets a copy). A state without these members splits per request.
+
+    A node says in ``features`` of its platform what it knows. One that does not name ``unit``
+    splits per request whatever was approved, so the platform starts no such revision there.
 
 ``POST report``
     Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
@@ -62,7 +65,11 @@ from datetime import UTC, datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 PREFIX = "/agent/v1/"
-FEATURES = ("unit",)  # what this agent can do beside what every agent could
+FEATURES = (
+    "unit",
+    "header_route",
+    "mirror",
+)  # what this agent can do beside what every agent could
 STATE_TYPE = "application/vnd.placet.state+json"
 REPORT_TYPE = "application/vnd.placet.report+json"
 HEADER_NODE = "Placet-Node"
@@ -76,8 +83,9 @@ Phase = Literal[
     "preparing", "starting", "ready", "serving", "drained", "stopped", "failed", "refused"
 ]
 Wanted = Literal["run", "drain", "stop"]
-# Requests that no split decided on: no unit could be read, so they stayed on stable.
-Cohort = Literal["no_unit"]
+# Requests that no split decided on: no unit could be read, so they stayed on stable; a header led
+# them to the candidate; they are copies.
+Cohort = Literal["no_unit", "overridden", "mirrored"]
 
 
 class ProtocolError(ValueError):
@@ -233,6 +241,14 @@ class RuntimeRef:
 
 
 @dataclass(frozen=True)
+class HeaderRoute:
+    """A request with this value in this header goes to the revision, whatever its weight."""
+
+    header: str
+    value: str
+
+
+@dataclass(frozen=True)
 class DesiredRevision:
     """One Bento that should serve behind an endpoint."""
 
@@ -249,6 +265,8 @@ class DesiredRevision:
     wanted: Wanted
     restart_nonce: int
     salt: str = ""  # draws which units it gets
+    header_route: HeaderRoute | None = None  # for testers
+    mirror: int = 0  # of 10,000 requests it gets a copy, and nobody its answer
 
 
 @dataclass(frozen=True)

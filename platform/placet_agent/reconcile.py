@@ -28,6 +28,7 @@ from placet_agent.protocol import (
 )
 from placet_agent.replica import Replica, settings_of, wanted_settings
 from placet_agent.replicas import Replicas
+from placet_agent.routing import Standing, route
 from placet_agent.trust import Verdict
 
 log = logging.getLogger(__name__)
@@ -261,7 +262,7 @@ class Reconciler:
         known = {endpoint.id for endpoint in state.endpoints}
         for name in [name for name in table.endpoints if name not in known]:
             entry = table.endpoints[name]
-            entry.stable, entry.candidate, entry.weight = "", "", 0
+            entry.silence()
             self._drain_stopping(entry)
             self._forget_revisions(entry, ())
             if not entry.backends:
@@ -283,32 +284,16 @@ class Reconciler:
             server.drained = self._wanted(revision) != "run"
 
     def _route(self, entry: EndpointEntry, endpoint: DesiredEndpoint) -> None:
-        shares = [
-            rules.Share(
-                id=revision.id,
-                weight=revision.weight,
-                ready=self._ready(revision.id) and entry.index(revision.id) is not None,
+        standings = {
+            revision.id: Standing(
                 may_serve=self._wanted(revision) == "run",
+                ready=self._ready(revision.id) and entry.index(revision.id) is not None,
+                unit=self._verdict(revision).unit,
             )
             for revision in endpoint.revisions
-        ]
-        weights, stable = rules.choose_weights(shares, entry.weights()), endpoint.stable
-        entry.stable, entry.candidate, entry.weight = rules.arrange(weights, stable or entry.stable)
-        self._draw(entry, endpoint)
+        }
+        route(entry, endpoint, standings)
         self._drain_stopping(entry)
-
-    def _draw(self, entry: EndpointEntry, endpoint: DesiredEndpoint) -> None:
-        """Draw units as the permit of who is tried out says, else of who is live.
-
-        Who that is follows from the state, not from who is ready: a candidate that restarts makes
-        HAProxy reload no rules.
-        """
-        stable = endpoint.stable or entry.stable
-        able = [r for r in endpoint.revisions if self._wanted(r) == "run"]
-        tried = [r for r in able if r.weight and r.id != stable]
-        drawn = [*tried, *(r for r in able if r.id == stable)][:1]
-        entry.unit = self._verdict(drawn[0]).unit if drawn else None
-        entry.salt = (drawn[0].salt or drawn[0].id) if drawn and entry.unit else ""
 
     def _drain_stopping(self, entry: EndpointEntry) -> None:
         for servers in entry.servers.values():

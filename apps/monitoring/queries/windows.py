@@ -1,7 +1,7 @@
 """Requests, errors and latency of revisions."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
@@ -22,7 +22,7 @@ class Recent:
     p95_ms: float | None
     p99_ms: float | None
     units: int
-    no_unit: int
+    apart: Mapping[str, int]  # requests that no split decided on, by cohort
     trusted: bool  # False when a node said that its counts differ from HAProxy's
 
     @classmethod
@@ -38,7 +38,7 @@ class Recent:
             p95_ms=counts.percentile(0.95),
             p99_ms=counts.percentile(0.99),
             units=counts.units,
-            no_unit=counts.no_unit,
+            apart=counts.apart,
             trusted=trusted,
         )
 
@@ -119,11 +119,9 @@ def series(revision: str, minutes: int = 60) -> list[Point]:
 
 def _counts(row: MetricWindow) -> Counts:
     """Return what clients saw: the requests that a split decided on, and those without a unit."""
+    parts = {name: Counts(**part) for name, part in (row.apart or {}).items()}
     drawn = Counts(
-        row.status_2xx, row.status_4xx, row.status_5xx, row.seconds, row.latency, row.units
-    )
-    apart = row.apart or {}
-    if "no_unit" not in apart:
-        return drawn
-    rest = Counts(**apart["no_unit"])
-    return total([drawn, replace(rest, no_unit=rest.requests)])
+        row.status_2xx, row.status_4xx, row.status_5xx, row.seconds, row.latency, row.units,
+        {name: part.requests for name, part in parts.items()},
+    )  # fmt: skip
+    return total([drawn, parts["no_unit"]]) if "no_unit" in parts else drawn

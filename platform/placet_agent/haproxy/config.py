@@ -16,7 +16,8 @@ from pathlib import Path
 from placet_agent.haproxy import traffic
 from placet_agent.haproxy.table import REVISIONS, Table, backend_name, endpoint_name
 
-MAPS = ("revisions.map", "keys.map", "route.map", "paths.map")  # in the order they are told
+# In the order they are told.
+MAPS = ("revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
@@ -122,8 +123,7 @@ def _head(table: Table, settings: Settings) -> Iterator[str]:
     if settings.uid is not None:
         yield f"  uid {settings.uid}"
         yield f"  gid {settings.uid}"
-    for slot in range(table.pool):
-        yield f"  set-var proc.acc_{endpoint_name(slot)} int(0)"
+    yield from traffic.prepare(table)
     yield ""
     yield "http-errors problems"
     for status in ERRORS:
@@ -166,11 +166,11 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "  acl has_length req.fhdr(content-length) -m found"
     yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
     yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
-    yield "  http-request set-var(txn.be) var(txn.route),field(1,:)"
-    yield from traffic.rules(table)
+    yield from traffic.choose(table)
     yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
     yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
     yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
+    yield from traffic.copy(table)
     yield "  use_backend %[var(txn.be)]"
 
 
@@ -217,7 +217,7 @@ def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterato
 
 def maps(table: Table) -> dict[str, dict[str, str]]:
     """Return the content of every map file."""
-    revisions, keys, route, paths = {}, {}, {}, {}
+    revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}
     for endpoint in table.endpoints.values():
         name = endpoint_name(endpoint.slot)
         paths[endpoint.path] = name
@@ -225,9 +225,11 @@ def maps(table: Table) -> dict[str, dict[str, str]]:
         keys.update({f"{name}:{key}": "1" for key in endpoint.keys})
         for index, revision in endpoint.backends.items():
             revisions[backend_name(endpoint.slot, index)] = revision
-    return {
-        "revisions.map": revisions, "keys.map": keys, "route.map": route, "paths.map": paths
-    }  # fmt: skip
+        copied = endpoint.index(endpoint.mirrored)
+        if copied is not None and (ports := endpoint.ports(copied)):
+            mirror[backend_name(endpoint.slot, copied)] = ",".join(map(str, ports))
+    contents = (revisions, keys, mirror, route, paths)
+    return dict(zip(MAPS, contents, strict=True))
 
 
 def map_text(entries: dict[str, str]) -> str:
@@ -236,6 +238,7 @@ def map_text(entries: dict[str, str]) -> str:
 
 
 def write_files(folder: Path) -> None:
-    """Write what never changes: HAProxy's own answers."""
+    """Write what never changes: HAProxy's own answers, and its program for copies."""
+    (folder / traffic.LUA).write_bytes(Path(__file__).with_name(traffic.LUA).read_bytes())
     for name, content in error_files().items():
         (folder / name).write_bytes(content)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from placet_agent.protocol import WHOLE
+from placet_agent.protocol import WHOLE, HeaderRoute
 from placet_verify.units import UnitSource
 
 REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
@@ -40,10 +40,23 @@ class EndpointEntry:
     weight: int = 0  # of the candidate
     unit: UnitSource | None = None  # None: the split is per request
     salt: str = ""
+    header: HeaderRoute | None = None
+    tested: str = ""  # the revision that the header leads to
+    copies: int = 0  # out of 10,000 requests
+    mirrored: str = ""  # the revision that gets the copies
+
+    def silence(self) -> None:
+        """Send nobody anything."""
+        self.stable = self.candidate = self.tested = self.mirrored = ""
+        self.weight = self.copies = 0
 
     def index(self, revision: str) -> int | None:
         """Return the slot of a revision."""
         return next((i for i, r in self.backends.items() if r == revision), None)
+
+    def ports(self, index: int) -> list[int]:
+        """Return where the replicas of a revision listen that take new requests."""
+        return [s.port for s in self.servers.get(index, {}).values() if not s.drained]
 
     def weights(self) -> dict[str, int]:
         """Return what each revision gets, out of 10,000."""
@@ -51,17 +64,18 @@ class EndpointEntry:
         return {revision: share for revision, share in shares.items() if revision and share}
 
     def route(self) -> str:
-        """Return the value of the route map: ``stable:candidate:weight:key:salt``.
+        """Return the value of the route map.
 
-        It is one value, so that whatever changes for a request changes in one step. Without a unit
-        the salt is ``-``.
+        ``stable:candidate:weight:key:salt:tested:mirrored:copies``. It is one value, so that
+        whatever changes for a request changes in one step. Without a unit the salt is ``-``.
         """
-        names = []
-        for revision in (self.stable, self.candidate):
-            index = self.index(revision)
-            names.append("nobody" if index is None else backend_name(self.slot, index))
+        stable, candidate, tested, mirrored = (
+            "nobody" if (index := self.index(revision)) is None else backend_name(self.slot, index)
+            for revision in (self.stable, self.candidate, self.tested, self.mirrored)
+        )
         lock, salt = "key" if self.locked else "open", self.salt if self.unit else "-"
-        return f"{names[0]}:{names[1]}:{self.weight}:{lock}:{salt}"
+        parts = (stable, candidate, self.weight, lock, salt, tested, mirrored, self.copies)
+        return ":".join(map(str, parts))
 
 
 @dataclass
@@ -154,6 +168,8 @@ class Table:
                     "slot": e.slot, "path": e.path, "locked": e.locked, "keys": list(e.keys),
                     "stable": e.stable, "candidate": e.candidate, "weight": e.weight,
                     "unit": [e.unit.source, e.unit.name] if e.unit else None, "salt": e.salt,
+                    "header": [e.header.header, e.header.value] if e.header else None,
+                    "tested": e.tested, "copies": e.copies, "mirrored": e.mirrored,
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {str(n): [s.replica, s.port, s.drained] for n, s in group.items()}
@@ -182,8 +198,13 @@ class Table:
                 stable=e["stable"],
                 candidate=e["candidate"],
                 weight=e["weight"],
-                unit=UnitSource(*e["unit"]) if e.get("unit") else None,  # older: without
+                # what an older agent wrote has none of the following
+                unit=UnitSource(*e["unit"]) if e.get("unit") else None,
                 salt=e.get("salt", ""),
+                header=HeaderRoute(*e["header"]) if e.get("header") else None,
+                tested=e.get("tested", ""),
+                copies=e.get("copies", 0),
+                mirrored=e.get("mirrored", ""),
             )
         return table
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 NAME = Path(__file__).with_name("name.txt").read_text()
 BEGAN = time.monotonic()
+LAST: dict[str, object] = {}  # what was posted
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,9 +34,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Readiness, what can be seen from here, or the name."""
+        if self.path not in ("/readyz", "/livez"):
+            time.sleep(float(os.environ.get("ANSWER_AFTER", "0")))
         if self.path == "/readyz":
             ready = time.monotonic() - BEGAN >= float(os.environ.get("READY_AFTER", "0"))
             return self.answer(200 if ready else 503, {})
+        if self.path == "/last":
+            return self.answer(200, LAST)
         if self.path == "/inside":
             return self.answer(200, inside())
         if self.path.startswith("/file?"):
@@ -47,8 +52,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Echo the size of the body."""
-        size = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        self.answer(200, {"name": NAME, "size": size, "headers": dict(self.headers)})
+        body, headers = self.rfile.read(int(self.headers["Content-Length"])), dict(self.headers)
+        LAST.update(path=self.path, body=body.hex(), headers=headers)
+        self.answer(200, {"name": NAME, "size": len(body), "headers": headers})
 
 
 def inside() -> dict[str, object]:

@@ -14,6 +14,7 @@ from placet_agent.haproxy.proxy import coming, leaving
 from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
 from placet_agent.haproxy.traffic import json_path
 from placet_agent.metrics import Tally, parse_line
+from placet_agent.protocol import HeaderRoute
 from placet_verify.units import UnitSource
 
 SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
@@ -37,7 +38,18 @@ def by_unit(source: UnitSource) -> Table:
     return table
 
 
-TABLES = [filled(), *(by_unit(UnitSource(*pair)) for pair in (
+def beside() -> Table:
+    """Return the same table with a header for testers and copies for the candidate."""
+    table = by_unit(UnitSource("json", "/user"))
+    entry = table.endpoints["end_1"]
+    entry.header, entry.tested = HeaderRoute("X-Try", "v2"), "rev_2"
+    entry.copies, entry.mirrored = 1_000, "rev_2"
+    table.ensure_server(entry, "rev_2", "replica-3", 20003)
+    return table
+
+
+TABLES = [
+    beside(),filled(), *(by_unit(UnitSource(*pair)) for pair in (
     ("header", "X-User"), ("cookie", "uid"), ("json", "/rows/0/user-id"),
 ))]  # fmt: skip
 
@@ -64,7 +76,7 @@ def test_the_file_holds_the_present_servers_and_the_maps_the_present_routes() ->
     assert "server s0 127.0.0.1:20001\n" in text
     assert "server s0 127.0.0.1:20002 disabled\n" in text
     assert maps["paths.map"] == {"/risk/staging/score": "e000"}
-    assert maps["route.map"] == {"e000": "e000r0:e000r1:2500:key:-"}
+    assert maps["route.map"] == {"e000": "e000r0:e000r1:2500:key:-:nobody:nobody:0"}
     assert maps["keys.map"] == {"e000:" + "ab" * 32: "1"}
     assert maps["revisions.map"] == {"e000r0": "rev_1", "e000r1": "rev_2"}
 
@@ -73,18 +85,32 @@ def test_an_endpoint_without_a_live_revision_routes_to_nobody() -> None:
     table = Table()
     table.ensure_endpoint("end_1", "/risk/staging/score")
 
-    assert config.maps(table)["route.map"] == {"e000": "nobody:nobody:0:open:-"}
+    assert config.maps(table)["route.map"] == {"e000": "nobody:nobody:0:open:-:nobody:nobody:0"}
 
 
 def test_the_salt_is_in_the_route_and_the_unit_in_what_only_a_reload_changes() -> None:
     table = by_unit(UnitSource("header", "X-User"))
     fixed = config.fixed(config.render(table, SETTINGS))
 
-    assert config.maps(table)["route.map"] == {"e000": "e000r0:e000r1:2500:key:5a17"}
-    assert "  # unit e000 header X-User" in fixed
+    assert config.maps(table)["route.map"] == {
+        "e000": "e000r0:e000r1:2500:key:5a17:nobody:nobody:0"
+    }
+    assert "  # rule e000 unit header X-User" in fixed
     table.endpoints["end_1"].weight = 5_000
     assert config.fixed(config.render(table, SETTINGS)) == fixed
     table.endpoints["end_1"].unit = UnitSource("header", "X-Session")
+    assert config.fixed(config.render(table, SETTINGS)) != fixed
+
+
+def test_copies_go_to_replicas_that_take_requests_and_their_share_needs_no_reload() -> None:
+    table = beside()
+    fixed = config.fixed(config.render(table, SETTINGS))
+
+    assert config.maps(table)["mirror.map"] == {"e000r1": "20003"}  # the other one drains
+    assert config.maps(table)["route.map"]["e000"].endswith(":e000r1:e000r1:1000")
+    table.endpoints["end_1"].copies = 10_000
+    assert config.fixed(config.render(table, SETTINGS)) == fixed
+    table.endpoints["end_1"].copies = 0
     assert config.fixed(config.render(table, SETTINGS)) != fixed
 
 
@@ -99,7 +125,8 @@ def test_a_table_survives_the_disk(table: Table) -> None:
 
 def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
     stored = filled().to_json()
-    del stored["endpoints"]["end_1"]["unit"], stored["endpoints"]["end_1"]["salt"]
+    for name in ("unit", "salt", "header", "tested", "copies", "mirrored"):
+        del stored["endpoints"]["end_1"][name]
 
     assert Table.from_json(stored) == filled()
 
@@ -166,6 +193,8 @@ def test_a_log_line_is_counted_by_status_and_latency() -> None:
     drawn = parse_line("m2 4711 e000r0 rev_1 200 37 unit 5a17 0123456789ABCDEF")
     assert drawn is not None
     assert (drawn.cohort, drawn.salt, drawn.mark) == (None, "5a17", "0123456789ABCDEF")
+    copied = parse_line("m2 0 e000r1 rev_2 504 10004 mirror - -")
+    assert copied is not None and (copied.cohort, copied.status) == ("mirrored", 504)
     without = parse_line("m2 4711 e000r0 rev_1 200 37 none 5a17 -")
     assert without is not None and (without.cohort, without.mark) == ("no_unit", "")
     for text in (

@@ -1,0 +1,74 @@
+-- Copies requests to a replica of the candidate. Nobody waits for its answer, and nobody gets it.
+-- What goes wrong here ends here: a copy that cannot be made or sent is none.
+
+local MOST = 32 -- under way at once; what comes meanwhile is not copied
+local MILLISECONDS = 10000
+local METHODS = { GET = "get", HEAD = "head", POST = "post", PUT = "put", DELETE = "delete" }
+local OWN = { ["content-length"] = true, ["transfer-encoding"] = true, ["connection"] = true,
+    ["expect"] = true, ["host"] = true, ["x-request-id"] = true }
+
+local under_way, turn = 0, 0
+
+local function pick(ports)
+    local found = {}
+    for port in string.gmatch(ports, "%d+") do
+        found[#found + 1] = port
+    end
+    turn = turn + 1
+    return found[turn % #found + 1]
+end
+
+local function headers_of(txn, body)
+    local headers = {}
+    for name, lines in pairs(txn.http:req_get_headers()) do
+        if not OWN[name] then
+            headers[name] = {}
+            for place = 0, #lines do -- HAProxy counts from 0
+                headers[name][place + 1] = lines[place]
+            end
+        end
+    end
+    headers["content-length"] = { tostring(#body) }
+    headers["x-request-id"] = { txn.sf:unique_id() } -- both answers have one prediction id
+    return headers
+end
+
+local function send(method, request, backend, revision)
+    local begun = core.now()
+    local sent, answer = pcall(function()
+        local client = core.httpclient()
+        return client[method](client, request)
+    end)
+    under_way = under_way - 1
+    local ended = core.now()
+    local took = (ended.sec - begun.sec) * 1000 + math.floor((ended.usec - begun.usec) / 1000)
+    local status = sent and answer and answer.status or 0
+    if status == 0 then
+        status = 504
+    end
+    core.log(core.info, string.format("m2 0 %s %s %d %d mirror - -", backend, revision, status, took))
+end
+
+local function copy(txn)
+    local method, ports = METHODS[txn.sf:method()], txn:get_var("txn.ports")
+    if method == nil or ports == nil or under_way >= MOST then
+        return
+    end
+    local body, query = txn.sf:req_body() or "", txn.sf:query() or ""
+    local target = txn.sf:path() .. (query ~= "" and "?" .. query or "")
+    local request = {
+        url = "http://127.0.0.1:" .. pick(ports) .. target,
+        headers = headers_of(txn, body),
+        body = body ~= "" and body or nil,
+        timeout = MILLISECONDS,
+    }
+    local backend, revision = txn:get_var("txn.mirrored"), txn:get_var("txn.copied")
+    under_way = under_way + 1
+    core.register_task(function()
+        send(method, request, backend, revision)
+    end)
+end
+
+core.register_action("mirror", { "http-req" }, function(txn)
+    pcall(copy, txn)
+end)

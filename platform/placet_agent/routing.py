@@ -1,0 +1,56 @@
+"""Who gets which requests of an endpoint: from the state and what is ready to HAProxy's table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from placet_agent import rules
+from placet_agent.haproxy.table import EndpointEntry
+from placet_agent.protocol import DesiredEndpoint, DesiredRevision
+from placet_verify.units import UnitSource
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One revision, as routing needs it."""
+
+    may_serve: bool  # permitted, not recalled, wanted to run
+    ready: bool  # at least one replica takes requests
+    unit: UnitSource | None = None  # as its permit says
+
+
+def route(
+    entry: EndpointEntry, endpoint: DesiredEndpoint, standings: Mapping[str, Standing]
+) -> None:
+    """Set what ``entry`` says about requests."""
+    shares = [
+        rules.Share(r.id, r.weight, standings[r.id].ready, standings[r.id].may_serve)
+        for r in endpoint.revisions
+    ]
+    weights = rules.choose_weights(shares, entry.weights())
+    stable = endpoint.stable or entry.stable
+    entry.stable, entry.candidate, entry.weight = rules.arrange(weights, stable)
+    able = [r for r in endpoint.revisions if standings[r.id].may_serve]
+    _draw(entry, able, stable or entry.stable, standings)
+    tested = next((r for r in able if r.header_route), None)
+    entry.header = tested.header_route if tested else None
+    entry.tested = tested.id if tested and standings[tested.id].ready else ""
+    shadow = next((r for r in able if r.mirror), None)
+    entry.copies = shadow.mirror if shadow else 0
+    entry.mirrored = shadow.id if shadow and standings[shadow.id].ready else ""
+
+
+def _draw(
+    entry: EndpointEntry,
+    able: list[DesiredRevision],
+    stable: str,
+    standings: Mapping[str, Standing],
+) -> None:
+    """Draw units as the permit of who is tried out says, else of who is live.
+
+    Who that is follows from the state, not from who is ready: a candidate that restarts makes
+    HAProxy reload no rules.
+    """
+    tried = [r for r in able if r.weight and r.id != stable]
+    drawn = [*tried, *(r for r in able if r.id == stable)][:1]
+    entry.unit = standings[drawn[0].id].unit if drawn else None
+    entry.salt = (drawn[0].salt or drawn[0].id) if drawn and entry.unit else ""
