@@ -21,7 +21,9 @@ from apps.registry.store import Store
 from apps.serving.actions import create_target, issue_join_token, prefetch
 from apps.serving.agent_api.waiting import wait_for_state
 from apps.serving.desired import publish_running_out, sign_state
-from apps.serving.models import DesiredState, JoinToken, Node, Target
+from apps.serving.drivers import driver_for
+from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
+from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import root_public, signer
@@ -29,7 +31,7 @@ from placet_agent.protocol import sign_request
 from placet_verify import checkpoint
 from placet_verify.keys import PrivateKey
 from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.nodes import PLATFORM, SimulatedNode, run
 
 RunJobs = Callable[..., int]
 
@@ -257,6 +259,72 @@ def test_metrics_are_stored_once_and_only_for_own_revisions(
     figures = recent(own, 5)
     assert (figures.requests, figures.error_rate) == (100, 0.02)
     assert figures.p50_ms == 5.0
+
+
+def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    World().request("development")
+    run(node, run_jobs)
+    (own,) = node.revisions()
+    drawn = {"status_2xx": 90, "status_3xx": 0, "status_4xx": 0, "status_5xx": 10,
+             "latency": {"5": 100}}  # fmt: skip
+    part = {**drawn, "status_2xx": 7, "status_5xx": 1, "latency": {"5": 3, "10": 5}}
+    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, **drawn, "units": 40}
+    apart = {"no_unit": part, "overridden": part, "mirrored": part, "of_a_newer_agent": {}}
+    node.metrics = [{**window, "apart": apart}]
+    node.report()
+    run_jobs("control")
+
+    stored = MetricWindow.objects.get()
+    assert (stored.status_2xx, stored.status_5xx, stored.units) == (90, 10, 40)
+    assert set(stored.apart) == {"no_unit", "overridden", "mirrored"}
+    figures = recent(own, 5)
+    assert figures.requests == 108  # what clients saw: copies and testers are none of them
+    assert figures.error_rate == pytest.approx(11 / 108)
+    assert figures.units == 40
+    assert figures.apart == {"no_unit": 8, "overridden": 8, "mirrored": 8}
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"apart": []}, {"apart": {"no_unit": []}}, {"apart": {"no_unit": {"status_2xx": -1}}},
+        {"apart": {"mirrored": {"latency": {"5": "x"}}}}, {"units": -1}, {"units": 2**31},
+    ],
+)  # fmt: skip
+def test_counts_that_cannot_be_are_refused(node: SimulatedNode, spoilt: dict[str, object]) -> None:
+    window = {"revision": "rev_1", "started_at": rfc3339(now()), "seconds": 5.0, "latency": {}}
+    node.metrics = [{**window, **spoilt}]
+    assert node.report().status_code == 422
+
+
+def test_the_state_says_which_revision_is_live_and_carries_the_salt(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    World().request("development", serving={"unit": {"header": "X-User"}})
+    run(node, run_jobs)
+
+    (row,) = Revision.objects.all()
+    (endpoint,) = node.state["endpoints"]
+    assert endpoint["stable"] == row.pk
+    assert endpoint["revisions"][0]["salt"] == row.salt
+    assert len(row.salt) == 16
+
+
+def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world = World()
+    node.report(platform={**PLATFORM, "features": []})
+    bento = world.bento(world.version())
+    wish = serving_config({"unit": {"header": "X-User"}})
+
+    (problem,) = driver_for(node.row.target).validate(node.row.target, bento, wish)
+
+    assert "splits per request only" in problem
+    node.report()
+    assert driver_for(node.row.target).validate(node.row.target, bento, wish) == []
 
 
 def test_a_report_that_says_nothing_new_rings_nobody(node: SimulatedNode) -> None:

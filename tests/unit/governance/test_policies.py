@@ -125,6 +125,13 @@ def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
     }
 
 
+def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -> None:
+    asked = plans.serving({"unit": {"header": "X-User"}})
+
+    assert asked["unit"] == {"header": "X-User"}
+    assert "unit" not in plans.serving({})  # a digest of before stays what it was
+
+
 @pytest.mark.parametrize(
     "document,pointer",
     [
@@ -138,6 +145,9 @@ def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
         ({"variables": {"A": "two\nlines"}}, "/serving/variables/A"),
         ({"variables": {"A": 1}}, "/serving/variables/A"),
         ({"gpu": 1}, "/serving/gpu"),
+        ({"unit": {"header": "Authorization"}}, "/serving/unit"),
+        ({"unit": {"header": "X-User", "cookie": "uid"}}, "/serving/unit"),
+        ({"unit": None}, "/serving/unit"),
     ],
 )
 def test_a_wrong_serving_configuration_is_named(document: dict[str, object], pointer: str) -> None:

@@ -12,11 +12,17 @@ from apps.serving.rules import (
     to_evict,
     wanted,
 )
+from placet_verify.units import UnitSource
 
 
 def test_without_a_maximum_nothing_beyond_the_approved_replicas() -> None:
     assert serving_config({"replicas": 2}).max_replicas == 2
     assert serving_config({"replicas": 2, "max_replicas": 5}).max_replicas == 5
+
+
+def test_the_split_is_per_request_unless_a_unit_is_named() -> None:
+    assert serving_config({}).unit is None
+    assert serving_config({"unit": {"cookie": "uid"}}).unit == UnitSource("cookie", "uid")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,8 @@ def test_without_a_maximum_nothing_beyond_the_approved_replicas() -> None:
         {"memory_mb": "1024"},
         {"variables": {"A": 1}},
         {"command": "sh"},
+        {"unit": {"header": "a b"}},
+        {"unit": None},
     ],
 )
 def test_what_is_not_a_serving_configuration_is_refused(document: dict[str, Any]) -> None:

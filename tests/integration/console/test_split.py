@@ -1,0 +1,103 @@
+"""What the pages say about whom a canary is tried on."""
+
+from collections.abc import Callable
+
+import pytest
+
+from apps.governance.models import Release
+from apps.serving.actions import create_target
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from tests.factories import browser
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+RunJobs = Callable[..., int]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def node(run_jobs: RunJobs) -> SimulatedNode:
+    """A node that has joined and reported."""
+    joined = SimulatedNode.joined(
+        create_target(name="local", labels={"default": "true"}, actor=SYSTEM)
+    )
+    run_jobs("control")
+    joined.step()
+    return joined
+
+
+def page(world: World, path: str) -> str:
+    """Return a page as Ada sees it, on one line."""
+    answer = browser(world.people["Ada"]).get(path)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world = World()
+    release = world.request("development", serving={"unit": {"header": "X-User"}})
+    run(node, run_jobs)
+    (own,) = node.revisions()
+    counts = {"status_2xx": 1200, "latency": {"5": 1200}}
+    part = {"status_2xx": 34, "latency": {"5": 34}}
+    apart = {"no_unit": part, "overridden": part, "mirrored": part}
+    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, "units": 321}
+    node.metrics = [{**window, **counts, "apart": apart}]
+    node.report()
+    run_jobs("control")
+
+    shown = page(world, f"/endpoints/{release.endpoint_id}/")
+
+    assert "Split by <b>header X-User</b>" in shown
+    assert "34 of 1\u202f234 requests had no unit" in shown
+    for words in ("321 new units", "34 by testers’ header", "34 copied requests"):
+        assert words in shown
+    assert "split by header X-User" in page(world, f"/releases/{release.pk}/")
+
+
+def test_an_endpoint_without_a_unit_says_nothing_of_units(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world = World()
+    release = world.request("development")
+    run(node, run_jobs)
+
+    assert "Split by" not in page(world, f"/endpoints/{release.endpoint_id}/")
+    assert "split by" not in page(world, f"/releases/{release.pk}/")
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "unit"),
+    [("", "", None), ("json", " /user/id ", {"json": "/user/id"})],
+)
+def test_a_release_is_asked_for_with_its_unit(
+    source: str, name: str, unit: dict[str, str] | None
+) -> None:
+    world = World()
+    bento = world.bento(world.version())
+    fields = {
+        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
+        "endpoint": "churn", "unit_source": source, "unit_name": name,
+    }  # fmt: skip
+
+    answer = browser(world.people["Ada"]).post("/releases/request", fields)
+
+    assert answer.status_code == 302
+    assert Release.objects.get().serving.get("unit") == unit
+
+
+def test_a_unit_that_is_none_is_refused_in_a_sentence() -> None:
+    world = World()
+    bento = world.bento(world.version())
+    fields = {
+        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
+        "endpoint": "churn", "unit_source": "header", "unit_name": "Authorization",
+    }  # fmt: skip
+
+    answer = browser(world.people["Ada"]).post("/releases/request", fields)
+
+    assert "holds secrets" in answer.content.decode()
+    assert not Release.objects.exists()
