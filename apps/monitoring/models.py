@@ -18,7 +18,8 @@ class MetricWindow(models.Model):
     ``latency`` counts requests per upper bound in milliseconds:
     ``{"5": 10, "10": 3, …, "inf": 0}``. Requests that no split decided on stand in ``apart`` alone,
     by cohort, so that what is compared was drawn: ``{"no_unit": {"status_2xx": 7, …}}``. The others
-    are ``overridden`` (a tester's header led here) and ``mirrored`` (copies).
+    are ``overridden`` (a tester's header led here) and ``mirrored`` (copies). ``first`` has the
+    first request of each unit since the split has its present weight: one trial for each unit.
     """
 
     node = models.CharField(max_length=40)
@@ -29,7 +30,7 @@ class MetricWindow(models.Model):
     status_4xx = models.IntegerField(default=0)
     status_5xx = models.IntegerField(default=0)
     latency = models.JSONField(default=dict)
-    units = models.IntegerField(default=0, db_default=0)  # drawn, and seen for the first time
+    first = models.JSONField(null=True, blank=True)
     apart = models.JSONField(null=True, blank=True)
     error = models.CharField(max_length=200, blank=True)  # why the counts cannot be trusted
 

@@ -17,7 +17,7 @@ class Counts:
     status_5xx: int = 0
     seconds: float = 0.0
     latency: Mapping[str, int] = field(default_factory=dict)
-    units: int = 0  # drawn in a split by unit, each counted once
+    units: int = 0  # drawn in a split by unit, each counted once for each weight
     # Requests that no split decided on, by cohort: ``no_unit`` is contained in the other figures,
     # ``overridden`` and ``mirrored`` are not, because no client of the endpoint sent them.
     apart: Mapping[str, int] = field(default_factory=dict)

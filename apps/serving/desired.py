@@ -95,6 +95,8 @@ def revision_entry(revision: Revision, *, endpoint_active: bool) -> dict[str, An
         "wanted": rules.wanted(revision.state, endpoint_active=endpoint_active),
         "restart_nonce": revision.restart_nonce,
         "salt": revision.salt or None,
+        "header_route": revision.header_route,
+        "mirror": revision.mirror,
     }
 
 

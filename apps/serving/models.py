@@ -140,6 +140,9 @@ class Revision(Audited):
     weight = models.IntegerField(default=0)  # out of 10,000
     # draws which units this revision gets while it is tried out; '' in what older code made
     salt = models.CharField(max_length=32, blank=True, default="", db_default="")
+    # beside its weight, while it is tried out: {"header": …, "value": …}, and copies out of 10,000
+    header_route = models.JSONField(null=True, blank=True)
+    mirror = models.IntegerField(default=0, db_default=0)
     state = models.CharField(
         max_length=10, choices=RevisionState.choices, default=RevisionState.STARTING
     )

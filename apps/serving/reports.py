@@ -47,12 +47,15 @@ class Counts(TypedDict):
 
 
 class Window(Counts):
-    """Requests of one revision in one window; those ``apart`` stand there alone, by cohort."""
+    """Requests of one revision in one window; those ``apart`` stand there alone, by cohort.
+
+    ``first`` has the first request of each unit that was drawn.
+    """
 
     revision: str
     started_at: str
     seconds: float
-    units: int
+    first: Counts | None
     apart: dict[str, Counts]
     error: str
 
@@ -182,7 +185,7 @@ def _window(data: Any, pointer: str) -> Window:
         status_4xx=counts["status_4xx"],
         status_5xx=counts["status_5xx"],
         latency=counts["latency"],
-        units=_whole(data, "units", f"{pointer}/units", MAX_COUNT),
+        first=_counts(data["first"], f"{pointer}/first") if "first" in data else None,
         apart={c: _counts(apart[c], f"{pointer}/apart/{c}") for c in COHORTS if c in apart},
         error=_text(data, "error", f"{pointer}/error", 200),
     )

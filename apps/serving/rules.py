@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from placet_verify.units import UnitSource, unit_source
 
@@ -20,9 +20,17 @@ REVISION_MOVES: dict[str, frozenset[str]] = {
     "stopped": frozenset({"starting"}),
     "failed": frozenset(),
 }
+TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
+
+
+class HeaderRoute(TypedDict):
+    """A request with this value in this header goes to a revision whatever its weight."""
+
+    header: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,16 @@ COHORTS: dict[str, Cohort] = {"none": "no_unit", "header": "overridden", "mirror
 
 @dataclass
 class Tally:
-    """One revision in one window; in ``apart`` the requests that no split decided on."""
+    """One revision in one window.
+
+    ``first`` has the first request of each unit of a split, which the others contain too; ``apart``
+    those that no split decided on.
+    """
 
     statuses: Counter[int] = field(default_factory=Counter)  # by hundreds
     latency: Counter[str] = field(default_factory=Counter)
     backends: set[str] = field(default_factory=set)
-    units: int = 0  # seen for the first time
+    first: "Tally | None" = None
     apart: dict[Cohort, "Tally"] = field(default_factory=dict)
 
     def add(self, status: int, milliseconds: int) -> None:
@@ -60,7 +64,7 @@ class Line:
     status: int
     milliseconds: int
     cohort: Cohort | None = None
-    salt: str = ""
+    split: str = ""  # its salt and weight
     mark: str = ""  # of the unit, when it was drawn
 
 
@@ -72,7 +76,7 @@ def parse_line(text: str) -> Line | None:
     kind, *parts = text.split() or [""]
     if (kind, len(parts)) not in (("m1", 5), ("m2", 8)):
         return None
-    how, salt, mark = parts[5:] or ("", "", "")
+    how, split, mark = parts[5:] or ("", "", "")
     try:
         return Line(
             pid=int(parts[0]),
@@ -81,7 +85,7 @@ def parse_line(text: str) -> Line | None:
             status=max(int(parts[3]), 0),  # -1: the client left before there was one
             milliseconds=max(int(parts[4]), 0),
             cohort=COHORTS.get(how),
-            salt=salt,
+            split=split,
             mark=mark if len(mark) == 16 else "",
         )
     except ValueError:
@@ -170,7 +174,9 @@ class Meter:
         if line.revision != "-":
             tally = self._tallies[line.revision]
             tally.backends.add(line.backend)
-            tally.units += bool(line.mark) and self._seen.is_new(line.salt, line.mark)
+            if line.mark and self._seen.is_new(line.split, line.mark):
+                tally.first = tally.first or Tally()
+                tally.first.add(line.status, line.milliseconds)
             if line.cohort is not None:
                 tally = tally.apart.setdefault(line.cohort, Tally())
             tally.add(line.status, line.milliseconds)
@@ -226,8 +232,9 @@ def _window(
         status_4xx=counts["status_4xx"],
         status_5xx=counts["status_5xx"],
         latency=counts["latency"],
-        units=tally.units,
     )
+    if tally.first is not None:
+        window["first"] = _counts(tally.first)
     if tally.apart:
         window["apart"] = {cohort: _counts(part) for cohort, part in tally.apart.items()}
     if lost:

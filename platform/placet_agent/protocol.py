@@ -41,7 +41,7 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
     ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
     report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it.
-    Metric windows may come twice: (revision, started_at) names one; ``units`` and ``apart`` are
+    Metric windows may come twice: (revision, started_at) names one; ``first`` and ``apart`` are
     absent in what older agents send.
 
 ``GET blobs/<sha256>``
@@ -200,7 +200,8 @@ class MetricWindow(RequestCounts):
     revision: str
     started_at: str
     seconds: float
-    units: int  # drawn in a split by unit, and seen by this node for the first time
+    # of each unit that was drawn: its first request since the split has this salt and weight
+    first: NotRequired[RequestCounts]
     apart: NotRequired[dict[Cohort, RequestCounts]]
     error: NotRequired[str]  # the log and HAProxy's counters differ: do not trust the numbers
 

@@ -1,4 +1,8 @@
-"""Remembers which units of a split were seen, so that each is counted once, restarts included."""
+"""Remembers which units of a split were seen, so that each is counted once, restarts included.
+
+A split is a salt and a weight. Requests of one unit are like each other; its first one in a split
+is one trial for each unit, which is what was drawn.
+"""
 
 import time
 from collections import defaultdict
@@ -12,7 +16,7 @@ _MARK = 8  # bytes of a unit's digest
 
 
 class SeenUnits:
-    """One file for each salt; a mark is the beginning of SHA-256 of salt and unit."""
+    """One file for each split; a mark is the beginning of SHA-256 of salt and unit."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = files.make_folder(folder)
@@ -27,23 +31,23 @@ class SeenUnits:
             self._marks[path.name] = {raw[n : n + _MARK] for n in range(0, len(raw), _MARK)}
             self._last[path.name] = time.monotonic()
 
-    def is_new(self, salt: str, mark: str) -> bool:
+    def is_new(self, split: str, mark: str) -> bool:
         """Tell whether this unit of a split was never seen before, and remember it."""
-        marks, raw = self._marks.setdefault(salt, set()), bytes.fromhex(mark)
-        self._last[salt] = time.monotonic()
+        marks, raw = self._marks.setdefault(split, set()), bytes.fromhex(mark)
+        self._last[split] = time.monotonic()
         if raw in marks or sum(map(len, self._marks.values())) >= MAX_UNITS:
             return False
         marks.add(raw)
-        self._new[salt].append(raw)
+        self._new[split].append(raw)
         return True
 
     def save(self) -> None:
         """Write down what is new, and forget splits that are over."""
-        for salt, marks in self._new.items():
-            with (self.folder / salt).open("ab") as stream:
+        for split, marks in self._new.items():
+            with (self.folder / split).open("ab") as stream:
                 stream.write(b"".join(marks))
         self._new.clear()
         limit = time.monotonic() - FORGET_SECONDS
-        for salt in [salt for salt, last in self._last.items() if last < limit]:
-            del self._marks[salt], self._last[salt]
-            (self.folder / salt).unlink(missing_ok=True)
+        for split in [split for split, last in self._last.items() if last < limit]:
+            del self._marks[split], self._last[split]
+            (self.folder / split).unlink(missing_ok=True)

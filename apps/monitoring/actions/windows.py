@@ -38,8 +38,8 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
 
 
 def _latencies(window: dict[str, Any]) -> list[dict[str, int]]:
-    apart = window.get("apart", {}).values()
-    return [window["latency"], *(part["latency"] for part in apart)]
+    parts = [window, *window.get("apart", {}).values()]
+    return [part["latency"] for part in [*parts, window.get("first")] if part]
 
 
 def _row(node: str, window: dict[str, Any]) -> MetricWindow:
@@ -52,7 +52,7 @@ def _row(node: str, window: dict[str, Any]) -> MetricWindow:
         status_4xx=window["status_4xx"],
         status_5xx=window["status_5xx"],
         latency=window["latency"],
-        units=window.get("units", 0),
+        first=window.get("first"),
         apart=window.get("apart") or None,
         error=window.get("error", ""),
     )

@@ -1,4 +1,4 @@
-"""Adds the units of a window, and the requests that no split decided on."""
+"""Adds the units of a window by their first requests, and requests that no split decided on."""
 
 from django.db import migrations, models
 
@@ -9,6 +9,6 @@ class Migration(migrations.Migration):
     dependencies = [("monitoring", "0003_objectives_and_alerts")]
 
     operations = [
-        migrations.AddField("metricwindow", "units", models.IntegerField(db_default=0, default=0)),
+        migrations.AddField("metricwindow", "first", models.JSONField(blank=True, null=True)),
         migrations.AddField("metricwindow", "apart", models.JSONField(blank=True, null=True)),
     ]

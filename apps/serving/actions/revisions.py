@@ -17,7 +17,16 @@ from apps.serving.errors import DoesNotFit, NotPermitted, RevisionMoved, WrongEn
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import occupants
-from apps.serving.rules import ENDED, WHOLE, ServingConfig, may_move, serving_config, to_evict
+from apps.serving.rules import (
+    ENDED,
+    TRIED,
+    WHOLE,
+    HeaderRoute,
+    ServingConfig,
+    may_move,
+    serving_config,
+    to_evict,
+)
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move
@@ -118,8 +127,13 @@ def set_revision(
     state: str | None = None,
     weight: int | None = None,
     warm_until: datetime | None = None,
+    header_route: HeaderRoute | None = None,
+    mirror: int | None = None,
 ) -> Revision:
     """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.
+
+    ``header_route`` and ``mirror`` lead testers and copies to it. What is not given stays, but both
+    end when the revision is tried out no more.
 
     Raises :class:`RevisionMoved` when somebody else was first. Only a revision that runs carries
     weight, and all weights behind an endpoint together are at most 10,000: lower the old one
@@ -129,13 +143,14 @@ def set_revision(
     if not may_move(before, after):
         raise RevisionMoved(f"A revision cannot go from {before} to {after}")
     target_weight = 0 if after in ENDED else revision.weight if weight is None else weight
-    changes: dict[str, Any] = {"weight": target_weight, "warm_until": warm_until}
-    if after == "live" and before != "live":
-        changes["live_at"] = now()
-    if after == "draining" != before or (after in ENDED and revision.ended_at is None):
-        changes["ended_at"] = now()  # when it left service, not when its processes ended
-    elif before in ENDED:
-        changes["ended_at"] = None
+    tried = after in TRIED
+    changes: dict[str, Any] = {
+        "weight": target_weight,
+        "warm_until": warm_until,
+        "header_route": (header_route or revision.header_route) if tried else None,
+        "mirror": (revision.mirror if mirror is None else mirror) if tried else 0,
+        **_moments(revision, after),
+    }
     with record(actor) as log:
         _check_sum(revision, target_weight)
         if not move(revision, expected=before, to=after, **changes):
@@ -147,6 +162,18 @@ def set_revision(
         )
         desired.publish(revision.endpoint.target_id)
     return revision
+
+
+def _moments(revision: Revision, after: str) -> dict[str, datetime | None]:
+    """Return when it went live or left service: not when its processes ended."""
+    before, moments = revision.state, dict[str, datetime | None]()
+    if after == "live" and before != "live":
+        moments["live_at"] = now()
+    if after == "draining" != before or (after in ENDED and revision.ended_at is None):
+        moments["ended_at"] = now()
+    elif before in ENDED:
+        moments["ended_at"] = None
+    return moments
 
 
 def _check_sum(revision: Revision, weight: int) -> None:

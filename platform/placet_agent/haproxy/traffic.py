@@ -24,10 +24,10 @@ LUA = "mirror.lua"
 # fit into HAProxy's buffer of 16 kB with the headers of most requests, and is not looked into.
 MAX_BODY = 12_288
 BODY_SECONDS = 60
-# pid, backend, revision, status, milliseconds, how the revision was chosen, the salt, the unit's
-# digest when it was drawn. ``mirror.lua`` writes such a line for each copy.
+# pid, backend, revision, status, milliseconds, how the revision was chosen, by which split, and the
+# unit's digest when it was drawn. ``mirror.lua`` writes such a line for each copy.
 LOG = (
-    "m2 %pid %b %[var(txn.rev)] %ST %Ta %[var(txn.how)] %[var(txn.salt)] "
+    "m2 %pid %b %[var(txn.rev)] %ST %Ta %[var(txn.how)] %[var(txn.salt)]-%[var(txn.w)] "
     "%[var(txn.drawn),bytes(0,8),hex]"
 )
 BY_UNIT, NO_UNIT, BY_HEADER = "unit", "none", "header"

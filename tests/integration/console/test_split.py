@@ -44,7 +44,8 @@ def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(
     counts = {"status_2xx": 1200, "latency": {"5": 1200}}
     part = {"status_2xx": 34, "latency": {"5": 34}}
     apart = {"no_unit": part, "overridden": part, "mirrored": part}
-    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, "units": 321}
+    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0,
+              "first": {"status_2xx": 321, "latency": {"5": 321}}}  # fmt: skip
     node.metrics = [{**window, **counts, "apart": apart}]
     node.report()
     run_jobs("control")

@@ -270,19 +270,20 @@ def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(
     drawn = {"status_2xx": 90, "status_3xx": 0, "status_4xx": 0, "status_5xx": 10,
              "latency": {"5": 100}}  # fmt: skip
     part = {**drawn, "status_2xx": 7, "status_5xx": 1, "latency": {"5": 3, "10": 5}}
-    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, **drawn, "units": 40}
+    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, **drawn, "first": part}
     apart = {"no_unit": part, "overridden": part, "mirrored": part, "of_a_newer_agent": {}}
     node.metrics = [{**window, "apart": apart}]
     node.report()
     run_jobs("control")
 
     stored = MetricWindow.objects.get()
-    assert (stored.status_2xx, stored.status_5xx, stored.units) == (90, 10, 40)
+    assert (stored.status_2xx, stored.status_5xx) == (90, 10)
+    assert stored.first["latency"] == {"5": 3, "10": 5}
     assert set(stored.apart) == {"no_unit", "overridden", "mirrored"}
     figures = recent(own, 5)
     assert figures.requests == 108  # what clients saw: copies and testers are none of them
     assert figures.error_rate == pytest.approx(11 / 108)
-    assert figures.units == 40
+    assert figures.units == 8
     assert figures.apart == {"no_unit": 8, "overridden": 8, "mirrored": 8}
 
 
@@ -290,7 +291,8 @@ def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(
     "spoilt",
     [
         {"apart": []}, {"apart": {"no_unit": []}}, {"apart": {"no_unit": {"status_2xx": -1}}},
-        {"apart": {"mirrored": {"latency": {"5": "x"}}}}, {"units": -1}, {"units": 2**31},
+        {"apart": {"mirrored": {"latency": {"5": "x"}}}}, {"first": None},
+        {"first": {"status_5xx": 2**31}},
     ],
 )  # fmt: skip
 def test_counts_that_cannot_be_are_refused(node: SimulatedNode, spoilt: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Adds the salt that draws which units a revision gets."""
+"""Adds whom a revision is tried on: the salt that draws units, a header for testers, copies."""
 
 from django.db import migrations, models
 
@@ -10,4 +10,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("revision", "salt", models.CharField(blank=True, db_default="", default="", max_length=32)),
+        migrations.AddField("revision", "header_route", models.JSONField(blank=True, null=True)),
+        migrations.AddField("revision", "mirror", models.IntegerField(db_default=0, default=0)),
     ]
