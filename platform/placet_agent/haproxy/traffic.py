@@ -40,7 +40,7 @@ def choose(table: Table) -> Iterator[str]:
     yield "  http-request set-var(txn.salt) var(txn.route),field(5,:)"
     yield from _tested(table)
     yield "  acl split var(txn.w) -m int gt 0"
-    yield "  acl per_request var(txn.salt) -m str -"
+    yield "  acl per_request var(txn.salt) -m str -- -"
     yield from _units(table)
     for slot in range(table.pool):
         yield from _accumulate(endpoint_name(slot))

@@ -152,6 +152,7 @@ def test_what_holds_no_readable_unit_stays_on_stable_and_is_counted_apart(
         [("X-User", "a"), ("X-User", "a")],
         [("x-user", "a"), ("X-USER", "b")],
         [("X-User", "a\tb")],
+        [("X-User", "a\x01b")],
         [("X-User", b"jos\xc3\xa9")],
     ]
     with calling(node) as caller:
@@ -168,7 +169,7 @@ def test_what_holds_no_readable_unit_stays_on_stable_and_is_counted_apart(
     assert not any("error" in w for w in windows(platform, "rev_1") + windows(platform, "rev_2"))
 
 
-@pytest.mark.parametrize("value", [b"x" * (1 << 20), b"a\x00b", b"a\x01b"])
+@pytest.mark.parametrize("value", [b"x" * (1 << 20), b"a\x00b"])
 def test_a_header_that_no_request_may_have_is_refused_and_harms_nobody(
     platform: Platform, node: NodeUnderTest, value: bytes
 ) -> None:

@@ -53,7 +53,7 @@ def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(
     shown = page(world, f"/endpoints/{release.endpoint_id}/")
 
     assert "Split by <b>header X-User</b>" in shown
-    assert "34 of 1\u202f234 requests had no unit" in shown
+    assert "34 of 1 234 requests had no unit" in shown
     for words in ("321 new units", "34 by testers’ header", "34 copied requests"):
         assert words in shown
     assert "split by header X-User" in page(world, f"/releases/{release.pk}/")

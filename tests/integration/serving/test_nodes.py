@@ -298,7 +298,7 @@ def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(
 def test_counts_that_cannot_be_are_refused(node: SimulatedNode, spoilt: dict[str, object]) -> None:
     window = {"revision": "rev_1", "started_at": rfc3339(now()), "seconds": 5.0, "latency": {}}
     node.metrics = [{**window, **spoilt}]
-    assert node.report().status_code == 422
+    assert node.report().status_code == 400
 
 
 def test_the_state_says_which_revision_is_live_and_carries_the_salt(
