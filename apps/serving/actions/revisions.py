@@ -97,14 +97,20 @@ def add_revision(
             release=release,
             permit=permit,
             serving=serving,
-            replicas=wish.replicas,
-            memory_mb=wish.memory_mb,
-            variables=dict(wish.variables),
             salt=secrets.token_hex(8),  # of its own: the same units are not tried on each time
+            **_wished(wish),
         )
         log.add(REVISION_ADDED, revision, data={"number": number, "bento": bento.digest})
         desired.publish(row.target_id)
     return revision
+
+
+def _wished(wish: ServingConfig) -> dict[str, Any]:
+    return {
+        "replicas": wish.replicas,
+        "memory_mb": wish.memory_mb,
+        "variables": dict(wish.variables),
+    }
 
 
 def make_room(endpoint: Endpoint, wish: ServingConfig, *, actor: Actor) -> None:
@@ -132,8 +138,7 @@ def set_revision(
 ) -> Revision:
     """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.
 
-    ``header_route`` and ``mirror`` lead testers and copies to it. What is not given stays, but both
-    end when the revision is tried out no more.
+    What is not given stays; testers and copies end when the revision is tried out no more.
 
     Raises :class:`RevisionMoved` when somebody else was first. Only a revision that runs carries
     weight, and all weights behind an endpoint together are at most 10,000: lower the old one
@@ -143,13 +148,12 @@ def set_revision(
     if not may_move(before, after):
         raise RevisionMoved(f"A revision cannot go from {before} to {after}")
     target_weight = 0 if after in ENDED else revision.weight if weight is None else weight
-    tried = after in TRIED
     changes: dict[str, Any] = {
         "weight": target_weight,
         "warm_until": warm_until,
-        "header_route": (header_route or revision.header_route) if tried else None,
-        "mirror": (revision.mirror if mirror is None else mirror) if tried else 0,
-        **_moments(revision, after),
+        "header_route": header_route or revision.header_route,
+        "mirror": revision.mirror if mirror is None else mirror,
+        **_follows(revision, after),
     }
     with record(actor) as log:
         _check_sum(revision, target_weight)
@@ -164,16 +168,17 @@ def set_revision(
     return revision
 
 
-def _moments(revision: Revision, after: str) -> dict[str, datetime | None]:
-    """Return when it went live or left service: not when its processes ended."""
-    before, moments = revision.state, dict[str, datetime | None]()
+def _follows(revision: Revision, after: str) -> dict[str, Any]:
+    """Return what follows from the state: when it went live or left service (not when its
+    processes ended), and that only a revision which is tried out has testers and copies."""
+    before, changes = revision.state, dict[str, Any]()
     if after == "live" and before != "live":
-        moments["live_at"] = now()
+        changes["live_at"] = now()
     if after == "draining" != before or (after in ENDED and revision.ended_at is None):
-        moments["ended_at"] = now()
+        changes["ended_at"] = now()
     elif before in ENDED:
-        moments["ended_at"] = None
-    return moments
+        changes["ended_at"] = None
+    return changes if after in TRIED else changes | {"header_route": None, "mirror": 0}
 
 
 def _check_sum(revision: Revision, weight: int) -> None:
