@@ -26,5 +26,6 @@ RELEASE_STARTED = event_kind("release.rolling_out", "Release {number} is going o
 RELEASE_LIVE = event_kind("release.live", "Release {number} is live")
 RELEASE_SUPERSEDED = event_kind("release.superseded", "Release {number} was replaced by {by}")
 RELEASE_FAILED = event_kind("release.failed", "The rollout of release {number} failed")
+RELEASE_REOPENED = event_kind("release.reopened", "Release {number} may be rolled out again")
 RELEASE_ROLLED_BACK = event_kind("release.rolled_back", "Release {number} was rolled back")
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

@@ -1,7 +1,7 @@
 """The documents a release carries: how it goes out (plan) and what it runs with (serving)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from placet_verify.units import UnitSource
@@ -9,6 +9,29 @@ from placet_verify.units import UnitSource
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]{0,62}$")
 _OURS = ("PLACET_", "BENTOML_", "LD_", "PYTHON")
 MAX_VARIABLES, MAX_VALUE = 50, 4096
+MAX_STEPS = 30
+MAX_PAUSE_SECONDS = 30 * 86_400
+
+Step = dict[str, Any]  # one member, which names its kind: {"set_weight": 5}, {"pause": {}}
+Faults = list[tuple[str, str]]
+
+PAUSE_SECONDS = 600  # between the weights of a careful canary
+# What each strategy does when a plan names no steps: the presets.
+PRESETS: dict[str, list[Step]] = {
+    "replace": [{"set_weight": 100}],
+    "blue_green": [{"pause": {}}, {"set_weight": 100}],
+    "canary": [
+        *(
+            step
+            for percent in (1, 5, 25, 50)
+            for step in ({"set_weight": percent}, {"pause": {"duration_seconds": PAUSE_SECONDS}})
+        ),
+        {"set_weight": 100},
+    ],
+}
+_FORMER = {"switch": "replace"}  # what plans said before there were steps
+_NOT_YET = ("ab_test", "shadow")
+_STEPS_NOT_YET = ("analysis", "set_mirror", "set_header_route")
 
 
 class Plan(TypedDict):
@@ -18,6 +41,7 @@ class Plan(TypedDict):
     start: str
     keep_warm_seconds: int
     ready_timeout_seconds: int
+    steps: list[Step]
 
 
 class Serving(TypedDict):
@@ -37,22 +61,22 @@ class Serving(TypedDict):
 class DocumentFault(ValueError):
     """A plan or serving configuration is wrong; ``faults`` are ``(pointer, detail)``."""
 
-    def __init__(self, faults: list[tuple[str, str]]) -> None:
+    def __init__(self, faults: Faults) -> None:
         super().__init__("; ".join(f"{pointer} {detail}" for pointer, detail in faults))
         self.faults = faults
 
 
 def plan(raw: Mapping[str, Any] | None) -> Plan:
     """Return a whole plan; what is not given takes its default."""
-    given, faults = dict(raw or {}), []
+    given, faults = dict(raw or {}), Faults()
     document = Plan(
-        strategy=given.pop("strategy", "switch"),
+        strategy=_strategy(given.pop("strategy", "replace"), faults),
         start=given.pop("start", "on_approval"),
         keep_warm_seconds=given.pop("keep_warm_seconds", 86400),
         ready_timeout_seconds=given.pop("ready_timeout_seconds", 300),
+        steps=[],
     )
-    if document["strategy"] != "switch":
-        faults.append(("/plan/strategy", "must be: switch"))
+    document["steps"] = _steps(document["strategy"], given.pop("steps", None), faults)
     if document["start"] not in ("on_approval", "manual"):
         faults.append(("/plan/start", "must be on_approval or manual"))
     faults += _number("/plan/keep_warm_seconds", document["keep_warm_seconds"], 0, 30 * 86400)
@@ -61,9 +85,128 @@ def plan(raw: Mapping[str, Any] | None) -> Plan:
     return document
 
 
+def strategy_of(document: Mapping[str, Any]) -> str:
+    """Return the strategy of a stored plan, one from before there were steps included."""
+    strategy = str(document.get("strategy", "replace"))
+    return _FORMER.get(strategy, strategy)
+
+
+def steps_of(document: Mapping[str, Any]) -> list[Step]:
+    """Return the steps of a stored plan, one from before there were steps included."""
+    return list(document.get("steps") or PRESETS["replace"])
+
+
+def _strategy(value: Any, faults: Faults) -> str:
+    strategy = _FORMER.get(value, value) if isinstance(value, str) else ""
+    if strategy not in PRESETS:
+        known = ", ".join(PRESETS)
+        detail = f"must be one of: {known}"
+        if strategy in _NOT_YET:
+            detail = f"{strategy} cannot be carried out yet: choose one of {known}"
+        faults.append(("/plan/strategy", detail))
+    return strategy
+
+
+def _steps(strategy: str, raw: Any, faults: Faults) -> list[Step]:
+    """Return the steps with the last one filled in, or the preset of the strategy."""
+    at = "/plan/steps"
+    if strategy not in PRESETS:
+        return []
+    if raw is None:
+        return list(PRESETS[strategy])
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_STEPS:
+        faults.append((at, f"must be a list of 1 to {MAX_STEPS} steps, or be left out"))
+        return []
+    steps = [_step(f"{at}/{place}", item, faults) for place, item in enumerate(raw)]
+    if any(pointer.startswith(at) for pointer, _ in faults):
+        return []
+    found = [step for step in steps if step is not None]
+    faults += _order(at, found) or _shape(strategy, at, found)
+    weights = [step["set_weight"] for step in found if "set_weight" in step]
+    return found if weights and weights[-1] == 100 else [*found, {"set_weight": 100}]
+
+
+def _step(at: str, item: Any, faults: Faults) -> Step | None:
+    """Return one step with its numbers in their shortest form."""
+    if not isinstance(item, dict) or len(item) != 1:
+        faults.append((at, 'must have one member, its kind: {"set_weight": 5} or {"pause": {}}'))
+        return None
+    kind, value = next(iter(item.items()))
+    if kind in _STEPS_NOT_YET:
+        faults.append((f"{at}/{kind}", f"a step {kind} cannot be carried out yet: leave it out"))
+    elif kind not in _KINDS:
+        faults.append((f"{at}/{str(kind)[:64]}", f"must be one of: {', '.join(_KINDS)}"))
+    else:
+        return {kind: _KINDS[kind](f"{at}/{kind}", value, faults)}
+    return None
+
+
+def _set_weight(at: str, value: Any, faults: Faults) -> float:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if not 0 < number <= 100:  # not a number is neither
+        faults.append((at, "must be a percentage above 0 and at most 100"))
+        return 0
+    hundredths = round(number * 100)
+    if abs(number * 100 - hundredths) > 1e-6:
+        faults.append((at, "may have two decimals at most"))
+    return int(hundredths / 100) if hundredths % 100 == 0 else hundredths / 100
+
+
+def _pause(at: str, value: Any, faults: Faults) -> dict[str, int]:
+    if not isinstance(value, dict):
+        faults.append((at, 'must be {} to wait for a person, or {"duration_seconds": 600}'))
+        return {}
+    faults += [
+        (f"{at}/{str(name)[:64]}", "is not known") for name in value if name != "duration_seconds"
+    ]
+    if "duration_seconds" not in value:
+        return {}
+    seconds = value["duration_seconds"]
+    faults += _number(f"{at}/duration_seconds", seconds, 1, MAX_PAUSE_SECONDS)
+    return {"duration_seconds": seconds}
+
+
+_KINDS: dict[str, Callable[[str, Any, Faults], Any]] = {
+    "set_weight": _set_weight,
+    "pause": _pause,
+}
+
+
+def _order(at: str, steps: Sequence[Step]) -> Faults:
+    """Weights rise, and a pause stands between two of them."""
+    faults, last = Faults(), 0.0
+    for place, step in enumerate(steps):
+        if "pause" in step and place and "pause" in steps[place - 1]:
+            faults.append((f"{at}/{place}", "follows another pause: make it one"))
+        if "set_weight" in step:
+            if step["set_weight"] <= last:
+                detail = f"must be more than the {last:g} % before it: weights rise"
+                faults.append((f"{at}/{place}/set_weight", detail))
+            last = step["set_weight"]
+    return faults
+
+
+def _shape(strategy: str, at: str, steps: Sequence[Step]) -> Faults:
+    """What a strategy's name promises."""
+    kinds, first = [next(iter(step)) for step in steps], steps[0].get("set_weight")
+    if strategy == "replace" and list(steps) != PRESETS["replace"]:
+        return [(at, "replace sends all requests at once: leave steps out, or choose canary")]
+    if strategy == "blue_green" and (
+        kinds[0] != "pause" or len(steps) > 2 or steps[-1].get("set_weight", 100) != 100
+    ):
+        return [(at, "blue_green has one pause, and then all requests at once")]
+    if strategy == "canary" and first is None:
+        return [
+            (f"{at}/0", "a canary begins with set_weight: a pause without requests shows nothing")
+        ]
+    if strategy == "canary" and first == 100:
+        return [(f"{at}/0/set_weight", "must be less than 100: all at once is what replace does")]
+    return []
+
+
 def serving(raw: Mapping[str, Any] | None) -> Serving:
     """Return a whole serving configuration; what is not given takes its default."""
-    given, faults = dict(raw or {}), []
+    given, faults = dict(raw or {}), Faults()
     document = Serving(
         replicas=(replicas := given.pop("replicas", 1)),
         max_replicas=given.pop("max_replicas", replicas),
@@ -82,19 +225,19 @@ def serving(raw: Mapping[str, Any] | None) -> Serving:
     return document
 
 
-def _refuse(prefix: str, left: Mapping[str, Any], faults: list[tuple[str, str]]) -> None:
+def _refuse(prefix: str, left: Mapping[str, Any], faults: Faults) -> None:
     faults += [(f"{prefix}/{name}", "is not known") for name in sorted(left)]
     if faults:
         raise DocumentFault(faults)
 
 
-def _number(pointer: str, value: Any, low: int, high: int) -> list[tuple[str, str]]:
+def _number(pointer: str, value: Any, low: int, high: int) -> Faults:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         return [(pointer, f"must be a whole number from {low} to {high}")]
     return []
 
 
-def _unit(value: object) -> list[tuple[str, str]]:
+def _unit(value: object) -> Faults:
     try:
         UnitSource.read(value)
     except ValueError as error:
@@ -102,11 +245,11 @@ def _unit(value: object) -> list[tuple[str, str]]:
     return []
 
 
-def _variables(value: Any) -> list[tuple[str, str]]:
+def _variables(value: Any) -> Faults:
     at = "/serving/variables"
     if not isinstance(value, dict) or len(value) > MAX_VARIABLES:
         return [(at, f"must be at most {MAX_VARIABLES} names with their values")]
-    faults = []
+    faults = Faults()
     for name, text in value.items():
         if not _NAME.match(name) or name.startswith(_OURS):
             faults.append(

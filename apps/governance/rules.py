@@ -16,7 +16,7 @@ RELEASE_MOVES: dict[str, frozenset[str]] = {
     "rejected": frozenset(),
     "withdrawn": frozenset(),
     "expired": frozenset(),
-    "failed": frozenset(),
+    "failed": frozenset({"approved"}),
     "rolled_back": frozenset(),
     "revoked": frozenset(),
 }

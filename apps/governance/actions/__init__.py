@@ -13,6 +13,7 @@ from apps.governance.actions.lifecycle import (
     mark_failed,
     mark_live,
     mark_rolled_back,
+    reopen,
     restore_live,
 )
 from apps.governance.actions.policies import draft_policy, publish_policy, withdraw_policy
@@ -36,6 +37,7 @@ __all__ = [
     "mark_live",
     "mark_rolled_back",
     "publish_policy",
+    "reopen",
     "request_release",
     "restore_live",
     "set_freeze",

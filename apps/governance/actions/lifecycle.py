@@ -9,10 +9,12 @@ from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.locking import lock_release
 from apps.governance.actions.policies import current_policy
+from apps.governance.actions.releases import refuse_open
 from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
 from apps.governance.events import (
     RELEASE_FAILED,
     RELEASE_LIVE,
+    RELEASE_REOPENED,
     RELEASE_RESTORED,
     RELEASE_ROLLED_BACK,
     RELEASE_STARTED,
@@ -90,6 +92,24 @@ def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) ->
         permit(assemble_permit(release), ring, expect=expect, starting_at=now, policy_floor=floor)
     except PermitRefused as refusal:
         raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
+
+
+def reopen(release: Release, *, actor: Actor) -> Release:
+    """Let a release whose rollout failed start again on the approval that it has.
+
+    Whether that still holds is asked when it starts: here only what ends it for good, the time and
+    another request for the same Bento behind the same endpoint.
+    """
+    with record(actor) as log:
+        row = lock_release(release, actor, "rollout.start")
+        if row.state != "failed":
+            raise WrongState(f"The release is {row.get_state_display().lower()}")
+        if row.not_after <= clock.now():
+            raise Expired
+        refuse_open(row.endpoint, row.bento)
+        _move(row, "failed", "approved", ended_at=None, ended_reason="")
+        log.add(RELEASE_REOPENED, row, data={"number": row.number})
+        return row
 
 
 def mark_live(release: Release, *, actor: Actor = SYSTEM) -> Release:

@@ -74,7 +74,7 @@ def request_release(
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
-        _refuse_open(behind, chosen)
+        refuse_open(behind, chosen)
         columns = {"plan": dict(wish), "serving": dict(configuration), "reason": text}
         release = _new(behind, chosen, policy, actor, **columns)
         sign_request(release, signer)
@@ -205,7 +205,8 @@ def _check_capacity(target: Target, serving: plans.Serving) -> None:
         raise DoesNotFit(errors=[FieldError("/serving", detail)])
 
 
-def _refuse_open(endpoint: Endpoint, bento: Bento) -> None:
+def refuse_open(endpoint: Endpoint, bento: Bento) -> None:
+    """Raise :class:`AlreadyOpen` when a release brings ``bento`` there already."""
     other = Release.objects.filter(endpoint=endpoint, bento=bento, state__in=OPEN_STATES).first()
     if other is not None:
         raise AlreadyOpen(f"Release {other.number} is {other.get_state_display().lower()}")

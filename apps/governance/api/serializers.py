@@ -120,6 +120,22 @@ class NewFreezeSerializer(Base):
     ends_at = serializers.DateTimeField(required=False)
 
 
+class PresetSerializer(Base):
+    """A plan that is ready to be chosen."""
+
+    name = serializers.CharField(help_text="Its strategy: a plan that names it alone is this one")
+    title = serializers.CharField()
+    says = serializers.CharField()
+    plan = serializers.DictField()
+    refused = serializers.CharField(help_text="What the policy in force has against it, or ''")
+
+
+class PresetsSerializer(Base):
+    """The plans that are ready to be chosen."""
+
+    items = PresetSerializer(many=True)
+
+
 class PinnedSerializer(Base):
     """Evidence as pinned when the release was requested."""
 

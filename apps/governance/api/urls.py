@@ -15,6 +15,7 @@ urlpatterns = [
         name="api-environments-list",
     ),
     path(PLACE, environments.EnvironmentDetail.as_view(), name="api-environments-detail"),
+    path(f"{PLACE}/plans", environments.PresetList.as_view(), name="api-plans-list"),
     path(f"{PLACE}/freezes", environments.FreezeList.as_view(), name="api-freezes-list"),
     path(
         f"{PLACE}/freezes/<str:freeze>/lift",

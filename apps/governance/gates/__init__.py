@@ -14,6 +14,7 @@ from apps.governance.gates import (
     evidence,
     expression,
     freeze,
+    plan,
     scan,
     schema,
     soaked,
@@ -39,7 +40,7 @@ GATES: dict[str, Gate] = {
     module.NAME: Gate(
         module.NAME, module.REPEATABLE, module.normalise, module.title, module.evaluate
     )
-    for module in (build, scan, evidence, expression, schema, soaked, approvals, freeze)
+    for module in (build, scan, evidence, expression, schema, soaked, plan, approvals, freeze)
 }
 
 

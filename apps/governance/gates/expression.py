@@ -15,11 +15,12 @@ from cel_expr_python import cel
 from apps.governance.gates.facts import EvidenceFact, Facts, GateResult, answer, newest
 from apps.governance.gates.fields import Fields, GateFault
 from apps.governance.gates.terms import comparisons, paths
+from apps.governance.plans import steps_of, strategy_of
 
 NAME = "expression"
 REPEATABLE = True
 MAX_LENGTH = 1000
-ROOTS = ("evidence", "live", "version", "serving")
+ROOTS = ("evidence", "live", "version", "serving", "plan")
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠", ">": ">", "<": "<"}
 
 
@@ -95,7 +96,16 @@ def values(facts: Facts) -> dict[str, Any]:
         "live": {**_by_kind(live.evidence), "version": _plain(live.version)} if live else {},
         "version": _plain(facts.version),
         "serving": _plain(facts.serving),
+        "plan": _plain(_whole(facts.plan)),
     }
+
+
+def _whole(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan with what older ones do not say, and its weights in percent by themselves."""
+    steps = steps_of(document)
+    weights = [step["set_weight"] for step in steps if "set_weight" in step]
+    known = {"strategy": strategy_of(document), "steps": steps, "weights": weights}
+    return {**document, **known}
 
 
 def _by_kind(evidence: Any) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Facts:
     version: Mapping[str, Any]
     signature: Mapping[str, Any] | None = None
     serving: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
     build: BuildFact | None = None
     evidence: Sequence[EvidenceFact] = ()
     live: LiveFact | None = None

@@ -137,6 +137,7 @@ def _facts(
         version=describe(release.version),
         signature=release.version.signature,
         serving=release.serving,
+        plan=release.plan,
         build=_build(release.bento),
         evidence=evidence[release.pk],
         live=_live(live, evidence) if live is not None else None,

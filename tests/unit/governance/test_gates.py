@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apps.governance import gates
+from apps.governance import gates, plans
 from apps.governance.gates.facts import (
     BuildFact,
     DecisionFact,
@@ -417,6 +417,48 @@ def test_a_freeze_blocks_while_it_lasts_and_only_then() -> None:
     assert ask("freeze", frozen(1))["reason"] == "None now; the next begins 25 November 13:00 UTC"
 
 
+# plan
+
+
+def planned(**document: Any) -> Facts:
+    return replace(FACTS, plan=plans.plan(document))
+
+
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]}
+
+
+def test_a_policy_asks_for_a_kind_of_plan() -> None:
+    careful = {"strategies": ["canary"], "first_step_at_most": 5, "waits_for_person": True}
+    result = ask("plan", planned(**CANARY), **careful)
+    assert result["passed"]
+    assert result["reason"] == "Canary, 5 % at first, and waits for a person"
+    assert result["title"] == "Goes out by canary, at most 5 % at first, waiting for a person"
+    result = ask("plan", planned(), **careful)
+    assert result["state"] == "failed"
+    assert result["reason"] == (
+        "It goes out by replace and its first step sends 100 % of the requests and no step of it"
+        " waits for a person"
+    )
+    assert ask("plan", planned(**CANARY), first_step_at_most=4)["state"] == "failed"
+    assert not ask("plan", planned(strategy="canary"), waits_for_person=True)["passed"]
+    assert ask("plan", planned(strategy="blue_green"), waits_for_person=True)["passed"]
+
+
+def test_a_plan_from_before_there_were_steps_is_judged_as_replace() -> None:
+    old = replace(FACTS, plan={"strategy": "switch", "start": "manual"})
+    assert ask("plan", old, strategies=["replace"])["passed"]
+    assert not ask("plan", old, strategies=["canary", "blue_green"])["passed"]
+    assert ask("plan", replace(FACTS, plan={}))["state"] == "failed"
+
+
+def test_an_expression_sees_the_plan() -> None:
+    facts = planned(**CANARY)
+    assert ask("expression", facts, that='plan.strategy == "canary"')["passed"]
+    assert ask("expression", facts, that="plan.weights[0] <= 5.0")["passed"]
+    assert ask("expression", facts, that="plan.keep_warm_seconds >= 3600.0")["passed"]
+    assert not ask("expression", planned(), that="plan.weights.size() > 1")["passed"]
+
+
 # failing closed
 
 
@@ -449,6 +491,12 @@ def test_a_gate_nobody_knows_and_a_policy_without_gates_have_not_passed() -> Non
         {"gate": "approvals", "role": "reviewer", "exclude_author": "no"},
         {"gate": "schema", "strict": True},
         {"gate": "freeze", "until": "2027-01-01"},
+        {"gate": "plan", "strategies": []},
+        {"gate": "plan", "strategies": ["yolo"]},
+        {"gate": "plan", "first_step_at_most": 0},
+        {"gate": "plan", "first_step_at_most": 2.5},
+        {"gate": "plan", "strategies": ["replace"], "first_step_at_most": 5},
+        {"gate": "plan", "waits_for_person": "yes"},
     ],
 )
 def test_a_gate_with_an_odd_member_is_refused(gate: dict[str, Any]) -> None:

@@ -112,10 +112,11 @@ def test_the_default_policies_are_valid(name: str) -> None:
 
 def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
     assert plans.plan(None) == {
-        "strategy": "switch",
+        "strategy": "replace",
         "start": "on_approval",
         "keep_warm_seconds": 86400,
         "ready_timeout_seconds": 300,
+        "steps": [{"set_weight": 100}],
     }
     assert plans.serving({"replicas": 2}) == {
         "replicas": 2,

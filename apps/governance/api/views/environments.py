@@ -13,9 +13,11 @@ from apps.governance.api.serializers import (
     FreezeSerializer,
     NewEnvironmentSerializer,
     NewFreezeSerializer,
+    PresetsSerializer,
 )
 from apps.governance.models import Environment, Freeze
 from apps.governance.queries import lists
+from apps.governance.queries.presets import presets
 from apps.identity.api.serializers import page_of
 from apps.identity.queries import project_by_slug
 from apps.serving.models import Target
@@ -102,6 +104,18 @@ class EnvironmentDetail(PlacetView):
             data["targets"] = targets_of(data["targets"], self.actor)
         actions.update_environment(row, revision=row.revision, **data, actor=self.actor)
         return _answer(row, self.actor)
+
+
+class PresetList(PlacetView):
+    """Plans to choose from."""
+
+    @extend_schema(operation_id="plans_list", responses=PresetsSerializer)
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """List the plans that are ready to be chosen, and what the policy has against each."""
+        place = place_of(slug, name, self.actor)
+        published = lists.policies(place, self.actor).filter(state="published")
+        items = presets(published.order_by("-number").first())
+        return Response(PresetsSerializer({"items": items}).data)
 
 
 class FreezeList(PlacetView):

@@ -1,0 +1,70 @@
+"""``plan``: how carefully a release goes out, by the steps of its plan."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.governance.gates.facts import Facts, GateResult, answer
+from apps.governance.gates.fields import Fields, GateFault
+from apps.governance.plans import PRESETS, steps_of, strategy_of
+
+NAME = "plan"
+REPEATABLE = False
+
+
+def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """``strategies``: those that pass; ``first_step_at_most``: percent; ``waits_for_person``."""
+    fields = Fields(raw)
+    fields.choices("strategies", tuple(PRESETS), default=tuple(PRESETS))
+    fields.integer("first_step_at_most", 1, 100, default=None)
+    fields.flag("waits_for_person", default=False)
+    gate = fields.done()
+    if gate["strategies"] == ["replace"] and gate.get("first_step_at_most", 100) < 100:
+        raise GateFault("first_step_at_most", "cannot be met: replace sends all requests at once")
+    return gate
+
+
+def title(gate: Mapping[str, Any]) -> str:
+    """Return the line of the checklist."""
+    parts = []
+    if len(gate["strategies"]) < len(PRESETS):
+        parts.append("by " + " or ".join(name.replace("_", "/") for name in gate["strategies"]))
+    if (most := gate.get("first_step_at_most")) is not None:
+        parts.append(f"at most {most} % at first")
+    if gate["waits_for_person"]:
+        parts.append("waiting for a person")
+    return "Goes out " + ", ".join(parts) if parts else "Has a plan"
+
+
+def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
+    """Look at the plan of the release; where nothing is live its steps are skipped all the same."""
+    if not facts.plan:
+        return answer(gate, title(gate), "failed", "There is no plan")
+    strategy, first, waits = look(facts.plan)
+    shown = {"strategy": strategy, "first_step": first, "waits_for_person": waits}
+    if wrong := fault_of(gate, facts.plan):
+        return answer(gate, title(gate), "failed", wrong, **shown)
+    name = strategy.replace("_", "/").capitalize()
+    person = ", and waits for a person" if waits else ""
+    return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
+
+
+def look(document: Mapping[str, Any]) -> tuple[str, float, bool]:
+    """Return strategy, percent of the first weight, and whether a step waits for a person."""
+    steps = steps_of(document)
+    first = next(step["set_weight"] for step in steps if "set_weight" in step)
+    waits = any("pause" in s and "duration_seconds" not in s["pause"] for s in steps)
+    return strategy_of(document), first, waits
+
+
+def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """Return what the gate has against a plan, in a sentence; '' for nothing."""
+    strategy, first, waits = look(document)
+    wrong = []
+    if strategy not in gate["strategies"]:
+        wrong.append(f"it goes out by {strategy.replace('_', '/')}")
+    if first > gate.get("first_step_at_most", 100):
+        wrong.append(f"its first step sends {first:g} % of the requests")
+    if gate["waits_for_person"] and not waits:
+        wrong.append("no step of it waits for a person")
+    text = " and ".join(wrong)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,129 @@
+"""Plans: what is taken, what is filled in, and what is refused by which sentence."""
+
+from typing import Any
+
+import pytest
+
+from apps.governance import plans
+
+LAST = {"set_weight": 100}
+
+
+def faults(document: Any) -> list[tuple[str, str]]:
+    """Return what is wrong with a plan."""
+    with pytest.raises(plans.DocumentFault) as caught:
+        plans.plan(document)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize("name", plans.PRESETS)
+def test_a_strategy_alone_is_a_preset_and_a_preset_is_a_valid_plan(name: str) -> None:
+    made = plans.plan({"strategy": name})
+    assert made["steps"] == plans.PRESETS[name]
+    assert plans.plan({**made}) == made
+
+
+def test_the_careful_canary_rises_from_one_percent_with_pauses() -> None:
+    steps = plans.plan({"strategy": "canary"})["steps"]
+    assert [s["set_weight"] for s in steps if "set_weight" in s] == [1, 5, 25, 50, 100]
+    assert [list(s) for s in steps[:4]] == [["set_weight"], ["pause"], ["set_weight"], ["pause"]]
+
+
+def test_what_older_plans_said_is_read_as_replace() -> None:
+    assert plans.plan({"strategy": "switch"})["strategy"] == "replace"
+    old = {"strategy": "switch", "start": "manual"}
+    assert (plans.strategy_of(old), plans.steps_of(old)) == ("replace", [LAST])
+
+
+@pytest.mark.parametrize(
+    ("steps", "whole"),
+    [
+        ([{"set_weight": 5}], [{"set_weight": 5}, LAST]),
+        ([{"set_weight": 5.0}, {"pause": {}}], [{"set_weight": 5}, {"pause": {}}, LAST]),
+        ([{"set_weight": 33.33}, LAST], [{"set_weight": 33.33}, LAST]),
+        ([{"set_weight": 0.01}, LAST], [{"set_weight": 0.01}, LAST]),
+        (
+            [{"set_weight": 10}, {"pause": {"duration_seconds": 5}}, LAST, {"pause": {}}],
+            [{"set_weight": 10}, {"pause": {"duration_seconds": 5}}, LAST, {"pause": {}}],
+        ),
+    ],
+)
+def test_steps_are_completed_to_the_whole(steps: list[Any], whole: list[Any]) -> None:
+    assert plans.plan({"strategy": "canary", "steps": steps})["steps"] == whole
+
+
+def test_blue_green_may_say_how_long_it_waits() -> None:
+    pause = {"pause": {"duration_seconds": 60}}
+    made = plans.plan({"strategy": "blue_green", "steps": [pause]})
+    assert made["steps"] == [pause, LAST]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "steps", "pointer"),
+    [
+        ("canary", [], ""),
+        ("canary", {"set_weight": 5}, ""),
+        ("canary", [{"set_weight": n} for n in range(1, 60)], ""),
+        ("canary", ["set_weight"], "/0"),
+        ("canary", [{}], "/0"),
+        ("canary", [{"set_weight": 5, "pause": {}}], "/0"),
+        ("canary", [{"yolo": 5}], "/0/yolo"),
+        ("canary", [{"set_weight": 0}], "/0/set_weight"),
+        ("canary", [{"set_weight": -1}], "/0/set_weight"),
+        ("canary", [{"set_weight": 100.01}], "/0/set_weight"),
+        ("canary", [{"set_weight": True}], "/0/set_weight"),
+        ("canary", [{"set_weight": "5"}], "/0/set_weight"),
+        ("canary", [{"set_weight": None}], "/0/set_weight"),
+        ("canary", [{"set_weight": float("nan")}], "/0/set_weight"),
+        ("canary", [{"set_weight": float("inf")}], "/0/set_weight"),
+        ("canary", [{"set_weight": 10**400}], "/0/set_weight"),
+        ("canary", [{"set_weight": 5.005}], "/0/set_weight"),
+        ("canary", [{"set_weight": 100}], "/0/set_weight"),
+        ("canary", [{"set_weight": 5}, {"set_weight": 5}], "/1/set_weight"),
+        ("canary", [{"set_weight": 50}, {"pause": {}}, {"set_weight": 5}], "/2/set_weight"),
+        ("canary", [{"pause": {}}, {"set_weight": 5}], "/0"),
+        ("canary", [{"set_weight": 5}, {"pause": {}}, {"pause": {}}], "/2"),
+        ("canary", [{"set_weight": 5}, {"pause": None}], "/1/pause"),
+        ("canary", [{"set_weight": 5}, {"pause": 60}], "/1/pause"),
+        ("canary", [{"set_weight": 5}, {"pause": {"minutes": 1}}], "/1/pause/minutes"),
+        (
+            "canary",
+            [{"set_weight": 5}, {"pause": {"duration_seconds": 0}}],
+            "/1/pause/duration_seconds",
+        ),
+        (
+            "canary",
+            [{"set_weight": 5}, {"pause": {"duration_seconds": 1.5}}],
+            "/1/pause/duration_seconds",
+        ),
+        ("canary", [{"set_weight": 5}, {"analysis": {}}], "/1/analysis"),
+        ("canary", [{"set_mirror": {"percent": 5}}], "/0/set_mirror"),
+        ("canary", [{"set_header_route": {}}], "/0/set_header_route"),
+        ("replace", [{"set_weight": 5}], ""),
+        ("blue_green", [{"set_weight": 5}], ""),
+        ("blue_green", [{"pause": {}}, {"set_weight": 5}], ""),
+        ("blue_green", [{"pause": {}}, LAST, {"pause": {}}], ""),
+    ],
+)
+def test_wrong_steps_are_named_by_their_place(strategy: str, steps: Any, pointer: str) -> None:
+    found = faults({"strategy": strategy, "steps": steps})
+    assert [at for at, _ in found] == [f"/plan/steps{pointer}"]
+
+
+@pytest.mark.parametrize("strategy", ["ab_test", "shadow"])
+def test_what_cannot_be_carried_out_yet_says_so(strategy: str) -> None:
+    ((pointer, detail),) = faults({"strategy": strategy})
+    assert pointer == "/plan/strategy"
+    assert detail.startswith(f"{strategy} cannot be carried out yet")
+
+
+@pytest.mark.parametrize("strategy", ["", "yolo", 5, None, ["canary"], {"canary": 1}])
+def test_an_unknown_strategy_is_named(strategy: Any) -> None:
+    ((pointer, detail),) = faults({"strategy": strategy, "steps": [LAST]})
+    assert (pointer, detail) == ("/plan/strategy", "must be one of: replace, blue_green, canary")
+
+
+def test_every_fault_is_named_at_once() -> None:
+    found = faults({"strategy": "canary", "steps": [{"set_weight": 0}, {"pause": 1}], "x": 1})
+    pointers = [at for at, _ in found]
+    assert pointers == ["/plan/steps/0/set_weight", "/plan/steps/1/pause", "/plan/x"]
