@@ -21,6 +21,30 @@ class NotAbortable(Conflict):
     code, title = "not_abortable", "This rollout cannot be aborted any more"
 
 
+class PastSteps(Conflict):
+    """The rollout has passed its steps, or ended."""
+
+    code, title = "past_steps", "This rollout has no step to go on with any more"
+
+
+class StepMoved(Conflict):
+    """Somebody, or the clock, was first."""
+
+    code, title = "step_moved", "The rollout is at another step by now: look again"
+
+
+class NotSkippable(Conflict):
+    """The new revision is not ready, or the step is the one that sends all requests."""
+
+    code, title = "not_skippable", "There is no step to skip now"
+
+
+class NotRetryable(Conflict):
+    """Only a release whose rollout failed or was aborted is tried again."""
+
+    code, title = "not_retryable", "This rollout cannot be tried again"
+
+
 class EndpointStopped(Conflict):
     """The endpoint is stopped."""
 

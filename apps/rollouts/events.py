@@ -1,10 +1,30 @@
-"""What this app writes into the log: one kind for each state that a rollout can enter."""
+"""What this app writes into the log: one kind for each state and each kind of step that a rollout
+enters, and one for each thing that people do to it."""
+
+from typing import Any
 
 from apps.audit.events import EventKind, event_kind
+from apps.rollouts.steps import WHOLE, Pause, Step
 
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
 ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release}")
 
+ROLLOUT_PAUSED = event_kind("rollout.paused", "Paused the rollout")
+ROLLOUT_RESUMED = event_kind("rollout.resumed", "Resumed the rollout")
+ROLLOUT_PROMOTED = event_kind("rollout.promoted", "Sent the rollout to the end")
+STEP_SKIPPED = event_kind("rollout.step_skipped", "Skipped step {step} of the plan")
+ROLLOUT_RETRIED = event_kind("rollout.retried", "Tries a rollout again that had {state}")
+
+WEIGHT_SET = event_kind(
+    "rollout.weight_set", "Sent {percent} % of the requests to the new revision"
+)
+TIMED_PAUSE = event_kind(
+    "rollout.waiting", "Waits {seconds} s with {percent} % of the requests at the new revision"
+)
+PAUSE = event_kind(
+    "rollout.waiting_for_person",
+    "Waits for a person with {percent} % of the requests at the new revision",
+)
 ENTERED: dict[str, EventKind] = {
     "shifting": event_kind("rollout.shifting", "Sent all requests to the new revision"),
     "draining": event_kind("rollout.draining", "The new revision is live"),
@@ -13,3 +33,18 @@ ENTERED: dict[str, EventKind] = {
     "aborted": event_kind("rollout.aborted", "Aborted the rollout"),
     "failed": event_kind("rollout.failed", "The rollout failed"),
 }
+
+
+def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict[str, Any]]:
+    """Return the kind and the data of the event that a rollout has entered ``state``.
+
+    ``step`` is the one that it carries out, ``weight`` that of the new revision.
+    """
+    percent = round(weight / 100, 2)
+    if state == "waiting" and isinstance(step, Pause):
+        if step.seconds is None:
+            return PAUSE, {"percent": percent}
+        return TIMED_PAUSE, {"percent": percent, "seconds": step.seconds}
+    if state == "shifting" and weight < WHOLE:
+        return WEIGHT_SET, {"percent": percent}
+    return ENTERED[state], {}

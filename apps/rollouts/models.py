@@ -6,20 +6,21 @@ from django.db.models import Q
 from apps.audit.models import Audited
 from apps.governance.models import Release
 from apps.identity.models import Project
+from apps.rollouts.rules import plan_of, steps_for
+from apps.rollouts.steps import Step
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.ids import IdField
 
 
 class RolloutState(models.TextChoices):
-    """``starting → shifting → draining → done``, or ``aborting → aborted``, or ``failed``.
+    """``starting``, the steps of the plan (``shifting``, ``waiting``), ``draining``, ``done``.
 
-    ``starting``: the new revision is wanted at weight 0 until every replica is ready.
-    ``shifting``: the new revision has all the weight; waits until the node says so.
-    ``draining``: the old revision is kept warm or drained and stopped.
+    Or ``aborting → aborted``, or ``failed``. ``apps.rollouts.rules`` draws the automaton.
     """
 
     STARTING = "starting"
     SHIFTING = "shifting"
+    WAITING = "waiting"
     DRAINING = "draining"
     DONE = "done"
     ABORTING = "aborting"
@@ -27,7 +28,8 @@ class RolloutState(models.TextChoices):
     FAILED = "failed"
 
 
-OPEN_STATES = ("starting", "shifting", "draining", "aborting")
+OPEN_STATES = ("starting", "shifting", "waiting", "draining", "aborting")
+ENDED_STATES = ("done", "aborted", "failed")
 
 
 class Rollout(Audited):
@@ -50,9 +52,13 @@ class Rollout(Audited):
         max_length=10, choices=RolloutState.choices, default=RolloutState.STARTING
     )
     generation = models.IntegerField(default=0)
-    reason = models.TextField(blank=True)  # why it failed or was aborted, in words
+    reason = models.TextField(blank=True)  # why it is as it is, in words: the last one given
     started_by = models.CharField(max_length=40)
     aborted_by = models.CharField(max_length=40, blank=True)
+    paused_by = models.CharField(max_length=40, blank=True, default="", db_default="")
+    promoted_by = models.CharField(max_length=40, blank=True, default="", db_default="")
+    step = models.IntegerField(default=-1, db_default=-1)  # of its plan; -1 before the first
+    step_times = models.JSONField(default=dict, db_default={})  # place → RFC 3339 time of entry
     deadline = models.DateTimeField()
     phase_times = models.JSONField(default=dict)  # state → RFC 3339 time of entry
     created_at = models.DateTimeField(auto_now_add=True)
@@ -67,10 +73,16 @@ class Rollout(Audited):
         constraints = [
             models.UniqueConstraint(
                 fields=["endpoint"],
-                condition=Q(state__in=OPEN_STATES),
+                condition=~Q(state__in=ENDED_STATES),
                 name="rollouts_one_open",
             )
         ]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that it carries out."""
+        has_old = self.from_revision_id is not None
+        return steps_for(plan_of(self.release.plan), kind=self.kind, has_old=has_old)
 
     def environment_scope(self) -> str | None:
         """A rollout belongs to its endpoint's environment."""

@@ -7,7 +7,6 @@ A pass may be repeated, interrupted anywhere and run twice at a time. What makes
 - what a target reports counts only when it was observed after the last command had arrived.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -17,9 +16,10 @@ from django.db.models import Q
 from apps.rollouts import actions
 from apps.rollouts.actions.advance import Fence
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import DRAIN_SECONDS, OPEN, RevisionFacts, Snapshot, next_step, plan_of
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN, next_step
+from apps.rollouts.snapshots import snapshot
 from apps.serving.drivers import driver_for
-from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision, Target
 from placet.kernel.clock import database_now, now
 from placet.kernel.faults import crash_point
@@ -56,7 +56,8 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
     is_open, told = rollout.state in OPEN, rollout.commanded >= rollout.generation
     if not is_open and told:
         return Pass.ENDED
-    overdue = rollout.state == "starting" and now() >= rollout.deadline
+    late = rollout.state == "starting" and now() >= rollout.deadline
+    overdue = late and not rollout.paused_by
     if not told and not (is_open and overdue):
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
@@ -110,47 +111,6 @@ def claim(rollout: Rollout) -> bool:
 def give_up_claim(rollout: Rollout) -> None:
     """Let the next pass try at once."""
     Rollout.objects.filter(pk=rollout.pk, claimed=rollout.generation).update(claimed=-1)
-
-
-def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> Snapshot:
-    """Return the facts that a decision is made of."""
-    told = Receipt(rollout.told_epoch, rollout.told_number)
-    fresh = rollout.commanded >= rollout.generation and seen.has_seen(told)
-    old = rollout.from_revision
-    return Snapshot(
-        state=rollout.state,
-        kind=rollout.kind,
-        now=at,
-        deadline=rollout.deadline,
-        entered_at=_entered_at(rollout),
-        fresh=fresh,
-        by_operator=bool(rollout.aborted_by),
-        plan=plan_of(rollout.release.plan),
-        new=facts(rollout.to_revision, seen.revisions),
-        old=facts(old, seen.revisions) if old is not None else None,
-    )
-
-
-def _entered_at(rollout: Rollout) -> datetime:
-    text = rollout.phase_times.get(rollout.state)
-    return datetime.fromisoformat(text) if text else rollout.created_at
-
-
-def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> RevisionFacts:
-    """Put together what a revision's row says and what its target reports."""
-    row = seen.get(revision.pk)
-    if row is None:
-        return RevisionFacts(revision.state, revision.weight, revision.replicas)
-    return RevisionFacts(
-        state=revision.state,
-        weight=revision.weight,
-        replicas=revision.replicas,
-        phase=row.phase,
-        ready_replicas=row.ready_replicas,
-        applied_weight=row.weight,
-        detail=row.detail,
-        same_bytes=row.bento_digest in ("", revision.bento_id),
-    )
 
 
 def settle(target: Target, job: Fence) -> int:

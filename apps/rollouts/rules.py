@@ -1,9 +1,25 @@
 """How an endpoint moves from one revision to the next: one pure function. Standard library only.
 
+::
+
+    starting ──► shifting ◄──► waiting      the steps of the plan, one after the other
+       │            │             │
+       │            └──────┬──────┘
+       │                   ▼
+       │               draining ──► done
+       │
+       ├─► aborting ◄── shifting, waiting   all requests are back first, then it is tidied up
+       │      └─► aborted, failed
+       └─► failed ◄──── shifting, waiting   there is nothing to go back to
+
 ``starting``   the new revision is wanted at weight 0, until every replica is ready
-``shifting``   the new revision has all the weight; waits until the target says that it applies
+``shifting``   the new revision has the weight of the step; until the target says that it applies
+``waiting``    a pause of the plan: for a time, or for a person
 ``draining``   the new revision is live; the old one is kept warm, or drained and stopped
 ``aborting``   the old revision has all the weight again; waits until the target says so
+
+Somebody may hold a rollout in any of the first three states (``paused``): then no step begins.
+A rollback, and a release where nothing is live, take all requests at once, whatever the plan says.
 """
 
 from collections.abc import Mapping
@@ -11,23 +27,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-WHOLE = 10_000
+from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetWeight, Step, last_weight, read
+
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 READY_PHASES = frozenset({"ready", "serving"})
 GONE_PHASES = frozenset({"drained", "stopped", "failed", "refused", ""})
-BROKEN_PHASES = frozenset({"failed", "refused"})
 
+# States in which the new revision is not live yet, and people may still hold, hurry or abort it.
+STEPPING = ("starting", "shifting", "waiting")
+_STEPS = frozenset({"shifting", "waiting", "draining", "aborting", "failed"})
 TRANSITIONS: dict[str, frozenset[str]] = {
-    "starting": frozenset({"shifting", "aborting", "failed"}),
-    "shifting": frozenset({"draining", "aborting", "failed"}),
+    "starting": frozenset({"shifting", "waiting", "aborting", "failed"}),
+    "shifting": _STEPS,
+    "waiting": _STEPS,
     "draining": frozenset({"done"}),
     "aborting": frozenset({"aborted", "failed"}),
     "done": frozenset(),
     "aborted": frozenset(),
     "failed": frozenset(),
 }
-OPEN = frozenset({"starting", "shifting", "draining", "aborting"})
-ABORTABLE = ("starting", "shifting")
+OPEN = frozenset({*STEPPING, "draining", "aborting"})
+ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +56,7 @@ class Plan:
 
     keep_warm_seconds: int = 86_400
     ready_timeout_seconds: int = 300
+    steps: tuple[Step, ...] = AT_ONCE
 
 
 def plan_of(document: Mapping[str, Any]) -> Plan:
@@ -43,7 +64,13 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
     return Plan(
         keep_warm_seconds=int(document.get("keep_warm_seconds", 86_400)),
         ready_timeout_seconds=int(document.get("ready_timeout_seconds", 300)),
+        steps=read(document),
     )
+
+
+def steps_for(plan: Plan, *, kind: str, has_old: bool) -> tuple[Step, ...]:
+    """Return the steps that a rollout carries out: of its plan, or all at once."""
+    return plan.steps if kind == "release" and has_old else AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +117,26 @@ class Snapshot:
     plan: Plan
     new: RevisionFacts
     old: RevisionFacts | None
+    step: int = -1  # the place of the present step; -1 before the first
+    paused: bool = False  # a person holds it
+    promoted: bool = False  # a person sent it to the end
+    alive: bool = True  # the target was heard of lately
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps to carry out."""
+        return steps_for(self.plan, kind=self.kind, has_old=self.old is not None)
+
+    @property
+    def place(self) -> int:
+        """The place of the present step; a row that shifts from before there were steps has none
+        written, and is at its first and only one."""
+        return max(self.step, 0)
+
+    @property
+    def present(self) -> Step:
+        """The step that is carried out now, or first of all."""
+        return self.steps[self.place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +159,7 @@ class Intent:
     changes: tuple[Change, ...] = ()
     reason: str = ""
     waiting_for: str = ""
+    step: int | None = None  # the step that begins with this
 
 
 def wait(what: str) -> Intent:
@@ -124,8 +172,8 @@ def next_step(s: Snapshot) -> Intent:
     match s.state:
         case "starting":
             return _starting(s)
-        case "shifting":
-            return _shifting(s)
+        case "shifting" | "waiting":
+            return _stepping(s)
         case "draining":
             return _draining(s)
         case "aborting":
@@ -137,9 +185,10 @@ def _starting(s: Snapshot) -> Intent:
     """Until the new revision is ready the old one is not touched."""
     if s.fresh and s.new.broken:
         return Intent("failed", _give_up(s), s.new.broken)
-    if s.fresh and s.new.ready:
-        take = (Change("old", weight=0),) if s.old else ()
-        return Intent("shifting", (*take, Change("new", "ready", WHOLE)))
+    if s.fresh and s.new.ready and not s.paused:
+        return enter(s, last_weight(s.steps) if s.promoted else 0)
+    if s.paused:
+        return wait("somebody to resume it")
     if s.now >= s.deadline:
         seen = f" It is {s.new.phase}: {s.new.detail}" if s.new.phase and s.fresh else ""
         ready = f"{s.new.ready_replicas if s.fresh else 0} of {s.new.replicas}"
@@ -158,20 +207,91 @@ def _give_up(s: Snapshot) -> tuple[Change, ...]:
     return (Change("new", "draining"),) if s.new.broken else ()
 
 
-def _shifting(s: Snapshot) -> Intent:
+def enter(s: Snapshot, place: int) -> Intent:
+    """Begin the step at ``place``, or end the rollout well when there is none."""
+    if place >= len(s.steps):
+        return _live(s)
+    step, first = s.steps[place], s.state == "starting"
+    changes: tuple[Change, ...] = (Change("new", "ready"),) if first else ()
+    if isinstance(step, SetWeight):
+        take = (Change("old", weight=WHOLE - step.weight),) if s.old else ()
+        changes = (*take, Change("new", "ready", step.weight))
+    skipped = s.kind == "release" and s.old is None and s.plan.steps != AT_ONCE
+    return Intent(step.state, changes, ALL_AT_ONCE if first and skipped else "", step=place)
+
+
+def _live(s: Snapshot) -> Intent:
+    after = "warm" if s.kind == "release" and s.plan.keep_warm_seconds > 0 else "draining"
+    leave = (Change("old", after),) if s.old else ()
+    return Intent("draining", (*leave, Change("new", "live")))
+
+
+def _stepping(s: Snapshot) -> Intent:
+    """A new revision that breaks gives its requests back, whatever the step waits for."""
     if s.fresh and s.new.broken:
         if s.old is None:
             return Intent("failed", (Change("new", "failed"),), s.new.broken)
         return Intent("aborting", weights_back(s), s.new.broken)
-    if s.fresh and s.new.applied_weight >= WHOLE:
-        after = "warm" if s.kind == "release" and s.plan.keep_warm_seconds > 0 else "draining"
-        leave = (Change("old", after),) if s.old else ()
-        return Intent("draining", (*leave, Change("new", "live")))
-    return wait("the node to send all requests to the new revision")
+    match s.present:
+        case SetWeight() as step:
+            held = _set_weight(s, step)
+        case Pause() as step:
+            held = _pause(s, step)
+    if held is not None:
+        return held
+    if s.paused:
+        return wait("somebody to resume it")
+    if s.promoted and s.place >= last_weight(s.steps):
+        return _live(s)
+    return enter(s, s.place + 1)
+
+
+def _set_weight(s: Snapshot, step: SetWeight) -> Intent | None:
+    """Return what to wait for; ``None`` when the target applies the weight."""
+    if s.fresh and s.new.applied_weight == step.weight:
+        return None
+    return wait(f"the node to send {step.weight / 100:g} % of the requests to the new revision")
+
+
+def _pause(s: Snapshot, step: Pause) -> Intent | None:
+    """Return what to wait for; ``None`` when the time is over and the target is there to go on.
+
+    While nothing is heard of the target nobody knows how the new revision does.
+    """
+    if step.seconds is None:
+        return wait("somebody to go on")
+    if s.now < s.entered_at + timedelta(seconds=step.seconds):
+        return wait("the pause to end")
+    return None if s.fresh and s.alive else wait("news of the node")
+
+
+def go_on(s: Snapshot) -> Intent | None:
+    """Return how to go past a pause that waits for a person; ``None`` when there is none now."""
+    waits = s.state == "waiting" and s.present == Pause(None)
+    return enter(s, s.place + 1) if waits else None
+
+
+def skip(s: Snapshot) -> Intent | None:
+    """Return how to go past the present step; ``None`` when it cannot be skipped.
+
+    The step that sends all requests is not: what is live must be seen to be served.
+    """
+    step = s.present
+    if s.state == "starting" or (isinstance(step, SetWeight) and step.weight >= WHOLE):
+        return None
+    return enter(s, s.place + 1)
+
+
+def promote(s: Snapshot) -> Intent | None:
+    """Return how to send all requests at once; ``None`` when that is done or still to come."""
+    place = last_weight(s.steps)
+    return None if s.state == "starting" or s.step >= place else enter(s, place)
 
 
 def weights_back(s: Snapshot) -> tuple[Change, ...]:
     """Give all weight back to the old revision."""
+    if not s.new.weight:
+        return ()
     back = (Change("old", weight=WHOLE),) if s.old else ()
     return (Change("new", weight=0), *back)
 

@@ -22,6 +22,8 @@ GROWING = {"event", "evidence", "artifactfile", "buildline", "job", "window", "s
 THOUGHT_ABOUT: dict[str, str] = {
     "identity.0004_credential_changes": "functions and triggers that count; what old code writes"
     " goes through as before",
+    "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
+    " code leaves a rollout that waits alone, and opens no second one beside it",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

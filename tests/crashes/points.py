@@ -77,6 +77,9 @@ BY_TEST = {
         "restore.after_artifacts",
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
+    "tests/integration/rollouts/test_killed_workers.py": around(
+        "rollout.weight_set", "rollout.waiting"
+    ),
 }
 CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *NODE)
 ALL = (*CAMPAIGN, *(point for some in BY_TEST.values() for point in some))
@@ -95,8 +98,11 @@ NOT_WALKED = frozenset({
     "person.identity_linked.v1", "person.reactivated.v1", "person.setup_link_made.v1",
     "person.updated.v1", "policy.published.v1", "prefetch.removed.v1",
     "project.updated.v1", "release.expired.v1", "release.failed.v1",
-    "release.policy_changed.v1", "revision.refused.v1", "role.granted.v1", "role.revoked.v1",
-    "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1",
+    "release.policy_changed.v1", "release.reopened.v1", "revision.refused.v1",
+    "role.granted.v1", "role.revoked.v1",
+    "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.paused.v1",
+    "rollout.promoted.v1", "rollout.resumed.v1", "rollout.retried.v1", "rollout.step_skipped.v1",
+    "rollout.waiting_for_person.v1",
     "service_account.created.v1", "service_account.deactivated.v1",
     "service_account.updated.v1", "target.changed.v1", "target.created.v1",
     "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from placet.demo.story import SCIENTIST, Story
+from placet.demo.story import BASE, MODEL, SCIENTIST, Story
 from placet.kernel.ids import new_id
 from placet_client import Client
 from tests.running import Running, signed_in
@@ -147,6 +148,38 @@ def test_an_unapproved_bento_written_into_the_tables_is_not_served(
         assert [p for p in ours(placet) if forged in p.environment] == []
     finally:
         take_back(placet, forged)
+
+
+def test_five_percent_of_a_thousand_requests_are_fifty(placet: Running, told: Told) -> None:
+    """The forest goes out once more, by canary: counted at the stable port of a real HAProxy."""
+    people = told.story.people
+    live = told.answer().headers["x-placet-release"]
+    asked = told.scientist.post(
+        f"{BASE}/releases",
+        {
+            "model": MODEL, "version": told.forest["number"], "environment": "staging",
+            "endpoint": MODEL, "plan": {
+                "strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}],
+            },
+        },
+    )  # fmt: skip
+    people["reviewer"].decide(asked, "Once more.")
+
+    def rollout() -> Json:
+        found = people["operator"].do("GET", f"/rollouts?release={asked['id']}")["items"]
+        return dict(found[0]) if found else {"state": ""}
+
+    until(lambda: rollout()["state"] == "waiting", "the canary is at its first step")
+    with httpx.Client(timeout=30) as client:
+        url, row = f"{told.endpoint['url']}/predict", told.rows[0]
+        answers = [client.post(url, json=row) for _ in range(1000)]
+    assert {a.status_code for a in answers} == {200}
+    assert Counter(a.headers["x-placet-release"] for a in answers) == {live: 950, asked["id"]: 50}
+
+    path = f"/rollouts/{rollout()['id']}"
+    people["operator"].do("POST", f"{path}/promote", {"reason": "It answers alike."})
+    until(lambda: rollout()["state"] == "done", "the release is live")
+    assert {told.answer().headers["x-placet-release"] for _ in range(20)} == {asked["id"]}
 
 
 def copy(placet: Running, table: str, pk: str, **changes: Any) -> str:

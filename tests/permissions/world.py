@@ -257,6 +257,11 @@ def delivery(world: World) -> None:
         "POST /api/v1/endpoints/{endpoint}/predict": {"age": 1.0},
         "POST /api/v1/endpoints/{endpoint}/keys": {"name": "x"},
         "POST /api/v1/rollouts/{rollout}/abort": reason,
+        "POST /api/v1/rollouts/{rollout}/pause": reason,
+        "POST /api/v1/rollouts/{rollout}/resume": reason | {"step": -1},
+        "POST /api/v1/rollouts/{rollout}/skip": reason | {"step": -1},
+        "POST /api/v1/rollouts/{rollout}/promote": reason,
+        "POST /api/v1/rollouts/{rollout}/retry": reason,
         "POST /agent/v1/join": {"v": 1, "token": "x", "public_key": "x"},
     }  # fmt: skip
 
@@ -287,6 +292,7 @@ def pages(world: World) -> None:
     policy = world.values["policies/number"]
     world.values |= {
         "verb": "stop",
+        "step_verb": "pause",
         "/models/{project}/{name}": registered_model,
         "/models/{project}/{name}/{number}": str(version.number),
         "/policies/{project}/{environment}": "staging",
@@ -312,6 +318,7 @@ def pages(world: World) -> None:
         "POST /releases/{release_id}/comment": {"comment": "?"},
         "POST /releases/{release_id}/withdraw": {},
         "POST /rollouts/{rollout_id}/abort": {"reason": "x"},
+        "POST /rollouts/{rollout_id}/do/{step_verb}": {"reason": "x"},
         "POST /endpoints/{endpoint_id}/scale": {"replicas": "1"},
         "POST /endpoints/{endpoint_id}/keys": {"name": "x"},
         "POST /endpoints/{endpoint_id}/objective": {

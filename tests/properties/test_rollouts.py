@@ -27,7 +27,8 @@ from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.rollouts import actions, reconciler
 from apps.rollouts.models import OPEN_STATES, Rollout
-from apps.rollouts.rules import TRANSITIONS
+from apps.rollouts.rules import STEPPING, TRANSITIONS
+from apps.rollouts.steps import SetWeight
 from apps.serving.actions import restart_endpoint, start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import SYSTEM
@@ -41,6 +42,20 @@ POINTS = (
     "rollouts.before_store", "rollouts.after_store", "rollouts.before_command",
     "rollouts.after_command",
 )  # fmt: skip
+
+PLANS: list[dict[str, Any]] = [
+    {},
+    {"strategy": "blue_green"},
+    {
+        "strategy": "canary",
+        "steps": [
+            {"set_weight": 0.01}, {"pause": {"duration_seconds": 60}}, {"set_weight": 33.33},
+            {"pause": {}}, {"set_weight": 100}, {"pause": {"duration_seconds": 60}},
+        ],
+    },
+]  # fmt: skip
+ASKED = {"paused", "resumed", "promoted", "step_skipped", "retried"}  # events of people
+STATE_OF = {"weight_set": "shifting", "waiting_for_person": "waiting"}
 
 
 class Killed(BaseException):
@@ -71,12 +86,33 @@ class Machine(RuleBasedStateMachine):
 
     # --- people -------------------------------------------------------------------------------
 
-    @rule(keep_warm=st.sampled_from([0, 86_400]))
-    def release(self, keep_warm: int) -> None:
+    @rule(keep_warm=st.sampled_from([0, 86_400]), how=st.sampled_from(PLANS))
+    def release(self, keep_warm: int, how: dict[str, Any]) -> None:
         """Somebody releases one more version."""
         with Refusals():
-            release = self.world.request("development", plan={"keep_warm_seconds": keep_warm})
+            plan = how | {"keep_warm_seconds": keep_warm}
+            release = self.world.request("development", plan=plan)
             actions.start_rollout(release, actor=SYSTEM)
+
+    @rule(verb=st.sampled_from(["pause", "resume", "skip", "promote"]), stale=st.booleans())
+    def control(self, verb: str, stale: bool) -> None:
+        """An operator holds a rollout, goes on, skips or promotes; clicks come twice or late."""
+        for rollout in Rollout.objects.filter(state__in=OPEN_STATES):
+            shown = {"step": rollout.step - stale} if verb in ("resume", "skip") else {}
+            step = rollout.step
+            for _ in range(2):
+                with Refusals():
+                    getattr(actions, verb)(rollout, reason="x", actor=self.world.otto, **shown)
+            rollout.refresh_from_db()
+            if verb in ("resume", "skip"):
+                assert rollout.step <= step + (not stale), "a second click went a step further"
+
+    @rule()
+    def retry(self) -> None:
+        """An operator tries again what failed last."""
+        for rollout in Rollout.objects.filter(state__in=("failed", "aborted")).order_by("-pk")[:1]:
+            with Refusals():
+                actions.retry(rollout, reason="x", actor=self.world.otto)
 
     @rule()
     def roll_back(self) -> None:
@@ -140,14 +176,14 @@ class Machine(RuleBasedStateMachine):
         """One pass over every rollout, counting what the driver is told."""
         for rollout in Rollout.objects.order_by("pk"):
             before, told = self.driver.commands, rollout.generation
-            state, wish = rollout.state, (rollout.told_epoch, rollout.told_number)
+            wish = (rollout.told_epoch, rollout.told_number)
             seen = self.driver.applied.generation
             try:
                 reconciler.one_pass(rollout.pk, Lease())
             except TargetDown:
                 continue
             rollout.refresh_from_db()
-            if rollout.state != state and rollout.state in ("shifting", "draining"):
+            if rollout.generation > told and rollout.state in ("shifting", "waiting", "draining"):
                 assert seen >= wish, "decided on what was seen before the last command"
             if self.driver.commands > before and rollout.commanded in (told, told + 1):
                 self.told[rollout.pk, rollout.commanded] += 1
@@ -184,6 +220,13 @@ class Machine(RuleBasedStateMachine):
         """Deadlines come."""
         Rollout.objects.filter(state__in=OPEN_STATES).update(deadline=now())
         Revision.objects.exclude(warm_until=None).update(warm_until=now())
+        self.let_pauses_end()
+
+    def let_pauses_end(self) -> None:
+        """Have every pause of a plan begun long ago."""
+        for rollout in Rollout.objects.filter(state="waiting"):
+            times = rollout.phase_times | {"waiting": "2026-01-01T00:00:00Z"}
+            Rollout.objects.filter(pk=rollout.pk).update(phase_times=times)
 
     # --- what always holds --------------------------------------------------------------------
 
@@ -221,12 +264,19 @@ class Machine(RuleBasedStateMachine):
                 for kind in kinds.values_list("kind", flat=True)
             ]
             assert phases[0] in ("started", "rollback_started")
-            path = ["starting", *phases[1:]]
+            path = ["starting", *(STATE_OF.get(p, p) for p in phases[1:] if p not in ASKED)]
             assert path[-1] == rollout.state
-            assert len(set(path)) == len(path)
             assert set(rollout.phase_times) == set(path)
+            assert len(path) <= len(rollout.steps) + 3, path
             for before, after in pairwise(path):
                 assert after in TRANSITIONS[before], path
+
+    @invariant()
+    def nothing_gets_more_than_the_steps_that_were_entered_allow(self) -> None:
+        for rollout in Rollout.objects.filter(state__in=OPEN_STATES):
+            entered = rollout.steps[: rollout.step + 1]
+            allowed = max((s.weight for s in entered if isinstance(s, SetWeight)), default=0)
+            assert rollout.to_revision.weight <= allowed, (rollout.step, rollout.steps)
 
     @invariant()
     def no_generation_is_told_twice_by_the_living(self) -> None:
@@ -261,7 +311,11 @@ class Machine(RuleBasedStateMachine):
         self.driver.other_bytes.clear()
         self.operate(start_endpoint)
         Rollout.objects.exclude(claimed_until=None).update(claimed_until=database_now())
-        for _ in range(12):
+        for _ in range(16):
+            self.let_pauses_end()
+            for rollout in Rollout.objects.filter(state__in=STEPPING):
+                with Refusals():
+                    actions.resume(rollout, step=rollout.step, reason="x", actor=self.world.otto)
             for rollout in Rollout.objects.all():
                 reconciler.reconcile(rollout.pk, Lease())
             self.driver.apply(self.target)

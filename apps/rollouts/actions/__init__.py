@@ -2,16 +2,22 @@
 
 from apps.rollouts.actions.advance import advance, record_command, retire
 from apps.rollouts.actions.answer import answer_alert, give_up
+from apps.rollouts.actions.control import pause, promote, resume, skip
 from apps.rollouts.actions.operate import abort, rollback
-from apps.rollouts.actions.start import start_rollout
+from apps.rollouts.actions.start import retry, start_rollout
 
 __all__ = [
     "abort",
     "advance",
     "answer_alert",
     "give_up",
+    "pause",
+    "promote",
     "record_command",
+    "resume",
     "retire",
+    "retry",
     "rollback",
+    "skip",
     "start_rollout",
 ]

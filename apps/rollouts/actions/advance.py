@@ -1,24 +1,27 @@
 """The system's own writes: storing a decision of the reconciler, and what follows from it."""
 
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from apps.audit.actions import Recorder, record
+from apps.audit.events import EventKind
 from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.registry import actions as registry
 from apps.registry.models import Alias, Hold
-from apps.rollouts.events import ENTERED
+from apps.rollouts.events import entered
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import OPEN, Intent, plan_of
+from apps.rollouts.rules import OPEN, STEPPING, Intent, plan_of
+from apps.rollouts.steps import Step
 from apps.serving import actions as serving
 from apps.serving.drivers.base import Receipt
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Revision
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 
+Asked = tuple[EventKind, dict[str, Any]]
 ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 
 
@@ -36,26 +39,58 @@ def advance(rollout: Rollout, intent: Intent, *, job: Fence) -> bool:
     ``False`` when the rollout or a revision is not what the decision was made on any more;
     nothing was written then.
     """
-    assert intent.to is not None
-    changes = {
-        "phase_times": {**rollout.phase_times, intent.to: rfc3339(now())},
-        "reason": intent.reason or rollout.reason,
-        "finished_at": None if intent.to in OPEN else now(),
-    }
     try:
         with record(SYSTEM) as log:
             job.fence()
-            if not move(rollout, expected=rollout.state, to=intent.to, **changes):
-                return False
-            _change_revisions(rollout, intent)
-            log.add(ENTERED[intent.to], rollout)
-            _consequences(log, rollout)
+            return carry_out(log, rollout, intent)
     except RevisionMoved:
         return False
+
+
+def carry_out(
+    log: Recorder, rollout: Rollout, intent: Intent, *, asked: Asked | None = None, **columns: Any
+) -> bool:
+    """Do what ``intent`` says, in the transaction that ``log`` belongs to; ``columns`` go with it.
+
+    ``asked`` is logged before the state, as what a person did to bring it about. ``False`` when
+    somebody else has moved the rollout meanwhile; raises :class:`RevisionMoved` when a revision
+    was, and what was begun is taken back with the transaction.
+    """
+    assert intent.to is not None
+    if not move(
+        rollout, expected=rollout.state, to=intent.to, **(_changes(rollout, intent) | columns)
+    ):
+        return False
+    _change_revisions(rollout, intent, log.actor)
+    if asked is not None:
+        log.add(asked[0], rollout, data=asked[1])
+    kind, data = entered(intent.to, _step(rollout), rollout.to_revision.weight)
+    log.add(kind, rollout, data=data)
+    _consequences(log, rollout)
     return True
 
 
-def _change_revisions(rollout: Rollout, intent: Intent) -> None:
+def _changes(rollout: Rollout, intent: Intent) -> dict[str, Any]:
+    assert intent.to is not None
+    at = rfc3339(now())
+    changes: dict[str, Any] = {
+        "phase_times": {**rollout.phase_times, intent.to: at},
+        "reason": intent.reason or rollout.reason,
+        "finished_at": None if intent.to in OPEN else now(),
+    }
+    if intent.to not in STEPPING:
+        changes["paused_by"] = ""
+    if intent.step is not None:
+        changes["step"] = intent.step
+        changes["step_times"] = {**rollout.step_times, str(intent.step): at}
+    return changes
+
+
+def _step(rollout: Rollout) -> Step | None:
+    return rollout.steps[rollout.step] if rollout.step >= 0 else None
+
+
+def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
     for change in intent.changes:
         revision = rollout.to_revision if change.which == "new" else rollout.from_revision
         assert revision is not None
@@ -68,7 +103,7 @@ def _change_revisions(rollout: Rollout, intent: Intent) -> None:
             state=change.state,
             weight=change.weight,
             warm_until=warm_until,
-            actor=SYSTEM,
+            actor=actor,
         )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from apps.monitoring.actions import note_answer
 from apps.monitoring.models import UNRESOLVED, Alert
 from apps.monitoring.queries import objective_of
-from apps.rollouts.actions.operate import rollback
+from apps.rollouts.actions.operate import go_back
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
@@ -32,7 +32,7 @@ def answer_alert(alert_id: str) -> Outcome:
         note_answer(alert, answer=f"Not rolled back: {why_not}", actor=SYSTEM)
         return "left"
     try:
-        begun = rollback(alert.endpoint, reason=f"{alert.pk}: {alert.summary}", actor=SYSTEM)
+        begun = go_back(alert.endpoint, reason=f"{alert.pk}: {alert.summary}", actor=SYSTEM)
     except Problem as refusal:
         note_answer(alert, answer=f"Could not be rolled back: {refusal.detail}", actor=SYSTEM)
         return "left"

@@ -7,7 +7,8 @@ from apps.rollouts.actions.start import open_rollout, refuse_open, ring_reconcil
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import ABORTABLE, WHOLE
+from apps.rollouts.rules import STEPPING
+from apps.rollouts.steps import WHOLE
 from apps.serving import actions as serving
 from apps.serving.errors import NothingLive
 from apps.serving.models import Endpoint, Revision
@@ -27,14 +28,14 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
     with record(actor) as log:
         row = (
             Rollout.objects.select_for_update(of=("self",))
-            .select_related("endpoint", "from_revision", "to_revision")
+            .select_related("endpoint", "from_revision", "to_revision", "release")
             .get(pk=rollout.pk)
         )
         authorize(actor, "rollout.operate", row, view="rollout.view")
         times = {**row.phase_times, "aborting": rfc3339(now())}
         text = reason or "Aborted by an operator"
-        if not move(row, expected=ABORTABLE, to="aborting", phase_times=times,
-                    aborted_by=actor.id, reason=text):  # fmt: skip
+        if not move(row, expected=STEPPING, to="aborting", phase_times=times,
+                    aborted_by=actor.id, paused_by="", reason=text):  # fmt: skip
             raise NotAbortable(f"The rollout is {row.state}")
         give_back(row, actor)
         log.add(ENTERED["aborting"], row)
@@ -53,7 +54,19 @@ def give_back(rollout: Rollout, actor: Actor) -> None:
 
 
 def rollback(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
-    """Go back to the revision that was live before. Needs ``rollout.operate``, no new approval.
+    """Have the endpoint serve what it served before. Needs ``rollout.operate``, no new approval.
+
+    While a release goes out that serves still: its rollout is aborted. Otherwise see
+    :func:`go_back`.
+    """
+    going_out = Rollout.objects.filter(endpoint=endpoint, kind="release", state__in=STEPPING)
+    if (open_one := going_out.exclude(from_revision=None).first()) is not None:
+        return abort(open_one, actor=actor, reason=reason)
+    return go_back(endpoint, actor=actor, reason=reason)
+
+
+def go_back(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
+    """Go back from the live revision to the one before, unless a rollout is under way.
 
     Its permit is verified again, but not its ``not_after``: that ends the right to start a
     release, never to go back to one. A warm revision takes over at once; a stopped one is

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
-from apps.audit.actions import record
+from apps.audit.actions import Recorder, record
 from apps.governance import actions as governance
+from apps.governance.actions.locking import clean_text
 from apps.governance.models import Release
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
-from apps.rollouts.errors import EndpointStopped, RolloutOpen
-from apps.rollouts.events import ROLLOUT_STARTED
+from apps.rollouts.errors import EndpointStopped, NotRetryable, RolloutOpen
+from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.rules import plan_of
 from apps.serving import actions as serving
@@ -22,6 +23,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet.keystore import ring
+from placet_verify.keys import KeyRing
 
 
 def start_rollout(release: Release, *, actor: Actor) -> Rollout:
@@ -34,33 +36,59 @@ def start_rollout(release: Release, *, actor: Actor) -> Rollout:
     keys = ring()  # a file: read before the transaction
     _check_target(release)
     with record(actor) as log:
-        refuse_open(release.endpoint)
-        begun = governance.begin_rollout(release, ring=keys, actor=actor)
-        endpoint = _active_endpoint(begun)
-        revision = serving.add_revision(
-            endpoint,
-            bento=begun.bento,
-            release=begun.pk,
-            permit=governance.assemble_permit(begun),
-            serving=begun.serving,
-            ring=keys,
-            actor=actor,
-        )
-        rollout = open_rollout(
-            Rollout(
-                project_id=begun.project_id,
-                endpoint=endpoint,
-                release=begun,
-                kind="release",
-                from_revision=endpoint.revisions.filter(state="live").first(),
-                to_revision=revision,
-                started_by=actor.id,
-            ),
-        )
-        log.add(ROLLOUT_STARTED, rollout, data={"release": begun.pk, "revision": revision.number})
-        ring_reconciler(rollout)
+        rollout = _begin(release, keys, log)
         crash_point("rollouts.before_start_commit")
     crash_point("rollouts.after_start_commit")
+    return rollout
+
+
+def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
+    """Roll the release of a failed or aborted rollout out again. Needs ``rollout.start``.
+
+    On the approval that it has: every gate, the time and the permit are asked again, as with the
+    first start. A rollback is not retried but rolled back again.
+    """
+    row = Rollout.objects.select_related("endpoint", "release__bento__runtime").get(pk=rollout.pk)
+    authorize(actor, "rollout.start", row, view="rollout.view")
+    text = clean_text("reason", reason, limit=2000, empty=False)
+    if row.kind != "release" or row.state not in ("failed", "aborted"):
+        raise NotRetryable(f"The rollout is {row.state}")
+    keys = ring()
+    _check_target(row.release)
+    with record(actor) as log:
+        again = _begin(governance.reopen(row.release, actor=actor), keys, log, reason=text)
+        log.add(ROLLOUT_RETRIED, row, data={"state": row.state, "by": again.pk})
+    return again
+
+
+def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> Rollout:
+    actor = log.actor
+    refuse_open(release.endpoint)
+    begun = governance.begin_rollout(release, ring=keys, actor=actor)
+    endpoint = _active_endpoint(begun)
+    revision = serving.add_revision(
+        endpoint,
+        bento=begun.bento,
+        release=begun.pk,
+        permit=governance.assemble_permit(begun),
+        serving=begun.serving,
+        ring=keys,
+        actor=actor,
+    )
+    rollout = open_rollout(
+        Rollout(
+            project_id=begun.project_id,
+            endpoint=endpoint,
+            release=begun,
+            kind="release",
+            from_revision=endpoint.revisions.filter(state="live").first(),
+            to_revision=revision,
+            started_by=actor.id,
+            reason=reason,
+        ),
+    )
+    log.add(ROLLOUT_STARTED, rollout, data={"release": begun.pk, "revision": revision.number})
+    ring_reconciler(rollout)
     return rollout
 
 

@@ -23,7 +23,16 @@ class RolloutSerializer(serializers.Serializer[Any]):
     release = serializers.CharField()
     kind = serializers.ChoiceField(choices=["release", "rollback"])
     state = serializers.ChoiceField(
-        choices=["starting", "shifting", "draining", "done", "aborting", "aborted", "failed"]
+        choices=[
+            "starting",
+            "shifting",
+            "waiting",
+            "draining",
+            "done",
+            "aborting",
+            "aborted",
+            "failed",
+        ]
     )
     reason = serializers.CharField()
     from_revision = serializers.CharField(allow_null=True)
@@ -31,10 +40,37 @@ class RolloutSerializer(serializers.Serializer[Any]):
     weights = serializers.DictField(
         child=serializers.IntegerField(), help_text="Wanted, out of 10,000, by revision id"
     )
+    steps = serializers.ListField(
+        child=serializers.DictField(), help_text="What it carries out, in the plan's own words"
+    )
+    step = serializers.IntegerField(
+        allow_null=True, help_text="The place of the present step among them, from 0"
+    )
+    step_times = serializers.DictField(
+        child=serializers.CharField(), help_text="When each step began, by its place"
+    )
+    paused = serializers.BooleanField(help_text="Somebody holds it: no step begins")
+    promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
     phase_times = serializers.DictField(child=serializers.CharField())
     deadline = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """Why, and which step was shown."""
+
+    reason = serializers.CharField(max_length=2000)
+    step = serializers.IntegerField(
+        min_value=-1,
+        help_text="The step that was shown (null: -1); another by now is 409 step_moved",
+    )
+
+
+class WhySerializer(serializers.Serializer[Any]):
+    """Why; not optional."""
+
+    reason = serializers.CharField(max_length=2000)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):

@@ -8,6 +8,17 @@ urlpatterns = [
     path("rollouts", views.RolloutList.as_view(), name="api-rollouts-list"),
     path("rollouts/<str:rollout>", views.RolloutDetail.as_view(), name="api-rollouts-detail"),
     path("rollouts/<str:rollout>/abort", views.RolloutAbort.as_view(), name="api-rollouts-abort"),
+    path("rollouts/<str:rollout>/pause", views.RolloutPause.as_view(), name="api-rollouts-pause"),
+    path(
+        "rollouts/<str:rollout>/resume", views.RolloutResume.as_view(), name="api-rollouts-resume"
+    ),
+    path("rollouts/<str:rollout>/skip", views.RolloutSkip.as_view(), name="api-rollouts-skip"),
+    path(
+        "rollouts/<str:rollout>/promote",
+        views.RolloutPromote.as_view(),
+        name="api-rollouts-promote",
+    ),
+    path("rollouts/<str:rollout>/retry", views.RolloutRetry.as_view(), name="api-rollouts-retry"),
     path(
         "releases/<str:release>/rollout",
         views.ReleaseRollout.as_view(),

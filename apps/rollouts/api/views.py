@@ -8,8 +8,15 @@ from rest_framework.response import Response
 
 from apps.governance.queries import lists
 from apps.rollouts import actions, queries
-from apps.rollouts.api.serializers import ReasonSerializer, RolloutSerializer, page_of
+from apps.rollouts.api.serializers import (
+    ReasonSerializer,
+    RolloutSerializer,
+    StepSerializer,
+    WhySerializer,
+    page_of,
+)
 from apps.rollouts.models import Rollout
+from apps.rollouts.steps import written
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
@@ -31,6 +38,11 @@ def body(rollout: Rollout) -> dict[str, Any]:
         "from_revision": rollout.from_revision_id,
         "to_revision": rollout.to_revision_id,
         "weights": {revision.pk: revision.weight for revision in present},
+        "steps": [written(step) for step in rollout.steps],
+        "step": rollout.step if rollout.step >= 0 else None,
+        "step_times": rollout.step_times,
+        "paused": bool(rollout.paused_by),
+        "promoted": bool(rollout.promoted_by),
         "phase_times": rollout.phase_times,
         "deadline": rfc3339(rollout.deadline),
         "created_at": rfc3339(rollout.created_at),
@@ -86,6 +98,76 @@ class RolloutAbort(PlacetView):
         return answer(queries.get_rollout(rollout, self.actor), 202)
 
 
+class RolloutPause(PlacetView):
+    """Holding."""
+
+    @extend_schema(
+        operation_id="rollouts_pause", request=WhySerializer, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Begin no further step until somebody resumes it; repeating it changes nothing."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(WhySerializer)
+        actions.pause(found, reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout, self.actor), 202)
+
+
+class RolloutResume(PlacetView):
+    """Going on."""
+
+    @extend_schema(
+        operation_id="rollouts_resume", request=StepSerializer, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Go on after a pause, or past a step of the plan that waits for a person."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(StepSerializer)
+        actions.resume(found, step=data["step"], reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout, self.actor), 202)
+
+
+class RolloutSkip(PlacetView):
+    """Skipping."""
+
+    @extend_schema(
+        operation_id="rollouts_skip", request=StepSerializer, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Begin the step after the present one now."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(StepSerializer)
+        actions.skip(found, step=data["step"], reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout, self.actor), 202)
+
+
+class RolloutPromote(PlacetView):
+    """Going to the end."""
+
+    @extend_schema(
+        operation_id="rollouts_promote", request=WhySerializer, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Send all requests to the new revision, past every step; repeating it changes nothing."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(WhySerializer)
+        actions.promote(found, reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout, self.actor), 202)
+
+
+class RolloutRetry(PlacetView):
+    """Trying again."""
+
+    @extend_schema(
+        operation_id="rollouts_retry", request=WhySerializer, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Roll out again what failed or was aborted, on the approval that it has."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(WhySerializer)
+        again = actions.retry(found, reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(again.pk, self.actor), 202)
+
+
 class ReleaseRollout(PlacetView):
     """Starting."""
 
@@ -107,7 +189,10 @@ class EndpointRollback(PlacetView):
         responses={202: RolloutSerializer},
     )
     def post(self, request: Request, endpoint: str) -> Response:
-        """Go back to the revision that was live before; no new approval is needed."""
+        """Go back to the revision that was live before; no new approval is needed.
+
+        While a release goes out this aborts its rollout: what was live serves still.
+        """
         found = get_endpoint(endpoint, self.actor)
         data: Any = self.body(ReasonSerializer)
         rollout = actions.rollback(found, reason=data["reason"], actor=self.actor)

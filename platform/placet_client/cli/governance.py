@@ -40,6 +40,17 @@ def environment_show(place: Place, output: Output = Form.TABLE) -> None:
         show_one(client.environments.get(*refs.place(place)), output)
 
 
+@environment.command("plans")
+def environment_plans(place: Place, output: Output = Form.TABLE) -> None:
+    """List the plans that are ready to be chosen, and what the policy has against each."""
+    with connected() as client:
+        found = client.environments.plans(*refs.place(place))
+    if output is Form.JSON:
+        show_one(found, output)
+        return
+    show_list(found.items, ["name", "says", "refused"], output)
+
+
 @environment.command("create")
 def environment_create(
     place: Place,

@@ -64,7 +64,9 @@ def release_request(
     memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
     variable: Variables = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
-    plan: Annotated[str, typer.Option(help="the plan as JSON, or @FILE")] = "",
+    plan: Annotated[
+        str, typer.Option(help="replace, blue_green, canary, or a plan as JSON or @FILE")
+    ] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: Wait = False,
     timeout: Timeout = 3600,
@@ -76,15 +78,25 @@ def release_request(
     rejected it; when the time is over with 4 while people are missing, and 5 while machines are.
     """
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
-    start = {"strategy": "switch", "start": "manual" if manual else "on_approval"}
     with connected() as client:
         asked = client.releases.request(
             scope, model=name, version=number, environment=environment, endpoint=endpoint or name,
             bento=bento, target=target, reason=reason,
-            plan=json_or_file(plan, "--plan") if plan else start,
+            plan=_plan(plan, manual),
             serving=_serving(replicas, max_replicas, memory_mb, variable or [], unit),
         )  # fmt: skip
         show_one(_followed(client, asked, timeout if wait else None), output)
+
+
+def _plan(text: str, manual: bool) -> Any:
+    """Return the plan: a preset by its name, or a document."""
+    if text[:1] in ("{", "@"):
+        given = json_or_file(text, "--plan")
+    else:
+        given = {"strategy": text} if text else {}
+    if isinstance(given, dict) and manual:
+        return {**given, "start": "manual"}
+    return given
 
 
 def _serving(
@@ -250,7 +262,8 @@ def rollout_list(
     """List rollouts, newest first."""
     with connected() as client:
         found = client.rollouts.list(state=state, endpoint=endpoint, release=release, limit=limit)
-        show_list(found, ["id", "kind", "state", "release", "endpoint", "created_at"], output)
+        columns = ["id", "kind", "state", "step", "paused", "release", "endpoint", "created_at"]
+        show_list(found, columns, output)
 
 
 @rollout.command("show")
@@ -258,6 +271,46 @@ def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
     """Show a rollout."""
     with connected() as client:
         show_one(client.rollouts.get(rollout_id), output)
+
+
+Why = Annotated[str, typer.Option(help="why: it goes into the log")]
+
+
+@rollout.command("pause")
+def rollout_pause(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+    """Begin no further step until somebody resumes it; the present weights stay."""
+    with connected() as client:
+        show_one(client.rollouts.pause(rollout_id, reason=reason), output)
+
+
+@rollout.command("resume")
+def rollout_resume(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+    """Go on after a pause, or past a step of the plan that waits for a person."""
+    with connected() as client:
+        step = client.rollouts.get(rollout_id).step
+        show_one(client.rollouts.resume(rollout_id, step=step, reason=reason), output)
+
+
+@rollout.command("skip")
+def rollout_skip(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+    """Begin the step after the present one now."""
+    with connected() as client:
+        step = client.rollouts.get(rollout_id).step
+        show_one(client.rollouts.skip(rollout_id, step=step, reason=reason), output)
+
+
+@rollout.command("promote")
+def rollout_promote(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+    """Send all requests to the new revision, past every step."""
+    with connected() as client:
+        show_one(client.rollouts.promote(rollout_id, reason=reason), output)
+
+
+@rollout.command("retry")
+def rollout_retry(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+    """Roll out again what failed or was aborted, on the approval that it has."""
+    with connected() as client:
+        show_one(client.rollouts.retry(rollout_id, reason=reason), output)
 
 
 @rollout.command("abort")

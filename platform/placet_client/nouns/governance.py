@@ -12,6 +12,7 @@ from placet_client.records import (
     Environment,
     Freeze,
     Policy,
+    Presets,
     Release,
     ReleaseDetail,
     Rollout,
@@ -29,6 +30,10 @@ class Environments(Noun):
     def get(self, project: str, name: str) -> Environment:
         """Read an environment."""
         return self._read(Environment, at("projects", project, "environments", name))
+
+    def plans(self, project: str, name: str) -> Presets:
+        """Read the plans that are ready to be chosen for a release to an environment."""
+        return self._read(Presets, at("projects", project, "environments", name, "plans"))
 
     def create(
         self,

@@ -158,3 +158,27 @@ class Rollouts(Noun):
     def abort(self, rollout: str, *, reason: str = "") -> Rollout:
         """Stop a rollout and keep what serves."""
         return self._do(Rollout, at("rollouts", rollout, "abort"), {"reason": reason})
+
+    def pause(self, rollout: str, *, reason: str) -> Rollout:
+        """Begin no further step until somebody resumes it."""
+        return self._do(Rollout, at("rollouts", rollout, "pause"), {"reason": reason})
+
+    def resume(self, rollout: str, *, step: int | None, reason: str) -> Rollout:
+        """Go on after a pause; ``step`` is the one that was read."""
+        return self._do(Rollout, at("rollouts", rollout, "resume"), _shown(step, reason))
+
+    def skip(self, rollout: str, *, step: int | None, reason: str) -> Rollout:
+        """Begin the step after ``step``, which is the one that was read."""
+        return self._do(Rollout, at("rollouts", rollout, "skip"), _shown(step, reason))
+
+    def promote(self, rollout: str, *, reason: str) -> Rollout:
+        """Send all requests to the new revision, past every step."""
+        return self._do(Rollout, at("rollouts", rollout, "promote"), {"reason": reason})
+
+    def retry(self, rollout: str, *, reason: str) -> Rollout:
+        """Roll out again what failed or was aborted; return the new rollout."""
+        return self._do(Rollout, at("rollouts", rollout, "retry"), {"reason": reason})
+
+
+def _shown(step: int | None, reason: str) -> dict[str, Any]:
+    return {"step": -1 if step is None else step, "reason": reason}

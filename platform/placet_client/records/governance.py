@@ -8,6 +8,24 @@ from placet_client.records.base import Json, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preset(Record):
+    """A plan that is ready to be chosen; ``refused`` says what the policy has against it."""
+
+    name: str
+    title: str
+    says: str
+    plan: Json
+    refused: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presets(Record):
+    """The plans that are ready to be chosen."""
+
+    items: tuple[Preset, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment(Record):
     """A place to serve in, with its policy and targets."""
 

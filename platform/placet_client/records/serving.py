@@ -133,6 +133,11 @@ class Rollout(Record):
     from_revision: str | None
     to_revision: str
     weights: dict[str, int]
+    steps: tuple[dict[str, Any], ...]
+    step: int | None
+    step_times: dict[str, str]
+    paused: bool
+    promoted: bool
     phase_times: dict[str, str]
     deadline: datetime
     created_at: datetime

@@ -16,6 +16,7 @@ from apps.rollouts.models import Rollout
 from apps.serving.actions import create_target
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import SYSTEM
+from tests.crashes.points import around
 from tests.governed import World
 from tests.integration.jobs.conftest import database_url
 from tests.nodes import SimulatedNode, run
@@ -34,6 +35,7 @@ POINTS = (
     "serving.before_state_commit", "serving.after_state_commit", "rollouts.after_command",
     "rollouts.before_store", "rollouts.after_store",
 )  # fmt: skip
+STEP_POINTS = around("rollout.weight_set", "rollout.waiting")
 
 
 @pytest.fixture
@@ -90,3 +92,33 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
     assert list(Revision.objects.values_list("state", "weight")) == [("live", 10_000)]
     assert Endpoint.objects.count() == 1
     assert not Job.objects.filter(state="failed").exists()
+
+
+@pytest.mark.parametrize("point", STEP_POINTS)
+def test_a_worker_killed_at_a_step_enters_it_once(
+    world: World, run_jobs: RunJobs, tmp_path: Path, point: str
+) -> None:
+    node = SimulatedNode.joined(Target.objects.get())
+    run(node, run_jobs, rounds=1)
+    world.request("development")
+    run(node, run_jobs)
+    steps = [{"set_weight": 5}, {"pause": {"duration_seconds": 86_400}}]
+    release = world.request("development", plan={"strategy": "canary", "steps": steps})
+    (armed := tmp_path / point).touch()
+    for _ in range(6):
+        if work(armed) == -9:
+            break
+        node.step()
+    assert not armed.exists(), "the worker never came to this point"
+    for _ in range(4):
+        let_leases_run_out()
+        run(node, run_jobs, rounds=2)
+    rollout = Rollout.objects.get(release=release)
+    assert (rollout.state, rollout.step) == ("waiting", 1)
+    assert rollout.commanded == rollout.generation
+    kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
+    assert list(kinds.values_list("kind", flat=True)) == [
+        "rollout.started.v1", "rollout.weight_set.v1", "rollout.waiting.v1",
+    ]  # fmt: skip
+    weights = Revision.objects.order_by("number").values_list("weight", flat=True)
+    assert list(weights) == [9_500, 500]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.rollouts.models import ENDED_STATES, OPEN_STATES
 from apps.rollouts.rules import (
     OPEN,
     TRANSITIONS,
@@ -14,6 +15,7 @@ from apps.rollouts.rules import (
     Snapshot,
     next_step,
 )
+from apps.rollouts.steps import Pause, SetWeight
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NEW = RevisionFacts("starting", 0, 2)
@@ -96,6 +98,17 @@ def test_a_first_revision_that_breaks_has_nothing_to_go_back_to() -> None:
     assert (step.to, step.changes) == ("failed", (Change("new", "failed"),))
 
 
+def test_a_first_release_and_a_rollback_take_all_requests_whatever_the_plan_says() -> None:
+    plan = Plan(steps=(SetWeight(100), Pause(None), SetWeight(10_000)))
+    step = next_step(facts("starting", new=READY, old=None, plan=plan))
+    assert (step.to, step.changes, step.step) == ("shifting", (Change("new", "ready", 10_000),), 0)
+    assert step.reason == "Nothing was live here: the steps of the plan were skipped"
+    warm = replace(READY, state="warm")
+    step = next_step(facts("starting", kind="rollback", new=warm, plan=plan))
+    assert step.changes == (Change("old", weight=0), Change("new", "ready", 10_000))
+    assert step.reason == ""
+
+
 def test_aborting_ends_when_the_old_revision_has_its_requests_again() -> None:
     back = replace(OLD, applied_weight=0)
     new = replace(READY, state="ready")
@@ -130,3 +143,8 @@ def test_every_answer_is_a_transition_of_the_table() -> None:
                     step = next_step(facts(state, new=new, now=NOON + timedelta(minutes=minutes)))
                     assert step.to is None or step.to in TRANSITIONS[state]
     assert {state for state, after in TRANSITIONS.items() if after} == OPEN
+
+
+def test_the_model_knows_the_same_states() -> None:
+    assert set(OPEN_STATES) == OPEN
+    assert set(ENDED_STATES) == {state for state, after in TRANSITIONS.items() if not after}

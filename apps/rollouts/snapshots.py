@@ -1,0 +1,56 @@
+"""The facts that a decision is made of: what the rows say, and what the target was seen to do."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import RevisionFacts, Snapshot, plan_of
+from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.models import Revision
+
+NOTHING_SEEN = Observation(alive=False, seen_at=None, applied=Receipt(0, 0))
+
+
+def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> Snapshot:
+    """Return the facts that a decision is made of."""
+    told = Receipt(rollout.told_epoch, rollout.told_number)
+    fresh = rollout.commanded >= rollout.generation and seen.has_seen(told)
+    old = rollout.from_revision
+    return Snapshot(
+        state=rollout.state,
+        kind=rollout.kind,
+        now=at,
+        deadline=rollout.deadline,
+        entered_at=_entered_at(rollout),
+        fresh=fresh,
+        by_operator=bool(rollout.aborted_by),
+        plan=plan_of(rollout.release.plan),
+        new=facts(rollout.to_revision, seen.revisions),
+        old=facts(old, seen.revisions) if old is not None else None,
+        step=rollout.step,
+        paused=bool(rollout.paused_by),
+        promoted=bool(rollout.promoted_by),
+        alive=seen.alive,
+    )
+
+
+def _entered_at(rollout: Rollout) -> datetime:
+    text = rollout.phase_times.get(rollout.state)
+    return datetime.fromisoformat(text) if text else rollout.created_at
+
+
+def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> RevisionFacts:
+    """Put together what a revision's row says and what its target reports."""
+    row = seen.get(revision.pk)
+    if row is None:
+        return RevisionFacts(revision.state, revision.weight, revision.replicas)
+    return RevisionFacts(
+        state=revision.state,
+        weight=revision.weight,
+        replicas=revision.replicas,
+        phase=row.phase,
+        ready_replicas=row.ready_replicas,
+        applied_weight=row.weight,
+        detail=row.detail,
+        same_bytes=row.bento_digest in ("", revision.bento_id),
+    )

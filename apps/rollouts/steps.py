@@ -1,0 +1,61 @@
+"""The steps of a plan as a rollout carries them out. Standard library only.
+
+A step is a small dataclass. ``state`` is the state that a rollout is in while it carries the step
+out; ``rules`` has one function for each kind, which says when the step is over.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+WHOLE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    """Give the new revision so much of the traffic; over when the node applies it."""
+
+    weight: int  # out of 10,000
+    state: ClassVar[str] = "shifting"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stay as it is for a time, or until a person goes on."""
+
+    seconds: int | None = None
+    state: ClassVar[str] = "waiting"
+
+
+Step = SetWeight | Pause
+AT_ONCE: tuple[Step, ...] = (SetWeight(WHOLE),)
+
+
+def read(document: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Return the steps of a plan; governance has validated it. Older plans have none."""
+    return tuple(_read(step) for step in document.get("steps", ())) or AT_ONCE
+
+
+def _read(step: Mapping[str, Any]) -> Step:
+    ((kind, value),) = step.items()
+    match kind:
+        case "set_weight":
+            return SetWeight(round(value * WHOLE / 100))
+        case "pause":
+            return Pause(value.get("duration_seconds"))
+    raise ValueError(f"a step {kind} is not known")
+
+
+def written(step: Step) -> dict[str, Any]:
+    """Return a step as a plan writes it."""
+    match step:
+        case SetWeight(weight):
+            percent = weight * 100 / WHOLE
+            return {"set_weight": int(percent) if percent.is_integer() else percent}
+        case Pause(seconds):
+            return {"pause": {} if seconds is None else {"duration_seconds": seconds}}
+
+
+def last_weight(steps: Sequence[Step]) -> int:
+    """Return the place of the step that sends all requests to the new revision."""
+    return max(place for place, step in enumerate(steps) if isinstance(step, SetWeight))

@@ -1,0 +1,78 @@
+"""A canary asked for and steered from the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.governance.models import Release
+from apps.rollouts.models import Rollout
+from placet_client.cli import main
+from tests.commands import answer, become
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RunJobs = Callable[..., int]
+
+
+@pytest.fixture
+def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
+    """The node of the world's only target, which serves a first release."""
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    world.request("development")
+    run(joined, run_jobs)
+    return joined
+
+
+def ask(world: World, *plan: str) -> Release:
+    """Ask for a release of one more version."""
+    version = world.bento(world.version()).version
+    reference = f"risk/churn:{version.number}"
+    asked = ["release", "request", reference, "--environment", "development", *plan]
+    assert main(asked) == 0
+    return Release.objects.get(version=version)
+
+
+def test_a_plan_is_a_preset_by_name_or_a_file(
+    world: World, node: SimulatedNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"strategy": "canary", "steps": [{"set_weight": 2.5}]}))
+    preset = ask(world, "--plan", "canary", "--manual").plan
+    assert (preset["strategy"], preset["start"], len(preset["steps"])) == ("canary", "manual", 9)
+    own = ask(world, "--plan", f"@{plan}").plan
+    assert own["steps"] == [{"set_weight": 2.5}, {"set_weight": 100}]
+    assert ask(world).plan["strategy"] == "replace"
+    version = world.bento(world.version()).version
+    wrong = ["release", "request", f"risk/churn:{version.number}", "--environment", "development"]
+    assert main([*wrong, "--plan", "yolo"]) == 1
+    assert "must be one of: replace, blue_green, canary" in capsys.readouterr().err
+    assert main(["environment", "plans", "risk/development"]) == 0
+    assert "blue_green" in capsys.readouterr().out
+
+
+def test_an_operator_steers_it(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, live_server: Any,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    plan = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
+    release = ask(world, "--plan", json.dumps(plan))
+    run(node, run_jobs)
+    rollout = Rollout.objects.get(release=release)
+    become(world, "Otto", live_server.url, monkeypatch)
+    capsys.readouterr()
+    for verb, expected in (
+        ("pause", {"step": 1, "paused": True}), ("resume", {"step": 2, "paused": False}),
+        ("promote", {"step": 3, "promoted": True}),
+    ):  # fmt: skip
+        assert main(["rollout", verb, rollout.pk, "--reason", "so", "-o", "json"]) == 0
+        assert answer(capsys).items() >= expected.items()
+    assert main(["rollout", "skip", rollout.pk, "--reason", "so"]) == 6
+    assert main(["rollout", "retry", rollout.pk, "--reason", "so"]) == 6
+    assert main(["rollout", "pause", rollout.pk]) == 2
+    run(node, run_jobs)
+    assert Rollout.objects.get(pk=rollout.pk).state == "done"

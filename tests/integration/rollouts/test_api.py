@@ -1,0 +1,179 @@
+"""Steering a rollout over HTTP, from the command line and on its page."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.rollouts.models import Rollout
+from apps.serving.models import Revision
+from tests.factories import api, browser
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+CANARY = {
+    "strategy": "canary",
+    "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 33.33}, {"pause": {}}],
+}
+
+
+@pytest.fixture
+def world() -> World:
+    """A project with its people."""
+    return World()
+
+
+@pytest.fixture
+def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
+    """The node of the world's only target, which serves a first release."""
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    world.request("development")
+    run(joined, run_jobs)
+    return joined
+
+
+@pytest.fixture
+def waiting(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Rollout:
+    """A canary that waits for a person at 5 %."""
+    release = world.request("development", plan=CANARY)
+    run(node, run_jobs)
+    return Rollout.objects.get(release=release)
+
+
+def weights() -> list[int]:
+    """Return the weight of every revision, the oldest first."""
+    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
+
+
+def test_a_rollout_tells_its_steps_and_is_steered(world: World, waiting: Rollout) -> None:
+    otto, path = api(world.people["Otto"]), f"/rollouts/{waiting.pk}"
+    found = otto.get(path).json()
+    assert found["steps"] == [*CANARY["steps"], {"set_weight": 100}]
+    assert (found["state"], found["step"], found["paused"]) == ("waiting", 1, False)
+    assert set(found["step_times"]) == {"0", "1"}
+    held = otto.post(f"{path}/pause", {"reason": "lunch"})
+    assert (held.status_code, held.json()["paused"]) == (202, True)
+    on = otto.post(f"{path}/resume", {"reason": "back", "step": 1})
+    assert (on.status_code, on.json()["step"], on.json()["paused"]) == (202, 2, False)
+    again = otto.post(f"{path}/resume", {"reason": "back", "step": 1})
+    assert (again.status_code, again.json()["code"]) == (409, "step_moved")
+    assert weights() == [6_667, 3_333]
+    skipped = otto.post(f"{path}/skip", {"reason": "seen", "step": 2})
+    assert (skipped.status_code, skipped.json()["step"]) == (202, 3)
+    done = otto.post(f"{path}/promote", {"reason": "well"})
+    assert (done.status_code, done.json()["promoted"]) == (202, True)
+    assert weights() == [0, 10_000]
+    last = otto.post(f"{path}/skip", {"reason": "seen", "step": 4})
+    assert (last.status_code, last.json()["code"]) == (409, "not_skippable")
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "skip", "promote", "retry"])
+def test_a_reason_is_needed_and_named(world: World, waiting: Rollout, verb: str) -> None:
+    shown = {"step": 1} if verb in ("resume", "skip") else {}
+    for body in (shown, shown | {"reason": ""}, shown | {"reason": " "}):
+        answer = api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/{verb}", body)
+        assert answer.status_code == 400
+        assert [e["pointer"] for e in answer.json()["errors"]] == ["/reason"]
+
+
+def test_an_aborted_one_is_tried_again_as_another_rollout(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+) -> None:
+    otto, path = api(world.people["Otto"]), f"/rollouts/{waiting.pk}"
+    early = otto.post(f"{path}/retry", {"reason": "again"})
+    assert (early.status_code, early.json()["code"]) == (409, "not_retryable")
+    assert otto.post(f"{path}/abort", {"reason": "worse"}).status_code == 202
+    run(node, run_jobs)
+    again = otto.post(f"{path}/retry", {"reason": "the node was full"})
+    assert again.status_code == 202
+    assert again.json()["id"] != waiting.pk
+    assert again.json()["release"] == waiting.release_id
+
+
+def test_a_plan_is_refused_by_the_place_of_what_is_wrong(world: World) -> None:
+    bento = world.bento(world.version())
+    body = {
+        "model": "churn", "version": bento.version.number, "environment": "development",
+        "endpoint": "churn",
+        "plan": {"strategy": "canary", "steps": [{"set_weight": 50}, {"set_weight": 5}]},
+    }  # fmt: skip
+    answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
+    assert answer.status_code == 400
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/plan/steps/1/set_weight"]
+
+
+def test_presets_say_what_the_policy_has_against_them(world: World) -> None:
+    path, ada = "/projects/risk/environments/staging/plans", api(world.people["Ada"])
+    free = ada.get(path).json()["items"]
+    assert [(p["name"], p["refused"]) for p in free] == [
+        ("replace", ""), ("blue_green", ""), ("canary", ""),
+    ]  # fmt: skip
+    world.policy("staging", "version: 1\ngates:\n  - {gate: plan, first_step_at_most: 5}\n")
+    refused = {p["name"]: p["refused"] for p in ada.get(path).json()["items"]}
+    assert refused == {
+        "replace": "Its first step sends 100 % of the requests",
+        "blue_green": "Its first step sends 100 % of the requests",
+        "canary": "",
+    }
+
+
+def test_a_policy_holds_back_a_plan_that_is_too_bold(world: World) -> None:
+    world.policy("development", "version: 1\ngates:\n  - {gate: plan, strategies: [canary]}\n")
+    bold, careful = world.request("development"), world.request("development", plan=CANARY)
+    assert (bold.state, careful.state) == ("requested", "approved")
+    assert bold.gates[0]["reason"] == "It goes out by replace"
+
+
+def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting: Rollout) -> None:
+    client = browser(world.people["Otto"])
+    with CaptureQueriesContext(connection) as caught:
+        page = client.get(f"/rollouts/{waiting.pk}/")
+    assert page.status_code == 200
+    assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
+    text = page.content.decode()
+    for words in (
+        "Waits for somebody to go on.", "Send 33.33 % of the requests", "Waits for a person with",
+        'data-dialog="resume"', 'data-step="1"', "hx-get",
+    ):  # fmt: skip
+        assert words in text, words
+    part = client.get(f"/rollouts/{waiting.pk}/", headers={"HX-Request": "true"})
+    assert part.content.decode().startswith('<div id="rollout-now"')
+
+
+def test_a_click_on_the_page_does_what_it_says_and_a_late_one_says_so(
+    world: World, waiting: Rollout
+) -> None:
+    client = browser(world.people["Otto"])
+    path = f"/rollouts/{waiting.pk}/"
+    form = {"reason": "well", "step": "1", "next": path}
+    assert client.post(f"{path}do/resume", form).headers["Location"] == path
+    assert weights() == [6_667, 3_333]
+    late = client.post(f"{path}do/resume", form, follow=True)
+    assert "The rollout is at another step by now" in late.content.decode()
+    assert weights() == [6_667, 3_333]
+    odd = client.post(f"{path}do/skip", form | {"step": "1e3"}, follow=True)
+    assert "at another step by now" in odd.content.decode()
+    assert client.post(f"{path}do/explode", form).status_code == 404
+
+
+@pytest.mark.parametrize("state", ["starting", "waiting", "aborted", "done"])
+def test_its_page_can_be_read_at_every_end(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout, state: str
+) -> None:
+    otto = api(world.people["Otto"])
+    if state in ("aborted", "done"):
+        verb = "abort" if state == "aborted" else "promote"
+        otto.post(f"/rollouts/{waiting.pk}/{verb}", {"reason": "so"})
+        run(node, run_jobs)
+    if state == "starting":
+        Rollout.objects.filter(pk=waiting.pk).update(state=state, step=-1, step_times={})
+    page = browser(world.people["Otto"]).get(f"/rollouts/{waiting.pk}/")
+    assert page.status_code == 200
+    first = browser(world.people["Otto"]).get(f"/rollouts/{Rollout.objects.earliest('pk').pk}/")
+    assert first.status_code == 200
+    release = browser(world.people["Otto"]).get(f"/releases/{waiting.release_id}/")
+    assert f"/rollouts/{waiting.pk}/" in release.content.decode()
