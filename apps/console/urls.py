@@ -10,12 +10,14 @@ from apps.console.views import (
     models,
     policies,
     releases,
+    rollouts,
     search,
     serving,
     tokens,
 )
 
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
+ROLLOUT = "rollouts/<str:rollout_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
 
@@ -42,7 +44,9 @@ urlpatterns = [
     path("releases/<str:release_id>/comment", releases.remark, name="release-comment"),
     path("releases/<str:release_id>/withdraw", releases.take_back, name="release-withdraw"),
     path("releases/<str:release_id>/start", releases.roll_out, name="release-start"),
-    path("rollouts/<str:rollout_id>/abort", releases.abort_rollout, name="rollout-abort"),
+    path(ROLLOUT, rollouts.rollout, name="rollout"),
+    path(ROLLOUT + "abort", rollouts.abort_rollout, name="rollout-abort"),
+    path(ROLLOUT + "do/<slug:step_verb>", rollouts.control, name="rollout-control"),
     path("endpoints/", serving.endpoints, name="endpoints"),
     path(ENDPOINT, serving.endpoint, name="endpoint"),
     path(ENDPOINT + "rollback", serving.roll_back, name="endpoint-rollback"),

@@ -1,19 +1,26 @@
 """Releases as the pages show them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db.models import QuerySet
 
 from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
 from apps.console.queries.names import actor_names, in_words
+from apps.console.queries.plans import Picture, picture
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.rollouts import state_of
 from apps.governance.models import Environment, PolicyRevision, Release
+from apps.governance.plans import strategy_of
 from apps.governance.queries.changes import locked
 from apps.governance.queries.detail import ReleaseView, release_view
+from apps.governance.queries.presets import TITLES, Preset, presets
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
+from apps.rollouts.steps import read
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
@@ -29,6 +36,8 @@ class ReleasePage:
     rollout: Rollout | None
     tiles: list[Tile]
     live_packages: int
+    strategy: str
+    picture: Picture
 
 
 @dataclass(slots=True)
@@ -49,6 +58,7 @@ class RequestPage:
     places: list[Place]
     bentos: list[Bento]
     endpoints: list[Endpoint]
+    plans: list[tuple[Preset, Picture]]
 
     @property
     def suggested(self) -> str:
@@ -91,7 +101,22 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     )
     compared = view.live if view.changes.compared_with else None
     packages = len(locked(compared.bento.runtime.lock)) if compared else 0
-    return ReleasePage(view, rollout, tiles(view), packages)
+    plan = view.release.plan
+    return ReleasePage(
+        view=view,
+        rollout=rollout,
+        tiles=tiles(view),
+        live_packages=packages,
+        strategy=TITLES.get(strategy_of(plan), strategy_of(plan)),
+        picture=picture_of(plan, rollout),
+    )
+
+
+def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
+    """Return how the plan would go out, or how far it is."""
+    if rollout is None:
+        return picture(read(plan))
+    return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
 
 
 def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
@@ -116,27 +141,32 @@ def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
         endpoints=list(
             Endpoint.objects.filter(project=version.project_id).order_by("environment", "name")
         ),
+        plans=[(preset, picture(read(preset.plan))) for preset in presets(None)],
     )
 
 
 PHASES = (
     ("starting", "Start", "new replicas, no traffic"),
-    ("shifting", "Shift", "all traffic at once"),
+    ("shifting", "Shift", ""),
     ("draining", "Settle", "the old one is drained"),
     ("done", "Live", "the old one kept warm"),
 )
 
 
 def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
-    """Return the phases of the plan, and how far the rollout is."""
+    """Return the phases of a rollout, and how far it is; shifting is every step of the plan."""
+    count = len(rollout.steps if rollout else read(release.plan))
+    shift = "all traffic at once" if count == 1 else f"{count} steps"
     if rollout is None:
-        return [Step(title, text, "") for _, title, text in PHASES]
+        return [Step(title, text or shift, "") for _, title, text in PHASES]
     names = [name for name, _, _ in PHASES]
     ended_badly = rollout.state in ("failed", "aborted", "aborting")
-    reached = [n for n in names if n in rollout.phase_times]
+    first = rollout.step_times.get("0")
+    times = ({"shifting": first} if first else {}) | rollout.phase_times
+    reached = [n for n in names if n in times]
     steps = []
     for name, title, text in PHASES:
-        at = rollout.phase_times.get(name)
+        at = times.get(name)
         is_last = bool(reached) and name == reached[-1]
         if at is None:
             state = ""
@@ -146,5 +176,5 @@ def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
             state = "now"
         else:
             state = "done"
-        steps.append(Step(title, text, state, datetime.fromisoformat(at) if at else None))
+        steps.append(Step(title, text or shift, state, datetime.fromisoformat(at) if at else None))
     return steps

@@ -15,6 +15,7 @@ from apps.monitoring.models import Alert, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import Verdict
 from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.rules import STEPPING
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (
     EndpointStatus,
@@ -91,6 +92,17 @@ class EndpointView:
     def rollout(self) -> Rollout | None:
         """The rollout that is under way, if any."""
         return next((r for r in self.rollouts if r.state in OPEN_STATES), None)
+
+    @property
+    def going_out(self) -> bool:
+        """Tell whether a rollback would abort a release that is going out."""
+        row = self.rollout
+        return (
+            row is not None
+            and row.kind == "release"
+            and row.state in STEPPING
+            and row.from_revision_id is not None
+        )
 
 
 def endpoint_page(

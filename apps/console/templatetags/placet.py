@@ -44,6 +44,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "draining": ("wait", "◷", "Draining"),
     "stopped": ("plain", "■", "Stopped"),
     "shifting": ("wait", "◷", "Shifting traffic"),
+    "skipped": ("plain", "–", "Skipped"),
+    "now": ("wait", "◷", "Now"),
     "done": ("pass", "✓", "Done"),
     "aborting": ("wait", "◷", "Aborting"),
     "aborted": ("fail", "✕", "Aborted"),

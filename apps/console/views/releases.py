@@ -10,14 +10,13 @@ from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
-from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.base import PageRequest, action, fault_of, page, show
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Release, ReleaseState
 from apps.governance.queries.lists import environments, release, releases
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
-from apps.rollouts.actions import abort, start_rollout
-from apps.rollouts.queries import visible_rollouts
+from apps.rollouts.actions import start_rollout
 from placet.kernel.problems import NotFound, Problem
 
 
@@ -86,7 +85,7 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         environment=environment,
         endpoint=request.POST.get("endpoint", ""),
         bento=Bento.objects.filter(version=version, pk=request.POST.get("bento", "")).first(),
-        plan={"strategy": "switch", "start": start},
+        plan={"strategy": request.POST.get("strategy", "replace"), "start": start},
         serving=serving_of(request),
         reason=request.POST.get("reason", ""),
         actor=request.actor,
@@ -145,13 +144,3 @@ def roll_out(request: PageRequest, release_id: str) -> HttpResponse:
     """Start the rollout of an approved release."""
     start_rollout(release(release_id, request.actor), actor=request.actor)
     return redirect("release", release_id)
-
-
-@action
-def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
-    """Stop a rollout and keep what serves."""
-    rollout = visible_rollouts(request.actor).filter(pk=rollout_id).first()
-    if rollout is None:
-        raise NotFound
-    abort(rollout, reason=request.POST.get("reason", ""), actor=request.actor)
-    return back(request)

@@ -78,8 +78,10 @@ def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
 def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Go back to the revision before."""
     found = get_endpoint(endpoint_id, request.actor)
-    rollback(found, reason=request.POST.get("reason", ""), actor=request.actor)
-    messages.success(request, "Going back to the revision before.")
+    done = rollback(found, reason=request.POST.get("reason", ""), actor=request.actor)
+    went = "Going back to the revision before."
+    aborted = "The release is aborted: all requests go to the revision that was live."
+    messages.success(request, went if done.kind == "rollback" else aborted)
     return redirect("endpoint", found.pk)
 
 

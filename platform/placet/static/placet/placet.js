@@ -25,6 +25,8 @@
     if (opener) {
       event.preventDefault();
       const dialog = document.getElementById(opener.dataset.dialog);
+      const step = opener.dataset.step && dialog && dialog.querySelector("[name=step]");
+      if (step) step.value = opener.dataset.step; // the one that was shown when it was clicked
       open(dialog);
       return;
     }

@@ -1,0 +1,91 @@
+"""A plan as a picture: a stair of how much goes to the new revision, and how long it stays so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from apps.console.templatetags.placet import span
+from apps.rollouts.steps import Pause, SetWeight, Step
+
+WIDTH, TOP, BASE, HEIGHT = 360, 18, 96, 114  # of the picture; a phone shows it in its own size
+FEW = 8  # so many stairs have room for words
+
+
+@dataclass(slots=True)
+class Stair:
+    """One height of the stair. ``state``: done, now, skipped, failed, or '' for what is to come."""
+
+    percent: float
+    hold: str = ""
+    state: str = ""
+    steps: list[int] = field(default_factory=list)  # their places in the plan
+    x: float = 0
+    y: float = BASE
+    width: float = 0
+    height: float = 0
+
+    @property
+    def middle(self) -> float:
+        """Where its words stand."""
+        return self.x + self.width / 2
+
+    @property
+    def label(self) -> float:
+        """The line that its percentage stands on."""
+        return self.y - 5
+
+
+@dataclass(slots=True)
+class Picture:
+    """The stairs of one plan."""
+
+    stairs: list[Stair]
+    says: str
+
+    @property
+    def dense(self) -> bool:
+        """Tell whether there is no room for words below."""
+        return len(self.stairs) > FEW
+
+
+def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
+    """Draw ``steps``; ``states`` says how far each of them is."""
+    stairs: list[Stair] = []
+    for place, step in enumerate(steps):
+        match step:
+            case SetWeight(weight):
+                stairs.append(Stair(weight / 100))
+            case Pause(seconds):
+                if not stairs:
+                    stairs.append(Stair(0))
+                stairs[-1].hold = "a person" if seconds is None else span(seconds)
+        stairs[-1].steps.append(place)
+    for place, stair in enumerate(stairs):
+        _put(stair, place, len(stairs))
+        stair.state = _state([states[i] for i in stair.steps if i < len(states)])
+    return Picture(stairs, _says(stairs))
+
+
+def _put(stair: Stair, place: int, count: int) -> None:
+    column = WIDTH / count
+    stair.x, stair.width = round(place * column + 2, 1), round(column - 4, 1)
+    stair.height = round(max((BASE - TOP) * stair.percent / 100, 1.5), 1)
+    stair.y = round(BASE - stair.height, 1)
+
+
+def _state(states: Sequence[str]) -> str:
+    for state in ("failed", "now"):
+        if state in states:
+            return state
+    known = [state for state in states if state]
+    if len(known) < len(states) or not known:
+        return ""
+    return "skipped" if set(known) == {"skipped"} else "done"
+
+
+def _says(stairs: Sequence[Stair]) -> str:
+    """Say the picture in words, for those who do not see it."""
+    parts = []
+    for stair in stairs:
+        until = "until a person goes on" if stair.hold == "a person" else f"for {stair.hold}"
+        parts.append(f"{stair.percent:g} %{' ' + until if stair.hold else ''}")
+    return ", then ".join(parts)

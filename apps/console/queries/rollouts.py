@@ -1,0 +1,185 @@
+"""A rollout as its page shows it: where it is, what flows where, and what people may do now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.console.queries.audit import Line, story
+from apps.console.queries.plans import Picture, picture
+from apps.console.templatetags.placet import span
+from apps.monitoring.queries import counts_of
+from apps.monitoring.rules import Counts
+from apps.rollouts.models import Rollout
+from apps.rollouts.queries import visible_rollouts
+from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
+from apps.rollouts.snapshots import snapshot
+from apps.rollouts.steps import Pause, SetWeight, Step, read
+from apps.serving.drivers import driver_for
+from apps.serving.drivers.base import Observation
+from apps.serving.models import Revision
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+BADLY = ("aborting", "aborted", "failed")
+
+
+@dataclass(slots=True)
+class StepRow:
+    """One step of the plan. ``state``: done, now, skipped, failed, or '' for what is to come."""
+
+    number: int
+    text: str
+    state: str
+    at: datetime | None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Side:
+    """One of the two revisions: what is wished, what the node applies, what was counted."""
+
+    name: str
+    revision: Revision
+    applied: int | None  # None: the node says nothing of it
+    ready: int
+    counts: Counts
+    share: float | None  # of the requests counted
+
+
+@dataclass(slots=True)
+class RolloutView:
+    """Everything the page of one rollout shows."""
+
+    rollout: Rollout
+    steps: list[StepRow]
+    picture: Picture
+    sides: list[Side]
+    since: datetime
+    waits_for: str
+    heard: bool  # of the node, lately
+    can: dict[str, bool]
+    names: dict[str, str]
+    lines: list[Line]
+    skipped: bool  # the steps of the plan, because nothing was live
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it goes on, and the page renews itself."""
+        return self.rollout.finished_at is None
+
+
+def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
+    """Return everything the page of one rollout shows, or raise ``NotFound``."""
+    beside = (
+        "endpoint__target", "endpoint__project",
+        "to_revision__bento__version__model", "from_revision__bento__version__model",
+    )  # fmt: skip
+    row = visible_rollouts(actor).select_related(*beside).filter(pk=rollout_id).first()
+    if row is None:
+        raise NotFound
+    seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
+    facts = snapshot(row, seen, now())
+    states = [state_of(row, place) for place in range(len(row.steps))]
+    people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
+    lines, names = story([row.pk], actor, people=people)
+    since = step_began(row)
+    return RolloutView(
+        rollout=row,
+        steps=step_rows(row, states, facts),
+        picture=picture(row.steps, states),
+        sides=sides(row, seen, since),
+        since=since,
+        waits_for=next_step(facts).waiting_for,
+        heard=seen.alive,
+        can=possible(row, facts),
+        names=names,
+        lines=lines,
+        skipped=row.kind == "release" and row.steps != read(row.release.plan),
+    )
+
+
+def step_began(row: Rollout) -> datetime:
+    """Return when the present weights were first wished."""
+    text = row.created_at.isoformat()
+    for place in range(row.step + 1):
+        if isinstance(row.steps[place], SetWeight):
+            text = row.step_times.get(str(place), text)
+    return datetime.fromisoformat(text)
+
+
+def state_of(row: Rollout, place: int) -> str:
+    """Return how far the step at ``place`` is."""
+    if place > row.step:
+        return ""
+    if str(place) not in row.step_times:
+        return "skipped"
+    if place < row.step or row.state in ("draining", "done"):
+        return "done"
+    return "failed" if row.state in BADLY else "now"
+
+
+def step_rows(row: Rollout, states: Sequence[str], facts: Snapshot) -> list[StepRow]:
+    """Return the steps as sentences."""
+    found = []
+    for place, (step, state) in enumerate(zip(row.steps, states, strict=True)):
+        at = row.step_times.get(str(place))
+        when = datetime.fromisoformat(at) if at else None
+        note = left(step, when, facts) if state == "now" else ""
+        found.append(StepRow(place + 1, sentence(step), state, when, note))
+    return found
+
+
+def sentence(step: Step) -> str:
+    """Return a step in words."""
+    match step:
+        case SetWeight(weight):
+            return f"Send {weight / 100:g} % of the requests to the new revision"
+        case Pause(None):
+            return "Wait until a person goes on"
+        case Pause(seconds):
+            return f"Wait {span(seconds)}"
+
+
+def left(step: Step, since: datetime | None, facts: Snapshot) -> str:
+    """Return how much of a pause is left."""
+    if not isinstance(step, Pause) or step.seconds is None or since is None:
+        return ""
+    seconds = step.seconds - (facts.now - since).total_seconds()
+    return f"{span(round(seconds))} left" if seconds > 0 else ""
+
+
+def sides(row: Rollout, seen: Observation, since: datetime) -> list[Side]:
+    """Return the revision that comes and the one that goes, with what was counted since then."""
+    present = [("new", row.to_revision), ("old", row.from_revision)]
+    revisions = [(name, revision) for name, revision in present if revision is not None]
+    counts = counts_of([revision.pk for _, revision in revisions], since)
+    every = sum(found.requests for found in counts.values())
+    rows = []
+    for name, revision in revisions:
+        said, counted = seen.revisions.get(revision.pk), counts[revision.pk]
+        rows.append(
+            Side(
+                name=name,
+                revision=revision,
+                applied=said.weight if said else None,
+                ready=said.ready_replicas if said else 0,
+                counts=counted,
+                share=counted.requests / every if every else None,
+            )
+        )
+    return rows
+
+
+def possible(row: Rollout, facts: Snapshot) -> dict[str, bool]:
+    """Return which of the things that people do to a rollout make sense now."""
+    stepping = row.state in STEPPING
+    held, asks = bool(row.paused_by), go_on(facts) is not None
+    return {
+        "resume": stepping and (held or asks),
+        "pause": stepping and not held,
+        "skip": stepping and not asks and skip(facts) is not None,
+        "promote": stepping and not row.promoted_by and len(row.steps) > 1,
+        "abort": stepping,
+        "retry": row.kind == "release" and row.release.state == "failed",
+    }

@@ -1,0 +1,213 @@
+"""A canary as an operator sees and steers it, over a simulated node; the page renews itself."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connections
+from playwright.sync_api import Browser, Page
+
+from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
+from apps.rollouts.actions import skip
+from apps.rollouts.models import Rollout
+from placet.kernel.clock import now
+from tests.factories import browser
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+RunJobs = Callable[..., int]
+CANARY = {
+    "strategy": "canary",
+    "steps": [
+        {"set_weight": 5}, {"pause": {"duration_seconds": 86_400}},
+        {"set_weight": 50}, {"pause": {}},
+    ],
+}  # fmt: skip
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
+    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+        connections.close_all()
+
+
+class Story:
+    """A canary that is at 5 % and has answered a thousand requests with the old one."""
+
+    def __init__(self, run_jobs: RunJobs) -> None:
+        self.world, self.run_jobs = World(), run_jobs
+        self.node = SimulatedNode.joined(self.world.target)
+        self.node.report()
+        self.world.request("development")
+        self.go()
+        self.release = self.world.request("development", plan=CANARY)
+        self.go()
+        for revision, good, bad in (
+            (self.rollout.from_revision, 949, 1), (self.rollout.to_revision, 50, 0),
+        ):  # fmt: skip
+            assert revision is not None
+            MetricWindow.objects.create(
+                node=self.node.id, revision=revision.pk, started_at=now() + timedelta(seconds=1),
+                seconds=10, status_2xx=good, status_5xx=bad, latency={"25": good + bad},
+            )  # fmt: skip
+
+    def go(self) -> None:
+        """Let jobs and node do what there is to do."""
+        run(self.node, self.run_jobs)
+
+    @property
+    def rollout(self) -> Rollout:
+        """The canary as it stands."""
+        rows = Rollout.objects.select_related("from_revision", "to_revision")
+        return rows.get(release=self.release)
+
+
+@pytest.fixture
+def story(run_jobs: RunJobs) -> Story:
+    return Story(run_jobs)
+
+
+@pytest.fixture
+def visit(live_server: Any, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Open the browser for somebody; its pages are left before the tables are emptied."""
+    contexts = []
+
+    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+            base_url=live_server.url,
+        )
+        contexts.append(context)
+        cookie = browser(who).cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    yield make
+    for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")
+        context.close()
+
+
+def say(page: Page, verb: str, reason: str) -> None:
+    """Open a dialog, write why, and confirm."""
+    page.locator(f"#b-{verb}").click()
+    page.locator(f"#{verb}-why").fill(reason)
+    page.locator(f"#{verb} button:not([data-close])").click()
+
+
+def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Otto"])
+    page.goto(f"/endpoints/{story.rollout.endpoint_id}/")
+    page.get_by_role("link", name="Release to revision 2").click()
+    page.get_by_text("Wait 24 h").wait_for()
+    traffic = page.locator("#rollout-now table").first
+    assert traffic.locator("tr", has_text="Planned").inner_text().split("\t")[1:] == [
+        "5 %", "95 %",
+    ]  # fmt: skip
+    assert "5 %" in traffic.locator("tr", has_text="Counted").inner_text()
+
+    say(page, "pause", "Lunch")
+    page.get_by_text("Held by Otto risk").wait_for()
+    assert story.rollout.paused_by == story.world.otto.id
+    say(page, "resume", "Back")
+    page.locator("#b-pause").wait_for()
+
+    say(page, "skip", "Seen enough at 5 %")
+    page.locator("[aria-current=step]", has_text="Send 50 %").wait_for()
+    story.go()
+    page.locator("[aria-current=step]", has_text="Wait until a person goes on").wait_for()
+    page.get_by_text("Waits for somebody to go on").wait_for()
+    say(page, "resume", "Well so far")
+    story.go()
+    page.locator("#rollout-now .card-actions", has_text="Done").first.wait_for()
+    page.get_by_text("Skipped step 2 of the plan").wait_for()
+    assert page.locator("#b-abort").count() == 0
+    assert Release.objects.get(pk=story.release.pk).state == "live"
+
+
+def test_a_stale_dialog_does_not_skip_a_second_step(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Otto"])
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page.locator("#b-skip").click()
+    page.locator("#skip-why").fill("Twice")
+    skip(story.rollout, step=1, reason="First", actor=story.world.otto)
+    story.go()
+    assert story.rollout.step == 3
+    page.locator("#skip button:not([data-close])").click()
+    page.get_by_text("The rollout is at another step by now").wait_for()
+    assert story.rollout.step == 3
+
+
+def test_an_abort_gives_everything_back_and_can_be_tried_again(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Otto"])
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+    before = story.rollout
+    page.locator("#b-abort").click()
+    page.locator("#abort-why").fill("Worse answers")
+    page.locator("#abort button:not([data-close])").click()
+    page.get_by_text("All requests go to the old revision again").wait_for()
+    story.go()
+    page.locator(".alert-danger", has_text="Worse answers").wait_for()
+    say(page, "retry", "The node was full")
+    page.wait_for_url(lambda url: before.pk not in url)
+    assert Rollout.objects.filter(release=story.release).count() == 2
+
+
+def test_who_may_not_steer_reads_it_only(story: Story, visit: Any) -> None:
+    page = visit(story.world.people["Ada"])
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page.get_by_text("Where it is").wait_for()
+    assert page.locator("#rollout-now button[data-dialog]").count() == 0
+
+
+def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, visit: Any) -> None:
+    bento = story.world.bento(story.world.version())
+    page = visit(story.world.people["Ada"])
+    page.goto(f"/releases/new/?version={bento.version_id}")
+    page.get_by_label("Careful canary").check()
+    page.get_by_label("When it is approved").select_option("manual")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("img", name="1 % for 10 min, then 5 % for 10 min").wait_for()
+    asked = Release.objects.get(bento=bento)
+    assert (asked.plan["strategy"], asked.plan["start"]) == ("canary", "manual")
+    assert page.get_by_text("Careful canary ·").count() == 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_its_pages_are_usable_by_everybody(
+    story: Story, visit: Any, pictures: Path, theme: str
+) -> None:
+    """axe finds nothing serious; nothing scrolls sideways on a phone."""
+    bento = story.world.bento(story.world.version())
+    places = {
+        "rollout": f"/rollouts/{story.rollout.pk}/",
+        "rollout-release": f"/releases/{story.release.pk}/",
+        "rollout-ask": f"/releases/new/?version={bento.version_id}",
+    }
+    people = story.world.people
+    for name, path in places.items():
+        who = people["Ada"] if name == "rollout-ask" else people["Otto"]
+        page = visit(who, theme=theme)
+        page.goto(path)
+        found = [v for v in Axe().run(page).response["violations"] if v["impact"] in SERIOUS]
+        assert not found, f"{name}: " + "; ".join(
+            f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found
+        )
+        page.screenshot(path=pictures / f"{name}-{theme}-1440.png", full_page=True)
+        phone = visit(who, theme=theme, width=390)
+        phone.goto(path)
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, name
+        phone.screenshot(path=pictures / f"{name}-{theme}-390.png", full_page=True)

@@ -1,0 +1,50 @@
+"""A plan as a picture."""
+
+import pytest
+
+from apps.console.queries.plans import BASE, TOP, WIDTH, picture
+from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetWeight
+
+STEPS = (SetWeight(500), Pause(600), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
+
+
+def test_each_weight_is_a_stair_that_says_how_long_it_lasts() -> None:
+    drawn = picture(STEPS)
+    assert [(s.percent, s.hold) for s in drawn.stairs] == [
+        (5, "10 min"), (50, "a person"), (100, ""),
+    ]  # fmt: skip
+    assert drawn.says == "5 % for 10 min, then 50 % until a person goes on, then 100 %"
+
+
+def test_a_pause_before_any_weight_is_a_stair_of_nothing() -> None:
+    drawn = picture((Pause(None), SetWeight(WHOLE)))
+    assert [(s.percent, s.hold) for s in drawn.stairs] == [(0, "a person"), (100, "")]
+    assert [s.percent for s in picture(AT_ONCE).stairs] == [100]
+
+
+def test_the_stairs_fill_the_picture_and_stay_inside() -> None:
+    stairs = picture(STEPS).stairs
+    assert all(s.x >= 0 and s.x + s.width <= WIDTH and s.y >= TOP for s in stairs)
+    assert all(abs(s.y + s.height - BASE) < 0.11 for s in stairs)
+    heights = [s.height for s in stairs]
+    assert heights == sorted(heights)
+
+
+def test_many_stairs_have_no_room_for_words() -> None:
+    assert not picture(STEPS).dense
+    assert picture([SetWeight(n * 100) for n in range(1, 30)]).dense
+
+
+@pytest.mark.parametrize(
+    ("states", "seen"),
+    [
+        (["now", "", "", "", ""], ["now", "", ""]),
+        (["done", "now", "", "", ""], ["now", "", ""]),
+        (["done", "done", "failed", "", ""], ["done", "failed", ""]),
+        (["skipped", "skipped", "done", "now", ""], ["skipped", "now", ""]),
+        (["done", "skipped", "done", "done", "done"], ["done", "done", "done"]),
+        ([], ["", "", ""]),
+    ],
+)
+def test_a_stair_shows_how_far_it_is(states: list[str], seen: list[str]) -> None:
+    assert [s.state for s in picture(STEPS, states).stairs] == seen
