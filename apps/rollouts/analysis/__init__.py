@@ -1,0 +1,28 @@
+"""Judging a candidate against stable while it serves: pure functions, standard library only.
+
+``judge`` takes what an analysis step asks for and the windows that nodes measured since it began,
+and returns a verdict with its numbers. It may be asked after every window: the statistics stay
+valid however often one looks. See ``platform/docs/statistics.md``.
+"""
+
+from apps.rollouts.analysis.findings import Finding, Outcome, Terms
+from apps.rollouts.analysis.kept import KeptVerdict, keep
+from apps.rollouts.analysis.metrics import Metric, metric_of
+from apps.rollouts.analysis.records import Window
+from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, step_alpha
+
+__all__ = [
+    "ALPHA",
+    "Finding",
+    "KeptVerdict",
+    "Measured",
+    "Metric",
+    "Outcome",
+    "Terms",
+    "Verdict",
+    "Window",
+    "judge",
+    "keep",
+    "metric_of",
+    "step_alpha",
+]

@@ -1,0 +1,172 @@
+"""Evidence about rates that stays valid however often one looks: e-processes by mixture.
+
+A rate is the chance that a trial (a request, or a unit) is bad. Evidence against a hypothesis is a
+number E that starts at 1 and, whenever the hypothesis is true, has an expectation of at most 1 at
+every stopping time. By Ville's inequality it then ever reaches 1/α with probability at most α, so
+one may look after each window and stop when it does: nothing is lost by peeking.
+
+**Two rates.** Each trial goes to the candidate with the known probability ``share``, else to
+stable. For one pair of alternative rates (s₁, c₁) and the hypothesis ``c ≤ s + margin``, let
+(s₀, s₀ + margin) be the point of the hypothesis nearest to the alternative::
+
+    s₀ = argmin_x  share · KL(c₁ ‖ x + margin) + (1 − share) · KL(s₁ ‖ x)
+
+and multiply, for each trial, the likelihood ratio of its own group: c₁/c₀ or (1 − c₁)/(1 − c₀) on
+the candidate, s₁/s₀ or (1 − s₁)/(1 − s₀) on stable. Because the hypothesis is convex and s₀ the
+minimiser, the expected factor ``share · A + (1 − share) · B`` is at most 1 for every pair of rates
+in the hypothesis (Turner, Ly and Grünwald, "Generic E-variables for exact sequential k-sample
+tests that allow for optional stopping", 2024, theorem 1). The rates may therefore move from one
+trial to the next, by the hour of the day for instance, as long as the hypothesis holds at each.
+
+That inequality is about groups in the planned proportion. Where the counts are in another one, the
+logarithms of the larger group are shortened to it: E[bᵏ] ≤ (E b)ᵏ for k ≤ 1 (Jensen), so at any
+number of trials the expectation stays at most 1, whatever the split was. Rotation keeps the planned
+proportion to less than one request, and shortens next to nothing.
+
+**One rate** against a bound b: the factors are p₁/b and (1 − p₁)/(1 − b).
+
+Nobody knows the alternative, so E is the mean over a fixed grid of them (the method of mixtures:
+Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic
+confidence sequences", 2021; the view as a bet against the hypothesis: Waudby-Smith and Ramdas,
+"Estimating means of bounded random variables by betting", 2024; its use for A/B tests that are
+watched: Johari, Koomen, Pekelis and Walsh, "Always valid inference", 2022). A mean of e-processes
+is one. The grid takes base rates from 0.01 % to 50 % and odds from 1.1 to 15 times, so that no
+effect size has to be guessed beforehand.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+BASES = tuple(1e-4 * 1.45**power for power in range(23))  # 0.01 % to 35 %
+FACTORS = (1.1, 1.25, 1.5, 2.0, 3.0, 6.0, 15.0)  # how many times the odds
+BISECTIONS = 40
+_EDGE = 1e-12
+
+# What is to be shown: that the candidate is worse than the margin or bound allows, or better.
+Direction = Literal["worse", "better"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many trials there were, and how many of them were bad."""
+
+    trials: float = 0
+    bad: float = 0
+
+    @property
+    def rate(self) -> float | None:
+        """The share of bad trials; ``None`` without trials, which is not the same as none."""
+        return self.bad / self.trials if self.trials else None
+
+    def times(self, factor: float) -> "Tally":
+        """Return what there will be when ``factor`` times as much has been seen."""
+        return Tally(self.trials * factor, self.bad * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Bet:
+    """The logarithms of what one alternative multiplies for each trial, by group and answer."""
+
+    new_bad: float
+    new_good: float
+    old_bad: float = 0.0
+    old_good: float = 0.0
+
+    def log_wealth(self, new: Tally, old: Tally) -> float:
+        """Return the logarithm of what is left of 1 after these trials."""
+        return (
+            new.bad * self.new_bad
+            + (new.trials - new.bad) * self.new_good
+            + old.bad * self.old_bad
+            + (old.trials - old.bad) * self.old_good
+        )
+
+
+def against_stable(
+    new: Tally, old: Tally, *, share: float, margin: float, direction: Direction
+) -> float:
+    """Return log E against ``c ≤ s + margin`` (``worse``) or ``c ≥ s + margin`` (``better``)."""
+    mine, stable = in_proportion(new, old, share)
+    return _log_mean(bet.log_wealth(mine, stable) for bet in pair_bets(share, margin, direction))
+
+
+def in_proportion(new: Tally, old: Tally, share: float) -> tuple[Tally, Tally]:
+    """Return both tallies with the larger one shortened to the planned proportion."""
+    whole = min(new.trials / share, old.trials / (1 - share))
+    if not whole:
+        return Tally(), Tally()
+    return new.times(whole * share / new.trials), old.times(whole * (1 - share) / old.trials)
+
+
+def against_bound(new: Tally, *, bound: float, direction: Direction) -> float:
+    """Return log E against ``c ≤ bound`` (``worse``) or ``c ≥ bound`` (``better``)."""
+    nothing = Tally()
+    return _log_mean(bet.log_wealth(new, nothing) for bet in bound_bets(bound, direction))
+
+
+@lru_cache(maxsize=256)
+def pair_bets(share: float, margin: float, direction: Direction) -> tuple[Bet, ...]:
+    """Return the bets that are made against the line ``c = s + margin``, or one side of it."""
+    found = []
+    # without a margin only the ratio of the rates matters much, so a few base rates do
+    for base in BASES if margin else BASES[::4]:
+        old, new = (base, base + margin) if margin >= 0 else (base - margin, base)
+        if max(old, new) >= 1 - _EDGE:
+            continue
+        for alternative in _alternatives(new, direction):
+            null = nearest_null(alternative, old, share=share, margin=margin)
+            found.append(_bet(alternative, null + margin, old, null))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def bound_bets(bound: float, direction: Direction) -> tuple[Bet, ...]:
+    """Return the bets that are made against a rate of ``bound``, or one side of it."""
+    return tuple(
+        Bet(math.log(rate / bound), math.log((1 - rate) / (1 - bound)))
+        for rate in _alternatives(bound, direction)
+    )
+
+
+def nearest_null(new: float, old: float, *, share: float, margin: float) -> float:
+    """Return stable's rate at the point of ``c = s + margin`` nearest to (old, new).
+
+    The derivative of the divergence rises in x and is 0 between the two rates, so halving finds
+    it; without a margin it is the mean of the two.
+    """
+    if margin == 0:
+        return share * new + (1 - share) * old
+    low, high = sorted((old, new - margin))
+    low, high = max(low, -margin, 0.0), min(high, 1.0, 1.0 - margin)
+    for _ in range(BISECTIONS):
+        x = (low + high) / 2
+        c = x + margin
+        if not (0 < x < 1 and 0 < c < 1):
+            break
+        slope = (1 - share) * (x - old) / (x * (1 - x)) + share * (c - new) / (c * (1 - c))
+        low, high = (x, high) if slope < 0 else (low, x)
+    return (low + high) / 2
+
+
+def _alternatives(rate: float, direction: Direction) -> Iterable[float]:
+    for factor in FACTORS:
+        odds = rate / (1 - rate) * (factor if direction == "worse" else 1 / factor)
+        yield odds / (1 + odds)
+
+
+def _bet(new: float, new_null: float, old: float, old_null: float) -> Bet:
+    return Bet(
+        math.log(new / new_null),
+        math.log((1 - new) / (1 - new_null)),
+        math.log(old / old_null),
+        math.log((1 - old) / (1 - old_null)),
+    )
+
+
+def _log_mean(logs: Iterable[float]) -> float:
+    values = list(logs)
+    top = max(values)
+    return top + math.log(math.fsum(math.exp(v - top) for v in values) / len(values))

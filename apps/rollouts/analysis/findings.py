@@ -1,0 +1,156 @@
+"""One metric of an analysis: the evidence both ways, bounds, and what is missing to settle it."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.rollouts.analysis.evidence import Direction, Tally, against_bound, against_stable
+from apps.rollouts.analysis.intervals import Interval, difference_bound, rate_bound
+from apps.rollouts.analysis.metrics import Metric
+from apps.rollouts.analysis.records import Sums
+
+RATIO_PART = 0.1  # of a step's part of α
+MOST = 2.0**20  # times as many requests: a forecast beyond is none
+
+Counted = Literal["requests", "units"]  # what was assigned: each request, or a unit at its first
+Outcome = Literal["successful", "failed", "inconclusive", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an analysis step asks for, the planned share of the candidate, and its part of α."""
+
+    metrics: tuple[Metric, ...]
+    share: float
+    alpha: float
+    minimum_requests: int = 0
+    counted: Counted = "requests"
+
+    @property
+    def metric_alpha(self) -> float:
+        """The part of each metric."""
+        return self.alpha * (1 - RATIO_PART) / len(self.metrics)
+
+    @property
+    def ratio_alpha(self) -> float:
+        """The part of the sample ratio."""
+        return self.alpha * RATIO_PART
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The evidence of one metric both ways, as logarithms, and what follows."""
+
+    outcome: Outcome
+    log_worse: float
+    log_better: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A score with what was counted, the bounds, and a forecast.
+
+    ``interval`` is of the difference, or of the candidate's rate where that is held to a bound.
+    ``more_requests`` of the candidate would settle it if both go on as they did; ``None`` when no
+    number would.
+    """
+
+    metric: Metric
+    score: Score
+    new: Tally
+    old: Tally | None
+    interval: Interval
+    log_needed: float
+    more_requests: int | None
+    more_seconds: float | None
+    counted: Counted = "requests"
+
+
+def score(metric: Metric, new: Sums, old: Sums, terms: Terms) -> Score:
+    """Return the evidence of ``metric`` and its outcome."""
+    needed = -math.log(terms.metric_alpha)
+    worse = _log_evidence(metric, new, old, terms, "worse")
+    if worse >= needed:
+        return Score("failed", worse, 0.0)
+    better = _log_evidence(metric, new, old, terms, "better") if metric.proves_success else 0.0
+    shown = better >= needed or not metric.proves_success
+    enough = new.requests >= max(terms.minimum_requests, 1)
+    return Score("successful" if enough and shown else "inconclusive", worse, better)
+
+
+def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) -> Finding:
+    """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
+    found = score(metric, new, old, terms)
+    tally, stable = metric.tallies(new, old, "worse")
+    more = _more_requests(metric, new, old, terms) if found.outcome == "inconclusive" else 0
+    per_second = new.requests / seconds if seconds > 0 else 0.0
+    return Finding(
+        metric=metric,
+        score=found,
+        new=tally,
+        old=stable if metric.against_stable else None,
+        interval=Interval(
+            _bound(metric, new, old, terms, "worse"), _bound(metric, new, old, terms, "better")
+        ),
+        log_needed=-math.log(terms.metric_alpha),
+        more_requests=more,
+        more_seconds=more / per_second if more is not None and per_second else None,
+        counted=terms.counted,
+    )
+
+
+def _log_evidence(
+    metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction, times: float = 1.0
+) -> float:
+    mine, stable = (tally.times(times) for tally in metric.tallies(new, old, direction))
+    if metric.at_most is not None:
+        return against_bound(mine, bound=metric.at_most, direction=direction)
+    return against_stable(
+        mine, stable, share=terms.share, margin=metric.margin, direction=direction
+    )
+
+
+def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:
+    mine, stable = metric.tallies(new, old, direction)
+    alpha = terms.metric_alpha
+    if metric.at_most is not None:
+        return rate_bound(mine, alpha=alpha, direction=direction)
+    return difference_bound(mine, stable, share=terms.share, alpha=alpha, direction=direction)
+
+
+def _more_requests(metric: Metric, new: Sums, old: Sums, terms: Terms) -> int | None:
+    """Return how many more requests of the candidate settle it at the present rates."""
+    if not new.requests:
+        return None
+    ways = [_times(metric, new, old, terms, "worse")]
+    least = max(terms.minimum_requests / new.requests, 1.0)
+    if not metric.proves_success:
+        ways.append(least)
+    elif (better := _times(metric, new, old, terms, "better")) is not None:
+        ways.append(max(better, least))
+    known = [way for way in ways if way is not None]
+    return math.ceil((min(known) - 1) * new.requests) if known else None
+
+
+def _times(
+    metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction
+) -> float | None:
+    """Return how many times as many requests give evidence enough, or ``None``.
+
+    The evidence is convex in the factor and 1 at none, so it crosses what is needed once.
+    """
+    needed = -math.log(terms.metric_alpha)
+
+    def enough(times: float) -> bool:
+        return _log_evidence(metric, new, old, terms, direction, times) >= needed
+
+    high = 1.0
+    while not enough(high):
+        high *= 2
+        if high > MOST:
+            return None
+    low = high / 2
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high if high > 1 else 1.0

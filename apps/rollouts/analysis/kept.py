@@ -1,0 +1,79 @@
+"""A verdict as it is kept, logged and sent: plain numbers under names that last."""
+
+import math
+from typing import TypedDict
+
+from apps.rollouts.analysis import words
+from apps.rollouts.analysis.findings import Finding, Outcome
+from apps.rollouts.analysis.verdicts import Verdict
+
+
+class KeptFinding(TypedDict):
+    """One metric. ``low`` and ``high`` bound the difference to stable, or the candidate's rate
+    where that is held to a bound; evidence is in powers of ten, and decides at ``needed``."""
+
+    metric: str
+    outcome: str
+    sentence: str
+    new_requests: int
+    new_bad: int
+    stable_requests: int | None
+    stable_bad: int | None
+    low: float
+    high: float
+    limit: float
+    evidence_worse: float
+    evidence_better: float
+    needed: float
+    more_requests: int | None
+    more_seconds: int | None
+
+
+class KeptVerdict(TypedDict):
+    """All that a verdict rests on."""
+
+    outcome: Outcome
+    sentence: str
+    new_requests: int
+    stable_requests: int
+    planned_share: float
+    evidence_of_another_share: float
+    findings: list[KeptFinding]
+
+
+def keep(verdict: Verdict) -> KeptVerdict:
+    """Return ``verdict`` as JSON values."""
+    return KeptVerdict(
+        outcome=verdict.outcome,
+        sentence=verdict.sentence,
+        new_requests=verdict.new_requests,
+        stable_requests=verdict.old_requests,
+        planned_share=verdict.share,
+        evidence_of_another_share=_tens(verdict.log_ratio),
+        findings=[_keep(finding) for finding in verdict.findings],
+    )
+
+
+def _keep(finding: Finding) -> KeptFinding:
+    old, seconds = finding.old, finding.more_seconds
+    return KeptFinding(
+        metric=finding.metric.title,
+        outcome=finding.score.outcome,
+        sentence=words.sentence(finding),
+        new_requests=round(finding.new.trials),
+        new_bad=round(finding.new.bad),
+        stable_requests=None if old is None else round(old.trials),
+        stable_bad=None if old is None else round(old.bad),
+        low=round(finding.interval.low, 6),
+        high=round(finding.interval.high, 6),
+        limit=finding.metric.limit,
+        evidence_worse=_tens(finding.score.log_worse),
+        evidence_better=_tens(finding.score.log_better),
+        needed=_tens(finding.log_needed),
+        more_requests=finding.more_requests,
+        more_seconds=None if seconds is None else math.ceil(seconds),
+    )
+
+
+def _tens(log: float) -> float:
+    return round(log / math.log(10), 3)

@@ -1,0 +1,110 @@
+"""The metrics of an analysis: what counts as bad, and what it is held against.
+
+- error rate: an answer 5xx is bad. Against stable with a ``margin``, or ``at_most`` a rate.
+- latency: slower than so many milliseconds is bad. "p95 is at most 250 ms" says the same as "at
+  most 5 % take longer than 250 ms", so a quantile is judged as a rate; no estimate of a quantile
+  is made from buckets. A time within a bucket is counted for the side that it does not help: not
+  slower when the candidate is to be shown worse, slower when it is to be shown good enough.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from apps.rollouts.analysis.evidence import Direction, Tally
+from apps.rollouts.analysis.records import Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. With ``at_most`` it is held to that rate, else to stable's plus ``margin``."""
+
+    kind: Literal["error_rate", "latency"]
+    margin: float = 0.0
+    at_most: float | None = None
+    milliseconds: float | None = None
+    quantile: float | None = None
+
+    @property
+    def against_stable(self) -> bool:
+        """Tell whether stable is what it is compared with."""
+        return self.at_most is None
+
+    @property
+    def limit(self) -> float:
+        """The rate, or the difference of rates, that is still allowed."""
+        return self.margin if self.at_most is None else self.at_most
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The metric as a plan writes it."""
+        if self.kind == "error_rate":
+            key = "margin" if self.at_most is None else "at_most"
+            return {"metric": "error_rate", key: self.limit}
+        if self.quantile is not None:
+            return {
+                "metric": "latency", "quantile": self.quantile, "at_most_ms": self.milliseconds
+            }  # fmt: skip
+        return {"metric": "latency", "over_ms": self.milliseconds, "margin": self.margin}
+
+    @property
+    def bad(self) -> str:
+        """What a bad request does, in words."""
+        if self.kind == "error_rate":
+            return "failed"
+        return f"took longer than {self.milliseconds:g} ms"
+
+    @property
+    def title(self) -> str:
+        """What the metric is called on pages."""
+        if self.kind == "error_rate":
+            return "Errors"
+        if self.quantile is not None:
+            return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
+        return f"Slower than {self.milliseconds:g} ms"
+
+    @property
+    def asked(self) -> str:
+        """What is asked of the new revision, in words."""
+        if self.quantile is not None:
+            return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
+        if self.at_most is not None:
+            return f"errors at most {self.at_most * 100:g} %"
+        what = "errors" if self.milliseconds is None else f"slower than {self.milliseconds:g} ms"
+        if not self.margin:
+            return f"{what} no worse than stable"
+        plural = "" if self.margin == 0.01 else "s"
+        return f"{what} at most {self.margin * 100:g} point{plural} over stable"
+
+    @property
+    def proves_success(self) -> bool:
+        """Tell whether success is shown by evidence: equal revisions can never be shown to differ
+        by less than a margin of nothing."""
+        return not self.against_stable or self.margin > 0
+
+    def count(self, sums: Sums, *, harsh: bool) -> Tally:
+        """Return the bad requests in ``sums``; ``harsh`` counts what may be bad as well."""
+        if self.milliseconds is None:
+            return Tally(sums.requests, sums.errors)
+        slower = sums.possibly_slower if harsh else sums.certainly_slower
+        return Tally(sums.requests, slower(self.milliseconds))
+
+    def tallies(self, new: Sums, old: Sums, direction: Direction) -> tuple[Tally, Tally]:
+        """Return candidate and stable counted against what is to be shown."""
+        better = direction == "better"
+        return self.count(new, harsh=better), self.count(old, harsh=not better)
+
+
+def metric_of(document: Mapping[str, Any]) -> Metric:
+    """Read a metric of a plan; governance has validated it."""
+    if document["metric"] == "error_rate":
+        return Metric("error_rate", document.get("margin", 0.0), document.get("at_most"))
+    if "quantile" in document:
+        quantile = document["quantile"]
+        return Metric(
+            "latency",
+            at_most=round(1 - quantile, 9),
+            milliseconds=document["at_most_ms"],
+            quantile=quantile,
+        )
+    return Metric("latency", document.get("margin", 0.0), milliseconds=document["over_ms"])

@@ -1,0 +1,106 @@
+"""What an analysis says: ``successful``, ``failed``, ``inconclusive`` or ``error``.
+
+- ``error``: what was measured cannot be judged: a gap, a count that is none, windows of another
+  revision or from the future, a silent node, figures that are old. Never a success.
+- ``failed``: for one metric it is shown that the candidate is worse than allowed; or the split
+  between the revisions is not what the plan says.
+- ``successful``: for every metric, after ``minimum_requests`` of the candidate, it is shown that
+  the candidate is *not* worse than allowed: the upper bound of the confidence sequence lies below
+  the margin. A margin of 0 cannot be shown, not even for two equal revisions: there, success
+  means that after ``minimum_requests`` nothing shows it to be worse, and the sentence says by how
+  much it may be.
+- ``inconclusive``: anything else.
+
+**Spending.** A rollout has one α (1 %): the probability that a candidate which is no worse than
+allowed is stopped by any metric in any step. Every analysis step of the plan gets an equal part.
+A tenth of it is for the sample ratio, the rest is divided evenly among its metrics. Within its
+part each test may be looked at as often as one likes, and a union bound adds the parts up. The
+probability that a metric with a margin or a bound passes a candidate that is worse than allowed
+is at most that metric's part, too.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apps.rollouts.analysis import ratio, words
+from apps.rollouts.analysis.findings import Finding, Outcome, Terms, explain
+from apps.rollouts.analysis.records import Sums, Window, add_up, fault
+
+ALPHA = 0.01  # per rollout
+FRESH = timedelta(seconds=120)  # success rests on figures that are not older
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known of both revisions since the step began."""
+
+    new_revision: str
+    old_revision: str
+    new: Sequence[Window]
+    old: Sequence[Window]
+    since: datetime
+    now: datetime
+    node_alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an analysis says now, and all that it rests on."""
+
+    outcome: Outcome
+    sentence: str
+    new_requests: int = 0
+    old_requests: int = 0
+    share: float = 0.0  # planned
+    log_ratio: float = 0.0  # evidence against the planned share
+    findings: tuple[Finding, ...] = ()
+
+
+def step_alpha(analyses: int) -> float:
+    """Return the part of α that each of so many analysis steps may spend."""
+    return ALPHA / analyses
+
+
+def judge(terms: Terms, measured: Measured) -> Verdict:
+    """Return the verdict on what was measured."""
+    broken = fault(measured.new, measured.new_revision, now=measured.now) or fault(
+        measured.old, measured.old_revision, now=measured.now
+    )
+    if broken:
+        return Verdict("error", broken, share=terms.share)
+    new, old = add_up(measured.new), add_up(measured.old)
+    seconds = (measured.now - measured.since).total_seconds()
+    findings = tuple(explain(metric, new, old, terms, seconds) for metric in terms.metrics)
+    outcome, sentence = _together(findings, terms, new, old, measured)
+    off = ratio.log_evidence(new.requests, old.requests, share=terms.share)
+    return Verdict(outcome, sentence, new.requests, old.requests, terms.share, off, findings)
+
+
+def split_is_off(new: Sums, old: Sums, terms: Terms) -> bool:
+    """Tell whether it is shown that the split is another one than planned."""
+    evidence = ratio.log_evidence(new.requests, old.requests, share=terms.share)
+    return evidence >= -math.log(terms.ratio_alpha)
+
+
+def _together(
+    findings: Sequence[Finding], terms: Terms, new: Sums, old: Sums, measured: Measured
+) -> tuple[Outcome, str]:
+    """Return the worst of what was found; what is shown counts before what is unknown."""
+    if split_is_off(new, old, terms):
+        return "failed", words.split(new.requests, old.requests, terms.share, terms.counted)
+    failed = [f for f in findings if f.score.outcome == "failed"]
+    if failed:
+        return "failed", words.of(failed)
+    if not measured.node_alive:
+        return "error", "The node is silent: what the revisions answer is not known"
+    ended = [sums.ended_at for sums in (new, old) if sums.ended_at is not None]
+    if not ended:
+        return "inconclusive", "No requests were counted yet"
+    if measured.now - max(ended) > FRESH:
+        return "error", f"Nothing was counted since {max(ended):%H:%M:%S} UTC"
+    open_ = [f for f in findings if f.score.outcome == "inconclusive"]
+    if open_:
+        return "inconclusive", words.of(open_)
+    return "successful", words.of(findings)

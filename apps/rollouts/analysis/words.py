@@ -1,0 +1,84 @@
+"""Verdicts in words."""
+
+import math
+from collections.abc import Sequence
+
+from apps.rollouts.analysis.findings import Counted, Finding
+
+
+def of(findings: Sequence[Finding]) -> str:
+    """Return a sentence or two for each finding."""
+    return " ".join(sentence(finding) for finding in findings)
+
+
+def sentence(finding: Finding) -> str:
+    """Say what was counted, and what it shows."""
+    return f"{_counted(finding)} {_shown(finding)}"
+
+
+def split(new: int, old: int, share: float, counted: Counted) -> str:
+    """Say that the sample ratio is off."""
+    return (
+        f"{percent(new / (new + old))} of {new + old:,} {counted} went to the new revision, "
+        f"{percent(share)} were planned: its figures cannot be compared"
+    )
+
+
+def _counted(finding: Finding) -> str:
+    new, old, bad = finding.new, finding.old, finding.metric.bad
+    if new.rate is None:
+        return "The new revision has answered no request yet."
+    text = f"{percent(new.rate)} of {new.trials:,.0f} {finding.counted} {bad}"
+    if old is not None:
+        compared = percent(old.rate) if old.rate is not None else "nothing"
+        text += f", {compared} of {old.trials:,.0f} on stable"
+    return f"{text}."
+
+
+def _shown(finding: Finding) -> str:
+    metric, bounds = finding.metric, finding.interval
+    allowed = f"{points(metric.limit)} allowed" if metric.limit else "nothing is allowed"
+    if metric.at_most is not None:
+        allowed = f"{percent(metric.limit)} allowed"
+    match finding.score.outcome:
+        case "failed" if metric.against_stable:
+            return f"That is worse by at least {points(bounds.low)}; {allowed}."
+        case "failed":
+            return f"The true share is at least {percent(bounds.low)}; {allowed}."
+        case "successful" if metric.at_most is not None:
+            return f"The true share is at most {percent(bounds.high)}; {allowed}."
+        case "successful" if metric.proves_success:
+            return f"It is worse by at most {points(bounds.high)}; {allowed}."
+        case "successful":
+            return f"Nothing shows it to be worse; it may be by up to {points(bounds.high)}."
+    return _missing(finding)
+
+
+def _missing(finding: Finding) -> str:
+    more, seconds = finding.more_requests, finding.more_seconds
+    if not finding.new.trials:
+        return ""
+    if more is None:
+        return f"Not settled, and more {finding.counted} like these would not settle it."
+    time = f" ({duration(seconds)})" if seconds is not None else ""
+    return f"Not settled: about {more:,} more {finding.counted} would do at this rate{time}."
+
+
+def percent(share: float) -> str:
+    """Write a share with three digits: ``0.123 %``."""
+    return f"{share * 100:.3g} %"
+
+
+def points(difference: float) -> str:
+    """Write a difference of shares: ``0.5 points``."""
+    number = f"{max(difference, 0.0) * 100:.3g}"
+    return f"{number} point" if number == "1" else f"{number} points"
+
+
+def duration(seconds: float) -> str:
+    """Write how long something takes, roughly."""
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    if seconds < 5400:
+        return f"{math.ceil(seconds / 60)} min"
+    return f"{seconds / 3600:,.0f} h"
