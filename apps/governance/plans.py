@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
+from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
 from placet_verify.units import UnitSource
 
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]{0,62}$")
@@ -13,9 +14,7 @@ MAX_STEPS = 30
 MAX_PAUSE_SECONDS = 30 * 86_400
 
 Step = dict[str, Any]  # one member, which names its kind: {"set_weight": 5}, {"pause": {}}
-Faults = list[tuple[str, str]]
 
-PAUSE_SECONDS = 600  # between the weights of a careful canary
 # What each strategy does when a plan names no steps: the presets.
 PRESETS: dict[str, list[Step]] = {
     "replace": [{"set_weight": 100}],
@@ -24,14 +23,14 @@ PRESETS: dict[str, list[Step]] = {
         *(
             step
             for percent in (1, 5, 25, 50)
-            for step in ({"set_weight": percent}, {"pause": {"duration_seconds": PAUSE_SECONDS}})
+            for step in ({"set_weight": percent}, {"analysis": CAREFUL})
         ),
         {"set_weight": 100},
     ],
 }
 _FORMER = {"switch": "replace"}  # what plans said before there were steps
 _NOT_YET = ("ab_test", "shadow")
-_STEPS_NOT_YET = ("analysis", "set_mirror", "set_header_route")
+_STEPS_NOT_YET = ("set_mirror", "set_header_route")
 
 
 class Plan(TypedDict):
@@ -169,15 +168,21 @@ def _pause(at: str, value: Any, faults: Faults) -> dict[str, int]:
 _KINDS: dict[str, Callable[[str, Any, Faults], Any]] = {
     "set_weight": _set_weight,
     "pause": _pause,
+    "analysis": analysis,
 }
 
 
 def _order(at: str, steps: Sequence[Step]) -> Faults:
-    """Weights rise, and a pause stands between two of them."""
+    """Weights rise, a pause stands between two of them, an analysis has traffic to look at."""
     faults, last = Faults(), 0.0
     for place, step in enumerate(steps):
         if "pause" in step and place and "pause" in steps[place - 1]:
             faults.append((f"{at}/{place}", "follows another pause: make it one"))
+        if "analysis" in step and not last:
+            faults.append((f"{at}/{place}", "has no requests to look at: set_weight comes first"))
+        if "analysis" in step and last == 100 and needs_stable(step["analysis"]):
+            detail = "has no stable to compare with at 100 %: use at_most, or less weight"
+            faults.append((f"{at}/{place}/analysis", detail))
         if "set_weight" in step:
             if step["set_weight"] <= last:
                 detail = f"must be more than the {last:g} % before it: weights rise"

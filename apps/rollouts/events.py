@@ -25,6 +25,10 @@ PAUSE = event_kind(
     "rollout.waiting_for_person",
     "Waits for a person with {percent} % of the requests at the new revision",
 )
+ANALYSING = event_kind(
+    "rollout.analysing", "Analyses the new revision with {percent} % of the requests"
+)
+ANALYSED = event_kind("rollout.analysed", "Analysed the new revision in step {step}: {outcome}")
 ENTERED: dict[str, EventKind] = {
     "shifting": event_kind("rollout.shifting", "Sent all requests to the new revision"),
     "draining": event_kind("rollout.draining", "The new revision is live"),
@@ -45,6 +49,8 @@ def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict
         if step.seconds is None:
             return PAUSE, {"percent": percent}
         return TIMED_PAUSE, {"percent": percent, "seconds": step.seconds}
+    if state == "analysing":
+        return ANALYSING, {"percent": percent}
     if state == "shifting" and weight < WHOLE:
         return WEIGHT_SET, {"percent": percent}
     return ENTERED[state], {}

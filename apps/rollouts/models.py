@@ -13,7 +13,7 @@ from placet.kernel.ids import IdField
 
 
 class RolloutState(models.TextChoices):
-    """``starting``, the steps of the plan (``shifting``, ``waiting``), ``draining``, ``done``.
+    """``starting``, the steps (``shifting``, ``waiting``, ``analysing``), ``draining``, ``done``.
 
     Or ``aborting → aborted``, or ``failed``. ``apps.rollouts.rules`` draws the automaton.
     """
@@ -21,6 +21,7 @@ class RolloutState(models.TextChoices):
     STARTING = "starting"
     SHIFTING = "shifting"
     WAITING = "waiting"
+    ANALYSING = "analysing"
     DRAINING = "draining"
     DONE = "done"
     ABORTING = "aborting"
@@ -28,7 +29,7 @@ class RolloutState(models.TextChoices):
     FAILED = "failed"
 
 
-OPEN_STATES = ("starting", "shifting", "waiting", "draining", "aborting")
+OPEN_STATES = ("starting", "shifting", "waiting", "analysing", "draining", "aborting")
 ENDED_STATES = ("done", "aborted", "failed")
 
 
@@ -87,3 +88,21 @@ class Rollout(Audited):
     def environment_scope(self) -> str | None:
         """A rollout belongs to its endpoint's environment."""
         return self.endpoint.environment
+
+
+class Look(models.Model):
+    """What an analysis said at one moment, and all that it rested on.
+
+    Looks are measurements, not decisions: the log repeats only the verdict that decided.
+    """
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="looks")
+    step = models.IntegerField()
+    at = models.DateTimeField()
+    outcome = models.CharField(max_length=12)
+    verdict = models.JSONField()  # apps.rollouts.analysis.kept.KeptVerdict
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["rollout", "step", "at"], name="rollouts_look_once")
+        ]

@@ -3,7 +3,7 @@
 from django.db.models import F, Q, QuerySet
 
 from apps.identity.queries import visible
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import OPEN_STATES, Look, Rollout
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -28,6 +28,11 @@ def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
     return found
 
 
+def looks(rollout: Rollout) -> QuerySet[Look]:
+    """Return what the analyses of ``rollout`` said, each time that was kept."""
+    return Look.objects.filter(rollout=rollout)
+
+
 def open_rollout(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout that moves ``endpoint`` now."""
     return Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).first()
@@ -37,6 +42,12 @@ def unfinished(target: Target) -> list[str]:
     """Return the ids of rollouts on ``target`` that are open, or whose end was not told yet."""
     rows = Rollout.objects.filter(UNFINISHED, endpoint__target=target)
     return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def analysing(node: str) -> list[str]:
+    """Return the target of ``node`` when a rollout there waits for what is measured."""
+    rows = Rollout.objects.filter(state="analysing", endpoint__target__node=node)
+    return list(rows.order_by().values_list("endpoint__target", flat=True).distinct())
 
 
 def targets_to_look_at() -> list[Target]:

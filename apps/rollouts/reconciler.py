@@ -7,6 +7,7 @@ A pass may be repeated, interrupted anywhere and run twice at a time. What makes
 - what a target reports counts only when it was observed after the last command had arrived.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -15,8 +16,9 @@ from django.db.models import Q
 
 from apps.rollouts import actions
 from apps.rollouts.actions.advance import Fence
+from apps.rollouts.looks import judged
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import DRAIN_SECONDS, OPEN, next_step
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Judged, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
@@ -61,11 +63,16 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
     if not told and not (is_open and overdue):
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
-    intent = next_step(snapshot(rollout, driver_for(target).observe(target), now()))
+    facts = snapshot(rollout, driver_for(target).observe(target), now())
+    verdict = judged(rollout, facts) if rollout.state == "analysing" else None
+    if verdict is not None:
+        actions.keep_look(rollout, verdict, at=facts.now, job=job)
+        facts = replace(facts, judged=Judged(verdict["outcome"], verdict["sentence"]))
+    intent = next_step(facts)
     if intent.to is None:
         return Pass.WAITING
     crash_point("rollouts.before_store")
-    if not actions.advance(rollout, intent, job=job):
+    if not actions.advance(rollout, intent, job=job, verdict=verdict):
         return Pass.BUSY
     log.info("rollout_moved", rollout=rollout.pk, to=intent.to)
     crash_point("rollouts.after_store")

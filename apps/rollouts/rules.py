@@ -3,7 +3,7 @@
 ::
 
     starting ──► shifting ◄──► waiting      the steps of the plan, one after the other
-       │            │             │
+       │            │             │           and analysing, the same way as waiting
        │            └──────┬──────┘
        │                   ▼
        │               draining ──► done
@@ -15,6 +15,8 @@
 ``starting``   the new revision is wanted at weight 0, until every replica is ready
 ``shifting``   the new revision has the weight of the step; until the target says that it applies
 ``waiting``    a pause of the plan: for a time, or for a person
+``analysing``  the new revision is held against what is allowed; one that fails gives its requests
+               back, held or not
 ``draining``   the new revision is live; the old one is kept warm, or drained and stopped
 ``aborting``   the old revision has all the weight again; waits until the target says so
 
@@ -27,19 +29,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetWeight, Step, last_weight, read
+from apps.rollouts.analysis import Outcome
+from apps.rollouts.steps import (
+    AT_ONCE,
+    WHOLE,
+    Analysis,
+    Pause,
+    SetWeight,
+    Step,
+    last_weight,
+    read,
+)
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 READY_PHASES = frozenset({"ready", "serving"})
 GONE_PHASES = frozenset({"drained", "stopped", "failed", "refused", ""})
 
 # States in which the new revision is not live yet, and people may still hold, hurry or abort it.
-STEPPING = ("starting", "shifting", "waiting")
-_STEPS = frozenset({"shifting", "waiting", "draining", "aborting", "failed"})
+STEPPING = ("starting", "shifting", "waiting", "analysing")
+_STEPS = frozenset({"shifting", "waiting", "analysing", "draining", "aborting", "failed"})
 TRANSITIONS: dict[str, frozenset[str]] = {
     "starting": frozenset({"shifting", "waiting", "aborting", "failed"}),
     "shifting": _STEPS,
     "waiting": _STEPS,
+    "analysing": _STEPS,
     "draining": frozenset({"done"}),
     "aborting": frozenset({"aborted", "failed"}),
     "done": frozenset(),
@@ -104,6 +117,14 @@ class RevisionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the analysis says of the new revision, from its last look."""
+
+    outcome: Outcome
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a decision is made of."""
 
@@ -121,6 +142,7 @@ class Snapshot:
     paused: bool = False  # a person holds it
     promoted: bool = False  # a person sent it to the end
     alive: bool = True  # the target was heard of lately
+    judged: Judged | None = None  # None: nobody has looked since the step began
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -172,7 +194,7 @@ def next_step(s: Snapshot) -> Intent:
     match s.state:
         case "starting":
             return _starting(s)
-        case "shifting" | "waiting":
+        case "shifting" | "waiting" | "analysing":
             return _stepping(s)
         case "draining":
             return _draining(s)
@@ -237,6 +259,8 @@ def _stepping(s: Snapshot) -> Intent:
             held = _set_weight(s, step)
         case Pause() as step:
             held = _pause(s, step)
+        case Analysis() as step:
+            held = _analysis(s, step)
     if held is not None:
         return held
     if s.paused:
@@ -263,6 +287,28 @@ def _pause(s: Snapshot, step: Pause) -> Intent | None:
     if s.now < s.entered_at + timedelta(seconds=step.seconds):
         return wait("the pause to end")
     return None if s.fresh and s.alive else wait("news of the node")
+
+
+def _analysis(s: Snapshot, step: Analysis) -> Intent | None:
+    """Return what to wait for, or that it goes back; ``None`` when it may go on.
+
+    What cannot be judged never goes on: at the timeout it goes back.
+    """
+    if s.judged is None:
+        return wait("the first look at what was measured")
+    outcome, sentence = s.judged.outcome, s.judged.sentence
+    late = s.now >= s.entered_at + timedelta(seconds=step.timeout_seconds)
+    if outcome == "failed":
+        return Intent("aborting", weights_back(s), f"The analysis failed. {sentence}")
+    if outcome == "error" and late:
+        return Intent("aborting", weights_back(s), f"It could not be analysed in time. {sentence}")
+    if outcome == "error":
+        return wait(f"figures that can be judged. {sentence.rstrip('.')}")
+    if outcome == "successful" or (late and step.on_inconclusive == "pass"):
+        return None if s.fresh and s.alive else wait("news of the node")
+    if late and step.on_inconclusive == "abort":
+        return Intent("aborting", weights_back(s), f"Nothing was shown in time. {sentence}")
+    return wait(f"{'a person, or ' if late else ''}evidence. {sentence.rstrip('.')}")
 
 
 def go_on(s: Snapshot) -> Intent | None:

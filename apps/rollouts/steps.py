@@ -6,7 +6,9 @@ out; ``rules`` has one function for each kind, which says when the step is over.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+from apps.rollouts.analysis import Metric, metric_of
 
 WHOLE = 10_000
 
@@ -27,7 +29,24 @@ class Pause:
     state: ClassVar[str] = "waiting"
 
 
-Step = SetWeight | Pause
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Hold the new revision against what is allowed; over when that is shown either way."""
+
+    metrics: tuple[Metric, ...]
+    minimum_requests: int = 0
+    timeout_seconds: int = 3600
+    on_inconclusive: Literal["wait", "abort", "pass"] = "wait"
+    state: ClassVar[str] = "analysing"
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Analysis":
+        """Read the analysis of a plan."""
+        metrics = tuple(metric_of(metric) for metric in document["metrics"])
+        return cls(**{**document, "metrics": metrics})
+
+
+Step = SetWeight | Pause | Analysis
 AT_ONCE: tuple[Step, ...] = (SetWeight(WHOLE),)
 
 
@@ -43,6 +62,8 @@ def _read(step: Mapping[str, Any]) -> Step:
             return SetWeight(round(value * WHOLE / 100))
         case "pause":
             return Pause(value.get("duration_seconds"))
+        case "analysis":
+            return Analysis.read(value)
     raise ValueError(f"a step {kind} is not known")
 
 
@@ -54,6 +75,20 @@ def written(step: Step) -> dict[str, Any]:
             return {"set_weight": int(percent) if percent.is_integer() else percent}
         case Pause(seconds):
             return {"pause": {} if seconds is None else {"duration_seconds": seconds}}
+        case Analysis(metrics, least, seconds, otherwise):
+            return {
+                "analysis": {
+                    "metrics": [metric.written for metric in metrics],
+                    "minimum_requests": least,
+                    "timeout_seconds": seconds,
+                    "on_inconclusive": otherwise,
+                }
+            }
+
+
+def analyses(steps: Sequence[Step]) -> int:
+    """Return how many analyses there are; they share the α of the rollout."""
+    return sum(isinstance(step, Analysis) for step in steps)
 
 
 def last_weight(steps: Sequence[Step]) -> int:

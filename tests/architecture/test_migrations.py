@@ -24,6 +24,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     " goes through as before",
     "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
     " code leaves a rollout that waits alone, and opens no second one beside it",
+    "rollouts.0004_analyses": "a table, and one state more that old code leaves alone as well",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

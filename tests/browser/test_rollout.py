@@ -180,7 +180,7 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, visit: Any) 
     page.get_by_label("Careful canary").check()
     page.get_by_label("When it is approved").select_option("manual")
     page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_role("img", name="1 % for 10 min, then 5 % for 10 min").wait_for()
+    page.get_by_role("img", name="1 % until it is analysed, then 5 % until").wait_for()
     asked = Release.objects.get(bento=bento)
     assert (asked.plan["strategy"], asked.plan["start"]) == ("canary", "manual")
     assert page.get_by_text("Careful canary ·").count() == 1

@@ -78,7 +78,7 @@ BY_TEST = {
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
     "tests/integration/rollouts/test_killed_workers.py": around(
-        "rollout.weight_set", "rollout.waiting"
+        "rollout.weight_set", "rollout.waiting", "rollout.analysing", "rollout.analysed"
     ),
 }
 CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *NODE)

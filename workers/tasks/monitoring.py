@@ -2,15 +2,23 @@
 
 from typing import Any
 
+from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import AlertState
+from apps.rollouts.queries import analysing
 
 
 @handler("monitoring.ingest", queue="control", max_attempts=5)
 def ingest(job: LeasedJob) -> dict[str, Any] | None:
-    """Store the windows of one report; those that came before are left as they are."""
-    return {"stored": actions.ingest(job.args["node"], job.args["windows"])}
+    """Store the windows of one report, and have them looked at by who waits for them.
+
+    Those that came before are left as they are.
+    """
+    stored = actions.ingest(job.args["node"], job.args["windows"])
+    for target in analysing(job.args["node"]):
+        enqueue("rollouts.reconcile_target", key=target, target=target)
+    return {"stored": stored}
 
 
 @every(seconds=10, name="monitoring.watch", queue="control")

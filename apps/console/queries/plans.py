@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from apps.console.templatetags.placet import span
-from apps.rollouts.steps import Pause, SetWeight, Step
+from apps.rollouts.steps import Analysis, Pause, SetWeight, Step
 
 WIDTH, TOP, BASE, HEIGHT = 360, 18, 96, 114  # of the picture; a phone shows it in its own size
 FEW = 8  # so many stairs have room for words
@@ -47,6 +47,9 @@ class Picture:
         return len(self.stairs) > FEW
 
 
+_UNTIL = {"a person": "until a person goes on", "analysed": "until it is analysed"}
+
+
 def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
     """Draw ``steps``; ``states`` says how far each of them is."""
     stairs: list[Stair] = []
@@ -58,6 +61,8 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 if not stairs:
                     stairs.append(Stair(0))
                 stairs[-1].hold = "a person" if seconds is None else span(seconds)
+            case Analysis():
+                stairs[-1].hold = "analysed"
         stairs[-1].steps.append(place)
     for place, stair in enumerate(stairs):
         _put(stair, place, len(stairs))
@@ -86,6 +91,6 @@ def _says(stairs: Sequence[Stair]) -> str:
     """Say the picture in words, for those who do not see it."""
     parts = []
     for stair in stairs:
-        until = "until a person goes on" if stair.hold == "a person" else f"for {stair.hold}"
+        until = _UNTIL.get(stair.hold, f"for {stair.hold}")
         parts.append(f"{stair.percent:g} %{' ' + until if stair.hold else ''}")
     return ", then ".join(parts)

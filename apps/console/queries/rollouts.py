@@ -1,9 +1,10 @@
 """A rollout as its page shows it: where it is, what flows where, and what people may do now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.audit import Line, story
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
@@ -13,7 +14,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
-from apps.rollouts.steps import Pause, SetWeight, Step, read
+from apps.rollouts.steps import Analysis, Pause, SetWeight, Step, read
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision
@@ -54,6 +55,7 @@ class RolloutView:
     rollout: Rollout
     steps: list[StepRow]
     picture: Picture
+    analyses: list[AnalysisView]
     sides: list[Side]
     since: datetime
     waits_for: str
@@ -79,7 +81,8 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
     if row is None:
         raise NotFound
     seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
-    facts = snapshot(row, seen, now())
+    analyses = analyses_of(row)
+    facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
     states = [state_of(row, place) for place in range(len(row.steps))]
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     lines, names = story([row.pk], actor, people=people)
@@ -88,6 +91,7 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
         rollout=row,
         steps=step_rows(row, states, facts),
         picture=picture(row.steps, states),
+        analyses=analyses,
         sides=sides(row, seen, since),
         since=since,
         waits_for=next_step(facts).waiting_for,
@@ -139,6 +143,8 @@ def sentence(step: Step) -> str:
             return "Wait until a person goes on"
         case Pause(seconds):
             return f"Wait {span(seconds)}"
+        case Analysis(metrics):
+            return f"Analyse: {', '.join(metric.asked for metric in metrics)}"
 
 
 def left(step: Step, since: datetime | None, facts: Snapshot) -> str:

@@ -12,11 +12,13 @@ REPEATABLE = False
 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``strategies``: those that pass; ``first_step_at_most``: percent; ``waits_for_person``."""
+    """``strategies``: those that pass; ``first_step_at_most``: percent; ``waits_for_person``;
+    ``analysed``: by a step before the last weight."""
     fields = Fields(raw)
     fields.choices("strategies", tuple(PRESETS), default=tuple(PRESETS))
     fields.integer("first_step_at_most", 1, 100, default=None)
     fields.flag("waits_for_person", default=False)
+    fields.flag("analysed", default=False)
     gate = fields.done()
     if gate["strategies"] == ["replace"] and gate.get("first_step_at_most", 100) < 100:
         raise GateFault("first_step_at_most", "cannot be met: replace sends all requests at once")
@@ -32,6 +34,8 @@ def title(gate: Mapping[str, Any]) -> str:
         parts.append(f"at most {most} % at first")
     if gate["waits_for_person"]:
         parts.append("waiting for a person")
+    if gate.get("analysed"):
+        parts.append("analysed")
     return "Goes out " + ", ".join(parts) if parts else "Has a plan"
 
 
@@ -66,5 +70,7 @@ def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
         wrong.append(f"its first step sends {first:g} % of the requests")
     if gate["waits_for_person"] and not waits:
         wrong.append("no step of it waits for a person")
+    if gate.get("analysed") and not any("analysis" in step for step in steps_of(document)):
+        wrong.append("no step of it analyses the new revision")
     text = " and ".join(wrong)
     return text[:1].upper() + text[1:]

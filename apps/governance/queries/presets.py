@@ -10,7 +10,7 @@ TITLES = {"replace": "Replace", "blue_green": "Blue/green", "canary": "Careful c
 SAYS = {
     "replace": "All requests at once, when every replica is ready",
     "blue_green": "Made ready beside what serves; a person moves all requests at once",
-    "canary": "1, 5, 25, 50 and 100 %, ten minutes each",
+    "canary": "1, 5, 25, 50 and 100 %, each analysed before the next",
 }
 
 

@@ -22,6 +22,7 @@ from apps.monitoring.queries.windows import (
     recent,
     recent_many,
     series,
+    windows,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "unresolved_alerts",
     "visible_alerts",
     "watched",
+    "windows",
 ]

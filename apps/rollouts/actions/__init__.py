@@ -1,6 +1,6 @@
 """Every write of this app."""
 
-from apps.rollouts.actions.advance import advance, record_command, retire
+from apps.rollouts.actions.advance import advance, keep_look, record_command, retire
 from apps.rollouts.actions.answer import answer_alert, give_up
 from apps.rollouts.actions.control import pause, promote, resume, skip
 from apps.rollouts.actions.operate import abort, rollback
@@ -11,6 +11,7 @@ __all__ = [
     "advance",
     "answer_alert",
     "give_up",
+    "keep_look",
     "pause",
     "promote",
     "record_command",

@@ -1,6 +1,6 @@
 """The system's own writes: storing a decision of the reconciler, and what follows from it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from apps.audit.actions import Recorder, record
@@ -9,8 +9,9 @@ from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.registry import actions as registry
 from apps.registry.models import Alias, Hold
-from apps.rollouts.events import entered
-from apps.rollouts.models import Rollout
+from apps.rollouts.analysis import KeptVerdict
+from apps.rollouts.events import ANALYSED, entered
+from apps.rollouts.models import Look, Rollout
 from apps.rollouts.rules import OPEN, STEPPING, Intent, plan_of
 from apps.rollouts.steps import Step
 from apps.serving import actions as serving
@@ -22,6 +23,7 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 
 Asked = tuple[EventKind, dict[str, Any]]
+LOOK_SECONDS = 5  # between looks that say the same
 ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 
 
@@ -33,18 +35,41 @@ class Fence(Protocol):
         ...
 
 
-def advance(rollout: Rollout, intent: Intent, *, job: Fence) -> bool:
+def advance(
+    rollout: Rollout, intent: Intent, *, job: Fence, verdict: KeptVerdict | None = None
+) -> bool:
     """Store ``intent``: the rollout's next state and what becomes of its revisions.
 
-    ``False`` when the rollout or a revision is not what the decision was made on any more;
-    nothing was written then.
+    ``verdict`` is that of the analysis which ends with it, and goes into the log. ``False`` when
+    the rollout or a revision is not what the decision was made on any more; nothing was written
+    then.
     """
     try:
         with record(SYSTEM) as log:
             job.fence()
-            return carry_out(log, rollout, intent)
+            return carry_out(log, rollout, intent, asked=_analysed(rollout, verdict))
     except RevisionMoved:
         return False
+
+
+def _analysed(rollout: Rollout, verdict: KeptVerdict | None) -> Asked | None:
+    if verdict is None:
+        return None
+    return ANALYSED, {"step": rollout.step + 1, **verdict}
+
+
+def keep_look(rollout: Rollout, verdict: KeptVerdict, *, at: datetime, job: Fence) -> None:
+    """Keep what an analysis says, when it says something new or a hundredth more time passed."""
+    looks = Look.objects.filter(rollout=rollout, step=rollout.step).order_by("at")
+    first, last = looks.first(), looks.last()
+    if first is not None and last is not None and last.outcome == verdict["outcome"]:
+        spacing = max(LOOK_SECONDS, (at - first.at).total_seconds() / 100)
+        if (at - last.at).total_seconds() < spacing:
+            return
+    with record(SYSTEM):
+        job.fence()
+        Look.objects.create(rollout=rollout, step=rollout.step, at=at,
+                            outcome=verdict["outcome"], verdict=verdict)  # fmt: skip
 
 
 def carry_out(

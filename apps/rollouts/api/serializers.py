@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+OUTCOMES = ["successful", "failed", "inconclusive", "error"]
+
 
 def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
     """Return the serializer of a page of ``item``, for the OpenAPI document."""
@@ -27,6 +29,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
             "starting",
             "shifting",
             "waiting",
+            "analysing",
             "draining",
             "done",
             "aborting",
@@ -55,6 +58,45 @@ class RolloutSerializer(serializers.Serializer[Any]):
     deadline = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One metric of an analysis. Evidence is in powers of ten, and decides at ``needed``."""
+
+    metric = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
+    sentence = serializers.CharField()
+    new_requests = serializers.IntegerField()
+    new_bad = serializers.IntegerField()
+    stable_requests = serializers.IntegerField(allow_null=True)
+    stable_bad = serializers.IntegerField(allow_null=True)
+    low = serializers.FloatField(
+        help_text="Lower bound of the difference to stable, or of the rate that is held to a bound"
+    )
+    high = serializers.FloatField(help_text="Upper bound of the same")
+    limit = serializers.FloatField(help_text="How much is allowed of it")
+    evidence_worse = serializers.FloatField(help_text="That it is worse than allowed")
+    evidence_better = serializers.FloatField(help_text="That it is not")
+    needed = serializers.FloatField()
+    more_requests = serializers.IntegerField(
+        allow_null=True,
+        help_text="Of the new revision, that would settle it if both go on like this; null: none",
+    )
+    more_seconds = serializers.IntegerField(allow_null=True, help_text="How long they take to come")
+
+
+class LookSerializer(serializers.Serializer[Any]):
+    """What an analysis said at one moment, and what it rested on."""
+
+    step = serializers.IntegerField(help_text="The place of the analysis in the plan, from 0")
+    at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
+    sentence = serializers.CharField()
+    new_requests = serializers.IntegerField()
+    stable_requests = serializers.IntegerField()
+    planned_share = serializers.FloatField(help_text="Of the requests, for the new revision")
+    evidence_of_another_share = serializers.FloatField()
+    findings = FindingSerializer(many=True)
 
 
 class StepSerializer(serializers.Serializer[Any]):

@@ -9,17 +9,19 @@ from rest_framework.response import Response
 from apps.governance.queries import lists
 from apps.rollouts import actions, queries
 from apps.rollouts.api.serializers import (
+    LookSerializer,
     ReasonSerializer,
     RolloutSerializer,
     StepSerializer,
     WhySerializer,
     page_of,
 )
-from apps.rollouts.models import Rollout
+from apps.rollouts.models import Look, Rollout
 from apps.rollouts.steps import written
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
+from placet.kernel.problems import FieldError, InvalidInput
 
 
 def body(rollout: Rollout) -> dict[str, Any]:
@@ -80,6 +82,32 @@ class RolloutDetail(PlacetView):
     def get(self, request: Request, rollout: str) -> Response:
         """Read a rollout."""
         return answer(queries.get_rollout(rollout, self.actor))
+
+
+class RolloutLooks(PlacetView):
+    """What the analyses of a rollout said."""
+
+    query_params = ("limit", "cursor", "step")
+
+    @extend_schema(operation_id="rollouts_looks", responses=page_of(LookSerializer))
+    def get(self, request: Request, rollout: str) -> Response:
+        """List the looks at both revisions, newest first; ``step`` narrows them to one analysis."""
+        rows = queries.looks(queries.get_rollout(rollout, self.actor))
+        if (step := request.query_params.get("step")) is not None:
+            rows = rows.filter(step=step_of(step))
+        return self.page(rows, lambda found: [look_body(row) for row in found])
+
+
+def step_of(text: str) -> int:
+    """Read the place of a step."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 3):
+        raise InvalidInput(errors=[FieldError("step", "The place of a step, from 0")])
+    return int(text)
+
+
+def look_body(row: Look) -> dict[str, Any]:
+    """Return a look as JSON values."""
+    return {"step": row.step, "at": rfc3339(row.at), **row.verdict}
 
 
 class RolloutAbort(PlacetView):

@@ -273,6 +273,20 @@ def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
         show_one(client.rollouts.get(rollout_id), output)
 
 
+@rollout.command("looks")
+def rollout_looks(
+    rollout_id: str,
+    step: Annotated[int | None, typer.Option(help="of one step, from 0")] = None,
+    limit: Limit = 10,
+    output: Output = Form.TABLE,
+) -> None:
+    """Show what the analyses of a rollout said, newest first."""
+    with connected() as client:
+        found = client.rollouts.looks(rollout_id, step=step, limit=limit)
+        columns = ["step", "at", "outcome", "new_requests", "stable_requests", "sentence"]
+        show_list(found, columns, output)
+
+
 Why = Annotated[str, typer.Option(help="why: it goes into the log")]
 
 

@@ -9,6 +9,7 @@ from placet_client.records import (
     EndpointKey,
     IssuedEndpointKey,
     JoinToken,
+    Look,
     Prediction,
     Revision,
     Rollout,
@@ -154,6 +155,13 @@ class Rollouts(Noun):
     def get(self, rollout: str) -> Rollout:
         """Read a rollout."""
         return self._read(Rollout, at("rollouts", rollout))
+
+    def looks(
+        self, rollout: str, *, step: int | None = None, limit: int | None = None
+    ) -> Listing[Look]:
+        """List what the analyses of a rollout said, newest first."""
+        place = "" if step is None else str(step)
+        return self._list(Look, at("rollouts", rollout, "looks"), limit, step=place)
 
     def abort(self, rollout: str, *, reason: str = "") -> Rollout:
         """Stop a rollout and keep what serves."""

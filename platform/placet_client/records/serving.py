@@ -118,6 +118,21 @@ class Prediction(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look(Record):
+    """What an analysis said at one moment, and what it rested on."""
+
+    step: int
+    at: datetime
+    outcome: str
+    sentence: str
+    new_requests: int
+    stable_requests: int
+    planned_share: float
+    evidence_of_another_share: float
+    findings: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout(Record):
     """An endpoint on its way from one revision to the next."""
 

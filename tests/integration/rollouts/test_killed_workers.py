@@ -16,6 +16,7 @@ from apps.rollouts.models import Rollout
 from apps.serving.actions import create_target
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
 from tests.crashes.points import around
 from tests.governed import World
 from tests.integration.jobs.conftest import database_url
@@ -36,6 +37,7 @@ POINTS = (
     "rollouts.before_store", "rollouts.after_store",
 )  # fmt: skip
 STEP_POINTS = around("rollout.weight_set", "rollout.waiting")
+ANALYSIS_POINTS = around("rollout.analysing", "rollout.analysed")
 
 
 @pytest.fixture
@@ -122,3 +124,51 @@ def test_a_worker_killed_at_a_step_enters_it_once(
     ]  # fmt: skip
     weights = Revision.objects.order_by("number").values_list("weight", flat=True)
     assert list(weights) == [9_500, 500]
+
+
+@pytest.mark.parametrize("point", ANALYSIS_POINTS)
+def test_a_worker_killed_at_an_analysis_judges_it_once(
+    world: World, run_jobs: RunJobs, tmp_path: Path, point: str
+) -> None:
+    node = SimulatedNode.joined(Target.objects.get())
+    run(node, run_jobs, rounds=1)
+    world.request("development")
+    run(node, run_jobs)
+    analysis = {"metrics": [{"metric": "error_rate", "margin": 0.01}]}
+    steps = [{"set_weight": 5}, {"analysis": analysis}, {"pause": {}}]
+    release = world.request("development", plan={"strategy": "canary", "steps": steps})
+    (armed := tmp_path / point).touch()
+    for _ in range(8):
+        if work(armed) == -9:
+            break
+        measure(node, release)
+    assert not armed.exists(), "the worker never came to this point"
+    for _ in range(6):
+        let_leases_run_out()
+        measure(node, release)
+        run(node, run_jobs, rounds=2)
+    rollout = Rollout.objects.get(release=release)
+    assert (rollout.state, rollout.step) == ("waiting", 2)
+    kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
+    assert list(kinds.values_list("kind", flat=True)) == [
+        "rollout.started.v1", "rollout.weight_set.v1", "rollout.analysing.v1",
+        "rollout.analysed.v1", "rollout.waiting_for_person.v1",
+    ]  # fmt: skip
+
+
+def measure(node: SimulatedNode, release: Release) -> None:
+    """Have the node report, and count many good requests while there is an analysis."""
+    rollout = Rollout.objects.filter(release=release, state="analysing").first()
+    if rollout is not None:
+        node.metrics = [
+            {
+                "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
+                "status_2xx": count, "status_3xx": 0, "status_4xx": 0, "status_5xx": 0,
+                "latency": {"100": count, "inf": 0},
+            }
+            for revision, count in (
+                (rollout.to_revision_id, 5_000), (rollout.from_revision_id, 95_000)
+            )
+        ]  # fmt: skip
+    node.step()
+    node.metrics = []

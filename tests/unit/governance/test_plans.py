@@ -7,6 +7,8 @@ import pytest
 from apps.governance import plans
 
 LAST = {"set_weight": 100}
+LOOK = {"analysis": {"metrics": [{"metric": "error_rate"}]}}
+BOUND = {"analysis": {"metrics": [{"metric": "error_rate", "at_most": 0.02}]}}
 
 
 def faults(document: Any) -> list[tuple[str, str]]:
@@ -23,10 +25,10 @@ def test_a_strategy_alone_is_a_preset_and_a_preset_is_a_valid_plan(name: str) ->
     assert plans.plan({**made}) == made
 
 
-def test_the_careful_canary_rises_from_one_percent_with_pauses() -> None:
+def test_the_careful_canary_rises_from_one_percent_with_an_analysis_at_each() -> None:
     steps = plans.plan({"strategy": "canary"})["steps"]
     assert [s["set_weight"] for s in steps if "set_weight" in s] == [1, 5, 25, 50, 100]
-    assert [list(s) for s in steps[:4]] == [["set_weight"], ["pause"], ["set_weight"], ["pause"]]
+    assert [next(iter(s)) for s in steps] == ["set_weight", "analysis"] * 4 + ["set_weight"]
 
 
 def test_what_older_plans_said_is_read_as_replace() -> None:
@@ -50,6 +52,11 @@ def test_what_older_plans_said_is_read_as_replace() -> None:
 )
 def test_steps_are_completed_to_the_whole(steps: list[Any], whole: list[Any]) -> None:
     assert plans.plan({"strategy": "canary", "steps": steps})["steps"] == whole
+
+
+def test_an_analysis_against_a_bound_may_follow_the_last_weight() -> None:
+    made = plans.plan({"strategy": "canary", "steps": [{"set_weight": 5}, LAST, BOUND]})
+    assert list(made["steps"][-1]) == ["analysis"]
 
 
 def test_blue_green_may_say_how_long_it_waits() -> None:
@@ -96,7 +103,9 @@ def test_blue_green_may_say_how_long_it_waits() -> None:
             [{"set_weight": 5}, {"pause": {"duration_seconds": 1.5}}],
             "/1/pause/duration_seconds",
         ),
-        ("canary", [{"set_weight": 5}, {"analysis": {}}], "/1/analysis"),
+        ("canary", [{"set_weight": 5}, {"analysis": {}}], "/1/analysis/metrics"),
+        ("canary", [LOOK, {"set_weight": 5}], "/0"),
+        ("canary", [{"set_weight": 5}, LAST, LOOK], "/2/analysis"),
         ("canary", [{"set_mirror": {"percent": 5}}], "/0/set_mirror"),
         ("canary", [{"set_header_route": {}}], "/0/set_header_route"),
         ("replace", [{"set_weight": 5}], ""),

@@ -1,0 +1,75 @@
+"""Small charts that templates draw as SVG: the numbers here, the look in ``placet.css``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.rollouts.analysis.kept import KeptFinding
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 44, 4, 8, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A value on an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundsChart:
+    """A confidence sequence over the candidate's requests: bounds, estimate, what is allowed."""
+
+    band: str  # points of the area between the bounds
+    estimate: str  # points of the line in it
+    limit: Tick
+    zero: Tick | None  # where both are equal, when stable is what it is compared with
+    ticks: tuple[Tick, ...]
+    last: Tick  # on the axis of requests
+    words: str  # for who does not see it
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    gutter: int = LEFT - 6  # where the labels beside it end
+    foot: int = HEIGHT - 6
+    right: int = WIDTH - RIGHT
+
+
+def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
+    """Return the chart of the looks at one metric; ``None`` when there is nothing to draw yet.
+
+    The first bounds say next to nothing and reach far beyond what matters: the scale is that of
+    the last look, twice as wide, and what lies outside is cut off.
+    """
+    seen = [look for look in looks if look["new_requests"]]
+    if len({look["new_requests"] for look in seen}) < 2:
+        return None
+    last, compared = seen[-1], seen[-1]["stable_requests"] is not None
+    marks = [last["low"], last["high"], last["limit"], *([0.0] if compared else [])]
+    spare = max(max(marks) - min(marks), 1e-6) / 2
+    low, high = max(min(marks) - spare, -1.0 if compared else 0.0), min(max(marks) + spare, 1.0)
+
+    def y(value: float) -> float:
+        level = (min(max(value, low), high) - low) / (high - low)
+        return round(HEIGHT - BOTTOM - level * (HEIGHT - BOTTOM - TOP), 1)
+
+    def x(requests: int) -> float:
+        return round(LEFT + requests / last["new_requests"] * (WIDTH - RIGHT - LEFT), 1)
+
+    upper = [f"{x(look['new_requests'])},{y(look['high'])}" for look in seen]
+    lower = [f"{x(look['new_requests'])},{y(look['low'])}" for look in reversed(seen)]
+    middle = [f"{x(look['new_requests'])},{y(_estimate(look))}" for look in seen]
+    return BoundsChart(
+        band=" ".join([*upper, *lower]),
+        estimate=" ".join(middle),
+        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g} %"),
+        zero=Tick(y(0.0), "0") if compared else None,
+        ticks=tuple(Tick(y(value), f"{value * 100:.2g} %") for value in (high, low)),
+        last=Tick(x(last["new_requests"]), f"{last['new_requests']:,} requests"),
+        words=last["sentence"],
+    )
+
+
+def _estimate(look: KeptFinding) -> float:
+    rate, stable = look["new_bad"] / look["new_requests"], look["stable_requests"]
+    return rate - (look["stable_bad"] or 0) / stable if stable else rate

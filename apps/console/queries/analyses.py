@@ -1,0 +1,100 @@
+"""The analyses of a rollout as its page shows them: each with its numbers and how they came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.console.charts import BoundsChart, bounds_chart
+from apps.rollouts.analysis.kept import KeptFinding, KeptVerdict
+from apps.rollouts.analysis.words import percent as percent_of
+from apps.rollouts.analysis.words import points
+from apps.rollouts.models import Look, Rollout
+from apps.rollouts.queries import looks
+from apps.rollouts.rules import Judged
+
+
+@dataclass(slots=True)
+class MetricRow:
+    """One metric at the last look, and the chart of all looks."""
+
+    finding: KeptFinding
+    chart: BoundsChart | None
+
+    @property
+    def compared(self) -> bool:
+        """Tell whether stable is what it is compared with."""
+        return self.finding["stable_requests"] is not None
+
+    @property
+    def new_percent(self) -> float | None:
+        """Bad requests of the new revision, in percent."""
+        return percent(self.finding["new_bad"], self.finding["new_requests"])
+
+    @property
+    def stable_percent(self) -> float | None:
+        """Bad requests of stable, in percent."""
+        return percent(self.finding["stable_bad"] or 0, self.finding["stable_requests"] or 0)
+
+    @property
+    def between(self) -> str:
+        """The bounds, in points of percent."""
+        low, high = (100 * self.finding[name] for name in ("low", "high"))
+        unit = "points" if self.compared else "%"
+        return f"{low:.3g} to {high:.3g} {unit}".replace("-", "−")
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed."""
+        return points(self.finding["limit"]) if self.compared else percent_of(self.finding["limit"])
+
+
+@dataclass(slots=True)
+class AnalysisView:
+    """One analysis: the last look, and each metric."""
+
+    number: int  # of the step, from 1
+    last: Look
+    metrics: list[MetricRow]
+
+    @property
+    def verdict(self) -> KeptVerdict:
+        """What was said last."""
+        found: KeptVerdict = self.last.verdict
+        return found
+
+    @property
+    def share(self) -> str:
+        """Planned and measured share of the requests."""
+        new, old = self.verdict["new_requests"], self.verdict["stable_requests"]
+        measured = percent(new, new + old)
+        planned = f"{100 * self.verdict['planned_share']:g} % planned"
+        return planned if measured is None else f"{measured:.3g} % measured, {planned}"
+
+
+def percent(count: int, of: int) -> float | None:
+    """Return a share in percent; ``None`` of nothing."""
+    return 100 * count / of if of else None
+
+
+def analyses_of(rollout: Rollout) -> list[AnalysisView]:
+    """Return every analysis that was looked at, the newest first."""
+    by_step: dict[int, list[Look]] = {}
+    for look in looks(rollout).order_by("at"):
+        by_step.setdefault(look.step, []).append(look)
+    return [_analysis(step, by_step[step]) for step in sorted(by_step, reverse=True)]
+
+
+def _analysis(step: int, rows: Sequence[Look]) -> AnalysisView:
+    told = [row.verdict["findings"] for row in rows if row.verdict["findings"]]
+    metrics = [
+        MetricRow(finding, bounds_chart([findings[place] for findings in told]))
+        for place, finding in enumerate(told[-1] if told else [])
+    ]
+    return AnalysisView(step + 1, rows[-1], metrics)
+
+
+def judged_of(rollout: Rollout, found: Sequence[AnalysisView]) -> Judged | None:
+    """Return what the present step's analysis said last."""
+    for item in found:
+        if rollout.state == "analysing" and item.number == rollout.step + 1:
+            return Judged(item.verdict["outcome"], item.verdict["sentence"])
+    return None

@@ -1,0 +1,62 @@
+"""Looking at what nodes measured of both revisions since an analysis began."""
+
+from datetime import datetime
+
+from apps.monitoring.models import MetricWindow
+from apps.monitoring.queries import windows
+from apps.monitoring.rules import Counts
+from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import Snapshot
+from apps.rollouts.steps import WHOLE, Analysis, analyses
+
+
+def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
+    """Return what the present analysis says now.
+
+    Windows that began before the step did are left out: in them another weight may have counted.
+    With a split by unit a unit counts once, by its first request: what was drawn is what is judged.
+    """
+    step, old = facts.present, rollout.from_revision
+    assert isinstance(step, Analysis)
+    assert old is not None  # where nothing was live the steps are skipped
+    by_unit = "unit" in rollout.to_revision.serving
+    terms = Terms(
+        metrics=step.metrics,
+        share=rollout.to_revision.weight / WHOLE,
+        alpha=step_alpha(analyses(facts.steps)),
+        minimum_requests=step.minimum_requests,
+        counted="units" if by_unit else "requests",
+    )
+    measured = Measured(
+        new_revision=rollout.to_revision.pk,
+        old_revision=old.pk,
+        new=measured_of(rollout.to_revision.pk, facts.entered_at, by_unit=by_unit),
+        old=measured_of(old.pk, facts.entered_at, by_unit=by_unit),
+        since=facts.entered_at,
+        now=facts.now,
+        node_alive=facts.alive,
+    )
+    return keep(judge(terms, measured))
+
+
+def measured_of(revision: str, since: datetime, *, by_unit: bool) -> list[Window]:
+    """Return the windows of one revision that began since then."""
+    return [window_of(row, by_unit=by_unit) for row in windows(revision, since)]
+
+
+def window_of(row: MetricWindow, *, by_unit: bool) -> Window:
+    """Return a stored window as an analysis takes it: every request, or each unit's first one."""
+    counts = Counts(row.status_2xx, row.status_4xx, row.status_5xx, latency=row.latency)
+    if by_unit:
+        counts = Counts(**row.first) if row.first else Counts(latency=dict.fromkeys(row.latency, 0))
+    return Window(
+        node=row.node,
+        revision=row.revision,
+        started_at=row.started_at,
+        seconds=row.seconds,
+        errors=counts.status_5xx,
+        answers=counts.requests,
+        latency=counts.latency,
+        gap=row.error,
+    )

@@ -1,0 +1,139 @@
+"""An analysis as people see it while it goes on: its sentence, its numbers, its bounds."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connections
+from django.db.models import F
+from playwright.sync_api import Browser, Page
+
+from apps.rollouts.models import Look, Rollout
+from placet.kernel.clock import now, rfc3339
+from tests.factories import browser
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+METRICS = [
+    {"metric": "error_rate", "margin": 0.01},
+    {"metric": "latency", "quantile": 0.95, "at_most_ms": 250},
+]
+CANARY = {
+    "strategy": "canary",
+    "steps": [{"set_weight": 20}, {"analysis": {"metrics": METRICS, "minimum_requests": 5_000}}],
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
+    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+        connections.close_all()
+
+
+class Story:
+    """A canary at 20 % whose node has reported a few windows."""
+
+    def __init__(self, run_jobs: Callable[..., int]) -> None:
+        self.world, self.run_jobs = World(), run_jobs
+        self.node = SimulatedNode.joined(self.world.target)
+        self.node.report()
+        self.world.request("development")
+        run(self.node, run_jobs)
+        self.release = self.world.request("development", plan=CANARY)
+        run(self.node, run_jobs)
+        for errors in (1, 3, 1, 2, 0, 1):
+            self.count(errors)
+
+    @property
+    def rollout(self) -> Rollout:
+        """The canary as it stands."""
+        return Rollout.objects.get(release=self.release)
+
+    def count(self, errors: int) -> None:
+        """Report 100 requests of the new revision, and look; the last look was a minute ago."""
+        Look.objects.update(at=F("at") - timedelta(minutes=1))
+        row = self.rollout
+        for revision, count, bad in (
+            (row.to_revision_id, 100, errors), (row.from_revision_id, 400, 4),
+        ):  # fmt: skip
+            self.node.metrics.append(
+                {
+                    "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
+                    "status_2xx": count - bad, "status_3xx": 0, "status_4xx": 0,
+                    "status_5xx": bad, "latency": {"100": count - 3, "250": 0, "inf": 3},
+                }
+            )  # fmt: skip
+        self.node.step()
+        self.node.metrics = []
+        run(self.node, self.run_jobs, rounds=2)
+
+
+@pytest.fixture
+def story(run_jobs: Callable[..., int]) -> Story:
+    return Story(run_jobs)
+
+
+@pytest.fixture
+def visit(live_server: Any, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Open the browser for somebody; its pages are left before the tables are emptied."""
+    contexts = []
+
+    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+            base_url=live_server.url,
+        )
+        contexts.append(context)
+        cookie = browser(who).cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    yield make
+    for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")
+        context.close()
+
+
+def test_an_analysis_is_followed_until_it_sends_everything_back(
+    story: Story, visit: Callable[..., Page]
+) -> None:
+    page = visit(story.world.people["Otto"])
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+    card = page.get_by_role("region", name="Analysis, step 2")
+    card.locator(".card-actions", has_text="Not settled").wait_for()
+    assert "8 of 600" not in card.inner_text()
+    assert "1.33 % of 600" in card.inner_text()
+    assert "more requests would do at this rate" in card.inner_text()
+    assert card.locator("svg.bounds").count() == 2
+    assert page.locator("[aria-current=step]", has_text="Analyse:").count() == 1
+    for _ in range(3):
+        story.count(40)
+    card.locator(".card-actions", has_text="Failed").wait_for()
+    page.locator("#rollout-now .alert", has_text="The analysis failed.").wait_for()
+    page.get_by_text("Analysed the new revision in step 2: failed").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_reads_well(
+    story: Story, visit: Callable[..., Page], pictures: Path, theme: str, width: int
+) -> None:
+    page = visit(story.world.people["Otto"], width=width, theme=theme)
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page.locator("svg.bounds").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=pictures / f"analysis-{theme}-{width}.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == []

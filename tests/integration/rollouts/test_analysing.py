@@ -1,0 +1,336 @@
+"""Releases that are held against stable while they go out, over windows that a node reports."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from apps.audit.models import Event
+from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
+from apps.rollouts import actions
+from apps.rollouts.models import Look, Rollout
+from apps.serving.models import Revision
+from placet.kernel.clock import now, rfc3339
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+METRICS = [{"metric": "error_rate", "margin": 0.01}]
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    """Return a canary of two weights, each analysed."""
+    analysis = {"analysis": {"metrics": METRICS, **changes}}
+    steps = [{"set_weight": 5}, analysis, {"set_weight": 50}, analysis]
+    return {"strategy": "canary", "steps": steps}
+
+
+@pytest.fixture
+def world() -> World:
+    """A project with its people."""
+    return World()
+
+
+@pytest.fixture
+def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
+    """The node of the world's only target, which serves a first release."""
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    world.request("development")
+    run(joined, run_jobs)
+    return joined
+
+
+class Canary:
+    """A release that goes out, and what its node reports of it."""
+
+    def __init__(
+        self, world: World, node: SimulatedNode, run_jobs: RunJobs,
+        serving: dict[str, Any] | None = None, **changes: Any,
+    ):  # fmt: skip
+        self.world, self.node, self.run_jobs = world, node, run_jobs
+        self.release: Release = world.request(
+            "development", plan=plan(**changes), serving=serving or {}
+        )
+        run(node, run_jobs)
+
+    @property
+    def row(self) -> Rollout:
+        """The rollout as it stands."""
+        return Rollout.objects.get(release=self.release)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """State and step."""
+        return self.row.state, self.row.step
+
+    def counts(self, revision: str, count: int, errors: int, **changes: Any) -> None:
+        """Have the node report a window that began just now, or as ``changes`` say."""
+        window = {
+            "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
+            "status_2xx": count - errors, "status_3xx": 0, "status_4xx": 0, "status_5xx": errors,
+            "latency": {"100": count, "inf": 0},
+        }  # fmt: skip
+        self.node.metrics.append(window | changes)
+
+    def report(self, new: tuple[int, int], old: tuple[int, int], **changes: Any) -> None:
+        """Report (requests, errors) of both revisions and let everything come of it."""
+        row = self.row
+        assert row.from_revision_id is not None
+        self.counts(row.to_revision_id, *new, **changes)
+        self.counts(row.from_revision_id, *old)
+        self.settle()
+
+    def settle(self) -> None:
+        """Send what was counted; let jobs and node take turns, as if the last look was long ago."""
+        Look.objects.update(at=F("at") - timedelta(minutes=1))
+        self.node.step()
+        self.node.metrics = []
+        run(self.node, self.run_jobs, rounds=4)
+
+    def let_pass(self, seconds: int) -> None:
+        """Have the analysis begun so much earlier."""
+        row = self.row
+        since = now() - timedelta(seconds=seconds)
+        Rollout.objects.filter(pk=row.pk).update(
+            phase_times={**row.phase_times, "analysing": since.isoformat()}
+        )
+
+
+@pytest.fixture
+def start(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Callable[..., Canary]:
+    """Begin a canary and bring it to its first analysis."""
+
+    def begin(**changes: Any) -> Canary:
+        canary = Canary(world, node, run_jobs, **changes)
+        assert canary.place == ("analysing", 1)
+        return canary
+
+    return begin
+
+
+def weights() -> list[int]:
+    """Return the weight of every revision, the oldest first."""
+    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
+
+
+def kinds(rollout: Rollout) -> list[str]:
+    """Return the kinds of its events, in order."""
+    found = Event.objects.filter(subject=rollout.pk).order_by("index")
+    return [k.split(".")[1] for k in found.values_list("kind", flat=True)]
+
+
+def test_a_good_release_goes_up_as_each_analysis_succeeds(start: Callable[..., Canary]) -> None:
+    canary = start()
+    assert weights() == [9_500, 500]
+    canary.report((5_000, 25), (95_000, 475))
+    assert canary.place == ("analysing", 3)
+    assert weights() == [5_000, 5_000]
+    canary.report((20_000, 100), (20_000, 100))
+    assert canary.row.state == "done"
+    assert kinds(canary.row) == [
+        "started", "weight_set", "analysing", "analysed", "weight_set", "analysing", "analysed",
+        "shifting", "draining", "done",
+    ]  # fmt: skip
+
+
+def test_the_verdict_that_decides_is_in_the_log_with_its_numbers(
+    start: Callable[..., Canary],
+) -> None:
+    canary = start()
+    canary.report((5_000, 25), (95_000, 475))
+    event = Event.objects.get(subject=canary.row.pk, kind__startswith="rollout.analysed")
+    data = json.loads(event.body)["data"]
+    assert (data["step"], data["outcome"], data["new_requests"]) == (2, "successful", 5_000)
+    (finding,) = data["findings"]
+    assert finding["high"] < finding["limit"] == 0.01
+    assert finding["evidence_better"] >= finding["needed"]
+
+
+def test_a_worse_release_gives_all_requests_back_at_the_look_that_shows_it(
+    start: Callable[..., Canary],
+) -> None:
+    canary = start()
+    row = canary.row
+    assert row.from_revision_id is not None
+    canary.counts(row.to_revision_id, 500, 60)
+    canary.counts(row.from_revision_id, 9_500, 95)
+    canary.node.step()
+    canary.node.metrics = []
+    canary.run_jobs("control")
+    assert (canary.row.state, weights()) == ("aborting", [10_000, 0])
+    run(canary.node, canary.run_jobs)
+    row = canary.row
+    assert row.state == "failed"
+    assert row.reason.startswith("The analysis failed. 12 % of 500 requests failed, 1 % of 9,500")
+    canary.release.refresh_from_db()
+    assert canary.release.state == "failed"
+    assert weights() == [10_000, 0]
+
+
+def test_it_fails_while_somebody_holds_it_but_does_not_go_on(start: Callable[..., Canary]) -> None:
+    good = start()
+    actions.pause(good.row, reason="lunch", actor=good.world.otto)
+    good.report((5_000, 25), (95_000, 475))
+    assert good.place == ("analysing", 1)
+    good.report((5_000, 900), (95_000, 475))
+    assert good.row.state == "failed"
+
+
+def test_too_little_evidence_waits_and_says_how_much_is_missing(
+    start: Callable[..., Canary],
+) -> None:
+    canary = start()
+    canary.report((50, 0), (950, 1))
+    assert canary.place == ("analysing", 1)
+    look = Look.objects.get(rollout=canary.row, outcome="inconclusive", verdict__new_requests=50)
+    assert "more requests would do at this rate" in look.verdict["sentence"]
+    assert look.verdict["findings"][0]["more_requests"] > 100
+
+
+def test_each_analysis_counts_its_own_requests(start: Callable[..., Canary]) -> None:
+    canary = start()
+    canary.report((5_000, 25), (95_000, 475))
+    assert canary.place == ("analysing", 3)
+    run(canary.node, canary.run_jobs)
+    assert canary.place == ("analysing", 3)
+    last = Look.objects.filter(rollout=canary.row, step=3).latest("at")
+    assert last.verdict["sentence"] == "No requests were counted yet"
+
+
+GAP = {"error": "17 requests are not in these counts"}
+GOOD = (5_000, 25), (95_000, 475)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (GAP, "17 requests are not in these counts"),
+        ({"seconds": 600.0}, "in the future"),
+        ({"latency": {"100": 4_999, "inf": 0}}, "more answers than requests"),
+        ({"latency": {"90": 5_000}}, "other latency buckets"),
+    ],
+)
+def test_what_cannot_be_judged_never_passes_and_goes_back_in_time(
+    start: Callable[..., Canary], changes: dict[str, Any], words: str
+) -> None:
+    canary = start(on_inconclusive="pass", timeout_seconds=60)
+    if "latency" in changes:
+        canary.report((1, 0), (19, 0))
+    canary.report(*GOOD, **changes)
+    assert canary.place == ("analysing", 1)
+    assert words in Look.objects.filter(rollout=canary.row).latest("at").verdict["sentence"]
+    canary.let_pass(61)
+    canary.settle()
+    assert canary.row.state == "failed"
+    assert canary.row.reason.startswith("It could not be analysed in time.")
+    assert words in canary.row.reason
+
+
+def test_windows_from_before_the_step_do_not_count(start: Callable[..., Canary]) -> None:
+    canary = start()
+    row, earlier = canary.row, rfc3339(now() - timedelta(minutes=5))
+    assert row.from_revision_id is not None
+    canary.counts(row.to_revision_id, *GOOD[0], started_at=earlier)
+    canary.counts(row.from_revision_id, *GOOD[1], started_at=earlier)
+    canary.settle()
+    assert MetricWindow.objects.count() == 2
+    assert canary.place == ("analysing", 1)
+
+
+def test_a_window_told_twice_counts_once(start: Callable[..., Canary]) -> None:
+    canary = start()
+    row = canary.row
+    assert row.from_revision_id is not None
+    canary.counts(row.to_revision_id, 50, 0)
+    canary.counts(row.from_revision_id, 950, 0)
+    canary.node.metrics *= 30
+    canary.settle()
+    last = Look.objects.filter(rollout=row).latest("at")
+    assert (last.verdict["new_requests"], last.outcome) == (50, "inconclusive")
+
+
+def test_windows_of_another_revision_are_no_evidence(
+    start: Callable[..., Canary], world: World
+) -> None:
+    canary = start()
+    canary.counts("rev_of_nobody", 5_000, 25)
+    canary.settle()
+    assert not MetricWindow.objects.exists()
+    assert canary.place == ("analysing", 1)
+
+
+def test_a_node_that_fell_silent_does_not_pass(start: Callable[..., Canary]) -> None:
+    canary = start()
+    row = canary.row
+    assert row.from_revision_id is not None
+    canary.counts(row.to_revision_id, *GOOD[0])
+    canary.counts(row.from_revision_id, *GOOD[1])
+    canary.node.step()
+    silent = canary.node.row
+    silent.last_seen_at = now() - timedelta(hours=1)
+    silent.save()
+    canary.run_jobs("control")
+    assert canary.place == ("analysing", 1)
+    assert Look.objects.filter(rollout=row).latest("at").outcome == "error"
+    canary.settle()
+    assert canary.place == ("analysing", 3)
+
+
+def test_a_split_that_is_not_the_planned_one_stops_it(start: Callable[..., Canary]) -> None:
+    canary = start()
+    canary.report((5_000, 25), (5_000, 25))
+    assert canary.row.state == "failed"
+    assert "50 % of 10,000 requests went to the new revision, 5 % were planned" in canary.row.reason
+
+
+@pytest.mark.parametrize(
+    ("ending", "state", "step"),
+    [("wait", "analysing", 1), ("pass", "analysing", 3), ("abort", "failed", 1)],
+)
+def test_at_the_timeout_the_plan_says_what_happens(
+    start: Callable[..., Canary], ending: str, state: str, step: int
+) -> None:
+    canary = start(on_inconclusive=ending, timeout_seconds=60)
+    canary.report((50, 0), (950, 1))
+    assert canary.place == ("analysing", 1)
+    canary.let_pass(61)
+    canary.settle()
+    assert canary.place == (state, step)
+
+
+def test_with_a_split_by_unit_each_unit_counts_once(start: Callable[..., Canary]) -> None:
+    canary = start(serving={"unit": {"header": "X-User-Id"}})
+    row = canary.row
+    assert row.from_revision_id is not None
+    first = {"status_2xx": 4_975, "status_3xx": 0, "status_4xx": 0, "status_5xx": 25,
+             "latency": {"100": 5_000, "inf": 0}}  # fmt: skip
+    old = {"status_2xx": 94_525, "status_3xx": 0, "status_4xx": 0, "status_5xx": 475,
+           "latency": {"100": 95_000, "inf": 0}}  # fmt: skip
+    canary.counts(row.to_revision_id, 900_000, 400_000, first=first)  # one unit fails and fails
+    canary.counts(row.from_revision_id, 100_000, 475, first=old)
+    canary.settle()
+    assert canary.place == ("analysing", 3)
+    event = Event.objects.get(subject=row.pk, kind__startswith="rollout.analysed")
+    said = json.loads(event.body)["data"]["sentence"]
+    assert said.startswith("0.5 % of 5,000 units failed, 0.5 % of 95,000 on stable.")
+
+
+def test_a_person_may_skip_an_analysis(start: Callable[..., Canary]) -> None:
+    canary = start()
+    actions.skip(canary.row, step=1, reason="known to be slow", actor=canary.world.otto)
+    run(canary.node, canary.run_jobs)
+    assert canary.place == ("analysing", 3)
+    assert "step_skipped" in kinds(canary.row)
+
+
+def test_looks_that_say_the_same_are_not_kept_each_time(start: Callable[..., Canary]) -> None:
+    canary = start()
+    canary.report((50, 0), (950, 1))
+    run(canary.node, canary.run_jobs, rounds=10)
+    assert Look.objects.filter(rollout=canary.row).count() <= 2

@@ -1,0 +1,77 @@
+"""The analysis steps of a plan: what is filled in, and what is refused with the place named."""
+
+from typing import Any
+
+import pytest
+
+from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
+
+
+def read(value: Any) -> tuple[dict[str, Any], Faults]:
+    """Return the document and what is wrong with it."""
+    faults: Faults = []
+    return analysis("/at", value, faults), faults
+
+
+def test_what_is_not_given_takes_its_default() -> None:
+    document, faults = read({"metrics": [{"metric": "error_rate"}]})
+    assert faults == []
+    assert document == {
+        "metrics": [{"metric": "error_rate", "margin": 0.01}],
+        "minimum_requests": 100,
+        "timeout_seconds": 3600,
+        "on_inconclusive": "wait",
+    }
+
+
+def test_a_whole_document_stays_as_it_is() -> None:
+    assert read(CAREFUL) == (CAREFUL, [])
+
+
+@pytest.mark.parametrize(
+    ("metric", "stable"),
+    [
+        ({"metric": "error_rate", "margin": 0.002}, True),
+        ({"metric": "error_rate", "at_most": 0.02}, False),
+        ({"metric": "latency", "over_ms": 250, "margin": 0.02}, True),
+        ({"metric": "latency", "quantile": 0.95, "at_most_ms": 250}, False),
+    ],
+)
+def test_each_kind_of_metric(metric: dict[str, Any], stable: bool) -> None:
+    document, faults = read({"metrics": [metric]})
+    assert (document["metrics"], faults) == ([metric], [])
+    assert needs_stable(document) is stable
+
+
+ERRORS = {"metric": "error_rate"}
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer"),
+    [
+        (None, "/at"),
+        ({}, "/at/metrics"),
+        ({"metrics": []}, "/at/metrics"),
+        ({"metrics": [ERRORS] * 5}, "/at/metrics"),
+        ({"metrics": ["error_rate"]}, "/at/metrics/0/metric"),
+        ({"metrics": [{"metric": "accuracy"}]}, "/at/metrics/0/metric"),
+        ({"metrics": [{"metric": []}]}, "/at/metrics/0/metric"),
+        ({"metrics": [ERRORS, ERRORS]}, "/at/metrics/1"),
+        ({"metrics": [ERRORS | {"margin": 0.1, "at_most": 0.1}]}, "/at/metrics/0"),
+        ({"metrics": [ERRORS | {"quantile": 0.9, "at_most_ms": 50}]}, "/at/metrics/0"),
+        ({"metrics": [{"metric": "latency"}]}, "/at/metrics/0"),
+        ({"metrics": [{"metric": "latency", "quantile": 0.9}]}, "/at/metrics/0"),
+        ({"metrics": [ERRORS | {"margin": -0.1}]}, "/at/metrics/0/margin"),
+        ({"metrics": [ERRORS | {"margin": float("nan")}]}, "/at/metrics/0/margin"),
+        ({"metrics": [ERRORS | {"margin": True}]}, "/at/metrics/0/margin"),
+        ({"metrics": [ERRORS | {"at_most": 0}]}, "/at/metrics/0/at_most"),
+        ({"metrics": [{"metric": "latency", "over_ms": 2.5}]}, "/at/metrics/0/over_ms"),
+        ({"metrics": [ERRORS | {"margin": 0}]}, "/at/minimum_requests"),
+        ({"metrics": [ERRORS], "minimum_requests": 0}, "/at/minimum_requests"),
+        ({"metrics": [ERRORS], "timeout_seconds": 5}, "/at/timeout_seconds"),
+        ({"metrics": [ERRORS], "on_inconclusive": "hope"}, "/at/on_inconclusive"),
+        ({"metrics": [ERRORS], "on_error": "pass"}, "/at/on_error"),
+    ],
+)
+def test_what_is_wrong_is_named(value: Any, pointer: str) -> None:
+    assert [at for at, _ in read(value)[1]] == [pointer]
