@@ -23,6 +23,8 @@ ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
         ("Revision 1 is live with weight 10000", "Revision 1 is live with 100 % of the traffic"),
         ("Revision 2 is ready with weight 250", "Revision 2 is ready with 2.5 % of the traffic"),
         ("Started an upload of 1626640 bytes", "Started an upload of 1\u202f627 kB"),
+        ("Waits 600 s with 5 % of the requests at the new revision",
+         "Waits 10 min with 5 % of the requests at the new revision"),
         ("Released my_model to a_place", "Released my_model to a_place"),
     ],
 )  # fmt: skip
