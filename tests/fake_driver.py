@@ -1,6 +1,6 @@
 """A driver whose target is a dictionary, and that fails, is slow or lies when a test says so."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,7 +40,13 @@ class FakeDriver:
     at_once: int = 0
     most_at_once: int = 0
 
-    def validate(self, target: Target, bento: Bento, serving: ServingConfig) -> list[str]:
+    def validate(
+        self,
+        target: Target,
+        bento: Bento,
+        serving: ServingConfig,
+        needs: Collection[str] = (),
+    ) -> list[str]:
         """Ask for a known Python and for room."""
         problems = []
         if not self.alive:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
+from apps.governance import trials
 from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
 from placet_verify.units import UnitSource
 
@@ -27,10 +28,10 @@ PRESETS: dict[str, list[Step]] = {
         ),
         {"set_weight": 100},
     ],
+    "shadow": [{"set_mirror": {"percent": 10}}, {"pause": {}}, {"set_weight": 100}],
 }
 _FORMER = {"switch": "replace"}  # what plans said before there were steps
-_NOT_YET = ("ab_test", "shadow")
-_STEPS_NOT_YET = ("set_mirror", "set_header_route")
+_NOT_YET = ("ab_test",)
 
 
 class Plan(TypedDict):
@@ -131,9 +132,7 @@ def _step(at: str, item: Any, faults: Faults) -> Step | None:
         faults.append((at, 'must have one member, its kind: {"set_weight": 5} or {"pause": {}}'))
         return None
     kind, value = next(iter(item.items()))
-    if kind in _STEPS_NOT_YET:
-        faults.append((f"{at}/{kind}", f"a step {kind} cannot be carried out yet: leave it out"))
-    elif kind not in _KINDS:
+    if kind not in _KINDS:
         faults.append((f"{at}/{str(kind)[:64]}", f"must be one of: {', '.join(_KINDS)}"))
     else:
         return {kind: _KINDS[kind](f"{at}/{kind}", value, faults)}
@@ -169,6 +168,8 @@ _KINDS: dict[str, Callable[[str, Any, Faults], Any]] = {
     "set_weight": _set_weight,
     "pause": _pause,
     "analysis": analysis,
+    "set_header_route": trials.set_header_route,
+    "set_mirror": trials.set_mirror,
 }
 
 
@@ -193,19 +194,26 @@ def _order(at: str, steps: Sequence[Step]) -> Faults:
 
 def _shape(strategy: str, at: str, steps: Sequence[Step]) -> Faults:
     """What a strategy's name promises."""
-    kinds, first = [next(iter(step)) for step in steps], steps[0].get("set_weight")
+    place, first = next(
+        ((n, step["set_weight"]) for n, step in enumerate(steps) if "set_weight" in step), (0, 100)
+    )
+    plain = [step for step in steps if next(iter(step)) not in trials.KINDS]
     if strategy == "replace" and list(steps) != PRESETS["replace"]:
         return [(at, "replace sends all requests at once: leave steps out, or choose canary")]
     if strategy == "blue_green" and (
-        kinds[0] != "pause" or len(steps) > 2 or steps[-1].get("set_weight", 100) != 100
+        not plain or "pause" not in plain[0] or len(plain) > 2 or first != 100
     ):
         return [(at, "blue_green has one pause, and then all requests at once")]
-    if strategy == "canary" and first is None:
+    if strategy == "shadow" and (first != 100 or "set_mirror" not in steps[0]):
+        return [(at, "shadow begins with set_mirror, and takes all requests at once at its end")]
+    if strategy == "canary" and "pause" in steps[0]:
         return [
             (f"{at}/0", "a canary begins with set_weight: a pause without requests shows nothing")
         ]
     if strategy == "canary" and first == 100:
-        return [(f"{at}/0/set_weight", "must be less than 100: all at once is what replace does")]
+        return [
+            (f"{at}/{place}/set_weight", "must be less than 100: all at once is what replace does")
+        ]
     return []
 
 

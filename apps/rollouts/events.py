@@ -4,7 +4,7 @@ enters, and one for each thing that people do to it."""
 from typing import Any
 
 from apps.audit.events import EventKind, event_kind
-from apps.rollouts.steps import WHOLE, Pause, Step
+from apps.rollouts.steps import WHOLE, Pause, SetHeaderRoute, SetMirror, Step
 
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
 ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release}")
@@ -29,6 +29,12 @@ ANALYSING = event_kind(
     "rollout.analysing", "Analyses the new revision with {percent} % of the requests"
 )
 ANALYSED = event_kind("rollout.analysed", "Analysed the new revision in step {step}: {outcome}")
+TESTERS_LED = event_kind(
+    "rollout.testers_led", "Led requests with the header {header} to the new revision"
+)
+COPIES_SET = event_kind(
+    "rollout.copies_set", "Copied {percent} % of the requests to the new revision"
+)
 ENTERED: dict[str, EventKind] = {
     "shifting": event_kind("rollout.shifting", "Sent all requests to the new revision"),
     "draining": event_kind("rollout.draining", "The new revision is live"),
@@ -51,6 +57,10 @@ def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict
         return TIMED_PAUSE, {"percent": percent, "seconds": step.seconds}
     if state == "analysing":
         return ANALYSING, {"percent": percent}
+    if state == "shifting" and isinstance(step, SetHeaderRoute):
+        return TESTERS_LED, {"header": step.header}
+    if state == "shifting" and isinstance(step, SetMirror):
+        return COPIES_SET, {"percent": round(step.copies / 100, 2)}
     if state == "shifting" and weight < WHOLE:
         return WEIGHT_SET, {"percent": percent}
     return ENTERED[state], {}

@@ -35,6 +35,8 @@ from apps.rollouts.steps import (
     WHOLE,
     Analysis,
     Pause,
+    SetHeaderRoute,
+    SetMirror,
     SetWeight,
     Step,
     last_weight,
@@ -168,6 +170,8 @@ class Change:
     which: Literal["old", "new"]
     state: str | None = None
     weight: int | None = None
+    header: SetHeaderRoute | None = None  # for testers
+    copies: int | None = None  # of requests, out of 10,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +239,14 @@ def enter(s: Snapshot, place: int) -> Intent:
         return _live(s)
     step, first = s.steps[place], s.state == "starting"
     changes: tuple[Change, ...] = (Change("new", "ready"),) if first else ()
-    if isinstance(step, SetWeight):
-        take = (Change("old", weight=WHOLE - step.weight),) if s.old else ()
-        changes = (*take, Change("new", "ready", step.weight))
+    match step:
+        case SetWeight(weight):
+            take = (Change("old", weight=WHOLE - weight),) if s.old else ()
+            changes = (*take, Change("new", "ready", weight))
+        case SetHeaderRoute():
+            changes = (Change("new", "ready", header=step),)
+        case SetMirror(copies):
+            changes = (Change("new", "ready", copies=copies),)
     skipped = s.kind == "release" and s.old is None and s.plan.steps != AT_ONCE
     return Intent(step.state, changes, ALL_AT_ONCE if first and skipped else "", step=place)
 
@@ -261,6 +270,8 @@ def _stepping(s: Snapshot) -> Intent:
             held = _pause(s, step)
         case Analysis() as step:
             held = _analysis(s, step)
+        case SetHeaderRoute() | SetMirror():
+            held = None if s.fresh else wait("the node to follow")
     if held is not None:
         return held
     if s.paused:

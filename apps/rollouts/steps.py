@@ -46,7 +46,24 @@ class Analysis:
         return cls(**{**document, "metrics": metrics})
 
 
-Step = SetWeight | Pause | Analysis
+@dataclass(frozen=True, slots=True)
+class SetHeaderRoute:
+    """Lead testers to the new revision; over when the node does."""
+
+    header: str
+    value: str
+    state: ClassVar[str] = "shifting"
+
+
+@dataclass(frozen=True, slots=True)
+class SetMirror:
+    """Copy so many of the requests to the new revision; over when the node does."""
+
+    copies: int  # out of 10,000
+    state: ClassVar[str] = "shifting"
+
+
+Step = SetWeight | Pause | Analysis | SetHeaderRoute | SetMirror
 AT_ONCE: tuple[Step, ...] = (SetWeight(WHOLE),)
 
 
@@ -64,6 +81,10 @@ def _read(step: Mapping[str, Any]) -> Step:
             return Pause(value.get("duration_seconds"))
         case "analysis":
             return Analysis.read(value)
+        case "set_header_route":
+            return SetHeaderRoute(value["header"], value["value"])
+        case "set_mirror":
+            return SetMirror(round(value["percent"] * WHOLE / 100))
     raise ValueError(f"a step {kind} is not known")
 
 
@@ -71,8 +92,11 @@ def written(step: Step) -> dict[str, Any]:
     """Return a step as a plan writes it."""
     match step:
         case SetWeight(weight):
-            percent = weight * 100 / WHOLE
-            return {"set_weight": int(percent) if percent.is_integer() else percent}
+            return {"set_weight": _percent(weight)}
+        case SetHeaderRoute(header, value):
+            return {"set_header_route": {"header": header, "value": value}}
+        case SetMirror(copies):
+            return {"set_mirror": {"percent": _percent(copies)}}
         case Pause(seconds):
             return {"pause": {} if seconds is None else {"duration_seconds": seconds}}
         case Analysis(metrics, least, seconds, otherwise):
@@ -89,6 +113,17 @@ def written(step: Step) -> dict[str, Any]:
 def analyses(steps: Sequence[Step]) -> int:
     """Return how many analyses there are; they share the α of the rollout."""
     return sum(isinstance(step, Analysis) for step in steps)
+
+
+def _percent(share: int) -> float:
+    percent = share * 100 / WHOLE
+    return int(percent) if percent.is_integer() else percent
+
+
+def needs(steps: Sequence[Step]) -> frozenset[str]:
+    """Return what the agent of a node must know to carry ``steps`` out."""
+    names = {SetHeaderRoute: "header_route", SetMirror: "mirror"}
+    return frozenset(names[type(step)] for step in steps if type(step) in names)
 
 
 def last_weight(steps: Sequence[Step]) -> int:

@@ -102,7 +102,7 @@ NOT_WALKED = frozenset({
     "role.granted.v1", "role.revoked.v1",
     "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.paused.v1",
     "rollout.promoted.v1", "rollout.resumed.v1", "rollout.retried.v1", "rollout.step_skipped.v1",
-    "rollout.waiting_for_person.v1",
+    "rollout.waiting_for_person.v1", "rollout.testers_led.v1", "rollout.copies_set.v1",
     "service_account.created.v1", "service_account.deactivated.v1",
     "service_account.updated.v1", "target.changed.v1", "target.created.v1",
     "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",

@@ -53,9 +53,22 @@ PLANS: list[dict[str, Any]] = [
             {"pause": {}}, {"set_weight": 100}, {"pause": {"duration_seconds": 60}},
         ],
     },
+    {
+        "strategy": "shadow",
+        "steps": [
+            {"set_mirror": {"percent": 50}},
+            {"set_header_route": {"header": "X-Try", "value": "v2"}},
+            {"pause": {"duration_seconds": 60}},
+        ],
+    },
 ]  # fmt: skip
 ASKED = {"paused", "resumed", "promoted", "step_skipped", "retried"}  # events of people
-STATE_OF = {"weight_set": "shifting", "waiting_for_person": "waiting"}
+STATE_OF = {
+    "weight_set": "shifting",
+    "copies_set": "shifting",
+    "testers_led": "shifting",
+    "waiting_for_person": "waiting",
+}
 
 
 class Killed(BaseException):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from apps.console.templatetags.placet import span
-from apps.rollouts.steps import Analysis, Pause, SetWeight, Step
+from apps.rollouts.steps import Analysis, Pause, SetHeaderRoute, SetMirror, SetWeight, Step
 
 WIDTH, TOP, BASE, HEIGHT = 360, 18, 96, 114  # of the picture; a phone shows it in its own size
 FEW = 8  # so many stairs have room for words
@@ -16,6 +16,7 @@ class Stair:
 
     percent: float
     hold: str = ""
+    beside: str = ""  # testers and copies
     state: str = ""
     steps: list[int] = field(default_factory=list)  # their places in the plan
     x: float = 0
@@ -54,12 +55,16 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
     """Draw ``steps``; ``states`` says how far each of them is."""
     stairs: list[Stair] = []
     for place, step in enumerate(steps):
+        if not stairs and not isinstance(step, SetWeight):
+            stairs.append(Stair(0))
         match step:
             case SetWeight(weight):
                 stairs.append(Stair(weight / 100))
+            case SetHeaderRoute(header, _):
+                stairs[-1].beside += f" with testers by {header}"
+            case SetMirror(copies):
+                stairs[-1].beside += f" with copies of {copies / 100:g} %"
             case Pause(seconds):
-                if not stairs:
-                    stairs.append(Stair(0))
                 stairs[-1].hold = "a person" if seconds is None else span(seconds)
             case Analysis():
                 stairs[-1].hold = "analysed"
@@ -92,5 +97,5 @@ def _says(stairs: Sequence[Stair]) -> str:
     parts = []
     for stair in stairs:
         until = _UNTIL.get(stair.hold, f"for {stair.hold}")
-        parts.append(f"{stair.percent:g} %{' ' + until if stair.hold else ''}")
+        parts.append(f"{stair.percent:g} %{stair.beside}{' ' + until if stair.hold else ''}")
     return ", then ".join(parts)

@@ -14,7 +14,15 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
-from apps.rollouts.steps import Analysis, Pause, SetWeight, Step, read
+from apps.rollouts.steps import (
+    Analysis,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Step,
+    read,
+)
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision
@@ -139,6 +147,12 @@ def sentence(step: Step) -> str:
     match step:
         case SetWeight(weight):
             return f"Send {weight / 100:g} % of the requests to the new revision"
+        case SetHeaderRoute(header, value):
+            return f"Lead testers who send {header}: {value} to the new revision"
+        case SetMirror(0):
+            return "Copy no more requests"
+        case SetMirror(copies):
+            return f"Copy {copies / 100:g} % of the requests to the new revision"
         case Pause(None):
             return "Wait until a person goes on"
         case Pause(seconds):

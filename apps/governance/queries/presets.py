@@ -6,11 +6,17 @@ from apps.governance import plans
 from apps.governance.gates import plan as gate
 from apps.governance.models import PolicyRevision
 
-TITLES = {"replace": "Replace", "blue_green": "Blue/green", "canary": "Careful canary"}
+TITLES = {
+    "replace": "Replace",
+    "blue_green": "Blue/green",
+    "canary": "Careful canary",
+    "shadow": "Shadow",
+}
 SAYS = {
     "replace": "All requests at once, when every replica is ready",
     "blue_green": "Made ready beside what serves; a person moves all requests at once",
     "canary": "1, 5, 25, 50 and 100 %, each analysed before the next",
+    "shadow": "Copies of 10 % of the requests, until a person goes on; nobody gets their answers",
 }
 
 

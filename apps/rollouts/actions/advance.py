@@ -12,12 +12,13 @@ from apps.registry.models import Alias, Hold
 from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
-from apps.rollouts.rules import OPEN, STEPPING, Intent, plan_of
+from apps.rollouts.rules import OPEN, STEPPING, Change, Intent, plan_of
 from apps.rollouts.steps import Step
 from apps.serving import actions as serving
 from apps.serving.drivers.base import Receipt
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Revision
+from apps.serving.rules import HeaderRoute
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
@@ -128,8 +129,15 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
             state=change.state,
             weight=change.weight,
             warm_until=warm_until,
+            header_route=_header_route(change),
+            mirror=change.copies,
             actor=actor,
         )
+
+
+def _header_route(change: Change) -> HeaderRoute | None:
+    led = change.header
+    return HeaderRoute(header=led.header, value=led.value) if led is not None else None
 
 
 def _consequences(log: Recorder, rollout: Rollout) -> None:

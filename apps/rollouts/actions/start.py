@@ -14,6 +14,7 @@ from apps.rollouts.errors import EndpointStopped, NotRetryable, RolloutOpen
 from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.rules import plan_of
+from apps.rollouts.steps import needs
 from apps.serving import actions as serving
 from apps.serving.drivers import driver_for
 from apps.serving.errors import DoesNotFit
@@ -103,7 +104,10 @@ def _active_endpoint(release: Release) -> Endpoint:
 def _check_target(release: Release) -> None:
     endpoint = Endpoint.objects.select_related("target").get(pk=release.endpoint_id)
     problems = driver_for(endpoint.target).validate(
-        endpoint.target, release.bento, serving_config(release.serving)
+        endpoint.target,
+        release.bento,
+        serving_config(release.serving),
+        needs=needs(plan_of(release.plan).steps),
     )
     if problems:
         raise DoesNotFit("; ".join(problems))

@@ -1,6 +1,6 @@
 """What a driver is: four idempotent verbs, one of them the read-back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -58,8 +58,17 @@ class Driver(Protocol):
     what should run stands in the rows of this app.
     """
 
-    def validate(self, target: Target, bento: Bento, serving: ServingConfig) -> list[str]:
-        """Return, in sentences, what keeps ``bento`` from running on ``target``."""
+    def validate(
+        self,
+        target: Target,
+        bento: Bento,
+        serving: ServingConfig,
+        needs: Collection[str] = (),
+    ) -> list[str]:
+        """Return, in sentences, what keeps ``bento`` from running on ``target``.
+
+        ``needs`` names what the steps of a plan ask for: ``header_route``, ``mirror``.
+        """
         ...
 
     def observe(self, target: Target) -> Observation:

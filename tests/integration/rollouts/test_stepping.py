@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,10 @@ from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import targets_to_look_at
+from apps.serving.errors import DoesNotFit
 from apps.serving.models import Revision
 from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.nodes import PLATFORM, SimulatedNode, run
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]
@@ -46,6 +48,11 @@ def weights() -> list[int]:
     return list(Revision.objects.order_by("number").values_list("weight", flat=True))
 
 
+def beside() -> list[tuple[Any, int]]:
+    """Return the header of testers and the copies of every revision, the oldest first."""
+    return list(Revision.objects.order_by("number").values_list("header_route", "mirror"))
+
+
 def going_out(release: Release) -> Rollout:
     """Return the rollout of ``release`` as it stands."""
     return Rollout.objects.get(release=release)
@@ -63,6 +70,49 @@ def sentences(rollout: Rollout) -> list[str]:
     """Return the kinds of its events, in order."""
     kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
     return [k.split(".")[1] for k in kinds.values_list("kind", flat=True)]
+
+
+def test_testers_and_copies_come_with_their_step_and_end_when_it_is_live(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    route = {"header": "X-Try", "value": "v2"}
+    steps = [{"set_mirror": {"percent": 12.5}}, {"set_header_route": route}, {"pause": {}}]
+    release = world.request("development", plan={"strategy": "shadow", "steps": steps})
+    run(node, run_jobs)
+
+    rollout = going_out(release)
+    assert (rollout.state, rollout.step, weights()) == ("waiting", 2, [10_000, 0])
+    assert beside() == [(None, 0), (route, 1_250)]
+    told = list(node.revisions().values())[-1]
+    assert (told["header_route"], told["mirror"]) == (route, 1_250)
+    assert sentences(rollout) == ["started", "copies_set", "testers_led", "waiting_for_person"]
+
+    actions.resume(rollout, step=2, reason="no disagreement", actor=world.otto)
+    run(node, run_jobs)
+    assert (going_out(release).state, weights()) == ("done", [0, 10_000])
+    assert beside() == [(None, 0), (None, 0)]
+
+
+def test_testers_and_copies_end_with_an_abort(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    release = world.request("development", plan={"strategy": "shadow"})
+    run(node, run_jobs)
+    assert beside()[-1] == (None, 1_000)
+    actions.abort(going_out(release), reason="it disagrees", actor=world.otto)
+    run(node, run_jobs)
+    assert beside()[-1] == (None, 0)
+    assert weights() == [10_000, 0]
+
+
+def test_an_agent_that_is_too_old_for_a_plan_is_named(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    node.report(platform={**PLATFORM, "features": ["unit"]})
+    plan = {"strategy": "shadow", "start": "manual"}
+    release = world.request("development", plan=plan)
+    with pytest.raises(DoesNotFit, match="cannot copy requests: upgrade it"):
+        actions.start_rollout(release, actor=world.otto)
 
 
 def test_a_canary_goes_up_with_its_plan_and_waits_where_it_says(

@@ -324,7 +324,7 @@ def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(
 
     (problem,) = driver_for(node.row.target).validate(node.row.target, bento, wish)
 
-    assert "splits per request only" in problem
+    assert "splits per request only, and not by unit: upgrade it" in problem
     node.report()
     assert driver_for(node.row.target).validate(node.row.target, bento, wish) == []
 

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.console.queries.plans import BASE, TOP, WIDTH, picture
-from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetWeight
+from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetHeaderRoute, SetMirror, SetWeight
 
 STEPS = (SetWeight(500), Pause(600), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
 
@@ -20,6 +20,13 @@ def test_a_pause_before_any_weight_is_a_stair_of_nothing() -> None:
     drawn = picture((Pause(None), SetWeight(WHOLE)))
     assert [(s.percent, s.hold) for s in drawn.stairs] == [(0, "a person"), (100, "")]
     assert [s.percent for s in picture(AT_ONCE).stairs] == [100]
+
+
+def test_testers_and_copies_stand_with_the_weight_that_they_come_beside() -> None:
+    steps = (SetHeaderRoute("X-Try", "v2"), Pause(None), SetWeight(500), SetMirror(1_000))
+    assert picture(steps).says == (
+        "0 % with testers by X-Try until a person goes on, then 5 % with copies of 10 %"
+    )
 
 
 def test_the_stairs_fill_the_picture_and_stay_inside() -> None:

@@ -9,6 +9,8 @@ from apps.governance import plans
 LAST = {"set_weight": 100}
 LOOK = {"analysis": {"metrics": [{"metric": "error_rate"}]}}
 BOUND = {"analysis": {"metrics": [{"metric": "error_rate", "at_most": 0.02}]}}
+TRY = {"header": "X-Try", "value": "v2"}
+SECRET = {"header": "Cookie", "value": "v2"}
 
 
 def faults(document: Any) -> list[tuple[str, str]]:
@@ -66,6 +68,20 @@ def test_blue_green_may_say_how_long_it_waits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("strategy", "steps"),
+    [
+        ("canary", [{"set_header_route": TRY}, {"pause": {}}, {"set_weight": 5}, LAST]),
+        ("canary", [{"set_weight": 5}, {"set_mirror": {"percent": 33.33}}, {"pause": {}}, LAST]),
+        ("blue_green", [{"set_header_route": TRY}, {"pause": {}}, LAST]),
+        ("shadow", [{"set_mirror": {"percent": 1}}, {"pause": {}}, {"set_mirror": {"percent": 0}},
+                    LAST]),
+    ],
+)  # fmt: skip
+def test_a_revision_may_be_tried_out_beside_its_weight(strategy: str, steps: Any) -> None:
+    assert plans.plan({"strategy": strategy, "steps": steps})["steps"] == steps
+
+
+@pytest.mark.parametrize(
     ("strategy", "steps", "pointer"),
     [
         ("canary", [], ""),
@@ -106,8 +122,24 @@ def test_blue_green_may_say_how_long_it_waits() -> None:
         ("canary", [{"set_weight": 5}, {"analysis": {}}], "/1/analysis/metrics"),
         ("canary", [LOOK, {"set_weight": 5}], "/0"),
         ("canary", [{"set_weight": 5}, LAST, LOOK], "/2/analysis"),
-        ("canary", [{"set_mirror": {"percent": 5}}], "/0/set_mirror"),
+        ("canary", [{"set_mirror": 5}], "/0/set_mirror"),
+        ("canary", [{"set_mirror": {"percent": True}}], "/0/set_mirror"),
+        ("canary", [{"set_mirror": {"percent": 100.01}}], "/0/set_mirror/percent"),
+        ("canary", [{"set_mirror": {"percent": float("nan")}}], "/0/set_mirror/percent"),
+        ("canary", [{"set_mirror": {"percent": 0.005}}], "/0/set_mirror/percent"),
         ("canary", [{"set_header_route": {}}], "/0/set_header_route"),
+        ("canary", [{"set_header_route": {**TRY, "x": 1}}], "/0/set_header_route"),
+        ("canary", [{"set_header_route": {**TRY, "header": "a b"}}], "/0/set_header_route/header"),
+        (
+            "canary",
+            [{"set_header_route": {**TRY, "header": "Cookie"}}],
+            "/0/set_header_route/header",
+        ),
+        ("canary", [{"set_header_route": {**TRY, "value": "a'b"}}], "/0/set_header_route/value"),
+        ("canary", [{"set_header_route": TRY}, LAST], "/1/set_weight"),
+        ("replace", [{"set_header_route": TRY}, LAST], ""),
+        ("shadow", [{"pause": {}}, LAST], ""),
+        ("shadow", [{"set_mirror": {"percent": 5}}, {"set_weight": 5}], ""),
         ("replace", [{"set_weight": 5}], ""),
         ("blue_green", [{"set_weight": 5}], ""),
         ("blue_green", [{"pause": {}}, {"set_weight": 5}], ""),
@@ -119,7 +151,7 @@ def test_wrong_steps_are_named_by_their_place(strategy: str, steps: Any, pointer
     assert [at for at, _ in found] == [f"/plan/steps{pointer}"]
 
 
-@pytest.mark.parametrize("strategy", ["ab_test", "shadow"])
+@pytest.mark.parametrize("strategy", ["ab_test"])
 def test_what_cannot_be_carried_out_yet_says_so(strategy: str) -> None:
     ((pointer, detail),) = faults({"strategy": strategy})
     assert pointer == "/plan/strategy"
@@ -129,7 +161,10 @@ def test_what_cannot_be_carried_out_yet_says_so(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", ["", "yolo", 5, None, ["canary"], {"canary": 1}])
 def test_an_unknown_strategy_is_named(strategy: Any) -> None:
     ((pointer, detail),) = faults({"strategy": strategy, "steps": [LAST]})
-    assert (pointer, detail) == ("/plan/strategy", "must be one of: replace, blue_green, canary")
+    assert (pointer, detail) == (
+        "/plan/strategy",
+        "must be one of: replace, blue_green, canary, shadow",
+    )
 
 
 def test_every_fault_is_named_at_once() -> None:

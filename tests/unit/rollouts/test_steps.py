@@ -21,7 +21,17 @@ from apps.rollouts.rules import (
     promote,
     skip,
 )
-from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetWeight, read, written
+from apps.rollouts.steps import (
+    AT_ONCE,
+    WHOLE,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    needs,
+    read,
+    written,
+)
 from tests.unit.rollouts.test_rules import NOON, OLD, READY, facts
 
 STEPS = (SetWeight(500), Pause(60), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
@@ -67,6 +77,35 @@ def test_blue_green_waits_at_weight_nothing() -> None:
     plan = Plan(steps=(Pause(None), SetWeight(WHOLE)))
     step = next_step(facts("starting", new=READY, plan=plan))
     assert (step.to, step.changes, step.step) == ("waiting", (Change("new", "ready"),), 0)
+
+
+def test_testers_and_copies_come_when_the_node_has_seen_the_wish() -> None:
+    document = plans.plan(
+        {
+            "strategy": "canary",
+            "steps": [
+                {"set_header_route": {"header": "X-Try", "value": "v2"}},
+                {"set_mirror": {"percent": 33.33}},
+                {"set_weight": 5},
+            ],
+        }
+    )
+    plan = plan_of(document)
+    led, copied = SetHeaderRoute("X-Try", "v2"), SetMirror(3_333)
+    assert plan.steps == (led, copied, SetWeight(500), SetWeight(WHOLE))
+    assert [written(step) for step in plan.steps] == document["steps"]
+    assert needs(plan.steps) == {"header_route", "mirror"}
+
+    first = next_step(facts("starting", new=READY, plan=plan))
+    assert (first.to, first.step) == ("shifting", 0)
+    assert first.changes == (Change("new", "ready", header=led),)
+    ready = RevisionFacts("ready", 0, 2, "ready", 2, 0)
+    here = facts("shifting", new=ready, plan=plan, step=0)
+    assert next_step(replace(here, fresh=False)).to is None
+    assert next_step(replace(here, paused=True)).to is None
+    then = next_step(here)
+    assert (then.step, then.changes) == (1, (Change("new", "ready", copies=3_333),))
+    assert next_step(replace(here, step=1)).changes[-1] == Change("new", "ready", 500)
 
 
 def test_a_weight_counts_when_the_node_applies_precisely_it() -> None:

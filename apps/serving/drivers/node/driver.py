@@ -1,6 +1,6 @@
 """The driver of nodes. It never talks to a node: the node comes and asks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,11 +12,23 @@ from apps.serving.queries import occupants
 from apps.serving.rules import ALIVE_SECONDS, ServingConfig, to_evict
 from placet.kernel.clock import now
 
+LACKS = {
+    "unit": "splits per request only, and not by unit",
+    "header_route": "cannot lead testers by a header",
+    "mirror": "cannot copy requests",
+}
+
 
 class NodeDriver:
     """See :class:`apps.serving.drivers.base.Driver`."""
 
-    def validate(self, target: Target, bento: Bento, serving: ServingConfig) -> list[str]:
+    def validate(
+        self,
+        target: Target,
+        bento: Bento,
+        serving: ServingConfig,
+        needs: Collection[str] = (),
+    ) -> list[str]:
         """Ask the last report: joined, alive, the right Python, enough memory."""
         node = Node.objects.filter(target=target).first()
         if node is None:
@@ -28,8 +40,8 @@ class NodeDriver:
         if short_version(wanted) not in found:
             has = ", ".join(found) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
-        if serving.unit is not None and "unit" not in features(node.platform):
-            problems.append("The node's agent splits per request only: upgrade it to split by unit")
+        missing = {*needs, *({"unit"} if serving.unit else ())} - set(features(node.platform))
+        problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
         if to_evict(occupants(target), capacity_mb=target.capacity_mb,
                     needed_mb=serving.total_mb) is None:  # fmt: skip
             problems.append(
