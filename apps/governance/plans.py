@@ -41,6 +41,7 @@ class Plan(TypedDict):
     start: str
     keep_warm_seconds: int
     ready_timeout_seconds: int
+    when_busy: str
     steps: list[Step]
 
 
@@ -74,11 +75,14 @@ def plan(raw: Mapping[str, Any] | None) -> Plan:
         start=given.pop("start", "on_approval"),
         keep_warm_seconds=given.pop("keep_warm_seconds", 86400),
         ready_timeout_seconds=given.pop("ready_timeout_seconds", 300),
+        when_busy=given.pop("when_busy", "wait"),
         steps=[],
     )
     document["steps"] = _steps(document["strategy"], given.pop("steps", None), faults)
     if document["start"] not in ("on_approval", "manual"):
         faults.append(("/plan/start", "must be on_approval or manual"))
+    if document["when_busy"] not in ("wait", "supersede"):
+        faults.append(("/plan/when_busy", "must be wait or supersede"))
     faults += _number("/plan/keep_warm_seconds", document["keep_warm_seconds"], 0, 30 * 86400)
     faults += _number("/plan/ready_timeout_seconds", document["ready_timeout_seconds"], 10, 3600)
     _refuse("/plan", given, faults)

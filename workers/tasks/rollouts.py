@@ -12,11 +12,14 @@ from placet.kernel.actor import SYSTEM
 
 @handler("rollouts.start", queue="control", max_attempts=3)
 def start(job: LeasedJob) -> dict[str, Any] | None:
-    """Start the rollout of a release that was approved; once is enough."""
+    """Start the rollout of a release that was approved, when its turn has come."""
     release = Release.objects.select_related("endpoint", "environment", "bento").get(
         pk=job.args["release"]
     )
-    if release.state != "approved":
+    turn = actions.turn_of(release) if release.state == "approved" else "never"
+    if turn == "later":
+        raise Retry("Another rollout is under way", after=5, counts=False)
+    if turn == "never":
         return {"state": release.state}
     rollout = actions.start_rollout(release, actor=SYSTEM)
     return {"rollout": rollout.pk}

@@ -4,6 +4,7 @@ from apps.rollouts.actions.advance import advance, keep_look, record_command, re
 from apps.rollouts.actions.answer import answer_alert, give_up
 from apps.rollouts.actions.control import pause, promote, resume, skip
 from apps.rollouts.actions.operate import abort, rollback
+from apps.rollouts.actions.queueing import turn_of
 from apps.rollouts.actions.start import retry, start_rollout
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "rollback",
     "skip",
     "start_rollout",
+    "turn_of",
 ]

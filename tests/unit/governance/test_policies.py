@@ -116,6 +116,7 @@ def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
         "start": "on_approval",
         "keep_warm_seconds": 86400,
         "ready_timeout_seconds": 300,
+        "when_busy": "wait",
         "steps": [{"set_weight": 100}],
     }
     assert plans.serving({"replicas": 2}) == {
@@ -163,6 +164,7 @@ def test_a_wrong_serving_configuration_is_named(document: dict[str, object], poi
         {"strategy": "yolo"},
         {"start": "now"},
         {"ready_timeout_seconds": 1},
+        {"when_busy": "yolo"},
         {"keep_warm_seconds": -1},
         {"steps": []},
     ],

@@ -1,0 +1,39 @@
+"""Two releases for one endpoint: the second waits for the first, or sends it back."""
+
+from typing import Literal
+
+from apps.governance.models import Release
+from apps.rollouts.actions.operate import abort
+from apps.rollouts.errors import NotAbortable
+from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.rules import STEPPING
+from placet.kernel.actor import SYSTEM
+
+Turn = Literal["now", "later", "never"]
+
+
+def turn_of(release: Release) -> Turn:
+    """Tell whether an approved release, which starts by itself, may start.
+
+    While the endpoint is being moved it comes ``later``; one whose plan says so aborts the release
+    that is going out before it, never a rollback. ``never``, that is not by itself, once something
+    newer went live while it waited.
+    """
+    behind = Release.objects.filter(endpoint=release.endpoint_id, number__gt=release.number)
+    if behind.filter(live_at__gt=release.approved_at).exists():
+        return "never"
+    moving = Rollout.objects.filter(endpoint=release.endpoint_id, state__in=OPEN_STATES)
+    before = moving.select_related("release").first()
+    if before is None:
+        return "now"
+    older = before.kind == "release" and before.release.number < release.number
+    if release.plan.get("when_busy") == "supersede" and older and before.state in STEPPING:
+        _send_back(before, release)
+    return "later"
+
+
+def _send_back(before: Rollout, release: Release) -> None:
+    try:
+        abort(before, reason=f"Superseded by release {release.number}", actor=SYSTEM)
+    except NotAbortable:
+        return  # it has just ended, or gone live: both are well
