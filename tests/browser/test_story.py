@@ -124,6 +124,7 @@ PAGES = {
     "audit": ("auditor", "/audit/"),
     "audit-event": ("auditor", "event"),
     "tokens": ("contributor", "/tokens/"),
+    "search": ("contributor", "/search/?q=tumour"),
 }
 
 
