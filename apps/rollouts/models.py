@@ -7,7 +7,7 @@ from apps.audit.models import Audited
 from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.rollouts.rules import plan_of, steps_for
-from apps.rollouts.steps import Step
+from apps.rollouts.steps import Pause, Step
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.ids import IdField
 
@@ -84,6 +84,12 @@ class Rollout(Audited):
         """The steps that it carries out."""
         has_old = self.from_revision_id is not None
         return steps_for(plan_of(self.release.plan), kind=self.kind, has_old=has_old)
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Tell whether somebody holds it, or its plan waits for a person now."""
+        at_pause = self.state == "waiting" and self.steps[self.step] == Pause(None)
+        return bool(self.paused_by) or at_pause
 
     def environment_scope(self) -> str | None:
         """A rollout belongs to its endpoint's environment."""

@@ -4,8 +4,9 @@ from django.db.models import F, Q, QuerySet
 
 from apps.identity.queries import visible
 from apps.rollouts.models import OPEN_STATES, Look, Rollout
+from apps.rollouts.rules import STEPPING
 from apps.serving.models import Endpoint, Revision, Target
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
@@ -26,6 +27,22 @@ def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
     if found is None:
         raise NotFound
     return found
+
+
+def awaiting_person(actor: Actor) -> list[Rollout]:
+    """Return the rollouts that go no further until ``actor`` or somebody else who may lets them:
+    held, or at a pause of their plan without an end. The longest open first."""
+    rows = Rollout.objects.select_related(
+        "project", "endpoint", "release", "to_revision__bento__version__model"
+    ).defer("release__request_envelope", "to_revision__permit")
+    rows = visible(rows, actor, view="rollout.operate").filter(state__in=STEPPING)
+    found = rows.filter(Q(state="waiting") | ~Q(paused_by=""))
+    return [
+        row
+        for row in found.order_by("pk")[:50]
+        if row.waits_for_person
+        and actor.can("rollout.operate", Scope(row.project_id, row.endpoint.environment))
+    ]
 
 
 def looks(rollout: Rollout) -> QuerySet[Look]:

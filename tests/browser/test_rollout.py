@@ -134,6 +134,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, visit: A
     story.go()
     page.locator("#rollout-now .card-actions", has_text="Done").first.wait_for()
     page.get_by_text("Skipped step 2 of the plan").wait_for()
+    page.get_by_text("“Seen enough at 5 %”").wait_for()
     assert page.locator("#b-abort").count() == 0
     assert Release.objects.get(pk=story.release.pk).state == "live"
 

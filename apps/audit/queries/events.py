@@ -184,6 +184,7 @@ class TimelineEntry:
     actor_kind: str
     subject: str
     data: dict[str, Any]
+    reason: str = ""  # the commitment to why, where the subject says so
 
 
 def timeline(subject_ids: Iterable[str], actor: Actor, *, limit: int = 100) -> list[TimelineEntry]:
@@ -214,7 +215,15 @@ def _entry(event: Event) -> TimelineEntry:
         actor_kind=body["actor"]["kind"],
         subject=body["subject"],
         data=data,
+        reason=_reason(body),
     )
+
+
+def _reason(body: dict[str, Any]) -> str:
+    states = (body.get("after") or {}).items()
+    found = (s for key, s in states if s and key.partition(":")[2] == body["subject"])
+    state: dict[str, Any] = next(found, {})
+    return str(state.get("reason", ""))
 
 
 class _Gaps(dict[str, Any]):

@@ -45,6 +45,7 @@ class Line:
     actor_name: str
     subject: str = ""
     machine: bool = False
+    reason: str = ""  # the commitment to why
 
     @property
     def tone(self) -> str:
@@ -123,6 +124,7 @@ def story(
             actor_name=names.get(e.actor_id, e.actor_id),
             subject=e.subject,
             machine=by_machine(e.actor_id),
+            reason=e.reason,
         )
         for e in entries
     ]

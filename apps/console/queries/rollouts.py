@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from apps.audit.queries import unseal_many
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.audit import Line, story
 from apps.console.queries.plans import Picture, picture
@@ -30,6 +31,16 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
+SAID = {
+    "paused",
+    "resumed",
+    "promoted",
+    "step_skipped",
+    "started",
+    "rollback_started",
+    "aborting",
+    "failed",
+}  # events that somebody, or the node, gave a reason for
 BADLY = ("aborting", "aborted", "failed")
 
 
@@ -71,6 +82,7 @@ class RolloutView:
     can: dict[str, bool]
     names: dict[str, str]
     lines: list[Line]
+    said: dict[int, str]  # why, by the number of the line
     skipped: bool  # the steps of the plan, because nothing was live
 
     @property
@@ -94,6 +106,8 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
     states = [state_of(row, place) for place in range(len(row.steps))]
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     lines, names = story([row.pk], actor, people=people)
+    said = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
+    texts = unseal_many(said.values())
     since = step_began(row)
     return RolloutView(
         rollout=row,
@@ -107,6 +121,7 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
         can=possible(row, facts),
         names=names,
         lines=lines,
+        said={index: texts.get(reason, "") for index, reason in said.items()},
         skipped=row.kind == "release" and row.steps != read(row.release.plan),
     )
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.governance import plans
 from apps.rollouts.models import Rollout
 from apps.serving.models import Revision
 from tests.factories import api, browser
@@ -109,15 +110,12 @@ def test_a_plan_is_refused_by_the_place_of_what_is_wrong(world: World) -> None:
 def test_presets_say_what_the_policy_has_against_them(world: World) -> None:
     path, ada = "/projects/risk/environments/staging/plans", api(world.people["Ada"])
     free = ada.get(path).json()["items"]
-    assert [(p["name"], p["refused"]) for p in free] == [
-        ("replace", ""), ("blue_green", ""), ("canary", ""),
-    ]  # fmt: skip
+    assert {p["name"]: p["refused"] for p in free} == dict.fromkeys(plans.PRESETS, "")
     world.policy("staging", "version: 1\ngates:\n  - {gate: plan, first_step_at_most: 5}\n")
     refused = {p["name"]: p["refused"] for p in ada.get(path).json()["items"]}
-    assert refused == {
-        "replace": "Its first step sends 100 % of the requests",
-        "blue_green": "Its first step sends 100 % of the requests",
-        "canary": "",
+    assert refused["canary"] == ""
+    assert {refused["replace"], refused["blue_green"]} == {
+        "Its first step sends 100 % of the requests"
     }
 
 
@@ -142,6 +140,23 @@ def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting:
         assert words in text, words
     part = client.get(f"/rollouts/{waiting.pk}/", headers={"HX-Request": "true"})
     assert part.content.decode().startswith('<div id="rollout-now"')
+
+
+def test_who_may_let_it_go_on_is_told_at_home(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+) -> None:
+    otto, ada = browser(world.people["Otto"]), browser(world.people["Ada"])
+    assert "Waits for a person to go on" in otto.get("/").content.decode()
+    assert "Waits for a person to go on" not in ada.get("/").content.decode()
+    api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/skip", {"reason": "x", "step": 1})
+    assert "Waits for a person to go on" not in otto.get("/").content.decode()
+    api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/pause", {"reason": "lunch & tea"})
+    with CaptureQueriesContext(connection) as caught:
+        home = otto.get("/").content.decode()
+    assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
+    assert "1 rollout waits for a person to go on" in home
+    page = otto.get(f"/rollouts/{waiting.pk}/").content.decode()
+    assert "“lunch &amp; tea”" in page
 
 
 def test_a_click_on_the_page_does_what_it_says_and_a_late_one_says_so(
