@@ -6,9 +6,17 @@ from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import windows
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
-from apps.rollouts.models import Rollout
+from apps.rollouts.models import Look, Rollout
 from apps.rollouts.rules import Snapshot
 from apps.rollouts.steps import WHOLE, Analysis, analyses
+
+
+def due(last: Look, facts: Snapshot) -> bool:
+    """Tell whether it is time for another look: a hundredth more time has passed.
+
+    An analysis may wait for days, and each look reads everything since it began.
+    """
+    return (facts.now - last.at) * 100 >= facts.now - facts.entered_at
 
 
 def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:

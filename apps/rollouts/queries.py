@@ -50,6 +50,11 @@ def looks(rollout: Rollout) -> QuerySet[Look]:
     return Look.objects.filter(rollout=rollout)
 
 
+def last_look(rollout: Rollout) -> Look | None:
+    """Return the last look of the present step."""
+    return looks(rollout).filter(step=rollout.step).order_by("at").last()
+
+
 def open_rollout(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout that moves ``endpoint`` now."""
     return Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).first()

@@ -16,9 +16,11 @@ from django.db.models import Q
 
 from apps.rollouts import actions
 from apps.rollouts.actions.advance import Fence
-from apps.rollouts.looks import judged
+from apps.rollouts.analysis import KeptVerdict
+from apps.rollouts.looks import due, judged
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Judged, next_step
+from apps.rollouts.queries import last_look
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Judged, Snapshot, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
@@ -64,9 +66,8 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
     facts = snapshot(rollout, driver_for(target).observe(target), now())
-    verdict = judged(rollout, facts) if rollout.state == "analysing" else None
+    verdict = judge(rollout, facts, job) if rollout.state == "analysing" else None
     if verdict is not None:
-        actions.keep_look(rollout, verdict, at=facts.now, job=job)
         facts = replace(facts, judged=Judged(verdict["outcome"], verdict["sentence"]))
     intent = next_step(facts)
     if intent.to is None:
@@ -78,6 +79,17 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
     crash_point("rollouts.after_store")
     command(rollout, job)
     return Pass.MOVED
+
+
+def judge(rollout: Rollout, facts: Snapshot, job: Fence) -> KeptVerdict:
+    """Return what the analysis says, by a new look or, a moment after one, by the last."""
+    last = last_look(rollout)
+    if last is not None and not due(last, facts):
+        kept: KeptVerdict = last.verdict
+        return kept
+    verdict = judged(rollout, facts)
+    actions.keep_look(rollout, verdict, at=facts.now, job=job)
+    return verdict
 
 
 def load(rollout_id: str) -> Rollout:

@@ -5,13 +5,16 @@ must hold after every step is in the invariants; at the end the target behaves, 
 that is open must come to an end.
 """
 
+import json
 from collections import Counter
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,8 +28,9 @@ from hypothesis.stateful import (
 
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions, reconciler
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import OPEN_STATES, Look, Rollout
 from apps.rollouts.rules import STEPPING, TRANSITIONS
 from apps.rollouts.steps import SetWeight
 from apps.serving.actions import restart_endpoint, start_endpoint, stop_endpoint
@@ -61,8 +65,16 @@ PLANS: list[dict[str, Any]] = [
             {"pause": {"duration_seconds": 60}},
         ],
     },
+    {
+        "strategy": "canary",
+        "steps": [
+            {"set_weight": 5}, {"analysis": {"metrics": [{"metric": "error_rate"}]}},
+            {"set_weight": 50}, {"analysis": {"metrics": [{"metric": "error_rate"}]}},
+        ],
+    },
 ]  # fmt: skip
-ASKED = {"paused", "resumed", "promoted", "step_skipped", "retried"}  # events of people
+# events of people, and what an analysis said: they come before the state that follows from them
+ASKED = {"paused", "resumed", "promoted", "step_skipped", "retried", "analysed"}
 STATE_OF = {
     "weight_set": "shifting",
     "copies_set": "shifting",
@@ -196,7 +208,8 @@ class Machine(RuleBasedStateMachine):
             except TargetDown:
                 continue
             rollout.refresh_from_db()
-            if rollout.generation > told and rollout.state in ("shifting", "waiting", "draining"):
+            ahead = {"shifting", "waiting", "analysing", "draining"}
+            if rollout.generation > told and rollout.state in ahead:
                 assert seen >= wish, "decided on what was seen before the last command"
             if self.driver.commands > before and rollout.commanded in (told, told + 1):
                 self.told[rollout.pk, rollout.commanded] += 1
@@ -221,6 +234,23 @@ class Machine(RuleBasedStateMachine):
             return
         self.driver.stubborn = {newest.pk: phase} if phase else {}
 
+    @rule(what=st.sampled_from(["good", "bad", "few", "gap"]))
+    def measure(self, what: str) -> None:
+        """The target counts many requests, or a few, or says that some are missing."""
+        for rollout in Rollout.objects.filter(state="analysing").select_related("to_revision"):
+            share = rollout.to_revision.weight
+            every = 1 if what == "few" else 10
+            for revision, count in (
+                (rollout.to_revision_id, share * every),
+                (rollout.from_revision_id, (10_000 - share) * every),
+            ):
+                errors = count // 5 if (what, revision) == ("bad", rollout.to_revision_id) else 0
+                MetricWindow.objects.create(
+                    node="nod_x", revision=revision, started_at=now(), seconds=0.001,
+                    status_2xx=count - errors, status_5xx=errors,
+                    latency={"100": count, "inf": 0}, error="lost" if what == "gap" else "",
+                )  # fmt: skip
+
     @rule()
     def run_other_bytes(self) -> None:
         """The target runs something else under the newest revision's name."""
@@ -236,10 +266,11 @@ class Machine(RuleBasedStateMachine):
         self.let_pauses_end()
 
     def let_pauses_end(self) -> None:
-        """Have every pause of a plan begun long ago."""
-        for rollout in Rollout.objects.filter(state="waiting"):
-            times = rollout.phase_times | {"waiting": "2026-01-01T00:00:00Z"}
+        """Have every pause and analysis of a plan begun long ago."""
+        for rollout in Rollout.objects.filter(state__in=("waiting", "analysing")):
+            times = rollout.phase_times | {rollout.state: "2026-01-01T00:00:00Z"}
             Rollout.objects.filter(pk=rollout.pk).update(phase_times=times)
+        Look.objects.update(at=F("at") - timedelta(days=10))
 
     # --- what always holds --------------------------------------------------------------------
 
@@ -285,6 +316,15 @@ class Machine(RuleBasedStateMachine):
                 assert after in TRANSITIONS[before], path
 
     @invariant()
+    def nothing_goes_on_after_an_analysis_that_did_not_succeed(self) -> None:
+        for rollout in Rollout.objects.all():
+            rows = list(Event.objects.filter(subject=rollout.pk).order_by("index"))
+            for said, after in pairwise(rows):
+                if said.kind == "rollout.analysed.v1":
+                    outcome = json.loads(said.body)["data"]["outcome"]
+                    assert outcome == "successful" or after.kind == "rollout.aborting.v1", outcome
+
+    @invariant()
     def nothing_gets_more_than_the_steps_that_were_entered_allow(self) -> None:
         for rollout in Rollout.objects.filter(state__in=OPEN_STATES):
             entered = rollout.steps[: rollout.step + 1]
@@ -326,6 +366,7 @@ class Machine(RuleBasedStateMachine):
         Rollout.objects.exclude(claimed_until=None).update(claimed_until=database_now())
         for _ in range(16):
             self.let_pauses_end()
+            self.measure("good")
             for rollout in Rollout.objects.filter(state__in=STEPPING):
                 with Refusals():
                     actions.resume(rollout, step=rollout.step, reason="x", actor=self.world.otto)

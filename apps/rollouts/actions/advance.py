@@ -24,7 +24,6 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 
 Asked = tuple[EventKind, dict[str, Any]]
-LOOK_SECONDS = 5  # between looks that say the same
 ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 
 
@@ -60,13 +59,7 @@ def _analysed(rollout: Rollout, verdict: KeptVerdict | None) -> Asked | None:
 
 
 def keep_look(rollout: Rollout, verdict: KeptVerdict, *, at: datetime, job: Fence) -> None:
-    """Keep what an analysis says, when it says something new or a hundredth more time passed."""
-    looks = Look.objects.filter(rollout=rollout, step=rollout.step).order_by("at")
-    first, last = looks.first(), looks.last()
-    if first is not None and last is not None and last.outcome == verdict["outcome"]:
-        spacing = max(LOOK_SECONDS, (at - first.at).total_seconds() / 100)
-        if (at - last.at).total_seconds() < spacing:
-            return
+    """Keep what an analysis says."""
     with record(SYSTEM):
         job.fence()
         Look.objects.create(rollout=rollout, step=rollout.step, at=at,

@@ -55,6 +55,23 @@ def test_a_plan_is_a_preset_by_name_or_a_file(
     assert "blue_green" in capsys.readouterr().out
 
 
+def test_what_an_analysis_says_is_listed(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    analysis = {"metrics": [{"metric": "error_rate"}]}
+    plan = {"strategy": "canary", "steps": [{"set_weight": 5}, {"analysis": analysis}]}
+    release = ask(world, "--plan", json.dumps(plan))
+    run(node, run_jobs)
+    rollout = Rollout.objects.get(release=release)
+    capsys.readouterr()
+    assert main(["rollout", "looks", rollout.pk, "--step", "1", "-o", "json"]) == 0
+    (look,) = answer(capsys)
+    assert (look["step"], look["outcome"]) == (1, "inconclusive")
+    assert look["sentence"] == "No requests were counted yet"
+    assert main(["rollout", "looks", rollout.pk]) == 0
+    assert "inconclusive" in capsys.readouterr().out
+
+
 def test_an_operator_steers_it(
     world: World, node: SimulatedNode, run_jobs: RunJobs, live_server: Any,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],

@@ -6,15 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.jobs.actions import enqueue
 from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions
 from apps.rollouts.models import Look, Rollout
 from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
+from tests.factories import api, browser
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
 
@@ -329,8 +333,50 @@ def test_a_person_may_skip_an_analysis(start: Callable[..., Canary]) -> None:
     assert "step_skipped" in kinds(canary.row)
 
 
-def test_looks_that_say_the_same_are_not_kept_each_time(start: Callable[..., Canary]) -> None:
+def test_looks_are_listed_newest_first_and_by_step(start: Callable[..., Canary]) -> None:
+    canary = start()
+    canary.report((5_000, 25), (95_000, 475))
+    canary.report((50, 0), (50, 0))
+    reader, path = api(canary.world.people["Rex"]), f"/rollouts/{canary.row.pk}/looks"
+    found = reader.get(path).json()["items"]
+    assert [look["at"] for look in found] == sorted((look["at"] for look in found), reverse=True)
+    assert {look["step"] for look in found} == {1, 3}
+    (good,) = [look for look in found if look["outcome"] == "successful"]
+    assert (good["step"], good["planned_share"], good["stable_requests"]) == (1, 0.05, 95_000)
+    assert good["findings"][0]["metric"] == "Errors"
+    of_one = reader.get(f"{path}?step=1").json()["items"]
+    assert {look["step"] for look in of_one} == {1}
+    for odd in ("x", "-1", "1.5", "", "9" * 400, "٣"):
+        assert reader.get(f"{path}?step={odd}").status_code == 400
+
+
+def test_its_page_asks_few_questions_however_many_looks_there_are(
+    start: Callable[..., Canary],
+) -> None:
+    canary = start()
+    for _ in range(3):
+        canary.report((50, 1), (950, 10))
+    page = browser(canary.world.people["Otto"])
+    with CaptureQueriesContext(connection) as asked:
+        answer = page.get(f"/rollouts/{canary.row.pk}/")
+    assert answer.status_code == 200
+    assert len(asked) <= 12, "\n".join(query["sql"] for query in asked)
+    text = answer.content.decode()
+    assert "Analysis, step 2" in text
+    assert "2 % of 150 requests failed" in text
+
+
+def test_a_long_analysis_looks_more_seldom(start: Callable[..., Canary]) -> None:
     canary = start()
     canary.report((50, 0), (950, 1))
-    run(canary.node, canary.run_jobs, rounds=10)
-    assert Look.objects.filter(rollout=canary.row).count() <= 2
+    canary.let_pass(86_400)
+    before = Look.objects.count()
+    canary.counts(canary.row.to_revision_id, 50, 50)
+    canary.node.step()
+    canary.node.metrics = []
+    canary.run_jobs("control")
+    assert Look.objects.count() == before
+    Look.objects.update(at=F("at") - timedelta(minutes=15))
+    enqueue("rollouts.reconcile", key=canary.row.pk, rollout=canary.row.pk)
+    canary.run_jobs("control")
+    assert Look.objects.count() == before + 1
