@@ -23,6 +23,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -274,20 +275,27 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def parts(rollouts: int, runs: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every part of the result as it is done."""
+Part = tuple[str, dict[str, Any]]
+
+
+def right_soon(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
+    """Yield how soon a candidate that is worse is stopped, and what becomes of one at the limit."""
     for rate in (0.001, 0.01, 0.05):
         for share in (0.5, 0.05):
             yield "power", power(rate, share, ALPHA, runs, seed)
     yield "margin", at_the_margin(runs, seed)
+
+
+def wrong_seldom(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
+    """Yield how often equal revisions are stopped."""
     for name in SCENARIOS:
         yield "false_alarms", false_alarms(name, rollouts, seed)
     yield "false_alarms", false_alarms("steady", rollouts, seed, by_unit=True)
-    yield from limits(max(rollouts // 10, 1), seed)
 
 
-def limits(rollouts: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def limits(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
     """Yield the cases that lie at the edge of what is assumed, or beyond."""
+    rollouts = max(rollouts // 10, 1)
     setting = {"shares": SHARES, "windows": WINDOWS, "per_window": PER_WINDOW, "window": window}
     for name, count in sticky(rollouts, seed, **setting).items():
         yield "limits", {"case": f"units that stick, counted {name}", "rollouts": rollouts,
@@ -299,12 +307,18 @@ def limits(rollouts: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "limits", {"case": case, "rollouts": rollouts, "stopped": rate_of(count, rollouts)}
 
 
+PARTS: dict[str, Callable[[int, int, int], Iterator[Part]]] = {
+    "power": right_soon, "false_alarms": wrong_seldom, "limits": limits,
+}  # fmt: skip
+
+
 def main() -> int:
     """Simulate, write the result down; 1 when a goal is missed."""
     parser = ArgumentParser(description="Simulate rollouts and count wrong verdicts.")
     parser.add_argument("--rollouts", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=PARTS, help="one part of it")
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
     out = ROOT / "benchmarks" / "proofs" / f"analysis-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
@@ -313,7 +327,10 @@ def main() -> int:
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
         "power": [], "margin": [], "false_alarms": [], "limits": [],
     }  # fmt: skip
-    for name, found in parts(options.rollouts, options.runs, options.seed):
+    chosen = [PARTS[options.only]] if options.only else PARTS.values()
+    for name, found in chain.from_iterable(
+        part(options.rollouts, options.runs, options.seed) for part in chosen
+    ):
         result[name].append(found)
         result["missed"] = missed(result)
         out.write_text(json.dumps(result, indent=1) + "\n")

@@ -192,7 +192,8 @@ def test_too_little_evidence_waits_and_says_how_much_is_missing(
     canary = start()
     canary.report((50, 0), (950, 1))
     assert canary.place == ("analysing", 1)
-    look = Look.objects.get(rollout=canary.row, outcome="inconclusive", verdict__new_requests=50)
+    look = Look.objects.filter(rollout=canary.row).latest("at")
+    assert (look.outcome, look.verdict["new_requests"]) == ("inconclusive", 50)
     assert "more requests would do at this rate" in look.verdict["sentence"]
     assert look.verdict["findings"][0]["more_requests"] > 100
 
