@@ -286,11 +286,13 @@ def right_soon(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
     yield "margin", at_the_margin(runs, seed)
 
 
-def wrong_seldom(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
-    """Yield how often equal revisions are stopped."""
-    for name in SCENARIOS:
-        yield "false_alarms", false_alarms(name, rollouts, seed)
-    yield "false_alarms", false_alarms("steady", rollouts, seed, by_unit=True)
+def wrong_seldom(name: str, *, by_unit: bool = False) -> Callable[[int, int, int], Iterator[Part]]:
+    """Return what yields how often equal revisions are stopped in one scenario."""
+
+    def part(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
+        yield "false_alarms", false_alarms(name, rollouts, seed, by_unit=by_unit)
+
+    return part
 
 
 def limits(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
@@ -308,7 +310,10 @@ def limits(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
 
 
 PARTS: dict[str, Callable[[int, int, int], Iterator[Part]]] = {
-    "power": right_soon, "false_alarms": wrong_seldom, "limits": limits,
+    "power": right_soon,
+    **{name: wrong_seldom(name) for name in SCENARIOS},
+    "units": wrong_seldom("steady", by_unit=True),
+    "limits": limits,
 }  # fmt: skip
 
 
@@ -321,7 +326,8 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, help="one part of it")
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
-    out = ROOT / "benchmarks" / "proofs" / f"analysis-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    suffix = f"-{options.only}" if options.only else ""
+    out = ROOT / "benchmarks" / "proofs" / f"analysis-{begun:%Y%m%d-%H%M}-{state[:12]}{suffix}.json"
     result: dict[str, Any] = {
         "what": "false alarms and power of the analysis of rollouts, with a look at every window",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,

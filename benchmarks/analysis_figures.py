@@ -1,6 +1,6 @@
 """Draws the figures of ``platform/docs/statistics.md`` from what ``benchmarks/analysis.py`` wrote.
 
-``python benchmarks/analysis_figures.py benchmarks/proofs/analysis-….json``
+``python benchmarks/analysis_figures.py benchmarks/proofs/analysis-*.json``
 """
 
 import json
@@ -108,10 +108,11 @@ def power(found: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Draw all of them."""
-    result = json.loads(Path(sys.argv[1]).read_text())
+    results = [json.loads(Path(name).read_text()) for name in sys.argv[1:]]
     OUT.mkdir(exist_ok=True)
-    (OUT / "false-alarms.svg").write_text(false_alarms(result["false_alarms"]))
-    (OUT / "power.svg").write_text(power(result["power"]))
+    for name, draw in (("false_alarms", false_alarms), ("power", power)):
+        rows = [row for result in results for row in result[name]]
+        (OUT / f"{name.replace('_', '-')}.svg").write_text(draw(rows))
 
 
 if __name__ == "__main__":
