@@ -52,6 +52,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/mutation.py
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 	@$(PYTHON) benchmarks/upgrade.py
+	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) tests/compose/prove.py
 
 compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)

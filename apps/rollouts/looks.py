@@ -1,5 +1,6 @@
 """Looking at what nodes measured of both revisions since an analysis began."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from apps.monitoring.models import MetricWindow
@@ -8,7 +9,7 @@ from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.rules import Snapshot
-from apps.rollouts.steps import WHOLE, Analysis, analyses
+from apps.rollouts.steps import WHOLE, Analysis, SetWeight, Step, analyses
 
 
 def due(last: Look, facts: Snapshot) -> bool:
@@ -24,11 +25,17 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
 
     Windows that began before the step did are left out: in them another weight may have counted.
     With a split by unit a unit counts once, by its first request: what was drawn is what is judged.
+    Those that came in a pause before the analysis count too, for they do not come again.
     """
     step, old = facts.present, rollout.from_revision
     assert isinstance(step, Analysis)
     assert old is not None  # where nothing was live the steps are skipped
     by_unit = "unit" in rollout.to_revision.serving
+    since = (
+        weight_applied(facts.steps, facts.place, rollout.step_times, facts.entered_at)
+        if by_unit
+        else facts.entered_at
+    )
     terms = Terms(
         metrics=step.metrics,
         share=rollout.to_revision.weight / WHOLE,
@@ -39,13 +46,26 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
     measured = Measured(
         new_revision=rollout.to_revision.pk,
         old_revision=old.pk,
-        new=measured_of(rollout.to_revision.pk, facts.entered_at, by_unit=by_unit),
-        old=measured_of(old.pk, facts.entered_at, by_unit=by_unit),
-        since=facts.entered_at,
+        new=measured_of(rollout.to_revision.pk, since, by_unit=by_unit),
+        old=measured_of(old.pk, since, by_unit=by_unit),
+        since=since,
         now=facts.now,
         node_alive=facts.alive,
     )
     return keep(judge(terms, measured))
+
+
+def weight_applied(
+    steps: Sequence[Step], place: int, began: Mapping[str, str], entered_at: datetime
+) -> datetime:
+    """Return when the node was seen to apply the present weight: the step after it began then.
+
+    ``began`` says when each step began, by its place.
+    """
+    weight = max(p for p in range(place) if isinstance(steps[p], SetWeight))
+    after = (began.get(str(p)) for p in range(weight + 1, place))
+    first = next((text for text in after if text), "")
+    return datetime.fromisoformat(first) if first else entered_at
 
 
 def measured_of(revision: str, since: datetime, *, by_unit: bool) -> list[Window]:

@@ -100,6 +100,7 @@ def refuse(status: int, body: str, condition: str) -> str:
 def render(table: Table, settings: Settings) -> str:
     """Return the whole configuration file."""
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
+    lines += [*traffic.accumulators(), ""]
     for slot in range(table.pool):
         for index in range(REVISIONS):
             lines += [*_backend(table, settings, slot, index), ""]
@@ -118,8 +119,9 @@ def _head(table: Table, settings: Settings) -> Iterator[str]:
     yield "  maxconn 4000"
     yield "  stats socket unix@admin.sock mode 600 level admin expose-fd listeners"
     yield "  stats timeout 10s"
-    yield "  hard-stop-after 60s"
-    yield "  log fd@3 len 1024 format raw local0 info"
+    # after a reload the old process lives as long as a request may take
+    yield f"  hard-stop-after {settings.server_timeout_seconds + 60}s"
+    yield f"  {traffic.SINK} notice"  # of copies; what is below, HAProxy's client says of them
     if settings.uid is not None:
         yield f"  uid {settings.uid}"
         yield f"  gid {settings.uid}"
@@ -149,7 +151,7 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
         yield f"  bind {settings.bind}:{settings.port}{tls}"
     else:
         yield f"  bind {settings.bind}:{settings.port}"
-    yield "  log global"
+    yield f"  {traffic.SINK} info"
     yield "  option idle-close-on-response"
     yield "  option forwardfor"
     yield "  unique-id-format %[uuid()]"

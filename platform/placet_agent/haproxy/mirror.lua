@@ -46,7 +46,7 @@ local function send(method, request, backend, revision)
     if status == 0 then
         status = 504
     end
-    core.log(core.info, string.format("m2 0 %s %s %d %d mirror - -", backend, revision, status, took))
+    core.log(core.notice, string.format("m2 0 %s %s %d %d mirror - -", backend, revision, status, took))
 end
 
 local function copy(txn)

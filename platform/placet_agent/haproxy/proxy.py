@@ -104,6 +104,8 @@ class Proxy:
         self.admin.tell(c for place, server in wanted for c in coming(place, server, actual[place]))
         crash_point("agent.before_haproxy_maps")
         for name in config.MAPS:
+            if f"map({name})" not in self._written:
+                continue  # HAProxy knows a map only where a rule reads it
             entries = config.maps(self.table)[name]
             if self.admin.map(name) != entries:
                 self.admin.replace_map(name, entries)

@@ -1,9 +1,9 @@
 """Renders which revision a request gets: per request by an accumulator, or by unit by a hash.
 
-Per request the candidate's weight is added to an accumulator of the endpoint; what goes over
-10,000 goes to the candidate: exact with one thread. By unit the point of salt and unit is compared
-with the weight, as ``placet_verify.units`` defines it. A tester's header leads past the split. A
-copy of a request to stable goes to the mirrored revision by ``mirror.lua``.
+Per request the candidate's weight is added to an accumulator of the endpoint (a tag in a stick
+table); what goes over 10,000 goes to the candidate: exact with one thread. By unit the point of
+salt and unit is compared with the weight, as ``placet_verify.units`` defines it. A tester's header
+leads past the split. A copy of a request to stable goes to the mirrored revision by ``mirror.lua``.
 
 Which header, cookie or member is looked at is written into the rules of its endpoint, because
 HAProxy takes no name from a variable: it changes with a reload, a weight never does.
@@ -30,22 +30,30 @@ LOG = (
     "m2 %pid %b %[var(txn.rev)] %ST %Ta %[var(txn.how)] %[var(txn.salt)]-%[var(txn.w)] "
     "%[var(txn.drawn),bytes(0,8),hex]"
 )
-BY_UNIT, NO_UNIT, BY_HEADER = "unit", "none", "header"
+ACCUMULATORS = "accumulators"
+SINK = "log fd@3 len 1024 format raw local0"
+NO_UNIT, BY_HEADER = "none", "header"
+UNIT = rf"^[ -~]{{1,{MAX_UNIT}}}\z"
 
 
 def choose(table: Table) -> Iterator[str]:
-    """Yield the rules that choose ``txn.be`` for a request with ``txn.ep`` and ``txn.route``."""
+    """Yield the rules that choose ``txn.be`` for a request with ``txn.ep`` and ``txn.route``.
+
+    Every rule costs every request, so there are none for what no endpoint has.
+    """
     yield "  http-request set-var(txn.be) var(txn.route),field(1,:)"
-    yield "  http-request set-var(txn.w) var(txn.route),field(3,:)"
-    yield "  http-request set-var(txn.salt) var(txn.route),field(5,:)"
-    yield from _tested(table)
+    yield "  http-request set-var(txn.w) var(txn.route),field(3,:),add(0)"
+    headers = any(entry.header for entry in table.endpoints.values())
+    units = any(entry.unit for entry in table.endpoints.values())
+    if headers:
+        yield from _tested(table)
     yield "  acl split var(txn.w) -m int gt 0"
-    yield "  acl per_request var(txn.salt) -m str -- -"
-    yield from _units(table)
-    for slot in range(table.pool):
-        yield from _accumulate(endpoint_name(slot))
-    yield "  http-request set-var(txn.be) var(txn.tested) if to_tested"
-    yield f"  http-request set-var(txn.how) str({BY_HEADER}) if to_tested"
+    if units:
+        yield from _units(table)
+    yield from _accumulate("split per_request" if units else "split")
+    if headers:
+        yield "  http-request set-var(txn.be) var(txn.tested) if to_tested"
+        yield f"  http-request set-var(txn.how) str({BY_HEADER}) if to_tested"
 
 
 def _tested(table: Table) -> Iterator[str]:
@@ -66,36 +74,42 @@ def _mine(entry: EndpointEntry) -> str:
     return f"{{ var(txn.ep) -m str {endpoint_name(entry.slot)} }}"
 
 
-def _accumulate(name: str) -> Iterator[str]:
-    acc, mine = f"proc.acc_{name}", f"{{ var(txn.ep) -m str {name} }} per_request"
-    over = f"{mine} {{ var({acc}) -m int ge {WHOLE} }}"
-    yield f"  http-request set-var({acc}) var({acc}),add(txn.w) if split {mine}"
-    yield f"  http-request set-var(txn.be) var(txn.route),field(2,:) if split {over}"
-    yield f"  http-request set-var({acc}) var({acc}),sub({WHOLE}) if split {over}"
+def _accumulate(condition: str) -> Iterator[str]:
+    """Add the weight to the endpoint's accumulator, modulo 10,000: it went over if it is below the
+    weight now."""
+    yield f"  http-request track-sc0 var(txn.ep) table {ACCUMULATORS} if {condition}"
+    yield (f"  http-request sc-set-gpt0(0) sc_get_gpt0(0),add(txn.w),mod({WHOLE}) if {condition}")
+    yield (
+        "  http-request set-var(txn.be) var(txn.route),field(2,:) "
+        f"if {condition} {{ sc_get_gpt0(0),sub(txn.w) -m int lt 0 }}"
+    )
+
+
+def accumulators() -> Iterator[str]:
+    """Yield the section that holds the accumulators."""
+    yield f"backend {ACCUMULATORS}"
+    yield "  stick-table type string len 8 size 10k store gpt0"
 
 
 def _units(table: Table) -> Iterator[str]:
+    yield "  http-request set-var(txn.salt) var(txn.route),field(5,:)"
+    yield "  acl per_request var(txn.salt) -m str -- -"
     for entry in table.endpoints.values():
         if entry.unit is not None:
             source, name = entry.unit.source, entry.unit.name
             yield f"{MARK}{endpoint_name(entry.slot)} unit {source} {name}"
             yield from _read(entry.unit, _mine(entry))
-    yield f"  acl unit_fits var(txn.unit) -m len 1:{MAX_UNIT}"
-    yield "  acl unit_odd var(txn.unit) -m reg '[^ -~]'"
-    yield f"  http-request set-var(txn.how) str({NO_UNIT}) if !per_request"
-    yield f"  http-request set-var(txn.how) str({BY_UNIT}) if !per_request unit_fits !unit_odd"
-    yield f"  acl by_unit var(txn.how) -m str {BY_UNIT}"
+    yield rf"  http-request unset-var(txn.unit) if !{{ var(txn.unit) -m reg '{UNIT}' }}"
+    yield "  acl by_unit var(txn.unit) -m found"
+    yield f"  http-request set-var(txn.how) str({NO_UNIT}) if !per_request !by_unit"
     yield (
         "  http-request set-var(txn.drawn) "
-        "var(txn.salt),concat(:,txn.unit),sha2(256) if split by_unit"
+        "var(txn.salt),concat(:,txn.unit),sha2(256) if by_unit split"
     )
-    yield (
-        "  http-request set-var(txn.point) "
-        f"var(txn.drawn),bytes(0,4),be2dec(:,4),mod({WHOLE}) if split by_unit"
-    )
+    point = f"var(txn.drawn),bytes(0,4),be2dec(:,4),mod({WHOLE})"
     yield (
         "  http-request set-var(txn.be) var(txn.route),field(2,:) "
-        "if split by_unit { var(txn.point),sub(txn.w) -m int lt 0 }"
+        f"if by_unit split {{ {point},sub(txn.w) -m int lt 0 }}"
     )
 
 
@@ -108,21 +122,18 @@ def _read(unit: UnitSource, mine: str) -> Iterator[str]:
         once = f"{{ req.cook_cnt({unit.name}) eq 1 }}"
         yield f"  http-request set-var(txn.unit) req.cook({unit.name}) if {mine} {once}"
     else:
-        small = f"{mine} {{ req.body_size 1:{MAX_BODY} }}"
-        yield from _wait_for_body(small)
+        yield f"  http-request set-var(txn.size) req.body_size if {mine}"
+        yield f"  {WAIT_FOR_BODY} if {mine} {SMALL_BODY}"
         yield (
             "  http-request set-var(txn.unit) "
-            f"req.body,json_query('{json_path(unit.name)}') if {small} {WHOLE_BODY}"
+            f"req.body,json_query('{json_path(unit.name)}') if {mine} {SMALL_BODY} {WHOLE_BODY}"
         )
 
 
+# Of a body whose size is in ``txn.size``: whether it is waited for, and whether all of it is here.
+SMALL_BODY = f"{{ var(txn.size) -m int 1:{MAX_BODY} }}"
+WAIT_FOR_BODY = f"http-request wait-for-body time {BODY_SECONDS}s at-least {MAX_BODY}"
 WHOLE_BODY = "{ req.body_len,sub(txn.size) -m int eq 0 }"
-
-
-def _wait_for_body(condition: str) -> Iterator[str]:
-    """Have HAProxy hold the body and know its size, before ``WHOLE_BODY`` is asked."""
-    yield f"  http-request set-var(txn.size) req.body_size if {condition}"
-    yield f"  http-request wait-for-body time {BODY_SECONDS}s at-least {MAX_BODY} if {condition}"
 
 
 def json_path(pointer: str) -> str:
@@ -138,8 +149,6 @@ def mirrors(table: Table) -> bool:
 
 def prepare(table: Table) -> Iterator[str]:
     """Yield what the rules need in the global section."""
-    for slot in range(table.pool):
-        yield f"  set-var proc.acc_{endpoint_name(slot)} int(0)"
     if mirrors(table):
         for entry in table.endpoints.values():
             if entry.copies:
@@ -153,23 +162,23 @@ def prepare(table: Table) -> Iterator[str]:
 
 def copy(table: Table) -> Iterator[str]:
     """Yield the rules that have a share of the requests to stable copied, after all others."""
+    led = " !to_tested" if any(entry.header for entry in table.endpoints.values()) else ""
     for entry in table.endpoints.values():
         if entry.copies:
             name, mine = endpoint_name(entry.slot), _mine(entry)
             acc = f"proc.mir_{name}"
-            to_stable = f"{mine} {{ var(txn.route),field(1,:),strcmp(txn.be) eq 0 }} !to_tested"
+            to_stable = f"{mine} {{ var(txn.route),field(1,:),strcmp(txn.be) eq 0 }}{led}"
             over = f"{to_stable} {{ var({acc}) -m int ge {WHOLE} }}"
             yield f"{MARK}{name} mirror"
             yield f"  http-request set-var(txn.share) var(txn.route),field(8,:) if {mine}"
             yield f"  http-request set-var({acc}) var({acc}),add(txn.share) if {to_stable}"
             yield f"  http-request set-var(txn.mirrored) var(txn.route),field(7,:) if {over}"
             yield f"  http-request set-var({acc}) var({acc}),sub({WHOLE}) if {over}"
-    yield "  http-request set-var(txn.ports) var(txn.mirrored),map(mirror.map)"
     if mirrors(table):
+        yield "  http-request set-var(txn.ports) var(txn.mirrored),map(mirror.map)"
         yield "  http-request set-var(txn.copied) var(txn.mirrored),map(revisions.map)"
         copied = "{ var(txn.ports) -m found }"
-        yield from _wait_for_body(f"{copied} {{ req.body_size 1:{MAX_BODY} }}")
-        yield f"  http-request lua.mirror if {copied} {{ req.body_size eq 0 }}"
-        yield (
-            f"  http-request lua.mirror if {copied} {{ req.body_size 1:{MAX_BODY} }} {WHOLE_BODY}"
-        )
+        yield f"  http-request set-var(txn.size) req.body_size if {copied}"
+        yield f"  {WAIT_FOR_BODY} if {copied} {SMALL_BODY}"
+        yield f"  http-request lua.mirror if {copied} {{ var(txn.size) -m int eq 0 }}"
+        yield f"  http-request lua.mirror if {copied} {SMALL_BODY} {WHOLE_BODY}"

@@ -1,0 +1,31 @@
+"""Since when an analysis of a split by unit counts."""
+
+from datetime import datetime
+
+import pytest
+
+from apps.rollouts.looks import weight_applied
+from apps.rollouts.steps import Analysis, Pause, SetMirror, SetWeight
+
+LOOK = Analysis(())
+STEPS = (SetWeight(500), Pause(60), LOOK, SetMirror(100), SetWeight(5_000), LOOK, Pause(60), LOOK)
+NOW = datetime.fromisoformat("2026-11-25T12:00:00+00:00")
+
+
+def time(place: int) -> str:
+    """Return when a step began."""
+    return f"2026-11-25T11:{place:02}:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("place", "since"), [(2, 1), (5, None), (7, 5)], ids=["after a pause", "at once", "again"]
+)
+def test_units_that_came_since_the_weight_applies_count(place: int, since: int | None) -> None:
+    began = {str(p): time(p) for p in range(place + 1)}
+    expected = NOW if since is None else datetime.fromisoformat(time(since))
+    assert weight_applied(STEPS, place, began, NOW) == expected
+
+
+def test_a_step_that_was_skipped_has_no_time() -> None:
+    assert weight_applied(STEPS, 7, {"4": time(4), "6": time(6)}, NOW).minute == 6
+    assert weight_applied(STEPS, 2, {"0": time(0), "2": time(2)}, NOW) == NOW
