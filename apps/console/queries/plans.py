@@ -16,7 +16,8 @@ class Stair:
 
     percent: float
     hold: str = ""
-    beside: str = ""  # testers and copies
+    beside: str = ""  # testers and copies, in words
+    aside: list[str] = field(default_factory=list)  # and shortly
     state: str = ""
     steps: list[int] = field(default_factory=list)  # their places in the plan
     x: float = 0
@@ -28,6 +29,11 @@ class Stair:
     def middle(self) -> float:
         """Where its words stand."""
         return self.x + self.width / 2
+
+    @property
+    def above(self) -> float:
+        """The line above it, where there is room."""
+        return self.label - 15 if self.label > TOP + 25 else 0
 
     @property
     def label(self) -> float:
@@ -62,8 +68,10 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 stairs.append(Stair(weight / 100))
             case SetHeaderRoute(header, _):
                 stairs[-1].beside += f" with testers by {header}"
+                stairs[-1].aside.append("testers")
             case SetMirror(copies):
                 stairs[-1].beside += f" with copies of {copies / 100:g} %"
+                stairs[-1].aside.append(f"{copies / 100:g} % copied")
             case Pause(seconds):
                 stairs[-1].hold = "a person" if seconds is None else span(seconds)
             case Analysis():

@@ -24,9 +24,14 @@ def test_a_pause_before_any_weight_is_a_stair_of_nothing() -> None:
 
 def test_testers_and_copies_stand_with_the_weight_that_they_come_beside() -> None:
     steps = (SetHeaderRoute("X-Try", "v2"), Pause(None), SetWeight(500), SetMirror(1_000))
-    assert picture(steps).says == (
+    drawn = picture(steps)
+    assert [stair.aside for stair in drawn.stairs] == [["testers"], ["10 % copied"]]
+    assert all(stair.above > TOP for stair in drawn.stairs)
+    assert drawn.says == (
         "0 % with testers by X-Try until a person goes on, then 5 % with copies of 10 %"
     )
+    (whole,) = picture((SetWeight(WHOLE), SetMirror(1_000))).stairs
+    assert whole.above == 0  # there is no room
 
 
 def test_the_stairs_fill_the_picture_and_stay_inside() -> None:
