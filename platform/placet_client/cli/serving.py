@@ -62,7 +62,7 @@ def endpoint_revisions(
     """List what served behind an endpoint, newest first."""
     with connected() as client:
         found = client.endpoints.revisions(id_of(client, reference), limit=limit)
-        columns = ["number", "state", "weight", "version", "replicas", "release", "live_at"]
+        columns = ["number", "state", "weight", "salt", "version", "replicas", "release", "live_at"]
         show_list(found, columns, output)
 
 

@@ -55,6 +55,25 @@ def test_a_plan_is_a_preset_by_name_or_a_file(
     assert "blue_green" in capsys.readouterr().out
 
 
+def test_a_unit_is_named_with_its_source_and_its_salt_is_listed(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = ask(world, "--unit", "json:/user/id")
+    assert release.serving["unit"] == {"json": "/user/id"}
+    run(node, run_jobs)
+    capsys.readouterr()
+    name = f"risk/development/{release.endpoint.name}"
+    assert main(["endpoint", "revisions", name, "-o", "json"]) == 0
+    newest = answer(capsys)[0]
+    assert newest["unit"] == {"json": "/user/id"}
+    assert main(["endpoint", "revisions", name]) == 0
+    assert newest["salt"] in capsys.readouterr().out
+    version = world.bento(world.version()).version
+    wrong = ["release", "request", f"risk/churn:{version.number}", "--environment", "development"]
+    assert main([*wrong, "--unit", "X-User"]) == 1
+    assert "header" in capsys.readouterr().err
+
+
 def test_what_an_analysis_says_is_listed(
     world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
 ) -> None:
