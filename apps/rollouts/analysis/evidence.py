@@ -30,7 +30,7 @@ Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric
 confidence sequences", 2021; the view as a bet against the hypothesis: Waudby-Smith and Ramdas,
 "Estimating means of bounded random variables by betting", 2024; its use for A/B tests that are
 watched: Johari, Koomen, Pekelis and Walsh, "Always valid inference", 2022). A mean of e-processes
-is one. The grid takes base rates from 0.01 % to 50 % and odds from 1.1 to 15 times, so that no
+is one. The grid takes base rates from 0.01 % to 35 % and odds from 1.1 to 15 times, so that no
 effect size has to be guessed beforehand.
 """
 
