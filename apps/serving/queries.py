@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch as Fetch
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from apps.builds.models import Runtime
 from apps.identity.queries import visible
@@ -115,14 +115,19 @@ def endpoint_keys(endpoint: Endpoint) -> QuerySet[EndpointKey]:
 
 def statuses(endpoints: QuerySet[Endpoint]) -> list[EndpointStatus]:
     """Return the status of each endpoint in two queries, in the order given."""
+    return statuses_of(endpoints.select_related("project", "target__node"))
+
+
+def statuses_of(endpoints: Iterable[Endpoint]) -> list[EndpointStatus]:
+    """Return the status of endpoints that came with their projects, targets and nodes, in one
+    query more."""
+    rows, at = list(endpoints), now()
     present = Revision.objects.filter(state__in=PRESENT).select_related(
         "bento__version__model", "bento__runtime"
     )
-    fetched = endpoints.select_related("project", "target__node").prefetch_related(
-        Fetch("revisions", present.order_by("-number"), to_attr="present_revisions")
-    )
-    at = now()
-    return [_status(endpoint, at) for endpoint in fetched]
+    newest = Fetch("revisions", present.order_by("-number"), to_attr="present_revisions")
+    prefetch_related_objects(rows, newest)
+    return [_status(endpoint, at) for endpoint in rows]
 
 
 def status(endpoint: Endpoint) -> EndpointStatus:

@@ -5,7 +5,7 @@ must not rely on that. And a page shows nobody a button or a menu entry that wou
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -28,9 +28,11 @@ from apps.identity.queries import actor_for_user
 from apps.registry import actions as registered
 from apps.registry import queries as registry
 from apps.registry.models import ModelVersion, RegisteredModel, Upload
+from apps.rollouts.models import Rollout
+from apps.rollouts.queries import awaiting_person
 from apps.serving.actions import create_endpoint
 from placet.config import ROOT
-from placet.kernel.actor import SYSTEM, Actor, Scope
+from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
 from tests.permissions.world import World
@@ -88,6 +90,12 @@ class Things:
     def page(self, role: str, path: str) -> str:
         """Return what ``role`` is shown at ``path``."""
         return str(self.world.clients[role].get(path).content.decode())
+
+    def operator_of_staging(self, who: Actor) -> Actor:
+        """Have the rollout in development held; return ``who`` as an operator of staging alone."""
+        Rollout.objects.filter(pk=self.world.values["rollout"]).update(paused_by=self.person.pk)
+        staging = Scope(self.project.pk, "staging")
+        return replace(who, grants=frozenset({Grant("rollout.operate", staging)}))
 
     def commented(self) -> Release:
         """Return the release, after somebody said something about it."""
@@ -156,6 +164,8 @@ QUESTIONS = [
     Direct("read comments", "stranger", None, lambda t, who: lists.comments(t.commented(), who)),
     Direct("decide", "viewer", None, lambda t, who: lists.held_roles(
         who, Scope(t.project.pk, "staging"))),
+    Direct("be waited for where others operate", "stranger", None, lambda t, who:
+        awaiting_person(t.operator_of_staging(who))),
     # pages
     Direct("choose a hidden project", "stranger", None, lambda t, who: [
         p for p in projects_of(who) if p == t.project]),

@@ -21,7 +21,7 @@ from apps.serving.queries import (
     EndpointStatus,
     endpoint_keys,
     status_with,
-    statuses,
+    statuses_of,
     visible_endpoints,
 )
 from apps.serving.rules import PRESENT, serving_config
@@ -122,10 +122,7 @@ def endpoints_matching(actor: Actor, *, project: str = "") -> QuerySet[Endpoint]
 
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return what runs there, since when and by whose approval, in a fixed number of queries."""
-    order = {endpoint.pk: place for place, endpoint in enumerate(endpoints)}
-    found = sorted(
-        statuses(Endpoint.objects.filter(pk__in=order)), key=lambda s: order[s.endpoint.pk]
-    )
+    found = statuses_of(endpoints)
     live = {
         release.endpoint_id: release
         for release in Release.objects.filter(

@@ -84,9 +84,9 @@ def test_what_an_analysis_says_is_listed(
     rollout = Rollout.objects.get(release=release)
     capsys.readouterr()
     assert main(["rollout", "looks", rollout.pk, "--step", "1", "-o", "json"]) == 0
-    (look,) = answer(capsys)
-    assert (look["step"], look["outcome"]) == (1, "inconclusive")
-    assert look["sentence"] == "No requests were counted yet"
+    looks = answer(capsys)  # a slow machine has time for more than one
+    assert {(x["step"], x["outcome"]) for x in looks} == {(1, "inconclusive")}
+    assert {x["sentence"] for x in looks} == {"No requests were counted yet"}
     assert main(["rollout", "looks", rollout.pk]) == 0
     assert "inconclusive" in capsys.readouterr().out
 
