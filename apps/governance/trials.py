@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from apps.governance.analyses import Faults
 from placet_verify.units import UnitSource
 
-Faults = list[tuple[str, str]]
 KINDS = ("set_header_route", "set_mirror")
 _VALUE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -34,22 +34,6 @@ def plan(**changes: Any) -> dict[str, Any]:
     return {"strategy": "canary", "steps": steps}
 
 
-@pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
-    """The node of the world's only target, which serves a first release."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    world.request("development")
-    run(joined, run_jobs)
-    return joined
-
-
 class Canary:
     """A release that goes out, and what its node reports of it."""
 

@@ -24,12 +24,6 @@ RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
 def node(world: World) -> SimulatedNode:
     """The node of the world's only target."""
     joined = SimulatedNode.joined(world.target)

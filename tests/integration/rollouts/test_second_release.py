@@ -22,22 +22,6 @@ CANARY: dict[str, Any] = {"strategy": "canary", "steps": [{"set_weight": 5}, {"p
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
-    """The node of the world's only target, which serves a first release."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    world.request("development")
-    run(joined, run_jobs)
-    return joined
-
-
-@pytest.fixture
 def first(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
     """A canary that waits for a person at 5 %."""
     release = world.request("development", plan=CANARY)

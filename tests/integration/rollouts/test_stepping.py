@@ -27,22 +27,6 @@ CANARY = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
-    """The node of the world's only target, which serves a first release."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    world.request("development")
-    run(joined, run_jobs)
-    return joined
-
-
 def weights() -> list[int]:
     """Return the weight of every revision, the oldest first."""
     return list(Revision.objects.order_by("number").values_list("weight", flat=True))

@@ -64,9 +64,7 @@ class EndpointList(PlacetView):
 
 
 def _bodies(rows: Any) -> list[dict[str, Any]]:
-    order = {row.pk: place for place, row in enumerate(rows)}
-    found = queries.statuses(Endpoint.objects.filter(pk__in=order))
-    return [endpoint_body(s) for s in sorted(found, key=lambda s: order[s.endpoint.pk])]
+    return [endpoint_body(status) for status in queries.statuses_of(rows)]
 
 
 class EndpointByName(PlacetView):
