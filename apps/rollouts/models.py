@@ -1,14 +1,17 @@
 """Rollouts: moving an endpoint from one revision to the next."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
 from apps.audit.models import Audited
 from apps.governance.models import Release
 from apps.identity.models import Project
-from apps.rollouts.rules import plan_of, steps_for
-from apps.rollouts.steps import Pause, Step
+from apps.rollouts.rules import for_person, plan_of, steps_for
+from apps.rollouts.steps import Step
 from apps.serving.models import Endpoint, Revision
+from placet.kernel.clock import now
 from placet.kernel.ids import IdField
 
 
@@ -86,10 +89,16 @@ class Rollout(Audited):
         return steps_for(plan_of(self.release.plan), kind=self.kind, has_old=has_old)
 
     @property
+    def entered_at(self) -> datetime:
+        """When it came into its present state."""
+        text = self.phase_times.get(self.state)
+        return datetime.fromisoformat(text) if text else self.created_at
+
+    @property
     def waits_for_person(self) -> bool:
-        """Tell whether somebody holds it, or its plan waits for a person now."""
-        at_pause = self.state == "waiting" and self.steps[self.step] == Pause(None)
-        return bool(self.paused_by) or at_pause
+        """Tell whether somebody holds it, or its present step waits for a person."""
+        step = self.steps[max(self.step, 0)]
+        return bool(self.paused_by) or for_person(step, self.state, now() - self.entered_at)
 
     def environment_scope(self) -> str | None:
         """A rollout belongs to its endpoint's environment."""

@@ -31,12 +31,13 @@ def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
 
 def awaiting_person(actor: Actor) -> list[Rollout]:
     """Return the rollouts that go no further until ``actor`` or somebody else who may lets them:
-    held, or at a pause of their plan without an end. The longest open first."""
+    held, at a pause of their plan without an end, or at an analysis that was not settled in its
+    time. The longest open first."""
     rows = Rollout.objects.select_related(
         "project", "endpoint", "release", "to_revision__bento__version__model"
     ).defer("release__request_envelope", "to_revision__permit")
     rows = visible(rows, actor, view="rollout.operate").filter(state__in=STEPPING)
-    found = rows.filter(Q(state="waiting") | ~Q(paused_by=""))
+    found = rows.filter(Q(state__in=("waiting", "analysing")) | ~Q(paused_by=""))
     return [
         row
         for row in found.order_by("pk")[:50]

@@ -328,6 +328,17 @@ def go_on(s: Snapshot) -> Intent | None:
     return enter(s, s.place + 1) if waits else None
 
 
+def for_person(step: Step, state: str, spent: timedelta) -> bool:
+    """Tell whether ``step``, under way for ``spent``, goes on only when a person says so: a pause
+    without an end, or an analysis that was not settled in its time."""
+    match step:
+        case Pause(None):
+            return state == "waiting"
+        case Analysis(on_inconclusive="wait", timeout_seconds=seconds):
+            return state == "analysing" and spent >= timedelta(seconds=seconds)
+    return False
+
+
 def skip(s: Snapshot) -> Intent | None:
     """Return how to go past the present step; ``None`` when it cannot be skipped.
 

@@ -21,7 +21,7 @@ def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> Snapshot:
         kind=rollout.kind,
         now=at,
         deadline=rollout.deadline,
-        entered_at=_entered_at(rollout),
+        entered_at=rollout.entered_at,
         fresh=fresh,
         by_operator=bool(rollout.aborted_by),
         plan=plan_of(rollout.release.plan),
@@ -32,11 +32,6 @@ def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> Snapshot:
         promoted=bool(rollout.promoted_by),
         alive=seen.alive,
     )
-
-
-def _entered_at(rollout: Rollout) -> datetime:
-    text = rollout.phase_times.get(rollout.state)
-    return datetime.fromisoformat(text) if text else rollout.created_at
 
 
 def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> RevisionFacts:

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.factories import browser
 from tests.running import Running
 
 ARGUMENTS = [
@@ -81,6 +84,47 @@ def visit(placet: Running, chromium: Browser) -> Iterator[Callable[..., Visitor]
 
     yield make
     for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
+    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database.
+
+    Beside a loop Django keeps a connection of its own: the database is made before there is one,
+    and the connection closed while it runs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+        connections.close_all()
+
+
+@pytest.fixture
+def open_as(
+    database_beside_playwright: None, live_server: Any, chromium: Browser
+) -> Iterator[Callable[..., Page]]:
+    """Open the browser for somebody of a test's own world, over Django's live server:
+    ``open_as(world.people["Otto"])``. Its pages are left before the tables are emptied."""
+    contexts: list[BrowserContext] = []
+
+    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+            base_url=live_server.url,
+        )
+        contexts.append(context)
+        cookie = browser(who).cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    yield make
+    for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")
         context.close()
 
 

@@ -1,38 +1,24 @@
 """Alerts and objectives, as an operator meets them; a simulated node reports bad figures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.db import connections
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import Alert, MetricWindow, Objective
 from apps.monitoring.rules import Terms
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
-from tests.factories import browser
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
-    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database.
-
-    Beside a loop Django keeps a connection of its own: the database is made before there is one,
-    and the connection closed while it runs.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-        connections.close_all()
+OpenAs = Callable[..., Page]
 
 
 class Story:
@@ -69,37 +55,8 @@ def story(run_jobs: Callable[..., int]) -> Story:
     return Story(run_jobs)
 
 
-@pytest.fixture
-def visit(live_server: Any, chromium: Browser) -> Any:
-    contexts = []
-
-    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=theme,  # type: ignore[arg-type]
-            base_url=live_server.url,
-        )
-        contexts.append(context)
-        # a page that asks again and again would still be asking when the tables are emptied
-        context.route(
-            lambda _url: True,
-            lambda route: (
-                route.abort() if route.request.headers.get("hx-request") else route.continue_()
-            ),
-        )
-        cookie = browser(who).cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-
-
-def test_an_operator_sees_what_is_wrong_and_takes_it_on(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Otto"])
+def test_an_operator_sees_what_is_wrong_and_takes_it_on(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Otto"])
     page.goto("/")
     page.get_by_text("Objective not met").wait_for()
     page.get_by_role("button", name="Look after it").click()
@@ -114,8 +71,8 @@ def test_an_operator_sees_what_is_wrong_and_takes_it_on(story: Story, visit: Any
     page.get_by_text("Resolved").wait_for()
 
 
-def test_an_objective_is_changed_and_removed_on_the_page(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Otto"])
+def test_an_objective_is_changed_and_removed_on_the_page(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Otto"])
     page.goto(f"/endpoints/{story.endpoint.pk}/")
     page.get_by_text("Not met").first.wait_for()
     page.get_by_role("button", name="Change…").click()
@@ -138,8 +95,8 @@ def test_an_objective_is_changed_and_removed_on_the_page(story: Story, visit: An
     assert not Objective.objects.exists()
 
 
-def test_who_may_not_handle_it_reads_it_only(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Ada"])
+def test_who_may_not_handle_it_reads_it_only(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Ada"])
     page.goto("/alerts/")
     page.get_by_text("Objective not met").wait_for()
     assert page.get_by_role("button", name="Look after it").count() == 0
@@ -150,9 +107,9 @@ def test_who_may_not_handle_it_reads_it_only(story: Story, visit: Any) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_pages_can_be_used_by_everybody(
-    story: Story, visit: Any, pictures: Path, theme: str, width: int
+    story: Story, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    page = visit(story.world.people["Otto"], width=width, theme=theme)
+    page = open_as(story.world.people["Otto"], width=width, theme=theme)
     for name, path in (
         ("alerts", "/alerts/"),
         ("alert-home", "/"),

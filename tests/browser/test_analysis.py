@@ -1,23 +1,21 @@
 """An analysis as people see it while it goes on: its sentence, its numbers, its bounds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.db import connections
 from django.db.models import F
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from apps.rollouts.models import Look, Rollout
 from placet.kernel.clock import now, rfc3339
-from tests.factories import browser
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
 METRICS = [
     {"metric": "error_rate", "margin": 0.01},
     {"metric": "latency", "quantile": 0.95, "at_most_ms": 250},
@@ -26,15 +24,6 @@ CANARY = {
     "strategy": "canary",
     "steps": [{"set_weight": 20}, {"analysis": {"metrics": METRICS, "minimum_requests": 5_000}}],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
-    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-        connections.close_all()
 
 
 class Story:
@@ -80,35 +69,10 @@ def story(run_jobs: Callable[..., int]) -> Story:
     return Story(run_jobs)
 
 
-@pytest.fixture
-def visit(live_server: Any, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Open the browser for somebody; its pages are left before the tables are emptied."""
-    contexts = []
-
-    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=theme,  # type: ignore[arg-type]
-            base_url=live_server.url,
-        )
-        contexts.append(context)
-        cookie = browser(who).cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        return page
-
-    yield make
-    for context in contexts:
-        for page in context.pages:
-            page.goto("about:blank")
-        context.close()
-
-
 def test_an_analysis_is_followed_until_it_sends_everything_back(
-    story: Story, visit: Callable[..., Page]
+    story: Story, open_as: OpenAs
 ) -> None:
-    page = visit(story.world.people["Otto"])
+    page = open_as(story.world.people["Otto"])
     page.goto(f"/rollouts/{story.rollout.pk}/")
     card = page.get_by_role("region", name="Analysis, step 2")
     card.locator(".card-actions", has_text="Not settled").wait_for()
@@ -127,9 +91,9 @@ def test_an_analysis_is_followed_until_it_sends_everything_back(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_page_reads_well(
-    story: Story, visit: Callable[..., Page], pictures: Path, theme: str, width: int
+    story: Story, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    page = visit(story.world.people["Otto"], width=width, theme=theme)
+    page = open_as(story.world.people["Otto"], width=width, theme=theme)
     page.goto(f"/rollouts/{story.rollout.pk}/")
     page.locator("svg.bounds").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

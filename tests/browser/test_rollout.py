@@ -1,25 +1,23 @@
 """A canary as an operator sees and steers it, over a simulated node; the page renews itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.db import connections
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.actions import skip
 from apps.rollouts.models import Rollout
 from placet.kernel.clock import now
-from tests.factories import browser
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
 RunJobs = Callable[..., int]
 CANARY = {
     "strategy": "canary",
@@ -29,15 +27,6 @@ CANARY = {
     ],
 }  # fmt: skip
 SERIOUS = ("serious", "critical")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database_beside_playwright(django_db_setup: None, chromium: Browser) -> Iterator[None]:
-    """Playwright keeps an event loop on this thread; no coroutine of ours touches the database."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-        connections.close_all()
 
 
 class Story:
@@ -76,31 +65,6 @@ def story(run_jobs: RunJobs) -> Story:
     return Story(run_jobs)
 
 
-@pytest.fixture
-def visit(live_server: Any, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Open the browser for somebody; its pages are left before the tables are emptied."""
-    contexts = []
-
-    def make(who: Any, *, width: int = 1440, theme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=theme,  # type: ignore[arg-type]
-            base_url=live_server.url,
-        )
-        contexts.append(context)
-        cookie = browser(who).cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        return page
-
-    yield make
-    for context in contexts:
-        for page in context.pages:
-            page.goto("about:blank")
-        context.close()
-
-
 def say(page: Page, verb: str, reason: str) -> None:
     """Open a dialog, write why, and confirm."""
     page.locator(f"#b-{verb}").click()
@@ -108,8 +72,8 @@ def say(page: Page, verb: str, reason: str) -> None:
     page.locator(f"#{verb} button:not([data-close])").click()
 
 
-def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Otto"])
+def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Otto"])
     page.goto(f"/endpoints/{story.rollout.endpoint_id}/")
     page.get_by_role("link", name="Release to revision 2").click()
     page.get_by_text("Wait 24 h").wait_for()
@@ -139,8 +103,8 @@ def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, visit: A
     assert Release.objects.get(pk=story.release.pk).state == "live"
 
 
-def test_a_stale_dialog_does_not_skip_a_second_step(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Otto"])
+def test_a_stale_dialog_does_not_skip_a_second_step(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Otto"])
     page.goto(f"/rollouts/{story.rollout.pk}/")
     page.locator("#b-skip").click()
     page.locator("#skip-why").fill("Twice")
@@ -152,8 +116,10 @@ def test_a_stale_dialog_does_not_skip_a_second_step(story: Story, visit: Any) ->
     assert story.rollout.step == 3
 
 
-def test_an_abort_gives_everything_back_and_can_be_tried_again(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Otto"])
+def test_an_abort_gives_everything_back_and_can_be_tried_again(
+    story: Story, open_as: OpenAs
+) -> None:
+    page = open_as(story.world.people["Otto"])
     page.goto(f"/rollouts/{story.rollout.pk}/")
     before = story.rollout
     page.locator("#b-abort").click()
@@ -167,16 +133,16 @@ def test_an_abort_gives_everything_back_and_can_be_tried_again(story: Story, vis
     assert Rollout.objects.filter(release=story.release).count() == 2
 
 
-def test_who_may_not_steer_reads_it_only(story: Story, visit: Any) -> None:
-    page = visit(story.world.people["Ada"])
+def test_who_may_not_steer_reads_it_only(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Ada"])
     page.goto(f"/rollouts/{story.rollout.pk}/")
     page.get_by_text("Where it is").wait_for()
     assert page.locator("#rollout-now button[data-dialog]").count() == 0
 
 
-def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, visit: Any) -> None:
+def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, open_as: OpenAs) -> None:
     bento = story.world.bento(story.world.version())
-    page = visit(story.world.people["Ada"])
+    page = open_as(story.world.people["Ada"])
     page.goto(f"/releases/new/?version={bento.version_id}")
     page.get_by_label("Careful canary").check()
     page.get_by_label("When it is approved").select_option("manual")
@@ -189,7 +155,7 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, visit: Any) 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_its_pages_are_usable_by_everybody(
-    story: Story, visit: Any, pictures: Path, theme: str
+    story: Story, open_as: OpenAs, pictures: Path, theme: str
 ) -> None:
     """axe finds nothing serious; nothing scrolls sideways on a phone."""
     bento = story.world.bento(story.world.version())
@@ -201,14 +167,14 @@ def test_its_pages_are_usable_by_everybody(
     people = story.world.people
     for name, path in places.items():
         who = people["Ada"] if name == "rollout-ask" else people["Otto"]
-        page = visit(who, theme=theme)
+        page = open_as(who, theme=theme)
         page.goto(path)
         found = [v for v in Axe().run(page).response["violations"] if v["impact"] in SERIOUS]
         assert not found, f"{name}: " + "; ".join(
             f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found
         )
         page.screenshot(path=pictures / f"{name}-{theme}-1440.png", full_page=True)
-        phone = visit(who, theme=theme, width=390)
+        phone = open_as(who, theme=theme, width=390)
         phone.goto(path)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390, name
         phone.screenshot(path=pictures / f"{name}-{theme}-390.png", full_page=True)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.console.queries.alerts import with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.paging import keyed
-from apps.governance.models import Release
+from apps.governance.models import Decision, Release
 from apps.identity.queries import people_names
 from apps.monitoring.models import Alert, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
@@ -166,6 +167,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     recent, verdict = figures(live, objective, beside=beside, minutes=15) if live else ({}, None)
     people = {endpoint.created_by, objective.owner if objective else ""}
     people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
+    people |= {person for row in history for person in row.approvers}  # type: ignore[attr-defined]
     lines, names = story(
         [endpoint.pk, *(r.pk for r in history[:5])],
         actor,
@@ -188,12 +190,18 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
 
 
 def revisions_of(endpoint: Endpoint) -> list[Revision]:
-    """Return the newest revisions and all that are present, with the numbers of their releases."""
+    """Return the newest revisions and all that are present, each with the number of its release
+    and who approved that."""
     newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
     number = Release.objects.filter(pk=OuterRef("release")).values("number")
+    approved = Decision.objects.filter(
+        release=OuterRef("release"), verdict="approve", voided_reason=""
+    )
+    approvers = ArraySubquery(approved.order_by("pk").values("person"))
     rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
     rows = rows.select_related("bento__version__model", "bento__runtime")
-    return list(rows.annotate(release_number=Subquery(number)).order_by("-number"))
+    rows = rows.annotate(release_number=Subquery(number), approvers=approvers)
+    return list(rows.order_by("-number"))
 
 
 def previous_of(live: Revision | None, history: list[Revision]) -> Revision | None:

@@ -26,13 +26,18 @@ VERBS: dict[str, tuple[Callable[..., Any], bool, str, str]] = {
 }  # fmt: skip
 
 
+# the name in series.js, and the title
+PANELS = (("weight", "Share of the new revision"), ("errors", "Errors"), ("latency", "Latency"),
+          ("requests", "Requests a second"))  # fmt: skip
+
+
 @page
 def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Show one rollout; all but its dialogs renews itself while it is open."""
     view = rollout_view(request.actor, rollout_id)
     template = "parts/rollout_now" if request.headers.get("HX-Request") else "rollout"
     verbs = [(verb, title, says, shown) for verb, (_, shown, title, says) in VERBS.items()]
-    return show(request, template, view=view, rollout=view.rollout, verbs=verbs)
+    return show(request, template, view=view, rollout=view.rollout, verbs=verbs, panels=PANELS)
 
 
 @action

@@ -16,8 +16,8 @@ from apps.monitoring.queries.objectives import (
 )
 from apps.monitoring.queries.windows import (
     Measured,
-    Point,
     Recent,
+    Stretch,
     counts_of,
     recent,
     recent_many,
@@ -27,8 +27,8 @@ from apps.monitoring.queries.windows import (
 
 __all__ = [
     "Measured",
-    "Point",
     "Recent",
+    "Stretch",
     "Watched",
     "alerts_of",
     "counts_of",

@@ -3,10 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, Func, IntegerField, Sum, TextField, Value
+from django.db.models.functions import Cast, Extract, Floor
 
 from apps.monitoring.models import MetricWindow
-from apps.monitoring.rules import Counts, total
+from apps.monitoring.rules import BOUNDS_MS, Counts, total
 from placet.kernel.clock import now
+
+STATUSES = ("status_2xx", "status_4xx", "status_5xx")
+BUCKETS = (*map(str, BOUNDS_MS), "inf")  # of a window's histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +84,11 @@ def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, Counts]:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One window of a chart."""
+class Stretch:
+    """What one revision answered in a stretch of time: what a split decided on, and copies."""
 
-    started_at: datetime
-    requests: int
-    error_rate: float | None
-    p95_ms: float | None
+    drawn: Counts
+    mirrored: Counts
 
 
 def recent(revision: str, minutes: int = 5) -> Recent:
@@ -104,17 +109,46 @@ def recent_of(revision: str, rows: Iterable[MetricWindow], since: datetime, minu
     return Recent.of(revision, minutes, measured.counts, trusted=measured.trusted)
 
 
-def series(revision: str, minutes: int = 60) -> list[Point]:
-    """Return the windows of one revision in order of time, for a chart."""
-    since = now() - timedelta(minutes=minutes)
-    rows = MetricWindow.objects.filter(revision=revision, started_at__gte=since)
-    points = []
-    for row in rows.order_by("started_at"):
-        counts = _counts(row)
-        points.append(
-            Point(row.started_at, counts.requests, counts.error_rate, counts.percentile(0.95))
+def series(
+    revisions: Iterable[str], since: datetime, until: datetime, seconds: int
+) -> dict[str, dict[int, Stretch]]:
+    """Return what each revision answered in stretches of so many ``seconds``, with one query.
+
+    A stretch is named by the time that it begins at, in seconds since 1970; one without a window
+    is left out. The database adds up, because a rollout may go on for weeks.
+    """
+    names = list(revisions)
+    begin = Cast(Floor(Extract("started_at", "epoch") / seconds) * seconds, IntegerField())
+    rows = (
+        MetricWindow.objects.filter(revision__in=names, started_at__gte=since, started_at__lt=until)
+        .order_by()
+        .values("revision", begin=begin)
+        .annotate(
+            time=Sum("seconds"),
+            **{f"drawn_{name}": Sum(name) for name in STATUSES},
+            **{f"drawn_{name}": _sum("latency", name) for name in BUCKETS},
+            **{f"mirrored_{name}": _sum("apart", "mirrored", name) for name in STATUSES},
+            **{f"mirrored_{n}": _sum("apart", "mirrored", "latency", n) for n in BUCKETS},
         )
-    return points
+    )
+    found: dict[str, dict[int, Stretch]] = {name: {} for name in names}
+    for row in rows:
+        found[row["revision"]][row["begin"]] = Stretch(_part(row, "drawn"), _part(row, "mirrored"))
+    return found
+
+
+def _sum(column: str, *path: str) -> Sum:
+    """Return the sum of a number inside of a JSON column."""
+    member = Func(
+        F(column), *map(Value, path), function="jsonb_extract_path_text", output_field=TextField()
+    )
+    return Sum(Cast(member, IntegerField()), default=0)
+
+
+def _part(row: Mapping[str, Any], part: str) -> Counts:
+    two, four, five = (row[f"{part}_{name}"] for name in STATUSES)
+    latency = {name: row[f"{part}_{name}"] for name in BUCKETS}
+    return Counts(two, four, five, row["time"], latency)
 
 
 def _counts(row: MetricWindow) -> Counts:

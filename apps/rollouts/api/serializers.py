@@ -99,6 +99,50 @@ class LookSerializer(serializers.Serializer[Any]):
     findings = FindingSerializer(many=True)
 
 
+class MeasuredSerializer(serializers.Serializer[Any]):
+    """What one revision answered in one stretch of time."""
+
+    requests = serializers.IntegerField()
+    per_second = serializers.FloatField(allow_null=True)
+    error_rate = serializers.FloatField(allow_null=True)
+    p50_ms = serializers.FloatField(allow_null=True)
+    p95_ms = serializers.FloatField(allow_null=True)
+    p99_ms = serializers.FloatField(allow_null=True)
+
+
+class PlannedSerializer(serializers.Serializer[Any]):
+    """The weight that the new revision was to have from then on."""
+
+    at = serializers.DateTimeField()
+    weight = serializers.IntegerField(help_text="Out of 10,000")
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    """One stretch of time; null: no request."""
+
+    at = serializers.DateTimeField(help_text="When it began")
+    share = serializers.FloatField(
+        allow_null=True,
+        help_text="Of the requests that the split decided on, to the new revision",
+    )
+    new = MeasuredSerializer(allow_null=True)
+    old = MeasuredSerializer(allow_null=True)
+    copies = MeasuredSerializer(
+        allow_null=True, help_text="Of requests, to the new revision; nobody got the answers"
+    )
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """A rollout over time, from a minute before it began to a minute after it ended."""
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    seconds = serializers.IntegerField(help_text="Of one stretch")
+    growing = serializers.BooleanField(help_text="More is to come")
+    planned = PlannedSerializer(many=True)
+    points = PointSerializer(many=True)
+
+
 class StepSerializer(serializers.Serializer[Any]):
     """Why, and which step was shown."""
 

@@ -9,6 +9,9 @@ urlpatterns = [
     path("rollouts/<str:rollout>", views.RolloutDetail.as_view(), name="api-rollouts-detail"),
     path("rollouts/<str:rollout>/abort", views.RolloutAbort.as_view(), name="api-rollouts-abort"),
     path("rollouts/<str:rollout>/looks", views.RolloutLooks.as_view(), name="api-rollouts-looks"),
+    path(
+        "rollouts/<str:rollout>/series", views.RolloutSeries.as_view(), name="api-rollouts-series"
+    ),
     path("rollouts/<str:rollout>/pause", views.RolloutPause.as_view(), name="api-rollouts-pause"),
     path(
         "rollouts/<str:rollout>/resume", views.RolloutResume.as_view(), name="api-rollouts-resume"

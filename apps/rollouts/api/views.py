@@ -7,16 +7,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.governance.queries import lists
+from apps.monitoring.rules import Counts
 from apps.rollouts import actions, queries
 from apps.rollouts.api.serializers import (
     LookSerializer,
     ReasonSerializer,
     RolloutSerializer,
+    SeriesSerializer,
     StepSerializer,
     WhySerializer,
     page_of,
 )
 from apps.rollouts.models import Look, Rollout
+from apps.rollouts.series import Series, series_of
 from apps.rollouts.steps import written
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView, etag
@@ -108,6 +111,53 @@ def step_of(text: str) -> int:
 def look_body(row: Look) -> dict[str, Any]:
     """Return a look as JSON values."""
     return {"step": row.step, "at": rfc3339(row.at), **row.verdict}
+
+
+class RolloutSeries(PlacetView):
+    """A rollout over time."""
+
+    @extend_schema(operation_id="rollouts_series", responses=SeriesSerializer)
+    def get(self, request: Request, rollout: str) -> Response:
+        """Read the planned and the measured weight, errors and latency of both revisions over time.
+
+        Windows of a node are added up to at most 240 stretches, however long it goes on.
+        """
+        return Response(series_body(series_of(queries.get_rollout(rollout, self.actor))))
+
+
+def series_body(found: Series) -> dict[str, Any]:
+    """Return a rollout over time as JSON values."""
+    return {
+        "since": rfc3339(found.since),
+        "until": rfc3339(found.until),
+        "seconds": found.seconds,
+        "growing": found.growing,
+        "planned": [{"at": rfc3339(row.at), "weight": row.weight} for row in found.planned],
+        "points": [
+            {
+                "at": rfc3339(point.at),
+                "share": point.share,
+                "new": measured_body(point.new),
+                "old": measured_body(point.old),
+                "copies": measured_body(point.copies),
+            }
+            for point in found.points
+        ],
+    }
+
+
+def measured_body(counts: Counts | None) -> dict[str, Any] | None:
+    """Return what a revision answered in a stretch as JSON values."""
+    if counts is None:
+        return None
+    return {
+        "requests": counts.requests,
+        "per_second": counts.requests / counts.seconds if counts.seconds else None,
+        "error_rate": counts.error_rate,
+        "p50_ms": counts.percentile(0.50),
+        "p95_ms": counts.percentile(0.95),
+        "p99_ms": counts.percentile(0.99),
+    }
 
 
 class RolloutAbort(PlacetView):

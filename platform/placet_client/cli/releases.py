@@ -287,6 +287,19 @@ def rollout_looks(
         show_list(found, columns, output)
 
 
+@rollout.command("series")
+def rollout_series(rollout_id: str, output: Output = Form.TABLE) -> None:
+    """Show measured weight, errors and latency of both revisions over time."""
+    with connected() as client:
+        found = client.rollouts.series(rollout_id)
+        if output is Form.JSON:
+            show_one(found, output)
+            return
+        of_each = ("requests", "error_rate", "p95_ms")
+        columns = [f"{side}.{name}" for side in ("new", "old") for name in of_each]
+        show_list(found.points, ["at", "share", *columns], output)
+
+
 Why = Annotated[str, typer.Option(help="why: it goes into the log")]
 
 

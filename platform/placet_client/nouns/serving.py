@@ -13,6 +13,7 @@ from placet_client.records import (
     Prediction,
     Revision,
     Rollout,
+    Series,
     Target,
 )
 
@@ -162,6 +163,10 @@ class Rollouts(Noun):
         """List what the analyses of a rollout said, newest first."""
         place = "" if step is None else str(step)
         return self._list(Look, at("rollouts", rollout, "looks"), limit, step=place)
+
+    def series(self, rollout: str) -> Series:
+        """Read planned and measured weight, errors and latency over time."""
+        return self._read(Series, at("rollouts", rollout, "series"))
 
     def abort(self, rollout: str, *, reason: str = "") -> Rollout:
         """Stop a rollout and keep what serves."""

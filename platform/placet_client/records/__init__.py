@@ -92,6 +92,7 @@ from placet_client.records.serving import (
     Prediction,
     Revision,
     Rollout,
+    Series,
     Target,
 )
 
@@ -161,6 +162,7 @@ __all__ = [
     "Runtime",
     "SchemaChange",
     "Search",
+    "Series",
     "ServiceAccount",
     "SetupLink",
     "Standing",

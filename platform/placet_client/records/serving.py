@@ -133,6 +133,18 @@ class Look(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Series(Record):
+    """A rollout over time: what was planned, and what both revisions answered."""
+
+    since: datetime
+    until: datetime
+    seconds: int
+    growing: bool
+    planned: tuple[Json, ...]
+    points: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout(Record):
     """An endpoint on its way from one revision to the next."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
 from placet_client.cli import main
 from tests.commands import answer, become
@@ -89,6 +90,25 @@ def test_what_an_analysis_says_is_listed(
     assert {x["sentence"] for x in looks} == {"No requests were counted yet"}
     assert main(["rollout", "looks", rollout.pk]) == 0
     assert "inconclusive" in capsys.readouterr().out
+
+
+def test_what_was_measured_over_time_is_listed(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = ask(world, "--plan", '{"strategy": "canary", "steps": [{"set_weight": 25}]}')
+    run(node, run_jobs)
+    rollout = Rollout.objects.get(release=release)
+    for revision, count in ((rollout.from_revision_id, 3), (rollout.to_revision_id, 1)):
+        assert revision is not None
+        MetricWindow.objects.create(
+            node=node.id, revision=revision, started_at=rollout.created_at, seconds=10,
+            status_2xx=count, latency={"25": count},
+        )  # fmt: skip
+    capsys.readouterr()
+    assert main(["rollout", "series", rollout.pk]) == 0
+    assert "0.25" in capsys.readouterr().out
+    assert main(["rollout", "series", rollout.pk, "-o", "json"]) == 0
+    assert [row["weight"] for row in answer(capsys)["planned"]] == [0, 2500, 10_000]
 
 
 def test_an_operator_steers_it(

@@ -256,3 +256,18 @@ def test_a_failed_build_says_what_to_do_and_how_far_it_came(world: World) -> Non
     shown = browser(world.people["Ada"]).get(f"/models/risk/churn/{version.number}/").content
     assert b"Ask for a release" not in shown
     assert b"Build again" not in browser(world.people["Rex"]).get(page).content
+
+
+def test_an_endpoint_names_who_approved_each_revision(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    for number, asked in enumerate((release, world.live()), 1):
+        Revision.objects.create(
+            endpoint=release.endpoint, project=release.project, bento=asked.bento, number=number,
+            release=asked.pk, permit="{}", state="stopped",
+        )  # fmt: skip
+    client = browser(everyone(world))
+    page = client.get(f"/endpoints/{release.endpoint_id}/").content.decode()
+    assert "approved by Rex risk" in page
+    assert "open policy" in page  # for the other one
+    assert queries(client, f"/endpoints/{release.endpoint_id}/") <= MOST

@@ -291,6 +291,8 @@ def test_at_the_timeout_the_plan_says_what_happens(
     canary.let_pass(61)
     canary.settle()
     assert canary.place == (state, step)
+    home = browser(canary.world.people["Otto"]).get("/").content.decode()
+    assert ("1 rollout waits for a person to go on" in home) is (ending == "wait")
 
 
 def test_with_a_split_by_unit_each_unit_counts_once(start: Callable[..., Canary]) -> None:

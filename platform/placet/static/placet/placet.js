@@ -73,6 +73,19 @@
     }
   });
 
+  // Parts that renew themselves stay as they were when they are not answered; it is said once.
+  const lost = document.getElementById("lost");
+  const missed = () => {
+    if (!lost || lost.textContent) return;
+    const at = new Date().toISOString().slice(11, 19);
+    lost.textContent = `The connection was lost at ${at} UTC. What you see is from then; it goes on by itself.`;
+  };
+  const found = () => { if (lost) lost.textContent = ""; };
+  ["htmx:sendError", "htmx:timeout", "placet:lost"].forEach((name) => document.addEventListener(name, missed));
+  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) missed(); });
+  document.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 500) found(); });
+  document.addEventListener("placet:found", found);
+
   // A log that follows its end unless somebody scrolled up.
   document.addEventListener("htmx:afterSwap", (event) => {
     const box = event.target.closest("[data-follow]");

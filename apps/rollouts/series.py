@@ -1,0 +1,107 @@
+"""What was planned and what was measured while a rollout went on, in order of time."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from apps.monitoring.queries import Stretch, series
+from apps.monitoring.rules import Counts
+from apps.rollouts.models import Rollout
+from apps.rollouts.steps import SetWeight
+from placet.kernel.clock import now
+
+BESIDE = timedelta(minutes=1)  # shown before it began and after it ended
+WINDOW = 10  # seconds, of a node
+MOST = 240  # stretches of a rollout, however long it goes on
+NOTHING = Stretch(Counts(), Counts())
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The weight that the new revision was to have from then on, out of 10,000."""
+
+    at: datetime
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One stretch of time; a revision without a request in it is ``None``."""
+
+    at: datetime
+    share: float | None  # of the requests that the split decided on, to the new revision
+    new: Counts | None
+    old: Counts | None
+    copies: Counts | None  # of requests, to the new revision
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A rollout over time. ``growing``: more is to come."""
+
+    since: datetime
+    until: datetime
+    seconds: int  # of one stretch
+    growing: bool
+    planned: list[Planned]
+    points: list[Point]
+
+
+def series_of(rollout: Rollout) -> Series:
+    """Return what was planned and measured from a minute before ``rollout`` to one after it."""
+    at = now()
+    since = rollout.created_at - BESIDE
+    end = rollout.finished_at + BESIDE if rollout.finished_at else at
+    seconds = stretch(min(end, at) - since)
+    new, old = rollout.to_revision_id, rollout.from_revision_id or ""
+    found = series([new, old], since, end, seconds)
+    return Series(
+        since=since,
+        until=min(end, at),
+        seconds=seconds,
+        growing=at < end + 2 * timedelta(seconds=WINDOW),  # the last windows come late
+        planned=planned(rollout),
+        points=points(found[new], found[old]),
+    )
+
+
+def stretch(time: timedelta) -> int:
+    """Return how many seconds one stretch has: whole windows, and not too many stretches."""
+    return max(1, math.ceil(time.total_seconds() / MOST / WINDOW)) * WINDOW
+
+
+def planned(rollout: Rollout) -> list[Planned]:
+    """Return the weights in order of time: those of the steps that began, and 0 when it broke."""
+    steps, entered = rollout.steps, rollout.step_times
+    told = [
+        Planned(datetime.fromisoformat(text), step.weight)
+        for place, text in entered.items()
+        if isinstance(step := steps[int(place)], SetWeight)
+    ]
+    ended = [rollout.phase_times.get(state) for state in ("aborting", "failed")]
+    back = [Planned(datetime.fromisoformat(text), 0) for text in ended if text]
+    return sorted([Planned(rollout.created_at, 0), *told, *back[:1]], key=lambda row: row.at)
+
+
+def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[Point]:
+    """Put what both revisions answered side by side."""
+    found = []
+    for begin in sorted(new.keys() | old.keys()):
+        mine, other = new.get(begin, NOTHING), old.get(begin, NOTHING)
+        both = mine.drawn.requests + other.drawn.requests
+        found.append(
+            Point(
+                at=datetime.fromtimestamp(begin, UTC),
+                share=mine.drawn.requests / both if both else None,
+                new=answered(mine.drawn),
+                old=answered(other.drawn),
+                copies=answered(mine.mirrored),
+            )
+        )
+    return found
+
+
+def answered(counts: Counts) -> Counts | None:
+    """Return ``counts`` if there is a request in them."""
+    return counts if counts.requests else None

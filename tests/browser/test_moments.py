@@ -1,0 +1,175 @@
+"""One canary at four moments, with its lines over time: it runs, is analysed, waits, goes back."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db.models import F
+from playwright.sync_api import Page
+
+from apps.monitoring.models import MetricWindow
+from apps.rollouts.actions import resume
+from apps.rollouts.models import Look, Rollout
+from placet.kernel.clock import now, rfc3339
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
+METRICS = [{"metric": "error_rate", "margin": 0.01}]
+CANARY = {
+    "strategy": "canary",
+    "steps": [
+        {"set_weight": 5}, {"pause": {"duration_seconds": 300}},
+        {"analysis": {"metrics": METRICS, "minimum_requests": 4_000}}, {"pause": {}},
+        {"set_weight": 50}, {"analysis": {"metrics": METRICS}},
+    ],
+}  # fmt: skip
+FITS = """() => new Promise((done) => {
+  const [plot, place] = ["#series .uplot", "#series .plot"].map((s) => document.querySelector(s));
+  const fits = () => plot.clientWidth === place.clientWidth;
+  const look = () => (fits() ? done() : requestAnimationFrame(look));
+  look();
+})"""  # the lines follow the width of the page
+WINDOW, PER_WINDOW = 10, 8_000  # seconds, requests
+
+
+class Story:
+    """A canary whose time passes as fast as the test likes, with the traffic of that time."""
+
+    def __init__(self, run_jobs: Callable[..., int]) -> None:
+        self.world, self.run_jobs, self.random = World(), run_jobs, Random(7)
+        self.node = SimulatedNode.joined(self.world.target)
+        self.node.report()
+        self.world.request("development")
+        run(self.node, run_jobs)
+        self.release = self.world.request("development", plan=CANARY)
+        run(self.node, run_jobs)
+
+    @property
+    def rollout(self) -> Rollout:
+        """The canary as it stands."""
+        rows = Rollout.objects.select_related("from_revision", "to_revision")
+        return rows.get(release=self.release)
+
+    def let_pass(self, seconds: int, errors: float = 0.005) -> None:
+        """Move all that happened into the past, fill the gap with traffic, and let come of it what
+        comes; ``errors`` is the share of the new revision."""
+        row, begin = self.rollout, now() - timedelta(seconds=seconds)
+        ago = timedelta(seconds=seconds, milliseconds=1)  # no window meets another on its way
+
+        def earlier(times: dict[str, str]) -> dict[str, str]:
+            return {k: (datetime.fromisoformat(t) - ago).isoformat() for k, t in times.items()}
+
+        Rollout.objects.filter(pk=row.pk).update(
+            created_at=row.created_at - ago,
+            step_times=earlier(row.step_times),
+            phase_times=earlier(row.phase_times),
+        )
+        MetricWindow.objects.update(started_at=F("started_at") - ago)
+        Look.objects.update(at=F("at") - ago)
+        share = row.to_revision.weight / 10_000
+        for start in range(0, seconds - WINDOW + 1, WINDOW):
+            at, count = begin + timedelta(seconds=start), PER_WINDOW + self.random.randrange(900)
+            self.count(row.to_revision_id, at, round(count * share), errors, 1.3)
+            self.count(row.from_revision_id, at, round(count * (1 - share)), 0.005, 1)
+        self.node.step()
+        self.node.metrics = []
+        run(self.node, self.run_jobs, rounds=4)
+
+    def count(
+        self, revision: str | None, at: datetime, count: int, errors: float, slow: float
+    ) -> None:
+        """Have the node report a window; ``slow`` says how many take long, beside what is usual."""
+        bad = round(count * errors * self.random.uniform(0.8, 1.2))
+        late = round(count * 0.08 * slow * self.random.uniform(0.8, 1.2))
+        fast = count // 3
+        self.node.metrics.append(
+            {
+                "revision": revision, "started_at": rfc3339(at), "seconds": WINDOW,
+                "status_2xx": count - bad, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
+                "latency": {"10": fast, "25": count - fast - late, "100": late, "inf": 0},
+            }
+        )  # fmt: skip
+
+
+@pytest.fixture
+def story(run_jobs: Callable[..., int]) -> Story:
+    return Story(run_jobs)
+
+
+def errors_of(page: Page) -> list[str]:
+    """Keep every error that the page reports, a breach of its policy too."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    return errors
+
+
+def test_the_page_at_four_moments(story: Story, open_as: OpenAs, pictures: Path) -> None:
+    """It follows by itself, is free of faults for axe, fits a phone, and its lines are drawn."""
+    page = open_as(story.world.people["Otto"])
+    errors = errors_of(page)
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+
+    def picture(moment: str, words: str) -> None:
+        page.locator("#rollout-now", has_text=words).wait_for()
+        points = page.evaluate("fetch(series.dataset.series).then((a) => a.json())")["points"]
+        rows = page.locator("#series details tbody tr")
+        rows.nth(len(points) - 2).wait_for(state="attached")
+        assert page.locator("#series canvas").count() == 4
+        assert "% errors, p50" in (rows.first.text_content() or "")
+        for theme in ("light", "dark"):
+            # without motion: colours half way from one theme to the other are no fault
+            page.emulate_media(
+                color_scheme=theme,  # type: ignore[arg-type]
+                reduced_motion="reduce",
+            )
+            found = Axe().run(page).response["violations"]
+            bad = [v for v in found if v["impact"] in ("serious", "critical")]
+            assert not bad, f"{moment}, {theme}: " + "; ".join(
+                f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in bad
+            )
+            for width in (1440, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.evaluate(FITS)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                name = f"rollout-{moment}-{theme}-{width}.png"
+                page.screenshot(path=pictures / name, full_page=True)
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+    story.let_pass(180)
+    picture("running", "Wait 5 min")
+    story.let_pass(140)
+    for _ in range(3):
+        story.let_pass(20)
+    picture("analysis", "Not settled")
+    story.let_pass(120)
+    picture("waiting", "Waits for somebody to go on")
+    resume(story.rollout, step=3, reason="Looks well", actor=story.world.otto)
+    run(story.node, story.run_jobs)
+    story.let_pass(20, errors=0.05)
+    picture("rolled-back", "The analysis failed.")
+    assert errors == []
+
+
+def test_a_lost_connection_is_said_and_survived(story: Story, open_as: OpenAs) -> None:
+    story.let_pass(30)
+    page = open_as(story.world.people["Otto"])
+    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page.get_by_text("planned 5 %, measured 5 %").wait_for()
+    lines = page.locator("#series canvas").first
+    lines.evaluate("(canvas) => { canvas.dataset.same = 'yes'; }")
+    page.locator("#rollout-now").evaluate("(part) => { part.dataset.stale = 'yes'; }")
+    page.locator("#rollout-now:not([data-stale])").wait_for()
+    assert lines.get_attribute("data-same") == "yes"  # what renews itself leaves the lines alone
+    page.context.set_offline(True)
+    page.locator("#lost", has_text="The connection was lost at").wait_for()
+    page.context.set_offline(False)
+    page.locator("#lost", has_text="The connection").wait_for(state="detached")
+    page.get_by_text("As a table").click()
+    row = page.locator("#series details tbody tr").first
+    assert "% errors, p50" in row.inner_text()

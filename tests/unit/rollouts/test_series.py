@@ -1,0 +1,53 @@
+"""Stretches of time, and what stands in each."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.monitoring.queries import Stretch
+from apps.monitoring.rules import Counts
+from apps.rollouts.rules import for_person
+from apps.rollouts.series import MOST, points, stretch
+from apps.rollouts.steps import Analysis, Pause, SetWeight, Step
+
+NONE = Counts()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds"), [(0, 10), (1, 10), (40, 10), (41, 20), (7 * 1440, 2520)]
+)
+def test_a_stretch_is_some_windows_and_there_are_not_too_many(minutes: int, seconds: int) -> None:
+    time = timedelta(minutes=minutes)
+    assert stretch(time) == seconds
+    assert time.total_seconds() / seconds <= MOST
+
+
+def test_what_both_answered_stands_side_by_side() -> None:
+    new = {
+        20: Stretch(Counts(status_2xx=1), NONE),
+        30: Stretch(NONE, Counts(status_2xx=2, status_5xx=1)),
+    }
+    old = {10: Stretch(Counts(status_2xx=4), NONE), 20: Stretch(Counts(status_2xx=3), NONE)}
+    first, second, third = points(new, old)
+    assert (first.at, first.share) == (datetime.fromtimestamp(10, UTC), 0.0)
+    assert (first.new, first.old) == (None, old[10].drawn)
+    assert second.share == 0.25
+    assert third.share is None  # copies are no share of anything
+    assert (third.new, third.old, third.copies) == (None, None, new[30].mirrored)
+
+
+@pytest.mark.parametrize(
+    ("step", "state", "spent", "waits"),
+    [
+        (Pause(), "waiting", 0, True),
+        (Pause(), "starting", 900, False),
+        (Pause(60), "waiting", 900, False),
+        (SetWeight(500), "shifting", 900, False),
+        (Analysis((), timeout_seconds=60), "analysing", 59, False),
+        (Analysis((), timeout_seconds=60), "analysing", 60, True),
+        (Analysis((), timeout_seconds=60), "aborting", 60, False),
+        (Analysis((), timeout_seconds=60, on_inconclusive="abort"), "analysing", 60, False),
+    ],
+)
+def test_only_a_person_ends_it(step: Step, state: str, spent: int, waits: bool) -> None:
+    assert for_person(step, state, timedelta(seconds=spent)) is waits
