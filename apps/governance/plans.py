@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 from apps.governance import trials
 from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
+from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]{0,62}$")
@@ -49,7 +50,8 @@ class Serving(TypedDict):
     """What one revision runs with. Signed, so no secrets in ``variables``.
 
     ``max_replicas`` is how far an operator may scale without a new release. ``unit`` says whom the
-    split treats alike; without it the split is per request.
+    split treats alike; without it the split is per request. ``capture`` says how many predictions
+    are written down, and what of them; without it none is.
     """
 
     replicas: int
@@ -57,6 +59,7 @@ class Serving(TypedDict):
     memory_mb: int
     variables: dict[str, str]
     unit: NotRequired[dict[str, str]]
+    capture: NotRequired[dict[str, Any]]
 
 
 class DocumentFault(ValueError):
@@ -238,6 +241,11 @@ def serving(raw: Mapping[str, Any] | None) -> Serving:
     if "unit" in given:
         document["unit"] = given.pop("unit")
         faults += _unit(document["unit"])
+    if "capture" in given:
+        try:
+            document["capture"] = Capture.read(given.pop("capture")).document
+        except ValueError as error:
+            faults.append(("/serving/capture", str(error)))
     _refuse("/serving", given, faults)
     return document
 

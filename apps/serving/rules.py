@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from placet_verify.capture import Capture, capture_of
 from placet_verify.units import UnitSource, unit_source
 
 WHOLE = 10_000  # a weight is a number out of this
@@ -24,6 +25,7 @@ TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
+KNOWN = frozenset({"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture"})
 
 
 class HeaderRoute(TypedDict):
@@ -42,6 +44,7 @@ class ServingConfig:
     memory_mb: int = 1024
     variables: tuple[tuple[str, str], ...] = ()
     unit: UnitSource | None = None  # None: the split is per request
+    capture: Capture | None = None  # None: no prediction is written down
 
     @property
     def total_mb(self) -> int:
@@ -54,7 +57,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
 
     Without ``max_replicas`` an operator may not scale beyond what was approved.
     """
-    unknown = set(document) - {"replicas", "max_replicas", "memory_mb", "variables", "unit"}
+    unknown = set(document) - KNOWN
     if unknown:
         raise ValueError(f"{sorted(unknown)[0]} is not part of a serving configuration")
     replicas = _number(document, "replicas", 1, 1, 64)
@@ -67,12 +70,17 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         unit = unit_source(document)
     except ValueError as error:
         raise ValueError(f"unit {error}") from None
+    try:
+        capture = capture_of(document)
+    except ValueError as error:
+        raise ValueError(f"capture {error}") from None
     return ServingConfig(
         replicas=replicas,
         max_replicas=_number(document, "max_replicas", replicas, replicas, 64),
         memory_mb=_number(document, "memory_mb", 1024, 16, 1 << 24),
         variables=tuple(sorted(variables.items())),
         unit=unit,
+        capture=capture,
     )
 
 

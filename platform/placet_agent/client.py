@@ -89,6 +89,24 @@ class Client:
         """Post a signed report."""
         return _members(self._send("POST", "report", content=envelope.encode()))
 
+    def capture(self, revision: str, file: str, offset: int, packed: bytes) -> int:
+        """Post whole lines of a file of captured predictions, compressed, from ``offset`` on.
+
+        Returns the offset up to which the platform now has the file. 409 says the same: those
+        lines were there already, or others are missing before them.
+        """
+        path = f"captures?revision={revision}&file={file}&offset={offset}"
+        try:
+            answer = _members(self._send("POST", path, content=packed))
+        except Rejected as refusal:
+            if refusal.code != "other_offset":
+                raise
+            answer = refusal.body
+        known = answer.get("offset")
+        if not isinstance(known, int) or isinstance(known, bool) or known < 0:
+            raise Unreachable("the platform did not say how much of the file it has")
+        return known
+
     def manifest(self, digest: str) -> RuntimeManifest:
         """Return how a runtime is installed."""
         return parse_manifest(_members(self._send("GET", f"runtimes/{hex_digest(digest)}")))

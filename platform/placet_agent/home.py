@@ -5,7 +5,7 @@
     node.key      the node's private key, 0600        node.json   where it joined, what it pinned
     keys.json     the list of keys, signed by root    state.json  the last verified state
     memory.json   floors that never go down           lock        held by the running agent
-    bentos/  runtimes/  replicas/  logs/  haproxy/
+    bentos/  runtimes/  replicas/  logs/  haproxy/  capture/
 """
 
 import threading
@@ -68,7 +68,7 @@ class Home:
     def make(self) -> None:
         """Make the folder and what stands in it."""
         files.make_folder(self.folder)
-        for name in ("replicas", "logs", "haproxy", "bentos", "runtimes"):
+        for name in ("replicas", "logs", "haproxy", "bentos", "runtimes", "capture"):
             files.make_folder(self.folder / name, 0o700)
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from placet_agent import __version__, files, sandbox
 from placet_agent.bentos import Bentos
+from placet_agent.capture import Shipper
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.config import Settings
@@ -77,8 +78,8 @@ class Agent:
         home.make()
         self.home, self.options = home, options
         key = home.key
-        self.client, self._polling, self._fetching = (  # each with connections of its own
-            Client(member.url, key, member.node, ca=member.ca) for _ in range(3)
+        self.client, self._polling, self._fetching, self._shipping = (  # each with its connections
+            Client(member.url, key, member.node, ca=member.ca) for _ in range(4)
         )
         self.trust = Trust(home, member.target, member.root, self._polling.keys)
         self._wake = threading.Event()
@@ -100,6 +101,10 @@ class Agent:
         self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=options.window_seconds)
         info = partial(platform_info, interpreters, version(binary), member.port)
         self.reporter = Reporter(self.client, home, key, info, self.meter)
+        self.shipper = Shipper(
+            home.folder / "capture", self._shipping, lambda: list(self.replicas.all),
+            self.reporter.error,
+        )  # fmt: skip
         self._poller = threading.Thread(target=self._poll, name="poll", daemon=True)
 
     def wake(self) -> None:
@@ -117,6 +122,7 @@ class Agent:
         self.replicas.adopt()
         self.meter.start()
         self.reporter.start()
+        self.shipper.start()
         self._poller.start()
         trimmed = 0.0
         while not self._stopped.is_set():
@@ -129,9 +135,10 @@ class Agent:
         self.preparer.close()
         self.replicas.close()
         self.meter.stop()
+        self.shipper.stop()
         self.reporter.stop()
         self._poller.join(timeout=1.5)
-        for client in (self.client, self._polling, self._fetching):
+        for client in (self.client, self._polling, self._fetching, self._shipping):
             client.close()
 
     def _tidy(self) -> None:

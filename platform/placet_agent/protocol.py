@@ -44,6 +44,13 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     Metric windows may come twice: (revision, started_at) names one; ``first`` and ``apart`` are
     absent in what older agents send.
 
+``POST captures?revision=R&file=F&offset=N``
+    Body: zlib of whole lines of one file of captured predictions, from byte N of the file on, at
+    most ``CAPTURE_BYTES`` before compression. 201 ``{"v": 1, "offset": M}`` when they were new, 409
+    ``other_offset`` with ``offset`` beside it when the platform has the file up to another byte:
+    the node goes on from there. So each byte arrives once, however often it is sent, and the node
+    need not remember what it sent. 404 for a revision that is not this node's.
+
 ``GET blobs/<sha256>``
     The bytes of a Bento archive or a wheel that this node's state names (wheels: through a
     runtime of a revision or of ``prefetch``). 404 for any other.
@@ -69,6 +76,7 @@ FEATURES = (
     "unit",
     "header_route",
     "mirror",
+    "capture",
 )  # what this agent can do beside what every agent could
 STATE_TYPE = "application/vnd.placet.state+json"
 REPORT_TYPE = "application/vnd.placet.report+json"
@@ -76,6 +84,7 @@ HEADER_NODE = "Placet-Node"
 HEADER_TIME = "Placet-Time"
 HEADER_SIGNATURE = "Placet-Signature"
 MAX_SKEW_SECONDS = 120
+CAPTURE_BYTES = 1 << 20  # of lines, in one request
 WHOLE = 10_000  # a weight is a number out of this
 LATENCY_BOUNDS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)  # then "inf"
 

@@ -206,7 +206,8 @@ class Reconciler:
             self.busy = True
             if time.monotonic() >= control.crashes.not_before:
                 for _ in range(plan.start):
-                    self.replicas.start(endpoint.id, revision)
+                    told = self._verdict(revision).capture
+                    self.replicas.start(endpoint.id, revision, told)
 
     def _begin_stop(self, replica: Replica) -> None:
         if not replica.stopping:

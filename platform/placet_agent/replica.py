@@ -41,6 +41,7 @@ class Record:
     inner: tuple[int, int] | None = None  # of the first process of the pid namespace
     started_at: float = 0.0
     ready: bool = False
+    capture: str = ""  # what it was told to write down; '': nothing
 
 
 @dataclass

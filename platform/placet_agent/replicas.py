@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from placet_agent import files, procs, sandbox
+from placet_agent import capture, files, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
 from placet_agent.procs import ProcessRef
@@ -58,6 +58,7 @@ class Replicas:
     ) -> None:
         self.folder = home / "replicas"
         self.logs = home / "logs"
+        self.captured = home / "capture"
         self.bentos = bentos
         self.runtimes = runtimes
         self.wake = wake
@@ -90,7 +91,7 @@ class Replicas:
                 if probe:
                     self._thread(self._look_after, replica)
 
-    def start(self, endpoint: str, revision: DesiredRevision) -> Replica:
+    def start(self, endpoint: str, revision: DesiredRevision, capture: str = "") -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own."""
         others = [r.record for r in self.all.values()]
         name = f"{revision.id}-{uuid4().hex[:8]}"
@@ -108,6 +109,7 @@ class Replicas:
             port=free_port({other.port for other in others}),
             uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
             isolation=sandbox.isolation(),
+            capture=capture,
         )
         replica = Replica(record, self.folder / f"{name}.json")
         replica.save()
@@ -173,11 +175,14 @@ class Replicas:
     def _cell(self, record: Record, group: Path | None) -> Cell:
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
         limits = sandbox.memory_limiter().limits(record.memory_mb)
+        told = {"PLACET_CAPTURE": record.capture} if record.capture else {}
         return Cell(
             uid=record.uid,
+            writable=capture.folder_for(self.captured, record) if told else {},
             read_only={**runtime.binds, "/bento": self.bentos.path(record.bento_digest)},
             variables={
                 **record.variables,
+                **told,
                 MARKER: record.id,
                 "PLACET_RELEASE": record.release,
                 "PLACET_REVISION": record.revision,

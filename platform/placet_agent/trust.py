@@ -16,6 +16,7 @@ from placet_agent.protocol import (
     ProtocolError,
 )
 from placet_verify import canonical, checkpoint, permit
+from placet_verify.capture import capture_of
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
@@ -42,6 +43,7 @@ class Verdict:
     allowed: bool
     reason: str = ""
     unit: UnitSource | None = None
+    capture: str = ""  # what its service is told to write down, as its permit says; '': nothing
 
 
 def open_keys(answer: dict[str, Any], root: PublicKey, floor: int) -> tuple[KeyRing, str]:
@@ -174,12 +176,14 @@ class Trust:
         reason = _differs(found, revision) or self._moved(endpoint)
         if reason:
             return Verdict(False, reason)
+        serving = found.request.serving
         try:
-            unit = unit_source(found.request.serving)
+            unit, capture = unit_source(serving), capture_of(serving)
         except ValueError as error:
-            return Verdict(False, f"the approved unit {error}")
+            return Verdict(False, f"what was approved of unit or capture {error}")
         self._admit(endpoint, revision, found)
-        return Verdict(True, unit=unit)
+        told = capture.told(serving.get("unit")) if capture else ""
+        return Verdict(True, unit=unit, capture=told)
 
     def _permit(
         self, endpoint: DesiredEndpoint, revision: DesiredRevision, first: bool

@@ -15,7 +15,10 @@ from workers.builder.errors import BuildFailed
 from workers.builder.spec import BuildSpec, Column, SourceFile
 
 TEMPLATES = Path(__file__).parent / "templates"
-COMMON = ("service.py", "placet_http.py", "placet_inputs.py", "placet_values.py")
+COMMON = (
+    "service.py", "placet_http.py", "placet_inputs.py", "placet_values.py", "placet_capture.py",
+    "placet_monitor.py",
+)  # fmt: skip
 SHARED = {
     "sklearn": ("placet_estimator.py",), "skops": ("placet_estimator.py",),
     "xgboost": ("placet_boosted.py",), "lightgbm": ("placet_boosted.py",),
@@ -105,7 +108,8 @@ def checked_signature(spec: BuildSpec) -> dict[str, Any]:
     return {
         "inputs": [_column(column) for column in inputs],
         "outputs": [
-            {"name": str(column["name"]), "type": column.get("type")} for column in outputs
+            {"name": str(column["name"]), "type": column.get("type"), **_tags(column)}
+            for column in outputs
         ],
     }
 
@@ -124,7 +128,12 @@ def _column(column: Column) -> dict[str, Any]:
         if len(shape) > MAX_DIMENSIONS or not all(isinstance(n, int) for n in shape):
             raise BuildFailed(f"The input {column['name']!r} has a shape that cannot be served")
         made["shape"] = [int(n) for n in shape]
-    return made
+    return made | _tags(column)
+
+
+def _tags(column: Column) -> dict[str, Any]:
+    """Return what a column is tagged with, if anything; capture redacts by it."""
+    return {"tags": [str(tag) for tag in column["tags"]]} if column.get("tags") else {}
 
 
 def seen(files: tuple[SourceFile, ...], artifact: Path) -> formats.Files:

@@ -16,6 +16,7 @@ class Column(TypedDict):
     type: str
     required: NotRequired[bool]
     shape: NotRequired[list[int]]
+    tags: NotRequired[list[str]]
 
 
 class Signature(TypedDict):

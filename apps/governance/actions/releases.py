@@ -71,6 +71,7 @@ def request_release(
         lock_project(place.project_id)
         place = lock_environment(place, actor, "release.request")
         chosen = _bento(version, bento, place)
+        _check_capture(chosen, configuration)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
@@ -84,6 +85,13 @@ def request_release(
         prefetch(behind.target, bento=chosen, holder=release.pk, actor=actor)
         approve_if_passed(release, results, log)
         return release
+
+
+def _check_capture(bento: Bento, serving: plans.Serving) -> None:
+    """Only services that Placet generates write predictions down."""
+    if "capture" in serving and bento.version.format == "bentoml":
+        detail = "A BentoML project has a service of its own, which captures nothing: leave it out"
+        raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
 
 
 def _policy(place: Environment) -> PolicyRevision:

@@ -6,10 +6,11 @@ from typing import Any
 
 from apps.registry.rules.values import escape, json_faults, number
 from placet.kernel.problems import FieldError
+from placet_verify.capture import MAX_TAGS, is_tag
 
 MAX_COLUMNS, MAX_EXAMPLE_ROWS, MAX_NAME, MAX_RANK = 2000, 100, 200, 8
 _API = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
-_COLUMN_KEYS = frozenset({"name", "type", "required", "shape"})
+_COLUMN_KEYS = frozenset({"name", "type", "required", "shape", "tags"})
 
 
 def _integer(value: Any) -> bool:
@@ -31,7 +32,8 @@ def signature_faults(signature: Any, pointer: str = "/signature") -> list[FieldE
 
     A column has a unique ``name``, a ``type``, for inputs whether it is ``required`` (yes unless
     said), and a ``shape`` when one row holds an array there: its lengths without the batch
-    dimension, -1 for any length. ``api`` names the API of a BentoML project that takes them.
+    dimension, -1 for any length. ``tags`` say what a column is: ``personal`` is redacted where
+    predictions are captured. ``api`` names the API of a BentoML project that takes them.
     """
     if not isinstance(signature, dict) or set(signature) - {"api"} != {"inputs", "outputs"}:
         return [FieldError(pointer, 'An object with exactly "inputs" and "outputs"')]
@@ -62,7 +64,7 @@ def _side_faults(columns: Any, pointer: str) -> list[FieldError]:
 
 def _column_faults(column: Any, pointer: str) -> list[FieldError]:
     if not isinstance(column, dict) or not {"name", "type"} <= set(column) <= _COLUMN_KEYS:
-        return [FieldError(pointer, "An object with name, type and perhaps required, shape")]
+        return [FieldError(pointer, "An object with name, type and perhaps required, shape, tags")]
     faults: list[FieldError] = []
     name = column["name"]
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not name.isprintable():
@@ -80,6 +82,10 @@ def _column_faults(column: Any, pointer: str) -> list[FieldError]:
         and all(_integer(n) and (n == -1 or 1 <= n <= 10**7) for n in shape)
     ):
         faults.append(FieldError(f"{pointer}/shape", "Lengths per row, e.g. [30]; -1 for any"))
+    tags = column.get("tags", [])
+    if not isinstance(tags, list) or len(tags) > MAX_TAGS or not all(map(is_tag, tags)):
+        said = f"At most {MAX_TAGS} tags of small letters, digits, _ and -, such as personal"
+        faults.append(FieldError(f"{pointer}/tags", said))
     return faults
 
 

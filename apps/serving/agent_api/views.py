@@ -85,15 +85,16 @@ class State(AgentView):
     def get(self, request: Request) -> HttpResponse:
         """Return the state as soon as it differs from the one the node has; 204 if it does not."""
         node = self.node(request)
-        epoch, number, wait = (_number(request, name) for name in ("epoch", "number", "wait"))
+        epoch, newest, wait = (number(request, name) for name in ("epoch", "number", "wait"))
         Node.objects.filter(pk=node.pk).update(last_seen_at=now())
-        found = wait_for_state(node.target_id, (epoch, number), wait)
+        found = wait_for_state(node.target_id, (epoch, newest), wait)
         if found is None:
             return HttpResponse(status=204)
         return HttpResponse(found, content_type="application/json")
 
 
-def _number(request: Request, name: str) -> int:
+def number(request: Request, name: str) -> int:
+    """Return a whole number of the query string, 0 when it is not there."""
     text = request.query_params.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 17):
         raise InvalidInput(errors=[FieldError(name, "Must be a whole number")])

@@ -26,7 +26,7 @@ ROW = {"mean radius": 1.5, "a/b~c": 2, "größe \"x'": 3, "kind": "a", "new": Tr
 @pytest.fixture(scope="module")
 def sources() -> Iterator[dict[str, Any]]:
     """The templates as modules."""
-    names = ("placet_inputs", "placet_http", "placet_values")
+    names = ("placet_inputs", "placet_http", "placet_values", "placet_capture")
     sys.path.insert(0, str(TEMPLATES))
     try:
         yield {name: importlib.import_module(name) for name in names}
@@ -137,7 +137,9 @@ class Doubler:
 def ask(sources: dict[str, Any], path: str, body: bytes, method: str = "POST") -> tuple[int, Any]:
     """Put one request to the ASGI application behind its header middleware."""
     http = sources["placet_http"]
-    app = http.PredictApp({"signature": {"inputs": [{"name": "x", "type": "double"}]}})
+    signature = {"inputs": [{"name": "x", "type": "double"}]}
+    nothing = sources["placet_capture"].Capture(signature, lambda record: None)
+    app = http.PredictApp({"signature": signature}, nothing)
     app.model = Doubler()
     sent: list[Any] = []
 
@@ -148,7 +150,7 @@ def ask(sources: dict[str, Any], path: str, body: bytes, method: str = "POST") -
         sent.append(message)
 
     gate = http.Gate(app, {"X-Placet-Model": "m:1", "X-Placet-Release": ""})
-    scope = {"type": "http", "path": path, "method": method}
+    scope = {"type": "http", "path": path, "method": method, "headers": []}
     asyncio.run(gate(scope, receive, send))
     names = [name for name, _ in sent[0]["headers"]]
     assert b"x-placet-model" in names

@@ -3,6 +3,9 @@
 import json
 import logging
 import os
+import re
+import time
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -13,6 +16,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 MAX_BODY = 16 * 1024 * 1024
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 log = logging.getLogger("placet")
 
 
@@ -31,8 +35,9 @@ class PredictApp:
     meanwhile; requests are not held back to be joined into batches.
     """
 
-    def __init__(self, info: dict[str, Any]) -> None:
+    def __init__(self, info: dict[str, Any], capture: Any) -> None:
         self.model: Any = None
+        self._capture = capture
         self._inputs = Inputs(info["signature"]["inputs"])
         self._limiter: CapacityLimiter | None = None
 
@@ -59,13 +64,32 @@ class PredictApp:
             raise Refusal(404, "not_found", "There is nothing here but /predict")
         if scope["method"] != "POST":
             raise Refusal(405, "method_not_allowed", "Send rows with POST")
-        rows, one = self._inputs.read(await _body(receive))
+        body, began = await _body(receive), time.perf_counter()
+        rows, one = self._inputs.read(body)
         if self._limiter is None:
             self._limiter = CapacityLimiter(4)
         predictions = await to_thread.run_sync(self.model.predict, rows, limiter=self._limiter)
         if len(predictions) != len(rows):
             raise RuntimeError(f"{len(predictions)} predictions for {len(rows)} rows")
+        self._keep(scope["headers"], body, rows, predictions, time.perf_counter() - began)
         return {"prediction": predictions[0]} if one else {"predictions": predictions}
+
+    def _keep(self, headers: Any, body: bytes, rows: Any, predictions: Any, took: float) -> None:
+        """Have a share of the predictions written down; whatever fails there fails no request."""
+        prediction = prediction_id(headers)
+        if not self._capture.wants(prediction):
+            return
+        try:
+            self._capture.write(prediction, headers, body, rows, predictions, took)
+        except Exception:
+            log.exception("capture failed")
+
+
+def prediction_id(headers: Any) -> str:
+    """Return the id that the proxy gave the request, which is the last one; else a new one."""
+    given = [value for name, value in headers if name.lower() == b"x-request-id"]
+    text = given[-1].decode("ascii", "replace").lower() if given else ""
+    return text if ID.fullmatch(text) else str(uuid.uuid4())
 
 
 def release_headers(name: str) -> dict[str, str]:
@@ -78,7 +102,7 @@ def release_headers(name: str) -> dict[str, str]:
 
 
 class Gate:
-    """Puts the headers that say what answered on every response."""
+    """Puts the headers that say what answered, and the prediction id, on every response."""
 
     def __init__(self, app: Any, headers: dict[str, str]) -> None:
         self._app = app
@@ -93,13 +117,16 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        prediction = prediction_id(scope["headers"]).encode()
+        own = [*self._headers, (b"x-placet-prediction", prediction)]
+        asked = {**scope, "headers": [*scope["headers"], (b"x-request-id", prediction)]}
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *self._headers]
+                message["headers"] = [*message.get("headers", []), *own]
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        await self._app(asked, receive, with_headers)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -3,12 +3,14 @@
 from typing import Any
 
 import bentoml
+from placet_capture import Capture
 from placet_http import Gate, PredictApp, release_headers
 from placet_inputs import read_info
 from placet_model import Model
+from placet_monitor import log
 
 INFO = read_info()
-APP = PredictApp(INFO)
+APP = PredictApp(INFO, Capture(INFO["signature"], log))
 
 
 @bentoml.service(name=INFO["bento"], workers=1, traffic={"timeout": 60})

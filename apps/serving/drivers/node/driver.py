@@ -16,6 +16,7 @@ LACKS = {
     "unit": "splits per request only, and not by unit",
     "header_route": "cannot lead testers by a header",
     "mirror": "cannot copy requests",
+    "capture": "cannot capture predictions",
 }
 
 
@@ -40,7 +41,8 @@ class NodeDriver:
         if short_version(wanted) not in found:
             has = ", ".join(found) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
-        missing = {*needs, *({"unit"} if serving.unit else ())} - set(features(node.platform))
+        asked = {name for name in ("unit", "capture") if getattr(serving, name)}
+        missing = {*needs, *asked} - set(features(node.platform))
         problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
         if to_evict(occupants(target), capacity_mb=target.capacity_mb,
                     needed_mb=serving.total_mb) is None:  # fmt: skip

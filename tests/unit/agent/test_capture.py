@@ -1,0 +1,178 @@
+"""What the agent sends of what services wrote, against a platform that forgets nothing."""
+
+import json
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from placet_agent import capture
+from placet_agent.capture import Shipper, read_lines
+from placet_agent.client import Rejected, Unreachable
+
+REPLICA = "rev_1-0123abcd"
+FILE = "a" * 32 + "-000000.jsonl"
+NEXT = "a" * 32 + "-000001.jsonl"
+
+
+@dataclass
+class Platform:
+    """Takes bytes as the platform does: from the byte on up to which it has the file."""
+
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    down: bool = False
+    refuses: bool = False
+    lose_reply: bool = False
+
+    def capture(self, revision: str, file: str, offset: int, packed: bytes) -> int:
+        """Stand for ``Client.capture``."""
+        if self.down:
+            raise Unreachable("down")
+        if self.refuses:
+            raise Rejected(404, "not_found", "no", {})
+        known = self.files.get((revision, file), b"")
+        if len(known) == offset:
+            self.files[revision, file] = known + zlib.decompress(packed)
+        if self.lose_reply:
+            self.lose_reply = False
+            raise Unreachable("the reply is lost")
+        return len(self.files.get((revision, file), b""))
+
+
+@dataclass
+class Node:
+    """A folder of one replica, and its shipper."""
+
+    root: Path
+    platform: Platform
+    alive: list[str] = field(default_factory=lambda: [REPLICA])
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder = self.root / REPLICA
+        self.folder.mkdir()
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, as an agent that was killed."""
+        self.shipper = Shipper(
+            self.root, self.platform, lambda: self.alive,  # type: ignore[arg-type]
+            lambda code, detail: self.told.append(code),
+        )  # fmt: skip
+
+    def write(self, *lines: int, name: str = FILE, cut: str = "") -> None:
+        """Have the service write lines, and perhaps a part of one."""
+        with (self.folder / name).open("a") as stream:
+            stream.write("".join(json.dumps({"n": n}) + "\n" for n in lines) + cut)
+
+    def arrived(self, name: str = FILE) -> list[int]:
+        """Return what the platform has."""
+        return [json.loads(line)["n"] for line in self.platform.files["rev_1", name].splitlines()]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path, Platform())
+
+
+def test_every_line_arrives_once_whatever_is_lost(node: Node) -> None:
+    node.write(1, 2)
+    node.platform.lose_reply = True
+    node.shipper.once()
+    node.shipper.once()
+    node.write(3)
+    node.restart()
+    node.shipper.once()
+    node.platform.down = True
+    node.write(4)
+    node.shipper.once()
+    node.platform.down = False
+    node.shipper.once()
+    assert node.arrived() == [1, 2, 3, 4]
+
+
+def test_a_cut_line_waits_for_its_end_and_dies_with_its_service(node: Node) -> None:
+    node.write(1, cut='{"n":')
+    node.shipper.once()
+    assert node.arrived() == [1]
+    node.write(cut=" 2}\n")
+    node.write(cut='{"n": 3')
+    node.alive.clear()
+    node.shipper.once()
+    assert node.arrived() == [1, 2]
+    assert list(node.root.iterdir()) == []
+
+
+def test_finished_files_go_and_the_one_in_use_stays(node: Node) -> None:
+    node.write(1)
+    node.write(2, name=NEXT)
+    node.shipper.once()
+    assert (node.arrived(), node.arrived(NEXT)) == ([1], [2])
+    assert [path.name for path in node.folder.iterdir()] == [NEXT]
+    node.write(3, name=NEXT)
+    node.alive.clear()
+    node.shipper.once()
+    assert node.arrived(NEXT) == [2, 3]
+    assert not node.folder.exists()
+
+
+def test_nothing_is_removed_before_the_platform_has_it(node: Node) -> None:
+    node.platform.down = True
+    node.write(1)
+    node.alive.clear()
+    node.shipper.once()
+    assert (node.folder / FILE).exists()
+
+
+def test_only_our_own_plain_files_are_read(node: Node, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text('{"n": 1}\n')
+    (node.folder / FILE).symlink_to(secret)
+    (node.folder / "other.jsonl").write_text('{"n": 1}\n')
+    os.mkfifo(node.folder / NEXT)
+    (node.root / "not-a-replica").mkdir()
+    node.shipper.once()
+    assert node.platform.files == {}
+    with pytest.raises(OSError, match="symbolic"):
+        read_lines(node.folder / FILE, 0)
+
+
+def test_what_the_platform_refuses_is_told_and_not_sent_for_ever(node: Node) -> None:
+    node.platform.refuses = True
+    node.write(1)
+    node.alive.clear()
+    node.shipper.once()
+    assert node.told == ["capture_refused"]
+    assert not node.folder.exists()
+
+
+def test_a_folder_that_grows_past_its_bound_loses_its_oldest(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "FOLDER_BYTES", 20)
+    node.platform.down = True
+    node.write(*range(5))
+    os.utime(node.folder / FILE, (1, 1))
+    node.write(1, name=NEXT)
+    node.shipper.once()
+    assert node.told == ["capture_dropped"]
+    assert [path.name for path in node.folder.iterdir()] == [NEXT]
+
+
+def test_a_long_file_goes_in_pieces(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "CAPTURE_BYTES", 25)
+    node.write(*range(10, 30))
+    pieces: list[int] = []
+    send: Callable[..., int] = node.platform.capture
+
+    def counted(revision: str, file: str, offset: int, packed: bytes) -> int:
+        pieces.append(len(zlib.decompress(packed)))
+        return send(revision, file, offset, packed)
+
+    monkeypatch.setattr(node.platform, "capture", counted)
+    node.shipper.once()
+    assert node.arrived() == list(range(10, 30))
+    assert len(pieces) > 5 and max(pieces) <= 25
