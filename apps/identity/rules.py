@@ -24,15 +24,17 @@ ROLES: dict[str, frozenset[str]] = {
         "build.start", "build.cancel", "release.request", "release.withdraw", "release.comment",
         "alias.set", "endpoint.predict",
     },
-    "reviewer": VIEW | {"release.review", "release.comment", "endpoint.predict"},
+    "reviewer": VIEW
+    | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
     "approver": VIEW
     | {"release.approve", "release.comment", "policy.draft", "policy.publish", "freeze.set",
-       "endpoint.predict"},
+       "endpoint.predict", "prediction.view"},
     "operator": VIEW
     | {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
         "rollout.start", "rollout.operate", "environment.manage", "freeze.set", "policy.draft",
-        "release.comment", "job.view", "job.cancel", "alert.handle",
+        "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
+        "prediction.erase",
     },
     "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view"},
     "admin": frozenset(

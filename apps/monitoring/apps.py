@@ -10,9 +10,12 @@ class MonitoringConfig(AppConfig):
     label = "monitoring"
 
     def ready(self) -> None:
-        """Declare the event kinds; show endpoints, nodes and alerts at ``/metrics``."""
+        """Declare the event kinds and the blobs it needs; show endpoints, nodes and alerts."""
         from apps.monitoring import events
         from apps.monitoring.metrics import register
+        from apps.monitoring.queries.captures import blobs_needed
+        from apps.registry import references
 
         assert events.ALERT_OPENED
         register()
+        references.register(blobs_needed)

@@ -4,6 +4,8 @@ from apps.audit.events import event_kind
 
 OBJECTIVE_SET = event_kind("objective.set", "Set the objective of an endpoint")
 OBJECTIVE_REMOVED = event_kind("objective.removed", "Removed the objective of an endpoint")
+ERASURE_REQUESTED = event_kind("erasure.requested", "Had what was captured of one unit erased")
+ERASURE_DONE = event_kind("erasure.done", "Erased {erased} captured predictions of one unit")
 ALERT_OPENED = event_kind("alert.opened", "Opened an alert: {kind}")
 ALERT_ACKNOWLEDGED = event_kind("alert.acknowledged", "Took an alert on: {kind}")
 ALERT_ANSWERED = event_kind("alert.answered", "Noted what was done about an alert")

@@ -1,4 +1,4 @@
-"""Request metrics as nodes report them, objectives over them, and alerts."""
+"""Request metrics as nodes report them, objectives over them, alerts, and captured predictions."""
 
 from dataclasses import fields
 
@@ -147,3 +147,117 @@ class Alert(Audited):
     def resolves_itself(self) -> bool:
         """Tell whether it ends when its condition does, and not by a person's word."""
         return self.kind not in (AlertKind.JOB_FAILED, AlertKind.LOG_FAULT)
+
+
+class CaptureFile(models.Model):
+    """A file of captured predictions on a node, and how far we have it: lines arrive once."""
+
+    node = models.CharField(max_length=40)
+    revision = models.CharField(max_length=40)
+    name = models.CharField(max_length=50)
+    offset = models.BigIntegerField(default=0)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["node", "revision", "name"], name="monitoring_capture_file_once"
+            )
+        ]
+
+
+class CaptureRange(models.Model):
+    """Bytes ``start`` to ``end`` of a file; ``packed`` until its predictions are stored."""
+
+    file = models.ForeignKey(CaptureFile, on_delete=models.CASCADE, related_name="ranges")
+    start = models.BigIntegerField()
+    end = models.BigIntegerField()
+    packed = models.BinaryField(null=True)  # zlib of whole lines
+    received_at = models.DateTimeField()
+    stored_at = models.DateTimeField(null=True, blank=True)
+    dropped = models.IntegerField(default=0)  # what the service says it had no room for
+    unreadable = models.IntegerField(default=0)  # lines that are no prediction of this revision
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["file", "start"], name="monitoring_capture_range_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(stored_at=None), name="monitoring_capture_waiting"
+            )
+        ]
+
+
+class CaptureSalt(models.Model):
+    """What units of an endpoint are hashed with. Locked by whoever stores or erases there."""
+
+    endpoint = models.CharField(max_length=40, primary_key=True)
+    salt = models.CharField(max_length=64)
+
+
+class CapturePart(models.Model):
+    """A Parquet file in the artifact store: predictions of one revision on one day."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="+")
+    revision = models.CharField(max_length=40)
+    day = models.DateField()
+    sha256 = models.CharField(max_length=64)
+    rows = models.IntegerField()
+    keep_until = models.DateField()  # the last day
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["revision", "day"], name="monitoring_capture_parts"),
+            models.Index(fields=["keep_until"], name="monitoring_capture_due"),
+            models.Index(fields=["sha256"], name="monitoring_capture_blob"),
+        ]
+
+
+class CapturedPrediction(models.Model):
+    """One captured prediction: where its inputs and its output lie, and whose it is.
+
+    ``unit`` is a salted hash, '' when the request had none.
+    """
+
+    prediction = models.UUIDField()
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="+")
+    revision = models.CharField(max_length=40)
+    part = models.ForeignKey(CapturePart, on_delete=models.CASCADE, related_name="predictions")
+    unit = models.CharField(max_length=32, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["prediction", "revision"], name="monitoring_prediction_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["endpoint", "-id"], name="monitoring_predictions"),
+            models.Index(fields=["endpoint", "unit"], name="monitoring_prediction_unit"),
+            models.Index(fields=["revision", "at"], name="monitoring_prediction_at"),
+        ]
+
+
+class Erasure(Audited):
+    """Somebody's wish that nothing captured of one unit remains, and what became of it.
+
+    It stays: what a node sends later of the time before is not stored. The log never knows the
+    unit, not even as a hash.
+    """
+
+    LOG_HIDDEN = frozenset({"unit"})
+
+    id = IdField("era")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="+")
+    unit = models.CharField(max_length=32)
+    requested_by = models.CharField(max_length=40)
+    requested_at = models.DateTimeField()
+    erased = models.IntegerField(default=0)  # predictions
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    def environment_scope(self) -> str | None:
+        """An erasure belongs to its endpoint's environment."""
+        return self.endpoint.environment

@@ -22,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include(API)),
     path("api/", include("placet.schema_urls")),
     path("agent/v1/", include("apps.serving.agent_api.urls")),
+    path("agent/v1/", include("apps.monitoring.agent_api.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("apps.identity.account_urls")),
     path("", include("apps.console.urls")),

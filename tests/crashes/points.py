@@ -91,6 +91,7 @@ NOT_WALKED = frozenset({
     "build.failed.v1", "credentials.changed.v1", "credentials.rehashed.v1",
     "endpoint.key_rule_changed.v1", "endpoint.restarted.v1", "endpoint.scaled.v1",
     "endpoint.started.v1", "endpoint.stopped.v1", "environment.changed.v1",
+    "erasure.done.v1", "erasure.requested.v1",
     "environment.created.v1", "hold.placed.v1", "hold.released.v1", "job.cancelled.v1",
     "mfa.added.v1", "mfa.removed.v1", "mfa.reset.v1", "node.checkpoint_ahead.v1",
     "node.joined.v1", "node.reported_error.v1", "node.state_ahead.v1", "password.changed.v1",

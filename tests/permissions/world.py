@@ -276,6 +276,7 @@ def monitoring(world: World) -> None:
     assert alert is not None
     world.values["alert"] = alert.pk
     world.bodies["PUT /api/v1/endpoints/{endpoint}/objective"] = {"availability": 0.9}
+    world.bodies["POST /api/v1/endpoints/{endpoint}/erasures"] = {"unit": "u1"}
 
 
 @part
@@ -321,6 +322,7 @@ def pages(world: World) -> None:
         "POST /rollouts/{rollout_id}/do/{step_verb}": {"reason": "x"},
         "POST /endpoints/{endpoint_id}/scale": {"replicas": "1"},
         "POST /endpoints/{endpoint_id}/keys": {"name": "x"},
+        "POST /endpoints/{endpoint_id}/erase": {"unit": "u1"},
         "POST /endpoints/{endpoint_id}/objective": {
             "availability": "99", "window_minutes": "15", "min_requests": "10", "generation": "0",
         },

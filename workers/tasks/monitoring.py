@@ -41,5 +41,17 @@ def mail(job: LeasedJob) -> dict[str, Any] | None:
 
 @every(seconds=3600, name="monitoring.forget", queue="control")
 def forget(job: LeasedJob) -> dict[str, Any] | None:
-    """Delete what is older than a month."""
-    return {"deleted": actions.forget_old()}
+    """Delete what is older than a month, and captured predictions past their time."""
+    return {"deleted": actions.forget_old(), "predictions": actions.forget_captures()}
+
+
+@every(seconds=10, name="monitoring.store_captures", queue="control")
+def store_captures(job: LeasedJob) -> dict[str, Any] | None:
+    """Store the captured predictions that nodes sent."""
+    return {"stored": actions.store_captures()}
+
+
+@handler("monitoring.erase", queue="control", max_attempts=20)
+def erase(job: LeasedJob) -> dict[str, Any] | None:
+    """Erase what was captured of one unit."""
+    return {"erased": actions.carry_out(job.args["erasure"])}

@@ -1,4 +1,4 @@
-"""Every write of monitoring: windows, objectives, alerts."""
+"""Every write of monitoring: windows, objectives, alerts, captured predictions."""
 
 from apps.monitoring.actions.alerts import (
     acknowledge,
@@ -7,19 +7,26 @@ from apps.monitoring.actions.alerts import (
     open_alert,
     resolve,
 )
+from apps.monitoring.actions.captures import forget_captures, receive_lines, store_captures
+from apps.monitoring.actions.erasing import carry_out, erase_unit
 from apps.monitoring.actions.mail import mail_alert
 from apps.monitoring.actions.objectives import remove_objective, set_objective
 from apps.monitoring.actions.windows import forget_old, ingest
 
 __all__ = [
     "acknowledge",
+    "carry_out",
     "close_settled",
+    "erase_unit",
+    "forget_captures",
     "forget_old",
     "ingest",
     "mail_alert",
     "note_answer",
     "open_alert",
+    "receive_lines",
     "remove_objective",
     "resolve",
     "set_objective",
+    "store_captures",
 ]

@@ -2,13 +2,28 @@
 
 from django.urls import path
 
-from apps.monitoring.api import views
+from apps.monitoring.api import captures, views
 
 urlpatterns = [
     path(
         "endpoints/<str:endpoint>/objective",
         views.EndpointObjective.as_view(),
         name="api-endpoints-objective",
+    ),
+    path(
+        "endpoints/<str:endpoint>/predictions",
+        captures.Predictions.as_view(),
+        name="api-endpoints-predictions",
+    ),
+    path(
+        "endpoints/<str:endpoint>/capture",
+        captures.CaptureFigures.as_view(),
+        name="api-endpoints-capture",
+    ),
+    path(
+        "endpoints/<str:endpoint>/erasures",
+        captures.Erasures.as_view(),
+        name="api-endpoints-erasures",
     ),
     path("alerts", views.AlertList.as_view(), name="api-alerts-list"),
     path("alerts/<str:alert>", views.AlertDetail.as_view(), name="api-alerts-detail"),

@@ -6,6 +6,13 @@ from apps.monitoring.queries.alerts import (
     unresolved_alerts,
     visible_alerts,
 )
+from apps.monitoring.queries.captures import (
+    Captured,
+    captured_of,
+    captured_predictions,
+    contents,
+    erasures_of,
+)
 from apps.monitoring.queries.objectives import (
     Watched,
     figures,
@@ -26,12 +33,17 @@ from apps.monitoring.queries.windows import (
 )
 
 __all__ = [
+    "Captured",
     "Measured",
     "Recent",
     "Stretch",
     "Watched",
     "alerts_of",
+    "captured_of",
+    "captured_predictions",
+    "contents",
     "counts_of",
+    "erasures_of",
     "figures",
     "get_alert",
     "objective_of",

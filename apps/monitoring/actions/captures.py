@@ -1,0 +1,243 @@
+"""Captured predictions: taking lines in once, storing them as Parquet, letting them go.
+
+They are measurements, as metric windows are: the log does not repeat them, nor does it rebuild
+them. What is done to them by people, erasing, is in the log.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.monitoring import parquet
+from apps.monitoring.errors import CaptureMoved, OtherOffset
+from apps.monitoring.lines import Line, read_line, split, unit_hash, unpack
+from apps.monitoring.models import (
+    CapturedPrediction,
+    CaptureFile,
+    CapturePart,
+    CaptureRange,
+    CaptureSalt,
+    Erasure,
+)
+from apps.registry import references
+from apps.registry.errors import BlobMissing
+from apps.registry.store import store
+from apps.serving.models import Node, Revision
+from apps.serving.rules import serving_config
+from placet.kernel.clock import now
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet_verify.capture import Capture
+
+RANGES = 16  # of a revision, stored at once
+SMALL = 5000  # predictions: a file with fewer is written anew when more come
+KEEP_RANGES = timedelta(days=30)
+
+
+def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: bytes) -> int:
+    """Take in lines of a file from ``offset`` on, once; return how far we have the file now.
+
+    Raises :class:`OtherOffset` when we have it up to another byte: those lines came before, or
+    others are missing before them.
+    """
+    found = Revision.objects.filter(pk=revision, endpoint__target__node=node.pk).first()
+    if found is None or serving_config(found.serving).capture is None:
+        raise NotFound
+    try:
+        end = offset + len(unpack(packed))
+    except ValueError as error:
+        raise InvalidInput(errors=[FieldError("/", str(error))]) from None
+    with transaction.atomic():
+        row, _ = CaptureFile.objects.get_or_create(
+            node=node.pk, revision=revision, name=file, defaults={"changed_at": now()}
+        )
+        here = CaptureFile.objects.filter(pk=row.pk, offset=offset)
+        if not here.update(offset=end, changed_at=now()):
+            row.refresh_from_db()
+            raise OtherOffset(row.offset)
+        CaptureRange.objects.create(
+            file=row, start=offset, end=end, packed=packed, received_at=now()
+        )
+    return end
+
+
+def store_captures() -> int:
+    """Store what waits; return how many predictions were new."""
+    waiting = CaptureRange.objects.filter(stored_at=None).values_list("file__revision", flat=True)
+    stored = 0
+    for pk in waiting.order_by("file__revision").distinct():
+        revision = Revision.objects.select_related("endpoint").get(pk=pk)
+        try:
+            stored += _store(revision)
+        except CaptureMoved:
+            continue  # the next run finds it again
+    return stored
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some ranges of one revision, read."""
+
+    revision: Revision
+    capture: Capture
+    salt: str
+    ranges: list[CaptureRange]
+    erasures: list[Erasure]
+    lines: dict[str, Line] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read every line; those of units that were erased since are not kept."""
+        erased = {row.unit: row.requested_at for row in self.erasures}
+        for row in self.ranges:
+            for raw in split(unpack(bytes(row.packed or b""))):
+                line = read_line(
+                    raw, revision=self.revision.pk, capture=self.capture, latest=row.received_at
+                )
+                if line is None:
+                    row.unreadable += 1
+                    continue
+                row.dropped += line.dropped
+                unit = unit_hash(self.salt, line.unit)
+                if unit in erased and line.at <= erased[unit]:
+                    continue
+                if line.prediction not in self.lines:
+                    self.lines[line.prediction], self.units[line.prediction] = line, unit
+
+    def new_by_day(self) -> dict[date, list[Line]]:
+        """Return the lines of predictions that are not stored yet."""
+        known = CapturedPrediction.objects.filter(
+            revision=self.revision.pk, prediction__in=self.lines
+        )
+        for prediction in known.values_list("prediction", flat=True):
+            del self.lines[str(prediction)]
+        days: dict[date, list[Line]] = defaultdict(list)
+        for line in self.lines.values():
+            days[line.at.date()].append(line)
+        return days
+
+    def row(self, line: Line) -> parquet.Row:
+        """Return a line as the files have it."""
+        return parquet.Row(
+            line.prediction, line.at.timestamp(), self.units[line.prediction], line.rows,
+            line.inputs, line.outputs, line.milliseconds,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file that was written, and the one that it takes the place of."""
+
+    day: date
+    sha256: str
+    lines: Sequence[Line]
+    before: CapturePart | None
+
+
+def _store(revision: Revision) -> int:
+    capture = serving_config(revision.serving).capture
+    assert capture is not None, "lines of a revision that captures nothing are not received"
+    waiting = CaptureRange.objects.filter(file__revision=revision.pk, stored_at=None)
+    batch = _Batch(
+        revision=revision,
+        capture=capture,
+        salt=salt_of(revision.endpoint_id),
+        ranges=list(waiting.order_by("pk")[:RANGES]),
+        erasures=erasures(revision.endpoint_id),
+    )
+    batch.read()
+    written = [_write(batch, day, lines) for day, lines in batch.new_by_day().items()]
+    try:
+        with transaction.atomic():
+            _keep(batch, written)
+    except CaptureMoved:
+        discard(item.sha256 for item in written)
+        raise
+    discard(item.before.sha256 for item in written if item.before)
+    return len(batch.lines)
+
+
+def _write(batch: _Batch, day: date, lines: Sequence[Line]) -> _Written:
+    parts = CapturePart.objects.filter(revision=batch.revision.pk, day=day, rows__lt=SMALL)
+    before = parts.order_by("pk").first()
+    after = [before.sha256] if before else []
+    try:
+        digest = parquet.write([batch.row(line) for line in lines], after=after)
+    except BlobMissing:
+        raise CaptureMoved from None
+    return _Written(day, digest, lines, before)
+
+
+def _keep(batch: _Batch, written: Iterable[_Written]) -> None:
+    """Write down what was stored, unless an erasure or another worker came in between."""
+    endpoint = batch.revision.endpoint_id
+    CaptureSalt.objects.select_for_update().get(pk=endpoint)
+    mine = CaptureRange.objects.filter(pk__in=[r.pk for r in batch.ranges], stored_at=None)
+    if mine.count() != len(batch.ranges) or len(erasures(endpoint)) != len(batch.erasures):
+        raise CaptureMoved
+    for item in written:
+        part = _part(batch, item)
+        CapturedPrediction.objects.bulk_create(
+            CapturedPrediction(
+                prediction=UUID(line.prediction), endpoint_id=endpoint, part=part, at=line.at,
+                revision=batch.revision.pk, unit=batch.units[line.prediction],
+            )
+            for line in item.lines
+        )  # fmt: skip
+    for row in batch.ranges:
+        row.stored_at, row.packed = now(), None
+    CaptureRange.objects.bulk_update(batch.ranges, ["stored_at", "packed", "dropped", "unreadable"])
+
+
+def _part(batch: _Batch, item: _Written) -> CapturePart:
+    if item.before is not None:
+        before = CapturePart.objects.filter(pk=item.before.pk, sha256=item.before.sha256)
+        if not before.update(sha256=item.sha256, rows=item.before.rows + len(item.lines)):
+            raise CaptureMoved
+        return item.before
+    return CapturePart.objects.create(
+        endpoint_id=batch.revision.endpoint_id,
+        revision=batch.revision.pk,
+        day=item.day,
+        sha256=item.sha256,
+        rows=len(item.lines),
+        keep_until=item.day + timedelta(days=batch.capture.days),
+    )
+
+
+def forget_captures() -> int:
+    """Delete what was to be kept no longer; return how many predictions that were."""
+    forgotten = 0
+    for part in CapturePart.objects.filter(keep_until__lt=now().date()):
+        with transaction.atomic():
+            forgotten += part.predictions.all().delete()[0]
+            part.delete()
+        discard([part.sha256])
+    CaptureFile.objects.filter(changed_at__lt=now() - KEEP_RANGES).exclude(
+        ranges__stored_at=None
+    ).delete()
+    return forgotten
+
+
+def erasures(endpoint: str) -> list[Erasure]:
+    """Return what was to be erased at an endpoint; the newest of a unit is the last."""
+    return list(Erasure.objects.filter(endpoint=endpoint).order_by("requested_at"))
+
+
+def salt_of(endpoint: str) -> str:
+    """Return what the endpoint's units are hashed with, made at the first call."""
+    row, _ = CaptureSalt.objects.get_or_create(
+        endpoint=endpoint, defaults={"salt": secrets.token_hex(32)}
+    )
+    return row.salt
+
+
+def discard(digests: Iterable[str]) -> None:
+    """Remove blobs that nothing needs any more, at once: what is erased must not lie about."""
+    gone = list(digests)
+    for digest in set(gone) - references.needed(gone):
+        store().delete(digest)

@@ -1,0 +1,82 @@
+"""Erasing what was captured of one unit: asked for by a person, carried out by a job."""
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.audit.actions import record
+from apps.identity.queries import authorize
+from apps.jobs.actions import enqueue
+from apps.monitoring import parquet
+from apps.monitoring.actions.captures import discard, salt_of
+from apps.monitoring.errors import CaptureMoved
+from apps.monitoring.events import ERASURE_DONE, ERASURE_REQUESTED
+from apps.monitoring.lines import unit_hash
+from apps.monitoring.models import CapturedPrediction, CapturePart, CaptureSalt, Erasure
+from apps.registry.errors import BlobMissing
+from apps.serving.models import Endpoint
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import FieldError, InvalidInput
+from placet_verify.units import MAX_UNIT, is_readable
+
+
+def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
+    """Have everything captured of ``unit`` at ``endpoint`` erased. Needs ``prediction.erase``.
+
+    Nothing of the unit reaches the log. What its node still has of the time before is not stored.
+    """
+    if not is_readable(unit):
+        detail = f"1 to {MAX_UNIT} printable characters, as the requests carried it"
+        raise InvalidInput(errors=[FieldError("/unit", detail)])
+    with record(actor) as log:
+        authorize(actor, "prediction.erase", endpoint, view="endpoint.view")
+        salt = salt_of(endpoint.pk)
+        CaptureSalt.objects.select_for_update().get(pk=endpoint.pk)  # nothing is stored meanwhile
+        row = Erasure.objects.create(
+            project_id=endpoint.project_id,
+            endpoint=endpoint,
+            unit=unit_hash(salt, unit),
+            requested_by=actor.id,
+            requested_at=now(),
+        )
+        log.add(ERASURE_REQUESTED, row)
+        enqueue("monitoring.erase", key=row.pk, project=row.project_id, erasure=row.pk)
+    return row
+
+
+def carry_out(erasure_id: str) -> int:
+    """Write the files of the unit anew without it; return how many predictions went.
+
+    May be repeated: a file is taken out of use by compare-and-set, and what is gone stays gone.
+    """
+    row = Erasure.objects.select_related("endpoint").get(pk=erasure_id)
+    if row.done_at is not None:
+        return row.erased
+    for part in parts_of(row):
+        _rewrite(part, row)
+    with record(SYSTEM) as log:
+        if Erasure.objects.filter(pk=row.pk, done_at=None).update(done_at=now()):
+            row.refresh_from_db()
+            log.add(ERASURE_DONE, row, data={"erased": row.erased})
+    return row.erased
+
+
+def parts_of(row: Erasure) -> list[CapturePart]:
+    """Return the files that hold something of the unit."""
+    own = CapturedPrediction.objects.filter(endpoint=row.endpoint_id, unit=row.unit)
+    return list(CapturePart.objects.filter(pk__in=own.values("part")).order_by("pk"))
+
+
+def _rewrite(part: CapturePart, row: Erasure) -> None:
+    try:
+        digest = parquet.without(part.sha256, row.unit)
+    except BlobMissing:
+        raise CaptureMoved from None
+    with transaction.atomic():
+        mine = CapturePart.objects.select_for_update().filter(pk=part.pk, sha256=part.sha256)
+        if not mine.exists():
+            raise CaptureMoved  # written anew by whoever stored more: the job tries again
+        gone, _ = CapturedPrediction.objects.filter(part=part, unit=row.unit).delete()
+        mine.update(sha256=digest, rows=part.rows - gone)
+        Erasure.objects.filter(pk=row.pk).update(erased=F("erased") + gone)
+    discard([part.sha256])

@@ -1,0 +1,7 @@
+"""Routes of the app under /agent/v1/."""
+
+from django.urls import path
+
+from apps.monitoring.agent_api import views
+
+urlpatterns = [path("captures", views.Captures.as_view(), name="agent-captures")]

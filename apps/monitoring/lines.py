@@ -1,0 +1,113 @@
+"""Reads the lines that a service wrote of its predictions. Pure: standard library and the verifier.
+
+They come from other people's code, so a line is taken only if it is what we would have written:
+of this revision, drawn by its id, within the bounds. All others are counted and left out.
+"""
+
+import hashlib
+import hmac
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from placet_verify.capture import Capture, is_captured
+from placet_verify.units import is_readable
+
+MAX_LINES = 1 << 20  # bytes of a range, before compression
+MAX_ROWS = 100_000
+SKEW = timedelta(minutes=10)  # how far a node's clock may be ahead
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One captured prediction. Inputs and outputs are JSON lists, absent when over the bound."""
+
+    prediction: str
+    at: datetime
+    unit: str
+    rows: int
+    inputs: str | None
+    outputs: str | None
+    milliseconds: float
+    dropped: int
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return the lines in ``packed``; raise ``ValueError`` with a sentence when they are none."""
+    reader = zlib.decompressobj()
+    try:
+        lines = reader.decompress(packed, MAX_LINES + 1)
+    except zlib.error:
+        raise ValueError("The body is not compressed by zlib") from None
+    if len(lines) > MAX_LINES or not reader.eof or reader.unused_data:
+        raise ValueError(f"The body must be one whole stream of at most {MAX_LINES} bytes")
+    if not lines.endswith(b"\n"):
+        raise ValueError("The last line is cut: send whole lines")
+    return lines
+
+
+def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) -> Line | None:
+    """Return the prediction on a line; ``None`` when it is none of this revision."""
+    try:
+        data = json.loads(raw, parse_constant=_no_constant)
+        at = datetime.fromtimestamp(_number(data["at"], 0, 2**40), UTC)
+        line = Line(
+            prediction=str(data["id"]),
+            at=at,
+            unit=data["unit"] or "",
+            rows=int(_number(data["rows"], 1, MAX_ROWS)),
+            inputs=_text(data["inputs"], capture.max_bytes),
+            outputs=_text(data["outputs"], capture.max_bytes),
+            milliseconds=_number(data["ms"], 0, 2**40),
+            dropped=int(_number(data["dropped"], 0, 2**31 - 1)),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+        return None
+    ours = data["revision"] == revision and _ID.fullmatch(line.prediction)
+    drawn = ours and is_captured(line.prediction, capture.percent)
+    timely = latest - timedelta(days=capture.days) <= at <= latest + SKEW
+    known = line.unit == "" or is_readable(line.unit)
+    return line if drawn and timely and known else None
+
+
+def unit_hash(salt: str, unit: str) -> str:
+    """Return what stands for a unit in the index and in the files; '' for none."""
+    return hmac.digest(salt.encode(), unit.encode(), hashlib.sha256).hex()[:32] if unit else ""
+
+
+def expected(answers: int, percent: float) -> tuple[int, int]:
+    """Return how many of ``answers`` should have been captured, and how far chance may lead
+    from that: three standard deviations of a binomial count."""
+    share = percent / 100
+    return round(answers * share), math.ceil(3 * math.sqrt(answers * share * (1 - share)))
+
+
+def split(lines: bytes) -> Iterable[bytes]:
+    """Return the lines without their ends."""
+    return lines.removesuffix(b"\n").split(b"\n")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError("not such a number")
+    return value
+
+
+def _text(value: Any, limit: int) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > limit:
+        raise ValueError("not such a text")
+    if not isinstance(json.loads(value, parse_constant=_no_constant), list):
+        raise ValueError("not a list")
+    return value

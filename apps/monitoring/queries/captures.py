@@ -1,0 +1,142 @@
+"""Captured predictions, as an actor may read them, and what is known to be missing."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, F, Func, IntegerField, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
+
+from apps.identity.queries import authorize
+from apps.monitoring import parquet
+from apps.monitoring.lines import expected
+from apps.monitoring.models import (
+    CapturedPrediction,
+    CapturePart,
+    CaptureRange,
+    Erasure,
+    MetricWindow,
+)
+from apps.registry.errors import BlobMissing
+from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import PRESENT, serving_config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet_verify.capture import Capture
+
+HOURS = 24
+SETTLED = timedelta(seconds=60)  # what is younger may still be on its way
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What one revision captured over the last day, and what should have been there.
+
+    ``expected`` is the approved share of the answers 2xx that the proxy counted; chance leads at
+    most ``chance`` away from it. ``missing`` is what lies beyond: lost with a process or a disk.
+    """
+
+    revision: Revision
+    capture: Capture
+    captured: int
+    expected: int
+    chance: int
+    dropped: int
+    unreadable: int
+
+    @property
+    def missing(self) -> int:
+        """How many are missing beyond what chance explains; an estimate."""
+        short = self.expected - self.captured
+        return short if short > self.chance else 0
+
+
+def captured_predictions(endpoint: Endpoint, actor: Actor) -> QuerySet[CapturedPrediction]:
+    """Return what was captured at an endpoint. Needs ``prediction.view``."""
+    authorize(actor, "prediction.view", endpoint, view="endpoint.view")
+    return CapturedPrediction.objects.filter(endpoint=endpoint).select_related("part")
+
+
+def contents(rows: Sequence[CapturedPrediction]) -> dict[int, parquet.Row]:
+    """Return inputs and outputs of some predictions, by the key of their row.
+
+    A file that is written anew just now is looked for once more.
+    """
+    try:
+        return _contents(rows)
+    except BlobMissing:
+        again = CapturedPrediction.objects.filter(pk__in=[row.pk for row in rows])
+        return _contents(again.select_related("part"))
+
+
+def _contents(rows: Iterable[CapturedPrediction]) -> dict[int, parquet.Row]:
+    by_part: dict[str, list[CapturedPrediction]] = {}
+    for row in rows:
+        by_part.setdefault(row.part.sha256, []).append(row)
+    found: dict[int, parquet.Row] = {}
+    for digest, mine in by_part.items():
+        lines = parquet.find([digest], [str(row.prediction) for row in mine])
+        found |= {r.pk: lines[str(r.prediction)] for r in mine if str(r.prediction) in lines}
+    return found
+
+
+def erasures_of(endpoint: Endpoint, actor: Actor) -> QuerySet[Erasure]:
+    """Return what was erased at an endpoint. Needs ``prediction.view``."""
+    authorize(actor, "prediction.view", endpoint, view="endpoint.view")
+    return Erasure.objects.filter(endpoint=endpoint)
+
+
+def captured_of(endpoint: Endpoint) -> list[Captured]:
+    """Return how much was captured of the revisions that are present and capture something."""
+    rows = endpoint.revisions.filter(state__in=PRESENT, serving__has_key="capture")
+    revisions = list(rows.select_related("bento__version__model").order_by("-number"))
+    if not revisions:
+        return []
+    until = now() - SETTLED
+    since = until - timedelta(hours=HOURS)
+    ids = [row.pk for row in revisions]
+    counted = CapturedPrediction.objects.filter(revision__in=ids, at__gte=since, at__lte=until)
+    captured = dict(counted.values_list("revision").annotate(Count("pk")))
+    faults = CaptureRange.objects.filter(file__revision__in=ids, received_at__gte=since)
+    lost = {
+        name: (dropped, unreadable)
+        for name, dropped, unreadable in faults.values_list("file__revision").annotate(
+            Sum("dropped"), Sum("unreadable")
+        )
+    }
+    answers = _answers(ids, since, until)
+    found = []
+    for row in revisions:
+        capture = serving_config(row.serving).capture
+        assert capture is not None
+        count, chance = expected(answers.get(row.pk, 0), capture.percent)
+        dropped, unreadable = lost.get(row.pk, (0, 0))
+        found.append(
+            Captured(row, capture, captured.get(row.pk, 0), count, chance, dropped, unreadable)
+        )
+    return found
+
+
+def _answers(revisions: Collection[str], since: Any, until: Any) -> Mapping[str, int]:
+    """Return how many answers 2xx each revision gave, copies and testers included."""
+    apart = [Coalesce(_apart(cohort), 0) for cohort in ("no_unit", "overridden", "mirrored")]
+    windows = MetricWindow.objects.filter(
+        revision__in=revisions, started_at__gte=since, started_at__lt=until
+    )
+    total = Sum(F("status_2xx") + apart[0] + apart[1] + apart[2])
+    return dict(windows.values_list("revision").annotate(answers=total))
+
+
+def _apart(cohort: str) -> Func:
+    """``(apart #>> '{cohort,status_2xx}')::int``."""
+    return Func(
+        F("apart"), Value(cohort), Value("status_2xx"), output_field=IntegerField(),
+        template="(jsonb_extract_path_text(%(expressions)s))::int",
+    )  # fmt: skip
+
+
+def blobs_needed(digests: Collection[str]) -> set[str]:
+    """Return those of ``digests`` in which captured predictions lie."""
+    rows = CapturePart.objects.filter(sha256__in=digests)
+    return set(rows.values_list("sha256", flat=True))
