@@ -28,6 +28,7 @@ from apps.serving.queries import (
 from apps.serving.rules import PRESENT, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
+from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
 SHOWN = 20  # revisions of an endpoint
@@ -75,6 +76,12 @@ class EndpointView:
         rows = [r.revision for r in self.status.revisions if r.revision.weight]
         tried = [row for row in rows if row.state != "live"] or rows
         return serving_config(tried[0].serving).unit if tried else None
+
+    @property
+    def capture(self) -> Capture | None:
+        """What the live revision writes down of its predictions."""
+        live = self.status.live
+        return serving_config(live.revision.serving).capture if live else None
 
     @property
     def sample(self) -> str:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from apps.console.queries.names import by_machine
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
+from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
 register = template.Library()
@@ -167,6 +168,12 @@ def initials(name: str) -> str:
 def theme(value: str | None) -> str:
     """Return the chosen theme, ``light`` unless the cookie says ``dark``."""
     return "dark" if value == "dark" else "light"
+
+
+@register.filter
+def capture(document: Any) -> str:
+    """Show what a serving configuration says of capture, in words."""
+    return str(Capture.read(document)) if document else "none"
 
 
 @register.filter

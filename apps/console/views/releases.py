@@ -101,6 +101,9 @@ def serving_of(request: PageRequest) -> dict[str, Any]:
     }
     if source := request.POST.get("unit_source"):
         serving["unit"] = {source: request.POST.get("unit_name", "").strip()}
+    share = request.POST.get("capture", "")
+    if share.replace(".", "", 1).isdecimal() and len(share) < 8 and float(share):
+        serving["capture"] = {"percent": float(share)}
     return serving
 
 

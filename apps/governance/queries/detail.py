@@ -264,7 +264,7 @@ def _changes(row: Release, live: Release | None, facts: gates.Facts) -> Changes:
         policy_proposed=row.policy.number,
         serving=tuple(
             (name, live.serving.get(name) if live else None, value)
-            for name, value in ({"unit": None} | row.serving).items()
+            for name, value in ({"unit": None, "capture": None} | row.serving).items()
             if (live.serving.get(name) if live else None) != value
         ),
     )

@@ -64,6 +64,7 @@ def release_request(
     memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
     variable: Variables = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
+    capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
     plan: Annotated[
         str, typer.Option(help="replace, blue_green, canary, or a plan as JSON or @FILE")
     ] = "",
@@ -83,7 +84,8 @@ def release_request(
             scope, model=name, version=number, environment=environment, endpoint=endpoint or name,
             bento=bento, target=target, reason=reason,
             plan=_plan(plan, manual),
-            serving=_serving(replicas, max_replicas, memory_mb, variable or [], unit),
+            serving=_serving(replicas, max_replicas, memory_mb, variable or [], unit)
+            | ({"capture": {"percent": capture}} if capture else {}),
         )  # fmt: skip
         show_one(_followed(client, asked, timeout if wait else None), output)
 

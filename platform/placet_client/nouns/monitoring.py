@@ -1,7 +1,7 @@
 """Alerts, and what endpoints are held to."""
 
 from placet_client.nouns.base import Listing, Noun, at, given
-from placet_client.records import Alert, Objective
+from placet_client.records import Alert, CapturedPrediction, Captures, Erasure, Objective
 
 
 class Objectives(Noun):
@@ -64,3 +64,26 @@ class Alerts(Noun):
     def resolve(self, alert: str) -> Alert:
         """End an alert about a failed job or the log; the others end by themselves."""
         return self._do(Alert, at("alerts", alert, "resolve"))
+
+
+class Predictions(Noun):
+    """What was captured of predictions, by the endpoint's id."""
+
+    def list(
+        self, endpoint: str, *, revision: str = "", limit: int | None = None
+    ) -> Listing[CapturedPrediction]:
+        """List captured predictions, the last stored first."""
+        path = at("endpoints", endpoint, "predictions")
+        return self._list(CapturedPrediction, path, limit, revision=revision)
+
+    def captures(self, endpoint: str) -> Captures:
+        """Read how much was captured over the last 24 hours, and what is missing."""
+        return self._read(Captures, at("endpoints", endpoint, "capture"))
+
+    def erase(self, endpoint: str, *, unit: str) -> Erasure:
+        """Have everything captured of one unit erased; a job carries it out."""
+        return self._do(Erasure, at("endpoints", endpoint, "erasures"), {"unit": unit})
+
+    def erasures(self, endpoint: str, *, limit: int | None = None) -> Listing[Erasure]:
+        """List what was erased, newest first."""
+        return self._list(Erasure, at("endpoints", endpoint, "erasures"), limit)

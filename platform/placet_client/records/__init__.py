@@ -62,7 +62,15 @@ from placet_client.records.identity import (
     Token,
     Whoami,
 )
-from placet_client.records.monitoring import Alert, Objective, Standing
+from placet_client.records.monitoring import (
+    Alert,
+    Captured,
+    CapturedPrediction,
+    Captures,
+    Erasure,
+    Objective,
+    Standing,
+)
 from placet_client.records.registry import (
     Alias,
     ArtifactFile,
@@ -107,6 +115,9 @@ __all__ = [
     "Bound",
     "Build",
     "BuildLog",
+    "Captured",
+    "CapturedPrediction",
+    "Captures",
     "Change",
     "Changes",
     "Checkpoint",
@@ -122,6 +133,7 @@ __all__ = [
     "Endpoint",
     "EndpointKey",
     "Environment",
+    "Erasure",
     "Evidence",
     "FinishedUpload",
     "Freeze",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from placet_client.records.base import Record
 
@@ -57,3 +58,50 @@ class Alert(Record):
     acknowledged_by: str | None
     resolved_at: datetime | None
     resolved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedPrediction(Record):
+    """A prediction that was written down; ``unit`` is a salted hash."""
+
+    id: str
+    revision: str
+    at: datetime
+    unit: str | None
+    rows: int | None
+    inputs: Any
+    outputs: Any
+    milliseconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured(Record):
+    """What one revision captured over the last 24 hours, and an estimate of what is missing."""
+
+    revision: str
+    settings: dict[str, Any]
+    captured: int
+    expected: int
+    chance: int
+    missing: int
+    dropped: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captures(Record):
+    """How much was captured, by revision."""
+
+    items: tuple[Captured, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure(Record):
+    """The erasing of what was captured of one unit; ``erased`` counts predictions."""
+
+    id: str
+    endpoint: str
+    requested_by: str
+    requested_at: datetime
+    done_at: datetime | None
+    erased: int

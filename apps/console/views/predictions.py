@@ -1,0 +1,28 @@
+"""Captured predictions of an endpoint, and erasing those of one unit."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.console.queries.predictions import captured_page
+from apps.console.views.base import PageRequest, action, page, show
+from apps.monitoring.actions import erase_unit
+from apps.serving.queries import get_endpoint
+
+
+@page
+def captured(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """List what was captured, what is missing, and what was erased."""
+    found = get_endpoint(endpoint_id, request.actor)
+    after = request.GET.get("after", "")
+    view = captured_page(found, request.actor, after=after)
+    return show(request, "predictions", endpoint=found, view=view, after=after, key=view.key)
+
+
+@action
+def erase(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Have everything captured of one unit erased."""
+    found = get_endpoint(endpoint_id, request.actor)
+    erase_unit(found, unit=request.POST.get("unit", ""), actor=request.actor)
+    messages.success(request, "It is being erased. The log says that it was, and not of whom.")
+    return redirect("endpoint-predictions", found.pk)

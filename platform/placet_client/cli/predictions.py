@@ -1,0 +1,57 @@
+"""prediction."""
+
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import Endpoint, Limit, Output, connected
+from placet_client.cli.serving import id_of
+from placet_client.output import Form, show_list, show_one
+
+prediction = typer.Typer(help="What was captured of predictions", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(prediction, name="prediction")
+
+
+@prediction.command("list")
+def prediction_list(
+    reference: Endpoint,
+    revision: Annotated[str, typer.Option(help="id of one revision")] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List captured predictions, the last stored first."""
+    with connected() as client:
+        found = client.predictions.list(id_of(client, reference), revision=revision, limit=limit)
+        show_list(found, ["id", "at", "revision", "inputs", "outputs", "milliseconds"], output)
+
+
+@prediction.command("captures")
+def prediction_captures(reference: Endpoint, output: Output = Form.TABLE) -> None:
+    """Show how much was captured over the last 24 hours, and what is missing."""
+    with connected() as client:
+        show_one(client.predictions.captures(id_of(client, reference)), output)
+
+
+@prediction.command("erase")
+def prediction_erase(
+    reference: Endpoint,
+    unit: Annotated[str, typer.Option(help="as the requests carried it")],
+    output: Output = Form.TABLE,
+) -> None:
+    """Have everything captured of one unit erased."""
+    with connected() as client:
+        show_one(client.predictions.erase(id_of(client, reference), unit=unit), output)
+
+
+@prediction.command("erasures")
+def prediction_erasures(
+    reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE
+) -> None:
+    """List what was erased, newest first."""
+    with connected() as client:
+        found = client.predictions.erasures(id_of(client, reference), limit=limit)
+        show_list(found, ["id", "requested_at", "requested_by", "done_at", "erased"], output)
