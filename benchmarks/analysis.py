@@ -36,6 +36,7 @@ from apps.rollouts.analysis.findings import RATIO_PART, Terms, score  # noqa: E4
 from apps.rollouts.analysis.metrics import Metric  # noqa: E402
 from apps.rollouts.analysis.records import Sums, Window  # noqa: E402
 from apps.rollouts.analysis.verdicts import ALPHA, split_is_off, step_alpha  # noqa: E402
+from benchmarks.analysis_effects import CASES, effects  # noqa: E402
 from benchmarks.analysis_limits import own_bursts, sticky, swing  # noqa: E402
 
 SHARES = (0.01, 0.05, 0.25, 0.5)  # of the candidate, step by step
@@ -121,7 +122,7 @@ def stopped_at(
     The z-test has the same α for each metric and step, but spends it at every look anew.
     """
     terms = [Terms((ERRORS, SLOW), share, step_alpha(len(SHARES))) for share in SHARES]
-    critical = statistics.NormalDist().inv_cdf(1 - terms[0].metric_alpha)
+    critical = statistics.NormalDist().inv_cdf(1 - terms[0].alpha_of(ERRORS))
     ours: int | None = None
     peeked: int | None = None
     for step, term in enumerate(terms):
@@ -309,11 +310,18 @@ def limits(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
         yield "limits", {"case": case, "rollouts": rollouts, "stopped": rate_of(count, rollouts)}
 
 
+def ab_tests(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
+    """Yield how A/B tests end: between equal revisions, at the edge of the effect, beyond it."""
+    for name in CASES:
+        yield "ab_tests", effects(name, runs, seed, split=rotated, window=window)
+
+
 PARTS: dict[str, Callable[[int, int, int], Iterator[Part]]] = {
     "power": right_soon,
     **{name: wrong_seldom(name) for name in SCENARIOS},
     "units": wrong_seldom("steady", by_unit=True),
     "limits": limits,
+    "ab_tests": ab_tests,
 }  # fmt: skip
 
 
@@ -331,7 +339,7 @@ def main() -> int:
     result: dict[str, Any] = {
         "what": "false alarms and power of the analysis of rollouts, with a look at every window",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
-        "power": [], "margin": [], "false_alarms": [], "limits": [],
+        "power": [], "margin": [], "false_alarms": [], "limits": [], "ab_tests": [],
     }  # fmt: skip
     chosen = [PARTS[options.only]] if options.only else PARTS.values()
     for name, found in chain.from_iterable(
@@ -349,6 +357,11 @@ def missed(result: dict[str, Any]) -> list[str]:
     found = [f"power at {p['stable']:g}, share {p['share']:g}: {p['ratio']}"
              for p in result["power"] if p["ratio"] is None or p["ratio"] > 1.5]  # fmt: skip
     wrong = [(f["scenario"], f["stopped"]) for f in result["false_alarms"]]
+    wrong += [
+        (f"A/B test, {a['case']}", rate_of(round(a["shown"] * a["runs"]), a["runs"]))
+        for a in result["ab_tests"]
+        if a["case"] == "equal"
+    ]
     wrong += [("margin", m[way]) for m in result["margin"] for way in ("stopped", "passed")]
     return found + [f"{name}: {r['rate']:.4f}" for name, r in wrong
                     if r["rate"] > ALPHA + 3 * r["error"]]  # fmt: skip

@@ -23,6 +23,7 @@ class BoundsChart:
     band: str  # points of the area between the bounds
     estimate: str  # points of the line in it
     limit: Tick
+    wish: str  # what the limit is
     zero: Tick | None  # where both are equal, when stable is what it is compared with
     ticks: tuple[Tick, ...]
     last: Tick  # on the axis of requests
@@ -62,7 +63,8 @@ def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
     return BoundsChart(
         band=" ".join([*upper, *lower]),
         estimate=" ".join(middle),
-        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g} %"),
+        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g} %".replace("-", "−")),
+        wish="sought" if last.get("sought") else "allowed",
         zero=Tick(y(0.0), "0") if compared else None,
         ticks=tuple(Tick(y(value), f"{value * 100:.2g} %") for value in (high, low)),
         last=Tick(x(last["new_requests"]), f"{last['new_requests']:,} requests"),

@@ -51,13 +51,13 @@ def analysis(at: str, value: Any, faults: Faults) -> dict[str, Any]:
         return {}
     given = dict(value)
     document: dict[str, Any] = {
-        "metrics": _metrics(f"{at}/metrics", given.pop("metrics", None), faults),
+        "metrics": metrics(f"{at}/metrics", given.pop("metrics", None), faults),
         "minimum_requests": given.pop("minimum_requests", MINIMUM_REQUESTS),
         "timeout_seconds": given.pop("timeout_seconds", TIMEOUT_SECONDS),
         "on_inconclusive": given.pop("on_inconclusive", "wait"),
     }
-    _whole(f"{at}/minimum_requests", document["minimum_requests"], 1, MAX_MINIMUM, faults)
-    _whole(f"{at}/timeout_seconds", document["timeout_seconds"], 60, MAX_TIMEOUT, faults)
+    whole(f"{at}/minimum_requests", document["minimum_requests"], 1, MAX_MINIMUM, faults)
+    whole(f"{at}/timeout_seconds", document["timeout_seconds"], 60, MAX_TIMEOUT, faults)
     if document["on_inconclusive"] not in ENDINGS:
         faults.append((f"{at}/on_inconclusive", f"must be one of: {', '.join(ENDINGS)}"))
     if "minimum_requests" not in value and any(m.get("margin") == 0 for m in document["metrics"]):
@@ -72,7 +72,8 @@ def needs_stable(document: Mapping[str, Any]) -> bool:
     return any("margin" in metric for metric in document["metrics"])
 
 
-def _metrics(at: str, value: Any, faults: Faults) -> list[dict[str, Any]]:
+def metrics(at: str, value: Any, faults: Faults) -> list[dict[str, Any]]:
+    """Return metrics that a new revision is held to, each with its default margin."""
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_METRICS:
         faults.append((at, f"must be a list of 1 to {MAX_METRICS} metrics"))
         return []
@@ -103,21 +104,23 @@ def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
         return {}
     for name, number in metric.items():
         if name in _RANGES:
-            _share(f"{at}/{name}", number, *_RANGES[name], faults)
+            share(f"{at}/{name}", number, *_RANGES[name], faults)
         elif name != "metric":
-            _whole(f"{at}/{name}", number, 5, 10_000, faults)
+            whole(f"{at}/{name}", number, 5, 10_000, faults)
     return metric
 
 
 _RANGES = {"margin": (0.0, 0.5), "at_most": (0.0001, 0.5), "quantile": (0.5, 0.999)}
 
 
-def _share(at: str, value: Any, low: float, high: float, faults: Faults) -> None:
+def share(at: str, value: Any, low: float, high: float, faults: Faults) -> None:
+    """Refuse what is no share within these bounds."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high:  # what is no number lies nowhere
         faults.append((at, f"must be a share from {low:g} to {high:g}"))
 
 
-def _whole(at: str, value: Any, low: int, high: int, faults: Faults) -> None:
+def whole(at: str, value: Any, low: int, high: int, faults: Faults) -> None:
+    """Refuse what is no whole number within these bounds."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         faults.append((at, f"must be a whole number from {low} to {high}"))

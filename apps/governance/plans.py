@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from apps.governance import trials
+from apps.governance import experiments, trials
 from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
 from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
@@ -30,9 +30,14 @@ PRESETS: dict[str, list[Step]] = {
         {"set_weight": 100},
     ],
     "shadow": [{"set_mirror": {"percent": 10}}, {"pause": {}}, {"set_weight": 100}],
+    "ab_test": [
+        {"set_weight": 50},
+        {"ab_test": experiments.DECLARED},
+        {"ship": {}},
+        {"set_weight": 100},
+    ],
 }
 _FORMER = {"switch": "replace"}  # what plans said before there were steps
-_NOT_YET = ("ab_test",)
 
 
 class Plan(TypedDict):
@@ -106,11 +111,7 @@ def steps_of(document: Mapping[str, Any]) -> list[Step]:
 def _strategy(value: Any, faults: Faults) -> str:
     strategy = _FORMER.get(value, value) if isinstance(value, str) else ""
     if strategy not in PRESETS:
-        known = ", ".join(PRESETS)
-        detail = f"must be one of: {known}"
-        if strategy in _NOT_YET:
-            detail = f"{strategy} cannot be carried out yet: choose one of {known}"
-        faults.append(("/plan/strategy", detail))
+        faults.append(("/plan/strategy", f"must be one of: {', '.join(PRESETS)}"))
     return strategy
 
 
@@ -128,6 +129,8 @@ def _steps(strategy: str, raw: Any, faults: Faults) -> list[Step]:
     if any(pointer.startswith(at) for pointer, _ in faults):
         return []
     found = [step for step in steps if step is not None]
+    if strategy == "ab_test":
+        found = experiments.completed(at, found, faults)
     faults += _order(at, found) or _shape(strategy, at, found)
     weights = [step["set_weight"] for step in found if "set_weight" in step]
     return found if weights and weights[-1] == 100 else [*found, {"set_weight": 100}]
@@ -175,6 +178,8 @@ _KINDS: dict[str, Callable[[str, Any, Faults], Any]] = {
     "set_weight": _set_weight,
     "pause": _pause,
     "analysis": analysis,
+    "ab_test": experiments.ab_test,
+    "ship": experiments.ship,
     "set_header_route": trials.set_header_route,
     "set_mirror": trials.set_mirror,
 }
@@ -204,6 +209,9 @@ def _shape(strategy: str, at: str, steps: Sequence[Step]) -> Faults:
     place, first = next(
         ((n, step["set_weight"]) for n, step in enumerate(steps) if "set_weight" in step), (0, 100)
     )
+    tested = (n for n, step in enumerate(steps) if next(iter(step)) in experiments.KINDS)
+    if strategy != "ab_test" and (n := next(tested, None)) is not None:
+        return [(f"{at}/{n}", "belongs to the strategy ab_test")]
     plain = [step for step in steps if next(iter(step)) not in trials.KINDS]
     if strategy == "replace" and list(steps) != PRESETS["replace"]:
         return [(at, "replace sends all requests at once: leave steps out, or choose canary")]

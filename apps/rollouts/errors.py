@@ -39,6 +39,12 @@ class NotSkippable(Conflict):
     code, title = "not_skippable", "There is no step to skip now"
 
 
+class NotShown(Conflict):
+    """An A/B test ships when its effect is shown and somebody approves it, by nothing else."""
+
+    code, title = "not_shown", "Shipping needs the effect and an approval"
+
+
 class NotRetryable(Conflict):
     """Only a release whose rollout failed or was aborted is tried again."""
 

@@ -4,7 +4,7 @@ enters, and one for each thing that people do to it."""
 from typing import Any
 
 from apps.audit.events import EventKind, event_kind
-from apps.rollouts.steps import WHOLE, Pause, SetHeaderRoute, SetMirror, Step
+from apps.rollouts.steps import WHOLE, AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
 
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
 ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release}")
@@ -13,6 +13,9 @@ ROLLOUT_PAUSED = event_kind("rollout.paused", "Paused the rollout")
 ROLLOUT_RESUMED = event_kind("rollout.resumed", "Resumed the rollout")
 ROLLOUT_PROMOTED = event_kind("rollout.promoted", "Sent the rollout to the end")
 STEP_SKIPPED = event_kind("rollout.step_skipped", "Skipped step {step} of the plan")
+ROLLOUT_SHIPPED = event_kind(
+    "rollout.shipped", "Approved that release {number} is shipped after its A/B test"
+)
 ROLLOUT_RETRIED = event_kind("rollout.retried", "Tries a rollout again that had {state}")
 
 WEIGHT_SET = event_kind(
@@ -29,6 +32,10 @@ ANALYSING = event_kind(
     "rollout.analysing", "Analyses the new revision with {percent} % of the requests"
 )
 ANALYSED = event_kind("rollout.analysed", "Analysed the new revision in step {step}: {outcome}")
+TESTING = event_kind("rollout.testing", "A/B test with {percent} % at the new revision")
+EFFECT_SHOWN = event_kind(
+    "rollout.effect_shown", "The effect is shown: waits for an approval to ship it"
+)
 TESTERS_LED = event_kind(
     "rollout.testers_led", "Led requests with the header {header} to the new revision"
 )
@@ -51,6 +58,10 @@ def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict
     ``step`` is the one that it carries out, ``weight`` that of the new revision.
     """
     percent = round(weight / 100, 2)
+    if state == "waiting" and isinstance(step, Ship):
+        return EFFECT_SHOWN, {}
+    if state == "analysing" and isinstance(step, AbTest):
+        return TESTING, {"percent": percent}
     if state == "waiting" and isinstance(step, Pause):
         if step.seconds is None:
             return PAUSE, {"percent": percent}

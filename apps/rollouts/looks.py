@@ -7,9 +7,10 @@ from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import windows
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
+from apps.rollouts.analysis.findings import Counted
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.rules import Snapshot
-from apps.rollouts.steps import WHOLE, Analysis, SetWeight, Step, analyses
+from apps.rollouts.steps import WHOLE, AbTest, Analysis, SetWeight, Step, analyses
 
 
 def due(last: Look, facts: Snapshot) -> bool:
@@ -27,22 +28,14 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
     With a split by unit a unit counts once, by its first request: what was drawn is what is judged.
     Those that came in a pause before the analysis count too, for they do not come again.
     """
-    step, old = facts.present, rollout.from_revision
-    assert isinstance(step, Analysis)
+    place, old = rollout.judged_step, rollout.from_revision
+    assert place is not None
     assert old is not None  # where nothing was live the steps are skipped
     by_unit = "unit" in rollout.to_revision.serving
-    since = (
-        weight_applied(facts.steps, facts.place, rollout.step_times, facts.entered_at)
-        if by_unit
-        else facts.entered_at
-    )
-    terms = Terms(
-        metrics=step.metrics,
-        share=rollout.to_revision.weight / WHOLE,
-        alpha=step_alpha(analyses(facts.steps)),
-        minimum_requests=step.minimum_requests,
-        counted="units" if by_unit else "requests",
-    )
+    since = facts.entered_at
+    if by_unit:
+        since = weight_applied(facts.steps, place, rollout.step_times, since)
+    terms = terms_of(facts.steps, place, share=rollout.to_revision.weight / WHOLE, by_unit=by_unit)
     measured = Measured(
         new_revision=rollout.to_revision.pk,
         old_revision=old.pk,
@@ -53,6 +46,18 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
         node_alive=facts.alive,
     )
     return keep(judge(terms, measured))
+
+
+def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) -> Terms:
+    """Return what the step at ``place`` asks for. An A/B test has the α that it declares."""
+    step = steps[place]
+    counted: Counted = "units" if by_unit else "requests"
+    assert isinstance(step, Analysis | AbTest)
+    if isinstance(step, AbTest):
+        return Terms(step.metrics, share, step.alpha, counted=counted)
+    return Terms(
+        step.metrics, share, step_alpha(analyses(steps)), step.minimum_requests, counted=counted
+    )
 
 
 def weight_applied(

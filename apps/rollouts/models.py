@@ -8,8 +8,8 @@ from django.db.models import Q
 from apps.audit.models import Audited
 from apps.governance.models import Release
 from apps.identity.models import Project
-from apps.rollouts.rules import for_person, plan_of, steps_for
-from apps.rollouts.steps import Step
+from apps.rollouts.rules import plan_of, steps_for
+from apps.rollouts.steps import Ship, Step, for_person, judged_place
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
@@ -90,15 +90,30 @@ class Rollout(Audited):
 
     @property
     def entered_at(self) -> datetime:
-        """When it came into its present state."""
+        """When it came into its present state, or its A/B test began that waits to be shipped."""
         text = self.phase_times.get(self.state)
+        if self.judged_step not in (None, self.step):
+            text = self.step_times.get(str(self.judged_step))
         return datetime.fromisoformat(text) if text else self.created_at
+
+    @property
+    def judged_step(self) -> int | None:
+        """The place of the step whose looks decide what comes next; ``None`` for none."""
+        if self.state not in ("analysing", "waiting"):
+            return None
+        return judged_place(self.steps, self.step)
 
     @property
     def waits_for_person(self) -> bool:
         """Tell whether somebody holds it, or its present step waits for a person."""
         step = self.steps[max(self.step, 0)]
         return bool(self.paused_by) or for_person(step, self.state, now() - self.entered_at)
+
+    @property
+    def waits_to_ship(self) -> bool:
+        """Tell whether an A/B test has shown its effect, and an approval is missing."""
+        at_ship = self.state == "waiting" and self.steps[self.step] == Ship()
+        return at_ship and not self.paused_by
 
     def environment_scope(self) -> str | None:
         """A rollout belongs to its endpoint's environment."""

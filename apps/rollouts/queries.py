@@ -31,19 +31,33 @@ def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
 
 def awaiting_person(actor: Actor) -> list[Rollout]:
     """Return the rollouts that go no further until ``actor`` or somebody else who may lets them:
-    held, at a pause of their plan without an end, or at an analysis that was not settled in its
-    time. The longest open first."""
+    held, at a pause of their plan without an end, at an analysis that was not settled in its
+    time, or to be shipped. The longest open first."""
     rows = Rollout.objects.select_related(
         "project", "endpoint", "release", "to_revision__bento__version__model"
     ).defer("release__request_envelope", "to_revision__permit")
-    rows = visible(rows, actor, view="rollout.operate").filter(state__in=STEPPING)
+    rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
     found = rows.filter(Q(state__in=("waiting", "analysing")) | ~Q(paused_by=""))
     return [
         row
         for row in found.order_by("pk")[:50]
         if row.waits_for_person
-        and actor.can("rollout.operate", Scope(row.project_id, row.endpoint.environment))
+        and (may_ship(row, actor) if row.waits_to_ship else _may_operate(row, actor))
     ]
+
+
+def _may_operate(rollout: Rollout, actor: Actor) -> bool:
+    return actor.can("rollout.operate", Scope(rollout.project_id, rollout.endpoint.environment))
+
+
+def may_ship(rollout: Rollout, actor: Actor) -> bool:
+    """Tell whether ``actor`` is one whose approval ships an A/B test: see ``actions.ship``."""
+    release = rollout.release
+    return (
+        actor.can("release.approve", Scope(rollout.project_id, rollout.endpoint.environment))
+        and actor.accountable not in (release.requester, rollout.to_revision.bento.version.author)
+        and actor.token is None
+    )
 
 
 def looks(rollout: Rollout) -> QuerySet[Look]:
@@ -52,8 +66,10 @@ def looks(rollout: Rollout) -> QuerySet[Look]:
 
 
 def last_look(rollout: Rollout) -> Look | None:
-    """Return the last look of the present step."""
-    return looks(rollout).filter(step=rollout.step).order_by("at").last()
+    """Return the last look of the present step, or of the A/B test that is to be shipped."""
+    if rollout.judged_step is None:
+        return None
+    return looks(rollout).filter(step=rollout.judged_step).order_by("at").last()
 
 
 def open_rollout(endpoint: Endpoint) -> Rollout | None:

@@ -16,11 +16,11 @@ from django.db.models import Q
 
 from apps.rollouts import actions
 from apps.rollouts.actions.advance import Fence
-from apps.rollouts.analysis import KeptVerdict
+from apps.rollouts.analysis import KeptVerdict, judged_by
 from apps.rollouts.looks import due, judged
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Judged, Snapshot, next_step
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Snapshot, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
@@ -66,9 +66,9 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
     facts = snapshot(rollout, driver_for(target).observe(target), now())
-    verdict = judge(rollout, facts, job) if rollout.state == "analysing" else None
+    verdict = judge(rollout, facts, job) if rollout.judged_step is not None else None
     if verdict is not None:
-        facts = replace(facts, judged=Judged(verdict["outcome"], verdict["sentence"]))
+        facts = replace(facts, judged=judged_by(verdict))
     intent = next_step(facts)
     if intent.to is None:
         return Pass.WAITING

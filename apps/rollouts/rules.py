@@ -15,8 +15,8 @@
 ``starting``   the new revision is wanted at weight 0, until every replica is ready
 ``shifting``   the new revision has the weight of the step; until the target says that it applies
 ``waiting``    a pause of the plan: for a time, or for a person
-``analysing``  the new revision is held against what is allowed; one that fails gives its requests
-               back, held or not
+``analysing``  the new revision is held against what is allowed, or tested for an effect; one that
+               fails gives its requests back, held or not
 ``draining``   the new revision is live; the old one is kept warm, or drained and stopped
 ``aborting``   the old revision has all the weight again; waits until the target says so
 
@@ -29,15 +29,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from apps.rollouts.analysis import Outcome
+from apps.rollouts.analysis import Judged
+from apps.rollouts.experiments import ruling
 from apps.rollouts.steps import (
     AT_ONCE,
     WHOLE,
+    AbTest,
     Analysis,
     Pause,
     SetHeaderRoute,
     SetMirror,
     SetWeight,
+    Ship,
     Step,
     last_weight,
     read,
@@ -116,14 +119,6 @@ class RevisionFacts:
         if self.phase and not self.same_bytes:
             return "The node runs another Bento than the one that was approved"
         return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the analysis says of the new revision, from its last look."""
-
-    outcome: Outcome
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +265,8 @@ def _stepping(s: Snapshot) -> Intent:
             held = _pause(s, step)
         case Analysis() as step:
             held = _analysis(s, step)
+        case AbTest() | Ship() as step:
+            held = _tested(s, step)
         case SetHeaderRoute() | SetMirror():
             held = None if s.fresh else wait("the node to follow")
     if held is not None:
@@ -322,30 +319,33 @@ def _analysis(s: Snapshot, step: Analysis) -> Intent | None:
     return wait(f"{'a person, or ' if late else ''}evidence. {sentence.rstrip('.')}")
 
 
-def go_on(s: Snapshot) -> Intent | None:
-    """Return how to go past a pause that waits for a person; ``None`` when there is none now."""
-    waits = s.state == "waiting" and s.present == Pause(None)
+def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
+    """Return what an A/B test waits for, or that it goes back; ``None`` when its effect shows."""
+    ruled = ruling(step, s.judged, since=s.entered_at, now=s.now)
+    if ruled.ends:
+        return Intent("aborting", weights_back(s), ruled.words)
+    if ruled.words:
+        return wait(ruled.words)
+    return None if s.fresh and s.alive else wait("news of the node")
+
+
+def go_on(s: Snapshot, past: Pause | Ship = Pause(None)) -> Intent | None:  # noqa: B008
+    """Return how to go past what waits for a person: a pause, or shipping what was tested;
+    ``None`` when nothing does now."""
+    waits = s.state == "waiting" and s.present == past
     return enter(s, s.place + 1) if waits else None
-
-
-def for_person(step: Step, state: str, spent: timedelta) -> bool:
-    """Tell whether ``step``, under way for ``spent``, goes on only when a person says so: a pause
-    without an end, or an analysis that was not settled in its time."""
-    match step:
-        case Pause(None):
-            return state == "waiting"
-        case Analysis(on_inconclusive="wait", timeout_seconds=seconds):
-            return state == "analysing" and spent >= timedelta(seconds=seconds)
-    return False
 
 
 def skip(s: Snapshot) -> Intent | None:
     """Return how to go past the present step; ``None`` when it cannot be skipped.
 
-    The step that sends all requests is not: what is live must be seen to be served.
+    The step that sends all requests is not: what is live must be seen to be served. Nor is an A/B
+    test, nor its shipping.
     """
     step = s.present
-    if s.state == "starting" or (isinstance(step, SetWeight) and step.weight >= WHOLE):
+    if s.state == "starting" or isinstance(step, AbTest | Ship):
+        return None
+    if isinstance(step, SetWeight) and step.weight >= WHOLE:
         return None
     return enter(s, s.place + 1)
 

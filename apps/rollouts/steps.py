@@ -6,6 +6,7 @@ out; ``rules`` has one function for each kind, which says when the step is over.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from apps.rollouts.analysis import Metric, metric_of
@@ -47,6 +48,60 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
+class AbTest:
+    """Hold the present weight until the declared effect is shown; over when it is.
+
+    Or the test ends, and all goes back: when it is shown to be smaller, when a guardrail is
+    broken, or after so many requests (units) of the new revision, or seconds, without either.
+    """
+
+    effect: Metric
+    guardrails: tuple[Metric, ...]
+    alpha: float
+    stop_after_requests: int
+    stop_after_seconds: int
+    state: ClassVar[str] = "analysing"
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "AbTest":
+        """Read the declaration of a plan."""
+        return cls(
+            effect=metric_of(document["metric"]).seeking(document["minimum_effect"]),
+            guardrails=tuple(metric_of(metric) for metric in document["guardrails"]),
+            alpha=document["alpha"],
+            stop_after_requests=document["stop_after"]["requests"],
+            stop_after_seconds=document["stop_after"]["seconds"],
+        )
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is looked at: the effect first."""
+        return (self.effect, *self.guardrails)
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The declaration as a plan writes it."""
+        measured = {k: v for k, v in self.effect.written.items() if k != "margin"}
+        return {
+            "metric": measured,
+            "direction": "decrease",
+            "minimum_effect": -self.effect.margin,
+            "guardrails": [metric.written for metric in self.guardrails],
+            "alpha": self.alpha,
+            "stop_after": {
+                "requests": self.stop_after_requests, "seconds": self.stop_after_seconds
+            },
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ship:
+    """Wait until somebody who did not ask for the release ships what an A/B test has shown."""
+
+    state: ClassVar[str] = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
 class SetHeaderRoute:
     """Lead testers to the new revision; over when the node does."""
 
@@ -63,7 +118,7 @@ class SetMirror:
     state: ClassVar[str] = "shifting"
 
 
-Step = SetWeight | Pause | Analysis | SetHeaderRoute | SetMirror
+Step = SetWeight | Pause | Analysis | AbTest | Ship | SetHeaderRoute | SetMirror
 AT_ONCE: tuple[Step, ...] = (SetWeight(WHOLE),)
 
 
@@ -81,6 +136,10 @@ def _read(step: Mapping[str, Any]) -> Step:
             return Pause(value.get("duration_seconds"))
         case "analysis":
             return Analysis.read(value)
+        case "ab_test":
+            return AbTest.read(value)
+        case "ship":
+            return Ship()
         case "set_header_route":
             return SetHeaderRoute(value["header"], value["value"])
         case "set_mirror":
@@ -99,6 +158,10 @@ def written(step: Step) -> dict[str, Any]:
             return {"set_mirror": {"percent": _percent(copies)}}
         case Pause(seconds):
             return {"pause": {} if seconds is None else {"duration_seconds": seconds}}
+        case AbTest():
+            return {"ab_test": step.written}
+        case Ship():
+            return {"ship": {}}
         case Analysis(metrics, least, seconds, otherwise):
             return {
                 "analysis": {
@@ -108,6 +171,32 @@ def written(step: Step) -> dict[str, Any]:
                     "on_inconclusive": otherwise,
                 }
             }
+
+
+def for_person(step: Step, state: str, spent: timedelta) -> bool:
+    """Tell whether ``step``, under way for ``spent``, goes on only when a person says so: a pause
+    without an end, what is to be shipped, or an analysis that was not settled in its time."""
+    match step:
+        case Pause(None) | Ship():
+            return state == "waiting"
+        case Analysis(on_inconclusive="wait", timeout_seconds=seconds):
+            return state == "analysing" and spent >= timedelta(seconds=seconds)
+    return False
+
+
+def judged_place(steps: Sequence[Step], place: int) -> int | None:
+    """Return the place of the step whose looks decide at ``place``; ``None`` for nothing to judge.
+
+    An A/B test is watched until it is shipped.
+    """
+    if place < 0 or not isinstance(steps[place], Analysis | AbTest | Ship):
+        return None
+    return place - 1 if isinstance(steps[place], Ship) else place
+
+
+def untested(steps: Sequence[Step], place: int) -> bool:
+    """Tell whether an A/B test stands between ``place`` and all requests, or its shipping does."""
+    return any(isinstance(step, Ship) for step in steps[max(place, 0) :])
 
 
 def analyses(steps: Sequence[Step]) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -25,17 +26,31 @@ CANARY = {
     "steps": [{"set_weight": 20}, {"analysis": {"metrics": METRICS, "minimum_requests": 5_000}}],
 }
 
+AB_TEST = {
+    "strategy": "ab_test",
+    "steps": [
+        {"set_weight": 20},
+        {
+            "ab_test": {
+                "metric": {"metric": "error_rate"},
+                "minimum_effect": 0.001,
+                "guardrails": [{"metric": "latency", "over_ms": 250, "margin": 0.05}],
+            }
+        },
+    ],
+}
+
 
 class Story:
     """A canary at 20 % whose node has reported a few windows."""
 
-    def __init__(self, run_jobs: Callable[..., int]) -> None:
+    def __init__(self, run_jobs: Callable[..., int], plan: dict[str, Any] = CANARY) -> None:
         self.world, self.run_jobs = World(), run_jobs
         self.node = SimulatedNode.joined(self.world.target)
         self.node.report()
         self.world.request("development")
         run(self.node, run_jobs)
-        self.release = self.world.request("development", plan=CANARY)
+        self.release = self.world.request("development", plan=plan)
         run(self.node, run_jobs)
         for errors in (1, 3, 1, 2, 0, 1):
             self.count(errors)
@@ -45,12 +60,13 @@ class Story:
         """The canary as it stands."""
         return Rollout.objects.get(release=self.release)
 
-    def count(self, errors: int) -> None:
+    def count(self, errors: int, times: int = 1) -> None:
         """Report 100 requests of the new revision, and look; the last look was a minute ago."""
         Look.objects.update(at=F("at") - timedelta(minutes=1))
         row = self.rollout
         for revision, count, bad in (
-            (row.to_revision_id, 100, errors), (row.from_revision_id, 400, 4),
+            (row.to_revision_id, 100 * times, errors),
+            (row.from_revision_id, 400 * times, 4 * times),
         ):  # fmt: skip
             self.node.metrics.append(
                 {
@@ -67,6 +83,12 @@ class Story:
 @pytest.fixture
 def story(run_jobs: Callable[..., int]) -> Story:
     return Story(run_jobs)
+
+
+@pytest.fixture
+def trial(run_jobs: Callable[..., int]) -> Story:
+    """An A/B test at 20 %, as far."""
+    return Story(run_jobs, AB_TEST)
 
 
 def test_an_analysis_is_followed_until_it_sends_everything_back(
@@ -101,3 +123,24 @@ def test_the_page_reads_well(
     found = Axe().run(page).response["violations"]
     serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
     assert serious == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_an_ab_test_is_read_and_shipped(
+    trial: Story, open_as: OpenAs, pictures: Path, theme: str, width: int
+) -> None:
+    page = open_as(trial.world.people["Vera"], width=width, theme=theme)
+    page.goto(f"/rollouts/{trial.rollout.pk}/")
+    card = page.get_by_role("region", name="A/B test")
+    card.get_by_text("Whether the effect is there").wait_for()
+    page.screenshot(path=pictures / f"ab-test-{theme}-{width}.png", full_page=True)
+    trial.count(0, times=100)
+    card.get_by_role("button", name="Ship…").click()
+    page.screenshot(path=pictures / f"ab-test-ship-{theme}-{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    page.get_by_label("Why?").fill("Fewer errors")
+    page.get_by_role("button", name="Ship", exact=True).click()
+    page.get_by_text("is shipped after its A/B test").wait_for()
+    assert trial.rollout.step == 3

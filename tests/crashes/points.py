@@ -104,6 +104,7 @@ NOT_WALKED = frozenset({
     "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.paused.v1",
     "rollout.promoted.v1", "rollout.resumed.v1", "rollout.retried.v1", "rollout.step_skipped.v1",
     "rollout.waiting_for_person.v1", "rollout.testers_led.v1", "rollout.copies_set.v1",
+    "rollout.testing.v1", "rollout.effect_shown.v1", "rollout.shipped.v1",
     "service_account.created.v1", "service_account.deactivated.v1",
     "service_account.updated.v1", "target.changed.v1", "target.created.v1",
     "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",

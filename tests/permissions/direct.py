@@ -95,7 +95,8 @@ class Things:
         """Have the rollout in development held; return ``who`` as an operator of staging alone."""
         Rollout.objects.filter(pk=self.world.values["rollout"]).update(paused_by=self.person.pk)
         staging = Scope(self.project.pk, "staging")
-        return replace(who, grants=frozenset({Grant("rollout.operate", staging)}))
+        seen = Grant("rollout.view", Scope(staging.project))
+        return replace(who, grants=frozenset({Grant("rollout.operate", staging), seen}))
 
     def commented(self) -> Release:
         """Return the release, after somebody said something about it."""

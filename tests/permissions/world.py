@@ -261,6 +261,7 @@ def delivery(world: World) -> None:
         "POST /api/v1/rollouts/{rollout}/resume": reason | {"step": -1},
         "POST /api/v1/rollouts/{rollout}/skip": reason | {"step": -1},
         "POST /api/v1/rollouts/{rollout}/promote": reason,
+        "POST /api/v1/rollouts/{rollout}/ship": reason | {"step": -1},
         "POST /api/v1/rollouts/{rollout}/retry": reason,
         "POST /agent/v1/join": {"v": 1, "token": "x", "public_key": "x"},
     }  # fmt: skip

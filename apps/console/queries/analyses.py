@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.charts import BoundsChart, bounds_chart
+from apps.rollouts.analysis import Judged, judged_by
 from apps.rollouts.analysis.kept import KeptFinding, KeptVerdict
 from apps.rollouts.analysis.words import percent as percent_of
 from apps.rollouts.analysis.words import points
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import looks
-from apps.rollouts.rules import Judged
 
 
 @dataclass(slots=True)
@@ -43,7 +43,9 @@ class MetricRow:
 
     @property
     def allowed(self) -> str:
-        """What is allowed."""
+        """What is allowed, or sought."""
+        if self.finding.get("sought"):
+            return f"{points(-self.finding['limit'])} less"
         return points(self.finding["limit"]) if self.compared else percent_of(self.finding["limit"])
 
 
@@ -93,8 +95,8 @@ def _analysis(step: int, rows: Sequence[Look]) -> AnalysisView:
 
 
 def judged_of(rollout: Rollout, found: Sequence[AnalysisView]) -> Judged | None:
-    """Return what the present step's analysis said last."""
+    """Return what is said last of the present step, or of the A/B test that is to be shipped."""
     for item in found:
-        if rollout.state == "analysing" and item.number == rollout.step + 1:
-            return Judged(item.verdict["outcome"], item.verdict["sentence"])
+        if item.number - 1 == rollout.judged_step:
+            return judged_by(item.verdict)
     return None

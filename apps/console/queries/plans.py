@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from apps.console.templatetags.placet import span
-from apps.rollouts.steps import Analysis, Pause, SetHeaderRoute, SetMirror, SetWeight, Step
+from apps.rollouts.steps import (
+    AbTest,
+    Analysis,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+    Step,
+)
 
 WIDTH, TOP, BASE, HEIGHT = 360, 18, 96, 114  # of the picture; a phone shows it in its own size
 FEW = 8  # so many stairs have room for words
@@ -54,7 +63,11 @@ class Picture:
         return len(self.stairs) > FEW
 
 
-_UNTIL = {"a person": "until a person goes on", "analysed": "until it is analysed"}
+_UNTIL = {
+    "a person": "until a person goes on",
+    "analysed": "until it is analysed",
+    "A/B test": "until the effect is shown and somebody approves that it is shipped",
+}
 
 
 def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
@@ -76,6 +89,8 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 stairs[-1].hold = "a person" if seconds is None else span(seconds)
             case Analysis():
                 stairs[-1].hold = "analysed"
+            case AbTest() | Ship():
+                stairs[-1].hold = "A/B test"
         stairs[-1].steps.append(place)
     for place, stair in enumerate(stairs):
         _put(stair, place, len(stairs))

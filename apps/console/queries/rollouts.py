@@ -7,6 +7,7 @@ from datetime import datetime
 from apps.audit.queries import unseal_many
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.audit import Line, story
+from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
 from apps.monitoring.queries import counts_of
@@ -16,13 +17,16 @@ from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.steps import (
+    AbTest,
     Analysis,
     Pause,
     SetHeaderRoute,
     SetMirror,
     SetWeight,
+    Ship,
     Step,
     read,
+    untested,
 )
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
@@ -35,6 +39,7 @@ SAID = {
     "paused",
     "resumed",
     "promoted",
+    "shipped",
     "step_skipped",
     "started",
     "rollback_started",
@@ -75,6 +80,7 @@ class RolloutView:
     steps: list[StepRow]
     picture: Picture
     analyses: list[AnalysisView]
+    experiment: ExperimentView | None
     sides: list[Side]
     since: datetime
     waits_for: str
@@ -113,7 +119,8 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
         rollout=row,
         steps=step_rows(row, states, facts),
         picture=picture(row.steps, states),
-        analyses=analyses,
+        analyses=[a for a in analyses if isinstance(row.steps[a.number - 1], Analysis)],
+        experiment=experiment_of(row, analyses, actor),
         sides=sides(row, seen, since),
         since=since,
         waits_for=next_step(facts).waiting_for,
@@ -174,6 +181,10 @@ def sentence(step: Step) -> str:
             return f"Wait {span(seconds)}"
         case Analysis(metrics):
             return f"Analyse: {', '.join(metric.asked for metric in metrics)}"
+        case AbTest(effect):
+            return f"A/B test: {effect.asked}"
+        case Ship():
+            return "Wait for an approval to ship it"
 
 
 def left(step: Step, since: datetime | None, facts: Snapshot) -> str:
@@ -214,7 +225,10 @@ def possible(row: Rollout, facts: Snapshot) -> dict[str, bool]:
         "resume": stepping and (held or asks),
         "pause": stepping and not held,
         "skip": stepping and not asks and skip(facts) is not None,
-        "promote": stepping and not row.promoted_by and len(row.steps) > 1,
+        "promote": stepping
+        and not row.promoted_by
+        and len(row.steps) > 1
+        and not untested(row.steps, row.step),
         "abort": stepping,
         "retry": row.kind == "release" and row.release.state == "failed",
     }

@@ -49,6 +49,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "now": ("wait", "◷", "Now"),
     "analysing": ("wait", "◷", "Analysing"),
     "successful": ("pass", "✓", "Successful"),
+    "effect_shown": ("pass", "✓", "Effect shown"),
+    "shipped": ("pass", "✓", "Shipped"),
     "inconclusive": ("wait", "?", "Not settled"),
     "done": ("pass", "✓", "Done"),
     "aborting": ("wait", "◷", "Aborting"),

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.rollouts import rollout_view
 from apps.console.views.base import PageRequest, action, back, page, show
-from apps.rollouts.actions import abort, pause, promote, resume, retry, skip
+from apps.rollouts.actions import abort, pause, promote, resume, retry, ship, skip
 from apps.rollouts.queries import get_rollout
 from placet.kernel.problems import NotFound
 
@@ -21,6 +21,8 @@ VERBS: dict[str, tuple[Callable[..., Any], bool, str, str]] = {
     "skip": (skip, True, "Skip this step", "The next step begins now."),
     "promote": (promote, False, "Promote", "The new revision gets all requests now, or as soon as"
                 " it is ready, past every step."),
+    "ship": (ship, True, "Ship", "The new revision gets all requests. You approve what its A/B test"
+             " has shown."),
     "retry": (retry, False, "Try again", "It goes out from the first step, on the approval that it"
               " has. Every gate is asked again."),
 }  # fmt: skip

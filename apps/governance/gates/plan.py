@@ -9,6 +9,7 @@ from apps.governance.plans import PRESETS, steps_of, strategy_of
 
 NAME = "plan"
 REPEATABLE = False
+ANALYSED = {"analysis", "ab_test"}  # steps that hold the new revision against something
 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def title(gate: Mapping[str, Any]) -> str:
     """Return the line of the checklist."""
     parts = []
     if len(gate["strategies"]) < len(PRESETS):
-        parts.append("by " + " or ".join(name.replace("_", "/") for name in gate["strategies"]))
+        parts.append("by " + " or ".join(_said(name) for name in gate["strategies"]))
     if (most := gate.get("first_step_at_most")) is not None:
         parts.append(f"at most {most} % at first")
     if gate["waits_for_person"]:
@@ -47,16 +48,20 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     shown = {"strategy": strategy, "first_step": first, "waits_for_person": waits}
     if wrong := fault_of(gate, facts.plan):
         return answer(gate, title(gate), "failed", wrong, **shown)
-    name = strategy.replace("_", "/").capitalize()
+    name = _said(strategy)[:1].upper() + _said(strategy)[1:]
     person = ", and waits for a person" if waits else ""
     return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
+
+
+def _said(strategy: str) -> str:
+    return "A/B test" if strategy == "ab_test" else strategy.replace("_", "/")
 
 
 def look(document: Mapping[str, Any]) -> tuple[str, float, bool]:
     """Return strategy, percent of the first weight, and whether a step waits for a person."""
     steps = steps_of(document)
     first = next(step["set_weight"] for step in steps if "set_weight" in step)
-    waits = any("pause" in s and "duration_seconds" not in s["pause"] for s in steps)
+    waits = any("ship" in s or s.get("pause") == {} for s in steps)
     return strategy_of(document), first, waits
 
 
@@ -65,12 +70,12 @@ def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     strategy, first, waits = look(document)
     wrong = []
     if strategy not in gate["strategies"]:
-        wrong.append(f"it goes out by {strategy.replace('_', '/')}")
+        wrong.append(f"it goes out by {_said(strategy)}")
     if first > gate.get("first_step_at_most", 100):
         wrong.append(f"its first step sends {first:g} % of the requests")
     if gate["waits_for_person"] and not waits:
         wrong.append("no step of it waits for a person")
-    if gate.get("analysed") and not any("analysis" in step for step in steps_of(document)):
+    if gate.get("analysed") and not any(step.keys() & ANALYSED for step in steps_of(document)):
         wrong.append("no step of it analyses the new revision")
     text = " and ".join(wrong)
     return text[:1].upper() + text[1:]

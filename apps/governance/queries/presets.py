@@ -11,12 +11,14 @@ TITLES = {
     "blue_green": "Blue/green",
     "canary": "Careful canary",
     "shadow": "Shadow",
+    "ab_test": "A/B test",
 }
 SAYS = {
     "replace": "All requests at once, when every replica is ready",
     "blue_green": "Made ready beside what serves; a person moves all requests at once",
     "canary": "1, 5, 25, 50 and 100 %, each analysed before the next",
     "shadow": "Copies of 10 % of the requests, until a person goes on; nobody gets their answers",
+    "ab_test": "Half of the requests until one point fewer errors shows; then an approver ships it",
 }
 
 

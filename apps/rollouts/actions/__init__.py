@@ -2,7 +2,7 @@
 
 from apps.rollouts.actions.advance import advance, keep_look, record_command, retire
 from apps.rollouts.actions.answer import answer_alert, give_up
-from apps.rollouts.actions.control import pause, promote, resume, skip
+from apps.rollouts.actions.control import pause, promote, resume, ship, skip
 from apps.rollouts.actions.operate import abort, rollback
 from apps.rollouts.actions.queueing import turn_of
 from apps.rollouts.actions.start import retry, start_rollout
@@ -20,6 +20,7 @@ __all__ = [
     "retire",
     "retry",
     "rollback",
+    "ship",
     "skip",
     "start_rollout",
     "turn_of",

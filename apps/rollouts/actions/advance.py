@@ -53,16 +53,17 @@ def advance(
 
 
 def _analysed(rollout: Rollout, verdict: KeptVerdict | None) -> Asked | None:
-    if verdict is None:
+    if verdict is None or rollout.judged_step is None:
         return None
-    return ANALYSED, {"step": rollout.step + 1, **verdict}
+    return ANALYSED, {"step": rollout.judged_step + 1, **verdict}
 
 
 def keep_look(rollout: Rollout, verdict: KeptVerdict, *, at: datetime, job: Fence) -> None:
     """Keep what an analysis says."""
+    assert rollout.judged_step is not None
     with record(SYSTEM):
         job.fence()
-        Look.objects.create(rollout=rollout, step=rollout.step, at=at,
+        Look.objects.create(rollout=rollout, step=rollout.judged_step, at=at,
                             outcome=verdict["outcome"], verdict=verdict)  # fmt: skip
 
 

@@ -6,7 +6,7 @@ valid however often one looks. See ``platform/docs/statistics.md``.
 """
 
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms
-from apps.rollouts.analysis.kept import KeptVerdict, keep
+from apps.rollouts.analysis.kept import Judged, KeptVerdict, judged_by, keep
 from apps.rollouts.analysis.metrics import Metric, metric_of
 from apps.rollouts.analysis.records import Window
 from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, step_alpha
@@ -14,6 +14,7 @@ from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, ste
 __all__ = [
     "ALPHA",
     "Finding",
+    "Judged",
     "KeptVerdict",
     "Measured",
     "Metric",
@@ -22,6 +23,7 @@ __all__ = [
     "Verdict",
     "Window",
     "judge",
+    "judged_by",
     "keep",
     "metric_of",
     "step_alpha",

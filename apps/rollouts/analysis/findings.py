@@ -18,7 +18,10 @@ Outcome = Literal["successful", "failed", "inconclusive", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an analysis step asks for, the planned share of the candidate, and its part of α."""
+    """What an analysis step asks for, the planned share of the candidate, and its part of α.
+
+    In an A/B test the first metric is the one that an effect is sought in; the others guard it.
+    """
 
     metrics: tuple[Metric, ...]
     share: float
@@ -26,10 +29,14 @@ class Terms:
     minimum_requests: int = 0
     counted: Counted = "requests"
 
-    @property
-    def metric_alpha(self) -> float:
-        """The part of each metric."""
-        return self.alpha * (1 - RATIO_PART) / len(self.metrics)
+    def alpha_of(self, metric: Metric) -> float:
+        """The part of ``metric``: an equal one, or half for the effect and half for its guards."""
+        whole, guards = self.alpha * (1 - RATIO_PART), len(self.metrics) - 1
+        if not self.metrics[0].sought:
+            return whole / len(self.metrics)
+        if not guards:
+            return whole
+        return whole / 2 if metric.sought else whole / 2 / guards
 
     @property
     def ratio_alpha(self) -> float:
@@ -68,7 +75,7 @@ class Finding:
 
 def score(metric: Metric, new: Sums, old: Sums, terms: Terms) -> Score:
     """Return the evidence of ``metric`` and its outcome."""
-    needed = -math.log(terms.metric_alpha)
+    needed = -math.log(terms.alpha_of(metric))
     worse = _log_evidence(metric, new, old, terms, "worse")
     if worse >= needed:
         return Score("failed", worse, 0.0)
@@ -92,7 +99,7 @@ def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) 
         interval=Interval(
             _bound(metric, new, old, terms, "worse"), _bound(metric, new, old, terms, "better")
         ),
-        log_needed=-math.log(terms.metric_alpha),
+        log_needed=-math.log(terms.alpha_of(metric)),
         more_requests=more,
         more_seconds=more / per_second if more is not None and per_second else None,
         counted=terms.counted,
@@ -112,7 +119,7 @@ def _log_evidence(
 
 def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:
     mine, stable = metric.tallies(new, old, direction)
-    alpha = terms.metric_alpha
+    alpha = terms.alpha_of(metric)
     if metric.at_most is not None:
         return rate_bound(mine, alpha=alpha, direction=direction)
     return difference_bound(mine, stable, share=terms.share, alpha=alpha, direction=direction)
@@ -139,7 +146,7 @@ def _times(
 
     The evidence is convex in the factor and 1 at none, so it crosses what is needed once.
     """
-    needed = -math.log(terms.metric_alpha)
+    needed = -math.log(terms.alpha_of(metric))
 
     def enough(times: float) -> bool:
         return _log_evidence(metric, new, old, terms, direction, times) >= needed

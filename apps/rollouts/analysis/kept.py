@@ -1,7 +1,8 @@
 """A verdict as it is kept, logged and sent: plain numbers under names that last."""
 
 import math
-from typing import TypedDict
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 from apps.rollouts.analysis import words
 from apps.rollouts.analysis.findings import Finding, Outcome
@@ -10,7 +11,8 @@ from apps.rollouts.analysis.verdicts import Verdict
 
 class KeptFinding(TypedDict):
     """One metric. ``low`` and ``high`` bound the difference to stable, or the candidate's rate
-    where that is held to a bound; evidence is in powers of ten, and decides at ``needed``."""
+    where that is held to a bound; evidence is in powers of ten, and decides at ``needed``.
+    ``sought``: an A/B test seeks this effect; looks from before there were any do not say it."""
 
     metric: str
     outcome: str
@@ -27,6 +29,7 @@ class KeptFinding(TypedDict):
     needed: float
     more_requests: int | None
     more_seconds: int | None
+    sought: NotRequired[bool]
 
 
 class KeptVerdict(TypedDict):
@@ -39,6 +42,20 @@ class KeptVerdict(TypedDict):
     planned_share: float
     evidence_of_another_share: float
     findings: list[KeptFinding]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a rollout's next step is decided by: what its analysis said at the last look."""
+
+    outcome: Outcome
+    sentence: str
+    new_requests: int = 0  # or units of the new revision
+
+
+def judged_by(verdict: KeptVerdict) -> Judged:
+    """Return what decides of ``verdict``."""
+    return Judged(verdict["outcome"], verdict["sentence"], verdict["new_requests"])
 
 
 def keep(verdict: Verdict) -> KeptVerdict:
@@ -72,6 +89,7 @@ def _keep(finding: Finding) -> KeptFinding:
         needed=_tens(finding.log_needed),
         more_requests=finding.more_requests,
         more_seconds=None if seconds is None else math.ceil(seconds),
+        sought=finding.metric.sought,
     )
 
 

@@ -1,6 +1,8 @@
 """The metrics of an analysis: what counts as bad, and what it is held against.
 
 - error rate: an answer 5xx is bad. Against stable with a ``margin``, or ``at_most`` a rate.
+- an effect that an A/B test seeks: the share of what is bad, ``margin`` below stable's at least.
+  What one wants more of is sought as less of its opposite, so there is one way to test.
 - latency: slower than so many milliseconds is bad. "p95 is at most 250 ms" says the same as "at
   most 5 % take longer than 250 ms", so a quantile is judged as a rate; no estimate of a quantile
   is made from buckets. A time within a bucket is counted for the side that it does not help: not
@@ -8,7 +10,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from apps.rollouts.analysis.evidence import Direction, Tally
@@ -17,13 +19,21 @@ from apps.rollouts.analysis.records import Sums
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. With ``at_most`` it is held to that rate, else to stable's plus ``margin``."""
+    """One metric. With ``at_most`` it is held to that rate, else to stable's plus ``margin``.
+
+    One that is ``sought`` has a margin below 0: the candidate is to be better by so much.
+    """
 
     kind: Literal["error_rate", "latency"]
     margin: float = 0.0
     at_most: float | None = None
     milliseconds: float | None = None
     quantile: float | None = None
+    sought: bool = False
+
+    def seeking(self, minimum_effect: float) -> "Metric":
+        """Return the metric as one in which an effect of at least so much is sought."""
+        return replace(self, margin=-minimum_effect, sought=True)
 
     @property
     def against_stable(self) -> bool:
@@ -71,6 +81,9 @@ class Metric:
         if self.at_most is not None:
             return f"errors at most {self.at_most * 100:g} %"
         what = "errors" if self.milliseconds is None else f"slower than {self.milliseconds:g} ms"
+        if self.sought:
+            plural = "" if self.margin == -0.01 else "s"
+            return f"{what} at least {-self.margin * 100:g} point{plural} below stable"
         if not self.margin:
             return f"{what} no worse than stable"
         plural = "" if self.margin == 0.01 else "s"
@@ -80,7 +93,7 @@ class Metric:
     def proves_success(self) -> bool:
         """Tell whether success is shown by evidence: equal revisions can never be shown to differ
         by less than a margin of nothing."""
-        return not self.against_stable or self.margin > 0
+        return not self.against_stable or self.margin > 0 or self.sought
 
     def count(self, sums: Sums, *, harsh: bool) -> Tally:
         """Return the bad requests in ``sums``; ``harsh`` counts what may be bad as well."""

@@ -17,6 +17,13 @@ A tenth of it is for the sample ratio, the rest is divided evenly among its metr
 part each test may be looked at as often as one likes, and a union bound adds the parts up. The
 probability that a metric with a margin or a bound passes a candidate that is worse than allowed
 is at most that metric's part, too.
+
+**A/B tests** have the α that they declare: a tenth for the sample ratio, half of the rest for the
+effect (all of it where nothing guards the test), the other half for the guardrails, evenly. It
+bounds the probability that anything is said that is not so: an effect of the declared size, less
+than that, or harm to a guardrail. ``successful`` says that the effect is shown, ``failed`` that it
+is shown to be smaller than declared, or that a guardrail is broken. A guardrail need not be shown
+to hold; what is still unknown of it is said. See ``platform/docs/statistics.md``.
 """
 
 import math
@@ -101,6 +108,8 @@ def _together(
     if measured.now - max(ended) > FRESH:
         return "error", f"Nothing was counted since {max(ended):%H:%M:%S} UTC"
     open_ = [f for f in findings if f.score.outcome == "inconclusive"]
+    if findings[0].metric.sought:
+        open_ = [f for f in open_ if f.metric.sought]  # guards are watched as long as it lasts
     if open_:
         return "inconclusive", words.of(open_)
     return "successful", words.of(findings)

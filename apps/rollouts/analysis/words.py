@@ -37,6 +37,8 @@ def _counted(finding: Finding) -> str:
 
 def _shown(finding: Finding) -> str:
     metric, bounds = finding.metric, finding.interval
+    if metric.sought:
+        return _effect(finding)
     allowed = f"{points(metric.limit)} allowed" if metric.limit else "nothing is allowed"
     if metric.at_most is not None:
         allowed = f"{percent(metric.limit)} allowed"
@@ -51,6 +53,19 @@ def _shown(finding: Finding) -> str:
             return f"It is worse by at most {points(bounds.high)}; {allowed}."
         case "successful":
             return f"Nothing shows it to be worse; it may be by up to {points(bounds.high)}."
+    return _missing(finding)
+
+
+def _effect(finding: Finding) -> str:
+    """Say how large the effect that is sought is: less of what is bad, in points."""
+    low, high, least = -finding.interval.high, -finding.interval.low, -finding.metric.margin
+    match finding.score.outcome:
+        case "successful":
+            return f"That is better by at least {points(low)}; {points(least)} sought."
+        case "failed" if high < 0:
+            return f"That is worse by at least {points(-high)}; {points(least)} less sought."
+        case "failed":
+            return f"It is better by at most {points(high)}; {points(least)} sought."
     return _missing(finding)
 
 

@@ -83,6 +83,9 @@ class FindingSerializer(serializers.Serializer[Any]):
         help_text="Of the new revision, that would settle it if both go on like this; null: none",
     )
     more_seconds = serializers.IntegerField(allow_null=True, help_text="How long they take to come")
+    sought = serializers.BooleanField(
+        required=False, help_text="It is the effect that an A/B test seeks, not a limit"
+    )
 
 
 class LookSerializer(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ urlpatterns = [
         "rollouts/<str:rollout>/resume", views.RolloutResume.as_view(), name="api-rollouts-resume"
     ),
     path("rollouts/<str:rollout>/skip", views.RolloutSkip.as_view(), name="api-rollouts-skip"),
+    path("rollouts/<str:rollout>/ship", views.RolloutShip.as_view(), name="api-rollouts-ship"),
     path(
         "rollouts/<str:rollout>/promote",
         views.RolloutPromote.as_view(),

@@ -232,6 +232,20 @@ class RolloutPromote(PlacetView):
         return answer(queries.get_rollout(rollout, self.actor), 202)
 
 
+class RolloutShip(PlacetView):
+    """Shipping."""
+
+    @extend_schema(
+        operation_id="rollouts_ship", request=StepSerializer, responses={202: RolloutSerializer}
+    )
+    def post(self, request: Request, rollout: str) -> Response:
+        """Approve that what an A/B test has shown gets all requests; by a person in a session."""
+        found = queries.get_rollout(rollout, self.actor)
+        data: Any = self.body(StepSerializer)
+        actions.ship(found, step=data["step"], reason=data["reason"], actor=self.actor)
+        return answer(queries.get_rollout(rollout, self.actor), 202)
+
+
 class RolloutRetry(PlacetView):
     """Trying again."""
 

@@ -66,7 +66,7 @@ def release_request(
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
     plan: Annotated[
-        str, typer.Option(help="replace, blue_green, canary, or a plan as JSON or @FILE")
+        str, typer.Option(help="a preset, as canary or ab_test, or a plan as JSON or @FILE")
     ] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: Wait = False,

@@ -3,7 +3,8 @@
 import pytest
 
 from apps.console.queries.plans import BASE, TOP, WIDTH, picture
-from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetHeaderRoute, SetMirror, SetWeight
+from apps.governance.plans import plan
+from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetHeaderRoute, SetMirror, SetWeight, read
 
 STEPS = (SetWeight(500), Pause(600), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
 
@@ -60,3 +61,11 @@ def test_many_stairs_have_no_room_for_words() -> None:
 )
 def test_a_stair_shows_how_far_it_is(states: list[str], seen: list[str]) -> None:
     assert [s.state for s in picture(STEPS, states).stairs] == seen
+
+
+def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
+    drawn = picture(read(plan({"strategy": "ab_test"})))
+    assert [(stair.percent, stair.hold) for stair in drawn.stairs] == [(50, "A/B test"), (100, "")]
+    assert drawn.says == (
+        "50 % until the effect is shown and somebody approves that it is shipped, then 100 %"
+    )

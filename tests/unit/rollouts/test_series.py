@@ -6,9 +6,8 @@ import pytest
 
 from apps.monitoring.queries import Stretch
 from apps.monitoring.rules import Counts
-from apps.rollouts.rules import for_person
 from apps.rollouts.series import MOST, points, stretch
-from apps.rollouts.steps import Analysis, Pause, SetWeight, Step
+from apps.rollouts.steps import Analysis, Pause, SetWeight, Step, for_person
 
 NONE = Counts()
 

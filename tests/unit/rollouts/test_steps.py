@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 
 from apps.governance import plans
+from apps.rollouts.analysis import Judged
 from apps.rollouts.rules import (
     TRANSITIONS,
     Change,
     Intent,
-    Judged,
     Plan,
     RevisionFacts,
     Snapshot,

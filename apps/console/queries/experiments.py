@@ -1,0 +1,137 @@
+"""An A/B test as the page of its rollout shows it: declared, shown so far, still unknown."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apps.console.queries.analyses import AnalysisView, MetricRow
+from apps.console.templatetags.placet import span
+from apps.rollouts.analysis.findings import RATIO_PART
+from apps.rollouts.analysis.words import percent
+from apps.rollouts.models import Rollout
+from apps.rollouts.queries import may_ship
+from apps.rollouts.steps import WHOLE, AbTest, SetWeight
+from placet.kernel.actor import Actor
+
+SETTLED = "Nothing that was declared"
+
+
+@dataclass(slots=True)
+class ExperimentView:
+    """One A/B test. ``state`` is what its badge says, ``unknown`` a sentence for each open end."""
+
+    number: int  # of the step, from 1
+    state: str
+    says: str
+    declared: list[tuple[str, str]]
+    ratio: str
+    metrics: list[MetricRow]
+    unknown: list[str]
+    last_at: datetime | None
+    waits: bool  # for an approval
+    may_ship: bool
+
+
+def experiment_of(
+    row: Rollout, found: Sequence[AnalysisView], actor: Actor
+) -> ExperimentView | None:
+    """Return the A/B test of a rollout; ``None`` when its plan has none."""
+    place = next((p for p, step in enumerate(row.steps) if isinstance(step, AbTest)), None)
+    if place is None:
+        return None
+    step = row.steps[place]
+    assert isinstance(step, AbTest)
+    seen = next((a for a in found if a.number == place + 1), None)
+    return ExperimentView(
+        number=place + 1,
+        state=_state(row, place, seen),
+        says=seen.verdict["sentence"] if seen else "Nothing was measured yet.",
+        declared=declared(row, place, step),
+        ratio=_ratio(step, seen) if seen else "",
+        metrics=seen.metrics if seen else [],
+        unknown=_unknown(row, place, step, seen),
+        last_at=seen.last.at if seen else None,
+        waits=row.waits_to_ship,
+        may_ship=row.waits_to_ship and may_ship(row, actor),
+    )
+
+
+def declared(row: Rollout, place: int, step: AbTest) -> list[tuple[str, str]]:
+    """Return what was declared before it started, as names and words."""
+    weight = next(s.weight for s in row.steps[:place] if isinstance(s, SetWeight))
+    of = "units" if "unit" in row.to_revision.serving else "requests"
+    guards = "; ".join(metric.asked for metric in step.guardrails)
+    return [
+        ("Sought", step.effect.asked),
+        ("Guardrails", guards or "none"),
+        ("Allocation", f"{weight * 100 / WHOLE:g} % of the {of} to the new revision"),
+        ("Unit", unit_of(row)),
+        ("α", f"{step.alpha * 100:g} %"),
+        ("Ends after", f"{step.stop_after_requests:,} {of} of the new revision, or "
+         f"{span(step.stop_after_seconds)}"),
+    ]  # fmt: skip
+
+
+def unit_of(row: Rollout) -> str:
+    """Say what is drawn: a unit, by where it stands, or each request."""
+    source = row.to_revision.serving.get("unit")
+    if not source:
+        return "each request"
+    ((where, name),) = source.items()
+    return f"{where} {name}"
+
+
+def _state(row: Rollout, place: int, seen: AnalysisView | None) -> str:
+    if row.step > place + 1:
+        return "shipped"
+    if row.step == place + 1:
+        return "effect_shown"
+    return seen.verdict["outcome"] if seen else "waiting"
+
+
+def _ratio(step: AbTest, seen: AnalysisView) -> str:
+    """Say how the split is against the planned one."""
+    new, old = seen.verdict["new_requests"], seen.verdict["stable_requests"]
+    if not new + old:
+        return "Nothing was counted yet."
+    needed = -math.log10(step.alpha * RATIO_PART)
+    evidence = seen.verdict["evidence_of_another_share"]
+    shown = "it is off" if evidence >= needed else "nothing shows it to be off"
+    planned = percent(seen.verdict["planned_share"])
+    return f"{percent(new / (new + old))} of {new + old:,}, {planned} planned: {shown}."
+
+
+def _unknown(row: Rollout, place: int, step: AbTest, seen: AnalysisView | None) -> list[str]:
+    """Return what the test does not tell yet, each in a sentence."""
+    if row.step > place + 1 or row.finished_at is not None:
+        return []
+    found = [_open(metric) for metric in seen.metrics] if seen else []
+    open_ends = [text for text in found if text]
+    if row.step <= place:
+        open_ends.append(_stop(row, place, step, seen))
+    return open_ends or [SETTLED]
+
+
+def _open(metric: MetricRow) -> str:
+    """Say what is not known of one metric; '' when that is settled."""
+    finding = metric.finding
+    what = finding["metric"]
+    if finding.get("sought"):
+        if finding["outcome"] == "inconclusive":
+            return f"Whether the effect is there: {what.lower()} may differ by {metric.between}."
+        return f"How large the effect is: {what.lower()} differ by {metric.between}."
+    if finding["outcome"] == "inconclusive":
+        return f"Whether this guardrail holds: {what.lower()} may differ by {metric.between}."
+    return ""
+
+
+def _stop(row: Rollout, place: int, step: AbTest, seen: AnalysisView | None) -> str:
+    """Say when it ends without a decision."""
+    counted = seen.verdict["new_requests"] if seen else 0
+    text = f"How it ends: without evidence after {step.stop_after_requests:,} of the new revision"
+    text += f", {counted:,} by now"
+    if began := row.step_times.get(str(place)):
+        at = datetime.fromisoformat(began) + timedelta(seconds=step.stop_after_seconds)
+        text += f", or on {at:%d %B at %H:%M} UTC"
+    return f"{text}."
