@@ -168,7 +168,8 @@ def drive(
     platform: Platform, models: list[Trained], made: list[BuildResult], port: int, plain: float
 ) -> None:
     """Serve the first, then the second over it under load."""
-    one = platform.revision(1, made[0].bento_digest, weight=10_000)
+    everything = {"percent": 100, "redact": []}
+    one = platform.revision(1, made[0].bento_digest, weight=10_000, capture=everything)
     two = platform.revision(2, made[1].bento_digest)
     platform.prefetch = [{"bento_digest": one["bento_digest"], "runtime_digest": platform.runtime}]
     platform.publish()
@@ -197,6 +198,23 @@ def drive(
     assert callers.sent >= 2_000
     assert set(callers.revisions) == {"rev_1", "rev_2"}
     check_answers(port, models[1], "rel_2")
+    check_captured(platform, models[0], callers.revisions["rev_1"])
+
+
+def check_captured(platform: Platform, model: Trained, answered: int) -> None:
+    """Every answer of the first revision arrived once, and nothing of the second."""
+    platform.wait(lambda: len(captured(platform)) == answered + 1)
+    lines = captured(platform)
+    assert {line["revision"] for line in lines} == {"rev_1"}
+    assert len({line["id"] for line in lines}) == len(lines)
+    whole = next(line for line in lines if line["rows"] == len(model.facts["example"]))
+    assert json.loads(whole["inputs"]) == model.facts["example"]
+    assert all(line["unit"] is None and line["dropped"] == 0 for line in lines)
+
+
+def captured(platform: Platform) -> list[Any]:
+    """Return every line that arrived."""
+    return [json.loads(line) for raw in platform.captured.values() for line in raw.splitlines()]
 
 
 def check_answers(port: int, model: Trained, release: str) -> None:

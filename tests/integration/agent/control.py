@@ -6,6 +6,7 @@ import json
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ class Platform:
     down: bool = False
     published_at: float = 0.0
     served: list[str] = field(default_factory=list)  # paths that were asked for
+    captured: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by revision and file
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
@@ -105,8 +107,9 @@ class Platform:
     ) -> dict[str, Any]:
         """Return a revision with a valid permit, as a state names it."""
         release = f"rel_{number}"
-        variables, unit = changes.get("variables", {}), changes.pop("unit", None)
-        serving = {**SERVING, "variables": variables} | ({"unit": unit} if unit else {})
+        variables = changes.get("variables", {})
+        also = {n: v for n in ("unit", "capture") if (v := changes.pop(n, None))}
+        serving = {**SERVING, "variables": variables} | also
         if permit is None:
             permit = self.case(bento, release, serving=serving).document(self.keys["decision"])
         return {
@@ -214,6 +217,8 @@ def handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
                 return self.join(body)
             if not self.signed(body):
                 return self.answer(401)
+            if self.path.startswith("/agent/v1/captures?"):
+                return self.capture(body)
             envelope = dsse.Envelope.from_json(body)
             assert platform.node_key is not None
             report = json.loads(dsse.verify(envelope, [platform.node_key], dsse.REPORT))
@@ -223,6 +228,18 @@ def handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             report["arrived"] = time.monotonic()
             platform.reports.append(report)
             return self.answer(200, json.dumps({"v": 1, "number": report["number"]}).encode())
+
+        def capture(self, body: bytes) -> None:
+            """Take lines from the byte on up to which the file is known."""
+            asked = {name: found[0] for name, found in parse_qs(urlsplit(self.path).query).items()}
+            place = asked["revision"], asked["file"]
+            known = platform.captured.get(place, b"")
+            fits = len(known) == int(asked["offset"])
+            if fits:
+                platform.captured[place] = known + zlib.decompress(body)
+            offset = len(platform.captured.get(place, b""))
+            reply = {"v": 1, "offset": offset, "code": "" if fits else "other_offset"}
+            return self.answer(201 if fits else 409, json.dumps(reply).encode())
 
         def join(self, body: bytes) -> None:
             """Take a node in."""
