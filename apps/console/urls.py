@@ -48,6 +48,9 @@ urlpatterns = [
     path(ROLLOUT, rollouts.rollout, name="rollout"),
     path(ROLLOUT + "abort", rollouts.abort_rollout, name="rollout-abort"),
     path(ROLLOUT + "do/<slug:step_verb>", rollouts.control, name="rollout-control"),
+    path(
+        ROLLOUT + "disagreements/", predictions.disagreements, name="rollout-disagreements"
+    ),
     path("endpoints/", serving.endpoints, name="endpoints"),
     path(ENDPOINT, serving.endpoint, name="endpoint"),
     path(ENDPOINT + "rollback", serving.roll_back, name="endpoint-rollback"),

@@ -108,6 +108,21 @@ def find(digests: Iterable[str], predictions: Sequence[str]) -> dict[str, Row]:
     return {row[0]: Row(*row) for row in found}
 
 
+def pairs(
+    stable: Sequence[str], candidate: Sequence[str], *, since: float, limit: int
+) -> list[Pair]:
+    """Return the newest answers that are in both, by their prediction id."""
+    with local([*stable, *candidate]) as files, database() as db:
+        both = """
+        SELECT s.prediction, s.made_at, s.inputs, s.outputs, c.outputs
+        FROM read_parquet($1) s JOIN read_parquet($2) c USING (prediction)
+        WHERE s.outputs IS NOT NULL AND c.outputs IS NOT NULL AND s.made_at >= $3
+        ORDER BY s.made_at DESC, s.prediction LIMIT $4
+        """
+        mine, other = files[: len(stable)], files[len(stable) :]
+        return [Pair(*row) for row in db.execute(both, [mine, other, since, limit]).fetchall()]
+
+
 def _put(db: "DuckDBPyConnection", query: str, values: list[Any]) -> str:
     with tempfile.TemporaryDirectory(prefix="placet-capture-") as folder:
         path = Path(folder) / "part.parquet"

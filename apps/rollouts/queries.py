@@ -2,7 +2,8 @@
 
 from django.db.models import F, Q, QuerySet
 
-from apps.identity.queries import visible
+from apps.identity.queries import authorize, visible
+from apps.monitoring.queries import TOLERANCE, Compared, compare
 from apps.rollouts.models import OPEN_STATES, Look, Rollout
 from apps.rollouts.rules import STEPPING
 from apps.serving.models import Endpoint, Revision, Target
@@ -63,6 +64,17 @@ def may_ship(rollout: Rollout, actor: Actor) -> bool:
 def looks(rollout: Rollout) -> QuerySet[Look]:
     """Return what the analyses of ``rollout`` said, each time that was kept."""
     return Look.objects.filter(rollout=rollout)
+
+
+def disagreements(rollout: Rollout, actor: Actor, *, tolerance: float = TOLERANCE) -> Compared:
+    """Compare what both revisions captured since the rollout began. Needs ``prediction.view``."""
+    authorize(actor, "prediction.view", rollout.endpoint, view="rollout.view")
+    if rollout.from_revision_id is None:
+        return Compared(0, 0, tolerance)
+    return compare(
+        rollout.from_revision_id, rollout.to_revision_id,
+        since=rollout.created_at, tolerance=tolerance,
+    )  # fmt: skip
 
 
 def last_look(rollout: Rollout) -> Look | None:

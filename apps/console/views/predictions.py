@@ -1,4 +1,4 @@
-"""Captured predictions of an endpoint, and erasing those of one unit."""
+"""Captured predictions of an endpoint, erasing those of one unit, and where revisions disagree."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -7,6 +7,10 @@ from django.shortcuts import redirect
 from apps.console.queries.predictions import captured_page
 from apps.console.views.base import PageRequest, action, page, show
 from apps.monitoring.actions import erase_unit
+from apps.monitoring.queries import TOLERANCE
+from apps.rollouts.api.disagreements import tolerance_of
+from apps.rollouts.queries import disagreements as differing
+from apps.rollouts.queries import get_rollout
 from apps.serving.queries import get_endpoint
 
 
@@ -26,3 +30,12 @@ def erase(request: PageRequest, endpoint_id: str) -> HttpResponse:
     erase_unit(found, unit=request.POST.get("unit", ""), actor=request.actor)
     messages.success(request, "It is being erased. The log says that it was, and not of whom.")
     return redirect("endpoint-predictions", found.pk)
+
+
+@page
+def disagreements(request: PageRequest, rollout_id: str) -> HttpResponse:
+    """List where the new revision of a rollout and the stable one disagree."""
+    found = get_rollout(rollout_id, request.actor)
+    tolerance = tolerance_of(request.GET.get("tolerance") or str(TOLERANCE))
+    compared = differing(found, request.actor, tolerance=tolerance)
+    return show(request, "disagreements", rollout=found, found=compared, default=TOLERANCE)

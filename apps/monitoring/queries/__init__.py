@@ -13,6 +13,7 @@ from apps.monitoring.queries.captures import (
     contents,
     erasures_of,
 )
+from apps.monitoring.queries.comparing import TOLERANCE, Compared, Disagreement, compare
 from apps.monitoring.queries.objectives import (
     Watched,
     figures,
@@ -33,7 +34,10 @@ from apps.monitoring.queries.windows import (
 )
 
 __all__ = [
+    "TOLERANCE",
     "Captured",
+    "Compared",
+    "Disagreement",
     "Measured",
     "Recent",
     "Stretch",
@@ -41,6 +45,7 @@ __all__ = [
     "alerts_of",
     "captured_of",
     "captured_predictions",
+    "compare",
     "contents",
     "counts_of",
     "erasures_of",

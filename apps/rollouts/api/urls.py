@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.rollouts.api import views
+from apps.rollouts.api import disagreements, views
 
 urlpatterns = [
     path("rollouts", views.RolloutList.as_view(), name="api-rollouts-list"),
@@ -11,6 +11,11 @@ urlpatterns = [
     path("rollouts/<str:rollout>/looks", views.RolloutLooks.as_view(), name="api-rollouts-looks"),
     path(
         "rollouts/<str:rollout>/series", views.RolloutSeries.as_view(), name="api-rollouts-series"
+    ),
+    path(
+        "rollouts/<str:rollout>/disagreements",
+        disagreements.RolloutDisagreements.as_view(),
+        name="api-rollouts-disagreements",
     ),
     path("rollouts/<str:rollout>/pause", views.RolloutPause.as_view(), name="api-rollouts-pause"),
     path(

@@ -302,6 +302,19 @@ def rollout_series(rollout_id: str, output: Output = Form.TABLE) -> None:
         show_list(found.points, ["at", "share", *columns], output)
 
 
+@rollout.command("disagreements")
+def rollout_disagreements(
+    rollout_id: str,
+    tolerance: Annotated[
+        float | None, typer.Option(help="how far numbers may differ, absolute or relative")
+    ] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Show where the new revision and the stable one answered the same request differently."""
+    with connected() as client:
+        show_one(client.rollouts.disagreements(rollout_id, tolerance=tolerance), output)
+
+
 Why = Annotated[str, typer.Option(help="why: it goes into the log")]
 
 

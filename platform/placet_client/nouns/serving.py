@@ -5,6 +5,7 @@ from typing import Any
 
 from placet_client.nouns.base import Listing, Noun, answer, at, changed, given
 from placet_client.records import (
+    Disagreements,
     Endpoint,
     EndpointKey,
     IssuedEndpointKey,
@@ -167,6 +168,11 @@ class Rollouts(Noun):
     def series(self, rollout: str) -> Series:
         """Read planned and measured weight, errors and latency over time."""
         return self._read(Series, at("rollouts", rollout, "series"))
+
+    def disagreements(self, rollout: str, *, tolerance: float | None = None) -> Disagreements:
+        """Compare what both revisions captured of the same requests."""
+        path = at("rollouts", rollout, "disagreements")
+        return self._read(Disagreements, path, **given(tolerance=tolerance))
 
     def abort(self, rollout: str, *, reason: str = "") -> Rollout:
         """Stop a rollout and keep what serves."""

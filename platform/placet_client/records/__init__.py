@@ -91,6 +91,8 @@ from placet_client.records.registry import (
 )
 from placet_client.records.search import Hit, Search
 from placet_client.records.serving import (
+    Disagreement,
+    Disagreements,
     Endpoint,
     EndpointKey,
     IssuedEndpointKey,
@@ -128,6 +130,8 @@ __all__ = [
     "Decider",
     "Decision",
     "Dependency",
+    "Disagreement",
+    "Disagreements",
     "DryRun",
     "DryRunResult",
     "Endpoint",

@@ -169,3 +169,27 @@ class Rollout(Record):
     deadline: datetime
     created_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement(Record):
+    """One request to which two revisions gave different answers, one for each row."""
+
+    id: str
+    at: datetime
+    inputs: Any
+    stable: Any
+    candidate: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreements(Record):
+    """How the answers of two revisions to the same requests compare."""
+
+    stable_revision: str | None
+    candidate_revision: str
+    tolerance: float
+    pairs: int
+    disagreements: int
+    share: float | None
+    items: tuple[Disagreement, ...]

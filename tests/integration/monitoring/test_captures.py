@@ -14,6 +14,8 @@ from apps.governance.models import Release
 from apps.monitoring import actions, parquet, queries
 from apps.monitoring.models import CapturedPrediction, CapturePart, CaptureRange, Erasure
 from apps.registry.store import store
+from apps.rollouts.models import Rollout
+from apps.rollouts.queries import disagreements
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
@@ -369,3 +371,38 @@ class TestWhatIsMissing:
         release = world.request("development")
         run(node, run_jobs)
         assert queries.captured_of(release.endpoint) == []
+
+
+class TestDisagreements:
+    def test_answers_to_one_request_are_joined_and_those_that_differ_are_listed(
+        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    ) -> None:
+        old = live(endpoint)
+        release = released(world, node, run_jobs)
+        rollout = Rollout.objects.get(release=release)
+        same, other, alone, large = (line(old.pk, ago=-1) for _ in range(4))
+        large["outputs"] = None
+        both = {"revision": rollout.to_revision_id}
+        raw = text(same, other, alone, large)
+        assert send(node, old.pk, raw)[0] == 201
+        raw = text(same | both, other | both | {"outputs": "[2]"}, large | both)
+        assert send(node, rollout.to_revision_id, raw)[0] == 201
+        assert actions.store_captures() == 7
+        client = factories.api(factories.token_for(world.people["Rex"]))
+        body = client.get(f"/rollouts/{rollout.pk}/disagreements").json()
+        assert (body["pairs"], body["disagreements"], body["share"]) == (2, 1, 0.5)
+        (found,) = body["items"]
+        assert (found["id"], found["stable"], found["candidate"]) == (other["id"], [1], [2])
+        assert found["inputs"] == [{"age": 41}]
+        page = factories.browser(world.people["Rex"]).get(f"/rollouts/{rollout.pk}/disagreements/")
+        assert other["id"] in page.content.decode() and same["id"] not in page.content.decode()
+        assert client.get(f"/rollouts/{rollout.pk}/disagreements?tolerance=nan").status_code == 400
+        ada = factories.api(factories.token_for(world.people["Ada"]))
+        assert ada.get(f"/rollouts/{rollout.pk}/disagreements").status_code == 403
+
+    def test_without_pairs_nothing_is_said_to_agree(
+        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    ) -> None:
+        rollout = Rollout.objects.get(release=released(world, node, run_jobs))
+        found = disagreements(rollout, world.rex)
+        assert (found.pairs, found.share) == (0, None)
