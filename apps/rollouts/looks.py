@@ -1,7 +1,7 @@
 """Looking at what nodes measured of both revisions since an analysis began."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import windows
@@ -16,9 +16,11 @@ from apps.rollouts.steps import WHOLE, AbTest, Analysis, SetWeight, Step, analys
 def due(last: Look, facts: Snapshot) -> bool:
     """Tell whether it is time for another look: a hundredth more time has passed.
 
-    An analysis may wait for days, and each look reads everything since it began.
+    An analysis may wait for days, and each look reads everything since it began. A look that lies
+    ahead was made before the clock was set back: nobody waits until that time has come again.
     """
-    return (facts.now - last.at) * 100 >= facts.now - facts.entered_at
+    ago = facts.now - last.at
+    return ago < timedelta(0) or ago * 100 >= facts.now - facts.entered_at
 
 
 def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:

@@ -78,10 +78,13 @@ def disagreements(rollout: Rollout, actor: Actor, *, tolerance: float = TOLERANC
 
 
 def last_look(rollout: Rollout) -> Look | None:
-    """Return the last look of the present step, or of the A/B test that is to be shipped."""
+    """Return the last look of the present step, or of the A/B test that is to be shipped.
+
+    The last that was made, whatever the clock said then.
+    """
     if rollout.judged_step is None:
         return None
-    return looks(rollout).filter(step=rollout.judged_step).order_by("at").last()
+    return looks(rollout).filter(step=rollout.judged_step).order_by("pk").last()
 
 
 def open_rollout(endpoint: Endpoint) -> Rollout | None:

@@ -67,9 +67,7 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
     target = rollout.endpoint.target
     facts = snapshot(rollout, driver_for(target).observe(target), now())
     verdict = judge(rollout, facts, job) if rollout.judged_step is not None else None
-    if verdict is not None:
-        facts = replace(facts, judged=judged_by(verdict))
-    intent = next_step(facts)
+    intent = next_step(facts if verdict is None else knowing(facts, verdict))
     if intent.to is None:
         return Pass.WAITING
     crash_point("rollouts.before_store")
@@ -82,14 +80,24 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
 
 
 def judge(rollout: Rollout, facts: Snapshot, job: Fence) -> KeptVerdict:
-    """Return what the analysis says, by a new look or, a moment after one, by the last."""
+    """Return what the analysis says, by a new look or, a moment after one, by the last.
+
+    The last is good enough to wait on. Nobody goes on or back by it: meanwhile something may have
+    been reported, or a rollout that was held since may be let go.
+    """
     last = last_look(rollout)
     if last is not None and not due(last, facts):
         kept: KeptVerdict = last.verdict
-        return kept
+        if next_step(knowing(facts, kept)).to is None:
+            return kept
     verdict = judged(rollout, facts)
     actions.keep_look(rollout, verdict, at=facts.now, job=job)
     return verdict
+
+
+def knowing(facts: Snapshot, verdict: KeptVerdict) -> Snapshot:
+    """Return ``facts`` with what an analysis says."""
+    return replace(facts, judged=judged_by(verdict))
 
 
 def load(rollout_id: str) -> Rollout:

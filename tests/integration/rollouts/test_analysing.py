@@ -271,6 +271,31 @@ def test_a_node_that_fell_silent_does_not_pass(start: Callable[..., Canary]) -> 
     assert canary.place == ("analysing", 3)
 
 
+def test_nobody_goes_on_by_what_was_seen_some_time_ago(start: Callable[..., Canary]) -> None:
+    canary = start()
+    canary.let_pass(3_000)  # another look comes after half a minute
+    actions.pause(canary.row, reason="lunch", actor=canary.world.otto)
+    canary.report(*GOOD)
+    canary.settle()
+    assert Look.objects.filter(rollout=canary.row).latest("at").outcome == "successful"
+    canary.counts(canary.row.to_revision_id, 10, 0, **GAP)
+    canary.node.step()
+    canary.node.metrics = []
+    run(canary.node, canary.run_jobs)
+    actions.resume(canary.row, step=1, reason="back", actor=canary.world.otto)
+    run(canary.node, canary.run_jobs)
+    assert canary.place == ("analysing", 1)
+    assert Look.objects.filter(rollout=canary.row).latest("at").outcome == "error"
+
+
+def test_a_clock_that_was_set_back_holds_no_analysis_up(start: Callable[..., Canary]) -> None:
+    canary = start()
+    canary.report((50, 0), (950, 1))
+    Look.objects.update(at=F("at") + timedelta(hours=1))
+    canary.report(*GOOD)
+    assert canary.place == ("analysing", 3)
+
+
 def test_a_split_that_is_not_the_planned_one_stops_it(start: Callable[..., Canary]) -> None:
     canary = start()
     canary.report((5_000, 25), (5_000, 25))

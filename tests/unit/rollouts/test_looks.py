@@ -1,10 +1,12 @@
-"""Since when an analysis of a split by unit counts."""
+"""Since when an analysis of a split by unit counts, and when it looks again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from apps.rollouts.looks import weight_applied
+from apps.rollouts.looks import due, weight_applied
+from apps.rollouts.models import Look
+from apps.rollouts.rules import Plan, RevisionFacts, Snapshot
 from apps.rollouts.steps import Analysis, Pause, SetMirror, SetWeight
 
 LOOK = Analysis(())
@@ -29,3 +31,15 @@ def test_units_that_came_since_the_weight_applies_count(place: int, since: int |
 def test_a_step_that_was_skipped_has_no_time() -> None:
     assert weight_applied(STEPS, 7, {"4": time(4), "6": time(6)}, NOW).minute == 6
     assert weight_applied(STEPS, 2, {"0": time(0), "2": time(2)}, NOW) == NOW
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_due"), [(71, False), (72, True), (-1, True)], ids=["soon", "later", "clock back"]
+)
+def test_another_look_comes_after_a_hundredth_of_the_time(ago: int, is_due: bool) -> None:
+    since = NOW - timedelta(hours=2)
+    facts = Snapshot(
+        state="analysing", kind="release", now=NOW, deadline=NOW, entered_at=since, fresh=True,
+        by_operator=False, plan=Plan(), new=RevisionFacts("ready", 500, 1), old=None,
+    )  # fmt: skip
+    assert due(Look(at=NOW - timedelta(seconds=ago)), facts) is is_due
