@@ -1,0 +1,109 @@
+"""What workers do: they start what is approved and move it on, two at a time, and are killed."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from apps.audit.models import Event
+from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
+from apps.rollouts import reconciler
+from apps.rollouts.analysis.records import CLOCK_SLACK
+from apps.rollouts.analysis.verdicts import FRESH
+from apps.rollouts.models import Rollout
+from apps.rollouts.steps import Analysis
+from placet.kernel.clock import database_now, now
+from tests.properties.machine.parts import Lease, Parts
+from tests.properties.machine.promises import data_of
+from workers.tasks import rollouts as tasks
+
+AHEAD = {"shifting", "waiting", "analysing", "draining"}
+A_PASS = timedelta(seconds=30)  # more than one takes on a busy machine
+
+
+class Workers(Parts):
+    """See the module."""
+
+    @rule(after=st.integers(0, 6))
+    def one_will_be_killed(self, after: int) -> None:
+        """Whoever passes the crash point after so many others dies there: worker or web."""
+        self.fuse = after
+
+    @rule()
+    def claims_run_out(self) -> None:
+        """What somebody claimed who died is free again."""
+        Rollout.objects.exclude(claimed_until=None).update(claimed_until=database_now())
+
+    @rule()
+    def start_what_is_approved(self) -> None:
+        """A worker starts each approved release whose turn it is."""
+        for release in Release.objects.filter(state="approved").order_by("number"):
+            with self.process():
+                tasks.start(cast(Any, Lease(release=release.pk)))
+
+    @rule(passes=st.integers(1, 3))
+    def reconcile(self, passes: int) -> None:
+        """A worker passes over every rollout."""
+        for _ in range(passes):
+            self.pass_over()
+
+    @rule()
+    def two_reconcilers(self) -> None:
+        """A second worker comes along while the first one's command is on its way."""
+        self.driver.meanwhile = self.pass_over
+        self.pass_over()
+        self.driver.meanwhile = None
+        assert self.driver.most_at_once <= 1, "two workers commanded at once"
+
+    @precondition(lambda self: Rollout.objects.exists())
+    @rule()
+    def settle(self) -> None:
+        """The sweep comes round."""
+        with self.process():
+            reconciler.settle(self.target, Lease())
+
+    def pass_over(self) -> None:
+        """One pass over every rollout, counting what the driver is told."""
+        for rollout in Rollout.objects.order_by("pk"):
+            with self.process():
+                self.pass_once(rollout)
+
+    def pass_once(self, rollout: Rollout) -> None:
+        """One pass over ``rollout``, and what it must rest on."""
+        before, told = self.driver.commands, rollout.generation
+        wish = (rollout.told_epoch, rollout.told_number)
+        seen = self.driver.applied.generation
+        place, entered = rollout.step, rollout.phase_times.get("analysing", "")
+        verdicts = Event.objects.filter(subject=rollout.pk, kind="rollout.analysed.v1")
+        judged = verdicts.count()
+        reconciler.one_pass(rollout.pk, Lease())
+        rollout.refresh_from_db()
+        if rollout.generation > told and rollout.state in AHEAD:
+            assert seen >= wish, "decided on what was seen before the last command"
+        if self.driver.commands > before and rollout.commanded in (told, told + 1):
+            self.told[rollout.pk, rollout.commanded] += 1
+        if rollout.state in AHEAD and verdicts.count() > judged:
+            said = data_of(verdicts.order_by("-index")[0])
+            self.check_passed(rollout, place, datetime.fromisoformat(entered), said)
+
+    def check_passed(
+        self, rollout: Rollout, place: int, entered: datetime, said: Mapping[str, Any]
+    ) -> None:
+        """An analysis was passed: on figures that are there, whole and fresh, and no others."""
+        step = rollout.steps[place]
+        assert isinstance(step, Analysis)
+        if said["outcome"] != "successful":
+            assert (said["outcome"], step.on_inconclusive) == ("inconclusive", "pass")
+            assert now() >= entered + timedelta(seconds=step.timeout_seconds)
+            return
+        both = (rollout.to_revision_id, rollout.from_revision_id)
+        rows = MetricWindow.objects.filter(revision__in=both, started_at__gte=entered)
+        windows = list(rows.order_by("started_at"))
+        assert not self.useless & {row.pk for row in windows}, "passed on what cannot be judged"
+        mine = sum(self.counted[row.pk] for row in windows if row.revision == both[0])
+        assert said["new_requests"] == mine > 0, "passed on other counts than were reported"
+        ends = [row.started_at + timedelta(seconds=row.seconds) for row in windows]
+        assert -CLOCK_SLACK < now() - max(ends) < FRESH + A_PASS, "passed on old figures"
