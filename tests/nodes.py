@@ -24,7 +24,7 @@ from placet_verify.keys import PrivateKey
 PLATFORM = PlatformInfo(
     pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", memory_mb=8192, cpus=2,
     machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
-    features=["unit", "header_route", "mirror", "capture"],
+    features=["unit", "header_route", "mirror", "capture", "guard"],
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class SimulatedNode:
     frozen_weights: dict[str, int] = field(default_factory=dict)  # what it goes on applying
     metrics: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
+    aborts: list[dict[str, Any]] = field(default_factory=list)
     checkpoint: str | None = None
     client: Client = field(default_factory=Client)
 
@@ -116,6 +117,7 @@ class SimulatedNode:
             "prefetched": [],
             "recalled": [],
             "errors": self.errors,
+            "aborts": self.aborts,
             "metrics": self.metrics,
         }
         return body | changes

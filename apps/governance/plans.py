@@ -6,6 +6,9 @@ from typing import Any, NotRequired, TypedDict
 
 from apps.governance import experiments, trials
 from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
+from apps.governance.guard import CAREFUL as CAREFUL_GUARD
+from apps.governance.guard import guard
+from apps.serving.rules import Guard
 from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
@@ -41,7 +44,7 @@ _FORMER = {"switch": "replace"}  # what plans said before there were steps
 
 
 class Plan(TypedDict):
-    """How an endpoint moves to the new revision."""
+    """How an endpoint moves to the new revision. ``guard``: when its node ends that by itself."""
 
     strategy: str
     start: str
@@ -49,6 +52,7 @@ class Plan(TypedDict):
     ready_timeout_seconds: int
     when_busy: str
     steps: list[Step]
+    guard: NotRequired[Guard]
 
 
 class Serving(TypedDict):
@@ -87,6 +91,10 @@ def plan(raw: Mapping[str, Any] | None) -> Plan:
         steps=[],
     )
     document["steps"] = _steps(document["strategy"], given.pop("steps", None), faults)
+    if "guard" in given:
+        document["guard"] = guard("/plan/guard", given.pop("guard"), faults)
+    elif document["strategy"] == "canary":
+        document["guard"] = CAREFUL_GUARD
     if document["start"] not in ("on_approval", "manual"):
         faults.append(("/plan/start", "must be on_approval or manual"))
     if document["when_busy"] not in ("wait", "supersede"):

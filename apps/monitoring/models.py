@@ -84,6 +84,7 @@ class AlertKind(models.TextChoices):
     OBJECTIVE = "objective", "Objective not met"
     NO_DATA = "no_data", "Not measured"
     REPLICAS = "replicas", "Replicas fail"
+    STABLE_DOWN = "stable_down", "Stable does not answer"
     NODE_SILENT = "node_silent", "Node is silent"
     SCHEDULE_FAILING = "schedule_failing", "Routine work fails"
     JOB_FAILED = "job_failed", "Job failed for good"

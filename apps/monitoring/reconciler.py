@@ -19,12 +19,20 @@ from apps.monitoring.queries import Watched
 from apps.monitoring.rules import replicas_fault
 from apps.serving.models import Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
+from apps.serving.rules import TRIED
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 
 SILENT_SECONDS = 60  # a node that said nothing for longer is worth an alert
 FAILURES_IN_A_ROW = 3  # of a schedule; one failed run is made good by the next
 LOOK_BACK = timedelta(days=1)  # for jobs that failed for good
+OF_ENDPOINTS = (
+    AlertKind.OBJECTIVE,
+    AlertKind.NO_DATA,
+    AlertKind.REPLICAS,
+    AlertKind.STABLE_DOWN,
+    AlertKind.NODE_SILENT,
+)
 OWN_STATE = ("builds.run",)  # its failure is shown as the build's, to who asked for it
 
 
@@ -45,9 +53,9 @@ def watch_endpoints() -> dict[str, int]:
         judge_objective(item, sweep)
     for status in active:
         judge_replicas(status, sweep, now())
+        judge_stable(status, sweep)
     judge_nodes(sweep, now())
-    kinds = (AlertKind.OBJECTIVE, AlertKind.NO_DATA, AlertKind.REPLICAS, AlertKind.NODE_SILENT)
-    return settle(sweep, kinds, live)
+    return settle(sweep, OF_ENDPOINTS, live)
 
 
 def watch_jobs() -> dict[str, int]:
@@ -137,6 +145,36 @@ def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
                 owner=owner_of(endpoint),
             )
         )
+
+
+def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
+    """Say where a revision that is tried out has all requests because stable does not answer."""
+    live, endpoint = status.live, status.endpoint
+    if live is None or status.node is None:
+        return
+    if not status.node.alive:
+        sweep.unknown.add((AlertKind.STABLE_DOWN, endpoint.pk))
+        return
+    tried = next((r for r in status.revisions if r.revision.state in TRIED), None)
+    if tried is None or live.ready_replicas or tried.weight <= tried.revision.weight:
+        return
+    why = f"; the node says {live.phase}{': ' if live.detail else ''}{live.detail}"
+    summary = (
+        f"{live.revision.bento.version}, which is live on {endpoint.target}, does not answer"
+        f"{why if live.phase else ''}. All requests go to {tried.revision.bento.version}, which is "
+        f"tried out and was to get {tried.revision.weight / 100:g} %."
+    )
+    sweep.findings.append(
+        Finding(
+            AlertKind.STABLE_DOWN,
+            subject=endpoint.pk,
+            about=name_of(endpoint),
+            summary=summary,
+            endpoint=endpoint,
+            revision=live.revision.pk,
+            owner=owner_of(endpoint),
+        )
+    )
 
 
 def judge_nodes(sweep: Sweep, at: datetime) -> None:

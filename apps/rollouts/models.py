@@ -11,6 +11,7 @@ from apps.identity.models import Project
 from apps.rollouts.rules import plan_of, steps_for
 from apps.rollouts.steps import Ship, Step, for_person, judged_place
 from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import Guard
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
 
@@ -102,6 +103,12 @@ class Rollout(Audited):
         if self.state not in ("analysing", "waiting"):
             return None
         return judged_place(self.steps, self.step)
+
+    @property
+    def guard(self) -> Guard:
+        """The rules by which its node ends it; none where there is nothing to go back to."""
+        moves = self.kind == "release" and self.from_revision_id is not None
+        return plan_of(self.release.plan).guard if moves else Guard()
 
     @property
     def waits_for_person(self) -> bool:

@@ -2,6 +2,7 @@
 
 from django.db.models import F, Q, QuerySet
 
+from apps.governance.models import Release
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
 from apps.rollouts.models import OPEN_STATES, Look, Rollout
@@ -11,6 +12,8 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
+BACK_FROM = ("warm", "stopped")  # states of a revision that one may go back to
+ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 UNFINISHED = Q(state__in=OPEN_STATES) | Q(commanded__lt=F("generation"))
 
 
@@ -85,6 +88,23 @@ def last_look(rollout: Rollout) -> Look | None:
     if rollout.judged_step is None:
         return None
     return looks(rollout).filter(step=rollout.judged_step).order_by("pk").last()
+
+
+def former_revisions(live: Revision) -> list[Revision]:
+    """Return the revisions before ``live`` that one may go back to, the newest first.
+
+    Those whose release was superseded. One whose release failed or was rolled back is passed over,
+    one whose Bento was collected cannot start, and one that is still draining is left alone: it
+    is on its way out.
+    """
+    superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded")
+    found = (
+        Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
+        .filter(state__in=BACK_FROM, release__in=superseded.values("pk"))
+        .filter(bento__collected_at=None)
+        .select_related("bento__version__model", "endpoint__target")
+    )
+    return list(found.order_by("-number")[:ROLLBACK_KEPT])
 
 
 def open_rollout(endpoint: Endpoint) -> Rollout | None:

@@ -25,10 +25,11 @@ A rollback, and a release where nothing is live, take all requests at once, what
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from apps.rollouts import guard
 from apps.rollouts.analysis import Judged
 from apps.rollouts.experiments import ruling
 from apps.rollouts.steps import (
@@ -45,6 +46,7 @@ from apps.rollouts.steps import (
     last_weight,
     read,
 )
+from apps.serving.rules import Guard
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 READY_PHASES = frozenset({"ready", "serving"})
@@ -55,9 +57,7 @@ STEPPING = ("starting", "shifting", "waiting", "analysing")
 _STEPS = frozenset({"shifting", "waiting", "analysing", "draining", "aborting", "failed"})
 TRANSITIONS: dict[str, frozenset[str]] = {
     "starting": frozenset({"shifting", "waiting", "aborting", "failed"}),
-    "shifting": _STEPS,
-    "waiting": _STEPS,
-    "analysing": _STEPS,
+    **dict.fromkeys(("shifting", "waiting", "analysing"), _STEPS),
     "draining": frozenset({"done"}),
     "aborting": frozenset({"aborted", "failed"}),
     "done": frozenset(),
@@ -75,6 +75,7 @@ class Plan:
     keep_warm_seconds: int = 86_400
     ready_timeout_seconds: int = 300
     steps: tuple[Step, ...] = AT_ONCE
+    guard: Guard = field(default_factory=Guard)
 
 
 def plan_of(document: Mapping[str, Any]) -> Plan:
@@ -83,6 +84,7 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
         keep_warm_seconds=int(document.get("keep_warm_seconds", 86_400)),
         ready_timeout_seconds=int(document.get("ready_timeout_seconds", 300)),
         steps=read(document),
+        guard=document.get("guard") or Guard(),
     )
 
 
@@ -103,6 +105,7 @@ class RevisionFacts:
     applied_weight: int = 0
     detail: str = ""
     same_bytes: bool = True  # the target runs the Bento that was approved
+    aborted: str = ""  # why the target took its requests back by itself
 
     @property
     def ready(self) -> bool:
@@ -253,11 +256,12 @@ def _live(s: Snapshot) -> Intent:
 
 
 def _stepping(s: Snapshot) -> Intent:
-    """A new revision that breaks gives its requests back, whatever the step waits for."""
-    if s.fresh and s.new.broken:
-        if s.old is None:
-            return Intent("failed", (Change("new", "failed"),), s.new.broken)
-        return Intent("aborting", weights_back(s), s.new.broken)
+    """A new revision that breaks, or whose node took its requests, gives them back at any step."""
+    broken = s.new.broken if s.fresh else ""
+    if s.old is not None and (why := broken or guard.reason(s.new.aborted)):
+        return Intent("aborting", weights_back(s), why)
+    if broken:
+        return Intent("failed", (Change("new", "failed"),), broken)
     match s.present:
         case SetWeight() as step:
             held = _set_weight(s, step)
@@ -282,6 +286,8 @@ def _set_weight(s: Snapshot, step: SetWeight) -> Intent | None:
     """Return what to wait for; ``None`` when the target applies the weight."""
     if s.fresh and s.new.applied_weight == step.weight:
         return None
+    if s.fresh and s.new.applied_weight == WHOLE and s.old and not s.old.ready_replicas:
+        return wait("the old revision to answer again; the new one has all requests meanwhile")
     return wait(f"the node to send {step.weight / 100:g} % of the requests to the new revision")
 
 

@@ -48,4 +48,5 @@ def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> Revisi
         applied_weight=row.weight,
         detail=row.detail,
         same_bytes=row.bento_digest in ("", revision.bento_id),
+        aborted=row.aborted,
     )

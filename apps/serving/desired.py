@@ -97,6 +97,7 @@ def revision_entry(revision: Revision, *, endpoint_active: bool) -> dict[str, An
         "salt": revision.salt or None,
         "header_route": revision.header_route,
         "mirror": revision.mirror,
+        "guard": revision.guard,
     }
 
 

@@ -28,5 +28,8 @@ REVISION_CHANGED = event_kind(
     "revision.changed", "Revision {number} is {state} with weight {weight}"
 )
 REVISION_REFUSED = event_kind("revision.refused", "Refused to run a revision")
+REQUESTS_TAKEN_BACK = event_kind(
+    "revision.requests_taken_back", "Gave its requests back to the old revision by itself: {rule}"
+)
 PREFETCH_ADDED = event_kind("prefetch.added", "Had a Bento fetched ahead")
 PREFETCH_REMOVED = event_kind("prefetch.removed", "No longer fetches a Bento ahead")

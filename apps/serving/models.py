@@ -143,6 +143,7 @@ class Revision(Audited):
     # beside its weight, while it is tried out: {"header": …, "value": …}, and copies out of 10,000
     header_route = models.JSONField(null=True, blank=True)
     mirror = models.IntegerField(default=0, db_default=0)
+    guard = models.JSONField(null=True, blank=True)  # serving.rules.Guard, while it is tried out
     state = models.CharField(
         max_length=10, choices=RevisionState.choices, default=RevisionState.STARTING
     )

@@ -16,6 +16,7 @@ MAX_COUNT = 2**31 - 1
 COUNTS = ("status_2xx", "status_4xx", "status_5xx")
 # What a newer agent counts beside these is left out.
 COHORTS = ("no_unit", "overridden", "mirrored")
+GUARD_RULES = ("consecutive_failures", "error_rate", "latency")
 
 
 class Generation(TypedDict):
@@ -60,6 +61,16 @@ class Window(Counts):
     error: str
 
 
+class AbortRow(TypedDict):
+    """The node took the requests of ``revision`` back by a rule of its guard."""
+
+    revision: str
+    rule: str
+    detail: str
+    at: str
+    state: Generation
+
+
 class ErrorRow(TypedDict):
     """Something a node refused or could not do."""
 
@@ -80,6 +91,7 @@ class Report(TypedDict):
     prefetched: list[str]
     recalled: list[str]
     errors: list[ErrorRow]
+    aborts: list[AbortRow]
     metrics: list[Window]
 
 
@@ -98,7 +110,7 @@ def parse_report(payload: bytes, node: str) -> Report:
     return Report(
         number=_whole(data, "number", "/number"),
         at=_text(data, "at", "/at"),
-        applied=_generation(data.get("applied")),
+        applied=_generation(data.get("applied"), "/applied"),
         agent_version=str(platform.get("agent_version", ""))[:20],
         platform=platform,
         checkpoint=None if checkpoint is None else _text(data, "checkpoint", "/checkpoint"),
@@ -106,6 +118,7 @@ def parse_report(payload: bytes, node: str) -> Report:
         prefetched=_rows(data, "prefetched", _plain, MAX_ROWS),
         recalled=_rows(data, "recalled", _plain, MAX_ROWS),
         errors=_rows(data, "errors", _error, MAX_ROWS),
+        aborts=_rows(data, "aborts", _abort, MAX_ROWS),
         metrics=_rows(data, "metrics", _window, MAX_WINDOWS),
     )
 
@@ -135,10 +148,10 @@ def _rows(data: Any, name: str, read: Callable[[Any, str], Any], limit: int) -> 
     return [read(row, f"/{name}/{index}") for index, row in enumerate(rows)]
 
 
-def _generation(data: Any) -> Generation:
+def _generation(data: Any, pointer: str) -> Generation:
     return Generation(
-        epoch=_whole(data, "epoch", "/applied/epoch", 2**31 - 2),
-        number=_whole(data, "number", "/applied/number"),
+        epoch=_whole(data, "epoch", f"{pointer}/epoch", 2**31 - 2),
+        number=_whole(data, "number", f"{pointer}/number"),
     )
 
 
@@ -162,6 +175,19 @@ def _error(data: Any, pointer: str) -> ErrorRow:
     if not code.replace("_", "").isalnum() or not code.isascii():
         raise _fault(f"{pointer}/code", "a word")
     return ErrorRow(code=code, detail=_text(data, "detail", f"{pointer}/detail"))
+
+
+def _abort(data: Any, pointer: str) -> AbortRow:
+    rule = _text(data, "rule", f"{pointer}/rule", 40)
+    if rule not in GUARD_RULES:
+        raise _fault(f"{pointer}/rule", f"one of {', '.join(GUARD_RULES)}")
+    return AbortRow(
+        revision=_text(data, "revision", f"{pointer}/revision", 40),
+        rule=rule,
+        detail=_text(data, "detail", f"{pointer}/detail", 500),
+        at=_text(data, "at", f"{pointer}/at", 40),
+        state=_generation(data.get("state"), f"{pointer}/state"),
+    )
 
 
 def _window(data: Any, pointer: str) -> Window:

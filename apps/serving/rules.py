@@ -35,6 +35,31 @@ class HeaderRoute(TypedDict):
     value: str
 
 
+class ErrorRateRule(TypedDict):
+    """At most this share of the answers in the window are server errors."""
+
+    at_most: float
+    window_seconds: int
+    minimum_requests: int
+
+
+class LatencyRule(TypedDict):
+    """At least this share of the answers in the window took at most so long."""
+
+    quantile: float
+    at_most_ms: int
+    window_seconds: int
+    minimum_requests: int
+
+
+class Guard(TypedDict, total=False):
+    """When the node takes the requests back from a revision that is tried out, by itself."""
+
+    consecutive_failures: int
+    error_rate: ErrorRateRule
+    latency: LatencyRule
+
+
 @dataclass(frozen=True, slots=True)
 class ServingConfig:
     """The serving configuration that a release asks for and its permit binds."""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from placet_agent import __version__, files, sandbox
+from placet_agent.aborts import Aborts
 from placet_agent.bentos import Bentos
 from placet_agent.capture import Shipper
 from placet_agent.client import Client, Rejected, Unreachable
@@ -27,6 +28,7 @@ from placet_agent.reconcile import Reconciler
 from placet_agent.replicas import Program, Replicas, bento_program
 from placet_agent.report import Reporter
 from placet_agent.runtimes import Runtimes
+from placet_agent.sentinel import Sentinel
 from placet_agent.trust import StateRefused, Trust
 from placet_verify.errors import Refused
 
@@ -97,10 +99,13 @@ class Agent:
         self.proxy = Proxy(home.folder / "haproxy", settings, binary, options.certificate)
         self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program)
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
-        self.reconciler = Reconciler(self.proxy, self.replicas, self.bentos, self.preparer)
-        self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=options.window_seconds)
+        sentinel = Sentinel(Aborts(home.folder / "aborts.json"), self.wake)
+        parts = (self.proxy, self.replicas, self.bentos, self.preparer, sentinel)
+        self.reconciler = Reconciler(*parts)
+        seconds, heed = options.window_seconds, sentinel.count
+        self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
         info = partial(platform_info, interpreters, version(binary), member.port)
-        self.reporter = Reporter(self.client, home, key, info, self.meter)
+        self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts)
         self.shipper = Shipper(
             home.folder / "capture", self._shipping, lambda: list(self.replicas.all),
             self.reporter.error,

@@ -6,6 +6,7 @@ import select
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,8 +96,16 @@ def parse_line(text: str) -> Line | None:
 class Meter:
     """Reads the named pipe in a thread of its own and hands out finished windows."""
 
-    def __init__(self, folder: Path, admin: Admin, *, seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        admin: Admin,
+        *,
+        seconds: float = WINDOW_SECONDS,
+        heed: Callable[[Line], None] = lambda line: None,
+    ) -> None:
         self.folder = folder
+        self._heed = heed  # is shown every line at once
         self.admin = admin
         self.seconds = seconds
         self._lock = threading.Lock()
@@ -171,6 +180,7 @@ class Meter:
 
     def _count(self, line: Line) -> None:
         self._logged[line.pid, line.backend] += 1
+        self._heed(line)
         if line.revision != "-":
             tally = self._tallies[line.revision]
             tally.backends.add(line.backend)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from placet_agent import rules
 from placet_agent.preparer import Progress
-from placet_agent.protocol import NodeError, RevisionReport, format_time
+from placet_agent.protocol import LocalAbort, NodeError, RevisionReport, format_time
 from placet_agent.replica import Record
 
 
@@ -31,6 +31,7 @@ class Observed:
     prefetched: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
     errors: tuple[NodeError, ...] = ()
+    aborts: tuple[LocalAbort, ...] = ()
     applied: tuple[int, int] = (0, 0)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from placet_agent.guard import ErrorRate, Guard, Latency
 from placet_agent.protocol import (
     WHOLE,
     DesiredEndpoint,
@@ -91,6 +92,40 @@ def _header_route(data: object) -> HeaderRoute | None:
     return HeaderRoute(_identifier(found, "header"), _identifier(found, "value"))
 
 
+def _share(data: object, key: str) -> float:
+    value = data.get(key) if isinstance(data, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ProtocolError(f"{key!r} is {value!r}, not a share above 0")
+    return float(value)
+
+
+def _guard(data: object) -> Guard | None:
+    """Return the rules by which the node takes requests back; one it does not know is refused."""
+    found = data.get("guard") if isinstance(data, dict) else None
+    if found is None:
+        return None
+    if unknown := set(_get({"guard": found}, "guard", dict)) - set(Guard.__dataclass_fields__):
+        raise ProtocolError(f"this agent knows no guard {sorted(unknown)[0]!r}")
+    rate, latency = found.get("error_rate"), found.get("latency")
+    row = "consecutive_failures" in found
+    return Guard(
+        consecutive_failures=_range(found, "consecutive_failures", 1, 1 << 20) if row else None,
+        error_rate=None if rate is None else ErrorRate(_share(rate, "at_most"), *_window(rate)),
+        latency=None
+        if latency is None
+        else Latency(
+            _share(latency, "quantile"),
+            _range(latency, "at_most_ms", 1, 1 << 20),
+            *_window(latency),
+        ),
+    )
+
+
+def _window(data: object) -> tuple[int, int]:
+    seconds = _range(data, "window_seconds", 1, 3600)
+    return seconds, _range(data, "minimum_requests", 1, 1 << 30)
+
+
 def parse_revision(data: Any) -> DesiredRevision:
     """Read one revision of a state."""
     runtime = _get(data, "runtime", dict)
@@ -114,6 +149,7 @@ def parse_revision(data: Any) -> DesiredRevision:
         salt=_optional(data, "salt"),
         header_route=_header_route(data),
         mirror=_range({"mirror": 0} | dict(data), "mirror", 0, WHOLE),
+        guard=_guard(data),
     )
 
 

@@ -34,6 +34,10 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     ``value`` in this ``header`` goes there, at weight 0 too), one a ``mirror`` (of so many of
     10,000 requests to stable it gets a copy). A state without these members splits per request.
 
+    A revision that is tried out may have a ``guard``: when one of its rules is broken the node
+    gives all requests to ``stable``, by itself and for good. It says so in ``aborts`` of every
+    report, until a state no longer has the revision or gives weight to a third one.
+
     A node says in ``features`` of its platform what it knows. One that does not name ``unit``
     splits per request whatever was approved, so the platform starts no such revision there.
 
@@ -71,13 +75,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
+from placet_agent.guard import Guard, GuardRule
+
 PREFIX = "/agent/v1/"
-FEATURES = (
-    "unit",
-    "header_route",
-    "mirror",
-    "capture",
-)  # what this agent can do beside what every agent could
+# What this agent can do beside what every agent could.
+FEATURES = ("unit", "header_route", "mirror", "capture", "guard")
 STATE_TYPE = "application/vnd.placet.state+json"
 REPORT_TYPE = "application/vnd.placet.report+json"
 HEADER_NODE = "Placet-Node"
@@ -222,6 +224,18 @@ class NodeError(TypedDict):
     detail: str
 
 
+class LocalAbort(TypedDict):
+    """The node took the requests from a revision by itself, and gave them to ``stable``."""
+
+    endpoint: str
+    revision: str
+    stable: str
+    rule: GuardRule
+    detail: str  # how it is broken
+    at: str
+    state: Generation  # the one it followed
+
+
 class Report(TypedDict):
     """The payload of a report envelope."""
 
@@ -236,6 +250,7 @@ class Report(TypedDict):
     prefetched: list[str]  # Bento digests that lie ready
     recalled: list[str]  # recalled Bentos of which nothing runs here: confirmed
     errors: list[NodeError]
+    aborts: list[LocalAbort]
     metrics: list[MetricWindow]
 
 
@@ -277,6 +292,7 @@ class DesiredRevision:
     salt: str = ""  # draws which units it gets
     header_route: HeaderRoute | None = None  # for testers
     mirror: int = 0  # of 10,000 requests it gets a copy, and nobody its answer
+    guard: Guard | None = None  # when the node takes its requests from it
 
 
 @dataclass(frozen=True)

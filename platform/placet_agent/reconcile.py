@@ -29,6 +29,7 @@ from placet_agent.protocol import (
 from placet_agent.replica import Replica, settings_of, wanted_settings
 from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
+from placet_agent.sentinel import Sentinel
 from placet_agent.trust import Verdict
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,18 @@ class Reconciler:
     """Makes the node serve its state."""
 
     def __init__(
-        self, proxy: Proxy, replicas: Replicas, bentos: Bentos, preparer: Preparer
+        self,
+        proxy: Proxy,
+        replicas: Replicas,
+        bentos: Bentos,
+        preparer: Preparer,
+        sentinel: Sentinel,
     ) -> None:
         self.proxy = proxy
         self.replicas = replicas
         self.bentos = bentos
         self.preparer = preparer
+        self.sentinel = sentinel
         self.state: DesiredState | None = None
         self.verdicts: dict[str, Verdict] = {}
         self._taken: tuple[DesiredState, dict[str, Verdict]] | None = None
@@ -64,6 +71,7 @@ class Reconciler:
         State and verdicts are handed over as one: a pass that saw the new state with the verdicts
         of the old one would report a refusal, or say that it applied what it had not seen.
         """
+        self.sentinel.follow(state)
         self._taken = (state, verdicts)
 
     @property
@@ -84,6 +92,7 @@ class Reconciler:
                 for revision in endpoint.revisions:
                     self._scale(endpoint, revision)
             self._stop_strangers(self.state)
+            self.sentinel.look(self.state, self._able)
             self._arrange(self.state)
         self._followed = up and self._apply()
         self._finish_stopping(up)
@@ -251,6 +260,9 @@ class Reconciler:
             r.record.ready and not r.stopping and r.alive for r in self.replicas.of(revision)
         )
 
+    def _able(self, revision: DesiredRevision) -> bool:
+        return self._wanted(revision) == "run" and self._ready(revision.id)
+
     def _arrange(self, state: DesiredState) -> None:
         table = self.proxy.table
         for endpoint in state.endpoints:
@@ -293,7 +305,7 @@ class Reconciler:
             )
             for revision in endpoint.revisions
         }
-        route(entry, endpoint, standings)
+        route(entry, endpoint, standings, self.sentinel.aborts.of(endpoint.id))
         self._drain_stopping(entry)
 
     def _drain_stopping(self, entry: EndpointEntry) -> None:
@@ -326,6 +338,7 @@ class Reconciler:
             prefetched=tuple(self._lying_ready(state)),
             recalled=tuple(sorted(state.recalled - digests)),
             errors=tuple(self._errors),
+            aborts=self.sentinel.aborts.all(),
             applied=state.generation,
         )
 

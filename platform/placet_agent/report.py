@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from placet_agent.aborts import Aborts
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.home import Home
 from placet_agent.metrics import Meter
@@ -39,12 +40,14 @@ class Reporter:
         key: PrivateKey,
         platform: Callable[[], PlatformInfo],
         meter: Meter,
+        aborts: Aborts,
     ) -> None:
         self.client = client
         self.home = home
         self.key = key
         self.platform = platform
         self.meter = meter
+        self.aborts = aborts
         self.observed = Observed()
         self._errors: deque[NodeError] = deque(maxlen=50)  # told once
         self._changed = threading.Event()
@@ -92,9 +95,9 @@ class Reporter:
         windows, gaps = self.meter.take()
         for gap in gaps:
             self.error("metrics_gap", gap)
-        told = list(self._errors)
+        told, observed = list(self._errors), self.observed
         try:
-            self.client.report(self.envelope(windows[:MAX_WINDOWS], told))
+            self.client.report(self.envelope(observed, windows[:MAX_WINDOWS], told))
         except Rejected as refusal:
             return self._rejected(refusal, windows)
         except Unreachable as error:
@@ -103,6 +106,7 @@ class Reporter:
             return False
         for item in told:
             self._errors.remove(item)
+        self.aborts.tell(observed.aborts)
         if windows[MAX_WINDOWS:]:
             self.meter.give_back(windows[MAX_WINDOWS:])
         return True
@@ -115,9 +119,10 @@ class Reporter:
             self.home.remember(report_number=number)
         return False
 
-    def envelope(self, windows: list[MetricWindow], errors: list[NodeError]) -> str:
+    def envelope(
+        self, observed: Observed, windows: list[MetricWindow], errors: list[NodeError]
+    ) -> str:
         """Return the next report, signed."""
-        observed = self.observed
         number = max(self.home.remembered().report_number + 1, int(time.time() * 1000))
         self.home.remember(report_number=number)
         report = Report(
@@ -132,6 +137,7 @@ class Reporter:
             prefetched=list(observed.prefetched),
             recalled=list(observed.recalled),
             errors=[*observed.errors, *errors],
+            aborts=list(observed.aborts),
             metrics=windows,
         )
         return dsse.sign(REPORT_TYPE, canonical.dumps(report), self.key).to_json()

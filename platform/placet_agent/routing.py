@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from placet_agent import rules
 from placet_agent.haproxy.table import EndpointEntry
-from placet_agent.protocol import DesiredEndpoint, DesiredRevision
+from placet_agent.protocol import DesiredEndpoint, DesiredRevision, LocalAbort
 from placet_verify.units import UnitSource
 
 
@@ -19,13 +19,18 @@ class Standing:
 
 
 def route(
-    entry: EndpointEntry, endpoint: DesiredEndpoint, standings: Mapping[str, Standing]
+    entry: EndpointEntry,
+    endpoint: DesiredEndpoint,
+    standings: Mapping[str, Standing],
+    abort: LocalAbort | None = None,
 ) -> None:
-    """Set what ``entry`` says about requests."""
+    """Set what ``entry`` says about requests; after an ``abort`` stable gets all of them."""
     shares = [
         rules.Share(r.id, r.weight, standings[r.id].ready, standings[r.id].may_serve)
         for r in endpoint.revisions
     ]
+    if abort is not None:
+        shares = rules.give_back(shares, abort["stable"])
     weights = rules.choose_weights(shares, entry.weights())
     stable = endpoint.stable or entry.stable
     entry.stable, entry.candidate, entry.weight = rules.arrange(weights, stable)
@@ -33,10 +38,12 @@ def route(
     _draw(entry, able, stable or entry.stable, standings)
     tested = next((r for r in able if r.header_route), None)
     entry.header = tested.header_route if tested else None
-    entry.tested = tested.id if tested and standings[tested.id].ready else ""
+    answering = {r.id for r in able if standings[r.id].ready}
+    answering -= {abort["revision"]} if abort is not None else set()
+    entry.tested = tested.id if tested and tested.id in answering else ""
     shadow = next((r for r in able if r.mirror), None)
     entry.copies = shadow.mirror if shadow else 0
-    entry.mirrored = shadow.id if shadow and standings[shadow.id].ready else ""
+    entry.mirrored = shadow.id if shadow and shadow.id in answering else ""
 
 
 def _draw(

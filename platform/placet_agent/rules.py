@@ -1,7 +1,7 @@
 """What the node does next: pure decisions over what is wanted and what is seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from placet_agent.protocol import WHOLE, Phase, Wanted
 
@@ -73,6 +73,16 @@ def choose_weights(shares: Sequence[Share], before: Mapping[str, int]) -> dict[s
         return {largest[0][0]: WHOLE}
     smaller = largest[1][1] * WHOLE // total
     return {largest[0][0]: WHOLE - smaller, largest[1][0]: smaller}
+
+
+def give_back(shares: Sequence[Share], stable: str) -> list[Share]:
+    """Return the shares with all weight at ``stable``; as they are when that cannot answer.
+
+    A revision whose guard tripped still answers something, where nothing else would.
+    """
+    if not any(s.id == stable and s.ready and s.may_serve for s in shares):
+        return list(shares)
+    return [replace(s, weight=WHOLE if s.id == stable else 0) for s in shares]
 
 
 def arrange(weights: Mapping[str, int], stable: str) -> tuple[str, str, int]:

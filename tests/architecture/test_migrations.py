@@ -22,6 +22,8 @@ GROWING = {"event", "evidence", "artifactfile", "buildline", "job", "window", "s
 THOUGHT_ABOUT: dict[str, str] = {
     "identity.0004_credential_changes": "functions and triggers that count; what old code writes"
     " goes through as before",
+    "monitoring.0006_stable_down": "the name of one more kind of alert, nothing in the database;"
+    " old code shows it by its name and leaves it to the new code to end it",
     "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
     " code leaves a rollout that waits alone, and opens no second one beside it",
     "rollouts.0004_analyses": "a table, and one state more that old code leaves alone as well",

@@ -100,7 +100,7 @@ NOT_WALKED = frozenset({
     "person.updated.v1", "policy.published.v1", "prefetch.removed.v1",
     "project.updated.v1", "release.expired.v1", "release.failed.v1",
     "release.policy_changed.v1", "release.reopened.v1", "revision.refused.v1",
-    "role.granted.v1", "role.revoked.v1",
+    "revision.requests_taken_back.v1", "role.granted.v1", "role.revoked.v1",
     "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.paused.v1",
     "rollout.promoted.v1", "rollout.resumed.v1", "rollout.retried.v1", "rollout.step_skipped.v1",
     "rollout.waiting_for_person.v1", "rollout.testers_led.v1", "rollout.copies_set.v1",

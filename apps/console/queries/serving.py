@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -16,6 +17,7 @@ from apps.monitoring.models import Alert, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import Verdict
 from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT
 from apps.rollouts.rules import STEPPING
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (
@@ -49,7 +51,7 @@ class EndpointView:
 
     status: EndpointStatus
     history: list[Revision]
-    previous: Revision | None
+    former: list[Revision]  # that a rollback may go to, the newest first
     recent: dict[str, Recent]  # by revision, of the last 15 minutes
     objective: Objective | None
     verdict: Verdict | None
@@ -95,6 +97,11 @@ class EndpointView:
         """The URL that clients call: ``/predict``, or the API that the live version names."""
         live = self.status.live
         return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
+
+    @property
+    def previous(self) -> Revision | None:
+        """The revision that a rollback goes to unless another one is named."""
+        return self.former[0] if self.former else None
 
     @property
     def rollout(self) -> Rollout | None:
@@ -184,7 +191,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     return EndpointView(
         status=found,
         history=history[:SHOWN],
-        previous=previous_of(live, history),
+        former=former_of(live, history),
         recent=recent,
         objective=objective,
         verdict=verdict,
@@ -200,19 +207,30 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     """Return the newest revisions and all that are present, each with the number of its release
     and who approved that."""
     newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
-    number = Release.objects.filter(pk=OuterRef("release")).values("number")
+    release = Release.objects.filter(pk=OuterRef("release"))
     approved = Decision.objects.filter(
         release=OuterRef("release"), verdict="approve", voided_reason=""
     )
-    approvers = ArraySubquery(approved.order_by("pk").values("person"))
+    told = {
+        "release_number": Subquery(release.values("number")),
+        "release_state": Subquery(release.values("state")),
+        "approvers": ArraySubquery(approved.order_by("pk").values("person")),
+    }
     rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
     rows = rows.select_related("bento__version__model", "bento__runtime")
-    rows = rows.annotate(release_number=Subquery(number), approvers=approvers)
-    return list(rows.order_by("-number"))
+    return list(rows.annotate(**told).order_by("-number"))
 
 
-def previous_of(live: Revision | None, history: list[Revision]) -> Revision | None:
-    """Return the revision that a rollback would go back to."""
-    if live is None:
-        return None
-    return next((r for r in history if r.number < live.number and r.live_at is not None), None)
+def former_of(live: Revision | None, history: list[Any]) -> list[Revision]:
+    """Return what a rollback may go to, as :func:`apps.rollouts.queries.former_revisions` does,
+    from ``history`` as :func:`revisions_of` reads it."""
+    former = [
+        row
+        for row in history
+        if live is not None
+        and row.number < live.number
+        and row.state in BACK_FROM
+        and row.release_state == "superseded"
+        and row.bento.collected_at is None
+    ]
+    return former[:ROLLBACK_KEPT]

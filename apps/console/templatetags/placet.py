@@ -12,6 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.console.queries.names import by_machine
+from apps.rollouts.guard import sentences
+from apps.serving.rules import Guard
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet_verify.capture import Capture
@@ -130,6 +132,12 @@ def span(seconds: float | None) -> str:
     if seconds < 129600:
         return f"{seconds / 3600:.0f} h"
     return f"{seconds / 86400:.0f} days"
+
+
+@register.filter
+def guarded(guard: Guard | None) -> str:
+    """Show at what a node gives all requests back by itself; nothing for no rules."""
+    return ", or at ".join(sentences(guard)) if guard else ""
 
 
 @register.filter

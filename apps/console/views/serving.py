@@ -76,10 +76,12 @@ def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
 
 @action
 def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
-    """Go back to the revision before."""
-    found = get_endpoint(endpoint_id, request.actor)
-    done = rollback(found, reason=request.POST.get("reason", ""), actor=request.actor)
-    went = "Going back to the revision before."
+    """Go back to the revision before, or to the former one that was chosen."""
+    found, text = get_endpoint(endpoint_id, request.actor), request.POST.get("revision", "")
+    number = int(text) if text.isdecimal() and len(text) < 9 else None
+    reason = request.POST.get("reason", "")
+    done = rollback(found, reason=reason, number=number, actor=request.actor)
+    went = f"Going back to revision {done.to_revision.number}."
     aborted = "The release is aborted: all requests go to the revision that was live."
     messages.success(request, went if done.kind == "rollback" else aborted)
     return redirect("endpoint", found.pk)

@@ -1,5 +1,6 @@
 """Every write of this app."""
 
+from apps.rollouts.actions.aborted import go_back_after_abort
 from apps.rollouts.actions.advance import advance, keep_look, record_command, retire
 from apps.rollouts.actions.answer import answer_alert, give_up
 from apps.rollouts.actions.control import pause, promote, resume, ship, skip
@@ -12,6 +13,7 @@ __all__ = [
     "advance",
     "answer_alert",
     "give_up",
+    "go_back_after_abort",
     "keep_look",
     "pause",
     "promote",

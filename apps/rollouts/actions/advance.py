@@ -12,6 +12,7 @@ from apps.registry.models import Alias, Hold
 from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
+from apps.rollouts.queries import ROLLBACK_KEPT
 from apps.rollouts.rules import OPEN, STEPPING, Change, Intent, plan_of
 from apps.rollouts.steps import Step
 from apps.serving import actions as serving
@@ -24,7 +25,6 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 
 Asked = tuple[EventKind, dict[str, Any]]
-ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 
 
 class Fence(Protocol):

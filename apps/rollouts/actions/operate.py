@@ -7,6 +7,7 @@ from apps.rollouts.actions.start import open_rollout, refuse_open, ring_reconcil
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
+from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
 from apps.rollouts.steps import WHOLE
 from apps.serving import actions as serving
@@ -53,20 +54,26 @@ def give_back(rollout: Rollout, actor: Actor) -> None:
         serving.set_revision(old, weight=WHOLE, actor=actor)
 
 
-def rollback(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
-    """Have the endpoint serve what it served before. Needs ``rollout.operate``, no new approval.
+def rollback(
+    endpoint: Endpoint, *, actor: Actor, reason: str = "", number: int | None = None
+) -> Rollout:
+    """Have the endpoint serve what it served before, or its revision ``number`` again.
 
-    While a release goes out that serves still: its rollout is aborted. Otherwise see
-    :func:`go_back`.
+    Needs ``rollout.operate``, no new approval and no analysis. While a release goes out, what
+    served before serves still: its rollout is aborted. Otherwise see :func:`go_back`.
     """
     going_out = Rollout.objects.filter(endpoint=endpoint, kind="release", state__in=STEPPING)
-    if (open_one := going_out.exclude(from_revision=None).first()) is not None:
+    open_one = going_out.exclude(from_revision=None).select_related("from_revision").first()
+    before = open_one.from_revision if open_one is not None else None
+    if open_one is not None and before is not None and number in (None, before.number):
         return abort(open_one, actor=actor, reason=reason)
-    return go_back(endpoint, actor=actor, reason=reason)
+    return go_back(endpoint, actor=actor, reason=reason, number=number)
 
 
-def go_back(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
-    """Go back from the live revision to the one before, unless a rollout is under way.
+def go_back(
+    endpoint: Endpoint, *, actor: Actor, reason: str = "", number: int | None = None
+) -> Rollout:
+    """Go back to the revision before the live one, or to this ``number``, if nothing is moving.
 
     Its permit is verified again, but not its ``not_after``: that ends the right to start a
     release, never to go back to one. A warm revision takes over at once; a stopped one is
@@ -82,7 +89,7 @@ def go_back(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Rollout:
         live = row.revisions.filter(state="live").first()
         if live is None:
             raise NothingLive
-        previous = previous_revision(live)
+        previous = former_revision(live, number)
         _wake(previous, row, keys, actor)
         rollout = open_rollout(
             Rollout(
@@ -116,21 +123,14 @@ def _wake(previous: Revision, endpoint: Endpoint, keys: KeyRing, actor: Actor) -
         serving.set_revision(previous, state="starting", weight=0, actor=actor)
 
 
-def previous_revision(live: Revision) -> Revision:
-    """Return the newest revision before ``live`` whose release was superseded.
-
-    One whose release failed or was rolled back is passed over, one whose Bento was collected
-    cannot start, and one that is still draining is left alone: it is on its way out.
-    """
-    superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded")
-    found = (
-        Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
-        .filter(state__in=("warm", "stopped"), release__in=superseded.values("pk"))
-        .filter(bento__collected_at=None)
-        .select_related("bento", "endpoint__target")
-        .order_by("-number")
-        .first()
-    )
-    if found is None:
+def former_revision(live: Revision, number: int | None) -> Revision:
+    """Return the newest of the former revisions, or the one of this ``number`` among them."""
+    found = former_revisions(live)
+    if number is not None:
+        found = [revision for revision in found if revision.number == number]
+        if not found:
+            raise NothingToRollBackTo(f"Revision {number} is none of the last {ROLLBACK_KEPT}"
+                                      " that one may go back to")  # fmt: skip
+    if not found:
         raise NothingToRollBackTo
-    return found
+    return found[0]

@@ -73,6 +73,7 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
         release=begun.pk,
         permit=governance.assemble_permit(begun),
         serving=begun.serving,
+        guard=plan_of(begun.plan).guard,
         ring=keys,
         actor=actor,
     )
@@ -103,11 +104,12 @@ def _active_endpoint(release: Release) -> Endpoint:
 
 def _check_target(release: Release) -> None:
     endpoint = Endpoint.objects.select_related("target").get(pk=release.endpoint_id)
+    plan = plan_of(release.plan)
     problems = driver_for(endpoint.target).validate(
         endpoint.target,
         release.bento,
         serving_config(release.serving),
-        needs=needs(plan_of(release.plan).steps),
+        needs=needs(plan.steps) | ({"guard"} if plan.guard else set()),
     )
     if problems:
         raise DoesNotFit("; ".join(problems))

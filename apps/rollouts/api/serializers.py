@@ -46,6 +46,9 @@ class RolloutSerializer(serializers.Serializer[Any]):
     steps = serializers.ListField(
         child=serializers.DictField(), help_text="What it carries out, in the plan's own words"
     )
+    guard = serializers.DictField(
+        help_text="When its node gives all requests back by itself, in the plan's own words"
+    )
     step = serializers.IntegerField(
         allow_null=True, help_text="The place of the present step among them, from 0"
     )
@@ -160,6 +163,18 @@ class WhySerializer(serializers.Serializer[Any]):
     """Why; not optional."""
 
     reason = serializers.CharField(max_length=2000)
+
+
+class RollbackSerializer(serializers.Serializer[Any]):
+    """Why, and where to."""
+
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    revision = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="The number of a former revision, of the last five; left out: the one before",
+    )
 
 
 class ReasonSerializer(serializers.Serializer[Any]):

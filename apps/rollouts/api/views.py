@@ -12,6 +12,7 @@ from apps.rollouts import actions, queries
 from apps.rollouts.api.serializers import (
     LookSerializer,
     ReasonSerializer,
+    RollbackSerializer,
     RolloutSerializer,
     SeriesSerializer,
     StepSerializer,
@@ -44,6 +45,7 @@ def body(rollout: Rollout) -> dict[str, Any]:
         "to_revision": rollout.to_revision_id,
         "weights": {revision.pk: revision.weight for revision in present},
         "steps": [written(step) for step in rollout.steps],
+        "guard": rollout.guard,
         "step": rollout.step if rollout.step >= 0 else None,
         "step_times": rollout.step_times,
         "paused": bool(rollout.paused_by),
@@ -277,15 +279,18 @@ class EndpointRollback(PlacetView):
 
     @extend_schema(
         operation_id="endpoints_rollback",
-        request=ReasonSerializer,
+        request=RollbackSerializer,
         responses={202: RolloutSerializer},
     )
     def post(self, request: Request, endpoint: str) -> Response:
-        """Go back to the revision that was live before; no new approval is needed.
+        """Go back to the revision that was live before, or to one of those before that; no new
+        approval is needed, and no analysis.
 
         While a release goes out this aborts its rollout: what was live serves still.
         """
         found = get_endpoint(endpoint, self.actor)
-        data: Any = self.body(ReasonSerializer)
-        rollout = actions.rollback(found, reason=data["reason"], actor=self.actor)
+        data: Any = self.body(RollbackSerializer)
+        rollout = actions.rollback(
+            found, reason=data["reason"], number=data.get("revision"), actor=self.actor
+        )
         return answer(queries.get_rollout(rollout.pk, self.actor), 202)

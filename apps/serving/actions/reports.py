@@ -13,6 +13,7 @@ from apps.serving.events import (
     NODE_CHECKPOINT_AHEAD,
     NODE_REPORTED_ERROR,
     NODE_STATE_AHEAD,
+    REQUESTS_TAKEN_BACK,
     REVISION_REFUSED,
 )
 from apps.serving.models import DesiredState, Node, Revision
@@ -43,6 +44,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         row.report_number, row.last_seen_at = report["number"], now()
         row.platform, row.agent_version = report["platform"], report["agent_version"]
         _note_refusals(log, row, before, report)
+        _note_aborts(log, row, before, report)
         _note_errors(log, row, before, report)
         _note_checkpoint(log, row, report)
         _note_state_ahead(log, row, report)
@@ -75,6 +77,17 @@ def _note_refusals(log: Recorder, node: Node, before: Mapping[str, Any], report:
     found = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
     for revision in found.select_related("endpoint"):
         log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
+
+
+def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:
+    """The node took requests back by itself. Its words stay in the report: the log has none."""
+    known = {row["revision"] for row in before.get("aborts", [])}
+    newly = {row["revision"]: row for row in report["aborts"] if row["revision"] not in known}
+    found = Revision.objects.filter(pk__in=newly, endpoint__target=node.target_id)
+    for revision in found.select_related("endpoint"):
+        row = newly[revision.pk]
+        data = {"node": node.pk, "rule": row["rule"], "state": row["state"]}
+        log.add(REQUESTS_TAKEN_BACK, revision, data=data)
 
 
 def _note_errors(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:
@@ -132,4 +145,5 @@ def _facts(report: Mapping[str, Any]) -> tuple[object, ...]:
         (row["id"], row["phase"], row["ready_replicas"], row["weight"])
         for row in report.get("revisions", [])
     ]
-    return report.get("applied"), rows
+    aborts = [row["revision"] for row in report.get("aborts", [])]
+    return report.get("applied"), rows, aborts

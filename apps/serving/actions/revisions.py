@@ -21,6 +21,7 @@ from apps.serving.rules import (
     ENDED,
     TRIED,
     WHOLE,
+    Guard,
     HeaderRoute,
     ServingConfig,
     may_move,
@@ -73,15 +74,14 @@ def add_revision(
     serving: dict[str, Any],
     ring: KeyRing,
     actor: Actor,
+    guard: Guard | None = None,
 ) -> Revision:
-    """Put ``bento`` behind ``endpoint`` at weight 0, wanted to run.
+    """Put ``bento`` behind ``endpoint`` at weight 0, to run, under ``guard`` until it is live.
 
     Raises :class:`NotPermitted` unless the permit allows precisely this, now.
     """
-    check_permit(
-        permit, ring, endpoint=endpoint, bento=bento, release=release, serving=serving,
-        starting_at=now(),
-    )  # fmt: skip
+    check_permit(permit, ring, endpoint=endpoint, bento=bento, release=release,
+                 serving=serving, starting_at=now())  # fmt: skip
     wish = serving_config(serving)
     with record(actor) as log:
         row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
@@ -97,6 +97,7 @@ def add_revision(
             release=release,
             permit=permit,
             serving=serving,
+            guard=guard or None,
             salt=secrets.token_hex(8),  # of its own: the same units are not tried on each time
             **_wished(wish),
         )
@@ -138,7 +139,7 @@ def set_revision(
 ) -> Revision:
     """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.
 
-    What is not given stays; testers and copies end when the revision is tried out no more.
+    What is not given stays; testers, copies and guard end when it is tried out no more.
 
     Raises :class:`RevisionMoved` when somebody else was first. Only a revision that runs carries
     weight, and all weights behind an endpoint together are at most 10,000: lower the old one
@@ -170,7 +171,7 @@ def set_revision(
 
 def _follows(revision: Revision, after: str) -> dict[str, Any]:
     """Return what follows from the state: when it went live or left service (not when its
-    processes ended), and that only a revision which is tried out has testers and copies."""
+    processes ended), and that only a revision which is tried out has testers, copies, a guard."""
     before, changes = revision.state, dict[str, Any]()
     if after == "live" and before != "live":
         changes["live_at"] = now()
@@ -178,7 +179,9 @@ def _follows(revision: Revision, after: str) -> dict[str, Any]:
         changes["ended_at"] = now()
     elif before in ENDED:
         changes["ended_at"] = None
-    return changes if after in TRIED else changes | {"header_route": None, "mirror": 0}
+    if after in TRIED:
+        return changes
+    return changes | {"header_route": None, "mirror": 0, "guard": None}
 
 
 def _check_sum(revision: Revision, weight: int) -> None:

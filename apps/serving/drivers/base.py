@@ -35,6 +35,7 @@ class RevisionObservation:
     detail: str = ""
     bento_digest: str = ""
     since: str = ""
+    aborted: str = ""  # by which broken rule the target took its requests back by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Driver(Protocol):
     ) -> list[str]:
         """Return, in sentences, what keeps ``bento`` from running on ``target``.
 
-        ``needs`` names what the steps of a plan ask for: ``header_route``, ``mirror``.
+        ``needs`` names what a plan asks for: ``header_route``, ``mirror``, ``guard``.
         """
         ...
 

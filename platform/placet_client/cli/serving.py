@@ -103,11 +103,13 @@ def endpoint_predict(
 def endpoint_rollback(
     reference: Endpoint,
     reason: Annotated[str, typer.Option(help="why; it goes to the log")],
+    to: Annotated[int | None, typer.Option(help="the number of a former revision")] = None,
     output: Output = Form.TABLE,
 ) -> None:
-    """Go back to the revision before; needs no new approval."""
+    """Go back to the revision before, or to one before that; needs no new approval."""
     with connected() as client:
-        show_one(client.endpoints.rollback(id_of(client, reference), reason=reason), output)
+        found = id_of(client, reference)
+        show_one(client.endpoints.rollback(found, reason=reason, revision=to), output)
 
 
 @endpoint.command("scale")

@@ -107,9 +107,10 @@ class Endpoints(Noun):
         path = at("endpoints", endpoint, "predict")
         return Prediction.read(answer(self._http.request("POST", path, json=rows, headers=headers)))
 
-    def rollback(self, endpoint: str, *, reason: str) -> Rollout:
+    def rollback(self, endpoint: str, *, reason: str, revision: int | None = None) -> Rollout:
         """Go back to the revision before; needs no new approval."""
-        return self._do(Rollout, at("endpoints", endpoint, "rollback"), {"reason": reason})
+        body = {"reason": reason} | ({} if revision is None else {"revision": revision})
+        return self._do(Rollout, at("endpoints", endpoint, "rollback"), body)
 
     def scale(self, endpoint: str, replicas: int) -> Endpoint:
         """Set the replicas, within what was approved."""

@@ -161,6 +161,7 @@ class Rollout(Record):
     to_revision: str
     weights: dict[str, int]
     steps: tuple[dict[str, Any], ...]
+    guard: dict[str, Any]
     step: int | None
     step_times: dict[str, str]
     paused: bool

@@ -176,6 +176,39 @@ def test_a_rollback_to_a_stopped_revision_starts_it_first(
     assert states(endpoint) == [(1, "live", 10_000), (2, "stopped", 0)]
 
 
+def test_a_rollback_goes_to_the_former_revision_that_is_named(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    releases = [release_one(world, node, run_jobs) for _ in range(3)]
+    endpoint = endpoint_of(releases[0])
+    page = factories.browser(world.people["Otto"])
+    assert '<option value="1">1: ' in page.get(f"/endpoints/{endpoint.pk}/").content.decode()
+    for wrong in (3, 9):  # what is live, what never was
+        with pytest.raises(NothingToRollBackTo, match=f"Revision {wrong} is none of the last 5"):
+            actions.rollback(endpoint, number=wrong, actor=world.otto)
+    path = f"/api/v1/endpoints/{endpoint.pk}/rollback"
+    answer = factories.api(world.people["Otto"]).post(path, {"reason": "worse", "revision": 1})
+    assert answer.status_code == 202
+    run(node, run_jobs)
+    assert states(endpoint)[0] == (1, "live", 10_000)
+    for release, state in zip(releases, ("live", "superseded", "rolled_back"), strict=True):
+        release.refresh_from_db()
+        assert release.state == state
+
+
+def test_while_a_release_goes_out_a_rollback_to_what_serves_aborts_it_and_no_other_is_taken(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    first, _ = [release_one(world, node, run_jobs) for _ in range(2)]
+    world.request("development", plan={"strategy": "blue_green"})
+    run(node, run_jobs)
+    endpoint = endpoint_of(first)
+    with pytest.raises(RolloutOpen):
+        actions.rollback(endpoint, number=1, actor=world.otto)
+    aborted = actions.rollback(endpoint, number=2, reason="x", actor=world.otto)
+    assert (aborted.kind, aborted.state) == ("release", "aborting")
+
+
 def test_a_rollback_goes_past_a_release_that_was_rolled_back(
     world: World, node: SimulatedNode, run_jobs: RunJobs
 ) -> None:

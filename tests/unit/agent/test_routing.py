@@ -6,7 +6,7 @@ import pytest
 
 from placet_agent.haproxy.table import EndpointEntry, Table
 from placet_agent.parsing import parse_endpoint, parse_revision
-from placet_agent.protocol import DesiredEndpoint, HeaderRoute, ProtocolError
+from placet_agent.protocol import DesiredEndpoint, HeaderRoute, LocalAbort, ProtocolError
 from placet_agent.routing import Standing, route
 from placet_verify.units import UnitSource
 
@@ -105,6 +105,44 @@ def test_testers_and_copies_come_to_a_ready_revision_only() -> None:
     assert (away.mirrored, away.copies) == ("", 1_000)
     refused = routed(wanted, rev_1=OLD, rev_2=Standing(False, True))
     assert (refused.header, refused.tested, refused.mirrored, refused.copies) == (None, "", "", 0)
+
+
+ABORT = LocalAbort(
+    endpoint="end_1", revision="rev_2", stable="rev_1", rule="error_rate", detail="", at="",
+    state={"epoch": 1, "number": 1},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("weight", [500, 5_000, 10_000])
+def test_after_an_abort_stable_gets_everything_whatever_the_state_says(weight: int) -> None:
+    entry = routed(canary(weight), rev_1=READY, rev_2=READY)
+    before = (entry.unit, entry.salt)
+    route(entry, canary(weight), {"rev_1": READY, "rev_2": READY}, ABORT)
+    assert (entry.stable, entry.candidate, entry.weight) == ("rev_1", "", 0)
+    assert (entry.unit, entry.salt) == before  # no rule of HAProxy changes
+
+
+def test_an_abort_holds_where_the_aborted_revision_has_gone_live_meanwhile() -> None:
+    entry, live = fresh(), endpoint(revision(1), revision(2, weight=10_000), stable="rev_2")
+    route(entry, live, {"rev_1": OLD, "rev_2": OLD}, ABORT)
+    assert (entry.stable, entry.candidate) == ("rev_1", "")
+
+
+def test_after_an_abort_the_new_revision_answers_where_nothing_else_would() -> None:
+    entry = fresh()
+    for old, served in ((OLD, "rev_1"), (AWAY, "rev_2"), (OLD, "rev_1")):
+        route(entry, canary(500), {"rev_1": old, "rev_2": OLD}, ABORT)
+        assert entry.weights() == {served: 10_000}
+
+
+def test_after_an_abort_there_are_no_testers_and_no_copies() -> None:
+    tried = revision(2, header_route={"header": "X-Try", "value": "v2"}, mirror=1_000)
+    wanted = endpoint(revision(1, weight=10_000), tried, stable="rev_1")
+    entry = routed(wanted, rev_1=OLD, rev_2=OLD)
+    rules = (entry.header, entry.copies)
+    route(entry, wanted, {"rev_1": OLD, "rev_2": OLD}, ABORT)
+    assert (entry.tested, entry.mirrored) == ("", "")
+    assert (entry.header, entry.copies) == rules
 
 
 def test_a_state_without_the_new_members_is_read_as_before() -> None:

@@ -1,11 +1,14 @@
 """A state that comes in the middle of a pass waits for the next one."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from placet_agent.aborts import Aborts
 from placet_agent.haproxy.table import Table
 from placet_agent.protocol import DesiredState
 from placet_agent.reconcile import Reconciler
+from placet_agent.sentinel import Sentinel
 
 
 def state(number: int) -> DesiredState:
@@ -16,7 +19,7 @@ def state(number: int) -> DesiredState:
     return cast(DesiredState, wish)
 
 
-def test_a_pass_never_says_that_it_applied_what_came_while_it_ran() -> None:
+def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path) -> None:
     coming = [state(2)]
     table = Table()
 
@@ -27,7 +30,8 @@ def test_a_pass_never_says_that_it_applied_what_came_while_it_ran() -> None:
     proxy: Any = SimpleNamespace(ensure_running=lambda: False, apply=apply, table=table)
     replicas: Any = SimpleNamespace(all={})
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None)
-    reconciler = Reconciler(proxy, replicas, cast(Any, None), preparer)
+    sentinel = Sentinel(Aborts(tmp_path / "aborts.json"), lambda: None)
+    reconciler = Reconciler(proxy, replicas, cast(Any, None), preparer, sentinel)
     reconciler.take(state(1), {})
 
     reconciler.run()

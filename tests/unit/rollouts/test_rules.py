@@ -93,6 +93,36 @@ def test_a_revision_that_breaks_while_requests_move_gives_them_back() -> None:
     assert step.changes == (Change("new", weight=0), Change("old", weight=10_000))
 
 
+@pytest.mark.parametrize("state", ["shifting", "waiting", "analysing"])
+@pytest.mark.parametrize("changes", [{}, {"paused": True}, {"fresh": False}, {"alive": False}])
+def test_what_the_node_took_back_is_taken_back_whatever_it_waits_for(
+    state: str, changes: dict[str, object]
+) -> None:
+    plan = Plan(steps=(SetWeight(500), Pause(None), SetWeight(10_000)))
+    new = replace(SHIFTED, weight=500, applied_weight=0, aborted="3 answers in a row failed")
+    at = {"shifting": 0, "waiting": 1, "analysing": 1}[state]
+    step = next_step(facts(state, plan=plan, step=at, new=new, **changes))
+    assert step.to == "aborting"
+    assert step.changes == (Change("new", weight=0), Change("old", weight=10_000))
+    assert step.reason == (
+        "The node gave all requests back to the old revision by itself: 3 answers in a row failed"
+    )
+
+
+def test_where_there_is_no_old_revision_nothing_is_taken_back() -> None:
+    new = replace(SHIFTED, aborted="it says so")
+    assert next_step(facts("shifting", new=new, old=None)).to == "draining"
+
+
+def test_while_stable_is_down_a_step_says_what_it_waits_for() -> None:
+    plan = Plan(steps=(SetWeight(500), SetWeight(10_000)))
+    down = replace(OLD, phase="starting", ready_replicas=0, applied_weight=0)
+    step = next_step(facts("shifting", plan=plan, step=0, new=SHIFTED, old=down))
+    assert (step.to, step.waiting_for) == (
+        None, "the old revision to answer again; the new one has all requests meanwhile",
+    )  # fmt: skip
+
+
 def test_a_first_revision_that_breaks_has_nothing_to_go_back_to() -> None:
     step = next_step(facts("shifting", new=replace(SHIFTED, phase="failed"), old=None))
     assert (step.to, step.changes) == ("failed", (Change("new", "failed"),))

@@ -17,6 +17,7 @@ LACKS = {
     "header_route": "cannot lead testers by a header",
     "mirror": "cannot copy requests",
     "capture": "cannot capture predictions",
+    "guard": "cannot apply the guard of the plan",
 }
 
 
@@ -72,6 +73,7 @@ def observation(node: Node, at: datetime) -> Observation:
     """Turn the stored report of ``node`` into an observation."""
     report: Mapping[str, Any] = node.report
     applied = report.get("applied", {})
+    aborts = {row["revision"]: row["detail"] for row in report.get("aborts", [])}
     revisions = {
         row["id"]: RevisionObservation(
             id=row["id"],
@@ -81,6 +83,7 @@ def observation(node: Node, at: datetime) -> Observation:
             detail=row["detail"],
             bento_digest=row["bento_digest"],
             since=row["since"],
+            aborted=aborts.get(row["id"], ""),
         )
         for row in report.get("revisions", [])
     }

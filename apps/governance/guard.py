@@ -1,0 +1,75 @@
+"""The guard of a plan: when a node takes the requests back from the new revision by itself.
+
+::
+
+    {"guard": {
+        "consecutive_failures": 10,
+        "error_rate": {"at_most": 0.25, "window_seconds": 60, "minimum_requests": 50},
+        "latency": {"quantile": 0.95, "at_most_ms": 2000,
+                    "window_seconds": 60, "minimum_requests": 50}}}
+
+Each rule is optional. They are a brake for what is plainly broken, with fixed bounds, and work
+without the platform; small differences to stable are for an analysis to find.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from apps.governance.analyses import Faults
+from apps.serving.rules import Guard
+
+# What a canary has unless its plan says otherwise. No latency: there is no bound for every model.
+CAREFUL: Guard = {
+    "consecutive_failures": 10,
+    "error_rate": {"at_most": 0.25, "window_seconds": 60, "minimum_requests": 50},
+}
+_DEFAULTS = {"window_seconds": 60, "minimum_requests": 50}
+_WINDOW: dict[str, tuple[float, float]] = {
+    "window_seconds": (5, 600),
+    "minimum_requests": (5, 1_000_000),
+}
+_RULES: dict[str, dict[str, tuple[float, float]]] = {
+    "error_rate": {"at_most": (0.001, 0.9), **_WINDOW},
+    "latency": {"quantile": (0.5, 0.999), "at_most_ms": (5, 120_000), **_WINDOW},
+}
+_ROW = (2, 1000)
+
+
+def guard(at: str, value: Any, faults: Faults) -> Guard:
+    """Return a whole guard; what is not given takes its default, what is wrong goes to
+    ``faults``."""
+    if not isinstance(value, dict):
+        faults.append((at, 'must be rules: {"consecutive_failures": 10}, or {} for none'))
+        return {}
+    document: dict[str, Any] = {}
+    for name, given in value.items():
+        if name == "consecutive_failures":
+            _within(f"{at}/{name}", given, *_ROW, faults)
+            document[name] = given
+        elif name in _RULES:
+            document[name] = _rule(f"{at}/{name}", given, _RULES[name], faults)
+        else:
+            known = ", ".join(("consecutive_failures", *_RULES))
+            faults.append((f"{at}/{str(name)[:64]}", f"must be one of: {known}"))
+    return cast(Guard, document)
+
+
+def _rule(
+    at: str, given: Any, ranges: Mapping[str, tuple[float, float]], faults: Faults
+) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        faults.append((at, f"must have {', '.join(ranges)}"))
+        return {}
+    document = {**_DEFAULTS, **given}
+    faults += [(f"{at}/{str(name)[:64]}", "is not known") for name in given if name not in ranges]
+    for name, (low, high) in ranges.items():
+        _within(f"{at}/{name}", document.get(name), low, high, faults)
+    return document
+
+
+def _within(at: str, value: Any, low: float, high: float, faults: Faults) -> None:
+    whole = high > 1  # all others are shares
+    kinds = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        what = "a whole number" if whole else "a share"  # what is no number lies nowhere
+        faults.append((at, f"must be {what} from {low:g} to {high:,g}"))

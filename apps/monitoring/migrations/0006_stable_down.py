@@ -1,0 +1,24 @@
+"""Adds the alert that stable does not answer while another revision is tried out."""
+
+from django.db import migrations, models
+
+KINDS = [
+    ("objective", "Objective not met"),
+    ("no_data", "Not measured"),
+    ("replicas", "Replicas fail"),
+    ("stable_down", "Stable does not answer"),
+    ("node_silent", "Node is silent"),
+    ("schedule_failing", "Routine work fails"),
+    ("job_failed", "Job failed for good"),
+    ("log_fault", "Audit log does not verify"),
+]
+
+
+class Migration(migrations.Migration):
+    """See the module."""
+
+    dependencies = [("monitoring", "0005_captures")]
+
+    operations = [
+        migrations.AlterField("alert", "kind", models.CharField(choices=KINDS, max_length=20)),
+    ]

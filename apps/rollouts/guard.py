@@ -1,0 +1,29 @@
+"""What people read about a guard. Standard library only."""
+
+from apps.serving.rules import Guard
+
+ABORTED = "The node gave all requests back to the old revision by itself"
+
+
+def sentences(guard: Guard) -> list[str]:
+    """Return the rules of a guard in words, as what it stops at."""
+    found = []
+    if (row := guard.get("consecutive_failures")) is not None:
+        found.append(f"{row} server errors in a row")
+    if (rate := guard.get("error_rate")) is not None:
+        found.append(
+            f"more than {100 * rate['at_most']:g} % server errors in {rate['window_seconds']} s "
+            f"(of at least {rate['minimum_requests']:,} answers)"
+        )
+    if (latency := guard.get("latency")) is not None:
+        found.append(
+            f"more than {100 * (1 - latency['quantile']):.3g} % of the answers over "
+            f"{latency['at_most_ms']:,} ms in {latency['window_seconds']} s "
+            f"(of at least {latency['minimum_requests']:,})"
+        )
+    return found
+
+
+def reason(detail: str) -> str:
+    """Return why a rollout ends that its node has aborted; '' when it has not."""
+    return f"{ABORTED}: {detail}" if detail else ""

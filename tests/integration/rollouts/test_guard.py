@@ -1,0 +1,239 @@
+"""Guards from the plan to the node and back: what a node took back, the platform takes back too."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apps.audit.models import Event
+from apps.governance.actions import set_freeze
+from apps.monitoring import reconciler as monitoring
+from apps.monitoring.models import Alert
+from apps.rollouts import actions
+from apps.rollouts.models import Rollout
+from apps.serving.errors import DoesNotFit
+from apps.serving.models import Revision
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.problems import InvalidInput
+from tests.factories import api, browser
+from tests.governed import World
+from tests.nodes import PLATFORM, SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+GUARD = {"consecutive_failures": 5}
+PLAN = {
+    "strategy": "canary",
+    "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}, {"pause": {}}],
+    "guard": GUARD,
+}
+WHY = "5 answers in a row were server errors"
+REASON = f"The node gave all requests back to the old revision by itself: {WHY}"
+
+
+@pytest.fixture
+def canary(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Rollout:
+    """A canary that waits for a person at 5 %."""
+    release = world.request("development", plan=PLAN)
+    run(node, run_jobs)
+    rollout = Rollout.objects.get(release=release)
+    assert (rollout.state, rollout.step) == ("waiting", 1)
+    return rollout
+
+
+def take_back(node: SimulatedNode, name: str, **changes: Any) -> dict[str, Any]:
+    """Have the node give everything to the old revision by itself."""
+    row = {
+        "endpoint": "end_x", "revision": name, "stable": "rev_x",
+        "rule": "consecutive_failures", "detail": WHY, "at": rfc3339(now()),
+        "state": {"epoch": node.epoch, "number": node.applied},
+    }  # fmt: skip
+    node.aborts = [row | changes]
+    node.frozen_weights[name] = 0
+    return node.aborts[0]
+
+
+def state_of(rollout: Rollout) -> str:
+    """Return the state as it is now."""
+    rollout.refresh_from_db()
+    return rollout.state
+
+
+def weights() -> list[int]:
+    """Return the weight of every revision, the oldest first."""
+    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
+
+
+def test_the_guard_goes_with_the_state_until_the_revision_is_live(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    old, new = node.revisions().values()
+    assert (old["guard"], new["guard"]) == (None, GUARD)
+    actions.promote(canary, reason="it is well", actor=world.otto)
+    run(node, run_jobs)
+    assert state_of(canary) == "done"
+    assert [r["guard"] for r in node.revisions().values()] == [None, None]
+
+
+def test_an_abort_of_the_node_ends_a_rollout_that_waits_for_a_person(
+    canary: Rollout, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    take_back(node, canary.to_revision_id)
+    run(node, run_jobs)
+    assert (state_of(canary), canary.reason) == ("failed", REASON)
+    assert weights() == [10_000, 0]
+    canary.release.refresh_from_db()
+    assert canary.release.state == "failed"
+
+
+def test_it_ends_one_that_somebody_holds_during_a_freeze(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    actions.pause(canary, reason="lunch", actor=world.otto)
+    set_freeze(world.environment("development"), reason="the fair", actor=world.vera)
+    take_back(node, canary.to_revision_id)
+    run(node, run_jobs)
+    assert state_of(canary) == "failed"
+    assert weights() == [10_000, 0]
+
+
+def test_it_is_in_the_log_from_the_report_on_once(
+    canary: Rollout, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    told = take_back(node, canary.to_revision_id)
+    node.step()  # no worker has seen it yet
+    node.step()
+    (event,) = Event.objects.filter(kind__startswith="revision.requests_taken_back")
+    body = json.loads(event.body)
+    assert (event.subject, body["actor"]["id"]) == (canary.to_revision_id, node.id)
+    assert body["data"] == {
+        "node": node.id, "rule": "consecutive_failures", "state": told["state"],
+    }  # fmt: skip
+    assert WHY not in event.body  # words are no part of what is hashed
+    run(node, run_jobs)
+    assert Event.objects.filter(kind__startswith="revision.requests_taken_back").count() == 1
+
+
+def test_what_went_live_before_the_abort_was_heard_of_is_rolled_back(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    actions.promote(canary, reason="it is well", actor=world.otto)
+    run(node, run_jobs)
+    assert state_of(canary) == "done"
+    take_back(node, canary.to_revision_id)
+    run(node, run_jobs)
+    back = Rollout.objects.get(kind="rollback")
+    assert (back.state, back.reason, back.to_revision_id) == (
+        "done", REASON, canary.from_revision_id,
+    )  # fmt: skip
+    canary.release.refresh_from_db()
+    assert canary.release.state == "rolled_back"
+    run(node, run_jobs)
+    assert Rollout.objects.filter(kind="rollback").count() == 1
+
+
+def test_another_rollout_is_not_stopped_by_an_old_abort(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    take_back(node, canary.to_revision_id)
+    run(node, run_jobs)
+    again = actions.retry(canary, reason="it was the database", actor=world.otto)
+    run(node, run_jobs)
+    assert state_of(again) == "waiting"
+
+
+@pytest.mark.parametrize(
+    "abort",
+    [
+        {"rule": "it felt wrong"}, {"state": {"epoch": -1, "number": 1}}, {"state": None},
+        {"revision": 7}, {"detail": ["x"]},
+    ],
+)  # fmt: skip
+def test_a_garbled_abort_is_refused_with_the_report(
+    canary: Rollout, node: SimulatedNode, abort: dict[str, Any]
+) -> None:
+    take_back(node, canary.to_revision_id, **abort)
+    answer = node.report()
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"].startswith("/aborts/0/")
+
+
+def test_an_abort_of_what_is_not_on_this_target_changes_and_logs_nothing(
+    canary: Rollout, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    take_back(node, "rev_of_another_target")
+    run(node, run_jobs)
+    assert state_of(canary) == "waiting"
+    assert not Event.objects.filter(kind__startswith="revision.requests_taken_back").exists()
+
+
+def test_an_agent_that_is_too_old_for_a_guard_is_named(world: World, node: SimulatedNode) -> None:
+    node.report(platform={**PLATFORM, "features": ["unit", "header_route", "mirror"]})
+    release = world.request("development", plan={**PLAN, "start": "manual"})
+    with pytest.raises(DoesNotFit, match="cannot apply the guard of the plan: upgrade it"):
+        actions.start_rollout(release, actor=world.otto)
+    bare = world.request("development", plan={**PLAN, "start": "manual", "guard": {}})
+    assert actions.start_rollout(bare, actor=world.otto).guard == {}
+
+
+def test_a_guard_that_is_none_is_refused_by_its_field(world: World) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        world.request("development", plan={**PLAN, "guard": {"error_rate": {"at_most": 2}}})
+    assert [e.pointer for e in refused.value.errors] == ["/plan/guard/error_rate/at_most"]
+
+
+def test_page_and_api_say_the_guard_and_what_it_did(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    page = browser(world.people["Otto"]).get(f"/rollouts/{canary.pk}/").content.decode()
+    assert (
+        "the node gives all requests back to the old revision at 5 server errors in a row" in page
+    )
+    take_back(node, canary.to_revision_id)
+    run(node, run_jobs)
+    answer = api(world.people["Otto"]).get(f"/api/v1/rollouts/{canary.pk}").json()
+    assert (answer["guard"], answer["state"], answer["reason"]) == (GUARD, "failed", REASON)
+    assert REASON in browser(world.people["Otto"]).get(f"/rollouts/{canary.pk}/").content.decode()
+
+
+# --- stable dies --------------------------------------------------------------------------------
+
+
+def alerts() -> list[tuple[str, str]]:
+    """Return kind and state of the alerts about stable."""
+    found = Alert.objects.filter(kind="stable_down").order_by("opened_at")
+    return list(found.values_list("kind", "state"))
+
+
+def test_an_alert_says_that_stable_is_down_and_who_answers_until_it_is_back(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    assert canary.from_revision_id is not None
+    node.phase[canary.from_revision_id] = ("starting", "0 of 1 replicas are ready")
+    node.frozen_weights[canary.to_revision_id] = 10_000
+    node.step()
+    monitoring.watch_endpoints()
+    monitoring.watch_endpoints()
+    assert alerts() == [("stable_down", "open")]
+    summary = Alert.objects.get(kind="stable_down").summary
+    assert "does not answer; the node says starting: 0 of 1 replicas are ready." in summary
+    assert "is tried out and was to get 5 %." in summary
+    run(node, run_jobs)
+    assert state_of(canary) == "waiting"
+
+    node.phase.clear()
+    node.frozen_weights.clear()
+    node.step()
+    monitoring.watch_endpoints()
+    assert alerts() == [("stable_down", "resolved")]
+
+
+def test_a_rollout_that_sends_everything_as_planned_is_no_alert(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    actions.promote(canary, reason="x", actor=world.otto)
+    run_jobs("control")
+    node.step()
+    monitoring.watch_endpoints()
+    assert alerts() == []
