@@ -47,6 +47,14 @@ def world() -> World:
     return World()
 
 
+@pytest.fixture
+def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
+    """The node of that target, which has reported once."""
+    node = SimulatedNode.joined(Target.objects.get())
+    run(node, run_jobs, rounds=1)
+    return node
+
+
 def work(armed: Path) -> int:
     """Run a worker in a process of its own that is killed where it may; return how it ended."""
     environment = {
@@ -60,6 +68,16 @@ def work(armed: Path) -> int:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True).returncode
 
 
+def killed(point: Path, between: Callable[[], object]) -> None:
+    """Have workers work until one is killed at ``point``, with ``between`` after each other one."""
+    point.touch()
+    for _ in range(8):
+        if work(point) == -9:
+            break
+        between()
+    assert not point.exists(), "the worker never came to this point"
+
+
 def let_leases_run_out() -> None:
     """What a quarter of a minute would do."""
     with connection.cursor() as cursor:
@@ -70,17 +88,10 @@ def let_leases_run_out() -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
-    world: World, run_jobs: RunJobs, tmp_path: Path, point: str
+    world: World, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
 ) -> None:
-    node = SimulatedNode.joined(Target.objects.get())
-    run(node, run_jobs, rounds=1)
-    release, armed = world.request("development"), tmp_path / point
-    armed.touch()
-    for _ in range(4):
-        if work(armed) == -9:
-            break
-        node.step()
-    assert not armed.exists(), "the worker never came to this point"
+    release = world.request("development")
+    killed(tmp_path / point, node.step)
     for _ in range(4):
         let_leases_run_out()
         run(node, run_jobs, rounds=2)
@@ -98,20 +109,13 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
 
 @pytest.mark.parametrize("point", STEP_POINTS)
 def test_a_worker_killed_at_a_step_enters_it_once(
-    world: World, run_jobs: RunJobs, tmp_path: Path, point: str
+    world: World, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
 ) -> None:
-    node = SimulatedNode.joined(Target.objects.get())
-    run(node, run_jobs, rounds=1)
     world.request("development")
     run(node, run_jobs)
     steps = [{"set_weight": 5}, {"pause": {"duration_seconds": 86_400}}]
     release = world.request("development", plan={"strategy": "canary", "steps": steps})
-    (armed := tmp_path / point).touch()
-    for _ in range(6):
-        if work(armed) == -9:
-            break
-        node.step()
-    assert not armed.exists(), "the worker never came to this point"
+    killed(tmp_path / point, node.step)
     for _ in range(4):
         let_leases_run_out()
         run(node, run_jobs, rounds=2)
@@ -128,21 +132,14 @@ def test_a_worker_killed_at_a_step_enters_it_once(
 
 @pytest.mark.parametrize("point", ANALYSIS_POINTS)
 def test_a_worker_killed_at_an_analysis_judges_it_once(
-    world: World, run_jobs: RunJobs, tmp_path: Path, point: str
+    world: World, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
 ) -> None:
-    node = SimulatedNode.joined(Target.objects.get())
-    run(node, run_jobs, rounds=1)
     world.request("development")
     run(node, run_jobs)
     analysis = {"metrics": [{"metric": "error_rate", "margin": 0.01}]}
     steps = [{"set_weight": 5}, {"analysis": analysis}, {"pause": {}}]
     release = world.request("development", plan={"strategy": "canary", "steps": steps})
-    (armed := tmp_path / point).touch()
-    for _ in range(8):
-        if work(armed) == -9:
-            break
-        measure(node, release)
-    assert not armed.exists(), "the worker never came to this point"
+    killed(tmp_path / point, lambda: measure(node, release))
     for _ in range(6):
         let_leases_run_out()
         measure(node, release)
