@@ -17,6 +17,7 @@ from placet_agent.haproxy.process import HaproxyError
 from placet_agent.home import Home, NotJoined
 from placet_agent.joining import JoinFailed, join
 from placet_agent.loop import Agent, Options, stop_everything
+from placet_agent.metrics import WINDOW_SECONDS
 
 app = typer.Typer(
     help="Makes this host a node of Placet.", no_args_is_help=True, add_completion=False
@@ -24,6 +25,9 @@ app = typer.Typer(
 DEFAULT_DATA = Path("/var/lib/placet-agent")
 
 Data = Annotated[Path, typer.Option("--data", help="The node's folder.")]
+WindowSeconds = Annotated[
+    float, typer.Option(min=1, max=60, help="How long requests are counted into one window.")
+]
 
 
 class JsonLines(logging.Formatter):
@@ -103,6 +107,7 @@ def run(
     tls_key: Annotated[
         Path | None, typer.Option(envvar="PLACET_TLS_KEY", help="PEM file of its private key.")
     ] = None,
+    window_seconds: WindowSeconds = WINDOW_SECONDS,
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     handler = logging.StreamHandler(sys.stderr)
@@ -116,7 +121,8 @@ def run(
     try:
         home.membership()
         with files.locked(home.folder):
-            agent = Agent(home, Options(bind=bind, certificate=certificate))
+            options = Options(bind=bind, certificate=certificate, window_seconds=window_seconds)
+            agent = Agent(home, options)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: agent.stop())
             agent.run()

@@ -7,8 +7,16 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+
+class Answer(NamedTuple):
+    """One request, when its answer was there; ``release`` is '' when nothing said what answered."""
+
+    at: float  # seconds since 1970
+    release: str
+    good: bool
 
 
 @dataclass(slots=True)
@@ -27,6 +35,7 @@ class Load:
     failures: list[str] = field(default_factory=list)
     releases: dict[str, int] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)  # release → when it last answered
+    answers: list[Answer] = field(default_factory=list)
     _end: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -100,4 +109,5 @@ class Load:
             if not error:
                 self.releases[release] = self.releases.get(release, 0) + 1
                 self.last[release] = time.monotonic()
+            self.answers.append(Answer(time.time(), release, not error))
         return reusable

@@ -14,8 +14,10 @@ from typing import Any
 import httpx
 
 from placet.config import ROOT
+from placet.demo.errors import DemoFailed, must
 from placet.demo.load import Load
 from placet.demo.people import Person
+from placet.demo.second_act import SecondAct
 from placet_client import Client
 
 Json = dict[str, Any]
@@ -31,7 +33,7 @@ gates:
   - {gate: approvals, role: reviewer, count: 1}
 """
 PRODUCTION_POLICY = """version: 1
-description: One reviewer and one approver after a minute in staging; shortened for the demo
+description: One reviewer and one approver after 20 s in staging; shortened for the demo
 gates:
   - {gate: build, isolation: bwrap}
   - {gate: scan, allow: [safe, code-carrying]}
@@ -41,7 +43,7 @@ gates:
       && (!has(live.metrics) || evidence.metrics.auc >= live.metrics.auc - 0.01)
     says: "AUC at least 0.9 and not 0.01 below what is live"
   - {gate: schema}
-  - {gate: soaked, environment: staging, for: 60s}
+  - {gate: soaked, environment: staging, for: 20s}
   - {gate: freeze}
   - {gate: approvals, role: reviewer, count: 1}
   - {gate: approvals, role: approver, count: 1}
@@ -51,10 +53,6 @@ SCIENTIST = [
     "rollout.view", "policy.view", "model.create", "version.create", "version.edit",
     "evidence.add", "build.start", "release.request",
 ]  # fmt: skip
-
-
-class DemoFailed(Exception):
-    """A step did not do what it must."""
 
 
 @dataclass(slots=True)
@@ -86,7 +84,8 @@ class Story:
         self.replace_under_load(scientist, boosting, endpoint, rows)
         self.say("\n5. Roll back")
         self.roll_back(endpoint, forest)
-        self.say("\n6. The log, checked by a verifier that trusts nobody")
+        SecondAct(self, scientist, endpoint, rows).play(boosting)
+        self.say("\n9. The log, checked by a verifier that trusts nobody")
         self.verify()
         self.check_decision(live)
         self.result["bento_digests"] = [forest["bento"], boosting["bento"]]
@@ -151,7 +150,22 @@ class Story:
         self, client: Client, version: Json, environment: str, deciders: list[str]
     ) -> tuple[Json, float]:
         """Ask for a release, let people decide, wait until it is live."""
-        asked = client.post(
+        asked = self.ask(client, version, environment, deciders)
+        live = self.until_live(client, asked["id"])
+        seconds = round(_seconds(live["approved_at"], live["live_at"]), 2)
+        self.say(f"   live {seconds} s after the last gate passed")
+        return live, seconds
+
+    def ask(
+        self,
+        client: Client,
+        version: Json,
+        environment: str,
+        deciders: list[str],
+        plan: Json | None = None,
+    ) -> Json:
+        """Ask for a release and let people decide; return it as it was asked for."""
+        asked: Json = client.post(
             f"{BASE}/releases",
             {
                 "model": MODEL,
@@ -159,6 +173,7 @@ class Story:
                 "environment": environment,
                 "endpoint": MODEL,
                 "reason": f"Version {version['number']} passed its evaluation.",
+                **({"plan": plan} if plan else {}),
             },
         )
         self.say(f"   release {asked['number']} to {environment} is {asked['state']}: "
@@ -168,10 +183,7 @@ class Story:
             shown = self.people[role].do("GET", f"/releases/{asked['id']}")["release"]
             self.people[role].decide(shown, f"Looks right for {environment}.")
             self.say(f"   {self.people[role].name} approved as {role}")
-        live = self.until_live(client, asked["id"])
-        seconds = round(_seconds(live["approved_at"], live["live_at"]), 2)
-        self.say(f"   live {seconds} s after the last gate passed")
-        return live, seconds
+        return asked
 
     def requester_is_refused(self, release: Json) -> None:
         """The one who asked tries to approve, in a session and by token, and may not."""
@@ -298,12 +310,6 @@ def verifier(export: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "placet_verify", "log", str(export)],
         cwd=ROOT / "platform", capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-def must(condition: bool, sentence: str) -> None:
-    """Raise ``DemoFailed`` with ``sentence`` unless ``condition`` holds."""
-    if not condition:
-        raise DemoFailed(sentence)
 
 
 def _seconds(start: str, end: str) -> float:

@@ -88,6 +88,7 @@ class Supervisor:
     endpoint_port: int
     say: Say
     demo: bool = False
+    window_seconds: int = 10  # of the node's counts
     children: list[Child] = field(default_factory=list)
     stopping: bool = False
     broken: bool = False
@@ -288,7 +289,8 @@ class Supervisor:
             self._agent("join", f"http://localhost:{self.port}", "--token", token,
                         "--data", str(folder), "--listen", str(self.endpoint_port))  # fmt: skip
         self._spawn("node", "agent", [sys.executable, "-m", "placet_agent", "run", "--data",
-                    str(folder), "--bind", "127.0.0.1"])  # fmt: skip
+                    str(folder), "--bind", "127.0.0.1",
+                    "--window-seconds", str(self.window_seconds)])  # fmt: skip
 
     def _agent(self, *args: str, check: bool = True) -> None:
         done = subprocess.run(
