@@ -163,7 +163,7 @@ def _store(revision: Revision) -> int:
 
 def _write(batch: _Batch, day: date, lines: Sequence[Line]) -> _Written:
     parts = CapturePart.objects.filter(revision=batch.revision.pk, day=day, rows__lt=SMALL)
-    before = parts.order_by("pk").first()
+    before = next((p for p in parts.order_by("-pk") if store().exists(p.sha256)), None)
     after = [before.sha256] if before else []
     try:
         digest = parquet.write([batch.row(line) for line in lines], after=after)

@@ -68,15 +68,19 @@ def parts_of(row: Erasure) -> list[CapturePart]:
 
 
 def _rewrite(part: CapturePart, row: Erasure) -> None:
+    """Write one file anew; one that a restore did not bring back is forgotten whole."""
     try:
         digest = parquet.without(part.sha256, row.unit)
     except BlobMissing:
-        raise CaptureMoved from None
+        digest = ""
     with transaction.atomic():
         mine = CapturePart.objects.select_for_update().filter(pk=part.pk, sha256=part.sha256)
         if not mine.exists():
             raise CaptureMoved  # written anew by whoever stored more: the job tries again
         gone, _ = CapturedPrediction.objects.filter(part=part, unit=row.unit).delete()
-        mine.update(sha256=digest, rows=part.rows - gone)
+        if digest:
+            mine.update(sha256=digest, rows=part.rows - gone)
+        else:
+            part.delete()
         Erasure.objects.filter(pk=row.pk).update(erased=F("erased") + gone)
     discard([part.sha256])

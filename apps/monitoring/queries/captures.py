@@ -1,6 +1,7 @@
 """Captured predictions, as an actor may read them, and what is known to be missing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -61,13 +62,13 @@ def captured_predictions(endpoint: Endpoint, actor: Actor) -> QuerySet[CapturedP
 def contents(rows: Sequence[CapturedPrediction]) -> dict[int, parquet.Row]:
     """Return inputs and outputs of some predictions, by the key of their row.
 
-    A file that is written anew just now is looked for once more.
+    A file that was written anew meanwhile is looked for once more; what is in none is left out.
     """
-    try:
-        return _contents(rows)
-    except BlobMissing:
-        again = CapturedPrediction.objects.filter(pk__in=[row.pk for row in rows])
-        return _contents(again.select_related("part"))
+    found = _contents(rows)
+    if len(found) < len(rows):
+        left = CapturedPrediction.objects.filter(pk__in={row.pk for row in rows} - found.keys())
+        found |= _contents(left.select_related("part"))
+    return found
 
 
 def _contents(rows: Iterable[CapturedPrediction]) -> dict[int, parquet.Row]:
@@ -76,8 +77,9 @@ def _contents(rows: Iterable[CapturedPrediction]) -> dict[int, parquet.Row]:
         by_part.setdefault(row.part.sha256, []).append(row)
     found: dict[int, parquet.Row] = {}
     for digest, mine in by_part.items():
-        lines = parquet.find([digest], [str(row.prediction) for row in mine])
-        found |= {r.pk: lines[str(r.prediction)] for r in mine if str(r.prediction) in lines}
+        with suppress(BlobMissing):
+            lines = parquet.find([digest], [str(row.prediction) for row in mine])
+            found |= {r.pk: lines[str(r.prediction)] for r in mine if str(r.prediction) in lines}
     return found
 
 

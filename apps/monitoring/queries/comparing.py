@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from apps.monitoring import parquet
 from apps.monitoring.answers import agree
 from apps.monitoring.models import CapturePart
+from apps.registry.errors import BlobMissing
+from apps.registry.store import store
 
 NEWEST = 5000  # pairs that are compared
 SHOWN = 50  # disagreements that are listed
@@ -43,17 +46,7 @@ class Compared:
 
 def compare(stable: str, candidate: str, *, since: datetime, tolerance: float) -> Compared:
     """Compare what two revisions answered to the same requests since then, newest first."""
-    files = [
-        list(
-            CapturePart.objects.filter(revision=revision, day__gte=since.date())
-            .order_by("-day", "-pk")
-            .values_list("sha256", flat=True)
-        )
-        for revision in (stable, candidate)
-    ]
-    if not all(files):
-        return Compared(0, 0, tolerance)
-    pairs = parquet.pairs(*files, since=since.timestamp(), limit=NEWEST)
+    pairs = _pairs(stable, candidate, since)
     found = [
         Disagreement(
             row.prediction,
@@ -66,3 +59,20 @@ def compare(stable: str, candidate: str, *, since: datetime, tolerance: float) -
         if not agree(mine := json.loads(row.stable), other := json.loads(row.candidate), tolerance)
     ]
     return Compared(len(pairs), len(found), tolerance, found[:SHOWN])
+
+
+def _pairs(stable: str, candidate: str, since: datetime) -> list[parquet.Pair]:
+    """Return the newest pairs; a file that is written anew meanwhile is looked for once more."""
+    for _ in range(2):
+        files = [_files(revision, since) for revision in (stable, candidate)]
+        if not all(files):
+            break
+        with suppress(BlobMissing):
+            return parquet.pairs(*files, since=since.timestamp(), limit=NEWEST)
+    return []
+
+
+def _files(revision: str, since: datetime) -> list[str]:
+    parts = CapturePart.objects.filter(revision=revision, day__gte=since.date())
+    digests = parts.order_by("-day", "-pk").values_list("sha256", flat=True)
+    return [digest for digest in digests if store().exists(digest)]

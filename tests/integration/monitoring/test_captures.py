@@ -8,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
 from apps.governance.models import Release
@@ -331,6 +333,21 @@ class TestErasing:
         (left,) = CapturedPrediction.objects.all()
         assert queries.contents([left])[left.pk].prediction == str(left.prediction)
 
+    def test_what_a_restore_did_not_bring_back_holds_nothing_up(
+        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    ) -> None:
+        capture(node, endpoint, line(live(endpoint).pk, "u1"))
+        store().delete(CapturePart.objects.get().sha256)
+        client = factories.api(factories.token_for(world.people["Rex"]))
+        (shown,) = client.get(f"/endpoints/{endpoint.pk}/predictions").json()["items"]
+        assert (shown["inputs"], shown["rows"]) == (None, None)
+        capture(node, endpoint, line(live(endpoint).pk, "u2"))
+        assert actions.erase_unit(endpoint, unit="u1", actor=world.otto).erased == 0
+        run_jobs("control")
+        assert Erasure.objects.get().erased == 1
+        (left,) = CapturedPrediction.objects.all()
+        assert left.pk in queries.contents([left])
+
     def test_only_an_operator_erases(self, world: World, endpoint: Endpoint) -> None:
         for who in (world.ada, world.rex, world.vera):
             with pytest.raises(Forbidden):
@@ -371,6 +388,18 @@ class TestWhatIsMissing:
         release = world.request("development")
         run(node, run_jobs)
         assert queries.captured_of(release.endpoint) == []
+
+    def test_the_page_takes_few_queries_however_much_there_is(
+        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    ) -> None:
+        capture(node, endpoint, *(line(live(endpoint).pk) for _ in range(30)))
+        actions.erase_unit(endpoint, unit="u9", actor=world.otto)
+        run_jobs("control")
+        client = factories.browser(world.people["Otto"])
+        with CaptureQueriesContext(connection) as counted:
+            page = client.get(f"/endpoints/{endpoint.pk}/predictions/")
+        assert page.status_code == 200
+        assert len(counted) <= 12, [query["sql"][:90] for query in counted]
 
 
 class TestDisagreements:
