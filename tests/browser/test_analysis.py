@@ -140,7 +140,7 @@ def test_an_ab_test_is_read_and_shipped(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
-    page.get_by_label("Why?").fill("Fewer errors")
+    page.locator("#ship-why").fill("Fewer errors")
     page.get_by_role("button", name="Ship", exact=True).click()
     page.get_by_text("is shipped after its A/B test").wait_for()
     assert trial.rollout.step == 3
