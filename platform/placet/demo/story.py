@@ -162,9 +162,10 @@ class Story:
         version: Json,
         environment: str,
         deciders: list[str],
-        plan: Json | None = None,
+        **how: Json,
     ) -> Json:
-        """Ask for a release and let people decide; return it as it was asked for."""
+        """Ask for a release, with a plan and a serving configuration if need be, and let people
+        decide; return it as it was asked for."""
         asked: Json = client.post(
             f"{BASE}/releases",
             {
@@ -173,7 +174,7 @@ class Story:
                 "environment": environment,
                 "endpoint": MODEL,
                 "reason": f"Version {version['number']} passed its evaluation.",
-                **({"plan": plan} if plan else {}),
+                **how,
             },
         )
         self.say(f"   release {asked['number']} to {environment} is {asked['state']}: "
