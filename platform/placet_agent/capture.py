@@ -97,12 +97,19 @@ class Shipper:
             self._forget(path)
 
     def _send_file(self, path: Path, revision: str) -> bool:
-        """Send the whole lines of a file; tell whether the platform has all of them."""
+        """Send the whole lines that a file has now; tell whether the platform has all of them.
+
+        What a busy service writes meanwhile is for the next time: otherwise this would go on with
+        a few lines each for ever, and other files would wait.
+        """
+        there = path.stat().st_size
         while True:
             offset = self.offsets.get(path, 0)
             lines = read_lines(path, offset)
             if not lines:
                 return True
+            if offset >= there:
+                return False
             try:
                 known = self.client.capture(revision, path.name, offset, zlib.compress(lines))
             except Rejected as refusal:

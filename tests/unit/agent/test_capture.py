@@ -176,3 +176,21 @@ def test_a_long_file_goes_in_pieces(node: Node, monkeypatch: pytest.MonkeyPatch)
     node.shipper.once()
     assert node.arrived() == list(range(10, 30))
     assert len(pieces) > 5 and max(pieces) <= 25
+
+
+def test_what_is_written_meanwhile_is_for_the_next_time(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that writes faster than lines are sent would keep the shipper at its file."""
+    take = node.platform.capture
+
+    def busy(revision: str, file: str, offset: int, packed: bytes) -> int:
+        node.write(9)
+        return take(revision, file, offset, packed)
+
+    monkeypatch.setattr(node.platform, "capture", busy)
+    node.write(1, 2)
+    node.shipper.once()
+    assert node.arrived() == [1, 2]
+    node.shipper.once()
+    assert node.arrived() == [1, 2, 9]
