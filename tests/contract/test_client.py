@@ -23,6 +23,7 @@ from tests.permissions.world import World, build
 FOR_PEOPLE_ALONE = {
     "decisions_create", "people_create", "people_deactivate", "people_reactivate",
     "people_setup_link", "people_update", "policies_publish", "roles_grant", "roles_revoke",
+    "rollouts_ship",
     "service_accounts_create", "service_accounts_deactivate", "team_members_add",
     "team_members_remove", "teams_create", "teams_delete", "tokens_issue",
 }  # fmt: skip
