@@ -178,9 +178,13 @@ class Trust:
             return Verdict(False, reason)
         serving = found.request.serving
         try:
-            unit, capture = unit_source(serving), capture_of(serving)
+            unit = unit_source(serving)
         except ValueError as error:
-            return Verdict(False, f"what was approved of unit or capture {error}")
+            return Verdict(False, f"the approved unit {error}")
+        try:
+            capture = capture_of(serving)
+        except ValueError as error:
+            return Verdict(False, f"the approved capture: {error}")
         self._admit(endpoint, revision, found)
         told = capture.told(serving.get("unit")) if capture else ""
         return Verdict(True, unit=unit, capture=told)

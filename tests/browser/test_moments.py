@@ -34,6 +34,8 @@ FITS = """() => new Promise((done) => {
   const look = () => (fits() ? done() : requestAnimationFrame(look));
   look();
 })"""  # the lines follow the width of the page
+THEMED = """(theme) => document.documentElement.dataset.bsTheme === theme
+  && document.getAnimations().every((a) => a.playState !== "running")"""
 WINDOW, PER_WINDOW = 10, 8_000  # seconds, requests
 
 
@@ -112,6 +114,7 @@ def errors_of(page: Page) -> list[str]:
 def test_the_page_at_four_moments(story: Story, open_as: OpenAs, pictures: Path) -> None:
     """It follows by itself, is free of faults for axe, fits a phone, and its lines are drawn."""
     page = open_as(story.world.people["Otto"])
+    page.emulate_media(reduced_motion="reduce")
     errors = errors_of(page)
     page.goto(f"/rollouts/{story.rollout.pk}/")
 
@@ -123,11 +126,8 @@ def test_the_page_at_four_moments(story: Story, open_as: OpenAs, pictures: Path)
         assert page.locator("#series canvas").count() == 4
         assert "% errors, p50" in (rows.first.text_content() or "")
         for theme in ("light", "dark"):
-            # without motion: colours half way from one theme to the other are no fault
-            page.emulate_media(
-                color_scheme=theme,  # type: ignore[arg-type]
-                reduced_motion="reduce",
-            )
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function(THEMED, arg=theme)  # colours half way to it are no fault
             found = Axe().run(page).response["violations"]
             bad = [v for v in found if v["impact"] in ("serious", "critical")]
             assert not bad, f"{moment}, {theme}: " + "; ".join(
