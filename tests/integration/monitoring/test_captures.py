@@ -23,12 +23,12 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests import factories
+from tests.captured import FILE, line, send, text
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]
-FILE = "a" * 32 + "-000000.jsonl"
 CAPTURE = {"percent": 100, "days": 7}
 
 
@@ -65,30 +65,6 @@ def released(world: World, node: SimulatedNode, run_jobs: RunJobs, **capture: An
 def live(endpoint: Endpoint) -> Revision:
     """Return what serves."""
     return Revision.objects.get(endpoint=endpoint, state="live")
-
-
-def line(revision: str, unit: str = "u1", *, ago: float = 5, **changes: Any) -> dict[str, Any]:
-    """Return a line as a service writes it."""
-    made = {
-        "v": 1, "id": str(uuid4()), "at": round(now().timestamp() - ago, 3), "revision": revision,
-        "unit": unit, "rows": 1, "inputs": '[{"age":41}]', "outputs": "[1]", "ms": 2.5,
-        "dropped": 0,
-    }  # fmt: skip
-    return made | changes
-
-
-def text(*lines: dict[str, Any]) -> bytes:
-    """Return lines as they stand in a file."""
-    return b"".join(json.dumps(item).encode() + b"\n" for item in lines)
-
-
-def send(
-    node: SimulatedNode, revision: str, raw: bytes, offset: int = 0, file: str = FILE
-) -> tuple[int, int]:
-    """Post lines as the agent does; return status and the offset that was answered."""
-    path = f"/agent/v1/captures?revision={revision}&file={file}&offset={offset}"
-    answer = node.call("POST", path, zlib.compress(raw))
-    return answer.status_code, answer.json().get("offset", -1)
 
 
 def capture(node: SimulatedNode, endpoint: Endpoint, *lines: dict[str, Any]) -> None:

@@ -1,0 +1,84 @@
+"""Captured predictions and where two versions disagree, as people read and erase them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from apps.monitoring import actions
+from apps.monitoring.models import Erasure
+from apps.rollouts.models import Rollout
+from tests.captured import line, send, text
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
+SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
+
+
+class Story:
+    """A version that captures, and one in its place that was asked the same and differs once."""
+
+    def __init__(self, run_jobs: Callable[..., int]) -> None:
+        self.world, self.run_jobs = World(), run_jobs
+        self.node = SimulatedNode.joined(self.world.target)
+        self.node.report()
+        old, new = self.live(), self.live()
+        self.rollout = new
+        asked: list[dict[str, Any]] = [
+            line(old.to_revision_id, f"customer-{n}", ago=-1, inputs=f'[{{"age":{40 + n}}}]')
+            for n in range(4)
+        ]
+        self.send(old.to_revision_id, asked)
+        answered = [row | {"revision": new.to_revision_id} for row in asked]
+        self.send(new.to_revision_id, [answered[0] | {"outputs": "[0]"}, *answered[1:]])
+        actions.store_captures()
+
+    def live(self) -> Rollout:
+        release = self.world.request("development", serving=SERVING)
+        run(self.node, self.run_jobs)
+        return Rollout.objects.select_related("endpoint").get(release=release, state="done")
+
+    def send(self, revision: str, lines: list[dict[str, Any]]) -> None:
+        assert send(self.node, revision, text(*lines))[0] == 201
+
+
+@pytest.fixture
+def story(run_jobs: Callable[..., int]) -> Story:
+    return Story(run_jobs)
+
+
+def test_an_operator_erases_what_was_captured_of_a_unit(story: Story, open_as: OpenAs) -> None:
+    page = open_as(story.world.people["Otto"])
+    page.goto(f"/endpoints/{story.rollout.endpoint_id}/predictions/")
+    assert page.get_by_text('"age":41').count() == 2
+    assert page.get_by_text("Nothing to compare yet").count() == 2  # no window tells of them
+    page.get_by_role("button", name="Erase a unit").click()
+    page.get_by_label("The unit, as requests carried it").fill("customer-1")
+    page.get_by_role("button", name="Erase it").click()
+    page.get_by_text("under way").wait_for()
+    story.run_jobs("control")
+    page.reload()
+    page.get_by_text("2 predictions").wait_for()
+    assert page.get_by_text('"age":41').count() == 0
+    assert "customer-1" not in page.content()
+    assert Erasure.objects.get().erased == 2
+
+
+def test_the_pages_can_be_read_by_everybody(story: Story, open_as: OpenAs, pictures: Path) -> None:
+    for theme, width in (("light", 1440), ("light", 390), ("dark", 1440), ("dark", 390)):
+        page = open_as(story.world.people["Otto"], width=width, theme=theme)
+        for name, path, says in (
+            ("predictions", f"/endpoints/{story.rollout.endpoint_id}/predictions/", "Approved"),
+            ("disagreements", f"/rollouts/{story.rollout.pk}/disagreements/", "1 of 4 pairs"),
+        ):
+            page.goto(path)
+            page.get_by_text(says).first.wait_for()
+            page.screenshot(path=pictures / f"{name}-{theme}-{width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+            found = [v for v in Axe().run(page).response["violations"] if v["impact"] != "minor"]
+            assert not found, [(v["id"], v["nodes"][0]["html"][:160]) for v in found]
