@@ -58,11 +58,11 @@ class SecondAct:
             weights = self.passes(boosting, load)
             self.story.say("\n7. A version whose errors rise only for some patients")
             faulty = self.new_version("log")
-            mended = self.new_version("log1p")
             self.story.result["canary"] = {
                 **self.is_stopped(faulty, load), "measured_weights": weights
             }  # fmt: skip
             self.story.say("\n8. The mended version, on copies of requests first")
+            mended = self.new_version("log1p")  # later: one in its place would end the soak
             before = len(load.answers)
             self.is_shadowed(mended, load, before)
         finally:
