@@ -20,8 +20,9 @@ from tests.integration.agent.load import Load
 
 
 def records(node: NodeUnderTest) -> list[dict[str, Any]]:
-    """Return the records of all replicas on disk."""
-    return [read_json(path) for path in (node.home.folder / "replicas").glob("*.json")]
+    """Return the records of all replicas on disk, without those that vanish meanwhile."""
+    found = [read_json(path) for path in (node.home.folder / "replicas").glob("*.json")]
+    return [record for record in found if record is not None]
 
 
 def haproxy(node: NodeUnderTest) -> ProcessRef:
