@@ -63,6 +63,7 @@ class Reconciler:
         self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
         self._proxy_ready = 0.0
         self._followed = False  # whether HAProxy follows the table now
+        self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors: list[NodeError] = []
 
     def take(self, state: DesiredState, verdicts: dict[str, Verdict]) -> None:
@@ -85,6 +86,9 @@ class Reconciler:
         if self._taken is not None:
             self.state, self.verdicts = self._taken
         up = self._ensure_proxy()
+        # Looked at once: who is found to answer in the middle of a pass would be reported as ready
+        # by a pass that led nothing there.
+        self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
         self._bury_crashed()
         if self.state is not None:
             self._prepare(self.state)
@@ -204,7 +208,9 @@ class Reconciler:
         count = revision.replicas if wanted == "run" else 0
         settings = wanted_settings(revision)
         views = [
-            rules.ReplicaView(r.id, r.record.ready, settings_of(r.record) == settings, r.stopping)
+            rules.ReplicaView(
+                r.id, r.id in self._answered, settings_of(r.record) == settings, r.stopping
+            )
             for r in mine
         ]
         plan = rules.plan_replicas(count, views)
@@ -256,9 +262,10 @@ class Reconciler:
     # --- the table ---------------------------------------------------------------------------
 
     def _ready(self, revision: str) -> bool:
-        return any(
-            r.record.ready and not r.stopping and r.alive for r in self.replicas.of(revision)
-        )
+        return any(self._takes_requests(r) for r in self.replicas.of(revision))
+
+    def _takes_requests(self, replica: Replica) -> bool:
+        return replica.id in self._answered and not replica.stopping and replica.alive
 
     def _able(self, revision: DesiredRevision) -> bool:
         return self._wanted(revision) == "run" and self._ready(revision.id)
@@ -285,7 +292,7 @@ class Reconciler:
         control = self._control(revision)
         control.full = ""
         for replica in self.replicas.of(revision.id):
-            if replica.stopping or not replica.record.ready:
+            if replica.stopping or replica.id not in self._answered:
                 continue
             try:
                 server = self.proxy.table.ensure_server(
@@ -352,9 +359,9 @@ class Reconciler:
 
     def _report(self, revision: DesiredRevision) -> RevisionReport:
         control, mine = self._control(revision), self.replicas.of(revision.id)
-        ready = sum(r.record.ready and not r.stopping and r.alive for r in mine)
+        ready = sum(self._takes_requests(r) for r in mine)
         wanted, verdict = self._wanted(revision), self._verdict(revision)
-        starting = [r.note for r in mine if not r.record.ready and not r.stopping]
+        starting = [r.note for r in mine if r.id not in self._answered and not r.stopping]
         seen = rules.Seen(
             allowed=verdict.allowed,
             reason=verdict.reason,

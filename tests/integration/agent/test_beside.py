@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
@@ -95,6 +96,31 @@ def test_copies_reach_the_candidate_and_nobody_gets_its_answers(
     platform.wait(lambda: drawn(platform, "rev_1") == 200)
     assert drawn(platform, "rev_2") == 0
     assert not any("error" in w for w in windows(platform, "rev_1") + windows(platform, "rev_2"))
+
+
+def test_ready_is_reported_only_by_a_pass_that_led_requests_there(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciler, proxy = node.agent.reconciler, node.agent.proxy
+    apply, observe, seen = proxy.apply, reconciler._observe, list[bool]()
+
+    def slow_apply() -> None:
+        apply()
+        for replica in node.agent.replicas.all.values():  # answers meanwhile, not before
+            platform.wait(lambda replica=replica: replica.record.ready)
+
+    def noting_observe() -> None:
+        observe()
+        rows = reconciler.observed.revisions
+        if any(row["id"] == "rev_2" and row["phase"] == "ready" for row in rows):
+            seen.append(bool(proxy.admin.map("mirror.map")))
+
+    monkeypatch.setattr(proxy, "apply", slow_apply)
+    monkeypatch.setattr(reconciler, "_observe", noting_observe)
+    serve(platform, mirror=10_000)
+
+    assert seen
+    assert all(seen)
 
 
 def test_a_copy_is_the_request_itself(platform: Platform, node: NodeUnderTest) -> None:
