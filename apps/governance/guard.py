@@ -12,10 +12,11 @@ Each rule is optional. They are a brake for what is plainly broken, with fixed b
 without the platform; small differences to stable are for an analysis to find.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
-from apps.governance.analyses import Faults
+from apps.governance.analyses import Faults, share, whole
 from apps.serving.rules import Guard
 
 # What a canary has unless its plan says otherwise. No latency: there is no bound for every model.
@@ -24,15 +25,18 @@ CAREFUL: Guard = {
     "error_rate": {"at_most": 0.25, "window_seconds": 60, "minimum_requests": 50},
 }
 _DEFAULTS = {"window_seconds": 60, "minimum_requests": 50}
-_WINDOW: dict[str, tuple[float, float]] = {
-    "window_seconds": (5, 600),
-    "minimum_requests": (5, 1_000_000),
+_WINDOW = {
+    "window_seconds": partial(whole, low=5, high=600),
+    "minimum_requests": partial(whole, low=5, high=1_000_000),
 }
-_RULES: dict[str, dict[str, tuple[float, float]]] = {
-    "error_rate": {"at_most": (0.001, 0.9), **_WINDOW},
-    "latency": {"quantile": (0.5, 0.999), "at_most_ms": (5, 120_000), **_WINDOW},
+_RULES = {
+    "error_rate": {"at_most": partial(share, low=0.001, high=0.9), **_WINDOW},
+    "latency": {
+        "quantile": partial(share, low=0.5, high=0.999),
+        "at_most_ms": partial(whole, low=5, high=120_000),
+        **_WINDOW,
+    },
 }
-_ROW = (2, 1000)
 
 
 def guard(at: str, value: Any, faults: Faults) -> Guard:
@@ -44,7 +48,7 @@ def guard(at: str, value: Any, faults: Faults) -> Guard:
     document: dict[str, Any] = {}
     for name, given in value.items():
         if name == "consecutive_failures":
-            _within(f"{at}/{name}", given, *_ROW, faults)
+            whole(f"{at}/{name}", given, 2, 1000, faults)
             document[name] = given
         elif name in _RULES:
             document[name] = _rule(f"{at}/{name}", given, _RULES[name], faults)
@@ -55,21 +59,13 @@ def guard(at: str, value: Any, faults: Faults) -> Guard:
 
 
 def _rule(
-    at: str, given: Any, ranges: Mapping[str, tuple[float, float]], faults: Faults
+    at: str, given: Any, members: Mapping[str, Callable[..., None]], faults: Faults
 ) -> dict[str, Any]:
     if not isinstance(given, dict):
-        faults.append((at, f"must have {', '.join(ranges)}"))
+        faults.append((at, f"must have {', '.join(members)}"))
         return {}
     document = {**_DEFAULTS, **given}
-    faults += [(f"{at}/{str(name)[:64]}", "is not known") for name in given if name not in ranges]
-    for name, (low, high) in ranges.items():
-        _within(f"{at}/{name}", document.get(name), low, high, faults)
+    faults += [(f"{at}/{str(name)[:64]}", "is not known") for name in given if name not in members]
+    for name, check in members.items():
+        check(f"{at}/{name}", document.get(name), faults=faults)
     return document
-
-
-def _within(at: str, value: Any, low: float, high: float, faults: Faults) -> None:
-    whole = high > 1  # all others are shares
-    kinds = int if whole else int | float
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        what = "a whole number" if whole else "a share"  # what is no number lies nowhere
-        faults.append((at, f"must be {what} from {low:g} to {high:,g}"))
