@@ -161,6 +161,11 @@ class Release(Audited):
     def __str__(self) -> str:
         return f"release {self.number}"
 
+    @property
+    def parties(self) -> frozenset[str]:
+        """Who asked for it and who made its version; others let it serve. Accountable persons."""
+        return frozenset({self.requester, self.version.author})
+
     def environment_scope(self) -> str | None:
         """A release belongs to its environment."""
         return self.environment.name

@@ -38,7 +38,7 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
     held, at a pause of their plan without an end, at an analysis that was not settled in its
     time, or to be shipped. The longest open first."""
     rows = Rollout.objects.select_related(
-        "project", "endpoint", "release", "to_revision__bento__version__model"
+        "project", "endpoint", "release__version", "to_revision__bento__version__model"
     ).defer("release__request_envelope", "to_revision__permit")
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
     found = rows.filter(Q(state__in=("waiting", "analysing")) | ~Q(paused_by=""))
@@ -56,10 +56,10 @@ def _may_operate(rollout: Rollout, actor: Actor) -> bool:
 
 def may_ship(rollout: Rollout, actor: Actor) -> bool:
     """Tell whether ``actor`` is one whose approval ships an A/B test: see ``actions.ship``."""
-    release = rollout.release
     return (
         actor.can("release.approve", Scope(rollout.project_id, rollout.endpoint.environment))
-        and actor.accountable not in (release.requester, rollout.to_revision.bento.version.author)
+        and actor.accountable not in rollout.release.parties
+        and actor.kind == "person"
         and actor.token is None
     )
 

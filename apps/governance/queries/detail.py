@@ -142,7 +142,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
         may_still_decide=tuple(may_still_decide(row, people, decided=decided, missing=missing)),
         missing_roles=tuple(sorted(missing)),
         you_decide_as=_as(row, actor, decided),
-        you_are_excluded=_excluded(row, actor),
+        you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),
         author_name=people.name(row.version.author),
         story=tuple(
@@ -230,10 +230,6 @@ def _as(row: Release, actor: Actor, decided: list[str]) -> str:
         author=row.version.author,
     )
     return rules.deciding_role(allowed, set()) if allowed else ""
-
-
-def _excluded(row: Release, actor: Actor) -> bool:
-    return actor.accountable in (row.requester, row.version.author)
 
 
 def _bound(row: Release) -> Bound:

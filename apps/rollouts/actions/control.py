@@ -116,7 +116,7 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     with record(actor) as log:
         fresh = replace(actor, grants=fresh_grants(actor.id, lock=True))
         row = _held(rollout, fresh, permission="release.approve")
-        if actor.accountable in (row.release.requester, row.release.version.author):
+        if actor.accountable in row.release.parties:
             raise Separation
         on = rules.go_on(_facts(row), Ship())
         if on is None:
