@@ -1,10 +1,12 @@
 """Rollouts: starting, watching, aborting, rolling back."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from apps.governance.queries import lists
 from apps.monitoring.rules import Counts
@@ -26,6 +28,8 @@ from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput
+
+F = TypeVar("F", bound=Callable[..., Response])
 
 
 def body(rollout: Rollout) -> dict[str, Any]:
@@ -162,104 +166,86 @@ def measured_body(counts: Counts | None) -> dict[str, Any] | None:
     }
 
 
-class RolloutAbort(PlacetView):
+class Control(PlacetView):
+    """What somebody does to a rollout: an action of that name takes it and what the body says."""
+
+    def control(
+        self, rollout: str, act: Callable[..., Rollout], asked: type[Serializer[Any]]
+    ) -> Response:
+        """Do it, and answer with the rollout that it moves: a retry has a new one."""
+        found = queries.get_rollout(rollout, self.actor)
+        moved = act(found, **self.body(asked), actor=self.actor)
+        return answer(queries.get_rollout(moved.pk, self.actor), 202)
+
+
+def described(name: str, asked: type[Serializer[Any]]) -> Callable[[F], F]:
+    """Describe the ``post`` of a control."""
+    return extend_schema(
+        operation_id=f"rollouts_{name}", request=asked, responses={202: RolloutSerializer}
+    )
+
+
+class RolloutAbort(Control):
     """Aborting."""
 
-    @extend_schema(
-        operation_id="rollouts_abort",
-        request=ReasonSerializer,
-        responses={202: RolloutSerializer},
-    )
+    @described("abort", ReasonSerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Send everything back to the old revision and end the rollout."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(ReasonSerializer)
-        actions.abort(found, reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(rollout, self.actor), 202)
+        return self.control(rollout, actions.abort, ReasonSerializer)
 
 
-class RolloutPause(PlacetView):
+class RolloutPause(Control):
     """Holding."""
 
-    @extend_schema(
-        operation_id="rollouts_pause", request=WhySerializer, responses={202: RolloutSerializer}
-    )
+    @described("pause", WhySerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Begin no further step until somebody resumes it; repeating it changes nothing."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(WhySerializer)
-        actions.pause(found, reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(rollout, self.actor), 202)
+        return self.control(rollout, actions.pause, WhySerializer)
 
 
-class RolloutResume(PlacetView):
+class RolloutResume(Control):
     """Going on."""
 
-    @extend_schema(
-        operation_id="rollouts_resume", request=StepSerializer, responses={202: RolloutSerializer}
-    )
+    @described("resume", StepSerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Go on after a pause, or past a step of the plan that waits for a person."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(StepSerializer)
-        actions.resume(found, step=data["step"], reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(rollout, self.actor), 202)
+        return self.control(rollout, actions.resume, StepSerializer)
 
 
-class RolloutSkip(PlacetView):
+class RolloutSkip(Control):
     """Skipping."""
 
-    @extend_schema(
-        operation_id="rollouts_skip", request=StepSerializer, responses={202: RolloutSerializer}
-    )
+    @described("skip", StepSerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Begin the step after the present one now."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(StepSerializer)
-        actions.skip(found, step=data["step"], reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(rollout, self.actor), 202)
+        return self.control(rollout, actions.skip, StepSerializer)
 
 
-class RolloutPromote(PlacetView):
+class RolloutPromote(Control):
     """Going to the end."""
 
-    @extend_schema(
-        operation_id="rollouts_promote", request=WhySerializer, responses={202: RolloutSerializer}
-    )
+    @described("promote", WhySerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Send all requests to the new revision, past every step; repeating it changes nothing."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(WhySerializer)
-        actions.promote(found, reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(rollout, self.actor), 202)
+        return self.control(rollout, actions.promote, WhySerializer)
 
 
-class RolloutShip(PlacetView):
+class RolloutShip(Control):
     """Shipping."""
 
-    @extend_schema(
-        operation_id="rollouts_ship", request=StepSerializer, responses={202: RolloutSerializer}
-    )
+    @described("ship", StepSerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Approve that what an A/B test has shown gets all requests; by a person in a session."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(StepSerializer)
-        actions.ship(found, step=data["step"], reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(rollout, self.actor), 202)
+        return self.control(rollout, actions.ship, StepSerializer)
 
 
-class RolloutRetry(PlacetView):
+class RolloutRetry(Control):
     """Trying again."""
 
-    @extend_schema(
-        operation_id="rollouts_retry", request=WhySerializer, responses={202: RolloutSerializer}
-    )
+    @described("retry", WhySerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Roll out again what failed or was aborted, on the approval that it has."""
-        found = queries.get_rollout(rollout, self.actor)
-        data: Any = self.body(WhySerializer)
-        again = actions.retry(found, reason=data["reason"], actor=self.actor)
-        return answer(queries.get_rollout(again.pk, self.actor), 202)
+        return self.control(rollout, actions.retry, WhySerializer)
 
 
 class ReleaseRollout(PlacetView):
