@@ -76,7 +76,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, open_as:
     page = open_as(story.world.people["Otto"])
     page.goto(f"/endpoints/{story.rollout.endpoint_id}/")
     page.get_by_role("link", name="Release to revision 2").click()
-    page.get_by_text("Wait 24 h").wait_for()
+    page.get_by_text("Wait 1 d").wait_for()
     traffic = page.locator("#rollout-now table").first
     assert traffic.locator("tr", has_text="Planned").inner_text().split("\t")[1:] == [
         "5 %", "95 %",

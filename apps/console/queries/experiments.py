@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.console.queries.analyses import AnalysisView, MetricRow
-from apps.console.templatetags.placet import span
+from apps.governance.gates.fields import spell
 from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.words import percent
 from apps.rollouts.models import Rollout
@@ -69,7 +69,7 @@ def declared(row: Rollout, place: int, step: AbTest) -> list[tuple[str, str]]:
         ("Unit", unit_of(row)),
         ("α", f"{step.alpha * 100:g} %"),
         ("Ends after", f"{step.stop_after_requests:,} {of} of the new revision, or "
-         f"{span(step.stop_after_seconds)}"),
+         f"{spell(step.stop_after_seconds)}"),
     ]  # fmt: skip
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from apps.console.templatetags.placet import span
 from apps.governance.gates.facts import GateResult, newest
+from apps.governance.gates.fields import spell
 from apps.governance.queries.detail import ReleaseView
 
 Tone = Literal["pass", "wait", "fail", "plain"]
@@ -105,6 +105,6 @@ def way_back_tile(view: ReleaseView) -> Tile:
     """Say what a rollback would go back to."""
     warm = view.release.plan.get("keep_warm_seconds")
     if view.changes.compared_with:
-        note = f"{view.changes.compared_with} stays warm for {span(warm)}"
+        note = f"{view.changes.compared_with} stays warm for {spell(warm)}"
         return Tile("Way back", "pass", "One click", note)
     return Tile("Way back", "plain", "Nothing before it", "it fails, and nothing serves")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from apps.governance.gates.soaked import spell
+from apps.governance.gates.fields import spell
 from apps.identity.queries import people_names
 from apps.serving.models import Node
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from apps.console.templatetags.placet import span
+from apps.governance.gates.fields import spell
 from apps.rollouts.steps import (
     AbTest,
     Analysis,
@@ -86,7 +86,7 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 stairs[-1].beside += f" with copies of {copies / 100:g} %"
                 stairs[-1].aside.append(f"{copies / 100:g} % copied")
             case Pause(seconds):
-                stairs[-1].hold = "a person" if seconds is None else span(seconds)
+                stairs[-1].hold = "a person" if seconds is None else spell(seconds)
             case Analysis():
                 stairs[-1].hold = "analysed"
             case AbTest() | Ship():

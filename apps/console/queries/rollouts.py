@@ -10,6 +10,7 @@ from apps.console.queries.audit import Line, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
+from apps.governance.gates.fields import spell
 from apps.monitoring.queries import counts_of
 from apps.monitoring.rules import Counts
 from apps.rollouts.models import Rollout
@@ -175,10 +176,8 @@ def sentence(step: Step) -> str:
             return "Copy no more requests"
         case SetMirror(copies):
             return f"Copy {copies / 100:g} % of the requests to the new revision"
-        case Pause(None):
-            return "Wait until a person goes on"
         case Pause(seconds):
-            return f"Wait {span(seconds)}"
+            return "Wait until a person goes on" if seconds is None else f"Wait {spell(seconds)}"
         case Analysis(metrics):
             return f"Analyse: {', '.join(metric.asked for metric in metrics)}"
         case AbTest(effect):

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.console.queries.names import by_machine
+from apps.governance.gates.fields import spell
 from apps.rollouts.guard import sentences
 from apps.serving.rules import Guard
 from placet.kernel.actor import Actor, Scope
@@ -20,6 +21,7 @@ from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
 register = template.Library()
+register.filter(spell)
 
 # state → (tone, icon, words). A state is always an icon and a word, never a colour alone.
 STATES: dict[str, tuple[str, str, str]] = {
@@ -120,18 +122,13 @@ def ago(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def span(seconds: float | None) -> str:
-    """Show a length of time in the largest fitting unit, e.g. ``3 min``."""
+    """Show a length of time that was measured, to the unit that fits it, e.g. ``3 min``."""
     if seconds is None:
         return "–"
-    if seconds < 10:
-        return f"{seconds:.1f} s" if seconds != int(seconds) else f"{int(seconds)} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 129600:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86400:.0f} days"
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.1f} s"
+    unit = next((size for size in (86400, 3600, 60) if seconds >= 1.5 * size), 1)
+    return spell(round(seconds / unit) * unit)
 
 
 @register.filter

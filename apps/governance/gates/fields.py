@@ -26,6 +26,16 @@ def seconds(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
+def spell(total: int) -> str:
+    """Return a number of seconds in at most two units, e.g. ``1 h 5 min``."""
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, total = divmod(max(total, 0), size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
 class Fields:
     """The members of one gate. Each reader takes one; :meth:`done` refuses what is left."""
 

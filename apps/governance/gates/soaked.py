@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from apps.governance.gates.facts import Facts, GateResult, SoakFact, answer
-from apps.governance.gates.fields import Fields, seconds
+from apps.governance.gates.fields import Fields, seconds, spell
 
 NAME = "soaked"
 REPEATABLE = True
@@ -48,13 +48,3 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
 
 def _length(soak: SoakFact, facts: Facts) -> timedelta:
     return (soak.ended_at or facts.now) - soak.live_at
-
-
-def spell(total: int) -> str:
-    """Return a number of seconds in at most two units, e.g. ``1 h 5 min``."""
-    parts = []
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, total = divmod(max(total, 0), size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"

@@ -234,7 +234,7 @@ def test_its_page_says_what_was_declared_shown_and_is_unknown_and_ships_it(
     assert len(asked) <= 12, "\n".join(query["sql"] for query in asked)
     for words in (
         "errors at least 1 point below stable", "50 % of the requests to the new revision",
-        "each request", "100,000 requests of the new revision, or 7 days",
+        "each request", "100,000 requests of the new revision, or 7 d",
         "50 % of 3,000, 50 % planned: nothing shows it to be off.",
         "Whether the effect is there: errors may differ by", "Still unknown", "sought −1 %",
     ):  # fmt: skip

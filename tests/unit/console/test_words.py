@@ -4,6 +4,8 @@ import pytest
 
 from apps.console.queries.audit import Line
 from apps.console.queries.names import in_words
+from apps.console.templatetags.placet import span
+from apps.governance.gates.fields import spell
 from placet.kernel.clock import now
 
 ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
@@ -40,3 +42,13 @@ def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:
     assert tone("version.created.v1") == ""
     assert tone("session.opened.v1") == "machine"
     assert tone("release.decided.v1", machine=True) == "machine"
+
+
+def test_a_time_that_was_measured_is_rounded_to_what_fits_and_a_planned_one_is_not() -> None:
+    for seconds, shown in (
+        (None, "–"), (0, "0 s"), (0.04, "0.0 s"), (1.25, "1.2 s"), (9, "9 s"), (89.4, "1 min 29 s"),
+        (90, "2 min"), (149, "2 min"), (3 * 3600 + 61, "3 h"), (4.4 * 86400, "4 d"),
+    ):  # fmt: skip
+        assert span(seconds) == shown
+    for planned, shown in ((0, "0 s"), (90, "1 min 30 s"), (5400, "1 h 30 min"), (86400, "1 d")):
+        assert spell(planned) == shown
