@@ -141,7 +141,14 @@ def give_up_claim(rollout: Rollout) -> None:
     Rollout.objects.filter(pk=rollout.pk, claimed=rollout.generation).update(claimed=-1)
 
 
-def settle(target: Target, job: Fence) -> int:
+def look_after(target: Target, job: Fence) -> dict[str, int]:
+    """Do what no open rollout does, by one observation; return how often what was done."""
+    seen = driver_for(target).observe(target)
+    went_back = actions.go_back_after_abort(target, seen)
+    return {"went_back": went_back, "settled": settle(target, seen, job)}
+
+
+def settle(target: Target, seen: Observation, job: Fence) -> int:
     """Drain warm revisions whose time is over, and end drained ones that no rollout minds."""
     at, moved = now(), 0
     busy = set(
@@ -151,7 +158,6 @@ def settle(target: Target, job: Fence) -> int:
     )
     minded = {pk for pair in busy for pk in pair}
     rows = Revision.objects.filter(endpoint__target=target, state__in=("warm", "draining"))
-    seen = driver_for(target).observe(target)
     for revision in rows.exclude(pk__in=[pk for pk in minded if pk]).select_related("endpoint"):
         if revision.state == "warm":
             over = revision.warm_until is not None and revision.warm_until <= at

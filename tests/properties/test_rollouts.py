@@ -87,7 +87,7 @@ class Machine(People, Workers, Surroundings, Promises):
                 reconciler.reconcile(rollout.pk, Lease())
             self.driver.apply(self.target)
             self.driver.follow()
-        reconciler.settle(self.target, Lease())
+        reconciler.look_after(self.target, Lease())
 
     def be_at_rest(self) -> None:
         """One revision is live and is what the target serves, and nothing is left over."""

@@ -52,9 +52,7 @@ def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
     rollouts = queries.unfinished(target)
     for rollout_id in rollouts:
         reconciler.reconcile(rollout_id, job)
-    went_back = actions.go_back_after_abort(target)
-    settled = reconciler.settle(target, job)
-    return {"rollouts": len(rollouts), "settled": settled, "went_back": went_back}
+    return {"rollouts": len(rollouts), **reconciler.look_after(target, job)}
 
 
 @every(seconds=5, name="rollouts.sweep", queue="control")

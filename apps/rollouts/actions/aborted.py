@@ -5,7 +5,7 @@ import structlog
 from apps.rollouts import guard
 from apps.rollouts.actions.operate import go_back
 from apps.rollouts.queries import open_rollout
-from apps.serving.drivers import driver_for
+from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
@@ -13,14 +13,13 @@ from placet.kernel.problems import Problem
 log = structlog.get_logger(__name__)
 
 
-def go_back_after_abort(target: Target) -> int:
-    """Roll back each live revision of ``target`` whose node has taken its requests from it.
+def go_back_after_abort(target: Target, seen: Observation) -> int:
+    """Roll back each live revision of ``target`` that was ``seen`` to have lost its requests.
 
     The node took them while the rollout went to its end: it serves the revision before, and the
     rows must say so too. Once that is done it is live no more, so that a repeat finds nothing.
     """
-    seen = driver_for(target).observe(target).revisions
-    aborted = {pk: row.aborted for pk, row in seen.items() if row.aborted}
+    aborted = {pk: row.aborted for pk, row in seen.revisions.items() if row.aborted}
     if not aborted:
         return 0
     begun = 0

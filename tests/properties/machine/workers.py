@@ -63,7 +63,7 @@ class Workers(Parts):
     def settle(self) -> None:
         """The sweep comes round."""
         with self.process():
-            reconciler.settle(self.target, Lease())
+            reconciler.look_after(self.target, Lease())
 
     def pass_over(self) -> None:
         """One pass over every rollout, counting what the driver is told."""
