@@ -64,6 +64,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "aborted": frozenset(),
     "failed": frozenset(),
 }
+FOR_A_PERSON = Pause(None)  # the step that ends by somebody's word alone
 OPEN = frozenset({*STEPPING, "draining", "aborting"})
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
@@ -335,9 +336,8 @@ def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
     return None if s.fresh and s.alive else wait("news of the node")
 
 
-def go_on(s: Snapshot, past: Pause | Ship = Pause(None)) -> Intent | None:  # noqa: B008
-    """Return how to go past what waits for a person: a pause, or shipping what was tested;
-    ``None`` when nothing does now."""
+def go_on(s: Snapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
+    """Return how to go past the step that waits for a person, if ``past`` does now."""
     waits = s.state == "waiting" and s.present == past
     return enter(s, s.place + 1) if waits else None
 
