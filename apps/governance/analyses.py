@@ -7,14 +7,17 @@
             {"metric": "error_rate", "margin": 0.01},
             {"metric": "error_rate", "at_most": 0.02},
             {"metric": "latency", "over_ms": 250, "margin": 0.02},
-            {"metric": "latency", "quantile": 0.95, "at_most_ms": 250}],
+            {"metric": "latency", "quantile": 0.95, "at_most_ms": 250},
+        {"metric": "outcome", "name": "chargeback", "worst": 1, "best": 0, "margin": 0.01}],
         "minimum_requests": 100, "timeout_seconds": 3600, "on_inconclusive": "wait"}}
 
 With ``margin`` the new revision may be worse than stable by so much (a difference of shares); with
-``at_most`` it is held to a share, or to a latency, whatever stable does.
+``at_most`` it is held to a share, or to a latency, whatever stable does. An outcome is what clients
+report of predictions by their ids; shares are of the way from its ``best`` value to its ``worst``.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Faults = list[tuple[str, str]]
@@ -23,7 +26,9 @@ MARGIN = 0.01
 MAX_METRICS = 4
 MINIMUM_REQUESTS, MAX_MINIMUM = 100, 10_000_000
 TIMEOUT_SECONDS, MAX_TIMEOUT = 3600, 7 * 86_400
-METRICS = ["error_rate", "latency"]
+METRICS = ["error_rate", "latency", "outcome"]
+OUTCOME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MOST_VALUE = 1e12
 ENDINGS = ("wait", "abort", "pass")  # at the timeout, when nothing is shown either way
 # What the presets hold a new revision to at each weight.
 CAREFUL: dict[str, Any] = {
@@ -36,6 +41,8 @@ CAREFUL: dict[str, Any] = {
     "on_inconclusive": "wait",
 }
 _SHAPES = {
+    frozenset({"metric", "name", "worst", "best", "margin"}): "outcome",
+    frozenset({"metric", "name", "worst", "best", "at_most"}): "outcome",
     frozenset({"metric", "margin"}): "error_rate",
     frozenset({"metric", "at_most"}): "error_rate",
     frozenset({"metric", "over_ms", "margin"}): "latency",
@@ -90,24 +97,55 @@ def metrics(at: str, value: Any, faults: Faults) -> list[dict[str, Any]]:
 def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
     """Return a metric with its default margin."""
     if not isinstance(item, dict) or item.get("metric") not in METRICS:
-        faults.append((f"{at}/metric", "must be error_rate or latency"))
+        faults.append((f"{at}/metric", f"must be one of: {', '.join(METRICS)}"))
         return {}
-    metric = dict(item)
+    metric = on_scale(item)
     if not {"at_most", "quantile", "at_most_ms"} & set(metric):
         metric.setdefault("margin", MARGIN)
     if _SHAPES.get(frozenset(metric)) != metric["metric"]:
         shapes = {
             "error_rate": "margin or at_most",
             "latency": "over_ms and margin, or quantile and at_most_ms",
+            "outcome": "name, worst, best, and margin or at_most",
         }
         faults.append((at, f"takes {shapes[metric['metric']]}, and nothing else"))
         return {}
     for name, number in metric.items():
         if name in _RANGES:
             share(f"{at}/{name}", number, *_RANGES[name], faults)
-        elif name != "metric":
+        elif name.endswith("_ms"):
             whole(f"{at}/{name}", number, 5, 10_000, faults)
+    if metric["metric"] == "outcome":
+        check_scale(at, metric, faults)
     return metric
+
+
+def on_scale(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a metric; an outcome has the scale of what should not happen unless it says so."""
+    return {"worst": 1, "best": 0, **item} if item["metric"] == "outcome" else dict(item)
+
+
+def check_scale(at: str, metric: Mapping[str, Any], faults: Faults) -> None:
+    """Refuse an outcome whose name or scale is none."""
+    if not isinstance(metric["name"], str) or not OUTCOME.fullmatch(metric["name"]):
+        faults.append((f"{at}/name", "must be up to 40 of a to z, 0 to 9 and _, a letter first"))
+    for end in ("worst", "best"):
+        number = isinstance(metric[end], int | float) and not isinstance(metric[end], bool)
+        if not number or not -MOST_VALUE <= metric[end] <= MOST_VALUE:
+            faults.append((f"{at}/{end}", f"must be a number, at most {MOST_VALUE:g}"))
+            return
+    if metric["worst"] == metric["best"]:
+        faults.append((f"{at}/best", "must be another value than worst"))
+
+
+def measured_outcomes(steps: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names of the outcomes that the steps of a plan look at."""
+    found: list[Mapping[str, Any]] = []
+    for step in steps:
+        found += step.get("analysis", {}).get("metrics", [])
+        if "ab_test" in step:
+            found += [step["ab_test"]["metric"], *step["ab_test"]["guardrails"]]
+    return {metric["name"] for metric in found if metric["metric"] == "outcome"}
 
 
 _RANGES = {"margin": (0.0, 0.5), "at_most": (0.0001, 0.5), "quantile": (0.5, 0.999)}

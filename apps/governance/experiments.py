@@ -14,23 +14,29 @@ It stands in the plan, so it is approved before the test starts and cannot chang
 weight before it is the allocation; the unit is that of the serving configuration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apps.governance.analyses import MAX_MINIMUM, MAX_TIMEOUT, Faults, metrics
+from apps.governance.analyses import (
+    MAX_MINIMUM,
+    MAX_TIMEOUT,
+    Faults,
+    check_scale,
+    metrics,
+    on_scale,
+)
 from apps.governance.analyses import share as share_of
 from apps.governance.analyses import whole as whole_number
 
 ALPHA, MOST_ALPHA, LEAST_ALPHA = 0.05, 0.1, 0.001
 LEAST_EFFECT, MOST_EFFECT = 0.0001, 0.5
 REQUESTS, SECONDS = 100_000, 7 * 86_400
-# What an effect may be sought in, by the members that it takes, and the directions that are an
-# improvement: nobody seeks more errors.
+# What an effect may be sought in, by the members that it takes.
 METRICS: dict[str, frozenset[str]] = {
     "error_rate": frozenset({"metric"}),
     "latency": frozenset({"metric", "over_ms"}),
+    "outcome": frozenset({"metric", "name", "worst", "best"}),
 }
-DIRECTIONS = {"error_rate": ("decrease",), "latency": ("decrease",)}
 KINDS = ("ab_test", "ship")
 SHAPE = ["set_weight", "ab_test", "ship", "set_weight"]
 # The preset.
@@ -55,15 +61,14 @@ def ab_test(at: str, value: Any, faults: Faults) -> dict[str, Any]:
     guards = given.pop("guardrails", [])
     document: dict[str, Any] = {
         "metric": metric,
-        "direction": given.pop("direction", "decrease"),
+        "direction": given.pop("direction", better := _better(metric)),
         "minimum_effect": given.pop("minimum_effect", None),
         "guardrails": metrics(f"{at}/guardrails", guards, faults) if guards != [] else [],
         "alpha": given.pop("alpha", ALPHA),
         "stop_after": _stop_after(f"{at}/stop_after", given.pop("stop_after", {}), faults),
     }
-    allowed = DIRECTIONS.get(metric.get("metric", ""), ("decrease",))
-    if document["direction"] not in allowed:
-        detail = f"must be {allowed[0]}: more of what is bad is no effect to ship"
+    if document["direction"] != better:
+        detail = f"must be {better}: more of what is bad is no effect to ship"
         faults.append((f"{at}/direction", detail))
     least, most = LEAST_EFFECT, MOST_EFFECT
     share_of(f"{at}/minimum_effect", document["minimum_effect"], least, most, faults)
@@ -94,13 +99,23 @@ def completed(at: str, steps: Sequence[dict[str, Any]], faults: Faults) -> list[
 
 def _metric(at: str, value: Any, faults: Faults) -> dict[str, Any]:
     kind = value.get("metric") if isinstance(value, dict) else None
-    if not isinstance(kind, str) or METRICS.get(kind) != frozenset(value):
-        detail = 'must be {"metric": "error_rate"} or {"metric": "latency", "over_ms": 250}'
-        faults.append((at, detail))
+    metric = on_scale(value) if isinstance(kind, str) else {}
+    if not isinstance(kind, str) or METRICS.get(kind) != frozenset(metric):
+        detail = 'must be {"metric": "error_rate"}, {"metric": "latency", "over_ms": 250} or '
+        faults.append((at, detail + '{"metric": "outcome", "name": "chargeback"}'))
         return {}
-    if "over_ms" in value:
-        whole_number(f"{at}/over_ms", value["over_ms"], 5, 10_000, faults)
-    return dict(value)
+    if "over_ms" in metric:
+        whole_number(f"{at}/over_ms", metric["over_ms"], 5, 10_000, faults)
+    if kind == "outcome":
+        check_scale(at, metric, faults)
+    return metric
+
+
+def _better(metric: Mapping[str, Any]) -> str:
+    """Return where a metric moves when it gets better: nobody seeks more errors."""
+    ends = (metric.get("worst"), metric.get("best"))
+    worst, best = (end if isinstance(end, int | float) else 0 for end in ends)
+    return "increase" if best > worst else "decrease"
 
 
 def _stop_after(at: str, value: Any, faults: Faults) -> dict[str, Any]:

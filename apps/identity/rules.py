@@ -34,7 +34,7 @@ ROLES: dict[str, frozenset[str]] = {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
         "rollout.start", "rollout.operate", "environment.manage", "freeze.set", "policy.draft",
         "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
-        "prediction.erase",
+        "prediction.erase", "outcome.report",
     },
     "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view"},
     "admin": frozenset(

@@ -21,6 +21,15 @@ class CaptureMoved(Conflict):
     code, title = "capture_moved", "What was captured was written anew meanwhile"
 
 
+class NothingCaptured(Conflict):
+    """Outcomes are matched with captured predictions, and nothing here was ever to be captured."""
+
+    code, title = "nothing_captured", "No revision of the endpoint captures predictions"
+
+    def __init__(self) -> None:
+        super().__init__("Outcomes are matched with them: ask for a release with serving.capture")
+
+
 class OtherOffset(Conflict):
     """Those bytes of a file came before, or others are missing before them."""
 

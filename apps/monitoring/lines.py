@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from apps.monitoring.rules import APART
 from placet_verify.capture import Capture, is_captured
 from placet_verify.units import is_readable
 
@@ -36,6 +37,7 @@ class Line:
     outputs: str | None
     milliseconds: float
     dropped: int
+    cohort: str = ""  # why no split decided on it; '': one did
 
 
 def unpack(packed: bytes) -> bytes:
@@ -66,13 +68,14 @@ def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) 
             outputs=_text(data["outputs"], capture.max_bytes),
             milliseconds=_number(data["ms"], 0, 2**40),
             dropped=int(_number(data["dropped"], 0, 2**31 - 1)),
+            cohort=str(data.get("cohort", "")),
         )
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
     ours = data["revision"] == revision and _ID.fullmatch(line.prediction)
     drawn = ours and is_captured(line.prediction, capture.percent)
     timely = latest - timedelta(days=capture.days) <= at <= latest + SKEW
-    known = line.unit == "" or is_readable(line.unit)
+    known = (line.unit == "" or is_readable(line.unit)) and line.cohort in ("", *APART)
     return line if drawn and timely and known else None
 
 

@@ -218,7 +218,7 @@ class CapturePart(models.Model):
 class CapturedPrediction(models.Model):
     """One captured prediction: where its inputs and its output lie, and whose it is.
 
-    ``unit`` is a salted hash, '' when the request had none.
+    ``unit`` is a salted hash, '' when the request had none; ``cohort`` is '' where a split decided.
     """
 
     prediction = models.UUIDField()
@@ -227,6 +227,7 @@ class CapturedPrediction(models.Model):
     part = models.ForeignKey(CapturePart, on_delete=models.CASCADE, related_name="predictions")
     unit = models.CharField(max_length=32, blank=True)
     at = models.DateTimeField()
+    cohort = models.CharField(max_length=10, blank=True, db_default="")
 
     class Meta:
         constraints = [
@@ -238,6 +239,39 @@ class CapturedPrediction(models.Model):
             models.Index(fields=["endpoint", "-id"], name="monitoring_predictions"),
             models.Index(fields=["endpoint", "unit"], name="monitoring_prediction_unit"),
             models.Index(fields=["revision", "at"], name="monitoring_prediction_at"),
+        ]
+
+
+class Outcome(models.Model):
+    """What became of one prediction, under a name, as a client reported it.
+
+    ``revision``, ``unit``, ``cohort`` and ``predicted_at`` are those of the captured prediction;
+    until that is there ``place`` is null. ``draw`` lies evenly in [0, 1): see ``rules.draw_of``.
+    """
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="+")
+    prediction = models.UUIDField()
+    name = models.CharField(max_length=40)
+    value = models.FloatField()
+    draw = models.FloatField()
+    reported_by = models.CharField(max_length=40)
+    reported_at = models.DateTimeField()
+    place = models.BigIntegerField(null=True)  # in the order of being matched
+    revision = models.CharField(max_length=40, blank=True)
+    unit = models.CharField(max_length=32, blank=True)
+    cohort = models.CharField(max_length=10, blank=True)
+    predicted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "prediction", "name"], name="monitoring_outcome_once"
+            ),
+            models.UniqueConstraint(fields=["endpoint", "place"], name="monitoring_outcome_place"),
+        ]
+        indexes = [
+            models.Index(fields=["revision", "name", "predicted_at"], name="monitoring_outcomes"),
+            models.Index(fields=["endpoint", "unit"], name="monitoring_outcome_unit"),
         ]
 
 

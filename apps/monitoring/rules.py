@@ -1,11 +1,16 @@
 """Counting requests, and holding the counts against what was agreed. Standard library only."""
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from uuid import UUID
+
+# Requests that no split decided on: nothing of them is compared with what was drawn.
+APART = ("no_unit", "overridden", "mirrored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,3 +228,15 @@ def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> 
     if at - datetime.fromisoformat(row["since"]) < timedelta(seconds=GRACE_SECONDS):
         return None
     return f"{ready} of {wanted} replicas answer; the node says {phase}{told}"
+
+
+def draw_of(name: str, prediction: UUID) -> float:
+    """Return a number that lies evenly in [0, 1), the same for all time.
+
+    A value on a scale from 0 to 1 is counted as bad when it lies above: bad with a probability of
+    the value, so that the share of what is bad has the mean of the values as its expectation, and
+    one test of shares judges them all. The first eight bytes of SHA-256(name, a colon, prediction
+    id), big-endian, over 2**64.
+    """
+    digest = hashlib.sha256(f"{name}:{prediction}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
-from apps.monitoring.queries import windows
+from apps.monitoring.queries import count_outcomes, windows
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
+from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Counted
+from apps.rollouts.analysis.records import Scale
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.rules import Snapshot
 from apps.rollouts.steps import WHOLE, AbTest, Analysis, SetWeight, Step, analyses
@@ -46,6 +48,8 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
         since=since,
         now=facts.now,
         node_alive=facts.alive,
+        new_outcomes=outcomes_since(rollout.to_revision.pk, terms, since),
+        old_outcomes=outcomes_since(old.pk, terms, since),
     )
     return keep(judge(terms, measured))
 
@@ -78,6 +82,24 @@ def weight_applied(
 def measured_of(revision: str, since: datetime, *, by_unit: bool) -> list[Window]:
     """Return the windows of one revision that began since then."""
     return [window_of(row, by_unit=by_unit) for row in windows(revision, since)]
+
+
+def outcomes_since(revision: str, terms: Terms, since: datetime) -> dict[Scale, Tally]:
+    """Return what clients reported of a revision's predictions since then, as far as ``terms`` ask.
+
+    With a split by unit a unit counts once, by the first of its outcomes that came.
+    """
+    by_unit = terms.counted == "units"
+    return {
+        scale: Tally(
+            *count_outcomes(
+                revision, scale.name, worst=scale.worst, best=scale.best, since=since,
+                by_unit=by_unit,
+            )
+        )
+        for metric in terms.metrics
+        if (scale := metric.scale) is not None
+    }  # fmt: skip
 
 
 def window_of(row: MetricWindow, *, by_unit: bool) -> Window:

@@ -84,7 +84,7 @@ class AbTest:
         measured = {k: v for k, v in self.effect.written.items() if k != "margin"}
         return {
             "metric": measured,
-            "direction": "decrease",
+            "direction": self.effect.direction,
             "minimum_effect": -self.effect.margin,
             "guardrails": [metric.written for metric in self.guardrails],
             "alpha": self.alpha,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 from placet_agent import files
 from placet_agent.haproxy.admin import Admin, AdminError
@@ -31,7 +32,7 @@ _F_SETPIPE_SZ = 1031
 
 
 # As HAProxy writes them; others are requests that the split decided on.
-COHORTS: dict[str, Cohort] = {"none": "no_unit", "header": "overridden", "mirror": "mirrored"}
+COHORTS: dict[str, Cohort] = {name: name for name in get_args(Cohort)}
 
 
 @dataclass

@@ -56,6 +56,7 @@ class Client:
         self.objectives = nouns.Objectives(self.http)
         self.alerts = nouns.Alerts(self.http)
         self.predictions = nouns.Predictions(self.http)
+        self.outcomes = nouns.Outcomes(self.http)
         self.audit = nouns.Audit(self.http)
         self.everything = nouns.Everything(self.http)
         self.lists = nouns.Lists(self.http)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.test import Client
 
@@ -278,6 +279,9 @@ def monitoring(world: World) -> None:
     world.values["alert"] = alert.pk
     world.bodies["PUT /api/v1/endpoints/{endpoint}/objective"] = {"availability": 0.9}
     world.bodies["POST /api/v1/endpoints/{endpoint}/erasures"] = {"unit": "u1"}
+    world.bodies["POST /api/v1/endpoints/{endpoint}/outcomes"] = {
+        "outcomes": [{"prediction": str(UUID(int=1)), "name": "chargeback", "value": 1}]
+    }
 
 
 @part

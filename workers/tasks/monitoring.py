@@ -41,8 +41,12 @@ def mail(job: LeasedJob) -> dict[str, Any] | None:
 
 @every(seconds=3600, name="monitoring.forget", queue="control")
 def forget(job: LeasedJob) -> dict[str, Any] | None:
-    """Delete what is older than a month, and captured predictions past their time."""
-    return {"deleted": actions.forget_old(), "predictions": actions.forget_captures()}
+    """Delete windows older than a month, captured predictions and outcomes past their time."""
+    return {
+        "deleted": actions.forget_old(),
+        "predictions": actions.forget_captures(),
+        "outcomes": actions.forget_outcomes(),
+    }
 
 
 @every(seconds=10, name="monitoring.store_captures", queue="control")

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 
 from apps.identity.queries import people_names
-from apps.monitoring.models import CapturedPrediction, Erasure
+from apps.monitoring.models import CapturedPrediction, Erasure, Outcome
 from apps.monitoring.parquet import Row
 from apps.monitoring.queries import (
     Captured,
+    Reported,
     captured_of,
     captured_predictions,
     contents,
     erasures_of,
+    outcomes_for,
+    reported,
 )
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
@@ -23,7 +26,8 @@ class CapturedView:
     """Everything the page shows."""
 
     figures: list[Captured]
-    rows: list[tuple[CapturedPrediction, Row | None]]
+    rows: list[tuple[CapturedPrediction, Row | None, list[Outcome]]]
+    outcomes: list[Reported]
     numbers: dict[str, int]  # of revisions, by id
     erasures: list[Erasure]
     names: dict[str, str]
@@ -38,12 +42,14 @@ def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> Captu
     found = list(rows[: PAGE + 1])
     key = str(found[PAGE - 1].pk) if len(found) > PAGE else ""
     found = found[:PAGE]
-    content = contents(found)
+    content, said, outcomes = contents(found), outcomes_for(found), reported(endpoint)
     erasures = list(erasures_of(endpoint, actor).order_by("-pk")[:10])
-    revisions = endpoint.revisions.filter(pk__in={row.revision for row in found})
+    shown = {row.revision for row in found} | {r for o in outcomes for r in o.by_revision}
+    revisions = endpoint.revisions.filter(pk__in=shown)
     return CapturedView(
         figures=captured_of(endpoint),
-        rows=[(row, content.get(row.pk)) for row in found],
+        rows=[(row, content.get(row.pk), said[row.pk]) for row in found],
+        outcomes=outcomes,
         numbers=dict(revisions.values_list("pk", "number")),
         erasures=erasures,
         names=people_names({row.requested_by for row in erasures}),

@@ -17,6 +17,7 @@ from apps.governance.actions.locking import (
 )
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.requests import sign_request
+from apps.governance.analyses import measured_outcomes
 from apps.governance.errors import (
     AlreadyOpen,
     DoesNotFit,
@@ -71,7 +72,7 @@ def request_release(
         lock_project(place.project_id)
         place = lock_environment(place, actor, "release.request")
         chosen = _bento(version, bento, place)
-        _check_capture(chosen, configuration)
+        _check_capture(chosen, wish, configuration)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
@@ -87,8 +88,12 @@ def request_release(
         return release
 
 
-def _check_capture(bento: Bento, serving: plans.Serving) -> None:
-    """Only services that Placet generates write predictions down."""
+def _check_capture(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
+    """Only services that Placet generates write predictions down, and outcomes need those."""
+    names = measured_outcomes(plan["steps"])
+    if names and "capture" not in serving:
+        detail = f"must be given: {', '.join(sorted(names))} is counted of captured predictions"
+        raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
     if "capture" in serving and bento.version.format == "bentoml":
         detail = "A BentoML project has a service of its own, which captures nothing: leave it out"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])

@@ -1,4 +1,4 @@
-"""Every write of monitoring: windows, objectives, alerts, captured predictions."""
+"""Every write of monitoring: windows, objectives, alerts, captured predictions, outcomes."""
 
 from apps.monitoring.actions.alerts import (
     acknowledge,
@@ -11,21 +11,31 @@ from apps.monitoring.actions.captures import forget_captures, receive_lines, sto
 from apps.monitoring.actions.erasing import carry_out, erase_unit
 from apps.monitoring.actions.mail import mail_alert
 from apps.monitoring.actions.objectives import remove_objective, set_objective
+from apps.monitoring.actions.outcomes import (
+    Received,
+    Said,
+    forget_outcomes,
+    report_outcomes,
+)
 from apps.monitoring.actions.windows import forget_old, ingest
 
 __all__ = [
+    "Received",
+    "Said",
     "acknowledge",
     "carry_out",
     "close_settled",
     "erase_unit",
     "forget_captures",
     "forget_old",
+    "forget_outcomes",
     "ingest",
     "mail_alert",
     "note_answer",
     "open_alert",
     "receive_lines",
     "remove_objective",
+    "report_outcomes",
     "resolve",
     "set_objective",
     "store_captures",

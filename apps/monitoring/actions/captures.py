@@ -4,7 +4,6 @@ They are measurements, as metric windows are: the log does not repeat them, nor 
 them. What is done to them by people, erasing, is in the log.
 """
 
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.monitoring import parquet
+from apps.monitoring.actions.outcomes import match_waiting
+from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved, OtherOffset
 from apps.monitoring.lines import Line, read_line, split, unit_hash, unpack
 from apps.monitoring.models import (
@@ -21,7 +22,6 @@ from apps.monitoring.models import (
     CaptureFile,
     CapturePart,
     CaptureRange,
-    CaptureSalt,
     Erasure,
 )
 from apps.registry import references
@@ -175,7 +175,7 @@ def _write(batch: _Batch, day: date, lines: Sequence[Line]) -> _Written:
 def _keep(batch: _Batch, written: Iterable[_Written]) -> None:
     """Write down what was stored, unless an erasure or another worker came in between."""
     endpoint = batch.revision.endpoint_id
-    CaptureSalt.objects.select_for_update().get(pk=endpoint)
+    lock_captured(endpoint)
     mine = CaptureRange.objects.filter(pk__in=[r.pk for r in batch.ranges], stored_at=None)
     if mine.count() != len(batch.ranges) or len(erasures(endpoint)) != len(batch.erasures):
         raise CaptureMoved
@@ -184,10 +184,11 @@ def _keep(batch: _Batch, written: Iterable[_Written]) -> None:
         CapturedPrediction.objects.bulk_create(
             CapturedPrediction(
                 prediction=UUID(line.prediction), endpoint_id=endpoint, part=part, at=line.at,
-                revision=batch.revision.pk, unit=batch.units[line.prediction],
+                revision=batch.revision.pk, unit=batch.units[line.prediction], cohort=line.cohort,
             )
             for line in item.lines
         )  # fmt: skip
+        match_waiting(endpoint, [UUID(line.prediction) for line in item.lines])
     for row in batch.ranges:
         row.stored_at, row.packed = now(), None
     CaptureRange.objects.bulk_update(batch.ranges, ["stored_at", "packed", "dropped", "unreadable"])
@@ -226,14 +227,6 @@ def forget_captures() -> int:
 def erasures(endpoint: str) -> list[Erasure]:
     """Return what was to be erased at an endpoint; the newest of a unit is the last."""
     return list(Erasure.objects.filter(endpoint=endpoint).order_by("requested_at"))
-
-
-def salt_of(endpoint: str) -> str:
-    """Return what the endpoint's units are hashed with, made at the first call."""
-    row, _ = CaptureSalt.objects.get_or_create(
-        endpoint=endpoint, defaults={"salt": secrets.token_hex(32)}
-    )
-    return row.salt
 
 
 def discard(digests: Iterable[str]) -> None:

@@ -7,11 +7,12 @@ from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.monitoring import parquet
-from apps.monitoring.actions.captures import discard, salt_of
+from apps.monitoring.actions.captures import discard
+from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved
 from apps.monitoring.events import ERASURE_DONE, ERASURE_REQUESTED
 from apps.monitoring.lines import unit_hash
-from apps.monitoring.models import CapturedPrediction, CapturePart, CaptureSalt, Erasure
+from apps.monitoring.models import CapturedPrediction, CapturePart, Erasure, Outcome
 from apps.registry.errors import BlobMissing
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
@@ -31,7 +32,7 @@ def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
     with record(actor) as log:
         authorize(actor, "prediction.erase", endpoint, view="endpoint.view")
         salt = salt_of(endpoint.pk)
-        CaptureSalt.objects.select_for_update().get(pk=endpoint.pk)  # nothing is stored meanwhile
+        lock_captured(endpoint.pk)
         row = Erasure.objects.create(
             project_id=endpoint.project_id,
             endpoint=endpoint,
@@ -56,6 +57,8 @@ def carry_out(erasure_id: str) -> int:
         _rewrite(part, row)
     with record(SYSTEM) as log:
         if Erasure.objects.filter(pk=row.pk, done_at=None).update(done_at=now()):
+            said = Outcome.objects.filter(endpoint=row.endpoint_id, unit=row.unit)
+            said.filter(predicted_at__lte=row.requested_at).delete()
             row.refresh_from_db()
             log.add(ERASURE_DONE, row, data={"erased": row.erased})
     return row.erased

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from apps.monitoring import actions, parquet, queries
 from apps.monitoring.api.serializers import page_of
-from apps.monitoring.models import CapturedPrediction, Erasure
+from apps.monitoring.models import CapturedPrediction, Erasure, Outcome
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
@@ -25,10 +25,17 @@ class PredictionSerializer(serializers.Serializer[Any]):
     revision = serializers.CharField()
     at = serializers.DateTimeField()
     unit = serializers.CharField(allow_null=True, help_text="A salted hash, not the unit itself")
+    cohort = serializers.ChoiceField(
+        choices=["no_unit", "overridden", "mirrored"], allow_null=True,
+        help_text="Why no split decided on the request; null where one did",
+    )  # fmt: skip
     rows = serializers.IntegerField(allow_null=True)
     inputs = serializers.JSONField(allow_null=True, help_text="One object per row")
     outputs = serializers.JSONField(allow_null=True, help_text="One answer per row")
     milliseconds = serializers.FloatField(allow_null=True)
+    outcomes = serializers.DictField(
+        child=serializers.FloatField(), help_text="What was reported of it, by name"
+    )
 
 
 class CaptureSettingsSerializer(serializers.Serializer[Any]):
@@ -80,24 +87,28 @@ class ErasureSerializer(serializers.Serializer[Any]):
     erased = serializers.IntegerField(help_text="Predictions")
 
 
-def prediction_body(row: CapturedPrediction, content: parquet.Row | None) -> dict[str, Any]:
+def prediction_body(
+    row: CapturedPrediction, content: parquet.Row | None, outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
     """Return a prediction as JSON values; without its content when that was erased meanwhile."""
     return {
         "id": str(row.prediction),
         "revision": row.revision,
         "at": rfc3339(row.at),
         "unit": row.unit or None,
+        "cohort": row.cohort or None,
         "rows": content.row_count if content else None,
         "inputs": json.loads(content.inputs) if content and content.inputs else None,
         "outputs": json.loads(content.outputs) if content and content.outputs else None,
         "milliseconds": content.milliseconds if content else None,
+        "outcomes": {outcome.name: outcome.value for outcome in outcomes},
     }
 
 
 def prediction_bodies(rows: Sequence[CapturedPrediction]) -> list[dict[str, Any]]:
     """Return some predictions as JSON values."""
-    found = queries.contents(rows)
-    return [prediction_body(row, found.get(row.pk)) for row in rows]
+    found, said = queries.contents(rows), queries.outcomes_for(rows)
+    return [prediction_body(row, found.get(row.pk), said[row.pk]) for row in rows]
 
 
 def captured_body(row: queries.Captured) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.monitoring.api import captures, views
+from apps.monitoring.api import captures, outcomes, views
 
 urlpatterns = [
     path(
@@ -24,6 +24,11 @@ urlpatterns = [
         "endpoints/<str:endpoint>/erasures",
         captures.Erasures.as_view(),
         name="api-endpoints-erasures",
+    ),
+    path(
+        "endpoints/<str:endpoint>/outcomes",
+        outcomes.Outcomes.as_view(),
+        name="api-endpoints-outcomes",
     ),
     path("alerts", views.AlertList.as_view(), name="api-alerts-list"),
     path("alerts/<str:alert>", views.AlertDetail.as_view(), name="api-alerts-detail"),

@@ -31,7 +31,8 @@ confidence sequences", 2021; the view as a bet against the hypothesis: Waudby-Sm
 "Estimating means of bounded random variables by betting", 2024; its use for A/B tests that are
 watched: Johari, Koomen, Pekelis and Walsh, "Always valid inference", 2022). A mean of e-processes
 is one. The grid takes base rates from 0.01 % to 35 % and odds from 1.1 to 15 times, so that no
-effect size has to be guessed beforehand.
+effect size has to be guessed beforehand. Of an outcome that most trials may have (``common``) it
+takes base rates up to 99.7 % as well.
 """
 
 import math
@@ -41,6 +42,7 @@ from functools import lru_cache
 from typing import Literal
 
 BASES = tuple(1e-4 * 1.45**power for power in range(23))  # 0.01 % to 35 %
+COMMON = (0.5, 0.65, 0.78, 0.87, 0.93, 0.97, 0.99, 0.997)
 FACTORS = (1.1, 1.25, 1.5, 2.0, 3.0, 6.0, 15.0)  # how many times the odds
 BISECTIONS = 40
 _EDGE = 1e-12
@@ -86,11 +88,13 @@ class Bet:
 
 
 def against_stable(
-    new: Tally, old: Tally, *, share: float, margin: float, direction: Direction
-) -> float:
+    new: Tally, old: Tally, *, share: float, margin: float, direction: Direction,
+    common: bool = False,
+) -> float:  # fmt: skip
     """Return log E against ``c ≤ s + margin`` (``worse``) or ``c ≥ s + margin`` (``better``)."""
     mine, stable = in_proportion(new, old, share)
-    return _log_mean(bet.log_wealth(mine, stable) for bet in pair_bets(share, margin, direction))
+    bets = pair_bets(share, margin, direction, common=common)
+    return _log_mean(bet.log_wealth(mine, stable) for bet in bets)
 
 
 def in_proportion(new: Tally, old: Tally, share: float) -> tuple[Tally, Tally]:
@@ -108,11 +112,13 @@ def against_bound(new: Tally, *, bound: float, direction: Direction) -> float:
 
 
 @lru_cache(maxsize=256)
-def pair_bets(share: float, margin: float, direction: Direction) -> tuple[Bet, ...]:
+def pair_bets(
+    share: float, margin: float, direction: Direction, *, common: bool = False
+) -> tuple[Bet, ...]:
     """Return the bets that are made against the line ``c = s + margin``, or one side of it."""
     found = []
     # without a margin only the ratio of the rates matters much, so a few base rates do
-    for base in BASES if margin else BASES[::4]:
+    for base in (*(BASES if margin else BASES[::4]), *(COMMON if common else ())):
         old, new = (base, base + margin) if margin >= 0 else (base - margin, base)
         if max(old, new) >= 1 - _EDGE:
             continue

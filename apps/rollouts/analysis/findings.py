@@ -12,7 +12,8 @@ from apps.rollouts.analysis.records import Sums
 RATIO_PART = 0.1  # of a step's part of α
 MOST = 2.0**20  # times as many requests: a forecast beyond is none
 
-Counted = Literal["requests", "units"]  # what was assigned: each request, or a unit at its first
+# What was assigned: each request, or a unit at its first. Outcomes are of requests.
+Counted = Literal["requests", "units", "outcomes"]
 Outcome = Literal["successful", "failed", "inconclusive", "error"]
 
 
@@ -81,7 +82,7 @@ def score(metric: Metric, new: Sums, old: Sums, terms: Terms) -> Score:
         return Score("failed", worse, 0.0)
     better = _log_evidence(metric, new, old, terms, "better") if metric.proves_success else 0.0
     shown = better >= needed or not metric.proves_success
-    enough = new.requests >= max(terms.minimum_requests, 1)
+    enough = metric.trials(new) >= max(terms.minimum_requests, 1)
     return Score("successful" if enough and shown else "inconclusive", worse, better)
 
 
@@ -90,7 +91,7 @@ def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) 
     found = score(metric, new, old, terms)
     tally, stable = metric.tallies(new, old, "worse")
     more = _more_requests(metric, new, old, terms) if found.outcome == "inconclusive" else 0
-    per_second = new.requests / seconds if seconds > 0 else 0.0
+    per_second = tally.trials / seconds if seconds > 0 else 0.0
     return Finding(
         metric=metric,
         score=found,
@@ -102,7 +103,7 @@ def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) 
         log_needed=-math.log(terms.alpha_of(metric)),
         more_requests=more,
         more_seconds=more / per_second if more is not None and per_second else None,
-        counted=terms.counted,
+        counted="outcomes" if metric.scale and terms.counted == "requests" else terms.counted,
     )
 
 
@@ -113,8 +114,9 @@ def _log_evidence(
     if metric.at_most is not None:
         return against_bound(mine, bound=metric.at_most, direction=direction)
     return against_stable(
-        mine, stable, share=terms.share, margin=metric.margin, direction=direction
-    )
+        mine, stable, share=terms.share, margin=metric.margin, direction=direction,
+        common=metric.common,
+    )  # fmt: skip
 
 
 def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:
@@ -122,21 +124,24 @@ def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direct
     alpha = terms.alpha_of(metric)
     if metric.at_most is not None:
         return rate_bound(mine, alpha=alpha, direction=direction)
-    return difference_bound(mine, stable, share=terms.share, alpha=alpha, direction=direction)
+    return difference_bound(
+        mine, stable, share=terms.share, alpha=alpha, direction=direction, common=metric.common
+    )
 
 
 def _more_requests(metric: Metric, new: Sums, old: Sums, terms: Terms) -> int | None:
     """Return how many more requests of the candidate settle it at the present rates."""
-    if not new.requests:
+    trials = metric.trials(new)
+    if not trials:
         return None
     ways = [_times(metric, new, old, terms, "worse")]
-    least = max(terms.minimum_requests / new.requests, 1.0)
+    least = max(terms.minimum_requests / trials, 1.0)
     if not metric.proves_success:
         ways.append(least)
     elif (better := _times(metric, new, old, terms, "better")) is not None:
         ways.append(max(better, least))
     known = [way for way in ways if way is not None]
-    return math.ceil((min(known) - 1) * new.requests) if known else None
+    return math.ceil(round((min(known) - 1) * trials, 6)) if known else None
 
 
 def _times(

@@ -36,12 +36,15 @@ def rate_bound(tally: Tally, *, alpha: float, direction: Direction) -> float:
 
 
 def difference_bound(
-    new: Tally, old: Tally, *, share: float, alpha: float, direction: Direction
-) -> float:
+    new: Tally, old: Tally, *, share: float, alpha: float, direction: Direction,
+    common: bool = False,
+) -> float:  # fmt: skip
     """Return the lower bound of the candidate's rate less stable's, or the upper one."""
     return _first(
         _DIFFERENCES, (-1.0, 1.0), alpha, direction,
-        lambda at: against_stable(new, old, share=share, margin=at, direction=direction),
+        lambda at: against_stable(
+            new, old, share=share, margin=at, direction=direction, common=common
+        ),
     )  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 - error rate: an answer 5xx is bad. Against stable with a ``margin``, or ``at_most`` a rate.
 - an effect that an A/B test seeks: the share of what is bad, ``margin`` below stable's at least.
   What one wants more of is sought as less of its opposite, so there is one way to test.
+- an outcome that clients report by prediction id: bad as often as it lies near the ``worst`` end
+  of its scale. Counted are outcomes, not requests: those that were reported of what was captured.
 - latency: slower than so many milliseconds is bad. "p95 is at most 250 ms" says the same as "at
   most 5 % take longer than 250 ms", so a quantile is judged as a rate; no estimate of a quantile
   is made from buckets. A time within a bucket is counted for the side that it does not help: not
@@ -10,11 +12,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from apps.rollouts.analysis.evidence import Direction, Tally
-from apps.rollouts.analysis.records import Sums
+from apps.rollouts.analysis.records import Scale, Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,13 @@ class Metric:
     One that is ``sought`` has a margin below 0: the candidate is to be better by so much.
     """
 
-    kind: Literal["error_rate", "latency"]
+    kind: Literal["error_rate", "latency", "outcome"]
     margin: float = 0.0
     at_most: float | None = None
     milliseconds: float | None = None
     quantile: float | None = None
     sought: bool = False
+    scale: Scale | None = None  # of an outcome
 
     def seeking(self, minimum_effect: float) -> "Metric":
         """Return the metric as one in which an effect of at least so much is sought."""
@@ -41,6 +44,16 @@ class Metric:
         return self.at_most is None
 
     @property
+    def common(self) -> bool:
+        """Tell whether most trials may be bad: of errors nobody would wait for that."""
+        return self.scale is not None
+
+    @property
+    def direction(self) -> str:
+        """Where the metric moves when the candidate is better, as a plan writes it."""
+        return "increase" if self.scale and self.scale.best > self.scale.worst else "decrease"
+
+    @property
     def limit(self) -> float:
         """The rate, or the difference of rates, that is still allowed."""
         return self.margin if self.at_most is None else self.at_most
@@ -48,9 +61,10 @@ class Metric:
     @property
     def written(self) -> dict[str, Any]:
         """The metric as a plan writes it."""
-        if self.kind == "error_rate":
+        if self.milliseconds is None:
             key = "margin" if self.at_most is None else "at_most"
-            return {"metric": "error_rate", key: self.limit}
+            scale = {} if self.scale is None else asdict(self.scale)
+            return {"metric": self.kind, **scale, key: self.limit}
         if self.quantile is not None:
             return {
                 "metric": "latency", "quantile": self.quantile, "at_most_ms": self.milliseconds
@@ -60,14 +74,18 @@ class Metric:
     @property
     def bad(self) -> str:
         """What a bad request does, in words."""
-        if self.kind == "error_rate":
+        if self.scale is not None:
+            return f"had {self.scale.bad}"
+        if self.milliseconds is None:
             return "failed"
         return f"took longer than {self.milliseconds:g} ms"
 
     @property
     def title(self) -> str:
         """What the metric is called on pages."""
-        if self.kind == "error_rate":
+        if self.scale is not None:
+            return f"Outcome {self.scale.bad}"
+        if self.milliseconds is None:
             return "Errors"
         if self.quantile is not None:
             return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
@@ -78,9 +96,11 @@ class Metric:
         """What is asked of the new revision, in words."""
         if self.quantile is not None:
             return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
-        if self.at_most is not None:
-            return f"errors at most {self.at_most * 100:g} %"
         what = "errors" if self.milliseconds is None else f"slower than {self.milliseconds:g} ms"
+        if self.scale is not None:
+            what = self.scale.bad
+        if self.at_most is not None:
+            return f"{what} at most {self.at_most * 100:g} %"
         if self.sought:
             plural = "" if self.margin == -0.01 else "s"
             return f"{what} at least {-self.margin * 100:g} point{plural} below stable"
@@ -97,10 +117,16 @@ class Metric:
 
     def count(self, sums: Sums, *, harsh: bool) -> Tally:
         """Return the bad requests in ``sums``; ``harsh`` counts what may be bad as well."""
+        if self.scale is not None:
+            return sums.outcomes.get(self.scale, Tally())
         if self.milliseconds is None:
             return Tally(sums.requests, sums.errors)
         slower = sums.possibly_slower if harsh else sums.certainly_slower
         return Tally(sums.requests, slower(self.milliseconds))
+
+    def trials(self, sums: Sums) -> float:
+        """Return how many trials of the metric there were."""
+        return self.count(sums, harsh=False).trials
 
     def tallies(self, new: Sums, old: Sums, direction: Direction) -> tuple[Tally, Tally]:
         """Return candidate and stable counted against what is to be shown."""
@@ -110,8 +136,12 @@ class Metric:
 
 def metric_of(document: Mapping[str, Any]) -> Metric:
     """Read a metric of a plan; governance has validated it."""
-    if document["metric"] == "error_rate":
-        return Metric("error_rate", document.get("margin", 0.0), document.get("at_most"))
+    kind = document["metric"]
+    if kind != "latency":
+        scale = None
+        if kind == "outcome":
+            scale = Scale(document["name"], document["worst"], document["best"])
+        return Metric(kind, document.get("margin", 0.0), document.get("at_most"), scale=scale)
     if "quantile" in document:
         quantile = document["quantile"]
         return Metric(

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from apps.rollouts.analysis.evidence import Tally
+
 CLOCK_SLACK = timedelta(seconds=5)  # how far a window may reach beyond the platform's clock
 
 
@@ -32,14 +34,31 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What clients report of predictions under a name: ``best`` is not bad, ``worst`` is."""
+
+    name: str
+    worst: float = 1.0
+    best: float = 0.0
+
+    @property
+    def bad(self) -> str:
+        """What a bad outcome is called."""
+        if (self.worst, self.best) == (1, 0):
+            return self.name
+        return f"no {self.name}" if (self.worst, self.best) == (0, 1) else f"bad {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
-    """The windows of one revision, added up."""
+    """The windows of one revision, added up, and what was reported of its predictions."""
 
     requests: int = 0
     errors: int = 0
     latency: Mapping[float, int] = field(default_factory=dict)
     seconds: float = 0.0
     ended_at: datetime | None = None
+    outcomes: Mapping[Scale, Tally] = field(default_factory=dict)
 
     def plus(self, window: Window) -> "Sums":
         """Return the sums with one more window in them."""
@@ -54,6 +73,7 @@ class Sums:
             latency,
             self.seconds + window.seconds,
             ended if self.ended_at is None else max(ended, self.ended_at),
+            self.outcomes,
         )
 
     def certainly_slower(self, milliseconds: float) -> int:
@@ -77,9 +97,9 @@ def upper_bound(name: str) -> float:
     return bound
 
 
-def add_up(windows: Iterable[Window]) -> Sums:
-    """Return the sums of ``windows``."""
-    sums = Sums()
+def add_up(windows: Iterable[Window], outcomes: Mapping[Scale, Tally] | None = None) -> Sums:
+    """Return the sums of ``windows``, and the outcomes beside them."""
+    sums = Sums(outcomes=outcomes or {})
     for window in windows:
         sums = sums.plus(window)
     return sums

@@ -27,13 +27,14 @@ to hold; what is still unknown of it is said. See ``platform/docs/statistics.md`
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from apps.rollouts.analysis import ratio, words
+from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms, explain
-from apps.rollouts.analysis.records import Sums, Window, add_up, fault
+from apps.rollouts.analysis.records import Scale, Sums, Window, add_up, fault
 
 ALPHA = 0.01  # per rollout
 FRESH = timedelta(seconds=120)  # success rests on figures that are not older
@@ -41,7 +42,11 @@ FRESH = timedelta(seconds=120)  # success rests on figures that are not older
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is known of both revisions since the step began."""
+    """What is known of both revisions since the step began.
+
+    Outcomes come late, and only of some predictions: they are counted on their own, and the
+    windows alone tell how requests were split.
+    """
 
     new_revision: str
     old_revision: str
@@ -50,6 +55,8 @@ class Measured:
     since: datetime
     now: datetime
     node_alive: bool
+    new_outcomes: Mapping[Scale, Tally] = field(default_factory=dict)
+    old_outcomes: Mapping[Scale, Tally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,8 @@ def judge(terms: Terms, measured: Measured) -> Verdict:
     )
     if broken:
         return Verdict("error", broken, share=terms.share)
-    new, old = add_up(measured.new), add_up(measured.old)
+    new = add_up(measured.new, measured.new_outcomes)
+    old = add_up(measured.old, measured.old_outcomes)
     seconds = (measured.now - measured.since).total_seconds()
     findings = tuple(explain(metric, new, old, terms, seconds) for metric in terms.metrics)
     outcome, sentence = _together(findings, terms, new, old, measured)

@@ -21,7 +21,7 @@ MAPS = ("revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 2
+LAYOUT = 3
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK)
 
 
@@ -173,6 +173,7 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
     yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
     yield from traffic.copy(table)
+    yield from traffic.tell()
     yield "  use_backend %[var(txn.be)]"
 
 

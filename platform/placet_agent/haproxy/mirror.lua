@@ -5,7 +5,7 @@ local MOST = 32 -- under way at once; what comes meanwhile is not copied
 local MILLISECONDS = 10000
 local METHODS = { GET = "get", HEAD = "head", POST = "post", PUT = "put", DELETE = "delete" }
 local OWN = { ["content-length"] = true, ["transfer-encoding"] = true, ["connection"] = true,
-    ["expect"] = true, ["host"] = true, ["x-request-id"] = true }
+    ["expect"] = true, ["host"] = true, ["x-request-id"] = true, ["x-placet-cohort"] = true }
 
 local under_way, turn = 0, 0
 
@@ -29,6 +29,7 @@ local function headers_of(txn, body)
         end
     end
     headers["content-length"] = { tostring(#body) }
+    headers["x-placet-cohort"] = { "mirrored" }
     headers["x-request-id"] = { txn.sf:unique_id() } -- both answers have one prediction id
     return headers
 end
@@ -46,7 +47,7 @@ local function send(method, request, backend, revision)
     if status == 0 then
         status = 504
     end
-    core.log(core.notice, string.format("m2 0 %s %s %d %d mirror - -", backend, revision, status, took))
+    core.log(core.notice, string.format("m2 0 %s %s %d %d mirrored - -", backend, revision, status, took))
 end
 
 local function copy(txn)

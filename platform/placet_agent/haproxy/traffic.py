@@ -32,7 +32,9 @@ LOG = (
 )
 ACCUMULATORS = "accumulators"
 SINK = "log fd@3 len 1024 format raw local0"
-NO_UNIT, BY_HEADER = "none", "header"
+NO_UNIT, BY_HEADER = "no_unit", "overridden"
+# Tells a replica that no split decided on a request: it writes that down with what it captures.
+COHORT = "X-Placet-Cohort"
 UNIT = rf"^[ -~]{{1,{MAX_UNIT}}}\z"
 
 
@@ -83,6 +85,12 @@ def _accumulate(condition: str) -> Iterator[str]:
         "  http-request set-var(txn.be) var(txn.route),field(2,:) "
         f"if {condition} {{ sc_get_gpt0(0),sub(txn.w) -m int lt 0 }}"
     )
+
+
+def tell() -> Iterator[str]:
+    """Yield the rules that tell a replica how it came to a request; a client cannot."""
+    yield f"  http-request del-header {COHORT}"
+    yield f"  http-request set-header {COHORT} %[var(txn.how)] if {{ var(txn.how) -m found }}"
 
 
 def accumulators() -> Iterator[str]:

@@ -14,7 +14,7 @@ from placet_client.nouns.identity import (
     Tokens,
 )
 from placet_client.nouns.lists import Lists
-from placet_client.nouns.monitoring import Alerts, Objectives, Predictions
+from placet_client.nouns.monitoring import Alerts, Objectives, Outcomes, Predictions
 from placet_client.nouns.registry import Aliases, EvidenceOfVersions, Facts, Models, Versions
 from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
@@ -23,6 +23,6 @@ from placet_client.nouns.uploads import Uploads
 __all__ = [
     "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Endpoints", "Environments", "Everything",
     "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models", "Noun",
-    "Objectives", "People", "Policies", "Predictions", "Projects", "Releases", "Roles", "Rollouts",
-    "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens", "Uploads", "Versions",
+    "Objectives", "Outcomes", "People", "Policies", "Predictions", "Projects", "Releases", "Roles",
+    "Rollouts", "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens", "Uploads", "Versions",
 ]  # fmt: skip

@@ -1,7 +1,18 @@
 """Alerts, and what endpoints are held to."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from placet_client.nouns.base import Listing, Noun, at, given
-from placet_client.records import Alert, CapturedPrediction, Captures, Erasure, Objective
+from placet_client.records import (
+    Alert,
+    CapturedPrediction,
+    Captures,
+    Erasure,
+    Objective,
+    Outcome,
+    OutcomeReceipt,
+)
 
 
 class Objectives(Noun):
@@ -87,3 +98,19 @@ class Predictions(Noun):
     def erasures(self, endpoint: str, *, limit: int | None = None) -> Listing[Erasure]:
         """List what was erased, newest first."""
         return self._list(Erasure, at("endpoints", endpoint, "erasures"), limit)
+
+
+class Outcomes(Noun):
+    """What became of predictions, by the endpoint's id."""
+
+    def report(self, endpoint: str, outcomes: Sequence[Mapping[str, Any]]) -> OutcomeReceipt:
+        """Report up to 1,000 ``{"prediction": …, "name": …, "value": …}``, all or none."""
+        body = {"outcomes": [*outcomes]}
+        return self._do(OutcomeReceipt, at("endpoints", endpoint, "outcomes"), body)
+
+    def list(
+        self, endpoint: str, *, name: str = "", revision: str = "", limit: int | None = None
+    ) -> Listing[Outcome]:
+        """List what was reported, the last first."""
+        path = at("endpoints", endpoint, "outcomes")
+        return self._list(Outcome, path, limit, name=name, revision=revision)

@@ -69,6 +69,8 @@ from placet_client.records.monitoring import (
     Captures,
     Erasure,
     Objective,
+    Outcome,
+    OutcomeReceipt,
     Standing,
 )
 from placet_client.records.registry import (
@@ -159,6 +161,8 @@ __all__ = [
     "Model",
     "Node",
     "Objective",
+    "Outcome",
+    "OutcomeReceipt",
     "Person",
     "Pinned",
     "Policy",

@@ -68,10 +68,12 @@ class CapturedPrediction(Record):
     revision: str
     at: datetime
     unit: str | None
+    cohort: str | None
     rows: int | None
     inputs: Any
     outputs: Any
     milliseconds: float | None
+    outcomes: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,3 +107,25 @@ class Erasure(Record):
     requested_at: datetime
     done_at: datetime | None
     erased: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Record):
+    """What became of a prediction; without a revision while the prediction is not there."""
+
+    prediction: str
+    name: str
+    value: float
+    revision: str | None
+    predicted_at: datetime | None
+    reported_at: datetime
+    reported_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReceipt(Record):
+    """How many outcomes were matched, wait for their prediction, and were reported before."""
+
+    counted: int
+    waiting: int
+    known: int

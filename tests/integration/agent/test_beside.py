@@ -51,6 +51,11 @@ def test_a_testers_header_leads_to_the_candidate_and_is_counted_apart(
 
     for headers in ({}, {"X-Try": "v3"}, {"X-Try": ""}, {"X-Other": "v2"}):
         assert node.get(headers=headers).json()["name"] == "stable"
+    url, forged = f"http://127.0.0.1:{node.port}{PATH}/predict", {"X-Placet-Cohort": "mirrored"}
+    tried = httpx.post(url, content=b"1", headers=TRY | forged).json()["headers"]
+    assert tried["x-placet-cohort"] == "overridden"  # for what is captured of it
+    usual = httpx.post(url, content=b"1", headers=forged).json()["headers"]
+    assert "x-placet-cohort" not in {name.lower() for name in usual}
     new["weight"], old["weight"] = 5_000, 5_000
     platform.serve(old, new, stable="rev_1")
     platform.wait(lambda: platform.seen("rev_2")["weight"] == 5_000)
@@ -126,13 +131,14 @@ def test_ready_is_reported_only_by_a_pass_that_led_requests_there(
 def test_a_copy_is_the_request_itself(platform: Platform, node: NodeUnderTest) -> None:
     serve(platform, mirror=10_000, header_route=ROUTE)
     body, url = b"\x00\xff{}", f"http://127.0.0.1:{node.port}{PATH}/predict?x=1"
-    own = httpx.post(url, content=body, headers={"X-More": "a, b"}).json()["headers"]
+    more = {"X-More": "a, b", "X-Placet-Cohort": "no_unit"}
+    own = httpx.post(url, content=body, headers=more).json()["headers"]
 
     platform.wait(lambda: node.get("/last", headers=TRY).json())
     copy = node.get("/last", headers=TRY).json()
     headers = {name.lower(): value for name, value in copy["headers"].items()}
     assert (copy["path"], copy["body"]) == ("/predict?x=1", body.hex())
-    assert headers["x-more"] == "a, b"
+    assert (headers["x-more"], headers["x-placet-cohort"]) == ("a, b", "mirrored")
     assert headers["x-request-id"] in own.values()
 
 

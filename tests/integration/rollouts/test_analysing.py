@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -13,11 +14,14 @@ from django.test.utils import CaptureQueriesContext
 from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
+from apps.monitoring.actions import Said, report_outcomes, store_captures
 from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions
 from apps.rollouts.models import Look, Rollout
 from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.problems import InvalidInput
+from tests.captured import line, send, text
 from tests.factories import api, browser
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
@@ -392,3 +396,30 @@ def test_a_long_analysis_looks_more_seldom(start: Callable[..., Canary]) -> None
     enqueue("rollouts.reconcile", key=canary.row.pk, rollout=canary.row.pk)
     canary.run_jobs("control")
     assert Look.objects.count() == before + 1
+
+
+def test_what_clients_report_of_predictions_stops_a_release(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    fraud = {"metric": "outcome", "name": "fraud", "margin": 0.02}
+    serving = {"capture": {"percent": 100}}
+    with pytest.raises(InvalidInput) as refusal:
+        Canary(world, node, run_jobs, metrics=[fraud])
+    assert refusal.value.errors[0].pointer == "/serving/capture"
+    world.request("development", serving=serving)
+    run(node, run_jobs)
+    canary = Canary(world, node, run_jobs, serving, metrics=[fraud])
+    row = canary.row
+    assert row.from_revision_id is not None
+    said: list[Said] = []
+    for revision, count, bad in ((row.to_revision_id, 50, 25), (row.from_revision_id, 950, 19)):
+        lines = [line(revision, ago=-1) for _ in range(count)]
+        assert send(node, revision, text(*lines))[0] == 201
+        said += [Said(UUID(item["id"]), "fraud", n < bad) for n, item in enumerate(lines)]
+    canary.report((5_000, 0), (95_000, 0))
+    assert canary.place == ("analysing", 1)
+    store_captures()
+    assert report_outcomes(canary.release.endpoint, said, actor=world.otto).counted == 1000
+    canary.settle()
+    assert canary.row.state == "failed"
+    assert "50 % of 50 outcomes had fraud, 2 % of 950 on stable" in canary.row.reason

@@ -193,9 +193,9 @@ def test_a_log_line_is_counted_by_status_and_latency() -> None:
     drawn = parse_line("m2 4711 e000r0 rev_1 200 37 unit 5a17-500 0123456789ABCDEF")
     assert drawn is not None
     assert (drawn.cohort, drawn.split, drawn.mark) == (None, "5a17-500", "0123456789ABCDEF")
-    copied = parse_line("m2 0 e000r1 rev_2 504 10004 mirror - -")
+    copied = parse_line("m2 0 e000r1 rev_2 504 10004 mirrored - -")
     assert copied is not None and (copied.cohort, copied.status) == ("mirrored", 504)
-    without = parse_line("m2 4711 e000r0 rev_1 200 37 none 5a17-500 -")
+    without = parse_line("m2 4711 e000r0 rev_1 200 37 no_unit 5a17-500 -")
     assert without is not None and (without.cohort, without.mark) == ("no_unit", "")
     for text in (
         "",

@@ -87,6 +87,9 @@ class TestWhatIsWritten:
         assert json.loads(record["outputs"]) == [0.5]
         assert "Ada" not in json.dumps(record)
         assert record["revision"] == "rev_1" and record["ms"] >= 0
+        assert record["cohort"] == ""
+        service.ask(ROW, ("X-Placet-Cohort", "overridden"))
+        assert service.records[1]["cohort"] == "overridden"
 
     def test_an_id_is_made_where_no_proxy_gave_one(
         self, sources: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -35,6 +35,8 @@ def test_a_whole_document_stays_as_it_is() -> None:
         ({"metric": "error_rate", "at_most": 0.02}, False),
         ({"metric": "latency", "over_ms": 250, "margin": 0.02}, True),
         ({"metric": "latency", "quantile": 0.95, "at_most_ms": 250}, False),
+        ({"metric": "outcome", "name": "fraud", "worst": 1, "best": 0, "margin": 0.01}, True),
+        ({"metric": "outcome", "name": "sales", "worst": -5.5, "best": 9, "at_most": 0.4}, False),
     ],
 )
 def test_each_kind_of_metric(metric: dict[str, Any], stable: bool) -> None:
@@ -43,7 +45,16 @@ def test_each_kind_of_metric(metric: dict[str, Any], stable: bool) -> None:
     assert needs_stable(document) is stable
 
 
+def test_an_outcome_should_not_happen_unless_its_scale_says_otherwise() -> None:
+    document, faults = read({"metrics": [{"metric": "outcome", "name": "fraud"}]})
+    assert faults == []
+    assert document["metrics"] == [
+        {"metric": "outcome", "name": "fraud", "worst": 1, "best": 0, "margin": 0.01}
+    ]
+
+
 ERRORS = {"metric": "error_rate"}
+FRAUD = {"metric": "outcome", "name": "fraud"}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +64,15 @@ ERRORS = {"metric": "error_rate"}
         ({}, "/at/metrics"),
         ({"metrics": []}, "/at/metrics"),
         ({"metrics": [ERRORS] * 5}, "/at/metrics"),
+        ({"metrics": [{"metric": "outcome"}]}, "/at/metrics/0"),
+        ({"metrics": [FRAUD | {"over_ms": 5}]}, "/at/metrics/0"),
+        ({"metrics": [FRAUD | {"name": "Bad name"}]}, "/at/metrics/0/name"),
+        ({"metrics": [FRAUD | {"name": ["x"]}]}, "/at/metrics/0/name"),
+        ({"metrics": [FRAUD | {"worst": 0}]}, "/at/metrics/0/best"),
+        ({"metrics": [FRAUD | {"worst": "1"}]}, "/at/metrics/0/worst"),
+        ({"metrics": [FRAUD | {"best": float("nan")}]}, "/at/metrics/0/best"),
+        ({"metrics": [FRAUD | {"best": True}]}, "/at/metrics/0/best"),
+        ({"metrics": [FRAUD | {"margin": 2}]}, "/at/metrics/0/margin"),
         ({"metrics": ["error_rate"]}, "/at/metrics/0/metric"),
         ({"metrics": [{"metric": "accuracy"}]}, "/at/metrics/0/metric"),
         ({"metrics": [{"metric": []}]}, "/at/metrics/0/metric"),

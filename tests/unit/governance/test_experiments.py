@@ -10,6 +10,7 @@ from apps.rollouts.steps import read, written
 
 LEAST: dict[str, Any] = {"metric": {"metric": "error_rate"}, "minimum_effect": 0.02}
 SLOW = {"metric": "latency", "over_ms": 250}
+SALES = {"metric": "outcome", "name": "sales", "worst": 0, "best": 100}
 TEST = {"ab_test": LEAST}
 HALF, LAST = {"set_weight": 50}, {"set_weight": 100}
 
@@ -52,6 +53,9 @@ def test_all_that_is_not_given_is_filled_in_and_so_part_of_what_is_approved() ->
         {"guardrails": [{"metric": "latency", "quantile": 0.95, "at_most_ms": 250}]},
         {"stop_after": {"requests": 10}, "alpha": 0.01},
         {"stop_after": {"seconds": 60}},
+        {"metric": {"metric": "outcome", "name": "fraud", "worst": 1, "best": 0}},
+        {"metric": SALES, "direction": "increase"},
+        {"guardrails": [SALES | {"margin": 0.02}]},
     ],
 )
 def test_a_declaration_is_carried_out_as_it_is_written(changes: dict[str, Any]) -> None:
@@ -133,3 +137,13 @@ def test_the_gate_sees_an_ab_test_as_analysed_and_waiting_for_a_person() -> None
     other = gate.normalise({"gate": "plan", "strategies": ["canary"]})
     assert gate.fault_of(other, declared()) == "It goes out by A/B test"
     assert "by A/B test" in gate.title(gate.normalise({"gate": "plan", "strategies": ["ab_test"]}))
+
+
+def test_more_of_what_is_good_is_sought_and_never_less() -> None:
+    assert declared(metric=SALES)["steps"][1]["ab_test"]["direction"] == "increase"
+    wrong = {"ab_test": LEAST | {"metric": SALES, "direction": "decrease"}}
+    ((pointer, detail),) = faults([HALF, wrong])
+    assert pointer == "/plan/steps/1/ab_test/direction"
+    assert detail.startswith("must be increase")
+    nameless = {"ab_test": LEAST | {"metric": {"metric": "outcome", "name": ""}}}
+    assert faults([HALF, nameless])[0][0] == "/plan/steps/1/ab_test/metric/name"

@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,9 +18,10 @@ from apps.rollouts.analysis.evidence import (
     bound_bets,
     pair_bets,
 )
+from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.intervals import difference_bound, rate_bound
 from apps.rollouts.analysis.ratio import log_evidence
-from apps.rollouts.analysis.records import Sums, add_up
+from apps.rollouts.analysis.records import Scale, Sums, add_up
 from benchmarks import analysis as simulation
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -49,14 +51,16 @@ class TestEvidence:
     @pytest.mark.parametrize("direction", DIRECTIONS)
     @pytest.mark.parametrize("margin", [0.0, 0.0005, 0.02, -0.01, 0.3])
     @pytest.mark.parametrize("share", [0.01, 0.05, 0.5, 0.9])
+    @pytest.mark.parametrize("common", [False, True])
     def test_no_bet_wins_on_average_while_the_hypothesis_holds(
-        self, share: float, margin: float, direction: Direction
+        self, share: float, margin: float, direction: Direction, common: bool
     ) -> None:
         """The expected factor of a trial is linear in both rates, so its corners suffice."""
         sign = 1 if direction == "worse" else -1
         pairs = [(s, c) for s, c in itertools.product(RATES, RATES) if sign * (c - s - margin) <= 0]
         pairs += [(s, s + margin) for s in RATES if 0 <= s + margin <= 1]
-        for bet, (old, new) in itertools.product(pair_bets(share, margin, direction), pairs):
+        bets = pair_bets(share, margin, direction, common=common)
+        for bet, (old, new) in itertools.product(bets, pairs):
             mine = new * math.exp(bet.new_bad) + (1 - new) * math.exp(bet.new_good)
             stable = old * math.exp(bet.old_bad) + (1 - old) * math.exp(bet.old_good)
             assert share * mine + (1 - share) * stable <= 1 + 1e-7
@@ -178,6 +182,86 @@ class TestVerdicts:
         assert [f.score.outcome for f in found.findings] == ["successful", "failed"]
         assert "took longer than 250 ms" in found.sentence
         assert "failed," not in found.sentence
+
+
+FRAUD = Metric("outcome", margin=0.02, scale=Scale("fraud"))
+
+
+def outcomes(
+    new: tuple[int, int], old: tuple[int, int], metric: Metric = FRAUD, **changes: Any
+) -> Verdict:
+    """Judge (outcomes, bad) of both revisions, whose requests show nothing."""
+    assert metric.scale is not None
+    return verdict(
+        [window(count=5000)], [window("old", 5000)], metric=metric,
+        new_outcomes={metric.scale: Tally(*new)}, old_outcomes={metric.scale: Tally(*old)},
+        **changes,
+    )  # fmt: skip
+
+
+class TestOutcomes:
+    def test_what_clients_report_decides(self) -> None:
+        worse = outcomes((500, 100), (500, 25))
+        assert worse.outcome == "failed"
+        assert worse.sentence.startswith("20 % of 500 outcomes had fraud, 5 % of 500 on stable.")
+        assert outcomes((5000, 250), (5000, 250)).outcome == "successful"
+
+    def test_none_yet_is_no_success_however_many_requests_there_were(self) -> None:
+        for metric in (FRAUD, replace(FRAUD, margin=0.0), replace(FRAUD, at_most=0.3)):
+            found = outcomes((0, 0), (0, 0), metric, minimum=1)
+            assert found.outcome == "inconclusive"
+            assert found.findings[0].more_requests is None
+
+    def test_the_minimum_is_of_outcomes(self) -> None:
+        few = outcomes((60, 3), (60, 3), replace(FRAUD, margin=0.0), minimum=100)
+        assert few.outcome == "inconclusive"
+        assert "about 40 more outcomes would do" in few.sentence
+
+    def test_late_outcomes_say_nothing_about_the_split(self) -> None:
+        """1,000 of stable's predictions are known, and 100 of the candidate's: that may be."""
+        found = outcomes((100, 5), (1000, 50))
+        assert found.outcome == "inconclusive"
+        assert found.log_ratio < 1
+
+    def test_what_most_should_have_is_judged_as_well(self) -> None:
+        sold = Metric("outcome", margin=0.05, scale=Scale("sale", worst=0, best=1))
+        found = outcomes((2000, 1960), (2000, 1700), sold)
+        assert found.outcome == "failed"
+        assert "98 % of 2,000 outcomes had no sale" in found.sentence
+        found = outcomes((6000, 5100), (6000, 5100), sold)
+        assert found.outcome == "successful"
+
+    @pytest.mark.parametrize(("worse", "at_most", "at_least"), [(0.0, 6, 0), (0.25, 200, 190)])
+    def test_equal_revisions_are_hardly_ever_stopped_and_worse_ones_are(
+        self, worse: float, at_most: int, at_least: int
+    ) -> None:
+        """200 rollouts over values on a scale, reported late, with a look after each ten."""
+        scale, chance = Scale("sale", worst=0, best=80), Random(20261125)
+        sales = Metric("outcome", scale=scale)
+        terms, stopped = Terms((sales,), 0.3, 0.01), 0
+        for _ in range(200):
+            groups = [[0, 0], [0, 0]]  # the candidate's trials and bad ones, and stable's
+            for number in range(1, 1501):
+                new = chance.random() < 0.3
+                value = min(80.0, chance.expovariate(1 / 40)) / 80  # most in the middle, some at 80
+                bad = chance.random() < 1 - max(0.0, value - worse * new)
+                groups[not new][0] += 1
+                groups[not new][1] += bad
+                if number % 10 == 0:
+                    mine, stable = (Sums(outcomes={scale: Tally(*group)}) for group in groups)
+                    if score(sales, mine, stable, terms).outcome == "failed":
+                        stopped += 1
+                        break
+        assert at_least <= stopped <= at_most
+
+    def test_another_scale_of_the_name_is_another_metric(self) -> None:
+        metric = Metric("outcome", margin=0.02, scale=Scale("fraud", worst=2))
+        found = verdict(
+            [window(count=5000)], [window("old", 5000)], metric=metric,
+            new_outcomes={Scale("fraud"): Tally(500, 500)},
+            old_outcomes={Scale("fraud"): Tally(500, 0)},
+        )  # fmt: skip
+        assert found.outcome == "inconclusive"
 
 
 GOOD = {"new": [window(count=5000, errors=25)], "old": [window("old", 5000, 25)]}

@@ -23,6 +23,7 @@ FOLDER_BYTES = 64 << 20  # more than this is not kept for a node that cannot sen
 LOOK_AGAIN = 256  # predictions that were dropped for want of room
 WHOLE = 10_000
 REDACTED = "[redacted]"
+COHORT = b"x-placet-cohort"  # set by the node where no split decided on a request
 UNIT = re.compile(r"[ -~]{1,128}")
 
 
@@ -101,6 +102,7 @@ class Capture:
             "at": round(time.time(), 3),
             "revision": self._revision,
             "unit": self._unit(headers, body),
+            "cohort": next((v.decode("latin-1") for k, v in headers if k.lower() == COHORT), ""),
             "rows": len(rows),
             "inputs": inputs,
             "outputs": outputs,

@@ -1,0 +1,74 @@
+"""Reported outcomes: what an analysis counts, and what people read."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Avg, Count, F, Q, QuerySet
+
+from apps.identity.queries import authorize
+from apps.monitoring.models import CapturedPrediction, Outcome
+from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor
+
+
+def count_outcomes(
+    revision: str, name: str, *, worst: float, best: float, since: datetime, by_unit: bool
+) -> tuple[int, int]:
+    """Return how many outcomes count for a revision, and how many of them as bad.
+
+    Those of predictions since then that a split decided on; with ``by_unit`` each unit's first. A
+    value from ``best`` to ``worst`` is bad as often as it lies near ``worst`` (``rules.draw_of``).
+    """
+    rows = Outcome.objects.filter(
+        revision=revision, name=name, predicted_at__gte=since, cohort="", place__isnull=False
+    )
+    if by_unit:
+        first = rows.exclude(unit="").order_by("unit", "place").distinct("unit")
+        rows = Outcome.objects.filter(pk__in=first.values("pk"))
+    bad = Q(draw__lt=(F("value") - best) / (worst - best))
+    found = rows.aggregate(trials=Count("pk"), bad=Count("pk", filter=bad))
+    return found["trials"], found["bad"]
+
+
+def outcomes_of(endpoint: Endpoint, actor: Actor) -> QuerySet[Outcome]:
+    """Return what was reported at an endpoint. Needs ``prediction.view``."""
+    authorize(actor, "prediction.view", endpoint, view="endpoint.view")
+    return Outcome.objects.filter(endpoint=endpoint)
+
+
+def outcomes_for(rows: Collection[CapturedPrediction]) -> Mapping[int, list[Outcome]]:
+    """Return what became of captured predictions, by the key of their row: one query."""
+    found: dict[int, list[Outcome]] = {row.pk: [] for row in rows}
+    keys = {(row.prediction, row.revision): row.pk for row in rows}
+    said = Outcome.objects.filter(
+        endpoint__in={row.endpoint_id for row in rows}, prediction__in={p for p, _ in keys}
+    )
+    for outcome in said.order_by("name"):
+        if (key := keys.get((outcome.prediction, outcome.revision))) is not None:
+            found[key].append(outcome)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What was reported under one name: by revision how many and their mean, and what waits."""
+
+    name: str
+    by_revision: Mapping[str, tuple[int, float]]
+    waiting: int
+
+
+def reported(endpoint: Endpoint) -> list[Reported]:
+    """Return what is known of each name that was reported at an endpoint."""
+    rows = Outcome.objects.filter(endpoint=endpoint).values("name", "revision")
+    found: dict[str, Reported] = {}
+    for row in rows.annotate(count=Count("pk"), mean=Avg("value")).order_by("name", "revision"):
+        name, revision = row["name"], row["revision"]
+        before = found.get(name, Reported(name, {}, 0))
+        if revision:
+            means = {**before.by_revision, revision: (row["count"], row["mean"])}
+            found[name] = Reported(name, means, before.waiting)
+        else:
+            found[name] = Reported(name, before.by_revision, row["count"])
+    return list(found.values())
