@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -34,9 +35,13 @@ class Story:
             for n in range(4)
         ]
         self.send(old.to_revision_id, asked)
-        answered = [row | {"revision": new.to_revision_id} for row in asked]
+        copy = {"revision": new.to_revision_id, "cohort": "mirrored"}
+        answered = [row | copy for row in asked]
         self.send(new.to_revision_id, [answered[0] | {"outputs": "[0]"}, *answered[1:]])
         actions.store_captures()
+        said = [actions.Said(UUID(row["id"]), "chargeback", n == 2) for n, row in enumerate(asked)]
+        said.append(actions.Said(uuid4(), "chargeback", 1))
+        actions.report_outcomes(new.endpoint, said, actor=self.world.otto)
 
     def live(self) -> Rollout:
         release = self.world.request("development", serving=SERVING)
@@ -56,6 +61,9 @@ def test_an_operator_erases_what_was_captured_of_a_unit(story: Story, open_as: O
     page = open_as(story.world.people["Otto"])
     page.goto(f"/endpoints/{story.rollout.endpoint_id}/predictions/")
     assert page.get_by_text('"age":41').count() == 2
+    assert page.get_by_text("a copy").count() == 4
+    assert page.get_by_text("chargeback 1").count() == 1
+    page.get_by_text("1 waits for its prediction").wait_for()
     assert page.get_by_text("Nothing to compare yet").count() == 2  # no window tells of them
     page.get_by_role("button", name="Erase a unit").click()
     page.get_by_label("The unit, as requests carried it").fill("customer-1")

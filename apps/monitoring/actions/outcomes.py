@@ -6,6 +6,7 @@ of a unit is its first is settled once, and what was counted stays counted. Like
 captured predictions they are measurements: the log has the verdicts that rest on them.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -120,17 +121,20 @@ def _fresh(said: Sequence[Said], known: Mapping[tuple[UUID, str], float]) -> lis
 
 
 def _match(endpoint: str, rows: Sequence[Outcome]) -> int:
-    """Set whose they are, for those whose prediction is there: that of the answer, no copy's."""
-    captured = {
-        row.prediction: row
-        for row in CapturedPrediction.objects.filter(
-            endpoint=endpoint, prediction__in={row.prediction for row in rows}
-        ).exclude(cohort="mirrored")
-    }
+    """Set whose they are, for those whose prediction is there: that of the answer, no copy's.
+
+    One that two revisions say they answered is nobody's.
+    """
+    answered: dict[UUID, list[CapturedPrediction]] = defaultdict(list)
+    for found in CapturedPrediction.objects.filter(
+        endpoint=endpoint, prediction__in={row.prediction for row in rows}
+    ).exclude(cohort="mirrored"):
+        answered[found.prediction].append(found)
     place = Outcome.objects.filter(endpoint=endpoint).aggregate(last=Max("place"))["last"] or 0
     matched = 0
     for row in rows:
-        if (found := captured.get(row.prediction)) is not None:
+        if len(answered[row.prediction]) == 1:
+            (found,) = answered[row.prediction]
             matched += 1
             row.place, row.revision, row.unit = place + matched, found.revision, found.unit
             row.cohort, row.predicted_at = found.cohort, found.at
