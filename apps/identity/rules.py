@@ -32,7 +32,8 @@ ROLES: dict[str, frozenset[str]] = {
     "operator": VIEW
     | {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
-        "rollout.start", "rollout.operate", "environment.manage", "freeze.set", "policy.draft",
+        "rollout.start", "rollout.operate", "drill.run", "drill.schedule",
+        "environment.manage", "freeze.set", "policy.draft",
         "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
         "prediction.erase", "outcome.report",
     },

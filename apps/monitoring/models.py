@@ -79,7 +79,10 @@ class AlertState(models.TextChoices):
 
 
 class AlertKind(models.TextChoices):
-    """What is wrong. The last two are resolved by a person, the others by being over."""
+    """What is wrong. The last three are resolved by a person, the others by being over.
+
+    That a rollback drill failed is also over when the next one passes.
+    """
 
     OBJECTIVE = "objective", "Objective not met"
     NO_DATA = "no_data", "Not measured"
@@ -87,10 +90,12 @@ class AlertKind(models.TextChoices):
     STABLE_DOWN = "stable_down", "Stable does not answer"
     NODE_SILENT = "node_silent", "Node is silent"
     SCHEDULE_FAILING = "schedule_failing", "Routine work fails"
+    DRILL_FAILED = "drill_failed", "Rollback drill failed"
     JOB_FAILED = "job_failed", "Job failed for good"
     LOG_FAULT = "log_fault", "Audit log does not verify"
 
 
+BY_PERSON = (AlertKind.DRILL_FAILED, AlertKind.JOB_FAILED, AlertKind.LOG_FAULT)
 UNRESOLVED = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 
 
@@ -147,7 +152,7 @@ class Alert(Audited):
     @property
     def resolves_itself(self) -> bool:
         """Tell whether it ends when its condition does, and not by a person's word."""
-        return self.kind not in (AlertKind.JOB_FAILED, AlertKind.LOG_FAULT)
+        return self.kind not in BY_PERSON
 
 
 class CaptureFile(models.Model):

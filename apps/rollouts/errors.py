@@ -51,6 +51,12 @@ class NotRetryable(Conflict):
     code, title = "not_retryable", "This rollout cannot be tried again"
 
 
+class DrillRefused(Conflict):
+    """No rollback drill may begin now."""
+
+    code, title = "drill_refused", "No rollback drill may begin now"
+
+
 class EndpointStopped(Conflict):
     """The endpoint is stopped."""
 

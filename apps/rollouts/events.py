@@ -9,6 +9,14 @@ from apps.rollouts.steps import WHOLE, AbTest, Pause, SetHeaderRoute, SetMirror,
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
 ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release}")
 
+DRILL_STARTED = event_kind("drill.started", "Started a rollback drill: to revision {revision}")
+DRILL_SKIPPED = event_kind("drill.skipped", "Skipped a rollback drill")
+DRILL_FINISHED = event_kind("drill.finished", "The rollback drill has {outcome}")
+DRILLS_SCHEDULED = event_kind(
+    "drill.scheduled", "Scheduled rollback drills: every {days} days, {hour}:00 UTC"
+)
+DRILLS_UNSCHEDULED = event_kind("drill.unscheduled", "Ended the schedule of rollback drills")
+
 ROLLOUT_PAUSED = event_kind("rollout.paused", "Paused the rollout")
 ROLLOUT_RESUMED = event_kind("rollout.resumed", "Resumed the rollout")
 ROLLOUT_PROMOTED = event_kind("rollout.promoted", "Sent the rollout to the end")
@@ -45,6 +53,9 @@ COPIES_SET = event_kind(
 ENTERED: dict[str, EventKind] = {
     "shifting": event_kind("rollout.shifting", "Sent all requests to the new revision"),
     "draining": event_kind("rollout.draining", "The new revision is live"),
+    "returning": event_kind(
+        "rollout.returning", "Gave all requests back to the live revision after the drill"
+    ),
     "done": event_kind("rollout.done", "Finished the rollout"),
     "aborting": event_kind("rollout.aborting", "Began to abort the rollout"),
     "aborted": event_kind("rollout.aborted", "Aborted the rollout"),

@@ -19,7 +19,8 @@ from placet.kernel.ids import IdField
 class RolloutState(models.TextChoices):
     """``starting``, the steps (``shifting``, ``waiting``, ``analysing``), ``draining``, ``done``.
 
-    Or ``aborting → aborted``, or ``failed``. ``apps.rollouts.rules`` draws the automaton.
+    A drill ends by ``returning → done``, and whatever goes badly by ``aborting → aborted``, or
+    ``failed``. ``apps.rollouts.rules`` draws the automaton.
     """
 
     STARTING = "starting"
@@ -27,18 +28,20 @@ class RolloutState(models.TextChoices):
     WAITING = "waiting"
     ANALYSING = "analysing"
     DRAINING = "draining"
+    RETURNING = "returning"
     DONE = "done"
     ABORTING = "aborting"
     ABORTED = "aborted"
     FAILED = "failed"
 
 
-OPEN_STATES = ("starting", "shifting", "waiting", "analysing", "draining", "aborting")
+OPEN_STATES = ("starting", "shifting", "waiting", "analysing", "draining", "returning", "aborting")
 ENDED_STATES = ("done", "aborted", "failed")
 
 
 class Rollout(Audited):
-    """One move of an endpoint: a release going out, or a rollback to the revision before."""
+    """One move of an endpoint: a release going out, a rollback to the revision before, or a drill:
+    a rollback that gives everything back as soon as it is seen to have worked."""
 
     LOG_SEALED = frozenset({"reason"})
     # the reconciler's own notes: which generation it told the driver, and what came back
@@ -48,7 +51,7 @@ class Rollout(Audited):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="rollouts")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts")
-    kind = models.CharField(max_length=10)  # release, rollback
+    kind = models.CharField(max_length=10)  # release, rollback, drill
     from_revision = models.ForeignKey(
         Revision, null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -143,3 +146,79 @@ class Look(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["rollout", "step", "at"], name="rollouts_look_once")
         ]
+
+
+class DrillState(models.TextChoices):
+    """``running → passed`` or ``failed``; one that was due and could not begin is ``skipped``."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Drill(Audited):
+    """One rehearsal of a rollback: what came of it, and how long it took.
+
+    It moves nothing itself: its rollout does. What it measures is written when that has ended and
+    what the node counted meanwhile is in.
+    """
+
+    LOG_SEALED = frozenset({"reason"})
+
+    id = IdField("drl")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="drills")
+    rollout = models.OneToOneField(
+        Rollout, null=True, blank=True, on_delete=models.PROTECT, related_name="drill"
+    )
+    planned_for = models.DateTimeField(null=True, blank=True)  # None: somebody asked for it
+    started_by = models.CharField(max_length=40)
+    state = models.CharField(max_length=8, choices=DrillState.choices, default=DrillState.RUNNING)
+    generation = models.IntegerField(default=0)
+    reason = models.TextField(blank=True)  # why it failed or was skipped, in words
+    # from the decision until the node said that the live revision gets no request any more
+    seconds = models.FloatField(null=True, blank=True)
+    # from the decision to return until the node said that it has them all again
+    return_seconds = models.FloatField(null=True, blank=True)
+    answers = models.IntegerField(null=True, blank=True)  # of the former revision meanwhile
+    # server errors of both revisions in the node's windows that the drill touches; None: not known
+    failed_requests = models.IntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint"], condition=Q(state="running"), name="rollouts_one_drill"
+            ),
+            models.UniqueConstraint(
+                fields=["endpoint", "planned_for"], name="rollouts_drill_planned_once"
+            ),
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A drill belongs to its endpoint's environment."""
+        return self.endpoint.environment
+
+
+class DrillSchedule(Audited):
+    """When the drills of an endpoint come round: every so many days at an hour, UTC."""
+
+    LOG_HIDDEN = frozenset({"next_at"})
+
+    id = IdField("drs")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    endpoint = models.OneToOneField(
+        Endpoint, on_delete=models.PROTECT, related_name="drill_schedule"
+    )
+    every_days = models.IntegerField()
+    hour = models.IntegerField()
+    next_at = models.DateTimeField()
+    set_by = models.CharField(max_length=40)
+    generation = models.IntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def environment_scope(self) -> str | None:
+        """A schedule belongs to its endpoint's environment."""
+        return self.endpoint.environment

@@ -5,7 +5,7 @@ from django.db.models import F, Q, QuerySet
 from apps.governance.models import Release
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
-from apps.rollouts.models import OPEN_STATES, Look, Rollout
+from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, Look, Rollout
 from apps.rollouts.rules import STEPPING
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import Actor, Scope
@@ -122,6 +122,30 @@ def analysing(node: str) -> list[str]:
     """Return the target of ``node`` when a rollout there waits for what is measured."""
     rows = Rollout.objects.filter(state="analysing", endpoint__target__node=node)
     return list(rows.order_by().values_list("endpoint__target", flat=True).distinct())
+
+
+def visible_drills(endpoint: Endpoint, actor: Actor) -> QuerySet[Drill]:
+    """Return the drills of ``endpoint``, as ``actor`` may see them."""
+    rows = Drill.objects.filter(endpoint=endpoint).select_related("rollout", "endpoint")
+    return visible(rows, actor, view="rollout.view")
+
+
+def schedule_of(endpoint: Endpoint) -> DrillSchedule | None:
+    """Return when the drills of ``endpoint`` come round, if they do."""
+    rows = DrillSchedule.objects.select_related("endpoint")
+    return rows.filter(endpoint=endpoint).first()
+
+
+def drills_due() -> list[DrillSchedule]:
+    """Return the schedules whose drill is due."""
+    rows = DrillSchedule.objects.filter(next_at__lte=now()).select_related("endpoint")
+    return list(rows.order_by("pk"))
+
+
+def drills_under_way() -> list[Drill]:
+    """Return the drills of which nobody has written down what came of them."""
+    rows = Drill.objects.filter(state="running").order_by("pk")
+    return list(rows.select_related("endpoint", "rollout__to_revision"))
 
 
 def targets_to_look_at() -> list[Target]:

@@ -72,14 +72,15 @@ def stretch(time: timedelta) -> int:
 
 
 def planned(rollout: Rollout) -> list[Planned]:
-    """Return the weights in order of time: those of the steps that began, and 0 when it broke."""
+    """Return the weights in order of time: those of the steps that began, and 0 from its way back
+    on."""
     steps, entered = rollout.steps, rollout.step_times
     told = [
         Planned(datetime.fromisoformat(text), step.weight)
         for place, text in entered.items()
         if isinstance(step := steps[int(place)], SetWeight)
     ]
-    ended = [rollout.phase_times.get(state) for state in ("aborting", "failed")]
+    ended = [rollout.phase_times.get(state) for state in ("returning", "aborting", "failed")]
     back = [Planned(datetime.fromisoformat(text), 0) for text in ended if text]
     return sorted([Planned(rollout.created_at, 0), *told, *back[:1]], key=lambda row: row.at)
 

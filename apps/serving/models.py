@@ -111,6 +111,7 @@ class RevisionState(models.TextChoices):
     """``starting → ready → live → warm → draining → stopped``, or ``failed`` from anywhere.
 
     A rollback goes back: ``warm → ready`` when it still runs, ``stopped → starting`` when not.
+    After a drill it is ``ready → warm`` again.
     The whole table is ``serving.rules.REVISION_MOVES``.
     """
 

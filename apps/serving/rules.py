@@ -14,7 +14,7 @@ RENEW_HOURS = 12  # it is signed again when less than this is left
 
 REVISION_MOVES: dict[str, frozenset[str]] = {
     "starting": frozenset({"ready", "stopped", "failed"}),
-    "ready": frozenset({"live", "draining", "stopped", "failed"}),
+    "ready": frozenset({"live", "warm", "draining", "stopped", "failed"}),
     "live": frozenset({"warm", "draining", "failed"}),
     "warm": frozenset({"ready", "draining", "failed"}),
     "draining": frozenset({"stopped", "failed"}),

@@ -53,6 +53,7 @@ class Client:
         self.targets = nouns.Targets(self.http)
         self.endpoints = nouns.Endpoints(self.http)
         self.rollouts = nouns.Rollouts(self.http)
+        self.drills = nouns.Drills(self.http)
         self.objectives = nouns.Objectives(self.http)
         self.alerts = nouns.Alerts(self.http)
         self.predictions = nouns.Predictions(self.http)

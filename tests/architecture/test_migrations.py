@@ -24,9 +24,13 @@ THOUGHT_ABOUT: dict[str, str] = {
     " goes through as before",
     "monitoring.0006_stable_down": "the name of one more kind of alert, nothing in the database;"
     " old code shows it by its name and leaves it to the new code to end it",
+    "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
+    " have a person wait for it to end by itself",
     "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
     " code leaves a rollout that waits alone, and opens no second one beside it",
     "rollouts.0004_analyses": "a table, and one state more that old code leaves alone as well",
+    "rollouts.0005_drills": "two tables, and one state more that old code leaves alone: a drill"
+    " that new code began is brought back by new code, which runs beside it",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

@@ -28,7 +28,7 @@ from apps.monitoring.models import AlertKind
 from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
-from apps.rollouts.actions import start_rollout
+from apps.rollouts.actions import schedule_drills, start_rollout
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
@@ -270,7 +270,7 @@ def delivery(world: World) -> None:
 
 @part
 def monitoring(world: World) -> None:
-    """An objective of the endpoint, and an alert that a person may end."""
+    """An objective of the endpoint, a schedule of drills, and an alert that a person may end."""
     endpoint = Endpoint.objects.get(pk=world.values["endpoint"])
     set_objective(endpoint, terms=Terms(availability=0.99), actor=SYSTEM)
     finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x", endpoint=endpoint)
@@ -278,6 +278,9 @@ def monitoring(world: World) -> None:
     assert alert is not None
     world.values["alert"] = alert.pk
     world.bodies["PUT /api/v1/endpoints/{endpoint}/objective"] = {"availability": 0.9}
+    schedule_drills(endpoint, every_days=30, hour=3, actor=SYSTEM)
+    terms = {"every_days": 7, "hour": 4}
+    world.bodies["PUT /api/v1/endpoints/{endpoint}/drill-schedule"] = terms
     world.bodies["POST /api/v1/endpoints/{endpoint}/erasures"] = {"unit": "u1"}
     world.bodies["POST /api/v1/endpoints/{endpoint}/outcomes"] = {
         "outcomes": [{"prediction": str(UUID(int=1)), "name": "chargeback", "value": 1}]
@@ -330,6 +333,9 @@ def pages(world: World) -> None:
         "POST /endpoints/{endpoint_id}/erase": {"unit": "u1"},
         "POST /endpoints/{endpoint_id}/objective": {
             "availability": "99", "window_minutes": "15", "min_requests": "10", "generation": "0",
+        },
+        "POST /endpoints/{endpoint_id}/drill-schedule": {
+            "every_days": "7", "hour": "4", "generation": "0",
         },
         "POST /targets/new": {"name": "fresh"},
         "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},

@@ -55,6 +55,16 @@ def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
     return {"rollouts": len(rollouts), **reconciler.look_after(target, job)}
 
 
+@every(seconds=5, name="rollouts.drills", queue="control")
+def drills(job: LeasedJob) -> dict[str, Any] | None:
+    """Finish the drills that have ended, tell of those that do not, begin those that are due."""
+    under_way = queries.drills_under_way()
+    finished = sum(actions.finish_drill(drill) for drill in under_way)
+    stuck = sum(actions.tell_if_stuck(drill) for drill in under_way)
+    due = [actions.run_planned(schedule) for schedule in queries.drills_due()]
+    return {"finished": finished, "stuck": stuck, "due": len(due)}
+
+
 @every(seconds=5, name="rollouts.sweep", queue="control")
 def sweep(job: LeasedJob) -> dict[str, Any] | None:
     """Have looked at what has a deadline: open rollouts, warm and draining revisions."""

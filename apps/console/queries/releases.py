@@ -95,7 +95,8 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     )
     view = replace(view, story=told)
     rollout = (
-        view.release.rollouts.select_related("to_revision", "from_revision")
+        view.release.rollouts.exclude(kind="drill")
+        .select_related("to_revision", "from_revision")
         .order_by("-created_at")
         .first()
     )

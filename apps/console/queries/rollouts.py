@@ -149,7 +149,7 @@ def state_of(row: Rollout, place: int) -> str:
         return ""
     if str(place) not in row.step_times:
         return "skipped"
-    if place < row.step or row.state in ("draining", "done"):
+    if place < row.step or row.state in ("draining", "returning", "done"):
         return "done"
     return "failed" if row.state in BADLY else "now"
 
@@ -222,7 +222,7 @@ def possible(row: Rollout, facts: Snapshot) -> dict[str, bool]:
     held, asks = bool(row.paused_by), go_on(facts) is not None
     return {
         "resume": stepping and (held or asks),
-        "pause": stepping and not held,
+        "pause": stepping and not held and row.kind != "drill",
         "skip": stepping and not asks and skip(facts) is not None,
         "promote": stepping
         and not row.promoted_by

@@ -10,13 +10,14 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.console.queries.alerts import with_keeper
 from apps.console.queries.audit import Line, story
+from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.paging import keyed
 from apps.governance.models import Decision, Release
 from apps.identity.queries import people_names
 from apps.monitoring.models import Alert, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import Verdict
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
 from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT
 from apps.rollouts.rules import STEPPING
 from apps.serving.models import Endpoint, EndpointKey, Revision
@@ -58,6 +59,8 @@ class EndpointView:
     alerts: list[Alert]
     keys: list[EndpointKey]
     rollouts: list[Rollout]
+    drills: list[DrillRow]  # the newest first
+    schedule: DrillSchedule | None
     names: dict[str, str]
     timeline: list[Line]
 
@@ -166,22 +169,23 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
 
 def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     """Return everything the page of one endpoint shows, or raise ``NotFound``."""
-    endpoint = visible_endpoints(actor).select_related("objective").filter(pk=endpoint_id).first()
+    rows = visible_endpoints(actor).select_related("objective", "drill_schedule")
+    endpoint = rows.annotate(last_drills=last_drills()).filter(pk=endpoint_id).first()
     if endpoint is None:
         raise NotFound
     history = revisions_of(endpoint)
     found = status_with(endpoint, history)
     live = found.live.revision if found.live else None
-    rollouts = list(
-        endpoint.rollouts.select_related("release", "to_revision").order_by("-created_at")[:10]
-    )
+    moves = endpoint.rollouts.select_related("release", "to_revision")
+    rollouts = list(moves.order_by("-created_at")[:10])
     keys = list(endpoint_keys(endpoint).order_by("-created_at"))
     objective = objective_with(endpoint)
     beside = [row.revision.pk for row in found.revisions]
     recent, verdict = figures(live, objective, beside=beside, minutes=15) if live else ({}, None)
+    drills = drill_rows(endpoint)
     people = {endpoint.created_by, objective.owner if objective else ""}
     people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
-    people |= {person for row in history for person in row.approvers}  # type: ignore[attr-defined]
+    people |= {drill.started_by for drill in drills} | approvers_of(history)
     lines, names = story(
         [endpoint.pk, *(r.pk for r in history[:5])],
         actor,
@@ -198,9 +202,16 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         alerts=list(with_keeper(alerts_of(endpoint))),
         keys=keys,
         rollouts=rollouts,
+        drills=drills,
+        schedule=schedule_with(endpoint),
         names=names,
         timeline=lines,
     )
+
+
+def approvers_of(history: Sequence[Any]) -> set[str]:
+    """Return who approved the releases of revisions that :func:`revisions_of` read."""
+    return {person for row in history for person in row.approvers}
 
 
 def revisions_of(endpoint: Endpoint) -> list[Revision]:

@@ -57,6 +57,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "shipped": ("pass", "✓", "Shipped"),
     "inconclusive": ("wait", "?", "Not settled"),
     "done": ("pass", "✓", "Done"),
+    "returning": ("wait", "◷", "Returning"),
     "aborting": ("wait", "◷", "Aborting"),
     "aborted": ("fail", "✕", "Aborted"),
     "active": ("pass", "●", "Active"),

@@ -67,6 +67,14 @@ def freezes(place: Environment, actor: Actor) -> QuerySet[Freeze]:
     )
 
 
+def frozen(project: str, environment: str, at: datetime) -> bool:
+    """Tell whether an environment of a project, by its name, is frozen at that time."""
+    rows = Freeze.objects.filter(
+        environment__name=environment, project=project, lifted_at=None, starts_at__lte=at
+    )
+    return rows.filter(Q(ends_at=None) | Q(ends_at__gt=at)).exists()
+
+
 def releases(
     actor: Actor,
     *,

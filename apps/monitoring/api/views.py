@@ -162,6 +162,6 @@ class AlertResolve(PlacetView):
 
     @extend_schema(operation_id="alerts_resolve", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert: str) -> Response:
-        """End an alert about a failed job or the log; the others end when they are over (409)."""
+        """End an alert about a failed drill or job, or the log; others end when over (409)."""
         found = queries.get_alert(alert, self.actor)
         return alert_answer(actions.resolve(found, actor=self.actor))

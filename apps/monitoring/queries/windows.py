@@ -83,6 +83,24 @@ def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, Counts]:
     return {revision: total(map(_counts, rows)) for revision, rows in found.items()}
 
 
+def between(revisions: Iterable[str], since: datetime, until: datetime) -> dict[str, Measured]:
+    """Return what each of ``revisions`` answered in the windows that touch that time.
+
+    No window is longer than the minute that is looked back.
+    """
+    early = since - timedelta(minutes=1)
+    return {
+        revision: Measured.of(
+            (row for row in rows if row.started_at < until and _end(row) > since), early
+        )
+        for revision, rows in by_revision(revisions, early).items()
+    }
+
+
+def _end(row: MetricWindow) -> datetime:
+    return row.started_at + timedelta(seconds=row.seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """What one revision answered in a stretch of time: what a split decided on, and copies."""

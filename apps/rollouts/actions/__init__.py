@@ -4,14 +4,17 @@ from apps.rollouts.actions.aborted import go_back_after_abort
 from apps.rollouts.actions.advance import advance, keep_look, record_command, retire
 from apps.rollouts.actions.answer import answer_alert, give_up
 from apps.rollouts.actions.control import pause, promote, resume, ship, skip
+from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
 from apps.rollouts.actions.operate import abort, rollback
 from apps.rollouts.actions.queueing import turn_of
+from apps.rollouts.actions.scheduling import schedule_drills, unschedule_drills
 from apps.rollouts.actions.start import retry, start_rollout
 
 __all__ = [
     "abort",
     "advance",
     "answer_alert",
+    "finish_drill",
     "give_up",
     "go_back_after_abort",
     "keep_look",
@@ -22,8 +25,13 @@ __all__ = [
     "retire",
     "retry",
     "rollback",
+    "run_drill",
+    "run_planned",
+    "schedule_drills",
     "ship",
     "skip",
     "start_rollout",
+    "tell_if_stuck",
     "turn_of",
+    "unschedule_drills",
 ]

@@ -115,7 +115,9 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
         revision = rollout.to_revision if change.which == "new" else rollout.from_revision
         assert revision is not None
         warm_until = None
-        if change.state == "warm":
+        if rollout.kind == "drill":  # it leaves that time as it found it
+            warm_until = revision.warm_until
+        elif change.state == "warm":
             keep = plan_of(rollout.release.plan).keep_warm_seconds
             warm_until = now() + timedelta(seconds=keep)
         serving.set_revision(

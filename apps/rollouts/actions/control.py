@@ -154,6 +154,8 @@ def _held(
     rows = Rollout.objects.select_for_update(of=("self",)).select_related(*beside)
     row = rows.get(pk=rollout.pk)
     authorize(actor, permission, row, view="rollout.view")
+    if row.kind == "drill":
+        raise PastSteps("A rollback drill is not held or hurried: abort it")
     if row.state not in STEPPING:
         raise PastSteps(f"The rollout is {row.state}")
     if step is not None and step != row.step:

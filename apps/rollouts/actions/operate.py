@@ -49,7 +49,7 @@ def give_back(rollout: Rollout, actor: Actor) -> None:
     new, old = rollout.to_revision, rollout.from_revision
     if not new.weight:
         return
-    serving.set_revision(new, weight=0, actor=actor)
+    serving.set_revision(new, weight=0, warm_until=new.warm_until, actor=actor)
     if old is not None:
         serving.set_revision(old, weight=WHOLE, actor=actor)
 

@@ -23,7 +23,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
     endpoint = serializers.CharField()
     endpoint_name = serializers.CharField()
     release = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["release", "rollback"])
+    kind = serializers.ChoiceField(choices=["release", "rollback", "drill"])
     state = serializers.ChoiceField(
         choices=[
             "starting",
@@ -31,6 +31,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
             "waiting",
             "analysing",
             "draining",
+            "returning",
             "done",
             "aborting",
             "aborted",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.rollouts.api import disagreements, views
+from apps.rollouts.api import disagreements, drills, views
 
 urlpatterns = [
     path("rollouts", views.RolloutList.as_view(), name="api-rollouts-list"),
@@ -33,6 +33,12 @@ urlpatterns = [
         "releases/<str:release>/rollout",
         views.ReleaseRollout.as_view(),
         name="api-releases-rollout",
+    ),
+    path("endpoints/<str:endpoint>/drills", drills.DrillList.as_view(), name="api-drills-list"),
+    path(
+        "endpoints/<str:endpoint>/drill-schedule",
+        drills.DrillScheduleView.as_view(),
+        name="api-drill-schedules",
     ),
     path(
         "endpoints/<str:endpoint>/rollback",

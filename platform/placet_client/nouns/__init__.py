@@ -3,6 +3,7 @@
 from placet_client.nouns.audit import Audit
 from placet_client.nouns.base import Listing, Noun
 from placet_client.nouns.builds import Bentos, Builds, Runtimes
+from placet_client.nouns.drills import Drills
 from placet_client.nouns.governance import Environments, Freezes, Policies, Releases
 from placet_client.nouns.identity import (
     Jobs,
@@ -21,8 +22,9 @@ from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
-    "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Endpoints", "Environments", "Everything",
-    "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models", "Noun",
-    "Objectives", "Outcomes", "People", "Policies", "Predictions", "Projects", "Releases", "Roles",
-    "Rollouts", "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens", "Uploads", "Versions",
+    "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Endpoints", "Environments",
+    "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models",
+    "Noun", "Objectives", "Outcomes", "People", "Policies", "Predictions", "Projects", "Releases",
+    "Roles", "Rollouts", "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens", "Uploads",
+    "Versions",
 ]  # fmt: skip

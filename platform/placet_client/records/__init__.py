@@ -95,6 +95,8 @@ from placet_client.records.search import Hit, Search
 from placet_client.records.serving import (
     Disagreement,
     Disagreements,
+    Drill,
+    DrillSchedule,
     Endpoint,
     EndpointKey,
     IssuedEndpointKey,
@@ -134,6 +136,8 @@ __all__ = [
     "Dependency",
     "Disagreement",
     "Disagreements",
+    "Drill",
+    "DrillSchedule",
     "DryRun",
     "DryRunResult",
     "Endpoint",

@@ -173,6 +173,36 @@ class Rollout(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drill(Record):
+    """A rehearsal of a rollback: what came of it, and how long it took."""
+
+    id: str
+    endpoint: str
+    rollout: str | None
+    state: str
+    reason: str
+    planned_for: datetime | None
+    started_by: str
+    seconds: float | None
+    return_seconds: float | None
+    answers: int | None
+    failed_requests: int | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillSchedule(Record):
+    """When the drills of an endpoint come round."""
+
+    endpoint: str
+    every_days: int
+    hour: int
+    next_at: datetime
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement(Record):
     """One request to which two revisions gave different answers, one for each row."""
 

@@ -1,0 +1,59 @@
+"""Rollback drills as the page of an endpoint shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
+
+from apps.rollouts.models import Drill, DrillSchedule
+from apps.serving.models import Endpoint
+
+SHOWN = 5
+COLUMNS = ("id", "state", "reason", "seconds", "failed_requests", "created_at", "started_by",
+           "rollout")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRow:
+    """One drill in the list."""
+
+    state: str
+    reason: str
+    seconds: float | None
+    failed_requests: int | None
+    at: datetime
+    started_by: str
+    rollout: str | None
+
+
+def last_drills() -> ArraySubquery:
+    """Return the newest drills of an endpoint as a column of the query that reads it."""
+    rows = Drill.objects.filter(endpoint=OuterRef("pk")).order_by("-pk")
+    return ArraySubquery(rows.values(json=JSONObject(**{name: name for name in COLUMNS}))[:SHOWN])
+
+
+def drill_rows(endpoint: Any) -> list[DrillRow]:
+    """Return the drills that were read with ``endpoint`` by :func:`last_drills`."""
+    return [_row(found) for found in endpoint.last_drills]
+
+
+def _row(found: Mapping[str, Any]) -> DrillRow:
+    return DrillRow(
+        state=found["state"],
+        reason=found["reason"],
+        seconds=found["seconds"],
+        failed_requests=found["failed_requests"],
+        at=datetime.fromisoformat(found["created_at"]),
+        started_by=found["started_by"],
+        rollout=found["rollout"],
+    )
+
+
+def schedule_with(endpoint: Endpoint) -> DrillSchedule | None:
+    """Return the schedule that was fetched with ``endpoint`` (``select_related``)."""
+    found: DrillSchedule | None = getattr(endpoint, "drill_schedule", None)
+    return found

@@ -1,0 +1,63 @@
+"""How an endpoint moves from one revision to the next: one pure function. Standard library only.
+
+::
+
+    starting ──► shifting ◄──► waiting      the steps of the plan, one after the other
+       │            │             │           and analysing, the same way as waiting
+       │            └──────┬──────┘
+       │                   ▼
+       │               draining ──► done    a drill makes nothing live: returning ──► done
+       │
+       ├─► aborting ◄── shifting, waiting   all requests are back first, then it is tidied up
+       │      └─► aborted, failed
+       └─► failed ◄──── shifting, waiting   there is nothing to go back to
+
+``starting``   the new revision is wanted at weight 0, until every replica is ready
+``shifting``   the new revision has the weight of the step; until the target says that it applies
+``waiting``    a pause of the plan: for a time, or for a person
+``analysing``  the new revision is held against what is allowed, or tested for an effect; one that
+               fails gives its requests back, held or not
+``draining``   the new revision is live; the old one is kept warm, or drained and stopped
+``returning``  a drill has seen all requests at the former revision: the live one has all the weight
+               again, until the target says that it applies
+``aborting``   the old revision has all the weight again; waits until the target says so
+
+Somebody may hold a rollout in any of the first three states (``paused``): then no step begins.
+A rollback, a drill, and a release where nothing is live take all requests at once, whatever the
+plan says.
+"""
+
+from apps.rollouts.rules.deciding import go_on, next_step, promote, skip
+from apps.rollouts.rules.facts import (
+    DRAIN_SECONDS,
+    DRILL_SECONDS,
+    OPEN,
+    STEPPING,
+    TRANSITIONS,
+    Change,
+    Intent,
+    Plan,
+    RevisionFacts,
+    Snapshot,
+    plan_of,
+    steps_for,
+)
+
+__all__ = [
+    "DRAIN_SECONDS",
+    "DRILL_SECONDS",
+    "OPEN",
+    "STEPPING",
+    "TRANSITIONS",
+    "Change",
+    "Intent",
+    "Plan",
+    "RevisionFacts",
+    "Snapshot",
+    "go_on",
+    "next_step",
+    "plan_of",
+    "promote",
+    "skip",
+    "steps_for",
+]

@@ -1,0 +1,188 @@
+"""What a rollout does next. Standard library only."""
+
+from datetime import timedelta
+
+from apps.rollouts import guard
+from apps.rollouts.experiments import ruling
+from apps.rollouts.rules.ending import aborting, draining, give_up, live, returning, weights_back
+from apps.rollouts.rules.facts import (
+    ALL_AT_ONCE,
+    DRILL_SECONDS,
+    Change,
+    Intent,
+    Snapshot,
+    wait,
+)
+from apps.rollouts.steps import (
+    AT_ONCE,
+    WHOLE,
+    AbTest,
+    Analysis,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+    last_weight,
+)
+
+FOR_A_PERSON = Pause(None)  # the step that ends by somebody's word alone
+
+
+def next_step(s: Snapshot) -> Intent:
+    """Return what to do now. Asked twice with equal facts it answers the same."""
+    match s.state:
+        case "starting":
+            return _starting(s)
+        case "shifting" | "waiting" | "analysing":
+            return _stepping(s)
+        case "draining":
+            return draining(s)
+        case "returning":
+            return returning(s)
+        case "aborting":
+            return aborting(s)
+    return wait("nothing: the rollout has ended")
+
+
+def _starting(s: Snapshot) -> Intent:
+    """Until the new revision is ready the old one is not touched."""
+    if s.fresh and s.new.broken:
+        return Intent("failed", give_up(s), s.new.broken)
+    if s.fresh and s.new.ready and not s.paused:
+        return enter(s, last_weight(s.steps) if s.promoted else 0)
+    if s.paused:
+        return wait("somebody to resume it")
+    if s.now >= s.deadline:
+        seen = f" It is {s.new.phase}: {s.new.detail}" if s.new.phase and s.fresh else ""
+        ready = f"{s.new.ready_replicas if s.fresh else 0} of {s.new.replicas}"
+        text = f"It was not ready in time: {ready} replicas answered.{seen}"
+        return Intent("failed", give_up(s), text.strip())
+    return wait("every replica of the new revision to be ready")
+
+
+def enter(s: Snapshot, place: int) -> Intent:
+    """Begin the step at ``place``, or end the rollout well when there is none."""
+    if place >= len(s.steps):
+        return live(s)
+    step, first = s.steps[place], s.state == "starting"
+    changes: tuple[Change, ...] = (Change("new", "ready"),) if first else ()
+    match step:
+        case SetWeight(weight):
+            take = (Change("old", weight=WHOLE - weight),) if s.old else ()
+            changes = (*take, Change("new", "ready", weight))
+        case SetHeaderRoute():
+            changes = (Change("new", "ready", header=step),)
+        case SetMirror(copies):
+            changes = (Change("new", "ready", copies=copies),)
+    skipped = s.kind == "release" and s.old is None and s.plan.steps != AT_ONCE
+    return Intent(step.state, changes, ALL_AT_ONCE if first and skipped else "", step=place)
+
+
+def _stepping(s: Snapshot) -> Intent:
+    """A new revision that breaks, or whose node took its requests, gives them back at any step."""
+    broken = s.new.broken if s.fresh else ""
+    if s.old is not None and (why := broken or guard.reason(s.new.aborted)):
+        return Intent("aborting", weights_back(s), why)
+    if broken:
+        return Intent("failed", (Change("new", "failed"),), broken)
+    match s.present:
+        case SetWeight() as step:
+            held = _set_weight(s, step)
+        case Pause() as step:
+            held = _pause(s, step)
+        case Analysis() as step:
+            held = _analysis(s, step)
+        case AbTest() | Ship() as step:
+            held = _tested(s, step)
+        case SetHeaderRoute() | SetMirror():
+            held = None if s.fresh else wait("the node to follow")
+    if held is not None:
+        return held
+    if s.paused:
+        return wait("somebody to resume it")
+    if s.promoted and s.place >= last_weight(s.steps):
+        return live(s)
+    return enter(s, s.place + 1)
+
+
+def _set_weight(s: Snapshot, step: SetWeight) -> Intent | None:
+    """Return what to wait for; ``None`` when the target applies the weight."""
+    if s.fresh and s.new.applied_weight == step.weight:
+        return None
+    if s.fresh and s.new.applied_weight == WHOLE and s.old and not s.old.ready_replicas:
+        return wait("the old revision to answer again; the new one has all requests meanwhile")
+    if s.kind == "drill" and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
+        late = f"The node did not say within {DRILL_SECONDS} s that it sends all requests there"
+        return Intent("aborting", weights_back(s), late)
+    return wait(f"the node to send {step.weight / 100:g} % of the requests to the new revision")
+
+
+def _pause(s: Snapshot, step: Pause) -> Intent | None:
+    """Return what to wait for; ``None`` when the time is over and the target is there to go on.
+
+    While nothing is heard of the target nobody knows how the new revision does.
+    """
+    if step.seconds is None:
+        return wait("somebody to go on")
+    if s.now < s.entered_at + timedelta(seconds=step.seconds):
+        return wait("the pause to end")
+    return None if s.fresh and s.alive else wait("news of the node")
+
+
+def _analysis(s: Snapshot, step: Analysis) -> Intent | None:
+    """Return what to wait for, or that it goes back; ``None`` when it may go on.
+
+    What cannot be judged never goes on: at the timeout it goes back.
+    """
+    if s.judged is None:
+        return wait("the first look at what was measured")
+    outcome, sentence = s.judged.outcome, s.judged.sentence
+    late = s.now >= s.entered_at + timedelta(seconds=step.timeout_seconds)
+    if outcome == "failed":
+        return Intent("aborting", weights_back(s), f"The analysis failed. {sentence}")
+    if outcome == "error" and late:
+        return Intent("aborting", weights_back(s), f"It could not be analysed in time. {sentence}")
+    if outcome == "error":
+        return wait(f"figures that can be judged. {sentence.rstrip('.')}")
+    if outcome == "successful" or (late and step.on_inconclusive == "pass"):
+        return None if s.fresh and s.alive else wait("news of the node")
+    if late and step.on_inconclusive == "abort":
+        return Intent("aborting", weights_back(s), f"Nothing was shown in time. {sentence}")
+    return wait(f"{'a person, or ' if late else ''}evidence. {sentence.rstrip('.')}")
+
+
+def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
+    """Return what an A/B test waits for, or that it goes back; ``None`` when its effect shows."""
+    ruled = ruling(step, s.judged, since=s.entered_at, now=s.now)
+    if ruled.ends:
+        return Intent("aborting", weights_back(s), ruled.words)
+    if ruled.words:
+        return wait(ruled.words)
+    return None if s.fresh and s.alive else wait("news of the node")
+
+
+def go_on(s: Snapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
+    """Return how to go past the step that waits for a person, if ``past`` does now."""
+    waits = s.state == "waiting" and s.present == past
+    return enter(s, s.place + 1) if waits else None
+
+
+def skip(s: Snapshot) -> Intent | None:
+    """Return how to go past the present step; ``None`` when it cannot be skipped.
+
+    The step that sends all requests is not: what is live must be seen to be served. Nor is an A/B
+    test, nor its shipping.
+    """
+    step = s.present
+    if s.state == "starting" or isinstance(step, AbTest | Ship):
+        return None
+    if isinstance(step, SetWeight) and step.weight >= WHOLE:
+        return None
+    return enter(s, s.place + 1)
+
+
+def promote(s: Snapshot) -> Intent | None:
+    """Return how to send all requests at once; ``None`` when that is done or still to come."""
+    place = last_weight(s.steps)
+    return None if s.state == "starting" or s.step >= place else enter(s, place)

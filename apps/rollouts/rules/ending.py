@@ -1,0 +1,82 @@
+"""How a rollout ends, well or badly. Standard library only."""
+
+from datetime import timedelta
+
+from apps.rollouts.rules.facts import (
+    DRAIN_SECONDS,
+    GONE_PHASES,
+    Change,
+    Intent,
+    Snapshot,
+    wait,
+)
+from apps.rollouts.steps import WHOLE
+
+
+def give_up(s: Snapshot) -> tuple[Change, ...]:
+    """End a new revision that gets no requests. One that a rollback wanted was live before: it
+    is stopped, so that the rollback can be tried again."""
+    if s.kind == "release":
+        return (Change("new", "failed"),)
+    if s.new.state != "warm":
+        return (Change("new", "stopped"),)
+    return (Change("new", "draining"),) if s.new.broken else ()
+
+
+def live(s: Snapshot) -> Intent:
+    """Make the new revision live; a drill, which has shown what it was to show, goes back."""
+    if s.kind == "drill":
+        return Intent("returning", weights_back(s))
+    after = "warm" if s.kind == "release" and s.plan.keep_warm_seconds > 0 else "draining"
+    leave = (Change("old", after),) if s.old else ()
+    return Intent("draining", (*leave, Change("new", "live")))
+
+
+def weights_back(s: Snapshot) -> tuple[Change, ...]:
+    """Give all weight back to the old revision."""
+    if not s.new.weight:
+        return ()
+    back = (Change("old", weight=WHOLE),) if s.old else ()
+    return (Change("new", weight=0), *back)
+
+
+def draining(s: Snapshot) -> Intent:
+    """The new revision is live: end when the old one is warm, or has drained."""
+    old = s.old
+    if old is None or old.state != "draining":
+        return Intent("done")
+    if s.fresh and old.phase in GONE_PHASES:
+        return Intent("done", (Change("old", "stopped"),))
+    if s.now >= s.entered_at + timedelta(seconds=DRAIN_SECONDS):
+        return Intent("done", (Change("old", "stopped"),))
+    return wait("the old revision to finish its last requests")
+
+
+def returning(s: Snapshot) -> Intent:
+    """End a drill, once the live revision has all requests again; the former one stays warm."""
+    if s.fresh and s.old is not None and s.old.applied_weight >= WHOLE:
+        return Intent("done", (Change("new", _end_state(s)),))
+    return wait("the node to send all requests to the live revision again")
+
+
+def aborting(s: Snapshot) -> Intent:
+    """End badly, once the old revision has all requests again."""
+    end = "aborted" if s.by_operator else "failed"
+    if s.new.state == "warm" and s.new.weight == 0:
+        return Intent(end)
+    stop = (Change("new", _end_state(s)),)
+    if s.old is None or s.new.state == "starting":
+        return Intent(end, stop)
+    if s.fresh and s.old.applied_weight >= WHOLE:
+        return Intent(end, stop)
+    return wait("the node to send all requests to the old revision again")
+
+
+def _end_state(s: Snapshot) -> str:
+    """One that may still answer requests is drained; one that never got any is stopped. A drill
+    leaves warm what it found warm."""
+    if s.new.broken:
+        return "failed"
+    if s.kind == "drill":
+        return "warm"
+    return "stopped" if s.new.state == "starting" else "draining"

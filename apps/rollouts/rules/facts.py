@@ -1,0 +1,156 @@
+"""What a decision is made of, and what it says. Standard library only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from apps.rollouts.analysis import Judged
+from apps.rollouts.steps import AT_ONCE, SetHeaderRoute, Step, read
+from apps.serving.rules import Guard
+
+DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
+DRILL_SECONDS = 30  # a drill that has not moved all requests by then, either way, has failed
+READY_PHASES = frozenset({"ready", "serving"})
+GONE_PHASES = frozenset({"drained", "stopped", "failed", "refused", ""})
+
+# States in which the new revision is not live yet, and people may still hold, hurry or abort it.
+STEPPING = ("starting", "shifting", "waiting", "analysing")
+_STEPS = frozenset(
+    {"shifting", "waiting", "analysing", "draining", "returning", "aborting", "failed"}
+)
+TRANSITIONS: dict[str, frozenset[str]] = {
+    "starting": frozenset({"shifting", "waiting", "aborting", "failed"}),
+    **dict.fromkeys(("shifting", "waiting", "analysing"), _STEPS),
+    "draining": frozenset({"done"}),
+    "returning": frozenset({"done"}),
+    "aborting": frozenset({"aborted", "failed"}),
+    "done": frozenset(),
+    "aborted": frozenset(),
+    "failed": frozenset(),
+}
+OPEN = frozenset({*STEPPING, "draining", "returning", "aborting"})
+ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a rollout is carried out."""
+
+    keep_warm_seconds: int = 86_400
+    ready_timeout_seconds: int = 300
+    steps: tuple[Step, ...] = AT_ONCE
+    guard: Guard = field(default_factory=Guard)
+
+
+def plan_of(document: Mapping[str, Any]) -> Plan:
+    """Read the plan of a release; governance has validated it."""
+    return Plan(
+        keep_warm_seconds=int(document.get("keep_warm_seconds", 86_400)),
+        ready_timeout_seconds=int(document.get("ready_timeout_seconds", 300)),
+        steps=read(document),
+        guard=document.get("guard") or Guard(),
+    )
+
+
+def steps_for(plan: Plan, *, kind: str, has_old: bool) -> tuple[Step, ...]:
+    """Return the steps that a rollout carries out: of its plan, or all at once."""
+    return plan.steps if kind == "release" and has_old else AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionFacts:
+    """A revision as its row says and as its target was last seen to run it."""
+
+    state: str
+    weight: int  # wanted
+    replicas: int
+    phase: str = ""  # '' when the target says nothing of it
+    ready_replicas: int = 0
+    applied_weight: int = 0
+    detail: str = ""
+    same_bytes: bool = True  # the target runs the Bento that was approved
+    aborted: str = ""  # why the target took its requests back by itself
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether every replica answers."""
+        return self.phase in READY_PHASES and self.ready_replicas >= self.replicas > 0
+
+    @property
+    def broken(self) -> str:
+        """Return why this revision will not serve, in a sentence, or ''."""
+        if self.phase == "refused":
+            return f"The node refused it: {self.detail or 'it gave no reason'}"
+        if self.phase == "failed":
+            return f"It failed: {self.detail or 'it gave no reason'}"
+        if self.phase and not self.same_bytes:
+            return "The node runs another Bento than the one that was approved"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a decision is made of."""
+
+    state: str
+    kind: str  # release, rollback, drill
+    now: datetime
+    deadline: datetime
+    entered_at: datetime  # when the current state was entered
+    fresh: bool  # what was observed was observed after the last command arrived
+    by_operator: bool  # a person asked to abort
+    plan: Plan
+    new: RevisionFacts
+    old: RevisionFacts | None
+    step: int = -1  # the place of the present step; -1 before the first
+    paused: bool = False  # a person holds it
+    promoted: bool = False  # a person sent it to the end
+    alive: bool = True  # the target was heard of lately
+    judged: Judged | None = None  # None: nobody has looked since the step began
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps to carry out."""
+        return steps_for(self.plan, kind=self.kind, has_old=self.old is not None)
+
+    @property
+    def place(self) -> int:
+        """The place of the present step; a row that shifts from before there were steps has none
+        written, and is at its first and only one."""
+        return max(self.step, 0)
+
+    @property
+    def present(self) -> Step:
+        """The step that is carried out now, or first of all."""
+        return self.steps[self.place]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one revision."""
+
+    which: Literal["old", "new"]
+    state: str | None = None
+    weight: int | None = None
+    header: SetHeaderRoute | None = None  # for testers
+    copies: int | None = None  # of requests, out of 10,000
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The decision: the next state (``None`` to wait), what becomes of the revisions, and why.
+
+    ``changes`` are carried out in order: weight is taken before it is given.
+    """
+
+    to: str | None = None
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+    waiting_for: str = ""
+    step: int | None = None  # the step that begins with this
+
+
+def wait(what: str) -> Intent:
+    """Return the decision to do nothing until ``what``."""
+    return Intent(waiting_for=what)

@@ -1,0 +1,56 @@
+"""drill."""
+
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import Endpoint, Limit, Output, connected
+from placet_client.cli.serving import id_of
+from placet_client.output import Form, show_list, show_one, tell
+
+drill = typer.Typer(help="Rehearsals of rollbacks", no_args_is_help=True)
+COLUMNS = ["created_at", "state", "seconds", "return_seconds", "failed_requests", "reason"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(drill, name="drill")
+
+
+@drill.command("list")
+def drill_list(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the drills of an endpoint, newest first, skipped ones too."""
+    with connected() as client:
+        show_list(client.drills.list(id_of(client, reference), limit=limit), COLUMNS, output)
+
+
+@drill.command("run")
+def drill_run(reference: Endpoint, output: Output = Form.TABLE) -> None:
+    """Roll an endpoint back and return, to see that it works and how long it takes."""
+    with connected() as client:
+        show_one(client.drills.run(id_of(client, reference)), output)
+
+
+@drill.command("schedule")
+def drill_schedule(
+    reference: Endpoint,
+    every_days: Annotated[int | None, typer.Option(help="days between two drills")] = None,
+    hour: Annotated[int, typer.Option(help="of the day, UTC")] = 3,
+    output: Output = Form.TABLE,
+) -> None:
+    """Show when drills come round, or set it with --every-days."""
+    with connected() as client:
+        found = id_of(client, reference)
+        if every_days is None:
+            show_one(client.drills.schedule(found), output)
+        else:
+            made = client.drills.set_schedule(found, every_days=every_days, hour=hour)
+            show_one(made, output)
+
+
+@drill.command("unschedule")
+def drill_unschedule(reference: Endpoint) -> None:
+    """Have no more drills run by themselves."""
+    with connected() as client:
+        client.drills.remove_schedule(id_of(client, reference))
+    tell("No more drills run by themselves.")

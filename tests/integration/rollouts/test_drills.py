@@ -1,0 +1,430 @@
+"""Rollback drills: a rollback that is rehearsed, measured and given back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from apps.audit.actions import plain_state, row_key
+from apps.audit.models import Audited, Event
+from apps.audit.queries import replay
+from apps.governance.actions import set_freeze
+from apps.governance.models import Release
+from apps.jobs.actions import enqueue
+from apps.monitoring.actions import open_alert
+from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.models import Alert, AlertKind, MetricWindow
+from apps.rollouts import actions, queries
+from apps.rollouts.errors import DrillRefused, PastSteps
+from apps.rollouts.models import Drill, DrillSchedule, Rollout
+from apps.serving.actions import stop_endpoint
+from apps.serving.models import Endpoint, Revision
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Stale
+from tests import factories
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+
+
+@pytest.fixture
+def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+    """An endpoint whose second release is live and whose first is kept warm."""
+    release = world.request("development")
+    run(node, run_jobs)
+    return Endpoint.objects.get(pk=release.endpoint_id)
+
+
+def states(endpoint: Endpoint) -> list[tuple[int, str, int]]:
+    """Return number, state and weight of every revision."""
+    rows = Revision.objects.filter(endpoint=endpoint).order_by("number")
+    return [(row.number, row.state, row.weight) for row in rows]
+
+
+def sweep() -> None:
+    """What the worker does every five seconds."""
+    for drill in queries.drills_under_way():
+        actions.finish_drill(drill)
+        actions.tell_if_stuck(drill)
+    for schedule in queries.drills_due():
+        actions.run_planned(schedule)
+
+
+def later(seconds: float) -> Any:
+    """Return a clock that goes on so many seconds from now."""
+    return time_machine.travel(now() + timedelta(seconds=seconds), tick=True)
+
+
+def finished(drill: Drill) -> Drill:
+    """Return the drill after its counts are in."""
+    with later(21):
+        sweep()
+    drill.refresh_from_db()
+    return drill
+
+
+def window(node: SimulatedNode, revision: str, good: int, bad: int = 0, error: str = "") -> None:
+    """Store what the node counted just now."""
+    MetricWindow.objects.create(
+        node=node.id, revision=revision, started_at=now() - timedelta(seconds=1), seconds=10,
+        status_2xx=good, status_5xx=bad, error=error,
+    )  # fmt: skip
+
+
+def assert_the_log_has(*rows: Audited) -> None:
+    """Compare rows with the state that the log alone gives."""
+    states = replay()
+    for row in rows:
+        row.refresh_from_db()
+        plain = {k: v for k, v in plain_state(row).items() if k not in row.LOG_SEALED}
+        assert plain == {k: states[row_key(row)][k] for k in plain}
+
+
+def kinds(subject: str) -> list[str]:
+    """Return the events about one thing, in order."""
+    rows = Event.objects.filter(subject=subject).order_by("index")
+    return [kind.removesuffix(".v1") for kind in rows.values_list("kind", flat=True)]
+
+
+def test_a_drill_sends_everything_back_and_returns(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    before, warm = states(endpoint), Revision.objects.get(endpoint=endpoint, number=1).warm_until
+    releases = list(Release.objects.order_by("pk").values_list("state", flat=True))
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    assert states(endpoint) == [(1, "ready", 10_000), (2, "live", 0)]
+    node.step()
+    run_jobs("control")
+    assert states(endpoint) == [(1, "ready", 0), (2, "live", 10_000)]
+    run(node, run_jobs, rounds=2)
+    assert states(endpoint) == before == [(1, "warm", 0), (2, "live", 10_000)]
+    assert Revision.objects.get(endpoint=endpoint, number=1).warm_until == warm is not None
+    assert list(Release.objects.order_by("pk").values_list("state", flat=True)) == releases
+    assert drill.rollout is not None
+    assert kinds(drill.rollout.pk) == [
+        "rollout.shifting", "rollout.returning", "rollout.done",
+    ]  # fmt: skip
+
+
+def test_what_came_of_it_is_written_when_the_counts_are_in(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run(node, run_jobs, rounds=4)
+    first, second = Revision.objects.filter(endpoint=endpoint).order_by("number")
+    window(node, first.pk, good=40)
+    window(node, second.pk, good=60, bad=2)
+    sweep()
+    drill.refresh_from_db()
+    assert drill.state == "running"
+    done = finished(drill)
+    assert (done.state, done.reason) == ("passed", "")
+    assert (done.answers, done.failed_requests) == (40, 2)
+    assert done.seconds is not None
+    assert done.return_seconds is not None
+    assert 0 < done.seconds < 30
+    assert 0 < done.return_seconds < 30
+    assert done.started_by == world.otto.id
+    assert kinds(drill.pk) == ["drill.started", "drill.finished"]
+    assert not Alert.objects.exists()
+    assert_the_log_has(done)
+
+
+def test_gaps_in_the_counts_are_not_taken_for_no_failure(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run(node, run_jobs, rounds=4)
+    window(
+        node, Revision.objects.get(endpoint=endpoint, number=2).pk, good=9, error="3 are missing"
+    )
+    assert finished(drill).failed_requests is None
+
+
+def test_a_former_revision_that_answers_with_errors_fails_the_drill_and_alerts(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run(node, run_jobs, rounds=4)
+    window(node, Revision.objects.get(endpoint=endpoint, number=1).pk, good=7, bad=3)
+    done = finished(drill)
+    why = "3 of 10 answers of the former revision were server errors"
+    assert (done.state, done.reason) == ("failed", why)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.subject, alert.state) == ("drill_failed", endpoint.pk, "open")
+    assert why in alert.summary
+    MetricWindow.objects.all().delete()
+    with later(60):
+        node.report()
+        again = actions.run_drill(endpoint, actor=world.otto)
+        run(node, run_jobs, rounds=4)
+        assert finished(again).state == "passed"
+    alert.refresh_from_db()
+    assert alert.state == "resolved"
+
+
+def test_a_former_revision_that_breaks_gives_everything_back(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    first = Revision.objects.get(endpoint=endpoint, number=1)
+    node.phase[first.pk] = ("failed", "out of memory")
+    run(node, run_jobs)
+    assert states(endpoint) == [(1, "failed", 0), (2, "live", 10_000)]
+    done = finished(drill)
+    assert (done.state, done.reason) == ("failed", "It failed: out of memory")
+    assert Alert.objects.get().kind == "drill_failed"
+
+
+def test_a_node_that_does_not_follow_is_not_waited_for(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    first = Revision.objects.get(endpoint=endpoint, number=1)
+    node.frozen_weights[first.pk] = 0
+    run(node, run_jobs, rounds=3)
+    assert states(endpoint) == [(1, "ready", 10_000), (2, "live", 0)]
+    with later(31):
+        run(node, run_jobs, rounds=4)
+        assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
+        done = finished(drill)
+    assert done.state == "failed"
+    assert done.seconds is None
+    assert "did not say within 30 s" in done.reason
+
+
+def test_a_drill_that_does_not_come_back_is_told_of_while_it_lasts(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    second = Revision.objects.get(endpoint=endpoint, number=2)
+    node.frozen_weights[second.pk] = 0
+    run(node, run_jobs, rounds=3)
+    assert states(endpoint) == [(1, "ready", 0), (2, "live", 10_000)]
+    sweep()
+    assert not Alert.objects.exists()
+    with later(61):
+        sweep()
+        sweep()
+    alert = Alert.objects.get()
+    assert "does not say that the live revision has them again" in alert.summary
+    node.frozen_weights.clear()
+    with later(62):
+        run(node, run_jobs, rounds=3)
+        done = finished(drill)
+    assert done.state == "failed"
+    assert "only after" in done.reason
+    assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
+
+
+def test_an_operator_may_abort_it_and_the_former_revision_stays_warm(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    warm = Revision.objects.get(endpoint=endpoint, number=1).warm_until
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    assert drill.rollout is not None
+    for hold in (actions.pause, actions.promote):
+        with pytest.raises(PastSteps):
+            hold(drill.rollout, reason="wait", actor=world.otto)
+    actions.abort(drill.rollout, actor=world.otto, reason="not now")
+    assert states(endpoint) == [(1, "ready", 0), (2, "live", 10_000)]
+    run(node, run_jobs, rounds=3)
+    assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
+    assert Revision.objects.get(endpoint=endpoint, number=1).warm_until == warm
+    assert (finished(drill).state, finished(drill).reason) == ("failed", "not now")
+
+
+def no_warm(world: World, endpoint: Endpoint) -> None:
+    Revision.objects.filter(endpoint=endpoint, number=1).update(state="stopped")
+
+
+def no_former(world: World, endpoint: Endpoint) -> None:
+    Release.objects.filter(state="superseded").update(state="rolled_back")
+
+
+def moving(world: World, endpoint: Endpoint) -> None:
+    actions.start_rollout(world.request("development", plan={"start": "manual"}), actor=world.otto)
+
+
+def frozen(world: World, endpoint: Endpoint) -> None:
+    set_freeze(world.environment("development"), reason="audit", actor=world.vera)
+
+
+def alerted(world: World, endpoint: Endpoint) -> None:
+    open_alert(
+        Finding(AlertKind.OBJECTIVE, endpoint.pk, "churn", "too slow", endpoint), actor=SYSTEM
+    )
+
+
+def stopped(world: World, endpoint: Endpoint) -> None:
+    stop_endpoint(endpoint, actor=world.otto)
+
+
+def another(world: World, endpoint: Endpoint) -> None:
+    actions.run_drill(endpoint, actor=world.otto)
+
+
+def forged(world: World, endpoint: Endpoint) -> None:
+    Revision.objects.filter(endpoint=endpoint, number=1).update(permit="{}")
+
+
+OBSTACLES = {
+    no_warm: "Revision 1, which a rollback goes to, is not kept warm any more",
+    no_former: "There is no earlier revision to go back to",
+    moving: "A rollout of the endpoint is under way",
+    frozen: "Development is frozen",
+    alerted: "An alert is open: objective not met",
+    stopped: "The endpoint is stopped",
+    another: "A drill is under way",
+    forged: "Revision 1 may not serve",
+}
+
+
+@pytest.mark.parametrize("happens", OBSTACLES, ids=lambda act: act.__name__)
+def test_it_is_refused_in_words_and_a_planned_one_is_skipped(
+    world: World, endpoint: Endpoint, happens: Callable[[World, Endpoint], None]
+) -> None:
+    schedule = actions.schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    happens(world, endpoint)
+    count = Drill.objects.count()
+    with pytest.raises(DrillRefused) as refusal:
+        actions.run_drill(endpoint, actor=world.otto)
+    assert OBSTACLES[happens] in refusal.value.detail
+    assert Drill.objects.count() == count
+    DrillSchedule.objects.update(next_at=now())
+    sweep()
+    skipped = Drill.objects.get(state="skipped")
+    assert skipped.reason == refusal.value.detail
+    assert skipped.finished_at is not None
+    schedule.refresh_from_db()
+    assert schedule.next_at > now() + timedelta(days=6)
+    assert kinds(skipped.pk) == ["drill.skipped"]
+
+
+def test_a_silent_node_is_an_obstacle(world: World, endpoint: Endpoint) -> None:
+    with later(16), pytest.raises(DrillRefused, match="has not been heard of lately"):
+        actions.run_drill(endpoint, actor=world.otto)
+
+
+def test_who_may(world: World, endpoint: Endpoint) -> None:
+    stranger = factories.actor_of(factories.person("Sam", {"operator": factories.project("else")}))
+    for who, refusal in ((world.vera, Forbidden), (stranger, NotFound)):
+        with pytest.raises(refusal):
+            actions.run_drill(endpoint, actor=who)
+        with pytest.raises(refusal):
+            actions.schedule_drills(endpoint, every_days=7, hour=3, actor=who)
+
+
+def test_a_drill_runs_by_its_schedule_once_however_many_look(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    schedule = actions.schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    assert schedule.next_at > now()
+    assert (schedule.next_at.hour, schedule.next_at.minute) == (3, 0)
+    sweep()
+    assert not Drill.objects.exists()
+    DrillSchedule.objects.update(next_at=now())
+    schedule.refresh_from_db()
+    drill = actions.run_planned(schedule)
+    assert drill is not None
+    assert actions.run_planned(schedule) is None
+    assert drill.planned_for == schedule.next_at
+    run(node, run_jobs, rounds=4)
+    assert finished(drill).state == "passed"
+    assert Drill.objects.count() == 1
+    assert_the_log_has(drill, schedule)
+
+
+def test_a_drill_that_was_missed_is_written_down_and_not_made_up_for(
+    world: World, endpoint: Endpoint
+) -> None:
+    schedule = actions.schedule_drills(endpoint, every_days=2, hour=3, actor=world.otto)
+    missed = now() - timedelta(days=5)
+    DrillSchedule.objects.update(next_at=missed)
+    sweep()
+    sweep()
+    drill = Drill.objects.get()
+    assert (drill.state, drill.planned_for) == ("skipped", missed)
+    assert drill.reason == f"Placet did not run at {missed:%Y-%m-%d %H:%M} UTC"
+    schedule.refresh_from_db()
+    assert schedule.next_at == missed + timedelta(days=6)
+
+
+def test_a_schedule_is_changed_and_ended_by_who_has_seen_it(
+    world: World, endpoint: Endpoint
+) -> None:
+    row = actions.schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    with pytest.raises(Stale):
+        actions.schedule_drills(endpoint, every_days=1, hour=4, actor=world.otto)
+    changed = actions.schedule_drills(
+        endpoint, every_days=1, hour=4, if_generation=row.generation, actor=world.otto
+    )
+    with pytest.raises(InvalidInput) as refusal:
+        actions.schedule_drills(endpoint, every_days=0, hour=24, if_generation=1, actor=world.otto)
+    assert {error.pointer for error in refusal.value.errors} == {"/every_days", "/hour"}
+    with pytest.raises(Stale):
+        actions.unschedule_drills(endpoint, if_generation=row.generation, actor=world.otto)
+    actions.unschedule_drills(endpoint, if_generation=changed.generation, actor=world.otto)
+    assert queries.schedule_of(endpoint) is None
+    assert row_key(row) not in replay()
+
+
+def test_the_worker_finishes_and_begins_by_itself(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    actions.schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    DrillSchedule.objects.update(next_at=now())
+    enqueue("rollouts.drills", key="rollouts.drills")
+    run(node, run_jobs, rounds=6)
+    drill = Drill.objects.get()
+    assert drill.rollout is not None
+    assert drill.rollout.state == "done"
+    Rollout.objects.filter(pk=drill.rollout.pk).update(finished_at=now() - timedelta(seconds=30))
+    assert kinds(drill.pk) == ["drill.started"]
+    enqueue("rollouts.drills", key="rollouts.drills")
+    run_jobs("control")
+    drill.refresh_from_db()
+    assert drill.state == "passed"
+
+
+def test_over_http_and_on_the_page(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    otto, path = factories.api(world.people["Otto"]), f"/endpoints/{endpoint.pk}"
+    page = factories.browser(world.people["Otto"])
+    assert otto.get(f"{path}/drill-schedule").status_code == 404
+    made = otto.put(f"{path}/drill-schedule", {"every_days": 30, "hour": 3})
+    assert (made.status_code, made.json()["every_days"]) == (201, 30)
+    unseen = otto.put(f"{path}/drill-schedule", {"every_days": 1, "hour": 3})
+    assert unseen.status_code == 428
+    begun = otto.post(f"{path}/drills")
+    assert (begun.status_code, begun.json()["state"], begun.json()["seconds"]) == (
+        202, "running", None,
+    )  # fmt: skip
+    twice = otto.post(f"{path}/drills")
+    assert (twice.status_code, twice.json()["code"]) == (409, "drill_refused")
+    assert twice.json()["detail"] == "A drill is under way"
+    run(node, run_jobs, rounds=4)
+    finished(Drill.objects.get())
+    (row,) = otto.get(f"{path}/drills").json()["items"]
+    assert (row["id"], row["state"], row["failed_requests"]) == (begun.json()["id"], "passed", 0)
+    text = page.get(f"{path}/").content.decode()
+    assert "Every 30 days at 03:00 UTC" in text
+    assert "0 failed requests" in text
+    assert f"{row['seconds']:.2f} s" in text
+    assert "for a moment" in page.get(f"/rollouts/{row['rollout']}/").content.decode()
+    here = {"next": f"{path}/"}
+    answer = page.post(f"{path}/drill", here, follow=True)
+    assert "its result is here" in answer.content.decode()
+    form = here | {"do": "remove", "generation": "0"}
+    ended = page.post(f"{path}/drill-schedule", form, follow=True)
+    assert "None come round by themselves" in ended.content.decode()
