@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import CharField, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from apps.audit.actions.state import row_key
 from apps.audit.models import Audited
@@ -287,6 +288,13 @@ def people_names(ids: Iterable[str]) -> dict[str, str]:
         found = ServiceAccount.objects.filter(pk__in=services)
         names.update(found.values_list("pk", "name"))
     return names
+
+
+def name_in(column: str) -> Coalesce:
+    """Return the expression for the name of whose id ``column`` holds, else the id itself."""
+    person = Subquery(User.objects.filter(pk=OuterRef(column)).values("name")[:1])
+    account = Subquery(ServiceAccount.objects.filter(pk=OuterRef(column)).values("name")[:1])
+    return Coalesce(person, account, F(column), output_field=CharField())
 
 
 def project_by_slug(slug: str, actor: Actor) -> Project:

@@ -1,9 +1,8 @@
 """Alerts as the pages show them."""
 
-from django.db.models import CharField, F, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 
-from apps.identity.models import ServiceAccount, User
+from apps.identity.queries import name_in
 from apps.monitoring.models import Alert
 from apps.monitoring.queries import unresolved_alerts, visible_alerts
 from placet.kernel.actor import Actor
@@ -24,8 +23,4 @@ def closed_rows(actor: Actor) -> list[Alert]:
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     """Add ``keeper``, the name of who looks after it, without a query of its own."""
-    who = OuterRef("acknowledged_by")
-    person = Subquery(User.objects.filter(pk=who).values("name")[:1])
-    account = Subquery(ServiceAccount.objects.filter(pk=who).values("name")[:1])
-    name = Coalesce(person, account, F("acknowledged_by"), output_field=CharField())
-    return alerts.annotate(keeper=name)
+    return alerts.annotate(keeper=name_in("acknowledged_by"))

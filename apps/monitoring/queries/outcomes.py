@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Avg, Count, F, Q, QuerySet
+from django.db.models import Avg, Count, F, OuterRef, Q, QuerySet, Subquery
 
 from apps.identity.queries import authorize
 from apps.monitoring.models import CapturedPrediction, Outcome
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import Actor
 
 
@@ -52,22 +52,25 @@ def outcomes_for(rows: Collection[CapturedPrediction]) -> Mapping[int, list[Outc
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What was reported under one name: by revision how many and their mean, and what waits."""
+    """What was reported under one name: by revision how many and their mean, and what waits.
+
+    Revisions are named by their number."""
 
     name: str
-    by_revision: Mapping[str, tuple[int, float]]
+    by_revision: Mapping[int, tuple[int, float]]
     waiting: int
 
 
 def reported(endpoint: Endpoint) -> list[Reported]:
     """Return what is known of each name that was reported at an endpoint."""
-    rows = Outcome.objects.filter(endpoint=endpoint).values("name", "revision")
+    revision = Revision.objects.filter(pk=OuterRef("revision")).values("number")
+    rows = Outcome.objects.filter(endpoint=endpoint).values("name", number=Subquery(revision))
     found: dict[str, Reported] = {}
-    for row in rows.annotate(count=Count("pk"), mean=Avg("value")).order_by("name", "revision"):
-        name, revision = row["name"], row["revision"]
+    for row in rows.annotate(count=Count("pk"), mean=Avg("value")).order_by("name", "number"):
+        name, number = row["name"], row["number"]
         before = found.get(name, Reported(name, {}, 0))
-        if revision:
-            means = {**before.by_revision, revision: (row["count"], row["mean"])}
+        if number is not None:
+            means = {**before.by_revision, number: (row["count"], row["mean"])}
             found[name] = Reported(name, means, before.waiting)
         else:
             found[name] = Reported(name, before.by_revision, row["count"])
