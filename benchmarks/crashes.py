@@ -28,7 +28,10 @@ from tests.crashes.strikes import STRIKES  # noqa: E402
 
 # How many points of each part are armed in runs by turns. A supervisor gives up a child that dies
 # five times within a minute, and a run takes a quarter of one: none dies in every run.
-BY_TURNS = ({"WEB": 1, "CONTROL": 1, "NODE": 1}, {"WEB": 2, "BUILD": 1})
+# In the runs of ``STEPS`` a release goes out step by step; nothing else befalls these, for counts
+# that died with a process make their analysis wait until it gives up.
+GRADUAL = {"STEPS": 2}
+BY_TURNS = ({"WEB": 1, "CONTROL": 1, "NODE": 1}, {"WEB": 2, "BUILD": 1}, GRADUAL)
 WHOLE_EVERY = 10
 
 
@@ -47,11 +50,14 @@ def endless(chance: random.Random, names: Sequence[str]) -> Iterator[str]:
         yield from chance.sample(names, len(names))
 
 
-def draw(seed: int, runs: int, per_platform: int) -> list[Drawn]:
+def draw(
+    seed: int, runs: int, per_platform: int, turns: Sequence[dict[str, int]] = BY_TURNS
+) -> list[Drawn]:
     """Return what befalls each run: every part is gone through before anything comes twice."""
     chance = random.Random(seed)
     parts = {
-        name: endless(chance, getattr(points, name)) for name in ("WEB", "BUILD", "CONTROL", "NODE")
+        name: endless(chance, getattr(points, name))
+        for name in ("WEB", "BUILD", "CONTROL", "STEPS", "NODE")
     }
     first, strikes = endless(chance, points.FIRST), endless(chance, sorted(STRIKES))
     drawn = []
@@ -59,9 +65,9 @@ def draw(seed: int, runs: int, per_platform: int) -> list[Drawn]:
         if number % per_platform == 0:  # a new platform, the only chance of these
             armed, strike = tuple(next(first) for _ in range(3)), ""
         else:
-            turn = BY_TURNS[number % len(BY_TURNS)]
+            turn = turns[number % len(turns)]
             armed = tuple(next(parts[name]) for name, count in turn.items() for _ in range(count))
-            strike = next(strikes) if number % 2 else ""
+            strike = next(strikes) if number % 2 and turn is not GRADUAL else ""
             if points.HAPROXY & set(armed):
                 strike = "kill HAProxy"
         drawn.append(Drawn(armed, strike, seed * 100_000 + number))
@@ -81,6 +87,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--per-platform", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--gradual", action="store_true", help="only releases that go step by step")
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
     out = ROOT / "benchmarks" / "proofs" / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
@@ -89,7 +96,8 @@ def main() -> int:
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
         "wanted_runs": options.runs, "runs": [],
     }  # fmt: skip
-    drawn = draw(options.seed, options.runs, options.per_platform)
+    turns = (GRADUAL,) if options.gradual else BY_TURNS
+    drawn = draw(options.seed, options.runs, options.per_platform, turns)
     for start in range(0, options.runs, options.per_platform):
         with temporary() as campaign:
             for run in drawn[start : start + options.per_platform]:

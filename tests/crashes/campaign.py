@@ -16,8 +16,9 @@ from placet.demo.story import SCIENTIST, Story
 from placet_agent.procs import with_variable
 from placet_client import Client
 from tests.crashes import errands, strikes
+from tests.crashes.gradual import Steering
 from tests.crashes.path import PATIENCE, Trained, Walk, train
-from tests.crashes.points import LATE
+from tests.crashes.points import GRADUAL, LATE
 from tests.running import Running, running, signed_in
 
 ENDED = " ended and is started again"  # what the supervisor says
@@ -84,7 +85,10 @@ class Campaign:
     deaths: list[tuple[float, Counter[str]]] = field(default_factory=list)  # of each run's end
 
     def run(self, wanted: Sequence[str], *, strike: str = "", seed: int = 0) -> Outcome:
-        """Walk the path once with the ``wanted`` points armed: a node's from the request on."""
+        """Walk the path once with the ``wanted`` points armed: a node's from the request on.
+
+        Where one lies on the way of a release that goes out step by step, this one does.
+        """
         self.runs += 1
         self._let_the_supervisor_forget()
         begun, chance = time.monotonic(), random.Random(seed)
@@ -128,7 +132,8 @@ class Campaign:
             walk.timed(name, partial(errands.run, name, walk))
         walk.timed("build", walk.build)
         self._arm(point for point in wanted if point in LATE)
-        walk.timed("go live", walk.go_live)
+        gradual = self.live is not None and not GRADUAL.isdisjoint(wanted)
+        walk.timed("go live", Steering(walk).go_live if gradual else walk.go_live)
         walk.predict(walk.version["number"], "the prediction")
         if self.live is None:
             self.live = walk.version["number"]

@@ -165,14 +165,17 @@ class Walk:
         if done[0]["state"] != "succeeded":
             raise Stuck(f"the build {done[0]['state']}: {done[0]['error']}")
 
-    def go_live(self) -> None:
-        """Ask for the release, decide it, wait until it is live."""
+    def go_live(
+        self, plan: Json | None = None, meanwhile: Callable[[], object] | None = None
+    ) -> None:
+        """Ask for the release, decide it, wait until it is live; do ``meanwhile`` until then."""
         body = {"model": MODEL, "version": self.version["number"], "environment": "staging",
-                "endpoint": MODEL, "reason": f"Run {self.name}"}  # fmt: skip
+                "endpoint": MODEL, "reason": f"Run {self.name}",
+                **({"plan": plan} if plan else {})}  # fmt: skip
         self.release = ensure(self._release, lambda: self.scientist.post(f"{BASE}/releases", body),
                               "the request")  # fmt: skip
         ensure(self._decided, self._decide, "the decision")
-        ensure(lambda: self._state("live"), None, "the rollout", LONG_PATIENCE)
+        ensure(lambda: self._state("live"), meanwhile, "the rollout", LONG_PATIENCE)
 
     def _release(self) -> Json | None:
         found = self.scientist.get(f"{BASE}/releases", environment="staging")["items"]

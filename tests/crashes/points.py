@@ -54,6 +54,13 @@ CONTROL = (
     *pairs("jobs.alive_rename", "audit.checkpoint_commit", "audit.checkpoint_rename"),
     "jobs.after_claim",
 )
+# Passed by a release that goes out step by step: some by the web process, some by the worker.
+STEPS = around(
+    "rollout.copies_set", "rollout.testers_led", "rollout.weight_set", "rollout.waiting",
+    "rollout.analysing", "rollout.analysed", "rollout.waiting_for_person", "rollout.paused",
+    "rollout.resumed",
+)  # fmt: skip
+GRADUAL = frozenset(STEPS)
 # Passed when HAProxy is started again, because it was killed.
 HAPROXY = frozenset(pairs("agent.rename.process.json", "agent.haproxy_start"))
 NODE = (
@@ -77,11 +84,8 @@ BY_TEST = {
         "restore.after_artifacts",
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
-    "tests/integration/rollouts/test_killed_workers.py": around(
-        "rollout.weight_set", "rollout.waiting", "rollout.analysing", "rollout.analysed"
-    ),
 }
-CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *NODE)
+CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *STEPS, *NODE)
 ALL = (*CAMPAIGN, *(point for some in BY_TEST.values() for point in some))
 # Kinds of actions that nobody on the campaign's path does. Their commits are those of ``record``,
 # as all others: tests/integration/audit/test_killed_commits.py kills at both sides of one.
@@ -103,10 +107,8 @@ NOT_WALKED = frozenset({
     "project.updated.v1", "release.expired.v1", "release.failed.v1",
     "release.policy_changed.v1", "release.reopened.v1", "revision.refused.v1",
     "revision.requests_taken_back.v1", "role.granted.v1", "role.revoked.v1",
-    "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.paused.v1",
-    "rollout.promoted.v1", "rollout.resumed.v1", "rollout.retried.v1", "rollout.returning.v1",
-    "rollout.step_skipped.v1",
-    "rollout.waiting_for_person.v1", "rollout.testers_led.v1", "rollout.copies_set.v1",
+    "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.promoted.v1",
+    "rollout.retried.v1", "rollout.returning.v1", "rollout.step_skipped.v1",
     "rollout.testing.v1", "rollout.effect_shown.v1", "rollout.shipped.v1",
     "service_account.created.v1", "service_account.deactivated.v1",
     "service_account.updated.v1", "target.changed.v1", "target.created.v1",
