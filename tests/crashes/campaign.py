@@ -13,16 +13,16 @@ from pathlib import Path
 
 from placet.demo.people import Person
 from placet.demo.story import SCIENTIST, Story
+from placet.embedded.processes import GIVE_UP_AFTER
 from placet_agent.procs import with_variable
 from placet_client import Client
-from tests.crashes import errands, strikes
+from tests.crashes import errands, points, strikes
 from tests.crashes.gradual import Steering
 from tests.crashes.path import PATIENCE, Trained, Walk, train
-from tests.crashes.points import GRADUAL, LATE
 from tests.running import Running, running, signed_in
 
 ENDED = " ended and is started again"  # what the supervisor says
-GIVEN_UP_WITHIN = 60.0
+GIVEN_UP_WITHIN = 60.0  # as many deaths as GIVE_UP_AFTER
 STRIKE_WITHIN = 12.0  # seconds after the start of a run
 SCOPES = [*SCIENTIST, "model.edit", "alias.set", "build.cancel", "release.withdraw"]
 # What one version must have come to, whatever died on its way.
@@ -81,8 +81,7 @@ class Campaign:
     impatient: bool = True  # leases of dead workers run out at once
     live: int | None = None
     runs: int = 0
-    counted: Counter[str] = field(default_factory=Counter)
-    deaths: list[tuple[float, Counter[str]]] = field(default_factory=list)  # of each run's end
+    deaths: list[tuple[float, str]] = field(default_factory=list)  # seen when, and of which child
 
     def run(self, wanted: Sequence[str], *, strike: str = "", seed: int = 0) -> Outcome:
         """Walk the path once with the ``wanted`` points armed: a node's from the request on.
@@ -90,7 +89,7 @@ class Campaign:
         Where one lies on the way of a release that goes out step by step, this one does.
         """
         self.runs += 1
-        self._let_the_supervisor_forget()
+        self._let_the_supervisor_forget(may_end(wanted, strike))
         begun, chance = time.monotonic(), random.Random(seed)
         outcome = Outcome(0, [], [], strike)
         with self._meanwhile(strike, chance.uniform(0, STRIKE_WITHIN)):
@@ -104,35 +103,38 @@ class Campaign:
         outcome.missed = self._disarm()
         outcome.hit = sorted(set(wanted) - set(outcome.missed))
         outcome.seconds = round(time.monotonic() - begun, 1)
-        self._count_deaths()
         return outcome
 
-    def _count_deaths(self) -> None:
-        lines = self.placet.output.read_text().splitlines()
-        names = Counter(line.removesuffix(ENDED) for line in lines if line.endswith(ENDED))
-        self.deaths.append((time.monotonic(), names - self.counted))
-        self.counted = names
+    def _note_deaths(self, over: threading.Event) -> None:
+        """Read what the supervisor says of its children, as soon as it says it."""
+        ended = False
+        while not ended:
+            ended = over.wait(0.5)
+            lines = self.placet.output.read_text().splitlines()
+            names = [line.removesuffix(ENDED) for line in lines if line.endswith(ENDED)]
+            self.deaths += [(time.monotonic(), name) for name in names[len(self.deaths) :]]
 
-    def _let_the_supervisor_forget(self) -> None:
-        """Wait until no child has died more than once in the last minute.
+    def _let_the_supervisor_forget(self, to_come: Counter[str]) -> None:
+        """Wait until each child can die as often as is ``to_come``, and once more by mischance.
 
-        The supervisor gives up one that dies five times in a minute, and a run may kill it thrice.
+        Beyond that the supervisor gives it up.
         """
         while True:
-            recent = [died for at, died in self.deaths if time.monotonic() - at < GIVEN_UP_WITHIN]
-            if max(sum(recent, Counter()).values(), default=0) < 2:
+            since = time.monotonic() - GIVEN_UP_WITHIN
+            died = Counter(name for at, name in self.deaths if at > since)
+            if all((died + to_come)[name] + 1 < GIVE_UP_AFTER for name in to_come):
                 return
             time.sleep(0.5)
 
     def _walk(self, walk: Walk, wanted: Sequence[str], errand: str) -> None:
-        self._arm(point for point in wanted if point not in LATE)
+        self._arm(point for point in wanted if point not in points.LATE)
         walk.timed("register", walk.register)
         named = {errands.of_point(point, errand) for point in wanted}
         for name in sorted(named | {errand}):
             walk.timed(name, partial(errands.run, name, walk))
         walk.timed("build", walk.build)
-        self._arm(point for point in wanted if point in LATE)
-        gradual = self.live is not None and not GRADUAL.isdisjoint(wanted)
+        self._arm(point for point in wanted if point in points.LATE)
+        gradual = self.live is not None and not points.GRADUAL.isdisjoint(wanted)
         walk.timed("go live", Steering(walk).go_live if gradual else walk.go_live)
         walk.predict(walk.version["number"], "the prediction")
         if self.live is None:
@@ -144,7 +146,10 @@ class Campaign:
     @contextmanager
     def _meanwhile(self, strike: str, after: float) -> Iterator[None]:
         over = threading.Event()
-        threads = [threading.Thread(target=self._let_dead_leases_run_out, args=(over,))]
+        threads = [
+            threading.Thread(target=watch, args=(over,))
+            for watch in (self._let_dead_leases_run_out, self._note_deaths)
+        ]
         if strike:
             threads.append(threading.Timer(after, strikes.strike, (self.placet, strike)))
         for thread in threads:
@@ -205,6 +210,17 @@ class Campaign:
         faults = [] if said.returncode == 0 else [said.stdout + said.stderr]
         rebuilt = self.placet.rebuilt()
         return faults + ([] if rebuilt.returncode == 0 else [rebuilt.stderr[-2000:]])
+
+
+def may_end(wanted: Iterable[str], strike: str) -> Counter[str]:
+    """Return how often a run with these points and this strike ends each child of the
+    supervisor."""
+    found = Counter(
+        child for point in wanted for child, ending in points.OF_CHILD.items() if point in ending
+    )
+    if strike in strikes.OF_CHILD:
+        found[strikes.OF_CHILD[strike]] += 1
+    return found
 
 
 def replicas_of(revision: str) -> set[str]:

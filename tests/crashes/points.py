@@ -115,5 +115,12 @@ NOT_WALKED = frozenset({
     "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",
     "team.member_removed.v1", "version.edited.v1",
 })  # fmt: skip
+# Which child of the supervisor a point ends. Where the web process commits, one of gunicorn's own
+# workers dies, which gunicorn replaces.
+OF_CHILD = {
+    "worker": frozenset((*CONTROL, *STEPS)),
+    "worker-build": frozenset(BUILD),
+    "node": frozenset(NODE),
+}
 # Armed from the request on: before it these would hit a state that holds nothing yet.
 LATE = frozenset(NODE) - HAPROXY

@@ -94,6 +94,12 @@ STRIKES: dict[str, Callable[[Running], None]] = {
     "forged messages": forge,
 }
 
+# The child of the supervisor that a strike ends. PostgreSQL is none that dies for good.
+OF_CHILD = {
+    "kill web": "web", "kill worker": "worker", "kill worker-build": "worker-build",
+    "kill agent": "node", "kill Valkey": "broker",
+}  # fmt: skip
+
 
 def strike(placet: Running, name: str) -> None:
     """Do it; a process that is not there at this moment cannot be killed."""
