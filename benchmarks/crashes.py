@@ -4,22 +4,24 @@ A platform serves ``--per-platform`` runs, then a new one takes its place. Each 
 some kinds of process (the seed decides which), and every other one is struck from outside as well:
 ``kill -9`` of a process at a moment of chance, an emptied broker, forged messages. The whole log is
 verified, and every row rebuilt from it, after every tenth run and at the end of a platform. The
-result is written to ``benchmarks/proofs/crashes-DATE-COMMIT.json`` after every run, so that an
-interrupted campaign counts as far as it came.
+result is written to ``benchmarks/proofs/crashes-DATE-COMMIT-seedN.json`` after every run, so that
+an interrupted campaign counts as far as it came. It is gone on with by another seed; ``--total``
+adds up what there is.
 """
 
 import json
 import random
 import subprocess
 import sys
-from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+PROOFS = ROOT / "benchmarks" / "proofs"
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from tests.crashes import points  # noqa: E402
@@ -82,15 +84,24 @@ def commit() -> str:
 
 
 def main() -> int:
-    """Run the campaign; 1 when any run left something wrong."""
+    """Do what is asked for; 1 when any run left something wrong."""
     parser = ArgumentParser(description="Kill the platform at named points, run after run.")
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--per-platform", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--gradual", action="store_true", help="only releases that go step by step")
+    parser.add_argument("--total", action="store_true", help="run nothing: add up what was run")
     options = parser.parse_args()
+    if options.total:
+        print(json.dumps(total(sorted(PROOFS.glob("crashes-*.json"))), indent=1))
+        return 0
+    return prove(options)
+
+
+def prove(options: Namespace) -> int:
+    """Carry out what was asked for; 1 when any run left something wrong."""
     begun, state = datetime.now(tz=UTC), commit()
-    out = ROOT / "benchmarks" / "proofs" / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    out = PROOFS / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
     result: dict[str, Any] = {
         "what": "register, build, release, predict, roll back; killed at each armed point",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
@@ -119,15 +130,29 @@ def note(result: dict[str, Any], run: Drawn, outcome: Outcome, out: Path) -> Non
     runs = result["runs"]
     runs.append({"points": list(run.points), **asdict(outcome)})
     result["summary"] = summary(runs)
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    whole = out.with_suffix(".part")  # who is interrupted here keeps the runs before this one
+    whole.write_text(json.dumps(result, indent=1) + "\n")
+    whole.replace(out)
     missed = f" MISSED {', '.join(outcome.missed)}" if outcome.missed else ""
     print(f"{len(runs)}/{result['wanted_runs']} {outcome.seconds} s {', '.join(outcome.hit)}"
           f" {outcome.strike}{missed} {'; '.join(outcome.faults) or 'ok'}", flush=True)  # fmt: skip
 
 
+def total(files: Iterable[Path]) -> dict[str, Any]:
+    """Add up the runs of these files. Two of one seed may do the same: the longer counts."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for path in files:
+        kept = json.loads(path.read_text())
+        if "wanted_runs" not in kept:  # the first campaign, which counted otherwise
+            continue
+        if len(kept["runs"]) > len(found.get(kept["seed"], ())):
+            found[kept["seed"]] = kept["runs"]
+    return {"seeds": sorted(found)} | summary([run for runs in found.values() for run in runs])
+
+
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Count what a reader wants to know first."""
-    hit = {point for run in runs for point in run["hit"]}
+    hit = {point for run in runs for point in run["hit"]} & set(points.CAMPAIGN)
     return {
         "runs": len(runs),
         "bad_runs": sum(bool(run["faults"]) for run in runs),

@@ -2,13 +2,14 @@
 
 import ast
 import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from apps.audit.events import kinds
-from benchmarks.crashes import draw
+from benchmarks.crashes import draw, total
 from tests.crashes import errands, points
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,3 +76,16 @@ def test_there_are_enough_and_a_campaign_comes_to_all_of_them() -> None:
         for point in some:
             assert point.partition(".")[2] in text, f"{test} does not name {point}"
     assert set(errands.OF_KIND) <= declared()
+
+
+def test_runs_of_several_campaigns_add_up_and_those_of_one_seed_count_once(tmp_path: Path) -> None:
+    def ran(name: str, seed: int, count: int) -> Path:
+        one = {"hit": [points.WEB[seed]], "missed": [], "faults": [], "strike": "",
+               "log_checked": False, "seconds": float(seed)}  # fmt: skip
+        kept = {"seed": seed, "wanted_runs": 500, "runs": [one] * count}
+        (tmp_path / name).write_text(json.dumps(kept))
+        return tmp_path / name
+
+    found = total([ran("a", 1, 3), ran("b", 2, 4), ran("again", 1, 2)])
+    assert (found["seeds"], found["runs"], found["points_hit"]) == ([1, 2], 7, 2)
+    assert (found["kills_at_points"], found["bad_runs"], found["slowest_seconds"]) == (7, 0, 2.0)
