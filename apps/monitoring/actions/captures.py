@@ -1,7 +1,8 @@
 """Captured predictions: taking lines in once, storing them as Parquet, letting them go.
 
 They are measurements, as metric windows are: the log does not repeat them, nor does it rebuild
-them. What is done to them by people, erasing, is in the log.
+them. Nobody decides them, so what stores them takes no actor: a node vouches for its lines with
+the signature of its request. What is done to them by people, erasing, is in the log.
 """
 
 from collections import defaultdict
