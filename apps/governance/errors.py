@@ -36,12 +36,6 @@ class OwnDraft(Forbidden):
     code, title = "own_draft", "A policy is published by another person than the one who drafted it"
 
 
-class NeedsSession(Forbidden):
-    """A token or program tried what only a person in a browser session may do."""
-
-    code, title = "needs_session", "This is done by a person in a browser session, not by a token"
-
-
 class NoPolicy(Conflict):
     """The environment has no published policy, so nothing passes."""
 

@@ -28,7 +28,7 @@ class NotYourToken(Forbidden):
 
 
 class NeedsSession(Forbidden):
-    """A token tried what only a person in a browser session may do."""
+    """A token or program tried what only a person in a browser session may do."""
 
     code, title = "needs_session", "This is done by a person in a browser session, not by a token"
 

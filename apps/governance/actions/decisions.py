@@ -11,7 +11,6 @@ from apps.governance.errors import (
     AlreadyDecided,
     Changed,
     Expired,
-    NeedsSession,
     NoRole,
     Separation,
     WrongState,
@@ -19,6 +18,7 @@ from apps.governance.errors import (
 from apps.governance.events import RELEASE_DECIDED, RELEASE_REJECTED
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
+from apps.identity.errors import NeedsSession
 from apps.identity.queries import fresh_grants, scope_of
 from apps.serving.actions import release_prefetch
 from placet import keystore

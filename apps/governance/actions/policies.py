@@ -9,7 +9,7 @@ from apps.governance import policies
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
-from apps.governance.errors import InvalidPolicy, NeedsSession, NotDraft, OldDraft, OwnDraft
+from apps.governance.errors import InvalidPolicy, NotDraft, OldDraft, OwnDraft
 from apps.governance.events import (
     POLICY_DRAFTED,
     POLICY_PUBLISHED,
@@ -23,6 +23,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.identity.errors import NeedsSession
 from apps.identity.queries import fresh_grants, scope_of
 from placet import keystore
 from placet.kernel import clock

@@ -12,7 +12,8 @@ from typing import Any
 from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance.actions.locking import clean_text
-from apps.governance.errors import NeedsSession, Separation
+from apps.governance.errors import Separation
+from apps.identity.errors import NeedsSession
 from apps.identity.queries import authorize, fresh_grants
 from apps.rollouts import rules
 from apps.rollouts.actions.advance import carry_out

@@ -6,6 +6,7 @@ from apps.audit.models import Event
 from apps.governance import actions, errors
 from apps.governance.models import Decision, Release
 from apps.identity.actions import deactivate_person, grant_role
+from apps.identity.errors import NeedsSession
 from apps.identity.models import User
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
@@ -132,7 +133,7 @@ def test_neither_a_token_nor_the_system_decides(world: World) -> None:
     release = world.request("staging")
     by_token = actor_for_token(factories.token_for(world.people["Rex"]))
     for who in (by_token, SYSTEM):
-        with pytest.raises(errors.NeedsSession):
+        with pytest.raises(NeedsSession):
             world.decide(release, who)
 
 

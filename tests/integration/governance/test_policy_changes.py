@@ -7,6 +7,7 @@ from apps.governance import actions, errors
 from apps.governance.models import Decision, PolicyRevision, Release
 from apps.governance.queries import dry_run, release_view
 from apps.identity.actions import grant_role
+from apps.identity.errors import NeedsSession
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, NotFound
@@ -63,7 +64,7 @@ def test_a_token_does_not_publish(world: World) -> None:
     from apps.identity.queries import actor_for_token
 
     draft = actions.draft_policy(world.environment("staging"), source=STRICT, actor=world.vera)
-    with pytest.raises(errors.NeedsSession):
+    with pytest.raises(NeedsSession):
         actions.publish_policy(
             draft, actor=actor_for_token(factories.token_for(world.people["Vito"]))
         )

@@ -9,8 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
-from apps.governance.errors import NeedsSession, Separation
+from apps.governance.errors import Separation
 from apps.governance.models import Release
+from apps.identity.errors import NeedsSession
 from apps.rollouts import actions
 from apps.rollouts.errors import NotShown, StepMoved
 from apps.rollouts.models import Look, Rollout
