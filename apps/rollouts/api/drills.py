@@ -88,7 +88,7 @@ class DrillList(PlacetView):
     @extend_schema(operation_id="drills_list", responses=page_of(DrillSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List the rollback drills of an endpoint, newest first, skipped ones too."""
-        rows = queries.visible_drills(get_endpoint(endpoint, self.actor), self.actor)
+        rows = queries.drills_of(get_endpoint(endpoint, self.actor))
         return self.page(rows, lambda found: [drill_body(row) for row in found])
 
     @extend_schema(operation_id="drills_run", request=None, responses={202: DrillSerializer})
