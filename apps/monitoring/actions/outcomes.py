@@ -83,19 +83,18 @@ def report_outcomes(endpoint: Endpoint, said: Sequence[Said], *, actor: Actor) -
     return Received(counted, len(rows) - counted, len(said) - len(rows))
 
 
-def match_waiting(endpoint: str, predictions: Collection[UUID]) -> int:
+def match_waiting(endpoint: str, predictions: Collection[UUID]) -> None:
     """Match what was said of these predictions before they came; the caller holds the lock."""
     rows = list(
         Outcome.objects.filter(endpoint=endpoint, place=None, prediction__in=predictions).order_by(
             "pk"
         )
     )
-    matched = _match(endpoint, rows)
+    _match(endpoint, rows)
     Outcome.objects.bulk_update(
         [row for row in rows if row.place is not None],
         ["place", "revision", "unit", "cohort", "predicted_at"],
     )
-    return matched
 
 
 def forget_outcomes() -> int:
@@ -107,17 +106,17 @@ def forget_outcomes() -> int:
 
 def _fresh(said: Sequence[Said], known: Mapping[tuple[UUID, str], float]) -> list[Said]:
     """Return what was not said before; refuse what was said otherwise."""
-    values, fresh, faults = dict(known), list[Said](), list[FieldError]()
+    fresh: dict[tuple[UUID, str], Said] = {}
+    faults = list[FieldError]()
     for place, item in enumerate(said):
-        before = values.setdefault((item.prediction, item.name), item.value)
+        key = (item.prediction, item.name)
+        before = known[key] if key in known else fresh.setdefault(key, item).value
         if before != item.value:
             detail = f"{before:g} was reported before, and stays: leave it out"
             faults.append(FieldError(f"/outcomes/{place}/value", detail))
-        elif (item.prediction, item.name) not in known and item not in fresh:
-            fresh.append(item)
     if faults:
         raise InvalidInput(errors=faults)
-    return fresh
+    return [*fresh.values()]
 
 
 def _match(endpoint: str, rows: Sequence[Outcome]) -> int:
