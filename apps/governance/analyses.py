@@ -8,12 +8,15 @@
             {"metric": "error_rate", "at_most": 0.02},
             {"metric": "latency", "over_ms": 250, "margin": 0.02},
             {"metric": "latency", "quantile": 0.95, "at_most_ms": 250},
-        {"metric": "outcome", "name": "chargeback", "worst": 1, "best": 0, "margin": 0.01}],
+            {"metric": "outcome", "name": "chargeback", "worst": 1, "best": 0, "margin": 0.01},
+            {"metric": "output", "field": "label", "is": ["fraud"], "margin": 0.05}],
         "minimum_requests": 100, "timeout_seconds": 3600, "on_inconclusive": "wait"}}
 
 With ``margin`` the new revision may be worse than stable by so much (a difference of shares); with
 ``at_most`` it is held to a share, or to a latency, whatever stable does. An outcome is what clients
 report of predictions by their ids; shares are of the way from its ``best`` value to its ``worst``.
+Of outputs the share that gave a value, or one ``above`` an edge, may differ from stable's by the
+margin, up or down.
 """
 
 import re
@@ -22,13 +25,15 @@ from typing import Any
 
 Faults = list[tuple[str, str]]
 
-MARGIN = 0.01
+MARGIN, OUTPUT_MARGIN = 0.01, 0.05
 MAX_METRICS = 4
 MINIMUM_REQUESTS, MAX_MINIMUM = 100, 10_000_000
 TIMEOUT_SECONDS, MAX_TIMEOUT = 3600, 7 * 86_400
-METRICS = ["error_rate", "latency", "outcome"]
+METRICS = ["error_rate", "latency", "outcome", "output"]
+CAPTURED = ("outcome", "output")  # counted of captured predictions
 OUTCOME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOST_VALUE = 1e12
+MAX_OUTPUTS, MAX_TEXT = 5, 100
 ENDINGS = ("wait", "abort", "pass")  # at the timeout, when nothing is shown either way
 # What the presets hold a new revision to at each weight.
 CAREFUL: dict[str, Any] = {
@@ -47,6 +52,10 @@ _SHAPES = {
     frozenset({"metric", "at_most"}): "error_rate",
     frozenset({"metric", "over_ms", "margin"}): "latency",
     frozenset({"metric", "quantile", "at_most_ms"}): "latency",
+    frozenset({"metric", "is", "margin"}): "output",
+    frozenset({"metric", "above", "margin"}): "output",
+    frozenset({"metric", "field", "is", "margin"}): "output",
+    frozenset({"metric", "field", "above", "margin"}): "output",
 }
 
 
@@ -101,12 +110,13 @@ def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
         return {}
     metric = on_scale(item)
     if not {"at_most", "quantile", "at_most_ms"} & set(metric):
-        metric.setdefault("margin", MARGIN)
+        metric.setdefault("margin", OUTPUT_MARGIN if item["metric"] == "output" else MARGIN)
     if _SHAPES.get(frozenset(metric)) != metric["metric"]:
         shapes = {
             "error_rate": "margin or at_most",
             "latency": "over_ms and margin, or quantile and at_most_ms",
             "outcome": "name, worst, best, and margin or at_most",
+            "output": "is or above, margin, and perhaps field",
         }
         faults.append((at, f"takes {shapes[metric['metric']]}, and nothing else"))
         return {}
@@ -117,7 +127,34 @@ def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
             whole(f"{at}/{name}", number, 5, 10_000, faults)
     if metric["metric"] == "outcome":
         check_scale(at, metric, faults)
+    if metric["metric"] == "output":
+        _check_output(at, metric, faults)
     return metric
+
+
+def _check_output(at: str, metric: Mapping[str, Any], faults: Faults) -> None:
+    """Refuse an output metric that looks for nothing that an output can be."""
+    test = "is" if "is" in metric else "above"
+    if not _is_text(metric.get("field", "output")):
+        faults.append((f"{at}/field", f"must be a name of up to {MAX_TEXT} printable characters"))
+    values = metric[test] if isinstance(metric[test], list) else []
+    if not 1 <= len(values) <= MAX_OUTPUTS or any(v in values[:n] for n, v in enumerate(values)):
+        faults.append((f"{at}/{test}", f"must be a list of 1 to {MAX_OUTPUTS} different values"))
+    texts = "" if test == "above" else f", true, false, or a text of up to {MAX_TEXT} characters"
+    for place, value in enumerate(values[:MAX_OUTPUTS]):
+        if not _is_number(value) and not (texts and (isinstance(value, bool) or _is_text(value))):
+            faults.append((f"{at}/{test}/{place}", f"must be a number{texts}"))
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a number that an output or an outcome can be."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -MOST_VALUE <= value <= MOST_VALUE  # what is no number lies nowhere
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_TEXT and value.isprintable()
 
 
 def on_scale(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,22 +167,21 @@ def check_scale(at: str, metric: Mapping[str, Any], faults: Faults) -> None:
     if not isinstance(metric["name"], str) or not OUTCOME.fullmatch(metric["name"]):
         faults.append((f"{at}/name", "must be up to 40 of a to z, 0 to 9 and _, a letter first"))
     for end in ("worst", "best"):
-        number = isinstance(metric[end], int | float) and not isinstance(metric[end], bool)
-        if not number or not -MOST_VALUE <= metric[end] <= MOST_VALUE:
+        if not _is_number(metric[end]):
             faults.append((f"{at}/{end}", f"must be a number, at most {MOST_VALUE:g}"))
             return
     if metric["worst"] == metric["best"]:
         faults.append((f"{at}/best", "must be another value than worst"))
 
 
-def measured_outcomes(steps: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the names of the outcomes that the steps of a plan look at."""
+def counted_of_captures(steps: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return what the steps of a plan count of captured predictions: outcomes by name, outputs."""
     found: list[Mapping[str, Any]] = []
     for step in steps:
         found += step.get("analysis", {}).get("metrics", [])
         if "ab_test" in step:
             found += [step["ab_test"]["metric"], *step["ab_test"]["guardrails"]]
-    return {metric["name"] for metric in found if metric["metric"] == "outcome"}
+    return {metric.get("name", "output") for metric in found if metric["metric"] in CAPTURED}
 
 
 _RANGES = {"margin": (0.0, 0.5), "at_most": (0.0001, 0.5), "quantile": (0.5, 0.999)}

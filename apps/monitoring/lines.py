@@ -21,6 +21,7 @@ from placet_verify.units import is_readable
 
 MAX_LINES = 1 << 20  # bytes of a range, before compression
 MAX_ROWS = 100_000
+MAX_OUTPUT = 1000
 SKEW = timedelta(minutes=10)  # how far a node's clock may be ahead
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -77,6 +78,26 @@ def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) 
     timely = latest - timedelta(days=capture.days) <= at <= latest + SKEW
     known = (line.unit == "" or is_readable(line.unit)) and line.cohort in ("", *APART)
     return line if drawn and timely and known else None
+
+
+def drawn_output(line: Line) -> Any:
+    """Return the output of one of a prediction's rows, drawn by its id, for analyses to count.
+
+    So what is counted of a prediction is one trial, however many rows it has: a row that lies in a
+    share of them is drawn as often. ``None`` where outputs are not written down, or one is larger
+    than ``MAX_OUTPUT`` characters, or the database has no such value.
+    """
+    rows = json.loads(line.outputs) if line.outputs else []
+    if not rows:
+        return None
+    drawn = hashlib.sha256(f"row:{line.prediction}".encode()).digest()
+    output = rows[int.from_bytes(drawn[:8], "big") % len(rows)]
+    try:
+        text = json.dumps(output, allow_nan=False)  # 1e999 is read as infinite
+        json.dumps(output, ensure_ascii=False).encode()  # half a character cannot be stored
+    except ValueError:
+        return None
+    return output if len(text) <= MAX_OUTPUT and "\\u0000" not in text else None
 
 
 def unit_hash(salt: str, unit: str) -> str:

@@ -224,6 +224,7 @@ class CapturedPrediction(models.Model):
     """One captured prediction: where its inputs and its output lie, and whose it is.
 
     ``unit`` is a salted hash, '' when the request had none; ``cohort`` is '' where a split decided.
+    ``output`` is that of one row, drawn by the prediction's id, where it is short enough to count.
     """
 
     prediction = models.UUIDField()
@@ -233,6 +234,7 @@ class CapturedPrediction(models.Model):
     unit = models.CharField(max_length=32, blank=True)
     at = models.DateTimeField()
     cohort = models.CharField(max_length=10, blank=True, db_default="")
+    output = models.JSONField(null=True)
 
     class Meta:
         constraints = [

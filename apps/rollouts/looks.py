@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
-from apps.monitoring.queries import count_outcomes, windows
+from apps.monitoring.queries import count_outcomes, count_outputs, windows
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Counted
-from apps.rollouts.analysis.records import Scale
+from apps.rollouts.analysis.records import Answer, Own
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.rules import Snapshot
 from apps.rollouts.steps import WHOLE, AbTest, Analysis, SetWeight, Step, analyses
@@ -48,8 +48,8 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
         since=since,
         now=facts.now,
         node_alive=facts.alive,
-        new_outcomes=outcomes_since(rollout.to_revision.pk, terms, since),
-        old_outcomes=outcomes_since(old.pk, terms, since),
+        new_own=captured_since(rollout.to_revision.pk, terms, since),
+        old_own=captured_since(old.pk, terms, since),
     )
     return keep(judge(terms, measured))
 
@@ -59,11 +59,11 @@ def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) 
     step = steps[place]
     counted: Counted = "units" if by_unit else "requests"
     assert isinstance(step, Analysis | AbTest)
+    metrics = tuple(part for metric in step.metrics for part in metric.parts)
     if isinstance(step, AbTest):
-        return Terms(step.metrics, share, step.alpha, counted=counted)
-    return Terms(
-        step.metrics, share, step_alpha(analyses(steps)), step.minimum_requests, counted=counted
-    )
+        return Terms(metrics, share, step.alpha, counted=counted)
+    alpha = step_alpha(analyses(steps))
+    return Terms(metrics, share, alpha, step.minimum_requests, counted=counted)
 
 
 def weight_applied(
@@ -84,22 +84,26 @@ def measured_of(revision: str, since: datetime, *, by_unit: bool) -> list[Window
     return [window_of(row, by_unit=by_unit) for row in windows(revision, since)]
 
 
-def outcomes_since(revision: str, terms: Terms, since: datetime) -> dict[Scale, Tally]:
-    """Return what clients reported of a revision's predictions since then, as far as ``terms`` ask.
+def captured_since(revision: str, terms: Terms, since: datetime) -> dict[Own, Tally]:
+    """Return what captured predictions tell of a revision since then, as far as ``terms`` ask.
 
-    With a split by unit a unit counts once, by the first of its outcomes that came.
+    With a split by unit a unit counts once: by the first of its outcomes or predictions that came.
     """
     by_unit = terms.counted == "units"
-    return {
-        scale: Tally(
-            *count_outcomes(
-                revision, scale.name, worst=scale.worst, best=scale.best, since=since,
-                by_unit=by_unit,
-            )
+    asked = {own for metric in terms.metrics if (own := metric.own) is not None}
+    return {own: _captured(revision, own, since, by_unit=by_unit) for own in asked}
+
+
+def _captured(revision: str, own: Own, since: datetime, *, by_unit: bool) -> Tally:
+    if not isinstance(own, Answer):
+        found = count_outcomes(
+            revision, own.name, worst=own.worst, best=own.best, since=since, by_unit=by_unit
         )
-        for metric in terms.metrics
-        if (scale := metric.scale) is not None
-    }  # fmt: skip
+        return Tally(*found)
+    trials, given = count_outputs(
+        revision, own.test, own.value, field=own.field, since=since, by_unit=by_unit
+    )
+    return Tally(trials, trials - given if own.other else given)
 
 
 def window_of(row: MetricWindow, *, by_unit: bool) -> Window:

@@ -17,7 +17,7 @@ from apps.governance.actions.locking import (
 )
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.requests import sign_request
-from apps.governance.analyses import measured_outcomes
+from apps.governance.analyses import counted_of_captures
 from apps.governance.errors import (
     AlreadyOpen,
     DoesNotFit,
@@ -89,8 +89,8 @@ def request_release(
 
 
 def _check_capture(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
-    """Only services that Placet generates write predictions down, and outcomes need those."""
-    names = measured_outcomes(plan["steps"])
+    """Only services that Placet generates write predictions down: outcomes and outputs need it."""
+    names = counted_of_captures(plan["steps"])
     if names and "capture" not in serving:
         detail = f"must be given: {', '.join(sorted(names))} is counted of captured predictions"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])

@@ -17,7 +17,7 @@ from apps.monitoring import parquet
 from apps.monitoring.actions.outcomes import match_waiting
 from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved, OtherOffset
-from apps.monitoring.lines import Line, read_line, split, unit_hash, unpack
+from apps.monitoring.lines import Line, drawn_output, read_line, split, unit_hash, unpack
 from apps.monitoring.models import (
     CapturedPrediction,
     CaptureFile,
@@ -186,6 +186,7 @@ def _keep(batch: _Batch, written: Iterable[_Written]) -> None:
             CapturedPrediction(
                 prediction=UUID(line.prediction), endpoint_id=endpoint, part=part, at=line.at,
                 revision=batch.revision.pk, unit=batch.units[line.prediction], cohort=line.cohort,
+                output=drawn_output(line),
             )
             for line in item.lines
         )  # fmt: skip

@@ -29,6 +29,7 @@ from apps.monitoring.queries.outcomes import (
     outcomes_of,
     reported,
 )
+from apps.monitoring.queries.outputs import count_outputs
 from apps.monitoring.queries.windows import (
     Measured,
     Recent,
@@ -58,6 +59,7 @@ __all__ = [
     "compare",
     "contents",
     "count_outcomes",
+    "count_outputs",
     "counts_of",
     "erasures_of",
     "figures",

@@ -12,8 +12,8 @@ from apps.rollouts.analysis.records import Sums
 RATIO_PART = 0.1  # of a step's part of α
 MOST = 2.0**20  # times as many requests: a forecast beyond is none
 
-# What was assigned: each request, or a unit at its first. Outcomes are of requests.
-Counted = Literal["requests", "units", "outcomes"]
+# What was assigned: each request, or a unit at its first. Outcomes and predictions are of requests.
+Counted = Literal["requests", "units", "outcomes", "predictions"]
 Outcome = Literal["successful", "failed", "inconclusive", "error"]
 
 
@@ -82,7 +82,7 @@ def score(metric: Metric, new: Sums, old: Sums, terms: Terms) -> Score:
         return Score("failed", worse, 0.0)
     better = _log_evidence(metric, new, old, terms, "better") if metric.proves_success else 0.0
     shown = better >= needed or not metric.proves_success
-    enough = metric.trials(new) >= max(terms.minimum_requests, 1)
+    enough = metric.trials(new) >= max(terms.minimum_requests, 1) and metric.seen(new, old)
     return Score("successful" if enough and shown else "inconclusive", worse, better)
 
 
@@ -103,7 +103,7 @@ def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) 
         log_needed=-math.log(terms.alpha_of(metric)),
         more_requests=more,
         more_seconds=more / per_second if more is not None and per_second else None,
-        counted="outcomes" if metric.scale and terms.counted == "requests" else terms.counted,
+        counted=metric.counted if terms.counted == "requests" else terms.counted,
     )
 
 
@@ -132,7 +132,7 @@ def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direct
 def _more_requests(metric: Metric, new: Sums, old: Sums, terms: Terms) -> int | None:
     """Return how many more requests of the candidate settle it at the present rates."""
     trials = metric.trials(new)
-    if not trials:
+    if not trials or not metric.seen(new, old):
         return None
     ways = [_times(metric, new, old, terms, "worse")]
     least = max(terms.minimum_requests / trials, 1.0)

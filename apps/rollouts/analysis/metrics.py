@@ -5,6 +5,10 @@
   What one wants more of is sought as less of its opposite, so there is one way to test.
 - an outcome that clients report by prediction id: bad as often as it lies near the ``worst`` end
   of its scale. Counted are outcomes, not requests: those that were reported of what was captured.
+- output: the share of captured predictions that gave a value, or one above an edge, may be neither
+  higher nor lower than stable's by more than the ``margin``. Each way is a test of its own, of what
+  gave it and of what did not (``parts``), so a shifted distribution is found by the two-sided test
+  of each value. What neither revision ever gave shows nothing.
 - latency: slower than so many milliseconds is bad. "p95 is at most 250 ms" says the same as "at
   most 5 % take longer than 250 ms", so a quantile is judged as a rate; no estimate of a quantile
   is made from buckets. A time within a bucket is counted for the side that it does not help: not
@@ -16,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from apps.rollouts.analysis.evidence import Direction, Tally
-from apps.rollouts.analysis.records import Scale, Sums
+from apps.rollouts.analysis.records import Answer, Own, Scale, Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,15 @@ class Metric:
     One that is ``sought`` has a margin below 0: the candidate is to be better by so much.
     """
 
-    kind: Literal["error_rate", "latency", "outcome"]
+    kind: Literal["error_rate", "latency", "outcome", "output"]
     margin: float = 0.0
     at_most: float | None = None
     milliseconds: float | None = None
     quantile: float | None = None
     sought: bool = False
     scale: Scale | None = None  # of an outcome
+    answers: tuple[Answer, ...] = ()  # of an output as a plan asks for it: see ``parts``
+    answer: Answer | None = None  # of one of those parts
 
     def seeking(self, minimum_effect: float) -> "Metric":
         """Return the metric as one in which an effect of at least so much is sought."""
@@ -44,9 +50,27 @@ class Metric:
         return self.at_most is None
 
     @property
+    def parts(self) -> tuple["Metric", ...]:
+        """The tests that it takes: one, or of outputs one each way for each value."""
+        if not self.answers:
+            return (self,)
+        ways = (replace(answer, other=other) for answer in self.answers for other in (False, True))
+        return tuple(replace(self, answers=(), answer=way) for way in ways)
+
+    @property
+    def own(self) -> Own | None:
+        """What is counted of captured predictions; ``None`` where windows tell."""
+        return self.scale or self.answer
+
+    @property
+    def counted(self) -> Literal["requests", "outcomes", "predictions"]:
+        """What a trial is, where each request is assigned by itself."""
+        return "outcomes" if self.scale else "predictions" if self.answer else "requests"
+
+    @property
     def common(self) -> bool:
         """Tell whether most trials may be bad: of errors nobody would wait for that."""
-        return self.scale is not None
+        return self.own is not None
 
     @property
     def direction(self) -> str:
@@ -61,6 +85,10 @@ class Metric:
     @property
     def written(self) -> dict[str, Any]:
         """The metric as a plan writes it."""
+        if self.answers:
+            first, values = self.answers[0], [answer.value for answer in self.answers]
+            member = {"field": first.field} if first.field else {}
+            return {"metric": "output", first.test: values, **member, "margin": self.margin}
         if self.milliseconds is None:
             key = "margin" if self.at_most is None else "at_most"
             scale = {} if self.scale is None else asdict(self.scale)
@@ -76,6 +104,8 @@ class Metric:
         """What a bad request does, in words."""
         if self.scale is not None:
             return f"had {self.scale.bad}"
+        if self.answer is not None:
+            return self.answer.bad
         if self.milliseconds is None:
             return "failed"
         return f"took longer than {self.milliseconds:g} ms"
@@ -85,6 +115,9 @@ class Metric:
         """What the metric is called on pages."""
         if self.scale is not None:
             return f"Outcome {self.scale.bad}"
+        if self.answer is not None:
+            noun, way = self.answer.field or "Output", "less" if self.answer.other else "more"
+            return f"{noun} {self.answer.named} {way} often"
         if self.milliseconds is None:
             return "Errors"
         if self.quantile is not None:
@@ -99,6 +132,10 @@ class Metric:
         what = "errors" if self.milliseconds is None else f"slower than {self.milliseconds:g} ms"
         if self.scale is not None:
             what = self.scale.bad
+        if self.answers:
+            named = " or ".join(answer.named for answer in self.answers)
+            points = f"{self.margin * 100:g} point{'' if self.margin == 0.01 else 's'}"
+            return f"{self.answers[0].field or 'output'} {named} within {points} of stable"
         if self.at_most is not None:
             return f"{what} at most {self.at_most * 100:g} %"
         if self.sought:
@@ -117,8 +154,8 @@ class Metric:
 
     def count(self, sums: Sums, *, harsh: bool) -> Tally:
         """Return the bad requests in ``sums``; ``harsh`` counts what may be bad as well."""
-        if self.scale is not None:
-            return sums.outcomes.get(self.scale, Tally())
+        if self.own is not None:
+            return sums.own.get(self.own, Tally())
         if self.milliseconds is None:
             return Tally(sums.requests, sums.errors)
         slower = sums.possibly_slower if harsh else sums.certainly_slower
@@ -127,6 +164,12 @@ class Metric:
     def trials(self, sums: Sums) -> float:
         """Return how many trials of the metric there were."""
         return self.count(sums, harsh=False).trials
+
+    def seen(self, new: Sums, old: Sums) -> bool:
+        """Tell whether there is anything to show: an output that nobody ever gave is none."""
+        return self.answer is None or any(
+            self.answer.seen(self.count(sums, harsh=False)) for sums in (new, old)
+        )
 
     def tallies(self, new: Sums, old: Sums, direction: Direction) -> tuple[Tally, Tally]:
         """Return candidate and stable counted against what is to be shown."""
@@ -137,6 +180,10 @@ class Metric:
 def metric_of(document: Mapping[str, Any]) -> Metric:
     """Read a metric of a plan; governance has validated it."""
     kind = document["metric"]
+    if kind == "output":
+        test: Literal["is", "above"] = "is" if "is" in document else "above"
+        answers = (Answer(test, value, document.get("field", "")) for value in document[test])
+        return Metric(kind, document["margin"], answers=tuple(answers))
     if kind != "latency":
         scale = None
         if kind == "outcome":

@@ -4,10 +4,12 @@ What is missing, not a number, negative, of another revision, or told twice is n
 makes the whole analysis an ``error``.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from apps.rollouts.analysis.evidence import Tally
 
@@ -50,15 +52,49 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """Which captured outputs count as bad: those that are ``value``, or lie above it.
+
+    With ``other`` all the rest do. Of an output with members ``field`` is the one looked at.
+    """
+
+    test: Literal["is", "above"]
+    value: str | float | bool
+    field: str = ""
+    other: bool = False
+
+    @property
+    def named(self) -> str:
+        """What is looked for, in words."""
+        value = json.dumps(self.value, ensure_ascii=False)
+        return f"above {value}" if self.test == "above" else value
+
+    @property
+    def bad(self) -> str:
+        """What a prediction does that counts."""
+        noun = self.field or "output"
+        if self.test == "above":
+            return f"gave {'no' if self.other else 'some'} {noun} {self.named}"
+        return f"gave {f'another {noun} than' if self.other else noun} {self.named}"
+
+    def seen(self, tally: Tally) -> bool:
+        """Tell whether any prediction in ``tally`` gave what is looked for."""
+        return tally.bad < tally.trials if self.other else tally.bad > 0
+
+
+Own = Scale | Answer  # what is counted beside the windows, of captured predictions
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
-    """The windows of one revision, added up, and what was reported of its predictions."""
+    """The windows of one revision, added up, and what is known of its captured predictions."""
 
     requests: int = 0
     errors: int = 0
     latency: Mapping[float, int] = field(default_factory=dict)
     seconds: float = 0.0
     ended_at: datetime | None = None
-    outcomes: Mapping[Scale, Tally] = field(default_factory=dict)
+    own: Mapping[Own, Tally] = field(default_factory=dict)
 
     def plus(self, window: Window) -> "Sums":
         """Return the sums with one more window in them."""
@@ -73,7 +109,7 @@ class Sums:
             latency,
             self.seconds + window.seconds,
             ended if self.ended_at is None else max(ended, self.ended_at),
-            self.outcomes,
+            self.own,
         )
 
     def certainly_slower(self, milliseconds: float) -> int:
@@ -97,9 +133,9 @@ def upper_bound(name: str) -> float:
     return bound
 
 
-def add_up(windows: Iterable[Window], outcomes: Mapping[Scale, Tally] | None = None) -> Sums:
-    """Return the sums of ``windows``, and the outcomes beside them."""
-    sums = Sums(outcomes=outcomes or {})
+def add_up(windows: Iterable[Window], own: Mapping[Own, Tally] | None = None) -> Sums:
+    """Return the sums of ``windows``, and what is counted beside them."""
+    sums = Sums(own=own or {})
     for window in windows:
         sums = sums.plus(window)
     return sums

@@ -34,7 +34,7 @@ from datetime import datetime, timedelta
 from apps.rollouts.analysis import ratio, words
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms, explain
-from apps.rollouts.analysis.records import Scale, Sums, Window, add_up, fault
+from apps.rollouts.analysis.records import Own, Sums, Window, add_up, fault
 
 ALPHA = 0.01  # per rollout
 FRESH = timedelta(seconds=120)  # success rests on figures that are not older
@@ -44,8 +44,8 @@ FRESH = timedelta(seconds=120)  # success rests on figures that are not older
 class Measured:
     """What is known of both revisions since the step began.
 
-    Outcomes come late, and only of some predictions: they are counted on their own, and the
-    windows alone tell how requests were split.
+    Outcomes come late, and only of some predictions, and outputs only of those that are captured:
+    they are counted on their own, and the windows alone tell how requests were split.
     """
 
     new_revision: str
@@ -55,8 +55,8 @@ class Measured:
     since: datetime
     now: datetime
     node_alive: bool
-    new_outcomes: Mapping[Scale, Tally] = field(default_factory=dict)
-    old_outcomes: Mapping[Scale, Tally] = field(default_factory=dict)
+    new_own: Mapping[Own, Tally] = field(default_factory=dict)
+    old_own: Mapping[Own, Tally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def judge(terms: Terms, measured: Measured) -> Verdict:
     )
     if broken:
         return Verdict("error", broken, share=terms.share)
-    new = add_up(measured.new, measured.new_outcomes)
-    old = add_up(measured.old, measured.old_outcomes)
+    new = add_up(measured.new, measured.new_own)
+    old = add_up(measured.old, measured.old_own)
     seconds = (measured.now - measured.since).total_seconds()
     findings = tuple(explain(metric, new, old, terms, seconds) for metric in terms.metrics)
     outcome, sentence = _together(findings, terms, new, old, measured)

@@ -39,20 +39,21 @@ def _shown(finding: Finding) -> str:
     metric, bounds = finding.metric, finding.interval
     if metric.sought:
         return _effect(finding)
+    more = "more" if metric.answer else "worse"
     allowed = f"{points(metric.limit)} allowed" if metric.limit else "nothing is allowed"
     if metric.at_most is not None:
         allowed = f"{percent(metric.limit)} allowed"
     match finding.score.outcome:
         case "failed" if metric.against_stable:
-            return f"That is worse by at least {points(bounds.low)}; {allowed}."
+            return f"That is {more} by at least {points(bounds.low)}; {allowed}."
         case "failed":
             return f"The true share is at least {percent(bounds.low)}; {allowed}."
         case "successful" if metric.at_most is not None:
             return f"The true share is at most {percent(bounds.high)}; {allowed}."
         case "successful" if metric.proves_success:
-            return f"It is worse by at most {points(bounds.high)}; {allowed}."
+            return f"It is {more} by at most {points(bounds.high)}; {allowed}."
         case "successful":
-            return f"Nothing shows it to be worse; it may be by up to {points(bounds.high)}."
+            return f"Nothing shows it to be {more}; it may be by up to {points(bounds.high)}."
     return _missing(finding)
 
 
@@ -73,6 +74,9 @@ def _missing(finding: Finding) -> str:
     more, seconds = finding.more_requests, finding.more_seconds
     if not finding.new.trials:
         return ""
+    answer, given = finding.metric.answer, [t for t in (finding.new, finding.old) if t]
+    if answer and not any(map(answer.seen, given)):
+        return "Neither revision gave it: that shows nothing."
     if more is None:
         return f"Not settled, and more {finding.counted} like these would not settle it."
     time = f" ({duration(seconds)})" if seconds is not None else ""

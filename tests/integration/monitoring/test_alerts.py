@@ -33,20 +33,6 @@ TERMS = Terms(availability=0.99, latency_ms=250, min_requests=10, window_minutes
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World) -> SimulatedNode:
-    """The node of the world's only target."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    return joined
-
-
-@pytest.fixture
 def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
     """An endpoint where one version is live."""
     return release_one(world, node, run_jobs).endpoint

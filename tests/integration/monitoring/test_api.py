@@ -26,16 +26,8 @@ RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def endpoint(world: World, run_jobs: RunJobs) -> Endpoint:
+def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
     """An endpoint whose live version answers 5 % of its requests with an error."""
-    node = SimulatedNode.joined(world.target)
-    node.report()
     release = world.request("development")
     run(node, run_jobs)
     Revision.objects.filter(state="live").update(live_at=now() - timedelta(hours=1))

@@ -25,20 +25,6 @@ SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World) -> SimulatedNode:
-    """The node of the world's only target."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    return joined
-
-
-@pytest.fixture
 def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
     """An endpoint whose live revision captures everything."""
     release = world.request("development", serving=SERVING)

@@ -423,3 +423,26 @@ def test_what_clients_report_of_predictions_stops_a_release(
     canary.settle()
     assert canary.row.state == "failed"
     assert "50 % of 50 outcomes had fraud, 2 % of 950 on stable" in canary.row.reason
+
+
+def test_outputs_that_are_spread_in_another_way_stop_a_release(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    """The candidate finds no fraud at all: neither errors nor latency would tell."""
+    label = {"metric": "output", "is": ["fraud"], "margin": 0.01}
+    serving = {"capture": {"percent": 100}}
+    world.request("development", serving=serving)
+    run(node, run_jobs)
+    canary = Canary(world, node, run_jobs, serving, metrics=[label])
+    row = canary.row
+    assert row.from_revision_id is not None
+    for revision, count, given in ((row.to_revision_id, 200, 0), (row.from_revision_id, 800, 400)):
+        lines = [
+            line(revision, ago=-1, outputs=json.dumps(["fraud" if n < given else "ok"]))
+            for n in range(count)
+        ]
+        assert send(node, revision, text(*lines))[0] == 201
+    store_captures()
+    canary.report((5_000, 0), (95_000, 0))
+    assert canary.row.state == "failed"
+    assert '100 % of 200 predictions gave another output than "fraud", 50 %' in canary.row.reason

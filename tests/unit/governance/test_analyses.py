@@ -37,6 +37,8 @@ def test_a_whole_document_stays_as_it_is() -> None:
         ({"metric": "latency", "quantile": 0.95, "at_most_ms": 250}, False),
         ({"metric": "outcome", "name": "fraud", "worst": 1, "best": 0, "margin": 0.01}, True),
         ({"metric": "outcome", "name": "sales", "worst": -5.5, "best": 9, "at_most": 0.4}, False),
+        ({"metric": "output", "is": ["fraud", 1.5, False], "margin": 0.02}, True),
+        ({"metric": "output", "field": "score", "above": [-1, 0.5], "margin": 0.02}, True),
     ],
 )
 def test_each_kind_of_metric(metric: dict[str, Any], stable: bool) -> None:
@@ -55,6 +57,8 @@ def test_an_outcome_should_not_happen_unless_its_scale_says_otherwise() -> None:
 
 ERRORS = {"metric": "error_rate"}
 FRAUD = {"metric": "outcome", "name": "fraud"}
+OUTPUT = {"metric": "output", "is": ["fraud"]}
+EDGES = {"metric": "output", "above": [0.5]}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,21 @@ FRAUD = {"metric": "outcome", "name": "fraud"}
         ({"metrics": [FRAUD | {"best": float("nan")}]}, "/at/metrics/0/best"),
         ({"metrics": [FRAUD | {"best": True}]}, "/at/metrics/0/best"),
         ({"metrics": [FRAUD | {"margin": 2}]}, "/at/metrics/0/margin"),
+        ({"metrics": [{"metric": "output"}]}, "/at/metrics/0"),
+        ({"metrics": [OUTPUT | {"above": [1]}]}, "/at/metrics/0"),
+        ({"metrics": [OUTPUT | {"at_most": 0.1}]}, "/at/metrics/0"),
+        ({"metrics": [OUTPUT | {"is": "fraud"}]}, "/at/metrics/0/is"),
+        ({"metrics": [OUTPUT | {"is": []}]}, "/at/metrics/0/is"),
+        ({"metrics": [OUTPUT | {"is": [1, 2, 3, 4, 5, 6]}]}, "/at/metrics/0/is"),
+        ({"metrics": [OUTPUT | {"is": ["a", "a"]}]}, "/at/metrics/0/is"),
+        ({"metrics": [OUTPUT | {"is": ["a", None]}]}, "/at/metrics/0/is/1"),
+        ({"metrics": [OUTPUT | {"is": ["a\0"]}]}, "/at/metrics/0/is/0"),
+        ({"metrics": [OUTPUT | {"is": [["a"]]}]}, "/at/metrics/0/is/0"),
+        ({"metrics": [EDGES | {"above": [float("inf")]}]}, "/at/metrics/0/above/0"),
+        ({"metrics": [EDGES | {"above": [True]}]}, "/at/metrics/0/above/0"),
+        ({"metrics": [EDGES | {"above": ["0.5"]}]}, "/at/metrics/0/above/0"),
+        ({"metrics": [EDGES | {"field": ""}]}, "/at/metrics/0/field"),
+        ({"metrics": [EDGES | {"field": 1}]}, "/at/metrics/0/field"),
         ({"metrics": ["error_rate"]}, "/at/metrics/0/metric"),
         ({"metrics": [{"metric": "accuracy"}]}, "/at/metrics/0/metric"),
         ({"metrics": [{"metric": []}]}, "/at/metrics/0/metric"),

@@ -194,7 +194,7 @@ def outcomes(
     assert metric.scale is not None
     return verdict(
         [window(count=5000)], [window("old", 5000)], metric=metric,
-        new_outcomes={metric.scale: Tally(*new)}, old_outcomes={metric.scale: Tally(*old)},
+        new_own={metric.scale: Tally(*new)}, old_own={metric.scale: Tally(*old)},
         **changes,
     )  # fmt: skip
 
@@ -248,7 +248,7 @@ class TestOutcomes:
                 groups[not new][0] += 1
                 groups[not new][1] += bad
                 if number % 10 == 0:
-                    mine, stable = (Sums(outcomes={scale: Tally(*group)}) for group in groups)
+                    mine, stable = (Sums(own={scale: Tally(*group)}) for group in groups)
                     if score(sales, mine, stable, terms).outcome == "failed":
                         stopped += 1
                         break
@@ -258,8 +258,8 @@ class TestOutcomes:
         metric = Metric("outcome", margin=0.02, scale=Scale("fraud", worst=2))
         found = verdict(
             [window(count=5000)], [window("old", 5000)], metric=metric,
-            new_outcomes={Scale("fraud"): Tally(500, 500)},
-            old_outcomes={Scale("fraud"): Tally(500, 0)},
+            new_own={Scale("fraud"): Tally(500, 500)},
+            old_own={Scale("fraud"): Tally(500, 0)},
         )  # fmt: skip
         assert found.outcome == "inconclusive"
 
