@@ -1,9 +1,10 @@
 """A plan as a picture: a stair of how much goes to the new revision, and how long it stays so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from apps.governance.gates.fields import spell
+from apps.governance.queries.presets import Preset
 from apps.rollouts.steps import (
     AbTest,
     Analysis,
@@ -13,6 +14,7 @@ from apps.rollouts.steps import (
     SetWeight,
     Ship,
     Step,
+    read,
 )
 
 WIDTH, TOP, BASE, HEIGHT = 360, 18, 96, 114  # of the picture; a phone shows it in its own size
@@ -68,6 +70,11 @@ _UNTIL = {
     "analysed": "until it is analysed",
     "A/B test": "until the effect is shown and somebody approves that it is shipped",
 }
+
+
+def drawn(presets: Iterable[Preset]) -> list[tuple[Preset, Picture]]:
+    """Return plans with their pictures."""
+    return [(preset, picture(read(preset.plan))) for preset in presets]
 
 
 def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from apps.console.queries.paging import keyed
+from apps.console.queries.plans import Picture, drawn
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.lists import freezes, policies
+from apps.governance.queries.presets import Preset, own_presets
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
 from placet.kernel.actor import Actor, Scope
@@ -38,6 +40,7 @@ class PolicyPage:
     freezes: list[Freeze]
     names: dict[str, str]
     source: str
+    plans: list[tuple[Preset, Picture]]
 
 
 def gate_titles(policy: PolicyRevision | None) -> list[str]:
@@ -100,4 +103,5 @@ def policy_page(place: Environment, actor: Actor, *, source: str = "") -> Policy
         freezes=open_freezes,
         names=people_names(people | {f.created_by for f in open_freezes}),
         source=source or (current.source if current else ""),
+        plans=drawn(own_presets(place)),
     )

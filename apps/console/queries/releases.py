@@ -10,14 +10,14 @@ from django.db.models import QuerySet
 from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
 from apps.console.queries.names import actor_names, in_words
-from apps.console.queries.plans import Picture, picture
+from apps.console.queries.plans import Picture, drawn, picture
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.rollouts import state_of
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plans import strategy_of
 from apps.governance.queries.changes import locked
 from apps.governance.queries.detail import ReleaseView, release_view
-from apps.governance.queries.presets import TITLES, Preset, presets
+from apps.governance.queries.presets import TITLES, Preset, common_presets, own_presets
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
 from apps.rollouts.steps import read
@@ -127,6 +127,8 @@ def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
             "environment_id", flat=True
         )
     )
+    rows = policy_rows([version.project], actor)
+    own = [preset for row in rows for preset in own_presets(row.environment)]
     return RequestPage(
         places=[
             Place(
@@ -136,13 +138,13 @@ def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
                 actor.can("release.request", Scope(version.project_id, row.environment.name)),
                 row.environment.pk in live,
             )
-            for row in policy_rows([version.project], actor)
+            for row in rows
         ],
         bentos=list(Bento.objects.filter(version=version).order_by("-created_at")[:50]),
         endpoints=list(
             Endpoint.objects.filter(project=version.project_id).order_by("environment", "name")
         ),
-        plans=[(preset, picture(read(preset.plan))) for preset in presets(None)],
+        plans=drawn([*own, *common_presets()]),
     )
 
 

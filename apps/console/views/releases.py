@@ -12,12 +12,12 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
 from apps.console.views.base import PageRequest, action, fault_of, page, show
 from apps.governance.actions import comment, decide, request_release, withdraw
-from apps.governance.models import Release, ReleaseState
+from apps.governance.models import Environment, Release, ReleaseState
 from apps.governance.queries.lists import environments, release, releases
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
-from placet.kernel.problems import NotFound, Problem
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
 
 @page
@@ -85,11 +85,20 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         environment=environment,
         endpoint=request.POST.get("endpoint", ""),
         bento=Bento.objects.filter(version=version, pk=request.POST.get("bento", "")).first(),
-        plan={"strategy": request.POST.get("strategy", "replace"), "start": start},
+        plan={"preset": _preset(request, environment), "start": start},
         serving=serving_of(request),
         reason=request.POST.get("reason", ""),
         actor=request.actor,
     )
+
+
+def _preset(request: PageRequest, environment: Environment) -> str:
+    """Read the plan's name; one that an environment has for itself is named with it."""
+    place, _, name = request.POST.get("plan", "replace").rpartition("/")
+    if place not in ("", environment.name):
+        detail = f"{name} is a plan of {place}: choose one that {environment.name} has"
+        raise InvalidInput(errors=[FieldError("/plan", detail)])
+    return name
 
 
 def serving_of(request: PageRequest) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Environments: making and changing them, and what a new project starts with."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from apps.audit.actions import record
+from apps.governance import plans as documents
 from apps.governance import policies
 from apps.governance.actions.locking import lock_environment, lock_project
 from apps.governance.actions.policies import publish_new
@@ -19,6 +21,7 @@ from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Stale
 
+MAX_PLANS = 20
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -73,13 +76,17 @@ def update_environment(
     position: int | None = None,
     targets: Sequence[Target] | None = None,
     on_state_expired: str | None = None,
+    plans: Mapping[str, Any] | None = None,
     revision: int | None = None,
     actor: Actor,
 ) -> Environment:
-    """Change order, targets, or what a node does past the end of its signed state.
+    """Change order, targets, what a node does past the end of its signed state, or plans.
 
-    ``revision`` is the one the caller read. A target that endpoints stand on stays.
+    ``plans`` are all that are ready to be chosen here by a name of their own, besides those that
+    every environment has. ``revision`` is the one the caller read. A target that endpoints stand
+    on stays.
     """
+    own = None if plans is None else _own_plans(plans)
     if on_state_expired not in (None, "serve", "stop"):
         raise InvalidInput(errors=[FieldError("/on_state_expired", "serve or stop")])
     with record(actor) as log:
@@ -91,13 +98,34 @@ def update_environment(
             row.targets.set(targets)
         row.position = row.position if position is None else position
         row.on_state_expired = on_state_expired or row.on_state_expired
+        row.plans = row.plans if own is None else own
         row.revision += 1
-        row.save(update_fields=["position", "on_state_expired", "revision"])
+        row.save(update_fields=["position", "on_state_expired", "plans", "revision"])
         log.add(ENVIRONMENT_CHANGED, row)
         # in one order: two changes that hold each other's waiting jobs would be a deadlock
         for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
             publish(target)
         return row
+
+
+def _own_plans(given: Mapping[str, Any]) -> dict[str, documents.Plan]:
+    """Return plans by name with their defaults filled in; refuse what is wrong with any."""
+    faults, found = [], {}
+    if len(given) > MAX_PLANS:
+        faults.append(FieldError("/plans", f"must be {MAX_PLANS} at most"))
+    for name, raw in given.items():
+        at = f"/plans/{name[:64]}"
+        if not _NAME.fullmatch(name) or name in documents.PRESETS:
+            detail = "must be named by small letters, digits and hyphens, and by no strategy"
+            faults.append(FieldError(at, detail))
+            continue
+        try:
+            found[name] = documents.plan(raw)
+        except documents.DocumentFault as fault:
+            faults += [FieldError(at + p.removeprefix("/plan"), d) for p, d in fault.faults]
+    if faults:
+        raise InvalidInput(errors=faults)
+    return found
 
 
 def _endpoints(environment: Environment) -> QuerySet[Endpoint]:

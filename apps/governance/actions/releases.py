@@ -37,6 +37,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.queries.presets import chosen
 from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.models import Endpoint, Target
@@ -62,28 +63,29 @@ def request_release(
 
     ``endpoint`` is one, or its id, or its name in ``environment``: a new name makes a new endpoint
     on ``target``, or on the environment's only target. The newest Bento is taken unless ``bento``
-    names one. Gates are evaluated at once; with an open policy the release is approved at once.
+    names one. ``plan`` may name one that is ready in the environment: ``{"preset": "canary"}``.
+    Gates are evaluated at once; with an open policy the release is approved at once.
     """
-    wish, configuration = _documents(plan, serving)
     text = clean_text("reason", reason)
     signer = keystore.signer("decision")
     with record(actor) as log:
         place = _environment(endpoint, environment, version)
         lock_project(place.project_id)
         place = lock_environment(place, actor, "release.request")
-        chosen = _bento(version, bento, place)
-        _check_capture(chosen, wish, configuration)
+        wish, configuration = _documents(chosen(place, plan), serving)
+        made = _bento(version, bento, place)
+        _check_capture(made, wish, configuration)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
-        refuse_open(behind, chosen)
+        refuse_open(behind, made)
         columns = {"plan": dict(wish), "serving": dict(configuration), "reason": text}
-        release = _new(behind, chosen, policy, actor, **columns)
+        release = _new(behind, made, policy, actor, **columns)
         sign_request(release, signer)
         release.save(force_insert=True)
         results = store_gates(release)
         log.add(RELEASE_REQUESTED, release, data={"number": release.number})
-        prefetch(behind.target, bento=chosen, holder=release.pk, actor=actor)
+        prefetch(behind.target, bento=made, holder=release.pk, actor=actor)
         approve_if_passed(release, results, log)
         return release
 

@@ -16,6 +16,9 @@ class EnvironmentSerializer(Base):
     position = serializers.IntegerField()
     targets = serializers.SerializerMethodField()
     on_state_expired = serializers.CharField(help_text="serve or stop")
+    plans = serializers.DictField(
+        child=serializers.DictField(), help_text="Its own plans, ready to be chosen by their names"
+    )
     policy = serializers.SerializerMethodField()
     revision = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -43,6 +46,9 @@ class EnvironmentChangeSerializer(Base):
     position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
     targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
     on_state_expired = serializers.CharField(required=False, help_text="serve or stop")
+    plans = serializers.DictField(
+        child=serializers.DictField(), required=False, help_text="All of its own plans, by name"
+    )
 
 
 class PolicySerializer(Base):
@@ -121,9 +127,9 @@ class NewFreezeSerializer(Base):
 
 
 class PresetSerializer(Base):
-    """A plan that is ready to be chosen."""
+    """A plan that is ready to be chosen: one of the environment's own, or one of everybody's."""
 
-    name = serializers.CharField(help_text="Its strategy: a plan that names it alone is this one")
+    name = serializers.CharField(help_text='What a release asks for it by: {"preset": name}')
     title = serializers.CharField()
     says = serializers.CharField()
     plan = serializers.DictField()

@@ -30,7 +30,7 @@ def title(gate: Mapping[str, Any]) -> str:
     """Return the line of the checklist."""
     parts = []
     if len(gate["strategies"]) < len(PRESETS):
-        parts.append("by " + " or ".join(_said(name) for name in gate["strategies"]))
+        parts.append("by " + " or ".join(said(name) for name in gate["strategies"]))
     if (most := gate.get("first_step_at_most")) is not None:
         parts.append(f"at most {most} % at first")
     if gate["waits_for_person"]:
@@ -48,12 +48,13 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     shown = {"strategy": strategy, "first_step": first, "waits_for_person": waits}
     if wrong := fault_of(gate, facts.plan):
         return answer(gate, title(gate), "failed", wrong, **shown)
-    name = _said(strategy)[:1].upper() + _said(strategy)[1:]
+    name = said(strategy)[:1].upper() + said(strategy)[1:]
     person = ", and waits for a person" if waits else ""
     return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
 
 
-def _said(strategy: str) -> str:
+def said(strategy: str) -> str:
+    """Return a strategy as people say it."""
     return "A/B test" if strategy == "ab_test" else strategy.replace("_", "/")
 
 
@@ -70,7 +71,7 @@ def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     strategy, first, waits = look(document)
     wrong = []
     if strategy not in gate["strategies"]:
-        wrong.append(f"it goes out by {_said(strategy)}")
+        wrong.append(f"it goes out by {said(strategy)}")
     if first > gate.get("first_step_at_most", 100):
         wrong.append(f"its first step sends {first:g} % of the requests")
     if gate["waits_for_person"] and not waits:

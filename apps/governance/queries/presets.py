@@ -1,10 +1,13 @@
 """Plans that are ready to be chosen, and which of them an environment's policy lets through."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from apps.governance import plans
 from apps.governance.gates import plan as gate
-from apps.governance.models import PolicyRevision
+from apps.governance.models import Environment, PolicyRevision
+from placet.kernel.problems import FieldError, InvalidInput
 
 TITLES = {
     "replace": "Replace",
@@ -24,21 +27,69 @@ SAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A plan with a name. ``refused`` says what the policy has against it, '' for nothing."""
+    """A plan with a name. ``refused`` says what the policy has against it, '' for nothing.
+
+    ``environment`` is the only one that has it, '' for every one.
+    """
 
     name: str
     title: str
     says: str
     plan: plans.Plan
-    refused: str
+    refused: str = ""
+    environment: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name, with the environment where that has it for itself."""
+        return f"{self.environment}/{self.name}" if self.environment else self.name
 
 
-def presets(policy: PolicyRevision | None) -> list[Preset]:
-    """Return every preset, judged by the plan gate of ``policy``."""
+def presets(policy: PolicyRevision | None, environment: Environment) -> list[Preset]:
+    """Return the plans of an environment, its own ones first, judged by the gate of ``policy``."""
     document = policy.document if policy else {}
     asked = next((g for g in document.get("gates", ()) if g["gate"] == gate.NAME), None)
-    made = {name: plans.plan({"strategy": name}) for name in plans.PRESETS}
     return [
-        Preset(name, TITLES[name], SAYS[name], plan, gate.fault_of(asked, plan) if asked else "")
-        for name, plan in made.items()
+        replace(preset, refused=gate.fault_of(asked, preset.plan) if asked else "")
+        for preset in [*own_presets(environment), *common_presets()]
     ]
+
+
+def common_presets() -> list[Preset]:
+    """Return the plans that every environment has."""
+    made = {name: plans.plan({"strategy": name}) for name in plans.PRESETS}
+    return [Preset(name, TITLES[name], SAYS[name], plan) for name, plan in made.items()]
+
+
+def own_presets(environment: Environment) -> list[Preset]:
+    """Return the plans that an environment has for itself, by name."""
+    return [
+        Preset(name, name, _says(plan), plan, environment=environment.name)
+        for name, plan in sorted(environment.plans.items())
+    ]
+
+
+def _says(plan: plans.Plan) -> str:
+    """Return a plan in a line: its strategy, the weights, and how many of its steps analyse."""
+    weights = [f"{step['set_weight']:g}" for step in plan["steps"] if "set_weight" in step]
+    strategy = gate.said(plan["strategy"])
+    text = f"{strategy[:1].upper()}{strategy[1:]}: {', '.join(weights)} %"
+    analyses = sum("analysis" in step for step in plan["steps"])
+    return f"{text}, analysed {analyses} times" if analyses else text
+
+
+def chosen(environment: Environment, plan: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the plan that is asked for: where it names a ``preset``, that one, with what is given
+    beside the name in the place of its own.
+
+    Raises :class:`InvalidInput` for a name that the environment does not have.
+    """
+    given = dict(plan or {})
+    if "preset" not in given:
+        return given
+    name = given.pop("preset")
+    known = {**environment.plans, **{name: {"strategy": name} for name in plans.PRESETS}}
+    if not isinstance(name, str) or name not in known:
+        detail = f"must be one of: {', '.join(known)}"
+        raise InvalidInput(errors=[FieldError("/plan/preset", detail)])
+    return {**known[name], **given}

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from placet_client import refs
-from placet_client.cli.command import Limit, Output, Place, connected
+from placet_client.cli.command import Limit, Output, Place, connected, json_or_file, pairs
 from placet_client.output import Form, show_list, show_one
 from placet_client.records import DryRunResult
+from placet_client.records.base import Json
 
 environment = typer.Typer(help="Environments of a project", no_args_is_help=True)
 policy = typer.Typer(
@@ -74,17 +75,31 @@ def environment_edit(
     on_state_expired: Annotated[
         str | None, typer.Option(help="serve or stop, when a node is cut off for too long")
     ] = None,
+    plan: Annotated[
+        list[str] | None,
+        typer.Option(help="its own, JSON or @FILE, empty for none", metavar="NAME=PLAN"),
+    ] = None,
     output: Output = Form.TABLE,
 ) -> None:
     """Change an environment."""
+    named = pairs(plan or [], "--plan")
     with connected() as client:
+        now = client.environments.get(*refs.place(place))
         changed = client.environments.update(
             *refs.place(place),
             position=position,
             targets=target,
             on_state_expired=on_state_expired,
+            plans=_plans(now.plans, named) if named else None,
+            if_match=now.etag,
         )
         show_one(changed, output)
+
+
+def _plans(now: Json, named: dict[str, str]) -> Json:
+    """Return the plans of an environment with those that were named changed."""
+    changed = {name: json_or_file(text, "--plan") for name, text in named.items() if text}
+    return {n: p for n, p in now.items() if n not in named} | changed
 
 
 @policy.command("list")

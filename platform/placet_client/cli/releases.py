@@ -66,7 +66,8 @@ def release_request(
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
     plan: Annotated[
-        str, typer.Option(help="a preset, as canary or ab_test, or a plan as JSON or @FILE")
+        str,
+        typer.Option(help="one of those in environment plans, or JSON or @FILE"),
     ] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: Wait = False,
@@ -91,11 +92,11 @@ def release_request(
 
 
 def _plan(text: str, manual: bool) -> Any:
-    """Return the plan: a preset by its name, or a document."""
+    """Return the plan: one that is ready, by its name, or a document."""
     if text[:1] in ("{", "@"):
         given = json_or_file(text, "--plan")
     else:
-        given = {"strategy": text} if text else {}
+        given = {"preset": text} if text else {}
     if isinstance(given, dict) and manual:
         return {**given, "start": "manual"}
     return given

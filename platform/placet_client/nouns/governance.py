@@ -55,10 +55,13 @@ class Environments(Noun):
         position: int | None = None,
         targets: Sequence[str] | None = None,
         on_state_expired: str | None = None,
+        plans: Json | None = None,
         if_match: str = "",
     ) -> Environment:
-        """Change where an environment stands, its targets, or what nodes do when cut off."""
-        body = {"position": position, "targets": targets, "on_state_expired": on_state_expired}
+        """Change where an environment stands, its targets, what nodes do when cut off, or all of
+        the plans that it has for itself."""
+        body = {"position": position, "targets": targets, "on_state_expired": on_state_expired,
+                "plans": plans}  # fmt: skip
         path = at("projects", project, "environments", name)
         return self._change(Environment, "PATCH", path, changed(body), if_match)
 

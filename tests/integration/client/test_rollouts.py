@@ -56,6 +56,33 @@ def test_a_plan_is_a_preset_by_name_or_a_file(
     assert "blue_green" in capsys.readouterr().out
 
 
+def test_an_environment_has_plans_of_its_own(
+    world: World, node: SimulatedNode, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    live_server: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({"strategy": "canary", "steps": [{"set_weight": 2}]}))
+    become(world, "Otto", live_server.url, monkeypatch)
+    edit = ["environment", "edit", "risk/development"]
+    assert main([*edit, "--plan", f"careful=@{file}"]) == 0
+    capsys.readouterr()
+    assert main([*edit, "--plan", 'bold={"when_busy": "supersede"}', "-o", "json"]) == 0
+    assert list(answer(capsys)["plans"]) == ["bold", "careful"]
+    become(world, "Ada", live_server.url, monkeypatch)
+    assert main([*edit, "--plan", "careful="]) == 3
+    asked = ask(world, "--plan", "careful", "--manual").plan
+    assert (asked["steps"][0], asked["start"]) == ({"set_weight": 2}, "manual")
+    assert main(["environment", "plans", "risk/development"]) == 0
+    assert "Canary: 2, 100 %" in capsys.readouterr().out
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main([*edit, "--plan", "careful=", "--plan", "no=such"]) == 2
+    capsys.readouterr()
+    assert main([*edit, "--plan", "careful=", "-o", "json"]) == 0
+    assert list(answer(capsys)["plans"]) == ["bold"]
+    assert main([*edit, "--plan", 'canary={"strategy": "replace"}']) == 1
+    assert "by no strategy" in capsys.readouterr().err
+
+
 def test_a_unit_is_named_with_its_source_and_its_salt_is_listed(
     world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
 ) -> None:

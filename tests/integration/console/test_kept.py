@@ -2,10 +2,12 @@
 
 import pytest
 
+from apps.governance.actions import update_environment
 from apps.governance.models import Release
 from apps.identity.models import ApiToken
 from apps.registry.models import RegisteredModel
 from apps.serving.models import Target
+from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.factories import browser
 from tests.governed import World
@@ -48,6 +50,26 @@ def test_the_form_suggests_where_the_version_is_not_live_yet(world: World) -> No
     shown = client.get(path).content
     assert b'<option value="staging" selected>' in shown
     assert b"One reviewer" in shown
+
+
+def test_a_plan_of_one_environment_is_chosen_for_it_alone(world: World) -> None:
+    plan = {"strategy": "canary", "steps": [{"set_weight": 2}, {"pause": {}}]}
+    staging = world.environment("staging")
+    update_environment(staging, plans={"slow": plan}, actor=SYSTEM)
+    version = world.version()
+    bento = world.bento(version)
+    client = browser(world.people["Ada"])
+    shown = client.get(f"/releases/new/?version={version.pk}").content.decode()
+    assert "only in staging" in shown
+    form = {"version": version.pk, "endpoint": "churn", "bento": bento.pk, "plan": "staging/slow"}
+    refused = client.post("/releases/request", form | {"environment": "development"})
+    text = refused.content.decode()
+    assert "slow is a plan of staging: choose one that development has" in text
+    assert 'value="staging/slow" checked' in text
+    client.post("/releases/request", form | {"environment": "staging"})
+    assert Release.objects.get().plan["steps"] == [*plan["steps"], {"set_weight": 100}]
+    page = browser(world.people["Vera"]).get("/policies/risk/staging/").content.decode()
+    assert "Canary: 2, 100 %" in page
 
 
 def test_without_a_bento_the_form_says_to_build_first(world: World) -> None:

@@ -1,6 +1,7 @@
 """Steering a rollout over HTTP, from the command line and on its page."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -101,6 +102,68 @@ def test_presets_say_what_the_policy_has_against_them(world: World) -> None:
     assert {refused["replace"], refused["blue_green"]} == {
         "Its first step sends 100 % of the requests"
     }
+
+
+def test_an_environment_has_plans_of_its_own(world: World) -> None:
+    place, otto = "/projects/risk/environments/staging", api(world.people["Otto"])
+    tag = otto.get(place)["ETag"]
+    own = {"slow": {"strategy": "canary", "steps": [{"set_weight": 2}, {"pause": {}}]}}
+    changed = otto.patch(place, {"plans": own}, if_match=tag).json()["plans"]
+    assert changed["slow"]["steps"] == [{"set_weight": 2}, {"pause": {}}, {"set_weight": 100}]
+    assert changed["slow"]["keep_warm_seconds"] == 86400
+    world.policy("staging", "version: 1\ngates:\n  - {gate: plan, strategies: [replace]}\n")
+    first, *others = api(world.people["Ada"]).get(f"{place}/plans").json()["items"]
+    assert (first["name"], first["says"]) == ("slow", "Canary: 2, 100 %")
+    assert (first["plan"], first["refused"]) == (changed["slow"], "It goes out by canary")
+    assert [p["name"] for p in others] == list(plans.PRESETS)
+    untouched = otto.patch(place, {"position": 5}, if_match=otto.get(place)["ETag"])
+    assert untouched.json()["plans"] == changed
+    none = otto.patch(place, {"plans": {}}, if_match=untouched["ETag"])
+    assert none.json()["plans"] == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "pointer"),
+    [
+        ({"canary": {}}, "/plans/canary"),
+        ({"Slow": {}}, "/plans/Slow"),
+        ({"x" * 41: {}}, f"/plans/{'x' * 41}"),
+        ({"slow": {"steps": []}}, "/plans/slow/steps"),
+        ({"slow": {"strategy": "canary", "steps": [{"set_weight": 5}] * 2}},
+         "/plans/slow/steps/1/set_weight"),
+        ({"slow": {"preset": "canary"}}, "/plans/slow/preset"),
+        ({"slow": "canary"}, "/plans/slow"),
+        ([], "/plans"),
+        ({f"p{n}": {} for n in range(21)}, "/plans"),
+    ],
+)  # fmt: skip
+def test_a_plan_of_its_own_must_be_one(world: World, own: object, pointer: str) -> None:
+    place, otto = "/projects/risk/environments/staging", api(world.people["Otto"])
+    refused = otto.patch(place, {"plans": own}, if_match=otto.get(place)["ETag"])
+    assert refused.status_code == 400
+    assert [e["pointer"] for e in refused.json()["errors"]] == [pointer]
+    assert otto.get(place).json()["plans"] == {}
+
+
+def test_a_release_names_a_plan_that_is_ready_where_it_goes(world: World) -> None:
+    place, otto = "/projects/risk/environments/staging", api(world.people["Otto"])
+    own = {"slow": {"strategy": "canary", "steps": [{"set_weight": 2}], "start": "manual"}}
+    otto.patch(place, {"plans": own}, if_match=otto.get(place)["ETag"])
+    ada = api(world.people["Ada"])
+
+    def ask(environment: str, **plan: object) -> Any:
+        body = {"model": "churn", "version": world.bento(world.version()).version.number,
+                "environment": environment, "endpoint": "churn", "plan": plan}  # fmt: skip
+        return ada.post("/projects/risk/releases", body)
+
+    asked = ask("staging", preset="slow", keep_warm_seconds=0).json()["plan"]
+    assert asked["steps"] == [{"set_weight": 2}, {"set_weight": 100}]
+    assert (asked["start"], asked["keep_warm_seconds"], "preset" in asked) == ("manual", 0, False)
+    assert ask("development", preset="canary").json()["plan"]["strategy"] == "canary"
+    for name in ("slow", "", None, ["canary"]):
+        refused = ask("development", preset=name)
+        assert refused.status_code == 400
+        assert [e["pointer"] for e in refused.json()["errors"]] == ["/plan/preset"]
 
 
 def test_a_policy_holds_back_a_plan_that_is_too_bold(world: World) -> None:

@@ -96,7 +96,7 @@ class EnvironmentDetail(PlacetView):
         responses=EnvironmentSerializer,
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:
-        """Change order, targets, or what a node does past its signed state. Needs If-Match."""
+        """Change order, targets, what nodes do past their signed state, plans. Needs If-Match."""
         row = place_of(slug, name, self.actor)
         data: Any = self.body(EnvironmentChangeSerializer)
         require_match(request, _tag(row))
@@ -114,7 +114,7 @@ class PresetList(PlacetView):
         """List the plans that are ready to be chosen, and what the policy has against each."""
         place = place_of(slug, name, self.actor)
         published = lists.policies(place, self.actor).filter(state="published")
-        items = presets(published.order_by("-number").first())
+        items = presets(published.order_by("-number").first(), place)
         return Response(PresetsSerializer({"items": items}).data)
 
 
