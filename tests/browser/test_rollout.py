@@ -8,10 +8,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from apps.governance.actions import update_environment
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.actions import skip
 from apps.rollouts.models import Rollout
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
@@ -25,6 +27,9 @@ CANARY = {
         {"set_weight": 5}, {"pause": {"duration_seconds": 86_400}},
         {"set_weight": 50}, {"pause": {}},
     ],
+}  # fmt: skip
+AT_NIGHT = {
+    "strategy": "blue_green", "steps": [{"pause": {"duration_seconds": 28_800}}],
 }  # fmt: skip
 SERIOUS = ("serious", "critical")
 
@@ -163,7 +168,10 @@ def test_its_pages_are_usable_by_everybody(
         "rollout": f"/rollouts/{story.rollout.pk}/",
         "rollout-release": f"/releases/{story.release.pk}/",
         "rollout-ask": f"/releases/new/?version={bento.version_id}",
+        "rollout-plans": "/policies/risk/development/",
     }
+    place = story.world.environment("development")
+    update_environment(place, plans={"in-two-days": CANARY, "by-night": AT_NIGHT}, actor=SYSTEM)
     people = story.world.people
     for name, path in places.items():
         who = people["Ada"] if name == "rollout-ask" else people["Otto"]
