@@ -62,6 +62,9 @@ def lock_data(data: Path) -> IO[str]:
     return handle
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def free_port(preferred: int, tries: int) -> int:
     """Return ``preferred`` or one of the next ports, whichever is free on loopback."""
     for port in range(preferred, preferred + tries):
@@ -114,7 +117,7 @@ class Supervisor:
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)
         self._lock = lock_data(self.data)
-        for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, also while still starting
+        for number in ENDING:  # as Ctrl-C, also while still starting
             signal.signal(number, signal.default_int_handler)
         self.say("Starting PostgreSQL and Valkey …")
         self.cluster.start()
@@ -132,7 +135,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Watch the children until a signal comes or one dies for good; return the exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, self._on_signal)
         while not self.stopping:
             time.sleep(0.5)
@@ -179,7 +182,8 @@ class Supervisor:
         """Stop everything, last started first; another supervisor's services are not ours."""
         if self._lock is None:
             return
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it
+        for number in ENDING:  # a second one must not leave half of it
+            signal.signal(number, signal.SIG_IGN)
         self.stopping = True
         with self.watching:
             self._stop_children()

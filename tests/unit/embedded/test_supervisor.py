@@ -1,14 +1,17 @@
 """Two supervisors on one data folder: the second is refused and touches nothing of the first."""
 
+import os
+import signal
 from pathlib import Path
-from unittest.mock import patch
+from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 
 from placet.config import Config
 from placet.embedded.postgres import Cluster
 from placet.embedded.processes import GIVE_UP_AFTER
-from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports, lock_data
+from placet.embedded.supervisor import ENDING, CannotStart, Supervisor, choose_ports, lock_data
 
 
 def test_a_second_start_is_refused_by_what_is_the_matter(tmp_path: Path) -> None:
@@ -24,6 +27,30 @@ def test_a_refused_start_stops_nothing_of_the_one_that_runs(tmp_path: Path) -> N
             second.start()
         second.stop()
     stopped.assert_not_called()
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_second_signal_while_it_stops_leaves_nothing_running(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    supervisor, stopped = Supervisor(Config(data_dir=tmp_path), 1, 2, print), list[str]()
+
+    def child(name: str) -> Any:
+        made = Mock()
+        made.name = name
+        made.stop.side_effect = lambda: (os.kill(os.getpid(), number), stopped.append(name))
+        return made
+
+    supervisor.children = [child("web"), child("worker")]
+    before = {known: signal.signal(known, signal.default_int_handler) for known in ENDING}
+    try:
+        with lock_data(tmp_path) as supervisor._lock, patch.object(Cluster, "stop") as database:
+            supervisor.stop()
+    finally:
+        for known, handler in before.items():
+            signal.signal(known, handler)
+    assert stopped == ["worker", "web"]
+    database.assert_called_once()
 
 
 @pytest.mark.parametrize(
