@@ -76,14 +76,22 @@ def _rewrite(part: CapturePart, row: Erasure) -> None:
         digest = parquet.without(part.sha256, row.unit)
     except BlobMissing:
         digest = ""
-    with transaction.atomic():
-        mine = CapturePart.objects.select_for_update().filter(pk=part.pk, sha256=part.sha256)
-        if not mine.exists():
-            raise CaptureMoved  # written anew by whoever stored more: the job tries again
-        gone, _ = CapturedPrediction.objects.filter(part=part, unit=row.unit).delete()
-        if digest:
-            mine.update(sha256=digest, rows=part.rows - gone)
-        else:
-            part.delete()
-        Erasure.objects.filter(pk=row.pk).update(erased=F("erased") + gone)
+    try:
+        with transaction.atomic():
+            _replace(part, digest, row)
+    except CaptureMoved:
+        discard([digest] if digest else [])
+        raise
     discard([part.sha256])
+
+
+def _replace(part: CapturePart, digest: str, row: Erasure) -> None:
+    mine = CapturePart.objects.select_for_update().filter(pk=part.pk, sha256=part.sha256)
+    if not mine.exists():
+        raise CaptureMoved  # written anew by whoever stored more: the job tries again
+    gone, _ = CapturedPrediction.objects.filter(part=part, unit=row.unit).delete()
+    if digest:
+        mine.update(sha256=digest, rows=part.rows - gone)
+    else:
+        part.delete()
+    Erasure.objects.filter(pk=row.pk).update(erased=F("erased") + gone)

@@ -276,21 +276,26 @@ class TestErasing:
         found = {str(row.prediction) for row in CapturedPrediction.objects.all()}
         assert found == {other["id"], after["id"]}
 
+    @pytest.mark.parametrize("read_first", [False, True])
     def test_a_file_that_was_written_anew_meanwhile_is_not_lost(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+        self, world: World, node: SimulatedNode, endpoint: Endpoint,
+        monkeypatch: pytest.MonkeyPatch, read_first: bool,
+    ) -> None:  # fmt: skip
         capture(node, endpoint, line(live(endpoint).pk, "u1"))
         erasure = actions.erase_unit(endpoint, unit="u1", actor=world.otto)
         rewrite = parquet.without
 
         def slow(digest: str, unit: str) -> str:
             monkeypatch.setattr(parquet, "without", rewrite)
+            fresh.append(rewrite(digest, unit) if read_first else "")
             capture(node, endpoint, line(live(endpoint).pk, "u2"))
-            return rewrite(digest, unit)
+            return fresh[0] or rewrite(digest, unit)
 
+        fresh: list[str] = []
         monkeypatch.setattr(parquet, "without", slow)
         with pytest.raises(actions.erasing.CaptureMoved):
             actions.carry_out(erasure.pk)
+        assert not (read_first and store().exists(fresh[0]))
         assert actions.carry_out(erasure.pk) == 1
         (left,) = CapturedPrediction.objects.all()
         assert queries.contents([left])[left.pk].prediction == str(left.prediction)
