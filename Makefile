@@ -23,6 +23,7 @@ test: system ## Run every test
 	@bin/system chromium
 	@bin/system promtool
 	@bin/bootstrap dev
+	@bin/system prometheus
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 check: ## Lint, types, layers, migrations, API snapshot

@@ -9,14 +9,16 @@
             {"metric": "latency", "over_ms": 250, "margin": 0.02},
             {"metric": "latency", "quantile": 0.95, "at_most_ms": 250},
             {"metric": "outcome", "name": "chargeback", "worst": 1, "best": 0, "margin": 0.01},
-            {"metric": "output", "field": "label", "is": ["fraud"], "margin": 0.05}],
+            {"metric": "output", "field": "label", "is": ["fraud"], "margin": 0.05},
+            {"metric": "prometheus", "query": "sum(rate(refunds_total[5m]))", "at_most": 2.5,
+             "for_seconds": 60}],
         "minimum_requests": 100, "timeout_seconds": 3600, "on_inconclusive": "wait"}}
 
 With ``margin`` the new revision may be worse than stable by so much (a difference of shares); with
 ``at_most`` it is held to a share, or to a latency, whatever stable does. An outcome is what clients
 report of predictions by their ids; shares are of the way from its ``best`` value to its ``worst``.
 Of outputs the share that gave a value, or one ``above`` an edge, may differ from stable's by the
-margin, up or down.
+margin, up or down. What a Prometheus says is held to a bound for so many seconds.
 """
 
 import re
@@ -29,11 +31,12 @@ MARGIN, OUTPUT_MARGIN = 0.01, 0.05
 MAX_METRICS = 4
 MINIMUM_REQUESTS, MAX_MINIMUM = 100, 10_000_000
 TIMEOUT_SECONDS, MAX_TIMEOUT = 3600, 7 * 86_400
-METRICS = ["error_rate", "latency", "outcome", "output"]
+METRICS = ["error_rate", "latency", "outcome", "output", "prometheus"]
 CAPTURED = ("outcome", "output")  # counted of captured predictions
 OUTCOME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOST_VALUE = 1e12
 MAX_OUTPUTS, MAX_TEXT = 5, 100
+FOR_SECONDS, MOST_SECONDS, MAX_QUERY = 60, 3600, 1000
 ENDINGS = ("wait", "abort", "pass")  # at the timeout, when nothing is shown either way
 # What the presets hold a new revision to at each weight.
 CAREFUL: dict[str, Any] = {
@@ -108,6 +111,8 @@ def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
     if not isinstance(item, dict) or item.get("metric") not in METRICS:
         faults.append((f"{at}/metric", f"must be one of: {', '.join(METRICS)}"))
         return {}
+    if item["metric"] == "prometheus":
+        return _threshold(at, item, faults)
     metric = on_scale(item)
     if not {"at_most", "quantile", "at_most_ms"} & set(metric):
         metric.setdefault("margin", OUTPUT_MARGIN if item["metric"] == "output" else MARGIN)
@@ -132,6 +137,22 @@ def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
     return metric
 
 
+def _threshold(at: str, item: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+    """Return a query with its bound and the time that this must be kept or broken for."""
+    metric = {"for_seconds": FOR_SECONDS, **item}
+    sides = sorted({"at_most", "at_least"} & set(metric))
+    if set(metric) != {"metric", "query", "for_seconds", *sides} or len(sides) != 1:
+        detail = "takes query, at_most or at_least, perhaps for_seconds, and nothing else"
+        faults.append((at, detail))
+        return {}
+    if not _is_text(metric["query"], MAX_QUERY):
+        faults.append((f"{at}/query", f"must be a line of PromQL, at most {MAX_QUERY} characters"))
+    if not _is_number(metric[sides[0]]):
+        faults.append((f"{at}/{sides[0]}", "must be a number"))
+    whole(f"{at}/for_seconds", metric["for_seconds"], 10, MOST_SECONDS, faults)
+    return metric
+
+
 def _check_output(at: str, metric: Mapping[str, Any], faults: Faults) -> None:
     """Refuse an output metric that looks for nothing that an output can be."""
     test = "is" if "is" in metric else "above"
@@ -153,8 +174,8 @@ def _is_number(value: object) -> bool:
     return -MOST_VALUE <= value <= MOST_VALUE  # what is no number lies nowhere
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= MAX_TEXT and value.isprintable()
+def _is_text(value: object, most: int = MAX_TEXT) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= most and value.isprintable()
 
 
 def on_scale(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,14 +195,14 @@ def check_scale(at: str, metric: Mapping[str, Any], faults: Faults) -> None:
         faults.append((f"{at}/best", "must be another value than worst"))
 
 
-def counted_of_captures(steps: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return what the steps of a plan count of captured predictions: outcomes by name, outputs."""
+def measured(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return every metric that the steps of a plan look at."""
     found: list[Mapping[str, Any]] = []
     for step in steps:
         found += step.get("analysis", {}).get("metrics", [])
         if "ab_test" in step:
             found += [step["ab_test"]["metric"], *step["ab_test"]["guardrails"]]
-    return {metric.get("name", "output") for metric in found if metric["metric"] in CAPTURED}
+    return found
 
 
 _RANGES = {"margin": (0.0, 0.5), "at_most": (0.0001, 0.5), "quantile": (0.5, 0.999)}

@@ -6,11 +6,22 @@ from datetime import datetime, timedelta
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import count_outcomes, count_outputs, windows
 from apps.monitoring.rules import Counts
-from apps.rollouts.analysis import KeptVerdict, Measured, Terms, Window, judge, keep, step_alpha
+from apps.rollouts.analysis import (
+    KeptVerdict,
+    Measured,
+    Metric,
+    Terms,
+    Threshold,
+    Window,
+    judge,
+    keep,
+    step_alpha,
+)
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Counted
 from apps.rollouts.analysis.records import Answer, Own
 from apps.rollouts.models import Look, Rollout
+from apps.rollouts.prometheus import readings
 from apps.rollouts.rules import Snapshot
 from apps.rollouts.steps import WHOLE, AbTest, Analysis, SetWeight, Step, analyses
 
@@ -50,6 +61,9 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
         node_alive=facts.alive,
         new_own=captured_since(rollout.to_revision.pk, terms, since),
         old_own=captured_since(old.pk, terms, since),
+        readings=readings(
+            thresholds(facts.steps[place]), _names(rollout), since=since, now=facts.now
+        ),
     )
     return keep(judge(terms, measured))
 
@@ -59,11 +73,27 @@ def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) 
     step = steps[place]
     counted: Counted = "units" if by_unit else "requests"
     assert isinstance(step, Analysis | AbTest)
-    metrics = tuple(part for metric in step.metrics for part in metric.parts)
+    metrics = tuple(
+        part for metric in step.metrics if isinstance(metric, Metric) for part in metric.parts
+    )
     if isinstance(step, AbTest):
         return Terms(metrics, share, step.alpha, counted=counted)
     alpha = step_alpha(analyses(steps))
     return Terms(metrics, share, alpha, step.minimum_requests, counted=counted)
+
+
+def thresholds(step: Step) -> list[Threshold]:
+    """Return what a step asks of a Prometheus."""
+    assert isinstance(step, Analysis | AbTest)
+    return [metric for metric in step.metrics if isinstance(metric, Threshold)]
+
+
+def _names(rollout: Rollout) -> dict[str, str]:
+    """Return what queries may name."""
+    return {
+        "endpoint": rollout.endpoint_id, "revision": rollout.to_revision.pk,
+        "stable": rollout.from_revision_id or "",
+    }  # fmt: skip
 
 
 def weight_applied(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from apps.rollouts.analysis import Metric, metric_of
+from apps.rollouts.analysis import Metric, Threshold, asked_of, metric_of
 
 WHOLE = 10_000
 
@@ -34,7 +34,7 @@ class Pause:
 class Analysis:
     """Hold the new revision against what is allowed; over when that is shown either way."""
 
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Metric | Threshold, ...]
     minimum_requests: int = 0
     timeout_seconds: int = 3600
     on_inconclusive: Literal["wait", "abort", "pass"] = "wait"
@@ -43,7 +43,7 @@ class Analysis:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Analysis":
         """Read the analysis of a plan."""
-        metrics = tuple(metric_of(metric) for metric in document["metrics"])
+        metrics = tuple(asked_of(metric) for metric in document["metrics"])
         return cls(**{**document, "metrics": metrics})
 
 
@@ -56,7 +56,7 @@ class AbTest:
     """
 
     effect: Metric
-    guardrails: tuple[Metric, ...]
+    guardrails: tuple[Metric | Threshold, ...]
     alpha: float
     stop_after_requests: int
     stop_after_seconds: int
@@ -67,14 +67,14 @@ class AbTest:
         """Read the declaration of a plan."""
         return cls(
             effect=metric_of(document["metric"]).seeking(document["minimum_effect"]),
-            guardrails=tuple(metric_of(metric) for metric in document["guardrails"]),
+            guardrails=tuple(asked_of(metric) for metric in document["guardrails"]),
             alpha=document["alpha"],
             stop_after_requests=document["stop_after"]["requests"],
             stop_after_seconds=document["stop_after"]["seconds"],
         )
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
+    def metrics(self) -> tuple[Metric | Threshold, ...]:
         """What is looked at: the effect first."""
         return (self.effect, *self.guardrails)
 

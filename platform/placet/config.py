@@ -59,6 +59,9 @@ class Config(BaseSettings):
     # mail: links and alerts; empty host means they are printed to the log in embedded mode
     email_url: str = ""
     mail_from: str = "placet@localhost"  # the sender
+    # a Prometheus whose queries analyses may look at: empty means none
+    prometheus_url: str = ""
+    prometheus_token: SecretStr = SecretStr("")  # sent as a bearer token
     # OpenID Connect: empty means off
     oidc_name: str = "Single sign-on"
     oidc_issuer: str = ""
@@ -111,6 +114,14 @@ class Config(BaseSettings):
             artifact_address(value)
         return value
 
+    @field_validator("prometheus_url")
+    @classmethod
+    def refuse_no_url(cls, value: str) -> str:
+        """Say at start, not at the first look, that it cannot be asked."""
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
     @model_validator(mode="after")
     def keep_secrets_from_workers(self) -> "Config":
         """Give a worker secrets of its own: with those of web it could open anybody's session."""
@@ -132,7 +143,7 @@ class Config(BaseSettings):
         for name in type(self).model_fields:
             if name in found and name not in self.model_fields_set:
                 value = found[name]
-                secret = name in WEB_SECRETS
+                secret = name in (*WEB_SECRETS, "prometheus_token")
                 setattr(self, name, SecretStr(value) if secret else value)
         return self
 

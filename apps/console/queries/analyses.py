@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from apps.console.charts import BoundsChart, bounds_chart
 from apps.rollouts.analysis import Judged, judged_by
-from apps.rollouts.analysis.kept import KeptFinding, KeptVerdict
+from apps.rollouts.analysis.kept import KeptFinding, KeptReading, KeptVerdict
 from apps.rollouts.analysis.words import percent as percent_of
 from apps.rollouts.analysis.words import points
 from apps.rollouts.models import Look, Rollout
@@ -62,6 +62,11 @@ class AnalysisView:
         """What was said last."""
         found: KeptVerdict = self.last.verdict
         return found
+
+    @property
+    def readings(self) -> list[KeptReading]:
+        """What a Prometheus said last."""
+        return self.verdict.get("readings", [])
 
     @property
     def share(self) -> str:

@@ -17,7 +17,7 @@ from apps.governance.actions.locking import (
 )
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.requests import sign_request
-from apps.governance.analyses import counted_of_captures
+from apps.governance.analyses import CAPTURED, measured
 from apps.governance.errors import (
     AlreadyOpen,
     DoesNotFit,
@@ -42,6 +42,7 @@ from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.models import Endpoint, Target
 from placet import keystore
+from placet.config import config
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
@@ -74,7 +75,7 @@ def request_release(
         place = lock_environment(place, actor, "release.request")
         wish, configuration = _documents(chosen(place, plan), serving)
         made = _bento(version, bento, place)
-        _check_capture(made, wish, configuration)
+        _check_measured(made, wish, configuration)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
@@ -90,15 +91,19 @@ def request_release(
         return release
 
 
-def _check_capture(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
+def _check_measured(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
     """Only services that Placet generates write predictions down: outcomes and outputs need it."""
-    names = counted_of_captures(plan["steps"])
+    metrics = measured(plan["steps"])
+    names = {m.get("name", "output") for m in metrics if m["metric"] in CAPTURED}
     if names and "capture" not in serving:
         detail = f"must be given: {', '.join(sorted(names))} is counted of captured predictions"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
     if "capture" in serving and bento.version.format == "bentoml":
         detail = "A BentoML project has a service of its own, which captures nothing: leave it out"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
+    if any(m["metric"] == "prometheus" for m in metrics) and not config().prometheus_url:
+        detail = "ask a Prometheus, and none is set up here (PLACET_PROMETHEUS_URL)"
+        raise InvalidInput(errors=[FieldError("/plan/steps", detail)])
 
 
 def _policy(place: Environment) -> PolicyRevision:

@@ -7,7 +7,8 @@ valid however often one looks. See ``platform/docs/statistics.md``.
 
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms
 from apps.rollouts.analysis.kept import Judged, KeptVerdict, judged_by, keep
-from apps.rollouts.analysis.metrics import Metric, metric_of
+from apps.rollouts.analysis.metrics import Metric, asked_of, metric_of
+from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
 from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, step_alpha
 
@@ -20,8 +21,10 @@ __all__ = [
     "Metric",
     "Outcome",
     "Terms",
+    "Threshold",
     "Verdict",
     "Window",
+    "asked_of",
     "judge",
     "judged_by",
     "keep",

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 
 from apps.rollouts.analysis import words
 from apps.rollouts.analysis.findings import Finding, Outcome
+from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.verdicts import Verdict
 
 
@@ -32,8 +33,20 @@ class KeptFinding(TypedDict):
     sought: NotRequired[bool]
 
 
+class KeptReading(TypedDict):
+    """What a Prometheus said last, ``None`` for nothing, and what follows."""
+
+    query: str
+    outcome: str
+    sentence: str
+    value: float | None
+    side: str  # at_most, at_least
+    limit: float
+    for_seconds: int
+
+
 class KeptVerdict(TypedDict):
-    """All that a verdict rests on."""
+    """All that a verdict rests on. Looks from before there were any have no ``readings``."""
 
     outcome: Outcome
     sentence: str
@@ -42,6 +55,7 @@ class KeptVerdict(TypedDict):
     planned_share: float
     evidence_of_another_share: float
     findings: list[KeptFinding]
+    readings: NotRequired[list[KeptReading]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,20 @@ def keep(verdict: Verdict) -> KeptVerdict:
         planned_share=verdict.share,
         evidence_of_another_share=_tens(verdict.log_ratio),
         findings=[_keep(finding) for finding in verdict.findings],
+        readings=[_keep_reading(reading) for reading in verdict.readings],
+    )
+
+
+def _keep_reading(reading: Reading) -> KeptReading:
+    asked, value = reading.threshold, reading.value
+    return KeptReading(
+        query=asked.query,
+        outcome=reading.outcome,
+        sentence=reading.sentence,
+        value=value if value is not None and math.isfinite(value) else None,
+        side=asked.side,
+        limit=asked.bound,
+        for_seconds=asked.for_seconds,
     )
 
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from apps.rollouts.analysis.evidence import Direction, Tally
+from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Answer, Own, Scale, Sums
 
 
@@ -177,8 +178,15 @@ class Metric:
         return self.count(new, harsh=better), self.count(old, harsh=not better)
 
 
+def asked_of(document: Mapping[str, Any]) -> Metric | Threshold:
+    """Read what a plan asks for, of requests or of a Prometheus; governance has validated it."""
+    if document["metric"] == "prometheus":
+        return Threshold.read(document)
+    return metric_of(document)
+
+
 def metric_of(document: Mapping[str, Any]) -> Metric:
-    """Read a metric of a plan; governance has validated it."""
+    """Read a metric of requests; governance has validated it."""
     kind = document["metric"]
     if kind == "output":
         test: Literal["is", "above"] = "is" if "is" in document else "above"

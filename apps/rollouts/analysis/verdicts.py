@@ -18,6 +18,9 @@ part each test may be looked at as often as one likes, and a union bound adds th
 probability that a metric with a margin or a bound passes a candidate that is worse than allowed
 is at most that metric's part, too.
 
+What a Prometheus says has no part of α (``readings.py``): it fails, succeeds or is awaited beside
+the metrics, and where it cannot be read the verdict is an ``error``.
+
 **A/B tests** have the α that they declare: a tenth for the sample ratio, half of the rest for the
 effect (all of it where nothing guards the test), the other half for the guardrails, evenly. It
 bounds the probability that anything is said that is not so: an effect of the declared size, less
@@ -34,6 +37,7 @@ from datetime import datetime, timedelta
 from apps.rollouts.analysis import ratio, words
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms, explain
+from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.records import Own, Sums, Window, add_up, fault
 
 ALPHA = 0.01  # per rollout
@@ -57,6 +61,7 @@ class Measured:
     node_alive: bool
     new_own: Mapping[Own, Tally] = field(default_factory=dict)
     old_own: Mapping[Own, Tally] = field(default_factory=dict)
+    readings: Sequence[Reading] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Verdict:
     share: float = 0.0  # planned
     log_ratio: float = 0.0  # evidence against the planned share
     findings: tuple[Finding, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
 
 def step_alpha(analyses: int) -> float:
@@ -90,7 +96,10 @@ def judge(terms: Terms, measured: Measured) -> Verdict:
     findings = tuple(explain(metric, new, old, terms, seconds) for metric in terms.metrics)
     outcome, sentence = _together(findings, terms, new, old, measured)
     off = ratio.log_evidence(new.requests, old.requests, share=terms.share)
-    return Verdict(outcome, sentence, new.requests, old.requests, terms.share, off, findings)
+    return Verdict(
+        outcome, sentence, new.requests, old.requests, terms.share, off, findings,
+        tuple(measured.readings),
+    )  # fmt: skip
 
 
 def split_is_off(new: Sums, old: Sums, terms: Terms) -> bool:
@@ -106,8 +115,9 @@ def _together(
     if split_is_off(new, old, terms):
         return "failed", words.split(new.requests, old.requests, terms.share, terms.counted)
     failed = [f for f in findings if f.score.outcome == "failed"]
-    if failed:
-        return "failed", words.of(failed)
+    broken = [r.sentence for r in measured.readings if r.outcome == "failed"]
+    if failed or broken:
+        return "failed", words.of(failed, broken)
     if not measured.node_alive:
         return "error", "The node is silent: what the revisions answer is not known"
     ended = [sums.ended_at for sums in (new, old) if sums.ended_at is not None]
@@ -115,9 +125,14 @@ def _together(
         return "inconclusive", "No requests were counted yet"
     if measured.now - max(ended) > FRESH:
         return "error", f"Nothing was counted since {max(ended):%H:%M:%S} UTC"
+    if unread := [r.sentence for r in measured.readings if r.outcome == "error"]:
+        return "error", words.of([], unread)
     open_ = [f for f in findings if f.score.outcome == "inconclusive"]
-    if findings[0].metric.sought:
-        open_ = [f for f in open_ if f.metric.sought]  # guards are watched as long as it lasts
-    if open_:
-        return "inconclusive", words.of(open_)
-    return "successful", words.of(findings)
+    waiting = [r.sentence for r in measured.readings if r.outcome == "inconclusive"]
+    if findings and findings[0].metric.sought:  # guards are watched as long as it lasts
+        open_, waiting = [f for f in open_ if f.metric.sought], []
+    if not findings and new.requests < max(terms.minimum_requests, 1):
+        waiting.append(words.few(new.requests, terms.minimum_requests))
+    if open_ or waiting:
+        return "inconclusive", words.of(open_, waiting)
+    return "successful", words.of(findings, [r.sentence for r in measured.readings])

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from apps.rollouts.analysis.findings import Counted, Finding
 
 
-def of(findings: Sequence[Finding]) -> str:
-    """Return a sentence or two for each finding."""
-    return " ".join(sentence(finding) for finding in findings)
+def of(findings: Sequence[Finding], said: Sequence[str] = ()) -> str:
+    """Return a sentence or two for each finding, and what was ``said`` besides."""
+    return " ".join([*(sentence(finding) for finding in findings), *said])
+
+
+def few(requests: int, least: int) -> str:
+    """Say that the new revision has not answered enough yet."""
+    return f"The new revision has answered {requests:,} of at least {max(least, 1):,} requests."
 
 
 def sentence(finding: Finding) -> str:

@@ -92,6 +92,18 @@ class FindingSerializer(serializers.Serializer[Any]):
     )
 
 
+class ReadingSerializer(serializers.Serializer[Any]):
+    """What a Prometheus said last, and what follows."""
+
+    query = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
+    sentence = serializers.CharField()
+    value = serializers.FloatField(allow_null=True, help_text="null: nothing, or no number")
+    side = serializers.ChoiceField(choices=("at_most", "at_least"))
+    limit = serializers.FloatField()
+    for_seconds = serializers.IntegerField(help_text="How long it is to be kept, or broken")
+
+
 class LookSerializer(serializers.Serializer[Any]):
     """What an analysis said at one moment, and what it rested on."""
 
@@ -104,6 +116,7 @@ class LookSerializer(serializers.Serializer[Any]):
     planned_share = serializers.FloatField(help_text="Of the requests, for the new revision")
     evidence_of_another_share = serializers.FloatField()
     findings = FindingSerializer(many=True)
+    readings = ReadingSerializer(many=True)
 
 
 class MeasuredSerializer(serializers.Serializer[Any]):

@@ -116,7 +116,7 @@ def step_of(text: str) -> int:
 
 def look_body(row: Look) -> dict[str, Any]:
     """Return a look as JSON values."""
-    return {"step": row.step, "at": rfc3339(row.at), **row.verdict}
+    return {"step": row.step, "at": rfc3339(row.at), "readings": [], **row.verdict}
 
 
 class RolloutSeries(PlacetView):

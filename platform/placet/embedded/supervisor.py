@@ -211,6 +211,8 @@ class Supervisor:
             public_url=f"http://localhost:{self.port}",
             endpoint_url=f"http://localhost:{self.endpoint_port}",
             artifact_url=self.config.artifact_url,
+            prometheus_url=self.config.prometheus_url,
+            prometheus_token=self.config.prometheus_token.get_secret_value(),
         )
         temporary = path.with_suffix(".new")
         temporary.touch(mode=0o600)

@@ -130,6 +130,7 @@ class Look(Record):
     planned_share: float
     evidence_of_another_share: float
     findings: tuple[Json, ...]
+    readings: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

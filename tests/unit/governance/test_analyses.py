@@ -39,6 +39,7 @@ def test_a_whole_document_stays_as_it_is() -> None:
         ({"metric": "outcome", "name": "sales", "worst": -5.5, "best": 9, "at_most": 0.4}, False),
         ({"metric": "output", "is": ["fraud", 1.5, False], "margin": 0.02}, True),
         ({"metric": "output", "field": "score", "above": [-1, 0.5], "margin": 0.02}, True),
+        ({"metric": "prometheus", "query": "up", "at_least": -3, "for_seconds": 10}, False),
     ],
 )
 def test_each_kind_of_metric(metric: dict[str, Any], stable: bool) -> None:
@@ -57,6 +58,7 @@ def test_an_outcome_should_not_happen_unless_its_scale_says_otherwise() -> None:
 
 ERRORS = {"metric": "error_rate"}
 FRAUD = {"metric": "outcome", "name": "fraud"}
+UP = {"metric": "prometheus", "query": "up", "at_most": 1}
 OUTPUT = {"metric": "output", "is": ["fraud"]}
 EDGES = {"metric": "output", "above": [0.5]}
 
@@ -92,6 +94,15 @@ EDGES = {"metric": "output", "above": [0.5]}
         ({"metrics": [EDGES | {"above": ["0.5"]}]}, "/at/metrics/0/above/0"),
         ({"metrics": [EDGES | {"field": ""}]}, "/at/metrics/0/field"),
         ({"metrics": [EDGES | {"field": 1}]}, "/at/metrics/0/field"),
+        ({"metrics": [{"metric": "prometheus", "query": "up"}]}, "/at/metrics/0"),
+        ({"metrics": [UP | {"at_least": 1}]}, "/at/metrics/0"),
+        ({"metrics": [UP | {"margin": 0.1}]}, "/at/metrics/0"),
+        ({"metrics": [UP | {"query": "up\nup"}]}, "/at/metrics/0/query"),
+        ({"metrics": [UP | {"query": ""}]}, "/at/metrics/0/query"),
+        ({"metrics": [UP | {"query": 1}]}, "/at/metrics/0/query"),
+        ({"metrics": [UP | {"at_most": float("nan")}]}, "/at/metrics/0/at_most"),
+        ({"metrics": [UP | {"at_most": "1"}]}, "/at/metrics/0/at_most"),
+        ({"metrics": [UP | {"for_seconds": 5}]}, "/at/metrics/0/for_seconds"),
         ({"metrics": ["error_rate"]}, "/at/metrics/0/metric"),
         ({"metrics": [{"metric": "accuracy"}]}, "/at/metrics/0/metric"),
         ({"metrics": [{"metric": []}]}, "/at/metrics/0/metric"),

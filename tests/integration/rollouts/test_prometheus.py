@@ -1,0 +1,188 @@
+"""Asking a real Prometheus, and one that answers as none does."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from apps.rollouts.analysis import Threshold
+from apps.rollouts.analysis.readings import Reading
+from apps.rollouts.models import Look
+from apps.rollouts.prometheus import readings
+from placet.config import config
+from placet.kernel.clock import now
+from placet.kernel.problems import InvalidInput
+from tests.governed import World
+from tests.integration.rollouts.test_analysing import Canary
+from tests.nodes import SimulatedNode
+from tests.processes import until
+
+ROOT = Path(__file__).resolve().parents[3]
+PROMETHEUS = ROOT / ".boot" / "prometheus" / "usr" / "bin" / "prometheus"
+
+
+@dataclass(slots=True)
+class Server:
+    """An HTTP server that answers whatever it is told to, and keeps what it was asked."""
+
+    status: int = 200
+    body: bytes = b""
+    asked: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server on loopback."""
+    told = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            told.asked.append((dict(self.headers), self.rfile.read(length).decode()))
+            self.send_response(told.status)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(told.body)))
+            self.end_headers()
+            self.wfile.write(told.body)
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told.url = f"http://127.0.0.1:{http.server_address[1]}"
+    thread = Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    yield told
+    http.shutdown()
+    http.server_close()
+
+
+@pytest.fixture
+def prometheus(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Prometheus that reads the server every second."""
+    server.body = b'refunds{revision="rev_1"} 1.5\nrefunds{revision="rev_2"} 7\n'
+    target = server.url.removeprefix("http://")
+    settings = {"scrape_configs": [
+        {"job_name": "shop", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
+    ]}  # fmt: skip
+    (tmp_path / "prometheus.yml").write_text(json.dumps(settings))  # JSON is YAML
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    process = subprocess.Popen(
+        [PROMETHEUS, f"--config.file={tmp_path / 'prometheus.yml'}", "--log.level=error",
+         f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address={address}"]
+    )  # fmt: skip
+    monkeypatch.setattr(config(), "prometheus_url", f"http://{address}/")
+    yield
+    process.terminate()
+    process.wait(20)
+
+
+def ask(query: str, *, at_most: float = 2.0, seconds: int = 10, ago: float = 600) -> Reading:
+    """Ask for a step that began so many seconds ago."""
+    since = now() - timedelta(seconds=ago)
+    asked = [Threshold(query, at_most, "at_most", seconds)]
+    (found,) = readings(asked, {"revision": "rev_1", "stable": "rev_2"}, since=since, now=now())
+    return found
+
+
+def test_a_bound_is_kept_or_broken_for_as_long_as_it_says(prometheus: None) -> None:
+    mine, theirs = 'refunds{revision="$revision"}', 'refunds{revision="$stable"}'
+    until(lambda: ask(mine).value == 1.5, what="a value of Prometheus")
+    until(lambda: ask(mine).outcome == "successful", what="ten seconds of values")
+    assert ask(theirs).sentence == (
+        'refunds{revision="$stable"} is 7; at most 2 allowed. It was not so for 10 s.'
+    )
+    assert ask(theirs).outcome == "failed"
+    assert ask(mine, ago=5).outcome == "inconclusive"
+    assert ask(mine, seconds=600).outcome == "error"  # it knows a few seconds
+    assert ask("sum(refunds)", at_most=9).outcome == "successful"
+    assert "gives 2 series: make it one" in ask("refunds").sentence
+    assert ask("nothing_of_that_name").outcome == "error"
+    assert "is not a number" in ask("sum(refunds) / 0").sentence
+    assert ask("sum(refunds) / 0 * 0").outcome == "error"
+    assert "parse error" in ask("sum(refunds").sentence
+    assert ask('"text"').outcome == "error"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (200, b"", "it answers 200, and not as Prometheus does"),
+        (200, b"[]", "not as Prometheus does"),
+        (200, b"[" * 100_000, "not as Prometheus does"),
+        (200, b'{"status": "success"}', "not as Prometheus does"),
+        (503, b'{"status": "error", "error": "too busy"}', "it answers 503: too busy"),
+        (302, b"", "it answers 302"),
+        (401, b"who are you?", "it answers 401"),
+        (200, b'{"status":"success","data":{"resultType":"vector","result":[]}}', "no series"),
+        (200, b'{"status":"success","data":{"resultType":"matrix","result":[1]}}', "no series"),
+        (200, b'{"status":"success","data":{"resultType":"matrix","result":[{}]}}', "no values"),
+        (200, b'{"status":"success","data":{"resultType":"matrix","result":'
+              b'[{"values":[[1,"x"]]}]}}', "no values"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_an_error_in_words(
+    server: Server, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, why: str
+) -> None:
+    server.status, server.body = status, body
+    monkeypatch.setattr(config(), "prometheus_url", server.url)
+    found = ask("up")
+    assert found.outcome == "error"
+    assert why in found.sentence
+
+
+def test_nobody_there_and_none_set_up_are_errors_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask("up").sentence.endswith("none is set up (PLACET_PROMETHEUS_URL)")
+    monkeypatch.setattr(config(), "prometheus_url", "http://127.0.0.1:9")
+    assert "The call failed" in ask("up").sentence
+
+
+def test_a_token_goes_with_the_question(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config(), "prometheus_url", server.url)
+    monkeypatch.setattr(config(), "prometheus_token", SecretStr("secret"))
+    ask('refunds{revision="$revision"}')
+    headers, body = server.asked[0]
+    assert headers["Authorization"] == "Bearer secret"
+    assert "rev_1" in body and "step=1&" in body
+
+
+@pytest.mark.django_db
+def test_it_stops_a_release(
+    world: World, node: SimulatedNode, run_jobs: Callable[..., int], server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    refunds = {"metric": "prometheus", "query": 'refunds{revision="$revision"}', "at_most": 2,
+               "for_seconds": 10}  # fmt: skip
+    with pytest.raises(InvalidInput) as refusal:
+        Canary(world, node, run_jobs, metrics=[refunds])
+    assert refusal.value.errors[0].pointer == "/plan/steps"
+    monkeypatch.setattr(config(), "prometheus_url", server.url)
+    canary = Canary(world, node, run_jobs, metrics=[refunds])
+    canary.report((500, 0), (9_500, 0))
+    assert canary.place == ("analysing", 1)
+    assert Look.objects.latest("at").verdict["outcome"] == "error"
+    end = now().timestamp()
+    values = [[end - 20 + second, "7.5"] for second in range(21)]
+    server.body = json.dumps(
+        {"status": "success", "data": {"resultType": "matrix", "result": [{"values": values}]}}
+    ).encode()
+    canary.settle()
+    assert canary.row.state == "failed"
+    assert "is 7.5; at most 2 allowed. It was not so for 10 s" in canary.row.reason
+    (kept,) = Look.objects.latest("at").verdict["readings"]
+    assert (kept["value"], kept["outcome"], kept["limit"]) == (7.5, "failed", 2)
+    assert canary.row.to_revision_id in server.asked[-1][1]
