@@ -80,8 +80,7 @@ def request_release(
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
         refuse_open(behind, made)
-        columns = {"plan": dict(wish), "serving": dict(configuration), "reason": text}
-        release = _new(behind, made, policy, actor, **columns)
+        release = _new(behind, made, policy, actor, plan=wish, serving=configuration, reason=text)
         sign_request(release, signer)
         release.save(force_insert=True)
         results = store_gates(release)
