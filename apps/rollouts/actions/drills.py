@@ -14,7 +14,7 @@ from apps.identity.queries import authorize
 from apps.monitoring.actions import close_settled, open_alert
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
-from apps.monitoring.queries import alerts_of, between
+from apps.monitoring.queries import alerts_of, between, objective_of
 from apps.rollouts import drills
 from apps.rollouts.actions.start import open_rollout, ring_reconciler
 from apps.rollouts.drills import Ended
@@ -229,6 +229,7 @@ def tell_if_stuck(drill: Drill) -> bool:
 
 def _tell(drill: Drill, summary: str) -> bool:
     endpoint, live = drill.endpoint, _live(drill.endpoint)
+    objective = objective_of(endpoint)
     finding = Finding(
         AlertKind.DRILL_FAILED,
         subject=endpoint.pk,
@@ -236,6 +237,7 @@ def _tell(drill: Drill, summary: str) -> bool:
         summary=summary,
         endpoint=endpoint,
         revision=live.pk if live else "",
+        owner=objective.owner if objective else "",
     )
     return open_alert(finding, actor=SYSTEM) is not None
 

@@ -13,9 +13,10 @@ from apps.audit.queries import replay
 from apps.governance.actions import set_freeze
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
-from apps.monitoring.actions import open_alert
+from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind, MetricWindow
+from apps.monitoring.rules import Terms
 from apps.rollouts import actions, queries
 from apps.rollouts.errors import DrillRefused, PastSteps
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
@@ -172,6 +173,7 @@ def test_a_former_revision_that_answers_with_errors_fails_the_drill_and_alerts(
 def test_a_former_revision_that_breaks_gives_everything_back(
     world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
 ) -> None:
+    set_objective(endpoint, terms=Terms(availability=0.99), actor=world.otto)
     drill = actions.run_drill(endpoint, actor=world.otto)
     run_jobs("control")
     first = Revision.objects.get(endpoint=endpoint, number=1)
@@ -180,7 +182,8 @@ def test_a_former_revision_that_breaks_gives_everything_back(
     assert states(endpoint) == [(1, "failed", 0), (2, "live", 10_000)]
     done = finished(drill)
     assert (done.state, done.reason) == ("failed", "It failed: out of memory")
-    assert Alert.objects.get().kind == "drill_failed"
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.owner) == ("drill_failed", world.otto.id)
 
 
 def test_a_node_that_does_not_follow_is_not_waited_for(
