@@ -11,7 +11,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tarfile
 import tempfile
 import time
 import urllib.error
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from placet_verify.archive import extract
 from tests.factories import ApiClient
 from tests.models import Trained
 
@@ -92,8 +92,7 @@ def _answer(status: int, raw: bytes, headers: Any) -> Answer:
 def served(archive: Path, python: Path, folder: Path, **variables: str) -> Iterator[Served]:
     """Unpack a Bento archive and serve it with plain ``bentoml serve`` on a loopback port."""
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    extract(archive, folder)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
