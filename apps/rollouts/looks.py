@@ -1,6 +1,7 @@
 """Looking at what nodes measured of both revisions since an analysis began."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
@@ -61,11 +62,12 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
         node_alive=facts.alive,
         new_own=captured_since(rollout.to_revision.pk, terms, since),
         old_own=captured_since(old.pk, terms, since),
-        readings=readings(
-            thresholds(facts.steps[place]), _names(rollout), since=since, now=facts.now
-        ),
     )
-    return keep(judge(terms, measured))
+    verdict, asked = judge(terms, measured), thresholds(facts.steps[place])
+    if asked and verdict.outcome != "failed":  # harm that is shown waits for nobody's answer
+        said = readings(asked, _names(rollout), since=since, now=facts.now)
+        verdict = judge(terms, replace(measured, readings=said))
+    return keep(verdict)
 
 
 def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) -> Terms:

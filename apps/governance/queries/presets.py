@@ -75,7 +75,8 @@ def _says(plan: plans.Plan) -> str:
     strategy = gate.said(plan["strategy"])
     text = f"{strategy[:1].upper()}{strategy[1:]}: {', '.join(weights)} %"
     analyses = sum("analysis" in step for step in plan["steps"])
-    return f"{text}, analysed {analyses} times" if analyses else text
+    times = "once" if analyses == 1 else f"{analyses} times"
+    return f"{text}, analysed {times}" if analyses else text
 
 
 def chosen(environment: Environment, plan: Mapping[str, Any] | None) -> Mapping[str, Any]:

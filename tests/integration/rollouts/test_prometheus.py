@@ -186,3 +186,17 @@ def test_it_stops_a_release(
     (kept,) = Look.objects.latest("at").verdict["readings"]
     assert (kept["value"], kept["outcome"], kept["limit"]) == (7.5, "failed", 2)
     assert canary.row.to_revision_id in server.asked[-1][1]
+
+
+@pytest.mark.django_db
+def test_harm_that_is_shown_does_not_wait_for_its_answer(
+    world: World, node: SimulatedNode, run_jobs: Callable[..., int], server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(config(), "prometheus_url", server.url)
+    metrics = [{"metric": "error_rate"}, {"metric": "prometheus", "query": "up", "at_most": 2}]
+    canary = Canary(world, node, run_jobs, metrics=metrics)
+    asked = len(server.asked)
+    canary.report((500, 250), (9_500, 0))
+    assert canary.row.state == "failed"
+    assert len(server.asked) == asked
