@@ -35,7 +35,8 @@ def tried(sample: int, seed: int) -> dict[str, str]:
             env={**os.environ, "PLACET_MUTANTS": str(sample), "PLACET_SEED": str(seed),
                  "PLACET_MUTANTS_OUT": str(found)},
         )  # fmt: skip
-        noticed: dict[str, str] = json.loads(found.read_text()) if found.exists() else {}
+        text = found.read_text() if found.exists() else "{}"
+        noticed: dict[str, str] = json.loads(text.replace(str(ROOT), "…"))
     return noticed
 
 

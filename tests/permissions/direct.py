@@ -15,7 +15,8 @@ from apps.audit.actions.export import export_folder
 from apps.audit.actions.seal import erase_person
 from apps.audit.queries.events import timeline
 from apps.console.queries.models import projects_of
-from apps.console.queries.policies import policy_rows
+from apps.console.queries.paging import PAGE
+from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
 from apps.governance.actions import comment, create_environment
@@ -23,13 +24,17 @@ from apps.governance.models import Environment, Release
 from apps.governance.queries import lists
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
-from apps.identity.models import ApiToken, RoleBinding, ServiceAccount, Team, User
+from apps.identity.models import ApiToken, Project, RoleBinding, ServiceAccount, Team, User
 from apps.identity.queries import actor_for_user
+from apps.monitoring.actions import open_alert, set_objective
+from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.models import Alert, AlertKind, Objective
+from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry import queries as registry
 from apps.registry.models import ModelVersion, RegisteredModel, Upload
 from apps.rollouts.models import Rollout
-from apps.rollouts.queries import awaiting_person
+from apps.rollouts.queries import awaiting_person, may_ship
 from apps.serving.actions import create_endpoint
 from placet.config import ROOT
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
@@ -91,12 +96,41 @@ class Things:
         """Return what ``role`` is shown at ``path``."""
         return str(self.world.clients[role].get(path).content.decode())
 
+    @property
+    def held(self) -> Rollout:
+        """The rollout in development, which somebody holds."""
+        rows = Rollout.objects.filter(pk=self.world.values["rollout"])
+        rows.update(paused_by=self.person.pk)
+        return rows.select_related("endpoint", "release__version").get()
+
     def operator_of_staging(self, who: Actor) -> Actor:
         """Have the rollout in development held; return ``who`` as an operator of staging alone."""
-        Rollout.objects.filter(pk=self.world.values["rollout"]).update(paused_by=self.person.pk)
-        staging = Scope(self.project.pk, "staging")
+        staging = Scope(self.held.project_id, "staging")
         seen = Grant("rollout.view", Scope(staging.project))
         return replace(who, grants=frozenset({Grant("rollout.operate", staging), seen}))
+
+    def blind_operator(self, who: Actor) -> Actor:
+        """Have a rollout held; return ``who`` as somebody who may operate it, not see it."""
+        grant = Grant("rollout.operate", Scope(self.held.project_id))
+        return replace(who, grants=frozenset({grant}))
+
+    def told_of_an_objective(self, person: User, who: Actor) -> Objective:
+        """Have ``person`` told when the endpoint's objective is not met."""
+        row = Objective.objects.select_related("endpoint").earliest("pk")
+        return set_objective(
+            row.endpoint, terms=Terms(availability=0.9), owner=person.pk,
+            if_generation=row.generation, actor=who,
+        )  # fmt: skip
+
+    def many_projects(self) -> None:
+        """Have more projects than a page holds."""
+        names = [f"many-{number}" for number in range(PAGE + 1)]
+        Project.objects.bulk_create([Project(slug=name, name=name) for name in names])
+
+    def alert(self, who: Actor) -> Alert | None:
+        """Open an alert about the endpoint."""
+        place = self.held.endpoint
+        return open_alert(Finding(AlertKind.OBJECTIVE, place.pk, "x", "x", place), actor=who)
 
     def commented(self) -> Release:
         """Return the release, after somebody said something about it."""
@@ -167,7 +201,15 @@ QUESTIONS = [
         who, Scope(t.project.pk, "staging"))),
     Direct("be waited for where others operate", "stranger", None, lambda t, who:
         awaiting_person(t.operator_of_staging(who))),
+    Direct("be waited for where one sees nothing", "stranger", None, lambda t, who:
+        awaiting_person(t.blind_operator(who))),
+    Direct("ship", "operator", None, lambda t, who: may_ship(t.held, who)),
+    Direct("open an alert", "viewer", Forbidden, lambda t, who: t.alert(who)),
+    Direct("have a stranger told", "operator", InvalidInput, lambda t, who:
+        t.told_of_an_objective(t.world.people["stranger"], who)),
     # pages
+    Direct("page through hidden projects", "stranger", None, lambda t, who:
+        [t.many_projects(), policy_list_page(who)[1]][1]),
     Direct("choose a hidden project", "stranger", None, lambda t, who: [
         p for p in projects_of(who) if p == t.project]),
     Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
