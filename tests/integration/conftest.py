@@ -1,10 +1,12 @@
-"""What tests over real parts share."""
+"""What tests over real parts share: a broker, and a project with its people and a node."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.governed import World
+from tests.nodes import SimulatedNode
 from tests.processes import Valkey, running_valkey
 
 
@@ -13,3 +15,17 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A broker of the test's own, on a Unix socket."""
     with running_valkey(tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def world() -> World:
+    """A project with its people."""
+    return World()
+
+
+@pytest.fixture
+def node(world: World) -> SimulatedNode:
+    """The node of the world's only target, which serves nothing yet."""
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    return joined

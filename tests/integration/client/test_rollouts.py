@@ -20,13 +20,11 @@ RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
+def node(world: World, node: SimulatedNode, run_jobs: RunJobs) -> SimulatedNode:
     """The node of the world's only target, which serves a first release."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
     world.request("development")
-    run(joined, run_jobs)
-    return joined
+    run(node, run_jobs)
+    return node
 
 
 def ask(world: World, *plan: str) -> Release:

@@ -17,11 +17,6 @@ from tests.governed import OPEN, World
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def send(world: World, who: str, path: str, **fields: Any) -> HttpResponse:
     """Send a form of a page as one of the world's people."""
     return browser(world.people[who]).post(path, fields)  # type: ignore[return-value]

@@ -15,11 +15,6 @@ from tests.governed import World
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def test_a_refused_request_for_a_release_keeps_its_reason(world: World) -> None:
     version = world.version()
     bento = world.bento(version)

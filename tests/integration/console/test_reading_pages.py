@@ -25,11 +25,6 @@ pytestmark = pytest.mark.django_db
 MOST = 12
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def everyone(world: World) -> User:
     """Return somebody who may read all there is."""
     return factories.person(

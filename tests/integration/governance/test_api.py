@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 STAGING = "/projects/risk/environments/staging"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def client(world: World, name: str) -> ApiClient:
     return api(world.people[name])
 

@@ -20,11 +20,6 @@ from tests.governed import World
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def outcome(work: Callable[[], Any]) -> object:
     """Return what ``work`` returns, or the class of what it raises."""
     try:

@@ -19,11 +19,6 @@ from tests.governed import World
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def permit_of(release: Release) -> object:
     expect = Expected(
         project=release.project_id,

@@ -27,11 +27,6 @@ gates:
 """
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def state(release: Release) -> str:
     release.refresh_from_db()
     return release.state

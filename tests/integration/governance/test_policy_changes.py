@@ -21,11 +21,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transacti
 STRICT = "version: 1\ngates:\n  - {gate: approvals, role: reviewer, count: 2}\n"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def test_a_new_project_has_three_environments_with_signed_policies(world: World) -> None:
     policies = PolicyRevision.objects.filter(project=world.project).order_by(
         "environment__position"

@@ -18,11 +18,6 @@ from tests.governed import SIGNATURE, World
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 @contextmanager
 def at_most(count: int) -> Iterator[None]:
     with CaptureQueriesContext(connection) as caught:

@@ -43,12 +43,6 @@ def no_rate_limit_from_other_tests() -> None:
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
 def alma(world: World) -> User:
     """A reviewer with a password."""
     return person("Alma", roles={"reviewer": world.project}, password=PASSWORD)

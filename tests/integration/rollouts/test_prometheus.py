@@ -1,15 +1,9 @@
 """Asking a real Prometheus, and one that answers as none does."""
 
 import json
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -25,70 +19,23 @@ from tests.governed import World
 from tests.integration.rollouts.test_analysing import Canary
 from tests.nodes import SimulatedNode
 from tests.processes import until
-
-ROOT = Path(__file__).resolve().parents[3]
-PROMETHEUS = ROOT / ".boot" / "prometheus" / "usr" / "bin" / "prometheus"
-
-
-@dataclass(slots=True)
-class Server:
-    """An HTTP server that answers whatever it is told to, and keeps what it was asked."""
-
-    status: int = 200
-    body: bytes = b""
-    asked: list[tuple[dict[str, str], str]] = field(default_factory=list)
-    url: str = ""
+from tests.prometheus import Server, reading, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server on loopback."""
-    told = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            told.asked.append((dict(self.headers), self.rfile.read(length).decode()))
-            self.send_response(told.status)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(told.body)))
-            self.end_headers()
-            self.wfile.write(told.body)
-
-        do_POST = do_GET
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    yield told
-    http.shutdown()
-    http.server_close()
+    with serving() as told:
+        yield told
 
 
 @pytest.fixture
 def prometheus(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Prometheus that reads the server every second."""
     server.body = b'refunds{revision="rev_1"} 1.5\nrefunds{revision="rev_2"} 7\n'
-    target = server.url.removeprefix("http://")
-    settings = {"scrape_configs": [
-        {"job_name": "shop", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
-    ]}  # fmt: skip
-    (tmp_path / "prometheus.yml").write_text(json.dumps(settings))  # JSON is YAML
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    process = subprocess.Popen(
-        [PROMETHEUS, f"--config.file={tmp_path / 'prometheus.yml'}", "--log.level=error",
-         f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address={address}"]
-    )  # fmt: skip
-    monkeypatch.setattr(config(), "prometheus_url", f"http://{address}/")
-    yield
-    process.terminate()
-    process.wait(20)
+    with reading(server, tmp_path) as url:
+        monkeypatch.setattr(config(), "prometheus_url", url)
+        yield
 
 
 def ask(query: str, *, at_most: float = 2.0, seconds: int = 10, ago: float = 600) -> Reading:

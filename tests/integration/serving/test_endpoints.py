@@ -23,20 +23,6 @@ RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World) -> SimulatedNode:
-    """The node of the world's only target."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    return joined
-
-
-@pytest.fixture
 def live(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
     """A release that serves and may be scaled to three replicas."""
     release = world.request("development", serving={"replicas": 1, "max_replicas": 3})

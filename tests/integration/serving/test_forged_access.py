@@ -24,12 +24,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
 def mallory(world: World) -> User:
     """Somebody who may look, with a role that was written into the table by hand."""
     person = factories.person("Mallory", roles={"viewer": world.project})

@@ -53,12 +53,6 @@ gates:
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
 def live(world: World, run_jobs: RunJobs) -> Release:
     """A release in staging that a reviewer has approved, and that serves."""
     node = SimulatedNode.joined(world.target)
