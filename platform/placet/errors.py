@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_page
 from django.template.loader import render_to_string
@@ -20,7 +21,10 @@ def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """Answer 400."""
+    """Answer 400; who set a server up is told which setting is not there yet."""
+    if isinstance(exception, DisallowedHost):
+        text = "This server does not answer for the host that was asked (PLACET_ALLOWED_HOSTS)"
+        return answer(request, Problem(text))
     return answer(request, Problem("The request is malformed"))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
@@ -54,6 +55,25 @@ def test_a_token_acts_for_its_holder_and_notes_its_use_once_a_minute() -> None:
         whoami(text)
         assert ApiToken.objects.get().last_used_at == first + timedelta(seconds=61)
     assert not Event.objects.filter(kind__startswith="token.used").exists()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "testserver@evil.example", "a b"])
+@pytest.mark.parametrize("path", ["/accounts/password/reset/", "/api/v1/models", "/agent/v1/state"])
+def test_a_host_that_is_not_ours_is_refused_in_words(path: str, host: str) -> None:
+    answer = Client(headers={"host": host}).get(path)
+    assert answer.status_code == 400
+    assert "PLACET_ALLOWED_HOSTS" in answer.content.decode()
+    assert host not in answer.content.decode()
+
+
+def test_a_mail_leads_to_the_host_that_was_asked_and_to_no_forwarded_one(
+    mailoutbox: list[Any],
+) -> None:
+    person("Ada", password="a long password of hers")
+    other = Client(headers={"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"})
+    other.post("/accounts/password/reset/", {"email": "ada@example.com"})
+    assert "http://testserver/accounts/password/reset/key/" in mailoutbox[0].body
+    assert "evil.example" not in mailoutbox[0].body
 
 
 def with_checksum(body: str) -> str:
