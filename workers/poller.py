@@ -76,8 +76,7 @@ class Poller(bootsteps.StartStopStep):
                 self.mark_alive()
             except Exception:  # the database may be away for a while
                 log.exception("poll_failed")
-                connections.close_all()
-            close_old_connections()
+                connections.close_all()  # otherwise it is kept: a new one costs more than a look
             _wake.wait(pause)
             _wake.clear()
         connections.close_all()
