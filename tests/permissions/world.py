@@ -30,7 +30,7 @@ from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
 from apps.rollouts.actions import schedule_drills, start_rollout
 from apps.serving.actions import issue_endpoint_key
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests import governed
@@ -230,7 +230,9 @@ def delivery(world: World) -> None:
     version = ModelVersion.objects.get(model__name="governed")
     place = Environment.objects.get(project=world.project, name="development")
     release = request_release(environment=place, endpoint="moving", version=version, actor=SYSTEM)
-    SimulatedNode.joined(release.endpoint.target)
+    target = release.endpoint.target
+    SimulatedNode.joined(target)
+    Target.objects.filter(pk=target.pk).update(url="http://127.0.0.1:9")  # nobody answers there
     rollout = start_rollout(release, actor=SYSTEM)
     key, _ = issue_endpoint_key(release.endpoint, name="shop", actor=SYSTEM)
     build = request_build(version, actor=SYSTEM)
@@ -238,7 +240,7 @@ def delivery(world: World) -> None:
         "build": build.pk,
         "bentos/digest": release.bento_id,
         "runtimes/digest": release.bento.runtime_id,
-        "targets/name": release.endpoint.target.name,
+        "targets/name": target.name,
         "environment": place.name,
         "endpoints/name": "moving",
         "endpoint": release.endpoint_id,
@@ -251,7 +253,7 @@ def delivery(world: World) -> None:
         "POST /api/v1/targets": {"name": "new"},
         "PATCH /api/v1/targets/{name}": {"capacity_mb": 9000},
         "POST /api/v1/projects/{slug}/environments/{environment}/endpoints": {
-            "name": "new", "target": release.endpoint.target.name,
+            "name": "new", "target": target.name,
         },
         "POST /api/v1/endpoints/{endpoint}/scale": {"replicas": 1},
         "POST /api/v1/endpoints/{endpoint}/rollback": reason,

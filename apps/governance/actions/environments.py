@@ -97,14 +97,16 @@ def update_environment(
             _refuse_used(row, targets)
             row.targets.set(targets)
         row.position = row.position if position is None else position
+        ends_otherwise = on_state_expired not in (None, row.on_state_expired)
         row.on_state_expired = on_state_expired or row.on_state_expired
         row.plans = row.plans if own is None else own
         row.revision += 1
         row.save(update_fields=["position", "on_state_expired", "plans", "revision"])
         log.add(ENVIRONMENT_CHANGED, row)
-        # in one order: two changes that hold each other's waiting jobs would be a deadlock
-        for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
-            publish(target)
+        if ends_otherwise:  # nothing else of it is in the signed states
+            # in one order: two changes that hold each other's waiting jobs would be a deadlock
+            for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
+                publish(target)
         return row
 
 
