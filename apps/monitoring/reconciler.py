@@ -19,7 +19,6 @@ from apps.monitoring.queries import Watched
 from apps.monitoring.rules import replicas_fault
 from apps.serving.models import Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
-from apps.serving.rules import TRIED
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 
@@ -148,21 +147,22 @@ def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
 
 
 def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
-    """Say where a revision that is tried out has all requests because stable does not answer."""
+    """Say where another revision has all requests because the live one does not answer."""
     live, endpoint = status.live, status.endpoint
     if live is None or status.node is None:
         return
     if not status.node.alive:
         sweep.unknown.add((AlertKind.STABLE_DOWN, endpoint.pk))
         return
-    tried = next((r for r in status.revisions if r.revision.state in TRIED), None)
-    if tried is None or live.ready_replicas or tried.weight <= tried.revision.weight:
+    others = [r for r in status.revisions if r.weight > r.revision.weight and r is not live]
+    if live.ready_replicas or not others:
         return
+    (standing_in, *_) = others
     why = f"; the node says {live.phase}{': ' if live.detail else ''}{live.detail}"
     summary = (
         f"{live.revision.bento.version}, which is live on {endpoint.target}, does not answer"
-        f"{why if live.phase else ''}. All requests go to {tried.revision.bento.version}, which is "
-        f"tried out and was to get {tried.revision.weight / 100:g} %."
+        f"{why if live.phase else ''}. All requests go to {standing_in.revision.bento.version}, "
+        f"which was to get {standing_in.revision.weight / 100:g} %."
     )
     sweep.findings.append(
         Finding(

@@ -161,10 +161,17 @@ def settle(target: Target, seen: Observation, job: Fence) -> int:
     for revision in rows.exclude(pk__in=[pk for pk in minded if pk]).select_related("endpoint"):
         if revision.state == "warm":
             over = revision.warm_until is not None and revision.warm_until <= at
+            over = over and not _stands_in(revision, seen)
             moved += over and actions.retire(revision, state="draining", job=job)
         elif _drained(revision, seen, at):
             moved += actions.retire(revision, state="stopped", job=job)
     return moved
+
+
+def _stands_in(warm: Revision, seen: Observation) -> bool:
+    """Tell whether ``warm`` answers requests, because what is live does not."""
+    row = seen.revisions.get(warm.pk)
+    return row is not None and row.weight > 0
 
 
 def _drained(revision: Revision, seen: Observation, at: datetime) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from apps.rollouts.rules.facts import (
     DRAIN_SECONDS,
+    GIVE_BACK_SECONDS,
     GONE_PHASES,
     Change,
     Intent,
@@ -56,11 +57,17 @@ def returning(s: Snapshot) -> Intent:
     """End a drill, once the live revision has all requests again; the former one stays warm."""
     if s.fresh and s.old is not None and s.old.applied_weight >= WHOLE:
         return Intent("done", (Change("new", _end_state(s)),))
+    if _stable_is_gone(s):
+        return Intent("done", (Change("new", _end_state(s)),))
     return wait("the node to send all requests to the live revision again")
 
 
 def aborting(s: Snapshot) -> Intent:
-    """End badly, once the old revision has all requests again."""
+    """End badly, once the old revision has all requests again.
+
+    If that does not answer it may never. The next release, which may be what mends it, is not to
+    wait for that; what answers meanwhile stays there.
+    """
     end = "aborted" if s.by_operator else "failed"
     if s.new.state == "warm" and s.new.weight == 0:
         return Intent(end)
@@ -69,7 +76,15 @@ def aborting(s: Snapshot) -> Intent:
         return Intent(end, stop)
     if s.fresh and s.old.applied_weight >= WHOLE:
         return Intent(end, stop)
+    if _stable_is_gone(s):
+        return Intent(end, (Change("new", "warm"),) if s.new.ready_replicas else stop)
     return wait("the node to send all requests to the old revision again")
+
+
+def _stable_is_gone(s: Snapshot) -> bool:
+    """Tell whether the requests cannot be given back, and have waited long enough for it."""
+    late = s.now >= s.entered_at + timedelta(seconds=GIVE_BACK_SECONDS)
+    return late and s.fresh and s.alive and s.old is not None and not s.old.ready_replicas
 
 
 def _end_state(s: Snapshot) -> str:

@@ -10,6 +10,7 @@ from apps.rollouts.steps import AT_ONCE, SetHeaderRoute, Step, read
 from apps.serving.rules import Guard
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
+GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
 DRILL_SECONDS = 30  # a drill that has not moved all requests by then, either way, has failed
 READY_PHASES = frozenset({"ready", "serving"})
 GONE_PHASES = frozenset({"drained", "stopped", "failed", "refused", ""})

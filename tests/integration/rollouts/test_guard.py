@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.audit.models import Event
 from apps.governance.actions import set_freeze
+from apps.jobs.actions import enqueue
+from apps.jobs.models import Job
 from apps.monitoring import reconciler as monitoring
 from apps.monitoring.models import Alert
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Revision
-from placet.kernel.clock import now, rfc3339
+from placet.kernel.clock import database_now, now, rfc3339
 from placet.kernel.problems import InvalidInput
 from tests.factories import api, browser
 from tests.governed import World
@@ -218,7 +222,7 @@ def test_an_alert_says_that_stable_is_down_and_who_answers_until_it_is_back(
     assert alerts() == [("stable_down", "open")]
     summary = Alert.objects.get(kind="stable_down").summary
     assert "does not answer; the node says starting: 0 of 1 replicas are ready." in summary
-    assert "is tried out and was to get 5 %." in summary
+    assert "which was to get 5 %." in summary
     run(node, run_jobs)
     assert state_of(canary) == "waiting"
 
@@ -227,6 +231,35 @@ def test_an_alert_says_that_stable_is_down_and_who_answers_until_it_is_back(
     node.step()
     monitoring.watch_endpoints()
     assert alerts() == [("stable_down", "resolved")]
+
+
+def test_an_abort_does_not_wait_for_a_dead_stable_for_ever(
+    canary: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    stable, tried = canary.from_revision_id, canary.to_revision_id
+    assert stable is not None
+    actions.abort(canary, reason="Wrong answers", actor=world.otto)
+    node.phase[stable] = ("starting", "0 of 1 replicas are ready")
+    node.frozen_weights[tried] = 10_000
+    mended = world.request("development")
+    run(node, run_jobs)
+    assert state_of(canary) == "aborting"
+    with time_machine.travel(now() + timedelta(seconds=61), tick=True):
+        run(node, run_jobs, rounds=2)
+        assert (state_of(canary), canary.reason) == ("aborted", "Wrong answers")
+        monitoring.watch_endpoints()
+        monitoring.watch_endpoints()
+        assert alerts() == [("stable_down", "open")]
+        Revision.objects.filter(pk=tried).update(warm_until=now())
+        enqueue("rollouts.reconcile_target", key=world.target.pk, target=world.target.pk)
+        run_jobs("control")
+        assert Revision.objects.get(pk=tried).state == "warm"  # it answers, and nothing else does
+        del node.frozen_weights[tried]
+        Job.objects.filter(state="queued").update(due_at=database_now())
+        run(node, run_jobs)
+    mended.refresh_from_db()
+    assert mended.state == "live"
+    assert Revision.objects.get(pk=tried).state == "stopped"
 
 
 def test_a_rollout_that_sends_everything_as_planned_is_no_alert(

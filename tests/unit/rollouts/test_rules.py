@@ -148,6 +148,30 @@ def test_aborting_ends_when_the_old_revision_has_its_requests_again() -> None:
     assert next_step(facts("aborting", new=new)).to == "failed"
 
 
+DEAD = replace(OLD, ready_replicas=0, applied_weight=0)
+
+
+@pytest.mark.parametrize(("state", "kind", "end"), [
+    ("aborting", "release", "failed"), ("aborting", "rollback", "failed"),
+    ("returning", "drill", "done"), ("aborting", "drill", "failed"),
+])  # fmt: skip
+def test_a_stable_revision_that_does_not_answer_is_not_waited_for_for_ever(
+    state: str, kind: str, end: str
+) -> None:
+    new = replace(READY, state="ready", phase="serving", applied_weight=10_000)
+    now = facts(state, kind=kind, new=new, old=DEAD)
+    assert next_step(now).to is None
+    late = replace(now, now=NOON + timedelta(seconds=60))
+    step = next_step(late)
+    assert (step.to, step.changes) == (end, (Change("new", "warm"),))
+    for unknown in (replace(late, fresh=False), replace(late, alive=False)):
+        assert next_step(unknown).to is None
+    slow = replace(DEAD, ready_replicas=1)  # it answers: the node is what is late
+    assert next_step(replace(late, old=slow)).to is None
+    gone = replace(new, ready_replicas=0, phase="failed", applied_weight=0)
+    assert next_step(replace(late, new=gone)).changes == (Change("new", "failed"),)
+
+
 def test_an_aborted_rollback_leaves_the_warm_revision_warm() -> None:
     step = next_step(facts("aborting", kind="rollback", new=replace(READY, state="warm")))
     assert step.changes == ()
