@@ -149,7 +149,8 @@ class Look(models.Model):
 
 
 class DrillState(models.TextChoices):
-    """``running → passed`` or ``failed``; one that was due and could not begin is ``skipped``."""
+    """``running → passed`` or ``failed``. ``skipped`` is one that was due and could not begin, or
+    that became a rollback."""
 
     RUNNING = "running"
     PASSED = "passed"

@@ -195,7 +195,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     return EndpointView(
         status=found,
         history=history[:SHOWN],
-        former=former_of(live, history),
+        former=drilled(rollouts, history) or former_of(live, history),
         recent=recent,
         objective=objective,
         verdict=verdict,
@@ -230,6 +230,12 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
     rows = rows.select_related("bento__version__model", "bento__runtime")
     return list(rows.annotate(**told).order_by("-number"))
+
+
+def drilled(rollouts: Sequence[Rollout], history: list[Any]) -> list[Revision]:
+    """Return the revision that a drill is on its way to: a rollback would stay there."""
+    there = {r.to_revision_id for r in rollouts if r.kind == "drill" and r.state in STEPPING}
+    return [row for row in history if row.pk in there]
 
 
 def former_of(live: Revision | None, history: list[Any]) -> list[Revision]:

@@ -6,6 +6,7 @@ from apps.monitoring.actions import note_answer
 from apps.monitoring.models import UNRESOLVED, Alert
 from apps.monitoring.queries import objective_of
 from apps.rollouts.actions.operate import go_back
+from apps.rollouts.errors import RolloutOpen
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
@@ -26,13 +27,15 @@ def answer_alert(alert_id: str) -> Outcome:
     rollouts = Rollout.objects.filter(endpoint=alert.endpoint)
     if begun := rollouts.filter(reason__startswith=alert.pk).first():
         return _rolled_back(alert, begun)
-    if rollouts.filter(state__in=OPEN_STATES).exists():
+    if rollouts.filter(state__in=OPEN_STATES).exclude(kind="drill").exists():
         return "wait"
     if why_not := _why_not(alert, alert.endpoint):
         note_answer(alert, answer=f"Not rolled back: {why_not}", actor=SYSTEM)
         return "left"
     try:
         begun = go_back(alert.endpoint, reason=f"{alert.pk}: {alert.summary}", actor=SYSTEM)
+    except RolloutOpen:  # somebody was first, or a drill is on its way back
+        return "wait"
     except Problem as refusal:
         note_answer(alert, answer=f"Could not be rolled back: {refusal.detail}", actor=SYSTEM)
         return "left"

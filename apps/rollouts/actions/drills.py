@@ -22,6 +22,7 @@ from apps.rollouts.errors import DrillRefused
 from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
 from apps.rollouts.queries import former_revisions
+from apps.rollouts.rules import STEPPING
 from apps.serving import actions as serving
 from apps.serving.drivers import driver_for
 from apps.serving.errors import NotPermitted
@@ -160,6 +161,27 @@ def _skip(endpoint: Endpoint, log: Recorder, why: str, planned: datetime) -> Dri
     )
     log.add(DRILL_SKIPPED, drill)
     return drill
+
+
+def take_over(endpoint: Endpoint, number: int | None, reason: str, log: Recorder) -> Rollout | None:
+    """Make a drill that is on its way the rollback that is asked for: it goes on, and does not
+    come back. Returns its rollout, for the caller to log; ``None`` when there is none, it goes
+    to another revision than ``number``, or it is on the way back.
+    """
+    running = Drill.objects.filter(endpoint=endpoint, state=DrillState.RUNNING)
+    drill = running.select_related("rollout__to_revision", "rollout__release").first()
+    rollout = drill.rollout if drill is not None else None
+    if drill is None or rollout is None or number not in (None, rollout.to_revision.number):
+        return None
+    columns = {"kind": "rollback", "started_by": log.actor.id, "reason": reason}
+    if not move(rollout, expected=STEPPING, to=rollout.state, **columns):
+        return None
+    move(
+        drill, expected=DrillState.RUNNING, to=DrillState.SKIPPED,
+        reason="A rollback was asked for meanwhile", finished_at=now(),
+    )  # fmt: skip
+    log.add(DRILL_SKIPPED, drill)
+    return rollout
 
 
 def finish_drill(drill: Drill) -> bool:

@@ -3,6 +3,7 @@
 from apps.audit.actions import record
 from apps.governance.models import Release
 from apps.identity.queries import authorize
+from apps.rollouts.actions.drills import take_over
 from apps.rollouts.actions.start import open_rollout, refuse_open, ring_reconciler
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
@@ -18,7 +19,6 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 from placet.keystore import ring
-from placet_verify.keys import KeyRing
 
 
 def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
@@ -75,6 +75,8 @@ def go_back(
 ) -> Rollout:
     """Go back to the revision before the live one, or to this ``number``, if nothing is moving.
 
+    A drill that is on its way there becomes the rollback.
+
     Its permit is verified again, but not its ``not_after``: that ends the right to start a
     release, never to go back to one. A warm revision takes over at once; a stopped one is
     started first, and until it is ready the present one serves.
@@ -85,24 +87,13 @@ def go_back(
         authorize(actor, "rollout.operate", row, view="endpoint.view")
         if row.state != "active":
             raise EndpointStopped
-        refuse_open(row)
-        live = row.revisions.filter(state="live").first()
-        if live is None:
-            raise NothingLive
-        previous = former_revision(live, number)
-        _wake(previous, row, keys, actor)
-        rollout = open_rollout(
-            Rollout(
-                project_id=row.project_id,
-                endpoint=row,
-                release=Release.objects.get(pk=previous.release),
-                kind="rollback",
-                from_revision=live,
-                to_revision=previous,
-                started_by=actor.id,
-                reason=reason,
-            )
-        )
+        rollout = take_over(row, number, reason, log) or _begin(row, number, reason, actor)
+        previous = rollout.to_revision
+        serving.check_permit(
+            previous.permit, keys, endpoint=row, bento=previous.bento,
+            release=previous.release, serving=previous.serving, starting_at=None,
+        )  # fmt: skip
+        _wake(previous, row, actor)
         log.add(
             ROLLBACK_STARTED,
             rollout,
@@ -112,12 +103,28 @@ def go_back(
     return rollout
 
 
-def _wake(previous: Revision, endpoint: Endpoint, keys: KeyRing, actor: Actor) -> None:
-    """Verify the permit of ``previous``, and start it again if it was stopped."""
-    serving.check_permit(
-        previous.permit, keys, endpoint=endpoint, bento=previous.bento,
-        release=previous.release, serving=previous.serving, starting_at=None,
-    )  # fmt: skip
+def _begin(endpoint: Endpoint, number: int | None, reason: str, actor: Actor) -> Rollout:
+    refuse_open(endpoint)
+    live = endpoint.revisions.filter(state="live").first()
+    if live is None:
+        raise NothingLive
+    previous = former_revision(live, number)
+    return open_rollout(
+        Rollout(
+            project_id=endpoint.project_id,
+            endpoint=endpoint,
+            release=Release.objects.get(pk=previous.release),
+            kind="rollback",
+            from_revision=live,
+            to_revision=previous,
+            started_by=actor.id,
+            reason=reason,
+        )
+    )
+
+
+def _wake(previous: Revision, endpoint: Endpoint, actor: Actor) -> None:
+    """Start ``previous`` again if it was stopped."""
     if previous.state == "stopped":
         serving.make_room(endpoint, serving_config(previous.serving), actor=actor)
         serving.set_revision(previous, state="starting", weight=0, actor=actor)

@@ -18,7 +18,7 @@ from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind, MetricWindow
 from apps.monitoring.rules import Terms
 from apps.rollouts import actions, queries
-from apps.rollouts.errors import DrillRefused, PastSteps
+from apps.rollouts.errors import DrillRefused, PastSteps, RolloutOpen
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint, Revision
@@ -244,6 +244,92 @@ def test_an_operator_may_abort_it_and_the_former_revision_stays_warm(
     assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
     assert Revision.objects.get(endpoint=endpoint, number=1).warm_until == warm
     assert (finished(drill).state, finished(drill).reason) == ("failed", "not now")
+
+
+def too_slow(endpoint: Endpoint) -> Alert:
+    """Open the alert that the live revision does not meet the endpoint's objective."""
+    live = Revision.objects.get(endpoint=endpoint, state="live")
+    finding = Finding(AlertKind.OBJECTIVE, endpoint.pk, "churn", "too slow", endpoint, live.pk)
+    alert = open_alert(finding, actor=SYSTEM)
+    assert alert is not None
+    return alert
+
+
+def test_a_rollback_takes_over_a_drill_that_is_on_its_way(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    node.step()
+    with pytest.raises(RolloutOpen):
+        actions.rollback(endpoint, number=2, actor=world.otto)
+    rollout = actions.rollback(endpoint, reason="Wrong answers", actor=world.otto)
+    assert states(endpoint) == [(1, "ready", 10_000), (2, "live", 0)]
+    with pytest.raises(RolloutOpen):
+        actions.rollback(endpoint, actor=world.otto)
+    run(node, run_jobs)
+    assert [state for _, state, _ in states(endpoint)] == ["live", "stopped"]
+    assert list(Release.objects.order_by("number").values_list("state", flat=True)) == [
+        "live", "rolled_back",
+    ]  # fmt: skip
+    rollout.refresh_from_db()
+    assert (rollout.kind, rollout.state, rollout.reason) == ("rollback", "done", "Wrong answers")
+    assert kinds(rollout.pk) == [
+        "rollout.shifting", "rollout.rollback_started", "rollout.draining", "rollout.done",
+    ]  # fmt: skip
+    assert finished(drill).state == "skipped"
+    assert drill.reason == "A rollback was asked for meanwhile"
+    assert kinds(drill.pk) == ["drill.started", "drill.skipped"]
+    assert not Alert.objects.exists()
+    assert_the_log_has(rollout, drill)
+
+
+def test_a_drill_on_its_way_back_is_waited_for(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=world.otto)
+    actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    node.step()
+    run_jobs("control")
+    assert Rollout.objects.get(kind="drill").state == "returning"
+    with pytest.raises(RolloutOpen):
+        actions.rollback(endpoint, actor=world.otto)
+    alert = too_slow(endpoint)
+    assert actions.answer_alert(alert.pk) == "wait"
+    node.step()
+    run_jobs("control")
+    assert actions.answer_alert(alert.pk) == "rolled_back"
+    assert actions.answer_alert(alert.pk) == "left"
+
+
+def test_an_alert_that_asks_for_a_rollback_takes_over_a_drill(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=world.otto)
+    drill = actions.run_drill(endpoint, actor=world.otto)
+    alert = too_slow(endpoint)
+    assert actions.answer_alert(alert.pk) == "rolled_back"
+    alert.refresh_from_db()
+    assert drill.rollout is not None
+    assert alert.rollout == drill.rollout.pk
+    run(node, run_jobs)
+    assert Revision.objects.get(endpoint=endpoint, state="live").number == 1
+
+
+def test_the_page_offers_to_stay_where_a_drill_goes(
+    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+) -> None:
+    page = factories.browser(world.people["Otto"])
+    actions.run_drill(endpoint, actor=world.otto)
+    run_jobs("control")
+    text = page.get(f"/endpoints/{endpoint.pk}/").content.decode()
+    assert "Roll back to churn:1?" in text
+    assert "(revision 1) is kept warm" in text
+    form = {"next": f"/endpoints/{endpoint.pk}/", "reason": "Wrong answers"}
+    page.post(f"/endpoints/{endpoint.pk}/rollback", form)
+    run(node, run_jobs)
+    assert Revision.objects.get(endpoint=endpoint, state="live").number == 1
 
 
 def no_warm(world: World, endpoint: Endpoint) -> None:
