@@ -11,9 +11,12 @@ from django.db.models import F
 from playwright.sync_api import Page
 
 from apps.rollouts.models import Look, Rollout
+from placet.config import config
 from placet.kernel.clock import now, rfc3339
 from tests.governed import World
 from tests.nodes import SimulatedNode, run
+from tests.processes import until
+from tests.prometheus import reading, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
@@ -25,6 +28,24 @@ CANARY = {
     "strategy": "canary",
     "steps": [{"set_weight": 20}, {"analysis": {"metrics": METRICS, "minimum_requests": 5_000}}],
 }
+
+BY_PROMETHEUS = {
+    "strategy": "canary",
+    "steps": [
+        {"set_weight": 20},
+        {
+            "analysis": {
+                "metrics": [
+                    {"metric": "error_rate", "margin": 0.01},
+                    {
+                        "metric": "prometheus", "query": 'refunds{revision="$revision"}',
+                        "at_most": 2, "for_seconds": 10,
+                    },
+                ]
+            }
+        },
+    ],
+}  # fmt: skip
 
 AB_TEST = {
     "strategy": "ab_test",
@@ -78,6 +99,13 @@ class Story:
         self.node.step()
         self.node.metrics = []
         run(self.node, self.run_jobs, rounds=2)
+
+    def reads(self) -> float | None:
+        """Look once more, and return what the Prometheus of its analysis said."""
+        self.count(1)
+        (reading,) = Look.objects.latest("pk").verdict["readings"]
+        value: float | None = reading["value"]
+        return value
 
 
 @pytest.fixture
@@ -144,3 +172,25 @@ def test_an_ab_test_is_read_and_shipped(
     page.get_by_role("button", name="Ship", exact=True).click()
     page.get_by_text("is shipped after its A/B test").wait_for()
     assert trial.rollout.step == 3
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_what_a_prometheus_says_stands_beside_the_metrics(
+    run_jobs: Callable[..., int], open_as: OpenAs, pictures: Path, theme: str, width: int,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with serving() as shop, reading(shop, tmp_path) as url:
+        monkeypatch.setattr(config(), "prometheus_url", url)
+        story = Story(run_jobs, BY_PROMETHEUS)
+        shop.body = f'refunds{{revision="{story.rollout.to_revision_id}"}} 1.5\n'.encode()
+        until(lambda: story.reads() == 1.5, what="a value of Prometheus")
+        page = open_as(story.world.people["Otto"], width=width, theme=theme)
+        page.goto(f"/rollouts/{story.rollout.pk}/")
+    card = page.get_by_role("region", name="Analysis, step 2")
+    asked = card.locator(".card-body", has=page.get_by_role("heading", name="refunds{"))
+    assert "1.5" in asked.inner_text()
+    assert "at most 2, for 10 s" in asked.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=pictures / f"prometheus-{theme}-{width}.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []

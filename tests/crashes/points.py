@@ -84,6 +84,9 @@ BY_TEST = {
         "restore.after_artifacts",
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
+    "tests/integration/rollouts/test_killed_workers.py": around(
+        "drill.started", "rollout.returning", "drill.finished", "drill.skipped"
+    ),
 }
 CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *STEPS, *NODE)
 ALL = (*CAMPAIGN, *(point for some in BY_TEST.values() for point in some))
@@ -93,8 +96,7 @@ NOT_WALKED = frozenset({
     "alert.acknowledged.v1", "alert.answered.v1", "alert.opened.v1", "alert.resolved.v1",
     "bento.collected.v1", "runtime.collected.v1", "project.quota_set.v1",
     "build.failed.v1", "credentials.changed.v1", "credentials.rehashed.v1",
-    "drill.started.v1", "drill.skipped.v1", "drill.finished.v1", "drill.scheduled.v1",
-    "drill.unscheduled.v1",
+    "drill.scheduled.v1", "drill.unscheduled.v1",
     "endpoint.key_rule_changed.v1", "endpoint.restarted.v1", "endpoint.scaled.v1",
     "endpoint.started.v1", "endpoint.stopped.v1", "environment.changed.v1",
     "erasure.done.v1", "erasure.requested.v1",
@@ -108,7 +110,7 @@ NOT_WALKED = frozenset({
     "release.policy_changed.v1", "release.reopened.v1", "revision.refused.v1",
     "revision.requests_taken_back.v1", "role.granted.v1", "role.revoked.v1",
     "rollout.aborted.v1", "rollout.aborting.v1", "rollout.failed.v1", "rollout.promoted.v1",
-    "rollout.retried.v1", "rollout.returning.v1", "rollout.step_skipped.v1",
+    "rollout.retried.v1", "rollout.step_skipped.v1",
     "rollout.testing.v1", "rollout.effect_shown.v1", "rollout.shipped.v1",
     "service_account.created.v1", "service_account.deactivated.v1",
     "service_account.updated.v1", "target.changed.v1", "target.created.v1",

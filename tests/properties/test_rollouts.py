@@ -7,21 +7,24 @@ an end. ``make prove`` draws 500 runs, and asks that somebody died at each point
 """
 
 from collections import Counter
+from typing import ClassVar
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from apps.governance.models import Release
-from apps.rollouts import actions, reconciler
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts import actions, queries, reconciler
+from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.queries import UNFINISHED
 from apps.rollouts.rules import STEPPING
 from apps.rollouts.steps import WHOLE
 from apps.serving.actions import start_endpoint
 from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.clock import now
+from tests.crashes.points import around, pairs
 from tests.fake_driver import installed
 from tests.governed import World
 from tests.properties.machine.parts import Lease
@@ -33,14 +36,25 @@ from tests.properties.machine.workers import Workers
 PROVING = hypothesis.settings.default.max_examples > 100
 ROUNDS = 12  # until one rollout has ended
 POINTS = {
-    f"rollouts.{side}_{what}"
-    for what in ("start_commit", "store", "command")
-    for side in ("before", "after")
+    *pairs("rollouts.start_commit", "rollouts.store", "rollouts.command"),
+    *around("drill.started", "rollout.returning", "drill.finished", "drill.skipped"),
 }
 
 
 class Machine(People, Workers, Surroundings, Promises):
     """See the module."""
+
+    drills: ClassVar[Counter[str]] = Counter()  # by what came of them
+
+    @initialize(fuse=st.integers(0, 40), served=st.sampled_from([0, 0, 2]))
+    def begin(self, fuse: int, served: int) -> None:
+        """Start with nothing behind the endpoint, or with one that may be gone back to."""
+        self.open()
+        for _ in range(served):
+            self.world.request("development")
+            while self.unfinished():
+                self.go_round()
+        self.fuse = fuse
 
     def teardown(self) -> None:
         """Let the target behave: everything open ends, and what is live has every request."""
@@ -54,15 +68,16 @@ class Machine(People, Workers, Surroundings, Promises):
         self.fuse = None
         self.driver.down, self.driver.alive, self.driver.stubborn = False, True, {}
         self.driver.other_bytes.clear()
+        self.operate(start_endpoint)
         self.driver.apply(self.target)
         self.claims_run_out()
-        self.operate(start_endpoint)
         under_way = Release.objects.filter(state__in=UNDER_WAY).count()
         for _ in range(ROUNDS * (1 + under_way)):
             if not self.unfinished():
                 break
             self.go_round()
         assert not self.unfinished(), "stuck"
+        self.driver.follow()
         self.be_at_rest()
 
     def unfinished(self) -> bool:
@@ -71,6 +86,7 @@ class Machine(People, Workers, Surroundings, Promises):
         return (
             Rollout.objects.filter(UNFINISHED).exists()
             or Revision.objects.filter(state="draining").exists()
+            or Drill.objects.filter(state="running").exists()
             or any(actions.turn_of(release) != "never" for release in waiting)
         )
 
@@ -88,11 +104,14 @@ class Machine(People, Workers, Surroundings, Promises):
             self.driver.apply(self.target)
             self.driver.follow()
         reconciler.look_after(self.target, Lease())
+        for drill in queries.drills_under_way():
+            actions.finish_drill(drill)
 
     def be_at_rest(self) -> None:
         """One revision is live and is what the target serves, and nothing is left over."""
         assert not Rollout.objects.filter(state__in=OPEN_STATES).exists()
         assert not Release.objects.filter(state="rolling_out").exists()
+        self.drills.update(Drill.objects.values_list("state", flat=True))
         left = set(Revision.objects.values_list("state", flat=True))
         assert left <= {"live", "warm", "stopped", "failed"}, left
         self.what_was_live_never_loses_its_requests()
@@ -121,5 +140,7 @@ def test_rollouts_keep_their_promises_in_any_order() -> None:
             ),
         )
     print(f"{sum(Machine.died_at.values())} deaths at {len(Machine.died_at)} crash points")
+    print(f"drills: {dict(Machine.drills)}")
     if PROVING:
+        assert set(Machine.drills) == {"passed", "failed", "skipped"}
         assert set(Machine.died_at) >= POINTS, POINTS - set(Machine.died_at)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from django.db import connection
 
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
-from apps.rollouts.models import Rollout
+from apps.rollouts.actions import schedule_drills
+from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.serving.actions import create_target
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import SYSTEM
@@ -37,6 +40,10 @@ POINTS = (
     "rollouts.before_store", "rollouts.after_store",
 )  # fmt: skip
 STEP_POINTS = around("rollout.weight_set", "rollout.waiting")
+DRILL_POINTS = around(
+    "drill.started", "rollout.shifting", "rollout.returning", "rollout.done", "drill.finished"
+)
+SKIP_POINTS = around("drill.skipped")
 ANALYSIS_POINTS = around("rollout.analysing", "rollout.analysed")
 
 
@@ -151,6 +158,67 @@ def test_a_worker_killed_at_an_analysis_judges_it_once(
         "rollout.started.v1", "rollout.weight_set.v1", "rollout.analysing.v1",
         "rollout.analysed.v1", "rollout.waiting_for_person.v1",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def twice(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+    """An endpoint whose second release is live, and whose drills come round."""
+    for _ in range(2):
+        world.request("development")
+        run(node, run_jobs)
+    endpoint = Endpoint.objects.get()
+    schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    return endpoint
+
+
+def drill_on(node: SimulatedNode) -> None:
+    """Let the sweep come round, half a minute after a drill's way back, and the node follow."""
+    ended = Rollout.objects.filter(kind="drill").exclude(finished_at=None)
+    ended.update(finished_at=now() - timedelta(seconds=30))
+    enqueue("rollouts.drills", key="rollouts.drills")
+    node.step()
+
+
+@pytest.mark.parametrize("point", DRILL_POINTS)
+def test_a_worker_killed_in_a_drill_gives_everything_back_once(
+    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+) -> None:
+    DrillSchedule.objects.update(next_at=now())
+    killed(tmp_path / point, lambda: drill_on(node))
+    for _ in range(5):
+        let_leases_run_out()
+        drill_on(node)
+        run(node, run_jobs, rounds=2)
+    drill = Drill.objects.get()
+    assert (drill.state, drill.reason) == ("passed", "")
+    assert DrillSchedule.objects.get().next_at > now()
+    assert drill.rollout is not None
+    assert (drill.rollout.state, drill.rollout.commanded) == ("done", drill.rollout.generation)
+    kinds = Event.objects.filter(subject__in=(drill.pk, drill.rollout.pk)).order_by("index")
+    assert list(kinds.values_list("kind", flat=True)) == [
+        "drill.started.v1", "rollout.shifting.v1", "rollout.returning.v1", "rollout.done.v1",
+        "drill.finished.v1",
+    ]  # fmt: skip
+    rows = Revision.objects.order_by("number").values_list("state", "weight")
+    assert list(rows) == [("warm", 0), ("live", 10_000)]
+    assert not Job.objects.filter(state="failed").exists()
+
+
+@pytest.mark.parametrize("point", SKIP_POINTS)
+def test_a_worker_killed_while_it_skips_a_drill_skips_it_once(
+    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+) -> None:
+    DrillSchedule.objects.update(next_at=now() - timedelta(days=5))
+    killed(tmp_path / point, lambda: drill_on(node))
+    for _ in range(2):
+        let_leases_run_out()
+        drill_on(node)
+        run(node, run_jobs, rounds=1)
+    drill = Drill.objects.get()
+    assert (drill.state, drill.rollout) == ("skipped", None)
+    kinds = Event.objects.filter(subject=drill.pk).values_list("kind", flat=True)
+    assert list(kinds) == ["drill.skipped.v1"]
+    assert DrillSchedule.objects.get().next_at > now()
 
 
 def measure(node: SimulatedNode, release: Release) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from django.db.models import Q
 from hypothesis.stateful import invariant
 
 from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.rollouts.events import entered
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.rules import TRANSITIONS
 from apps.rollouts.steps import WHOLE, Analysis, Pause, SetWeight, Step, last_weight
 from apps.serving.models import Endpoint, Revision
@@ -19,7 +20,9 @@ from placet_verify.merkle import leaf_hash
 from tests.properties.machine.parts import Parts
 
 # events of people, and what an analysis said: they come before the state that follows from them
-ASKED = {"paused", "resumed", "promoted", "step_skipped", "retried", "analysed"}
+ASKED = {
+    "paused", "resumed", "promoted", "step_skipped", "retried", "analysed", "rollback_started",
+}  # fmt: skip
 STATE_OF = {
     "weight_set": "shifting",
     "copies_set": "shifting",
@@ -37,12 +40,15 @@ def data_of(event: Event) -> Mapping[str, Any]:
 
 def phase_of(event: Event) -> str:
     """Return what happened to a rollout, in a word."""
-    return str(event.kind).removeprefix("rollout.").removesuffix(".v1")
+    return str(event.kind).removesuffix(".v1").partition(".")[2]
 
 
 def events_of(rollout: Rollout) -> list[Event]:
-    """Return what the log says of ``rollout``, in order."""
-    return list(Event.objects.filter(subject=rollout.pk).order_by("index"))
+    """Return what the log says of ``rollout``, in order. That of a drill began with the drill."""
+    begun = Q(
+        kind="drill.started.v1", subject__in=Drill.objects.filter(rollout=rollout).values("pk")
+    )
+    return list(Event.objects.filter(begun | Q(subject=rollout.pk)).order_by("index"))
 
 
 def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
@@ -56,8 +62,8 @@ def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
         if phase in BACK or phase == "done":
             continue
         assert place < 0 or passed(steps[place], before), (phase_of(before), steps[place])
-        if phase == "draining":
-            assert place >= last_weight(steps), "live before its last step"
+        if phase in ("draining", "returning"):
+            assert place >= last_weight(steps), "live, or back, before its last step"
             continue
         jumps = sent_on and place < last_weight(steps)
         place = last_weight(steps) if jumps else place + 1
@@ -137,6 +143,32 @@ class Promises(Parts):
             entered_ones = rollout.steps[: rollout.step + 1]
             allowed = max((s.weight for s in entered_ones if isinstance(s, SetWeight)), default=0)
             assert rollout.to_revision.weight <= allowed, (rollout.step, rollout.steps)
+
+    @invariant()
+    def a_drill_changes_nothing_for_good(self) -> None:
+        for drill in Drill.objects.exclude(rollout=None).select_related("rollout__from_revision"):
+            rollout = drill.rollout
+            assert rollout is not None
+            assert rollout.from_revision is not None
+            if rollout.kind != "drill":  # it became a rollback
+                assert (rollout.kind, drill.state) == ("rollback", "skipped")
+                continue
+            assert "draining" not in rollout.phase_times
+            if rollout.state in OPEN_STATES:
+                assert rollout.from_revision.state == "live"
+            if rollout.state == "done":
+                assert "returning" in rollout.phase_times
+
+    @invariant()
+    def what_came_of_a_drill_is_written_once(self) -> None:
+        for drill in Drill.objects.select_related("rollout"):
+            ends = [phase_of(e) for e in Event.objects.filter(subject=drill.pk).order_by("index")]
+            assert ends.count("finished") == (drill.state in ("passed", "failed")), ends
+            assert ends.count("skipped") == (drill.state == "skipped"), ends
+            if drill.state == "passed":
+                assert drill.rollout is not None
+                assert drill.rollout.state == "done"
+                assert {"shifting", "returning"} <= set(drill.rollout.phase_times)
 
     @invariant()
     def no_release_goes_out_twice(self) -> None:

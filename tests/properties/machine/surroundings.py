@@ -40,12 +40,17 @@ class Surroundings(Parts):
         """Commands are refused for a while, or the target is silent."""
         self.driver.down, self.driver.alive = down, alive
 
-    @rule(phase=st.sampled_from(["", "starting", "ready", "failed", "refused", "drained"]))
-    def be_stubborn(self, phase: str) -> None:
-        """The newest revision stays in one phase, whatever it is told: slow, broken or lying."""
-        newest = Revision.objects.order_by("-number").first()
-        if newest is not None:
-            self.driver.stubborn = {newest.pk: phase} if phase else {}
+    @rule(
+        phase=st.sampled_from(["", "starting", "ready", "failed", "refused", "drained"]),
+        newest=st.booleans(),
+    )
+    def be_stubborn(self, phase: str, newest: bool) -> None:
+        """The newest revision, or a warm one, stays in one phase, whatever it is told: slow,
+        broken or lying."""
+        rows = Revision.objects.order_by("-number")
+        one = (rows if newest else rows.filter(state="warm")).first()
+        if one is not None:
+            self.driver.stubborn = {one.pk: phase} if phase else {}
 
     @rule()
     def run_other_bytes(self) -> None:

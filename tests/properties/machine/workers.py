@@ -10,11 +10,12 @@ from hypothesis.stateful import precondition, rule
 from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
-from apps.rollouts import reconciler
+from apps.rollouts import actions, queries, reconciler
 from apps.rollouts.analysis.records import CLOCK_SLACK
 from apps.rollouts.analysis.verdicts import FRESH
-from apps.rollouts.models import Rollout
+from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.rollouts.steps import Analysis
+from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import database_now, now
 from tests.properties.machine.parts import Lease, Parts
 from tests.properties.machine.promises import data_of
@@ -50,6 +51,29 @@ class Workers(Parts):
         for _ in range(passes):
             self.pass_over()
 
+    @precondition(lambda self: Revision.objects.filter(state="warm").exists())
+    @rule(turns=st.sampled_from([0, 4]))
+    def drill(self, turns: int) -> None:
+        """An operator rehearses a rollback, and has that come round from now on. It may come to
+        its end before anything else happens."""
+        for endpoint in Endpoint.objects.all():
+            with self.process():
+                actions.run_drill(endpoint, actor=self.world.otto)
+            with self.process():
+                actions.schedule_drills(endpoint, every_days=1, hour=3, actor=self.world.otto)
+        self.go_on_undisturbed(turns)
+
+    @rule(turns=st.integers(2, 5))
+    def take_turns(self, turns: int) -> None:
+        """A worker and the target are left alone for a moment."""
+        self.go_on_undisturbed(turns)
+
+    def go_on_undisturbed(self, turns: int) -> None:
+        """A worker and the target take turns for a moment."""
+        for _ in range(turns):
+            self.pass_over()
+            self.driver.follow()
+
     @rule()
     def two_reconcilers(self) -> None:
         """A second worker comes along while the first one's command is on its way."""
@@ -64,6 +88,17 @@ class Workers(Parts):
         """The sweep comes round."""
         with self.process():
             reconciler.look_after(self.target, Lease())
+
+    @precondition(lambda self: DrillSchedule.objects.exists() or Drill.objects.exists())
+    @rule(on_time=st.booleans())
+    def sweep_drills(self, on_time: bool) -> None:
+        """Another sweep comes round: when a drill is planned, or at any time."""
+        planned = DrillSchedule.objects.first()
+        if on_time and planned is not None and planned.next_at > now():
+            self.let_pass(int((planned.next_at - now()).total_seconds()) + 1)
+        with self.process():
+            tasks.drills(cast(Any, Lease()))
+            assert not queries.drills_due(), "a drill that was due is due still"
 
     def pass_over(self) -> None:
         """One pass over every rollout, counting what the driver is told."""
