@@ -53,6 +53,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/mutation.py
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 	@$(PYTHON) benchmarks/upgrade.py
+	@$(PYTHON) benchmarks/rollbacks.py
 	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) tests/compose/prove.py
 

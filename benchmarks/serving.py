@@ -73,7 +73,7 @@ def measure(placet: Running, rounds: int) -> dict[str, Any]:
             found.plain.append(serve_alone(placet.data, comes))
             newer, seconds = release(operator, scientist, comes)
             found.ours.append(seconds)
-            seconds, failed = back(operator, newer, live, stays["example"])
+            seconds, failed, _ = back(operator, newer, live, stays["example"])
             found.back.append(seconds)
             found.failed += failed
     ours, plain = statistics.median(found.ours), statistics.median(found.plain)
@@ -101,8 +101,9 @@ def release(operator: Person, scientist: Person, version: Version) -> tuple[str,
     return made["id"], seconds
 
 
-def back(operator: Person, left: str, restored: str, rows: list[Any]) -> tuple[float, int]:
-    """Roll back under load; return the seconds to the last answer of ``left``, and failures."""
+def back(operator: Person, left: str, restored: str, rows: list[Any]) -> tuple[float, int, int]:
+    """Roll back under load; return the seconds to the last answer of ``left``, how many requests
+    failed, and how many there were."""
     place = operator.do("GET", f"/releases/{left}")["release"]["endpoint_id"]
     place = operator.do("GET", f"/endpoints/{place}")
     url = f"{place['url']}/predict"
@@ -117,7 +118,7 @@ def back(operator: Person, left: str, restored: str, rows: list[Any]) -> tuple[f
         load.until(load.sent + AFTER)
     finally:
         load.stop()
-    return max(0.0, load.last[left] - accepted), load.failed
+    return max(0.0, load.last[left] - accepted), load.failed, load.sent
 
 
 def until(url: str, row: Any, wanted: str) -> None:
