@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -118,7 +118,9 @@ def ago(value: datetime | None) -> SafeString | str:
     seconds = (now() - value).total_seconds()
     words = span(abs(seconds))
     text = "just now" if abs(seconds) < 5 else f"{words} ago" if seconds > 0 else f"in {words}"
-    return format_html('<time datetime="{0}" title="{0}">{1}</time>', value.isoformat(), text)
+    exact = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    machine = value.isoformat()
+    return format_html('<time datetime="{}" title="{}">{}</time>', machine, exact, text)
 
 
 @register.filter
