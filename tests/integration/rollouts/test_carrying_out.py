@@ -23,6 +23,14 @@ pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]
 
 
+@pytest.fixture
+def node(world: World) -> SimulatedNode:
+    """The node of the world's only target."""
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    return joined
+
+
 def release_one(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
     """Take one more version all the way to live."""
     release = world.request("development")

@@ -17,6 +17,14 @@ RunJobs = Callable[..., int]
 
 
 @pytest.fixture
+def node(world: World) -> SimulatedNode:
+    """The node of the world's only target."""
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    return joined
+
+
+@pytest.fixture
 def held_up(world: World, run_jobs: RunJobs) -> Release:
     """Approved in staging, then frozen before it started, until its start was given up."""
     release = world.request("staging")
