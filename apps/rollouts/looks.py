@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import MetricWindow
-from apps.monitoring.queries import count_outcomes, count_outputs, windows
+from apps.monitoring.queries import by_revision, count_outcomes, count_outputs
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import (
     KeptVerdict,
@@ -52,11 +52,13 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
     if by_unit:
         since = weight_applied(facts.steps, place, rollout.step_times, since)
     terms = terms_of(facts.steps, place, share=rollout.to_revision.weight / WHOLE, by_unit=by_unit)
+    # By one query: the windows of both that a report brings meanwhile count both, or neither.
+    found = by_revision([rollout.to_revision.pk, old.pk], since)
     measured = Measured(
         new_revision=rollout.to_revision.pk,
         old_revision=old.pk,
-        new=measured_of(rollout.to_revision.pk, since, by_unit=by_unit),
-        old=measured_of(old.pk, since, by_unit=by_unit),
+        new=[window_of(row, by_unit=by_unit) for row in found[rollout.to_revision.pk]],
+        old=[window_of(row, by_unit=by_unit) for row in found[old.pk]],
         since=since,
         now=facts.now,
         node_alive=facts.alive,
@@ -109,11 +111,6 @@ def weight_applied(
     after = (began.get(str(p)) for p in range(weight + 1, place))
     first = next((text for text in after if text), "")
     return datetime.fromisoformat(first) if first else entered_at
-
-
-def measured_of(revision: str, since: datetime, *, by_unit: bool) -> list[Window]:
-    """Return the windows of one revision that began since then."""
-    return [window_of(row, by_unit=by_unit) for row in windows(revision, since)]
 
 
 def captured_since(revision: str, terms: Terms, since: datetime) -> dict[Own, Tally]:

@@ -35,11 +35,11 @@ from apps.monitoring.queries.windows import (
     Recent,
     Stretch,
     between,
+    by_revision,
     counts_of,
     recent,
     recent_many,
     series,
-    windows,
 )
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Watched",
     "alerts_of",
     "between",
+    "by_revision",
     "captured_of",
     "captured_predictions",
     "compare",
@@ -76,5 +77,4 @@ __all__ = [
     "unresolved_alerts",
     "visible_alerts",
     "watched",
-    "windows",
 ]

@@ -275,6 +275,30 @@ def test_a_node_that_fell_silent_does_not_pass(start: Callable[..., Canary]) -> 
     assert canary.place == ("analysing", 3)
 
 
+def test_windows_that_come_during_a_look_count_for_both_revisions_or_neither(
+    start: Callable[..., Canary], node: SimulatedNode
+) -> None:
+    canary = start()
+    row, at, come = canary.row, now(), []
+
+    def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Take in a report right behind the first query of the look."""
+        answer = execute(sql, params, many, context)
+        if 'FROM "monitoring_metricwindow"' in sql and not come:
+            for revision, count in ((row.to_revision_id, 50), (row.from_revision_id, 950)):
+                come.append(revision)
+                MetricWindow.objects.create(
+                    node=node.id, revision=revision, started_at=at, seconds=0.001,
+                    status_2xx=count, latency={"100": count, "inf": 0},
+                )  # fmt: skip
+        return answer
+
+    with connection.execute_wrapper(meanwhile):
+        canary.settle()
+    assert len(come) == 2
+    assert canary.place == ("analysing", 1), canary.row.reason
+
+
 def test_nobody_goes_on_by_what_was_seen_some_time_ago(start: Callable[..., Canary]) -> None:
     canary = start()
     canary.let_pass(3_000)  # another look comes after half a minute
