@@ -50,6 +50,9 @@ UNION ALL SELECT kind || ' is overdue' FROM jobs_job
   WHERE state = 'queued' AND due_at < clock_timestamp() - interval '60 s'
 """
 FAILED = "SELECT kind || ' failed: ' || error AS what FROM jobs_job WHERE state = 'failed'"
+LEFT = """
+SELECT id FROM serving_revision WHERE state IN ('stopped', 'failed') ORDER BY number DESC LIMIT 2
+"""
 DEAD_LEASES = """
 SELECT id, split_part(lease_owner, ':', 2)::int AS pid FROM jobs_job WHERE state = 'running'
 """
@@ -193,6 +196,7 @@ class Campaign:
             found = self.placet.sql(ONE_OF_EACH, run, run)
             rows = [*self.placet.sql(OPEN), *self.placet.sql(FAILED)]
             live = self.placet.sql("SELECT id FROM serving_revision WHERE state = 'live'")
+            left = self.placet.sql(LEFT)
         except Exception as error:
             return [f"the database: {error}"]
         counts = found[0] if found else {"versions": 0}
@@ -200,9 +204,9 @@ class Campaign:
         counts["HAProxies"] = len(with_variable("PLACET_HAPROXY", str(folder)))
         for revision in live:
             counts["replicas"] = len(replicas_of(revision["id"]))
-        return [f"{name}: {n}, not 1" for name, n in counts.items() if n != 1] + [
-            row["what"] for row in rows
-        ]
+        faults = [f"{name}: {n}, not 1" for name, n in counts.items() if n != 1]
+        faults += [row["what"] for row in rows]
+        return faults + [f"{row['id']} still runs" for row in left if replicas_of(row["id"])]
 
     def whole(self) -> list[str]:
         """Verify the whole log, and rebuild every row from it; return what is wrong."""
