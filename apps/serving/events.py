@@ -6,6 +6,7 @@ TARGET_CREATED = event_kind("target.created", "Added a target")
 TARGET_CHANGED = event_kind("target.changed", "Changed a target")
 JOIN_TOKEN_ISSUED = event_kind("target.join_token_issued", "Issued a join token")
 NODE_JOINED = event_kind("node.joined", "Joined the target as its node")
+NODE_CHANGED = event_kind("node.changed", "Reports another {what}")
 NODE_REPORTED_ERROR = event_kind("node.reported_error", "Reported by itself: {code}")
 NODE_CHECKPOINT_AHEAD = event_kind(
     "node.checkpoint_ahead", "Holds a checkpoint of size {size} that this log does not contain"

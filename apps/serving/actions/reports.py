@@ -10,6 +10,7 @@ from apps.serving import desired
 from apps.serving.actions.nodes import node_actor
 from apps.serving.errors import NodeRefused, StaleReport
 from apps.serving.events import (
+    NODE_CHANGED,
     NODE_CHECKPOINT_AHEAD,
     NODE_REPORTED_ERROR,
     NODE_STATE_AHEAD,
@@ -20,7 +21,7 @@ from apps.serving.models import DesiredState, Node, Revision
 from apps.serving.reports import Report, parse_report
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
-from placet_verify import dsse
+from placet_verify import canonical, dsse
 from placet_verify.checkpoint import parse as parse_note
 from placet_verify.errors import Refused
 from placet_verify.keys import PublicKey
@@ -40,6 +41,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         if report["number"] <= row.report_number:
             raise StaleReport(row.report_number)
         before: Mapping[str, Any] = row.report
+        known = _logged(row)
         row.report = {name: value for name, value in report.items() if name != "metrics"}
         row.report_number, row.last_seen_at = report["number"], now()
         row.platform, row.agent_version = report["platform"], report["agent_version"]
@@ -49,6 +51,8 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         _note_checkpoint(log, row, report)
         _note_state_ahead(log, row, report)
         row.save()
+        if changed := sorted({name for name, _ in _logged(row).items() ^ known.items()}):
+            log.add(NODE_CHANGED, row, data={"what": ", ".join(changed)})
         if report["metrics"]:
             enqueue("monitoring.ingest", node=row.pk, windows=report["metrics"])
         if _worth_a_look(row, before, report):
@@ -64,6 +68,13 @@ def _verified(node: Node, envelope: str | bytes) -> bytes:
         return dsse.verify(dsse.Envelope.from_json(envelope), [key], dsse.REPORT)
     except Refused as refusal:
         raise NodeRefused(refusal.sentence) from refusal
+
+
+def _logged(node: Node) -> dict[str, bytes]:
+    """Return what the log keeps of a node and a report may change: what it runs on, isolation and
+    limits included, and what is wrong with it."""
+    parts = node.platform | {"fault": node.fault}
+    return {name: canonical.dumps(value) for name, value in parts.items()}
 
 
 def _phases(report: Mapping[str, Any]) -> dict[str, str]:

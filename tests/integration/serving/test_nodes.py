@@ -11,7 +11,9 @@ from io import BytesIO
 import pytest
 from django.db import connection
 
+from apps.audit.actions import plain_state, row_key
 from apps.audit.models import Event, LogHead
+from apps.audit.queries import replay
 from apps.builds.models import Runtime
 from apps.governance.actions import update_environment
 from apps.jobs.models import Job
@@ -312,6 +314,17 @@ def test_the_state_says_which_revision_is_live_and_carries_the_salt(
     assert endpoint["stable"] == row.pk
     assert endpoint["revisions"][0]["salt"] == row.salt
     assert len(row.salt) == 16
+
+
+def test_what_a_node_runs_on_is_in_the_log_when_it_changes(node: SimulatedNode) -> None:
+    weaker = {**PLATFORM, "memory_limit": "prlimit", "agent_version": "0.2.0"}
+    for _ in range(2):
+        assert node.report(platform=weaker, agent_version="0.2.0").status_code == 200
+    (event,) = Event.objects.filter(kind="node.changed.v1")
+    assert json.loads(event.body)["data"] == {"what": "agent_version, memory_limit"}
+    row, logged = node.row, replay()[row_key(node.row)]
+    assert (logged["platform"], logged["agent_version"]) == (row.platform, "0.2.0")
+    assert {k: logged[k] for k in plain_state(row)} == plain_state(row)
 
 
 def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(
