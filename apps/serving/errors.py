@@ -1,12 +1,6 @@
 """Refusals of this app."""
 
-from placet.kernel.problems import Conflict, Forbidden, Problem, Unprocessable
-
-
-class UnknownDriver(Unprocessable):
-    """No such driver."""
-
-    code, title = "unknown_driver", "There is no such driver"
+from placet.kernel.problems import Conflict, Forbidden, Problem
 
 
 class TargetExists(Conflict):

@@ -8,7 +8,6 @@ says that it followed. Whatever dies meanwhile, the reconciler brings that rollo
 from datetime import datetime
 
 from apps.audit.actions import Recorder, record
-from apps.governance.models import Release
 from apps.governance.queries import frozen
 from apps.identity.queries import authorize
 from apps.monitoring.actions import close_settled, open_alert
@@ -16,14 +15,13 @@ from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import alerts_of, between, objective_of
 from apps.rollouts import drills
-from apps.rollouts.actions.start import open_rollout, ring_reconciler
+from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
 from apps.rollouts.drills import Ended
 from apps.rollouts.errors import DrillRefused
 from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules import STEPPING
-from apps.serving import actions as serving
 from apps.serving.drivers import driver_for
 from apps.serving.errors import NotPermitted
 from apps.serving.models import Endpoint, Revision
@@ -104,39 +102,21 @@ def _nowhere_to_go(endpoint: Endpoint, keys: KeyRing) -> str:
     if former[0].state != "warm":
         return f"Revision {former[0].number}, which a rollback goes to, is not kept warm any more"
     try:
-        _check_permit(former[0], endpoint, keys)
+        check_return(former[0], endpoint, keys)
     except NotPermitted as refusal:
         return f"Revision {former[0].number} may not serve: {refusal.detail}"
     return ""
 
 
 def _live(endpoint: Endpoint) -> Revision | None:
-    return Revision.objects.filter(endpoint=endpoint, state="live").first()
-
-
-def _check_permit(former: Revision, endpoint: Endpoint, keys: KeyRing) -> None:
-    serving.check_permit(
-        former.permit, keys, endpoint=endpoint, bento=former.bento,
-        release=former.release, serving=former.serving, starting_at=None,
-    )  # fmt: skip
+    return endpoint.revisions.filter(state="live").first()
 
 
 def _begin(endpoint: Endpoint, log: Recorder, planned: datetime | None = None) -> Drill:
     live = _live(endpoint)
     assert live is not None  # or there was an obstacle
     former = former_revisions(live)[0]
-    rollout = open_rollout(
-        Rollout(
-            project_id=endpoint.project_id,
-            endpoint=endpoint,
-            release=Release.objects.get(pk=former.release),
-            kind="drill",
-            from_revision=live,
-            to_revision=former,
-            started_by=log.actor.id,
-            reason=REASON,
-        )
-    )
+    rollout = open_return(live, former, kind="drill", reason=REASON, actor=log.actor)
     drill = Drill.objects.create(
         project_id=endpoint.project_id,
         endpoint=endpoint,
@@ -176,10 +156,11 @@ def take_over(endpoint: Endpoint, number: int | None, reason: str, log: Recorder
     columns = {"kind": "rollback", "started_by": log.actor.id, "reason": reason}
     if not move(rollout, expected=STEPPING, to=rollout.state, **columns):
         return None
-    move(
+    skipped = move(
         drill, expected=DrillState.RUNNING, to=DrillState.SKIPPED,
         reason="A rollback was asked for meanwhile", finished_at=now(),
     )  # fmt: skip
+    assert skipped  # a drill whose rollout still steps is running
     log.add(DRILL_SKIPPED, drill)
     return rollout
 

@@ -1,10 +1,9 @@
 """What an operator does while or after a rollout: abort it, or roll the endpoint back."""
 
 from apps.audit.actions import record
-from apps.governance.models import Release
 from apps.identity.queries import authorize
 from apps.rollouts.actions.drills import take_over
-from apps.rollouts.actions.start import open_rollout, refuse_open, ring_reconciler
+from apps.rollouts.actions.start import check_return, open_return, refuse_open, ring_reconciler
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
@@ -89,10 +88,7 @@ def go_back(
             raise EndpointStopped
         rollout = take_over(row, number, reason, log) or _begin(row, number, reason, actor)
         previous = rollout.to_revision
-        serving.check_permit(
-            previous.permit, keys, endpoint=row, bento=previous.bento,
-            release=previous.release, serving=previous.serving, starting_at=None,
-        )  # fmt: skip
+        check_return(previous, row, keys)
         _wake(previous, row, actor)
         log.add(
             ROLLBACK_STARTED,
@@ -109,18 +105,7 @@ def _begin(endpoint: Endpoint, number: int | None, reason: str, actor: Actor) ->
     if live is None:
         raise NothingLive
     previous = former_revision(live, number)
-    return open_rollout(
-        Rollout(
-            project_id=endpoint.project_id,
-            endpoint=endpoint,
-            release=Release.objects.get(pk=previous.release),
-            kind="rollback",
-            from_revision=live,
-            to_revision=previous,
-            started_by=actor.id,
-            reason=reason,
-        )
-    )
+    return open_return(live, previous, kind="rollback", reason=reason, actor=actor)
 
 
 def _wake(previous: Revision, endpoint: Endpoint, actor: Actor) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.serving import desired, drivers
-from apps.serving.errors import TargetExists, UnknownDriver
+from apps.serving.errors import TargetExists
 from apps.serving.events import JOIN_TOKEN_ISSUED, TARGET_CHANGED, TARGET_CREATED
 from apps.serving.models import DesiredState, JoinToken, Site, Target
 from placet.kernel.actor import Actor
@@ -35,9 +35,9 @@ def create_target(
     url: str = "",
 ) -> Target:
     """Add a target, with an empty desired state. Needs ``target.manage`` everywhere."""
-    check_fields(name=name, labels=labels or {}, capacity_mb=capacity_mb, url=url, site=site)
-    if driver not in drivers.kinds():
-        raise UnknownDriver(f"Choose one of {', '.join(drivers.kinds())}")
+    check_fields(
+        name=name, driver=driver, labels=labels or {}, capacity_mb=capacity_mb, url=url, site=site
+    )
     with record(actor) as log:
         authorize(actor, "target.manage", None)
         try:
@@ -89,6 +89,8 @@ def check_fields(**fields: Any) -> None:
     errors = []
     if "name" in fields and not TARGET_NAME.fullmatch(fields["name"]):
         errors.append(FieldError("/name", "Use up to 60 small letters, digits and hyphens"))
+    if "driver" in fields and fields["driver"] not in drivers.kinds():
+        errors.append(FieldError("/driver", f"Choose one of {', '.join(drivers.kinds())}"))
     if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
         errors.append(FieldError("/capacity_mb", "Give the memory for replicas, from 64 MB on"))
     url = fields.get("url", "")
