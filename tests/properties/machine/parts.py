@@ -16,6 +16,7 @@ from apps.jobs.handlers import Retry
 from apps.serving.models import Node, Target
 from placet.kernel.clock import now
 from placet.kernel.problems import Problem
+from tests.crashes.points import around, pairs
 from tests.fake_driver import FakeDriver, TargetDown
 from tests.governed import World
 
@@ -55,6 +56,8 @@ PLANS: list[dict[str, Any]] = [
         ],
     },
 ]  # fmt: skip
+STARTING = pairs("rollouts.start_commit", "rollouts.store", "rollouts.command")
+DRILLING = around("drill.started", "rollout.returning", "drill.finished", "drill.skipped")
 # the modules whose crash points a rollout goes past
 DOOMED = ("apps.rollouts.reconciler", "apps.rollouts.actions.start", "apps.audit.actions.record")
 
@@ -90,6 +93,7 @@ class Parts(RuleBasedStateMachine):
             self.left.enter_context(patch.object(module, "crash_point", self.pass_point))
         self.driver.__init__()  # type: ignore[misc]
         self.fuse: int | None = None  # crash points that are passed before somebody dies at one
+        self.doom = ""  # the crash point at which the next one who passes it dies
         self.deaths = 0
         self.told: Counter[tuple[str, int]] = Counter()
         self.counted: dict[int, int] = {}  # windows that can be judged, and how much they count
@@ -97,11 +101,10 @@ class Parts(RuleBasedStateMachine):
 
     def pass_point(self, name: str) -> None:
         """Die here when it is time to."""
-        if self.fuse is None:
-            return
-        self.fuse -= 1
-        if self.fuse < 0:
-            self.fuse = None
+        if self.fuse is not None:
+            self.fuse -= 1
+        if name == self.doom or (self.fuse is not None and self.fuse < 0):
+            self.fuse, self.doom = None, ""
             self.died_at[name] += 1
             raise Killed(name)
 

@@ -17,7 +17,7 @@ from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.rollouts.steps import Analysis
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import database_now, now
-from tests.properties.machine.parts import Lease, Parts
+from tests.properties.machine.parts import DRILLING, STARTING, Lease, Parts
 from tests.properties.machine.promises import data_of
 from workers.tasks import rollouts as tasks
 
@@ -32,6 +32,11 @@ class Workers(Parts):
     def one_will_be_killed(self, after: int) -> None:
         """Whoever passes the crash point after so many others dies there: worker or web."""
         self.fuse = after
+
+    @rule(point=st.sampled_from(STARTING))
+    def one_will_be_killed_at(self, point: str) -> None:
+        """Whoever passes this crash point next dies there."""
+        self.doom = point
 
     @rule()
     def claims_run_out(self) -> None:
@@ -52,16 +57,20 @@ class Workers(Parts):
             self.pass_over()
 
     @precondition(lambda self: Revision.objects.filter(state="warm").exists())
-    @rule(turns=st.sampled_from([0, 4]))
-    def drill(self, turns: int) -> None:
+    @rule(turns=st.sampled_from([0, 4]), point=st.sampled_from(["", *DRILLING]))
+    def drill(self, turns: int, point: str) -> None:
         """An operator rehearses a rollback, and has that come round from now on. It may come to
-        its end before anything else happens."""
+        its end before anything else happens, and somebody may be killed on its way."""
+        self.doom = point or self.doom
         for endpoint in Endpoint.objects.all():
             with self.process():
                 actions.run_drill(endpoint, actor=self.world.otto)
             with self.process():
                 actions.schedule_drills(endpoint, every_days=1, hour=3, actor=self.world.otto)
         self.go_on_undisturbed(turns)
+        if turns:
+            self.let_pass(30)  # until the node's counts are in
+            self.sweep()
 
     @rule(turns=st.integers(2, 5))
     def take_turns(self, turns: int) -> None:
@@ -96,6 +105,10 @@ class Workers(Parts):
         planned = DrillSchedule.objects.first()
         if on_time and planned is not None and planned.next_at > now():
             self.let_pass(int((planned.next_at - now()).total_seconds()) + 1)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """A worker starts the drills that are due, and writes down those that have ended."""
         with self.process():
             tasks.drills(cast(Any, Lease()))
             assert not queries.drills_due(), "a drill that was due is due still"
