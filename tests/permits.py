@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from placet_verify import canonical
+from placet_verify.approvers import Signed
 from placet_verify.keys import KeyPurpose, KeyRing, PrivateKey, make_ring
 from placet_verify.permit import Expected, build_permit
 from placet_verify.statements import DecisionStatement, PolicyStatement, RequestStatement
@@ -26,6 +27,25 @@ DOCUMENT: dict[str, Any] = {
 def digest_of(text: str) -> str:
     """Return a digest that stands for a thing called ``text``."""
     return canonical.digest(text.encode())
+
+
+# Another value for everything that a request binds.
+OTHER: dict[str, Any] = {
+    "release": "rel_2",
+    "project": "prj_2",
+    "environment": "staging",
+    "endpoint": "end_2",
+    "artifact_digest": digest_of("another artifact"),
+    "bento_digest": digest_of("another Bento"),
+    "policy_id": "pol_2",
+    "policy_number": 2,
+    "policy_digest": digest_of("another policy"),
+    "plan_digest": digest_of("another plan"),
+    "serving": {"replicas": 2, "memory_mb": 1024, "variables": {}},
+    "requester": "per_somebody",
+    "author": "per_somebody",
+    "not_after": NOON + timedelta(days=13),
+}
 
 
 @dataclass(frozen=True)
@@ -74,9 +94,8 @@ class Case:
 
     def document(self, key: PrivateKey) -> str:
         """Return the permit with every statement signed by ``key``."""
-        return build_permit(
-            self.policy.sign(key), self.request.sign(key), [d.sign(key) for d in self.decisions]
-        )
+        decisions = [Signed(decision.sign(key)) for decision in self.decisions]
+        return build_permit(Signed(self.policy.sign(key)), self.request.sign(key), decisions)
 
     def decided_again(self, **changes: Any) -> "Case":
         """Return the case with ``changes`` made to the last decision alone."""

@@ -54,6 +54,7 @@ class PolicyRevision(Audited):
     document = models.JSONField()  # validated, with defaults filled in
     digest = models.CharField(max_length=71)  # of the canonical document
     envelope = models.TextField(blank=True)  # DSSE by the decision key, when published
+    assertion = models.JSONField(null=True, blank=True)  # over the same, by the publisher's passkey
     drafted_by = models.CharField(max_length=40)
     published_by = models.CharField(max_length=40, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
@@ -184,6 +185,7 @@ class Decision(Audited):
     comment_sealed = models.CharField(max_length=71, blank=True)
     statement_digest = models.CharField(max_length=71)  # the request statement that was shown
     envelope = models.TextField()  # DSSE by the decision key
+    assertion = models.JSONField(null=True, blank=True)  # over the same, by the person's passkey
     gates = models.JSONField(default=list)  # what the person saw
     voided_reason = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -67,6 +67,13 @@ def counting_roles(
     return allowed
 
 
+def passkeys_demanded(document: Mapping[str, Any], role: str = "") -> bool:
+    """Tell whether a policy counts only passkeys for ``role``; for any at all when it is ''."""
+    return any(
+        g.get("passkey", False) for g in approval_gates(document) if role in ("", g.get("role"))
+    )
+
+
 def deciding_role(allowed: Sequence[str], missing: Collection[str]) -> str:
     """Return the role a decision counts as: approver while one is missing, else reviewer."""
     if APPROVER in allowed and APPROVER in missing:

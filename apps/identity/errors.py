@@ -86,3 +86,33 @@ class BadIdempotencyKey(Problem):
     """The key is empty, too long or not printable ASCII."""
 
     code, title = "idempotency_key_invalid", "An Idempotency-Key is 1 to 200 printable characters"
+
+
+class NeedsPasskey(Forbidden):
+    """This counts only signed with a passkey that was enrolled, and the person has none."""
+
+    code, title = "needs_passkey", "This is signed with a passkey that was enrolled"
+
+
+class NotAsked(Conflict):
+    """A passkey's answer came to a question that was not asked, was answered, or is too old."""
+
+    code, title = "not_asked", "Ask for the challenge again: each is answered once, in five minutes"
+
+
+class WrongPasskey(Unprocessable):
+    """The assertion is not by the passkey that was asked, or over something else."""
+
+    code, title = "wrong_passkey", "The passkey did not sign this"
+
+
+class OwnEnrolment(Forbidden):
+    """Somebody would vouch for his own passkey."""
+
+    code, title = "own_enrolment", "Another approver vouches for your passkey"
+
+
+class NotOffered(Conflict):
+    """The passkey is not in the state that this needs."""
+
+    code, title = "not_offered", "The passkey is not in a state for this"

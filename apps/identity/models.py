@@ -217,6 +217,40 @@ class ApiToken(Audited):
         return self.name
 
 
+class ApproverPasskey(Audited):
+    """A passkey that its person signs decisions with: ``offered → enrolled → withdrawn``.
+
+    It counts because of ``envelope`` and ``assertion``, in which another approver's passkey (or the
+    root key) vouches for it, and not because this row says so. ``vouched_by`` is that passkey.
+    """
+
+    LOG_SEALED = frozenset({"name"})
+
+    id = IdField("pky")
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="passkeys")
+    name = models.CharField(max_length=120)
+    credential = models.CharField(max_length=1400, unique=True)  # base64url, up to 1,023 bytes
+    public_key = models.TextField()  # SubjectPublicKeyInfo, base64 of the DER
+    rp_id = models.CharField(max_length=253)
+    state = models.CharField(
+        max_length=10,
+        choices=[("offered", "Offered"), ("enrolled", "Enrolled"), ("withdrawn", "Withdrawn")],
+        default="offered",
+    )
+    envelope = models.TextField(blank=True)  # DSSE by the decision key, or the root
+    assertion = models.JSONField(null=True, blank=True)
+    vouched_by = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT)
+    created_at = models.DateTimeField(auto_now_add=True)
+    enrolled_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "passkey"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class SharedValue(models.Model):
     """One value of :mod:`apps.identity.shared_cache`, under the hash of its key."""
 

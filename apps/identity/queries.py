@@ -18,6 +18,7 @@ from apps.audit.queries.logged import is_logged, last_logged
 from apps.identity.errors import BadToken
 from apps.identity.models import (
     ApiToken,
+    ApproverPasskey,
     Project,
     RoleBinding,
     ServiceAccount,
@@ -313,6 +314,14 @@ def own_tokens(actor: Actor) -> models.QuerySet[ApiToken]:
     if actor.token is not None:
         return tokens.filter(pk=actor.token)
     return tokens.filter(Q(person=actor.id) | Q(service_account__owner=actor.id))
+
+
+def visible_passkeys(actor: Actor) -> models.QuerySet[ApproverPasskey]:
+    """Return every approver's passkey for who approves or audits access, else the actor's own."""
+    rows = ApproverPasskey.objects.select_related("person", "vouched_by__person")
+    if actor.can("access.view") or actor.can_somewhere("release.approve"):
+        return rows
+    return rows.filter(person=actor.accountable)
 
 
 def visible_people(actor: Actor) -> models.QuerySet[User]:

@@ -10,7 +10,7 @@ from django.contrib.auth import signals as auth
 from django.http import HttpRequest
 
 from apps.identity import events
-from apps.identity.actions import note_sign_in_event
+from apps.identity.actions import note_sign_in_event, withdraw_removed
 from apps.identity.models import User
 
 METHODS = {
@@ -71,6 +71,7 @@ def factor_added(user: User, authenticator: Authenticator, **_kwargs: Any) -> No
 def factor_removed(user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
     """Log that a second factor is gone."""
     note_sign_in_event(events.MFA_REMOVED, person=user, data={"type": authenticator.type})
+    withdraw_removed(user, authenticator)
 
 
 def codes_renewed(user: User, **_kwargs: Any) -> None:

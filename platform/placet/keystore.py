@@ -8,7 +8,7 @@ no business with, and in production the files' owners make the operating system 
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,7 +119,7 @@ def rotate(
     with _locked(folder):
         _finish_rotation(folder)
         old = read_ring(folder)
-        return _succeed(folder, old, purpose, _root(folder, root_key), at or _now())
+        return _succeed(folder, old, purpose, root_of(folder, root_key), at or _now())
 
 
 def revoke(
@@ -137,11 +137,22 @@ def revoke(
     with _locked(folder):
         _finish_rotation(folder)
         before = read_ring(folder)
-        lost, root = before.get(key_id), _root(folder, root_key)
+        lost, root = before.get(key_id), root_of(folder, root_key)
         after = before.revoke(key_id, compromised_at)
         if lost.valid_until is None:
             return _succeed(folder, after, lost.purpose, root, at or _now())
         _write(folder / "keys.json", after.seal(root).encode())
+        return read_ring(folder)
+
+
+def demand_passkeys(
+    folder: Path, environments: Iterable[str], *, root_key: Path | None = None
+) -> KeyRing:
+    """Have nothing count without passkeys in exactly these environments, of every project."""
+    with _locked(folder):
+        _finish_rotation(folder)
+        after = read_ring(folder).pin(environments)
+        _write(folder / "keys.json", after.seal(root_of(folder, root_key)).encode())
         return read_ring(folder)
 
 
@@ -203,6 +214,14 @@ def read_ring(folder: Path) -> KeyRing:
     return KeyRing.open((folder / "keys.json").read_text("utf-8"), root)
 
 
+def root_of(folder: Path, elsewhere: Path | None = None) -> PrivateKey:
+    """Return the root key, which lies in ``folder`` or ``elsewhere``."""
+    path = elsewhere or folder / "root.key"
+    if not path.is_file():
+        raise KeyUnavailable("the root key is not here: name its file with --root-key")
+    return PrivateKey.load(path)
+
+
 def _check_access(purpose: str) -> None:
     process = os.environ.get("PLACET_PROCESS", "")
     if process not in ACCESS:
@@ -251,7 +270,7 @@ def _add_missing(folder: Path, root_key: Path | None) -> None:
                 " run `manage.py keys --root-key FILE init` once"
             )
         fresh = _existing_or_new(folder / f"{purpose}.key")
-        after = before.add(purpose, fresh.public, _now()).seal(_root(folder, root_key))
+        after = before.add(purpose, fresh.public, _now()).seal(root_of(folder, root_key))
         _write(folder / "keys.json", after.encode())
 
 
@@ -259,13 +278,6 @@ def _give_like(path: Path, before: os.stat_result) -> None:
     """Give the successor of a key file to whom the file before it was given."""
     os.chown(path, before.st_uid if os.geteuid() == 0 else -1, before.st_gid)
     path.chmod(stat.S_IMODE(before.st_mode))
-
-
-def _root(folder: Path, elsewhere: Path | None) -> PrivateKey:
-    path = elsewhere or folder / "root.key"
-    if not path.is_file():
-        raise KeyUnavailable("the root key is not here: name its file with --root-key")
-    return PrivateKey.load(path)
 
 
 def _existing_or_new(path: Path) -> PrivateKey:

@@ -35,6 +35,7 @@ class Client:
         self.people = nouns.People(self.http)
         self.teams = nouns.Teams(self.http)
         self.roles = nouns.Roles(self.http)
+        self.passkeys = nouns.Passkeys(self.http)
         self.service_accounts = nouns.ServiceAccounts(self.http)
         self.tokens = nouns.Tokens(self.http)
         self.jobs = nouns.Jobs(self.http)

@@ -1,4 +1,4 @@
-"""The offline verifier: ``python -m placet_verify log DIR | decision DIR | permit FILE | unit …``.
+"""The offline verifier: ``python -m placet_verify log | decision | permit | proof | unit …``.
 
 Needs no server and no database. Prints exactly what was checked and from which checkpoint and
 root; exit code 0 when all of it holds, 1 when something does not. ``unit`` recomputes which
@@ -11,14 +11,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from placet_verify import checkpoint, dsse, export, times, units
+from placet_verify import canonical, checkpoint, dsse, export, seals, times, tlog_proof, units
+from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
 from placet_verify.log import Report, Tiles, read_records, verify_log
 from placet_verify.permit import holds
-from placet_verify.statements import DecisionStatement
+from placet_verify.statements import (
+    DecisionStatement,
+    PasskeyDecision,
+    PasskeyPolicy,
+    parse,
+)
 from placet_verify.tiles import path as tile_path
+from placet_verify.webauthn import Assertion
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     permit.add_argument("--keys", type=Path, required=True)
     permit.add_argument("--root", type=Path, required=True)
     permit.set_defaults(run=verify_permit_file)
+    proof = commands.add_parser("proof", help="verify one event by its .tlog-proof file")
+    proof.add_argument("file", type=Path)
+    proof.add_argument("--keys", type=Path, required=True)
+    proof.add_argument("--root", type=Path, required=True)
+    proof.add_argument("--body", type=Path, help="the event's body, if the file does not hold it")
+    proof.set_defaults(run=verify_proof_file)
     unit = commands.add_parser("unit", help="say which revision units get")
     unit.add_argument("units", nargs="+", metavar="UNIT", help="- reads one a line")
     unit.add_argument("--salt", required=True, help="the candidate's salt")
@@ -108,8 +121,12 @@ def verify_decision_folder(options: argparse.Namespace) -> bool:
     folder: Path = options.folder
     envelope = dsse.Envelope.from_json(_read(folder / "envelope.json"))
     key = PublicKey.load(folder / "key.pem")
-    for name, content in export.decision_bundle(envelope, key).items():
-        if name != "README.txt" and (folder / name).read_bytes() != content:
+    files = export.decision_bundle(envelope, key)
+    passkey = _exported_passkey(folder)
+    if passkey is not None:
+        files |= export.passkey_bundle(envelope.payload, *passkey)
+    for name, content in files.items():
+        if not name.endswith(".txt") and (folder / name).read_bytes() != content:
             raise Refused("differs", f"{name} is not what the envelope holds")
     say(f"signature: Ed25519 by key {key.id} over {len(envelope.pae)} bytes")
     if options.keys:
@@ -119,7 +136,12 @@ def verify_decision_folder(options: argparse.Namespace) -> bool:
         say(f"key {key.id} was a decision key of the installation when this was signed")
     else:
         say("whose key that is was not checked: give --keys and --root for it")
-    _say_decision(DecisionStatement.parse(envelope.payload))
+    statement = parse(envelope.payload)
+    if not isinstance(statement, DecisionStatement):
+        raise Refused("wrong_type", "this is no decision")
+    if isinstance(statement, PasskeyDecision):
+        _say_passkey(Signed(envelope, passkey[0] if passkey else None), statement, passkey, options)
+    _say_decision(statement)
     say("ok: the decision is exactly what was signed")
     return True
 
@@ -132,10 +154,31 @@ def verify_permit_file(options: argparse.Namespace) -> bool:
     say(f"policy: number {found.policy.number}, {request.policy_digest}")
     for decision in found.decisions:
         _say_decision(decision)
+    if isinstance(found.policy, PasskeyPolicy):
+        say(f"the policy was published by {found.policy.published_by} with a passkey")
+    if found.passkeys:
+        say("each of those passkeys is enrolled, up to the root key")
     say(f"release {request.release}: {request.bento_digest}")
     say(f"behind endpoint {request.endpoint} in {request.environment} of {request.project}")
     say(f"may be started until {times.rfc3339(request.not_after)}")
     say("ok: the permit holds for exactly this")
+    return True
+
+
+def verify_proof_file(options: argparse.Namespace) -> bool:
+    """Verify that one event is in the signed log, and say it."""
+    ring = _ring(options.keys, options.root)
+    proof = tlog_proof.parse(_read(options.file))
+    body = options.body.read_bytes() if options.body else proof.extra
+    if not body:
+        raise Refused("no_body", "the file does not hold the event's body: name it with --body")
+    signed = tlog_proof.verify(proof, checkpoint.log_keys(ring), body)
+    root = base64.b64encode(signed.root).decode("ascii")
+    say(f"checkpoint: {signed.size} leaves of {signed.origin}, root {root}, signature good")
+    if sentence := seals.fault(body.decode("utf-8", "replace"), proof.index, ring):
+        say(f"UNSEALED leaf {proof.index}: {sentence}: it gives no access")
+    say(body.decode("utf-8", "replace"))
+    say(f"ok: this is event {proof.index} of {signed.origin}")
     return True
 
 
@@ -177,9 +220,38 @@ def _say_report(report: Report, newest: Checkpoint) -> bool:
     return True
 
 
+def _exported_passkey(folder: Path) -> tuple[Assertion, list[Signed]] | None:
+    if not (folder / "assertion.json").is_file():
+        return None
+    chain = canonical.loads(_read(folder / "enrolments.json"))
+    if not isinstance(chain, list):
+        raise Malformed("enrolments.json is no list")
+    assertion = Assertion.from_dict(canonical.loads(_read(folder / "assertion.json")))
+    return assertion, [Signed.from_dict(entry) for entry in chain]
+
+
+def _say_passkey(
+    signed: Signed,
+    decision: PasskeyDecision,
+    exported: tuple[Assertion, list[Signed]] | None,
+    options: argparse.Namespace,
+) -> None:
+    """Say who vouches for the passkey, where the root is known to check it from."""
+    if exported is None:
+        raise Refused("no_assertion", "a passkey signed this, and its answer is not in the export")
+    if not options.keys:
+        say("who vouches for the passkey was not checked: give --keys and --root for it")
+        return
+    read_enrolments(exported[1], _ring(options.keys, options.root)).check(
+        signed, person=decision.person, credential=decision.credential, at=decision.at
+    )
+    say("the passkey is enrolled: somebody vouches for it, and so on up to the root key")
+
+
 def _say_decision(decision: DecisionStatement) -> None:
     when = times.rfc3339(decision.at)
-    say(f"{decision.person} as {decision.role}: {decision.verdict} at {when}")
+    signed = ", with a passkey" if isinstance(decision, PasskeyDecision) else ""
+    say(f"{decision.person} as {decision.role}: {decision.verdict} at {when}{signed}")
 
 
 def _ring(keys: Path, root: Path) -> KeyRing:

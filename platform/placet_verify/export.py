@@ -1,9 +1,15 @@
 """Evidence that needs none of our software: a decision that ``openssl`` alone can check."""
 
 import json
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from placet_verify import canonical, dsse
+from placet_verify.approvers import Signed, enrolment_of
 from placet_verify.keys import PublicKey
+from placet_verify.webauthn import Assertion
 
 COMMAND = "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in pae.bin -sigfile sig.bin"
 
@@ -31,6 +37,32 @@ stands in its keys.json, which the root key signs.
 """
 
 
+PASSKEY_COMMAND = (
+    "openssl dgst -sha256 -verify passkey.pem -signature passkey-sig.bin passkey-signed.bin"
+)
+PASSKEY_EDWARDS = (
+    "openssl pkeyutl -verify -pubin -inkey passkey.pem -rawin -in passkey-signed.bin"
+    " -sigfile passkey-sig.bin"
+)
+
+_PASSKEY = """\
+The person signed the decision with a passkey, too
+==================================================
+
+assertion.json      what the passkey answered: its id, the authenticator's data, the client's data
+                    and the signature, in base64url
+passkey.pem         the passkey's public key
+passkey-signed.bin  the bytes under its signature: the authenticator's data, then the SHA-256 of
+                    the client's data, whose member "challenge" is the SHA-256 of statement.json
+passkey-sig.bin     the signature
+enrolments.json     who vouches for the passkey, and for whoever does, up to the root key
+
+Check it with OpenSSL 3 alone, in this folder:
+
+    {command}
+"""
+
+
 def decision_bundle(envelope: dsse.Envelope | str, public_key: PublicKey) -> dict[str, bytes]:
     """Return the files of an exported decision by name.
 
@@ -48,6 +80,31 @@ def decision_bundle(envelope: dsse.Envelope | str, public_key: PublicKey) -> dic
         "sig.bin": signature,
         "key.pem": public_key.to_pem(),
         "README.txt": readme.encode("utf-8"),
+    }
+
+
+def passkey_bundle(
+    payload: bytes, assertion: Assertion, enrolments: Sequence[Signed]
+) -> dict[str, bytes]:
+    """Return the files that show which passkey signed ``payload`` and who vouches for it.
+
+    Raises ``Refused`` when the last enrolment is not of that passkey, or it did not sign.
+    """
+    enrolled = enrolment_of(enrolments[-1])
+    enrolled.passkey.verify(assertion, payload)
+    key = serialization.load_der_public_key(enrolled.passkey.public_key)
+    edwards = isinstance(key, ed25519.Ed25519PublicKey)
+    readme = _PASSKEY.format(command=PASSKEY_EDWARDS if edwards else PASSKEY_COMMAND)
+    chain = [enrolment.to_dict() for enrolment in enrolments]
+    return {
+        "assertion.json": canonical.dumps(assertion.to_dict()),
+        "enrolments.json": canonical.dumps(chain),
+        "passkey.pem": key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+        "passkey-signed.bin": assertion.signed,
+        "passkey-sig.bin": assertion.signature,
+        "PASSKEY.txt": readme.encode("utf-8"),
     }
 
 

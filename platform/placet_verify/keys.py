@@ -19,23 +19,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from placet_verify import canonical, dsse, times
 from placet_verify.errors import Malformed, Refused
+from placet_verify.predicates import GOVERNANCE, PROVENANCE_TYPE, ROOT_ENROLMENT_TYPE
 
 KeyPurpose = Literal["root", "decision", "access", "build", "state", "log", "node"]
 OVERLAP = timedelta(minutes=5)
 PURPOSES: tuple[KeyPurpose, ...] = get_args(KeyPurpose)
 
-POLICY_TYPE = "https://placet.dev/policy/v1"
-REQUEST_TYPE = "https://placet.dev/request/v1"
-DECISION_TYPE = "https://placet.dev/decision/v1"
-PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
-
 # (payload type, predicate type) that a key of each purpose may sign. The log key signs
 # checkpoints and the access key seals, which are no envelopes: they may sign no envelope at all.
 ALLOWED: dict[KeyPurpose, frozenset[tuple[str, str]]] = {
-    "root": frozenset({(dsse.KEYS, "")}),
-    "decision": frozenset(
-        (dsse.STATEMENT, predicate) for predicate in (POLICY_TYPE, REQUEST_TYPE, DECISION_TYPE)
-    ),
+    "root": frozenset({(dsse.KEYS, ""), (dsse.STATEMENT, ROOT_ENROLMENT_TYPE)}),
+    "decision": frozenset((dsse.STATEMENT, predicate) for predicate in GOVERNANCE),
     "access": frozenset(),
     "build": frozenset({(dsse.STATEMENT, PROVENANCE_TYPE)}),
     "state": frozenset({(dsse.STATE, "")}),
@@ -227,6 +221,7 @@ class KeyRing:
     number: int
     entries: tuple[KeyEntry, ...]
     root: PublicKey
+    passkeys: frozenset[str] = frozenset()  # environments where nothing counts without them
 
     def __iter__(self) -> Iterator[KeyEntry]:
         return iter(self.entries)
@@ -241,24 +236,33 @@ class KeyRing:
             raise KeyRefused("keys_not_by_root", "keys.json is not signed by the root") from refusal
         match canonical.loads(payload):
             case {"v": 1, "number": int(number), "keys": list(lines)}:
-                entries = tuple(KeyEntry.from_dict(line) for line in lines)
+                pinned: frozenset[str] = frozenset()
+            case {"v": 2, "number": int(number), "keys": list(lines), "passkeys": list(names)}:
+                pinned = frozenset(map(str, names))
             case _:
                 raise Malformed("keys.json needs v, number and keys")
         if number < floor:
             raise KeyRefused(
                 "keys_too_old", f"keys.json has number {number}, but {floor} was already seen"
             )
+        entries = tuple(KeyEntry.from_dict(line) for line in lines)
         if len({entry.id for entry in entries}) != len(entries):
             raise Malformed("keys.json lists a key twice")
-        return cls(number, entries, root)
+        return cls(number, entries, root, pinned)
 
     def seal(self, root: PrivateKey) -> str:
         """Return ``keys.json`` signed by the root key itself."""
         if root.public != self.root:
             raise KeyRefused("wrong_root", "this is not the root key of this list")
         lines = [entry.to_dict() for entry in self.entries]
-        payload = canonical.dumps({"v": 1, "number": self.number, "keys": lines})
-        return dsse.sign(dsse.KEYS, payload, root).to_json()
+        members = {"v": 1, "number": self.number, "keys": lines}
+        if self.passkeys:  # a version of its own: who knows nothing of them must not read past them
+            members |= {"v": 2, "passkeys": sorted(self.passkeys)}
+        return dsse.sign(dsse.KEYS, canonical.dumps(members), root).to_json()
+
+    def pin(self, environments: Iterable[str]) -> "KeyRing":
+        """Return the next list: in exactly these environments nothing counts without passkeys."""
+        return replace(self, number=self.number + 1, passkeys=frozenset(environments))
 
     def of(self, purpose: KeyPurpose) -> tuple[KeyEntry, ...]:
         """Return every key of ``purpose``, past ones too."""

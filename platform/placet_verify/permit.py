@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from placet_verify import canonical, dsse, quorum, times
+from placet_verify.approvers import Approvers, Signed, read_enrolments
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing
 from placet_verify.statements import (
     APPROVE,
     DecisionStatement,
+    PasskeyDecision,
+    PasskeyPolicy,
     PolicyStatement,
     RequestStatement,
 )
@@ -52,6 +55,7 @@ class Permit:
     policy: PolicyStatement
     request: RequestStatement
     decisions: tuple[DecisionStatement, ...]
+    passkeys: frozenset[str] = frozenset()  # the people who signed their decision with one
 
     @property
     def not_after(self) -> datetime:
@@ -60,17 +64,30 @@ class Permit:
 
 
 def build_permit(
-    policy: dsse.Envelope | str, request: dsse.Envelope | str, decisions: Iterable[Any]
+    policy: Signed,
+    request: dsse.Envelope,
+    decisions: Iterable[Signed],
+    enrolments: Iterable[Signed] = (),
 ) -> str:
-    """Return the permit document of a release from its envelopes (values or their JSON)."""
-    return canonical.dumps(
-        {
+    """Return the permit document of a release: version 2 where a passkey signed any of it.
+
+    ``enrolments`` are those of the passkeys, each behind whoever vouches for it.
+    """
+    decided, enrolled = list(decisions), list(enrolments)
+    if not any(signed.assertion for signed in (policy, *decided)):
+        members: dict[str, Any] = {
             "v": 1,
-            "policy": _envelope(policy).to_dict(),
-            "request": _envelope(request).to_dict(),
-            "decisions": [_envelope(decision).to_dict() for decision in decisions],
+            "policy": policy.envelope.to_dict(),
+            "decisions": [decision.envelope.to_dict() for decision in decided],
         }
-    ).decode("utf-8")
+    else:
+        members = {
+            "v": 2,
+            "policy": policy.to_dict(),
+            "decisions": [decision.to_dict() for decision in decided],
+            "enrolments": [enrolment.to_dict() for enrolment in enrolled],
+        }
+    return canonical.dumps(members | {"request": request.to_dict()}).decode("utf-8")
 
 
 def permit(
@@ -103,6 +120,7 @@ def holds(document: str, ring: KeyRing, *, policy_floor: int = 0) -> Permit:
         found = _open(document, ring)
         _check_policy(found, policy_floor)
         _check_decisions(found)
+        _check_pinned(found, ring)
         _check_quorum(found)
     except PermitRefused:
         raise
@@ -111,30 +129,76 @@ def holds(document: str, ring: KeyRing, *, policy_floor: int = 0) -> Permit:
     return found
 
 
-def _envelope(value: dsse.Envelope | str) -> dsse.Envelope:
-    return value if isinstance(value, dsse.Envelope) else dsse.Envelope.from_json(value)
-
-
 def _open(document: str, ring: KeyRing) -> Permit:
     if not document:
         raise PermitRefused("no_permit", "there is no permit")
     if len(document) > MAX_BYTES:
         raise PermitRefused("too_large", "the permit is larger than 1 MiB")
-    match canonical.loads(document):
+    members = canonical.loads(document)
+    match members:
         case {"v": 1, "policy": policy, "request": request, "decisions": list(decisions), **rest}:
-            if rest:
-                raise PermitRefused("malformed", "the permit has members that it must not have")
+            enrolments: list[Any] = []
+            policy, decisions = {"envelope": policy}, [{"envelope": one} for one in decisions]
+        case {
+            "v": 2,
+            "policy": policy,
+            "request": request,
+            "decisions": list(decisions),
+            "enrolments": list(enrolments),
+            **rest,
+        }:
+            pass
         case _:
             raise PermitRefused("malformed", "a permit needs v, policy, request and decisions")
+    if rest:
+        raise PermitRefused("malformed", "the permit has members that it must not have")
+    approvers = read_enrolments(map(Signed.from_dict, enrolments), ring)
+    signed = [_decision(Signed.from_dict(one), ring, approvers) for one in decisions]
     return Permit(
-        PolicyStatement.parse(_signed(policy, ring)),
-        RequestStatement.parse(_signed(request, ring)),
-        tuple(DecisionStatement.parse(_signed(decision, ring)) for decision in decisions),
+        _policy(Signed.from_dict(policy), ring, approvers),
+        RequestStatement.parse(ring.verify(dsse.Envelope.from_dict(request), "decision")),
+        tuple(signed),
+        frozenset(one.person for one in signed if isinstance(one, PasskeyDecision)),
     )
 
 
-def _signed(members: object, ring: KeyRing) -> bytes:
-    return ring.verify(dsse.Envelope.from_dict(members), "decision")
+def _policy(signed: Signed, ring: KeyRing, approvers: Approvers) -> PolicyStatement:
+    payload = ring.verify(signed.envelope, "decision")
+    if signed.assertion is None:
+        return PolicyStatement.parse(payload)
+    policy = PasskeyPolicy.parse(payload)
+    approvers.check(signed, person=policy.published_by, credential=policy.credential, at=policy.at)
+    return policy
+
+
+def _decision(signed: Signed, ring: KeyRing, approvers: Approvers) -> DecisionStatement:
+    payload = ring.verify(signed.envelope, "decision")
+    if signed.assertion is None:
+        return DecisionStatement.parse(payload)
+    decision = PasskeyDecision.parse(payload)
+    approvers.check(signed, person=decision.person, credential=decision.credential, at=decision.at)
+    return decision
+
+
+def _check_pinned(found: Permit, ring: KeyRing) -> None:
+    """Refuse what was not decided with passkeys where ``keys.json`` demands them.
+
+    The server's own keys sign policies: without this, whoever has them could publish one that
+    demands nothing.
+    """
+    environment = found.request.environment
+    if environment not in ring.passkeys:
+        return
+    if not isinstance(found.policy, PasskeyPolicy):
+        raise PermitRefused(
+            "policy_without_passkey",
+            f"a policy of {environment} must be published with a passkey",
+        )
+    rules = quorum.approval_rules(found.policy.document)
+    if not rules or not all(rule.passkey for rule in rules):
+        raise PermitRefused(
+            "passkeys_demanded", f"a policy of {environment} must demand approvals by passkey"
+        )
 
 
 def _check_policy(found: Permit, floor: int) -> None:
@@ -198,13 +262,14 @@ def _check_quorum(found: Permit) -> None:
         requester=request.requester,
         author=request.author,
         approvals=[(decision.person, decision.role) for decision in found.decisions],
+        passkeys=found.passkeys,
     )
     for count in counts:
         if not count.met:
             raise PermitRefused(
                 "quorum",
-                f"the policy needs {count.rule.count} approval(s) by a {count.rule.role}; "
-                f"{len(count.people)} count(s)",
+                f"the policy needs {count.rule.count} approval(s) by a {count.rule.role}"
+                f"{' with a passkey' if count.rule.passkey else ''}; {len(count.people)} count(s)",
             )
 
 

@@ -17,6 +17,7 @@ class ApprovalRule:
     count: int
     exclude_requester: bool = True
     exclude_author: bool = True
+    passkey: bool = False  # only decisions that the person signed with a passkey count
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,11 @@ def tally(
     requester: str,
     author: str,
     approvals: Iterable[tuple[str, str]],
+    passkeys: frozenset[str] = frozenset(),
 ) -> list[Tally]:
     """Count ``approvals`` (pairs of person and role) for ``rules``; results in their order.
+
+    ``passkeys`` are the people who signed theirs with a passkey.
 
     A person counts once, whatever roles they hold: for the first rule that takes them. The
     strictest rules choose first, so that a lax rule does not use up the people a strict one needs.
@@ -74,6 +78,7 @@ def tally(
             if role == rule.role
             and not (rule.exclude_requester and person == requester)
             and not (rule.exclude_author and person == author)
+            and not (rule.passkey and person not in passkeys)
         ][: rule.count]
         left = {pair: None for pair in left if pair[0] not in people}
         counted[place] = Tally(rule, tuple(people))
@@ -90,15 +95,19 @@ def expiry_days(document: dict[str, Any]) -> float:
 
 def _rule(gate: dict[str, Any]) -> ApprovalRule:
     role, count = gate.get("role"), gate.get("count", 1)
-    flags = [gate.get("exclude_requester", True), gate.get("exclude_author", True)]
+    flags = [
+        gate.get("exclude_requester", True),
+        gate.get("exclude_author", True),
+        gate.get("passkey", False),
+    ]
     if not isinstance(role, str) or not role:
         raise Malformed("an approvals gate names no role")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise Malformed("an approvals gate needs a count of 1 or more")
     if not all(isinstance(flag, bool) for flag in flags):
-        raise Malformed("exclude_requester and exclude_author are true or false")
+        raise Malformed("exclude_requester, exclude_author and passkey are true or false")
     return ApprovalRule(role, count, *flags)
 
 
 def _strictness(rule: ApprovalRule) -> int:
-    return rule.exclude_requester + rule.exclude_author
+    return rule.exclude_requester + rule.exclude_author + rule.passkey

@@ -21,7 +21,9 @@ from tests.permissions.world import World, build
 # What the SDK has no method for. It speaks with a token, and no token may do these things: they
 # are a person's, in a browser (`test_what_has_no_method_is_refused_to_every_token` proves it).
 FOR_PEOPLE_ALONE = {
-    "decisions_create", "people_create", "people_deactivate", "people_reactivate",
+    "decisions_challenge", "decisions_create", "passkeys_enrol", "passkeys_enrol_challenge",
+    "passkeys_offer", "passkeys_offer_challenge", "passkeys_withdraw", "policies_challenge",
+    "people_create", "people_deactivate", "people_reactivate",
     "people_setup_link", "people_update", "policies_publish", "roles_grant", "roles_revoke",
     "rollouts_ship",
     "service_accounts_create", "service_accounts_deactivate", "team_members_add",

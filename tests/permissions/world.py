@@ -5,6 +5,7 @@ fill its route parameters, the bodies that its writes need to get as far as the 
 run in the order they stand in, so a part may use what an earlier one made.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,10 +35,12 @@ from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests import governed
+from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
 from tests.factories import person, project, service_account, team, token_for
 from tests.nodes import SimulatedNode
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
+ASSERTION = dict.fromkeys(("credential", "authenticator_data", "client_data", "signature"), "AA")
 EVERYWHERE = {"operator", "auditor", "admin"}
 
 
@@ -107,12 +110,14 @@ def build() -> World:
 
 @part
 def identity(world: World) -> None:
-    """People, teams, service accounts, roles and tokens that belong to none of those who ask."""
+    """People, teams, service accounts, roles and tokens that belong to none of those who ask; the
+    approver among them has an enrolled passkey."""
     ada = person("Ada", {"viewer": world.project})
     bob = person("Bob")
     crew = team("Crew", ada)
     bot = service_account("bot", owner=ada, roles={"contributor": world.project})
     token_for(bot)
+    enrolled_by_root(world.people["approver"], authenticator())
     world.values |= {
         "slug": world.project.slug,
         "people/person": ada.pk,
@@ -121,6 +126,7 @@ def identity(world: World) -> None:
         "account": bot.pk,
         "role": RoleBinding.objects.get(person=ada).pk,
         "token": bot.apitoken_set.get().pk,
+        "passkey": offered_passkey(bob).pk,
     }
     world.bodies |= {
         "POST /api/v1/projects": {"slug": "new", "name": "New"},
@@ -135,6 +141,9 @@ def identity(world: World) -> None:
         "POST /api/v1/tokens": {
             "name": "mine", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
         },
+        "POST /api/v1/passkeys": {"authenticator": 1, "name": "x", "assertion": ASSERTION},
+        "POST /api/v1/passkeys/challenge": {"authenticator": 1},
+        "POST /api/v1/passkeys/{passkey}/enrol": {"assertion": ASSERTION},
     }  # fmt: skip
 
 
@@ -220,6 +229,9 @@ def governance(world: World) -> None:
         "POST /api/v1/releases/{release}/decisions": {
             "verdict": "approve", "statement_digest": waiting.request_digest,
         },
+        "POST /api/v1/releases/{release}/decisions/challenge": {
+            "verdict": "approve", "statement_digest": waiting.request_digest,
+        },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
     }  # fmt: skip
 
@@ -294,7 +306,7 @@ def pages(world: World) -> None:
     """What the pages ask for is what the API's routes ask for, under the pages' own names."""
     same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
             "rollout_id": "rollout", "alert_id": "alert", "key_id": "key", "freeze_id": "freeze",
-            "token_id": "token", "project": "slug"}  # fmt: skip
+            "token_id": "token", "passkey_id": "passkey", "project": "slug"}  # fmt: skip
     world.values |= {page: world.values[name] for page, name in same.items()}
     registered_model = world.values["models/name"]
     version = ModelVersion.objects.get(
@@ -343,5 +355,7 @@ def pages(world: World) -> None:
         "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},
         "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},
         "POST /policies/{project}/{environment}/freeze": {"reason": "x"},
+        "POST /passkeys/offer": {"authenticator": "1", "name": "x"},
+        "POST /passkeys/{passkey_id}/enrol": {"assertion": json.dumps(ASSERTION)},
         "POST /tokens/new": {"name": "mine", "scopes": ["model.view"], "days": "9"},
     }  # fmt: skip

@@ -13,29 +13,12 @@ from hypothesis import strategies as st
 from placet_verify.errors import Refused
 from placet_verify.permit import Permit, PermitRefused, permit
 from placet_verify.statements import DecisionStatement, RequestStatement
-from tests.permits import NOON, Case, Keys, approvals, digest_of, valid_case
+from tests.permits import NOON, OTHER, Case, Keys, approvals, digest_of, valid_case
 
 KEYS = Keys()
 RING = KEYS.ring
 CASE = valid_case()
 VALID = CASE.document(KEYS.decision)
-
-BOUND = {
-    "release": "rel_2",
-    "project": "prj_2",
-    "environment": "staging",
-    "endpoint": "end_2",
-    "artifact_digest": digest_of("another artifact"),
-    "bento_digest": digest_of("another Bento"),
-    "policy_id": "pol_2",
-    "policy_number": 2,
-    "policy_digest": digest_of("another policy"),
-    "plan_digest": digest_of("another plan"),
-    "serving": {"replicas": 2, "memory_mb": 1024, "variables": {}},
-    "requester": "per_somebody",
-    "author": "per_somebody",
-    "not_after": NOON + timedelta(days=13),
-}
 
 
 def check(document: str, case: Case = CASE, **more: Any) -> Permit:
@@ -61,7 +44,7 @@ def changed_evidence() -> st.SearchStrategy[list[str]]:
 
 
 ANY_CHANGE = st.one_of(
-    st.sampled_from(sorted(BOUND)).map(lambda name: {name: BOUND[name]}),
+    st.sampled_from(sorted(OTHER)).map(lambda name: {name: OTHER[name]}),
     changed_evidence().map(lambda evidence: {"evidence": evidence}),
 )
 
@@ -90,12 +73,12 @@ def test_a_decision_over_anything_else_is_void(change: dict[str, Any], which: in
 
 @given(name=st.sampled_from(["project", "environment", "endpoint", "bento_digest", "release"]))
 def test_a_permit_for_one_place_is_void_in_another(name: str) -> None:
-    expect = replace(CASE.expected(), **{name: BOUND[name]})
+    expect = replace(CASE.expected(), **{name: OTHER[name]})
     assert refusal(VALID, expect=expect) == f"other_{name}"
 
 
 def test_a_node_refuses_another_serving_configuration() -> None:
-    expect = replace(CASE.expected(), serving=BOUND["serving"])
+    expect = replace(CASE.expected(), serving=OTHER["serving"])
     assert refusal(VALID, expect=expect) == "other_serving"
 
 

@@ -4,16 +4,18 @@ from apps.audit.actions.checkpoint import write_checkpoint
 from apps.audit.actions.denied import log_denied
 from apps.audit.actions.export import export_folder, log_export
 from apps.audit.actions.record import Entry, Recorder, append, encode, record
-from apps.audit.actions.seal import erase_person, seal
+from apps.audit.actions.seal import commitment_of, erase_person, fresh_salt, seal
 from apps.audit.actions.state import plain, plain_state, row_key, row_state
 
 __all__ = [
     "Entry",
     "Recorder",
     "append",
+    "commitment_of",
     "encode",
     "erase_person",
     "export_folder",
+    "fresh_salt",
     "log_denied",
     "log_export",
     "plain",

@@ -14,13 +14,23 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import Forbidden, NotFound
 
 
-def seal(text: str, *, person: str) -> str:
+def fresh_salt() -> bytes:
+    """Return a salt, for a text whose commitment is needed before it is stored."""
+    return os.urandom(16)
+
+
+def commitment_of(text: str, salt: bytes) -> str:
+    """Return what :func:`seal` returns for this text and salt; nothing is stored."""
+    return "sha256:" + hashlib.sha256(salt + text.encode("utf-8")).hexdigest()
+
+
+def seal(text: str, *, person: str, salt: bytes | None = None) -> str:
     """Store ``text`` encrypted under ``person``'s key and return ``sha256:…`` of salt ‖ text.
 
     The commitment may be hashed and signed; the text comes back through
     :func:`apps.audit.queries.unseal` until the person's key is erased.
     """
-    commitment, sealed = _seal(text, person, _key(person), os.urandom(16))
+    commitment, sealed = _seal(text, person, _key(person), salt or fresh_salt())
     store_sealed([sealed] if sealed else [])
     return commitment
 
@@ -50,8 +60,7 @@ def store_sealed(texts: Iterable[SealedText]) -> None:
 
 
 def _seal(text: str, person: str, key: bytes, salt: bytes) -> tuple[str, SealedText | None]:
-    raw = salt + text.encode("utf-8")
-    commitment = "sha256:" + hashlib.sha256(raw).hexdigest()
+    raw, commitment = salt + text.encode("utf-8"), commitment_of(text, salt)
     if not key:
         return commitment, None  # erased: committed to, kept nowhere
     nonce = os.urandom(12)

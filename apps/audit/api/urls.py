@@ -10,6 +10,11 @@ urlpatterns = [
     path(
         "audit/events/<int:index>/proof", events.EventProof.as_view(), name="api-audit-events-proof"
     ),
+    path(
+        "audit/events/<int:index>/tlog-proof",
+        events.EventProofFile.as_view(),
+        name="api-audit-events-tlog-proof",
+    ),
     path("audit/leaves", tree.Leaves.as_view(), name="api-audit-leaves"),
     path("audit/checkpoint", tree.NewestCheckpoint.as_view(), name="api-audit-checkpoint"),
     path("audit/consistency", tree.Consistency.as_view(), name="api-audit-consistency"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from apps.audit.errors import NotYetSigned
 from apps.audit.models import Checkpoint, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
-from placet_verify import merkle
+from placet_verify import merkle, tlog_proof
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
 from placet_verify.tiles import FullTile, TileSource
 
@@ -113,6 +113,13 @@ def inclusion(index: int) -> InclusionProof:
         hashes=[step.hex() for step in merkle.inclusion_proof(index, head.size, source)],
         note=head.note,
     )
+
+
+def tlog_proof_of(index: int, body: str) -> str:
+    """Return the proof of event ``index``, whose body is ``body``, as a C2SP tlog-proof file."""
+    proof = inclusion(index)
+    hashes = [bytes.fromhex(step) for step in proof.hashes]
+    return tlog_proof.write(index, hashes, proof.note, body.encode("utf-8"))
 
 
 def consistency(old: int, new: int) -> ConsistencyProof:

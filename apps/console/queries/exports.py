@@ -17,7 +17,8 @@ from apps.console.queries.targets import target_rows
 from apps.governance.models import Decision, Release
 from apps.governance.queries.lists import releases
 from apps.identity.models import ApiToken
-from apps.identity.queries import own_tokens
+from apps.identity.passkeys import public_half
+from apps.identity.queries import own_tokens, visible_passkeys
 from apps.registry.queries import versions
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
@@ -181,6 +182,16 @@ def _token(token: ApiToken) -> Values:
     )  # fmt: skip
 
 
+def _passkeys(actor: Actor, given: Filters) -> Iterator[Values]:
+    for row in visible_passkeys(actor).order_by("-created_at").iterator(chunk_size=BATCH):
+        voucher = row.vouched_by
+        yield (
+            str(row.person), row.name, row.state, public_half(row).fingerprint, row.rp_id,
+            str(voucher.person) if voucher else "root key" if row.enrolled_at else "",
+            row.created_at, row.enrolled_at, row.withdrawn_at, row.pk,
+        )  # fmt: skip
+
+
 TABLES: dict[str, Table] = {
     "models": Table(
         ("project", "model", "description", "versions", "latest", "live", "created_by",
@@ -217,5 +228,10 @@ TABLES: dict[str, Table] = {
         ("name", "token", "holder", "scopes", "project", "created_at", "last_used_at",
          "expires_at", "revoked_at", "id"),
         (), _tokens,
+    ),
+    "passkeys": Table(
+        ("person", "passkey", "state", "fingerprint", "host", "vouched_by", "created_at",
+         "enrolled_at", "withdrawn_at", "id"),
+        (), _passkeys,
     ),
 }  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from apps.console.queries.paging import keyed
+from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
@@ -41,6 +42,7 @@ class PolicyPage:
     names: dict[str, str]
     source: str
     plans: list[tuple[Preset, Picture]]
+    signing: dict[int, Signing]  # by number: the drafts that a passkey publishes
 
 
 def gate_titles(policy: PolicyRevision | None) -> list[str]:
@@ -104,4 +106,17 @@ def policy_page(place: Environment, actor: Actor, *, source: str = "") -> Policy
         names=people_names(people | {f.created_by for f in open_freezes}),
         source=source or (current.source if current else ""),
         plans=drawn(own_presets(place)),
+        signing=_signing(rows, current, actor, place),
     )
+
+
+def _signing(
+    rows: list[PolicyRevision], current: PolicyRevision | None, actor: Actor, place: Environment
+) -> dict[int, Signing]:
+    in_force = current.document if current else {}
+    found = {
+        row.number: signing(actor, place.name, in_force, row.document)
+        for row in rows
+        if row.state == "draft"
+    }
+    return {number: how for number, how in found.items() if how is not None}

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
 from apps.console.queries.names import actor_names, in_words
+from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn, picture
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.rollouts import state_of
@@ -38,6 +39,7 @@ class ReleasePage:
     live_packages: int
     strategy: str
     picture: Picture
+    signing: Signing | None  # how the reader's decision is signed; None: as he is signed in
 
 
 @dataclass(slots=True)
@@ -94,12 +96,9 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         for s in view.story
     )
     view = replace(view, story=told)
-    rollout = (
-        view.release.rollouts.exclude(kind="drill")
-        .select_related("to_revision", "from_revision")
-        .order_by("-created_at")
-        .first()
-    )
+    rows = view.release.rollouts.exclude(kind="drill").order_by("-created_at")
+    begun = view.release.state != "requested"
+    rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
     compared = view.live if view.changes.compared_with else None
     packages = len(locked(compared.bento.runtime.lock)) if compared else 0
     plan = view.release.plan
@@ -110,7 +109,17 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         live_packages=packages,
         strategy=TITLES.get(strategy_of(plan), strategy_of(plan)),
         picture=picture_of(plan, rollout),
+        signing=signing_of(view, actor),
     )
+
+
+def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
+    """Return how the reader signs, where he may decide and passkeys are demanded of him."""
+    if not view.can_decide:
+        return None
+    release = view.release
+    document, role = release.policy.document, view.you_decide_as
+    return signing(actor, release.environment.name, document, role=role)
 
 
 def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:

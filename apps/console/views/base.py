@@ -12,7 +12,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from placet.kernel.actor import Actor
-from placet.kernel.problems import InvalidInput, Problem
+from placet.kernel.problems import FieldError, InvalidInput, Problem
+from placet_verify import canonical
+from placet_verify.errors import Malformed
 
 P = ParamSpec("P")
 
@@ -57,6 +59,20 @@ def refuse_null(request: HttpRequest) -> None:
     for name, values in request.POST.lists():
         if "\x00" in name or any("\x00" in value for value in values):
             raise InvalidInput("A null character cannot be stored: remove it")
+
+
+def assertion_of(request: HttpRequest) -> dict[str, Any] | None:
+    """Return a passkey's answer, as ``passkey.js`` puts it into a form; ``None`` without one."""
+    text = request.POST.get("assertion", "")
+    if not text:
+        return None
+    try:
+        found = canonical.loads(text)
+    except Malformed as fault:
+        raise InvalidInput(errors=[FieldError("/assertion", fault.sentence)]) from None
+    if not isinstance(found, dict):
+        raise InvalidInput(errors=[FieldError("/assertion", "This is no passkey's answer")])
+    return found
 
 
 def sentence(problem: Problem) -> str:

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_list_page, policy_page
-from apps.console.views.base import PageRequest, action, back, page, sentence, show
+from apps.console.views.base import PageRequest, action, assertion_of, back, page, sentence, show
 from apps.governance.actions import (
     draft_policy,
     lift_freeze,
@@ -45,7 +45,7 @@ def policies(request: PageRequest, project: str, environment: str) -> HttpRespon
 def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Store a draft, or only try it on what is open and live."""
     place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
-    source = request.POST.get("source", "")
+    source = request.POST.get("source", "").replace("\r\n", "\n")  # as browsers send lines
     view = policy_page(place, request.actor, source=source)
     try:
         if request.POST.get("do") == "try":
@@ -64,7 +64,7 @@ def decide_draft(request: PageRequest, project: str, environment: str, number: i
     place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
     policy = lists.policy(place, number, request.actor)
     if request.POST.get("do") == "publish":
-        publish_policy(policy, actor=request.actor)
+        publish_policy(policy, assertion=assertion_of(request), actor=request.actor)
         messages.success(request, f"Policy r{number} is in force.")
     else:
         withdraw_policy(policy, actor=request.actor)

@@ -10,7 +10,7 @@ from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
-from apps.console.views.base import PageRequest, action, fault_of, page, show
+from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release, ReleaseState
 from apps.governance.queries.lists import environments, release, releases
@@ -126,6 +126,7 @@ def decision(request: PageRequest, release_id: str) -> HttpResponse:
         verdict=verdict,
         statement_digest=request.POST.get("statement_digest", ""),
         comment=request.POST.get("comment", ""),
+        assertion=assertion_of(request),
         actor=request.actor,
     )
     words = (

@@ -1,6 +1,6 @@
 """Every write of governance."""
 
-from apps.governance.actions.decisions import decide
+from apps.governance.actions.decisions import ask_to_decide, decide
 from apps.governance.actions.environments import (
     create_environment,
     create_project_defaults,
@@ -16,13 +16,20 @@ from apps.governance.actions.lifecycle import (
     reopen,
     restore_live,
 )
-from apps.governance.actions.policies import draft_policy, publish_policy, withdraw_policy
+from apps.governance.actions.policies import (
+    ask_to_publish,
+    draft_policy,
+    publish_policy,
+    withdraw_policy,
+)
 from apps.governance.actions.releases import comment, request_release, withdraw
 from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
 from apps.governance.queries.facts import evaluate
 
 __all__ = [
     "advance_waiting",
+    "ask_to_decide",
+    "ask_to_publish",
     "assemble_permit",
     "begin_rollout",
     "comment",

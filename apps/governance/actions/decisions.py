@@ -1,8 +1,13 @@
 """Deciding: one person, in a browser session, over exactly what was shown."""
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from apps.audit.actions import Recorder, record, seal
+from django.db import transaction
+
+from apps.audit.actions import Recorder, commitment_of, fresh_salt, record, seal
 from apps.governance import rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import clean_text, lock_release
@@ -16,17 +21,75 @@ from apps.governance.errors import (
     WrongState,
 )
 from apps.governance.events import RELEASE_DECIDED, RELEASE_REJECTED
+from apps.governance.gates import GateResult
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
-from apps.identity.errors import NeedsSession
+from apps.identity import passkeys
+from apps.identity.errors import NeedsPasskey, NeedsSession
+from apps.identity.models import ApproverPasskey
+from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
 from apps.serving.actions import release_prefetch
 from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
-from placet_verify.keys import PrivateKey
-from placet_verify.statements import APPROVE, REJECT, DecisionStatement, RequestStatement
+from placet_verify.approvers import Signed
+from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.statements import (
+    APPROVE,
+    REJECT,
+    DecisionStatement,
+    PasskeyDecision,
+    RequestStatement,
+    Statement,
+    parse,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A release on which somebody may decide, held, and as what."""
+
+    release: Release
+    request: RequestStatement
+    gates: list[GateResult]
+    role: str
+
+    def statement(self, **said: Any) -> DecisionStatement:
+        """Return a decision on it: with a passkey's ``credential`` one that this passkey signs."""
+        kind = PasskeyDecision if "credential" in said else DecisionStatement
+        return kind.on(self.request, role=self.role, **said)
+
+
+def ask_to_decide(
+    release: Release,
+    *,
+    verdict: str,
+    statement_digest: str,
+    comment: str = "",
+    passkey: str = "",
+    actor: Actor,
+) -> Question:
+    """Return what the actor's passkey (``passkey``, else his newest) signs to decide like this.
+
+    Nothing is decided yet: :func:`decide` takes the same words with the passkey's answer.
+    """
+    text = _checked(verdict, comment, actor)
+    with transaction.atomic():
+        ready = _ready(release, statement_digest, actor)
+        own, salt = signing_passkey(actor, passkey), fresh_salt()
+        statement = ready.statement(
+            verdict=verdict,
+            person=actor.id,
+            nonce=secrets.token_hex(16),
+            at=clock.now(),
+            comment_commitment=commitment_of(text, salt) if text else "",
+            credential=own.credential,
+        )
+        notes = {"own": own.pk, "salt": salt.hex()}
+        about = f"decide {release.pk}"
+        return passkeys.ask(actor, about, statement.payload(), public_half(own), notes)
 
 
 def decide(
@@ -35,39 +98,71 @@ def decide(
     verdict: str,
     statement_digest: str,
     comment: str = "",
+    assertion: Mapping[str, Any] | None = None,
     actor: Actor,
 ) -> Decision:
     """Approve or reject ``release`` as it was shown, named by ``statement_digest``.
 
     The role is read again under lock, so that one taken away before the commit does not count.
     A rejection ends the release. An approval that makes the last gate pass approves it.
+    ``assertion`` is a passkey's answer to :func:`ask_to_decide`, without which nothing counts
+    where the policy demands passkeys.
     """
+    text = _checked(verdict, comment, actor)
+    signer, ring = keystore.signer("decision"), keystore.ring()
+    with record(actor) as log:
+        ready = _ready(release, statement_digest, actor)
+        if assertion is not None:
+            signed = _by_passkey(ready, verdict, text, assertion, signer, ring, actor)
+        elif _demanded(ready, ring):
+            raise NeedsPasskey("Sign it with your passkey, on the release's page")
+        else:
+            signed = _plain(ready, verdict, text, signer, actor)
+        decision = _decision(ready, signed)
+        decision.save(force_insert=True)
+        _follow(ready.release, decision, log)
+        return decision
+
+
+def _decision(ready: _Ready, signed: Signed) -> Decision:
+    """Return the row of what was signed."""
+    statement = parse(signed.envelope.payload)
+    assert isinstance(statement, DecisionStatement)  # made here
+    return Decision(
+        release=ready.release,
+        project_id=ready.release.project_id,
+        person=statement.person,
+        role=statement.role,
+        verdict=statement.verdict,
+        comment_sealed=statement.comment_commitment,
+        statement_digest=ready.release.request_digest,
+        envelope=signed.envelope.to_json(),
+        assertion=signed.assertion.to_dict() if signed.assertion else None,
+        gates=ready.gates,
+    )
+
+
+def _checked(verdict: str, comment: str, actor: Actor) -> str:
+    """Refuse who may never decide, and what is no decision; return the comment."""
     if actor.kind != "person" or actor.token is not None:
         raise NeedsSession
     if verdict not in (APPROVE, REJECT):
         raise InvalidInput(errors=[FieldError("/verdict", f"{APPROVE} or {REJECT}")])
-    text = clean_text("comment", comment)
-    signer = keystore.signer("decision")
-    with record(actor) as log:
-        row = lock_release(release, actor, "release.view")
-        request = _check_shown(row, statement_digest)
-        seen = evaluate(row)
-        role = _role(row, rules.missing_roles(seen), actor)
-        commitment = seal(text, person=actor.accountable) if text else ""
-        decision = Decision(
-            release=row,
-            project_id=row.project_id,
-            person=actor.id,
-            role=role,
-            verdict=verdict,
-            comment_sealed=commitment,
-            statement_digest=row.request_digest,
-            envelope=_sign(request, signer, actor, verdict, role, commitment),
-            gates=list(seen),
-        )
-        decision.save(force_insert=True)
-        _follow(row, decision, log)
-        return decision
+    return clean_text("comment", comment)
+
+
+def _ready(release: Release, statement_digest: str, actor: Actor) -> _Ready:
+    row = lock_release(release, actor, "release.view")
+    request = _check_shown(row, statement_digest)
+    seen = evaluate(row)
+    return _Ready(row, request, list(seen), _role(row, rules.missing_roles(seen), actor))
+
+
+def _demanded(ready: _Ready, ring: KeyRing) -> bool:
+    release = ready.release
+    return release.environment.name in ring.passkeys or rules.passkeys_demanded(
+        release.policy.document, ready.role
+    )
 
 
 def _check_shown(release: Release, statement_digest: str) -> RequestStatement:
@@ -107,24 +202,47 @@ def _role(release: Release, missing: set[str], actor: Actor) -> str:
     return rules.deciding_role(allowed, missing)
 
 
-def _sign(
-    request: RequestStatement,
-    signer: PrivateKey,
-    actor: Actor,
-    verdict: str,
-    role: str,
-    commitment: str,
-) -> str:
-    statement = DecisionStatement.on(
-        request,
+def _plain(ready: _Ready, verdict: str, text: str, signer: PrivateKey, actor: Actor) -> Signed:
+    statement = ready.statement(
         verdict=verdict,
         person=actor.id,
-        role=role,
         nonce=secrets.token_hex(16),
         at=clock.now(),
-        comment_commitment=commitment,
+        comment_commitment=seal(text, person=actor.accountable) if text else "",
     )
-    return statement.sign(signer).to_json()
+    return Signed(statement.sign(signer))
+
+
+def _by_passkey(
+    ready: _Ready,
+    verdict: str,
+    text: str,
+    assertion: Mapping[str, Any],
+    signer: PrivateKey,
+    ring: KeyRing,
+    actor: Actor,
+) -> Signed:
+    """Take a passkey's answer, when what it signed is still exactly this decision."""
+
+    def made_again(asked: Statement, own: ApproverPasskey, notes: Mapping[str, str]) -> Statement:
+        assert isinstance(asked, PasskeyDecision)  # by what it was asked about
+        salt = bytes.fromhex(notes["salt"])
+        return ready.statement(
+            verdict=verdict,
+            person=actor.id,
+            nonce=asked.nonce,
+            at=asked.at,
+            comment_commitment=seal(text, person=actor.accountable, salt=salt) if text else "",
+            credential=own.credential,
+        )
+
+    about = f"decide {ready.release.pk}"
+    signed = passkeys.completed(
+        actor, about, assertion, made_again=made_again, signer=signer, ring=ring
+    )
+    if signed is None:
+        raise Changed("What your passkey signed is not this decision any more: decide again")
+    return signed
 
 
 def _follow(release: Release, decision: Decision, log: Recorder) -> None:

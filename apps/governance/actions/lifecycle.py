@@ -21,25 +21,32 @@ from apps.governance.events import (
     RELEASE_SUPERSEDED,
 )
 from apps.governance.models import Decision, Release
+from apps.identity import passkeys
 from apps.serving.actions import release_prefetch
 from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError
+from placet_verify.dsse import Envelope
 from placet_verify.keys import KeyRing
 from placet_verify.permit import Expected, PermitRefused, build_permit, permit
 
 
 def assemble_permit(release: Release) -> str:
     """Return the permit: the policy, the request and every decision that counts, as signed."""
-    decisions = (
+    rows = (
         Decision.objects.filter(
             release=release, voided_reason="", statement_digest=release.request_digest
         )
         .order_by("created_at", "pk")
-        .values_list("envelope", flat=True)
+        .values_list("envelope", "assertion")
     )
-    return build_permit(release.policy.envelope, release.request_envelope, decisions)
+    decisions = [passkeys.signed(envelope, assertion) for envelope, assertion in rows]
+    policy = passkeys.signed(release.policy.envelope, release.policy.assertion)
+    credentials = {one.assertion.credential for one in (policy, *decisions) if one.assertion}
+    enrolments = passkeys.enrolments(credentials) if credentials else []
+    request = Envelope.from_json(release.request_envelope)
+    return build_permit(policy, request, decisions, enrolments)
 
 
 def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor) -> Release:

@@ -58,8 +58,12 @@ def lock_releases(wanted: QuerySet[Release]) -> list[Release]:
 
 
 def clean_text(field: str, text: str, *, limit: int = 4000, empty: bool = True) -> str:
-    """Return free text stripped, or refuse it: empty, too long, or with control characters."""
-    text = text.strip()
+    """Return free text stripped, or refuse it: empty, too long, or with control characters.
+
+    A line ends with one character, however it came: what a form sends and what a script sends of
+    the same text must be one text, which a passkey may have signed.
+    """
+    text = text.replace("\r\n", "\n").strip()
     if not text and not empty:
         raise InvalidInput(errors=[FieldError(f"/{field}", "It must not be empty")])
     if len(text) > limit:

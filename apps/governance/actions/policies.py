@@ -1,11 +1,15 @@
 """Policies: drafted by one person, published by another, numbered and never changed again."""
 
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Max
 
 from apps.audit.actions import Recorder, record
-from apps.governance import policies
+from apps.governance import policies, rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
@@ -23,24 +27,30 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.identity.errors import NeedsSession
+from apps.identity import passkeys
+from apps.identity.errors import NeedsPasskey, NeedsSession, NotAsked
+from apps.identity.models import ApproverPasskey
+from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
 from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden
 from placet.kernel.states import move
-from placet_verify.keys import PrivateKey
-from placet_verify.statements import PolicyStatement
+from placet_verify.approvers import Signed
+from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.statements import PasskeyPolicy, PolicyStatement, Statement, parse
 
 POLICY_CHANGED = "policy_changed"
 
 
 def draft_policy(environment: Environment, *, source: str, actor: Actor) -> PolicyRevision:
     """Store ``source`` (YAML) as the next draft, validated; it has no effect until published."""
+    ring = keystore.ring()
     with record(actor) as log:
         row = lock_environment(environment, actor, "policy.draft")
         document = checked(row, source)
+        _refuse_lax(row, document.document, ring, actor)
         last = row.policies.aggregate(last=Max("number"))["last"] or 0
         policy = PolicyRevision(
             environment=row,
@@ -84,27 +94,40 @@ def withdraw_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
         return row
 
 
-def publish_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
+def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -> Question:
+    """Return what the actor's passkey (``passkey``, else his newest) signs to publish a draft."""
+    _check_session(actor)
+    with transaction.atomic():
+        row = _publishable(policy, keystore.ring(), actor)
+        own = signing_passkey(actor, passkey)
+        nonce = secrets.token_hex(16)
+        statement = _statement(row, actor, clock.now(), credential=own.credential, nonce=nonce)
+        about = f"publish {row.pk}"
+        document = statement.payload()
+        return passkeys.ask(actor, about, document, public_half(own), {"own": own.pk})
+
+
+def publish_policy(
+    policy: PolicyRevision, *, assertion: Mapping[str, Any] | None = None, actor: Actor
+) -> PolicyRevision:
     """Put a draft into force: signed, final, and at once binding for every unfinished release.
 
     By an approver of the environment, in a browser session, who is not the drafter. Decisions on
-    unfinished releases no longer count, because they were made under other rules.
+    unfinished releases no longer count, because they were made under other rules. ``assertion`` is
+    a passkey's answer to :func:`ask_to_publish`: a policy that demands passkeys is neither
+    published nor replaced without.
     """
-    if actor.kind != "system" and (actor.token is not None or actor.kind != "person"):
-        raise NeedsSession
-    signer = keystore.signer("decision")
+    _check_session(actor)
+    signer, ring = keystore.signer("decision"), keystore.ring()
     with record(actor) as log:
-        row = lock_policy(policy, actor, "policy.publish")
-        _check_publisher(row, actor)
-        if row.state != "draft":
-            raise NotDraft
-        newest = current_policy(row.environment)
-        if newest is not None and newest.number > row.number:
-            raise OldDraft
-        document = checked(row.environment, row.source)
-        if document.digest != row.digest:
-            raise InvalidPolicy("The draft no longer means what it meant: draft it again")
-        _publish(row, signer, actor)
+        row = _publishable(policy, ring, actor)
+        if assertion is not None:
+            signed = _by_passkey(row, assertion, signer, ring, actor)
+        elif _demanded(row, ring, actor):
+            raise NeedsPasskey("Publish it with your passkey, on the page of its environment")
+        else:
+            signed = Signed(_statement(row, actor, clock.now()).sign(signer))
+        _publish(row, signed, actor)
         moved = _unfinished(row.environment)
         log.add(POLICY_PUBLISHED, row, data={"number": row.number, "moved": len(moved)})
         for release in moved:
@@ -137,9 +160,56 @@ def _check_publisher(policy: PolicyRevision, actor: Actor) -> None:
         raise Forbidden("This needs the permission policy.publish")
 
 
-def _publish(policy: PolicyRevision, signer: PrivateKey, actor: Actor) -> None:
-    at = clock.now()
-    statement = PolicyStatement(
+def _check_session(actor: Actor) -> None:
+    if actor.kind != "system" and (actor.token is not None or actor.kind != "person"):
+        raise NeedsSession
+
+
+def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> PolicyRevision:
+    """Hold a draft that the actor may publish now."""
+    row = lock_policy(policy, actor, "policy.publish")
+    _check_publisher(row, actor)
+    if row.state != "draft":
+        raise NotDraft
+    newest = current_policy(row.environment)
+    if newest is not None and newest.number > row.number:
+        raise OldDraft
+    document = checked(row.environment, row.source)
+    if document.digest != row.digest:
+        raise InvalidPolicy("The draft no longer means what it meant: draft it again")
+    _refuse_lax(row.environment, document.document, ring, actor)
+    return row
+
+
+def _refuse_lax(
+    environment: Environment, document: Mapping[str, Any], ring: KeyRing, actor: Actor
+) -> None:
+    """Refuse a policy that no node would take, where ``keys.json`` demands passkeys."""
+    if environment.name not in ring.passkeys or actor.kind == "system":
+        return
+    gates = rules.approval_gates(document)
+    if not gates or not all(gate.get("passkey") for gate in gates):
+        detail = f"In {environment.name} every approvals gate must say passkey: true"
+        raise InvalidPolicy(errors=[FieldError("/source", detail)])
+
+
+def _demanded(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> bool:
+    """Tell whether ``policy`` is published with a passkey only: it demands passkeys itself, or the
+    policy in force does, or ``keys.json``."""
+    if actor.kind == "system":  # the policies a project starts with
+        return False
+    newest = current_policy(policy.environment)
+    documents = [policy.document, newest.document if newest else {}]
+    pinned = policy.environment.name in ring.passkeys
+    return pinned or any(map(rules.passkeys_demanded, documents))
+
+
+def _statement(
+    policy: PolicyRevision, actor: Actor, at: datetime, **signed: str
+) -> PolicyStatement:
+    """Return the statement of a publication; with ``credential`` and ``nonce`` by that passkey."""
+    kind = PasskeyPolicy if signed else PolicyStatement
+    return kind(
         project=policy.project_id,
         environment=policy.environment.name,
         revision_id=policy.pk,
@@ -148,11 +218,38 @@ def _publish(policy: PolicyRevision, signer: PrivateKey, actor: Actor) -> None:
         drafted_by=policy.drafted_by,
         published_by=actor.accountable,
         at=at,
+        **signed,
     )
+
+
+def _by_passkey(
+    policy: PolicyRevision,
+    assertion: Mapping[str, Any],
+    signer: PrivateKey,
+    ring: KeyRing,
+    actor: Actor,
+) -> Signed:
+    def made_again(asked: Statement, own: ApproverPasskey, _notes: Mapping[str, str]) -> Statement:
+        assert isinstance(asked, PasskeyPolicy)  # by what it was asked about
+        return _statement(policy, actor, asked.at, credential=own.credential, nonce=asked.nonce)
+
+    about = f"publish {policy.pk}"
+    signed = passkeys.completed(
+        actor, about, assertion, made_again=made_again, signer=signer, ring=ring
+    )
+    if signed is None:
+        raise NotAsked("What your passkey signed is not this draft: publish it again")
+    return signed
+
+
+def _publish(policy: PolicyRevision, signed: Signed, actor: Actor) -> None:
+    statement = parse(signed.envelope.payload)
+    assert isinstance(statement, PolicyStatement)  # made above
     changes: dict[str, Any] = {
-        "envelope": statement.sign(signer).to_json(),
+        "envelope": signed.envelope.to_json(),
+        "assertion": signed.assertion.to_dict() if signed.assertion else None,
         "published_by": actor.accountable,
-        "published_at": at,
+        "published_at": statement.at,
     }
     if statement.document_digest != policy.digest or not move(
         policy, expected="draft", to="published", **changes

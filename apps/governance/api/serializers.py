@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.identity.api.serializers import AssertionSerializer
+
 Base = serializers.Serializer[Any]
 
 
@@ -206,6 +208,7 @@ class DecisionSerializer(Base):
     verdict = serializers.ChoiceField(["approve", "reject"])
     comment = serializers.CharField()
     at = serializers.DateTimeField()
+    passkey = serializers.BooleanField(help_text="The person signed it with a passkey")
     voided_reason = serializers.CharField()
 
 
@@ -215,6 +218,24 @@ class NewDecisionSerializer(Base):
     verdict = serializers.ChoiceField(["approve", "reject"])
     statement_digest = serializers.CharField(max_length=71)
     comment = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+
+
+class AskedDecisionSerializer(NewDecisionSerializer):
+    """A decision that a passkey is to sign: the newest of one's own unless it is named."""
+
+    passkey = serializers.CharField(max_length=40, required=False)
+
+
+class SignedDecisionSerializer(NewDecisionSerializer):
+    """A decision, and what the passkey answered where it was asked."""
+
+    assertion = AssertionSerializer(required=False)
+
+
+class PublicationSerializer(Base):
+    """What the passkey answered, where the policy in force demands one."""
+
+    assertion = AssertionSerializer(required=False)
 
 
 class CommentSerializer(Base):

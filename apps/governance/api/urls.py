@@ -27,6 +27,7 @@ urlpatterns = [
     path(POLICY, policies.PolicyDetail.as_view(), name="api-policies-detail"),
     path(f"{POLICY}/dry-run", policies.PolicyDryRun.as_view(), name="api-policies-dry-run"),
     path(f"{POLICY}/publish", policies.PolicyPublish.as_view(), name="api-policies-publish"),
+    path(f"{POLICY}/challenge", policies.PolicyChallenge.as_view(), name="api-policies-challenge"),
     path(f"{POLICY}/withdraw", policies.PolicyWithdraw.as_view(), name="api-policies-withdraw"),
     path(
         "projects/<slug:slug>/releases",
@@ -37,6 +38,11 @@ urlpatterns = [
     path("inbox", releases.Inbox.as_view(), name="api-inbox-list"),
     path(ONE, releases.ReleaseDetail.as_view(), name="api-releases-detail"),
     path(f"{ONE}/decisions", releases.DecisionList.as_view(), name="api-decisions-list"),
+    path(
+        f"{ONE}/decisions/challenge",
+        releases.DecisionChallenge.as_view(),
+        name="api-decisions-challenge",
+    ),
     path(f"{ONE}/comments", releases.CommentList.as_view(), name="api-comments-list"),
     path(f"{ONE}/withdraw", releases.ReleaseWithdraw.as_view(), name="api-releases-withdraw"),
     path(f"{ONE}/permit", releases.ReleasePermit.as_view(), name="api-releases-permit"),

@@ -12,18 +12,22 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``role``, ``count``, and whether requester and author are excluded (they are)."""
+    """``role``, ``count``, whether requester and author are excluded (they are), and whether only
+    what was signed with a passkey counts (``passkey``; no)."""
     fields = Fields(raw)
     fields.choice("role", ("reviewer", "approver"))
     fields.integer("count", 1, 20, default=1)
     fields.flag("exclude_requester", default=True)
     fields.flag("exclude_author", default=True)
+    if "passkey" in raw:  # a document without it keeps the digest that it had
+        fields.flag("passkey", default=False)
     return fields.done()
 
 
 def title(gate: Mapping[str, Any]) -> str:
     """Return the line of the checklist."""
-    return _people(gate["count"], gate["role"]).capitalize()
+    by = " by passkey" if gate.get("passkey") else ""
+    return _people(gate["count"], gate["role"]).capitalize() + by
 
 
 def excluded(gate: Mapping[str, Any], requester: str, author: str) -> frozenset[str]:
@@ -58,7 +62,10 @@ def counted(gate: Mapping[str, Any], facts: Facts) -> list[str]:
     return sorted(
         p
         for p, d in first.items()
-        if d.role == gate["role"] and d.verdict == "approve" and p not in out
+        if d.role == gate["role"]
+        and d.verdict == "approve"
+        and p not in out
+        and (d.passkey or not gate.get("passkey"))
     )
 
 

@@ -59,6 +59,7 @@ class DecisionFact:
     person: str
     role: str
     verdict: str
+    passkey: bool = False  # the person signed it with one
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class DecisionRow:
     verdict: str
     comment: str
     at: datetime
+    passkey: bool
     voided_reason: str
 
 
@@ -208,6 +209,7 @@ def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) 
         verdict=decision.verdict,
         comment=texts.get(decision.comment_sealed, ""),
         at=decision.created_at,
+        passkey=decision.assertion is not None,
         voided_reason=decision.voided_reason,
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import Case, OuterRef, When
 from django.db.models.functions import JSONObject
 
 from apps.builds.models import Bento
@@ -80,8 +80,9 @@ def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
         Decision.objects.filter(
             release=OuterRef("pk"), voided_reason="", statement_digest=OuterRef("request_digest")
         )
+        .annotate(passkey=Case(When(assertion=None, then=False), default=True))
         .order_by("created_at", "pk")
-        .values(json=JSONObject(person="person", role="role", verdict="verdict"))
+        .values(json=JSONObject(person="person", role="role", verdict="verdict", passkey="passkey"))
     )
     freezes = Freeze.objects.filter(
         environment=OuterRef("environment"), lifted_at__isnull=True
@@ -141,7 +142,7 @@ def _facts(
         build=_build(release.bento),
         evidence=evidence[release.pk],
         live=_live(live, evidence) if live is not None else None,
-        decisions=[DecisionFact(d["person"], d["role"], d["verdict"]) for d in decisions],
+        decisions=[DecisionFact(**decision) for decision in decisions],
         freezes=[FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in freezes],
         soaks=by_environment,
     )

@@ -1,5 +1,14 @@
 """Every write of identity. Each action: authorise, check, change, log, in one transaction."""
 
+from apps.identity.actions.passkeys import (
+    ask_to_enrol,
+    ask_to_offer,
+    enrol_by_root,
+    enrol_passkey,
+    offer_passkey,
+    withdraw_passkey,
+    withdraw_removed,
+)
 from apps.identity.actions.people import (
     create_person,
     deactivate_person,
@@ -20,6 +29,8 @@ from apps.identity.actions.tokens import issue_token, note_token_use, revoke_tok
 
 __all__ = [
     "add_member",
+    "ask_to_enrol",
+    "ask_to_offer",
     "change_owner",
     "close_all_sessions",
     "create_person",
@@ -29,10 +40,13 @@ __all__ = [
     "deactivate_person",
     "deactivate_service_account",
     "delete_team",
+    "enrol_by_root",
+    "enrol_passkey",
     "grant_role",
     "issue_token",
     "note_sign_in_event",
     "note_token_use",
+    "offer_passkey",
     "reactivate_person",
     "remove_member",
     "revoke_role",
@@ -40,4 +54,6 @@ __all__ = [
     "setup_link",
     "update_person",
     "update_project",
+    "withdraw_passkey",
+    "withdraw_removed",
 ]

@@ -15,6 +15,7 @@ from apps.identity.actions.credentials import (
     restore,
     vouched,
 )
+from apps.identity.actions.passkeys import withdraw_of
 from apps.identity.errors import HasPassword, Inactive
 from apps.identity.events import (
     PERSON_CREATED,
@@ -85,9 +86,10 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
     """End a person's access at once: sign-in, every session, every token, and his services' tokens.
 
     Everything that lets him in is discarded: the password (which invalidates each session's
-    fingerprint for good), second factors, passkeys, linked identities. A reactivated person starts
-    with a new set-up link. This also puts an account right that was changed past Placet: name,
-    address and flags become again what the log vouches for.
+    fingerprint for good), second factors, passkeys, linked identities; passkeys that he signed
+    decisions with are withdrawn. A reactivated person starts with a new set-up link. This also
+    puts an account right that was changed past Placet: name, address and flags become again what
+    the log vouches for.
     """
     by_person(actor)
     with record(actor) as log:
@@ -102,6 +104,7 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
         row.save(update_fields=["is_active", "password"])
         tokens = _end_tokens(row)
         log_person(log, PERSON_DEACTIVATED, row, *tokens, data={"tokens": len(tokens)})
+        withdraw_of(row, log)
         return row
 
 

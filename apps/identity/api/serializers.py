@@ -5,6 +5,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.identity.models import ApproverPasskey
+from apps.identity.passkeys import public_half
 from apps.identity.rules import MOST_BYTES, ROLES, SCOPES
 
 
@@ -182,6 +184,70 @@ class IssuedTokenSerializer(TokenSerializer):
     """A new token with its secret, which is shown this once."""
 
     secret = serializers.CharField()
+
+
+class AssertionSerializer(serializers.Serializer[Any]):
+    """A passkey's answer (``AuthenticatorAssertionResponse``), each part in base64url."""
+
+    credential = serializers.CharField(max_length=1400)
+    authenticator_data = serializers.CharField(max_length=2000)
+    client_data = serializers.CharField(max_length=4000)
+    signature = serializers.CharField(max_length=2000)
+
+
+class AssertedSerializer(serializers.Serializer[Any]):
+    """What a passkey answered to the challenge that was asked for before."""
+
+    assertion = AssertionSerializer()
+
+
+class ChosenPasskeySerializer(serializers.Serializer[Any]):
+    """Which of one's enrolled passkeys is to sign; the newest unless it is named."""
+
+    passkey = serializers.CharField(max_length=40, required=False)
+
+
+class ChallengeSerializer(serializers.Serializer[Any]):
+    """What the browser asks the authenticator, for five minutes and once."""
+
+    challenge = serializers.CharField(help_text="base64url; SHA-256 of the statement")
+    rp_id = serializers.CharField()
+    credential = serializers.CharField()
+    timeout_ms = serializers.IntegerField()
+    user_verification = serializers.ChoiceField(choices=["required"])
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    """One of the passkeys that one signs in with, by its number."""
+
+    authenticator = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class NewPasskeySerializer(OfferSerializer):
+    """A passkey that is offered to sign decisions with."""
+
+    name = serializers.CharField(max_length=120)
+    assertion = AssertionSerializer()
+
+
+class PasskeySerializer(serializers.Serializer[Any]):
+    """An approver's passkey. ``vouched_by`` is the person whose passkey enrolled it; null while
+    it is offered, and for those that the root key enrolled."""
+
+    id = serializers.CharField()
+    person = serializers.CharField(source="person_id")
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=["offered", "enrolled", "withdrawn"])
+    fingerprint = serializers.SerializerMethodField()
+    rp_id = serializers.CharField()
+    vouched_by = serializers.CharField(source="vouched_by.person_id", default=None, allow_null=True)
+    created_at = serializers.DateTimeField()
+    enrolled_at = serializers.DateTimeField(allow_null=True)
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+
+    def get_fingerprint(self, row: ApproverPasskey) -> str:
+        """SHA-256 of the public key: what two people compare."""
+        return public_half(row).fingerprint
 
 
 class GrantSerializer(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.identity.api.views import access, people, projects
+from apps.identity.api.views import access, passkeys, people, projects
 
 urlpatterns = [
     path("whoami", projects.Whoami.as_view(), name="api-whoami"),
@@ -51,6 +51,26 @@ urlpatterns = [
     path("roles", access.RoleList.as_view(), name="api-roles-list"),
     path("roles/<str:role>", access.RoleDetail.as_view(), name="api-roles-detail"),
     path("roles/<str:role>/revoke", access.RoleRevoke.as_view(), name="api-roles-revoke"),
+    path("passkeys", passkeys.PasskeyList.as_view(), name="api-passkeys-list"),
+    path(
+        "passkeys/challenge",
+        passkeys.PasskeyOfferChallenge.as_view(),
+        name="api-passkeys-offer-challenge",
+    ),
+    path("passkeys/<str:passkey>", passkeys.PasskeyDetail.as_view(), name="api-passkeys-detail"),
+    path(
+        "passkeys/<str:passkey>/challenge",
+        passkeys.PasskeyEnrolChallenge.as_view(),
+        name="api-passkeys-enrol-challenge",
+    ),
+    path(
+        "passkeys/<str:passkey>/enrol", passkeys.PasskeyEnrol.as_view(), name="api-passkeys-enrol"
+    ),
+    path(
+        "passkeys/<str:passkey>/withdraw",
+        passkeys.PasskeyWithdraw.as_view(),
+        name="api-passkeys-withdraw",
+    ),
     path("tokens", access.TokenList.as_view(), name="api-tokens-list"),
     path("tokens/<str:token>", access.TokenDetail.as_view(), name="api-tokens-detail"),
     path("tokens/<str:token>/revoke", access.TokenRevoke.as_view(), name="api-tokens-revoke"),

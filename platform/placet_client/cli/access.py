@@ -23,6 +23,10 @@ team = typer.Typer(help="Teams; they are changed in the administration", no_args
 role = typer.Typer(
     help="Who holds which role; people grant them in the administration", no_args_is_help=True
 )
+passkey = typer.Typer(
+    help="What people sign decisions with; they offer and vouch in the browser",
+    no_args_is_help=True,
+)
 account = typer.Typer(help="Accounts of programs", no_args_is_help=True)
 
 
@@ -37,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(person, name="person")
     app.add_typer(team, name="team")
     app.add_typer(role, name="role")
+    app.add_typer(passkey, name="passkey")
     app.add_typer(account, name="service-account")
 
 
@@ -223,6 +228,21 @@ def role_show(role_id: str, output: Output = Form.TABLE) -> None:
     """Show one binding of a role."""
     with connected() as client:
         show_one(client.roles.get(role_id), output)
+
+
+@passkey.command("list")
+def passkey_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List passkeys that people sign decisions with."""
+    with connected() as client:
+        columns = ["id", "person", "name", "state", "vouched_by", "fingerprint"]
+        show_list(client.passkeys.list(limit=limit), columns, output)
+
+
+@passkey.command("show")
+def passkey_show(passkey_id: str, output: Output = Form.TABLE) -> None:
+    """Show one passkey."""
+    with connected() as client:
+        show_one(client.passkeys.get(passkey_id), output)
 
 
 @account.command("list")

@@ -89,10 +89,21 @@ def audit_show(index: int, output: Output = Form.TABLE) -> None:
 
 
 @audit.command("proof")
-def audit_proof(index: int, output: Output = Form.JSON) -> None:
-    """Show the proof that an event is in the signed log."""
+def audit_proof(
+    index: int,
+    save: Annotated[
+        Path | None, typer.Option(help="write event and proof to this file (C2SP tlog-proof)")
+    ] = None,
+    output: Output = Form.JSON,
+) -> None:
+    """Show the proof that an event is in the signed log, or save it with the event."""
     with connected() as client:
-        show_one(client.audit.proof(index), output)
+        if save is None:
+            show_one(client.audit.proof(index), output)
+            return
+        content = client.audit.tlog_proof(index)
+    save.write_bytes(content)
+    tell(f"{save}: {len(content)} bytes, for `python -m placet_verify proof`")
 
 
 @audit.command("checkpoint")

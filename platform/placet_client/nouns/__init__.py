@@ -7,6 +7,7 @@ from placet_client.nouns.drills import Drills
 from placet_client.nouns.governance import Environments, Freezes, Policies, Releases
 from placet_client.nouns.identity import (
     Jobs,
+    Passkeys,
     People,
     Projects,
     Roles,
@@ -24,7 +25,7 @@ from placet_client.nouns.uploads import Uploads
 __all__ = [
     "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Endpoints", "Environments",
     "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models",
-    "Noun", "Objectives", "Outcomes", "People", "Policies", "Predictions", "Projects", "Releases",
-    "Roles", "Rollouts", "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens", "Uploads",
-    "Versions",
+    "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies", "Predictions", "Projects",
+    "Releases", "Roles", "Rollouts", "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens",
+    "Uploads", "Versions",
 ]  # fmt: skip

@@ -43,6 +43,10 @@ class Audit(Noun):
         """Return the proof that an event is in the log under the newest checkpoint."""
         return self._read(Inclusion, at("audit", "events", index, "proof"))
 
+    def tlog_proof(self, index: int) -> bytes:
+        """Return event and proof as a C2SP tlog-proof file."""
+        return self._bytes(at("audit", "events", index, "tlog-proof"))
+
     def checkpoint(self) -> Checkpoint:
         """Return the newest signed tree head."""
         return self._read(Checkpoint, "/audit/checkpoint")

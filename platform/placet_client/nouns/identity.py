@@ -4,6 +4,7 @@ from placet_client.nouns.base import Listing, Noun, at, changed, given
 from placet_client.records import (
     Job,
     Member,
+    Passkey,
     Person,
     Project,
     Role,
@@ -85,6 +86,18 @@ class Roles(Noun):
     def get(self, role: str) -> Role:
         """Read a role binding."""
         return self._read(Role, at("roles", role))
+
+
+class Passkeys(Noun):
+    """What people sign decisions with, and who vouches for it."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Passkey]:
+        """List approvers' passkeys: all if you approve or audit access, else your own."""
+        return self._list(Passkey, "/passkeys", limit)
+
+    def get(self, passkey: str) -> Passkey:
+        """Read a passkey."""
+        return self._read(Passkey, at("passkeys", passkey))
 
 
 class ServiceAccounts(Noun):

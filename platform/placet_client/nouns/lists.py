@@ -48,6 +48,10 @@ class Lists(Noun):
         """Write every environment with the policy in force."""
         return self._save("/exports/policies", to, **given(format=form, project=project))
 
+    def passkeys(self, to: Path, *, form: Form = "csv") -> int:
+        """Write approvers' passkeys, with who vouches for each."""
+        return self._save("/exports/passkeys", to, **given(format=form))
+
     def tokens(self, to: Path, *, form: Form = "csv") -> int:
         """Write the tokens that you answer for, without their secrets."""
         return self._save("/exports/tokens", to, **given(format=form))

@@ -217,6 +217,7 @@ class Decision(Record):
     verdict: str
     comment: str
     at: datetime
+    passkey: bool
     voided_reason: str
 
 

@@ -90,6 +90,22 @@ class Role(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passkey(Record):
+    """A passkey that a person signs decisions with, and who vouches for it."""
+
+    id: str
+    person: str
+    name: str
+    state: str
+    fingerprint: str
+    rp_id: str
+    vouched_by: str | None
+    created_at: datetime
+    enrolled_at: datetime | None
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token(Record):
     """An API token, without its secret."""
 

@@ -8,10 +8,13 @@ change of meaning is a new predicate type.
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 from placet_verify.statements.base import Statement
+from placet_verify.statements.enrolment import EnrolmentStatement, RootEnrolment
 from placet_verify.statements.governance import (
     APPROVE,
     REJECT,
     DecisionStatement,
+    PasskeyDecision,
+    PasskeyPolicy,
     PolicyStatement,
     RequestStatement,
 )
@@ -21,19 +24,34 @@ __all__ = [
     "APPROVE",
     "REJECT",
     "DecisionStatement",
+    "EnrolmentStatement",
+    "PasskeyDecision",
+    "PasskeyPolicy",
     "PolicyStatement",
     "ProvenanceStatement",
     "RequestStatement",
+    "RootEnrolment",
     "Statement",
     "parse",
 ]
+
+_KINDS = (
+    PolicyStatement,
+    PasskeyPolicy,
+    RequestStatement,
+    DecisionStatement,
+    PasskeyDecision,
+    EnrolmentStatement,
+    RootEnrolment,
+    ProvenanceStatement,
+)
 
 
 def parse(payload: bytes) -> Statement:
     """Read a payload of any known type."""
     members = canonical.loads(payload)
     found = members.get("predicateType") if isinstance(members, dict) else None
-    for kind in (PolicyStatement, RequestStatement, DecisionStatement, ProvenanceStatement):
+    for kind in _KINDS:
         if found == kind.TYPE:
             return kind.parse(payload)
     raise Malformed("this is not a statement that Placet makes", "wrong_type")

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from placet_verify import canonical, times
-from placet_verify.keys import DECISION_TYPE, POLICY_TYPE, REQUEST_TYPE
+from placet_verify.predicates import (
+    DECISION_TYPE,
+    PASSKEY_DECISION_TYPE,
+    PASSKEY_POLICY_TYPE,
+    POLICY_TYPE,
+    REQUEST_TYPE,
+)
 from placet_verify.statements.base import Json, Statement, an_object, text_list, texts, whole
 
 APPROVE = "approve"
@@ -52,14 +58,36 @@ class PolicyStatement(Statement):
     @classmethod
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
-        return cls(
-            **texts(
-                predicate, "project", "environment", "revision_id", "drafted_by", "published_by"
-            ),
-            number=whole(predicate, "number"),
-            document=an_object(predicate, "document"),
-            at=times.parse(predicate["at"]),
-        )
+        return cls(**_policy(predicate))
+
+
+def _policy(predicate: Json) -> Json:
+    names = ("project", "environment", "revision_id", "drafted_by", "published_by")
+    return texts(predicate, *names) | {
+        "number": whole(predicate, "number"),
+        "document": an_object(predicate, "document"),
+        "at": times.parse(predicate["at"]),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeyPolicy(PolicyStatement):
+    """A policy revision whose publisher signs with a passkey too: the one named ``credential``."""
+
+    TYPE = PASSKEY_POLICY_TYPE
+
+    credential: str
+    nonce: str
+
+    def predicate(self) -> Json:
+        """Return the members of the predicate."""
+        members = PolicyStatement.predicate(self)
+        return members | {"credential": self.credential, "nonce": self.nonce}
+
+    @classmethod
+    def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
+        """Build the statement from its predicate."""
+        return cls(**_policy(predicate), **texts(predicate, "credential", "nonce"))
 
 
 BOUND_TEXTS = (
@@ -191,7 +219,8 @@ class DecisionStatement(Bound):
         nonce: str,
         at: datetime,
         comment_commitment: str = "",
-    ) -> "DecisionStatement":
+        **more: Any,
+    ) -> Self:
         """Return a decision on ``request`` that binds everything it binds."""
         return cls(
             **_bound(request.predicate()),
@@ -202,6 +231,7 @@ class DecisionStatement(Bound):
             comment_commitment=comment_commitment,
             nonce=nonce,
             at=at,
+            **more,
         )
 
     def predicate(self) -> Json:
@@ -219,5 +249,27 @@ class DecisionStatement(Bound):
     @classmethod
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
-        names = ("request_digest", "verdict", "person", "role", "comment_commitment", "nonce")
-        return cls(**_bound(predicate), **texts(predicate, *names), at=times.parse(predicate["at"]))
+        return cls(**_decision(predicate))
+
+
+def _decision(predicate: Json) -> Json:
+    names = ("request_digest", "verdict", "person", "role", "comment_commitment", "nonce")
+    return _bound(predicate) | texts(predicate, *names) | {"at": times.parse(predicate["at"])}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeyDecision(DecisionStatement):
+    """A decision that the person signs with a passkey too: the one named ``credential``."""
+
+    TYPE = PASSKEY_DECISION_TYPE
+
+    credential: str
+
+    def predicate(self) -> Json:
+        """Return the members of the predicate."""
+        return DecisionStatement.predicate(self) | {"credential": self.credential}
+
+    @classmethod
+    def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
+        """Build the statement from its predicate."""
+        return cls(**_decision(predicate), **texts(predicate, "credential"))

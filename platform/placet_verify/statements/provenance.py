@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 
 from placet_verify import times
-from placet_verify.keys import PROVENANCE_TYPE
+from placet_verify.predicates import PROVENANCE_TYPE
 from placet_verify.statements.base import Json, Statement, digests, hex_of
 
 BUILD_TYPE = "https://placet.dev/build/v1"

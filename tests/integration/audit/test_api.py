@@ -15,7 +15,8 @@ from apps.audit.models import Event
 from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from placet_verify import merkle
+from placet.keystore import ring
+from placet_verify import checkpoint, merkle, tlog_proof
 from placet_verify.merkle import leaf_hash
 from tests.factories import api, person, project
 
@@ -239,3 +240,19 @@ def test_the_log_and_the_jobs_are_shown_at_metrics(client: Any, auditor: User) -
 def test_times_are_the_logs_own(risk: Project, auditor: User) -> None:
     newest = api(auditor).get("/audit/events?limit=1").json()["items"][0]
     assert newest["at"] <= rfc3339(now() + timedelta(seconds=5))
+
+
+def test_an_event_is_taken_away_with_its_proof_in_one_file(risk: Project, auditor: User) -> None:
+    with record(SYSTEM) as log:
+        log.add(CHANGED, subject="s")
+    index = Event.objects.order_by("-index")[0].index
+    path = f"/audit/events/{index}/tlog-proof"
+    assert api(auditor).get(path).json()["code"] == "not_yet_signed"
+    write_checkpoint()
+    answer = api(auditor).get(path)
+    assert f'filename="{index}.tlog-proof"' in answer["Content-Disposition"]
+    proof = tlog_proof.parse(answer.content.decode())
+    signed = tlog_proof.verify(proof, checkpoint.log_keys(ring()), proof.extra)
+    assert (proof.index, signed.size) == (index, Event.objects.count())
+    assert proof.extra.decode() == Event.objects.get(pk=index).body
+    assert api(person("Vera", {"viewer": risk})).get(path).status_code == 404

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.console.queries.exports import TABLES
 from apps.registry.models import RegisteredModel
 from tests import factories
+from tests.enrolled import offered_passkey
 from tests.factories import api, browser
 from tests.governed import World
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 PAGES = {
     "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
-    "tokens": "/tokens/",
+    "tokens": "/tokens/", "passkeys": "/passkeys/",
 }  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def eve(world: World) -> Any:
         "Eve", roles={"contributor": world.project, "auditor": None, "reviewer": None}
     )
     factories.token_for(made)
+    offered_passkey(made)
     return made
 
 

@@ -38,6 +38,7 @@ def forms(world: World) -> dict[str, list[str]]:
         "/policies/risk/staging/draft": ["source"],
         "/policies/risk/staging/freeze": ["reason"],
         "/tokens/new": ["name", "scopes", "days", "project"],
+        "/passkeys/offer": ["authenticator", "name", "assertion"],
     }
 
 

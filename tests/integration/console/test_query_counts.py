@@ -19,6 +19,7 @@ from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from tests import factories
+from tests.enrolled import offered_passkey
 from tests.factories import browser
 from tests.governed import World
 
@@ -42,6 +43,8 @@ def many(world: World) -> Release:
             endpoint=release.endpoint, project=release.project, bento=release.bento, number=number,
             release=release.pk, permit="{}", state=state,
         )  # fmt: skip
+        who = factories.person(f"Signer {number}", roles={"approver": world.project})
+        offered_passkey(who)
     write_checkpoint()
     return release
 
@@ -71,7 +74,8 @@ def paths(release: Release) -> dict[str, str]:
     }
     plain = [
         "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
-        "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/audit/",
+        "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/passkeys/",
+        "/audit/", "/api/v1/passkeys",
         "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
         "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
         "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",

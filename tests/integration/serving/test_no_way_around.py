@@ -5,14 +5,12 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib import admin
 
-from apps.builds.models import Bento
 from apps.governance.actions import (
     assemble_permit,
     begin_rollout,
@@ -25,20 +23,21 @@ from apps.governance.models import Decision, PolicyRevision, Release
 from apps.identity.actions import deactivate_person
 from apps.rollouts.actions import start_rollout
 from apps.serving.actions import add_revision
-from apps.serving.desired import endpoint_entry, sign_state
 from apps.serving.errors import NotPermitted
-from apps.serving.models import DesiredState, Endpoint, Revision
+from apps.serving.models import DesiredState, Revision
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now, rfc3339
+from placet.kernel.clock import now
 from placet.kernel.ids import new_id
 from placet.kernel.problems import Forbidden, NotFound
 from placet.keystore import KeyUnavailable, keys_document, ring, signer
 from placet_agent.home import Home
 from placet_agent.trust import StateRefused, Trust
 from placet_verify import canonical, dsse
+from placet_verify.approvers import Signed
 from placet_verify.permit import build_permit
 from placet_verify.statements import DecisionStatement, RequestStatement
 from tests import factories
+from tests.forged import forged_state, signed_now, unapproved, verdicts
 from tests.governed import OPEN, World
 from tests.nodes import SimulatedNode, run
 from tests.tables import sql
@@ -78,48 +77,6 @@ def fetch_keys() -> dict[str, Any]:
     return {"v": 1, "root_public": ring().root.to_base64(), "keys": json.loads(keys_document())}
 
 
-def verdicts(trust: Trust, envelope: str) -> dict[str, str]:
-    """Return, by Bento digest, what the node says of each revision ('' when it would run it)."""
-    state = trust.open_state(envelope)
-    answer = trust.judge(state)
-    return {
-        r.bento_digest: "" if answer[r.id].allowed else answer[r.id].reason
-        for endpoint in state.endpoints
-        for r in endpoint.revisions
-    }
-
-
-def signed_now(world: World) -> str:
-    """Return the state that the control worker signs now."""
-    sign_state(world.target.pk)
-    return DesiredState.objects.get(target=world.target).envelope
-
-
-def forged_state(world: World, live: Release, bento: Bento, permit: str) -> dict[str, Any]:
-    """Return the content of a state in which ``bento`` takes the place of what is live."""
-    endpoint: Any = Endpoint.objects.select_related("project").get(pk=live.endpoint_id)
-    endpoint.valid_keys = []
-    endpoint.present_revisions = list(
-        Revision.objects.filter(endpoint=endpoint).select_related("bento__runtime")
-    )
-    entry = endpoint_entry(endpoint)
-    entry["revisions"][0] |= {
-        "bento_digest": bento.digest,
-        "bento_sha256": bento.digest.removeprefix("sha256:"),
-        "permit": permit,
-    }
-    return {
-        "v": 1, "target": world.target.pk, "epoch": 9, "number": 1, "issued_at": rfc3339(now()),
-        "valid_until": rfc3339(now() + timedelta(days=1)), "checkpoint": None,
-        "on_expired": "serve", "recalled": [], "endpoints": [entry], "prefetch": [],
-    }  # fmt: skip
-
-
-def unapproved(world: World) -> Bento:
-    """Return a Bento that nobody has approved."""
-    return world.bento(world.version("unapproved"))
-
-
 def test_the_node_runs_what_was_approved(world: World, live: Release, trust: Trust) -> None:
     assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}
 
@@ -149,9 +106,8 @@ def test_no_key_of_a_worker_can_decide(
         wanted, verdict="approve", person=world.people["Rex"].pk, role="reviewer",
         nonce="another-nonce-00001", at=now(), comment_commitment="",
     )  # fmt: skip
-    forged = build_permit(
-        dsse.Envelope.from_dict(permit["policy"]), wanted.sign(key), [decision.sign(key)]
-    )
+    policy = Signed(dsse.Envelope.from_dict(permit["policy"]))
+    forged = build_permit(policy, wanted.sign(key), [Signed(decision.sign(key))])
     content = canonical.dumps(forged_state(world, live, evil, forged))
     envelope = dsse.sign(dsse.STATE, content, signer("state")).to_json()
     assert "decision" in verdicts(trust, envelope)[evil.digest]

@@ -11,9 +11,7 @@ from placet_verify import canonical, dsse, times
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import (
     ALLOWED,
-    DECISION_TYPE,
     OVERLAP,
-    PROVENANCE_TYPE,
     PURPOSES,
     KeyPurpose,
     KeyRefused,
@@ -22,6 +20,7 @@ from placet_verify.keys import (
     PublicKey,
     empty_ring,
 )
+from placet_verify.predicates import DECISION_TYPE, PROVENANCE_TYPE
 from tests.permits import NOON, Keys, valid_case
 
 KEYS = Keys()

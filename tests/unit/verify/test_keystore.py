@@ -234,3 +234,26 @@ def test_a_key_is_shared_with_one_group_and_its_successor_too(folder: Path) -> N
 def test_keys_are_shared_with_a_known_process_alone(folder: Path, process: str) -> None:
     with pytest.raises(KeyUnavailable, match="is one of agent, build, control, web"):
         keystore.share(folder, process, os.getgid())
+
+
+def test_the_root_demands_passkeys_until_it_says_otherwise(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = read_ring(folder).number
+    call_command("keys", "demand-passkeys", "production", "staging")
+    assert read_ring(folder).passkeys == {"production", "staging"}
+    assert "nodes stop what serves there under a policy published without one" in (
+        capsys.readouterr().out
+    )
+    rotate(folder, "state")
+    assert read_ring(folder).passkeys == {"production", "staging"}  # a rotation keeps the demand
+    call_command("keys", "list")
+    assert "passkeys are demanded in production, staging" in capsys.readouterr().out
+    root = folder / "root.key"
+    root.rename(tmp_path / "root.key")
+    with pytest.raises(CommandError, match="--root-key"):
+        call_command("keys", "demand-passkeys")
+    call_command("keys", "--root-key", str(tmp_path / "root.key"), "demand-passkeys")
+    assert read_ring(folder).passkeys == frozenset()
+    assert "passkeys are demanded in no environment" in capsys.readouterr().out
+    assert read_ring(folder).number == number + 3

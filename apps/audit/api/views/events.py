@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from apps.audit.api.views.parameters import FILTER_PARAMETERS, FILTERS, filters
 from apps.audit.models import Event
 from apps.audit.queries import event_detail, events_exportable, events_visible, inclusion
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
+from apps.audit.queries.proofs import tlog_proof_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -65,6 +66,26 @@ class EventProof(PlacetView):
         """Prove an event you may read against the newest checkpoint; 409 until one covers it."""
         event_detail(index, self.actor)
         return Response(asdict(inclusion(index)))
+
+
+class EventProofFile(PlacetView):
+    """The proof that an event is in the log, as a file."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take any ``Accept``: there is one form, and it is not rendered by DRF."""
+        return super().perform_content_negotiation(request, True)
+
+    @extend_schema(
+        operation_id="audit_events_tlog_proof",
+        responses={(200, "text/plain"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, index: int) -> HttpResponse:
+        """Download event and proof as a C2SP tlog-proof; 409 until a checkpoint covers it."""
+        found = event_detail(index, self.actor)
+        text = tlog_proof_of(index, found.text)
+        response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{index}.tlog-proof"'
+        return response
 
 
 class Export(PlacetView):

@@ -13,10 +13,12 @@ from rest_framework.request import Request
 
 from apps.governance.models import Decision
 from apps.governance.queries import lists
+from apps.identity import passkeys
 from placet.kernel.api.views import PlacetView
 from placet.keystore import ring
 from placet_verify.dsse import Envelope
-from placet_verify.export import decision_bundle
+from placet_verify.export import decision_bundle, passkey_bundle
+from placet_verify.webauthn import Assertion
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -41,7 +43,12 @@ def bundle(decision: Decision) -> bytes:
     """Return the exported decision."""
     envelope = Envelope.from_json(decision.envelope)
     key = ring().get(envelope.signatures[0].keyid).public
-    return zipped(decision_bundle(envelope, key))
+    files = decision_bundle(envelope, key)
+    if decision.assertion:
+        assertion = Assertion.from_dict(decision.assertion)
+        chain = passkeys.enrolments([assertion.credential])
+        files |= passkey_bundle(envelope.payload, assertion, chain)
+    return zipped(files)
 
 
 class DecisionExport(PlacetView):

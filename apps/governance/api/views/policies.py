@@ -12,12 +12,14 @@ from apps.governance.api.serializers import (
     DryRunResultSerializer,
     PolicySerializer,
     PolicySourceSerializer,
+    PublicationSerializer,
 )
 from apps.governance.api.views.environments import place_of
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries import lists
 from apps.governance.queries.dry_run import dry_run
-from apps.identity.api.serializers import page_of
+from apps.identity.api.serializers import ChallengeSerializer, ChosenPasskeySerializer, page_of
+from apps.identity.api.views.passkeys import challenged
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 from placet.kernel.api.views import PlacetView
@@ -99,12 +101,30 @@ class PolicyDryRun(PlacetView):
 class PolicyPublish(PlacetView):
     """Putting a draft into force."""
 
-    @extend_schema(operation_id="policies_publish", request=None, responses=PolicySerializer)
+    @extend_schema(
+        operation_id="policies_publish", request=PublicationSerializer, responses=PolicySerializer
+    )
     def post(self, request: Request, slug: str, name: str, number: int) -> Response:
         """Publish a draft that somebody else wrote. Unfinished releases move to it at once."""
         policy = policy_of(slug, name, number, self.actor)
-        published = actions.publish_policy(policy, actor=self.actor)
+        data: Any = self.body(PublicationSerializer)
+        published = actions.publish_policy(policy, **data, actor=self.actor)
         return Response(PolicySerializer(published).data)
+
+
+class PolicyChallenge(PlacetView):
+    """What a passkey signs to publish."""
+
+    @extend_schema(
+        operation_id="policies_challenge",
+        request=ChosenPasskeySerializer,
+        responses={201: ChallengeSerializer},
+    )
+    def post(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Ask for the challenge that your passkey answers to publish a draft."""
+        policy = policy_of(slug, name, number, self.actor)
+        data: Any = self.body(ChosenPasskeySerializer)
+        return challenged(actions.ask_to_publish(policy, **data, actor=self.actor))
 
 
 class PolicyWithdraw(PlacetView):

@@ -12,19 +12,21 @@ from rest_framework.response import Response
 from apps.builds.models import Bento
 from apps.governance import actions
 from apps.governance.api.serializers import (
+    AskedDecisionSerializer,
     CommentSerializer,
     DecisionSerializer,
     NewCommentSerializer,
-    NewDecisionSerializer,
     NewReleaseSerializer,
     ReleaseDetailSerializer,
     ReleaseSerializer,
+    SignedDecisionSerializer,
 )
 from apps.governance.api.views.environments import targets_of
 from apps.governance.models import Release, ReleaseState
 from apps.governance.queries import lists
 from apps.governance.queries.detail import comment_rows, decision_rows, release_view
-from apps.identity.api.serializers import page_of
+from apps.identity.api.serializers import ChallengeSerializer, page_of
+from apps.identity.api.views.passkeys import challenged
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug
 from apps.registry.queries import version_for
@@ -140,15 +142,30 @@ class DecisionList(PlacetView):
 
     @extend_schema(
         operation_id="decisions_create",
-        request=NewDecisionSerializer,
+        request=SignedDecisionSerializer,
         responses={201: DecisionSerializer},
     )
     def post(self, request: Request, release: str) -> Response:
         """Decide, in a browser session, on exactly what was shown; anything newer is 409."""
         row = lists.release(release, self.actor)
-        data: Any = self.body(NewDecisionSerializer)
+        data: Any = self.body(SignedDecisionSerializer)
         made = actions.decide(row, **data, actor=self.actor)
         return Response(DecisionSerializer(decision_rows([made])[0]).data, status=201)
+
+
+class DecisionChallenge(PlacetView):
+    """What a passkey signs to decide."""
+
+    @extend_schema(
+        operation_id="decisions_challenge",
+        request=AskedDecisionSerializer,
+        responses={201: ChallengeSerializer},
+    )
+    def post(self, request: Request, release: str) -> Response:
+        """Ask for the challenge that your passkey answers to decide like this."""
+        row = lists.release(release, self.actor)
+        data: Any = self.body(AskedDecisionSerializer)
+        return challenged(actions.ask_to_decide(row, **data, actor=self.actor))
 
 
 class CommentList(PlacetView):

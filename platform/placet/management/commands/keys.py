@@ -36,7 +36,10 @@ class Command(BaseCommand):
         )
         export = commands.add_parser("export", help="write the public keys for an auditor")
         export.add_argument("destination", type=Path)
-
+        demand = commands.add_parser(
+            "demand-passkeys", help="let nothing count without passkeys in these environments"
+        )
+        demand.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
         share = commands.add_parser("share", help="let a process's group read the keys it loads")
         share.add_argument("process")
         share.add_argument("group", type=int, help="the number of its group")
@@ -45,7 +48,7 @@ class Command(BaseCommand):
         """Run one subcommand; a refusal is one sentence and exit code 1."""
         folder = options["folder"] or config().keys
         try:
-            getattr(self, "do_" + options["command"])(folder, options)
+            getattr(self, "do_" + options["command"].replace("-", "_"))(folder, options)
         except Refused as refusal:
             raise CommandError(refusal.sentence) from refusal
         except OSError as error:
@@ -62,6 +65,8 @@ class Command(BaseCommand):
         """Print one line for each key."""
         ring = keystore.read_ring(folder)
         self.stdout.write(f"keys.json number {ring.number}, root {ring.root.fingerprint}")
+        if ring.passkeys:
+            self.stdout.write(f"passkeys are demanded in {', '.join(sorted(ring.passkeys))}")
         for line in keystore.lines(folder):
             until = times.rfc3339(line.valid_until) if line.valid_until else "-"
             state = "in use" if line.in_use else line.ended or "not valid now"
@@ -89,6 +94,15 @@ class Command(BaseCommand):
         fresh = ring.entries[-1]
         if fresh.purpose == ring.get(options["id"]).purpose and not fresh.ended:
             self.stdout.write(f"the {fresh.purpose} key is now {fresh.id}")
+
+    def do_demand_passkeys(self, folder: Path, options: dict[str, Any]) -> None:
+        """Name the environments in which only passkeys count."""
+        names = options["environments"]
+        ring = keystore.demand_passkeys(folder, names, root_key=options["root_key"])
+        where = ", ".join(sorted(ring.passkeys)) or "no environment"
+        self.stdout.write(f"passkeys are demanded in {where}; keys.json number {ring.number}")
+        if ring.passkeys:
+            self.stdout.write("nodes stop what serves there under a policy published without one")
 
     def do_export(self, folder: Path, options: dict[str, Any]) -> None:
         """Write the public keys."""

@@ -1,0 +1,96 @@
+"""Passkeys that people sign decisions with, as the pages show them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+
+from apps.governance.rules import passkeys_demanded
+from apps.identity.actions.passkeys import credential_of
+from apps.identity.models import ApproverPasskey
+from apps.identity.passkeys import public_half
+from apps.identity.queries import visible_passkeys
+from placet import keystore
+from placet.kernel.actor import Actor
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyRow:
+    """One passkey and what the reader may do with it."""
+
+    passkey: ApproverPasskey
+    fingerprint: str
+    own: bool
+    may_vouch: bool
+    may_withdraw: bool
+
+    @property
+    def spelled(self) -> str:
+        """The whole fingerprint as one person reads it to another, in groups of four digits."""
+        digits = self.fingerprint.removeprefix("sha256:")
+        return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyPage:
+    """Everything the page of passkeys shows."""
+
+    offered: list[PasskeyRow]
+    rows: list[PasskeyRow]
+    own: list[ApproverPasskey]  # enrolled: what the reader may sign with
+    sign_in: list[Authenticator]  # what the reader may still offer
+    pinned: list[str]  # the environments in which nothing counts without
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How a decision is signed: with which of the reader's passkeys, or that he has none."""
+
+    passkeys: list[ApproverPasskey]
+
+
+def passkey_page(actor: Actor) -> PasskeyPage:
+    """Return the passkeys the reader sees, those that wait for somebody to vouch first."""
+    found = list(visible_passkeys(actor).order_by("-created_at")[:SHOWN])
+    own = [p for p in found if p.person_id == actor.id and p.state == "enrolled"]
+    vouches = bool(own) and actor.can_somewhere("release.approve")
+    rows = [_row(p, actor, vouches=vouches) for p in found]
+    taken = {p.credential for p in found if p.person_id == actor.id}
+    return PasskeyPage(
+        offered=[row for row in rows if row.passkey.state == "offered"],
+        rows=[row for row in rows if row.passkey.state != "offered"],
+        own=own,
+        sign_in=[a for a in _sign_in(actor) if credential_of(a) not in taken],
+        pinned=sorted(keystore.ring().passkeys),
+    )
+
+
+def signing(
+    actor: Actor, environment: str, *documents: Mapping[str, Any], role: str = ""
+) -> Signing | None:
+    """Return how the reader signs where a policy among ``documents`` demands it; else ``None``."""
+    demanded = any(passkeys_demanded(document, role) for document in documents)
+    if environment not in keystore.ring().passkeys and not demanded:
+        return None
+    rows = ApproverPasskey.objects.filter(person=actor.accountable, state="enrolled")
+    return Signing(list(rows.order_by("-enrolled_at")))
+
+
+def _row(passkey: ApproverPasskey, actor: Actor, *, vouches: bool) -> PasskeyRow:
+    own = passkey.person_id == actor.id
+    ends = passkey.state != "withdrawn" and (own or actor.can("access.manage"))
+    return PasskeyRow(
+        passkey=passkey,
+        fingerprint=public_half(passkey).fingerprint,
+        own=own,
+        may_vouch=vouches and not own and passkey.state == "offered",
+        may_withdraw=ends,
+    )
+
+
+def _sign_in(actor: Actor) -> Sequence[Authenticator]:
+    rows = Authenticator.objects.filter(user_id=actor.id, type=Authenticator.Type.WEBAUTHN)
+    return list(rows.order_by("-created_at"))

@@ -1,0 +1,58 @@
+"""Passkeys that people sign decisions with: offering, vouching, withdrawing."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+
+from apps.console.queries.passkeys import passkey_page
+from apps.console.views.base import PageRequest, action, assertion_of, back, page, show
+from apps.identity import actions
+from apps.identity.models import ApproverPasskey
+from apps.identity.queries import visible_passkeys
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+
+@page
+def passkeys(request: PageRequest) -> HttpResponse:
+    """Show one's own passkeys, those that wait for somebody to vouch, and everybody's."""
+    return show(request, "passkeys", view=passkey_page(request.actor))
+
+
+@action
+def offer(request: PageRequest) -> HttpResponse:
+    """Offer a passkey that one signs in with."""
+    number = request.POST.get("authenticator", "")
+    if not number.isdecimal() or len(number) > 9:
+        raise InvalidInput(errors=[FieldError("/authenticator", "Choose one of your passkeys")])
+    actions.offer_passkey(
+        int(number),
+        name=request.POST.get("name", ""),
+        assertion=assertion_of(request) or {},
+        actor=request.actor,
+    )
+    messages.success(request, "Offered. Ask another approver to vouch for it.")
+    return back(request)
+
+
+@action
+def enrol(request: PageRequest, passkey_id: str) -> HttpResponse:
+    """Vouch for somebody's passkey."""
+    row = one(request, passkey_id)
+    actions.enrol_passkey(row, assertion=assertion_of(request) or {}, actor=request.actor)
+    messages.success(request, f"You vouch for the passkey of {row.person}.")
+    return back(request)
+
+
+@action
+def withdraw(request: PageRequest, passkey_id: str) -> HttpResponse:
+    """Have a passkey sign nothing any more."""
+    actions.withdraw_passkey(one(request, passkey_id), actor=request.actor)
+    messages.success(request, "Withdrawn. It signs nothing any more.")
+    return back(request)
+
+
+def one(request: PageRequest, passkey_id: str) -> ApproverPasskey:
+    """Return a passkey that the reader sees."""
+    row = visible_passkeys(request.actor).filter(pk=passkey_id).first()
+    if row is None:
+        raise NotFound
+    return row

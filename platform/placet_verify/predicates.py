@@ -1,0 +1,19 @@
+"""The predicate types of what Placet signs. Version 1 of each stays readable for ever."""
+
+POLICY_TYPE = "https://placet.dev/policy/v1"
+PASSKEY_POLICY_TYPE = "https://placet.dev/policy/v2"
+REQUEST_TYPE = "https://placet.dev/request/v1"
+DECISION_TYPE = "https://placet.dev/decision/v1"
+PASSKEY_DECISION_TYPE = "https://placet.dev/decision/v2"
+ENROLMENT_TYPE = "https://placet.dev/enrolment/v1"
+ROOT_ENROLMENT_TYPE = "https://placet.dev/root-enrolment/v1"
+PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
+
+GOVERNANCE = (
+    POLICY_TYPE,
+    PASSKEY_POLICY_TYPE,
+    REQUEST_TYPE,
+    DECISION_TYPE,
+    PASSKEY_DECISION_TYPE,
+    ENROLMENT_TYPE,
+)

@@ -1,0 +1,425 @@
+"""Decisions and policies that people sign with their own passkeys."""
+
+import hashlib
+import io
+import json
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.audit.actions import row_key
+from apps.audit.models import Event
+from apps.audit.queries import replay
+from apps.governance import actions, errors
+from apps.governance.models import Decision, Release
+from apps.identity.actions import withdraw_passkey
+from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
+from apps.identity.models import ApproverPasskey
+from apps.identity.passkeys import Question
+from placet import keystore
+from placet.config import config
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.problems import Problem
+from placet_verify import canonical, dsse
+from placet_verify.__main__ import main as verifier
+from placet_verify.export import PASSKEY_COMMAND
+from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.permit import Expected, Permit, PermitRefused, permit
+from placet_verify.webauthn import decode, encode
+from tests.authenticator import Authenticator
+from tests.enrolled import SIGNED, Signers, answer, authenticator
+from tests.factories import api, browser
+from tests.tables import sql
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
+
+
+@pytest.fixture
+def world() -> Signers:
+    made = Signers()
+    made.publish("staging", SIGNED)
+    return made
+
+
+@pytest.fixture
+def pinned(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyRing]:
+    """The installation's keys, with a demand of passkeys in staging that the root signed."""
+    root = PrivateKey.load(config().keys / "root.key")
+    ring = KeyRing.open(keystore.ring().pin(["staging"]).seal(root), root.public)
+    monkeypatch.setattr(keystore, "ring", lambda: ring)
+    yield ring
+
+
+def permit_of(release: Release, ring: KeyRing | None = None, document: str = "") -> Permit:
+    expect = Expected(
+        project=release.project_id,
+        environment=release.environment.name,
+        endpoint=release.endpoint_id,
+        bento_digest=release.bento_id,
+        serving=release.serving,
+        release=release.pk,
+    )
+    text = document or actions.assemble_permit(release)
+    return permit(text, ring or keystore.ring(), expect=expect, starting_at=release.created_at)
+
+
+def test_a_decision_signed_with_a_passkey_approves_and_its_permit_shows_it(world: Signers) -> None:
+    release = world.request("staging")
+    decision = world.sign(release, world.rex, comment="Looks right")
+    release.refresh_from_db()
+    assert release.state == "approved"
+    assert permit_of(release).passkeys == {world.rex.id}
+    shown = api(world.people["Ada"]).get(f"/releases/{release.pk}/decisions").json()["items"]
+    assert [(d["id"], d["passkey"], d["comment"]) for d in shown] == [
+        (decision.pk, True, "Looks right")
+    ]
+    assert json.loads(actions.assemble_permit(release))["v"] == 2
+    logged = replay()[row_key(decision)]
+    assert (logged["assertion"], logged["envelope"]) == (decision.assertion, decision.envelope)
+
+
+def test_a_session_alone_decides_nothing_where_a_passkey_is_demanded(world: Signers) -> None:
+    release = world.request("staging")
+    for verdict in ("approve", "reject"):
+        with pytest.raises(NeedsPasskey, match="passkey"):
+            world.decide(release, world.rex, verdict)
+    with pytest.raises(NeedsPasskey):
+        actions.ask_to_decide(
+            release, verdict="approve", statement_digest=release.request_digest, actor=world.rita
+        )
+    release.refresh_from_db()
+    assert release.state == "requested"
+    assert not Decision.objects.exists()
+
+
+def test_where_none_is_demanded_everything_is_as_before(world: Signers) -> None:
+    world.publish("staging", SIGNED.replace(", passkey: true", ""))
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    release.refresh_from_db()
+    assert release.state == "approved"
+    assert not permit_of(release).passkeys
+
+
+def test_a_passkey_signs_rejections_too(world: Signers) -> None:
+    release = world.request("staging")
+    world.sign(release, world.rex, "reject", comment="No")
+    release.refresh_from_db()
+    assert release.state == "rejected"
+
+
+def test_the_whole_decision_by_the_api(world: Signers) -> None:
+    release, rex = world.request("staging"), api(world.people["Rex"])
+    said = {"verdict": "approve", "statement_digest": release.request_digest, "comment": "Yes"}
+    path = f"/releases/{release.pk}/decisions"
+    assert rex.post(path, said).json()["code"] == "needs_passkey"
+    asked = rex.post(f"{path}/challenge", said)
+    assert (asked.status_code, asked["Cache-Control"]) == (201, "no-store")
+    signed = said | {"assertion": answer(world.keys["Rex"], Question(**asked.json()))}
+    assert rex.post(path, signed | {"comment": "No"}).json()["code"] == "changed"
+    assert rex.post(path, signed).status_code == 201
+    assert rex.post(path, signed).status_code == 409
+
+
+def test_openssl_and_the_offline_verifier_check_an_exported_decision(
+    world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decision = world.sign(world.request("staging"), world.rex, comment="Checked")
+    reader = api(world.people["Ada"])
+    answered = reader.get(f"/decisions/{decision.pk}/export", accept="application/zip")
+    with zipfile.ZipFile(io.BytesIO(answered.content)) as archive:
+        archive.extractall(tmp_path)
+    command = PASSKEY_COMMAND.split()
+    good = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert good.stdout == "Verified OK\n"
+    assert command[1:] == (tmp_path / "PASSKEY.txt").read_text().split("openssl ")[1].split()
+    statement = (tmp_path / "statement.json").read_bytes()
+    client = canonical.loads(decode(decision.assertion["client_data"]))
+    assert decode(client["challenge"]) == hashlib.sha256(statement).digest()
+
+    keys = ["--keys", str(config().keys / "keys.json"), "--root", str(config().keys / "root.pub")]
+    assert verifier(["decision", str(tmp_path), *keys]) == 0
+    assert "somebody vouches for it, and so on up to the root key" in capsys.readouterr().out
+    assert verifier(["decision", str(tmp_path)]) == 0
+    assert "who vouches for the passkey was not checked" in capsys.readouterr().out
+    signed = bytearray((tmp_path / "passkey-signed.bin").read_bytes())
+    signed[40] ^= 1
+    (tmp_path / "passkey-signed.bin").write_bytes(signed)
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
+    assert verifier(["decision", str(tmp_path), *keys]) == 1
+    (tmp_path / "assertion.json").unlink()
+    assert verifier(["decision", str(tmp_path), *keys]) == 1
+    assert "its answer is not in the export" in capsys.readouterr().out
+
+
+def test_the_offline_verifier_says_who_signed_a_permit_with_a_passkey(
+    world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = world.request("staging")
+    world.sign(release, world.rex)
+    file = tmp_path / "permit.json"
+    file.write_text(actions.assemble_permit(release))
+    keys = ["--keys", str(config().keys / "keys.json"), "--root", str(config().keys / "root.pub")]
+    assert verifier(["permit", str(file), *keys]) == 0
+    said = capsys.readouterr().out
+    assert f"{world.rex.id} as reviewer: approve" in said
+    assert "each of those passkeys is enrolled, up to the root key" in said
+
+
+def test_the_page_that_asks_for_a_passkey_takes_no_more_queries_than_any_other(
+    world: Signers,
+) -> None:
+    release, page = world.request("staging"), browser(world.people["Rex"])
+    with CaptureQueriesContext(connection) as caught:
+        answered = page.get(f"/releases/{release.pk}/")
+    assert b"Your passkey signs it" in answered.content
+    assert len(caught) <= 12
+
+
+# --- what the answer must be ----------------------------------------------------------------------
+
+
+def ask(world: Signers, release: Release, who: Actor, verdict: str = "approve") -> Question:
+    return actions.ask_to_decide(
+        release, verdict=verdict, statement_digest=release.request_digest, actor=who
+    )
+
+
+def refusal(release: Release, who: Actor, assertion: dict[str, str], verdict: str) -> str:
+    with pytest.raises(Problem) as caught:
+        actions.decide(
+            release, verdict=verdict, statement_digest=release.request_digest,
+            assertion=assertion, actor=who,
+        )  # fmt: skip
+    assert not Decision.objects.exists()
+    return caught.value.code
+
+
+def test_an_answer_is_for_one_release_one_verdict_and_once(world: Signers) -> None:
+    bento = world.bento(world.version())
+    first = world.request("staging", bento, endpoint="one")
+    second = world.request("staging", bento, endpoint="two")
+    signed = answer(world.keys["Rex"], ask(world, first, world.rex))
+    assert refusal(second, world.rex, signed, "approve") == NotAsked.code
+    ask(world, second, world.rex)
+    assert refusal(second, world.rex, signed, "approve") == WrongPasskey.code
+    assert refusal(first, world.rex, signed, "reject") == errors.Changed.code
+
+
+def test_an_answer_to_an_older_question_does_not_count(world: Signers) -> None:
+    release = world.request("staging")
+    old = answer(world.keys["Rex"], ask(world, release, world.rex))
+    ask(world, release, world.rex)
+    assert refusal(release, world.rex, old, "approve") == WrongPasskey.code
+
+
+def test_an_answer_does_not_outlive_the_request_it_is_about(world: Signers) -> None:
+    release = world.request("staging")
+    signed = answer(world.keys["Rex"], ask(world, release, world.rex))
+    world.publish("staging", SIGNED + "description: Anew\n")
+    release.refresh_from_db()
+    assert refusal(release, world.rex, signed, "approve") == errors.Changed.code
+
+
+def test_a_release_withdrawn_meanwhile_is_not_approved(world: Signers) -> None:
+    release = world.request("staging")
+    signed = answer(world.keys["Rex"], ask(world, release, world.rex))
+    actions.withdraw(release, actor=world.ada)
+    assert refusal(release, world.rex, signed, "approve") == errors.WrongState.code
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"flags": 0x01},
+        {"flags": 0x04},
+        {"rp_id": "evil.example"},
+        {"origin": "https://evil.example"},
+        {"key": Authenticator().key},
+    ],
+)
+def test_another_authenticator_page_or_party_is_refused(
+    world: Signers, changes: dict[str, object]
+) -> None:
+    release = world.request("staging")
+    question = ask(world, release, world.rex)
+    forger = replace(world.keys["Rex"], **changes)
+    assert refusal(release, world.rex, answer(forger, question), "approve") == WrongPasskey.code
+
+
+def test_a_passkey_of_another_person_is_refused(world: Signers) -> None:
+    release = world.request("staging")
+    question = ask(world, release, world.rex)
+    stolen = replace(world.keys["Vera"], credential=question.credential)
+    assert refusal(release, world.rex, answer(stolen, question), "approve") == WrongPasskey.code
+
+
+def test_a_withdrawn_passkey_signs_no_decision(world: Signers) -> None:
+    release = world.request("staging")
+    signed = answer(world.keys["Rex"], ask(world, release, world.rex))
+    row = ApproverPasskey.objects.get(person=world.people["Rex"])
+    withdraw_passkey(row, actor=world.rex)
+    assert refusal(release, world.rex, signed, "approve") == NeedsPasskey.code
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    [{}, {"credential": "x"}, {"credential": "AA", "authenticator_data": "é", "client_data": "",
+                               "signature": ""}],
+)  # fmt: skip
+def test_nonsense_is_no_answer(world: Signers, assertion: dict[str, str]) -> None:
+    release = world.request("staging")
+    ask(world, release, world.rex)
+    assert refusal(release, world.rex, assertion, "approve") == "invalid_input"
+
+
+# --- whoever can write to the database ------------------------------------------------------------
+
+
+def test_an_enrolment_put_in_by_sql_lets_nobody_decide(world: Signers) -> None:
+    """Rita has a passkey, and somebody with the database enrols it for her."""
+    own = authenticator()
+    voucher = ApproverPasskey.objects.get(person=world.people["Vera"])
+    sql(
+        "INSERT INTO identity_approverpasskey (id, person_id, name, credential, public_key, rp_id,"
+        " state, envelope, created_at, enrolled_at, vouched_by_id) SELECT %s, %s, 'x', %s,"
+        " public_key, rp_id, 'enrolled', envelope, now(), now(), id FROM"
+        " identity_approverpasskey WHERE id = %s",
+        "pky_" + "0" * 32, world.people["Rita"].pk, own.credential, voucher.pk,
+    )  # fmt: skip
+    release = world.request("staging")
+    question = ask(world, release, world.rita)
+    assert refusal(release, world.rita, answer(own, question), "approve") == WrongPasskey.code
+
+
+def test_a_decision_made_with_the_servers_own_keys_gives_no_permit(world: Signers) -> None:
+    """A stolen ``decision`` key and the database: the row says approved, the permit does not."""
+    release = world.request("staging")
+    plain = actions.decisions._ready(release, release.request_digest, world.rex)
+    signed = actions.decisions._plain(plain, "approve", "", keystore.signer("decision"), world.rex)
+    Decision.objects.create(
+        release=release, project=release.project, person=world.rex.id, role="reviewer",
+        verdict="approve", statement_digest=release.request_digest,
+        envelope=signed.envelope.to_json(), gates=[],
+    )  # fmt: skip
+    with pytest.raises(PermitRefused, match="passkey"):
+        permit_of(release)
+    sql("UPDATE governance_release SET state = 'approved' WHERE id = %s", release.pk)
+    with pytest.raises((errors.GatesFailed, errors.PermitInvalid)):
+        actions.begin_rollout(Release.objects.get(pk=release.pk), actor=SYSTEM)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_flipped_bit_of_what_is_stored_gives_no_permit(
+    signed_permit: tuple[Release, str], data: st.DataObject
+) -> None:
+    release, text = signed_permit
+    document = json.loads(text)
+    entry = data.draw(st.sampled_from([*document["decisions"], *document["enrolments"]]))
+    holders = [(entry["envelope"], "payload", dsse._decode, dsse._encode)]
+    if "assertion" in entry:
+        holders += [
+            (entry["assertion"], name, decode, encode)
+            for name in ("authenticator_data", "client_data", "signature")
+        ]
+    holder, name, read, write = data.draw(st.sampled_from(holders))
+    raw = bytearray(read(holder[name]))
+    place = data.draw(st.integers(0, len(raw) - 1))
+    raw[place] ^= 1 << data.draw(st.integers(0, 7))
+    holder[name] = write(bytes(raw))
+    with pytest.raises(PermitRefused):
+        permit_of(release, document=json.dumps(document))
+
+
+@pytest.fixture
+def signed_permit(world: Signers) -> tuple[Release, str]:
+    release = world.request("staging")
+    world.sign(release, world.rex)
+    release.refresh_from_db()
+    return release, actions.assemble_permit(release)
+
+
+# --- policies -------------------------------------------------------------------------------------
+
+
+def test_a_policy_that_demands_passkeys_is_replaced_with_one_only(world: Signers) -> None:
+    lax = SIGNED.replace(", passkey: true", "")
+    draft = actions.draft_policy(world.environment("staging"), source=lax, actor=world.vera)
+    with pytest.raises(NeedsPasskey):
+        actions.publish_policy(draft, actor=world.vito)
+    path = f"/projects/risk/environments/staging/policies/{draft.number}"
+    vito = api(world.people["Vito"])
+    asked = vito.post(f"{path}/challenge", {})
+    assert asked.status_code == 201
+    signed = {"assertion": answer(world.keys["Vito"], Question(**asked.json()))}
+    assert vito.post(f"{path}/publish", signed).json()["state"] == "published"
+    assert Event.objects.filter(kind="policy.published.v1", subject=draft.pk).count() == 1
+
+
+def test_the_drafter_does_not_publish_with_a_passkey_either(world: Signers) -> None:
+    draft = actions.draft_policy(world.environment("staging"), source=SIGNED, actor=world.vera)
+    with pytest.raises(errors.OwnDraft):
+        actions.ask_to_publish(draft, actor=world.vera)
+
+
+def test_where_the_root_demands_passkeys_no_other_policy_passes(
+    world: Signers, pinned: KeyRing
+) -> None:
+    lax = SIGNED.replace(", passkey: true", "")
+    with pytest.raises(errors.InvalidPolicy) as caught:
+        actions.draft_policy(world.environment("staging"), source=lax, actor=world.vera)
+    assert "passkey: true" in caught.value.errors[0].detail
+    release = world.request("staging")
+    world.sign(release, world.rex)
+    release.refresh_from_db()
+    assert release.state == "approved"
+    assert permit_of(release, pinned).passkeys == {world.rex.id}
+    actions.begin_rollout(release, ring=pinned, actor=SYSTEM)
+
+
+def test_a_policy_from_before_the_demand_of_the_root_gives_no_permit(world: Signers) -> None:
+    """A session was enough for it: a release under it does not start once the root demands more."""
+    lax = SIGNED.replace(", passkey: true", "")
+    world.publish("staging", lax)
+    draft = actions.draft_policy(world.environment("staging"), source=lax, actor=world.vera)
+    actions.publish_policy(draft, actor=world.vito)
+    release = world.request("staging")
+    world.sign(release, world.rex)
+    release.refresh_from_db()
+    assert permit_of(release)
+    root = PrivateKey.load(config().keys / "root.key")
+    ring = KeyRing.open(keystore.ring().pin(["staging"]).seal(root), root.public)
+    with pytest.raises(PermitRefused, match="published with a passkey"):
+        permit_of(release, ring)
+    with pytest.raises(errors.PermitInvalid):
+        actions.begin_rollout(release, ring=ring, actor=SYSTEM)
+
+
+def test_a_policy_that_demands_passkeys_is_published_with_one(world: Signers) -> None:
+    world.publish("staging", SIGNED.replace(", passkey: true", ""))
+    draft = actions.draft_policy(world.environment("staging"), source=SIGNED, actor=world.vera)
+    with pytest.raises(NeedsPasskey):
+        actions.publish_policy(draft, actor=world.vito)
+
+
+def test_a_session_alone_decides_nothing_where_the_root_demands_passkeys(
+    world: Signers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.publish("staging", SIGNED.replace(", passkey: true", ""))
+    release = world.request("staging")
+    root = PrivateKey.load(config().keys / "root.key")
+    ring = KeyRing.open(keystore.ring().pin(["staging"]).seal(root), root.public)
+    monkeypatch.setattr(keystore, "ring", lambda: ring)
+    with pytest.raises(NeedsPasskey):
+        world.decide(release, world.rex)
