@@ -35,6 +35,7 @@ from placet_verify.errors import Refused
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 20
+KEYS_SECONDS = 60.0  # a newer list of keys may count less, without any newer state
 BUSY_SECONDS, IDLE_SECONDS = 0.03, 0.2
 LONGEST_RETRY = 5.0
 TRIM_SECONDS = 10.0
@@ -49,6 +50,7 @@ class Options:
     program: Program = bento_program
     window_seconds: float = WINDOW_SECONDS
     poll_seconds: int = POLL_SECONDS
+    keys_seconds: float = KEYS_SECONDS
     max_body_bytes: int = 16 << 20
     pythons: list[Path] = field(default_factory=list)
     certificate: Certificate | None = None  # what HAProxy shows to clients
@@ -84,6 +86,7 @@ class Agent:
             Client(member.url, key, member.node, ca=member.ca) for _ in range(4)
         )
         self.trust = Trust(home, member.target, member.root, self._polling.keys)
+        self._keys_asked = time.monotonic()
         self._wake = threading.Event()
         self._stopped = threading.Event()
         binary = find_binary()
@@ -209,7 +212,24 @@ class Agent:
         state = self.reconciler.newest
         epoch, number = state.generation if state else (0, 0)
         text = self._polling.state(epoch, number, self.options.poll_seconds)
-        return True if text is None else self.accept(text)
+        good = True if text is None else self.accept(text)
+        self._renew_keys()
+        return good
+
+    def _renew_keys(self) -> None:
+        """Take up a newer list of keys by and by, and judge by it what was let in before."""
+        if time.monotonic() - self._keys_asked < self.options.keys_seconds:
+            return
+        self._keys_asked = time.monotonic()
+        try:
+            newer = self.trust.refresh_keys()
+        except Refused as refusal:
+            self.reporter.error("keys_refused", refusal.sentence)
+            return
+        state = self.reconciler.newest
+        if newer and state is not None:
+            self.reconciler.take(state, self.trust.judge(state, fetch=False))
+            self.wake()
 
     def accept(self, text: str) -> bool:
         """Take a state that came, if it is to be believed; tell whether it was taken."""

@@ -16,7 +16,7 @@ def server_program(port: int) -> list[str]:
 
 OPTIONS = Options(
     bind="127.0.0.1", program=server_program, window_seconds=1.0, poll_seconds=1,
-    max_body_bytes=1 << 20,
+    keys_seconds=0.5, max_body_bytes=1 << 20,
 )  # fmt: skip
 
 if __name__ == "__main__":

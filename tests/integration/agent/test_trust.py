@@ -159,6 +159,48 @@ def test_a_recalled_bento_is_stopped_and_confirmed(platform: Platform, node: Nod
     assert not replica.alive
 
 
+def _passkeys_demanded(platform: Platform) -> None:
+    platform.ring = platform.ring.pin(["production"])
+
+
+def _key_was_lost(platform: Platform) -> None:
+    key_id, long_ago = platform.keys["decision"].id, datetime.now(UTC) - timedelta(days=1)
+    platform.ring = platform.ring.revoke(key_id, long_ago)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"), [(_passkeys_demanded, "passkey"), (_key_was_lost, "was not valid")]
+)
+def test_what_serves_is_judged_by_a_newer_list_of_keys_without_a_newer_state(
+    platform: Platform, node: NodeUnderTest, change: Callable[[Platform], None], why: str
+) -> None:
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    replica = next(iter(node.agent.replicas.all.values()))
+
+    change(platform)
+
+    refused = platform.wait_phase("rev_1", "refused")
+    assert why in refused["detail"]
+    assert platform.reports[-1]["applied"] == {"epoch": 1, "number": 1}
+    platform.wait(lambda: not replica.alive)
+    assert node.get().status_code == 503
+
+
+def test_an_older_list_of_keys_is_told_of_and_not_taken(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    before = platform.ring
+    _passkeys_demanded(platform)
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "refused")
+
+    platform.ring = before
+
+    platform.wait(lambda: "keys_refused" in platform.errors())
+    assert platform.seen("rev_1")["phase"] == "refused"
+
+
 def test_an_expired_approval_starts_nothing_but_stops_nothing(
     platform: Platform, node: NodeUnderTest
 ) -> None:
