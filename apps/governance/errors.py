@@ -118,3 +118,9 @@ class PermitInvalid(Conflict):
     """The permit does not hold; ``code`` is the verifier's."""
 
     code, title = "permit_refused", "The permit does not hold"
+
+
+class NotVerifiable(Conflict):
+    """An outsider would have to refuse the release's bundle."""
+
+    code, title = "not_verifiable", "The release cannot be shown to have been approved"

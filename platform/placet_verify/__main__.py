@@ -1,4 +1,4 @@
-"""The offline verifier: ``python -m placet_verify log | decision | permit | proof | unit …``.
+"""The offline verifier: ``python -m placet_verify bundle | log | decision | permit | proof | …``.
 
 Needs no server and no database. Prints exactly what was checked and from which checkpoint and
 root; exit code 0 when all of it holds, 1 when something does not. ``unit`` recomputes which
@@ -11,7 +11,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from placet_verify import canonical, checkpoint, dsse, export, seals, times, tlog_proof, units
+from placet_verify import (
+    bundle,
+    canonical,
+    checkpoint,
+    dsse,
+    export,
+    seals,
+    times,
+    tlog_proof,
+    units,
+)
 from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Malformed, Refused
@@ -65,16 +75,22 @@ def _parser() -> argparse.ArgumentParser:
     decision.add_argument("--root", type=Path, help="the root key that signed keys.json")
     decision.set_defaults(run=verify_decision_folder)
     permit = commands.add_parser("permit", help="verify the permit of a release")
-    permit.add_argument("file", type=Path)
-    permit.add_argument("--keys", type=Path, required=True)
-    permit.add_argument("--root", type=Path, required=True)
     permit.set_defaults(run=verify_permit_file)
     proof = commands.add_parser("proof", help="verify one event by its .tlog-proof file")
-    proof.add_argument("file", type=Path)
-    proof.add_argument("--keys", type=Path, required=True)
-    proof.add_argument("--root", type=Path, required=True)
     proof.add_argument("--body", type=Path, help="the event's body, if the file does not hold it")
     proof.set_defaults(run=verify_proof_file)
+    for command in (permit, proof):
+        command.add_argument("file", type=Path)
+        command.add_argument("--keys", type=Path, required=True)
+        command.add_argument("--root", type=Path, required=True)
+    whole = commands.add_parser("bundle", help="verify a release's bundle: folder or zip")
+    whole.add_argument("path", type=Path)
+    whole.add_argument("--root", type=Path, help="the root key you were given (default: its own)")
+    whole.add_argument("--bento", type=Path, help="the Bento's archive, to be compared")
+    whole.set_defaults(run=verify_bundle_at)
+    alone = commands.add_parser("pack", help="write the verifier as one file")
+    alone.add_argument("file", type=Path)
+    alone.set_defaults(run=write_verifier)
     unit = commands.add_parser("unit", help="say which revision units get")
     unit.add_argument("units", nargs="+", metavar="UNIT", help="- reads one a line")
     unit.add_argument("--salt", required=True, help="the candidate's salt")
@@ -179,6 +195,32 @@ def verify_proof_file(options: argparse.Namespace) -> bool:
         say(f"UNSEALED leaf {proof.index}: {sentence}: it gives no access")
     say(body.decode("utf-8", "replace"))
     say(f"ok: this is event {proof.index} of {signed.origin}")
+    return True
+
+
+def verify_bundle_at(options: argparse.Namespace) -> bool:
+    """Verify a release's bundle, saying line by line what was proven and what was not."""
+    files = bundle.read(options.path)
+    pem = options.root.read_bytes() if options.root else files.get(bundle.ROOT, b"")
+    if options.root is None:
+        say("the root key came with the bundle: compare its fingerprint with the one you know")
+    root = PublicKey.from_pem(pem)
+    ring = KeyRing.open(files.get(bundle.KEYS, b""), root)
+    say(f"root key: {root.fingerprint}")
+    say(f"keys.json: number {ring.number}, signed by the root")
+    for line in bundle.verify(files, ring, options.bento):
+        say(line)
+    say("ok: this release was approved as its policy demands, and all of it is in the log")
+    return True
+
+
+def write_verifier(options: argparse.Namespace) -> bool:
+    """Write this verifier as one file, and say its digest."""
+    from placet_verify.pack import packed  # what was packed packs nothing
+
+    content = packed()
+    options.file.write_bytes(content)
+    say(f"{options.file}: {len(content)} bytes, {canonical.digest(content)}")
     return True
 
 

@@ -129,7 +129,22 @@ def holds(document: str, ring: KeyRing, *, policy_floor: int = 0) -> Permit:
     return found
 
 
-def _open(document: str, ring: KeyRing) -> Permit:
+def envelopes(document: str) -> list[tuple[str, dsse.Envelope]]:
+    """Return every envelope of a permit, and what it is; whether it holds is another question."""
+    policy, request, decisions, enrolments = _parts(document)
+    return [
+        ("policy", policy.envelope),
+        ("request", request),
+        *(("decision", decision.envelope) for decision in decisions),
+        *(("enrolment", enrolment.envelope) for enrolment in enrolments),
+    ]
+
+
+_Parts = tuple[Signed, dsse.Envelope, list[Signed], list[Signed]]
+
+
+def _parts(document: str) -> _Parts:
+    """Return policy, request, decisions and enrolments of a permit of any version."""
     if not document:
         raise PermitRefused("no_permit", "there is no permit")
     if len(document) > MAX_BYTES:
@@ -152,11 +167,21 @@ def _open(document: str, ring: KeyRing) -> Permit:
             raise PermitRefused("malformed", "a permit needs v, policy, request and decisions")
     if rest:
         raise PermitRefused("malformed", "the permit has members that it must not have")
-    approvers = read_enrolments(map(Signed.from_dict, enrolments), ring)
-    signed = [_decision(Signed.from_dict(one), ring, approvers) for one in decisions]
+    return (
+        Signed.from_dict(policy),
+        dsse.Envelope.from_dict(request),
+        [Signed.from_dict(one) for one in decisions],
+        [Signed.from_dict(one) for one in enrolments],
+    )
+
+
+def _open(document: str, ring: KeyRing) -> Permit:
+    policy, request, decisions, enrolments = _parts(document)
+    approvers = read_enrolments(enrolments, ring)
+    signed = [_decision(one, ring, approvers) for one in decisions]
     return Permit(
-        _policy(Signed.from_dict(policy), ring, approvers),
-        RequestStatement.parse(ring.verify(dsse.Envelope.from_dict(request), "decision")),
+        _policy(policy, ring, approvers),
+        RequestStatement.parse(ring.verify(request, "decision")),
         tuple(signed),
         frozenset(one.person for one in signed if isinstance(one, PasskeyDecision)),
     )

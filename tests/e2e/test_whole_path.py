@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from placet.demo.story import BASE, MODEL, SCIENTIST, Story
+from placet.demo.story import BASE, MODEL, SCIENTIST, Story, verifier
 from placet.kernel.ids import new_id
 from placet_client import Client
 from tests.running import Running, signed_in
@@ -77,6 +77,32 @@ def test_the_log_of_the_path_verifies_on_the_server_and_away_from_it(
     assert "the log is intact" in said.stdout
     told.story.verify()
     assert told.story.result["audit"]["size"] > 30
+
+
+def test_a_release_that_was_really_built_is_checked_by_an_outsider(
+    placet: Running, told: Told, tmp_path: Path
+) -> None:
+    """With the root key, the bundle and the Bento's bytes, and nothing of the server."""
+    release = told.answer().headers["x-placet-release"]
+    auditor, file, bento = told.story.people["auditor"], tmp_path / "r.zip", tmp_path / "bento.tar"
+    until(lambda: bundle_of(auditor, release, file), "a checkpoint covers the release")
+    digest = told.forest["bento"].removeprefix("sha256:")
+    [blob] = placet.data.glob(f"artifacts/**/{digest}")
+    bento.write_bytes(blob.read_bytes())
+    root = placet.data / "keys/root.pub"
+    done = verifier("bundle", file, "--root", root, "--bento", bento)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Bento: bento.tar is it, byte for byte" in done.stdout
+    assert "bill of materials: the one that the build made" in done.stdout
+    bento.write_bytes(blob.read_bytes()[:-1] + b"x")
+    assert verifier("bundle", file, "--root", root, "--bento", bento).returncode == 1
+
+
+def bundle_of(auditor: Any, release: str, file: Path) -> bool:
+    """Download a release's bundle, if every event of it is signed by now."""
+    answer = auditor.api("GET", f"/releases/{release}/bundle")
+    file.write_bytes(answer.content)
+    return bool(answer.status_code == 200)
 
 
 def test_the_log_alone_rebuilds_every_row(placet: Running, told: Told) -> None:

@@ -16,16 +16,26 @@ from apps.audit.actions.seal import erase_person
 from apps.audit.queries.events import timeline
 from apps.console.queries.models import projects_of
 from apps.console.queries.paging import PAGE
+from apps.console.queries.passkeys import PasskeyRow, passkey_page
 from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
 from apps.governance.actions import comment, create_environment
+from apps.governance.actions.bundle import release_bundle
 from apps.governance.models import Environment, Release
 from apps.governance.queries import lists
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
-from apps.identity.models import ApiToken, Project, RoleBinding, ServiceAccount, Team, User
-from apps.identity.queries import actor_for_user
+from apps.identity.models import (
+    ApiToken,
+    ApproverPasskey,
+    Project,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    User,
+)
+from apps.identity.queries import actor_for_user, visible_passkeys
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind, Objective
@@ -37,9 +47,10 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
 from apps.serving.actions import create_endpoint
 from placet.config import ROOT
-from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
+from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
+from tests.enrolled import authenticator, enrolled_by_root
 from tests.permissions.world import World
 
 Refusal = type[Problem]
@@ -113,6 +124,17 @@ class Things:
         """Have a rollout held; return ``who`` as somebody who may operate it, not see it."""
         grant = Grant("rollout.operate", Scope(self.held.project_id))
         return replace(who, grants=frozenset({grant}))
+
+    @property
+    def passkey(self) -> ApproverPasskey:
+        """One that somebody else offers."""
+        return ApproverPasskey.objects.get(pk=self.world.values["passkey"])
+
+    def vouching(self, who: Actor) -> list[PasskeyRow]:
+        """Give ``who`` an enrolled passkey and the right to see all; return those offered."""
+        enrolled_by_root(User.objects.get(pk=who.id), authenticator())
+        seeing = replace(who, grants=who.grants | {Grant("access.view", INSTANCE)})
+        return passkey_page(seeing).offered
 
     def told_of_an_objective(self, person: User, who: Actor) -> Objective:
         """Have ``person`` told when the endpoint's objective is not met."""
@@ -234,6 +256,19 @@ QUESTIONS = [
         "New model" in t.page("viewer", "/models/")),
     Direct("be shown how to stop an endpoint", "viewer", None, lambda t, who:
         "/do/stop" in t.page("viewer", t.world.path("/endpoints/{endpoint_id}/"))),
+    Direct("be offered to withdraw another's passkey", "auditor", None, lambda t, who: [
+        row for row in passkey_page(who).offered if row.may_withdraw]),
+    Direct("be offered to vouch without a right to approve", "reviewer", None, lambda t, who: [
+        row for row in t.vouching(who) if row.may_vouch]),
+    Direct("see others' passkeys", "viewer", None, lambda t, who: visible_passkeys(who)),
+    Direct("withdraw another's passkey", "auditor", Forbidden, lambda t, who:
+        access.withdraw_passkey(t.passkey, actor=who)),
+    Direct("vouch without a right to approve", "auditor", Forbidden, lambda t, who:
+        access.ask_to_enrol(t.passkey, actor=who)),
+    Direct("vouch for what one does not see", "viewer", NotFound, lambda t, who:
+        access.ask_to_enrol(t.passkey, actor=who)),
+    Direct("take a release away", "viewer", Forbidden, lambda t, who: release_bundle(
+        t.decided, who)),
     Direct("open the access administration", "auditor", None, lambda t, who:
         t.world.clients["auditor"].get("/admin/").status_code == 200),
 ]  # fmt: skip

@@ -141,8 +141,10 @@ def identity(world: World) -> None:
         "POST /api/v1/tokens": {
             "name": "mine", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
         },
-        "POST /api/v1/passkeys": {"authenticator": 1, "name": "x", "assertion": ASSERTION},
-        "POST /api/v1/passkeys/challenge": {"authenticator": 1},
+        "POST /api/v1/passkeys": {
+            "authenticator": 2**31 - 1, "name": "x", "assertion": ASSERTION,
+        },
+        "POST /api/v1/passkeys/challenge": {"authenticator": 2**31 - 1},
         "POST /api/v1/passkeys/{passkey}/enrol": {"assertion": ASSERTION},
     }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The tree over the log: its size, its signed heads, and proofs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.audit.errors import NotYetSigned
@@ -115,11 +116,21 @@ def inclusion(index: int) -> InclusionProof:
     )
 
 
-def tlog_proof_of(index: int, body: str) -> str:
-    """Return the proof of event ``index``, whose body is ``body``, as a C2SP tlog-proof file."""
-    proof = inclusion(index)
-    hashes = [bytes.fromhex(step) for step in proof.hashes]
-    return tlog_proof.write(index, hashes, proof.note, body.encode("utf-8"))
+def tlog_proofs(events: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Return, by index, the proofs of events (index and body) as C2SP tlog-proof files.
+
+    All are against the newest checkpoint. Raises :class:`NotYetSigned` while one is not covered.
+    """
+    head = latest_checkpoint()
+    if head is None:
+        raise NotYetSigned
+    source, proofs = tree(head.size), {}
+    for index, body in events:
+        if index >= head.size:
+            raise NotYetSigned
+        hashes = merkle.inclusion_proof(index, head.size, source)
+        proofs[index] = tlog_proof.write(index, hashes, head.note, body.encode("utf-8"))
+    return proofs
 
 
 def consistency(old: int, new: int) -> ConsistencyProof:

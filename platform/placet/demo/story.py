@@ -88,6 +88,7 @@ class Story:
         self.say("\n9. The log, checked by a verifier that trusts nobody")
         self.verify()
         self.check_decision(live)
+        self.check_bundle(live)
         self.result["bento_digests"] = [forest["bento"], boosting["bento"]]
         return self.result
 
@@ -270,7 +271,7 @@ class Story:
 
             export = Path(folder) / "log"
             size, root = download(auditor, export)
-            clean = verifier(export)
+            clean = verifier("log", export)
             must(clean.returncode == 0, f"the log does not verify: {clean.stdout}{clean.stderr}")
             self.say(_indented(clean.stdout))
             place = export / "events.jsonl"
@@ -278,7 +279,7 @@ class Story:
             at = raw.index(b'"kind', len(raw) // 2) + 12
             raw[at] ^= 1
             place.write_bytes(bytes(raw))
-            broken = verifier(export)
+            broken = verifier("log", export)
             must(broken.returncode == 1, "the verifier accepts a changed log")
             self.say("   one byte changed in a copy:")
             self.say(_indented(broken.stdout + broken.stderr))
@@ -304,11 +305,22 @@ class Story:
             must(done.returncode == 0, f"openssl refuses the decision: {done.stderr}")
             self.say(f"   openssl on one decision: {done.stdout.strip()}")
 
+    def check_bundle(self, release: Json) -> None:
+        """Check a whole release as somebody does who has the root key and nothing else of ours."""
+        auditor = self.people["auditor"]
+        with tempfile.TemporaryDirectory() as folder:
+            file, root = Path(folder) / "release.zip", Path(folder) / "root.pub"
+            root.write_bytes(auditor.api("GET", "/keys/root").content)
+            file.write_bytes(auditor.api("GET", f"/releases/{release['id']}/bundle").content)
+            done = verifier("bundle", file, "--root", root)
+            must(done.returncode == 0, f"the bundle is refused: {done.stdout}{done.stderr}")
+            self.say(f"   the whole release, offline: {done.stdout.splitlines()[-1]}")
 
-def verifier(export: Path) -> subprocess.CompletedProcess[str]:
-    """Run the offline verifier on an exported log."""
+
+def verifier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the offline verifier."""
     return subprocess.run(
-        [sys.executable, "-m", "placet_verify", "log", str(export)],
+        [sys.executable, "-m", "placet_verify", *map(str, arguments)],
         cwd=ROOT / "platform", capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -106,6 +106,15 @@ def audit_proof(
     tell(f"{save}: {len(content)} bytes, for `python -m placet_verify proof`")
 
 
+@audit.command("verifier")
+def audit_verifier(to: Annotated[Path, typer.Argument()] = Path("placet-verify.pyz")) -> None:
+    """Write the offline verifier: one file that needs Python and `cryptography` alone."""
+    with connected() as client:
+        content = client.audit.verifier()
+    to.write_bytes(content)
+    tell(f"{to}: {len(content)} bytes; run it with python3")
+
+
 @audit.command("checkpoint")
 def audit_checkpoint(output: Output = Form.TABLE) -> None:
     """Show the newest signed tree head."""

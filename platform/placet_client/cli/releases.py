@@ -22,7 +22,7 @@ from placet_client.cli.command import (
     polling,
 )
 from placet_client.client import Client
-from placet_client.output import Form, say, show_list, show_one
+from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Gate, Release, ReleaseDetail
 
 release = typer.Typer(
@@ -239,6 +239,13 @@ def release_permit(release_id: str, to: Path) -> None:
     """Write the signed permit to a file, for `python -m placet_verify permit`."""
     with connected() as client:
         to.write_bytes(client.releases.permit(release_id))
+
+
+@release.command("bundle")
+def release_bundle(release_id: str, to: Path) -> None:
+    """Write all that an outsider needs to a zip, for `python -m placet_verify bundle`."""
+    with connected() as client:
+        tell(f"{to}: {client.releases.bundle(release_id, to)} bytes")
 
 
 @release.command("export-decision")

@@ -47,6 +47,10 @@ class Audit(Noun):
         """Return event and proof as a C2SP tlog-proof file."""
         return self._bytes(at("audit", "events", index, "tlog-proof"))
 
+    def verifier(self) -> bytes:
+        """Return the offline verifier, one file, as the server has it."""
+        return self._bytes("/verifier")
+
     def checkpoint(self) -> Checkpoint:
         """Return the newest signed tree head."""
         return self._read(Checkpoint, "/audit/checkpoint")

@@ -187,6 +187,10 @@ class Releases(Noun):
         """Return the signed permit, as ``placet_verify permit`` reads it."""
         return self._bytes(at("releases", release, "permit"))
 
+    def bundle(self, release: str, to: Path) -> int:
+        """Write a release with all that an outsider needs to check it to a zip; return its size."""
+        return self._save(at("releases", release, "bundle"), to)
+
     def comments(self, release: str, *, limit: int | None = None) -> Listing[Comment]:
         """List the remarks on a release."""
         return self._list(Comment, at("releases", release, "comments"), limit)

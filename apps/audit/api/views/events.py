@@ -17,7 +17,7 @@ from apps.audit.api.views.parameters import FILTER_PARAMETERS, FILTERS, filters
 from apps.audit.models import Event
 from apps.audit.queries import event_detail, events_exportable, events_visible, inclusion
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
-from apps.audit.queries.proofs import tlog_proof_of
+from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -82,7 +82,7 @@ class EventProofFile(PlacetView):
     def get(self, request: Request, index: int) -> HttpResponse:
         """Download event and proof as a C2SP tlog-proof; 409 until a checkpoint covers it."""
         found = event_detail(index, self.actor)
-        text = tlog_proof_of(index, found.text)
+        text = tlog_proofs([(index, found.text)])[index]
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{index}.tlog-proof"'
         return response

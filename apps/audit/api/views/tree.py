@@ -17,6 +17,7 @@ from apps.audit.queries.proofs import full_tile
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
 from placet.keystore import keys_document, root_public
+from placet_verify.pack import packed
 
 INDEX = {"type": "integer", "minimum": 0}
 
@@ -103,6 +104,24 @@ class Keys(PlacetView):
     def get(self, request: Request) -> HttpResponse:
         """Read ``keys.json``, signed by the root key."""
         return HttpResponse(keys_document(), content_type="application/json")
+
+
+class Verifier(PlacetView):
+    """The offline verifier."""
+
+    @extend_schema(
+        operation_id="verifier_read",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Download the verifier: one file that needs Python and ``cryptography`` alone.
+
+        Whoever does not trust this server takes it from elsewhere: the same code gives the same
+        bytes.
+        """
+        response = HttpResponse(packed(), content_type="application/zip")
+        response["Content-Disposition"] = 'attachment; filename="placet-verify.pyz"'
+        return response
 
 
 class RootKey(PlacetView):

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from apps.governance.actions.bundle import release_bundle
 from apps.governance.models import Decision
 from apps.governance.queries import lists
 from apps.identity import passkeys
@@ -49,6 +50,24 @@ def bundle(decision: Decision) -> bytes:
         chain = passkeys.enrolments([assertion.credential])
         files |= passkey_bundle(envelope.payload, assertion, chain)
     return zipped(files)
+
+
+class ReleaseBundle(PlacetView):
+    """The bundle of a release."""
+
+    renderer_classes: Any = [JSONRenderer, ZipRenderer]
+
+    @extend_schema(
+        operation_id="releases_bundle",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, release: str) -> HttpResponse:
+        """Download a release with all that an outsider needs to check it. Is itself an event."""
+        row = lists.release(release, self.actor)
+        content = zipped(release_bundle(row, self.actor))
+        response = HttpResponse(content, content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="release-{row.number}.zip"'
+        return response
 
 
 class DecisionExport(PlacetView):

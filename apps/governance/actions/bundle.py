@@ -1,0 +1,75 @@
+"""Handing a release to an outsider: everything that he needs to check it without us."""
+
+from django.db.models import Q
+
+from apps.audit.actions import log_export
+from apps.audit.models import Event
+from apps.audit.queries.proofs import tlog_proofs
+from apps.governance.actions.lifecycle import assemble_permit
+from apps.governance.errors import NotVerifiable
+from apps.governance.models import Release
+from apps.identity.models import ApproverPasskey
+from apps.identity.queries import authorize
+from apps.registry.errors import BlobMissing
+from apps.registry.store import store
+from placet.kernel.actor import Actor
+from placet.keystore import keys_document, ring, root_public
+from placet_verify import bundle
+from placet_verify.errors import Refused
+from placet_verify.permit import envelopes
+from placet_verify.statements import EnrolmentStatement, parse
+
+
+def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
+    """Return the files of a release's bundle, as :mod:`placet_verify.bundle` reads them.
+
+    Needs ``audit.export`` where the release belongs: it holds events of the log, and taking it is
+    one. Raises ``NotYetSigned`` for the seconds until a checkpoint covers all of them, and
+    :class:`NotVerifiable` for a release that was not approved: nothing is handed out that an
+    outsider would have to refuse.
+    """
+    authorize(actor, "audit.export", release, view="release.view")
+    try:
+        files = _files(release)
+        list(bundle.verify(files, ring()))
+    except Refused as refusal:
+        raise NotVerifiable(f"Nobody could verify it: {refusal.sentence}") from None
+    log_export(actor, form="bundle", count=len(files), project=release.project_id)
+    return files
+
+
+def _files(release: Release) -> dict[str, bytes]:
+    permit = assemble_permit(release)
+    proofs = tlog_proofs(_events(release, permit))
+    files = {
+        bundle.PERMIT: permit.encode("utf-8"),
+        bundle.PROVENANCE: release.bento.provenance.encode("utf-8"),
+        bundle.KEYS: keys_document().encode("utf-8"),
+        bundle.ROOT: root_public().to_pem(),
+        bundle.README: bundle.README_TEXT.encode("utf-8"),
+    } | {f"log/{index}.tlog-proof": text.encode("utf-8") for index, text in proofs.items()}
+    if (bill := _bill(release)) is not None:
+        files[bundle.SBOM] = bill
+    return files
+
+
+def _events(release: Release, permit: str) -> list[tuple[int, str]]:
+    """Return what the log says of the release, its policy, and the passkeys that signed."""
+    statements = [parse(envelope.payload) for _, envelope in envelopes(permit)]
+    enrolled = [s.passkey.credential for s in statements if isinstance(s, EnrolmentStatement)]
+    keys = ApproverPasskey.objects.filter(credential__in=enrolled).values_list("pk", flat=True)
+    wanted = (
+        Q(subject=release.pk)
+        | Q(subject=release.policy_id, kind="policy.published.v1")
+        | Q(subject__in=list(keys), kind="passkey.enrolled.v1")
+    )
+    rows = Event.objects.filter(wanted).order_by("index")
+    return list(rows.values_list("index", "body"))
+
+
+def _bill(release: Release) -> bytes | None:
+    """Return the bill of materials; ``None`` when it was given up with the Bento."""
+    try:
+        return store().read(release.bento.sbom, limit=bundle.MAX_BYTES)
+    except (BlobMissing, ValueError):
+        return None

@@ -1,0 +1,237 @@
+"""A release for an outsider: all of it is checked down to the root, and nothing can be changed."""
+
+import hashlib
+import io
+import json
+import os
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.audit.actions import write_checkpoint
+from apps.audit.models import Event
+from apps.builds.models import Bento
+from apps.governance.models import Release
+from apps.registry.store import store
+from placet.config import config
+from placet.kernel.clock import now
+from placet.keystore import ring, signer
+from placet_verify import bundle, tlog_proof
+from placet_verify.__main__ import main
+from placet_verify.errors import Refused
+from placet_verify.keys import KeyRing, PrivateKey, PublicKey
+from placet_verify.statements import ProvenanceStatement
+from tests.enrolled import SIGNED, Signers
+from tests.factories import api, person
+from tests.tables import sql
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "platform/docs/examples"
+BILL = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
+
+
+def papers(bento: Bento) -> None:
+    """Give a Bento the papers that the build worker makes."""
+    store().put_stream(io.BytesIO(BILL))
+    made = ProvenanceStatement(
+        build=bento.build_id, version=bento.version_id, bento_digest=bento.digest,
+        artifact_digest=bento.version.artifact_digest, runtime_digest=bento.runtime_id,
+        sbom_digest="sha256:" + hashlib.sha256(BILL).hexdigest(), parameters={"format": "sklearn"},
+        isolation="bwrap", builder="https://placet.dev/builder", started_at=now(),
+        finished_at=now(),
+    )  # fmt: skip
+    bento.provenance = made.sign(signer("build")).to_json()
+    bento.sbom = hashlib.sha256(BILL).hexdigest()
+    bento.save()
+
+
+@pytest.fixture
+def world() -> Signers:
+    made = Signers()
+    made.publish("staging", SIGNED)
+    return made
+
+
+@pytest.fixture
+def release(world: Signers) -> Release:
+    """A release that Rex approved with his passkey."""
+    bento = world.bento(world.version())
+    papers(bento)
+    asked = world.request("staging", bento)
+    world.sign(asked, world.rex, comment="Reads well")
+    write_checkpoint()
+    asked.refresh_from_db()
+    return asked
+
+
+def taken(release: Release) -> bytes:
+    auditor = person("Audra", {"auditor": None})
+    answer = api(auditor).get(f"/releases/{release.pk}/bundle", accept="application/zip")
+    assert answer.status_code == 200, answer.content
+    assert f'filename="release-{release.number}.zip"' in answer["Content-Disposition"]
+    return answer.content
+
+
+def files_of(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_an_outsider_checks_a_release_with_the_root_key_alone(
+    release: Release, world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "release.zip"
+    file.write_bytes(taken(release))
+    if os.environ.get("PLACET_RENEW_EXAMPLE"):
+        EXAMPLE.mkdir(exist_ok=True)
+        (EXAMPLE / "release-bundle.zip").write_bytes(file.read_bytes())
+        (EXAMPLE / "root.pub").write_bytes(ring().root.to_pem())
+    root = ["--root", str(config().keys / "root.pub")]
+    assert main(["bundle", str(file), *root]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        f"release {release.pk}: {release.bento_id}",
+        "published by " + world.people["Vito"].pk + " with a passkey",
+        f"decision: {world.rex.id} as reviewer: approve",
+        "signed with an enrolled passkey",
+        "quorum: the policy's approvals are met",
+        "in bwrap, build ",
+        "bill of materials: the one that the build made",
+        "log: the policy is in event",
+        "log: the decision is in event",
+        "log: the enrolment is in event",
+        "not checked: the Bento itself",
+        "not checked: what nodes really ran",
+        "ok: this release was approved as its policy demands",
+    ):
+        assert line in said, line
+    folder = tmp_path / "folder"
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(folder)
+    (tmp_path / "bento.tar").write_bytes(b"something else")
+    assert main(["bundle", str(folder), *root]) == 0
+    capsys.readouterr()
+    assert main(["bundle", str(folder), *root, "--bento", str(tmp_path / "bento.tar")]) == 1
+    assert "is not the Bento of this release" in capsys.readouterr().out
+    last = Event.objects.order_by("-index")[0]
+    assert (last.kind, '"format":"bundle"' in last.body) == ("audit.exported.v1", True)
+
+
+def test_a_bundle_is_the_auditors_and_of_what_was_approved(world: Signers) -> None:
+    bento = world.bento(world.version())
+    papers(bento)
+    waiting = world.request("staging", bento)
+    path = f"/releases/{waiting.pk}/bundle"
+    auditor = api(person("Audra", {"auditor": None}))
+    write_checkpoint()
+    refused = auditor.get(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_verifiable")
+    assert "approval" in refused.json()["detail"]
+    assert api(world.people["Rex"]).get(path).status_code == 403
+    assert not Event.objects.filter(kind="audit.exported.v1").exists()
+
+
+def test_a_checkpoint_is_waited_for(world: Signers) -> None:
+    bento = world.bento(world.version())
+    papers(bento)
+    release = world.request("staging", bento)
+    world.sign(release, world.rex)
+    auditor = api(person("Audra", {"auditor": None}))
+    answer = auditor.get(f"/releases/{release.pk}/bundle")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_yet_signed")
+
+
+def _another_build(files: dict[str, bytes]) -> None:
+    files["sbom.json"] = BILL + b" "
+
+
+def _without(name: str) -> Callable[[dict[str, bytes]], None]:
+    def change(files: dict[str, bytes]) -> None:
+        for found in [file for file in files if file.startswith(name)]:
+            del files[found]
+
+    return change
+
+
+def _decision_not_in_the_log(files: dict[str, bytes]) -> None:
+    for name in [name for name in files if name.startswith("log/")]:
+        body = json.loads(tlog_proof.parse(files[name].decode()).extra)
+        if body["kind"] == "release.decided.v1":
+            del files[name]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (_another_build, "other_sbom"),
+        (_without("provenance.json"), "malformed"),
+        (_without("permit.json"), "malformed"),
+        (_without("README.txt"), "differs"),
+        (_without("log/"), "no_log"),
+        (_decision_not_in_the_log, "not_logged"),
+        (lambda files: files.update({"more.txt": b"x"}), "malformed"),
+    ],
+)
+def test_what_is_missing_or_too_much_is_named(
+    release: Release, change: Callable[[dict[str, bytes]], Any], code: str
+) -> None:
+    files = files_of(taken(release))
+    change(files)
+    with pytest.raises(Refused) as caught:
+        list(bundle.verify(files, ring()))
+    assert caught.value.code == code
+
+
+def test_the_build_of_another_bento_is_refused(release: Release, world: Signers) -> None:
+    files, other = files_of(taken(release)), world.bento(world.version())
+    papers(other)
+    files["provenance.json"] = other.provenance.encode()
+    with pytest.raises(Refused, match="of another bento_digest"):
+        list(bundle.verify(files, ring()))
+
+
+def test_another_root_in_the_bundle_is_refused(release: Release) -> None:
+    files = files_of(taken(release))
+    files["root.pub"] = PrivateKey.generate().public.to_pem()
+    with pytest.raises(Refused, match="not the root that you trust"):
+        list(bundle.verify(files, ring()))
+
+
+def test_a_statement_changed_in_the_table_is_not_handed_out(release: Release) -> None:
+    sql("UPDATE governance_decision SET envelope = '{}'")
+    auditor = api(person("Audra", {"auditor": None}))
+    answer = auditor.get(f"/releases/{release.pk}/bundle")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_verifiable")
+
+
+# --- the example in the docs ----------------------------------------------------------------------
+
+
+def example() -> tuple[dict[str, bytes], KeyRing]:
+    files = bundle.read(EXAMPLE / "release-bundle.zip")
+    root = PublicKey.load(EXAMPLE / "root.pub")
+    return files, KeyRing.open(files["keys.json"], root)
+
+
+def test_the_example_in_the_docs_verifies(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(EXAMPLE / "release-bundle.zip"), "--root", str(EXAMPLE / "root.pub")]
+    assert main(["bundle", *arguments]) == 0
+    assert "signed with an enrolled passkey" in capsys.readouterr().out
+
+
+def test_every_one_of_200_random_flips_in_the_example_is_refused() -> None:
+    files, _ = example()
+    root, chance = PublicKey.load(EXAMPLE / "root.pub"), random.Random(1)
+    for _ in range(200):
+        name = chance.choice(sorted(files))
+        raw = bytearray(files[name])
+        place = chance.randrange(len(raw))
+        raw[place] ^= 1 << chance.randrange(8)
+        changed = files | {name: bytes(raw)}
+        with pytest.raises(Refused):
+            list(bundle.verify(changed, KeyRing.open(changed["keys.json"], root)))
