@@ -33,15 +33,18 @@ class Workers(Parts):
         """Whoever passes the crash point after so many others dies there: worker or web."""
         self.fuse = after
 
-    @rule(point=st.sampled_from(STARTING))
-    def one_will_be_killed_at(self, point: str) -> None:
-        """Whoever passes this crash point next dies there."""
-        self.doom = point
-
     @rule()
     def claims_run_out(self) -> None:
         """What somebody claimed who died is free again."""
         Rollout.objects.exclude(claimed_until=None).update(claimed_until=database_now())
+
+    @rule(point=st.sampled_from(["", *STARTING]))
+    def start_and_go_on(self, point: str) -> None:
+        """A worker starts what is approved and passes over it; it may die at a certain point."""
+        self.doom = point
+        self.start_what_is_approved()
+        self.pass_over()
+        self.doom = ""
 
     @rule()
     def start_what_is_approved(self) -> None:
@@ -61,16 +64,17 @@ class Workers(Parts):
     def drill(self, turns: int, point: str) -> None:
         """An operator rehearses a rollback, and has that come round from now on. It may come to
         its end before anything else happens, and somebody may be killed on its way."""
-        self.doom = point or self.doom
+        self.doom = point
         for endpoint in Endpoint.objects.all():
             with self.process():
                 actions.run_drill(endpoint, actor=self.world.otto)
             with self.process():
                 actions.schedule_drills(endpoint, every_days=1, hour=3, actor=self.world.otto)
-        self.go_on_undisturbed(turns)
         if turns:
+            self.go_on_undisturbed(turns)
             self.let_pass(30)  # until the node's counts are in
             self.sweep()
+        self.doom = ""
 
     @rule(turns=st.integers(2, 5))
     def take_turns(self, turns: int) -> None:
@@ -99,13 +103,15 @@ class Workers(Parts):
             reconciler.look_after(self.target, Lease())
 
     @precondition(lambda self: DrillSchedule.objects.exists() or Drill.objects.exists())
-    @rule(on_time=st.booleans())
-    def sweep_drills(self, on_time: bool) -> None:
+    @rule(on_time=st.booleans(), point=st.sampled_from(["", *DRILLING]))
+    def sweep_drills(self, on_time: bool, point: str) -> None:
         """Another sweep comes round: when a drill is planned, or at any time."""
+        self.doom = point
         planned = DrillSchedule.objects.first()
         if on_time and planned is not None and planned.next_at > now():
             self.let_pass(int((planned.next_at - now()).total_seconds()) + 1)
         self.sweep()
+        self.doom = ""
 
     def sweep(self) -> None:
         """A worker starts the drills that are due, and writes down those that have ended."""
