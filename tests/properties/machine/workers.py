@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from hypothesis import strategies as st
@@ -89,11 +90,16 @@ class Workers(Parts):
 
     @rule()
     def two_reconcilers(self) -> None:
-        """A second worker comes along while the first one's command is on its way."""
-        self.driver.meanwhile = self.pass_over
-        self.pass_over()
-        self.driver.meanwhile = None
-        assert self.driver.most_at_once <= 1, "two workers commanded at once"
+        """A second worker takes up the same rollout while the first one's command is on its way.
+
+        Two rollouts may command at once: one that has ended, and the next.
+        """
+        for rollout in Rollout.objects.order_by("pk"):
+            self.driver.most_at_once = 0
+            self.driver.meanwhile = partial(self.pass_over, rollout.pk)
+            self.pass_over(rollout.pk)
+            self.driver.meanwhile = None
+            assert self.driver.most_at_once <= 1, "two workers commanded at once"
 
     @precondition(lambda self: Rollout.objects.exists())
     @rule()
@@ -119,9 +125,10 @@ class Workers(Parts):
             tasks.drills(cast(Any, Lease()))
             assert not queries.drills_due(), "a drill that was due is due still"
 
-    def pass_over(self) -> None:
-        """One pass over every rollout, counting what the driver is told."""
-        for rollout in Rollout.objects.order_by("pk"):
+    def pass_over(self, only: str = "") -> None:
+        """One pass over every rollout (or ``only`` one), counting what the driver is told."""
+        rollouts = Rollout.objects.order_by("pk")
+        for rollout in rollouts.filter(pk=only) if only else rollouts:
             with self.process():
                 self.pass_once(rollout)
 
