@@ -80,7 +80,7 @@ def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
         Decision.objects.filter(
             release=OuterRef("pk"), voided_reason="", statement_digest=OuterRef("request_digest")
         )
-        .annotate(passkey=Case(When(assertion=None, then=False), default=True))
+        .annotate(passkey=Case(When(assertion__isnull=True, then=False), default=True))
         .order_by("created_at", "pk")
         .values(json=JSONObject(person="person", role="role", verdict="verdict", passkey="passkey"))
     )
