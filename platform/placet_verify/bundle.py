@@ -6,6 +6,7 @@ proof against a signed checkpoint. Nothing in the folder is believed: all leads 
 """
 
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ MAX_FILES, MAX_BYTES = 5_000, 256 << 20
 PERMIT, PROVENANCE, SBOM = "permit.json", "provenance.json", "sbom.json"
 KEYS, ROOT, README = "keys.json", "root.pub", "README.txt"
 _FIXED = frozenset({PERMIT, PROVENANCE, SBOM, KEYS, ROOT, README})
+_ENCRYPTED, _KNOWN = 0x1, {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENVELOPES = ("envelope", "request_envelope")  # the columns of logged rows that hold one
 
 README_TEXT = """\
@@ -168,7 +170,9 @@ def _from_zip(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
+                if member.flag_bits & _ENCRYPTED or member.compress_type not in _KNOWN:
+                    raise Malformed(f"{member.filename} is packed in a way that Placet never uses")
                 with archive.open(member) as stream:
                     yield member.filename, stream.read(MAX_BYTES + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, EOFError):  # no zip, damaged, or cut off
         raise Malformed(f"{path.name} is no zip that can be read") from None

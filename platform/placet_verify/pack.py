@@ -6,6 +6,7 @@ gives the same bytes, so that anybody can make it again and compare.
 
 import io
 import zipfile
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +17,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAIN = "from placet_verify.__main__ import main\nraise SystemExit(main())\n"
 
 
+@cache
 def packed() -> bytes:
     """Return the bytes of ``placet-verify.pyz``."""
     buffer = io.BytesIO()

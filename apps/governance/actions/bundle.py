@@ -34,7 +34,8 @@ def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
         list(bundle.verify(files, ring()))
     except Refused as refusal:
         raise NotVerifiable(f"Nobody could verify it: {refusal.sentence}") from None
-    log_export(actor, form="bundle", count=len(files), project=release.project_id)
+    events = sum(name.startswith("log/") for name in files)
+    log_export(actor, form="bundle", count=events, project=release.project_id)
     return files
 
 

@@ -97,8 +97,9 @@ def withdraw_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
 def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -> Question:
     """Return what the actor's passkey (``passkey``, else his newest) signs to publish a draft."""
     _check_session(actor)
+    ring = keystore.ring()  # a file: read before the transaction
     with transaction.atomic():
-        row = _publishable(policy, keystore.ring(), actor)
+        row = _publishable(policy, ring, actor)
         own = signing_passkey(actor, passkey)
         nonce = secrets.token_hex(16)
         statement = _statement(row, actor, clock.now(), credential=own.credential, nonce=nonce)

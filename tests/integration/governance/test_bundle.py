@@ -22,7 +22,7 @@ from placet.kernel.clock import now
 from placet.keystore import ring, signer
 from placet_verify import bundle, tlog_proof
 from placet_verify.__main__ import main
-from placet_verify.errors import Refused
+from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 from placet_verify.statements import ProvenanceStatement
 from tests.enrolled import SIGNED, Signers
@@ -119,7 +119,9 @@ def test_an_outsider_checks_a_release_with_the_root_key_alone(
     assert main(["bundle", str(folder), *root, "--bento", str(tmp_path / "bento.tar")]) == 1
     assert "is not the Bento of this release" in capsys.readouterr().out
     last = Event.objects.order_by("-index")[0]
-    assert (last.kind, '"format":"bundle"' in last.body) == ("audit.exported.v1", True)
+    shown = len(list((folder / "log").iterdir()))
+    assert last.kind == "audit.exported.v1"
+    assert json.loads(last.body)["data"] == {"format": "bundle", "count": shown}
 
 
 def test_a_bundle_is_the_auditors_and_of_what_was_approved(world: Signers) -> None:
@@ -222,6 +224,37 @@ def test_the_example_in_the_docs_verifies(capsys: pytest.CaptureFixture[str]) ->
     arguments = [str(EXAMPLE / "release-bundle.zip"), "--root", str(EXAMPLE / "root.pub")]
     assert main(["bundle", *arguments]) == 0
     assert "signed with an enrolled passkey" in capsys.readouterr().out
+
+
+def _packed_otherwise(raw: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("permit.json", b"{}")
+    return made.getvalue()
+
+
+def _encrypted(raw: bytes) -> bytes:
+    flags = raw.index(b"PK\x01\x02") + 8
+    return raw[:flags] + b"\x01" + raw[flags + 1 :]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda raw: b"",
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw[:60] + bytes(200) + raw[260:],
+        _packed_otherwise,
+        _encrypted,
+    ],
+)
+def test_a_zip_that_is_damaged_or_of_another_kind_is_refused(
+    spoil: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "spoilt.zip"
+    file.write_bytes(spoil((EXAMPLE / "release-bundle.zip").read_bytes()))
+    with pytest.raises(Malformed):
+        bundle.read(file)
 
 
 def test_every_one_of_200_random_flips_in_the_example_is_refused() -> None:
