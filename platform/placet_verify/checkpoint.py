@@ -1,12 +1,11 @@
 """Signed tree heads: C2SP tlog-checkpoint in a C2SP signed note, with Ed25519."""
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from placet_verify.base64text import decode, encode
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 
@@ -46,10 +45,10 @@ def make(
     """Return the signed note of a tree head; ``origin`` names the log and its key."""
     if not origin or re.search(r"[\s+]", origin):
         raise ValueError("an origin has no spaces and no plus sign")
-    head = base64.b64encode(root).decode("ascii")
+    head = encode(root)
     text = "".join(f"{line}\n" for line in (origin, str(size), head, *extensions))
     signature = signer.sign(text.encode("utf-8"))
-    blob = base64.b64encode(note_key_id(origin, signer.public) + signature).decode("ascii")
+    blob = encode(note_key_id(origin, signer.public) + signature)
     return f"{text}\n— {origin} {blob}\n"
 
 
@@ -62,7 +61,7 @@ def parse(note: str) -> Checkpoint:
     origin, size, head, *extensions = lines
     if not origin or not _SIZE.fullmatch(size):
         raise Malformed("the checkpoint's origin or size is not well formed")
-    root = _decode(head)
+    root = decode(head, "the checkpoint")
     if len(root) != 32:
         raise Malformed("the checkpoint's root is not 32 bytes")
     signatures = tuple(_signature(line) for line in tail[:-1].split("\n"))
@@ -105,7 +104,7 @@ def note_key_id(name: str, public: PublicKey) -> bytes:
 
 def verifier_key(name: str, public: PublicKey) -> str:
     """Return the key as C2SP writes it for witnesses: ``name+id+base64``."""
-    raw = base64.b64encode(_ED25519 + public.raw).decode("ascii")
+    raw = encode(_ED25519 + public.raw)
     return f"{name}+{note_key_id(name, public).hex()}+{raw}"
 
 
@@ -113,17 +112,7 @@ def _signature(line: str) -> NoteSignature:
     found = _SIGNATURE.fullmatch(line)
     if found is None:
         raise Malformed("a signature line of the checkpoint is not well formed")
-    raw = _decode(found[2])
+    raw = decode(found[2], "the checkpoint")
     if len(raw) < 5:
         raise Malformed("a signature of the checkpoint is too short")
     return NoteSignature(found[1], raw[:4], raw[4:])
-
-
-def _decode(text: str) -> bytes:
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Malformed("the checkpoint holds text that is not base64") from None
-    if base64.b64encode(raw).decode("ascii") != text:
-        raise Malformed("the checkpoint holds base64 that is not in its one normal form")
-    return raw

@@ -1,12 +1,11 @@
 """DSSE envelopes: signatures over PAE(type, payload), so that a payload cannot change its type."""
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from placet_verify import canonical
+from placet_verify.base64text import decode, encode
 from placet_verify.errors import Malformed, Refused
 
 STATEMENT = "application/vnd.in-toto+json"
@@ -61,9 +60,9 @@ class Envelope:
     def to_dict(self) -> dict[str, Any]:
         """Return the members of the JSON form."""
         return {
-            "payload": _encode(self.payload),
+            "payload": encode(self.payload),
             "payloadType": self.payload_type,
-            "signatures": [{"keyid": s.keyid, "sig": _encode(s.sig)} for s in self.signatures],
+            "signatures": [{"keyid": s.keyid, "sig": encode(s.sig)} for s in self.signatures],
         }
 
     def to_json(self) -> str:
@@ -75,7 +74,9 @@ class Envelope:
         """Read the members of the JSON form; raise ``Malformed`` when one is wrong."""
         match members:
             case {"payload": str(payload), "payloadType": str(kind), "signatures": list(found)}:
-                return cls(kind, _decode(payload), tuple(_signature(one) for one in found))
+                return cls(
+                    kind, decode(payload, "the envelope"), tuple(_signature(one) for one in found)
+                )
         raise Malformed("an envelope needs payload, payloadType and signatures")
 
     @classmethod
@@ -130,20 +131,5 @@ def verify(envelope: Envelope, keys: Iterable[Verifier], payload_type: str) -> b
 def _signature(members: object) -> Signature:
     match members:
         case {"keyid": str(keyid), "sig": str(sig)}:
-            return Signature(keyid, _decode(sig))
+            return Signature(keyid, decode(sig, "the envelope"))
     raise Malformed("a signature needs keyid and sig")
-
-
-def _encode(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
-
-
-def _decode(text: str) -> bytes:
-    """Decode base64 of one spelling only: no other alphabet, no stray bits after the end."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Malformed("the envelope holds text that is not base64") from None
-    if _encode(raw) != text:
-        raise Malformed("the envelope holds base64 that is not in its one normal form")
-    return raw

@@ -5,13 +5,12 @@ checkpoint. The event's body travels as ``extra``, which nothing signs: what mak
 its hash leads to the signed root.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from placet_verify import checkpoint, merkle
+from placet_verify.base64text import decode, encode
 from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import PublicKey
@@ -36,8 +35,8 @@ def write(index: int, hashes: Sequence[bytes], note: str, extra: bytes = b"") ->
     """Return the proof that leaf ``index`` is in the tree whose signed checkpoint is ``note``."""
     lines = [HEADER]
     if extra:
-        lines.append(f"extra {_encode(extra)}")
-    lines += [f"index {index}", *map(_encode, hashes), "", note]
+        lines.append(f"extra {encode(extra)}")
+    lines += [f"index {index}", *map(encode, hashes), "", note]
     return "\n".join(lines)
 
 
@@ -51,11 +50,13 @@ def parse(text: str) -> TlogProof:
         raise Malformed(f"a proof begins with {HEADER}, and has an index and a checkpoint")
     extra = b""
     if lines[0].startswith("extra "):
-        extra = _decode(lines.pop(0).removeprefix("extra "))
+        extra = decode(lines.pop(0).removeprefix("extra "), "the proof")
+        if not extra:
+            raise Malformed("the line extra of the proof is empty")
     found = _INDEX.fullmatch(lines[0]) if lines else None
     if found is None:
         raise Malformed("the proof does not say the index of its event")
-    hashes = tuple(_decode(line) for line in lines[1:])
+    hashes = tuple(decode(line, "the proof") for line in lines[1:])
     if any(len(step) != _HASH for step in hashes):
         raise Malformed("a hash of the proof is not 32 bytes")
     return TlogProof(int(found[1]), hashes, note, extra)
@@ -77,17 +78,3 @@ def verify(
             f"this body is not event {proof.index} of the {signed.size} that the checkpoint signs",
         )
     return signed
-
-
-def _encode(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
-
-
-def _decode(text: str) -> bytes:
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Malformed("the proof holds a line that is not base64") from None
-    if _encode(raw) != text or not raw:
-        raise Malformed("the proof holds base64 that is not in its one normal form")
-    return raw

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import zipfile
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,9 @@ from placet import keystore
 from placet.config import config
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import Problem
-from placet_verify import canonical, dsse
+from placet_verify import canonical
 from placet_verify.__main__ import main as verifier
+from placet_verify.base64text import encode as b64text
 from placet_verify.export import PASSKEY_COMMAND
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.permit import Expected, Permit, PermitRefused, permit
@@ -330,7 +332,7 @@ def test_a_flipped_bit_of_what_is_stored_gives_no_permit(
     release, text = signed_permit
     document = json.loads(text)
     entry = data.draw(st.sampled_from([*document["decisions"], *document["enrolments"]]))
-    holders = [(entry["envelope"], "payload", dsse._decode, dsse._encode)]
+    holders = [(entry["envelope"], "payload", b64decode, b64text)]
     if "assertion" in entry:
         holders += [
             (entry["assertion"], name, decode, encode)
