@@ -75,7 +75,7 @@ def verify(files: Mapping[str, bytes], ring: KeyRing, bento: Path | None = None)
     logged = yield from _check_log(files, ring)
     yield from _check_logged(_text(files, PERMIT), logged)
     if bento is None:
-        yield "not checked: the Bento itself (give --bento)"
+        yield "not checked: the Bento itself (it was not given)"
     elif canonical.sha256_file(bento) != permit.request.bento_digest:
         raise Refused("other_bento", f"{bento.name} is not the Bento of this release")
     else:

@@ -11,6 +11,7 @@ from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 
 _ED25519 = b"\x01"
 _SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # a line feed alone may stand in a note
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -56,10 +57,12 @@ def parse(note: str) -> Checkpoint:
     """Read a note without checking its signatures; raise ``Malformed`` when it is none."""
     text, gap, tail = note.rpartition("\n\n")
     lines = text.split("\n")
-    if not gap or len(lines) < 3 or not tail.endswith("\n"):
+    if not gap or len(lines) < 3 or not all(lines) or not tail.endswith("\n"):
         raise Malformed("a checkpoint has an origin, a size, a root and a signature")
+    if _CONTROL.search(note):
+        raise Malformed("the checkpoint holds a control character")
     origin, size, head, *extensions = lines
-    if not origin or not _SIZE.fullmatch(size):
+    if not _SIZE.fullmatch(size):
         raise Malformed("the checkpoint's origin or size is not well formed")
     root = decode(head, "the checkpoint")
     if len(root) != 32:
@@ -69,7 +72,10 @@ def parse(note: str) -> Checkpoint:
 
 
 def verify(note: str, verifier: PublicKey | Iterable[PublicKey], origin: str = "") -> Checkpoint:
-    """Return the checkpoint when one of the keys signed it (and it is of ``origin``, if given)."""
+    """Return the checkpoint when one of the keys signed it (and it is of ``origin``, if given).
+
+    One bad signature in the name of one of the keys voids the note, as C2SP signed-note asks for.
+    """
     keys = [verifier] if isinstance(verifier, PublicKey) else list(verifier)
     found = parse(note)
     if origin and found.origin != origin:
@@ -77,16 +83,17 @@ def verify(note: str, verifier: PublicKey | Iterable[PublicKey], origin: str = "
             "other_log", f"the checkpoint is of the log {found.origin}, not of {origin}"
         )
     message = found.text.encode("utf-8")
-    for key in keys:
-        key_id = note_key_id(found.origin, key)
-        for signature in found.signatures:
-            if (
-                signature.name == found.origin
-                and signature.key_id == key_id
-                and key.verify(signature.signature, message)
-            ):
-                return found
-    raise CheckpointRefused("bad_signature", "the checkpoint is not signed by a key of this log")
+    ours = [
+        key.verify(signature.signature, message)
+        for key in keys
+        for signature in found.signatures
+        if (signature.name, signature.key_id) == (found.origin, note_key_id(found.origin, key))
+    ]
+    if not ours or not all(ours):
+        raise CheckpointRefused(
+            "bad_signature", "the checkpoint is not signed by a key of this log"
+        )
+    return found
 
 
 def log_keys(ring: KeyRing) -> list[PublicKey]:

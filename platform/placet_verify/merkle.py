@@ -133,10 +133,10 @@ def verify_consistency(
     """Tell whether ``proof`` shows the tree of ``new`` leaves to continue the one of ``old``."""
     if not 0 <= old <= new:
         return False
-    if old == new:
-        return not proof and old_root == new_root
-    if old == 0:
-        return not proof and old_root == EMPTY_ROOT
+    if old == 0 and old_root != EMPTY_ROOT:
+        return False  # no tree without leaves has another root
+    if old in {0, new}:
+        return not proof and (old != new or old_root == new_root)
     steps = list(proof)
     if old & (old - 1) == 0:
         steps.insert(0, old_root)

@@ -10,6 +10,7 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.factories import browser
+from tests.outsider import Second
 from tests.running import Running
 
 ARGUMENTS = [
@@ -135,3 +136,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(asked) if asked else tmp_path_factory.mktemp("pictures")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def second(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
+    opened = Second(chromium, tmp_path_factory.mktemp("verifier"))
+    yield opened
+    assert (opened.errors, opened.requests) == ([], [opened.file.as_uri()])
+    opened.context.close()

@@ -21,6 +21,7 @@ urlpatterns = [
     path("audit/tiles/<int:level>/<int:index>", tree.TileDetail.as_view(), name="api-audit-tiles"),
     path("audit/export", events.Export.as_view(), name="api-audit-export"),
     path("verifier", tree.Verifier.as_view(), name="api-verifier"),
+    path("verifier/page", tree.VerifierPage.as_view(), name="api-verifier-page"),
     path("keys", tree.Keys.as_view(), name="api-keys-list"),
     path("keys/root", tree.RootKey.as_view(), name="api-keys-root"),
 ]

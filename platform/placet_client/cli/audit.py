@@ -107,12 +107,18 @@ def audit_proof(
 
 
 @audit.command("verifier")
-def audit_verifier(to: Annotated[Path, typer.Argument()] = Path("placet-verify.pyz")) -> None:
+def audit_verifier(
+    to: Annotated[Path | None, typer.Argument(show_default="placet-verify.pyz or .html")] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="the one for browsers: an HTML file that needs nothing")
+    ] = False,
+) -> None:
     """Write the offline verifier: one file that needs Python and `cryptography` alone."""
     with connected() as client:
-        content = client.audit.verifier()
+        content = client.audit.verifier_page() if page else client.audit.verifier()
+    to = to or Path("placet-verify.html" if page else "placet-verify.pyz")
     to.write_bytes(content)
-    tell(f"{to}: {len(content)} bytes; run it with python3")
+    tell(f"{to}: {len(content)} bytes; {'open it in a browser' if page else 'run it with python3'}")
 
 
 @audit.command("checkpoint")

@@ -51,6 +51,10 @@ class Audit(Noun):
         """Return the offline verifier, one file, as the server has it."""
         return self._bytes("/verifier")
 
+    def verifier_page(self) -> bytes:
+        """Return the verifier for browsers, one HTML file, as the server has it."""
+        return self._bytes("/verifier/page")
+
     def checkpoint(self) -> Checkpoint:
         """Return the newest signed tree head."""
         return self._read(Checkpoint, "/audit/checkpoint")

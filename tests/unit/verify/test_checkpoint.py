@@ -63,6 +63,22 @@ def test_text_that_is_no_checkpoint_is_refused(note: str) -> None:
         checkpoint.parse(note)
 
 
+@pytest.mark.parametrize("more", ["", "a\tb", "a\rb", "a\x00b"])
+def test_an_empty_line_or_a_control_character_is_no_extension(more: str) -> None:
+    with pytest.raises(Malformed):
+        checkpoint.verify(checkpoint.make("log", 1, ROOT, KEY, [more, "more"]), KEY.public)
+
+
+def test_strangers_may_sign_beside_the_log_but_not_falsely_in_its_name() -> None:
+    stranger = NOTE.replace("placet.example/log", "witness.example").splitlines()[-1]
+    assert checkpoint.verify(f"{NOTE}{stranger}\n", KEY.public).size == 1234
+    false = checkpoint.make("placet.example/log", 99, ROOT, KEY).splitlines()[-1]
+    text, gap, good = NOTE.partition("\n\n")
+    for note in (f"{NOTE}{false}\n", f"{text}{gap}{false}\n{good}"):
+        with pytest.raises(CheckpointRefused):
+            checkpoint.verify(note, KEY.public)
+
+
 def test_past_log_keys_count_and_lost_ones_do_not() -> None:
     keys = Keys()
     rotated = keys.ring.add("log", PrivateKey.generate().public, NOON)

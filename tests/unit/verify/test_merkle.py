@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from placet_verify import merkle, tiles
 from placet_verify.merkle import (
+    EMPTY_ROOT,
     Frontier,
     consistency_proof,
     inclusion_proof,
@@ -116,6 +117,15 @@ def stored(leaves: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
 
     Frontier(keep).extend(leaves)
     return kept
+
+
+def test_the_empty_tree_has_one_root_and_every_tree_continues_it() -> None:
+    other = leaf_hash(b"x")
+    assert verify_consistency(0, 0, EMPTY_ROOT, EMPTY_ROOT, [])
+    assert verify_consistency(0, 5, EMPTY_ROOT, other, [])
+    assert not verify_consistency(0, 0, other, other, [])
+    assert not verify_consistency(0, 5, other, other, [])
+    assert not verify_consistency(0, 5, EMPTY_ROOT, other, [other])
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 1000, 66_000])

@@ -18,6 +18,7 @@ from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
 from placet.keystore import keys_document, root_public
 from placet_verify.pack import packed
+from placet_verify_js import NAME, page
 
 INDEX = {"type": "integer", "minimum": 0}
 
@@ -121,6 +122,23 @@ class Verifier(PlacetView):
         """
         response = HttpResponse(packed(), content_type="application/zip")
         response["Content-Disposition"] = 'attachment; filename="placet-verify.pyz"'
+        return response
+
+
+class VerifierPage(PlacetView):
+    """The verifier for browsers."""
+
+    @extend_schema(
+        operation_id="verifier_page", responses={(200, "text/html"): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Download the verifier for browsers: one HTML file, to be opened from your own disk.
+
+        Written independently of the other in another language; it loads nothing and sends
+        nothing. The same sources give the same bytes.
+        """
+        response = HttpResponse(page(), content_type="text/html; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{NAME}"'
         return response
 
 

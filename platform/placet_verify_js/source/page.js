@@ -1,0 +1,145 @@
+// The page: takes files, says line by line what they prove. Nothing leaves the browser.
+
+import { digest, textOf } from "./bytes.js";
+import { verifyBundle } from "./bundle.js";
+import { canonical, parseJson } from "./json.js";
+import { publicKey } from "./keys.js";
+import { verifyConsistency, verifyInclusion } from "./merkle.js";
+import { readProof, verifyCheckpoint, verifyProof } from "./note.js";
+import { Refused } from "./refusal.js";
+import { SEALED_KINDS } from "./seals.js";
+import { readZip } from "./zip.js";
+
+const LARGEST_BENTO = 1 << 30; // browsers hash what they can hold
+const WORDS = { proved: ["✓", "proved"], unchecked: ["–", "not checked"], refused: ["✗", "refused"] };
+const VERDICTS = {
+  proved: ["proved", "Approved as its policy demands, and all of it is in the log."],
+  alone: [
+    "unchecked",
+    "It agrees with itself. Whether it is genuine, only the root key that you were given can tell.",
+  ],
+  refused: ["refused", "Refused. Do not rely on this bundle."],
+};
+const chosen = { bundle: null, root: null, bento: null };
+let run = 0; // of several runs at once only the newest may speak
+
+const element = (id) => document.getElementById(id);
+
+async function bytesOf(file) {
+  return new Uint8Array(await file.arrayBuffer());
+}
+
+// Verify what is chosen and show it.
+async function verify() {
+  const mine = (run += 1);
+  const lines = [];
+  const say = (kind, line) => lines.push([kind, line]);
+  show("working", "Verifying …", []);
+  const code = await verdictOn(say);
+  if (mine !== run) return;
+  const verdict = code ? "refused" : chosen.root ? "proved" : "alone";
+  show(...VERDICTS[verdict], lines);
+}
+
+async function verdictOn(say) {
+  try {
+    const missing = await missingHere();
+    if (missing) throw new Refused("unsupported", missing);
+    const files = await readZip(await bytesOf(chosen.bundle));
+    const root = chosen.root ? await bytesOf(chosen.root) : null;
+    return await verifyBundle(files, { root, bento: await chosenBento(say) }, say);
+  } catch (fault) {
+    say("refused", fault.message);
+    return fault.code ?? "malformed";
+  }
+}
+
+async function chosenBento(say) {
+  if (!chosen.bento) return null;
+  if (chosen.bento.size > LARGEST_BENTO) {
+    say("unchecked", "not checked: the Bento is larger than 1 GiB: compare it with placet-verify.pyz");
+    return null;
+  }
+  return { name: chosen.bento.name, digest: await digest(await bytesOf(chosen.bento)) };
+}
+
+// What this browser lacks to verify anything; '' when it answers a known signature rightly
+// (RFC 8032, section 7.1, test 1).
+async function missingHere() {
+  const unhex = (text) => Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16));
+  if (!globalThis.crypto?.subtle) return "This browser lets no local page verify signatures.";
+  if (typeof DecompressionStream === "undefined") return "This browser is too old to open a zip.";
+  try {
+    const key = await publicKey(
+      unhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
+    );
+    const signature = unhex(
+      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    );
+    const right = await key.verifies(signature, new Uint8Array(0));
+    const wrong = await key.verifies(signature, new Uint8Array(1));
+    return right && !wrong ? "" : "This browser verifies Ed25519 signatures wrongly.";
+  } catch {
+    return "This browser is too old to verify Ed25519 signatures.";
+  }
+}
+
+function show(kind, sentence, lines) {
+  const verdict = element("verdict");
+  verdict.dataset.kind = kind;
+  verdict.textContent = WORDS[kind] ? `${WORDS[kind][0]} ${sentence}` : sentence;
+  element("lines").replaceChildren(...lines.map(([one, line]) => row(one, line)));
+  element("result").hidden = false;
+}
+
+function row(kind, line) {
+  const [icon, word] = WORDS[kind];
+  const item = document.createElement("li");
+  item.dataset.kind = kind;
+  const label = document.createElement("span");
+  label.className = "kind";
+  label.textContent = `${icon} ${word}`;
+  const text = document.createElement("span");
+  text.textContent = line.replace(/^not checked: /, ""); // the label says so
+  item.append(label, text);
+  return item;
+}
+
+function choose(kind, file) {
+  chosen[kind] = file;
+  element(`${kind}-name`).textContent = file ? file.name : "";
+  if (chosen.bundle) verify();
+}
+
+// A file that was dropped, by its name.
+const kindOf = ({ name }) =>
+  /\.zip$/i.test(name) ? "bundle" : /\.(pub|pem)$/i.test(name) ? "root" : "bento";
+
+function listen() {
+  for (const kind of Object.keys(chosen)) {
+    element(kind).addEventListener("change", ({ target }) => choose(kind, target.files[0] ?? null));
+  }
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    for (const file of event.dataTransfer.files) choose(kindOf(file), file);
+  });
+}
+
+listen();
+
+// For programs that drive this page.
+globalThis.placetVerify = Object.freeze({
+  SEALED_KINDS,
+  canonical,
+  parseJson,
+  publicKey,
+  readProof,
+  readZip,
+  textOf,
+  verifyBundle,
+  verifyCheckpoint,
+  verifyConsistency,
+  verifyInclusion,
+  verifyProof,
+});
