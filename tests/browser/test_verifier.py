@@ -115,7 +115,8 @@ ODD = [
     b'"\xff"', b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}", b'"\t"', b'"\x7f"', b'"\\x41"', b'"\\u12"',
     b'"\\/"', b'"a', b"[1,]", b"[,1]", b'{"a":1,}', b"{a:1}", b'{"a"}', b"[1 2]", b"[] []", b"",
     b" ", b" [ ] ", b"\x0b[]", b"[]\x00", b'{"__proto__":{"a":1}}', b'{"toString":1}',
-    b'{"10":1,"9":2}', '{"\U0001f600":1,"\ue000":2,"z":3,"\xe9":4}'.encode(), b"/**/1", b"1//", b"[" * 600 + b"]",
+    b'{"10":1,"9":2}', '{"\U0001f600":1,"\ue000":2,"z":3,"\xe9":4}'.encode(),
+    b"/**/1", b"1//", b"[" * 600 + b"]",
 ]  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def test_an_outsider_reads_what_was_proved_and_what_was_not(
         if verdict == "refused":
             page.set_input_files("#bundle", spoilt(tmp_path))
             shown(page, "refused")
-            assert "the signature does not match" in page.inner_text("#lines li:last-child")
+            assert "permit.json: the signature does" in page.inner_text("#lines li:last-child")
         elif verdict == "alone":
             page.set_input_files("#bundle", EXAMPLE / "release-bundle.zip")
             shown(page, "unchecked")

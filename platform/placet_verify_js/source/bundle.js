@@ -46,13 +46,25 @@ async function verifyAll(files, pem, bento, proved, unchecked) {
     refuse("differs", "README.txt is not the one that Placet writes");
   }
   const parts = readPermit(text(files, "permit.json"));
-  const permit = await verifyPermit(parts, keys);
+  const permit = await within("permit.json", () => verifyPermit(parts, keys));
   sayPermit(permit, proved);
-  await checkProvenance(files, keys, permit.request, proved, unchecked);
+  await within("provenance.json", () =>
+    checkProvenance(files, keys, permit.request, proved, unchecked),
+  );
   const logged = await checkLog(files, keys, proved);
   checkLogged(parts, logged, proved);
   checkBento(permit.request, bento, proved, unchecked);
   unchecked("not checked: what nodes really ran");
+}
+
+// A refusal while a file is looked at names that file.
+async function within(name, work) {
+  try {
+    return await work();
+  } catch (fault) {
+    if (!(fault instanceof Refused) || fault.message.includes(name)) throw fault;
+    throw new Refused(fault.code, `${name}: ${fault.message}`);
+  }
 }
 
 function text(files, name) {
@@ -105,7 +117,7 @@ async function checkLog(files, keys, proved) {
     if (!named) malformed(`${name} does not belong into a bundle`);
     const proof = readProof(text(files, name));
     if (proof.index !== BigInt(named[1])) malformed(`${name} does not belong into a bundle`);
-    const signed = await verifyProof(proof, logKeys, proof.extra);
+    const signed = await within(name, () => verifyProof(proof, logKeys, proof.extra));
     const body = parseJson(proof.extra, "the event");
     if (!isObject(body)) malformed("an event of the log is an object");
     await checkSeal(body, proof.index, keys);
