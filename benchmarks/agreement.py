@@ -12,7 +12,6 @@ Usage: python benchmarks/agreement.py [--logs N] [--seed N] [--keep FILE]
 
 import importlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import random
@@ -21,9 +20,10 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ KNOWN = {
 class Result:
     """What came of all cases."""
 
+    logs: int = 0
     cases: int = 0
     accepted: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -83,8 +84,8 @@ def by_python(case: Case, key: PublicKey) -> bool:
 
 
 JUDGE = """async ({cases, key}) => {
-  const unpack = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-  const v = placetVerify, keys = [await v.publicKey(unpack(key))], answers = [];
+  const unpack = (text) => Uint8Array.fromHex(text);
+  const v = placetVerify, keys = [await v.publicKey(unpack(key))];
   const judge = {
     inclusion: (g) => v.verifyInclusion(
       unpack(g.leaf), BigInt(g.index), BigInt(g.size), g.path.map(unpack), unpack(g.root)),
@@ -96,15 +97,14 @@ JUDGE = """async ({cases, key}) => {
       return Boolean(await v.verifyProof(proof, keys, proof.extra));
     },
   };
-  for (const [kind, given] of cases) {
+  return Promise.all(cases.map(async ([kind, given]) => {
     try {
-      answers.push(await judge[kind](given));
+      return await judge[kind](given);
     } catch (fault) {
       if (fault.code === undefined) throw fault;
-      answers.push(false);
+      return false;
     }
-  }
-  return answers;
+  }));
 }"""
 
 
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 def by_stranger(case: Case, key: PublicKey) -> bool | None:
     """Ask ``aics-tlog``; ``None`` where it is not installed or knows no such thing."""
-    if importlib.util.find_spec("aics_tlog") is None or case.kind == "proof":
+    if case.kind == "proof" or not stranger_version():
         return None
     theirs, given = importlib.import_module("aics_tlog"), case.given
     if case.kind == "inclusion":
@@ -150,20 +150,17 @@ def by_stranger(case: Case, key: PublicKey) -> bool | None:
 # --- comparing ------------------------------------------------------------------------------------
 
 
-def compare(logs: int, seed: int, opened: Page) -> Result:
-    """Judge so many random logs and what was made of them."""
+def compare(logs: int, seed: int, opened: Page) -> Iterator[Result]:
+    """Judge so many random logs and what was made of them; yield what is known by then, often."""
     found = Result()
     for start in range(0, logs, BATCH):
-        key = PrivateKey.generate()
-        asked = [
-            case
-            for number in range(start, min(start + BATCH, logs))
-            for case in cases(random.Random(f"{seed} {number}"), key)
-        ]
+        key, numbers = PrivateKey.generate(), range(start, min(start + BATCH, logs))
+        asked = [case for n in numbers for case in cases(random.Random(f"{seed} {n}"), key)]
         answers = by_javascript(asked, key.public, opened)
         for case, javascript in zip(asked, answers, strict=True):
             _judge(found, case, javascript, key.public)
-    return found
+        found.logs += len(numbers)
+        yield found
 
 
 def _judge(found: Result, case: Case, javascript: bool, key: PublicKey) -> None:
@@ -185,38 +182,54 @@ def _judge(found: Result, case: Case, javascript: bool, key: PublicKey) -> None:
         found.faults.append({"case": case.name, **said, "given": given})
 
 
+@cache
+def stranger_version() -> str:
+    """Return the version of ``aics-tlog``; '' where it is not installed."""
+    try:
+        return importlib.metadata.version("aics-tlog")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def figures(found: Result, seed: int, judges: Sequence[str]) -> dict[str, Any]:
+    """Return what is printed and kept."""
+    return {
+        "seed": seed, "logs": found.logs, "cases": found.cases, "judges": judges,
+        "faults": found.faults, "stranger_differs_as_known": dict(sorted(found.known.items())),
+        "accepted": dict(sorted(found.accepted.items())),
+        "refused": dict(sorted(found.refused.items())),
+    }  # fmt: skip
+
+
 def main() -> int:
-    """Compare, print, keep."""
+    """Compare, print, keep what is known after every batch."""
     parser = ArgumentParser(description="Three verifiers judge random logs and must agree.")
     parser.add_argument("--logs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="the file to keep the figures in")
     options = parser.parse_args()
-    begun, state, clock = datetime.now(tz=UTC), commit(), time.monotonic()
+    head: dict[str, Any] = {
+        "date": datetime.now(tz=UTC).isoformat(timespec="seconds"), "commit": commit(),
+    }  # fmt: skip
+    clock, text, found = time.monotonic(), "", Result()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         chromium = os.environ.get("PLACET_CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        judges = ["placet_verify", f"{NAME} in Chromium {browser.version}"]
+        judges += [f"aics-tlog {version}"] if (version := stranger_version()) else []
         file = Path(folder) / NAME
         file.write_bytes(page())
         opened = browser.new_page()
         opened.goto(file.as_uri())
-        found = compare(options.logs, options.seed, opened)
-        version = browser.version
+        for found in compare(options.logs, options.seed, opened):
+            head["seconds"] = round(time.monotonic() - clock)
+            text = json.dumps(head | figures(found, options.seed, judges), indent=1)
+            if options.keep:
+                options.keep.write_text(text + "\n")
         browser.close()
-    stranger = importlib.util.find_spec("aics_tlog") is not None
-    figures = {
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
-        "logs": options.logs, "cases": found.cases, "seconds": round(time.monotonic() - clock),
-        "judges": ["placet_verify", f"{NAME} in Chromium {version}"]
-        + (["aics-tlog " + importlib.metadata.version("aics-tlog")] if stranger else []),
-        "faults": found.faults, "stranger_differs_as_known": dict(found.known),
-        "accepted": dict(sorted(found.accepted.items())),
-        "refused": dict(sorted(found.refused.items())),
-    }  # fmt: skip
-    print(text := json.dumps(figures, indent=1))
-    if options.keep:
-        options.keep.write_text(text + "\n")
-    return int(bool(found.faults) or (not stranger and sys.version_info >= (3, 12)))
+    print(text)
+    unasked = not version and sys.version_info >= (3, 12)
+    return int(bool(found.faults) or unasked or not found.cases)
 
 
 if __name__ == "__main__":

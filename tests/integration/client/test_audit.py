@@ -13,6 +13,8 @@ from placet_client.cli.command import Ended, connected
 from placet_client.nouns import Audit
 from placet_client.records import LeafPage
 from placet_verify.keys import PrivateKey, PublicKey
+from placet_verify.pack import packed
+from placet_verify_js import page
 from tests import factories
 from tests.commands import become
 from tests.governed import World
@@ -145,3 +147,11 @@ def test_events_go_to_a_file_and_to_the_terminal(
     capsys.readouterr()
     assert main(["audit", "events", "--limit", "3"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_either_verifier_is_written_to_a_file(aude: World, home: Path) -> None:
+    for arguments, name, content in (
+        ([], "placet-verify.pyz", packed()), (["--page"], "placet-verify.html", page()),
+    ):  # fmt: skip
+        assert main(["audit", "verifier", str(home / name), *arguments]) == 0
+        assert (home / name).read_bytes() == content
