@@ -83,7 +83,8 @@ def by_python(case: Case, key: PublicKey) -> bool:
     return True
 
 
-JUDGE = """async ({cases, key}) => {
+JUDGE = """async (asked) => {
+  const {cases, key} = JSON.parse(asked);
   const unpack = (text) => Uint8Array.fromHex(text);
   const v = placetVerify, keys = [await v.publicKey(unpack(key))];
   const judge = {
@@ -113,7 +114,8 @@ def by_javascript(asked: Sequence[Case], key: PublicKey, opened: Page) -> list[b
     given = [
         (case.kind, {name: _plain(value) for name, value in case.given.items()}) for case in asked
     ]
-    answers: list[bool] = opened.evaluate(JUDGE, {"cases": given, "key": key.raw.hex()})
+    asked_at_once = json.dumps({"cases": given, "key": key.raw.hex()})
+    answers: list[bool] = opened.evaluate(JUDGE, asked_at_once)
     return answers
 
 

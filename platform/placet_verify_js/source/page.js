@@ -6,7 +6,6 @@ import { canonical, parseJson } from "./json.js";
 import { publicKey } from "./keys.js";
 import { verifyConsistency, verifyInclusion } from "./merkle.js";
 import { readProof, verifyCheckpoint, verifyProof } from "./note.js";
-import { Refused } from "./refusal.js";
 import { SEALED_KINDS } from "./seals.js";
 import { readZip } from "./zip.js";
 
@@ -19,6 +18,7 @@ const VERDICTS = {
     "It agrees with itself. Whether it is genuine, only the root key that you were given can tell.",
   ],
   refused: ["refused", "Refused. Do not rely on this bundle."],
+  unable: ["unchecked", "This browser cannot check it."],
 };
 const chosen = { bundle: null, root: null, bento: null };
 let run = 0; // of several runs at once only the newest may speak
@@ -35,16 +35,17 @@ async function verify() {
   const lines = [];
   const say = (kind, line) => lines.push([kind, line]);
   show("working", "Verifying …", []);
-  const code = await verdictOn(say);
+  const missing = await missingHere();
+  if (missing) say("unchecked", missing);
+  const code = missing ? "" : await verdictOn(say);
   if (mine !== run) return;
-  const verdict = code ? "refused" : chosen.root ? "proved" : "alone";
+  const accepted = chosen.root ? "proved" : "alone";
+  const verdict = missing ? "unable" : code ? "refused" : accepted;
   show(...VERDICTS[verdict], lines);
 }
 
 async function verdictOn(say) {
   try {
-    const missing = await missingHere();
-    if (missing) throw new Refused("unsupported", missing);
     const files = await readZip(await bytesOf(chosen.bundle));
     const root = chosen.root ? await bytesOf(chosen.root) : null;
     return await verifyBundle(files, { root, bento: await chosenBento(say) }, say);
@@ -109,6 +110,7 @@ function choose(kind, file) {
   chosen[kind] = file;
   element(`${kind}-name`).textContent = file ? file.name : "";
   if (chosen.bundle) verify();
+  else element("result").hidden = true;
 }
 
 // A file that was dropped, by its name.

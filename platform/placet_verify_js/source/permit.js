@@ -81,7 +81,7 @@ function checkPolicy(policy, request, documentDigest) {
   if (policy.drafted_by === policy.published_by && policy.published_by !== "system") {
     refuse("policy_self_published", "the policy was published by its drafter");
   }
-  const days = policy.document.expires_after_days ?? 14;
+  const { expires_after_days: days = 14 } = policy.document;
   if (typeof days !== "number" || !(days > 0 && days <= 36500)) {
     malformed("expires_after_days must be a number above 0");
   }
