@@ -155,8 +155,18 @@ def self_published(papers: Papers) -> None:
     papers.policy = Signed(envelope, papers.people["approver"].sign(payload))
 
 
-def pinned_elsewhere(papers: Papers) -> None:
+def demanded_by_the_root(papers: Papers) -> None:
     papers.keys_document = papers.keys.ring.pin(["production"]).seal(papers.keys.root)
+
+
+def published_without_one(papers: Papers) -> None:
+    """Publish a policy by the server's key alone where the root demands a passkey."""
+    demanded_by_the_root(papers)
+    payload = papers.policy.envelope.payload.replace(b"policy/v2", b"policy/v1")
+    credential = papers.people["approver"].credential.encode()
+    for member in (b'"credential":"%b",' % credential, b'"nonce":"policy-nonce-00001",'):
+        payload = payload.replace(member, b"", 1)
+    papers.policy = Signed(resigned(papers.policy.envelope, papers.keys.decision, payload))
 
 
 def built_by(purpose: str) -> Callable[[Papers], None]:
@@ -229,7 +239,8 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("enrolled out of order", lambda p: p.enrolments.reverse(), "not_enrolled"),
     ("no passkey where one is demanded", without_passkeys, "quorum"),
     ("a policy by its drafter", self_published, "policy_self_published"),
-    ("passkeys demanded", pinned_elsewhere, ""),
+    ("passkeys demanded", demanded_by_the_root, ""),
+    ("demanded, but not of it", published_without_one, "policy_without_passkey"),
     ("built by another key", built_by("decision"), "wrong_purpose"),
     ("another Bento built", built_otherwise(bento_digest=OTHER["bento_digest"]), "other_build"),
     ("another artifact", built_otherwise(artifact_digest=OTHER["bento_digest"]), "other_build"),
