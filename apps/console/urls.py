@@ -16,6 +16,7 @@ from apps.console.views import (
     rollouts,
     search,
     serving,
+    streams,
     tokens,
 )
 
@@ -75,6 +76,12 @@ urlpatterns = [
     path("audit/verify", audit.verify, name="audit-verify"),
     path("audit/verification/", audit.verification, name="audit-verification"),
     path("audit/<int:index>/", audit.event, name="audit-event"),
+    path("streams/", streams.stream_list, name="streams"),
+    path("streams/new", streams.new_stream, name="stream-new"),
+    path("streams/<str:stream_id>/", streams.stream, name="stream"),
+    path("streams/<str:stream_id>/rewind", streams.rewind, name="stream-rewind"),
+    path("streams/<str:stream_id>/remove", streams.remove, name="stream-remove"),
+    path("streams/<str:stream_id>/do/<slug:stream_verb>", streams.operate, name="stream-do"),
     path("policies/", policies.policy_list, name="policy-list"),
     path(PLACE, policies.policies, name="policies"),
     path(PLACE + "draft", policies.draft, name="policy-draft"),

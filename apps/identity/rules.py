@@ -37,9 +37,12 @@ ROLES: dict[str, frozenset[str]] = {
         "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
         "prediction.erase", "outcome.report",
     },
-    "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view"},
+    "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view", "stream.view"},
     "admin": frozenset(
-        {"access.view", "access.manage", "project.create", "project.edit", "project.view"}
+        {
+            "access.view", "access.manage", "project.create", "project.edit", "project.view",
+            "stream.view", "stream.manage",
+        }
     ),
 }  # fmt: skip
 

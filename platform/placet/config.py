@@ -70,6 +70,7 @@ class Config(BaseSettings):
     # keys: one folder; each process is given read access to its own file alone
     keys_dir: Path | None = None
     runtimes_dir: Path | None = None  # installed runtimes, shared by builds; large
+    streams_dir: Path | None = None  # tokens and certificates of streams; the control worker's
     # limits
     max_artifact_bytes: int = Field(default=2 * 1024**3, ge=1)
     max_body_bytes: int = Field(default=2 * 1024**2, ge=1024)
@@ -92,6 +93,11 @@ class Config(BaseSettings):
     def runtimes(self) -> Path:
         """The folder of installed runtimes."""
         return self.runtimes_dir or self.data_dir / "runtimes"
+
+    @property
+    def streams(self) -> Path:
+        """The folder of the files that let streams of the log in where they go."""
+        return self.streams_dir or self.data_dir / "streams"
 
     @property
     def artifacts(self) -> Path:

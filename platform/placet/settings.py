@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "apps.governance",
     "apps.monitoring",
     "apps.rollouts",
+    "apps.integrations",
     "apps.console",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -250,6 +251,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "VersionStateEnum": ["draft", "finalised"],
         "WorkStateEnum": "apps.builds.models.BuildState.choices",
+        "StreamKindEnum": ["jsonl", "cloudevents", "syslog"],
+        "StreamStateEnum": ["paused", "running", "failing", "blocked"],
     },
     "APPEND_COMPONENTS": {
         "securitySchemes": {

@@ -84,6 +84,10 @@ BY_TEST = {
         "restore.after_artifacts",
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
+    "tests/integration/integrations/test_killed_workers.py": (
+        "integrations.after_send",
+        *pairs("integrations.cursor_commit"),
+    ),
     "tests/integration/rollouts/test_killed_workers.py": around(
         "drill.started", "rollout.returning", "drill.finished", "drill.skipped"
     ),
@@ -116,6 +120,9 @@ NOT_WALKED = frozenset({
     "rollout.testing.v1", "rollout.effect_shown.v1", "rollout.shipped.v1",
     "service_account.created.v1", "service_account.deactivated.v1",
     "service_account.updated.v1", "target.changed.v1", "target.created.v1",
+    "stream.added.v1", "stream.blocked.v1", "stream.failing.v1", "stream.paused.v1",
+    "stream.recovered.v1", "stream.removed.v1", "stream.rewound.v1", "stream.started.v1",
+    "stream.tested.v1",
     "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",
     "team.member_removed.v1", "version.edited.v1",
 })  # fmt: skip

@@ -36,6 +36,10 @@ from apps.identity.models import (
     User,
 )
 from apps.identity.queries import actor_for_user, visible_passkeys
+from apps.integrations import actions as streams
+from apps.integrations.models import Stream
+from apps.integrations.queries import visible_streams
+from apps.integrations.rules import Terms as StreamTerms
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind, Objective
@@ -154,6 +158,16 @@ class Things:
         place = self.held.endpoint
         return open_alert(Finding(AlertKind.OBJECTIVE, place.pk, "x", "x", place), actor=who)
 
+    @property
+    def stream(self) -> Stream:
+        """A stream of the whole log, which was blocked."""
+        return Stream.objects.get(pk=self.world.values["stream"])
+
+    def streamed(self, who: Actor, project: Project | None = None) -> Stream:
+        """Add a stream."""
+        terms = StreamTerms("jsonl", "https://siem.example/in")
+        return streams.add_stream(name="mine", terms=terms, project=project, actor=who)
+
     def commented(self) -> Release:
         """Return the release, after somebody said something about it."""
         comment(self.release, text="?", actor=SYSTEM)
@@ -229,6 +243,25 @@ QUESTIONS = [
     Direct("open an alert", "viewer", Forbidden, lambda t, who: t.alert(who)),
     Direct("have a stranger told", "operator", InvalidInput, lambda t, who:
         t.told_of_an_objective(t.world.people["stranger"], who)),
+    # streams of the log
+    Direct("have the log sent", "viewer", Forbidden, lambda t, who: t.streamed(who)),
+    Direct("have a hidden project's log sent", "stranger", NotFound, lambda t, who: t.streamed(
+        who, t.project)),
+    Direct("have the log sent without a right to export it", "admin", None, lambda t, who: [
+        s for s in [t.streamed(who)] if s.state != "paused" or s.started_by]),
+    Direct("let a stream begin", "admin", Forbidden, lambda t, who: streams.resume_stream(
+        t.stream, actor=who)),
+    Direct("let a hidden stream begin", "viewer", NotFound, lambda t, who: streams.resume_stream(
+        t.stream, actor=who)),
+    Direct("pause a stream", "auditor", Forbidden, lambda t, who: streams.pause_stream(
+        t.stream, actor=who)),
+    Direct("rewind a stream", "auditor", Forbidden, lambda t, who: streams.rewind_stream(
+        t.stream, index=0, actor=who)),
+    Direct("test a stream", "auditor", Forbidden, lambda t, who: streams.ask_for_test(
+        t.stream, actor=who)),
+    Direct("remove a stream", "auditor", Forbidden, lambda t, who: streams.remove_stream(
+        t.stream, if_generation=0, actor=who)),
+    Direct("list streams", "viewer", None, lambda t, who: visible_streams(who)),
     # pages
     Direct("page through hidden projects", "stranger", None, lambda t, who:
         [t.many_projects(), policy_list_page(who)[1]][1]),
@@ -267,6 +300,14 @@ QUESTIONS = [
         access.ask_to_enrol(t.passkey, actor=who)),
     Direct("vouch for what one does not see", "viewer", NotFound, lambda t, who:
         access.ask_to_enrol(t.passkey, actor=who)),
+    Direct("be shown streams in the menu", "viewer", None, lambda t, who:
+        'href="/streams/"' in t.page("viewer", "/")),
+    Direct("be offered to add a stream", "auditor", None, lambda t, who:
+        "New stream" in t.page("auditor", "/streams/")),
+    Direct("be offered to pause a stream", "auditor", None, lambda t, who:
+        "/do/pause" in t.page("auditor", f"/streams/{t.stream.pk}/")),
+    Direct("be offered to let a stream begin", "admin", None, lambda t, who:
+        "/do/resume" in t.page("admin", f"/streams/{t.stream.pk}/")),
     Direct("take a release away", "viewer", Forbidden, lambda t, who: release_bundle(
         t.decided, who)),
     Direct("open the access administration", "auditor", None, lambda t, who:

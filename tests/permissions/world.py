@@ -22,6 +22,9 @@ from apps.governance.actions import draft_policy, request_release, set_freeze
 from apps.governance.models import Environment, Release
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
+from apps.integrations.actions import add_stream
+from apps.integrations.models import Stream
+from apps.integrations.rules import Terms as StreamTerms
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
@@ -304,11 +307,25 @@ def monitoring(world: World) -> None:
 
 
 @part
+def integrations(world: World) -> None:
+    """A stream of the whole log, which was blocked."""
+    terms = StreamTerms("jsonl", "https://siem.example/in")
+    stream = add_stream(name="siem", terms=terms, actor=SYSTEM)
+    Stream.objects.filter(pk=stream.pk).update(state="blocked")
+    world.values["stream"] = stream.pk
+    world.bodies["POST /api/v1/streams"] = {
+        "name": "new", "kind": "jsonl", "url": "https://siem.example/in",
+    }  # fmt: skip
+    world.bodies["POST /api/v1/streams/{stream}/rewind"] = {"index": 0}
+
+
+@part
 def pages(world: World) -> None:
     """What the pages ask for is what the API's routes ask for, under the pages' own names."""
     same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
             "rollout_id": "rollout", "alert_id": "alert", "key_id": "key", "freeze_id": "freeze",
-            "token_id": "token", "passkey_id": "passkey", "project": "slug"}  # fmt: skip
+            "token_id": "token", "passkey_id": "passkey", "stream_id": "stream",
+            "project": "slug"}  # fmt: skip
     world.values |= {page: world.values[name] for page, name in same.items()}
     registered_model = world.values["models/name"]
     version = ModelVersion.objects.get(
@@ -318,6 +335,7 @@ def pages(world: World) -> None:
     world.values |= {
         "verb": "stop",
         "step_verb": "pause",
+        "stream_verb": "test",
         "/models/{project}/{name}": registered_model,
         "/models/{project}/{name}/{number}": str(version.number),
         "/policies/{project}/{environment}": "staging",
@@ -353,6 +371,12 @@ def pages(world: World) -> None:
         "POST /endpoints/{endpoint_id}/drill-schedule": {
             "every_days": "7", "hour": "4", "generation": "0",
         },
+        "POST /streams/new": {
+            "name": "new", "kind": "jsonl", "url": "https://siem.example/in",
+            "alert_after_minutes": "15",
+        },
+        "POST /streams/{stream_id}/rewind": {"index": "0"},
+        "POST /streams/{stream_id}/remove": {"generation": "0"},
         "POST /targets/new": {"name": "fresh"},
         "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},
         "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},

@@ -19,6 +19,7 @@ from apps.governance.queries.lists import releases
 from apps.identity.models import ApiToken
 from apps.identity.passkeys import public_half
 from apps.identity.queries import own_tokens, visible_passkeys
+from apps.integrations.queries import standings, visible_streams
 from apps.registry.queries import versions
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
@@ -192,6 +193,17 @@ def _passkeys(actor: Actor, given: Filters) -> Iterator[Values]:
         )  # fmt: skip
 
 
+def _streams(actor: Actor, given: Filters) -> Iterator[Values]:
+    for batch in _in_batches(visible_streams(actor).order_by("name")):
+        for found in standings(batch):
+            row = found.stream
+            yield (
+                row.name, row.kind, row.url, row.project.slug if row.project else "", row.state,
+                row.cursor, found.size, found.events, round(found.seconds, 3), row.delivered_at,
+                row.error, row.created_at, row.pk,
+            )  # fmt: skip
+
+
 TABLES: dict[str, Table] = {
     "models": Table(
         ("project", "model", "description", "versions", "latest", "live", "created_by",
@@ -223,6 +235,11 @@ TABLES: dict[str, Table] = {
         ("project", "environment", "revision", "digest", "gates", "drafts", "frozen",
          "published_at", "id"),
         ("project",), _policies,
+    ),
+    "streams": Table(
+        ("stream", "kind", "url", "project", "state", "next_event", "log_size", "lag_events",
+         "lag_seconds", "delivered_at", "error", "created_at", "id"),
+        (), _streams,
     ),
     "tokens": Table(
         ("name", "token", "holder", "scopes", "project", "created_at", "last_used_at",

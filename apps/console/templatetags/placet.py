@@ -74,6 +74,11 @@ STATES: dict[str, tuple[str, str, str]] = {
     "met": ("pass", "✓", "Met"),
     "breached": ("fail", "▲", "Not met"),
     "unknown": ("wait", "?", "Not known"),
+    "streaming": ("pass", "●", "Streaming"),
+    "not_begun": ("wait", "◷", "Not begun"),
+    "paused": ("plain", "■", "Paused"),
+    "failing": ("fail", "▲", "Trying again"),
+    "blocked": ("fail", "✕", "Blocked"),
 }
 
 

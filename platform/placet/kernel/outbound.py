@@ -1,8 +1,11 @@
 """Outbound HTTP: short, bounded, never redirected, never by way of a proxy from the environment."""
 
+import re
 import ssl
+import time
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import httpx
 
@@ -32,6 +35,27 @@ def _trusted() -> ssl.SSLContext | bool:
     return ssl.create_default_context(cafile=own) if own else True
 
 
+def trusting(ca: Path | None = None, certificate: Path | None = None) -> ssl.SSLContext:
+    """Return TLS settings that believe who ``ca`` (PEM) vouches for, else whom we usually believe.
+
+    ``certificate`` (PEM, with its key) is shown to the other side. Raises
+    :class:`OutboundFailed` for a file that is missing or none of these.
+    """
+    file = ca or config().ca_file
+    try:
+        context = (
+            ssl.create_default_context(cafile=file)
+            if file
+            else httpx.create_ssl_context(trust_env=False)
+        )
+        if certificate:  # a locked key is refused: OpenSSL would ask for its password
+            context.load_cert_chain(certificate, password=lambda: b"")
+    except (OSError, ValueError) as error:  # OpenSSL's among them
+        names = " or ".join(path.name for path in (ca, certificate) if path) or "PLACET_CA_FILE"
+        raise OutboundFailed(f"{names} cannot be used ({in_words(error)})") from None
+    return context
+
+
 def post(
     url: str,
     *,
@@ -39,6 +63,7 @@ def post(
     headers: dict[str, str],
     timeout: float = 10.0,
     limit: int = MAX_ANSWER,
+    trust: ssl.SSLContext | None = None,
 ) -> Answer:
     """POST ``body`` and return the answer, whatever its status.
 
@@ -46,10 +71,11 @@ def post(
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
+    verify, end = trust or _trusted(), time.monotonic() + 3 * timeout
     try:
         with (
             httpx.Client(
-                timeout=timeout, follow_redirects=False, trust_env=False, verify=_trusted()
+                timeout=timeout, follow_redirects=False, trust_env=False, verify=verify
             ) as client,
             client.stream("POST", url, content=body, headers=headers) as response,
         ):
@@ -58,6 +84,8 @@ def post(
                 received += piece
                 if len(received) > limit:
                     raise OutboundFailed(f"The answer has more than {limit} bytes")
+                if time.monotonic() > end:
+                    raise OutboundFailed(f"The answer did not end within {3 * timeout:g} s")
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -66,5 +94,13 @@ def post(
         )
     except httpx.TimeoutException:
         raise OutboundFailed(f"There was no answer within {timeout:g} s") from None
+    except httpx.ConnectError as error:
+        raise OutboundFailed(f"The call failed: no connection ({in_words(error)})") from None
     except httpx.HTTPError as error:
         raise OutboundFailed(f"The call failed: {type(error).__name__}") from None
+
+
+def in_words(error: Exception) -> str:
+    """Return why there was no connection, as the system or OpenSSL says, without its numbers."""
+    said = re.sub(r"^\[[^\]]*\] ?|\(_ssl\.c:\d+\)$", "", str(error)).strip()
+    return said[:200] or type(error).__name__

@@ -20,6 +20,7 @@ from placet_client.cli import (
     predictions,
     releases,
     serving,
+    streams,
     versions,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, Ended, exit_code
@@ -48,6 +49,7 @@ for module in (
     drills,
     alerts,
     audit,
+    streams,
     lists,
 ):
     module.add_to(app)

@@ -28,6 +28,7 @@ class List(StrEnum):
     TARGETS = "targets"
     POLICIES = "policies"
     PASSKEYS = "passkeys"
+    STREAMS = "streams"
     TOKENS = "tokens"
 
 

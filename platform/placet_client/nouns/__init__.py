@@ -20,12 +20,13 @@ from placet_client.nouns.monitoring import Alerts, Objectives, Outcomes, Predict
 from placet_client.nouns.registry import Aliases, EvidenceOfVersions, Facts, Models, Versions
 from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
+from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
     "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Endpoints", "Environments",
     "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models",
     "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies", "Predictions", "Projects",
-    "Releases", "Roles", "Rollouts", "Runtimes", "ServiceAccounts", "Targets", "Teams", "Tokens",
-    "Uploads", "Versions",
+    "Releases", "Roles", "Rollouts", "Runtimes", "ServiceAccounts", "Streams", "Targets", "Teams",
+    "Tokens", "Uploads", "Versions",
 ]  # fmt: skip

@@ -52,6 +52,10 @@ class Lists(Noun):
         """Write approvers' passkeys, with who vouches for each."""
         return self._save("/exports/passkeys", to, **given(format=form))
 
+    def streams(self, to: Path, *, form: Form = "csv") -> int:
+        """Write the streams of the log and how far they are."""
+        return self._save("/exports/streams", to, **given(format=form))
+
     def tokens(self, to: Path, *, form: Form = "csv") -> int:
         """Write the tokens that you answer for, without their secrets."""
         return self._save("/exports/tokens", to, **given(format=form))

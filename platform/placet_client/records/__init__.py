@@ -110,6 +110,7 @@ from placet_client.records.serving import (
     Series,
     Target,
 )
+from placet_client.records.streams import Delivery, Stream, StreamDetail
 
 __all__ = [
     "Actor",
@@ -134,6 +135,7 @@ __all__ = [
     "Consistency",
     "Decider",
     "Decision",
+    "Delivery",
     "Dependency",
     "Disagreement",
     "Disagreements",
@@ -194,6 +196,8 @@ __all__ = [
     "Standing",
     "StartedUpload",
     "Storage",
+    "Stream",
+    "StreamDetail",
     "Tags",
     "Target",
     "Team",

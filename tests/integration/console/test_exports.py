@@ -11,7 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.console.queries.exports import TABLES
+from apps.integrations.actions import add_stream
+from apps.integrations.rules import Terms
 from apps.registry.models import RegisteredModel
+from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.enrolled import offered_passkey
 from tests.factories import api, browser
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.django_db
 PAGES = {
     "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
-    "tokens": "/tokens/", "passkeys": "/passkeys/",
+    "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/",
 }  # fmt: skip
 
 
@@ -32,6 +35,8 @@ def eve(world: World) -> Any:
     )
     factories.token_for(made)
     offered_passkey(made)
+    terms = Terms("jsonl", "https://siem.example/in")
+    add_stream(name="siem", terms=terms, actor=SYSTEM)
     return made
 
 

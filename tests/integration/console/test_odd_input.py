@@ -2,6 +2,9 @@
 
 import pytest
 
+from apps.integrations.actions import add_stream
+from apps.integrations.rules import Terms
+from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.factories import browser
 from tests.governed import World
@@ -23,6 +26,7 @@ def forms(world: World) -> dict[str, list[str]]:
     release = world.request("staging")
     live = world.live("development", bento=world.bento(world.version("other")))
     version = f"/models/risk/churn/{release.version.number}"
+    stream = add_stream(name="siem", terms=Terms("jsonl", "https://siem.example"), actor=SYSTEM)
     return {
         "/models/new": ["project", "name", "description"],
         f"{version}/alias": ["alias"],
@@ -39,6 +43,19 @@ def forms(world: World) -> dict[str, list[str]]:
         "/policies/risk/staging/freeze": ["reason"],
         "/tokens/new": ["name", "scopes", "days", "project"],
         "/passkeys/offer": ["authenticator", "name", "assertion"],
+        "/streams/new": [
+            "name",
+            "kind",
+            "url",
+            "token_file",
+            "ca_file",
+            "cert_file",
+            "project",
+            "start",
+            "alert_after_minutes",
+        ],
+        f"/streams/{stream.pk}/rewind": ["index"],
+        f"/streams/{stream.pk}/remove": ["generation"],
     }
 
 
@@ -50,14 +67,16 @@ def sound(world: World) -> dict[str, str]:
         "version": version.pk, "environment": "staging", "endpoint": "sound",
         "bento": world.bento(version).pk, "replicas": "1", "max_replicas": "1",
         "memory_mb": "512", "reason": "because", "verdict": "approve", "comment": "fine",
-        "site": "edge", "capacity_mb": "512", "scopes": "model.view", "days": "7",
+        "kind": "jsonl", "url": "https://siem.example", "alert_after_minutes": "15",
+        "index": "0", "generation": "0", "site": "edge", "capacity_mb": "512",
+        "scopes": "model.view", "days": "7",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", list(ODD))
 def test_no_form_breaks_over_odd_text(kind: str) -> None:
     world = World()
-    roles = ("contributor", "reviewer", "approver", "operator")
+    roles = ("contributor", "reviewer", "approver", "operator", "admin")
     eve = factories.person("Eve", roles=dict.fromkeys(roles))
     client = browser(eve)
     rest = sound(world)
@@ -71,6 +90,7 @@ def test_no_form_breaks_over_odd_text(kind: str) -> None:
 ADDRESSES = (
     "/models/?q={}", "/models/?project={}", "/releases/?state={}&after={}",
     "/releases/new/?version={}", "/releases/{}/", "/builds/{}/", "/endpoints/{}/",
+    "/streams/{}/", "/streams/?after={}",
     "/audit/?kind={}&subject={}&project={}&since={}&before={}", "/audit/99999999999999999999/",
     "/models/risk/churn/compare/?v={}&v={}", "/models/risk/churn/99999999999999/",
 )  # fmt: skip

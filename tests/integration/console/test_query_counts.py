@@ -14,6 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import write_checkpoint
 from apps.governance.models import Release
+from apps.integrations.actions import add_stream
+from apps.integrations.models import Stream
+from apps.integrations.rules import Terms
 from apps.registry.actions import set_alias
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
@@ -45,6 +48,9 @@ def many(world: World) -> Release:
         )  # fmt: skip
         who = factories.person(f"Signer {number}", roles={"approver": world.project})
         offered_passkey(who)
+    for number in range(ROWS):
+        terms = Terms("jsonl", "https://siem.example/in")
+        add_stream(name=f"siem-{number}", terms=terms, project=world.project, actor=SYSTEM)
     write_checkpoint()
     return release
 
@@ -71,6 +77,7 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/projects/{project}/releases": f"{api}/releases",
         "/api/v1/releases/{release}": f"/api/v1/releases/{release.pk}",
         "/api/v1/endpoints/{endpoint}": f"/api/v1/endpoints/{release.endpoint_id}",
+        "/streams/{stream}/": f"/streams/{Stream.objects.earliest('pk').pk}/",
     }
     plain = [
         "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
@@ -79,7 +86,7 @@ def paths(release: Release) -> dict[str, str]:
         "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
         "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
         "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",
-        "/api/v1/service-accounts", "/api/v1/roles",
+        "/api/v1/service-accounts", "/api/v1/roles", "/api/v1/streams", "/streams/",
     ]  # fmt: skip
     return named | {path: path for path in plain}
 

@@ -1,0 +1,118 @@
+"""Streams of the audit log."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.console.queries.models import projects_of
+from apps.console.queries.streams import stream_page, stream_view
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.identity.api.views.lookups import named_project
+from apps.integrations.actions import (
+    add_stream,
+    ask_for_test,
+    pause_stream,
+    remove_stream,
+    resume_stream,
+    rewind_stream,
+)
+from apps.integrations.models import StreamKind, StreamState
+from apps.integrations.queries import get_stream
+from apps.integrations.rules import Terms
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Problem
+
+
+@page
+def stream_list(request: PageRequest) -> HttpResponse:
+    """List where the log is sent, and how far that is."""
+    return streams(request)
+
+
+def streams(request: PageRequest, fault: str = "") -> HttpResponse:
+    """Show the streams; with ``fault`` the form that was refused is filled in as it was."""
+    actor, after = request.actor, request.GET.get("after", "")
+    if not actor.can_somewhere("stream.view"):
+        raise Forbidden("This needs the permission stream.view")
+    rows, key = stream_page(actor, after)
+    return show(
+        request, "streams", rows=rows, key=key, after=after, fault=fault, typed=request.POST,
+        kinds=StreamKind.choices, projects=projects_of(actor),
+    )  # fmt: skip
+
+
+@page
+def stream(request: PageRequest, stream_id: str) -> HttpResponse:
+    """Show one stream; its status part renews itself."""
+    view = stream_view(request.actor, stream_id)
+    template = "parts/stream_status" if request.headers.get("HX-Request") else "stream"
+    return show(request, template, view=view, stream=view.row.stream)
+
+
+@action
+def new_stream(request: PageRequest) -> HttpResponse:
+    """Add a stream; a refusal shows the form again as it was."""
+    try:
+        made = add_stream(
+            name=request.POST.get("name", ""),
+            terms=typed(request),
+            project=named_project(request.POST.get("project") or None, request.actor),
+            start=0 if request.POST.get("start") == "0" else None,
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return streams(request, fault_of(problem))
+    if made.state == StreamState.PAUSED:
+        messages.success(request, "Added. It begins when an auditor has read where it goes.")
+    return redirect("stream", made.pk)
+
+
+def typed(request: PageRequest) -> Terms:
+    """Read the form."""
+    sent = {n: request.POST.get(n, "") for n in ("kind", "url", "token_file", "ca_file",
+                                                 "cert_file")}  # fmt: skip
+    minutes = whole(request, "alert_after_minutes")
+    return Terms(**sent, alert_after_seconds=60 * minutes)
+
+
+def whole(request: PageRequest, name: str) -> int:
+    """Return a field as a whole number, or say that it is none."""
+    text = request.POST.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise InvalidInput(errors=[FieldError(f"/{name}", "Give a whole number")])
+    return int(text)
+
+
+VERBS = {
+    "pause": (pause_stream, "Paused. What happens meanwhile is sent when it goes on."),
+    "resume": (resume_stream, "It goes on within seconds, where it stopped."),
+    "test": (ask_for_test, "A test is being sent: what comes of it is listed in a moment."),
+}
+
+
+@action
+def operate(request: PageRequest, stream_id: str, stream_verb: str) -> HttpResponse:
+    """Pause, resume or test a stream."""
+    if stream_verb not in VERBS:
+        raise NotFound
+    act, done = VERBS[stream_verb]
+    act(get_stream(stream_id, request.actor), actor=request.actor)
+    messages.success(request, done)
+    return back(request)
+
+
+@action
+def rewind(request: PageRequest, stream_id: str) -> HttpResponse:
+    """Have everything from an event on sent again."""
+    found = get_stream(stream_id, request.actor)
+    rewind_stream(found, index=whole(request, "index"), actor=request.actor)
+    messages.success(request, "It sends from there on once more.")
+    return back(request)
+
+
+@action
+def remove(request: PageRequest, stream_id: str) -> HttpResponse:
+    """Remove the stream as the page showed it."""
+    found = get_stream(stream_id, request.actor)
+    remove_stream(found, if_generation=whole(request, "generation"), actor=request.actor)
+    messages.success(request, f"The stream {found.name} is gone.")
+    return redirect("streams")

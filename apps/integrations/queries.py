@@ -1,0 +1,130 @@
+"""Streams as an actor may see them, how far they are, and what they send next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from apps.audit.actions.checkpoint import origin
+from apps.audit.models import Checkpoint, Event
+from apps.audit.queries import latest_checkpoint, log_size
+from apps.identity.queries import visible
+from apps.integrations.formats import Batch, Head, Leaf
+from apps.integrations.models import SENDING, Delivery, Stream
+from apps.integrations.rules import scope_holds
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+MOST_EVENTS = 500
+MOST_BYTES = 1024 * 1024  # of bodies in one batch; one that is larger goes alone
+COLUMNS = ("index", "leaf_hash", "body", "at", "kind", "actor_id", "subject", "project",
+           "environment")  # fmt: skip
+
+
+class EventMissing(Exception):
+    """The log lacks an event below its size: somebody removed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stream and how far it is behind the log, which has ``size`` events."""
+
+    stream: Stream
+    size: int
+    oldest_at: datetime | None  # when the first event was logged that was not sent yet
+    seconds: float
+
+    @property
+    def events(self) -> int:
+        """How many events were not sent yet."""
+        return max(0, self.size - self.stream.cursor)
+
+
+def visible_streams(actor: Actor) -> QuerySet[Stream]:
+    """Return the streams of the projects, or of the instance, where ``actor`` sees them."""
+    return visible(Stream.objects.select_related("project"), actor, view="stream.view")
+
+
+def get_stream(stream_id: str, actor: Actor) -> Stream:
+    """Return one stream, or raise :class:`NotFound`."""
+    found = visible_streams(actor).filter(pk=stream_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def standings(streams: Iterable[Stream]) -> list[Standing]:
+    """Return how far each of ``streams`` is (two queries)."""
+    rows, size, at = list(streams), log_size(), now()
+    behind = Event.objects.filter(index__in={row.cursor for row in rows if row.cursor < size})
+    times = dict(behind.values_list("index", "at"))
+    found = []
+    for row in rows:
+        text = times.get(row.cursor)
+        oldest = datetime.fromisoformat(text) if text else None
+        lag = max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
+        found.append(Standing(row, size, oldest, lag))
+    return found
+
+
+def last_deliveries(stream: Stream, limit: int = 20) -> list[Delivery]:
+    """Return the last attempts, newest first."""
+    return list(stream.deliveries.order_by("-pk")[:limit])
+
+
+def due() -> list[Stream]:
+    """Return the streams that have something to send, or to try again, now."""
+    size, head = log_size(), latest_checkpoint()
+    signed = head.size if head else 0
+    free = Q(retry_at__isnull=True) | Q(retry_at__lte=now())
+    rows = Stream.objects.filter(free, state__in=SENDING).order_by("pk")
+    return [row for row in rows if row.cursor < size or row.checkpoint < signed <= row.cursor]
+
+
+def next_batch(stream: Stream) -> Batch | None:
+    """Return what comes next, at most :data:`MOST_EVENTS`; ``None`` when all was sent.
+
+    Commit order is leaf order, so what is there has no gap. Raises :class:`EventMissing` when
+    there is one all the same.
+    """
+    leaves = tuple(_leaves(stream))
+    end = stream.cursor + len(leaves)
+    heads = Checkpoint.objects.filter(size__gt=stream.checkpoint, size__lte=end)
+    head = heads.order_by("-size").first()
+    if not leaves and head is None:
+        return None
+    signed = Head(head.size, bytes(head.root), head.note) if head else None
+    return Batch(origin(), stream.cursor, leaves, signed)
+
+
+def _leaves(stream: Stream) -> list[Leaf]:
+    limit = min(MOST_EVENTS, stream.batch_limit or MOST_EVENTS)
+    rows = Event.objects.filter(index__gte=stream.cursor).order_by("index")
+    found: list[Leaf] = []
+    room = MOST_BYTES
+    for row in rows.only(*COLUMNS)[:limit]:
+        if row.index != stream.cursor + len(found):
+            raise EventMissing(f"The log has no event {stream.cursor + len(found)}: verify it")
+        leaf = leaf_of(row, stream)
+        room -= len(leaf.body or "")
+        if found and room < 0:
+            break
+        found.append(leaf)
+    return found
+
+
+def leaf_of(row: Event, stream: Stream) -> Leaf:
+    """Return an event as ``stream`` carries it: of other projects the hash alone."""
+    if not scope_holds(stream.project_id, row.project):
+        return Leaf(row.index, bytes(row.leaf_hash), None)
+    return Leaf(
+        row.index, bytes(row.leaf_hash), row.body, row.at, row.kind, row.actor_id,
+        row.subject or "", row.project, row.environment,
+    )  # fmt: skip
+
+
+def test_batch() -> Batch:
+    """Return a batch that holds nothing of the log."""
+    return Batch(origin(), 0, (), test=True)

@@ -1,0 +1,148 @@
+"""Where a stream may go, what an answer means, when to try again. Standard library only."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+KINDS = ("jsonl", "cloudevents", "syslog")
+SECURE = {"jsonl": "https", "cloudevents": "https", "syslog": "tls"}
+PLAIN = {"jsonl": "http", "cloudevents": "http", "syslog": "tcp"}
+SYSLOG_PORT = 6514  # RFC 5425, section 4.1
+MAX_URL = 500
+FAILING_AFTER = 3  # failed attempts in a row are worth an event; one or two a restart may take
+MAX_DELAY = 300.0
+MIN_ALERT, MAX_ALERT = 60, 7 * 86400
+
+# One pattern for the whole address, so that no two parsers can read two hosts in it.
+ADDRESS = re.compile(
+    r"(?P<scheme>[a-z]+)://"
+    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(?::(?P<port>[0-9]{1,9}))?"
+    r"(?P<path>/[A-Za-z0-9/._~%!$&'()*+,;=:-]*)?"
+)
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+Verdict = Literal["accepted", "retry", "smaller", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a stream is asked to be: where it goes and by which files it is let in there."""
+
+    kind: str
+    url: str
+    token_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    alert_after_seconds: int = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A field that is wrong, and what to do."""
+
+    field: str
+    detail: str
+
+
+def faults(terms: Terms) -> list[Fault]:
+    """Return what is wrong with ``terms``, field by field."""
+    if terms.kind not in KINDS:
+        return [Fault("kind", f"One of {', '.join(KINDS)}")]
+    url = url_fault(terms.kind, terms.url)
+    found = [Fault("url", url)] if url else list(_files(terms))
+    if not MIN_ALERT <= terms.alert_after_seconds <= MAX_ALERT:
+        found.append(Fault("alert_after_seconds", f"From {MIN_ALERT} to {MAX_ALERT}"))
+    return found
+
+
+def url_fault(kind: str, url: str) -> str:
+    """Return why a stream of ``kind`` cannot go to ``url``, '' when it can."""
+    secure, plain = SECURE[kind], PLAIN[kind]
+    example = f"{secure}://siem.example" + (f":{SYSLOG_PORT}" if kind == "syslog" else "/placet")
+    if "@" in url:
+        return "Leave user and password out: everybody reads them here. Name a token_file"
+    if "?" in url or "#" in url:
+        return "Leave the query out: a secret in it would stay in the log. Name a token_file"
+    found = ADDRESS.fullmatch(url)
+    if found is None or len(url) > MAX_URL:
+        return f"An address such as {example}, of at most {MAX_URL} characters"
+    if found["scheme"] not in (secure, plain):
+        return f"It must begin with {secure}://, or {plain}:// to this machine"
+    if found["port"] is not None and not 1 <= int(found["port"]) <= 65535:
+        return "The port must be from 1 to 65535"
+    if found["scheme"] == plain and not is_loopback(found["host"]):
+        return f"Only to this machine itself without TLS: begin with {secure}://"
+    return _syslog_fault(found) if kind == "syslog" else ""
+
+
+def _syslog_fault(found: re.Match[str]) -> str:
+    if (found["path"] or "/") != "/":
+        return "Syslog knows no path: leave it out"
+    if found["scheme"] == "tcp" and found["port"] is None:
+        return "Give the port: tcp://127.0.0.1:601"
+    return ""
+
+
+def _files(terms: Terms) -> Iterator[Fault]:
+    secure = terms.url.startswith(f"{SECURE[terms.kind]}://")
+    for field in ("token_file", "ca_file", "cert_file"):
+        name = getattr(terms, field)
+        if not name:
+            continue
+        if not FILE_NAME.fullmatch(name):
+            yield Fault(field, "The bare name of a file in the folder of stream secrets")
+        elif field == "token_file" and terms.kind == "syslog":
+            yield Fault(field, "Syslog knows no token: name a cert_file")
+        elif field != "token_file" and not secure:
+            yield Fault(field, "Only where there is TLS")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether ``host``, as written in a URL, is this machine itself."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return where a syslog address leads."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or SYSLOG_PORT
+
+
+def scope_holds(stream_project: str | None, event_project: str | None) -> bool:
+    """Tell whether a stream carries the body of an event; of others it carries the hash alone."""
+    return stream_project is None or stream_project == event_project
+
+
+# What somebody mends elsewhere (a token, a full disk, a missing route) is tried again by itself.
+TRY_AGAIN = frozenset({401, 403, 404, 408, 425, 429})
+
+
+def verdict(status: int, count: int) -> Verdict:
+    """Say what an HTTP status means for a batch of ``count`` events.
+
+    A batch that is too large is cut in half, down to one event. Any other refusal of what was
+    sent, and a redirect, waits for a person: nothing is ever left out.
+    """
+    if 200 <= status < 300:
+        return "accepted"
+    if status == 413:
+        return "smaller" if count > 1 else "refused"
+    return "retry" if status >= 500 or status in TRY_AGAIN else "refused"
+
+
+def delay(failures: int, retry_after: str = "") -> float:
+    """Return the seconds to wait after so many failures in a row: 2, 4, 8, … up to 300.
+
+    ``retry_after`` is what the receiver wishes, in seconds; it is followed up to the same bound.
+    """
+    wished = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 9 else 0.0
+    return min(MAX_DELAY, max(2.0 ** min(failures, 20), wished))

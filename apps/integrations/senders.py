@@ -1,0 +1,128 @@
+"""Sending a batch and finding out whether it arrived. Never inside a transaction."""
+
+import socket
+import ssl
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from apps.integrations import formats
+from apps.integrations.credentials import authorization, trust_of
+from apps.integrations.formats import Batch, Payload
+from apps.integrations.models import Stream, StreamKind
+from apps.integrations.rules import Verdict, host_and_port, verdict
+from placet.config import config
+from placet.kernel.outbound import Answer, OutboundFailed, in_words, post, trusting
+
+TIMEOUT = 10.0
+MOST_ANSWER = 1024 * 1024
+SHOWN = 200  # characters of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a batch; ``status`` is HTTP's, 0 without an answer."""
+
+    verdict: Verdict
+    detail: str
+    bytes: int
+    seconds: float
+    status: int = 0
+    retry_after: str = ""
+
+
+def send(stream: Stream, batch: Batch) -> Sent:
+    """Send ``batch`` where ``stream`` goes; whatever goes wrong is an answer in words."""
+    payload, began = _payload(stream, batch), time.monotonic()
+    try:
+        if stream.kind == StreamKind.SYSLOG:
+            _over_syslog(stream, payload)
+            return Sent("accepted", "", len(payload.body), time.monotonic() - began)
+        answer, secret = _over_http(stream, payload)
+    except OutboundFailed as failure:
+        return Sent("retry", str(failure), len(payload.body), time.monotonic() - began)
+    found = verdict(answer.status, len(batch.leaves))
+    words = "" if found == "accepted" else _words(answer, secret)
+    wished = answer.headers.get("retry-after", "")
+    seconds = time.monotonic() - began
+    return Sent(found, words, len(payload.body), seconds, answer.status, wished)
+
+
+def _payload(stream: Stream, batch: Batch) -> Payload:
+    if stream.kind == StreamKind.SYSLOG:
+        return formats.syslog(batch, urlsplit(config().public_url).hostname or "-")
+    if stream.kind == StreamKind.CLOUDEVENTS:
+        return formats.cloudevents(batch)
+    return formats.jsonl(batch)
+
+
+def _over_http(stream: Stream, payload: Payload) -> tuple[Answer, str]:
+    headers = {
+        "Content-Type": payload.media,
+        "User-Agent": "placet",
+        "Placet-Stream": stream.pk,
+    }
+    if secret := authorization(stream):
+        headers["Authorization"] = secret
+    answer = post(
+        stream.url, body=payload.body, headers=headers, timeout=TIMEOUT, limit=MOST_ANSWER,
+        trust=trust_of(stream),
+    )  # fmt: skip
+    return answer, secret.rpartition(" ")[2]
+
+
+def _words(answer: Answer, secret: str) -> str:
+    """Return a refusal as people read it; an answer that repeats the token does not show it."""
+    if 300 <= answer.status < 400:
+        return f"It answers {answer.status}, a redirect, which is not followed"
+    text = answer.body.decode("utf-8", "replace")
+    if secret:
+        text = text.replace(secret, "…")
+    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    more = "…" if len(shown) > SHOWN else ""
+    return f"It answers {answer.status}" + (f": {shown[:SHOWN]}{more}" if shown else "")
+
+
+def _over_syslog(stream: Stream, payload: Payload) -> None:
+    """Send the frames over a connection of their own, and wait until the receiver ends it too.
+
+    Syslog has no answers. But a receiver that sees the end of the stream must say ``close_notify``
+    (RFC 5425, section 4.4), which it can only after it read all that stands before; over plain TCP
+    the same is told by the end of its side.
+    """
+    try:
+        with closing(_connected(stream)) as wire:
+            wire.sendall(payload.body)
+            if isinstance(wire, ssl.SSLSocket):
+                wire.unwrap().close()
+            else:
+                wire.shutdown(socket.SHUT_WR)
+                _read_to_end(wire)
+    except TimeoutError:
+        raise OutboundFailed(
+            f"It did not take everything and end the connection within {TIMEOUT:g} s"
+        ) from None
+    except OSError as error:  # of TLS too
+        raise OutboundFailed(f"No connection to its end ({in_words(error)})") from None
+
+
+def _connected(stream: Stream) -> socket.socket:
+    host, port = host_and_port(stream.url)
+    plain = stream.url.startswith("tcp://")
+    context = None if plain else trust_of(stream) or trusting()
+    wire = socket.create_connection((host, port), TIMEOUT)
+    if context is None:
+        return wire
+    try:
+        return context.wrap_socket(wire, server_hostname=host)
+    except BaseException:
+        wire.close()
+        raise
+
+
+def _read_to_end(wire: socket.socket) -> None:
+    end = time.monotonic() + TIMEOUT
+    while wire.recv(4096):
+        if time.monotonic() > end:
+            raise TimeoutError

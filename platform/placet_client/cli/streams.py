@@ -1,0 +1,131 @@
+"""stream."""
+
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import (
+    ERROR,
+    TIMED_OUT,
+    Ended,
+    Output,
+    Timeout,
+    connected,
+    polling,
+)
+from placet_client.client import Client
+from placet_client.output import Form, show_list, show_one, tell
+from placet_client.records import Delivery, StreamDetail
+
+stream = typer.Typer(help="Where the audit log is sent", no_args_is_help=True)
+COLUMNS = ["name", "kind", "url", "state", "cursor", "lag_events", "lag_seconds", "error"]
+Name = Annotated[str, typer.Argument(metavar="STREAM", help="its name or id")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(stream, name="stream")
+
+
+def _id(client: Client, reference: str) -> str:
+    """Return the id of the stream with this name; an id is taken as it is."""
+    if reference.startswith("stm_"):
+        return reference
+    for found in client.streams.list():
+        if found.name == reference:
+            return found.id
+    raise Ended(ERROR, f"You see no stream called {reference}")
+
+
+@stream.command("list")
+def stream_list(output: Output = Form.TABLE) -> None:
+    """List the streams that you see, newest first."""
+    with connected() as client:
+        show_list(client.streams.list(), COLUMNS, output)
+
+
+@stream.command("show")
+def stream_show(reference: Name, output: Output = Form.TABLE) -> None:
+    """Show a stream, how far it is, and what came of its last batches."""
+    with connected() as client:
+        show_one(client.streams.get(_id(client, reference)), output)
+
+
+@stream.command("add")
+def stream_add(
+    name: Annotated[str, typer.Argument(help="small letters, digits and hyphens")],
+    url: Annotated[str, typer.Argument(help="https://… or tls://host:port")],
+    kind: Annotated[str, typer.Option(help="jsonl, cloudevents or syslog")] = "jsonl",
+    token_file: Annotated[str, typer.Option(help="a file on the server: its token")] = "",
+    ca_file: Annotated[str, typer.Option(help="a file on the server: who vouches")] = "",
+    cert_file: Annotated[str, typer.Option(help="a file on the server: our certificate")] = "",
+    project: Annotated[str, typer.Option(help="only what happens in it, whole")] = "",
+    start: Annotated[int | None, typer.Option(help="first event; the next by default")] = None,
+    alert_after: Annotated[int, typer.Option(help="seconds behind until an alert")] = 900,
+    output: Output = Form.TABLE,
+) -> None:
+    """Add a stream; somebody who may export the log lets it begin with `resume`."""
+    with connected() as client:
+        made = client.streams.add(
+            name,
+            url,
+            kind=kind,
+            token_file=token_file,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            project=project,
+            start=start,
+            alert_after_seconds=alert_after,
+        )
+        show_one(made, output)
+
+
+@stream.command("pause")
+def stream_pause(reference: Name, output: Output = Form.TABLE) -> None:
+    """Send nothing more until somebody resumes."""
+    with connected() as client:
+        show_one(client.streams.pause(_id(client, reference)), output)
+
+
+@stream.command("resume")
+def stream_resume(reference: Name, output: Output = Form.TABLE) -> None:
+    """Let a stream begin or go on, or try again now."""
+    with connected() as client:
+        show_one(client.streams.resume(_id(client, reference)), output)
+
+
+@stream.command("rewind")
+def stream_rewind(reference: Name, index: int, output: Output = Form.TABLE) -> None:
+    """Send everything from an event on once more."""
+    with connected() as client:
+        show_one(client.streams.rewind(_id(client, reference), index=index), output)
+
+
+@stream.command("test")
+def stream_test(reference: Name, timeout: Timeout = 60.0, output: Output = Form.TABLE) -> None:
+    """Have a test sent and wait for what comes of it; exit code 1 when it does not get through."""
+    with connected() as client:
+        found = client.streams.get(_id(client, reference))
+        before = max((delivery.id for delivery in found.deliveries), default=0)
+        found = client.streams.test(found.id)
+        for over in polling(timeout):
+            if tried := _newer(found, before):
+                break
+            if over:
+                raise Ended(TIMED_OUT, "No worker has sent it yet")
+            found = client.streams.get(found.id)
+    show_one(tried, output)
+    if not tried.accepted:
+        raise Ended(ERROR, tried.detail)
+
+
+def _newer(found: StreamDetail, before: int) -> Delivery | None:
+    return next((d for d in found.deliveries if d.test and d.id > before), None)
+
+
+@stream.command("remove")
+def stream_remove(reference: Name) -> None:
+    """Send nothing more, for good."""
+    with connected() as client:
+        client.streams.remove(_id(client, reference))
+    tell("The stream is gone.")

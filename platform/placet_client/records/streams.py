@@ -1,0 +1,55 @@
+"""Streams of the audit log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from placet_client.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Record):
+    """One attempt to send a batch, or a test; ``detail`` says why it was not accepted."""
+
+    id: int
+    at: datetime
+    test: bool
+    first: int
+    events: int
+    bytes: int
+    seconds: float
+    accepted: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream(Record):
+    """A stream of the log and how far it has come; without a project it is the instance's."""
+
+    id: str
+    name: str
+    kind: str
+    url: str
+    token_file: str
+    ca_file: str
+    cert_file: str
+    project: str | None
+    alert_after_seconds: int
+    state: str
+    cursor: int
+    size: int
+    lag_events: int
+    lag_seconds: float
+    failures: int
+    error: str
+    retry_at: datetime | None
+    delivered_at: datetime | None
+    created_by: str
+    started_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDetail(Stream):
+    """A stream with its last attempts, newest first."""
+
+    deliveries: tuple[Delivery, ...]

@@ -1,0 +1,79 @@
+"""A receiver on loopback, an authority that vouches for it, and a folder of stream secrets."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.audit.actions import record
+from apps.identity.events import PROJECT_UPDATED
+from apps.identity.models import Project
+from apps.integrations.actions import add_stream
+from apps.integrations.models import Stream
+from apps.integrations.rules import Terms
+from apps.jobs.actions import enqueue
+from placet.config import config
+from placet.kernel.actor import SYSTEM
+from tests import factories
+from tests.authority import Authority
+from tests.receivers import Receiver, https
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of stream secrets."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setattr(config(), "streams_dir", folder)
+    return folder
+
+
+@pytest.fixture
+def authority(secrets: Path) -> Authority:
+    """Who vouches for the receiver: ``ca.pem`` among the secrets."""
+    return Authority(secrets)
+
+
+@pytest.fixture
+def receiver(authority: Authority) -> Iterator[Receiver]:
+    """An HTTPS server."""
+    with https(authority) as found:
+        yield found
+
+
+class Feed:
+    """A log with events in it, and streams that the platform's own jobs deliver."""
+
+    def __init__(self, run_jobs: Callable[..., int]) -> None:
+        self.run_jobs = run_jobs
+        self.project: Project = factories.project("risk")
+
+    def log(self, count: int, project: Project | None = None) -> None:
+        """Have so many more events in the log."""
+        with record(SYSTEM) as log:
+            for _ in range(count):
+                log.add(PROJECT_UPDATED, project or self.project)
+
+    def stream(self, url: str, *, start: int | None = 0, **terms: Any) -> Stream:
+        """Add a stream that begins at once."""
+        project = terms.pop("project", None)
+        name = terms.pop("name", "siem")
+        wanted = {"kind": "jsonl", "ca_file": "" if "127.0.0.1" in url else "ca.pem", **terms}
+        return add_stream(
+            name=name, terms=Terms(url=url, **wanted), start=start,
+            project=project, actor=SYSTEM,
+        )  # fmt: skip
+
+    def go(self, stream: Stream) -> Stream:
+        """Have a worker send what there is, as the sweep does; return the stream as it is then."""
+        Stream.objects.filter(pk=stream.pk).update(retry_at=None)
+        enqueue("integrations.deliver", key=stream.pk, stream=stream.pk)
+        self.run_jobs("control")
+        return Stream.objects.get(pk=stream.pk)
+
+
+@pytest.fixture
+def feed(run_jobs: Callable[..., int], secrets: Path) -> Feed:
+    """A log, and who delivers it."""
+    return Feed(run_jobs)
