@@ -10,9 +10,9 @@ from placet.kernel.ids import IdField
 class StreamKind(models.TextChoices):
     """How events are written, and over what they go."""
 
-    JSONL = "jsonl", "JSON lines over HTTPS"
-    CLOUDEVENTS = "cloudevents", "CloudEvents over HTTPS"
-    SYSLOG = "syslog", "Syslog over TLS"
+    JSONL = "jsonl", "JSON lines"
+    CLOUDEVENTS = "cloudevents", "CloudEvents"
+    SYSLOG = "syslog", "Syslog"
 
 
 class StreamState(models.TextChoices):

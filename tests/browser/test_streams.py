@@ -51,7 +51,7 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
         page.get_by_role("alert").get_by_text("Only to this machine itself").wait_for()
         assert page.get_by_label("From", exact=True).input_value() == "0"
         page.get_by_label("To", exact=True).fill(receiver.url)
-        page.get_by_label("File with its authority").fill("ca.pem")
+        page.get_by_label("Authority file").fill("ca.pem")
         page.get_by_role("button", name="Add").click()
         page.get_by_text("It sends nothing until somebody who may export the whole log").wait_for()
         assert page.get_by_role("button", name="Let it begin").count() == 0

@@ -54,5 +54,5 @@ def _rows(streams: Iterable[Stream]) -> list[StreamRow]:
 
 def _word(stream: Stream) -> str:
     if stream.state == StreamState.RUNNING:
-        return "streaming"
+        return "failing" if stream.error else "streaming"
     return "not_begun" if not stream.started_by else stream.state

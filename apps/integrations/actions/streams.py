@@ -54,7 +54,7 @@ def add_stream(
             cert_file=terms.cert_file,
             alert_after_seconds=terms.alert_after_seconds,
             project=project,
-            cursor=_place("from", start, log_size()),
+            cursor=_place("start", start, log_size()),
             created_by=actor.id,
         )
         if actor.can(START, scope_of(project)):

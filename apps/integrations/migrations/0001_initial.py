@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', placet.kernel.ids.IdField(prefix='stm', serialize=False)),
                 ('name', models.SlugField(max_length=60, unique=True)),
-                ('kind', models.CharField(choices=[('jsonl', 'JSON lines over HTTPS'), ('cloudevents', 'CloudEvents over HTTPS'), ('syslog', 'Syslog over TLS')], max_length=12)),
+                ('kind', models.CharField(choices=[('jsonl', 'JSON lines'), ('cloudevents', 'CloudEvents'), ('syslog', 'Syslog')], max_length=12)),
                 ('url', models.CharField(max_length=500)),
                 ('token_file', models.CharField(blank=True, max_length=100)),
                 ('ca_file', models.CharField(blank=True, max_length=100)),

@@ -28,13 +28,6 @@ class Answer:
     seconds: float
 
 
-@lru_cache
-def _trusted() -> ssl.SSLContext | bool:
-    """Return who may vouch for the other side, read once."""
-    own = config().ca_file
-    return ssl.create_default_context(cafile=own) if own else True
-
-
 def trusting(ca: Path | None = None, certificate: Path | None = None) -> ssl.SSLContext:
     """Return TLS settings that believe who ``ca`` (PEM) vouches for, else whom we usually believe.
 
@@ -56,6 +49,12 @@ def trusting(ca: Path | None = None, certificate: Path | None = None) -> ssl.SSL
     return context
 
 
+@lru_cache
+def _usual() -> ssl.SSLContext:
+    """Return whom we usually believe, read once."""
+    return trusting()
+
+
 def post(
     url: str,
     *,
@@ -71,7 +70,8 @@ def post(
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
-    verify, end = trust or _trusted(), time.monotonic() + 3 * timeout
+    end = time.monotonic() + 3 * timeout
+    verify = trust or _usual()
     try:
         with (
             httpx.Client(

@@ -15,7 +15,7 @@ from placet_client.cli.command import (
 )
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
-from placet_client.records import Delivery, StreamDetail
+from placet_client.records import Delivery
 
 stream = typer.Typer(help="Where the audit log is sent", no_args_is_help=True)
 COLUMNS = ["name", "kind", "url", "state", "cursor", "lag_events", "lag_seconds", "error"]
@@ -107,20 +107,20 @@ def stream_test(reference: Name, timeout: Timeout = 60.0, output: Output = Form.
     with connected() as client:
         found = client.streams.get(_id(client, reference))
         before = max((delivery.id for delivery in found.deliveries), default=0)
-        found = client.streams.test(found.id)
-        for over in polling(timeout):
-            if tried := _newer(found, before):
-                break
-            if over:
-                raise Ended(TIMED_OUT, "No worker has sent it yet")
-            found = client.streams.get(found.id)
+        client.streams.test(found.id)
+        tried = _tried(client, found.id, before, timeout)
     show_one(tried, output)
     if not tried.accepted:
         raise Ended(ERROR, tried.detail)
 
 
-def _newer(found: StreamDetail, before: int) -> Delivery | None:
-    return next((d for d in found.deliveries if d.test and d.id > before), None)
+def _tried(client: Client, stream_id: str, before: int, timeout: float) -> Delivery:
+    """Return what came of the first test after delivery ``before``."""
+    for _ in polling(timeout):
+        for delivery in reversed(client.streams.get(stream_id).deliveries):
+            if delivery.test and delivery.id > before:
+                return delivery
+    raise Ended(TIMED_OUT, "No worker has sent it yet")
 
 
 @stream.command("remove")

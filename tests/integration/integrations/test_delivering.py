@@ -22,7 +22,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.keystore import keys_document, root_public
 from tests import factories
-from tests.authority import Authority
+from tests.authority import Authority, encrypted
 from tests.integration.integrations.conftest import Feed
 from tests.processes import until
 from tests.rebuild import assert_log_rebuilds_every_row
@@ -60,7 +60,7 @@ def test_every_event_arrives_in_order_and_verifies_against_the_log(
     heads = [json.loads(line) for line in lines if line.startswith(b'{"checkpoint"')]
     (folder / "events.jsonl").write_bytes(b"".join(x for x in lines if x.startswith(b'{"index"')))
     (folder / "checkpoint.txt").write_text(heads[-1]["checkpoint"])
-    (folder / "keys.json").write_bytes(keys_document())
+    (folder / "keys.json").write_text(keys_document())
     (folder / "root.pub").write_bytes(root_public().to_pem())
     command = [sys.executable, "-m", "placet_verify", "log", str(folder), "--bodies"]
     done = subprocess.run(command, cwd=ROOT / "platform", capture_output=True, text=True)
@@ -71,9 +71,12 @@ def test_every_event_arrives_in_order_and_verifies_against_the_log(
     assert done.returncode == 1 and "leaf 3" in done.stdout
 
 
-def test_cloudevents_arrive_as_a_batch(feed: Feed, receiver: Receiver) -> None:
+@pytest.mark.parametrize("secure", [True, False])
+def test_cloudevents_arrive_as_a_batch(feed: Feed, authority: Authority, secure: bool) -> None:
     feed.log(3)
-    stream = feed.go(feed.stream(receiver.url, kind="cloudevents"))
+    with https(authority if secure else None) as receiver:
+        stream = feed.go(feed.stream(receiver.url, kind="cloudevents"))
+    assert receiver.url.startswith("https:" if secure else "http:")
     events = [event for body in receiver.bodies for event in json.loads(body)]
     assert [event["id"] for event in events] == [str(n) for n in range(stream.cursor)]
     assert receiver.headers[0]["Content-Type"].startswith("application/cloudevents-batch+json")
@@ -181,11 +184,14 @@ def test_a_token_that_is_none_is_said_in_words(
 
 
 def test_certificate_files_that_are_none_are_said_in_words(
-    feed: Feed, receiver: Receiver, secrets: Path
+    feed: Feed, receiver: Receiver, secrets: Path, tmp_path: Path
 ) -> None:
     (secrets / "broken.pem").write_text("nothing")
+    chain, key, _ = Authority(tmp_path / "locked").issue("me")
+    (secrets / "locked.pem").write_bytes(chain.read_bytes() + encrypted(key, b"password"))
     for name, terms in {"a": {"ca_file": "broken.pem"}, "b": {"ca_file": "missing.pem"},
-                        "c": {"cert_file": "broken.pem"}}.items():  # fmt: skip
+                        "c": {"cert_file": "broken.pem"}, "d": {"cert_file": "locked.pem"},
+                        }.items():  # fmt: skip
         stream = feed.go(feed.stream(receiver.url, name=name, **terms))
         assert "cannot be used (" in stream.error and stream.cursor == 0
 
