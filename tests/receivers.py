@@ -165,12 +165,14 @@ def frames(stream: bytes) -> list[bytes]:
 
 @dataclass(slots=True)
 class Syslog:
-    """A syslog server. It drops the connection after ``drop_after`` bytes when that is set."""
+    """A syslog server. It drops the connection after ``drop_after`` bytes when that is set, and
+    says ``close_notify`` before it does when it is ``polite``."""
 
     url: str = ""
     messages: list[Message] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     drop_after: int = 0
+    polite: bool = False
 
 
 @contextmanager
@@ -198,6 +200,10 @@ def syslog(authority: Authority | None, *, clients: Path | None = None) -> Itera
             while piece := taking.recv(65536):
                 stream += piece
                 if told.drop_after and len(stream) >= told.drop_after:
+                    if told.polite and isinstance(taking, ssl.SSLSocket):
+                        taking.settimeout(0)
+                        with contextlib.suppress(OSError):
+                            taking.unwrap()
                     taking.close()
                     return
             try:

@@ -1,7 +1,6 @@
 """Sending a batch and finding out whether it arrived. Never inside a transaction."""
 
 import socket
-import ssl
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from apps.integrations.credentials import authorization, trust_of
 from apps.integrations.formats import Batch, Payload
 from apps.integrations.models import Stream, StreamKind
 from apps.integrations.rules import Verdict, host_and_port, verdict
+from apps.integrations.tls import Connection
 from placet.config import config
 from placet.kernel.outbound import Answer, OutboundFailed, in_words, post, trusting
 
@@ -87,38 +87,27 @@ def _words(answer: Answer, secret: str) -> str:
 def _over_syslog(stream: Stream, payload: Payload) -> None:
     """Send the frames over a connection of their own, and wait until the receiver ends it too.
 
-    Syslog has no answers. But a receiver that sees the end of the stream must say ``close_notify``
-    (RFC 5425, section 4.4), which it can only after it read all that stands before; over plain TCP
-    the same is told by the end of its side.
+    Syslog has no answers; the end of the connection tells that everything was read.
     """
+    host, port = host_and_port(stream.url)
+    plain = stream.url.startswith("tcp://")
+    context = None if plain else trust_of(stream) or trusting()
     try:
-        with closing(_connected(stream)) as wire:
-            wire.sendall(payload.body)
-            if isinstance(wire, ssl.SSLSocket):
-                wire.unwrap().close()
-            else:
+        with closing(socket.create_connection((host, port), TIMEOUT)) as wire:
+            if context is None:
+                wire.sendall(payload.body)
                 wire.shutdown(socket.SHUT_WR)
                 _read_to_end(wire)
+            else:
+                connection = Connection(wire, context, host)
+                connection.send(payload.body)
+                connection.end(TIMEOUT)
     except TimeoutError:
         raise OutboundFailed(
             f"It did not take everything and end the connection within {TIMEOUT:g} s"
         ) from None
     except OSError as error:  # of TLS too
         raise OutboundFailed(f"No connection to its end ({in_words(error)})") from None
-
-
-def _connected(stream: Stream) -> socket.socket:
-    host, port = host_and_port(stream.url)
-    plain = stream.url.startswith("tcp://")
-    context = None if plain else trust_of(stream) or trusting()
-    wire = socket.create_connection((host, port), TIMEOUT)
-    if context is None:
-        return wire
-    try:
-        return context.wrap_socket(wire, server_hostname=host)
-    except BaseException:
-        wire.close()
-        raise
 
 
 def _read_to_end(wire: socket.socket) -> None:
