@@ -70,7 +70,6 @@ def post(
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
-    end = time.monotonic() + 3 * timeout
     verify = trust or _usual()
     try:
         with (
@@ -79,17 +78,11 @@ def post(
             ) as client,
             client.stream("POST", url, content=body, headers=headers) as response,
         ):
-            received = bytearray()
-            for piece in response.iter_bytes():
-                received += piece
-                if len(received) > limit:
-                    raise OutboundFailed(f"The answer has more than {limit} bytes")
-                if time.monotonic() > end:
-                    raise OutboundFailed(f"The answer did not end within {3 * timeout:g} s")
+            received = _received(response, limit, time.monotonic() + 3 * timeout)
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
-            body=bytes(received),
+            body=received,
             seconds=response.elapsed.total_seconds(),
         )
     except httpx.TimeoutException:
@@ -98,6 +91,18 @@ def post(
         raise OutboundFailed(f"The call failed: no connection ({in_words(error)})") from None
     except httpx.HTTPError as error:
         raise OutboundFailed(f"The call failed: {type(error).__name__}") from None
+
+
+def _received(response: httpx.Response, limit: int, end: float) -> bytes:
+    """Read an answer that may come in as many small pieces as the other side likes."""
+    received = bytearray()
+    for piece in response.iter_bytes():
+        received += piece
+        if len(received) > limit:
+            raise OutboundFailed(f"The answer has more than {limit} bytes")
+        if time.monotonic() > end:
+            raise OutboundFailed("The answer did not come to its end in time")
+    return bytes(received)
 
 
 def in_words(error: Exception) -> str:
