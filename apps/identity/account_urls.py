@@ -2,20 +2,25 @@
 
 Addresses and linked identities are not managed by oneself: whoever controls an address can have
 the password reset to it. A change of second factors is sealed in the log in its own transaction.
+A first password or another factor is given by who has just shown who he is: whoever found a session
+open could show that with it ever after. (allauth asks only people who have a password or factor.)
 """
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn
 
-from allauth.account.views import password_reset_from_key
+from allauth.account.views import password_reset_from_key, password_set
 from allauth.mfa.recovery_codes.views import generate_recovery_codes
 from allauth.mfa.totp.views import activate_totp, deactivate_totp
 from allauth.mfa.webauthn.views import add_webauthn, remove_webauthn
+from allauth.socialaccount.providers.openid_connect.views import login as from_provider
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 
 from apps.identity.actions.credentials import change_credentials
+from apps.identity.errors import Reauthenticate
+from apps.identity.freshness import ask_again, demand_fresh_session
 
 View = Callable[..., HttpResponse]
 
@@ -25,9 +30,38 @@ def closed(request: HttpRequest, **_kwargs: str) -> NoReturn:
     raise Http404
 
 
+def fresh(view: View) -> View:
+    """Have ``view`` see nobody who did not just show who he is."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, **names: Any) -> HttpResponse:
+        try:
+            demand_fresh_session(request)
+        except Reauthenticate:
+            return ask_again(request.get_full_path())
+        return view(request, **names)
+
+    return asked
+
+
+def anew(view: View) -> View:
+    """Have the identity provider ask who is signed in here for his password or the like, however
+    well it knows him: he comes to show who he is (OpenID Connect Core, section 3.1.2.1)."""
+
+    @wraps(view)
+    def sent(request: HttpRequest, **names: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            request.GET = request.GET.copy()
+            request.GET["auth_params"] = "prompt=login&max_age=0"
+        return view(request, **names)
+
+    return sent
+
+
 def sealed(view: View) -> View:
     """Have what ``view`` changes of the person's own factors sealed with it, or not changed."""
 
+    @fresh
     @wraps(view)
     def carried_out(request: HttpRequest, **names: Any) -> HttpResponse:
         if request.method != "POST" or not request.user.is_authenticated:
@@ -62,5 +96,7 @@ urlpatterns = [
     ),
     path("2fa/webauthn/add/", sealed(add_webauthn), name="mfa_add_webauthn"),
     path("2fa/webauthn/keys/<int:pk>/remove/", sealed(remove_webauthn), name="mfa_remove_webauthn"),
+    path("password/set/", fresh(password_set), name="account_set_password"),
+    path("oidc/<str:provider_id>/login/", anew(from_provider), name="openid_connect_login"),
     path("", include("allauth.urls")),
 ]

@@ -5,10 +5,13 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.adapter import get_adapter as get_social_adapter
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.urls import reverse
 
 from apps.identity.actions import note_sign_in_event
 from apps.identity.actions.credentials import change_credentials, set_own_password
@@ -30,6 +33,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not is_vouched(User.objects.get(pk=user.pk)):
             raise not_vouched(request, user)
         super().login(request, user)
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Offer the identity provider too, where the person came from it before."""
+        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        linked = SocialAccount.objects.filter(user=user.pk).values_list("provider", flat=True)
+        for app in get_social_adapter().list_apps(self.request) if linked else []:
+            if app.provider_id in linked:
+                url = reverse("openid_connect_login", kwargs={"provider_id": app.provider_id})
+                found.append({"id": app.provider_id, "description": app.name, "url": url})
+        return found
 
     def set_password(self, user: User, password: str) -> None:
         """Set a password that its owner chose."""

@@ -1,5 +1,7 @@
 """The Django admin as Placet uses it: the access administration, and nothing else."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -10,7 +12,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
+from apps.identity.errors import Reauthenticate
+from apps.identity.freshness import ask_again
 from placet.kernel.actor import ANONYMOUS, Actor
+
+View = Callable[..., HttpResponse]
 
 
 class PlacetAdminSite(AdminSite):
@@ -34,6 +40,19 @@ class PlacetAdminSite(AdminSite):
         """Let access admins in, and nobody else."""
         actor: Actor = getattr(request, "actor", ANONYMOUS)
         return actor.can("access.manage")
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Have whoever did not just show who he is do so, and come back to the page."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def asked(request: HttpRequest, *args: Any, **names: Any) -> HttpResponse:
+            try:
+                return inner(request, *args, **names)
+            except Reauthenticate:
+                return ask_again(request.get_full_path())
+
+        return asked
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

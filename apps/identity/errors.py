@@ -33,6 +33,16 @@ class NeedsSession(Forbidden):
     code, title = "needs_session", "This is done by a person in a browser session, not by a token"
 
 
+class Reauthenticate(Forbidden):
+    """The person in the session showed who he is too long ago for this."""
+
+    code, title = (
+        "reauthenticate",
+        "This needs somebody who has just shown who he is: authenticate again at"
+        " /accounts/reauthenticate/, then repeat it",
+    )
+
+
 class NameTaken(Conflict):
     """The name, slug or address is in use."""
 

@@ -37,6 +37,7 @@ PASSKEY_OFFERED = event_kind("passkey.offered", "Offered a passkey to sign decis
 PASSKEY_ENROLLED = event_kind("passkey.enrolled", "Vouched for an approver's passkey")
 PASSKEY_WITHDRAWN = event_kind("passkey.withdrawn", "Withdrew an approver's passkey")
 SIGNED_IN = event_kind("session.opened", "Signed in by {method}")
+CONFIRMED = event_kind("session.confirmed", "Authenticated again by {method}")
 SIGNED_OUT = event_kind("session.closed", "Signed out")
 SIGN_IN_FAILED = event_kind("session.refused", "A sign-in failed: {method}")
 PASSWORD_CHANGED = event_kind("password.changed", "Set a new password", sealed=True)

@@ -16,6 +16,7 @@ from apps.audit.actions.state import row_key
 from apps.audit.models import Audited
 from apps.audit.queries.logged import is_logged, last_logged
 from apps.identity.errors import BadToken
+from apps.identity.freshness import last_proof, proofs
 from apps.identity.models import (
     ApiToken,
     ApproverPasskey,
@@ -172,18 +173,19 @@ def people_with(permission: str, scope: Scope) -> list[User]:
 def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Actor:
     """Return the person in a browser session as an actor (one query).
 
-    ``session`` tells whether a second factor opened it.
+    ``session`` tells whether a second factor opened it, and when he last showed who he is.
     """
     if not user.is_active:
         return ANONYMOUS
-    records = (session or {}).get("account_authentication_methods", [])
+    records = proofs(session or {}, user.pk)
     return Actor(
         kind="person",
         id=user.pk,
         label=str(user),
         owner=user.pk,
         grants=_person_grants(user.pk),
-        mfa=any(isinstance(r, dict) and r.get("method") == "mfa" for r in records),
+        mfa=any(record.get("method") == "mfa" for record in records),
+        authenticated_at=last_proof(records),
     )
 
 

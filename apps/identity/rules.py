@@ -5,6 +5,7 @@ import secrets
 import string
 import zlib
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from placet.kernel.actor import Grant, Scope
@@ -127,3 +128,11 @@ def _checksum(body: str) -> str:
         number, digit = divmod(number, 62)
         digits = _ALPHABET[digit] + digits
     return digits
+
+
+def is_fresh(authenticated_at: datetime | None, now: datetime, limit: timedelta) -> bool:
+    """Tell whether somebody showed who he is at most ``limit`` ago.
+
+    What lies in the future is not: the clock was set back since, and nobody knows by how much.
+    """
+    return authenticated_at is not None and timedelta() <= now - authenticated_at <= limit

@@ -6,11 +6,13 @@ from allauth.account import signals as account
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialLogin
 from django.contrib.auth import signals as auth
 from django.http import HttpRequest
 
 from apps.identity import events
 from apps.identity.actions import note_sign_in_event, withdraw_removed
+from apps.identity.freshness import date_back
 from apps.identity.models import User
 
 METHODS = {
@@ -24,6 +26,7 @@ METHODS = {
 def connect() -> None:
     """Listen to every sign-in, sign-out and change of a credential."""
     account.user_logged_in.connect(signed_in, dispatch_uid="identity.signed_in")
+    account.authentication_step_completed.connect(confirmed, dispatch_uid="identity.confirmed")
     account.user_logged_out.connect(signed_out, dispatch_uid="identity.signed_out")
     auth.user_login_failed.connect(refused, dispatch_uid="identity.refused")
     mfa.authentication_failed.connect(second_factor_refused, dispatch_uid="identity.mfa_refused")
@@ -32,8 +35,12 @@ def connect() -> None:
     mfa.authenticator_reset.connect(codes_renewed, dispatch_uid="identity.mfa_reset")
 
 
-def signed_in(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+def signed_in(
+    request: HttpRequest, user: User, sociallogin: SocialLogin | None = None, **_kwargs: Any
+) -> None:
     """Log a sign-in with the ways it was proved by."""
+    if sociallogin is not None:
+        date_back(request, sociallogin.account.extra_data.get("id_token") or {})
     records = get_authentication_records(request, user)
     method = "+".join(dict.fromkeys(_method(r) for r in records)) or "unknown"
     note_sign_in_event(events.SIGNED_IN, person=user, data={"method": method})
@@ -43,6 +50,16 @@ def _method(record: dict[str, Any]) -> str:
     if record.get("method") == "mfa" and record.get("passwordless"):
         return "passkey"
     return METHODS.get(str(record.get("method")), "other")
+
+
+def confirmed(
+    request: HttpRequest, method: str, user: User, reauthenticated: bool = False, **_kwargs: Any
+) -> None:
+    """Log that somebody authenticated again in his session, and give it another cookie: whoever
+    took the old one must not have what he opens now."""
+    if reauthenticated:
+        request.session.cycle_key()
+        note_sign_in_event(events.CONFIRMED, person=user, data={"method": METHODS[method]})
 
 
 def signed_out(user: User | None, **_kwargs: Any) -> None:

@@ -135,7 +135,7 @@ def cancel(walk: Walk) -> None:
 
 
 def visit(walk: Walk) -> None:
-    """Sign in and out, once with a wrong password."""
+    """Sign in, authenticate again and sign out; once with a wrong password."""
     who = walk.placet.people["auditor"]
     for password in (who["password"], "not the password"):
         try:
@@ -149,6 +149,7 @@ def visit(walk: Walk) -> None:
         except RuntimeError:
             continue
         with found:
+            found.confirm()
             cookies = found.http.cookies
             found.http.post("/accounts/logout/", headers={"Referer": walk.placet.url},
                             data={"csrfmiddlewaretoken": cookies["csrftoken"]})  # fmt: skip
@@ -198,7 +199,10 @@ ALL: dict[str, tuple[Callable[[Walk], None], tuple[str, ...]]] = {
     "key": (key, ("endpoint.key_issued.v1", "endpoint.key_revoked.v1")),
     "drop": (drop, ("upload.dropped.v1", "version.file_removed.v1")),
     "cancel": (cancel, ("build.cancel_asked.v1", "build.cancelled.v1")),
-    "visit": (visit, ("session.opened.v1", "session.closed.v1", "session.refused.v1")),
+    "visit": (
+        visit,
+        ("session.opened.v1", "session.confirmed.v1", "session.closed.v1", "session.refused.v1"),
+    ),
     "objective": (objective, ("objective.set.v1", "objective.removed.v1")),
     "backup": (backup, ("backup.begun.v1",)),
     "export": (export, ("audit.exported.v1",)),

@@ -20,12 +20,20 @@ from apps.console.queries.passkeys import PasskeyRow, passkey_page
 from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
-from apps.governance.actions import comment, create_environment
+from apps.governance.actions import (
+    comment,
+    create_environment,
+    decide,
+    draft_policy,
+    lift_freeze,
+    publish_policy,
+)
 from apps.governance.actions.bundle import release_bundle
-from apps.governance.models import Environment, Release
+from apps.governance.models import Decision, Environment, Freeze, Release
 from apps.governance.queries import lists
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
+from apps.identity.errors import Reauthenticate
 from apps.identity.models import (
     ApiToken,
     ApproverPasskey,
@@ -35,7 +43,7 @@ from apps.identity.models import (
     Team,
     User,
 )
-from apps.identity.queries import actor_for_user, visible_passkeys
+from apps.identity.queries import visible_passkeys
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream
 from apps.integrations.queries import visible_streams
@@ -47,14 +55,17 @@ from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry import queries as registry
 from apps.registry.models import ModelVersion, RegisteredModel, Upload
+from apps.rollouts.actions import promote, ship, start_rollout
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
-from apps.serving.actions import create_endpoint
+from apps.serving.actions import create_endpoint, issue_endpoint_key, issue_join_token
 from placet.config import ROOT
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
 from tests.enrolled import authenticator, enrolled_by_root
+from tests.factories import actor_of, browser, grow_old
+from tests.governed import OPEN
 from tests.permissions.world import World
 
 Refusal = type[Problem]
@@ -62,16 +73,21 @@ Refusal = type[Problem]
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """One question: who asks, what, and how it is refused (``None``: by finding nothing)."""
+    """One question: who asks, what, and how it is refused (``None``: by finding nothing).
+
+    Who asks has just signed in, unless he is ``stale``.
+    """
 
     name: str
     role: str
     refusal: Refusal | None
     ask: Callable[["Things", Actor], Any]
+    stale: bool = False
 
     def fault(self, world: World) -> str:
         """Ask in a transaction that is undone; return how the answer is not what it must be."""
-        actor = actor_for_user(User.objects.get(pk=world.people[self.role].pk))
+        actor = actor_of(world.people[self.role])
+        actor = replace(actor, authenticated_at=None) if self.stale else actor
         try:
             with transaction.atomic():
                 try:
@@ -128,6 +144,32 @@ class Things:
         """Have a rollout held; return ``who`` as somebody who may operate it, not see it."""
         grant = Grant("rollout.operate", Scope(self.held.project_id))
         return replace(who, grants=frozenset({grant}))
+
+    def in_staging(self) -> Rollout:
+        """The rollout in development, as if people had approved it for staging."""
+        rollout = self.held
+        Release.objects.filter(pk=rollout.release_id).update(policy=self.release.policy)
+        return rollout
+
+    def to_decide(self, who: Actor) -> Decision:
+        """Have ``who`` approve the release that waits, in his session."""
+        return decide(
+            self.release, verdict="approve", statement_digest=self.release.request_digest, actor=who
+        )
+
+    def approved(self) -> Release:
+        """Return the release that waits in staging, as if somebody had approved it."""
+        Release.objects.filter(pk=self.release.pk).update(state="approved")
+        return self.release
+
+    def sets_a_password(self, role: str) -> bool:
+        """Tell whether a session of ``role`` that is old, and no password, can have a first one."""
+        who = User.objects.get(pk=self.world.people[role].pk)
+        who.set_unusable_password()
+        who.save(update_fields=["password"])
+        client = browser(who)
+        grow_old(client)
+        return bool(client.get("/accounts/password/set/").status_code == 200)
 
     @property
     def passkey(self) -> ApproverPasskey:
@@ -310,6 +352,36 @@ QUESTIONS = [
         "/do/resume" in t.page("admin", f"/streams/{t.stream.pk}/")),
     Direct("take a release away", "viewer", Forbidden, lambda t, who: release_bundle(
         t.decided, who)),
+    # somebody whose session is old
+    Direct("grant a role", "admin", Reauthenticate, lambda t, who: access.grant_role(
+        role="viewer", person=t.person, actor=who), stale=True),
+    Direct("make a token", "viewer", Reauthenticate, lambda t, who: access.issue_token(
+        name="x", scopes=["model.view"], actor=who, expires_at=now() + DAY,
+        person=t.world.people["viewer"]), stale=True),
+    Direct("end another's token", "admin", Reauthenticate, lambda t, who: access.revoke_token(
+        t.token, actor=who), stale=True),
+    Direct("withdraw another's passkey", "admin", Reauthenticate, lambda t, who:
+        access.withdraw_passkey(t.passkey, actor=who), stale=True),
+    Direct("make a key", "operator", Reauthenticate, lambda t, who: issue_endpoint_key(
+        t.held.endpoint, name="x", actor=who), stale=True),
+    Direct("make a join token", "operator", Reauthenticate, lambda t, who: issue_join_token(
+        t.held.endpoint.target, actor=who), stale=True),
+    Direct("decide in an old session", "reviewer", Reauthenticate, lambda t, who:
+        t.to_decide(who), stale=True),
+    Direct("draft a policy", "approver", Reauthenticate, lambda t, who: draft_policy(
+        t.staging, source=OPEN, actor=who), stale=True),
+    Direct("publish a policy", "approver", Reauthenticate, lambda t, who: publish_policy(
+        t.staging.policies.get(number=t.world.values["policies/number"]), actor=who), stale=True),
+    Direct("lift a freeze", "approver", Reauthenticate, lambda t, who: lift_freeze(
+        Freeze.objects.get(pk=t.world.values["freeze"]), actor=who), stale=True),
+    Direct("start a rollout", "operator", Reauthenticate, lambda t, who: start_rollout(
+        t.approved(), actor=who), stale=True),
+    Direct("promote", "operator", Reauthenticate, lambda t, who: promote(
+        t.in_staging(), reason="x", actor=who), stale=True),
+    Direct("ship in an old session", "approver", Reauthenticate, lambda t, who: ship(
+        t.held, step=-1, reason="x", actor=who), stale=True),
+    Direct("give the account a first password", "viewer", None, lambda t, who:
+        t.sets_a_password("viewer")),
     Direct("open the access administration", "auditor", None, lambda t, who:
         t.world.clients["auditor"].get("/admin/").status_code == 200),
 ]  # fmt: skip

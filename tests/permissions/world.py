@@ -39,7 +39,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests import governed
 from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
-from tests.factories import person, project, service_account, team, token_for
+from tests.factories import person, project, service_account, sign_in, team, token_for
 from tests.nodes import SimulatedNode
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
@@ -104,7 +104,7 @@ def build() -> World:
     clients = {"anonymous": Client(raise_request_exception=False)}
     for role, who in people.items():
         clients[role] = Client(raise_request_exception=False)
-        clients[role].force_login(who)
+        sign_in(clients[role], who)
     world = World(project=risk, people=people, clients=clients)
     for add in PARTS:
         add(world)

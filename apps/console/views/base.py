@@ -11,6 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
+from apps.identity.errors import Reauthenticate
+from apps.identity.freshness import ask_again
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, Problem
 from placet_verify import canonical
@@ -37,7 +39,8 @@ def action(view: View[P]) -> View[P]:
     """Make ``view`` the target of a form: signed in, POST only.
 
     A refusal becomes a message on the page that the form was on. A form with much to type catches
-    its refusals itself and is shown again as it was sent (:func:`fault_of`).
+    its refusals itself and is shown again as it was sent (:func:`fault_of`). Whoever has to show
+    first who he is comes back to that page, where ``typed.js`` puts back what he typed.
     """
 
     @wraps(view)
@@ -45,6 +48,8 @@ def action(view: View[P]) -> View[P]:
         try:
             refuse_null(request)
             return view(request, *args, **kwargs)
+        except Reauthenticate:
+            return ask_again(page_of(request))
         except Problem as problem:
             if problem.status in (401, 404):
                 raise
@@ -92,10 +97,15 @@ def fault_of(problem: Problem) -> str:
 
 
 def back(request: HttpRequest) -> HttpResponseRedirect:
-    """Return to the page that the form was on, which the form names in ``next``."""
+    """Return to the page that the form was on."""
+    return redirect(page_of(request))
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the page that the form was on, which the form names in ``next``."""
     target = request.POST.get("next", "/")
     safe = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-    return redirect(target if safe else "/")
+    return target if safe else "/"
 
 
 def show(request: HttpRequest, template: str, /, **context: Any) -> HttpResponse:

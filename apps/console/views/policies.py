@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_list_page, policy_page
-from apps.console.views.base import PageRequest, action, assertion_of, back, page, sentence, show
+from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
 from apps.governance.actions import (
     draft_policy,
     lift_freeze,
@@ -53,7 +53,7 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
             return show(request, "policies", view=view, place=place, tried=rows)
         draft_policy(place, source=source, actor=request.actor)
     except Problem as problem:
-        return show(request, "policies", view=view, place=place, fault=sentence(problem))
+        return show(request, "policies", view=view, place=place, fault=fault_of(problem))
     messages.success(request, "Stored as a draft. Another approver can publish it.")
     return redirect("policies", project, environment)
 

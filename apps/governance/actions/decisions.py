@@ -26,6 +26,7 @@ from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
 from apps.identity import passkeys
 from apps.identity.errors import NeedsPasskey, NeedsSession
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
@@ -117,6 +118,7 @@ def decide(
         elif _demanded(ready, ring):
             raise NeedsPasskey("Sign it with your passkey, on the release's page")
         else:
+            demand_fresh(actor)
             signed = _plain(ready, verdict, text, signer, actor)
         decision = _decision(ready, signed)
         decision.save(force_insert=True)

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from apps.audit.actions import record
-from apps.governance.actions.locking import clean_text, lock_environment
+from apps.governance.actions.locking import clean_text, demand_fresh_at, lock_environment
+from apps.governance.actions.policies import current_policy
 from apps.governance.errors import WrongState
 from apps.governance.events import FREEZE_LIFTED, FREEZE_SET
 from apps.governance.models import Environment, Freeze
@@ -49,7 +50,8 @@ def lift_freeze(freeze: Freeze, *, actor: Actor) -> Freeze:
         found = Freeze.objects.filter(pk=freeze.pk).select_related("environment").first()
         if found is None:
             raise NotFound
-        lock_environment(found.environment, actor, "freeze.set")
+        place = lock_environment(found.environment, actor, "freeze.set")
+        demand_fresh_at(current_policy(place), actor)  # what waits for the end of it then starts
         row = Freeze.objects.select_for_update(of=("self",)).get(pk=found.pk)
         if row.lifted_at is not None:
             raise WrongState("The freeze is lifted already", code="freeze_lifted")

@@ -7,7 +7,7 @@ from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
-from apps.governance.actions.locking import lock_release
+from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
 from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
@@ -58,6 +58,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
     ring = ring or keystore.ring()
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.start")
+        demand_fresh_at(row.policy, actor)
         now = clock.now()
         if row.state != "approved":
             raise WrongState(f"The release is {row.get_state_display().lower()}")

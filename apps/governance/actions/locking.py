@@ -2,8 +2,10 @@
 
 from django.db.models import QuerySet
 
+from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.queries.facts import WITH_ALL
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
@@ -55,6 +57,12 @@ def lock_releases(wanted: QuerySet[Release]) -> list[Release]:
     held = list(wanted.order_by("pk").select_for_update().values_list("pk", flat=True))
     rows = Release.objects.filter(pk__in=held).select_related("project", *WITH_ALL)
     return list(rows.order_by("pk"))
+
+
+def demand_fresh_at(policy: PolicyRevision | None, actor: Actor) -> None:
+    """Have ``actor`` just shown who he is, where ``policy`` has people approve what goes out."""
+    if policy is not None and rules.approval_gates(policy.document):
+        demand_fresh(actor)
 
 
 def clean_text(field: str, text: str, *, limit: int = 4000, empty: bool = True) -> str:

@@ -29,6 +29,7 @@ from apps.governance.models import (
 )
 from apps.identity import passkeys
 from apps.identity.errors import NeedsPasskey, NeedsSession, NotAsked
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
@@ -49,6 +50,7 @@ def draft_policy(environment: Environment, *, source: str, actor: Actor) -> Poli
     ring = keystore.ring()
     with record(actor) as log:
         row = lock_environment(environment, actor, "policy.draft")
+        demand_fresh(actor)
         document = checked(row, source)
         _refuse_lax(row, document.document, ring, actor)
         last = row.policies.aggregate(last=Max("number"))["last"] or 0
@@ -127,6 +129,7 @@ def publish_policy(
         elif _demanded(row, ring, actor):
             raise NeedsPasskey("Publish it with your passkey, on the page of its environment")
         else:
+            demand_fresh(actor)
             signed = Signed(_statement(row, actor, clock.now()).sign(signer))
         _publish(row, signed, actor)
         moved = _unfinished(row.environment)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 
 from apps.identity.errors import NameTaken, NeedsSession, OwnAccess
+from apps.identity.freshness import demand_fresh
 from apps.identity.queries import Scoped, authorize, fresh_grants, scope_of
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
@@ -42,7 +43,8 @@ def by_person(actor: Actor) -> None:
 def authorize_access(actor: Actor, row: Scoped | None = None) -> None:
     """Let ``actor`` manage access where ``row`` belongs, by a role that the log vouches for.
 
-    A role written into the tables would otherwise make whoever has it give out real ones.
+    A role written into the tables would otherwise make whoever has it give out real ones. Whoever
+    gives access has just shown who he is.
     """
     authorize(actor, "access.manage", row)
     if actor.kind == "system":
@@ -50,6 +52,7 @@ def authorize_access(actor: Actor, row: Scoped | None = None) -> None:
     scope, held = scope_of(row), fresh_grants(actor.id, lock=False)
     if not any(g.permission == "access.manage" and g.scope.covers(scope) for g in held):
         raise Forbidden("The log does not vouch for your right to manage access")
+    demand_fresh(actor)
 
 
 def not_own(actor: Actor, *people: str) -> None:

@@ -19,6 +19,7 @@ from apps.identity.actions.checks import by_person, clean_text, unique
 from apps.identity.actions.credentials import himself, vouched
 from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
 from apps.identity.events import PASSKEY_ENROLLED, PASSKEY_OFFERED, PASSKEY_WITHDRAWN
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey, User
 from apps.identity.passkeys import Question, answered, ask, public_half, signing_passkey
 from apps.identity.queries import authorize, fresh_grants, visible_passkeys
@@ -123,6 +124,7 @@ def withdraw_passkey(row: ApproverPasskey, *, actor: Actor) -> ApproverPasskey:
     with record(actor) as log:
         if row.person_id != actor.accountable:
             authorize(actor, "access.manage", None)
+            demand_fresh(actor)
         found = ApproverPasskey.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if not move(found, expected=("offered", "enrolled"), to="withdrawn", withdrawn_at=now()):
             raise NotOffered("It was withdrawn before")

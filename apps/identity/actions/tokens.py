@@ -9,6 +9,7 @@ from apps.audit.actions import record
 from apps.identity.actions.checks import by_person, clean_text
 from apps.identity.errors import Inactive, NotYourToken
 from apps.identity.events import TOKEN_ISSUED, TOKEN_REVOKED
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApiToken, Project, ServiceAccount, User
 from apps.identity.queries import authorize, own_tokens, token_hash, visible
 from apps.identity.rules import MAX_TOKEN_DAYS, NEVER_BY_TOKEN, SCOPES, new_token_text
@@ -46,6 +47,7 @@ def issue_token(
             and not visible(Project.objects.filter(pk=project.pk), actor, project="pk").exists()
         ):
             raise NotFound
+        demand_fresh(actor)
         text, prefix = new_token_text()
         token = ApiToken.objects.create(
             name=clean_text("name", name), prefix=prefix, secret_hash=token_hash(text),
@@ -95,6 +97,7 @@ def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
             if not actor.can("access.view"):
                 raise NotFound
             authorize(actor, "access.manage", None)
+            demand_fresh(actor)
         if row.revoked_at is None:
             row.revoked_at = now()
             row.save(update_fields=["revoked_at"])

@@ -8,6 +8,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponseRedirect
 
 from apps.audit.actions import record
+from apps.identity.errors import Reauthenticate
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Problem
 
@@ -48,7 +49,8 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows rows and writes them through actions only.
 
     One form is one unit of work: if an action refuses, nothing of it happened and the form is
-    shown again with the reason. Subclasses implement ``save_model`` (and ``delete_model`` where
+    shown again with the reason; the site sends whoever has to show first who he is to do so.
+    Subclasses implement ``save_model`` (and ``delete_model`` where
     ``deletes``) by calling actions. Django's own admin log is not written: the audit log is.
     """
 
@@ -110,6 +112,8 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             with record(actor_of(request)):
                 return super().changeform_view(request, object_id, form_url, extra_context)
+        except Reauthenticate:
+            raise
         except Problem as refusal:
             request.refusal = refusal  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
@@ -121,6 +125,8 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             with record(actor_of(request)):
                 return super().delete_view(request, object_id, extra_context)
+        except Reauthenticate:
+            raise
         except Problem as refusal:
             messages.error(request, in_words(refusal))
             return HttpResponseRedirect("../change/")
@@ -136,6 +142,8 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             try:
                 act(row, actor=actor_of(request))
                 count += 1
+            except Reauthenticate:
+                raise
             except Problem as refusal:
                 messages.error(request, f"{row}: {in_words(refusal)}")
         if count:

@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 
 from apps.identity import actions
 from apps.identity.admin.base import ActionAdmin, actor_of, in_words
+from apps.identity.errors import Reauthenticate
 from apps.identity.models import RoleBinding, ServiceAccount, Team, TeamMember, User
 from placet.config import config
 from placet.kernel.problems import InvalidInput, Problem
@@ -78,6 +79,8 @@ class PersonAdmin(ActionAdmin):
             return None
         try:
             return self._link(request, queryset.get())
+        except Reauthenticate:
+            raise
         except Problem as refusal:
             messages.error(request, in_words(refusal))
             return None

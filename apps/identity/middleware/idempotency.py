@@ -7,23 +7,23 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
 from apps.identity.actions.idempotency import begin, finish, forget
-from apps.identity.errors import BadIdempotencyKey
+from apps.identity.errors import BadIdempotencyKey, Reauthenticate
 from placet.kernel.actor import Actor
 from placet.kernel.api.errors import render
 from placet.kernel.problems import Problem
 
 KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Link")
-UNSTORED = frozenset({401, 429})  # the same request may fare better in a moment
+UNSTORED = frozenset({401, 429})
 
 
 class IdempotencyMiddleware:
     """Replays a POST to ``/api/v1/`` that was answered before under the same key.
 
     The key is looked up before anything else happens. The same key with another method, path or
-    body is 422; while the first request has no recorded answer it is 409. Server errors, 401 and
-    429 are not kept. Keys belong to one token, or to one person's sessions: a token that may do
-    less is not answered with what another one was. Bodies are stored encrypted, because some hold
-    a secret that is shown once.
+    body is 422; while the first request has no recorded answer it is 409. Server errors, 401, 429
+    and what asks the person to authenticate again are not kept. Keys belong to one token, or to one
+    person's sessions: a token that may do less is not answered with what another one was. Bodies
+    are stored encrypted, because some hold a secret that is shown once.
     Bodies that are not JSON (uploads) are not covered: they resume by offset.
     """
 
@@ -63,7 +63,7 @@ class IdempotencyMiddleware:
             raise
         if getattr(response, "unsettled", False):
             return response  # the key stays in progress, as after a process that was killed
-        if response.status_code >= 500 or response.status_code in UNSTORED or response.streaming:
+        if passing(response) or response.streaming:
             forget(record)
         else:
             headers = {name: response[name] for name in KEPT_HEADERS if name in response}
@@ -79,6 +79,13 @@ def covered(request: HttpRequest, actor: Actor) -> bool:
         and actor.kind != "anonymous"
         and request.content_type in ("application/json", "", None)
     )
+
+
+def passing(response: HttpResponse) -> bool:
+    """Tell whether the same request may be answered otherwise in a moment."""
+    body = getattr(response, "data", None)
+    stale = isinstance(body, dict) and body.get("code") == Reauthenticate.code
+    return stale or response.status_code >= 500 or response.status_code in UNSTORED
 
 
 def request_hash(request: HttpRequest) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
-from apps.governance.actions.locking import clean_text
+from apps.governance.actions.locking import clean_text, demand_fresh_at
 from apps.governance.errors import Separation
 from apps.identity.errors import NeedsSession
+from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize, fresh_grants
 from apps.rollouts import rules
 from apps.rollouts.actions.advance import carry_out
@@ -53,7 +54,7 @@ def resume(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout
     """
     text = _text(reason)
     with record(actor) as log:
-        row = _held(rollout, actor, step=step)
+        row = _held_to_go_on(rollout, actor, step=step)
         on = rules.go_on(_facts(row))
         if on is not None:
             columns = {"paused_by": "", "reason": text}
@@ -71,7 +72,7 @@ def skip(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     """
     text = _text(reason)
     with record(actor) as log:
-        row = _held(rollout, actor, step=step)
+        row = _held_to_go_on(rollout, actor, step=step)
         past = rules.skip(_facts(row))
         if past is None:
             if isinstance(row.steps[max(step, 0)], AbTest | Ship):
@@ -90,7 +91,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """
     text = _text(reason)
     with record(actor) as log:
-        row = _held(rollout, actor)
+        row = _held_to_go_on(rollout, actor)
         if row.promoted_by:
             return row
         if untested(row.steps, row.step):
@@ -119,6 +120,7 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
         row = _held(rollout, fresh, permission="release.approve")
         if actor.accountable in row.release.parties:
             raise Separation
+        demand_fresh(actor)
         on = rules.go_on(_facts(row), Ship())
         if on is None:
             raise NotShown(so_far(row))
@@ -151,7 +153,13 @@ def _held(
     rollout: Rollout, actor: Actor, permission: str = "rollout.operate", step: int | None = None
 ) -> Rollout:
     """Lock a rollout for somebody who may do that to it, while it has steps before it."""
-    beside = ("release__version", "endpoint", "from_revision__endpoint", "to_revision__endpoint")
+    beside = (
+        "release__version",
+        "release__policy",
+        "endpoint",
+        "from_revision__endpoint",
+        "to_revision__endpoint",
+    )
     rows = Rollout.objects.select_for_update(of=("self",)).select_related(*beside)
     row = rows.get(pk=rollout.pk)
     authorize(actor, permission, row, view="rollout.view")
@@ -161,6 +169,14 @@ def _held(
         raise PastSteps(f"The rollout is {row.state}")
     if step is not None and step != row.step:
         raise StepMoved
+    return row
+
+
+def _held_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> Rollout:
+    """Lock a rollout for somebody who sends more to its new revision: where people approve what
+    goes out, he has just shown who he is."""
+    row = _held(rollout, actor, step=step)
+    demand_fresh_at(row.release.policy, actor)
     return row
 
 

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 
 from apps.audit.actions import record
+from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize
 from apps.serving import desired
 from apps.serving.events import KEY_ISSUED, KEY_REVOKED
@@ -23,6 +24,7 @@ def issue_endpoint_key(endpoint: Endpoint, *, name: str, actor: Actor) -> tuple[
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             detail = f"Say whose it is, in at most {MAX_NAME} printable characters"
             raise InvalidInput(errors=[FieldError("/name", detail)])
+        demand_fresh(actor)
         key = EndpointKey.objects.create(
             endpoint=endpoint,
             project_id=endpoint.project_id,

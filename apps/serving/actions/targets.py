@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.audit.actions import record
+from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize
 from apps.serving import desired, drivers
 from apps.serving.errors import TargetExists
@@ -125,6 +126,7 @@ def issue_join_token(target: Target, *, actor: Actor) -> str:
     secret = secrets.token_urlsafe(32)
     with record(actor) as log:
         authorize(actor, "target.manage", None)
+        demand_fresh(actor)
         expires_at = now() + timedelta(minutes=JOIN_TOKEN_MINUTES)
         JoinToken.objects.create(
             secret_hash=token_hash(secret), target=target, expires_at=expires_at

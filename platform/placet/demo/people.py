@@ -18,6 +18,7 @@ class Person:
     role: str
     name: str
     http: httpx.Client
+    password: str
 
     def __enter__(self) -> "Person":
         return self
@@ -29,26 +30,29 @@ class Person:
     def sign_in(cls, url: str, *, role: str, name: str, email: str, password: str) -> "Person":
         """Sign in through the page that people use. Raises ``RuntimeError`` when refused."""
         http = httpx.Client(base_url=url, follow_redirects=True, timeout=60)
-        form = http.get("/accounts/login/")
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
-        if token is None:
-            raise RuntimeError("the sign-in page has no form")
-        answer = http.post(
-            "/accounts/login/",
-            data={"login": email, "password": password, "csrfmiddlewaretoken": token[1]},
-            headers={"Referer": f"{url}/accounts/login/"},
-        )
+        answer = send_form(http, "/accounts/login/", {"login": email, "password": password})
         if "sessionid" not in http.cookies:
             raise RuntimeError(f"{email} could not sign in ({answer.status_code})")
-        return cls(url, role, name, http)
+        return cls(url, role, name, http, password)
 
     def api(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        """Call the API in this session, as the pages do."""
-        sent = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": self.url}
-        sent |= headers or {}
+        """Call the API in this session, as the pages do; when it is too long ago that the person
+        signed in, he authenticates again and asks once more."""
+        answer = self._call(method, path, body, headers or {})
+        if answer.status_code == 403 and answer.json()["code"] == "reauthenticate":
+            self.confirm()
+            answer = self._call(method, path, body, headers or {})
+        return answer
+
+    def _call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+        sent = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": self.url} | headers
         return self.http.request(method, f"/api/v1{path}", json=body, headers=sent)
+
+    def confirm(self) -> None:
+        """Authenticate again, by the password."""
+        send_form(self.http, "/accounts/reauthenticate/", {"password": self.password})
 
     def do(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Call the API and return the answer. Raises ``RuntimeError`` for a refusal."""
@@ -75,3 +79,15 @@ class Person:
                 "comment": comment,
             },
         )
+
+
+def send_form(http: httpx.Client, path: str, data: dict[str, str]) -> httpx.Response:
+    """Fill in the form at ``path`` and send it. Raises ``RuntimeError`` when there is none."""
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', http.get(path).text)
+    if token is None:
+        raise RuntimeError(f"{path} has no form")
+    return http.post(
+        path,
+        data=data | {"csrfmiddlewaretoken": token[1]},
+        headers={"Referer": f"{http.base_url}{path.lstrip('/')}"},
+    )

@@ -1,6 +1,7 @@
 """Who acts, and what they may do: the value every action takes."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 ActorKind = Literal["person", "service", "system", "node", "anonymous"]
@@ -44,7 +45,8 @@ class Actor:
     ``id`` is a public id (``per_…``, ``svc_…``, ``nod_…``) or ``system``. ``owner`` is the person
     who answers for a service account; for a person it is the person. ``token`` is the id of the
     API token in use, ``None`` in a browser session. ``mfa`` says that this session was opened
-    with a second factor.
+    with a second factor; ``authenticated_at`` when the person in it last showed who he is, ``None``
+    where nothing tells.
     """
 
     kind: ActorKind
@@ -54,6 +56,7 @@ class Actor:
     token: str | None = None
     grants: frozenset[Grant] = field(default_factory=frozenset)
     mfa: bool = False
+    authenticated_at: datetime | None = None
 
     @property
     def accountable(self) -> str:

@@ -1,7 +1,9 @@
 """Single sign-on through an OpenID Connect provider."""
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +13,8 @@ from apps.audit.models import Event
 from apps.identity import actions
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
-from tests.factories import browser, person
+from placet.kernel.clock import now, rfc3339
+from tests.factories import browser, grow_old, person
 from tests.integration.identity.identity_provider import Provider, running
 from tests.tables import sql
 
@@ -146,3 +149,60 @@ def test_the_sign_in_page_offers_the_provider(
     page = browser().get("/accounts/login/").content.decode()
     assert "Company" in page
     assert 'action="/accounts/oidc/oidc/login/' in page
+
+
+def stale(client: Any) -> bool:
+    """Tell whether the session is asked to authenticate again before it makes a token."""
+    body = {
+        "name": "x", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
+    }  # fmt: skip
+    answer = client.post("/api/v1/tokens", body, "application/json")
+    return answer.status_code == 403 and answer.json()["code"] == "reauthenticate"
+
+
+def test_who_has_only_the_provider_authenticates_again_there_and_comes_back(
+    provider: Provider,
+) -> None:
+    person("Ada")
+    ada = {"email": "ada@example.com", "email_verified": True}
+    client, _ = come_in(provider, **ada)
+    assert not stale(client)
+    grow_old(client)
+    assert stale(client)
+    asked = client.get("/accounts/reauthenticate/?next=/tokens/")
+    assert asked["Location"] == "/accounts/oidc/oidc/login/?next=%2Ftokens%2F"
+    page = client.get(asked["Location"]).content.decode()
+    assert "Confirm that it is you" in page
+    assert "Go on to Company" in page
+    away = parse_qs(urlsplit(client.post(asked["Location"])["Location"]).query)
+    assert (away["prompt"], away["max_age"]) == (["login"], ["0"])
+    client, back = come_in(provider, client, "?next=/tokens/", **ada)
+    assert back["Location"] == "/tokens/"
+    assert not stale(client)
+
+
+def test_another_person_at_the_provider_does_not_confirm_the_session(provider: Provider) -> None:
+    ada, eve = person("Ada"), person("Eve")
+    client, _ = come_in(provider, email="ada@example.com", email_verified=True)
+    grow_old(client)
+    client, _ = come_in(provider, client, sub="u-2", email="eve@example.com", email_verified=True)
+    assert who(client) == eve.pk != ada.pk
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "too_old"), [(0, False), (14, False), (16, True), (-60, False), ("x", True)]
+)
+def test_it_counts_from_when_the_provider_saw_the_person(
+    provider: Provider, minutes_ago: Any, too_old: bool
+) -> None:
+    """A session at the provider that was opened in the morning proves nothing about now."""
+    person("Ada")
+    at = minutes_ago if minutes_ago == "x" else int(time.time()) - minutes_ago * 60
+    client, _ = come_in(provider, email="ada@example.com", email_verified=True, auth_time=at)
+    assert stale(client) is too_old
+
+
+def test_first_time_at_the_provider_nobody_is_made_to_sign_in_twice(provider: Provider) -> None:
+    person("Ada")
+    away = parse_qs(urlsplit(browser().post("/accounts/oidc/oidc/login/")["Location"]).query)
+    assert "prompt" not in away

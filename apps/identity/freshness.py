@@ -1,0 +1,92 @@
+"""Step-up: what is asked of somebody who has just shown who he is.
+
+A browser session lives for hours, and whoever gets hold of its cookie has all of it. So what gives
+access, decides, or sends requests to what was approved needs more than a session: in it the person
+has lately given his password, a second factor or a passkey, or come from the identity provider.
+django-allauth writes each of these down in the session (``account_authentication_methods``).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from apps.identity.errors import Reauthenticate
+from apps.identity.rules import is_fresh
+from placet.config import config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+
+RECORDS, WHOSE = "account_authentication_methods", "account_authentication_methods_user"
+
+
+def demand_fresh(actor: Actor) -> None:
+    """Raise :class:`Reauthenticate` unless the person in the session has just shown who he is.
+
+    Programs have nobody to ask: a token is no session, and what it may do was settled when
+    somebody who had just shown who he is made it.
+    """
+    if actor.kind == "person" and actor.token is None:
+        _demand(actor.authenticated_at)
+
+
+def demand_fresh_session(request: HttpRequest) -> None:
+    """Raise :class:`Reauthenticate` unless the session's person has just shown who he is, whatever
+    token comes along: for views that act for who is signed in, and ask no actor."""
+    if request.user.is_authenticated:
+        _demand(last_proof(proofs(request.session, request.user.pk)))
+
+
+def _demand(authenticated_at: datetime | None) -> None:
+    limit = timedelta(minutes=config().reauthenticate_after_minutes)
+    if not is_fresh(authenticated_at, now(), limit):
+        raise Reauthenticate
+
+
+def ask_again(back_to: str) -> HttpResponseRedirect:
+    """Send the person in the session to show who he is, and then back to the page ``back_to``.
+
+    What he asked for is not kept here to be carried out then: whoever has the session's cookie
+    could put something of his own in its place.
+    """
+    query = urlencode({REDIRECT_FIELD_NAME: back_to})
+    return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{query}")
+
+
+def proofs(session: Mapping[str, Any] | SessionBase, person: str) -> list[dict[str, Any]]:
+    """Return the ways in which ``person`` showed in this session who he is, the last one last."""
+    records = session.get(RECORDS)
+    if session.get(WHOSE) != person or not isinstance(records, list):
+        return []
+    return records if all(isinstance(record, dict) for record in records) else []
+
+
+def last_proof(records: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """Return the time of the last of :func:`proofs`; ``None`` when it has none that one can read.
+
+    Not the latest time: while the clock is set back, the last one alone is right.
+    """
+    at = records[-1].get("at") if records else None
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(at, tz=UTC)
+    except (ValueError, OverflowError, OSError):  # NaN, or no time that there is
+        return None
+
+
+def date_back(request: HttpRequest, id_token: Mapping[str, Any]) -> None:
+    """Let a sign-in through the identity provider count from when the person gave it a password or
+    the like, which may be long ago: ``auth_time`` (OpenID Connect Core, section 2), where it says.
+    """
+    records = request.session.get(RECORDS)
+    if "auth_time" in id_token and isinstance(records, list) and records:
+        at = id_token["auth_time"]
+        known = isinstance(at, int | float) and not isinstance(at, bool)
+        records[-1]["at"] = min(records[-1]["at"], at) if known else None
+        request.session[RECORDS] = records

@@ -1,0 +1,326 @@
+"""What is done only by somebody who has just shown who he is, and what a session is enough for.
+
+Every action that takes an actor stands in one of the two tables. A session that somebody found
+open, or whose cookie he stole, is one whose person authenticated a while ago.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from inspect import isclass, signature
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from apps.audit.models import Event
+from apps.governance import actions as governance
+from apps.identity import actions as access
+from apps.identity.errors import Reauthenticate
+from apps.identity.models import ApiToken, RoleBinding, User
+from apps.rollouts import actions as rollouts
+from apps.rollouts.errors import NotShown
+from apps.rollouts.models import Rollout
+from apps.serving import actions as serving
+from placet.config import config
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import Problem
+from tests import factories
+from tests.enrolled import SIGNED, Signers, answer, offered_passkey
+from tests.factories import actor_of, person, project, service_account, team
+from tests.governed import OPEN, World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
+MANUAL = {"start": "manual"}
+DAY = timedelta(days=1)
+
+
+class Things:
+    """What the questions are about; made when they are asked for."""
+
+    def __init__(self, world: World, node: SimulatedNode, run_jobs: Callable[..., int]) -> None:
+        self.world, self.node, self.run_jobs = world, node, run_jobs
+        self.ann = person("Ann", {"admin": None})
+        self.olga = person("Olga", {"operator": None})
+        self.bob, self.cleo = person("Bob"), person("Cleo")
+        self.crew = team("Crew", self.bob)
+        self.bot = service_account("bot", owner=self.bob)
+        self.token = ApiToken.objects.get(
+            pk=factories.actor_of(service_account("robot", owner=self.bob)).token
+        )
+
+    def who(self, name: str) -> Actor:
+        """Return somebody who has just signed in."""
+        user = getattr(self, name, None)
+        return actor_of(user) if isinstance(user, User) else getattr(self.world, name)
+
+    @property
+    def binding(self) -> RoleBinding:
+        """A role of Bob's."""
+        factories.grant(self.bob, {"viewer": None})
+        return RoleBinding.objects.get(person=self.bob)
+
+    @property
+    def gone(self) -> User:
+        """Somebody who was deactivated."""
+        return access.deactivate_person(self.cleo, actor=self.who("ann"))
+
+    def decision(self) -> dict[str, Any]:
+        """What a reviewer sends to approve a release."""
+        release = self.world.request("staging")
+        return {
+            "release": release, "verdict": "approve", "statement_digest": release.request_digest
+        }  # fmt: skip
+
+    def approved(self, **plan: Any) -> Any:
+        """A release to staging that a reviewer approved."""
+        release = self.world.request("staging", plan=plan)
+        self.world.decide(release, self.world.rex)
+        release.refresh_from_db()
+        return release
+
+    def waiting(self) -> Rollout:
+        """A canary in staging that waits for a person at 5 %."""
+        for plan in ({}, CANARY):
+            release = self.approved(**plan)
+            run(self.node, self.run_jobs)
+        found = Rollout.objects.get(release=release)
+        assert (found.state, found.step) == ("waiting", 1)
+        return found
+
+    def aborted(self) -> Rollout:
+        """The same, after somebody aborted it."""
+        found = rollouts.abort(self.waiting(), actor=self.world.otto)
+        run(self.node, self.run_jobs)
+        found.refresh_from_db()
+        assert found.state == "aborted"
+        return found
+
+
+@pytest.fixture
+def things(world: World, node: SimulatedNode, run_jobs: Callable[..., int]) -> Things:
+    return Things(world, node, run_jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Who does what. ``then`` is what is refused next, where more is needed to succeed."""
+
+    who: str
+    ready: Callable[[Things], Callable[..., Any]]
+    then: type[Problem] | None = None
+
+
+FRESH: dict[str, Case] = {
+    # access administration
+    "identity.create_person": Case("ann", lambda t: partial(
+        access.create_person, email="new@example.com", name="New")),
+    "identity.update_person": Case("ann", lambda t: partial(
+        access.update_person, t.bob, name="Bobby")),
+    "identity.deactivate_person": Case("ann", lambda t: partial(access.deactivate_person, t.bob)),
+    "identity.reactivate_person": Case("ann", lambda t: partial(access.reactivate_person, t.gone)),
+    "identity.setup_link": Case("ann", lambda t: partial(access.setup_link, t.bob)),
+    "identity.grant_role": Case("ann", lambda t: partial(
+        access.grant_role, role="viewer", person=t.cleo)),
+    "identity.revoke_role": Case("ann", lambda t: partial(access.revoke_role, t.binding)),
+    "identity.create_team": Case("ann", lambda t: partial(access.create_team, name="New")),
+    "identity.delete_team": Case("ann", lambda t: partial(access.delete_team, t.crew)),
+    "identity.add_member": Case("ann", lambda t: partial(
+        access.add_member, t.crew, person=t.cleo)),
+    "identity.remove_member": Case("ann", lambda t: partial(
+        access.remove_member, t.crew, person=t.bob)),
+    "identity.create_service_account": Case("ann", lambda t: partial(
+        access.create_service_account, name="new", owner=t.bob)),
+    "identity.change_owner": Case("ann", lambda t: partial(
+        access.change_owner, t.bot, owner=t.cleo)),
+    "identity.deactivate_service_account": Case("ann", lambda t: partial(
+        access.deactivate_service_account, t.bot)),
+    "identity.withdraw_passkey": Case("ann", lambda t: partial(
+        access.withdraw_passkey, offered_passkey(t.bob))),
+    "identity.revoke_token": Case("ann", lambda t: partial(access.revoke_token, t.token)),
+    # what opens something for longer than the session
+    "identity.issue_token": Case("bob", lambda t: partial(
+        access.issue_token, name="x", scopes=["model.view"], expires_at=now() + DAY,
+        person=t.bob)),
+    "serving.issue_endpoint_key": Case("otto", lambda t: partial(
+        serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop")),
+    "serving.issue_join_token": Case("olga", lambda t: partial(
+        serving.issue_join_token, t.world.target)),
+    # deciding, and the rules by which it is decided
+    "governance.decide": Case("rex", lambda t: partial(governance.decide, **t.decision())),
+    "governance.draft_policy": Case("vera", lambda t: partial(
+        governance.draft_policy, t.world.environment("staging"), source=OPEN)),
+    "governance.publish_policy": Case("vito", lambda t: partial(
+        governance.publish_policy, governance.draft_policy(
+            t.world.environment("staging"), source=OPEN, actor=t.world.vera))),
+    "governance.lift_freeze": Case("vera", lambda t: partial(
+        governance.lift_freeze, governance.set_freeze(
+            t.world.environment("staging"), reason="x", actor=t.world.vera))),
+    # sending requests to what people approved
+    "governance.begin_rollout": Case("otto", lambda t: partial(
+        governance.begin_rollout, t.approved(**MANUAL))),
+    "rollouts.start_rollout": Case("otto", lambda t: partial(
+        rollouts.start_rollout, t.approved(**MANUAL))),
+    "rollouts.retry": Case("otto", lambda t: partial(rollouts.retry, t.aborted(), reason="x")),
+    "rollouts.resume": Case("otto", lambda t: partial(
+        rollouts.resume, t.waiting(), step=1, reason="x")),
+    "rollouts.skip": Case("otto", lambda t: partial(
+        rollouts.skip, t.waiting(), step=1, reason="x")),
+    "rollouts.promote": Case("otto", lambda t: partial(rollouts.promote, t.waiting(), reason="x")),
+    "rollouts.ship": Case("vera", lambda t: partial(
+        rollouts.ship, t.waiting(), step=1, reason="x"), NotShown),
+}  # fmt: skip
+
+# A session is enough for these: they give nobody access, decide nothing, and send no request to
+# anything that is not served already; or the person's passkey signs them; or they take away what
+# may have fallen into wrong hands, which must never wait.
+SESSION = """
+audit.erase_person audit.export_folder audit.log_denied audit.log_export audit.record
+audit.row_state console.ask_to_verify jobs.cancel
+
+identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offer_passkey
+identity.create_project identity.update_project
+
+registry.add_evidence registry.cancel_upload registry.collect_blobs registry.create_model
+registry.create_version registry.delete_alias registry.edit_draft registry.edit_model
+registry.expire_uploads registry.finalise registry.finish_upload registry.place_hold
+registry.receive_chunk registry.release_hold registry.remove_file registry.set_alias
+registry.set_card registry.set_tags registry.start_upload
+
+builds.cancel_build builds.collect_bentos builds.end_cancelled builds.fail builds.record_scan
+builds.request_build builds.settle_lost builds.start builds.succeed
+
+serving.add_revision serving.create_endpoint serving.create_target serving.make_room
+serving.prefetch serving.raise_epochs serving.release_prefetch serving.require_api_key
+serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serving.set_revision
+serving.start_endpoint serving.stop_endpoint serving.update_target
+
+governance.ask_to_decide governance.ask_to_publish governance.comment governance.create_environment
+governance.create_project_defaults governance.mark_failed governance.mark_live
+governance.mark_rolled_back governance.reopen governance.request_release governance.restore_live
+governance.set_freeze governance.update_environment governance.withdraw governance.withdraw_policy
+
+monitoring.acknowledge monitoring.close_settled monitoring.erase_unit monitoring.note_answer
+monitoring.open_alert monitoring.remove_objective monitoring.report_outcomes monitoring.resolve
+monitoring.set_objective
+
+rollouts.abort rollouts.pause rollouts.rollback rollouts.run_drill rollouts.schedule_drills
+rollouts.unschedule_drills
+"""
+
+
+def actions_with_an_actor() -> Iterator[str]:
+    """Yield every action of every app that somebody does, as ``app.action``."""
+    for path in settings.INSTALLED_APPS:
+        if not path.startswith("apps.") or path.count(".") > 1:
+            continue
+        name = f"{path}.actions"
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as missing:
+            assert missing.name == name
+            continue
+        for action, value in vars(module).items():
+            own = action in getattr(module, "__all__", [action])
+            if not own or isclass(value) or not callable(value) or action.startswith("_"):
+                continue
+            if getattr(value, "__module__", "").startswith(path) and "actor" in (
+                signature(value).parameters
+            ):
+                yield f"{path.removeprefix('apps.')}.{action}"
+
+
+def test_every_action_says_whether_a_session_is_enough() -> None:
+    enough = SESSION.split()
+    assert sorted([*FRESH, *enough]) == sorted(actions_with_an_actor())
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_it_takes_somebody_who_has_just_shown_who_he_is(name: str, things: Things) -> None:
+    case, limit = FRESH[name], timedelta(minutes=config().reauthenticate_after_minutes)
+    act, who = case.ready(things), things.who(case.who)
+    before = Event.objects.count()
+    for at in (None, now() - limit - timedelta(seconds=1), now() + timedelta(minutes=1)):
+        with pytest.raises(Reauthenticate):
+            act(actor=replace(who, authenticated_at=at))
+    assert Event.objects.count() == before
+    with pytest.raises(case.then) if case.then else nullcontext():
+        act(actor=replace(who, authenticated_at=now() - limit + timedelta(minutes=1)))
+
+
+def long_ago(actor: Actor) -> Actor:
+    """Return ``actor`` in a session that was opened in the morning."""
+    return replace(actor, authenticated_at=now() - timedelta(hours=5))
+
+
+def test_nothing_that_stops_or_takes_away_ever_waits_for_a_password(things: Things) -> None:
+    otto, bob, cleo = (long_ago(things.who(name)) for name in ("otto", "bob", "cleo"))
+    rollout = things.waiting()
+    rollouts.pause(rollout, reason="x", actor=otto)
+    rollouts.rollback(rollout.endpoint, reason="x", actor=otto)
+    rollout.refresh_from_db()
+    assert rollout.state == "aborting"
+    governance.set_freeze(things.world.environment("staging"), reason="x", actor=otto)
+    access.revoke_token(things.token, actor=bob)
+    access.deactivate_service_account(things.bot, actor=bob)
+    access.withdraw_passkey(offered_passkey(things.cleo), actor=cleo)
+
+
+def test_where_nobody_approves_what_goes_out_nobody_is_asked(things: Things) -> None:
+    otto = long_ago(things.who("otto"))
+    release = things.world.request("development", plan=MANUAL)
+    rollout = rollouts.start_rollout(release, actor=otto)
+    assert rollouts.promote(rollout, reason="x", actor=otto).promoted_by == otto.id
+
+
+def test_a_passkey_that_signs_is_asked_for_nothing_else() -> None:
+    world = Signers()
+    world.publish("staging", SIGNED)
+    release, rex, vito = world.request("staging"), long_ago(world.rex), long_ago(world.vito)
+    world.sign(release, rex)
+    release.refresh_from_db()
+    assert release.state == "approved"
+    draft = governance.draft_policy(world.environment("staging"), source=SIGNED, actor=world.vera)
+    question = governance.ask_to_publish(draft, actor=vito)
+    assertion = answer(world.keys["Vito"], question)
+    assert governance.publish_policy(draft, assertion=assertion, actor=vito).state == "published"
+
+
+def test_a_passkey_that_signs_something_else_does_not_make_a_session_fresh() -> None:
+    world = Signers()
+    first, other = world.request("staging"), world.request("staging", endpoint="other")
+    vera = long_ago(world.vera)
+    factories.grant(world.people["Vera"], {"reviewer": world.project})
+    said = {"verdict": "approve", "statement_digest": first.request_digest}
+    assertion = answer(world.keys["Vera"], governance.ask_to_decide(first, **said, actor=vera))
+    with pytest.raises(Problem) as refused:
+        world.decide(other, vera, assertion=assertion)
+    assert refused.value.code == "not_asked"
+    with pytest.raises(Reauthenticate):
+        world.decide(other, vera)
+
+
+def test_a_token_acts_as_it_was_made_to(things: Things) -> None:
+    """Nobody can ask a program who it is: what it may do was settled when it was made."""
+    scopes = ["release.view", "rollout.view", "rollout.start"]
+    operator = factories.api(factories.token_for(things.world.people["Otto"], scopes))
+    answered = operator.post(f"/releases/{things.approved(**MANUAL).pk}/rollout")
+    assert answered.status_code == 201, answered.content
+
+
+def test_who_may_not_do_it_anyway_is_told_that_and_not_asked_for_a_password(
+    things: Things,
+) -> None:
+    sam = person("Sam", {"contributor": project("other")})
+    client = factories.api(sam)
+    factories.grow_old(client)
+    assert client.post("/teams", {"name": "x"}).json()["code"] == "forbidden"
+    release = things.world.request("staging")
+    body = {"verdict": "approve", "statement_digest": release.request_digest}
+    assert client.post(f"/releases/{release.pk}/decisions", body).status_code == 404
