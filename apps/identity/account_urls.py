@@ -51,8 +51,9 @@ def anew(view: View) -> View:
     @wraps(view)
     def sent(request: HttpRequest, **names: Any) -> HttpResponse:
         if request.user.is_authenticated:
-            request.GET = request.GET.copy()
-            request.GET["auth_params"] = "prompt=login&max_age=0"
+            asked = request.GET.copy()
+            asked["auth_params"] = "prompt=login&max_age=0"
+            request.GET = asked  # type: ignore[assignment]
         return view(request, **names)
 
     return sent

@@ -1,6 +1,5 @@
 """The Django admin as Placet uses it: the access administration, and nothing else."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -15,8 +14,6 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from apps.identity.errors import Reauthenticate
 from apps.identity.freshness import ask_again
 from placet.kernel.actor import ANONYMOUS, Actor
-
-View = Callable[..., HttpResponse]
 
 
 class PlacetAdminSite(AdminSite):
@@ -41,16 +38,17 @@ class PlacetAdminSite(AdminSite):
         actor: Actor = getattr(request, "actor", ANONYMOUS)
         return actor.can("access.manage")
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Have whoever did not just show who he is do so, and come back to the page."""
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
         def asked(request: HttpRequest, *args: Any, **names: Any) -> HttpResponse:
             try:
-                return inner(request, *args, **names)
+                answer: HttpResponse = inner(request, *args, **names)
             except Reauthenticate:
                 return ask_again(request.get_full_path())
+            return answer
 
         return asked
 

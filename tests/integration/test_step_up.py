@@ -311,7 +311,7 @@ def test_a_token_acts_as_it_was_made_to(things: Things) -> None:
     scopes = ["release.view", "rollout.view", "rollout.start"]
     operator = factories.api(factories.token_for(things.world.people["Otto"], scopes))
     answered = operator.post(f"/releases/{things.approved(**MANUAL).pk}/rollout")
-    assert answered.status_code == 201, answered.content
+    assert answered.status_code == 202, answered.content
 
 
 def test_who_may_not_do_it_anyway_is_told_that_and_not_asked_for_a_password(

@@ -21,6 +21,7 @@ from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
 from apps.governance.actions import (
+    begin_rollout,
     comment,
     create_environment,
     decide,
@@ -55,7 +56,7 @@ from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry import queries as registry
 from apps.registry.models import ModelVersion, RegisteredModel, Upload
-from apps.rollouts.actions import promote, ship, start_rollout
+from apps.rollouts.actions import promote, ship
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
 from apps.serving.actions import create_endpoint, issue_endpoint_key, issue_join_token
@@ -374,7 +375,7 @@ QUESTIONS = [
         t.staging.policies.get(number=t.world.values["policies/number"]), actor=who), stale=True),
     Direct("lift a freeze", "approver", Reauthenticate, lambda t, who: lift_freeze(
         Freeze.objects.get(pk=t.world.values["freeze"]), actor=who), stale=True),
-    Direct("start a rollout", "operator", Reauthenticate, lambda t, who: start_rollout(
+    Direct("start a rollout", "operator", Reauthenticate, lambda t, who: begin_rollout(
         t.approved(), actor=who), stale=True),
     Direct("promote", "operator", Reauthenticate, lambda t, who: promote(
         t.in_staging(), reason="x", actor=who), stale=True),

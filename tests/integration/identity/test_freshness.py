@@ -21,6 +21,7 @@ from apps.identity.freshness import RECORDS, WHOSE, last_proof, proofs
 from apps.identity.models import ApiToken, RoleBinding, Team, User
 from apps.identity.rules import is_fresh
 from placet.config import Config
+from placet.demo.people import Person
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.factories import api, browser, grow_old, person, service_account, team, token_for
@@ -298,3 +299,18 @@ def test_a_set_up_link_is_fresh(ann: User) -> None:
     assert made.status_code == 201, made.content
     cache.clear()
     assert time.time() - client.session[RECORDS][-1]["at"] < 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_acts_by_a_program_in_a_session_confirms_when_it_is_asked(
+    ada: User, live_server: Any
+) -> None:
+    """As the people of the demo do, who may take longer than a quarter of an hour."""
+    with Person.sign_in(
+        live_server.url, role="", name="Ada", email=ada.email, password=PASSWORD
+    ) as who:
+        mine = Client()
+        mine.cookies["sessionid"] = who.http.cookies["sessionid"]
+        grow_old(mine)
+        assert who.do("POST", "/tokens", token_body())["secret"]
+    assert "session.confirmed.v1" in kinds()
