@@ -1,9 +1,9 @@
 """``make prove``: each permission check is taken out in turn, and a test must notice.
 
 The checks are the calls of ``authorize``, ``visible`` and ``demand_fresh``, and the actor's own
-questions (``can``, ``can_somewhere``, ``projects_with``) in the apps; ``tests/mutants.py`` finds them and
-takes them out, ``tests/permissions/test_mutants.py`` asks. Both are part of every run of the
-tests with a few checks; here all of them are tried. The result is written to
+questions (``can``, ``can_somewhere``, ``projects_with``) in the apps; ``tests/mutants.py`` finds
+them and takes them out, ``tests/permissions/test_mutants.py`` asks. Both are part of every run of
+the tests with a few checks; here all of them are tried. The result is written to
 ``benchmarks/proofs/mutation.json``.
 """
 
