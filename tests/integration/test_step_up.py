@@ -21,6 +21,8 @@ from apps.governance import actions as governance
 from apps.identity import actions as access
 from apps.identity.errors import Reauthenticate
 from apps.identity.models import ApiToken, RoleBinding, User
+from apps.integrations import actions as streams
+from apps.integrations.rules import Terms
 from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import NotShown
 from apps.rollouts.models import Rollout
@@ -48,6 +50,7 @@ class Things:
         self.world, self.node, self.run_jobs = world, node, run_jobs
         self.ann = person("Ann", {"admin": None})
         self.olga = person("Olga", {"operator": None})
+        self.sia = person("Sia", {"admin": None, "auditor": None})
         self.bob, self.cleo = person("Bob"), person("Cleo")
         self.crew = team("Crew", self.bob)
         self.bot = service_account("bot", owner=self.bob)
@@ -59,6 +62,11 @@ class Things:
         """Return somebody who has just signed in."""
         user = getattr(self, name, None)
         return actor_of(user) if isinstance(user, User) else getattr(self.world, name)
+
+    @property
+    def terms(self) -> Terms:
+        """Where a stream of the log may go."""
+        return Terms(kind="jsonl", url="https://siem.example.com/", alert_after_seconds=600)
 
     @property
     def binding(self) -> RoleBinding:
@@ -152,6 +160,12 @@ FRESH: dict[str, Case] = {
         serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop")),
     "serving.issue_join_token": Case("olga", lambda t: partial(
         serving.issue_join_token, t.world.target)),
+    "integrations.add_stream": Case("sia", lambda t: partial(
+        streams.add_stream, name="siem", terms=t.terms)),
+    "integrations.resume_stream": Case("sia", lambda t: partial(
+        streams.resume_stream, streams.pause_stream(
+            streams.add_stream(name="siem", terms=t.terms, actor=t.who("sia")),
+            actor=t.who("sia")))),
     # deciding, and the rules by which it is decided
     "governance.decide": Case("rex", lambda t: partial(governance.decide, **t.decision())),
     "governance.draft_policy": Case("vera", lambda t: partial(
@@ -212,6 +226,9 @@ monitoring.set_objective
 
 rollouts.abort rollouts.pause rollouts.rollback rollouts.run_drill rollouts.schedule_drills
 rollouts.unschedule_drills
+
+integrations.ask_for_test integrations.pause_stream integrations.remove_stream
+integrations.rewind_stream
 """
 
 

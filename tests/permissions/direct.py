@@ -381,6 +381,10 @@ QUESTIONS = [
         t.in_staging(), reason="x", actor=who), stale=True),
     Direct("ship in an old session", "approver", Reauthenticate, lambda t, who: ship(
         t.held, step=-1, reason="x", actor=who), stale=True),
+    Direct("add a stream in an old session", "admin", Reauthenticate, lambda t, who:
+        t.streamed(who), stale=True),
+    Direct("let a stream begin in an old session", "auditor", Reauthenticate, lambda t, who:
+        streams.resume_stream(t.stream, actor=who), stale=True),
     Direct("give the account a first password", "viewer", None, lambda t, who:
         t.sets_a_password("viewer")),
     Direct("open the access administration", "auditor", None, lambda t, who:

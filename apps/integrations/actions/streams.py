@@ -9,6 +9,7 @@ from apps.audit.actions import Recorder, record
 from apps.audit.queries import log_size
 from apps.identity.actions.checks import unique
 from apps.identity.actions.projects import slug_or_refuse
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize, scope_of
 from apps.integrations.errors import StreamMoved
@@ -44,6 +45,7 @@ def add_stream(
     """
     with record(actor) as log:
         authorize(actor, "stream.manage", project)
+        demand_fresh(actor)
         _check(terms)
         row = Stream(
             name=slug_or_refuse("name", name),
@@ -101,6 +103,7 @@ def resume_stream(stream: Stream, *, actor: Actor) -> Stream:
     """
     with record(actor) as log:
         row = _locked(stream, START, actor)
+        demand_fresh(actor)
         expected = (StreamState.PAUSED, StreamState.FAILING, StreamState.BLOCKED)
         _move(
             row, expected, StreamState.RUNNING,
