@@ -50,6 +50,7 @@ prove: system ## Run the long, seeded proofs
 	@bin/bootstrap dev
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties tests/contract/test_schemathesis.py --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
 	@$(PYTHON) benchmarks/analysis.py --seed $(SEED)
+	@$(PYTHON) benchmarks/bypass.py --seed $(SEED)
 	@$(PYTHON) benchmarks/mutation.py
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 	@$(PYTHON) benchmarks/upgrade.py

@@ -29,6 +29,7 @@ MENU = (
     ("Alerts", "alerts", "alert.view"),
     ("Targets", "targets", "target.view"),
     ("Policies", "policy-list", "policy.view"),
+    ("Duties", "duties", "access.view"),
     ("Audit", "audit", "audit.view"),
 )
 

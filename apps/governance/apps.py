@@ -10,18 +10,21 @@ class GovernanceConfig(AppConfig):
     label = "governance"
 
     def ready(self) -> None:
-        """Give new projects their environments, and refuse endpoints outside of them."""
+        """Give new projects their environments, refuse endpoints outside of them, and look on when
+        people may do more than before."""
         from apps.builds import references
+        from apps.governance.actions.duties import watch_duties
         from apps.governance.actions.environments import (
             check_endpoint,
             create_project_defaults,
             stops_when_expired,
         )
         from apps.governance.queries import bentos_needed
-        from apps.identity.guards import on_project_created
+        from apps.identity.guards import on_more_access, on_project_created
         from apps.serving import guards
 
         on_project_created(create_project_defaults)
+        on_more_access(watch_duties)
         guards.register(check_endpoint)
         guards.on_expired(stops_when_expired)
         references.register(bentos_needed)

@@ -15,6 +15,22 @@ class InvalidPolicy(Unprocessable):
     code, title = "invalid_policy", "The policy is not valid"
 
 
+class BypassOpened(Conflict):
+    """A change of access would let fewer people than a policy demands get through."""
+
+    code, title = "bypass", "Fewer people than a policy demands could have a release approved"
+
+
+class LockedOut(Unprocessable):
+    """Nobody could satisfy the policy."""
+
+    code, title = (
+        "locked_out",
+        "Nobody could satisfy this policy: too few people hold the roles that it demands, with an"
+        " enrolled passkey where it asks for one. Have the roles given first",
+    )
+
+
 class NotDraft(Conflict):
     """The policy revision is published or withdrawn: it never changes again."""
 

@@ -1,10 +1,12 @@
 """Where higher apps take part in identity's changes without identity knowing them.
 
-A guard may refuse a change by raising a ``Problem``; a hook carries a new project on. Both run
-inside the transaction of the action. They are registered in ``AppConfig.ready()``.
+A guard may refuse a change by raising a ``Problem``, and so may a watch, which compares what is so
+after a change with what was so before; a hook carries a new project on. All run inside the
+transaction of the action. They are registered in ``AppConfig.ready()``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from apps.audit.models import Audited
@@ -20,7 +22,10 @@ class Guard(Protocol):
 
 
 ProjectHook = Callable[[Project, Actor], None]
+# looks at how things stand; what it returns is called when they have changed, and may refuse
+Watch = Callable[[Actor], Callable[[], None]]
 _guards: list[Guard] = []
+_watches: list[Watch] = []
 _project_hooks: list[ProjectHook] = []
 
 
@@ -29,6 +34,26 @@ def register(guard: Guard) -> Guard:
     if guard not in _guards:
         _guards.append(guard)
     return guard
+
+
+def on_more_access(watch: Watch) -> Watch:
+    """Have ``watch`` look before and after every change by which somebody may do more."""
+    if watch not in _watches:
+        _watches.append(watch)
+    return watch
+
+
+@contextmanager
+def more_access(actor: Actor) -> Iterator[None]:
+    """Around a change by which somebody may do more than before: every watch looks on.
+
+    Entered before the change locks a row, because changes take turns here: of two at once, neither
+    of which opens a way alone, the second sees what the first did.
+    """
+    compare = [watch(actor) for watch in _watches]
+    yield
+    for refuse in compare:
+        refuse()
 
 
 def on_project_created(hook: ProjectHook) -> ProjectHook:

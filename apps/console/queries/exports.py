@@ -15,6 +15,7 @@ from apps.console.queries.policies import policy_rows
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
 from apps.console.queries.targets import target_rows
 from apps.governance.models import Decision, Release
+from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.lists import releases
 from apps.identity.models import ApiToken
 from apps.identity.passkeys import public_half
@@ -168,6 +169,17 @@ def _policies(actor: Actor, given: Filters) -> Iterator[Values]:
         )  # fmt: skip
 
 
+def _duties(actor: Actor, given: Filters) -> Iterator[Values]:
+    found = visible_duties(actor).order_by("project__slug", "position", "pk")
+    for row in duties_of(found):
+        place, fewest, hired = row.environment, row.fewest, row.hired
+        yield (
+            place.project.slug, place.name, row.policy, row.state, row.demanded,
+            fewest.people if fewest else None, "; ".join(row.path),
+            hired.people if hired else None, "; ".join(row.hired_path), place.pk,
+        )  # fmt: skip
+
+
 def _tokens(actor: Actor, given: Filters) -> Iterator[Values]:
     tokens = own_tokens(actor).select_related("project", "person", "service_account")
     for token in tokens.order_by("-created_at").iterator(chunk_size=BATCH):
@@ -240,6 +252,11 @@ TABLES: dict[str, Table] = {
         ("stream", "kind", "url", "project", "state", "next_event", "log_size", "lag_events",
          "lag_seconds", "delivered_at", "error", "created_at", "id"),
         (), _streams,
+    ),
+    "duties": Table(
+        ("project", "environment", "revision", "state", "demanded", "people", "path",
+         "with_hired", "hired_path", "id"),
+        (), _duties,
     ),
     "tokens": Table(
         ("name", "token", "holder", "scopes", "project", "created_at", "last_used_at",

@@ -11,6 +11,7 @@ from django.db.models import Max
 from apps.audit.actions import Recorder, record
 from apps.governance import policies, rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.duties import refuse_locked_out
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
 from apps.governance.errors import InvalidPolicy, NotDraft, OldDraft, OwnDraft
@@ -27,7 +28,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.identity import passkeys
+from apps.identity import guards, passkeys
 from apps.identity.errors import NeedsPasskey, NeedsSession, NotAsked
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
@@ -122,7 +123,7 @@ def publish_policy(
     """
     _check_session(actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
-    with record(actor) as log:
+    with record(actor) as log, guards.more_access(actor):
         row = _publishable(policy, ring, actor)
         if assertion is not None:
             signed = _by_passkey(row, assertion, signer, ring, actor)
@@ -132,6 +133,7 @@ def publish_policy(
             demand_fresh(actor)
             signed = Signed(_statement(row, actor, clock.now()).sign(signer))
         _publish(row, signed, actor)
+        refuse_locked_out(row, actor)
         moved = _unfinished(row.environment)
         log.add(POLICY_PUBLISHED, row, data={"number": row.number, "moved": len(moved)})
         for release in moved:

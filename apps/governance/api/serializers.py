@@ -34,6 +34,26 @@ class EnvironmentSerializer(Base):
         return row.published[0].number if row.published else None
 
 
+class DutySerializer(Base):
+    """How few people could have a release approved in an environment.
+
+    ``state`` is kept, bypass (fewer than demanded), locked_out (nobody could satisfy the policy) or
+    no_policy. ``people`` are who they seem to be; ``hired`` is a smaller number with an access
+    admin who adds people that do not exist. Null: no set of so few was found.
+    """
+
+    id = serializers.CharField(source="environment.pk")
+    project = serializers.CharField(source="environment.project.slug")
+    environment = serializers.CharField(source="environment.name")
+    policy = serializers.IntegerField(allow_null=True)
+    state = serializers.CharField()
+    demanded = serializers.IntegerField()
+    people = serializers.IntegerField(source="fewest.people", allow_null=True)
+    path = serializers.ListField(child=serializers.CharField())
+    hired = serializers.IntegerField(source="hired.people", allow_null=True)
+    hired_path = serializers.ListField(child=serializers.CharField())
+
+
 class NewEnvironmentSerializer(Base):
     """An environment to be added."""
 

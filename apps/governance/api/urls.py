@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.governance.api.views import environments, exports, policies, releases
+from apps.governance.api.views import duties, environments, exports, policies, releases
 
 PLACE = "projects/<slug:slug>/environments/<slug:name>"
 POLICY = f"{PLACE}/policies/<int:number>"
@@ -14,6 +14,7 @@ urlpatterns = [
         environments.EnvironmentList.as_view(),
         name="api-environments-list",
     ),
+    path("duties", duties.DutyList.as_view(), name="api-duties-list"),
     path(PLACE, environments.EnvironmentDetail.as_view(), name="api-environments-detail"),
     path(f"{PLACE}/plans", environments.PresetList.as_view(), name="api-plans-list"),
     path(f"{PLACE}/freezes", environments.FreezeList.as_view(), name="api-freezes-list"),

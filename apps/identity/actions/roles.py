@@ -41,13 +41,14 @@ def grant_role(
             project=project, environment=environment, granted_by=actor.id,
         )  # fmt: skip
         authorize_access(actor, binding)
-        not_own(actor, *_reached(subjects[0]))
-        guards.check("role.granted", binding, actor)
-        try:
-            with unique("role"):
-                binding.save(force_insert=True)
-        except NameTaken:
-            raise AlreadyGranted from None
+        with guards.more_access(actor):
+            not_own(actor, *_reached(subjects[0]))
+            guards.check("role.granted", binding, actor)
+            try:
+                with unique("role"):
+                    binding.save(force_insert=True)
+            except NameTaken:
+                raise AlreadyGranted from None
         log.add(ROLE_GRANTED, binding, data={"role": role})
         return binding
 

@@ -38,17 +38,18 @@ def change_owner(account: ServiceAccount, *, owner: User, actor: Actor) -> Servi
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
-        row = ServiceAccount.objects.select_for_update().get(pk=account.pk)
-        person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if not person.is_active:
-            raise Inactive("The new owner is deactivated")
-        if row.owner_id == person.pk:
-            return row
-        if RoleBinding.objects.filter(service_account=row).exists():
-            not_own(actor, person.pk)
-        guards.check("service_account.updated", row, actor)
-        row.owner = person
-        row.save(update_fields=["owner"])
+        with guards.more_access(actor):
+            row = ServiceAccount.objects.select_for_update().get(pk=account.pk)
+            person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+            if not person.is_active:
+                raise Inactive("The new owner is deactivated")
+            if row.owner_id == person.pk:
+                return row
+            if RoleBinding.objects.filter(service_account=row).exists():
+                not_own(actor, person.pk)
+            guards.check("service_account.updated", row, actor)
+            row.owner = person
+            row.save(update_fields=["owner"])
         log.add(SERVICE_ACCOUNT_UPDATED, row, *_end_tokens(row))
         return row
 

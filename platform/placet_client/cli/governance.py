@@ -1,4 +1,4 @@
-"""environment, policy, freeze."""
+"""environment, policy, duty, freeze."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,10 @@ policy = typer.Typer(
     help="What must pass before something runs. Policies are published by people, in the browser.",
     no_args_is_help=True,
 )
+duty = typer.Typer(
+    help="Separation of duties: how few people could have a release approved",
+    no_args_is_help=True,
+)
 freeze = typer.Typer(help="Times when nothing new starts", no_args_is_help=True)
 
 
@@ -23,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(environment, name="environment")
     app.add_typer(policy, name="policy")
+    app.add_typer(duty, name="duty")
     app.add_typer(freeze, name="freeze")
 
 
@@ -151,6 +156,14 @@ def _show_fate(found: DryRunResult, output: Form) -> None:
         show_one(found, output)
     else:
         show_list(found.items, ["release", "state", "passes_now", "passes_then"], output)
+
+
+@duty.command("list")
+def duty_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List environments with how many people are demanded and how few could do, and the steps."""
+    columns = ["project", "environment", "state", "demanded", "people", "path", "hired"]
+    with connected() as client:
+        show_list(client.duties.list(limit=limit), columns, output)
 
 
 @freeze.command("list")

@@ -27,6 +27,7 @@ class List(StrEnum):
     ENDPOINTS = "endpoints"
     TARGETS = "targets"
     POLICIES = "policies"
+    DUTIES = "duties"
     PASSKEYS = "passkeys"
     STREAMS = "streams"
     TOKENS = "tokens"

@@ -4,7 +4,13 @@ from placet_client.nouns.audit import Audit
 from placet_client.nouns.base import Listing, Noun
 from placet_client.nouns.builds import Bentos, Builds, Runtimes
 from placet_client.nouns.drills import Drills
-from placet_client.nouns.governance import Environments, Freezes, Policies, Releases
+from placet_client.nouns.governance import (
+    Duties,
+    Environments,
+    Freezes,
+    Policies,
+    Releases,
+)
 from placet_client.nouns.identity import (
     Jobs,
     Passkeys,
@@ -24,9 +30,9 @@ from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
-    "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Endpoints", "Environments",
-    "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing", "Lists", "Models",
-    "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies", "Predictions", "Projects",
-    "Releases", "Roles", "Rollouts", "Runtimes", "ServiceAccounts", "Streams", "Targets", "Teams",
-    "Tokens", "Uploads", "Versions",
+    "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Duties", "Endpoints",
+    "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing",
+    "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies",
+    "Predictions", "Projects", "Releases", "Roles", "Rollouts", "Runtimes", "ServiceAccounts",
+    "Streams", "Targets", "Teams", "Tokens", "Uploads", "Versions",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from placet_client.records import (
     Comment,
     Decision,
     DryRunResult,
+    Duty,
     Environment,
     Freeze,
     Policy,
@@ -95,6 +96,14 @@ class Policies(Noun):
 
     def _of(self, project: str, environment: str, *more: object) -> str:
         return at("projects", project, "environments", environment, "policies", *more)
+
+
+class Duties(Noun):
+    """How few people could have a release approved, by which steps."""
+
+    def list(self, *, limit: int | None = None) -> Listing[Duty]:
+        """List the environments whose access you administer or audit."""
+        return self._list(Duty, "/duties", limit)
 
 
 class Freezes(Noun):

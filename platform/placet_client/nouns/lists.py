@@ -48,6 +48,10 @@ class Lists(Noun):
         """Write every environment with the policy in force."""
         return self._save("/exports/policies", to, **given(format=form, project=project))
 
+    def duties(self, to: Path, *, form: Form = "csv") -> int:
+        """Write how few people could have a release approved, environment by environment."""
+        return self._save("/exports/duties", to, **given(format=form))
+
     def passkeys(self, to: Path, *, form: Form = "csv") -> int:
         """Write approvers' passkeys, with who vouches for each."""
         return self._save("/exports/passkeys", to, **given(format=form))

@@ -42,6 +42,26 @@ class Environment(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Duty(Record):
+    """How few people could have a release approved in an environment.
+
+    ``people`` are who they seem to be; ``hired`` is a smaller number with an access admin who adds
+    people that do not exist.
+    """
+
+    id: str
+    project: str
+    environment: str
+    policy: int | None
+    state: str
+    demanded: int
+    people: int | None
+    path: tuple[str, ...]
+    hired: int | None
+    hired_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze(Record):
     """A time in which nothing new starts."""
 

@@ -1,0 +1,16 @@
+"""Separation of duties: how few people could have a release approved, and how."""
+
+from django.http import HttpResponse
+
+from apps.console.queries.paging import keyed
+from apps.console.views.base import PageRequest, page, show
+from apps.governance.queries.duties import duties_of, visible_duties
+
+
+@page
+def duties(request: PageRequest) -> HttpResponse:
+    """List the environments whose access the reader administers or audits."""
+    after = request.GET.get("after", "")
+    places, key = keyed(visible_duties(request.actor), ("project__slug", "name"), after)
+    rows = duties_of(places) if places else []
+    return show(request, "duties", rows=rows, key=key, after=after)

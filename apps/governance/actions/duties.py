@@ -1,0 +1,58 @@
+"""Refusing what would let fewer people than a policy demands have something approved."""
+
+from collections.abc import Callable
+
+from django.db import connection
+
+from apps.governance import duties
+from apps.governance.duties import Found
+from apps.governance.errors import BypassOpened, LockedOut
+from apps.governance.models import Environment, PolicyRevision
+from apps.governance.queries.duties import Look, look
+from placet.kernel.actor import Actor
+
+# any number that no other advisory lock uses: changes of access go one by one until their commit
+LOCK = 0x64757479
+
+
+def watch_duties(actor: Actor) -> Callable[[], None]:
+    """Look at who could have a release approved before a change; return what looks after it.
+
+    Raises :class:`BypassOpened` with the path in words when too few people could who could not
+    before. The system is not asked: its commands are typed on the server, beside the database.
+    """
+    if actor.kind == "system":
+        return lambda: None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    before = look()
+    return lambda: _refuse_opened(before, look())
+
+
+def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
+    """Refuse a policy in force that nobody could satisfy, with everybody who may decide here.
+
+    Raises :class:`LockedOut`. The system is not asked: it writes a new project's policies before
+    anybody has a role there.
+    """
+    if actor.kind != "system" and duties.locked_out(look().place(policy.environment_id)):
+        raise LockedOut
+
+
+def _refuse_opened(before: Look, after: Look) -> None:
+    for environment, policy in after.policies.items():
+        if environment not in before.policies:
+            continue  # its first policy: nothing was demanded before
+        then, now = before.place(environment), after.place(environment)
+        found = duties.opened(then, now) if then != now else None
+        if found is not None:
+            raise BypassOpened(_told(found, duties.demanded(now.rules), policy.environment, after))
+
+
+def _told(found: Found, demanded: int, place: Environment, seen: Look) -> str:
+    few = "one person" if found.people == 1 else f"{found.people} people"
+    path = "; ".join(seen.words(found, place))
+    return (
+        f"With this, {few} could have a release approved for {place.name} of {place.project.slug},"
+        f" where its policy demands {demanded}: {path}."
+    )

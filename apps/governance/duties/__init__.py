@@ -1,0 +1,46 @@
+"""Separation of duties: how few people could have a release approved, and by which steps. Pure."""
+
+from apps.governance.duties.organisation import (
+    DECIDES_AS,
+    DRAFT,
+    MAKE,
+    REQUEST,
+    Account,
+    Binding,
+    Organisation,
+    Past,
+    Person,
+    Place,
+    place_of,
+)
+from apps.governance.duties.paths import Step, demanded
+from apps.governance.duties.search import (
+    SMALL,
+    Found,
+    fewest,
+    locked_out,
+    opened,
+)
+from apps.governance.duties.words import sentences
+
+__all__ = [
+    "DECIDES_AS",
+    "DRAFT",
+    "MAKE",
+    "REQUEST",
+    "SMALL",
+    "Account",
+    "Binding",
+    "Found",
+    "Organisation",
+    "Past",
+    "Person",
+    "Place",
+    "Step",
+    "demanded",
+    "fewest",
+    "locked_out",
+    "opened",
+    "place_of",
+    "sentences",
+]

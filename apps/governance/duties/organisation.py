@@ -1,0 +1,157 @@
+"""The people around one environment, and what each of their accounts may do there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from apps.identity.rules import NEVER_BY_TOKEN, ROLES
+from placet_verify.quorum import ApprovalRule
+
+MAKE, REQUEST = "version.create", "release.request"
+REVIEW, APPROVE = "release.review", "release.approve"
+DRAFT, PUBLISH = "policy.draft", "policy.publish"
+HIRE = "access.manage"  # on the whole instance: adds people, and signs in first as them
+VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
+HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH})  # held at the environment is enough
+ALL = HERE | {MAKE, HIRE}
+DECIDES_AS = {"reviewer": REVIEW, "approver": APPROVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account. ``mailbox`` is where its mail arrives: accounts that share it are one human.
+
+    ``superuser`` is Django's flag. It opens nothing, so nothing here reads it.
+    """
+
+    id: str
+    mailbox: str
+    active: bool = True
+    superuser: bool = False
+    passkey: bool = False  # one that counts is enrolled
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A role of a person, a team or a service account; '' is everywhere, or the whole project."""
+
+    role: str
+    subject: str
+    project: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What somebody did that still has effect, whatever he may do now: a version that he made, an
+    unfinished release that he asked for or decided on, a draft of a policy."""
+
+    person: str
+    permission: str
+    project: str
+    environment: str = ""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """Everybody, as plainly as the tables have it.
+
+    Tokens are not in it: whoever answers for an account may issue one at any time, and it carries
+    no more than the account may do.
+    """
+
+    people: tuple[Person, ...]
+    bindings: tuple[Binding, ...] = ()
+    teams: Mapping[str, frozenset[str]] = field(default_factory=dict)  # team: people
+    services: Mapping[str, str] = field(default_factory=dict)  # active service account: owner
+    past: tuple[Past, ...] = ()
+
+    @cached_property
+    def roles(self) -> dict[str, dict[str, list[tuple[Binding, bool]]]]:
+        """Return the roles of each person in each project, '' for those held everywhere.
+
+        ``True`` marks a role that is held through a program.
+        """
+        held: dict[str, dict[str, list[tuple[Binding, bool]]]] = {}
+        for binding in self.bindings:
+            owner = self.services.get(binding.subject)
+            there = held.setdefault(binding.project, {})
+            for who in self.teams.get(binding.subject, {owner or binding.subject}):
+                there.setdefault(who, []).append((binding, owner is not None))
+        return held
+
+    @cached_property
+    def vouchers(self) -> frozenset[str]:
+        """Return who decides as approver somewhere, and so may vouch for a passkey."""
+        return frozenset(
+            who
+            for there in self.roles.values()
+            for who, held in there.items()
+            if any(APPROVE in ROLES.get(b.role, ()) and not by_token for b, by_token in held)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account and what it may do in one environment: permissions, and :data:`VOUCH`."""
+
+    id: str
+    human: str
+    may: frozenset[str]
+    passkey: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One environment: whom its policy demands, and the accounts that may do anything there.
+
+    ``pinned`` says that ``keys.json`` takes no approval without a passkey here, whatever a policy
+    says.
+    """
+
+    rules: tuple[ApprovalRule, ...]
+    accounts: tuple[Account, ...]
+    pinned: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Tell whether any decision here counts only with a passkey."""
+        return self.pinned or any(rule.passkey for rule in self.rules)
+
+
+def place_of(
+    organisation: Organisation,
+    project: str,
+    environment: str,
+    rules: tuple[ApprovalRule, ...],
+    *,
+    pinned: bool = False,
+) -> Place:
+    """Return the people around one environment of ``organisation``."""
+    place = Place(rules, (), pinned)
+    everywhere, here = (organisation.roles.get(where, {}) for where in ("", project))
+    past: dict[str, set[str]] = {}
+    for done in organisation.past:
+        if done.project == project and done.environment in ("", environment):
+            past.setdefault(done.person, set()).add(done.permission)
+    accounts = []
+    for person in organisation.people:
+        may = set(past.get(person.id, ()))
+        if person.active:
+            for binding, by_token in (*everywhere.get(person.id, ()), *here.get(person.id, ())):
+                may |= _given(binding, by_token, environment)
+            if place.signed and person.id in organisation.vouchers:
+                may.add(VOUCH)
+        passkey = person.passkey and person.active and place.signed
+        if may or passkey:
+            accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey))
+    return Place(rules, tuple(accounts), pinned)
+
+
+def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]:
+    """Return what one role of the project gives in an environment; a token carries no decision."""
+    if binding.environment not in ("", environment):
+        return frozenset()
+    reach = HERE if binding.environment else HERE | {MAKE} if binding.project else ALL
+    given = ROLES.get(binding.role, frozenset()) & reach
+    return given - NEVER_BY_TOKEN if by_token else given

@@ -1,0 +1,202 @@
+"""Whether some accounts together could have a release of a version they made approved, and how.
+
+What is asked of people is what the actions ask: who makes a version, who requests, who decides
+(once each, neither requester nor author where the policy says so, by passkey where it says so), and
+who changes the policy first (one drafts, another publishes). Gates that ask for no people (a scan,
+soaking, a freeze) are taken as passed, and starting what was approved is not counted: so a path may
+be harder to walk than it says, never easier.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from apps.governance.duties.organisation import (
+    APPROVE,
+    DECIDES_AS,
+    DRAFT,
+    HIRE,
+    MAKE,
+    PUBLISH,
+    REQUEST,
+    REVIEW,
+    VOUCH,
+    Account,
+    Place,
+)
+from placet_verify.quorum import ApprovalRule
+
+NOBODY = "made up "  # begins the id of an account of somebody who does not exist
+MADE_UP = frozenset({MAKE, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, VOUCH})
+# the laxest policies that ``keys.json`` lets pass where it demands passkeys
+LAX_PINNED = tuple(
+    (ApprovalRule(role, 1, exclude_requester=False, exclude_author=False, passkey=True),)
+    for role in DECIDES_AS
+)
+_ROLE_FOR = {
+    "make": "contributor", "request": "contributor", "draft": "approver", "publish": "approver",
+    "grant": "admin",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that ``who`` does: ``hire``, ``grant``, ``vouch``, ``draft``, ``publish``,
+    ``make``, ``request`` or ``approve``. ``role`` is what ``whom`` is given, or ``who`` decides as.
+    """
+
+    act: str
+    who: str
+    whom: str = ""
+    role: str = ""
+
+
+def demanded(rules: Sequence[ApprovalRule]) -> int:
+    """Return how many distinct people a policy demands, requester and author among them.
+
+    One person may be both; he fills a place of the quorum too where a gate excludes neither.
+    """
+    places = sum(rule.count for rule in rules)
+    own = any(not rule.exclude_requester and not rule.exclude_author for rule in rules)
+    return places if own else places + 1
+
+
+def path(team: Sequence[Account], place: Place, *, hire: bool = False) -> tuple[Step, ...] | None:
+    """Return the steps by which ``team`` alone has a release approved, or ``None``.
+
+    With ``hire`` an access admin among them also adds people who do not exist. Monotone: whoever
+    may do more, and a larger team, reaches whatever less does.
+    """
+    boss = next((a for a in team if HIRE in a.may), None) if hire else None
+    if boss is not None:
+        team = [*team, *_made_up(place, boss)]
+    hand = _Hand(team, boss)
+    steps = hand.by_quorum(place.rules) or hand.by_policy(place)
+    if steps is None:
+        return None
+    return tuple(dict.fromkeys([*_hirings(boss, steps), *steps] if boss else steps))
+
+
+def by_quorum(team: Sequence[Account], place: Place) -> bool:
+    """Tell whether ``team`` has a release approved without changing the policy."""
+    return _Hand(team, None).by_quorum(place.rules) is not None
+
+
+def _made_up(place: Place, boss: Account) -> list[Account]:
+    """Return as many accounts of people who do not exist as could be of use."""
+    count = 1 + max(1, sum(rule.count for rule in place.rules))
+    return [Account(f"{NOBODY}{n}", boss.human, MADE_UP) for n in range(1, count + 1)]
+
+
+def _hirings(boss: Account, steps: Sequence[Step]) -> list[Step]:
+    """Return how everybody comes in who does not exist, with the roles that he needs."""
+    needed: dict[str, set[str]] = {}
+    for step in steps:
+        if step.who.startswith(NOBODY):
+            role = step.role if step.act == "approve" else _ROLE_FOR[step.act]
+            needed.setdefault(step.who, set()).add(role)
+    return [
+        Step("hire", boss.id, who, " and ".join(sorted(roles)))
+        for who, roles in sorted(needed.items())
+    ]
+
+
+class _Hand:
+    """The accounts that act together. ``boss`` gives roles to those of them who are made up."""
+
+    def __init__(self, team: Sequence[Account], boss: Account | None) -> None:
+        self.team, self.boss = team, boss
+
+    def by_quorum(self, rules: Sequence[ApprovalRule]) -> list[Step] | None:
+        """One makes it, one asks, and others decide, as the rules say."""
+        if sum(rule.count for rule in rules) > len(self.team):
+            return None
+        for author in self._unlike(MAKE):
+            for requester in self._unlike(REQUEST, first=author):
+                chosen = self._assign(rules, author, requester)
+                if chosen is not None:
+                    steps = [Step("make", author.id), Step("request", requester.id)]
+                    for rule, person in chosen:
+                        steps += self._vouched(person) if rule.passkey else []
+                        steps.append(Step("approve", person.id, role=rule.role))
+                    return steps
+        return None
+
+    def by_policy(self, place: Place) -> list[Step] | None:
+        """One drafts a policy that demands next to nobody, another publishes it."""
+        for publisher in self._unlike(PUBLISH):
+            drafters = (a for a in self.team if DRAFT in a.may and a.id != publisher.id)
+            drafter = next(drafters, None)
+            if drafter is None or (place.signed and not self._signs(publisher)):
+                continue
+            for lax in LAX_PINNED if place.pinned else ((),):
+                rest = self.by_quorum(lax)
+                if rest is not None:
+                    vouched = self._vouched(publisher) if place.signed else []
+                    changed = [Step("draft", drafter.id), Step("publish", publisher.id)]
+                    return [*vouched, *changed, *rest]
+        return None
+
+    def _unlike(self, permission: str, first: Account | None = None) -> Iterator[Account]:
+        """Yield who may do it, of accounts that may do the same only one; ``first`` first."""
+        seen = set()
+        for account in ([first] if first else []) + list(self.team):
+            key = (account.may, account.passkey)
+            if permission in account.may and key not in seen:
+                seen.add(key)
+                yield account
+
+    def _signs(self, account: Account) -> bool:
+        return account.passkey or self._voucher(account) is not None
+
+    def _voucher(self, account: Account) -> Account | None:
+        """Return who enrols the passkey of ``account``: an approver somewhere, or made one."""
+        for other in self.team:
+            if other.passkey and other.id != account.id and (VOUCH in other.may or self.boss):
+                return other
+        return None
+
+    def _vouched(self, account: Account) -> list[Step]:
+        voucher = None if account.passkey else self._voucher(account)
+        if voucher is None:
+            return []
+        steps = [Step("vouch", voucher.id, account.id)]
+        if VOUCH not in voucher.may and self.boss is not None:
+            giver = f"{NOBODY}1" if voucher.id == self.boss.id else self.boss.id
+            steps.insert(0, Step("grant", giver, voucher.id, "approver"))
+        return steps
+
+    def _assign(
+        self, rules: Sequence[ApprovalRule], author: Account, requester: Account
+    ) -> list[tuple[ApprovalRule, Account]] | None:
+        """Give each seat of the quorum an account of its own (augmenting paths), if it can be."""
+        seats = [rule for rule in rules for _ in range(rule.count)]
+        able = {
+            rule: [a for a in self.team if self._counts(a, rule, author, requester)]
+            for rule in rules
+        }
+        taken: dict[str, int] = {}
+
+        def seat(number: int, tried: set[str]) -> bool:
+            for account in able[seats[number]]:
+                if account.id not in tried:
+                    tried.add(account.id)
+                    if account.id not in taken or seat(taken[account.id], tried):
+                        taken[account.id] = number
+                        return True
+            return False
+
+        if not all(seat(number, set()) for number in range(len(seats))):
+            return None
+        by_id = {account.id: account for account in self.team}
+        chosen = sorted((number, who) for who, number in taken.items())
+        return [(seats[number], by_id[who]) for number, who in chosen]
+
+    def _counts(
+        self, account: Account, rule: ApprovalRule, author: Account, requester: Account
+    ) -> bool:
+        return (
+            DECIDES_AS.get(rule.role) in account.may
+            and not (rule.exclude_requester and account.id == requester.id)
+            and not (rule.exclude_author and account.id == author.id)
+            and (not rule.passkey or self._signs(account))
+        )

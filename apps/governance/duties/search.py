@@ -1,0 +1,156 @@
+"""The search for fewer people than the policy demands.
+
+People are not tried one by one. Humans whose accounts may do the same are of one class, and a
+handful of roles makes few classes however many people there are: with ``c`` classes, the sets of at
+most ``k`` humans that differ at all number C(c + k, k). ``k`` is below what the policy demands, so
+one to three as a rule; :data:`SMALL` bounds it. A class is left out when ``k`` or more humans may
+do all that its humans may, and more: in every set one of those can stand in (:func:`path` is
+monotone). The answer is exact: a set is reported if and only if one of at most ``k`` people exists.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+from apps.governance.duties.organisation import HIRE, MAKE, REQUEST, Account, Place
+from apps.governance.duties.paths import Step, by_quorum, demanded, path
+
+SMALL = 4  # sets of more people than this are not looked for: changing the policy takes no more
+OUTSIDER = Account("outsider", "outsider", frozenset({MAKE, REQUEST}))
+Human = tuple[Account, ...]
+Kind = tuple[tuple[tuple[str, ...], bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """So many humans reach the environment, by these steps."""
+
+    people: int
+    steps: tuple[Step, ...]
+
+
+def fewest(place: Place, *, most: int, hire: bool = False) -> Found | None:
+    """Return a smallest set of at most ``most`` humans who reach ``place``, ``None`` without one.
+
+    With ``hire`` an access admin may add people who do not exist; without it everybody is who he
+    seems to be.
+    """
+    most = min(most, SMALL)
+    humans = _humans(place.accounts, hire=hire)
+    classes = _useful(_classes(humans.values(), _kind), most)
+    for size in range(1, most + 1):
+        for team in _teams(classes, size):
+            steps = path(_accounts(team), place, hire=hire)
+            if steps is not None:
+                return Found(size, steps)
+    return None
+
+
+def opened(before: Place, after: Place) -> Found | None:
+    """Return a set of too few humans who reach ``after`` and did not reach ``before``.
+
+    First among people who are who they seem to be; then, where the policy stayed, whether an access
+    admin would need fewer accomplices than before.
+    """
+    most = min(demanded(after.rules) - 1, SMALL)
+    if most < 1:
+        return None
+    return _new_set(before, after, most) or _fewer_hirers(before, after, most)
+
+
+def locked_out(place: Place) -> bool:
+    """Tell whether everybody together could not get a release past the quorum.
+
+    Where nobody may make or ask for anything yet, as in a new project, somebody who can is thought
+    of.
+    """
+    everybody = list(place.accounts)
+    for permission in (MAKE, REQUEST):
+        if not any(permission in account.may for account in everybody):
+            everybody.append(OUTSIDER)
+    return not by_quorum(everybody, place)
+
+
+def _new_set(before: Place, after: Place, most: int) -> Found | None:
+    """Look for a set that the change brought in; one without anybody it touched is as it was."""
+    then, now = _humans(before.accounts), _humans(after.accounts)
+
+    def both(human: Human) -> tuple[Kind, Kind]:
+        return _kind(then.get(human[0].human, ())), _kind(human)
+
+    classes = _classes(now.values(), both)
+    same_rules = (before.rules, before.pinned) == (after.rules, after.pinned)
+    for size in range(1, most + 1):
+        for team in _teams(classes, size):
+            if same_rules and all(k[0] == k[1] for k in map(both, team)):
+                continue
+            steps = path(_accounts(team), after)
+            if steps and not path(_accounts(then.get(h[0].human, ()) for h in team), before):
+                return Found(size, steps)
+    return None
+
+
+def _fewer_hirers(before: Place, after: Place, most: int) -> Found | None:
+    if (before.rules, before.pinned) != (after.rules, after.pinned):
+        return None  # two people changed what is demanded, knowing it
+    found = fewest(after, most=most, hire=True)
+    return found if found and fewest(before, most=found.people, hire=True) is None else None
+
+
+def _humans(accounts: Collection[Account], *, hire: bool = False) -> dict[str, Human]:
+    """Return the accounts of each human; what only an access admin needs counts with ``hire``."""
+    found: dict[str, list[Account]] = defaultdict(list)
+    for account in accounts:
+        may = account.may if hire else account.may - {HIRE}
+        if may or account.passkey:
+            found[account.human].append(Account(account.id, account.human, may, account.passkey))
+    return {human: tuple(held) for human, held in found.items()}
+
+
+def _kind(human: Human) -> Kind:
+    return tuple(sorted((tuple(sorted(a.may)), a.passkey) for a in human))
+
+
+def _classes(humans: Collection[Human], kind: Callable[[Human], object]) -> list[list[Human]]:
+    found: dict[object, list[Human]] = defaultdict(list)
+    for human in humans:
+        found[kind(human)].append(human)
+    return list(found.values())
+
+
+def _useful(classes: list[list[Human]], most: int) -> list[list[Human]]:
+    """Leave out the classes that enough others can stand in for."""
+    return [
+        held
+        for held in classes
+        if most > sum(len(o) for o in classes if o is not held and _covers(o[0], held[0]))
+    ]
+
+
+def _covers(larger: Human, smaller: Human) -> bool:
+    """Tell whether each account of ``smaller`` has one of its own in ``larger`` that may do all it
+    may. Accounts are matched in order, so some pairs are missed, which costs only time."""
+    left = sorted(larger, key=lambda a: (len(a.may), a.passkey))
+    for account in sorted(smaller, key=lambda a: (-len(a.may), a.passkey)):
+        able = [a for a in left if a.may >= account.may and a.passkey >= account.passkey]
+        if not able:
+            return False
+        left.remove(able[0])
+    return True
+
+
+def _teams(classes: Sequence[Sequence[Human]], size: int) -> Iterator[list[Human]]:
+    """Yield sets of ``size`` humans that differ in what their members may do."""
+    for chosen in combinations_with_replacement(range(len(classes)), size):
+        if all(chosen.count(number) <= len(classes[number]) for number in set(chosen)):
+            taken: dict[int, int] = defaultdict(int)
+            team = []
+            for number in chosen:
+                team.append(classes[number][taken[number]])
+                taken[number] += 1
+            yield team
+
+
+def _accounts(team: Collection[Human] | Iterator[Human]) -> list[Account]:
+    return [account for human in team for account in human]

@@ -1,0 +1,188 @@
+"""How few people could have a release approved, environment by environment, as access stands."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast
+
+from apps.governance import duties
+from apps.governance.duties import Binding, Found, Organisation, Past, Person, Place
+from apps.governance.models import (
+    UNFINISHED_STATES,
+    Decision,
+    Environment,
+    PolicyRevision,
+    Release,
+)
+from apps.identity.models import ApproverPasskey, RoleBinding, ServiceAccount, TeamMember, User
+from apps.identity.queries import visible
+from apps.registry.models import ModelVersion
+from placet import keystore
+from placet.kernel.actor import Actor
+from placet_verify.quorum import approval_rules
+from placet_verify.statements import APPROVE
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """One environment: how many people its policy demands, and how few could do.
+
+    ``fewest`` is the smallest set of people who could, each being who he seems to be; ``hired`` a
+    smaller one with an access admin who adds people that do not exist. Each with its path.
+    """
+
+    environment: Environment
+    policy: int | None
+    demanded: int
+    fewest: Found | None
+    path: list[str]
+    hired: Found | None
+    hired_path: list[str]
+    locked_out: bool
+
+    @property
+    def state(self) -> str:
+        """Say how it stands: ``no_policy``, ``locked_out``, ``bypass`` or ``kept``."""
+        if self.policy is None:
+            return "no_policy"
+        if self.locked_out:
+            return "locked_out"
+        return "bypass" if self.fewest and self.fewest.people < self.demanded else "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everybody, and every environment with a policy, as read at one moment."""
+
+    organisation: Organisation
+    names: dict[str, str]
+    policies: dict[str, PolicyRevision]  # in force, by environment
+    pinned: frozenset[str]
+
+    def place(self, environment: str) -> Place:
+        """Return the people around an environment that has a policy."""
+        policy = self.policies[environment]
+        place = policy.environment
+        rules = tuple(approval_rules(policy.document))
+        pinned = place.name in self.pinned
+        return duties.place_of(
+            self.organisation, place.project_id, place.name, rules, pinned=pinned
+        )
+
+    def words(self, found: Found | None, environment: Environment) -> list[str]:
+        """Return the path that was found as sentences."""
+        steps = found.steps if found else ()
+        return duties.sentences(steps, self.names, environment.name)
+
+
+def look() -> Look:
+    """Read everybody and every policy in force (eight queries, however many there are)."""
+    people = list(User.objects.order_by("pk").values_list("pk", "name", "email", "is_active"))
+    boxes = Counter(mailbox(email) for _, _, email, _ in people)
+    names = {
+        pk: f"{name or email} ({email})" if name and boxes[mailbox(email)] > 1 else name or email
+        for pk, name, email, _ in people
+    }
+    enrolled = set(
+        ApproverPasskey.objects.filter(state="enrolled").values_list("person_id", flat=True)
+    )
+    written = PolicyRevision.objects.select_related("environment__project").defer("source")
+    published = written.filter(state="published").order_by("environment_id", "-number")
+    policies = {p.environment_id: p for p in published.distinct("environment_id")}
+    organisation = Organisation(
+        people=tuple(
+            Person(pk, mailbox(email), active=active, passkey=pk in enrolled)
+            for pk, _, email, active in people
+        ),
+        bindings=tuple(_bindings()),
+        teams=_teams(),
+        services=dict(ServiceAccount.objects.filter(is_active=True).values_list("pk", "owner_id")),
+        past=tuple(_past()),
+    )
+    return Look(organisation, names, policies, frozenset(keystore.ring().passkeys))
+
+
+def mailbox(email: str) -> str:
+    """Return where mail to ``email`` arrives: ``ada+test@x.org`` is ``ada@x.org``."""
+    local, _, domain = email.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def duties_of(environments: Iterable[Environment]) -> list[Duty]:
+    """Search every one of ``environments`` (see :func:`look` for the queries)."""
+    seen = look()
+    return [_duty(seen, environment) for environment in environments]
+
+
+def visible_duties(actor: Actor) -> QuerySet[Environment]:
+    """Return the environments of the projects whose access ``actor`` administers or audits."""
+    rows = Environment.objects.select_related("project")
+    return visible(rows, actor, view="access.view")
+
+
+def _duty(seen: Look, environment: Environment) -> Duty:
+    policy = seen.policies.get(environment.pk)
+    if policy is None:
+        return Duty(environment, None, 0, None, [], None, [], locked_out=False)
+    place = seen.place(environment.pk)
+    demanded = duties.demanded(place.rules)
+    found = duties.fewest(place, most=demanded)
+    fewer = (found.people if found else demanded + 1) - 1
+    hired = duties.fewest(place, most=min(fewer, demanded - 1), hire=True)
+    return Duty(
+        environment, policy.number, demanded,
+        found, seen.words(found, environment),
+        hired, seen.words(hired, environment),
+        locked_out=duties.locked_out(place),
+    )  # fmt: skip
+
+
+def _bindings() -> list[Binding]:
+    rows = RoleBinding.objects.order_by("pk").values_list(
+        "role", "person_id", "team_id", "service_account_id", "project_id", "environment"
+    )
+    return [
+        Binding(role, person or team or service or "", project or "", environment)
+        for role, person, team, service, project, environment in rows
+    ]
+
+
+def _teams() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for team, person in TeamMember.objects.values_list("team_id", "person_id"):
+        found.setdefault(team, set()).add(person)
+    return {team: frozenset(people) for team, people in found.items()}
+
+
+def _past() -> list[Past]:
+    """Return what people did that still has effect, whatever they may do now (one query)."""
+    unfinished = Release.objects.filter(state__in=UNFINISHED_STATES)
+    decided = Decision.objects.filter(release__in=unfinished, voided_reason="", verdict=APPROVE)
+    newer = PolicyRevision.objects.filter(
+        environment=OuterRef("environment"), number__gt=OuterRef("number"), state="published"
+    )
+    drafts = PolicyRevision.objects.filter(~Exists(newer), state="draft")
+    found = [
+        _done(ModelVersion.objects.all(), "author", duties.MAKE, Value("")),
+        _done(unfinished, "requester", duties.REQUEST, F("environment__name")),
+        _done(drafts, "drafted_by", duties.DRAFT, F("environment__name")),
+    ]
+    for role, permission in duties.DECIDES_AS.items():
+        by_role = decided.filter(role=role)
+        found.append(_done(by_role, "person", permission, F("release__environment__name")))
+    return [
+        Past(person, permission, project, environment)
+        for project, person, permission, environment in found[0].union(*found[1:])
+    ]
+
+
+def _done(rows: QuerySet[Any], who: str, permission: str, where: Value | F) -> QuerySet[Any]:
+    """Return who did what and where: project, person, permission, environment."""
+    text = CharField()
+    told = rows.order_by().annotate(
+        does=Cast(who, text), what=Value(permission, text), where=Cast(where, text)
+    )
+    return told.values_list("project_id", "does", "what", "where").distinct()

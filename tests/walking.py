@@ -1,0 +1,196 @@
+"""Who reaches an environment, found by walking: every state that some people can bring about.
+
+Written beside ``apps.governance.duties`` and sharing nothing with it but the plain organisation:
+what somebody may do is asked of ``identity.rules``, as every request does, and whether a release is
+approved of ``placet_verify``'s tally, as every node does. Slow, so for small organisations alone.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from apps.governance.duties import Organisation
+from apps.identity.rules import cut, grants_of
+from placet.kernel.actor import INSTANCE, Grant, Scope
+from placet_verify.quorum import ApprovalRule, tally
+
+PROJECT, PLACE = "risk", "production"
+HERE, AROUND = Scope(PROJECT, PLACE), Scope(PROJECT)
+MADE_UP = 3  # people who do not exist: enough to draft, publish and ask, and for a quorum of two
+HIRED_AS = ("contributor", "reviewer", "approver", "admin")
+EVERY_SCOPE = frozenset(
+    {"version.create", "release.request", "policy.draft", "release.review", "release.approve"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the people who walk have brought about so far."""
+
+    hired: tuple[str, ...] = ()  # the role of each who does not exist
+    given: frozenset[tuple[str, str]] = frozenset()  # roles given to people who do
+    draft: tuple[str, tuple[ApprovalRule, ...]] | None = None
+    rules: tuple[ApprovalRule, ...] | None = None  # published instead of those in force
+    release: tuple[str, str] | None = None  # author and requester
+    decided: frozenset[tuple[str, str]] = frozenset()  # person and role
+
+
+class Walk:
+    """What ``humans`` can do in an organisation, with ``rules`` in force."""
+
+    def __init__(
+        self,
+        organisation: Organisation,
+        rules: tuple[ApprovalRule, ...],
+        humans: Collection[str],
+        *,
+        pinned: bool = False,
+        hire: bool = False,
+    ) -> None:
+        self.organisation, self.rules, self.pinned = organisation, rules, pinned
+        self.people = [p for p in organisation.people if p.mailbox in humans]
+        self.signed = pinned or any(rule.passkey for rule in rules)
+        self.grants = {p.id: self._grants(p.id) if p.active else frozenset() for p in self.people}
+        self.past = {
+            (done.person, done.permission)
+            for done in organisation.past
+            if done.project == PROJECT and done.environment in ("", PLACE)
+        }
+        bosses = [p.id for p in self.people if self._holds(p.id, "access.manage", INSTANCE)]
+        self.boss = bosses[0] if hire and bosses else ""
+
+    def _grants(self, person: str) -> frozenset[Grant]:
+        """Return what an account may do, by roles of its own, of teams, and by programs' tokens."""
+        teams = {t for t, members in self.organisation.teams.items() if person in members}
+        programs = {s for s, owner in self.organisation.services.items() if owner == person}
+
+        def of(subjects: Collection[str]) -> frozenset[Grant]:
+            return grants_of(
+                (b.role, b.project or None, b.environment)
+                for b in self.organisation.bindings
+                if b.subject in subjects
+            )
+
+        return of({person} | teams) | cut(of(programs), scopes=EVERY_SCOPE, project=None)
+
+    def _holds(self, person: str, permission: str, scope: Scope) -> bool:
+        return any(
+            g.permission == permission and g.scope.covers(scope) for g in self.grants[person]
+        )
+
+    def may(self, state: State, who: str, permission: str, scope: Scope = HERE) -> bool:
+        """Tell whether ``who`` may do it now, or what he did before has the effect still."""
+        if who.startswith("nobody"):
+            roles = {state.hired[int(who.removeprefix("nobody"))]}
+        else:
+            if (who, permission) in self.past or self._holds(who, permission, scope):
+                return True
+            roles = {role for person, role in state.given if person == who}
+        return any(
+            g.permission == permission for g in grants_of((role, None, "") for role in roles)
+        )
+
+    def accounts(self, state: State) -> list[str]:
+        """Return every account that walks."""
+        return [p.id for p in self.people] + [f"nobody{n}" for n in range(len(state.hired))]
+
+    def signs(self, state: State, who: str) -> bool:
+        """Tell whether he has a passkey that counts, or somebody who walks vouches for one."""
+        enrolled = [p.id for p in self.people if p.passkey and p.active]
+        return who in enrolled or any(
+            (other, "approver") in state.given
+            or any(g.permission == "release.approve" for g in self.grants[other])
+            for other in enrolled
+        )
+
+    def approved(self, state: State) -> bool:
+        """Count the quorum as a node does."""
+        if state.release is None:
+            return False
+        author, requester = state.release
+        rules = self.rules if state.rules is None else state.rules
+        signers = frozenset(who for who, _ in state.decided if self.signs(state, who))
+        counted = tally(
+            rules, requester=requester, author=author,
+            approvals=sorted(state.decided), passkeys=signers,
+        )  # fmt: skip
+        return all(each.met for each in counted)
+
+    def following(self, state: State) -> Iterator[State]:
+        """Yield what one action of somebody leads to."""
+        accounts = self.accounts(state)
+        begun = state.draft or state.release or state.rules is not None
+        if self.boss and not begun and len(state.hired) < MADE_UP:  # as well first as later
+            for role in HIRED_AS:
+                yield replace(state, hired=tuple(sorted((*state.hired, role))))
+        if self.boss and self.signed:
+            for person in self.people:
+                if person.passkey and (person.id != self.boss or "admin" in state.hired):
+                    yield replace(state, given=state.given | {(person.id, "approver")})
+        for who in accounts:
+            yield from self._policy(state, who)
+            yield from self._requests(state, who, accounts)
+            yield from self._decisions(state, who)
+
+    def _policy(self, state: State, who: str) -> Iterator[State]:
+        if self.may(state, who, "policy.draft"):
+            for lax in self._lax():
+                yield replace(state, draft=(who, lax))
+        signs = not self.signed or self.signs(state, who)
+        if not (signs and self.may(state, who, "policy.publish")):
+            return
+        if state.draft and state.draft[0] != who:
+            yield replace(state, rules=state.draft[1], draft=None, decided=frozenset())
+
+    def _lax(self) -> list[tuple[ApprovalRule, ...]]:
+        if not self.pinned:
+            return [()]
+        return [(ApprovalRule(r, 1, False, False, True),) for r in ("reviewer", "approver")]
+
+    def _requests(self, state: State, who: str, accounts: list[str]) -> Iterator[State]:
+        if self.may(state, who, "release.request"):
+            for author in accounts:
+                if self.may(state, author, "version.create", AROUND):
+                    yield replace(state, release=(author, who), decided=frozenset())
+
+    def _decisions(self, state: State, who: str) -> Iterator[State]:
+        if state.release is None or who in {person for person, _ in state.decided}:
+            return
+        rules = self.rules if state.rules is None else state.rules
+        author, requester = state.release
+        for rule in rules:
+            permission = {"reviewer": "release.review", "approver": "release.approve"}[rule.role]
+            out = {requester} if rule.exclude_requester else set()
+            out |= {author} if rule.exclude_author else set()
+            if who not in out and self.may(state, who, permission):
+                yield replace(state, decided=state.decided | {(who, rule.role)})
+
+    def arrives(self) -> bool:
+        """Walk until a release is approved, or nothing new is to be seen."""
+        seen, waiting = {State()}, [State()]
+        while waiting:
+            state = waiting.pop()
+            if self.approved(state):
+                return True
+            for further in self.following(state):
+                if further not in seen:
+                    seen.add(further)
+                    waiting.append(further)
+        return False
+
+
+def fewest_walking(
+    organisation: Organisation,
+    rules: tuple[ApprovalRule, ...],
+    *,
+    most: int,
+    pinned: bool = False,
+    hire: bool = False,
+) -> int | None:
+    """Return the size of the smallest set of at most ``most`` humans that arrives: try them all."""
+    humans = sorted({person.mailbox for person in organisation.people})
+    for size in range(1, most + 1):
+        for team in combinations(humans, size):
+            if Walk(organisation, rules, team, pinned=pinned, hire=hire).arrives():
+                return size
+    return None
