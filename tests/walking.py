@@ -19,7 +19,14 @@ HERE, AROUND = Scope(PROJECT, PLACE), Scope(PROJECT)
 MADE_UP = 3  # people who do not exist: enough to draft, publish and ask, and for a quorum of two
 HIRED_AS = ("contributor", "reviewer", "approver", "admin")
 EVERY_SCOPE = frozenset(
-    {"version.create", "release.request", "policy.draft", "release.review", "release.approve"}
+    {
+        "version.create",
+        "version.edit",
+        "release.request",
+        "policy.draft",
+        "release.review",
+        "release.approve",
+    }
 )
 
 
@@ -152,6 +159,8 @@ class Walk:
             for author in accounts:
                 if self.may(state, author, "version.create", AROUND):
                     yield replace(state, release=(author, who), decided=frozenset())
+                if self.may(state, author, "version.edit", AROUND):  # of a stranger's draft
+                    yield replace(state, release=("stranger", who), decided=frozenset())
 
     def _decisions(self, state: State, who: str) -> Iterator[State]:
         if state.release is None or who in {person for person, _ in state.decided}:

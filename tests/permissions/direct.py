@@ -32,6 +32,7 @@ from apps.governance.actions import (
 from apps.governance.actions.bundle import release_bundle
 from apps.governance.models import Decision, Environment, Freeze, Release
 from apps.governance.queries import lists
+from apps.governance.queries.duties import visible_duties
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
 from apps.identity.errors import Reauthenticate
@@ -273,6 +274,7 @@ QUESTIONS = [
         actor=who)),
     Direct("read environments", "stranger", None, lambda t, who: lists.environments(
         t.project, who)),
+    Direct("read how duties are kept apart", "operator", None, lambda t, who: visible_duties(who)),
     Direct("read freezes", "stranger", None, lambda t, who: lists.freezes(t.staging, who)),
     Direct("read decisions", "stranger", None, lambda t, who: lists.decisions(t.decided, who)),
     Direct("read comments", "stranger", None, lambda t, who: lists.comments(t.commented(), who)),

@@ -12,5 +12,4 @@ def duties(request: PageRequest) -> HttpResponse:
     """List the environments whose access the reader administers or audits."""
     after = request.GET.get("after", "")
     places, key = keyed(visible_duties(request.actor), ("project__slug", "name"), after)
-    rows = duties_of(places) if places else []
-    return show(request, "duties", rows=rows, key=key, after=after)
+    return show(request, "duties", rows=duties_of(places), key=key, after=after)

@@ -11,6 +11,7 @@ from apps.governance.duties.organisation import (
     Past,
     Person,
     Place,
+    mailbox,
     place_of,
 )
 from apps.governance.duties.paths import Step, demanded
@@ -40,6 +41,7 @@ __all__ = [
     "demanded",
     "fewest",
     "locked_out",
+    "mailbox",
     "opened",
     "place_of",
     "sentences",

@@ -7,13 +7,13 @@ from functools import cached_property
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from placet_verify.quorum import ApprovalRule
 
-MAKE, REQUEST = "version.create", "release.request"
+MAKE, EDIT, REQUEST = "version.create", "version.edit", "release.request"
 REVIEW, APPROVE = "release.review", "release.approve"
 DRAFT, PUBLISH = "policy.draft", "policy.publish"
 HIRE = "access.manage"  # on the whole instance: adds people, and signs in first as them
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
 HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH})  # held at the environment is enough
-ALL = HERE | {MAKE, HIRE}
+IN_PROJECT = HERE | {MAKE, EDIT}
 DECIDES_AS = {"reviewer": REVIEW, "approver": APPROVE}
 
 
@@ -119,6 +119,12 @@ class Place:
         return self.pinned or any(rule.passkey for rule in self.rules)
 
 
+def mailbox(email: str) -> str:
+    """Return where mail to ``email`` arrives: ``ada+test@x.org`` is ``ada@x.org``."""
+    local, _, domain = email.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def place_of(
     organisation: Organisation,
     project: str,
@@ -152,6 +158,7 @@ def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]
     """Return what one role of the project gives in an environment; a token carries no decision."""
     if binding.environment not in ("", environment):
         return frozenset()
-    reach = HERE if binding.environment else HERE | {MAKE} if binding.project else ALL
+    reach = IN_PROJECT if not binding.environment else HERE
+    reach = reach if binding.project else reach | {HIRE}
     given = ROLES.get(binding.role, frozenset()) & reach
     return given - NEVER_BY_TOKEN if by_token else given

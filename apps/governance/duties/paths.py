@@ -14,6 +14,7 @@ from apps.governance.duties.organisation import (
     APPROVE,
     DECIDES_AS,
     DRAFT,
+    EDIT,
     HIRE,
     MAKE,
     PUBLISH,
@@ -26,22 +27,25 @@ from apps.governance.duties.organisation import (
 from placet_verify.quorum import ApprovalRule
 
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
-MADE_UP = frozenset({MAKE, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, VOUCH})
+MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, VOUCH})
+# whose draft somebody put other files into: the author whom the release names
+SOMEBODY_ELSE = Account("somebody else", "somebody else", frozenset())
 # the laxest policies that ``keys.json`` lets pass where it demands passkeys
 LAX_PINNED = tuple(
     (ApprovalRule(role, 1, exclude_requester=False, exclude_author=False, passkey=True),)
     for role in DECIDES_AS
 )
 _ROLE_FOR = {
-    "make": "contributor", "request": "contributor", "draft": "approver", "publish": "approver",
-    "grant": "admin",
+    "make": "contributor", "edit": "contributor", "request": "contributor",
+    "draft": "approver", "publish": "approver", "grant": "admin",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that ``who`` does: ``hire``, ``grant``, ``vouch``, ``draft``, ``publish``,
-    ``make``, ``request`` or ``approve``. ``role`` is what ``whom`` is given, or ``who`` decides as.
+    ``make``, ``edit``, ``request`` or ``approve``. ``role`` is what ``whom`` is given, or what
+    ``who`` decides as.
     """
 
     act: str
@@ -110,16 +114,24 @@ class _Hand:
         """One makes it, one asks, and others decide, as the rules say."""
         if sum(rule.count for rule in rules) > len(self.team):
             return None
-        for author in self._unlike(MAKE):
+        for made, author in self._made():
             for requester in self._unlike(REQUEST, first=author):
                 chosen = self._assign(rules, author, requester)
                 if chosen is not None:
-                    steps = [Step("make", author.id), Step("request", requester.id)]
+                    steps = [made, Step("request", requester.id)]
                     for rule, person in chosen:
                         steps += self._vouched(person) if rule.passkey else []
                         steps.append(Step("approve", person.id, role=rule.role))
                     return steps
         return None
+
+    def _made(self) -> Iterator[tuple[Step, Account]]:
+        """Yield how a version comes about, and whom it names as its author."""
+        for author in self._unlike(MAKE):
+            yield Step("make", author.id), author
+        for editor in self._unlike(EDIT):
+            yield Step("edit", editor.id), SOMEBODY_ELSE
+            return
 
     def by_policy(self, place: Place) -> list[Step] | None:
         """One drafts a policy that demands next to nobody, another publishes it."""

@@ -35,6 +35,8 @@ def _sentence(step: Step, names: Mapping[str, str], environment: str) -> str:
             return f"{who} publishes that policy"
         case "make":
             return f"{who} makes a version"
+        case "edit":
+            return f"{who} puts files of their own into a draft that somebody else made"
         case "request":
             return f"{who} asks for its release to {environment}"
     return f"{who} approves it as {role}"

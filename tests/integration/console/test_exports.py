@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 PAGES = {
     "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
-    "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/",
+    "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/", "duties": "/duties/",
 }  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def paths(release: Release) -> dict[str, str]:
     plain = [
         "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
         "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/passkeys/",
-        "/audit/", "/api/v1/passkeys",
+        "/duties/", "/api/v1/duties", "/audit/", "/api/v1/passkeys",
         "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
         "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
         "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",

@@ -1,0 +1,48 @@
+"""Separation of duties as an auditor reads it, and as an access admin is stopped by it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests import factories
+from tests.governed import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
+
+
+@pytest.mark.parametrize(
+    ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+)
+def test_an_auditor_reads_how_few_could_and_by_which_steps(
+    open_as: OpenAs, pictures: Path, theme: str, width: int
+) -> None:
+    world = World()
+    factories.person("Ann Access", roles={"admin": None})
+    factories.grant(world.people["Ada"], {"operator": (world.project, "production")})
+    page = open_as(factories.person("Eve", roles={"auditor": None}), width=width, theme=theme)
+    page.goto("/duties/")
+    section = page.get_by_role("region", name="production")
+    section.get_by_text("Fewer than demanded").wait_for()
+    assert "demands 3 people. 2 could do it, which is fewer:" in section.inner_text()
+    assert section.get_by_role("listitem").first.inner_text().startswith("Ada risk drafts a policy")
+    section.get_by_text("1 would do with people who do not exist").click()
+    section.get_by_text("Ann Access adds a person who does not exist (“made up 1”)").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=pictures / f"duties-{theme}-{width}.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_an_access_admin_who_would_open_a_way_is_told_which(open_as: OpenAs) -> None:
+    world = World()
+    page = open_as(factories.person("Ann", roles={"admin": None}))
+    page.goto("/admin/identity/rolebinding/add/")
+    page.get_by_label("Role", exact=True).select_option("operator")
+    page.get_by_label("Person").select_option(world.people["Ada"].pk)
+    page.get_by_label("Project").select_option(world.project.pk)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("2 people could have a release approved for production of risk").wait_for()

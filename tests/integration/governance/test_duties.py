@@ -1,0 +1,266 @@
+"""Who could have a release approved: asked before every change by which somebody may do more."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apps.audit.actions import record
+from apps.audit.models import Event
+from apps.governance import actions as governance
+from apps.governance.errors import BypassOpened, LockedOut
+from apps.governance.queries.duties import Duty, duties_of
+from apps.identity import actions
+from apps.identity.actions.credentials import log_person
+from apps.identity.events import PERSON_UPDATED
+from apps.identity.models import RoleBinding, TeamMember
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.problems import Forbidden, NotFound
+from tests import enrolled, factories
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+SIGNED = """\
+version: 1
+gates:
+  - {gate: build}
+  - {gate: approvals, role: approver, count: 1, passkey: true}
+"""
+
+
+@pytest.fixture
+def ann() -> Actor:
+    """Return an access admin."""
+    return factories.actor_of(factories.person("Ann", roles={"admin": None}))
+
+
+def production(world: World) -> Duty:
+    """Return how it stands in production."""
+    return duties_of([world.environment("production")])[0]
+
+
+def test_as_a_project_starts_nobody_gets_around_anybody(world: World) -> None:
+    duty = production(world)
+    assert (duty.state, duty.demanded) == ("kept", 3)
+    assert duty.fewest is not None and duty.fewest.people == 3
+
+
+def test_who_asks_for_releases_is_not_made_one_who_drafts(world: World, ann: Actor) -> None:
+    events = Event.objects.count()
+    with pytest.raises(BypassOpened) as refused:
+        actions.grant_role(
+            role="operator", person=world.people["Ada"], project=world.project, actor=ann
+        )
+    assert "2 people could have a release approved for production of risk" in refused.value.detail
+    assert "Ada risk drafts a policy for production" in refused.value.detail
+    assert "where its policy demands 3" in refused.value.detail
+    assert not RoleBinding.objects.filter(person=world.people["Ada"], role="operator").exists()
+    assert Event.objects.count() == events
+
+
+def test_nor_by_a_team_that_he_is_in_or_comes_into(world: World, ann: Actor) -> None:
+    ours = factories.team("Ours", world.people["Ada"])
+    with pytest.raises(BypassOpened):
+        actions.grant_role(role="approver", team=ours, project=world.project, actor=ann)
+    theirs = factories.team("Theirs", roles={"operator": world.project})
+    with pytest.raises(BypassOpened):
+        actions.add_member(theirs, person=world.people["Ada"], actor=ann)
+    assert not TeamMember.objects.filter(team=theirs).exists()
+
+
+def test_nor_by_a_service_account_that_is_his_or_becomes_his(world: World, ann: Actor) -> None:
+    bot = factories.service_account("bot", world.people["Vera"])
+    with pytest.raises(BypassOpened):
+        actions.grant_role(
+            role="contributor", service_account=bot, project=world.project, actor=ann
+        )
+    drafts = factories.service_account(
+        "drafts", world.people["Otto"], roles={"operator": world.project}
+    )
+    with pytest.raises(BypassOpened):
+        actions.change_owner(drafts, owner=world.people["Alan"], actor=ann)
+
+
+def test_nor_by_a_second_account_made_or_switched_on_again(world: World, ann: Actor) -> None:
+    second = actions.create_person(
+        email="ada.risk+other@example.com", name="A. Lovelace", actor=ann
+    )
+    with pytest.raises(BypassOpened) as refused:
+        actions.grant_role(role="reviewer", person=second, project=world.project, actor=ann)
+    assert "A. Lovelace (ada.risk+other@example.com) approves it" in refused.value.detail
+    asleep = actions.create_person(email="alan.risk+x@example.com", name="Turing", actor=SYSTEM)
+    actions.deactivate_person(asleep, actor=SYSTEM)
+    asleep.refresh_from_db()
+    RoleBinding.objects.create(
+        role="approver", person=asleep, project=world.project, granted_by="system"
+    )
+    with pytest.raises(BypassOpened):
+        actions.reactivate_person(asleep, actor=ann)
+
+
+def test_what_opens_nothing_goes_through(world: World, ann: Actor) -> None:
+    rita = world.people["Rita"]
+    actions.grant_role(role="approver", person=rita, project=world.project, actor=ann)
+    actions.grant_role(role="auditor", person=world.people["Ada"], project=None, actor=ann)
+    assert production(world).state == "kept"
+
+
+def test_a_way_that_was_there_is_shown_and_blocks_nothing_else(world: World, ann: Actor) -> None:
+    ada = world.people["Ada"]
+    factories.grant(ada, {"operator": world.project})  # on the server, where nobody is asked
+    duty = production(world)
+    assert duty.state == "bypass"
+    assert duty.fewest is not None and duty.fewest.people == 2
+    actions.grant_role(role="viewer", person=ada, project=world.project, actor=ann)
+    binding = RoleBinding.objects.get(person=ada, role="operator")
+    actions.revoke_role(binding, actor=ann)
+    assert production(world).state == "kept"
+
+
+def test_what_he_drafted_before_is_remembered_until_it_is_withdrawn(
+    world: World, ann: Actor
+) -> None:
+    otto = world.people["Otto"]
+    draft = governance.draft_policy(
+        world.environment("production"), source="version: 1\ngates: [{gate: build}]\n",
+        actor=world.otto,
+    )  # fmt: skip
+    actions.revoke_role(RoleBinding.objects.get(person=otto), actor=ann)
+    with pytest.raises(BypassOpened):
+        actions.grant_role(role="contributor", person=otto, project=world.project, actor=ann)
+    governance.withdraw_policy(draft, actor=world.vera)
+    actions.grant_role(role="contributor", person=otto, project=world.project, actor=ann)
+
+
+def test_what_he_asked_for_before_is_remembered(world: World, ann: Actor) -> None:
+    alan = world.people["Alan"]
+    world.request("production", actor=world.alan)
+    actions.revoke_role(RoleBinding.objects.get(person=alan), actor=ann)
+    with pytest.raises(BypassOpened):
+        actions.grant_role(role="operator", person=alan, project=world.project, actor=ann)
+
+
+def test_a_token_changes_nothing(world: World) -> None:
+    before = production(world)
+    for name in world.people:
+        factories.token_for(world.people[name])
+    assert production(world) == before
+
+
+def test_a_superuser_changes_nothing_and_can_do_nothing(world: World) -> None:
+    before = production(world)
+    root = factories.person("Root")
+    with record(SYSTEM) as log:  # as if somebody had written an action for it
+        root.is_superuser = root.is_staff = True
+        root.save(update_fields=["is_superuser", "is_staff"])
+        log_person(log, PERSON_UPDATED, root)
+    actor = factories.actor_of(root)
+    assert actor.grants == frozenset()
+    assert production(world) == before
+    release = world.request("production")
+    place, shown = world.environment("production"), release.request_digest
+    attempts: list[Any] = [
+        lambda: actions.grant_role(role="admin", person=world.people["Ada"], actor=actor),
+        lambda: actions.create_person(email="x@example.com", name="X", actor=actor),
+        lambda: governance.draft_policy(place, source="version: 1\n", actor=actor),
+        lambda: governance.decide(release, verdict="approve", statement_digest=shown, actor=actor),
+        lambda: world.request("production", actor=actor),
+    ]
+    for attempt in attempts:
+        with pytest.raises((Forbidden, NotFound)):
+            attempt()
+
+
+def test_an_access_admin_who_signs_decisions_would_suffice_alone(ann: Actor) -> None:
+    world = enrolled.Signers()
+    world.publish("production", SIGNED)
+    duty = production(world)
+    assert (duty.state, duty.demanded, duty.hired) == ("kept", 2, None)
+    with pytest.raises(BypassOpened) as refused:
+        actions.grant_role(role="admin", person=world.people["Vera"], actor=ann)
+    assert "one person could have a release approved" in refused.value.detail
+    assert "Vera risk adds a person who does not exist" in refused.value.detail
+
+
+def test_nobody_vouches_for_the_second_account_of_who_asks() -> None:
+    world, key = enrolled.Signers(), enrolled.authenticator()
+    world.publish("production", SIGNED)
+    second = actions.create_person(email="ada.risk+b@example.com", name="A", actor=SYSTEM)
+    factories.grant(second, {"approver": world.project})
+    with pytest.raises(BypassOpened):
+        enrolled.enrolled_by(world.people["Vera"], world.keys["Vera"], second, key)
+    assert production(world).state == "kept"
+
+
+def test_a_policy_that_nobody_could_satisfy_is_not_published(world: World) -> None:
+    number = production(world).policy
+    draft = governance.draft_policy(
+        world.environment("production"),
+        source="version: 1\ngates: [{gate: approvals, role: approver, count: 3}]\n",
+        actor=world.vera,
+    )
+    with pytest.raises(LockedOut):
+        governance.publish_policy(draft, actor=world.vito)
+    assert production(world).policy == number
+    factories.person("Third", roles={"approver": world.project})
+    governance.publish_policy(draft, actor=world.vito)
+    duty = production(world)
+    assert duty.demanded == 4
+    # one asks, two change the policy: what demands more than three people can be changed by three
+    assert (duty.state, duty.fewest and duty.fewest.people) == ("bypass", 3)
+
+
+def test_an_environment_whose_last_approvers_left_says_so(world: World, ann: Actor) -> None:
+    for name in ("Vera", "Vito"):
+        actions.deactivate_person(world.people[name], actor=ann)
+    assert production(world).state == "locked_out"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_admins_at_once_do_not_open_together_what_neither_may(world: World) -> None:
+    admins = [factories.actor_of(factories.person(n, roles={"admin": None})) for n in ("An", "Bo")]
+    zed = factories.person("Zed")
+    barrier = Barrier(2)
+
+    def give(role: str, admin: Actor) -> str:
+        try:
+            barrier.wait(timeout=30)
+            actions.grant_role(role=role, person=zed, project=world.project, actor=admin)
+            return "given"
+        except BypassOpened:
+            return "refused"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(give, ("contributor", "operator"), admins))
+    assert sorted(told) == ["given", "refused"]
+    assert RoleBinding.objects.filter(person=zed).count() == 1
+    assert production(world).state == "kept"
+
+
+def test_auditors_and_access_admins_read_it_and_others_read_nothing(world: World) -> None:
+    factories.grant(world.people["Ada"], {"operator": world.project})
+    factories.project("fraud")
+    for role in ("auditor", "admin"):
+        reader = factories.api(factories.person(role, roles={role: None}))
+        items = reader.get("/duties").json()["items"]
+        assert len(items) == 6
+        [row] = [r for r in items if (r["project"], r["environment"]) == ("risk", "production")]
+        assert (row["state"], row["demanded"], row["people"]) == ("bypass", 3, 2)
+        assert row["path"][0].startswith("Ada risk drafts a policy for production")
+    here = factories.api(factories.person("local", roles={"auditor": world.project}))
+    assert {row["project"] for row in here.get("/duties").json()["items"]} == {"risk"}
+    assert factories.api(world.people["Vera"]).get("/duties").json()["items"] == []
+    page = factories.browser(world.people["Vera"]).get("/duties/").content.decode()
+    assert "No environment to see" in page and "Ada risk" not in page
+
+
+def test_a_refusal_over_the_api_names_the_path(world: World) -> None:
+    ann = factories.api(factories.person("Ann", roles={"admin": None}))
+    body = {"role": "operator", "person": world.people["Ada"].pk, "project": "risk"}
+    refused = ann.post("/roles", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "bypass")
+    assert "Vera risk publishes that policy" in refused.json()["detail"]
