@@ -9,6 +9,7 @@ from apps.governance.duties import Found
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.duties import Look, look
+from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
 
 # any number that no other advisory lock uses: changes of access go one by one until their commit
@@ -26,7 +27,7 @@ def watch_duties(actor: Actor) -> Callable[[], None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     before = look()
-    return lambda: _refuse_opened(before, look())
+    return lambda: _refuse_opened(before, look(), actor)
 
 
 def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
@@ -39,18 +40,26 @@ def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
         raise LockedOut
 
 
-def _refuse_opened(before: Look, after: Look) -> None:
+def _refuse_opened(before: Look, after: Look, actor: Actor) -> None:
     for environment, policy in after.policies.items():
         if environment not in before.policies:
             continue  # its first policy: nothing was demanded before
         then, now = before.place(environment), after.place(environment)
         found = duties.opened(then, now) if then != now else None
         if found is not None:
-            raise BypassOpened(_told(found, duties.demanded(now.rules), policy.environment, after))
+            raise BypassOpened(_told(found, policy.environment, after, actor))
 
 
-def _told(found: Found, demanded: int, place: Environment, seen: Look) -> str:
+def _told(found: Found, place: Environment, seen: Look, actor: Actor) -> str:
+    """Say who could do what; only that it is so where the actor may not see who has which role.
+
+    A role in one project lets its holder vouch for passkeys in all of them.
+    """
+    where = scope_of(place)
+    if not (actor.can("access.view", where) or actor.can("policy.publish", where)):
+        return "This would open a way in a project whose access you do not see: ask its auditor"
     few = "one person" if found.people == 1 else f"{found.people} people"
+    demanded = duties.demanded(seen.place(place.pk).rules)
     path = "; ".join(seen.words(found, place))
     return (
         f"With this, {few} could have a release approved for {place.name} of {place.project.slug},"

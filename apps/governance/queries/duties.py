@@ -48,9 +48,9 @@ class Duty:
         """Say how it stands: ``no_policy``, ``locked_out``, ``bypass`` or ``kept``."""
         if self.policy is None:
             return "no_policy"
-        if self.locked_out:
-            return "locked_out"
-        return "bypass" if self.fewest and self.fewest.people < self.demanded else "kept"
+        if self.fewest and self.fewest.people < self.demanded:
+            return "bypass"
+        return "locked_out" if self.locked_out else "kept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,12 @@ def test_the_same_person_clicking_twice_decides_once(world: World) -> None:
 
 
 def test_fifty_decisions_at_once_are_fifty_decisions_and_one_approval(world: World) -> None:
-    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 20}]\n")
-    release = world.request("staging")
     people = [
         factories.actor_of(factories.person(f"R{n}", roles={"reviewer": world.project}))
         for n in range(50)
     ]
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 20}]\n")
+    release = world.request("staging")
     shown = release.request_digest
 
     def decide(who: Any) -> object:

@@ -194,6 +194,22 @@ def test_nobody_vouches_for_the_second_account_of_who_asks() -> None:
     assert production(world).state == "kept"
 
 
+def test_an_admin_of_another_project_is_not_told_who_works_in_this_one() -> None:
+    world, fraud = enrolled.Signers(), factories.project("fraud")
+    world.publish("production", SIGNED)
+    approves, signs = (
+        actions.create_person(email=f"ada.risk+{n}@example.com", name=f"Other {n}", actor=SYSTEM)
+        for n in range(2)
+    )
+    factories.grant(approves, {"approver": world.project})
+    enrolled.enrolled_by_root(signs, enrolled.authenticator())
+    faye = factories.actor_of(factories.person("Faye", roles={"admin": fraud}))
+    with pytest.raises(BypassOpened) as refused:  # who approves in fraud vouches in risk too
+        actions.grant_role(role="approver", person=signs, project=fraud, actor=faye)
+    assert "whose access you do not see" in refused.value.detail
+    assert "risk" not in refused.value.detail and "Other" not in refused.value.detail
+
+
 def test_a_policy_that_nobody_could_satisfy_is_not_published(world: World) -> None:
     number = production(world).policy
     draft = governance.draft_policy(
