@@ -1,4 +1,4 @@
-"""Separation of duties as an auditor reads it, and as an access admin is stopped by it."""
+"""Separation of duties as an auditor reads it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,14 +35,3 @@ def test_an_auditor_reads_how_few_could_and_by_which_steps(
     page.screenshot(path=pictures / f"duties-{theme}-{width}.png", full_page=True)
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
-
-
-def test_an_access_admin_who_would_open_a_way_is_told_which(open_as: OpenAs) -> None:
-    world = World()
-    page = open_as(factories.person("Ann", roles={"admin": None}))
-    page.goto("/admin/identity/rolebinding/add/")
-    page.get_by_label("Role", exact=True).select_option("operator")
-    page.get_by_label("Person").select_option(world.people["Ada"].pk)
-    page.get_by_label("Project").select_option(world.project.pk)
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_text("2 people could have a release approved for production of risk").wait_for()

@@ -274,9 +274,13 @@ def test_auditors_and_access_admins_read_it_and_others_read_nothing(world: World
     assert "No environment to see" in page and "Ada risk" not in page
 
 
-def test_a_refusal_over_the_api_names_the_path(world: World) -> None:
-    ann = factories.api(factories.person("Ann", roles={"admin": None}))
-    body = {"role": "operator", "person": world.people["Ada"].pk, "project": "risk"}
-    refused = ann.post("/roles", body)
+def test_a_refusal_names_the_path_in_the_api_and_in_the_administration(world: World) -> None:
+    ann = factories.person("Ann", roles={"admin": None})
+    given = {"role": "operator", "person": world.people["Ada"].pk}
+    refused = factories.api(ann).post("/roles", given | {"project": "risk"})
     assert (refused.status_code, refused.json()["code"]) == (409, "bypass")
     assert "Vera risk publishes that policy" in refused.json()["detail"]
+    form = given | {"project": world.project.pk}
+    page = factories.browser(ann).post("/admin/identity/rolebinding/add/", form)
+    assert page.status_code == 200
+    assert "Vera risk publishes that policy" in page.content.decode()
