@@ -179,7 +179,8 @@ def _past() -> list[Past]:
 def _done(rows: QuerySet[Any], who: str, permission: str, where: Value | F) -> QuerySet[Any]:
     """Return who did what and where: project, person, permission, environment."""
     text = CharField()
-    told = rows.order_by().annotate(
+    named: QuerySet[Any] = rows.order_by().annotate(
         does=Cast(who, text), what=Value(permission, text), where=Cast(where, text)
     )
-    return told.values_list("project_id", "does", "what", "where").distinct()
+    told: QuerySet[Any] = named.values_list("project_id", "does", "what", "where")
+    return told.distinct()
