@@ -54,7 +54,9 @@ class Walk:
         pinned: bool = False,
         hire: bool = False,
     ) -> None:
-        self.organisation, self.rules, self.pinned = organisation, rules, pinned
+        self.organisation, self.pinned = organisation, pinned
+        # a decision without a passkey is refused there, whatever the policy asks for
+        self.rules = tuple(replace(r, passkey=r.passkey or pinned) for r in rules)
         self.people = [p for p in organisation.people if p.mailbox in humans]
         self.signed = pinned or any(rule.passkey for rule in rules)
         self.grants = {p.id: self._grants(p.id) if p.active else frozenset() for p in self.people}

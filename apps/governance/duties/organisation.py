@@ -1,7 +1,7 @@
 """The people around one environment, and what each of their accounts may do there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
@@ -133,7 +133,12 @@ def place_of(
     *,
     pinned: bool = False,
 ) -> Place:
-    """Return the people around one environment of ``organisation``."""
+    """Return the people around one environment of ``organisation``.
+
+    Where it is pinned every decision counts by passkey alone, also under a policy from before.
+    """
+    if pinned:
+        rules = tuple(replace(rule, passkey=True) for rule in rules)
     place = Place(rules, (), pinned)
     everywhere, here = (organisation.roles.get(where, {}) for where in ("", project))
     past: dict[str, set[str]] = {}
