@@ -19,3 +19,21 @@ class LogRewritten(Problem):
     """The database does not continue the checkpoint that was kept outside it."""
 
     status, code, title = 500, "log_rewritten", "The log is not the one that was signed before"
+
+
+class NameTaken(Conflict):
+    """Another witness is called so."""
+
+    code, title = "name_taken", "Another witness has this name"
+
+
+class KeyTaken(Conflict):
+    """The log is witnessed by this key already."""
+
+    code, title = "key_taken", "This key of a log is witnessed already"
+
+
+class WitnessKeyMissing(Problem):
+    """This installation cannot cosign: its key is not there."""
+
+    status, code, title = 503, "witness_key_missing", "This installation has no witness key"

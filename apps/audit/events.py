@@ -47,3 +47,18 @@ RESTORED = event_kind(
     "backup.restored",
     "Restored a backup of {size} events, losing {lost}; {again} open jobs go on, {ended} ended",
 )
+
+WITNESS_ADDED = event_kind("witness.added", "Added a witness of the log")
+WITNESS_REMOVED = event_kind("witness.removed", "Removed a witness of the log")
+WITNESS_AHEAD = event_kind(
+    "witness.ahead", "Witness holds {seen} events of this log, which has only {size}"
+)
+WITNESS_FORKED = event_kind(
+    "witness.forked", "Witness saw another history of {seen} events than this log has"
+)
+WITNESS_AGREES = event_kind("witness.agrees", "Witness agrees again, up to {size} events")
+WITNESSED_LOG_ADDED = event_kind("witnessed_log.added", "Began to witness a log of others")
+WITNESSED_LOG_REMOVED = event_kind("witnessed_log.removed", "Stopped witnessing a log of others")
+WITNESSED_LOG_FORKED = event_kind(
+    "witnessed_log.forked", "Was shown two histories of {size} events by a log of others"
+)

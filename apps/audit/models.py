@@ -1,10 +1,13 @@
-"""The append-only log: events, tiles of interior hashes, signed checkpoints, sealed text."""
+"""The append-only log: events, tiles, signed checkpoints, sealed text; and its witnesses."""
 
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Func, TextField, Value
 from django.db.models.functions import Cast
+
+from placet.kernel.clock import now
+from placet.kernel.ids import IdField
 
 
 class _Member(Func):
@@ -116,3 +119,89 @@ class Audited(models.Model):
     def environment_scope(self) -> str | None:
         """Return the name of the environment this row belongs to, if any."""
         return None
+
+
+class WitnessKind(models.TextChoices):
+    """How a witness is reached."""
+
+    HTTP = "http", "Co-signs over HTTP"  # C2SP tlog-witness: another Placet, or any other
+    FILE = "file", "Keeps files"  # a folder of another machine or medium
+    S3 = "s3", "Keeps locked objects"  # a bucket with object lock
+
+
+class Witness(Audited):
+    """Somebody outside who is shown our checkpoints, and so notices when the log is not the same.
+
+    ``address`` is the prefix before ``/add-checkpoint``, the name of a folder below
+    ``PLACET_WITNESS_DIR``, or ``s3://bucket/prefix``. ``key`` is the verifier key (C2SP) of one
+    that co-signs; the others keep what they are given for ``retain_days``.
+    """
+
+    id = IdField("wit")
+    name = models.CharField(max_length=60, unique=True)
+    kind = models.CharField(max_length=8, choices=WitnessKind.choices)
+    address = models.CharField(max_length=500)
+    key = models.CharField(max_length=300, blank=True)
+    retain_days = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class WitnessFault(models.TextChoices):
+    """What a witness shows about our log."""
+
+    NONE = "", ""
+    AHEAD = "ahead", "It saw more events than this database has"
+    FORKED = "forked", "It saw another history"
+
+
+class WitnessState(models.Model):
+    """How far a witness has come: a measurement, made again by every push, and so not logged."""
+
+    witness = models.OneToOneField(
+        Witness, primary_key=True, on_delete=models.CASCADE, related_name="state"
+    )
+    size = models.BigIntegerField(default=0)  # of the last checkpoint that it took
+    seen_at = models.DateTimeField(null=True, blank=True)  # when it took that
+    asked_at = models.DateTimeField(null=True, blank=True)  # when it last answered
+    fault = models.CharField(max_length=8, choices=WitnessFault.choices, blank=True)
+    sentence = models.TextField(blank=True)  # of the fault
+    attempts = models.IntegerField(default=0)  # that failed since the last that did not
+    error = models.TextField(blank=True)
+    next_at = models.DateTimeField(default=now)
+
+
+class Cosignature(models.Model):
+    """A witness's signature on one of our checkpoints, checked when it came. Outlives the row of
+    the witness; it vouches for itself."""
+
+    size = models.BigIntegerField()
+    key = models.CharField(max_length=300)
+    line = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["size", "key"], name="audit_cosigned_once")]
+
+
+class WitnessedLog(Audited):
+    """A log of others whose checkpoints this installation cosigns, and a key that it signs with."""
+
+    id = IdField("wlg")
+    origin = models.CharField(max_length=200)
+    key = models.CharField(max_length=300, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class WitnessedHead(models.Model):
+    """The newest checkpoint of a log of others that was cosigned here; it only ever grows.
+
+    Moved by compare-and-set, and kept when the log is witnessed no more: who is asked again later
+    must remember. ``fork`` is the proof that the log shows two histories: the other checkpoint.
+    """
+
+    origin = models.CharField(max_length=200, primary_key=True)
+    size = models.BigIntegerField(default=0)
+    root = models.BinaryField(max_length=32)
+    note = models.TextField(blank=True)
+    cosigned_at = models.DateTimeField(null=True, blank=True)
+    fork = models.TextField(blank=True)

@@ -42,7 +42,7 @@ ROLES: dict[str, frozenset[str]] = {
     "admin": frozenset(
         {
             "access.view", "access.manage", "project.create", "project.edit", "project.view",
-            "stream.view", "stream.manage",
+            "stream.view", "stream.manage", "audit.witness",
         }
     ),
 }  # fmt: skip

@@ -241,10 +241,11 @@ def jobs_failed(at: datetime) -> list[Finding]:
     ]
 
 
-def log_fault(sentence: str) -> None:
-    """Open the alert that the audit log does not verify."""
+def log_fault(sentence: str, *, subject: str = "log") -> None:
+    """Open the alert that the audit log does not verify, as itself or as ``subject`` (a witness,
+    a node) shows."""
     open_alert(
-        Finding(AlertKind.LOG_FAULT, subject="log", about="Audit log", summary=sentence),
+        Finding(AlertKind.LOG_FAULT, subject=subject, about="Audit log", summary=sentence),
         actor=SYSTEM,
     )
 

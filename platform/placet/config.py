@@ -72,6 +72,7 @@ class Config(BaseSettings):
     oidc_client_secret: SecretStr = SecretStr("")
     # keys: one folder; each process is given read access to its own file alone
     keys_dir: Path | None = None
+    witness_dir: Path | None = None  # below it lie the folders of witnesses that keep files
     runtimes_dir: Path | None = None  # installed runtimes, shared by builds; large
     streams_dir: Path | None = None  # tokens and certificates of streams; the control worker's
     # limits
@@ -101,6 +102,11 @@ class Config(BaseSettings):
     def streams(self) -> Path:
         """The folder of the files that let streams of the log in where they go."""
         return self.streams_dir or self.data_dir / "streams"
+
+    @property
+    def witnesses(self) -> Path:
+        """The folder below which witnesses that keep files have theirs."""
+        return self.witness_dir or self.data_dir / "witnesses"
 
     @property
     def artifacts(self) -> Path:

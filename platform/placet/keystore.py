@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,13 +33,16 @@ from placet_verify.keys import (
 
 SERVER_PURPOSES: tuple[KeyPurpose, ...] = ("decision", "access", "build", "state", "log")
 ACCESS: dict[str, frozenset[str]] = {
-    "web": frozenset({"decision", "access"}),
+    "web": frozenset({"decision", "access", "witness"}),
     "control": frozenset({"state", "log"}),
     "build": frozenset({"build", "model-signing"}),
     "agent": frozenset(),
-    "manage": frozenset({*SERVER_PURPOSES, "model-signing"}),
+    "manage": frozenset({*SERVER_PURPOSES, "model-signing", "witness"}),
 }
 MODEL_SIGNING = "model-signing.key"
+# Of other logs' checkpoints. It stands in no keys.json: it vouches for nothing of this
+# installation, and whoever counts on it was given its public half by name.
+WITNESS = "witness"
 
 
 class KeyUnavailable(Refused):
@@ -48,7 +52,7 @@ class KeyUnavailable(Refused):
         super().__init__("key_unavailable", sentence)
 
 
-def signer(purpose: KeyPurpose) -> PrivateKey:
+def signer(purpose: KeyPurpose | Literal["witness"]) -> PrivateKey:
     """Return the private key of ``purpose``; raise ``KeyUnavailable`` when it is not ours."""
     _check_access(purpose)
     path = config().keys / f"{purpose}.key"
@@ -66,6 +70,16 @@ def ring() -> KeyRing:
         return _open(folder, stamp)
     except OSError as error:
         raise KeyUnavailable(f"the list of keys cannot be read: {error.strerror}") from error
+
+
+def witness_public() -> PublicKey:
+    """Return the public half of the key that cosigns other logs' checkpoints."""
+    try:
+        return PublicKey.load(config().keys / f"{WITNESS}.pub")
+    except OSError as error:
+        raise KeyUnavailable(
+            f"the witness key is not there ({error.strerror}): run `manage.py keys init`"
+        ) from error
 
 
 def keys_document() -> str:
@@ -101,12 +115,14 @@ def ensure_keys(
         if (folder / "keys.json").exists():
             _finish_rotation(folder)
             _add_missing(folder, root_key)
+            _make_witness(folder)
             return read_ring(folder)
         root = _existing_or_new(folder / "root.key")
         _write(folder / "root.pub", root.public.to_pem())
         made = [(purpose, _existing_or_new(folder / f"{purpose}.key").public)
                 for purpose in SERVER_PURPOSES]  # fmt: skip
         _make_model_signing(folder)
+        _make_witness(folder)
         start = valid_from or datetime.now(tz=UTC) - OVERLAP
         _write(folder / "keys.json", make_ring(root, made, start).encode())
         return read_ring(folder)
@@ -307,6 +323,13 @@ def _make_model_signing(folder: Path) -> None:
         serialization.NoEncryption(),
     )
     _write(path, private, mode=0o600)
+
+
+def _make_witness(folder: Path) -> None:
+    """Make the witness key. Another one is another witness, so it is never rotated."""
+    if not (folder / f"{WITNESS}.pub").exists():
+        made = _existing_or_new(folder / f"{WITNESS}.key")
+        _write(folder / f"{WITNESS}.pub", made.public.to_pem())
 
 
 def _next(folder: Path, purpose: KeyPurpose) -> Path:

@@ -9,7 +9,9 @@ from placet_verify.base64text import decode, encode
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 
-_ED25519 = b"\x01"
+ED25519 = b"\x01"  # the signature types of a signed note that Placet reads
+COSIGNATURE = b"\x04"
+_NAME = re.compile(r"[^\s+]{1,200}")
 _SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # a line feed alone may stand in a note
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -104,15 +106,30 @@ def log_keys(ring: KeyRing) -> list[PublicKey]:
     return [entry.public for entry in ring.of("log") if entry.ended != "lost"]
 
 
-def note_key_id(name: str, public: PublicKey) -> bytes:
-    """Return C2SP's key id: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key), first 4 bytes."""
-    return hashlib.sha256(name.encode("utf-8") + b"\n" + _ED25519 + public.raw).digest()[:4]
+def note_key_id(name: str, public: PublicKey, kind: bytes = ED25519) -> bytes:
+    """Return C2SP's key id: SHA-256(name ‖ 0x0A ‖ kind ‖ key), first 4 bytes."""
+    return hashlib.sha256(name.encode("utf-8") + b"\n" + kind + public.raw).digest()[:4]
 
 
-def verifier_key(name: str, public: PublicKey) -> str:
-    """Return the key as C2SP writes it for witnesses: ``name+id+base64``."""
-    raw = encode(_ED25519 + public.raw)
-    return f"{name}+{note_key_id(name, public).hex()}+{raw}"
+def verifier_key(name: str, public: PublicKey, kind: bytes = ED25519) -> str:
+    """Return the key as C2SP writes it (signed-note, verifier keys): ``name+id+base64``."""
+    return f"{name}+{note_key_id(name, public, kind).hex()}+{encode(kind + public.raw)}"
+
+
+def read_verifier_key(text: str, kind: bytes = ED25519) -> tuple[str, PublicKey]:
+    """Read what :func:`verifier_key` wrote; raise ``Malformed`` when it is not of ``kind``."""
+    name, _, rest = text.partition("+")
+    _, _, raw = rest.partition("+")  # base64 may have plus signs of its own
+    blob = decode(raw, "the verifier key")
+    if not _NAME.fullmatch(name) or len(blob) != 33:
+        raise Malformed("a verifier key is written name+id+base64, with an Ed25519 key")
+    if blob[:1] != kind:
+        what = "a witness" if kind == COSIGNATURE else "a log"
+        raise Malformed(f"this is not the verifier key of {what}")
+    public = PublicKey(blob[1:])
+    if verifier_key(name, public, kind) != text:
+        raise Malformed("the id in the verifier key is not that of its name and key")
+    return name, public
 
 
 def _signature(line: str) -> NoteSignature:

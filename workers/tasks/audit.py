@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 from apps.audit.actions import write_checkpoint
+from apps.audit.actions.witnesses import show_witnesses
+from apps.audit.errors import LogRewritten
 from apps.audit.queries import verify_database
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
@@ -14,8 +16,21 @@ from placet_verify.log import Report
 @every(seconds=2, name="audit.checkpoint", queue="control")
 def checkpoint(job: LeasedJob) -> dict[str, int] | None:
     """Write full tiles and a signed tree head when there are new events."""
-    made = write_checkpoint()
+    try:
+        made = write_checkpoint()
+    except LogRewritten as found:
+        reconciler.log_fault(found.detail)
+        raise
     return {"size": made.size} if made else None
+
+
+@every(seconds=5, name="audit.witnesses", queue="control")
+def witnesses(job: LeasedJob) -> dict[str, int]:
+    """Show the newest checkpoint to the witnesses, and raise an alert at what they find."""
+    faults = show_witnesses()
+    for witness, sentence in faults.items():
+        reconciler.log_fault(sentence, subject=witness)
+    return {"faults": len(faults)}
 
 
 @every(seconds=86_400, name="audit.verify_daily", queue="control")

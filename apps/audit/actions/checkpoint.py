@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from django.db import transaction
 
+from apps.audit import rules
 from apps.audit.errors import LogRewritten
 from apps.audit.models import Checkpoint, Tile
 from apps.audit.queries import kept
@@ -61,9 +62,9 @@ def refuse_rewritten(size: int, *, thoroughly: bool = True) -> None:
     path, head = found
     advice = "Run `manage.py audit verify`; nothing is signed until this is resolved."
     if head.size > size:
+        at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
         raise LogRewritten(
-            f"The log has {size} events, but {path} was signed over {head.size}:"
-            f" is the database an older copy? {advice}"
+            f"{rules.gap(f'The checkpoint in {path}', head.size, size, at)}. {advice}"
         )
     if thoroughly and merkle.range_root(0, head.size, tree(head.size)) != head.root:
         raise LogRewritten(

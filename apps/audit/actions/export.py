@@ -9,7 +9,12 @@ from apps.audit.actions.record import record
 from apps.audit.events import AUDIT_EXPORTED
 from apps.audit.models import Checkpoint
 from apps.audit.queries.export import csv_lines, every_event, jsonl_lines, tiles_of
-from apps.audit.queries.proofs import latest_checkpoint, log_size
+from apps.audit.queries.proofs import (
+    cosigned_note,
+    latest_checkpoint,
+    latest_cosigned,
+    log_size,
+)
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Conflict, Forbidden
@@ -25,8 +30,9 @@ def log_export(actor: Actor, *, form: str, count: int, project: str | None = Non
 def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     """Write the whole log up to its newest checkpoint into ``folder``, which must be empty.
 
-    The folder holds ``events.jsonl``, ``events.csv``, ``checkpoint.txt``, the tiles and the public
-    keys. Needs ``audit.export`` for the instance. The export itself is an event, signed with it.
+    The folder holds ``events.jsonl``, ``events.csv``, ``checkpoint.txt``, the newest checkpoint
+    that witnesses cosigned (``cosigned.txt``), the tiles and the public keys. Needs
+    ``audit.export`` for the instance. The export itself is an event, signed with it.
     """
     if not actor.can("audit.export"):
         raise Forbidden("This needs the permission audit.export")
@@ -38,7 +44,9 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     folder.mkdir(parents=True, exist_ok=True)
     _write_lines(folder / "events.jsonl", jsonl_lines(every_event(head.size)))
     _write_lines(folder / "events.csv", csv_lines(every_event(head.size)))
-    (folder / "checkpoint.txt").write_text(head.note, "utf-8")
+    (folder / "checkpoint.txt").write_text(cosigned_note(head), "utf-8")
+    if (cosigned := latest_cosigned()) is not None:
+        (folder / "cosigned.txt").write_text(cosigned_note(cosigned), "utf-8")
     for name, hashes in tiles_of(head.size):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.audit.models import Event
+from apps.audit.models import Checkpoint, Event
 from apps.audit.queries.events import sentence
+from apps.audit.queries.proofs import cosigned_note
 
 
 class ActorSerializer(serializers.Serializer[Any]):
@@ -92,13 +93,34 @@ class LeavesSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
 
 
-class CheckpointSerializer(serializers.Serializer[Any]):
-    """The newest signed tree head, as a C2SP note."""
+class CosignedSerializer(serializers.Serializer[Any]):
+    """A signed tree head, as a C2SP note with its cosignatures."""
 
     size = serializers.IntegerField()
     root = serializers.CharField()  # type: ignore[assignment]  # likewise
     note = serializers.CharField()
     created_at = serializers.DateTimeField()
+
+
+class CheckpointSerializer(CosignedSerializer):
+    """The newest signed tree head, and the newest that witnesses cosigned."""
+
+    cosigned = CosignedSerializer(allow_null=True)
+
+
+def checkpoint(head: Checkpoint, cosigned: Checkpoint | None) -> dict[str, Any]:
+    """Return the newest checkpoint and the newest cosigned one."""
+    body = _note(head) | {"cosigned": _note(cosigned) if cosigned else None}
+    return dict(CheckpointSerializer(body).data)
+
+
+def _note(head: Checkpoint) -> dict[str, Any]:
+    return {
+        "size": head.size,
+        "root": bytes(head.root).hex(),
+        "note": cosigned_note(head),
+        "created_at": head.created_at,
+    }
 
 
 def as_json(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, Any]:

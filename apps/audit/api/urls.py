@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.audit.api.views import events, tree
+from apps.audit.api.views import events, tree, witnesses
 
 urlpatterns = [
     path("audit/events", events.EventList.as_view(), name="api-audit-events-list"),
@@ -20,6 +20,21 @@ urlpatterns = [
     path("audit/consistency", tree.Consistency.as_view(), name="api-audit-consistency"),
     path("audit/tiles/<int:level>/<int:index>", tree.TileDetail.as_view(), name="api-audit-tiles"),
     path("audit/export", events.Export.as_view(), name="api-audit-export"),
+    path("audit/witnesses", witnesses.WitnessList.as_view(), name="api-witnesses-list"),
+    path(
+        "audit/witnesses/<str:witness>/remove",
+        witnesses.WitnessRemove.as_view(),
+        name="api-witnesses-remove",
+    ),
+    path(
+        "audit/witnessed-logs", witnesses.WitnessedLogList.as_view(), name="api-witnessed-logs-list"
+    ),
+    path(
+        "audit/witnessed-logs/<str:log>/remove",
+        witnesses.WitnessedLogRemove.as_view(),
+        name="api-witnessed-logs-remove",
+    ),
+    path("audit/witness-keys", witnesses.OwnKeys.as_view(), name="api-witness-keys"),
     path("verifier", tree.Verifier.as_view(), name="api-verifier"),
     path("verifier/page", tree.VerifierPage.as_view(), name="api-verifier-page"),
     path("keys", tree.Keys.as_view(), name="api-keys-list"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.audit.errors import NotYetSigned
-from apps.audit.models import Checkpoint, Event, LogHead, Tile
+from apps.audit.models import Checkpoint, Cosignature, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify import merkle, tlog_proof
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
@@ -41,6 +41,19 @@ def log_size() -> int:
 def latest_checkpoint() -> Checkpoint | None:
     """Return the newest signed tree head."""
     return Checkpoint.objects.order_by("-size").first()
+
+
+def latest_cosigned(covering: int = 0) -> Checkpoint | None:
+    """Return the newest checkpoint of at least ``covering`` events that a witness cosigned."""
+    seen = Cosignature.objects.filter(size__gte=covering).order_by("-size")
+    size = seen.values_list("size", flat=True).first()
+    return None if size is None else Checkpoint.objects.filter(pk=size).first()
+
+
+def cosigned_note(head: Checkpoint) -> str:
+    """Return the note of a checkpoint with every cosignature that it has."""
+    lines = Cosignature.objects.filter(size=head.size).order_by("at", "key")
+    return head.note + "".join(lines.values_list("line", flat=True))
 
 
 def leaf_hashes(start: int, end: int) -> list[bytes]:
@@ -96,14 +109,15 @@ def full_tile(level: int, index: int) -> bytes | None:
 
 
 def inclusion(index: int) -> InclusionProof:
-    """Return the proof of event ``index`` against the newest checkpoint.
+    """Return the proof of event ``index`` against the newest checkpoint that a witness cosigned,
+    or, before one did, against the newest.
 
     Raises :class:`NotYetSigned` while no checkpoint covers it. Whether the actor may read the
     event is asked by the caller.
     """
-    head = latest_checkpoint()
     if index < 0:
         raise NotFound
+    head = latest_cosigned(index + 1) or latest_checkpoint()
     if head is None or index >= head.size:
         raise NotYetSigned if index < log_size() else NotFound
     source = tree(head.size)
@@ -112,24 +126,25 @@ def inclusion(index: int) -> InclusionProof:
         size=head.size,
         leaf_hash=source(0, index).hex(),
         hashes=[step.hex() for step in merkle.inclusion_proof(index, head.size, source)],
-        note=head.note,
+        note=cosigned_note(head),
     )
 
 
 def tlog_proofs(events: Iterable[tuple[int, str]]) -> dict[int, str]:
     """Return, by index, the proofs of events (index and body) as C2SP tlog-proof files.
 
-    All are against the newest checkpoint. Raises :class:`NotYetSigned` while one is not covered.
+    All are against one checkpoint, as :func:`inclusion` chooses it. Raises :class:`NotYetSigned`
+    while one is not covered.
     """
-    head = latest_checkpoint()
-    if head is None:
+    wanted = dict(events)
+    covering = max(wanted, default=-1) + 1
+    head = latest_cosigned(covering) or latest_checkpoint()
+    if head is None or head.size < covering:
         raise NotYetSigned
-    source, proofs = tree(head.size), {}
-    for index, body in events:
-        if index >= head.size:
-            raise NotYetSigned
+    source, note, proofs = tree(head.size), cosigned_note(head), {}
+    for index, body in wanted.items():
         hashes = merkle.inclusion_proof(index, head.size, source)
-        proofs[index] = tlog_proof.write(index, hashes, head.note, body.encode("utf-8"))
+        proofs[index] = tlog_proof.write(index, hashes, note, body.encode("utf-8"))
     return proofs
 
 

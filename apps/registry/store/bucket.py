@@ -9,13 +9,10 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
-import boto3
-from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
 from apps.registry.errors import BlobMissing, DigestMismatch, StoreUnavailable
@@ -23,30 +20,12 @@ from apps.registry.store.backend import PIECE, Stored
 from apps.registry.store.refusals import code_of, service
 from apps.registry.store.verifying import Body, Verifying
 from placet.artifacts import BucketAddress
+from placet.kernel.buckets import client
 
 PART = 64 * 1024 * 1024  # a larger file goes in parts of this size: 10,000 of them at most
-ATTEMPTS = 4
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
 _TAKEN = frozenset({"PreconditionFailed", "412"})
 _RACING = frozenset({"ConditionalRequestConflict", "409"})
-
-
-@lru_cache(maxsize=8)
-def client(address: BucketAddress) -> Any:
-    """Return the connection pool to the service; safe for many threads."""
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=address.endpoint_url or None,
-        region_name=address.region or None,
-        config=ClientConfig(
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-            s3={"addressing_style": "path" if address.endpoint_url else "auto"},
-            request_checksum_calculation="when_required",  # we give SHA-256 ourselves
-            response_checksum_validation="when_required",  # and hash what comes back
-        ),
-    )
 
 
 class Bucket:

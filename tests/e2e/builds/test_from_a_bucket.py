@@ -9,8 +9,8 @@ import pytest
 
 from apps.builds.models import Bento
 from apps.registry.store import store
-from apps.registry.store.bucket import client
 from placet.config import config
+from placet.kernel.buckets import client
 from tests.bucket import NAME, S3
 from tests.e2e.builds.test_upload_to_prediction import build
 from tests.factories import ApiClient

@@ -9,9 +9,9 @@ import pytest
 from apps.registry import actions
 from apps.registry.models import Upload
 from apps.registry.store import store
-from apps.registry.store.bucket import client
 from placet.config import config
 from placet.kernel.actor import SYSTEM
+from placet.kernel.buckets import client
 from tests.bucket import NAME, S3, error
 from tests.factories import api
 from tests.integration.registry.helpers import Lab, chunk, sha256

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from apps.registry.errors import BlobCorrupt, BlobMissing, StorageFull, StoreUnavailable
-from apps.registry.store import Store, bucket
-from apps.registry.store.bucket import Bucket, client
+from apps.registry.store import Store
+from apps.registry.store.bucket import Bucket
+from placet.kernel import buckets
+from placet.kernel.buckets import client
 from tests.bucket import CREDENTIALS, NAME, S3, error
 
 PART = 5 * 1024 * 1024  # the smallest that S3 takes
@@ -25,7 +27,7 @@ SMALL = DATA[:1000]
 
 @pytest.fixture
 def store(bucket_server: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(bucket, "ATTEMPTS", 2)
+    monkeypatch.setattr(buckets, "ATTEMPTS", 2)
     client.cache_clear()
     yield Store(tmp_path, Bucket(bucket_server.address("models"), part=PART))
     client.cache_clear()

@@ -54,7 +54,8 @@ def damage(store: Store, data: bytes) -> None:
         path.unlink(missing_ok=True)
         path.write_bytes(data)
         return
-    from apps.registry.store.bucket import Bucket, client
+    from apps.registry.store.bucket import Bucket
+    from placet.kernel.buckets import client
 
     assert isinstance(store.backend, Bucket)
     address = store.backend.address

@@ -13,7 +13,7 @@ from apps.audit.api.views.parameters import number
 from apps.audit.models import Event
 from apps.audit.queries import consistency, latest_checkpoint, log_size
 from apps.audit.queries.events import readable
-from apps.audit.queries.proofs import full_tile
+from apps.audit.queries.proofs import full_tile, latest_cosigned
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
 from placet.keystore import keys_document, root_public
@@ -50,13 +50,15 @@ class NewestCheckpoint(PlacetView):
 
     @extend_schema(operation_id="audit_checkpoint", responses=s.CheckpointSerializer)
     def get(self, request: Request) -> Response:
-        """Read the newest checkpoint; 404 before the first."""
+        """Read the newest checkpoint, and the newest that witnesses cosigned; 404 before the first.
+
+        Witnesses follow within seconds: the second has their cosignatures in its note, and is
+        ``null`` while there are none.
+        """
         head = latest_checkpoint()
         if head is None:
             raise NotFound("There is no checkpoint yet")
-        root = bytes(head.root).hex()
-        body = {"size": head.size, "root": root, "note": head.note, "created_at": head.created_at}
-        return Response(s.CheckpointSerializer(body).data)
+        return Response(s.checkpoint(head, latest_cosigned()))
 
 
 class Consistency(PlacetView):

@@ -1,0 +1,21 @@
+"""Showing a checkpoint to a witness: one module for each kind, and what they all answer."""
+
+from apps.audit.models import Witness, WitnessKind
+from apps.audit.witnesses.answers import Ahead, Answer, Forked, PushFailed, Shown, Taken
+
+__all__ = ["Ahead", "Answer", "Forked", "PushFailed", "Shown", "Taken", "show_to"]
+
+
+def show_to(witness: Witness, shown: Shown) -> Answer:
+    """Show a checkpoint to ``witness`` and return what it said.
+
+    Talks to other machines: call it outside any transaction. Repeating it is harmless. Raises
+    :class:`PushFailed` with a sentence when there was no answer that can be judged.
+    """
+    from apps.audit.witnesses import bucket, cosigner, folder, shelf
+
+    if witness.kind == WitnessKind.HTTP:
+        return cosigner.push(witness, shown)
+    if witness.kind == WitnessKind.FILE:
+        return shelf.push(folder.Folder.of(witness), shown)
+    return shelf.push(bucket.Locked.of(witness), shown)
