@@ -19,6 +19,7 @@ from apps.console.views import (
     serving,
     streams,
     tokens,
+    witnesses,
 )
 
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
@@ -77,6 +78,15 @@ urlpatterns = [
     path("audit/verify", audit.verify, name="audit-verify"),
     path("audit/verification/", audit.verification, name="audit-verification"),
     path("audit/<int:index>/", audit.event, name="audit-event"),
+    path("audit/witnesses/", witnesses.witnesses, name="witnesses"),
+    path("audit/witnesses/add", witnesses.add, name="witness-add"),
+    path("audit/witnesses/<str:witness_id>/remove", witnesses.remove, name="witness-remove"),
+    path("audit/witnessed-logs/add", witnesses.add_log, name="witnessed-log-add"),
+    path(
+        "audit/witnessed-logs/<str:log_id>/remove",
+        witnesses.remove_log,
+        name="witnessed-log-remove",
+    ),
     path("streams/", streams.stream_list, name="streams"),
     path("streams/new", streams.new_stream, name="stream-new"),
     path("streams/<str:stream_id>/", streams.stream, name="stream"),

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from apps.audit import rules as rules_of_log
+from apps.audit.queries import log_size
 from apps.jobs.handlers import timetables
 from apps.jobs.models import Job, JobState
 from apps.monitoring import queries
@@ -21,6 +23,9 @@ from apps.serving.models import Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.keystore import ring
+from placet_verify import checkpoint
+from placet_verify.errors import Refused
 
 SILENT_SECONDS = 60  # a node that said nothing for longer is worth an alert
 FAILURES_IN_A_ROW = 3  # of a schedule; one failed run is made good by the next
@@ -54,6 +59,7 @@ def watch_endpoints() -> dict[str, int]:
         judge_replicas(status, sweep, now())
         judge_stable(status, sweep)
     judge_nodes(sweep, now())
+    judge_log()
     return settle(sweep, OF_ENDPOINTS, live)
 
 
@@ -192,6 +198,25 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
                 "last; its figures and replicas are unknown.",
             )
         )
+
+
+def judge_log() -> None:
+    """Say what nodes hold of the log that is not in this database: it was put back, or cut."""
+    keys = checkpoint.log_keys(ring())
+    for node in Node.objects.filter(fault="checkpoint_ahead").select_related("target"):
+        try:
+            head = checkpoint.verify(str(node.report.get("checkpoint")), keys)
+        except Refused:
+            continue  # signed by nobody of ours, so it says nothing about our log
+        log_fault(missing_on(f"The node of {node.target}", head.size), subject=node.pk)
+
+
+def missing_on(who: str, seen: int) -> str:
+    """Name the events that ``who`` holds a checkpoint of and this database does not."""
+    size = log_size()
+    if seen > size:
+        return rules_of_log.gap(f"{who} holds a checkpoint over", seen, size)
+    return rules_of_log.fork(who, seen)
 
 
 def schedules_failing() -> list[Finding]:

@@ -17,6 +17,8 @@ def download(client: Client, folder: Path) -> tuple[int, str]:
     folder.mkdir(parents=True, exist_ok=True)
     head = client.audit.checkpoint()
     (folder / "checkpoint.txt").write_text(head.note, "utf-8")
+    if head.cosigned is not None:
+        (folder / "cosigned.txt").write_text(head.cosigned.note, "utf-8")
     (folder / "keys.json").write_bytes(client.audit.keys())
     (folder / "root.pub").write_bytes(client.audit.root_key())
     with (folder / "events.jsonl").open("w", encoding="utf-8", newline="") as out:

@@ -9,6 +9,7 @@ import argparse
 import base64
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from placet_verify import (
@@ -24,6 +25,7 @@ from placet_verify import (
 )
 from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.checkpoint import Checkpoint
+from placet_verify.cosignature import WitnessKey, quorum
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
 from placet_verify.log import Report, Tiles, read_records, verify_log
@@ -88,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--root", type=Path, help="the root key you were given (default: its own)")
     whole.add_argument("--bento", type=Path, help="the Bento's archive, to be compared")
     whole.set_defaults(run=verify_bundle_at)
+    for command in (log, proof, whole):
+        command.add_argument("--witness", action="append", default=[], metavar="KEY",
+                             help="a witness that you know, by its verifier key")  # fmt: skip
+        command.add_argument("--quorum", type=int, metavar="N",
+                             help="how many of them must have cosigned (default: all)")  # fmt: skip
     alone = commands.add_parser("pack", help="write the verifier as one file")
     alone.add_argument("file", type=Path)
     alone.set_defaults(run=write_verifier)
@@ -113,7 +120,8 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
     if options.root is None:
         say("the root key came with the export: compare its fingerprint with the one you know")
     newest = _checkpoint(folder / "checkpoint.txt", ring)
-    kept = [_checkpoint(path, ring) for path in options.checkpoint]
+    seen = folder / "cosigned.txt"
+    kept = [_checkpoint(path, ring) for path in [*options.checkpoint, *_there(seen)]]
     if others := {one.origin for one in kept} - {newest.origin}:
         raise Refused("other_log", f"a checkpoint is of another log: {', '.join(sorted(others))}")
     if any(one.size > newest.size for one in kept):
@@ -129,7 +137,11 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
             monotone=options.bodies,
             ring=ring,
         )
-    return _say_report(report, newest)
+    right = _say_report(report, newest)
+    if right:
+        witnessed = kept[-1] if seen.exists() else newest
+        _say_witnesses(witnessed, options)
+    return right
 
 
 def verify_decision_folder(options: argparse.Namespace) -> bool:
@@ -191,6 +203,7 @@ def verify_proof_file(options: argparse.Namespace) -> bool:
     signed = tlog_proof.verify(proof, checkpoint.log_keys(ring), body)
     root = base64.b64encode(signed.root).decode("ascii")
     say(f"checkpoint: {signed.size} leaves of {signed.origin}, root {root}, signature good")
+    _say_witnesses(signed, options)
     if sentence := seals.fault(body.decode("utf-8", "replace"), proof.index, ring):
         say(f"UNSEALED leaf {proof.index}: {sentence}: it gives no access")
     say(body.decode("utf-8", "replace"))
@@ -210,6 +223,8 @@ def verify_bundle_at(options: argparse.Namespace) -> bool:
     say(f"keys.json: number {ring.number}, signed by the root")
     for line in bundle.verify(files, ring, options.bento):
         say(line)
+    for note in bundle.notes(files):
+        _say_witnesses(checkpoint.parse(note), options)
     say("ok: this release was approved as its policy demands, and all of it is in the log")
     return True
 
@@ -309,6 +324,23 @@ def _checkpoint(path: Path, ring: KeyRing) -> Checkpoint:
     root = base64.b64encode(found.root).decode("ascii")
     say(f"checkpoint {path}: {found.size} leaves of {found.origin}, root {root}, signature good")
     return found
+
+
+def _there(path: Path) -> list[Path]:
+    return [path] if path.exists() else []
+
+
+def _say_witnesses(head: Checkpoint, options: argparse.Namespace) -> None:
+    """Say who cosigned a checkpoint; refuse it when fewer did than was asked for."""
+    if not options.witness:
+        if options.quorum is not None:
+            raise Malformed("--quorum counts the witnesses that are named with --witness")
+        return
+    known = [WitnessKey.parse(text) for text in options.witness]
+    needed = len(known) if options.quorum is None else options.quorum
+    for one in quorum(head, known, needed):
+        at = times.rfc3339(datetime.fromtimestamp(one.at, tz=UTC))
+        say(f"witness {one.witness.name}: the first {head.size} leaves were the newest at {at}")
 
 
 def _tiles(folder: Path) -> Tiles | None:

@@ -83,6 +83,12 @@ def verify(files: Mapping[str, bytes], ring: KeyRing, bento: Path | None = None)
     yield "not checked: what nodes really ran"
 
 
+def notes(files: Mapping[str, bytes]) -> list[str]:
+    """Return the checkpoints that the bundle's proofs lead to, each once."""
+    proofs = [_text(files, name) for name in sorted(files) if name.startswith("log/")]
+    return list(dict.fromkeys(tlog_proof.parse(proof).note for proof in proofs))
+
+
 def _say_permit(permit: Permit) -> Iterator[str]:
     request, policy = permit.request, permit.policy
     yield (

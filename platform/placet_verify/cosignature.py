@@ -20,7 +20,7 @@ from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import PrivateKey, PublicKey
 
 _TIME = 8
-_LAST_SECOND = 2**63 - 1
+_LAST_SECOND = 253_402_300_799  # of the year 9999: no calendar goes on
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class _Checker:
         self.suspect: _Suspect | None = None
         self.agreed: list[int] = []
         self.bodies = self.tiles_seen = 0
-        self.root_differs = False
+        self.records_wrong = False  # a checkpoint says so
 
     def run(self, records: Iterator[Record]) -> Report:
         fault = None
@@ -231,7 +231,7 @@ class _Checker:
     def _check_head(self, head: Head) -> None:
         size, root = head
         if self.frontier.root() != root:
-            self.root_differs = True
+            self.records_wrong = True
             first = self.agreed[-1] if self.agreed else 0
             raise LogFault(
                 f"checkpoint {size}",
@@ -244,6 +244,7 @@ class _Checker:
         size = self.frontier.size
         newest = self.heads[-1][0] if self.heads else size
         if newest > size or (self.complete and newest != size):
+            self.records_wrong = True
             raise LogFault("size", f"size: checkpoint says {newest}, the log has {size}")
 
     def _tile(self, level: int, index: int, made: Sequence[bytes]) -> None:
@@ -287,7 +288,7 @@ class _Checker:
     def _records_right(self, suspect: _Suspect, leaf: int) -> bool:
         if any(size > leaf for size in self.agreed):
             return True
-        if self.root_differs:
+        if self.records_wrong:
             return False
         parent = self.tiles(1, suspect.index // TILE_WIDTH) if self.tiles else None
         if parent is None or len(suspect.given) != TILE_WIDTH * _HASH:

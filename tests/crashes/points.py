@@ -125,6 +125,9 @@ NOT_WALKED = frozenset({
     "stream.tested.v1",
     "target.join_token_issued.v1", "team.created.v1", "team.deleted.v1", "team.member_added.v1",
     "team.member_removed.v1", "version.edited.v1",
+    "witness.added.v1", "witness.agrees.v1", "witness.ahead.v1", "witness.forked.v1",
+    "witness.removed.v1", "witnessed_log.added.v1", "witnessed_log.forked.v1",
+    "witnessed_log.removed.v1",
 })  # fmt: skip
 # Which child of the supervisor a point ends. Where the web process commits, one of gunicorn's own
 # workers dies, which gunicorn replaces.

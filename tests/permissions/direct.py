@@ -13,13 +13,18 @@ from django.db import transaction
 
 from apps.audit.actions.export import export_folder
 from apps.audit.actions.seal import erase_person
+from apps.audit.actions.witnesses import add_witness, remove_witness
+from apps.audit.actions.witnessing import forget_log, witness_log
 from apps.audit.queries.events import timeline
+from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
+from apps.console.queries.exports import TABLES
 from apps.console.queries.models import projects_of
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_page
 from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
+from apps.console.views.audit import shown_witnesses
 from apps.governance.actions import (
     begin_rollout,
     comment,
@@ -224,6 +229,25 @@ QUESTIONS = [
     Direct("export the log", "viewer", Forbidden, lambda t, who: export_folder(ROOT, actor=who)),
     Direct("erase a person", "viewer", Forbidden, lambda t, who: erase_person(
         t.person.pk, actor=who)),
+    Direct("add a witness", "auditor", Forbidden, lambda t, who: add_witness(
+        name="mine", kind="file", address="mine", actor=who)),
+    Direct("remove a witness", "auditor", Forbidden, lambda t, who: remove_witness(
+        t.world.values["witness"], actor=who)),
+    Direct("witness a log", "auditor", Forbidden, lambda t, who: witness_log(
+        key="none", actor=who)),
+    Direct("forget a log", "auditor", Forbidden, lambda t, who: forget_log(
+        t.world.values["log"], actor=who)),
+    Direct("list the witnesses", "viewer", Forbidden, lambda t, who: witnesses_visible(who)),
+    Direct("list the witnessed logs", "viewer", Forbidden, lambda t, who:
+        witnessed_logs_visible(who)),
+    Direct("take the witnesses away", "viewer", None, lambda t, who:
+        list(TABLES["witnesses"].rows(who, {}))),
+    Direct("see witnesses beside a project's events", "viewer", None, lambda t, who:
+        shown_witnesses(who)),
+    Direct("be offered to add a witness", "auditor", None, lambda t, who:
+        'name="retain_days"' in t.page("auditor", "/audit/witnesses/")),
+    Direct("be offered the witnesses", "viewer", None, lambda t, who:
+        'href="/audit/witnesses/"' in t.page("viewer", "/")),
     Direct("read a timeline", "stranger", None, lambda t, who: timeline([t.done.pk], who)),
     # identity
     Direct("grant a role", "stranger", NotFound, lambda t, who: access.grant_role(

@@ -17,6 +17,8 @@ from uuid import UUID
 from django.test import Client
 
 from apps.audit.actions import record, write_checkpoint
+from apps.audit.actions.witnesses import add_witness
+from apps.audit.actions.witnessing import witness_log
 from apps.builds.actions import request_build
 from apps.governance.actions import draft_policy, request_release, set_freeze
 from apps.governance.models import Environment, Release
@@ -37,6 +39,8 @@ from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
+from placet_verify.checkpoint import verifier_key
+from placet_verify.keys import PrivateKey
 from tests import governed
 from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
 from tests.factories import person, project, service_account, sign_in, team, token_for
@@ -161,6 +165,21 @@ def jobs_and_audit(world: World) -> None:
             log.add(PROJECT_UPDATED, world.project)
     write_checkpoint()
     world.values |= {"index": "0", "level": "0"}
+
+
+@part
+def witnesses(world: World) -> None:
+    """A witness, a log that is witnessed, and what others would add."""
+    one, other = PrivateKey.generate(), PrivateKey.generate()
+    made = add_witness(name="vault", kind="file", address="vault", actor=SYSTEM)
+    log = witness_log(key=verifier_key("example.com/log", one.public), actor=SYSTEM)
+    world.values |= {"witness": made.pk, "witness_id": made.pk, "log": log.pk, "log_id": log.pk}
+    named = {"name": "attic", "kind": "file", "address": "attic", "retain_days": 30}
+    for place in ("/api/v1/audit/witnesses", "/audit/witnesses/add"):
+        world.bodies[f"POST {place}"] = named
+    key = {"key": verifier_key("example.com/other", other.public)}
+    for place in ("/api/v1/audit/witnessed-logs", "/audit/witnessed-logs/add"):
+        world.bodies[f"POST {place}"] = key
 
 
 @part

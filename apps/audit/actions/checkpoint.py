@@ -63,9 +63,8 @@ def refuse_rewritten(size: int, *, thoroughly: bool = True) -> None:
     advice = "Run `manage.py audit verify`; nothing is signed until this is resolved."
     if head.size > size:
         at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-        raise LogRewritten(
-            f"{rules.gap(f'The checkpoint in {path}', head.size, size, at)}. {advice}"
-        )
+        said = rules.gap(f"{path} was signed over", head.size, size, at)
+        raise LogRewritten(f"{said}. {advice}")
     if thoroughly and merkle.range_root(0, head.size, tree(head.size)) != head.root:
         raise LogRewritten(
             f"The first {head.size} events are not those that {path} was signed over. {advice}"

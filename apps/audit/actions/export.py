@@ -39,13 +39,14 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     if folder.exists() and any(folder.iterdir()):
         raise Conflict(f"{folder} is not empty", code="not_empty")
     log_export(actor, form="folder", count=log_size() + 1)  # its own event goes with it
+    cosigned = latest_cosigned()
     head = write_checkpoint() or latest_checkpoint()
     assert head is not None
     folder.mkdir(parents=True, exist_ok=True)
     _write_lines(folder / "events.jsonl", jsonl_lines(every_event(head.size)))
     _write_lines(folder / "events.csv", csv_lines(every_event(head.size)))
     (folder / "checkpoint.txt").write_text(cosigned_note(head), "utf-8")
-    if (cosigned := latest_cosigned()) is not None:
+    if cosigned is not None:
         (folder / "cosigned.txt").write_text(cosigned_note(cosigned), "utf-8")
     for name, hashes in tiles_of(head.size):
         path = folder / name

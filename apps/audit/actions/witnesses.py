@@ -31,7 +31,6 @@ from apps.audit.witnesses import Ahead, Answer, Forked, PushFailed, Shown, Taken
 from placet.artifacts import BucketAddress, artifact_address
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from placet.kernel.faults import crash_point
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet_verify.cosignature import WitnessKey
 from placet_verify.errors import Malformed
@@ -134,10 +133,8 @@ def _show(state: WitnessState, head: Checkpoint) -> None:
         return
     if isinstance(answer, Ahead) and answer.size <= _signed():
         return  # by another worker meanwhile; the next look shows that checkpoint
-    _asked.add(state.pk)
-    crash_point("audit.before_witness_noted")
     _note_answer(state, head, answer)
-    crash_point("audit.after_witness_noted")
+    _asked.add(state.pk)
 
 
 def _signed() -> int:

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from apps.audit.actions.checkpoint import origin
 from apps.audit.actions.witnessing import witness_name
-from apps.audit.models import Witness, WitnessedHead, WitnessedLog, WitnessFault
+from apps.audit.models import Witness, WitnessedHead, WitnessedLog
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden
@@ -59,9 +59,3 @@ def own_keys() -> OwnKeys:
         log_key=verifier_key(name, current.public),
         witness_key=str(WitnessKey(witness_name(), witness_public())),
     )
-
-
-def witness_faults() -> list[str]:
-    """Return what witnesses show to be wrong with this log, in sentences."""
-    faulty = Witness.objects.exclude(state__fault=WitnessFault.NONE).order_by("name")
-    return list(faulty.values_list("state__sentence", flat=True))

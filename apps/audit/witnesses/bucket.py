@@ -7,6 +7,7 @@ that says "deleted" hides nothing from us.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from apps.audit.models import Witness
@@ -53,7 +54,7 @@ class Locked:
         for version in listed.get("Versions", ()):
             size = version["Key"].removeprefix(self._prefix).partition("-")[2]
             if size.isdecimal() and version["Size"] <= _MOST_BYTES:
-                note = _asked(lambda found=version: self._read(found))
+                note = _asked(partial(self._read, version))
                 yield Kept(int(size), note, version["LastModified"])
 
     def add(self, size: int, note: str) -> None:
@@ -67,8 +68,9 @@ class Locked:
                 ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until,
             )
         )  # fmt: skip
-        lock = _asked(lambda: self._client.get_object_retention(**place))["Retention"]
-        if lock["Mode"] != "COMPLIANCE" or lock["RetainUntilDate"] < _whole(until):
+        lock = _asked(lambda: self._client.head_object(**place))
+        locked_until = lock.get("ObjectLockRetainUntilDate")
+        if lock.get("ObjectLockMode") != "COMPLIANCE" or locked_until < _whole(until):
             raise PushFailed("The bucket took the note, but does not lock it: see object lock")
 
     def _read(self, version: dict[str, Any]) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.audit.queries.witnesses import may_see
 from apps.console.queries.models import model_rows, models_matching, projects_of, version_rows
 from apps.console.queries.names import actor_names
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
 from apps.console.queries.targets import target_rows
+from apps.console.queries.witnesses import log_rows, witness_rows
 from apps.governance.models import Decision, Release
 from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.lists import releases
@@ -216,6 +218,24 @@ def _streams(actor: Actor, given: Filters) -> Iterator[Values]:
             )  # fmt: skip
 
 
+def _witnesses(actor: Actor, given: Filters) -> Iterator[Values]:
+    if not may_see(actor):
+        return
+    for row in witness_rows(actor):
+        witness, state = row.witness, row.witness.state
+        yield (
+            "of this log", witness.name, witness.kind, witness.address, witness.key, row.word,
+            state.size, state.seen_at, state.sentence, state.error, witness.created_at, witness.pk,
+        )  # fmt: skip
+    for found in log_rows(actor):
+        log, head = found.log, found.head
+        yield (
+            "by this installation", log.origin, "log", "", log.key,
+            "Showed two histories" if head and head.fork else "", head.size if head else 0,
+            head.cosigned_at if head else None, "", "", log.created_at, log.pk,
+        )  # fmt: skip
+
+
 TABLES: dict[str, Table] = {
     "models": Table(
         ("project", "model", "description", "versions", "latest", "live", "created_by",
@@ -267,5 +287,10 @@ TABLES: dict[str, Table] = {
         ("person", "passkey", "state", "fingerprint", "host", "vouched_by", "created_at",
          "enrolled_at", "withdrawn_at", "id"),
         (), _passkeys,
+    ),
+    "witnesses": Table(
+        ("witnessed", "name", "kind", "address", "key", "state", "events", "seen_at", "fault",
+         "error", "created_at", "id"),
+        (), _witnesses,
     ),
 }  # fmt: skip

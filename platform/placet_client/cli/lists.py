@@ -31,6 +31,7 @@ class List(StrEnum):
     PASSKEYS = "passkeys"
     STREAMS = "streams"
     TOKENS = "tokens"
+    WITNESSES = "witnesses"
 
 
 class FileForm(StrEnum):

@@ -11,6 +11,9 @@ from placet_client.records import (
     Consistency,
     Inclusion,
     LeafPage,
+    Witness,
+    WitnessedLog,
+    WitnessKeys,
 )
 
 
@@ -97,3 +100,39 @@ class Audit(Noun):
         """Return the root's public key (PEM). Whether it is the right one, the server cannot
         tell you: compare its fingerprint with one that you have from elsewhere."""
         return self._bytes("/keys/root")
+
+    def witnesses(self, *, limit: int | None = None) -> Listing[Witness]:
+        """List who witnesses this log."""
+        return self._list(Witness, "/audit/witnesses", limit)
+
+    def add_witness(
+        self, *, name: str, kind: str, address: str, key: str = "", retain_days: int | None = None
+    ) -> Witness:
+        """Have every checkpoint shown to a witness.
+
+        ``kind`` is ``http`` (``address`` is the prefix before ``/add-checkpoint``, ``key`` its
+        verifier key), ``file`` (the name of a folder of the server's) or ``s3``
+        (``s3://bucket/prefix``, each object locked for ``retain_days``).
+        """
+        body = given(name=name, kind=kind, address=address, key=key, retain_days=retain_days)
+        return self._do(Witness, "/audit/witnesses", body)
+
+    def remove_witness(self, witness_id: str) -> None:
+        """Show nothing more to a witness."""
+        self._http.request("POST", at("audit", "witnesses", witness_id, "remove"), json={})
+
+    def witnessed_logs(self, *, limit: int | None = None) -> Listing[WitnessedLog]:
+        """List the logs of others that the installation cosigns."""
+        return self._list(WitnessedLog, "/audit/witnessed-logs", limit)
+
+    def witness_log(self, key: str) -> WitnessedLog:
+        """Begin to cosign a log of others, by its verifier key (``name+id+base64``)."""
+        return self._do(WitnessedLog, "/audit/witnessed-logs", {"key": key})
+
+    def forget_log(self, log_id: str) -> None:
+        """Cosign a log no more."""
+        self._http.request("POST", at("audit", "witnessed-logs", log_id, "remove"), json={})
+
+    def witness_keys(self) -> WitnessKeys:
+        """Return the verifier keys of this log and of this witness."""
+        return self._read(WitnessKeys, "/audit/witness-keys")

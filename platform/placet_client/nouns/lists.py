@@ -63,3 +63,7 @@ class Lists(Noun):
     def tokens(self, to: Path, *, form: Form = "csv") -> int:
         """Write the tokens that you answer for, without their secrets."""
         return self._save("/exports/tokens", to, **given(format=form))
+
+    def witnesses(self, to: Path, *, form: Form = "csv") -> int:
+        """Write who witnesses the log, and which logs are witnessed."""
+        return self._save("/exports/witnesses", to, **given(format=form))

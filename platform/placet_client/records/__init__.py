@@ -10,10 +10,14 @@ from placet_client.records.audit import (
     AuditEventDetail,
     Checkpoint,
     Consistency,
+    Cosigned,
     Inclusion,
     Leaf,
     LeafPage,
     RowChange,
+    Witness,
+    WitnessedLog,
+    WitnessKeys,
 )
 from placet_client.records.base import (
     Record,
@@ -134,6 +138,7 @@ __all__ = [
     "ComparedVersion",
     "Comparison",
     "Consistency",
+    "Cosigned",
     "Decider",
     "Decision",
     "Delivery",
@@ -209,4 +214,7 @@ __all__ = [
     "VersionSummary",
     "Wheel",
     "Whoami",
+    "Witness",
+    "WitnessKeys",
+    "WitnessedLog",
 ]

@@ -52,13 +52,60 @@ class AuditEventDetail(AuditEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint(Record):
-    """A signed tree head."""
+class Cosigned(Record):
+    """A signed tree head with the cosignatures of its witnesses."""
 
     size: int
     root: str
     note: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint(Cosigned):
+    """The newest signed tree head, and the newest that witnesses cosigned."""
+
+    cosigned: Cosigned | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness(Record):
+    """Who is shown this log's checkpoints, and what it holds of them."""
+
+    id: str
+    name: str
+    kind: str
+    address: str
+    key: str
+    retain_days: int
+    created_at: datetime
+    size: int
+    seen_at: datetime | None
+    fault: str
+    sentence: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessedLog(Record):
+    """A log of others that the installation cosigns."""
+
+    id: str
+    origin: str
+    key: str
+    created_at: datetime
+    size: int
+    cosigned_at: datetime | None
+    forked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessKeys(Record):
+    """The keys that witnesses and witnessed logs are given."""
+
+    origin: str
+    log_key: str
+    witness_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

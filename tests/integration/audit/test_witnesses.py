@@ -245,7 +245,7 @@ class TestTheWitnesssDoor:
 
         def ask(old: int, size: int, **other: Any) -> Any:
             signer_, proof_of = other.get("signer", key), other.get("proof_of", (old, size))
-            hashes = merkle.consistency_proof(*proof_of, merkle.source_of(leaves))
+            hashes = merkle.consistency_proof(*sorted(proof_of), merkle.source_of(leaves))
             root = other.get("root", merkle.root(leaves[:size]))
             note = checkpoint.make(other.get("origin", "example.com/log"), size, root, signer_)
             body = submission.write(old, other.get("hashes", hashes), note)

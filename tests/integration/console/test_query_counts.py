@@ -13,6 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import write_checkpoint
+from apps.audit.actions.witnesses import add_witness
+from apps.audit.actions.witnessing import witness_log
 from apps.governance.models import Release
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
@@ -21,6 +23,8 @@ from apps.registry.actions import set_alias
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
+from placet_verify.checkpoint import verifier_key
+from placet_verify.keys import PrivateKey
 from tests import factories
 from tests.enrolled import offered_passkey
 from tests.factories import browser
@@ -51,6 +55,9 @@ def many(world: World) -> Release:
     for number in range(ROWS):
         terms = Terms("jsonl", "https://siem.example/in")
         add_stream(name=f"siem-{number}", terms=terms, project=world.project, actor=SYSTEM)
+        add_witness(name=f"w{number}", kind="file", address=f"w{number}", actor=SYSTEM)
+        log = verifier_key(f"log/{number}", PrivateKey.generate().public)
+        witness_log(key=log, actor=SYSTEM)
     write_checkpoint()
     return release
 
@@ -83,6 +90,8 @@ def paths(release: Release) -> dict[str, str]:
         "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
         "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/passkeys/",
         "/duties/", "/api/v1/duties", "/audit/", "/api/v1/passkeys",
+        "/audit/witnesses/", "/api/v1/audit/witnesses", "/api/v1/audit/witnessed-logs",
+        "/api/v1/audit/checkpoint",
         "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
         "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
         "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",

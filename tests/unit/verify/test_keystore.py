@@ -69,7 +69,7 @@ def test_only_the_builder_signs_models(folder: Path, monkeypatch: pytest.MonkeyP
 def test_private_files_are_their_owners_alone(folder: Path) -> None:
     for path in folder.glob("*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
-    assert len(list(folder.glob("*.key"))) == 7
+    assert len(list(folder.glob("*.key"))) == 8
 
 
 def test_making_keys_twice_changes_nothing(folder: Path) -> None:

@@ -55,10 +55,10 @@ class NewestCheckpoint(PlacetView):
         Witnesses follow within seconds: the second has their cosignatures in its note, and is
         ``null`` while there are none.
         """
-        head = latest_checkpoint()
+        cosigned, head = latest_cosigned(), latest_checkpoint()  # so that none is ahead of the head
         if head is None:
             raise NotFound("There is no checkpoint yet")
-        return Response(s.checkpoint(head, latest_cosigned()))
+        return Response(s.checkpoint(head, cosigned))
 
 
 class Consistency(PlacetView):

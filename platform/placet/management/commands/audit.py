@@ -8,14 +8,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.audit.actions import export_folder, write_checkpoint
-from apps.audit.queries import verify_database
+from apps.audit.queries import Verification, verify_database
+from apps.audit.queries.fsck import fsck
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
 from placet_verify.errors import Refused
 
 
 class Command(BaseCommand):
-    """Subcommands ``verify``, ``checkpoint`` and ``export``."""
+    """Subcommands ``verify``, ``fsck``, ``checkpoint`` and ``export``."""
 
     help = "Verify the audit log against a checkpoint kept outside the database, or export it."
     requires_system_checks = []
@@ -30,6 +31,10 @@ class Command(BaseCommand):
         verify.add_argument(
             "--deep", action="store_true", help="read each body too: canonical, times ascending"
         )
+        whole = commands.add_parser(
+            "fsck", help="verify --deep, and hold every column and every row against the log"
+        )
+        whole.add_argument("--checkpoint", type=Path, help="start from this file")
         commands.add_parser("checkpoint", help="sign the log as it stands now")
         export = commands.add_parser("export", help="write the log for `python -m placet_verify`")
         export.add_argument("folder", type=Path)
@@ -46,7 +51,23 @@ class Command(BaseCommand):
 
     def do_verify(self, options: dict[str, Any]) -> None:
         """Say where it starts from, then what was found."""
-        found = verify_database(options["checkpoint"], deep=options["deep"])
+        self.say(verify_database(options["checkpoint"], deep=options["deep"]))
+        self.stdout.write(self.style.SUCCESS("the log is intact"))
+
+    def do_fsck(self, options: dict[str, Any]) -> None:
+        """Say what was found in the log, then each thing that does not agree with it."""
+        found = fsck(options["checkpoint"])
+        if found.how:
+            self.stdout.write(f"{found.log.fault.place if found.log.fault else ''}: {found.how}")
+        self.say(found.log)
+        for fault in found.faults:
+            self.stdout.write(fault.sentence)
+        if found.faults:
+            raise CommandError(f"the log is intact, but {len(found.faults)} things differ from it")
+        self.stdout.write(self.style.SUCCESS("the log is intact, and everything is as it says"))
+
+    def say(self, found: Verification) -> None:
+        """Say where it was started from and what was found; raise at a fault."""
         if found.started_from:
             start = f"{found.started_from} (size {found.started_size})"
             self.stdout.write(f"starting from the checkpoint {start}")
@@ -67,7 +88,6 @@ class Command(BaseCommand):
                 "the log is intact, but somebody appended events that claim to give access, past"
                 " Placet: they count for nothing; find out who writes to the database"
             )
-        self.stdout.write(self.style.SUCCESS("the log is intact"))
 
     def do_checkpoint(self, options: dict[str, Any]) -> None:
         """Sign the log as it stands now."""

@@ -1,0 +1,96 @@
+"""audit witness, audit witnessed: who is shown the log's checkpoints, and whose are cosigned."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import Limit, Output, connected
+from placet_client.output import Form, show_list, show_one, tell
+
+witness = typer.Typer(help="Who witnesses this log", no_args_is_help=True)
+witnessed = typer.Typer(help="Logs of others that this installation cosigns", no_args_is_help=True)
+
+
+class Kind(StrEnum):
+    """How a witness is reached."""
+
+    HTTP = "http"
+    FILE = "file"
+    S3 = "s3"
+
+
+def add_to(audit: typer.Typer) -> None:
+    """Add these commands."""
+    audit.add_typer(witness, name="witness")
+    audit.add_typer(witnessed, name="witnessed")
+
+
+@witness.command("list")
+def witness_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the witnesses, what each holds, and what is wrong."""
+    with connected() as client:
+        columns = ["id", "name", "kind", "size", "seen_at", "fault", "error"]
+        show_list(client.audit.witnesses(limit=limit), columns, output)
+
+
+@witness.command("add")
+def witness_add(
+    name: str,
+    address: Annotated[
+        str, typer.Argument(help="https://…/witness, a folder's name, or s3://bucket/prefix")
+    ],
+    kind: Annotated[Kind, typer.Option(help="http, file or s3")] = Kind.HTTP,
+    key: Annotated[str, typer.Option(help="its verifier key, name+id+base64 (http)")] = "",
+    retain_days: Annotated[
+        int | None, typer.Option(help="for how long a bucket locks each object (s3)")
+    ] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Have every signed checkpoint shown to a witness."""
+    with connected() as client:
+        made = client.audit.add_witness(
+            name=name, kind=kind.value, address=address, key=key, retain_days=retain_days
+        )
+        show_one(made, output)
+
+
+@witness.command("remove")
+def witness_remove(witness_id: str) -> None:
+    """Show nothing more to a witness; its cosignatures stay."""
+    with connected() as client:
+        client.audit.remove_witness(witness_id)
+    tell(f"{witness_id} is shown nothing more")
+
+
+@witness.command("keys")
+def witness_keys(output: Output = Form.TABLE) -> None:
+    """Show the keys to hand out: of this log, and of this installation as a witness."""
+    with connected() as client:
+        show_one(client.audit.witness_keys(), output)
+
+
+@witnessed.command("list")
+def witnessed_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the logs of others that are cosigned here."""
+    with connected() as client:
+        columns = ["id", "origin", "size", "cosigned_at", "forked"]
+        show_list(client.audit.witnessed_logs(limit=limit), columns, output)
+
+
+@witnessed.command("add")
+def witnessed_add(
+    key: Annotated[str, typer.Argument(help="the log's verifier key, name+id+base64")],
+    output: Output = Form.TABLE,
+) -> None:
+    """Begin to cosign a log of others."""
+    with connected() as client:
+        show_one(client.audit.witness_log(key), output)
+
+
+@witnessed.command("remove")
+def witnessed_remove(log_id: str) -> None:
+    """Cosign a log no more."""
+    with connected() as client:
+        client.audit.forget_log(log_id)
+    tell(f"{log_id} is cosigned no more")
