@@ -253,6 +253,7 @@ SPECTACULAR_SETTINGS = {
         "WorkStateEnum": "apps.builds.models.BuildState.choices",
         "StreamKindEnum": ["jsonl", "cloudevents", "syslog"],
         "StreamStateEnum": ["paused", "running", "failing", "blocked"],
+        "WitnessKindEnum": "apps.audit.models.WitnessKind.choices",
     },
     "APPEND_COMPONENTS": {
         "securitySchemes": {

@@ -5,14 +5,14 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.audit.actions.witnesses import MOST_DAYS, RETAIN_DAYS
-from apps.audit.models import Witness, WitnessedHead, WitnessedLog, WitnessFault, WitnessKind
+from apps.audit.models import Witness, WitnessedHead, WitnessedLog, WitnessKind
 
 
 class WitnessSerializer(serializers.Serializer[Any]):
     """A witness of this log and how far it has come.
 
-    ``fault`` is ``ahead`` when it saw more events than there are, ``forked`` when it saw others;
-    ``error`` says why it did not answer the last time.
+    ``fault`` is ``ahead`` when it saw more events than there are, ``forked`` when it saw others,
+    and ``sentence`` says it in words; ``error`` says why it did not answer the last time.
     """
 
     id = serializers.CharField()
@@ -24,7 +24,7 @@ class WitnessSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     size = serializers.IntegerField()
     seen_at = serializers.DateTimeField(allow_null=True)
-    fault = serializers.ChoiceField(WitnessFault.choices, allow_blank=True)
+    fault = serializers.CharField()
     sentence = serializers.CharField()
     error = serializers.CharField()
 

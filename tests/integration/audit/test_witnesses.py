@@ -1,23 +1,16 @@
 """Witnesses of the log: another Placet over HTTP, a folder, a bucket with object lock."""
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection
-from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from apps.audit.actions import checkpoint as checkpoints
-from apps.audit.actions import record, write_checkpoint
 from apps.audit.actions import witnesses as actions
-from apps.audit.actions.witnesses import add_witness, remove_witness, show_witnesses
+from apps.audit.actions.witnesses import add_witness
 from apps.audit.actions.witnessing import add_checkpoint, witness_log
-from apps.audit.events import event_kind
 from apps.audit.models import (
-    Checkpoint,
     Cosignature,
     Event,
     Witness,
@@ -28,80 +21,21 @@ from apps.audit.queries import consistency, inclusion, latest_checkpoint
 from apps.audit.queries.proofs import cosigned_note, latest_cosigned
 from apps.audit.queries.witnesses import own_keys
 from apps.monitoring.models import Alert
-from placet.config import config
-from placet.kernel.actor import ANONYMOUS, SYSTEM
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.kernel.problems import Forbidden, InvalidInput, Problem
-from placet.keystore import root_public, signer
+from placet.keystore import signer
 from placet_verify import checkpoint, cosignature, merkle, submission
 from placet_verify.cosignature import WitnessKey
 from placet_verify.keys import PrivateKey
 from tests.bucket import NAME, S3
+from tests.witnessed import due, grow, restore, show
 
 pytestmark = pytest.mark.django_db(transaction=True)
-GROWN = event_kind("test.grown", "Grew")
-
-
-def grow(count: int) -> Checkpoint:
-    """Append events and sign them."""
-    with record(SYSTEM) as log:
-        for n in range(count):
-            log.add(GROWN, subject=f"s{n % 7}")
-    made = write_checkpoint()
-    assert made is not None
-    return made
-
-
-def restore(size: int, *, kept_too: Path | None = None) -> None:
-    """Put the log back to an older copy of itself; with the files beside it, where named."""
-    with connection.cursor() as cursor:
-        cursor.execute("RESET ROLE")
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("DELETE FROM audit_event WHERE index >= %s", [size])
-        cursor.execute("DELETE FROM audit_checkpoint WHERE size > %s", [size])
-        cursor.execute("DELETE FROM audit_cosignature WHERE size > %s", [size])
-        cursor.execute("DELETE FROM audit_tile WHERE (index + 1) * 256 > %s", [size])
-        cursor.execute("UPDATE audit_loghead SET size = %s", [size])
-        cursor.execute("UPDATE audit_witnessstate SET size = %s", [size])
-        cursor.execute("SET session_replication_role = origin")
-        cursor.execute("SET ROLE placet_app")
-    if kept_too is not None:
-        for path in kept_too.iterdir():
-            path.unlink()
-    actions._asked.clear()  # the process starts again
-
-
-def due() -> None:
-    """Let every witness's time have come."""
-    WitnessState.objects.update(next_at=now() - timedelta(seconds=1))
-
-
-def show() -> dict[str, str]:
-    due()
-    return show_witnesses()
 
 
 @pytest.fixture(autouse=True)
 def _fresh(own_checkpoints: Callable[[], Path]) -> None:
     actions._asked.clear()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(config(), "witness_dir", tmp_path / "witnesses")
-    path = tmp_path / "witnesses" / "vault"
-    path.mkdir(parents=True)
-    return path
-
-
-@pytest.fixture
-def other(live_server: LiveServer) -> Witness:
-    """Another Placet, reached over HTTP, that was told of this log."""
-    witness_log(key=own_keys().log_key, actor=SYSTEM)
-    return add_witness(
-        name="other", kind="http", address=f"{live_server.url}/witness",
-        key=own_keys().witness_key, actor=SYSTEM,
-    )  # fmt: skip
 
 
 class TestAnotherPlacet:
@@ -235,85 +169,6 @@ class TestAnotherPlacet:
         assert "are missing" in alert.summary
 
 
-class TestTheWitnesssDoor:
-    @pytest.fixture
-    def log(self) -> Iterator[Callable[..., Any]]:
-        """A log of others with its own key; returns how it asks for a cosignature."""
-        key = PrivateKey.generate()
-        witness_log(key=checkpoint.verifier_key("example.com/log", key.public), actor=SYSTEM)
-        leaves = [merkle.leaf_hash(bytes([n])) for n in range(50)]
-
-        def ask(old: int, size: int, **other: Any) -> Any:
-            signer_, proof_of = other.get("signer", key), other.get("proof_of", (old, size))
-            hashes = merkle.consistency_proof(*sorted(proof_of), merkle.source_of(leaves))
-            root = other.get("root", merkle.root(leaves[:size]))
-            note = checkpoint.make(other.get("origin", "example.com/log"), size, root, signer_)
-            body = submission.write(old, other.get("hashes", hashes), note)
-            return Client().post("/witness/add-checkpoint", body, content_type="text/plain")
-
-        yield ask
-
-    def test_it_answers_as_the_protocol_says(self, log: Callable[..., Any]) -> None:
-        first = log(0, 7)
-        assert first.status_code == 200
-        assert first.content.decode().startswith(f"— placet.dev/witness/{root_public().id} ")
-        assert log(7, 20).status_code == 200
-        behind = log(7, 30)
-        assert (behind.status_code, behind.content) == (409, b"20\n")
-        assert behind["Content-Type"] == "text/x.tlog.size"
-        assert "GMT" in behind["Last-Modified"]
-        assert log(20, 20).status_code == 200, "the same once more is cosigned anew"
-        assert log(0, 10).status_code == 409, "a shrink"
-        assert log(20, 30, proof_of=(19, 30)).status_code == 422
-        assert log(20, 30, root=merkle.leaf_hash(b"fork")).status_code == 422
-        assert log(20, 20, root=merkle.leaf_hash(b"fork")).status_code == 409
-        assert log(31, 30, hashes=[]).status_code == 400
-        assert log(20, 30, origin="example.com/other").status_code == 404
-        assert log(20, 30, signer=PrivateKey.generate()).status_code == 403
-        assert log(20, 30).status_code == 200
-        assert WitnessedHead.objects.get().size == 30
-
-    def test_it_needs_no_sign_in_and_writes_no_event_for_a_cosignature(
-        self, log: Callable[..., Any]
-    ) -> None:
-        """Two that witness each other would write events about each other for ever."""
-        before = Event.objects.count()
-        assert log(0, 7).status_code == 200
-        assert Event.objects.count() == before
-
-    def test_of_two_at_a_time_one_is_refused(
-        self, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        log(0, 7)
-        from apps.audit.actions import witnessing
-
-        seen = witnessing._seen
-
-        def slow(origin: str) -> WitnessedHead:
-            found = seen(origin)
-            monkeypatch.setattr(witnessing, "_seen", seen)
-            assert log(7, 20).status_code == 200  # another request, between look and record
-            return found
-
-        monkeypatch.setattr(witnessing, "_seen", slow)
-        late = log(7, 15)
-        assert (late.status_code, late.content) == (409, b"20\n")
-        assert WitnessedHead.objects.get().size == 20
-
-    def test_what_was_seen_is_remembered_when_the_log_is_taken_away_and_added_again(
-        self, log: Callable[..., Any]
-    ) -> None:
-        from apps.audit.actions.witnessing import forget_log
-        from apps.audit.models import WitnessedLog
-
-        log(0, 7)
-        row = WitnessedLog.objects.get()
-        forget_log(row.pk, actor=SYSTEM)
-        assert log(7, 8).status_code == 404
-        witness_log(key=row.key, actor=SYSTEM)
-        assert log(0, 5).content == b"7\n"
-
-
 class TestWhatOnlyKeeps:
     def test_a_folder_has_every_checkpoint_it_was_shown_and_names_the_gap(
         self, folder: Path, own_checkpoints: Callable[[], Path]
@@ -391,67 +246,41 @@ class TestWhatOnlyKeeps:
         assert state.error.startswith("The bucket")
 
 
-class TestAdministration:
-    @pytest.mark.parametrize(
-        ("wrong", "field"),
-        [
-            ({"name": "A b"}, "name"), ({"name": ""}, "name"), ({"name": "x" * 61}, "name"),
-            ({"kind": "ftp"}, "kind"), ({"kind": ""}, "kind"),
-            ({"address": "http://witness.example"}, "address"),
-            ({"address": "https://u:p@witness.example"}, "address"),
-            ({"address": "https://"}, "address"), ({"address": "https://w.example/?x"}, "address"),
-            ({"address": "https://[::1"}, "address"), ({"address": "https://w e"}, "address"),
-            ({"address": "file:///etc"}, "address"), ({"address": "https://w:99999"}, "address"),
-            ({"address": "https://w.example/" + "x" * 500}, "address"),
-            ({"key": ""}, "key"), ({"key": "name+0+AAAA"}, "key"),
-            ({"kind": "file", "address": "../etc", "key": ""}, "address"),
-            ({"kind": "file", "address": "/etc", "key": ""}, "address"),
-            ({"kind": "file", "address": "vault"}, "key"),
-            ({"kind": "s3", "address": "s3://"}, "address"),
-            ({"kind": "s3", "address": "file:///x", "key": ""}, "address"),
-            ({"kind": "s3", "address": "s3://bkt?endpoint_url=http://10.0.0.1", "key": ""},
-             "address"),
-            ({"kind": "s3", "address": "s3://bkt", "key": "", "retain_days": 0}, "retain_days"),
-        ],
-    )  # fmt: skip
-    def test_what_is_wrong_is_named_by_its_field(self, wrong: dict[str, Any], field: str) -> None:
-        right = {"name": "w", "kind": "http", "address": "https://witness.example/w",
-                 "key": own_keys().witness_key}  # fmt: skip
-        with pytest.raises(InvalidInput) as caught:
-            add_witness(**{**right, **wrong}, actor=SYSTEM)
-        assert [fault.pointer for fault in caught.value.errors] == [f"/{field}"]
+def test_a_node_that_holds_more_of_the_log_raises_an_alert_that_names_what_is_missing(
+    own_checkpoints: Callable[[], Path],
+) -> None:
+    from apps.monitoring.reconciler import watch_endpoints
+    from tests.governed import World
+    from tests.nodes import SimulatedNode
 
-    def test_a_name_and_a_key_are_taken_once(self, folder: Path) -> None:
-        add_witness(name="w", kind="file", address="vault", actor=SYSTEM)
-        with pytest.raises(Problem, match="name"):
-            add_witness(name="w", kind="file", address="vault", actor=SYSTEM)
-        witness_log(key=own_keys().log_key, actor=SYSTEM)
-        with pytest.raises(Problem, match="already"):
-            witness_log(key=own_keys().log_key, actor=SYSTEM)
-        with pytest.raises(InvalidInput):
-            witness_log(key=own_keys().witness_key, actor=SYSTEM)
+    node = SimulatedNode.joined(World().target)
+    old, newer = grow(1).size, grow(30)
+    node.checkpoint = newer.note
+    restore(old, kept_too=own_checkpoints())
+    assert node.report().status_code == 200
+    size = Event.objects.count()
+    for _ in range(2):
+        watch_endpoints()
+    alert = Alert.objects.get(kind="log_fault")
+    assert alert.subject == node.id
+    assert f"holds a checkpoint over {newer.size} events" in alert.summary
+    assert f"events {size} to {newer.size - 1}" in alert.summary
 
-    def test_nobody_without_the_permission_adds_one(self) -> None:
-        with pytest.raises(Forbidden):
-            add_witness(name="w", kind="file", address="vault", actor=ANONYMOUS)
 
-    def test_a_witness_that_was_removed_is_shown_nothing_and_its_cosignatures_stay(
-        self, other: Witness
-    ) -> None:
-        head = grow(3)
-        show()
-        remove_witness(other.pk, actor=SYSTEM)
-        grow(3)
-        assert show() == {}
-        assert WitnessedHead.objects.get().size == head.size
-        assert Cosignature.objects.get().size == head.size
+def test_a_checkpoint_that_a_node_made_up_raises_no_alert(
+    own_checkpoints: Callable[[], Path],
+) -> None:
+    from apps.monitoring.reconciler import watch_endpoints
+    from tests.governed import World
+    from tests.nodes import SimulatedNode
 
-    def test_the_log_rebuilds_what_was_added(self, other: Witness, folder: Path) -> None:
-        from tests.rebuild import assert_log_rebuilds_every_row
-
-        add_witness(name="vault", kind="file", address="vault", actor=SYSTEM)
-        remove_witness(other.pk, actor=SYSTEM)
-        assert assert_log_rebuilds_every_row() >= 2
+    node = SimulatedNode.joined(World().target)
+    node.checkpoint = checkpoint.make(
+        checkpoints.origin(), 10**6, merkle.EMPTY_ROOT, PrivateKey.generate()
+    )
+    node.report()
+    watch_endpoints()
+    assert not Alert.objects.filter(kind="log_fault").exists()
 
 
 def test_a_log_without_witnesses_has_the_proofs_that_it_had() -> None:
