@@ -38,12 +38,24 @@ WEB, ENDPOINTS = "https://placet.localhost:8443", "https://models.placet.localho
 # what each process must be able to read, and must not
 MAY_READ = {
     "web": (
-        {"keys/decision.key", "keys/access.key", "secrets/web/placet_secret_key", "tls/web.key"},
+        {
+            "keys/decision.key",
+            "keys/access.key",
+            "keys/witness.key",
+            "secrets/web/placet_secret_key",
+            "tls/web.key",
+        },
         {"keys/state.key", "keys/log.key", "keys/build.key", "tls/endpoints.key"},
     ),
     "worker": (
         {"keys/state.key", "keys/log.key", "secrets/worker/placet_database_url"},
-        {"keys/decision.key", "keys/build.key", "secrets/web/placet_secret_key", "tls/web.key"},
+        {
+            "keys/decision.key",
+            "keys/witness.key",
+            "keys/build.key",
+            "secrets/web/placet_secret_key",
+            "tls/web.key",
+        },
     ),
     "worker-build": (
         {"keys/build.key", "keys/model-signing.key"},

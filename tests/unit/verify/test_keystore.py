@@ -57,6 +57,30 @@ def test_each_process_loads_its_own_keys_alone(
         signer("root")
 
 
+@pytest.mark.parametrize("process", ["control", "build", "agent", ""])
+def test_only_web_cosigns_other_logs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, process: str
+) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", "web")
+    assert signer("witness").public == keystore.witness_public()
+    monkeypatch.setenv("PLACET_PROCESS", process)
+    with pytest.raises(KeyUnavailable):
+        signer("witness")
+
+
+def test_an_installation_from_before_gets_a_witness_key_without_the_root(tmp_path: Path) -> None:
+    """And keeps it: another key would be another witness."""
+    ensure_keys(tmp_path)
+    (tmp_path / "root.key").unlink()
+    for name in ("witness.key", "witness.pub"):
+        (tmp_path / name).unlink()
+    before = read_ring(tmp_path)
+    assert ensure_keys(tmp_path) == before
+    key = (tmp_path / "witness.key").read_bytes()
+    ensure_keys(tmp_path)
+    assert (tmp_path / "witness.key").read_bytes() == key
+
+
 def test_only_the_builder_signs_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLACET_PROCESS", "build")
     key = serialization.load_pem_private_key(keystore.model_signing_key().read_bytes(), None)
