@@ -128,7 +128,7 @@ def _show(state: WitnessState, head: Checkpoint) -> None:
     shown = Shown(head.note, head.size, bytes(head.root), tree(head.size), state.size)
     try:
         answer = show_to(state.witness, shown)
-    except PushFailed as failure:
+    except (PushFailed, LookupError) as failure:  # or leaves that should be here are not
         _note_failure(state, str(failure))
         return
     if isinstance(answer, Ahead) and answer.size <= _signed():

@@ -19,6 +19,7 @@ from apps.audit.events import (
     WITNESSED_LOG_REMOVED,
 )
 from apps.audit.models import WitnessedHead, WitnessedLog
+from apps.audit.witnesses.answers import LARGEST
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
@@ -88,6 +89,8 @@ def add_checkpoint(body: bytes) -> Reply:
         found = checkpoint.parse(asked.note)
     except Malformed as fault:
         return Reply(400, str(fault))
+    if found.size > LARGEST or "\x00" in asked.note:
+        return Reply(400, "No log is so large, and no checkpoint holds a null character")
     keys = WitnessedLog.objects.filter(origin=found.origin).values_list("key", flat=True)
     known = [checkpoint.read_verifier_key(key)[1] for key in keys]
     if not known:

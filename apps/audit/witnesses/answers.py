@@ -5,6 +5,8 @@ from datetime import datetime
 
 from placet_verify.merkle import Source
 
+LARGEST = 2**53 - 1  # the largest size that an event of ours can hold
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from apps.audit.models import Witness
-from apps.audit.witnesses.answers import Ahead, Answer, Forked, PushFailed, Shown, Taken
+from apps.audit.witnesses.answers import LARGEST, Ahead, Answer, Forked, PushFailed, Shown, Taken
 from placet.kernel import outbound
 from placet.kernel.clock import now
 from placet_verify import checkpoint, cosignature, merkle, submission
@@ -58,8 +58,8 @@ def _known_size(answer: outbound.Answer) -> int | None:
     if answer.status != 409 or not _is_size(answer.headers.get("content-type", "")):
         return None
     found = _SIZE.fullmatch(answer.body)
-    if found is None:
-        raise PushFailed("The witness says that it knows another size, but not which")
+    if found is None or int(found[1]) > LARGEST:
+        raise PushFailed("The witness says that it knows another size, but none that a log has")
     return int(found[1])
 
 
@@ -71,7 +71,7 @@ def _since(answer: outbound.Answer) -> datetime | None:
     """Return when the witness took what it knows, if it says so (a Placet does)."""
     try:
         return parsedate_to_datetime(answer.headers["last-modified"]).astimezone(UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 

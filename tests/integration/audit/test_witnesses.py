@@ -138,6 +138,16 @@ class TestAnotherPlacet:
         assert "not signed by the key" in WitnessState.objects.get(pk=row.pk).error
         assert not Cosignature.objects.exists()
 
+    def test_one_that_claims_a_size_no_log_has_stops_nobody_else(
+        self, other: Witness, folder: Path
+    ) -> None:
+        vault = add_witness(name="vault", kind="file", address="vault", actor=SYSTEM)
+        head = grow(3)
+        WitnessedHead.objects.create(origin=checkpoints.origin(), size=2**60, root=b"r" * 32)
+        show()
+        assert "none that a log has" in WitnessState.objects.get(pk=other.pk).error
+        assert WitnessState.objects.get(pk=vault.pk).size == head.size
+
     def test_one_that_is_away_waits_longer_from_time_to_time(self) -> None:
         row = add_witness(name="away", kind="http", address="http://localhost:9",
                           key=own_keys().witness_key, actor=SYSTEM)  # fmt: skip

@@ -46,7 +46,8 @@ class TestTheWitnesssDoor:
             signer_, proof_of = other.get("signer", key), other.get("proof_of", (old, size))
             hashes = merkle.consistency_proof(*sorted(proof_of), merkle.source_of(leaves))
             root = other.get("root", merkle.root(leaves[:size]))
-            note = checkpoint.make(other.get("origin", "example.com/log"), size, root, signer_)
+            name, said = other.get("origin", "example.com/log"), other.get("size", size)
+            note = checkpoint.make(name, said, root, signer_)
             body = submission.write(old, other.get("hashes", hashes), note)
             return Client().post("/witness/add-checkpoint", body, content_type="text/plain")
 
@@ -71,6 +72,14 @@ class TestTheWitnesssDoor:
         assert log(20, 30, signer=PrivateKey.generate()).status_code == 403
         assert log(20, 30).status_code == 200
         assert WitnessedHead.objects.get().size == 30
+
+    def test_a_size_or_a_name_that_no_log_has_is_refused(self, log: Callable[..., Any]) -> None:
+        assert log(0, 7, size=2**63, hashes=[]).status_code == 400
+        assert log(0, 7, size=10**19 - 1, hashes=[]).status_code == 400
+        assert log(0, 7, origin="example.com/\x00").status_code == 400
+        for body in (b"", b"\xff", b"old 0\n\n\x00\n1\nAAAA\n\n\n", b"x" * 100_000):
+            answer = Client().post("/witness/add-checkpoint", body, content_type="text/plain")
+            assert answer.status_code == 400
 
     def test_it_needs_no_sign_in_and_writes_no_event_for_a_cosignature(
         self, log: Callable[..., Any]
