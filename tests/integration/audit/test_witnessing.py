@@ -46,7 +46,7 @@ class TestTheWitnesssDoor:
             signer_, proof_of = other.get("signer", key), other.get("proof_of", (old, size))
             hashes = merkle.consistency_proof(*sorted(proof_of), merkle.source_of(leaves))
             root = other.get("root", merkle.root(leaves[:size]))
-            name, said = other.get("origin", "example.com/log"), other.get("size", size)
+            name, said = other.get("origin", "example.com/log"), other.get("said", size)
             note = checkpoint.make(name, said, root, signer_)
             body = submission.write(old, other.get("hashes", hashes), note)
             return Client().post("/witness/add-checkpoint", body, content_type="text/plain")
@@ -74,8 +74,8 @@ class TestTheWitnesssDoor:
         assert WitnessedHead.objects.get().size == 30
 
     def test_a_size_or_a_name_that_no_log_has_is_refused(self, log: Callable[..., Any]) -> None:
-        assert log(0, 7, size=2**63, hashes=[]).status_code == 400
-        assert log(0, 7, size=10**19 - 1, hashes=[]).status_code == 400
+        assert log(0, 7, said=2**63, hashes=[]).status_code == 400
+        assert log(0, 7, said=10**19 - 1, hashes=[]).status_code == 400
         assert log(0, 7, origin="example.com/\x00").status_code == 400
         for body in (b"", b"\xff", b"old 0\n\n\x00\n1\nAAAA\n\n\n", b"x" * 100_000):
             answer = Client().post("/witness/add-checkpoint", body, content_type="text/plain")
