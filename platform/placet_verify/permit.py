@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from placet_verify import canonical, dsse, quorum, times
-from placet_verify.approvers import Approvers, Signed, read_enrolments
+from placet_verify.approvers import Approvers, Signed, enrolment_of, read_enrolments
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing
+from placet_verify.recalls import NONE, Uncounted
 from placet_verify.statements import (
     APPROVE,
     DecisionStatement,
@@ -97,13 +98,15 @@ def permit(
     expect: Expected,
     starting_at: datetime | None,
     policy_floor: int = 0,
+    uncounted: Uncounted = NONE,
 ) -> Permit:
     """Return the permit when it lets ``expect`` run; raise ``PermitRefused`` otherwise.
 
     ``starting_at`` is the moment of a start; ``None`` for what serves already, which no passing
-    of time stops. ``policy_floor`` is the lowest policy number that still counts here.
+    of time stops. ``policy_floor`` is the lowest policy number that still counts here, and
+    ``uncounted`` whose signatures were recalled.
     """
-    found = holds(document, ring, policy_floor=policy_floor)
+    found = holds(document, ring, policy_floor=policy_floor, uncounted=uncounted)
     _check_expected(found.request, expect)
     if starting_at is not None and starting_at > found.not_after:
         when = times.rfc3339(found.not_after)
@@ -111,13 +114,15 @@ def permit(
     return found
 
 
-def holds(document: str, ring: KeyRing, *, policy_floor: int = 0) -> Permit:
+def holds(
+    document: str, ring: KeyRing, *, policy_floor: int = 0, uncounted: Uncounted = NONE
+) -> Permit:
     """Return the permit when it is whole and its quorum is met, whatever it is for.
 
     For people who look at a permit; whoever is about to run something calls :func:`permit`.
     """
     try:
-        found = _open(document, ring)
+        found = _open(document, ring, uncounted)
         _check_policy(found, policy_floor)
         _check_decisions(found)
         _check_pinned(found, ring)
@@ -175,16 +180,44 @@ def _parts(document: str) -> _Parts:
     )
 
 
-def _open(document: str, ring: KeyRing) -> Permit:
+def _open(document: str, ring: KeyRing, uncounted: Uncounted) -> Permit:
     policy, request, decisions, enrolments = _parts(document)
+    _refuse_recalled_keys(document, uncounted.keys)
+    gone = _recalled_passkeys(enrolments, uncounted.passkeys)
+    if gone:
+        enrolments = [e for e in enrolments if enrolment_of(e).passkey.credential not in gone]
+        decisions = [d for d in decisions if not d.assertion or d.assertion.credential not in gone]
     approvers = read_enrolments(enrolments, ring)
-    signed = [_decision(one, ring, approvers) for one in decisions]
+    every = [_decision(one, ring, approvers) for one in decisions]
+    signed = [one for one in every if one.person not in uncounted.people]
     return Permit(
         _policy(policy, ring, approvers),
         RequestStatement.parse(ring.verify(request, "decision")),
         tuple(signed),
         frozenset(one.person for one in signed if isinstance(one, PasskeyDecision)),
     )
+
+
+def _refuse_recalled_keys(document: str, recalled: frozenset[str]) -> None:
+    if not recalled:
+        return
+    for what, envelope in envelopes(document):
+        if found := recalled & {signature.keyid for signature in envelope.signatures}:
+            raise PermitRefused(
+                "key_recalled", f"the {what} is signed by key {min(found)}, which was recalled"
+            )
+
+
+def _recalled_passkeys(enrolments: Iterable[Signed], recalled: frozenset[str]) -> frozenset[str]:
+    """Return the passkeys that do not count: the recalled, and whom one of them vouches for.
+
+    Each enrolment stands behind whoever vouches for it.
+    """
+    gone = set(recalled)
+    for signed in enrolments if gone else ():
+        if signed.assertion is not None and signed.assertion.credential in gone:
+            gone.add(enrolment_of(signed).passkey.credential)
+    return frozenset(gone)
 
 
 def _policy(signed: Signed, ring: KeyRing, approvers: Approvers) -> PolicyStatement:

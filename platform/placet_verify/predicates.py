@@ -8,6 +8,10 @@ PASSKEY_DECISION_TYPE = "https://placet.dev/decision/v2"
 ENROLMENT_TYPE = "https://placet.dev/enrolment/v1"
 ROOT_ENROLMENT_TYPE = "https://placet.dev/root-enrolment/v1"
 PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
+RECALL_TYPE = "https://placet.dev/recall/v1"
+LIFT_TYPE = "https://placet.dev/recall-lifted/v1"
+RAN_TYPE = "https://placet.dev/ran/v1"
+STOPPED_TYPE = "https://placet.dev/recall-stopped/v1"
 
 GOVERNANCE = (
     POLICY_TYPE,
@@ -16,4 +20,6 @@ GOVERNANCE = (
     DECISION_TYPE,
     PASSKEY_DECISION_TYPE,
     ENROLMENT_TYPE,
+    RECALL_TYPE,
+    LIFT_TYPE,
 )

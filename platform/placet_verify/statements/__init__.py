@@ -19,19 +19,31 @@ from placet_verify.statements.governance import (
     RequestStatement,
 )
 from placet_verify.statements.provenance import ProvenanceStatement
+from placet_verify.statements.recall import (
+    LiftStatement,
+    Names,
+    RanReceipt,
+    RecallStatement,
+    StoppedReceipt,
+)
 
 __all__ = [
     "APPROVE",
     "REJECT",
     "DecisionStatement",
     "EnrolmentStatement",
+    "LiftStatement",
+    "Names",
     "PasskeyDecision",
     "PasskeyPolicy",
     "PolicyStatement",
     "ProvenanceStatement",
+    "RanReceipt",
+    "RecallStatement",
     "RequestStatement",
     "RootEnrolment",
     "Statement",
+    "StoppedReceipt",
     "parse",
 ]
 
@@ -44,6 +56,10 @@ _KINDS = (
     EnrolmentStatement,
     RootEnrolment,
     ProvenanceStatement,
+    RecallStatement,
+    LiftStatement,
+    RanReceipt,
+    StoppedReceipt,
 )
 
 
