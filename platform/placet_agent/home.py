@@ -6,6 +6,7 @@
     keys.json     the list of keys, signed by root    state.json  the last verified state
     memory.json   floors that never go down           lock        held by the running agent
     aborts.json   what it took back by itself
+    recalls.json  what was ever recalled              receipts.json  what ran, and is to be said
     bentos/  runtimes/  replicas/  logs/  haproxy/  capture/
 """
 

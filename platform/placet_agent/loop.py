@@ -24,6 +24,7 @@ from placet_agent.parsing import hex_digest
 from placet_agent.preparer import Preparer
 from placet_agent.protocol import FEATURES, NodeError, PlatformInfo
 from placet_agent.pythons import Interpreters
+from placet_agent.receipts import Receipts, Who
 from placet_agent.reconcile import Reconciler
 from placet_agent.replicas import Program, Replicas, bento_program
 from placet_agent.report import Reporter
@@ -103,12 +104,14 @@ class Agent:
         self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program)
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(home.folder / "aborts.json"), self.wake)
-        parts = (self.proxy, self.replicas, self.bentos, self.preparer, sentinel)
-        self.reconciler = Reconciler(*parts)
+        parts = (self.proxy, self.replicas, self.preparer, sentinel)
+        who = Who(member.node, member.target, key)
+        signed = Receipts(home.folder / "receipts.json", who, lambda: self.trust.recalls.book)
+        self.reconciler = Reconciler(*parts, signed)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
         info = partial(platform_info, interpreters, version(binary), member.port)
-        self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts)
+        self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
         self.shipper = Shipper(
             home.folder / "capture", self._shipping, lambda: list(self.replicas.all),
             self.reporter.error,
@@ -235,6 +238,7 @@ class Agent:
         """Take a state that came, if it is to be believed; tell whether it was taken."""
         try:
             state = self.trust.open_state(text)
+            self._tell(self.trust.learn(state))
             verdicts = self.trust.judge(state)
         except StateRefused as refusal:
             self.reporter.error("state_refused", f"{refusal.code}: {refusal}")

@@ -32,6 +32,7 @@ class Observed:
     recalled: tuple[str, ...] = ()
     errors: tuple[NodeError, ...] = ()
     aborts: tuple[LocalAbort, ...] = ()
+    receipts: tuple[str, ...] = ()  # that the platform has not taken yet
     applied: tuple[int, int] = (0, 0)
 
 

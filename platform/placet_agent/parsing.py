@@ -17,6 +17,7 @@ from placet_agent.protocol import (
     WheelEntry,
     parse_time,
 )
+from placet_verify import canonical
 
 T = TypeVar("T")
 
@@ -204,7 +205,17 @@ def parse_state(data: object) -> DesiredState:
             Prefetch(_digest(item, "bento_digest"), _digest(item, "runtime_digest"))
             for item in _get(data, "prefetch", list)
         ),
+        recalls=tuple(_envelope(item) for item in _recalls(data)),
     )
+
+
+def _recalls(data: object) -> list[Any]:
+    """Return the signed recalls, which an older platform does not send."""
+    return _get(data, "recalls", list) if isinstance(data, dict) and "recalls" in data else []
+
+
+def _envelope(item: object) -> str:
+    return canonical.dumps(_get({"envelope": item}, "envelope", dict)).decode()
 
 
 def parse_manifest(data: object) -> RuntimeManifest:

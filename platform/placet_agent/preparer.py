@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from placet_agent.bentos import BentoRefused, Bentos
 from placet_agent.client import Rejected, Unreachable
+from placet_agent.protocol import Prefetch
 from placet_agent.pythons import NoInterpreter
 from placet_agent.runtimes import RuntimeFailed, Runtimes
 from placet_verify.archive import ArchiveRefused
@@ -70,6 +71,11 @@ class Preparer:
 
     def _lies_here(self, need: Need) -> bool:
         return self.bentos.has(need.bento_digest) and self.runtimes.has(need.runtime_digest)
+
+    def lying_ready(self, items: Iterable[Prefetch]) -> list[str]:
+        """Return the Bentos out of ``items`` that lie here with their runtimes, sorted."""
+        needs = (Need(item.bento_digest, None, item.runtime_digest) for item in items)
+        return sorted(need.bento_digest for need in needs if self._lies_here(need))
 
     def forget_others(self, needs: set[Need]) -> None:
         """Drop what nobody asks for any more."""

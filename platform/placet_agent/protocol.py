@@ -38,6 +38,10 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     gives all requests to ``stable``, by itself and for good. It says so in ``aborts`` of every
     report, until a state no longer has the revision or gives weight to a third one.
 
+    ``recalled`` are Bentos that must not run now. ``recalls`` are envelopes of the statements
+    ``recall`` and ``recall-lifted`` (``placet_verify.statements.recall``), each signed by the
+    ``decision`` key: the node keeps all it ever saw, and goes by them whatever a later state says.
+
     A node says in ``features`` of its platform what it knows. One that does not name ``unit``
     splits per request whatever was approved, so the platform starts no such revision there.
 
@@ -45,6 +49,8 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
     ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
     report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it.
+    ``receipts`` are envelopes of the statements ``ran`` and ``recall-stopped``, signed by the node
+    key, sent until a report with them was answered; absent in what older agents send.
     Metric windows may come twice: (revision, started_at) names one; ``first`` and ``apart`` are
     absent in what older agents send.
 
@@ -79,7 +85,7 @@ from placet_agent.guard import Guard, GuardRule
 
 PREFIX = "/agent/v1/"
 # What this agent can do beside what every agent could.
-FEATURES = ("unit", "header_route", "mirror", "capture", "guard")
+FEATURES = ("unit", "header_route", "mirror", "capture", "guard", "receipts")
 STATE_TYPE = "application/vnd.placet.state+json"
 REPORT_TYPE = "application/vnd.placet.report+json"
 HEADER_NODE = "Placet-Node"
@@ -251,6 +257,7 @@ class Report(TypedDict):
     recalled: list[str]  # recalled Bentos of which nothing runs here: confirmed
     errors: list[NodeError]
     aborts: list[LocalAbort]
+    receipts: list[str]
     metrics: list[MetricWindow]
 
 
@@ -333,6 +340,7 @@ class DesiredState:
     recalled: frozenset[str]
     endpoints: tuple[DesiredEndpoint, ...]
     prefetch: tuple[Prefetch, ...] = field(default=())
+    recalls: tuple[str, ...] = ()  # signed recalls and lifts
 
     @property
     def generation(self) -> tuple[int, int]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from placet_agent import rules
-from placet_agent.bentos import Bentos
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
@@ -26,11 +25,13 @@ from placet_agent.protocol import (
     Wanted,
     format_time,
 )
+from placet_agent.receipts import Receipts
 from placet_agent.replica import Replica, settings_of, wanted_settings
 from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
 from placet_agent.sentinel import Sentinel
 from placet_agent.trust import Verdict
+from placet_verify.recalls import Book
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +46,19 @@ class Reconciler:
         self,
         proxy: Proxy,
         replicas: Replicas,
-        bentos: Bentos,
         preparer: Preparer,
         sentinel: Sentinel,
+        receipts: Receipts,
     ) -> None:
         self.proxy = proxy
         self.replicas = replicas
-        self.bentos = bentos
         self.preparer = preparer
         self.sentinel = sentinel
+        self.receipts = receipts
         self.state: DesiredState | None = None
         self.verdicts: dict[str, Verdict] = {}
-        self._taken: tuple[DesiredState, dict[str, Verdict]] | None = None
+        self._taken: tuple[DesiredState, dict[str, Verdict], Book] | None = None
+        self._book = Book()
         self.observed = Observed()
         self.busy = False  # whether to look again soon
         self._controls: dict[str, Control] = {}
@@ -73,7 +75,7 @@ class Reconciler:
         of the old one would report a refusal, or say that it applied what it had not seen.
         """
         self.sentinel.follow(state)
-        self._taken = (state, verdicts)
+        self._taken = (state, verdicts, self.receipts.book())
 
     @property
     def newest(self) -> DesiredState | None:
@@ -84,7 +86,7 @@ class Reconciler:
         """Do one pass."""
         self._errors, self.busy = [], False
         if self._taken is not None:
-            self.state, self.verdicts = self._taken
+            self.state, self.verdicts, self._book = self._taken
         up = self._ensure_proxy()
         # Looked at once: who is found to answer in the middle of a pass would be reported as ready
         # by a pass that led nothing there.
@@ -248,7 +250,8 @@ class Reconciler:
     def _drained(self, replica: Replica, up: bool) -> bool:
         """Whether no request is under way on a replica, or it has had its time."""
         allowed = self.verdicts.get(replica.record.revision, Verdict(True)).allowed
-        limit = DRAIN_SECONDS if allowed else RECALL_DRAIN_SECONDS
+        recalled = not allowed or self.receipts.forbidden(replica.record)
+        limit = RECALL_DRAIN_SECONDS if recalled else DRAIN_SECONDS
         if not up or time.monotonic() - replica.stopping_since > limit:
             return True
         return self._followed and self._sessions(replica) == 0
@@ -337,24 +340,18 @@ class Reconciler:
             return
         reports = [self._report(r) for e in state.endpoints for r in e.revisions]
         known = {report["id"] for report in reports}
-        reports += leaving_reports((r.record for r in self.replicas.all.values()), known)
-        digests = {r.record.bento_digest for r in self.replicas.all.values()}
+        records = [r.record for r in self.replicas.all.values()]
+        digests = {record.bento_digest for record in records}
+        reports += leaving_reports(records, known)
         self._controls = {k: c for k, c in self._controls.items() if k in known}
         self.observed = Observed(
             revisions=tuple(reports),
-            prefetched=tuple(self._lying_ready(state)),
+            prefetched=tuple(self.preparer.lying_ready(state.prefetch)),
             recalled=tuple(sorted(state.recalled - digests)),
             errors=tuple(self._errors),
             aborts=self.sentinel.aborts.all(),
+            receipts=self.receipts.look(records, self._book),
             applied=state.generation,
-        )
-
-    def _lying_ready(self, state: DesiredState) -> list[str]:
-        return sorted(
-            item.bento_digest
-            for item in state.prefetch
-            if self.bentos.has(item.bento_digest)
-            and self.preparer.runtimes.has(item.runtime_digest)
         )
 
     def _report(self, revision: DesiredRevision) -> RevisionReport:

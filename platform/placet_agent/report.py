@@ -21,6 +21,7 @@ from placet_agent.protocol import (
     Report,
     format_time,
 )
+from placet_agent.receipts import Receipts
 from placet_verify import canonical, dsse
 from placet_verify.keys import PrivateKey
 
@@ -41,6 +42,7 @@ class Reporter:
         platform: Callable[[], PlatformInfo],
         meter: Meter,
         aborts: Aborts,
+        receipts: Receipts,
     ) -> None:
         self.client = client
         self.home = home
@@ -48,6 +50,7 @@ class Reporter:
         self.platform = platform
         self.meter = meter
         self.aborts = aborts
+        self.receipts = receipts
         self.observed = Observed()
         self._errors: deque[NodeError] = deque(maxlen=50)  # told once
         self._changed = threading.Event()
@@ -107,6 +110,7 @@ class Reporter:
         for item in told:
             self._errors.remove(item)
         self.aborts.tell(observed.aborts)
+        self.receipts.told(observed.receipts)
         if windows[MAX_WINDOWS:]:
             self.meter.give_back(windows[MAX_WINDOWS:])
         return True
@@ -138,6 +142,7 @@ class Reporter:
             recalled=list(observed.recalled),
             errors=[*observed.errors, *errors],
             aborts=list(observed.aborts),
+            receipts=list(observed.receipts),
             metrics=windows,
         )
         return dsse.sign(REPORT_TYPE, canonical.dumps(report), self.key).to_json()

@@ -15,11 +15,13 @@ from placet_agent.protocol import (
     NodeError,
     ProtocolError,
 )
-from placet_verify import canonical, checkpoint, permit
+from placet_agent.recalls import Recalls
+from placet_verify import canonical, checkpoint, permit, recalls
 from placet_verify.capture import capture_of
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
+from placet_verify.statements import LiftStatement, RecallStatement
 from placet_verify.units import UnitSource, unit_source
 
 FetchKeys = Callable[[], dict[str, Any]]
@@ -62,6 +64,7 @@ class Trust:
         self.root = root
         self._fetch_keys = fetch_keys
         self._lock = threading.Lock()
+        self.recalls = Recalls(home.folder / "recalls.json")
         stored = home.read_text("keys.json")
         floor = home.remembered().keys_number
         self.ring = KeyRing.open(stored, root, floor=floor) if stored else KeyRing(0, (), root)
@@ -118,6 +121,18 @@ class Trust:
             raise Malformed("the state is signed by a key that was lost", "key_lost")
         return payload
 
+    def learn(self, state: DesiredState) -> list[NodeError]:
+        """Remember for good what a state tells of recalls; return what it tells wrongly."""
+        return self.recalls.learn(state.recalls, self._recall)
+
+    def _recall(self, envelope: Envelope) -> RecallStatement | LiftStatement:
+        try:
+            return recalls.read(envelope, self.ring)
+        except Refused:
+            if not self.refresh_keys():
+                raise
+        return recalls.read(envelope, self.ring)
+
     def keep(self, state: DesiredState, text: str) -> list[NodeError]:
         """Store a state that was accepted; return what is odd about its checkpoint."""
         errors = self._keep_checkpoint(state.checkpoint)
@@ -161,8 +176,11 @@ class Trust:
         first: bool,
         fetch: bool,
     ) -> Verdict:
-        if revision.bento_digest in state.recalled:
+        digest, release = revision.bento_digest, revision.release
+        if digest in state.recalled:
             return Verdict(False, "this Bento was recalled")
+        if recall := self.recalls.book.forbids(bento_digest=digest, release=release):
+            return Verdict(False, f"it was recalled: {recall.kind} {recall.what}")
         try:
             found = self._permit(endpoint, revision, first)
         except Refused as refusal:
@@ -212,6 +230,7 @@ class Trust:
             ),
             starting_at=None if known else datetime.now(UTC),
             policy_floor=0 if known else memory.policy_floors.get(scope, 0),
+            uncounted=self.recalls.book.uncounted,
         )
 
     def _moved(self, endpoint: DesiredEndpoint) -> str:

@@ -7,8 +7,11 @@ from typing import Any, cast
 from placet_agent.aborts import Aborts
 from placet_agent.haproxy.table import Table
 from placet_agent.protocol import DesiredState
+from placet_agent.receipts import Receipts, Who
 from placet_agent.reconcile import Reconciler
 from placet_agent.sentinel import Sentinel
+from placet_verify.keys import PrivateKey
+from placet_verify.recalls import Book
 
 
 def state(number: int) -> DesiredState:
@@ -29,9 +32,11 @@ def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path
 
     proxy: Any = SimpleNamespace(ensure_running=lambda: False, apply=apply, table=table)
     replicas: Any = SimpleNamespace(all={})
-    preparer: Any = SimpleNamespace(forget_others=lambda needs: None)
+    preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])
     sentinel = Sentinel(Aborts(tmp_path / "aborts.json"), lambda: None)
-    reconciler = Reconciler(proxy, replicas, cast(Any, None), preparer, sentinel)
+    who = Who("nod_1", "tgt_1", PrivateKey.generate())
+    receipts = Receipts(tmp_path / "receipts.json", who, Book)
+    reconciler = Reconciler(proxy, replicas, preparer, sentinel, receipts)
     reconciler.take(state(1), {})
 
     reconciler.run()
