@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 from django.test import Client
 
 from apps.serving.actions import issue_join_token
-from apps.serving.models import Node, Target
+from apps.serving.models import Node, Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import ring
 from placet_agent.protocol import REPORT_TYPE, PlatformInfo, sign_request
-from placet_verify import dsse
+from placet_verify import dsse, recalls
 from placet_verify.keys import PrivateKey
+from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
 PLATFORM = PlatformInfo(
     pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", memory_mb=8192, cpus=2,
     machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
-    features=["unit", "header_route", "mirror", "capture", "guard"],
+    features=["unit", "header_route", "mirror", "capture", "guard", "receipts"],
 )  # fmt: skip
 
 
@@ -41,6 +42,8 @@ class SimulatedNode:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
     aborts: list[dict[str, Any]] = field(default_factory=list)
+    receipts: list[str] = field(default_factory=list)  # signed, until a report took them
+    said: set[str] = field(default_factory=set)  # recalls that it has confirmed
     checkpoint: str | None = None
     client: Client = field(default_factory=Client)
 
@@ -118,6 +121,7 @@ class SimulatedNode:
             "recalled": [],
             "errors": self.errors,
             "aborts": self.aborts,
+            "receipts": self.receipts,
             "metrics": self.metrics,
         }
         return body | changes
@@ -148,6 +152,38 @@ class SimulatedNode:
         self.pull()
         answer = self.report()
         assert answer.status_code == 200, answer.content
+
+    def told(self) -> dict[str, RecallStatement]:
+        """Return the recalls in the state, by id, each verified as a node does."""
+        found = [recalls.read(dsse.Envelope.from_dict(e), ring()) for e in self.state["recalls"]]
+        return {one.recall: one for one in found if isinstance(one, RecallStatement)}
+
+    def stopped(self, recall: str, **changes: Any) -> str:
+        """Return a signed receipt that nothing runs of a recall."""
+        said = {
+            "node": self.id, "target": self.state["target"], "recall": recall,
+            "recall_digest": self.told()[recall].digest, "at": now(),
+        }  # fmt: skip
+        return StoppedReceipt(**(said | changes)).sign(self.key).to_json()
+
+    def ran(self, revision: Revision, **changes: Any) -> str:
+        """Return a signed receipt that a revision ran for the last minute."""
+        said = {
+            "node": self.id, "target": revision.endpoint.target_id,
+            "endpoint": revision.endpoint_id, "release": revision.release,
+            "revision": revision.pk, "bento_digest": revision.bento_id,
+            "started_at": now() - timedelta(minutes=1), "ended_at": now(),
+        }  # fmt: skip
+        return RanReceipt(**(said | changes)).sign(self.key).to_json()
+
+    def confirm(self) -> None:
+        """Pull, stop what is recalled, sign that, and report, as an honest node does."""
+        self.pull()
+        new = self.told().keys() - self.said
+        self.receipts = [self.stopped(recall) for recall in sorted(new)]
+        answer = self.report()
+        assert answer.status_code == 200, answer.content
+        self.said, self.receipts = self.said | new, []
 
     @property
     def row(self) -> Node:

@@ -28,4 +28,8 @@ RELEASE_SUPERSEDED = event_kind("release.superseded", "Release {number} was repl
 RELEASE_FAILED = event_kind("release.failed", "The rollout of release {number} failed")
 RELEASE_REOPENED = event_kind("release.reopened", "Release {number} may be rolled out again")
 RELEASE_ROLLED_BACK = event_kind("release.rolled_back", "Release {number} was rolled back")
+RELEASE_REVOKED = event_kind("release.revoked", "Release {number} is revoked by a recall")
+RELEASE_UNCOUNTED = event_kind(
+    "release.uncounted", "{voided} decisions on release {number} no longer count: recalled"
+)
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

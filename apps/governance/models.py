@@ -20,6 +20,8 @@ class Environment(Audited):
     position = models.IntegerField()
     targets = models.ManyToManyField(Target, related_name="environments")
     on_state_expired = models.CharField(max_length=5, default="serve")  # serve, stop
+    # when what is live is recalled: fall_back, stop
+    on_recall = models.CharField(max_length=9, default="fall_back", db_default="fall_back")
     plans = models.JSONField(default=dict, db_default={})  # ready to be chosen, by name
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.IntegerField(default=1)

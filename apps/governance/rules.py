@@ -8,15 +8,17 @@ ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}
 
 # from → where a release may go; every move is a compare-and-set
 RELEASE_MOVES: dict[str, frozenset[str]] = {
-    "requested": frozenset({"approved", "rejected", "withdrawn", "expired", "requested"}),
-    "approved": frozenset({"rolling_out", "withdrawn", "expired", "requested"}),
-    "rolling_out": frozenset({"live", "failed", "rolled_back"}),
+    "requested": frozenset(
+        {"approved", "rejected", "withdrawn", "expired", "requested", "revoked"}
+    ),
+    "approved": frozenset({"rolling_out", "withdrawn", "expired", "requested", "revoked"}),
+    "rolling_out": frozenset({"live", "failed", "rolled_back", "revoked"}),
     "live": frozenset({"superseded", "rolled_back", "revoked"}),
     "superseded": frozenset({"live", "revoked"}),
     "rejected": frozenset(),
     "withdrawn": frozenset(),
     "expired": frozenset(),
-    "failed": frozenset({"approved"}),
+    "failed": frozenset({"approved", "revoked"}),
     "rolled_back": frozenset(),
     "revoked": frozenset(),
 }

@@ -14,6 +14,7 @@ VIEW = frozenset(
     {
         "project.view", "model.view", "version.view", "build.view", "release.view",
         "endpoint.view", "target.view", "policy.view", "rollout.view", "alert.view",
+        "recall.view",
     }
 )  # fmt: skip
 
@@ -29,14 +30,14 @@ ROLES: dict[str, frozenset[str]] = {
     | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
     "approver": VIEW
     | {"release.approve", "release.comment", "policy.draft", "policy.publish", "freeze.set",
-       "endpoint.predict", "prediction.view"},
+       "endpoint.predict", "prediction.view", "recall.create", "recall.lift"},
     "operator": VIEW
     | {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
         "rollout.start", "rollout.operate", "drill.run", "drill.schedule",
         "environment.manage", "freeze.set", "policy.draft",
         "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
-        "prediction.erase", "outcome.report",
+        "prediction.erase", "outcome.report", "recall.create",
     },
     "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view", "stream.view"},
     "admin": frozenset(

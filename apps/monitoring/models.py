@@ -79,7 +79,7 @@ class AlertState(models.TextChoices):
 
 
 class AlertKind(models.TextChoices):
-    """What is wrong. The last three are resolved by a person, the others by being over.
+    """What is wrong. The last four are resolved by a person, the others by being over.
 
     That a rollback drill failed is also over when the next one passes.
     """
@@ -94,9 +94,12 @@ class AlertKind(models.TextChoices):
     DRILL_FAILED = "drill_failed", "Rollback drill failed"
     JOB_FAILED = "job_failed", "Job failed for good"
     LOG_FAULT = "log_fault", "Audit log does not verify"
+    RECALL_BROKEN = "recall_broken", "Recall not kept"
 
 
-BY_PERSON = (AlertKind.DRILL_FAILED, AlertKind.JOB_FAILED, AlertKind.LOG_FAULT)
+BY_PERSON = (
+    AlertKind.DRILL_FAILED, AlertKind.JOB_FAILED, AlertKind.LOG_FAULT, AlertKind.RECALL_BROKEN,
+)  # fmt: skip
 UNRESOLVED = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 
 

@@ -13,7 +13,7 @@ from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
-from apps.serving import guards, rules
+from apps.serving import guards, recalls, rules
 from apps.serving.drivers.base import Receipt
 from apps.serving.models import DesiredState, Endpoint, EndpointKey, Prefetch, Revision, Target
 from placet.kernel.clock import now, rfc3339
@@ -43,7 +43,7 @@ def compose(target: Target) -> dict[str, Any]:
         "v": 1,
         "target": target.pk,
         "on_expired": "stop" if guards.stops_when_expired(target) else "serve",
-        "recalled": [],
+        **recalls.keeper().told(target),
         "endpoints": [endpoint_entry(endpoint) for endpoint in fetched],
         "prefetch": prefetch_entries(
             Prefetch.objects.filter(target=target).select_related("bento")

@@ -51,6 +51,12 @@ class NotPermitted(Forbidden):
     code, title = "not_permitted", "The permit does not allow this"
 
 
+class Recalled(Conflict):
+    """What is asked for was recalled, and the recall was not lifted."""
+
+    code, title = "recalled", "This was recalled"
+
+
 class JoinRefused(Forbidden):
     """The join token is unknown, used or expired; the three are not told apart."""
 

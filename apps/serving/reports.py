@@ -13,6 +13,7 @@ PHASES = frozenset(
 )
 MAX_ROWS, MAX_WINDOWS, MAX_DETAIL = 500, 2000, 2000
 MAX_COUNT = 2**31 - 1
+MAX_RECEIPTS, MAX_RECEIPT = 100, 8192
 COUNTS = ("status_2xx", "status_4xx", "status_5xx")
 # What a newer agent counts beside these is left out.
 COHORTS = ("no_unit", "overridden", "mirrored")
@@ -92,6 +93,7 @@ class Report(TypedDict):
     recalled: list[str]
     errors: list[ErrorRow]
     aborts: list[AbortRow]
+    receipts: list[str]
     metrics: list[Window]
 
 
@@ -119,6 +121,7 @@ def parse_report(payload: bytes, node: str) -> Report:
         recalled=_rows(data, "recalled", _plain, MAX_ROWS),
         errors=_rows(data, "errors", _error, MAX_ROWS),
         aborts=_rows(data, "aborts", _abort, MAX_ROWS),
+        receipts=_rows(data, "receipts", _receipt, MAX_RECEIPTS),
         metrics=_rows(data, "metrics", _window, MAX_WINDOWS),
     )
 
@@ -228,6 +231,13 @@ def _counts(data: Any, pointer: str) -> Counts:
         status_5xx=five,
         latency={b: _whole(latency, b, f"{pointer}/latency/{b}") for b in latency},
     )
+
+
+def _receipt(data: Any, pointer: str) -> str:
+    """Return an envelope as it was sent; who signed what is for whoever keeps it to verify."""
+    if not isinstance(data, str) or len(data) > MAX_RECEIPT or "\x00" in data:
+        raise _fault(pointer, f"an envelope of at most {MAX_RECEIPT} characters")
+    return data
 
 
 def _plain(data: Any, pointer: str) -> str:

@@ -16,6 +16,7 @@ API = [
     path("", include("apps.governance.api.urls")),
     path("", include("apps.monitoring.api.urls")),
     path("", include("apps.rollouts.api.urls")),
+    path("", include("apps.assurance.api.urls")),
     path("", include("apps.integrations.api.urls")),
     path("", include("apps.console.api.urls")),
 ]

@@ -13,7 +13,7 @@ from django.db import migrations, models
 # What the previous release (benchmarks/upgrade.py names its commit) knows already.
 RELEASED = {
     "audit": 4, "identity": 2, "jobs": 2, "registry": 1, "builds": 2, "serving": 2,
-    "governance": 2, "monitoring": 2, "rollouts": 2, "console": 0,
+    "governance": 2, "monitoring": 2, "rollouts": 2, "assurance": 0, "console": 0,
 }  # fmt: skip
 # Tables that grow with every request: an index on them is made CONCURRENTLY.
 GROWING = {"event", "evidence", "artifactfile", "buildline", "job", "window", "sealedtext"}
@@ -24,6 +24,10 @@ THOUGHT_ABOUT: dict[str, str] = {
     " goes through as before",
     "monitoring.0006_stable_down": "the name of one more kind of alert, nothing in the database;"
     " old code shows it by its name and leaves it to the new code to end it",
+    "assurance.0001_initial": "constraints of the tables that it makes",
+    "assurance.0002_receipts_stay": "a function and a trigger on a table that old code does not"
+    " know",
+    "monitoring.0010_recall": "the name of one more kind of alert, as before",
     "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
     " have a person wait for it to end by itself",
     "monitoring.0010_stream_lag": "the name of one more kind of alert, as before",

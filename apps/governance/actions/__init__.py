@@ -22,6 +22,7 @@ from apps.governance.actions.policies import (
     publish_policy,
     withdraw_policy,
 )
+from apps.governance.actions.recalled import revoke, uncount
 from apps.governance.actions.releases import comment, request_release, withdraw
 from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
 from apps.governance.queries.facts import evaluate
@@ -47,8 +48,10 @@ __all__ = [
     "reopen",
     "request_release",
     "restore_live",
+    "revoke",
     "set_freeze",
     "start_waiting",
+    "uncount",
     "update_environment",
     "withdraw",
     "withdraw_policy",

@@ -31,6 +31,8 @@ from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
 from apps.serving.actions import release_prefetch
+from apps.serving.errors import Recalled
+from apps.serving.recalls import keeper
 from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import Actor
@@ -155,6 +157,8 @@ def _checked(verdict: str, comment: str, actor: Actor) -> str:
 
 def _ready(release: Release, statement_digest: str, actor: Actor) -> _Ready:
     row = lock_release(release, actor, "release.view")
+    if actor.accountable in keeper().uncounted().people:
+        raise Recalled("Your decisions were recalled: you decide nothing until that is lifted")
     request = _check_shown(row, statement_digest)
     seen = evaluate(row)
     return _Ready(row, request, list(seen), _role(row, rules.missing_roles(seen), actor))
@@ -244,6 +248,8 @@ def _by_passkey(
     )
     if signed is None:
         raise Changed("What your passkey signed is not this decision any more: decide again")
+    if signed.assertion and signed.assertion.credential in keeper().uncounted().passkeys:
+        raise Recalled("This passkey was recalled: sign with another one")
     return signed
 
 

@@ -76,19 +76,20 @@ def update_environment(
     position: int | None = None,
     targets: Sequence[Target] | None = None,
     on_state_expired: str | None = None,
+    on_recall: str | None = None,
     plans: Mapping[str, Any] | None = None,
     revision: int | None = None,
     actor: Actor,
 ) -> Environment:
-    """Change order, targets, what a node does past the end of its signed state, or plans.
+    """Change order, targets, what a node does past the end of its signed state, what an endpoint
+    does when what is live is recalled, or plans.
 
     ``plans`` are all that are ready to be chosen here by a name of their own, besides those that
     every environment has. ``revision`` is the one the caller read. A target that endpoints stand
     on stays.
     """
     own = None if plans is None else _own_plans(plans)
-    if on_state_expired not in (None, "serve", "stop"):
-        raise InvalidInput(errors=[FieldError("/on_state_expired", "serve or stop")])
+    _check_choices(on_state_expired, on_recall)
     with record(actor) as log:
         row = lock_environment(environment, actor, "environment.manage")
         if revision is not None and revision != row.revision:
@@ -99,15 +100,23 @@ def update_environment(
         row.position = row.position if position is None else position
         ends_otherwise = on_state_expired not in (None, row.on_state_expired)
         row.on_state_expired = on_state_expired or row.on_state_expired
+        row.on_recall = on_recall or row.on_recall
         row.plans = row.plans if own is None else own
         row.revision += 1
-        row.save(update_fields=["position", "on_state_expired", "plans", "revision"])
+        row.save(update_fields=["position", "on_state_expired", "on_recall", "plans", "revision"])
         log.add(ENVIRONMENT_CHANGED, row)
         if ends_otherwise:  # nothing else of it is in the signed states
             # in one order: two changes that hold each other's waiting jobs would be a deadlock
             for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
                 publish(target)
         return row
+
+
+def _check_choices(on_state_expired: str | None, on_recall: str | None) -> None:
+    if on_state_expired not in (None, "serve", "stop"):
+        raise InvalidInput(errors=[FieldError("/on_state_expired", "serve or stop")])
+    if on_recall not in (None, "fall_back", "stop"):
+        raise InvalidInput(errors=[FieldError("/on_recall", "fall_back or stop")])
 
 
 def _own_plans(given: Mapping[str, Any]) -> dict[str, documents.Plan]:

@@ -23,6 +23,7 @@ from apps.governance.events import (
 from apps.governance.models import Decision, Release
 from apps.identity import passkeys
 from apps.serving.actions import release_prefetch
+from apps.serving.recalls import keeper, refuse_recalled
 from placet import keystore
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
@@ -97,7 +98,10 @@ def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) ->
         release=release.pk,
     )
     try:
-        permit(assemble_permit(release), ring, expect=expect, starting_at=now, policy_floor=floor)
+        permit(
+            assemble_permit(release), ring, expect=expect, starting_at=now, policy_floor=floor,
+            uncounted=keeper().uncounted(),
+        )  # fmt: skip
     except PermitRefused as refusal:
         raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
 
@@ -114,6 +118,7 @@ def reopen(release: Release, *, actor: Actor) -> Release:
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         if row.not_after <= clock.now():
             raise Expired
+        refuse_recalled(row.bento)
         refuse_open(row.endpoint, row.bento)
         _move(row, "failed", "approved", ended_at=None, ended_reason="")
         log.add(RELEASE_REOPENED, row, data={"number": row.number})

@@ -41,6 +41,7 @@ from apps.governance.queries.presets import chosen
 from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.models import Endpoint, Target
+from apps.serving.recalls import refuse_recalled
 from placet import keystore
 from placet.config import config
 from placet.kernel import clock
@@ -177,6 +178,7 @@ def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Be
     if chosen is None or chosen.build.state != "succeeded":
         raise NotBuilt
     chosen.version = row
+    refuse_recalled(chosen)
     return chosen
 
 

@@ -18,6 +18,7 @@ class EnvironmentSerializer(Base):
     position = serializers.IntegerField()
     targets = serializers.SerializerMethodField()
     on_state_expired = serializers.CharField(help_text="serve or stop")
+    on_recall = serializers.CharField(help_text="fall_back or stop, when what is live is recalled")
     plans = serializers.DictField(
         child=serializers.DictField(), help_text="Its own plans, ready to be chosen by their names"
     )
@@ -68,6 +69,7 @@ class EnvironmentChangeSerializer(Base):
     position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
     targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
     on_state_expired = serializers.CharField(required=False, help_text="serve or stop")
+    on_recall = serializers.CharField(required=False, help_text="fall_back or stop")
     plans = serializers.DictField(
         child=serializers.DictField(), required=False, help_text="All of its own plans, by name"
     )

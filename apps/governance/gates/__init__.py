@@ -60,6 +60,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
 def evaluate_all(gates: Iterable[Mapping[str, Any]], facts: Facts) -> list[GateResult]:
     """Answer every gate; a policy without gates is one that has not passed."""
     results = [evaluate(gate, facts) for gate in gates]
+    if facts.recalled:  # no policy lets it pass
+        results.append(answer({"gate": "recall"}, "Not recalled", "failed", facts.recalled))
     if results:
         return results
     return [answer({"gate": "policy"}, "Policy", "error", "The policy has no gates")]

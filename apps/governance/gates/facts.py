@@ -99,6 +99,7 @@ class Facts:
     decisions: Sequence[DecisionFact] = ()
     freezes: Sequence[FreezeFact] = ()
     soaks: Mapping[str, Sequence[SoakFact]] = field(default_factory=dict)
+    recalled: str = ""  # why the Bento must not run, in a sentence
 
     def find(self, kind: str, source: str = "any") -> EvidenceFact | None:
         """Return the newest pinned evidence of ``kind`` from ``source``."""

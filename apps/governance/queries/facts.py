@@ -23,6 +23,7 @@ from apps.governance.gates.facts import (
 from apps.governance.models import Decision, Freeze, Release
 from apps.registry.actions.evidence import evidence_digest
 from apps.registry.models import Evidence, ModelVersion
+from apps.serving.recalls import keeper
 from placet.kernel import clock
 
 WITH_ALL = ("environment", "endpoint", "version__model", "bento__build", "policy")
@@ -49,7 +50,7 @@ def gather(
     live = live_releases(releases) if live is None else live
     evidence = _evidence([*releases, *live.values()])
     return {
-        r.pk: _facts(r, live.get(r.endpoint_id), beside.get(r.pk, ([], [], [])), evidence, now)
+        r.pk: _facts(r, live.get(r.endpoint_id), beside.get(r.pk, ([], [], [], [])), evidence, now)
         for r in releases
     }
 
@@ -67,11 +68,11 @@ def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
     return {r.endpoint_id: r for r in rows}
 
 
-Beside = tuple[list[Any], list[Any], list[Any]]
+Beside = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
 def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
-    """Decisions, freezes and soaks of every release in one query.
+    """Decisions, freezes, soaks and recalls of every release in one query.
 
     A decision counts while it is not voided and is about the request that stands now. A stretch
     that ended in a rollback soaked nothing.
@@ -98,9 +99,10 @@ def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
         )
     )
     rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
-        "pk", ArraySubquery(decisions), ArraySubquery(freezes), ArraySubquery(soaks)
-    )
-    return {pk: (d, f, s) for pk, d, f, s in rows}
+        "pk", ArraySubquery(decisions), ArraySubquery(freezes), ArraySubquery(soaks),
+        keeper().listed("bento"),
+    )  # fmt: skip
+    return {pk: (d, f, s, r) for pk, d, f, s, r in rows}
 
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
@@ -124,7 +126,7 @@ def _facts(
     evidence: dict[str, list[EvidenceFact]],
     now: datetime,
 ) -> Facts:
-    decisions, freezes, soaks = beside
+    decisions, freezes, soaks, recalls = beside
     by_environment: dict[str, list[SoakFact]] = {}
     for s in soaks:
         stretch = SoakFact(s["release"], _time(s["live_at"]), _maybe(s["ended_at"]))
@@ -145,6 +147,7 @@ def _facts(
         decisions=[DecisionFact(**decision) for decision in decisions],
         freezes=[FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in freezes],
         soaks=by_environment,
+        recalled=keeper().sentence(recalls),
     )
 
 

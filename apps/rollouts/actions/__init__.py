@@ -7,10 +7,12 @@ from apps.rollouts.actions.control import pause, promote, resume, ship, skip
 from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
 from apps.rollouts.actions.operate import abort, rollback
 from apps.rollouts.actions.queueing import turn_of
+from apps.rollouts.actions.recalled import TakenOff, take_off
 from apps.rollouts.actions.scheduling import schedule_drills, unschedule_drills
 from apps.rollouts.actions.start import retry, start_rollout
 
 __all__ = [
+    "TakenOff",
     "abort",
     "advance",
     "answer_alert",
@@ -31,6 +33,7 @@ __all__ = [
     "ship",
     "skip",
     "start_rollout",
+    "take_off",
     "tell_if_stuck",
     "turn_of",
     "unschedule_drills",

@@ -147,9 +147,12 @@ def _went_live(rollout: Rollout) -> None:
     """The release is live, the one before is superseded or rolled back, and others cool down."""
     if rollout.kind == "rollback" and rollout.from_revision is not None:
         left = Release.objects.get(pk=rollout.from_revision.release)
-        governance.mark_rolled_back(
-            left, restored=rollout.release, reason=rollout.reason, actor=SYSTEM
-        )
+        if left.state == "revoked":  # by a recall
+            governance.restore_live(rollout.release, actor=SYSTEM)
+        else:
+            governance.mark_rolled_back(
+                left, restored=rollout.release, reason=rollout.reason, actor=SYSTEM
+            )
     else:
         governance.mark_live(rollout.release, actor=SYSTEM)
     _move_alias(rollout)

@@ -23,7 +23,7 @@ from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, 
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules import STEPPING
 from apps.serving.drivers import driver_for
-from apps.serving.errors import NotPermitted
+from apps.serving.errors import NotPermitted, Recalled
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
@@ -103,7 +103,7 @@ def _nowhere_to_go(endpoint: Endpoint, keys: KeyRing) -> str:
         return f"Revision {former[0].number}, which a rollback goes to, is not kept warm any more"
     try:
         check_return(former[0], endpoint, keys)
-    except NotPermitted as refusal:
+    except (NotPermitted, Recalled) as refusal:
         return f"Revision {former[0].number} may not serve: {refusal.detail}"
     return ""
 

@@ -57,6 +57,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     keys = ring()
     _check_target(row.release)
     with record(actor) as log:
+        _hold(row.release)
         again = _begin(governance.reopen(row.release, actor=actor), keys, log, reason=text)
         log.add(ROLLOUT_RETRIED, row, data={"state": row.state, "by": again.pk})
     return again
@@ -64,6 +65,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
 
 def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> Rollout:
     actor = log.actor
+    _hold(release)
     refuse_open(release.endpoint)
     begun = governance.begin_rollout(release, ring=keys, actor=actor)
     endpoint = _active_endpoint(begun)
@@ -94,9 +96,14 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
     return rollout
 
 
+def _hold(release: Release) -> None:
+    """Hold the endpoint before the release, as whoever moves both does."""
+    Endpoint.objects.select_for_update().get(pk=release.endpoint_id)
+
+
 def _active_endpoint(release: Release) -> Endpoint:
-    """Lock the release's endpoint, which must not be stopped."""
-    endpoint = Endpoint.objects.select_for_update().get(pk=release.endpoint_id)
+    """Return the release's endpoint, which is held and must not be stopped."""
+    endpoint = Endpoint.objects.get(pk=release.endpoint_id)
     if endpoint.state != "active":
         raise EndpointStopped
     return endpoint

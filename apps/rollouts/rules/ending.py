@@ -12,6 +12,7 @@ from apps.rollouts.rules.facts import (
     wait,
 )
 from apps.rollouts.steps import WHOLE
+from apps.serving.rules import ENDED
 
 
 def give_up(s: Snapshot) -> tuple[Change, ...]:
@@ -29,7 +30,8 @@ def live(s: Snapshot) -> Intent:
     if s.kind == "drill":
         return Intent("returning", weights_back(s))
     after = "warm" if s.kind == "release" and s.plan.keep_warm_seconds > 0 else "draining"
-    leave = (Change("old", after),) if s.old else ()
+    gone = s.old is None or s.old.state in ENDED  # a recall has ended it
+    leave = () if gone else (Change("old", after),)
     return Intent("draining", (*leave, Change("new", "live")))
 
 

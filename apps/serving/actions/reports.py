@@ -6,7 +6,7 @@ from typing import Any
 from apps.audit.actions import Recorder, record
 from apps.audit.models import Checkpoint, LogHead
 from apps.jobs.actions import enqueue
-from apps.serving import desired
+from apps.serving import desired, recalls
 from apps.serving.actions.nodes import node_actor
 from apps.serving.errors import NodeRefused, StaleReport
 from apps.serving.events import (
@@ -26,6 +26,10 @@ from placet_verify.checkpoint import parse as parse_note
 from placet_verify.errors import Refused
 from placet_verify.keys import PublicKey
 
+PASSED_ON = (
+    "metrics",
+    "receipts",
+)  # to whoever keeps them: no part of what the node was seen to do
 MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
 
 
@@ -42,7 +46,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
             raise StaleReport(row.report_number)
         before: Mapping[str, Any] = row.report
         known = _logged(row)
-        row.report = {name: value for name, value in report.items() if name != "metrics"}
+        row.report = {name: value for name, value in report.items() if name not in PASSED_ON}
         row.report_number, row.last_seen_at = report["number"], now()
         row.platform, row.agent_version = report["platform"], report["agent_version"]
         _note_refusals(log, row, before, report)
@@ -50,6 +54,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         _note_errors(log, row, before, report)
         _note_checkpoint(log, row, report)
         _note_state_ahead(log, row, report)
+        recalls.keeper().heard(row, report, log)
         row.save()
         if changed := sorted({name for name, _ in _logged(row).items() ^ known.items()}):
             log.add(NODE_CHANGED, row, data={"what": ", ".join(changed)})

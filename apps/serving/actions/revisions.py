@@ -17,6 +17,7 @@ from apps.serving.errors import DoesNotFit, NotPermitted, RevisionMoved, WrongEn
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import occupants
+from apps.serving.recalls import keeper, refuse_recalled
 from apps.serving.rules import (
     ENDED,
     TRIED,
@@ -48,8 +49,10 @@ def check_permit(
 ) -> Permit:
     """Return the permit when it lets exactly this run here, or raise :class:`NotPermitted`.
 
-    ``starting_at`` is ``None`` for what was started before: no passing of time stops it.
+    ``starting_at`` is ``None`` for what was started before: no passing of time stops it. Only a
+    recall does: then it is :class:`Recalled`.
     """
+    refuse_recalled(bento)
     expect = Expected(
         project=endpoint.project_id,
         environment=endpoint.environment,
@@ -59,7 +62,9 @@ def check_permit(
         release=release,
     )
     try:
-        return verify_permit(document, ring, expect=expect, starting_at=starting_at)
+        return verify_permit(
+            document, ring, expect=expect, starting_at=starting_at, uncounted=keeper().uncounted()
+        )
     except PermitRefused as refusal:
         problem = NotPermitted(refusal.sentence, code=refusal.code)
         raise problem from refusal

@@ -1,0 +1,57 @@
+"""Lifting a recall: another person says that it no longer counts. The releases stay revoked."""
+
+from apps.assurance.actions.recalling import targets_of
+from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
+from apps.assurance.events import RECALL_LIFTED
+from apps.assurance.models import Recall
+from apps.audit.actions import record, seal
+from apps.governance.actions.locking import clean_text
+from apps.identity.models import ApproverPasskey
+from apps.identity.queries import authorize
+from apps.serving.desired import publish
+from placet import keystore
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.states import move
+from placet_verify.statements import LiftStatement
+
+
+def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
+    """Let what was recalled be asked for again. Needs ``recall.lift``, and another person than
+    who recalled it; nobody gives his own decisions back.
+
+    Nothing starts by it: whatever is to run again is requested and approved anew.
+    """
+    signer = keystore.signer("decision")
+    text = clean_text("reason", reason, limit=2000, empty=False)
+    with record(actor) as log:
+        row = Recall.objects.select_for_update(of=("self",)).select_related("project")
+        found = row.get(pk=recall.pk)
+        authorize(actor, "recall.lift", found, view="recall.view")
+        _refuse_party(found, actor)
+        sealed = seal(text, person=actor.accountable)
+        statement = LiftStatement(
+            recall=found.pk, recall_digest=found.statement_digest, by=actor.id, reason=sealed,
+            at=now(),
+        )  # fmt: skip
+        if not move(
+            found, expected="standing", to="lifted", lifted_by=actor.id,
+            lift_reason_sealed=sealed, lift_envelope=statement.sign(signer).to_json(),
+            lifted_at=statement.at,
+        ):  # fmt: skip
+            raise AlreadyLifted
+        for target in targets_of(found):
+            publish(target)
+        log.add(RECALL_LIFTED, found, data={"kind": found.kind})
+        return found
+
+
+def _refuse_party(recall: Recall, actor: Actor) -> None:
+    if actor.accountable == recall.recaller:
+        raise OwnRecall
+    whose = {recall.what} if recall.kind == "person" else set()
+    if recall.kind == "passkey":
+        rows = ApproverPasskey.objects.filter(credential__in=recall.names["passkeys"])
+        whose = set(rows.values_list("person", flat=True))
+    if actor.accountable in whose:
+        raise OwnDecisions

@@ -1,0 +1,215 @@
+"""Recalling: everything that follows on the platform is one transaction.
+
+What must happen on nodes is signed into their states and confirmed by their receipts; until then
+it is open.
+"""
+
+from dataclasses import dataclass
+
+from apps.assurance.events import RECALL_REACHED, RECALLED
+from apps.assurance.models import (
+    EffectAction,
+    EffectState,
+    Recall,
+    RecallEffect,
+    RecallKind,
+)
+from apps.assurance.queries.reach import (
+    Reach,
+    Subject,
+    check_place,
+    reach,
+    stops,
+    subject_of,
+    touched_by,
+)
+from apps.assurance.rules import OF_BENTOS
+from apps.audit.actions import Recorder, record, seal
+from apps.governance import actions as governance
+from apps.governance.actions.locking import clean_text, lock_releases
+from apps.governance.models import UNFINISHED_STATES, Release
+from apps.identity.models import Project
+from apps.identity.queries import authorize
+from apps.rollouts.actions import TakenOff, take_off
+from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.serving.desired import publish
+from apps.serving.models import Endpoint, Revision, Target
+from placet import keystore
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.ids import new_id
+from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.statements import RecallStatement
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Files, read before the transaction."""
+
+    ring: KeyRing
+    signer: PrivateKey
+
+
+def recall(
+    *, kind: str, what: str, reason: str, project: Project | None = None, actor: Actor
+) -> Recall:
+    """Take ``what`` back: end every release that it reaches, and have each endpoint fall back or
+    stop, as its environment says.
+
+    ``kind`` is one of :class:`RecallKind`, ``what`` an id or a digest. Needs ``recall.create`` in
+    the project, or everywhere for what counts everywhere. Asked for twice, the second finds it
+    done. Raises :class:`KeyInUse` for a key that still signs.
+    """
+    keys = _Keys(keystore.ring(), keystore.signer("decision"))
+    text = clean_text("reason", reason, limit=2000, empty=False)
+    check_place(kind, project)
+    with record(actor) as log:
+        authorize(actor, "recall.create", project, view="recall.view")
+        _hold_projects(project)
+        subject = subject_of(kind, what, project, keys.ring)
+        standing = Recall.objects.filter(
+            kind=kind, what=subject.what, project=project, state="standing"
+        ).first()
+        if standing is not None:
+            return standing
+        found = _hold(reach(subject, keys.ring), keys.ring)
+        row = _write(found, text, keys, actor)
+        _publish(row)
+        effects = _take_effect(row, found, keys.ring, log)
+        _uncount(found)
+        behind = {effect.endpoint_id for effect in effects}
+        data = {"kind": kind, "releases": len(effects), "endpoints": len(behind)}
+        log.add(RECALLED, row, data=data)
+        return row
+
+
+def _hold_projects(project: Project | None) -> None:
+    """Hold the project, or all: nobody asks for a release meanwhile."""
+    rows = Project.objects.select_for_update(no_key=True).order_by("pk")
+    list(rows.filter(pk=project.pk) if project is not None else rows)
+
+
+def _hold(found: Reach, ring: KeyRing) -> Reach:
+    """Hold rollouts, endpoints and releases, in the order in which whoever moves them does, and
+    look again: meanwhile something may have started."""
+    behind = {release.endpoint_id for release in found.releases}
+    moving = Rollout.objects.select_for_update(of=("self",)).order_by("pk")
+    list(moving.filter(endpoint__in=behind, state__in=OPEN_STATES))
+    list(Endpoint.objects.select_for_update().filter(pk__in=behind).order_by("pk"))
+    lock_releases(Release.objects.filter(endpoint__in=behind))
+    return reach(found.subject, ring)
+
+
+def _write(found: Reach, text: str, keys: _Keys, actor: Actor) -> Recall:
+    subject = found.subject
+    reason = seal(text, person=actor.accountable)
+    statement = RecallStatement(
+        recall=new_id("rcl"),
+        project=subject.project.pk if subject.project is not None else "",
+        kind=subject.kind,
+        what=subject.what,
+        names=found.names,
+        by=actor.id,
+        reason=reason,
+        at=now(),
+    )
+    return Recall.objects.create(
+        id=statement.recall,
+        project=subject.project,
+        kind=subject.kind,
+        what=subject.what,
+        reason_sealed=reason,
+        names=statement.names.to_dict(),
+        envelope=statement.sign(keys.signer).to_json(),
+        statement_digest=statement.digest,
+        recalled_by=actor.id,
+        recaller=actor.accountable,
+        created_at=statement.at,
+    )
+
+
+def targets_of(recall: Recall) -> list[str]:
+    """Return the targets whose nodes are told of a recall, in the order that all hold them in."""
+    rows = Target.objects.all()
+    if recall.project_id is not None:
+        rows = rows.filter(endpoints__project=recall.project_id).distinct()
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def _publish(recall: Recall) -> None:
+    for target in targets_of(recall):
+        publish(target)
+
+
+def words(kind: str) -> str:
+    """Return why a release or a rollout ended, for people; what somebody wrote stays sealed."""
+    return f"Recalled: {RecallKind(kind).label.lower()}"
+
+
+def _take_effect(row: Recall, found: Reach, ring: KeyRing, log: Recorder) -> list[RecallEffect]:
+    by_endpoint: dict[str, list[Release]] = {}
+    for release in found.releases:
+        by_endpoint.setdefault(release.endpoint_id, []).append(release)
+    effects: list[RecallEffect] = []
+    for pk in sorted(by_endpoint):
+        made = _at_endpoint(row, by_endpoint[pk], ring)
+        effects += made
+        log.add(RECALL_REACHED, *made, subject=pk, data={"releases": len(made)})
+    return effects
+
+
+def _at_endpoint(row: Recall, releases: list[Release], ring: KeyRing) -> list[RecallEffect]:
+    """Revoke the releases of one endpoint and take their revisions off it."""
+    reason = words(row.kind)
+    for release in releases:
+        governance.revoke(release, reason=reason)
+    endpoint = Endpoint.objects.select_related("target").get(pk=releases[0].endpoint_id)
+    revisions = Revision.objects.filter(
+        endpoint=endpoint, release__in=[release.pk for release in releases]
+    )
+    of_release: dict[str, list[tuple[str, str]]] = {}
+    for pk, brought, state in revisions.order_by("number").values_list("pk", "release", "state"):
+        of_release.setdefault(brought, []).append((pk, state))
+    bad = {pk for found in of_release.values() for pk, _ in found}
+    taken = take_off(endpoint, bad, stop=stops(endpoint), reason=reason, keys=ring)
+    return [
+        _effect(row, release, endpoint, of_release.get(release.pk, []), taken)
+        for release in releases
+    ]
+
+
+def _effect(
+    row: Recall,
+    release: Release,
+    endpoint: Endpoint,
+    revisions: list[tuple[str, str]],
+    taken: TakenOff,
+) -> RecallEffect:
+    names = [pk for pk, _ in revisions]
+    was_live = taken.live in names
+    ran = any(state not in ("stopped", "failed") for _, state in revisions)
+    action: str = taken.action if was_live else EffectAction.ENDED if ran else EffectAction.REVOKED
+    back = taken.fallback
+    return RecallEffect.objects.create(
+        recall=row,
+        project_id=release.project_id,
+        release=release,
+        endpoint=endpoint,
+        target=endpoint.target,
+        revisions=names,
+        action=action,
+        fallback=back.pk if was_live and back is not None else "",
+        state=EffectState.OPEN if names else EffectState.NEVER_RAN,
+    )
+
+
+def _uncount(found: Reach) -> None:
+    """Void decisions on releases that have not started and do not fall by it."""
+    subject: Subject = found.subject
+    if subject.kind in OF_BENTOS or subject.kind == "key":
+        return
+    waiting = Release.objects.filter(touched_by(subject), state__in=UNFINISHED_STATES)
+    gone = [release.pk for release in found.releases]
+    held = waiting.exclude(pk__in=gone).values("pk")
+    for release in lock_releases(Release.objects.filter(pk__in=held)):
+        governance.uncount(release, subject.uncounted)

@@ -1,0 +1,152 @@
+"""Taking in what a node signed, and comparing it with what the node says otherwise.
+
+A receipt is believed as far as its signature goes: that this node said so. Where a node's own
+words deny each other the release is shown as contradicted, which is as good as open.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from apps.assurance.events import (
+    RECALL_CONFIRMED,
+    RECALL_CONTRADICTED,
+    RECEIPT_KEPT,
+    RECEIPT_REFUSED,
+)
+from apps.assurance.models import (
+    UNCONFIRMED,
+    EffectState,
+    Recall,
+    RecallEffect,
+    Receipt,
+    ReceiptKind,
+)
+from apps.assurance.rules import CONTRADICTIONS, Confirmed, contradiction
+from apps.audit.actions import Recorder
+from apps.monitoring.actions import open_alert
+from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.models import AlertKind
+from apps.serving.models import Node, Revision
+from apps.serving.reports import Report
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from placet.kernel.states import move
+from placet_verify import recalls
+from placet_verify.dsse import Envelope
+from placet_verify.errors import Refused
+from placet_verify.keys import PublicKey
+from placet_verify.statements import RanReceipt, StoppedReceipt
+
+SKEW = timedelta(seconds=120)  # a node's clock may differ from ours by so much
+
+
+def take_in(node: Node, report: Report, log: Recorder) -> None:
+    """Keep what is new of the receipts in ``report``, confirm what they confirm, and note what
+    contradicts an earlier one."""
+    kept = [row for text in report["receipts"] if (row := _keep(node, text, log))]
+    ran = [(row.release, row.at) for row in kept if row.kind == ReceiptKind.RAN]
+    for row in kept:
+        if row.kind == ReceiptKind.STOPPED:
+            _confirm(node, row, report, ran, log)
+    confirmed = RecallEffect.objects.filter(target=node.target_id, state=EffectState.CONFIRMED)
+    for effect in confirmed.select_related("release", "endpoint"):
+        assert effect.confirmed_at is not None
+        if why := _denied(effect, effect.confirmed_at, report, ran):
+            _contradict(effect, why, log)
+
+
+def _keep(node: Node, text: str, log: Recorder) -> Receipt | None:
+    """Verify one receipt and write it down; ``None`` when it is known, or does not count."""
+    try:
+        envelope = Envelope.from_json(text)
+        said = recalls.receipt(envelope, PublicKey.from_base64(node.public_key), node.pk)
+        if Receipt.objects.filter(digest=said.digest).exists():
+            return None
+        row = Receipt(
+            node=node, target_id=node.target_id, public_key=node.public_key,
+            digest=said.digest, envelope=envelope.to_json(), at=said.at,
+        )  # fmt: skip
+        if said.target != node.target_id or said.at > now() + SKEW:
+            raise recalls.RecallRefused("impossible", "another target, or a time to come")
+        subject = _stopped(row, said) if isinstance(said, StoppedReceipt) else _ran(row, said)
+    except Refused as refusal:
+        log.add(RECEIPT_REFUSED, subject=node.pk, data={"code": refusal.code})
+        return None
+    row.save(force_insert=True)
+    if row.kind == ReceiptKind.RAN:
+        log.add(RECEIPT_KEPT, row, subject=subject)
+    return row
+
+
+def _stopped(row: Receipt, said: StoppedReceipt) -> str:
+    found = Recall.objects.filter(pk=said.recall, statement_digest=said.recall_digest).first()
+    if found is None or said.at < found.created_at - SKEW:
+        raise recalls.RecallRefused("unknown_recall", "there was no such recall then")
+    row.kind, row.recall, row.project_id = ReceiptKind.STOPPED, found.pk, found.project_id
+    return said.recall
+
+
+def _ran(row: Receipt, said: RanReceipt) -> str:
+    found = Revision.objects.filter(
+        pk=said.revision, release=said.release, endpoint=said.endpoint, bento=said.bento_digest,
+        endpoint__target=said.target,
+    ).first()  # fmt: skip
+    if found is None:
+        raise recalls.RecallRefused("unknown_revision", "nothing like this is on its target")
+    row.kind, row.project_id = ReceiptKind.RAN, found.project_id
+    row.endpoint, row.release, row.revision = said.endpoint, said.release, said.revision
+    row.bento_digest, row.started_at = said.bento_digest, said.started_at
+    return said.endpoint
+
+
+def _confirm(
+    node: Node, receipt: Receipt, report: Report, ran: Iterable[tuple[str, datetime]], log: Recorder
+) -> None:
+    rows = RecallEffect.objects.filter(
+        recall=receipt.recall, target=node.target_id, state__in=UNCONFIRMED
+    )
+    effects = list(rows.select_related("release", "endpoint").order_by("pk"))
+    earlier = Receipt.objects.filter(
+        kind=ReceiptKind.RAN, target=node.target_id, at__gt=receipt.at,
+        release__in=[effect.release_id for effect in effects],
+    )  # fmt: skip
+    known = [*ran, *earlier.values_list("release", "at")]
+    done = []
+    for effect in effects:
+        if why := _denied(effect, receipt.at, report, known):
+            _contradict(effect, why, log)
+        elif move(
+            effect, expected=UNCONFIRMED, to=EffectState.CONFIRMED,
+            receipt=receipt.pk, confirmed_at=receipt.at, contradiction="",
+        ):  # fmt: skip
+            done.append(effect)
+    log.add(
+        RECALL_CONFIRMED, receipt, *done, subject=receipt.recall,
+        data={"node": node.pk, "releases": len(done)},
+    )  # fmt: skip
+
+
+def _denied(
+    effect: RecallEffect, at: datetime, report: Report, ran: Iterable[tuple[str, datetime]]
+) -> str:
+    confirmed = Confirmed(effect.revisions, effect.release_id, at)
+    return contradiction(confirmed, rows=report["revisions"], windows=report["metrics"], ran=ran)
+
+
+def _contradict(effect: RecallEffect, why: str, log: Recorder) -> None:
+    if effect.contradiction == why or not move(
+        effect, expected=(EffectState.OPEN, EffectState.CONFIRMED, EffectState.CONTRADICTED),
+        to=EffectState.CONTRADICTED, contradiction=why,
+    ):  # fmt: skip
+        return
+    log.add(RECALL_CONTRADICTED, effect, subject=effect.recall_id, data={"what": why})
+    endpoint = effect.endpoint
+    summary = (
+        f"The node signed that nothing runs of release {effect.release.number}, which was "
+        f"recalled, and {CONTRADICTIONS[why]}. Look at the host."
+    )
+    finding = Finding(
+        AlertKind.RECALL_BROKEN, subject=endpoint.pk, summary=summary, endpoint=endpoint,
+        about=f"{endpoint.name} in {endpoint.environment}",
+    )  # fmt: skip
+    open_alert(finding, actor=SYSTEM)

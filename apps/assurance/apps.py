@@ -1,0 +1,19 @@
+"""Registers the app, and keeps the recalls for the apps below."""
+
+from django.apps import AppConfig
+
+
+class AssuranceConfig(AppConfig):
+    """Settings of the app."""
+
+    name = "apps.assurance"
+    label = "assurance"
+
+    def ready(self) -> None:
+        """Say what is recalled, hear what nodes answer, and declare the event kinds."""
+        from apps.assurance import events
+        from apps.assurance.keeper import RecallKeeper
+        from apps.serving import recalls
+
+        assert events.RECALLED
+        recalls.register(RecallKeeper())

@@ -1,0 +1,19 @@
+"""What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
+
+from apps.audit.events import event_kind
+
+RECALLED = event_kind(
+    "recall.created", "Recalled a {kind}: {releases} releases revoked at {endpoints} endpoints"
+)
+RECALL_REACHED = event_kind(
+    "recall.reached", "A recall reached {releases} releases of the endpoint"
+)
+RECALL_LIFTED = event_kind("recall.lifted", "Lifted the recall of a {kind}")
+RECALL_CONFIRMED = event_kind(
+    "recall.confirmed", "Signed that nothing runs of what was recalled: {releases} releases"
+)
+RECALL_CONTRADICTED = event_kind(
+    "recall.contradicted", "Contradicts its own receipt of a recall: {what}"
+)
+RECEIPT_KEPT = event_kind("receipt.kept", "Signed from when to when a Bento ran")
+RECEIPT_REFUSED = event_kind("receipt.refused", "Sent a receipt that does not count: {code}")

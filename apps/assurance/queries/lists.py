@@ -1,0 +1,57 @@
+"""What somebody may see of recalls."""
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.assurance.models import UNCONFIRMED, EffectState, Recall, RecallEffect, Receipt
+from apps.identity.queries import visible
+from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+
+def visible_recalls(actor: Actor) -> QuerySet[Recall]:
+    """Return the recalls that ``actor`` may see: of his projects, and those that count everywhere
+    for who sees every project."""
+    return visible(Recall.objects.select_related("project"), actor, view="recall.view")
+
+
+def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
+    """Add ``reached``, ``confirmed``, ``open_count`` and ``contradicted`` to recalls: releases."""
+    ran = ~Q(effects__state=EffectState.NEVER_RAN)
+    return rows.annotate(
+        reached=Count("effects"),
+        ran=Count("effects", filter=ran),
+        confirmed=Count("effects", filter=Q(effects__state=EffectState.CONFIRMED)),
+        open_count=Count("effects", filter=Q(effects__state__in=UNCONFIRMED)),
+        contradicted=Count("effects", filter=Q(effects__state=EffectState.CONTRADICTED)),
+    )
+
+
+def get_recall(recall_id: str, actor: Actor) -> Recall:
+    """Return one recall with its counts, or raise :class:`NotFound`."""
+    found = with_counts(visible_recalls(actor)).filter(pk=recall_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
+    """Return what a recall did: who sees that sees all of it."""
+    return RecallEffect.objects.filter(recall=recall).select_related(
+        "project", "release__version__model", "endpoint", "target__node"
+    ).defer("release__request_envelope")  # fmt: skip
+
+
+def receipts_of(recall: Recall) -> QuerySet[Receipt]:
+    """Return what nodes signed about a recall."""
+    return Receipt.objects.filter(recall=recall.pk)
+
+
+def receipts_of_endpoint(endpoint: Endpoint) -> QuerySet[Receipt]:
+    """Return what nodes signed to have run behind an endpoint."""
+    return Receipt.objects.filter(endpoint=endpoint.pk)
+
+
+def standing_recalls() -> QuerySet[Recall]:
+    """Return the recalls that nobody has lifted."""
+    return Recall.objects.filter(state="standing")

@@ -1,0 +1,26 @@
+"""Adds the alert that a node's words about a recall contradict each other."""
+
+from django.db import migrations, models
+
+KINDS = [
+    ("objective", "Objective not met"),
+    ("no_data", "Not measured"),
+    ("replicas", "Replicas fail"),
+    ("stable_down", "Stable does not answer"),
+    ("node_silent", "Node is silent"),
+    ("schedule_failing", "Routine work fails"),
+    ("drill_failed", "Rollback drill failed"),
+    ("job_failed", "Job failed for good"),
+    ("log_fault", "Audit log does not verify"),
+    ("recall_broken", "Recall not kept"),
+]
+
+
+class Migration(migrations.Migration):
+    """See the module."""
+
+    dependencies = [("monitoring", "0009_output")]
+
+    operations = [
+        migrations.AlterField("alert", "kind", models.CharField(choices=KINDS, max_length=20)),
+    ]
