@@ -27,6 +27,7 @@ MENU = (
     ("Releases", "releases", "release.view"),
     ("Endpoints", "endpoints", "endpoint.view"),
     ("Alerts", "alerts", "alert.view"),
+    ("Recalls", "recalls", "recall.view"),
     ("Targets", "targets", "target.view"),
     ("Policies", "policy-list", "policy.view"),
     ("Duties", "duties", "access.view"),

@@ -56,6 +56,7 @@ class Client:
         self.endpoints = nouns.Endpoints(self.http)
         self.rollouts = nouns.Rollouts(self.http)
         self.drills = nouns.Drills(self.http)
+        self.recalls = nouns.Recalls(self.http)
         self.objectives = nouns.Objectives(self.http)
         self.alerts = nouns.Alerts(self.http)
         self.predictions = nouns.Predictions(self.http)

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.assurance.queries import foresee
+from apps.assurance.rules import IN_PROJECT
 from apps.audit.actions.export import export_folder
 from apps.audit.actions.seal import erase_person
 from apps.audit.actions.witnesses import add_witness, remove_witness
@@ -22,6 +24,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_page
 from apps.console.queries.policies import policy_list_page, policy_rows
+from apps.console.queries.recalls import recall_form, recall_view
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
 from apps.console.views.audit import shown_witnesses
@@ -70,6 +73,7 @@ from placet.config import ROOT
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
+from placet.keystore import ring
 from tests.enrolled import authenticator, enrolled_by_root
 from tests.factories import actor_of, browser, grow_old
 from tests.governed import OPEN
@@ -331,6 +335,21 @@ QUESTIONS = [
     Direct("remove a stream", "auditor", Forbidden, lambda t, who: streams.remove_stream(
         t.stream, if_generation=0, actor=who)),
     Direct("list streams", "viewer", None, lambda t, who: visible_streams(who)),
+    # assurance
+    Direct("foresee a recall", "viewer", Forbidden, lambda t, who: foresee(
+        who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring())),
+    Direct("foresee a recall of elsewhere", "stranger", NotFound, lambda t, who: foresee(
+        who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring())),
+    Direct("be offered a project to recall in", "viewer", None, lambda t, who: recall_form(
+        who).projects),
+    Direct("be offered what counts everywhere", "approver", None, lambda t, who: [
+        kind for kind, _ in recall_form(who).kinds if kind not in IN_PROJECT]),
+    Direct("be shown who there is to recall", "approver", None, lambda t, who: recall_form(
+        who).people),
+    Direct("be offered to lift", "operator", None, lambda t, who: recall_view(
+        t.world.values["recall"], who).may_lift),
+    Direct("be shown how to recall", "viewer", None, lambda t, who:
+        "/recalls/new/" in t.page("viewer", "/recalls/")),
     # pages
     Direct("page through hidden projects", "stranger", None, lambda t, who:
         [t.many_projects(), policy_list_page(who)[1]][1]),

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.test import Client
 
+from apps.assurance.actions import recall
 from apps.audit.actions import record, write_checkpoint
 from apps.audit.actions.witnesses import add_witness
 from apps.audit.actions.witnessing import witness_log
@@ -339,11 +340,32 @@ def integrations(world: World) -> None:
 
 
 @part
+def assurance(world: World) -> None:
+    """A recall of a Bento that a release of another endpoint waited with."""
+    others = governed.World(world.project.slug + "-more", existing=world.project)
+    bento = others.bento(others.version("recalled"))
+    request_release(
+        environment=others.environment("staging"), endpoint="recalled", version=bento.version,
+        bento=bento, actor=SYSTEM,
+    )  # fmt: skip
+    said = {"kind": "bento", "what": bento.pk, "reason": "x"}
+    world.values["recall"] = recall(**said, project=world.project, actor=SYSTEM).pk
+    body = said | {"project": world.project.slug}
+    world.bodies |= {
+        "POST /api/v1/recalls": body,
+        "POST /api/v1/recalls/{recall}/lift": {"reason": "x"},
+        "POST /recalls/create": body,
+        "POST /recalls/{recall_id}/lift": {"reason": "x"},
+    }
+
+
+@part
 def pages(world: World) -> None:
     """What the pages ask for is what the API's routes ask for, under the pages' own names."""
     same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
             "rollout_id": "rollout", "alert_id": "alert", "key_id": "key", "freeze_id": "freeze",
             "token_id": "token", "passkey_id": "passkey", "stream_id": "stream",
+            "recall_id": "recall",
             "project": "slug"}  # fmt: skip
     world.values |= {page: world.values[name] for page, name in same.items()}
     registered_model = world.values["models/name"]

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.assurance.models import RecallEffect
+from apps.assurance.queries import visible_recalls
 from apps.audit.queries.witnesses import may_see
 from apps.console.queries.models import model_rows, models_matching, projects_of, version_rows
 from apps.console.queries.names import actor_names
@@ -21,7 +23,7 @@ from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.lists import releases
 from apps.identity.models import ApiToken
 from apps.identity.passkeys import public_half
-from apps.identity.queries import own_tokens, visible_passkeys
+from apps.identity.queries import own_tokens, visible, visible_passkeys
 from apps.integrations.queries import standings, visible_streams
 from apps.registry.queries import versions
 from apps.serving.queries import visible_targets
@@ -236,6 +238,23 @@ def _witnesses(actor: Actor, given: Filters) -> Iterator[Values]:
         )  # fmt: skip
 
 
+def _recalls(actor: Actor, given: Filters) -> Iterator[Values]:
+    wanted = visible(RecallEffect.objects.all(), actor, view="recall.view")
+    rows = wanted.filter(recall__in=visible_recalls(actor)).select_related(
+        "recall", "project", "endpoint", "release", "target"
+    )
+    if project := given.get("project"):
+        rows = rows.filter(project__slug=project)
+    for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
+        recall = row.recall
+        yield (
+            recall.pk, recall.kind, recall.what, recall.state, recall.created_at,
+            row.project.slug, row.endpoint.environment, row.endpoint.name, row.release.number,
+            row.target.name, row.action, row.state, row.confirmed_at, row.receipt,
+            row.contradiction, row.pk,
+        )  # fmt: skip
+
+
 TABLES: dict[str, Table] = {
     "models": Table(
         ("project", "model", "description", "versions", "latest", "live", "created_by",
@@ -277,6 +296,12 @@ TABLES: dict[str, Table] = {
         ("project", "environment", "revision", "state", "demanded", "people", "path",
          "with_hired", "hired_path", "id"),
         (), _duties,
+    ),
+    "recalls": Table(
+        ("recall", "kind", "what", "state", "recalled_at", "project", "environment", "endpoint",
+         "release", "target", "action", "confirmation", "confirmed_at", "receipt",
+         "contradiction", "id"),
+        ("project",), _recalls,
     ),
     "tokens": Table(
         ("name", "token", "holder", "scopes", "project", "created_at", "last_used_at",

@@ -12,6 +12,7 @@ from apps.console.queries.alerts import with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.paging import keyed
+from apps.console.queries.recalls import reached_by
 from apps.governance.models import Decision, Release
 from apps.identity.queries import people_names
 from apps.monitoring.models import Alert, Objective
@@ -170,7 +171,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
 def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     """Return everything the page of one endpoint shows, or raise ``NotFound``."""
     rows = visible_endpoints(actor).select_related("objective", "drill_schedule")
-    endpoint = rows.annotate(last_drills=last_drills()).filter(pk=endpoint_id).first()
+    endpoint = rows.annotate(**read_along()).filter(pk=endpoint_id).first()
     if endpoint is None:
         raise NotFound
     history = revisions_of(endpoint)
@@ -207,6 +208,11 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         names=names,
         timeline=lines,
     )
+
+
+def read_along() -> dict[str, ArraySubquery]:
+    """Return what the query that reads an endpoint reads along: its drills and its recalls."""
+    return {"last_drills": last_drills(), "recalled": reached_by()}
 
 
 def approvers_of(history: Sequence[Any]) -> set[str]:

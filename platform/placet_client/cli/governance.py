@@ -80,6 +80,9 @@ def environment_edit(
     on_state_expired: Annotated[
         str | None, typer.Option(help="serve or stop, when a node is cut off for too long")
     ] = None,
+    on_recall: Annotated[
+        str | None, typer.Option(help="fall_back or stop, when what is live is recalled")
+    ] = None,
     plan: Annotated[
         list[str] | None,
         typer.Option(help="its own, JSON or @FILE, empty for none", metavar="NAME=PLAN"),
@@ -95,6 +98,7 @@ def environment_edit(
             position=position,
             targets=target,
             on_state_expired=on_state_expired,
+            on_recall=on_recall,
             plans=_plans(now.plans, named) if named else None,
             if_match=now.etag,
         )

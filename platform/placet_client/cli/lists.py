@@ -29,6 +29,7 @@ class List(StrEnum):
     POLICIES = "policies"
     DUTIES = "duties"
     PASSKEYS = "passkeys"
+    RECALLS = "recalls"
     STREAMS = "streams"
     TOKENS = "tokens"
     WITNESSES = "witnesses"

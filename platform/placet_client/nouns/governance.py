@@ -56,13 +56,14 @@ class Environments(Noun):
         position: int | None = None,
         targets: Sequence[str] | None = None,
         on_state_expired: str | None = None,
+        on_recall: str | None = None,
         plans: Json | None = None,
         if_match: str = "",
     ) -> Environment:
-        """Change where an environment stands, its targets, what nodes do when cut off, or all of
-        the plans that it has for itself."""
+        """Change where an environment stands, its targets, what nodes do when cut off, what its
+        endpoints do when what is live is recalled, or all of the plans that it has for itself."""
         body = {"position": position, "targets": targets, "on_state_expired": on_state_expired,
-                "plans": plans}  # fmt: skip
+                "on_recall": on_recall, "plans": plans}  # fmt: skip
         path = at("projects", project, "environments", name)
         return self._change(Environment, "PATCH", path, changed(body), if_match)
 

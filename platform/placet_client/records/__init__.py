@@ -79,6 +79,14 @@ from placet_client.records.monitoring import (
     OutcomeReceipt,
     Standing,
 )
+from placet_client.records.recalls import (
+    Foreseen,
+    Recall,
+    RecallDetail,
+    RecallEffect,
+    RecallPreview,
+    Receipt,
+)
 from placet_client.records.registry import (
     Alias,
     ArtifactFile,
@@ -156,6 +164,7 @@ __all__ = [
     "Erasure",
     "Evidence",
     "FinishedUpload",
+    "Foreseen",
     "Freeze",
     "Gate",
     "Grant",
@@ -186,6 +195,11 @@ __all__ = [
     "Presets",
     "Project",
     "Readiness",
+    "Recall",
+    "RecallDetail",
+    "RecallEffect",
+    "RecallPreview",
+    "Receipt",
     "Record",
     "Release",
     "ReleaseDetail",

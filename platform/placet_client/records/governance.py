@@ -35,6 +35,7 @@ class Environment(Record):
     position: int
     targets: tuple[str, ...]
     on_state_expired: str
+    on_recall: str
     plans: Json
     policy: int | None
     revision: int

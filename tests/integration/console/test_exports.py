@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.assurance.actions import recall
 from apps.console.queries.exports import TABLES
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
@@ -25,6 +26,7 @@ PAGES = {
     "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
     "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/", "duties": "/duties/",
+    "recalls": "/recalls/", "witnesses": "/audit/witnesses/",
 }  # fmt: skip
 
 
@@ -38,6 +40,12 @@ def eve(world: World) -> Any:
     terms = Terms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
     return made
+
+
+def recalled(world: World) -> None:
+    """Recall a Bento that somebody has asked for."""
+    said = {"kind": "bento", "what": world.request("staging").bento_id, "reason": "x"}
+    recall(**said, project=world.project, actor=world.otto)
 
 
 def taken(who: Any, path: str) -> str:
@@ -61,6 +69,7 @@ def rows(who: Any, name: str, query: str = "") -> list[dict[str, Any]]:
 def test_each_list_holds_what_its_reader_may_see(name: str) -> None:
     world = World()
     world.live(bento=world.bento(world.version(), metrics={"auc": 0.9}))
+    recalled(world)
     reader = eve(world)
     assert rows(reader, name)
     stranger = World("other").people["Ada"]
@@ -129,6 +138,7 @@ def test_a_long_list_takes_as_many_queries_as_a_short_one() -> None:
 def test_every_list_page_has_the_button_with_its_filters() -> None:
     world = World()
     world.live()
+    recalled(world)
     client = browser(eve(world))
     for name, page in PAGES.items():
         shown = client.get(page).content.decode()

@@ -1,0 +1,80 @@
+"""Recalls: what they would reach, what they did, and what nodes have confirmed."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.assurance.actions import lift, recall
+from apps.assurance.models import RecallKind, RecallState
+from apps.assurance.queries import get_recall
+from apps.assurance.rules import IN_PROJECT
+from apps.console.queries.recalls import may_recall, recall_form, recall_rows, recall_view
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.identity.models import Project
+from apps.identity.queries import project_by_slug
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
+
+
+@page
+def recalls(request: PageRequest) -> HttpResponse:
+    """List what was recalled, newest first."""
+    state, before = request.GET.get("state", ""), request.GET.get("after", "")
+    state = state if state in RecallState.values else ""
+    rows, key = recall_rows(request.actor, state=state, before=before)
+    return show(
+        request, "recalls", rows=rows, key=key, after=before, state=state,
+        states=RecallState.choices, may_recall=may_recall(request.actor),
+    )  # fmt: skip
+
+
+@page
+def recall_new(request: PageRequest) -> HttpResponse:
+    """Show the form; once it says what, also what that would reach."""
+    if not may_recall(request.actor):
+        raise Forbidden("This needs the permission recall.create")
+    typed = {name: request.GET.get(name, "") for name in ("kind", "what", "project")}
+    typed["kind"] = typed["kind"] if typed["kind"] in RecallKind.values else ""
+    try:
+        form, fault = recall_form(request.actor, **typed), ""
+    except Problem as problem:
+        fault = problem.detail if problem.status == 404 else fault_of(problem)
+        form = recall_form(request.actor)
+    return show(request, "recall_new", form=form, typed=typed, fault=fault)
+
+
+@action
+def recall_create(request: PageRequest) -> HttpResponse:
+    """Recall what the form says."""
+    kind = request.POST.get("kind", "")
+    if kind not in RecallKind.values:
+        raise InvalidInput(errors=[FieldError("/kind", "Choose what to recall")])
+    row = recall(
+        kind=kind,
+        what=request.POST.get("what", "")[:100],
+        reason=request.POST.get("reason", ""),
+        project=_project(request) if kind in IN_PROJECT else None,
+        actor=request.actor,
+    )
+    messages.success(request, "Recalled. What nodes have not confirmed is open below.")
+    return redirect("recall", row.pk)
+
+
+def _project(request: PageRequest) -> Project:
+    return project_by_slug(request.POST.get("project", ""), request.actor)
+
+
+@page
+def recall_detail(request: PageRequest, recall_id: str) -> HttpResponse:
+    """Show a recall; its table renews itself while something is open."""
+    view = recall_view(recall_id, request.actor)
+    template = "parts/recall_effects" if request.headers.get("HX-Request") else "recall"
+    return show(request, template, view=view, recall=view.recall)
+
+
+@action
+def recall_lift(request: PageRequest, recall_id: str) -> HttpResponse:
+    """Lift somebody else's recall."""
+    row = get_recall(recall_id, request.actor)
+    lift(row, reason=request.POST.get("reason", ""), actor=request.actor)
+    messages.success(request, "Lifted. Its releases stay revoked: ask for a new one.")
+    return back(request)

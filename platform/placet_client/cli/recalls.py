@@ -1,0 +1,117 @@
+"""recall."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import Endpoint, Limit, Output, connected
+from placet_client.cli.serving import id_of
+from placet_client.output import Form, print_json, show_list, show_one, tell
+
+recall = typer.Typer(
+    help="Taking back what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
+    "a person's decisions",
+    no_args_is_help=True,
+)
+COLUMNS = ["id", "kind", "what", "state", "releases", "confirmed", "open", "created_at"]
+EFFECTS = ["state", "action", "environment", "endpoint_name", "release_number", "target",
+           "confirmed_at"]  # fmt: skip
+FORESEEN = ["action", "project", "environment", "endpoint_name", "release_number",
+            "release_state", "target"]  # fmt: skip
+
+
+class Kind(StrEnum):
+    """What can be recalled."""
+
+    VERSION = "version"
+    BENTO = "bento"
+    DATASET = "dataset"
+    WHEEL = "wheel"
+    KEY = "key"
+    PASSKEY = "passkey"
+    PERSON = "person"
+
+
+What = Annotated[str, typer.Argument(help="an id (version, key, passkey, person) or a digest")]
+OfProject = Annotated[str, typer.Option("--project", help="for a version, a Bento or a dataset")]
+Reason = Annotated[str, typer.Option(help="why, for whoever reads it later")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(recall, name="recall")
+
+
+@recall.command("preview")
+def recall_preview(
+    kind: Kind, what: What, project: OfProject = "", output: Output = Form.TABLE
+) -> None:
+    """Say what a recall would reach and do; nothing is written."""
+    with connected() as client:
+        found = client.recalls.preview(kind.value, what, project=project)
+    if output is Form.JSON:
+        print_json(found.raw)
+        return
+    show_list(found.releases, FORESEEN, output)
+    tell(f"{len(found.bentos)} Bentos and {len(found.releases)} releases would be reached.")
+
+
+@recall.command("create")
+def recall_create(
+    kind: Kind, what: What, reason: Reason, project: OfProject = "", output: Output = Form.TABLE
+) -> None:
+    """Recall it now: what it reaches ends, and endpoints fall back or stop."""
+    with connected() as client:
+        show_one(client.recalls.create(kind.value, what, reason=reason, project=project), output)
+
+
+@recall.command("list")
+def recall_list(
+    project: OfProject = "",
+    kind: Annotated[Kind | None, typer.Option(help="only of this kind")] = None,
+    state: Annotated[str, typer.Option(help="standing or lifted")] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List recalls, newest first."""
+    with connected() as client:
+        found = client.recalls.list(project=project, kind=kind or "", state=state, limit=limit)
+        show_list(found, COLUMNS, output)
+
+
+@recall.command("show")
+def recall_show(recall_id: str, output: Output = Form.TABLE) -> None:
+    """Show a recall and how far it is."""
+    with connected() as client:
+        show_one(client.recalls.get(recall_id), output)
+
+
+@recall.command("effects")
+def recall_effects(recall_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List what a recall did to each release, and whether its node has confirmed it."""
+    with connected() as client:
+        show_list(client.recalls.effects(recall_id, limit=limit), EFFECTS, output)
+
+
+@recall.command("receipts")
+def recall_receipts(recall_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the receipts by which nodes confirmed a recall; -o json has the signed envelopes."""
+    with connected() as client:
+        columns = ["at", "node", "target", "digest"]
+        show_list(client.recalls.receipts(recall_id, limit=limit), columns, output)
+
+
+@recall.command("ran")
+def recall_ran(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List what nodes signed to have run behind an endpoint, from when to when."""
+    with connected() as client:
+        columns = ["started_at", "at", "release", "bento_digest", "node"]
+        show_list(client.recalls.ran(id_of(client, reference), limit=limit), columns, output)
+
+
+@recall.command("lift")
+def recall_lift(recall_id: str, reason: Reason, output: Output = Form.TABLE) -> None:
+    """Lift a recall that somebody else made; its releases stay revoked."""
+    with connected() as client:
+        show_one(client.recalls.lift(recall_id, reason=reason), output)
