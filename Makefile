@@ -59,6 +59,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/rollbacks.py
 	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) benchmarks/agreement.py --seed $(SEED)
+	@$(PYTHON) benchmarks/recall.py --seed $(SEED)
 	@$(PYTHON) tests/compose/prove.py
 
 compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)
