@@ -27,7 +27,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     "assurance.0001_initial": "constraints of the tables that it makes",
     "assurance.0002_receipts_stay": "a function and a trigger on a table that old code does not"
     " know",
-    "monitoring.0010_recall": "the name of one more kind of alert, as before",
+    "monitoring.0011_recall": "the name of one more kind of alert, as before",
     "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
     " have a person wait for it to end by itself",
     "monitoring.0010_stream_lag": "the name of one more kind of alert, as before",

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from apps.assurance import actions as assurance
+from apps.assurance.models import Recall
 from apps.audit.models import Event
 from apps.governance import actions as governance
 from apps.identity import actions as access
@@ -85,6 +87,12 @@ class Things:
         return {
             "release": release, "verdict": "approve", "statement_digest": release.request_digest
         }  # fmt: skip
+
+    def recalled(self) -> Recall:
+        """A Bento that Otto recalled."""
+        bento = self.world.request("staging").bento_id
+        said = {"kind": "bento", "what": bento, "reason": "x"}
+        return assurance.recall(**said, project=self.world.project, actor=self.world.otto)
 
     def approved(self, **plan: Any) -> Any:
         """A release to staging that a reviewer approved."""
@@ -176,6 +184,7 @@ FRESH: dict[str, Case] = {
     "governance.lift_freeze": Case("vera", lambda t: partial(
         governance.lift_freeze, governance.set_freeze(
             t.world.environment("staging"), reason="x", actor=t.world.vera))),
+    "assurance.lift": Case("vera", lambda t: partial(assurance.lift, t.recalled(), reason="x")),
     # sending requests to what people approved
     "governance.begin_rollout": Case("otto", lambda t: partial(
         governance.begin_rollout, t.approved(**MANUAL))),
@@ -226,6 +235,8 @@ monitoring.set_objective
 
 rollouts.abort rollouts.pause rollouts.rollback rollouts.run_drill rollouts.schedule_drills
 rollouts.unschedule_drills
+
+assurance.recall
 
 integrations.ask_for_test integrations.pause_stream integrations.remove_stream
 integrations.rewind_stream

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.assurance.actions import lift
+from apps.assurance.models import Recall
 from apps.assurance.queries import foresee
 from apps.assurance.rules import IN_PROJECT
 from apps.audit.actions.export import export_folder
@@ -430,6 +432,8 @@ QUESTIONS = [
         t.streamed(who), stale=True),
     Direct("let a stream begin in an old session", "auditor", Reauthenticate, lambda t, who:
         streams.resume_stream(t.stream, actor=who), stale=True),
+    Direct("lift a recall in an old session", "approver", Reauthenticate, lambda t, who: lift(
+        Recall.objects.get(pk=t.world.values["recall"]), reason="x", actor=who), stale=True),
     Direct("give the account a first password", "viewer", None, lambda t, who:
         t.sets_a_password("viewer")),
     Direct("open the access administration", "auditor", None, lambda t, who:

@@ -6,6 +6,7 @@ from apps.assurance.events import RECALL_LIFTED
 from apps.assurance.models import Recall
 from apps.audit.actions import record, seal
 from apps.governance.actions.locking import clean_text
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
 from apps.serving.desired import publish
@@ -29,6 +30,7 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
         found = row.get(pk=recall.pk)
         authorize(actor, "recall.lift", found, view="recall.view")
         _refuse_party(found, actor)
+        demand_fresh(actor)
         sealed = seal(text, person=actor.accountable)
         statement = LiftStatement(
             recall=found.pk, recall_digest=found.statement_digest, by=actor.id, reason=sealed,

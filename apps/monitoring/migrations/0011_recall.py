@@ -9,6 +9,7 @@ KINDS = [
     ("stable_down", "Stable does not answer"),
     ("node_silent", "Node is silent"),
     ("schedule_failing", "Routine work fails"),
+    ("stream_lag", "Stream of the log lags"),
     ("drill_failed", "Rollback drill failed"),
     ("job_failed", "Job failed for good"),
     ("log_fault", "Audit log does not verify"),
@@ -19,7 +20,7 @@ KINDS = [
 class Migration(migrations.Migration):
     """See the module."""
 
-    dependencies = [("monitoring", "0009_output")]
+    dependencies = [("monitoring", "0010_stream_lag")]
 
     operations = [
         migrations.AlterField("alert", "kind", models.CharField(choices=KINDS, max_length=20)),
