@@ -18,6 +18,7 @@ from apps.builds.rules import (
     SmokeReport,
 )
 from apps.jobs.handlers import Cancelled, LeasedJob, LeaseLost
+from apps.registry.signing import evidence_of, trusted_keys
 from apps.registry.store import store
 from placet.config import config
 from placet.kernel.clock import now
@@ -119,6 +120,7 @@ def specify(row: Build) -> BuildSpec:
         memory_mb=config().build_memory_mb,
         seconds=config().build_seconds,
         accelerate=row.accelerate,
+        trusted=tuple(trusted_keys(row.project_id)),
     )
 
 
@@ -148,6 +150,7 @@ def outcome(made: BuildResult) -> Built:
         isolation=made.isolation,
         timings=made.timings,
         acceleration=AccelerationReport(**asdict(faster)) if faster else None,
+        signed=evidence_of(made.signed) if made.signed else None,
     )
 
 

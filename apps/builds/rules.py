@@ -115,6 +115,7 @@ class Built:
     isolation: str
     timings: dict[str, float] = field(default_factory=dict)
     acceleration: AccelerationReport | None = None
+    signed: dict[str, Any] | None = None  # what the version's own model.sig is worth
 
     @property
     def accelerated(self) -> bool:

@@ -18,6 +18,7 @@ from apps.console.views import (
     rollouts,
     search,
     serving,
+    signing_keys,
     streams,
     tokens,
     witnesses,
@@ -26,6 +27,7 @@ from apps.console.views import (
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
 ROLLOUT = "rollouts/<str:rollout_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
+SIGNERS = "signing-keys/<slug:project>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
@@ -105,6 +107,9 @@ urlpatterns = [
     path(PLACE + "<int:number>/decide", policies.decide_draft, name="policy-decide"),
     path(PLACE + "freeze", policies.freeze, name="freeze-set"),
     path("freezes/<str:freeze_id>/lift", policies.lift, name="freeze-lift"),
+    path(SIGNERS, signing_keys.signing_keys, name="signing-keys"),
+    path(SIGNERS + "trust", signing_keys.trust, name="signing-key-trust"),
+    path(SIGNERS + "<str:signing_key>/revoke", signing_keys.revoke, name="signing-key-revoke"),
     path("duties/", duties.duties, name="duties"),
     path("passkeys/", passkeys.passkeys, name="passkeys"),
     path("passkeys/offer", passkeys.offer, name="passkey-offer"),

@@ -30,7 +30,8 @@ ROLES: dict[str, frozenset[str]] = {
     | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
     "approver": VIEW
     | {"release.approve", "release.comment", "policy.draft", "policy.publish", "freeze.set",
-       "endpoint.predict", "prediction.view", "recall.create", "recall.lift"},
+       "signing_key.manage", "endpoint.predict", "prediction.view", "recall.create",
+       "recall.lift"},
     "operator": VIEW
     | {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",

@@ -124,6 +124,18 @@ class BlobCorrupt(Problem):
     status, code, title = 500, "blob_corrupt", "The file in the artifact store is damaged"
 
 
+class KeyKnown(Conflict):
+    """The project has this key, or another one with this label; a revoked one stays revoked."""
+
+    code, title = "key_known", "The project has this key or label already"
+
+
+class KeyRevoked(Conflict):
+    """A second click on revoke: nothing was done."""
+
+    code, title = "key_revoked", "The key is revoked already"
+
+
 class AliasManaged(Conflict):
     """The alias belongs to an endpoint and is moved by releases alone."""
 

@@ -164,6 +164,29 @@ class Evidence(Audited):
         ]
 
 
+class SigningKey(Audited):
+    """A key whose signatures over models (``model.sig``) a project trusts. Only ever revoked."""
+
+    id = IdField("sgk")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="signing_keys")
+    label = models.SlugField(max_length=40)
+    pem = models.TextField()  # P-256, P-384 or P-521, in its one normal form
+    fingerprint = models.CharField(max_length=71)  # sha256:… of the PEM
+    valid_until = models.DateTimeField(null=True, blank=True)  # counts for no upload from then on
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)  # counts for nothing, from then on
+    revoked_by = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "label"], name="registry_signer_label"),
+            models.UniqueConstraint(
+                fields=["project", "fingerprint"], name="registry_signer_fingerprint"
+            ),
+        ]
+
+
 class Hold(Audited):
     """A reason not to delete something: it is live, within rollback, or under retention."""
 

@@ -24,6 +24,7 @@ from apps.registry.models import (
     Hold,
     ModelVersion,
     RegisteredModel,
+    SigningKey,
     Upload,
     VersionState,
 )
@@ -148,6 +149,20 @@ def aliases(model: RegisteredModel, actor: Actor) -> QuerySet[Alias]:
 def evidence(version: ModelVersion, actor: Actor) -> QuerySet[Evidence]:
     """Return all evidence about ``version``, for lists."""
     return visible(Evidence.objects.filter(version=version), actor, view="version.view")
+
+
+def signing_keys(project: Project, actor: Actor) -> QuerySet[SigningKey]:
+    """Return the model signing keys of ``project``, revoked ones too."""
+    rows = SigningKey.objects.filter(project=project)
+    return visible(rows, actor, view="project.view")
+
+
+def signing_key_for(project: Project, key: str, actor: Actor) -> SigningKey:
+    """Return one model signing key of ``project``."""
+    row = signing_keys(project, actor).filter(pk=key).first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 def held(version: ModelVersion) -> list[Hold]:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.registry import formats, rules
+from apps.registry import formats, rules, signing
 from apps.registry.errors import FormatUnknown, NotReady
 from apps.registry.models import ArtifactFile, ModelVersion
 from apps.registry.store import Store, store
 from placet.kernel.problems import FieldError
+from placet_verify.errors import Refused
+from placet_verify.model_signature import FILE_NAME, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Frozen:
     signature: dict[str, Any] | None
     example: list[dict[str, Any]] | None
     expected: list[Any] | None
+    signed: Finding | None = None  # what the model.sig among the files is worth
 
 
 def faults(version: ModelVersion) -> list[FieldError]:
@@ -34,7 +37,7 @@ def faults(version: ModelVersion) -> list[FieldError]:
 def freeze(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
     """Return the fields of a draft as they will stand. Raises :class:`NotReady`, naming all."""
     refuse_unfinished(version, files)
-    return fill_in(version, files)
+    return replace(fill_in(version, files), signed=signed(version, files))
 
 
 def manifest(files: list[ArtifactFile]) -> list[dict[str, Any]]:
@@ -79,6 +82,15 @@ def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
     if errors:
         raise NotReady(errors=errors)
     return frozen
+
+
+def signed(version: ModelVersion, files: list[ArtifactFile]) -> Finding | None:
+    """Return what the ``model.sig`` among the files is worth; one that is wrong is refused."""
+    try:
+        return signing.inspect(version, files)
+    except Refused as refusal:
+        detail = f"{refusal.sentence[:1].upper()}{refusal.sentence[1:]}: sign anew or remove it"
+        raise NotReady(errors=[FieldError(f"/files/{FILE_NAME}", detail)]) from None
 
 
 def read_files(files: list[ArtifactFile], blobs: Store) -> tuple[str, formats.Files]:

@@ -1,5 +1,6 @@
 """Small things that people do beside the path. Each may be done twice when its answer is lost."""
 
+import secrets
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from placet.demo.people import Person
 from placet.demo.story import BASE, MODEL, STAGING_POLICY
 from tests.crashes.path import Broken, Json, Walk, ensure
+from tests.signed_models import public_pem, signing_key
 
 MODEL_PATH = f"{BASE}/models/{MODEL}"
 PRODUCTION = f"{BASE}/environments/production"
@@ -110,6 +112,13 @@ def key(walk: Walk) -> None:
         _do(walk, "operator", f"/endpoints/{endpoint['id']}/keys/{made['id']}/revoke")
 
 
+def signer(walk: Walk) -> None:
+    """Trust a key that signs models, and revoke it."""
+    body = {"label": f"k{secrets.token_hex(8)}", "pem": public_pem(signing_key())}
+    made = _do(walk, "approver", f"{BASE}/signing-keys", body)
+    _do(walk, "approver", f"{BASE}/signing-keys/{made['id']}/revoke")
+
+
 def drop(walk: Walk) -> None:
     """Begin to upload to a draft, and give it up; put a file there, and remove it."""
     client = walk.scientist
@@ -197,6 +206,7 @@ ALL: dict[str, tuple[Callable[[Walk], None], tuple[str, ...]]] = {
     "policy": (policy, ("policy.drafted.v1", "policy.withdrawn.v1")),
     "token": (token, ("token.issued.v1", "token.revoked.v1")),
     "key": (key, ("endpoint.key_issued.v1", "endpoint.key_revoked.v1")),
+    "signer": (signer, ("signing_key.added.v1", "signing_key.revoked.v1")),
     "drop": (drop, ("upload.dropped.v1", "version.file_removed.v1")),
     "cancel": (cancel, ("build.cancel_asked.v1", "build.cancelled.v1")),
     "visit": (

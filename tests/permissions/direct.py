@@ -66,7 +66,7 @@ from apps.monitoring.models import Alert, AlertKind, Objective
 from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry import queries as registry
-from apps.registry.models import ModelVersion, RegisteredModel, Upload
+from apps.registry.models import ModelVersion, RegisteredModel, SigningKey, Upload
 from apps.rollouts.actions import promote, ship
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
@@ -130,6 +130,7 @@ class Things:
         self.model = RegisteredModel.objects.get(name=value["models/name"])
         self.draft = self.model.versions.get(number=value["versions/number"])
         self.done = self.model.versions.get(number=value["compare/b"])
+        self.signing_key = SigningKey.objects.get(pk=value["signing_key"])
         self.upload = Upload.objects.get(pk=value["upload"])
         self.staging = Environment.objects.get(project=self.project, name="staging")
         self.release = Release.objects.get(pk=value["release"])
@@ -296,6 +297,16 @@ QUESTIONS = [
         who, t.model)),
     Direct("read aliases", "stranger", None, lambda t, who: registry.aliases(t.model, who)),
     Direct("read evidence", "stranger", None, lambda t, who: registry.evidence(t.draft, who)),
+    Direct("trust a key", "stranger", NotFound, lambda t, who: registered.trust_signing_key(
+        t.project, label="mine", pem="", actor=who)),
+    Direct("trust what is no key", "viewer", Forbidden, lambda t, who:
+        registered.trust_signing_key(t.project, label="", pem="", actor=who)),
+    Direct("revoke a key", "viewer", Forbidden, lambda t, who: registered.revoke_signing_key(
+        t.signing_key, actor=who)),
+    Direct("read signing keys", "stranger", None, lambda t, who: registry.signing_keys(
+        t.project, who)),
+    Direct("be shown how to trust a key", "viewer", None, lambda t, who:
+        "Trust a key" in t.page("viewer", f"/signing-keys/{t.project.slug}/")),
     # governance and serving
     Direct("make an environment", "stranger", NotFound, lambda t, who: create_environment(
         t.project, name="mine", actor=who)),

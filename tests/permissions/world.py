@@ -46,6 +46,7 @@ from tests import governed
 from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
 from tests.factories import person, project, service_account, sign_in, team, token_for
 from tests.nodes import SimulatedNode
+from tests.signed_models import public_pem, signing_key
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
 ASSERTION = dict.fromkeys(("credential", "authenticator_data", "client_data", "signature"), "AA")
@@ -200,6 +201,9 @@ def registry(world: World) -> None:
     registered.set_alias(model, name="champion", version=done, actor=SYSTEM)
     fact = registered.add_evidence(draft, kind="metrics", data={"auc": 1}, actor=SYSTEM)
     more: Any = {"path": "more.bin", "size": 4, "sha256": sha256(b"more").hexdigest()}
+    signer = registered.trust_signing_key(
+        world.project, label="trained-here", pem=public_pem(signing_key()), actor=SYSTEM
+    )
     version = "/api/v1/projects/{slug}/models/{name}/versions/{number}"
     world.values |= {
         "models/name": model.name,
@@ -209,6 +213,7 @@ def registry(world: World) -> None:
         "files/path": "model.joblib",
         "alias": "champion",
         "evidence/evidence": fact.pk,
+        "signing_key": signer.pk,
         "upload": registered.start_upload(late, actor=SYSTEM, **more).pk,
     }
     world.bodies |= {
@@ -220,6 +225,10 @@ def registry(world: World) -> None:
         f"PUT {version}/tags": {"tags": {}},
         f"PUT {version}/card": {"card": ""},
         f"POST {version}/uploads": more,
+        "POST /api/v1/projects/{slug}/signing-keys": {
+            "label": "new",
+            "pem": public_pem(signing_key()),
+        },
         f"POST {version}/evidence": {"kind": "metrics", "data": {"auc": 1}},
     }
 
@@ -392,6 +401,7 @@ def pages(world: World) -> None:
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},
         f"{form}/card": {"card": "x"},
+        "POST /signing-keys/{project}/trust": {"label": "new", "pem": public_pem(signing_key())},
         "POST /releases/request": {
             "version": shown.version_id, "environment": "development", "endpoint": "fresh",
             "bento": shown.bento_id,

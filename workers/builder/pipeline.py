@@ -17,6 +17,7 @@ from apps.registry.errors import BlobCorrupt, BlobMissing
 from placet.kernel.faults import crash_point
 from placet_verify import canonical
 from placet_verify.keys import PrivateKey
+from placet_verify.model_signature import Finding as Signed
 from workers.builder import acceleration, bento, generate, own, provenance, scanner, smoke
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import Blobs, Runtimes, RuntimeSpec
@@ -92,6 +93,7 @@ def _steps(
     started_at = datetime.now(tz=UTC)
     with clock.step("fetch") as log:
         fetch(spec, workshop.store, place.artifact, log)
+        signed = _came_signed(spec, place, log)
     with clock.step("scan") as log:
         scan = _scan(place, workshop, clock.cancelled, log)
         on_scan(scan)
@@ -116,7 +118,7 @@ def _steps(
         log(tested.detail)
         if tested.result == "failed":
             raise BuildFailed(tested.detail)
-    made = _Made(started_at, scan, runtime, folder, tested, faster)
+    made = _Made(started_at, scan, runtime, folder, tested, faster, signed)
     return _evidence(spec, workshop, place, clock, made)
 
 
@@ -178,6 +180,7 @@ class _Made:
     folder: Path
     tested: Smoke
     faster: Acceleration | None
+    signed: Signed | None
 
 
 def _evidence(
@@ -204,10 +207,12 @@ def _evidence(
             model_signature = provenance.sign_model(
                 place.artifact, workshop.model_key, place.root / "model.sig"
             )
+            provenance.refuse_other_files(spec, model_signature)
     return BuildResult(
         bento=packed, runtime=made.runtime, scan=made.scan, smoke=made.tested, sbom=bill,
         components=components, provenance=signed, model_signature=model_signature,
         isolation=workshop.sandbox.isolation, timings=clock.timings, acceleration=made.faster,
+        signed=made.signed,
     )  # fmt: skip
 
 
@@ -229,6 +234,16 @@ def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None
         if copied != (file.sha256, file.size):
             raise BuildFailed(f"The stored bytes of {file.path} are not those that were uploaded")
     log(f"{len(listed)} files, {sum(f.size for f in listed) / 1e6:.1f} MB, hashes agree")
+
+
+def _came_signed(
+    spec: BuildSpec, place: bento.Workplace, log: Callable[[str], None]
+) -> Signed | None:
+    found = provenance.came_signed(spec, place.artifact)
+    if found is not None:
+        by = "a key that the project trusts" if found.result == "trusted" else "an unknown key"
+        log(f"model.sig: every file is signed, by {by}")
+    return found
 
 
 def _inside(path: str) -> PurePosixPath:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
+from placet_verify.model_signature import Finding as Signed
+from placet_verify.model_signature import SigningKey
 from workers.builder.runtimes import RuntimeSpec
 
 Verdict = Literal["safe", "code-carrying", "malicious", "unknown"]
@@ -56,6 +58,7 @@ class BuildSpec:
     memory_mb: int = 4096
     seconds: int = 900
     accelerate: bool = False
+    trusted: tuple[SigningKey, ...] = ()  # whose model.sig counts in the project
 
     @property
     def name(self) -> str:
@@ -151,6 +154,7 @@ class BuildResult:
     isolation: str
     timings: dict[str, float] = field(default_factory=dict)
     acceleration: Acceleration | None = None
+    signed: Signed | None = None  # what the version's own model.sig is worth
 
     @property
     def bento_digest(self) -> str:

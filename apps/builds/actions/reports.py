@@ -23,6 +23,7 @@ from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job, JobState
 from apps.registry.actions import add_evidence
 from apps.registry.models import EvidenceSource, ModelVersion
+from apps.registry.queries import latest_evidence
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
@@ -107,6 +108,8 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
         bill = {"format": "CycloneDX", "components": built.components, "sha256": built.sbom_sha256}
         _measured(row.version, "smoke_test", built.smoke.data(), built.bento_digest, actor)
         _measured(row.version, "sbom", bill, built.bento_digest, actor)
+        if built.signed is not None:
+            _came_signed(row.version, built.signed, actor)
         if faster := built.acceleration:
             _measured(row.version, "acceleration", faster.data(), built.bento_digest, actor)
         log.add(BUILD_SUCCEEDED, row, data={"seconds": round(sum(built.timings.values()), 1)})
@@ -208,6 +211,13 @@ def _held(build_id: str, job: LeasedJob, generation: int | None = None) -> Build
 def _finish(row: Build, state: BuildState, **changes: object) -> None:
     if not move(row, expected=OPEN, to=state, finished_at=database_now(), **changes):
         raise LeaseLost(row.job)
+
+
+def _came_signed(version: ModelVersion, found: dict[str, object], actor: Actor) -> None:
+    """Keep what the version's own ``model.sig`` is worth, where it is worth another thing now."""
+    before = latest_evidence(version, source=EvidenceSource.MEASURED).get("model_signature")
+    if before is None or before.data != found:
+        _measured(version, "model_signature", found, "", actor)
 
 
 def _measured(

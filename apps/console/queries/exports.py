@@ -25,6 +25,7 @@ from apps.identity.models import ApiToken
 from apps.identity.passkeys import public_half
 from apps.identity.queries import own_tokens, visible, visible_passkeys
 from apps.integrations.queries import standings, visible_streams
+from apps.registry.models import SigningKey
 from apps.registry.queries import versions
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
@@ -199,6 +200,19 @@ def _token(token: ApiToken) -> Values:
     )  # fmt: skip
 
 
+def _signers(actor: Actor, given: Filters) -> Iterator[Values]:
+    wanted = given.get("project", "")
+    projects = [p for p in projects_of(actor) if wanted in ("", p.slug)]
+    rows = visible(SigningKey.objects.filter(project__in=projects), actor)
+    for batch in _in_batches(rows.select_related("project").order_by("project__slug", "label")):
+        names = actor_names({row.created_by for row in batch})
+        for row in batch:
+            yield (
+                row.project.slug, row.label, row.fingerprint, names.get(row.created_by, ""),
+                row.created_at, row.valid_until, row.revoked_at, row.pk,
+            )  # fmt: skip
+
+
 def _passkeys(actor: Actor, given: Filters) -> Iterator[Values]:
     for row in visible_passkeys(actor).order_by("-created_at").iterator(chunk_size=BATCH):
         voucher = row.vouched_by
@@ -302,6 +316,11 @@ TABLES: dict[str, Table] = {
          "release", "target", "action", "confirmation", "confirmed_at", "receipt",
          "contradiction", "id"),
         ("project",), _recalls,
+    ),
+    "signers": Table(
+        ("project", "label", "fingerprint", "trusted_by", "created_at", "valid_until",
+         "revoked_at", "id"),
+        ("project",), _signers,
     ),
     "tokens": Table(
         ("name", "token", "holder", "scopes", "project", "created_at", "last_used_at",

@@ -17,7 +17,14 @@ from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
 from apps.registry.comparison import Change, Comparison
-from apps.registry.models import Alias, ArtifactFile, Evidence, ModelVersion, RegisteredModel
+from apps.registry.models import (
+    Alias,
+    ArtifactFile,
+    Evidence,
+    ModelVersion,
+    RegisteredModel,
+    SigningKey,
+)
 from apps.registry.queries import models
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -96,6 +103,8 @@ class VersionView:
     releases: list[Release]
     others: Sequence[ModelVersion]
     timeline: list[Line]
+    signature: Evidence | None = None  # what the model.sig that came with it was found to be worth
+    signers: dict[str, str] = field(default_factory=dict)  # label by the fingerprint of the key
     compare_live: ModelVersion | None = None
     steps: list[Step] = field(default_factory=list)
 
@@ -276,10 +285,22 @@ def version_view(version: ModelVersion, actor: Actor) -> VersionView:
         others=others,
         timeline=lines,
     )
+    measured = (e for e in evidence if e.kind == "model_signature" and e.source == "measured")
+    if (signature := next(measured, None)) is not None:
+        view.signature, view.signers = signature, signer_labels(version.project_id)
     view.steps = steps(view)
     live = [v for v in others if v.live_in is not None]
     view.compare_live = max(live, key=lambda v: v.live_in, default=None)
     return view
+
+
+def signer_labels(project_id: str) -> dict[str, str]:
+    """Return the project's model signing keys: their labels, and which of them were revoked."""
+    rows = SigningKey.objects.filter(project=project_id)
+    return {
+        row.fingerprint: f"{row.label}, since revoked" if row.revoked_at else row.label
+        for row in rows
+    }
 
 
 def steps(view: VersionView) -> list[Step]:

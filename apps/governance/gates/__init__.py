@@ -14,6 +14,7 @@ from apps.governance.gates import (
     evidence,
     expression,
     freeze,
+    model_signature,
     plan,
     scan,
     schema,
@@ -36,11 +37,14 @@ class Gate:
     evaluate: Callable[[Mapping[str, Any], Facts], GateResult]
 
 
+_MODULES = (
+    build, scan, model_signature, evidence, expression, schema, soaked, plan, approvals, freeze,
+)  # fmt: skip
 GATES: dict[str, Gate] = {
     module.NAME: Gate(
         module.NAME, module.REPEATABLE, module.normalise, module.title, module.evaluate
     )
-    for module in (build, scan, evidence, expression, schema, soaked, plan, approvals, freeze)
+    for module in _MODULES
 }
 
 

@@ -10,8 +10,8 @@ from apps.governance.gates.fields import Fields
 NAME = "evidence"
 REPEATABLE = True
 KINDS = (
-    "metrics", "scan", "smoke_test", "acceleration", "load_test", "sbom", "fairness",
-    "explainability", "data_quality", "model_card", "document",
+    "metrics", "scan", "model_signature", "smoke_test", "acceleration", "load_test", "sbom",
+    "fairness", "explainability", "data_quality", "model_card", "document",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 GateState = Literal["passed", "failed", "waiting", "error"]
 
 # What only Placet itself may vouch for: a reported one never counts.
-MEASURED_ONLY = frozenset({"scan", "smoke_test", "sbom", "acceleration"})
+MEASURED_ONLY = frozenset({"scan", "model_signature", "smoke_test", "sbom", "acceleration"})
 
 
 class GateResult(TypedDict):
@@ -81,6 +81,15 @@ class SoakFact:
 
 
 @dataclass(frozen=True, slots=True)
+class SignerFact:
+    """A model signing key of the project, as it stands now."""
+
+    fingerprint: str
+    label: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a gate may look at. A fact that is not here does not count."""
 
@@ -98,6 +107,7 @@ class Facts:
     live: LiveFact | None = None
     decisions: Sequence[DecisionFact] = ()
     freezes: Sequence[FreezeFact] = ()
+    signers: Sequence[SignerFact] = ()
     soaks: Mapping[str, Sequence[SoakFact]] = field(default_factory=dict)
     recalled: str = ""  # why the Bento must not run, in a sentence
 

@@ -69,6 +69,17 @@ class Fields:
             raise GateFault(name, "must be a name of small letters, digits, '-' and '_'")
         self._result[name] = value
 
+    def names(self, name: str) -> None:
+        """Take a list of names, each once, at least one; nothing when it is left out."""
+        value = self._take(name, None)
+        if value is None:
+            return
+        named = value if isinstance(value, list) else []
+        plain = all(isinstance(v, str) and _NAME.match(v) for v in named)
+        if not named or not plain or len(set(named)) != len(named):
+            raise GateFault(name, "must be a list of names, each once")
+        self._result[name] = sorted(value)
+
     def choice(self, name: str, options: Sequence[str], *, default: Any = ...) -> str:
         """Take one word out of ``options``."""
         value = self._take(name, default)

@@ -18,11 +18,12 @@ from apps.governance.gates.facts import (
     FreezeFact,
     GateResult,
     LiveFact,
+    SignerFact,
     SoakFact,
 )
 from apps.governance.models import Decision, Freeze, Release
 from apps.registry.actions.evidence import evidence_digest
-from apps.registry.models import Evidence, ModelVersion
+from apps.registry.models import Evidence, ModelVersion, SigningKey
 from apps.serving.recalls import keeper
 from placet.kernel import clock
 
@@ -50,7 +51,7 @@ def gather(
     live = live_releases(releases) if live is None else live
     evidence = _evidence([*releases, *live.values()])
     return {
-        r.pk: _facts(r, live.get(r.endpoint_id), beside.get(r.pk, ([], [], [], [])), evidence, now)
+        r.pk: _facts(r, live.get(r.endpoint_id), beside.get(r.pk, ALONE), evidence, now)
         for r in releases
     }
 
@@ -68,11 +69,12 @@ def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
     return {r.endpoint_id: r for r in rows}
 
 
-Beside = tuple[list[Any], list[Any], list[Any], list[Any]]
+Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any]]
+ALONE: Beside = ([], [], [], [], [])
 
 
 def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
-    """Decisions, freezes, soaks and recalls of every release in one query.
+    """Decisions, freezes, soaks, signers and recalls of every release in one query.
 
     A decision counts while it is not voided and is about the request that stands now. A stretch
     that ended in a rollback soaked nothing.
@@ -98,11 +100,15 @@ def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
             environment="environment__name", release="id", live_at="live_at", ended_at="ended_at"
         )
     )
+    signers = (
+        SigningKey.objects.filter(project=OuterRef("project"))
+        .annotate(revoked=Case(When(revoked_at__isnull=True, then=False), default=True))
+        .values(json=JSONObject(fingerprint="fingerprint", label="label", revoked="revoked"))
+    )
     rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
-        "pk", ArraySubquery(decisions), ArraySubquery(freezes), ArraySubquery(soaks),
-        keeper().listed("bento"),
-    )  # fmt: skip
-    return {pk: (d, f, s, r) for pk, d, f, s, r in rows}
+        "pk", *map(ArraySubquery, (decisions, freezes, soaks, signers)), keeper().listed("bento")
+    )
+    return {pk: (d, f, s, k, r) for pk, d, f, s, k, r in rows}
 
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
@@ -126,7 +132,7 @@ def _facts(
     evidence: dict[str, list[EvidenceFact]],
     now: datetime,
 ) -> Facts:
-    decisions, freezes, soaks, recalls = beside
+    decisions, freezes, soaks, signers, recalls = beside
     by_environment: dict[str, list[SoakFact]] = {}
     for s in soaks:
         stretch = SoakFact(s["release"], _time(s["live_at"]), _maybe(s["ended_at"]))
@@ -146,6 +152,7 @@ def _facts(
         live=_live(live, evidence) if live is not None else None,
         decisions=[DecisionFact(**decision) for decision in decisions],
         freezes=[FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in freezes],
+        signers=[SignerFact(**signer) for signer in signers],
         soaks=by_environment,
         recalled=keeper().sentence(recalls),
     )

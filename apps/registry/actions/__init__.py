@@ -5,6 +5,7 @@ from apps.registry.actions.collecting import claim, collect_blobs, unneeded
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
 from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
+from apps.registry.actions.signing_keys import revoke_signing_key, trust_signing_key
 from apps.registry.actions.uploads import (
     Received,
     cancel_upload,
@@ -43,9 +44,11 @@ __all__ = [
     "receive_chunk",
     "release_hold",
     "remove_file",
+    "revoke_signing_key",
     "set_alias",
     "set_card",
     "set_tags",
     "start_upload",
+    "trust_signing_key",
     "unneeded",
 ]

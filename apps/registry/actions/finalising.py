@@ -2,12 +2,13 @@
 
 from apps.audit.actions import record
 from apps.identity.queries import authorize
-from apps.registry import readiness
+from apps.registry import readiness, signing
+from apps.registry.actions.evidence import add_evidence
 from apps.registry.actions.locking import lock_version
 from apps.registry.errors import AlreadyFinalised, ChangedMeanwhile
 from apps.registry.events import VERSION_FINALISED
-from apps.registry.models import ModelVersion, VersionState
-from placet.kernel.actor import Actor
+from apps.registry.models import EvidenceSource, ModelVersion, VersionState
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
 from placet.kernel.states import move
@@ -44,4 +45,9 @@ def finalise(version: ModelVersion, *, actor: Actor) -> ModelVersion:
         ):
             raise ChangedMeanwhile
         log.add(VERSION_FINALISED, locked, data={"number": locked.number})
+        if frozen.signed is not None:
+            add_evidence(
+                locked, kind="model_signature", data=signing.evidence_of(frozen.signed),
+                source=EvidenceSource.MEASURED, actor=SYSTEM,
+            )  # fmt: skip
     return locked

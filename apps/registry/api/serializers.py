@@ -257,6 +257,28 @@ class NewEvidenceSerializer(Serializer):
     bento_digest = serializers.CharField(required=False, allow_blank=True)
 
 
+class SigningKeySerializer(Serializer):
+    """A key whose signatures over models the project trusts."""
+
+    id = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    fingerprint = serializers.CharField()
+    pem = serializers.CharField()
+    valid_until = serializers.DateTimeField(allow_null=True)
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_by = serializers.CharField()
+
+
+class NewSigningKeySerializer(Serializer):
+    """A key to be trusted."""
+
+    label = serializers.CharField()  # type: ignore[assignment]
+    pem = serializers.CharField()
+    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+
+
 class ChangeSerializer(Serializer):
     """One name on both sides; ``change`` is the difference of two numbers."""
 

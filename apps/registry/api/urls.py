@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from apps.registry.api.views import evidence, models, uploads, versions
+from apps.registry.api.views import evidence, models, signing_keys, uploads, versions
 
 MODELS = "projects/<slug:slug>/models"
 MODEL = f"{MODELS}/<slug:name>"
@@ -11,6 +11,16 @@ COMPARE = f"{MODEL}/versions/<int:a>/compare/<int:b>"
 
 urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/storage", uploads.Storage.as_view(), name="api-projects-storage"),
+    path(
+        "projects/<slug:slug>/signing-keys",
+        signing_keys.SigningKeyList.as_view(),
+        name="api-signing-keys-list",
+    ),
+    path(
+        "projects/<slug:slug>/signing-keys/<str:signing_key>/revoke",
+        signing_keys.SigningKeyRevoke.as_view(),
+        name="api-signing-keys-revoke",
+    ),
     path(MODELS, models.ModelList.as_view(), name="api-models-list"),
     path(MODEL, models.ModelDetail.as_view(), name="api-models-detail"),
     path(f"{MODEL}/aliases", models.AliasList.as_view(), name="api-aliases-list"),

@@ -10,6 +10,7 @@ from apps.registry.rules.evidence import (
 )
 from apps.registry.rules.names import (
     alias_faults,
+    label_faults,
     model_name_faults,
     path_conflict,
     path_faults,
@@ -31,6 +32,7 @@ __all__ = [
     "evidence_faults",
     "example_faults",
     "expected_faults",
+    "label_faults",
     "lineage_faults",
     "model_name_faults",
     "parameter_faults",

@@ -49,6 +49,11 @@ SHA256: Check = (
     "A SHA-256 as 64 lower-case hex digits",
 )
 
+KEY: Check = (
+    lambda value: value == "" or (isinstance(value, str) and bool(_DIGEST.fullmatch(value))),
+    "The fingerprint of a key, sha256: and 64 lower-case hex digits, or nothing",
+)
+
 # What the data of each kind must hold; more may stand beside it. ``metrics`` is checked apart.
 KINDS: dict[str, dict[str, Check]] = {
     "metrics": {},
@@ -57,6 +62,7 @@ KINDS: dict[str, dict[str, Check]] = {
         "findings": LIST,
         "scanner": OBJECT,
     },
+    "model_signature": {"result": one_of("trusted", "unknown"), "key": KEY, "files": COUNT},
     "smoke_test": {
         "result": one_of("equal", "starts", "different", "failed"),
         "rows": COUNT,
@@ -79,7 +85,7 @@ KINDS: dict[str, dict[str, Check]] = {
 }
 
 # Kinds that Placet measures itself: a reported one never stands in for a measured one.
-MEASURED_FIRST = frozenset({"scan", "smoke_test", "sbom", "acceleration"})
+MEASURED_FIRST = frozenset({"scan", "model_signature", "smoke_test", "sbom", "acceleration"})
 
 
 def evidence_faults(kind: str, data: Any) -> list[FieldError]:

@@ -35,6 +35,15 @@ def alias_faults(name: str) -> list[FieldError]:
     return []
 
 
+def label_faults(label: str) -> list[FieldError]:
+    """A signing key is called like ``release-team``."""
+    if len(label) <= 40 and _NAME.fullmatch(label):
+        return []
+    return [
+        FieldError("/label", "Lower-case letters, digits, single '-' or '_' between, at most 40")
+    ]
+
+
 def python_version_faults(version: str) -> list[FieldError]:
     """A version names a minor release of Python, or leaves it to the platform."""
     if version == "" or _PYTHON.fullmatch(version):

@@ -1,4 +1,4 @@
-"""model, version, alias, evidence."""
+"""model, alias, evidence, signing-key."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from placet_client.register import register
 model = typer.Typer(help="Registered models", no_args_is_help=True)
 alias = typer.Typer(help="Names that point at versions, like champion", no_args_is_help=True)
 evidence = typer.Typer(help="Facts about a version", no_args_is_help=True)
+signing_key = typer.Typer(help="Keys whose model.sig a project trusts", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(model, name="model")
     app.add_typer(alias, name="alias")
     app.add_typer(evidence, name="evidence")
+    app.add_typer(signing_key, name="signing-key")
 
 
 @model.command("list")
@@ -167,3 +169,33 @@ def evidence_add(
     body = json_or_file(data, "--data")
     with connected() as client:
         show_one(client.evidence.add(*refs.version(reference), kind, body), output)
+
+
+@signing_key.command("list")
+def signing_key_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the keys whose signatures over models a project trusts."""
+    with connected() as client:
+        found = client.signing_keys.list(project, limit=limit)
+        show_list(found, ["id", "label", "fingerprint", "valid_until", "revoked_at"], output)
+
+
+@signing_key.command("trust")
+def signing_key_trust(
+    project: str,
+    label: str,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="the public key, PEM")],
+    valid_until: Annotated[str, typer.Option(help="RFC 3339; without it until revoked")] = "",
+    output: Output = Form.TABLE,
+) -> None:
+    """Trust a public key (P-256, P-384 or P-521)."""
+    pem = file.read_text("utf-8")
+    with connected() as client:
+        key = client.signing_keys.trust(project, label, pem, valid_until=valid_until)
+        show_one(key, output)
+
+
+@signing_key.command("revoke")
+def signing_key_revoke(project: str, key_id: str, output: Output = Form.TABLE) -> None:
+    """Revoke a key: nothing that it signed passes a gate any more."""
+    with connected() as client:
+        show_one(client.signing_keys.revoke(project, key_id), output)

@@ -23,8 +23,6 @@ from placet_client.nouns.identity import (
 )
 from placet_client.nouns.lists import Lists
 from placet_client.nouns.monitoring import Alerts, Objectives, Outcomes, Predictions
-from placet_client.nouns.recalls import Recalls
-from placet_client.nouns.registry import Aliases, EvidenceOfVersions, Facts, Models, Versions
 from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.streams import Streams
@@ -35,5 +33,6 @@ __all__ = [
     "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing",
     "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies",
     "Predictions", "Projects", "Recalls", "Releases", "Roles", "Rollouts", "Runtimes",
-    "ServiceAccounts", "Streams", "Targets", "Teams", "Tokens", "Uploads", "Versions",
+    "ServiceAccounts", "SigningKeys", "Streams", "Targets", "Teams", "Tokens", "Uploads",
+    "Versions",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -29,6 +30,10 @@ def given(**values: Any) -> Json:
 def changed(body: Mapping[str, Any]) -> Json:
     """Return the members to change; here empty text is a value like any other."""
     return {name: value for name, value in body.items() if value is not None}
+
+
+def moment(time: datetime | str | None) -> str | None:
+    return time.isoformat() if isinstance(time, datetime) else time
 
 
 class Listing(Generic[R]):

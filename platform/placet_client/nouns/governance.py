@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from placet_client.nouns.base import Listing, Noun, at, changed, given
+from placet_client.nouns.base import Listing, Noun, at, changed, given, moment
 from placet_client.records import (
     Comment,
     Decision,
@@ -124,7 +124,7 @@ class Freezes(Noun):
         ends_at: datetime | str | None = None,
     ) -> Freeze:
         """Let nothing new start, from now on unless told otherwise, until it is lifted."""
-        body = given(reason=reason, starts_at=_text(starts_at), ends_at=_text(ends_at))
+        body = given(reason=reason, starts_at=moment(starts_at), ends_at=moment(ends_at))
         return self._do(Freeze, self._of(project, environment), body)
 
     def lift(self, project: str, environment: str, freeze: str) -> Freeze:
@@ -216,7 +216,3 @@ class Releases(Noun):
     def export_decision(self, decision: str, to: Path) -> int:
         """Write a decision as a zip that openssl alone can check; return its size."""
         return self._save(at("decisions", decision, "export"), to)
-
-
-def _text(time: datetime | str | None) -> str | None:
-    return time.isoformat() if isinstance(time, datetime) else time

@@ -52,6 +52,10 @@ class Lists(Noun):
         """Write how few people could have a release approved, environment by environment."""
         return self._save("/exports/duties", to, **given(format=form))
 
+    def signers(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
+        """Write the keys whose signatures over models each project trusts."""
+        return self._save("/exports/signers", to, **given(format=form, project=project))
+
     def passkeys(self, to: Path, *, form: Form = "csv") -> int:
         """Write approvers' passkeys, with who vouches for each."""
         return self._save("/exports/passkeys", to, **given(format=form))

@@ -1,10 +1,11 @@
 """Models, versions, aliases, evidence."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from placet_client.nouns.base import Listing, Noun, at, changed, given
+from placet_client.nouns.base import Listing, Noun, at, changed, given, moment
 from placet_client.records import (
     Alias,
     Comparison,
@@ -12,6 +13,7 @@ from placet_client.records import (
     Model,
     Readiness,
     RenderedCard,
+    SigningKey,
     Tags,
     Version,
     VersionSummary,
@@ -220,3 +222,25 @@ class EvidenceOfVersions(Noun):
 
     def _of(self, project: str, model: str, number: int, *more: object) -> str:
         return at("projects", project, "models", model, "versions", number, "evidence", *more)
+
+
+class SigningKeys(Noun):
+    """Keys whose signatures over models (``model.sig``) a project trusts."""
+
+    def list(self, project: str, *, limit: int | None = None) -> Listing[SigningKey]:
+        """List the keys of a project, revoked ones too."""
+        return self._list(SigningKey, self._of(project), limit)
+
+    def trust(
+        self, project: str, label: str, pem: str, *, valid_until: datetime | str | None = None
+    ) -> SigningKey:
+        """Trust a public key (PEM; P-256, P-384 or P-521)."""
+        body = given(label=label, pem=pem, valid_until=moment(valid_until))
+        return self._do(SigningKey, self._of(project), body)
+
+    def revoke(self, project: str, key: str) -> SigningKey:
+        """Revoke a key: nothing that it signed passes a gate any more."""
+        return self._do(SigningKey, self._of(project, key, "revoke"))
+
+    def _of(self, project: str, *more: object) -> str:
+        return at("projects", project, "signing-keys", *more)

@@ -161,6 +161,21 @@ class ComparedVersion(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey(Record):
+    """A key whose signatures over models a project trusts."""
+
+    id: str
+    label: str
+    fingerprint: str
+    pem: str
+    valid_until: datetime | None
+    created_by: str
+    created_at: datetime
+    revoked_at: datetime | None
+    revoked_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Record):
     """One line of a comparison."""
 

@@ -14,12 +14,14 @@ from apps.assurance.actions import recall
 from apps.console.queries.exports import TABLES
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
+from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
 from placet.kernel.actor import SYSTEM
 from tests import factories
 from tests.enrolled import offered_passkey
 from tests.factories import api, browser
 from tests.governed import World
+from tests.signed_models import public_pem, signing_key
 
 pytestmark = pytest.mark.django_db
 PAGES = {
@@ -27,6 +29,7 @@ PAGES = {
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
     "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/", "duties": "/duties/",
     "recalls": "/recalls/", "witnesses": "/audit/witnesses/",
+    "signers": "/signing-keys/risk/",
 }  # fmt: skip
 
 
@@ -39,6 +42,9 @@ def eve(world: World) -> Any:
     offered_passkey(made)
     terms = Terms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
+    trust_signing_key(
+        world.project, label="churn-team", pem=public_pem(signing_key()), actor=SYSTEM
+    )
     return made
 
 

@@ -41,6 +41,7 @@ def forms(world: World) -> dict[str, list[str]]:
         "/targets/new": ["name", "site", "capacity_mb", "url"],
         "/policies/risk/staging/draft": ["source"],
         "/policies/risk/staging/freeze": ["reason"],
+        "/signing-keys/risk/trust": ["label", "pem", "valid_until"],
         "/tokens/new": ["name", "scopes", "days", "project"],
         "/audit/witnesses/add": ["name", "kind", "address", "key", "retain_days"],
         "/audit/witnessed-logs/add": ["key"],

@@ -85,6 +85,8 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/recalls/{recall}": f"/api/v1/recalls/{Recall.objects.get().pk}",
         "/recalls/new/?kind={kind}": "/recalls/new/?kind=version&project=risk&what=" + version.pk,
         "/policies/{project}/{environment}/": f"/policies/{project}/staging/",
+        "/signing-keys/{project}/": f"/signing-keys/{project}/",
+        "/api/v1/projects/{project}/signing-keys": f"{api}/signing-keys",
         "/api/v1/projects/{project}/models": f"{api}/models",
         "/api/v1/projects/{project}/models/{name}/versions": f"{api}/models/{model}/versions",
         "/api/v1/projects/{project}/models/{name}/aliases": f"{api}/models/{model}/aliases",

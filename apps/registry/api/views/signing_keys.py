@@ -1,0 +1,49 @@
+"""The keys whose signatures over models a project trusts."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.identity.api.serializers import page_of
+from apps.registry import actions, queries
+from apps.registry.api.serializers import NewSigningKeySerializer, SigningKeySerializer
+from placet.kernel.api.views import PlacetView
+
+
+class SigningKeyList(PlacetView):
+    """The model signing keys of a project."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="signing_keys_list", responses=page_of(SigningKeySerializer))
+    def get(self, request: Request, slug: str) -> Response:
+        """List the model signing keys that a project trusts, newest first, revoked ones too."""
+        project = queries.project_for(slug, self.actor, view="project.view")
+        rows = queries.signing_keys(project, self.actor)
+        return self.page(rows, lambda found: list(SigningKeySerializer(found, many=True).data))
+
+    @extend_schema(
+        operation_id="signing_keys_create",
+        request=NewSigningKeySerializer,
+        responses={201: SigningKeySerializer},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Trust a key: a ``model.sig`` by it counts from now on."""
+        project = queries.project_for(slug, self.actor, view="project.view")
+        data: Any = self.body(NewSigningKeySerializer)
+        key = actions.trust_signing_key(project, **data, actor=self.actor)
+        return Response(SigningKeySerializer(key).data, status=201)
+
+
+class SigningKeyRevoke(PlacetView):
+    """Ending the trust in a key."""
+
+    @extend_schema(operation_id="signing_keys_revoke", request=None, responses=SigningKeySerializer)
+    def post(self, request: Request, slug: str, signing_key: str) -> Response:
+        """Revoke a key: nothing that it signed passes a gate any more."""
+        project = queries.project_for(slug, self.actor, view="project.view")
+        row = queries.signing_key_for(project, signing_key, self.actor)
+        key = actions.revoke_signing_key(row, actor=self.actor)
+        return Response(SigningKeySerializer(key).data)
