@@ -22,6 +22,7 @@ demo: system ## Walk the whole path on real data, then leave it running
 test: system ## Run every test
 	@bin/system chromium
 	@bin/system promtool
+	@bin/system cosign
 	@bin/bootstrap dev
 	@bin/system prometheus
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
@@ -60,6 +61,8 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) benchmarks/agreement.py --seed $(SEED)
 	@$(PYTHON) benchmarks/recall.py --seed $(SEED)
+	@bin/system cosign
+	@$(PYTHON) benchmarks/foreign.py --seed $(SEED)
 	@$(PYTHON) tests/compose/prove.py
 
 compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)

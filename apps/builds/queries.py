@@ -2,9 +2,12 @@
 
 from django.db.models import QuerySet
 
+from apps.builds.errors import NotFinalised
+from apps.builds.ml_bom import ml_bom
 from apps.builds.models import Bento, Build, BuildLine, Runtime
 from apps.identity.queries import visible
-from apps.registry.models import ModelVersion
+from apps.registry.models import ModelVersion, VersionState
+from apps.registry.queries import latest_evidence
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 
@@ -53,6 +56,13 @@ def bento_for(digest: str, actor: Actor) -> Bento:
 def latest_bento(version: ModelVersion, actor: Actor) -> Bento | None:
     """Return the newest Bento of a version."""
     return bentos(actor, version).order_by("-created_at").first()
+
+
+def version_ml_bom(version: ModelVersion, actor: Actor) -> bytes:
+    """Return the ML bill of materials of a finalised version, by what is known of it now."""
+    if version.state != VersionState.FINALISED:
+        raise NotFinalised("The version is a draft: its bill of materials is made once it is final")
+    return ml_bom(version, latest_evidence(version), latest_bento(version, actor))
 
 
 def runtime_for(digest: str, actor: Actor) -> Runtime:

@@ -18,6 +18,7 @@ from placet_verify import (
     checkpoint,
     dsse,
     export,
+    model_signature,
     seals,
     times,
     tlog_proof,
@@ -95,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
                              help="a witness that you know, by its verifier key")  # fmt: skip
         command.add_argument("--quorum", type=int, metavar="N",
                              help="how many of them must have cosigned (default: all)")  # fmt: skip
+    model = commands.add_parser("model", help="verify a model's folder by its model.sig, strictly")
+    model.add_argument("folder", type=Path)
+    model.add_argument("--key", type=Path, required=True, help="the signer's public key (PEM)")
+    model.add_argument("--signature", type=Path, help="default: model.sig in the folder")
+    model.set_defaults(run=verify_model_folder)
     alone = commands.add_parser("pack", help="write the verifier as one file")
     alone.add_argument("file", type=Path)
     alone.set_defaults(run=write_verifier)
@@ -226,6 +232,21 @@ def verify_bundle_at(options: argparse.Namespace) -> bool:
     for note in bundle.notes(files):
         _say_witnesses(checkpoint.parse(note), options)
     say("ok: this release was approved as its policy demands, and all of it is in the log")
+    return True
+
+
+def verify_model_folder(options: argparse.Namespace) -> bool:
+    """Verify that exactly the files of a folder were signed by one key, whatever it says itself."""
+    folder, inside = options.folder, options.folder / model_signature.FILE_NAME
+    files = model_signature.digests_in(folder)
+    if options.signature is None:
+        files.pop(model_signature.FILE_NAME, None)
+    key = model_signature.SigningKey.from_pem(options.key.read_bytes())
+    found = model_signature.check((options.signature or inside).read_bytes(), files, [key])
+    if found.result != "trusted":
+        raise Refused("other_key", f"it is not by this key: it names {found.key or 'none'}")
+    say(f"key: {found.key}")
+    say(f"ok: these {found.files} files, byte for byte and no other, were signed by this key")
     return True
 
 

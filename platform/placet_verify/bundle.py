@@ -1,8 +1,9 @@
 """A release in one folder, with all that an outsider needs to check it, and what was checked.
 
 ``permit.json`` (policy, request, decisions, enrolments), ``provenance.json`` and ``sbom.json`` of
-the Bento, the public keys, and under ``log/`` the events that the release is made of, each with its
-proof against a signed checkpoint. Nothing in the folder is believed: all leads to the root key.
+the Bento, ``artifact.json``, ``model.sig`` and ``mlbom.json`` of the model, ``vsa.json``, the
+public keys, and under ``log/`` the events that the release is made of, each with its proof against
+a signed checkpoint. Nothing in the folder is believed: all leads to the root key.
 """
 
 import zipfile
@@ -11,16 +12,32 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from placet_verify import canonical, checkpoint, dsse, seals, times, tlog_proof
+from placet_verify import (
+    canonical,
+    checkpoint,
+    dsse,
+    model_signature,
+    seals,
+    times,
+    tlog_proof,
+)
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing
 from placet_verify.permit import Permit, envelopes, holds
-from placet_verify.statements import PasskeyDecision, PasskeyPolicy, ProvenanceStatement
+from placet_verify.statements import (
+    PasskeyDecision,
+    PasskeyPolicy,
+    ProvenanceStatement,
+    VerificationSummary,
+)
 
 MAX_FILES, MAX_BYTES = 5_000, 256 << 20
 PERMIT, PROVENANCE, SBOM = "permit.json", "provenance.json", "sbom.json"
+ARTIFACT, MODEL_SIGNATURE, ML_BOM = "artifact.json", "model.sig", "mlbom.json"
+SUMMARY = "vsa.json"
 KEYS, ROOT, README = "keys.json", "root.pub", "README.txt"
-_FIXED = frozenset({PERMIT, PROVENANCE, SBOM, KEYS, ROOT, README})
+INPUTS = (PERMIT, PROVENANCE, SBOM, ARTIFACT, MODEL_SIGNATURE, ML_BOM)  # what a summary names
+_FIXED = frozenset({*INPUTS, SUMMARY, KEYS, ROOT, README})
 _ENCRYPTED, _KNOWN = 0x1, {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENVELOPES = ("envelope", "request_envelope")  # the columns of logged rows that hold one
 
@@ -71,7 +88,9 @@ def verify(files: Mapping[str, bytes], ring: KeyRing, bento: Path | None = None)
         raise Refused("differs", "README.txt is not the one that Placet writes")
     permit = holds(_text(files, PERMIT), ring)
     yield from _say_permit(permit)
-    yield from _check_provenance(files, ring, permit)
+    made = yield from _check_provenance(files, ring, permit)
+    yield from _check_artifact(files, permit)
+    yield from _check_summary(files, ring, permit, made)
     logged = yield from _check_log(files, ring)
     yield from _check_logged(_text(files, PERMIT), logged)
     if bento is None:
@@ -108,7 +127,9 @@ def _say_permit(permit: Permit) -> Iterator[str]:
     yield "quorum: the policy's approvals are met, counted from these decisions alone"
 
 
-def _check_provenance(files: Mapping[str, bytes], ring: KeyRing, permit: Permit) -> Iterator[str]:
+def _check_provenance(
+    files: Mapping[str, bytes], ring: KeyRing, permit: Permit
+) -> Generator[str, None, ProvenanceStatement]:
     envelope = dsse.Envelope.from_json(_text(files, PROVENANCE))
     made = ProvenanceStatement.parse(ring.verify(envelope, "build"))
     for name in ("bento_digest", "artifact_digest"):
@@ -121,6 +142,48 @@ def _check_provenance(files: Mapping[str, bytes], ring: KeyRing, permit: Permit)
         raise Refused("other_sbom", "sbom.json is not the one that the provenance names")
     else:
         yield "bill of materials: the one that the build made"
+    return made
+
+
+def _check_artifact(files: Mapping[str, bytes], permit: Permit) -> Iterator[str]:
+    """The model's files: those that were approved, and that ``model.sig`` signs no others."""
+    if ARTIFACT not in files:
+        if MODEL_SIGNATURE in files:
+            raise Malformed(f"{MODEL_SIGNATURE} cannot be checked without {ARTIFACT}")
+        yield "not checked: the model's files (there is no list of them)"
+        return
+    listed = canonical.loads(files[ARTIFACT])
+    if canonical.digest(listed) != permit.request.artifact_digest:
+        raise Refused("other_artifact", f"{ARTIFACT} is not the list of what was approved")
+    if canonical.dumps(listed) != files[ARTIFACT]:
+        raise Malformed(f"{ARTIFACT} is not canonical JSON")
+    yield f"artifact: {len(listed)} files, the list that was approved"
+    if MODEL_SIGNATURE in files:
+        signed = model_signature.read(files[MODEL_SIGNATURE])
+        signed.refuse_other_files({file["path"]: file["sha256"] for file in listed})
+        yield "model.sig: over exactly these files"
+        yield f"not checked: whose key made model.sig (it names {signed.hint})"
+
+
+def _check_summary(
+    files: Mapping[str, bytes], ring: KeyRing, permit: Permit, made: ProvenanceStatement
+) -> Iterator[str]:
+    """The summary is of this release, of these very files, and claims no more than they show."""
+    if SUMMARY not in files:
+        if ML_BOM in files:
+            raise Malformed(f"{ML_BOM} cannot be checked without {SUMMARY}")
+        yield "not checked: there is no verification summary"
+        return
+    envelope = dsse.Envelope.from_json(_text(files, SUMMARY))
+    found = VerificationSummary.parse(ring.verify(envelope, "decision"))
+    given = {name: canonical.digest(files[name]) for name in INPUTS if name in files}
+    expected = VerificationSummary.of(
+        permit.request, isolation=made.isolation, inputs=given, at=found.at
+    )
+    if found != expected:
+        raise Refused("other_summary", f"{SUMMARY} is of another release, or of other files")
+    at = times.rfc3339(found.at)
+    yield f"verification summary: {found.result} at {at}, {found.levels[0]}, of these very files"
 
 
 def _check_log(files: Mapping[str, bytes], ring: KeyRing) -> Generator[str, None, dict[str, int]]:

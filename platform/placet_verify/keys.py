@@ -366,6 +366,8 @@ def signed_at(envelope: dsse.Envelope) -> datetime:
     match members:
         case {"predicate": {"at": at}} | {"issued_at": at} | {"at": at}:
             return times.parse(at)
+        case {"predicate": {"timeVerified": at}}:
+            return times.parse(at)
         case {"predicate": {"runDetails": {"metadata": {"finishedOn": at}}}}:
             return times.parse(at)
     raise Malformed("the payload does not say when it was signed")

@@ -7,6 +7,7 @@ DECISION_TYPE = "https://placet.dev/decision/v1"
 PASSKEY_DECISION_TYPE = "https://placet.dev/decision/v2"
 ENROLMENT_TYPE = "https://placet.dev/enrolment/v1"
 ROOT_ENROLMENT_TYPE = "https://placet.dev/root-enrolment/v1"
+SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
 PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
 RECALL_TYPE = "https://placet.dev/recall/v1"
 LIFT_TYPE = "https://placet.dev/recall-lifted/v1"
@@ -22,4 +23,5 @@ GOVERNANCE = (
     ENROLMENT_TYPE,
     RECALL_TYPE,
     LIFT_TYPE,
+    SUMMARY_TYPE,
 )

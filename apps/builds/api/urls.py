@@ -9,6 +9,7 @@ BENTO = "bentos/<str:digest>"
 
 urlpatterns: list[URLPattern] = [
     path(f"{VERSION}/builds", views.VersionBuilds.as_view(), name="api-builds-list"),
+    path(f"{VERSION}/ml-bom", views.VersionMlBom.as_view(), name="api-versions-ml-bom"),
     path("builds/<str:build>", views.BuildDetail.as_view(), name="api-builds-detail"),
     path("builds/<str:build>/log", views.BuildLog.as_view(), name="api-builds-log"),
     path("builds/<str:build>/cancel", views.BuildCancel.as_view(), name="api-builds-cancel"),

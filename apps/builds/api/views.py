@@ -40,7 +40,7 @@ def build_answer(build: Build, status: int = 200) -> Response:
     return Response(BuildSerializer(build).data, status=status, headers=headers)
 
 
-def download(content: str, name: str, content_type: str) -> HttpResponse:
+def download(content: str | bytes, name: str, content_type: str) -> HttpResponse:
     """Answer with a small document to be saved."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(content, content_type=content_type, headers=headers)
@@ -68,6 +68,17 @@ class VersionBuilds(PlacetView):
         version = version_for(slug, name, number, self.actor)
         data: Any = self.body(NewBuildSerializer)
         return build_answer(actions.request_build(version, **data, actor=self.actor), 202)
+
+
+class VersionMlBom(PlacetView):
+    """The ML bill of materials of a version."""
+
+    @extend_schema(operation_id="versions_ml_bom", responses={(200, CYCLONEDX): DOCUMENT})
+    def get(self, request: Request, slug: str, name: str, number: int) -> Any:
+        """Fetch the CycloneDX 1.7 document with its model card, made from what is known now."""
+        version = version_for(slug, name, number, self.actor)
+        content = queries.version_ml_bom(version, self.actor)
+        return download(content, f"{name}-{number}.cdx.json", CYCLONEDX)
 
 
 class BuildDetail(PlacetView):

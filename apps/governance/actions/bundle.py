@@ -5,13 +5,11 @@ from django.db.models import Q
 from apps.audit.actions import log_export
 from apps.audit.models import Event
 from apps.audit.queries.proofs import tlog_proofs
-from apps.governance.actions.lifecycle import assemble_permit
+from apps.governance.actions.papers import papers, verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
-from apps.registry.errors import BlobMissing
-from apps.registry.store import store
 from placet.kernel.actor import Actor
 from placet.keystore import keys_document, ring, root_public
 from placet_verify import bundle
@@ -40,18 +38,15 @@ def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
 
 
 def _files(release: Release) -> dict[str, bytes]:
-    permit = assemble_permit(release)
-    proofs = tlog_proofs(_events(release, permit))
-    files = {
-        bundle.PERMIT: permit.encode("utf-8"),
-        bundle.PROVENANCE: release.bento.provenance.encode("utf-8"),
+    found = papers(release)
+    proofs = tlog_proofs(_events(release, found[bundle.PERMIT].decode("utf-8")))
+    return {
+        **found,
+        bundle.SUMMARY: verification_summary(release, found),
         bundle.KEYS: keys_document().encode("utf-8"),
         bundle.ROOT: root_public().to_pem(),
         bundle.README: bundle.README_TEXT.encode("utf-8"),
     } | {f"log/{index}.tlog-proof": text.encode("utf-8") for index, text in proofs.items()}
-    if (bill := _bill(release)) is not None:
-        files[bundle.SBOM] = bill
-    return files
 
 
 def _events(release: Release, permit: str) -> list[tuple[int, str]]:
@@ -66,11 +61,3 @@ def _events(release: Release, permit: str) -> list[tuple[int, str]]:
     )
     rows = Event.objects.filter(wanted).order_by("index")
     return list(rows.values_list("index", "body"))
-
-
-def _bill(release: Release) -> bytes | None:
-    """Return the bill of materials; ``None`` when it was given up with the Bento."""
-    try:
-        return store().read(release.bento.sbom, limit=bundle.MAX_BYTES)
-    except (BlobMissing, ValueError):
-        return None

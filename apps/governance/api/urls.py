@@ -47,6 +47,7 @@ urlpatterns = [
     path(f"{ONE}/comments", releases.CommentList.as_view(), name="api-comments-list"),
     path(f"{ONE}/withdraw", releases.ReleaseWithdraw.as_view(), name="api-releases-withdraw"),
     path(f"{ONE}/bundle", exports.ReleaseBundle.as_view(), name="api-releases-bundle"),
+    path(f"{ONE}/vsa", exports.ReleaseSummary.as_view(), name="api-releases-summary"),
     path(f"{ONE}/permit", releases.ReleasePermit.as_view(), name="api-releases-permit"),
     path(
         "decisions/<str:decision>/export",

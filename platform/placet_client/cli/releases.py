@@ -241,6 +241,13 @@ def release_permit(release_id: str, to: Path) -> None:
         to.write_bytes(client.releases.permit(release_id))
 
 
+@release.command("vsa")
+def release_vsa(release_id: str, to: Path) -> None:
+    """Write the SLSA verification summary of a decided release (DSSE) to a file."""
+    with connected() as client:
+        to.write_bytes(client.releases.summary(release_id))
+
+
 @release.command("bundle")
 def release_bundle(release_id: str, to: Path) -> None:
     """Write all that an outsider needs to a zip, for `python -m placet_verify bundle`."""

@@ -94,6 +94,13 @@ def version_finalise(reference: Version, output: Output = Form.TABLE) -> None:
         show_one(client.versions.finalise(*refs.version(reference)), output)
 
 
+@version.command("mlbom")
+def version_mlbom(reference: Version, to: Path) -> None:
+    """Write the ML bill of materials (CycloneDX 1.7 with a model card) to a file."""
+    with connected() as client:
+        to.write_bytes(client.versions.ml_bom(*refs.version(reference)))
+
+
 @version.command("tag")
 def version_tag(
     reference: Version,

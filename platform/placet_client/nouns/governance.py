@@ -197,6 +197,10 @@ class Releases(Noun):
         """Return the signed permit, as ``placet_verify permit`` reads it."""
         return self._bytes(at("releases", release, "permit"))
 
+    def summary(self, release: str) -> bytes:
+        """Return the SLSA verification summary of a decided release, as signed (DSSE)."""
+        return self._bytes(at("releases", release, "vsa"))
+
     def bundle(self, release: str, to: Path) -> int:
         """Write a release with all that an outsider needs to check it to a zip; return its size."""
         return self._save(at("releases", release, "bundle"), to)

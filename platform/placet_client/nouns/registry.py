@@ -176,6 +176,10 @@ class Versions(Noun):
         """Take a file out of a draft."""
         self._delete(self._file(project, model, number, path), if_match)
 
+    def ml_bom(self, project: str, model: str, number: int) -> bytes:
+        """Return the ML bill of materials (CycloneDX 1.7 with a model card)."""
+        return self._bytes(self._of(project, model, number, "ml-bom"))
+
     def _of(self, project: str, model: str, *more: object) -> str:
         return at("projects", project, "models", model, "versions", *more)
 

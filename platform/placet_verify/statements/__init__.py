@@ -26,6 +26,7 @@ from placet_verify.statements.recall import (
     RecallStatement,
     StoppedReceipt,
 )
+from placet_verify.statements.summary import VerificationSummary
 
 __all__ = [
     "APPROVE",
@@ -44,6 +45,7 @@ __all__ = [
     "RootEnrolment",
     "Statement",
     "StoppedReceipt",
+    "VerificationSummary",
     "parse",
 ]
 
@@ -60,6 +62,7 @@ _KINDS = (
     LiftStatement,
     RanReceipt,
     StoppedReceipt,
+    VerificationSummary,
 )
 
 

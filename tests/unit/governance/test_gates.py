@@ -17,6 +17,7 @@ from apps.governance.gates.facts import (
     FreezeFact,
     GateResult,
     LiveFact,
+    SignerFact,
     SoakFact,
 )
 
@@ -70,6 +71,41 @@ def ask(name: str, facts: Facts = FACTS, **members: Any) -> GateResult:
 
 def with_evidence(*evidence: EvidenceFact) -> Facts:
     return replace(FACTS, evidence=evidence)
+
+
+# model_signature
+
+TEAM = SignerFact("sha256:" + "1" * 64, "training-team", revoked=False)
+
+
+def signed(result: str = "trusted", source: str = "measured", **more: Any) -> Facts:
+    found = fact("model_signature", source, result=result, key=TEAM.fingerprint, files=2)
+    return replace(FACTS, evidence=(found,), **({"signers": [TEAM]} | more))
+
+
+def test_a_model_signed_by_a_trusted_key_passes() -> None:
+    answer = ask("model_signature", signed())
+    assert (answer["passed"], answer["reason"]) == (True, "Signed by training-team")
+    assert ask("model_signature", signed(), signers=["training-team", "other"])["passed"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "members", "reason"),
+    [
+        (FACTS, {}, "The version came without a model.sig"),
+        (signed("unknown"), {}, "by a key that the project did not trust"),
+        (signed(source="reported"), {}, "The version came without a model.sig"),
+        (signed(signers=[]), {}, "The project knows no key that signed it"),
+        (signed(signers=[replace(TEAM, revoked=True)]), {}, "which signed it, was revoked"),
+        (signed(), {"signers": ["release-team"]}, "signed by training-team, and the policy asks"),
+    ],
+)
+def test_a_model_signed_by_nobody_who_counts_does_not(
+    facts: Facts, members: dict[str, Any], reason: str
+) -> None:
+    answer = ask("model_signature", facts, **members)
+    assert answer["state"] == "failed"
+    assert reason in answer["reason"]
 
 
 # build
@@ -497,6 +533,11 @@ def test_a_gate_nobody_knows_and_a_policy_without_gates_have_not_passed() -> Non
         {"gate": "plan", "first_step_at_most": 2.5},
         {"gate": "plan", "strategies": ["replace"], "first_step_at_most": 5},
         {"gate": "plan", "waits_for_person": "yes"},
+        {"gate": "model_signature", "signers": []},
+        {"gate": "model_signature", "signers": ["a", "a"]},
+        {"gate": "model_signature", "signers": "team"},
+        {"gate": "model_signature", "signers": ["Not A Label"]},
+        {"gate": "model_signature", "trusted": True},
     ],
 )
 def test_a_gate_with_an_odd_member_is_refused(gate: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from apps.governance.actions.bundle import release_bundle
+from apps.governance.actions.papers import verification_summary
 from apps.governance.models import Decision
 from apps.governance.queries import lists
 from apps.identity import passkeys
@@ -67,6 +68,21 @@ class ReleaseBundle(PlacetView):
         content = zipped(release_bundle(row, self.actor))
         response = HttpResponse(content, content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="release-{row.number}.zip"'
+        return response
+
+
+class ReleaseSummary(PlacetView):
+    """The verification summary of a release."""
+
+    @extend_schema(
+        operation_id="releases_summary",
+        responses={(200, "application/vnd.dsse+json"): OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, release: str) -> HttpResponse:
+        """Verify a decided release now, and download the SLSA summary of it as signed."""
+        row = lists.release(release, self.actor)
+        response = HttpResponse(verification_summary(row), content_type="application/vnd.dsse+json")
+        response["Content-Disposition"] = f'attachment; filename="release-{row.number}.vsa.json"'
         return response
 
 
