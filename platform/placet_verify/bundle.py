@@ -157,7 +157,7 @@ def _check_artifact(files: Mapping[str, bytes], permit: Permit) -> Iterator[str]
         raise Refused("other_artifact", f"{ARTIFACT} is not the list of what was approved")
     if canonical.dumps(listed) != files[ARTIFACT]:
         raise Malformed(f"{ARTIFACT} is not canonical JSON")
-    yield f"artifact: {len(listed)} files, the list that was approved"
+    yield f"artifact: {len(listed)} file{'s' * (len(listed) != 1)}, the list that was approved"
     if MODEL_SIGNATURE in files:
         signed = model_signature.read(files[MODEL_SIGNATURE])
         signed.refuse_other_files({file["path"]: file["sha256"] for file in listed})

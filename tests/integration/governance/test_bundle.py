@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,39 +16,66 @@ import pytest
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
 from apps.builds.models import Bento
+from apps.governance.actions.papers import verification_summary
+from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
+from apps.registry.models import ArtifactFile, ModelVersion
+from apps.registry.readiness import manifest
 from apps.registry.store import store
 from placet.config import config
 from placet.kernel.clock import now
-from placet.keystore import ring, signer
-from placet_verify import bundle, tlog_proof
+from placet.keystore import model_signing_key, ring, signer
+from placet_verify import bundle, canonical, tlog_proof
 from placet_verify.__main__ import main
+from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 from placet_verify.statements import ProvenanceStatement
 from tests.enrolled import SIGNED, Signers
 from tests.factories import api, person
 from tests.tables import sql
+from workers.builder.provenance import sign_model
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "platform/docs/examples"
+MODEL = b"a model"
 BILL = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
 
 
-def papers(bento: Bento) -> None:
+def papers(bento: Bento, isolation: str = "bwrap") -> None:
     """Give a Bento the papers that the build worker makes."""
     store().put_stream(io.BytesIO(BILL))
+    bento.version.artifact_digest = canonical.digest(manifest([_file(bento.version)]))
+    bento.version.save()
     made = ProvenanceStatement(
         build=bento.build_id, version=bento.version_id, bento_digest=bento.digest,
         artifact_digest=bento.version.artifact_digest, runtime_digest=bento.runtime_id,
         sbom_digest="sha256:" + hashlib.sha256(BILL).hexdigest(), parameters={"format": "sklearn"},
-        isolation="bwrap", builder="https://placet.dev/builder", started_at=now(),
+        isolation=isolation, builder="https://placet.dev/builder", started_at=now(),
         finished_at=now(),
     )  # fmt: skip
     bento.provenance = made.sign(signer("build")).to_json()
     bento.sbom = hashlib.sha256(BILL).hexdigest()
+    bento.model_signature = _signed(MODEL)
     bento.save()
+
+
+def _file(version: ModelVersion) -> ArtifactFile:
+    """Give a version the one file that its model consists of."""
+    digest, size = store().put_stream(io.BytesIO(MODEL))
+    return ArtifactFile.objects.create(
+        version=version, project=version.project, path="model.joblib", size=size, sha256=digest
+    )
+
+
+def _signed(model: bytes) -> str:
+    """Return the signature over that file by the installation's own key."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "artifact"
+        folder.mkdir()
+        (folder / "model.joblib").write_bytes(model)
+        return sign_model(folder, model_signing_key(), Path(name) / "model.sig")
 
 
 @pytest.fixture
@@ -102,6 +130,10 @@ def test_an_outsider_checks_a_release_with_the_root_key_alone(
         "quorum: the policy's approvals are met",
         "in bwrap, build ",
         "bill of materials: the one that the build made",
+        "artifact: 1 file, the list that was approved",
+        "model.sig: over exactly these files",
+        "verification summary: PASSED at ",
+        ", SLSA_BUILD_LEVEL_2, of these very files",
         "log: the policy is in event",
         "log: the decision is in event",
         "log: the enrolment is in event",
@@ -172,6 +204,14 @@ def _decision_not_in_the_log(files: dict[str, bytes]) -> None:
     [
         (_another_build, "other_sbom"),
         (_without("provenance.json"), "malformed"),
+        (_without("artifact.json"), "malformed"),
+        (_without("model.sig"), "other_summary"),
+        (_without("sbom.json"), "other_summary"),
+        (_without("vsa.json"), "malformed"),
+        (lambda files: files.update({"mlbom.json": b"{}"}), "other_summary"),
+        (lambda files: files.update({"artifact.json": b"[]"}), "other_artifact"),
+        (lambda files: files.update({"vsa.json": files["provenance.json"]}), "wrong_type"),
+        (lambda files: files.update({"model.sig": _signed(b"another").encode()}), "other_files"),
         (_without("permit.json"), "malformed"),
         (_without("README.txt"), "differs"),
         (_without("log/"), "no_log"),
@@ -187,6 +227,78 @@ def test_what_is_missing_or_too_much_is_named(
     with pytest.raises(Refused) as caught:
         list(bundle.verify(files, ring()))
     assert caught.value.code == code
+
+
+def test_a_bundle_from_before_there_were_summaries_still_verifies(release: Release) -> None:
+    files = files_of(taken(release))
+    for name in ("vsa.json", "mlbom.json", "model.sig", "artifact.json"):
+        del files[name]
+    said = list(bundle.verify(files, ring()))
+    assert "not checked: there is no verification summary" in said
+    assert "not checked: the model's files (there is no list of them)" in said
+
+
+def test_the_summary_of_another_release_is_refused(release: Release, world: Signers) -> None:
+    bento = world.bento(world.version())
+    papers(bento)
+    other = world.request("staging", bento, endpoint="other")
+    world.sign(other, world.rex)
+    files = files_of(taken(release))
+    files["vsa.json"] = verification_summary(Release.objects.get(pk=other.pk))
+    with pytest.raises(Refused) as caught:
+        list(bundle.verify(files, ring()))
+    assert caught.value.code == "other_summary"
+
+
+def test_whoever_sees_a_release_takes_its_summary(release: Release, world: Signers) -> None:
+    answer = api(world.people["Ada"]).get(f"/releases/{release.pk}/vsa")
+    assert answer.status_code == 200, answer.content
+    envelope = Envelope.from_json(answer.content)
+    statement = json.loads(ring().verify(envelope, "decision"))
+    assert statement["predicateType"] == "https://slsa.dev/verification_summary/v1"
+    assert statement["subject"] == [
+        {"name": "bento", "digest": {"sha256": release.bento_id.removeprefix("sha256:")}}
+    ]
+    said = statement["predicate"]
+    assert said["verificationResult"] == "PASSED"
+    assert said["verifiedLevels"] == ["SLSA_BUILD_LEVEL_2"]
+    assert said["policy"]["digest"]["sha256"] == release.policy.digest.removeprefix("sha256:")
+    assert said["resourceUri"].endswith(f"/staging/{release.endpoint_id}/{release.pk}")
+    assert [entry["uri"] for entry in said["inputAttestations"]] == [
+        "artifact.json", "mlbom.json", "model.sig", "permit.json", "provenance.json", "sbom.json",
+    ]  # fmt: skip
+
+
+def test_what_was_rejected_failed_and_what_is_undecided_has_no_summary(world: Signers) -> None:
+    bento = world.bento(world.version())
+    papers(bento)
+    release = world.request("staging", bento)
+    client = api(world.people["Ada"])
+    waiting = client.get(f"/releases/{release.pk}/vsa")
+    assert (waiting.status_code, waiting.json()["code"]) == (409, "not_verifiable")
+    world.sign(release, world.rex, verdict="reject", comment="No")
+    answer = client.get(f"/releases/{release.pk}/vsa")
+    assert answer.status_code == 200, answer.content
+    statement = json.loads(Envelope.from_json(answer.content).payload)
+    assert statement["predicate"]["verificationResult"] == "FAILED"
+    assert statement["predicate"]["verifiedLevels"] == ["FAILED"]
+
+
+def test_a_weaker_sandbox_is_a_lower_level(world: Signers) -> None:
+    bento = world.bento(world.version())
+    papers(bento, isolation="user")
+    release = world.request("staging", bento)
+    world.sign(release, world.rex)
+    summary = Envelope.from_json(verification_summary(Release.objects.get(pk=release.pk)))
+    levels = json.loads(summary.payload)["predicate"]["verifiedLevels"]
+    assert levels == ["SLSA_BUILD_LEVEL_1"]
+
+
+def test_no_summary_is_signed_over_a_permit_that_does_not_hold(release: Release) -> None:
+    sql("UPDATE governance_decision SET envelope = '{}'")
+    release.refresh_from_db()
+    with pytest.raises(NotVerifiable):
+        verification_summary(release)
 
 
 def test_the_build_of_another_bento_is_refused(release: Release, world: Signers) -> None:

@@ -11,7 +11,12 @@ import pytest
 
 from placet_verify import export, statements
 from placet_verify.errors import Malformed, Refused
-from placet_verify.statements import DecisionStatement, PolicyStatement, ProvenanceStatement
+from placet_verify.statements import (
+    DecisionStatement,
+    PolicyStatement,
+    ProvenanceStatement,
+    VerificationSummary,
+)
 from tests.permits import NOON, Keys, digest_of, valid_case
 
 KEYS = Keys()
@@ -29,10 +34,15 @@ PROVENANCE = ProvenanceStatement(
     started_at=NOON,
     finished_at=NOON + timedelta(seconds=20),
 )
+SUMMARY = VerificationSummary.of(
+    CASE.request, isolation="bwrap", inputs={"permit.json": digest_of("permit")}, at=NOON
+)
 
 
 @pytest.mark.parametrize(
-    "statement", [CASE.policy, CASE.request, CASE.decisions[0], PROVENANCE], ids=lambda s: s.TYPE
+    "statement",
+    [CASE.policy, CASE.request, CASE.decisions[0], PROVENANCE, SUMMARY],
+    ids=lambda s: s.TYPE,
 )
 def test_every_kind_reads_back(statement: statements.Statement) -> None:
     payload = statement.payload()
@@ -133,3 +143,28 @@ def test_a_decision_is_not_exported_under_a_key_that_did_not_sign_it() -> None:
 
 def test_people_can_read_a_statement() -> None:
     assert '"verdict": "approve"' in export.pretty(CASE.decisions[0].payload())
+
+
+# --- the verification summary ---------------------------------------------------------------------
+
+
+def test_a_summary_claims_no_more_than_it_may() -> None:
+    assert (SUMMARY.result, SUMMARY.levels) == ("PASSED", ["SLSA_BUILD_LEVEL_2"])
+    for change in (
+        {"levels": ["SLSA_BUILD_LEVEL_3"]},
+        {"levels": ["FAILED"]},
+        {"result": "FAILED"},
+        {"inputs": {"permit.json": "sha256:short"}},
+    ):
+        with pytest.raises(ValueError, match=r"summary|digests"):
+            replace(SUMMARY, **change)  # type: ignore[arg-type]
+
+
+def test_a_summary_is_signed_by_the_decision_key_at_the_time_it_states() -> None:
+    envelope = SUMMARY.sign(KEYS.decision)
+    assert KEYS.ring.verify(envelope, "decision") == SUMMARY.payload()
+    with pytest.raises(Refused, match="does not sign this type"):
+        KEYS.ring.verify(envelope, "build")
+    early = replace(SUMMARY, at=NOON - timedelta(days=9000)).sign(KEYS.decision)
+    with pytest.raises(Refused, match="not valid"):
+        KEYS.ring.verify(early, "decision")
