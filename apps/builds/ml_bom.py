@@ -5,7 +5,6 @@ digest can be signed (it is, in a release's verification summary). Nothing is in
 said: what is not known is left out. Form: https://cyclonedx.org/docs/1.7/json/.
 """
 
-import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -51,8 +50,7 @@ def ml_bom(version: ModelVersion, facts: Facts, bento: Bento | None) -> bytes:
             *({"ref": found["bom-ref"]} for found in datasets),
         ],
     }
-    seed = hashlib.sha256(canonical.dumps(document)).digest()
-    document["serialNumber"] = uuid.UUID(bytes=seed[:16], version=8).urn
+    document["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_OID, canonical.digest(document)).urn
     return canonical.dumps(document)
 
 
@@ -198,7 +196,7 @@ def _number(value: float) -> str:
 
 def _word(data: Json, name: str) -> str:
     value = data.get(name)
-    return value if isinstance(value, str) else ""
+    return _sound(value) if isinstance(value, str) else ""
 
 
 def _list(value: Any) -> list[Any]:
@@ -207,7 +205,12 @@ def _list(value: Any) -> list[Any]:
 
 def _texts(value: Any) -> list[str]:
     found = [value] if isinstance(value, str) else _list(value)
-    return [text for text in found if isinstance(text, str) and text]
+    return [_sound(text) for text in found if isinstance(text, str) and text]
+
+
+def _sound(text: str) -> str:
+    """Return text of a card as JSON can hold it: YAML can name half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _given(members: Json) -> Json:

@@ -26,8 +26,8 @@ MAX_BYTES = 4 << 20
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PREDICATE = "https://model_signing/signature/v1.0"
 _STATEMENT = "https://in-toto.io/Statement/v1"
-_CURVES = {
-    "secp256r1": hashes.SHA256, "secp384r1": hashes.SHA384, "secp521r1": hashes.SHA512,
+_CURVES: dict[str, hashes.HashAlgorithm] = {
+    "secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512(),
 }  # fmt: skip
 _SHOWN = 3
 
@@ -61,7 +61,7 @@ class SigningKey:
         key = serialization.load_pem_public_key(self.pem)
         assert isinstance(key, ec.EllipticCurvePublicKey)
         try:
-            key.verify(signature, message, ec.ECDSA(_CURVES[key.curve.name]()))
+            key.verify(signature, message, ec.ECDSA(_CURVES[key.curve.name]))
         except InvalidSignature:
             return False
         return True

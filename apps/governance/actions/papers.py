@@ -55,9 +55,9 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
     Raises :class:`NotVerifiable` for what nobody has decided on, and for documents that do not
     hold: nothing is signed about those.
     """
-    given = papers(release) if found is None else found
     keys = ring()
     try:
+        given = papers(release) if found is None else found
         made = Envelope.from_json(given[bundle.PROVENANCE].decode("utf-8"))
         provenance = ProvenanceStatement.parse(keys.verify(made, "build"))
         asked = Envelope.from_json(release.request_envelope)

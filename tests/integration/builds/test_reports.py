@@ -46,6 +46,19 @@ def built(name: str = "b") -> Built:
     )  # fmt: skip
 
 
+def test_a_build_measures_a_model_signature_anew_where_it_is_worth_another_thing(
+    yard: Yard,
+) -> None:
+    unknown = {"result": "unknown", "key": "sha256:" + "1" * 64, "files": 2}
+    for number, found in enumerate((unknown, unknown, unknown | {"result": "trusted"})):
+        build, job = yard.taken()
+        made = replace(built("abc"[number]), signed=found)
+        actions.succeed(build, made, job=job)
+    facts = Evidence.objects.filter(kind="model_signature").order_by("created_at", "pk")
+    assert [f.data["result"] for f in facts] == ["unknown", "trusted"]
+    assert {(f.source, f.bento_digest) for f in facts} == {("measured", "")}
+
+
 def test_the_comparison_of_an_accelerated_build_is_evidence_on_its_bento(yard: Yard) -> None:
     build, job = yard.taken()
     report = AccelerationReport(

@@ -229,6 +229,7 @@ def test_every_kind_of_evidence_can_be_given() -> None:
     given = {
         "metrics": {"auc": 1},
         "scan": {"verdict": "safe", "findings": [], "scanner": {}},
+        "model_signature": {"result": "trusted", "key": f"sha256:{hexes}", "files": 3},
         "smoke_test": {"result": "equal", "rows": 3, "equal": 3, "isolation": "bwrap"},
         "acceleration": {
             "verdict": "accelerated",

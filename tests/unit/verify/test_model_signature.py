@@ -147,7 +147,7 @@ def _twice(statement: Any) -> None:
         _in("", more=1),
         _drop_a_file,
         _twice,
-        lambda statement: [],
+        lambda statement: ["no object"],
         lambda statement: {"predicate": None},
     ],
 )
