@@ -33,9 +33,9 @@ def test_an_approver_trusts_a_key_and_revokes_it(open_as: OpenAs) -> None:
     assert page.get_by_label("Whose it is").input_value() == "training-team"
     page.get_by_label("Public key (PEM)").fill(public_pem(signing_key()))
     page.get_by_role("button", name="Trust it").click()
-    page.get_by_text("Trusted", exact=True).last.wait_for()
+    page.locator(".state", has_text="Trusted").wait_for()
     page.get_by_role("button", name="Revoke training-team").click()
-    page.get_by_text("Revoked", exact=True).wait_for()
+    page.locator(".state", has_text="Revoked").wait_for()
     assert SigningKey.objects.get().revoked_by == world.people["Vera"].pk
 
 

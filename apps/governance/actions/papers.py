@@ -68,6 +68,8 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
             raise Refused("other_build", "the provenance is of another build")
         if release.state not in REFUSED:
             holds(given[bundle.PERMIT].decode("utf-8"), keys)
+            if release.approved_at is None:  # its quorum is met, and some other gate is not
+                raise Refused("not_approved", "the release is not approved")
     except Refused as refusal:
         raise NotVerifiable(f"Nobody could verify it: {refusal.sentence}") from None
     summary = VerificationSummary.of(

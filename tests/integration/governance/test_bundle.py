@@ -16,6 +16,7 @@ import pytest
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
 from apps.builds.models import Bento
+from apps.governance.actions import set_freeze
 from apps.governance.actions.papers import verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
@@ -282,6 +283,16 @@ def test_what_was_rejected_failed_and_what_is_undecided_has_no_summary(world: Si
     statement = json.loads(Envelope.from_json(answer.content).payload)
     assert statement["predicate"]["verificationResult"] == "FAILED"
     assert statement["predicate"]["verifiedLevels"] == ["FAILED"]
+
+
+def test_a_release_that_a_gate_still_holds_back_has_no_summary(world: Signers) -> None:
+    bento = world.bento(world.version())
+    papers(bento)
+    world.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: freeze}\n")
+    set_freeze(world.environment("development"), reason="x", actor=world.vera)
+    release = world.request("development", bento)
+    with pytest.raises(NotVerifiable, match="not approved"):
+        verification_summary(release)
 
 
 def test_a_weaker_sandbox_is_a_lower_level(world: Signers) -> None:
