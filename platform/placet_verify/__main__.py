@@ -92,24 +92,34 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--bento", type=Path, help="the Bento's archive, to be compared")
     whole.set_defaults(run=verify_bundle_at)
     for command in (log, proof, whole):
-        command.add_argument("--witness", action="append", default=[], metavar="KEY",
-                             help="a witness that you know, by its verifier key")  # fmt: skip
-        command.add_argument("--quorum", type=int, metavar="N",
-                             help="how many of them must have cosigned (default: all)")  # fmt: skip
-    model = commands.add_parser("model", help="verify a model's folder by its model.sig, strictly")
-    model.add_argument("folder", type=Path)
-    model.add_argument("--key", type=Path, required=True, help="the signer's public key (PEM)")
-    model.add_argument("--signature", type=Path, help="default: model.sig in the folder")
-    model.set_defaults(run=verify_model_folder)
-    alone = commands.add_parser("pack", help="write the verifier as one file")
-    alone.add_argument("file", type=Path)
-    alone.set_defaults(run=write_verifier)
+        _add_witnesses(command)
+    _add_model_and_pack(commands)
     unit = commands.add_parser("unit", help="say which revision units get")
     unit.add_argument("units", nargs="+", metavar="UNIT", help="- reads one a line")
     unit.add_argument("--salt", required=True, help="the candidate's salt")
     unit.add_argument("--weight", type=_weight, required=True, help="its weight out of 10000")
     unit.set_defaults(run=assign_units)
     return parser
+
+
+def _add_model_and_pack(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    command = commands.add_parser("model", help="verify a model's folder by its model.sig")
+    command.add_argument("folder", type=Path)
+    command.add_argument("--key", type=Path, required=True, help="the signer's public key (PEM)")
+    command.add_argument("--signature", type=Path, help="default: model.sig in the folder")
+    command.set_defaults(run=verify_model_folder)
+    alone = commands.add_parser("pack", help="write the verifier as one file")
+    alone.add_argument("file", type=Path)
+    alone.set_defaults(run=write_verifier)
+
+
+def _add_witnesses(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--witness", action="append", default=[], metavar="KEY",
+                         help="a witness that you know, by its verifier key")  # fmt: skip
+    command.add_argument("--quorum", type=int, metavar="N",
+                         help="how many of them must have cosigned (default: all)")  # fmt: skip
 
 
 def _weight(text: str) -> int:
