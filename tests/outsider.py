@@ -1,9 +1,12 @@
 """A release's bundle made of its parts without a server, and what both verifiers say of it."""
 
 import base64
+import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from playwright.sync_api import Browser, Page
 from placet_verify import bundle, canonical, checkpoint, dsse, merkle, tlog_proof
 from placet_verify.approvers import Signed
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PublicKey
+from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 from placet_verify.permit import build_permit
 from placet_verify.statements import (
     EnrolmentStatement,
@@ -21,18 +24,34 @@ from placet_verify.statements import (
     ProvenanceStatement,
     RootEnrolment,
     Statement,
+    VerificationSummary,
 )
 from placet_verify_js import NAME, page
 from tests.authenticator import Authenticator
 from tests.permits import DOCUMENT, NOON, Keys, digest_of, valid_case
+from tests.signed_models import signed_model, signing_key
 
 ORIGIN = "placet.example/log"
 BILL = b'{"bomFormat":"CycloneDX","components":[]}'
+ML_BILL = b'{"bomFormat":"CycloneDX","components":[{"type":"machine-learning-model"}]}'
+MODEL = {"model.joblib": b"weights", "notes/read.me": b"hello", "empty": b""}
+ARTIFACT = [
+    {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    for path, content in sorted(MODEL.items())
+]
+MODEL_KEY = signing_key()
 RULES = [
     {"gate": "approvals", "role": role, "count": 1, "passkey": True}
     for role in ("reviewer", "approver")
 ]
 Files = dict[str, bytes]
+
+
+@cache
+def model_signature() -> bytes:
+    """Return the ``model.sig`` over the model that OpenSSF's library makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        return signed_model(Path(folder) / "model", MODEL, MODEL_KEY)
 
 
 @dataclass
@@ -45,6 +64,10 @@ class Papers:
     )
     more_events: list[dict[str, Any]] = field(default_factory=list)
     log_key: Any = None
+    artifact: Any = field(default_factory=lambda: ARTIFACT)
+    model_signature: bytes = field(default_factory=model_signature)
+    summary: dict[str, Any] = field(default_factory=dict)  # what it says otherwise
+    summary_key: PrivateKey | None = None
 
     def __post_init__(self) -> None:
         case = valid_case()
@@ -62,7 +85,11 @@ class Papers:
             ),
             "approver",
         )  # fmt: skip
-        self.asked = replace(case.request, policy_digest=canonical.digest(document))
+        self.asked = replace(
+            case.request,
+            policy_digest=canonical.digest(document),
+            artifact_digest=canonical.digest(self.artifact),
+        )
         self.request = self.asked.sign(self.keys.decision)
         self.decisions = [self.decide("reviewer"), self.decide("approver")]
         self.provenance = self.built().sign(self.keys.build)
@@ -108,6 +135,14 @@ class Papers:
         }  # fmt: skip
         return ProvenanceStatement(**(said | changes))
 
+    def summarised(self, inputs: Mapping[str, bytes]) -> dsse.Envelope:
+        """Return the verification summary of these documents, signed."""
+        statement = VerificationSummary.of(
+            self.asked, isolation="bwrap", at=NOON + timedelta(hours=2),
+            inputs={name: canonical.digest(content) for name, content in inputs.items()},
+        )  # fmt: skip
+        return replace(statement, **self.summary).sign(self.summary_key or self.keys.decision)
+
     @property
     def root(self) -> bytes:
         """The root key that the outsider was given."""
@@ -118,10 +153,17 @@ class Papers:
         permit = build_permit(self.policy, self.request, self.decisions, self.enrolments)
         envelopes = [envelope for _, envelope in _all(self)]
         events = [self._event(envelope) for envelope in envelopes] + self.more_events
-        return {
+        inputs = {
             "permit.json": permit.encode(),
             "provenance.json": self.provenance.to_json().encode(),
             "sbom.json": BILL,
+            "artifact.json": canonical.dumps(self.artifact),
+            "model.sig": self.model_signature,
+            "mlbom.json": ML_BILL,
+        }
+        return {
+            **inputs,
+            "vsa.json": self.summarised(inputs).to_json().encode(),
             "keys.json": self.keys_document.encode(),
             "root.pub": self.root,
             "README.txt": bundle.README_TEXT.encode(),
@@ -229,3 +271,16 @@ class Second:
 
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
+
+
+def both(second: Second, files: Files, root: bytes) -> Answer:
+    """Return what both verifiers say, which is the same but for the words of a refusal."""
+    ours, (theirs,) = python_says(files, root), second.says(files, root, {})
+    shared = slice(-1 if ours.code else None)
+    assert (ours.code, ours.lines[shared]) == (theirs.code, theirs.lines[shared]), theirs.lines
+    return theirs
+
+
+def resigned(envelope: dsse.Envelope, key: PrivateKey, payload: bytes = b"") -> dsse.Envelope:
+    """Return an envelope signed anew by ``key``, over another ``payload`` where one is given."""
+    return dsse.sign(dsse.STATEMENT, payload or envelope.payload, key)

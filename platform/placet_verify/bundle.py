@@ -157,12 +157,24 @@ def _check_artifact(files: Mapping[str, bytes], permit: Permit) -> Iterator[str]
         raise Refused("other_artifact", f"{ARTIFACT} is not the list of what was approved")
     if canonical.dumps(listed) != files[ARTIFACT]:
         raise Malformed(f"{ARTIFACT} is not canonical JSON")
-    yield f"artifact: {len(listed)} file{'s' * (len(listed) != 1)}, the list that was approved"
+    approved = _digests_in(listed)
+    yield f"artifact: {len(approved)} file{'s' * (len(approved) != 1)}, the list that was approved"
     if MODEL_SIGNATURE in files:
         signed = model_signature.read(files[MODEL_SIGNATURE])
-        signed.refuse_other_files({file["path"]: file["sha256"] for file in listed})
+        signed.refuse_other_files(approved)
         yield "model.sig: over exactly these files"
-        yield f"not checked: whose key made model.sig (it names {signed.hint})"
+        yield f"not checked: whose key made model.sig (it names {signed.hint or 'no key'})"
+
+
+def _digests_in(listed: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in listed if isinstance(listed, list) else [None]:
+        match entry:
+            case {"path": str(path), "sha256": str(digest)} if path not in found:
+                found[path] = digest
+            case _:
+                raise Malformed(f"{ARTIFACT} must list files, each once, by path and sha256")
+    return found
 
 
 def _check_summary(

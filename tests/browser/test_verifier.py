@@ -176,7 +176,7 @@ def test_an_outsider_reads_what_was_proved_and_what_was_not(
         else:
             page.set_input_files("#root", EXAMPLE / "root.pub")
             shown(page, "proved")
-            assert page.locator("#lines li[data-kind=unchecked]").count() == 2
+            assert page.locator("#lines li[data-kind=unchecked]").count() == 3
             assert page.inner_text("#root-name") == "root.pub"
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()

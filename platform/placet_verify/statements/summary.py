@@ -91,7 +91,10 @@ class VerificationSummary(Statement):
             resource=texts(predicate, "resourceUri")["resourceUri"],
             policy=texts(policy, "uri")["uri"],
             policy_digest="sha256:" + policy["digest"]["sha256"],
-            inputs={entry["uri"]: "sha256:" + entry["digest"]["sha256"] for entry in inputs},
+            inputs={
+                texts(entry, "uri")["uri"]: "sha256:" + entry["digest"]["sha256"]
+                for entry in inputs
+            },
             result=texts(predicate, "verificationResult")["verificationResult"],
             levels=text_list(predicate, "verifiedLevels"),
             at=times.parse(predicate["timeVerified"]),

@@ -2,16 +2,21 @@
 
 import { digest, equal, textOf, utf8 } from "./bytes.js";
 import { openEnvelope, writtenEnvelope } from "./dsse.js";
-import { isObject, parseJson } from "./json.js";
+import { canonical, isObject, parseJson } from "./json.js";
 import { openKeys, publicKeyFromPem, toPem } from "./keys.js";
+import { listedFiles, readModelSignature, refuseOtherFiles } from "./modelsig.js";
 import { readProof, verifyProof } from "./note.js";
 import { readPermit, verifyPermit } from "./permit.js";
 import { Refused, malformed, refuse } from "./refusal.js";
 import { checkSeal } from "./seals.js";
-import { readProvenance } from "./statements.js";
+import { readProvenance, readSummary } from "./statements.js";
 import { README } from "./readme.js";
 
-const FIXED = ["permit.json", "provenance.json", "sbom.json", "keys.json", "root.pub", "README.txt"];
+// What a verification summary names, by name and digest; in the order that it names them.
+const INPUTS = [
+  "artifact.json", "mlbom.json", "model.sig", "permit.json", "provenance.json", "sbom.json",
+];
+const FIXED = [...INPUTS, "vsa.json", "keys.json", "root.pub", "README.txt"];
 const PROOF_NAME = /^log\/(0|[1-9][0-9]*)\.tlog-proof$/;
 const LOGGED_COLUMNS = ["envelope", "request_envelope"]; // of rows in an event's "after"
 
@@ -48,8 +53,12 @@ async function verifyAll(files, pem, bento, proved, unchecked) {
   const parts = readPermit(text(files, "permit.json"));
   const permit = await within("permit.json", () => verifyPermit(parts, keys));
   sayPermit(permit, proved);
-  await within("provenance.json", () =>
+  const made = await within("provenance.json", () =>
     checkProvenance(files, keys, permit.request, proved, unchecked),
+  );
+  await checkArtifact(files, permit.request, proved, unchecked);
+  await within("vsa.json", () =>
+    checkSummary(files, keys, permit.request, made, proved, unchecked),
   );
   const logged = await checkLog(files, keys, proved);
   checkLogged(parts, logged, proved);
@@ -105,6 +114,60 @@ async function checkProvenance(files, keys, request, proved, unchecked) {
   } else {
     proved("bill of materials: the one that the build made");
   }
+  return made;
+}
+
+// The model's files: those that were approved, and that model.sig signs no others.
+async function checkArtifact(files, request, proved, unchecked) {
+  const signature = files.get("model.sig");
+  if (!files.has("artifact.json")) {
+    if (signature) malformed("model.sig cannot be checked without artifact.json");
+    unchecked("not checked: the model's files (there is no list of them)");
+    return;
+  }
+  const listed = parseJson(files.get("artifact.json"), "artifact.json");
+  const written = utf8(canonical(listed));
+  if ((await digest(written)) !== request.artifact_digest) {
+    refuse("other_artifact", "artifact.json is not the list of what was approved");
+  }
+  if (!equal(written, files.get("artifact.json"))) malformed("artifact.json is not canonical JSON");
+  const approved = listedFiles(listed);
+  proved(`artifact: ${approved.size} file${approved.size === 1 ? "" : "s"}, the list that was approved`);
+  if (!signature) return;
+  const signed = await readModelSignature(signature);
+  await within("model.sig", () => refuseOtherFiles(signed.files, approved));
+  proved("model.sig: over exactly these files");
+  unchecked(`not checked: whose key made model.sig (it names ${signed.hint || "no key"})`);
+}
+
+// The summary is of this release, of these very files, and claims no more than they show.
+async function checkSummary(files, keys, request, made, proved, unchecked) {
+  if (!files.has("vsa.json")) {
+    if (files.has("mlbom.json")) malformed("mlbom.json cannot be checked without vsa.json");
+    unchecked("not checked: there is no verification summary");
+    return;
+  }
+  const envelope = openEnvelope(text(files, "vsa.json"), "vsa.json");
+  const found = await readSummary(await keys.statement(envelope, "decision"));
+  const { project, environment, endpoint, release } = request;
+  const inputs = [];
+  for (const name of INPUTS.filter((one) => files.has(one))) {
+    inputs.push([name, await digest(files.get(name))]);
+  }
+  const expected = {
+    bento_digest: request.bento_digest,
+    resource: `placet:${project}/${environment}/${endpoint}/${release}`,
+    policy: `placet:${request.policy_id}`,
+    policy_digest: request.policy_digest,
+    inputs,
+    result: "PASSED",
+    level: made.isolation === "bwrap" ? "SLSA_BUILD_LEVEL_2" : "SLSA_BUILD_LEVEL_1",
+    at: found.at,
+  };
+  if (canonical(found) !== canonical(expected)) {
+    refuse("other_summary", "vsa.json is of another release, or of other files");
+  }
+  proved(`verification summary: ${found.result} at ${found.at}, ${found.level}, of these very files`);
 }
 
 // Verify every event's proof; the envelopes that the events hold, with the event of each.

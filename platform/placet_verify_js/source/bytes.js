@@ -32,6 +32,9 @@ export function equal(one, other) {
 
 export const hex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 
+export const fromHex = (text) =>
+  Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
 // RFC 4648, section 4.
 export function toBase64(bytes) {
   let letters = "";

@@ -19,7 +19,7 @@ const SIGNS = {
   build: ["https://slsa.dev/provenance/v1"],
   decision: [
     "policy/v1", "policy/v2", "request/v1", "decision/v1", "decision/v2", "enrolment/v1",
-  ].map((name) => PLACET + name),
+  ].map((name) => PLACET + name).concat("https://slsa.dev/verification_summary/v1"),
 };
 
 // An Ed25519 public key: 32 raw bytes.
@@ -155,9 +155,12 @@ export class Keys {
   }
 }
 
-// A provenance was signed when the build ended, everything else when its predicate says.
+// A provenance was signed when the build ended, a verification summary when the release was verified,
+// everything else when its predicate says.
 function signingTime({ predicate }) {
-  if (isObject(predicate) && "at" in predicate) return parseTime(predicate.at);
+  for (const name of ["at", "timeVerified"]) {
+    if (isObject(predicate) && name in predicate) return parseTime(predicate[name]);
+  }
   const finished = predicate?.runDetails?.metadata?.finishedOn;
   if (finished === undefined) malformed("the payload does not say when it was signed");
   return parseTime(finished);

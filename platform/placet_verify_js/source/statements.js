@@ -8,6 +8,7 @@ import { isExactTime } from "./times.js";
 
 const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 const BUILD_TYPE = "https://placet.dev/build/v1";
+const VERIFIER = "https://placet.dev/verifier/v1";
 
 const text = (value) => typeof value === "string";
 const whole = (value) => Number.isSafeInteger(value);
@@ -116,6 +117,50 @@ export async function readProvenance(payload) {
   return { bento_digest: bento, artifact_digest: artifact, sbom_digest: sbom, isolation, build: invocationId };
 }
 
+const SUMMARY = "https://slsa.dev/verification_summary/v1";
+const RESULTS = [
+  ["PASSED", "SLSA_BUILD_LEVEL_1"],
+  ["PASSED", "SLSA_BUILD_LEVEL_2"],
+  ["FAILED", "FAILED"],
+];
+
+// What Placet found when it verified a release (SLSA VSA v1), in the one form that it writes. Its
+// inputs are pairs of a file's name and its digest.
+export async function readSummary(payload) {
+  const members = openPayload(payload, [SUMMARY]);
+  const { timeVerified: at, resourceUri: resource, policy, inputAttestations } = members.predicate;
+  const { verificationResult: result, verifiedLevels: levels } = members.predicate;
+  const [bento] = named(members.subject, "bento");
+  const policyDigest = `sha256:${policy?.digest?.sha256}`;
+  const entries = Array.isArray(inputAttestations) ? inputAttestations : [null];
+  const inputs = entries.map((entry) => [entry?.uri, `sha256:${entry?.digest?.sha256}`]);
+  const ordered = inputs.every(([name], index) => index === 0 || inputs[index - 1][0] < name);
+  if (!ordered || !inputs.every(([name, value]) => text(name) && isDigest(value))) {
+    throw spoilt("the summary does not name its inputs, each once and in order");
+  }
+  if (!text(resource) || !text(policy?.uri) || !isDigest(policyDigest) || !isExactTime(at)) {
+    throw spoilt("the summary lacks a member");
+  }
+  if (!RESULTS.some((known) => canonical([known[0], [known[1]]]) === canonical([result, levels]))) {
+    throw spoilt("a summary is PASSED at build level 1 or 2, or FAILED");
+  }
+  const predicate = {
+    verifier: { id: VERIFIER },
+    timeVerified: at,
+    resourceUri: resource,
+    policy: { uri: policy.uri, digest: { sha256: policy.digest.sha256 } },
+    inputAttestations: inputs.map(([uri, value]) => ({ uri, digest: sha256Of(value) })),
+    verificationResult: result,
+    verifiedLevels: levels,
+    slsaVersion: "1.0",
+  };
+  checkExact(payload, { ...members, predicate }, described([["bento", bento]]));
+  return {
+    bento_digest: bento, resource, policy: policy.uri, policy_digest: policyDigest, inputs, result,
+    level: levels[0], at,
+  };
+}
+
 function openPayload(payload, types) {
   const members = parseJson(payload, "the statement");
   if (!isObject(members) || !types.includes(members.predicateType)) {
@@ -134,8 +179,8 @@ function checkExact(payload, { predicateType, predicate }, subject) {
 }
 
 // in-toto resource descriptors of named digests.
-const described = (pairs) =>
-  pairs.map(([name, value]) => ({ name, digest: { sha256: value.slice("sha256:".length) } }));
+const described = (pairs) => pairs.map(([name, value]) => ({ name, digest: sha256Of(value) }));
+const sha256Of = (value) => ({ sha256: value.slice("sha256:".length) });
 
 // The digests of descriptors that must have these names, in this order.
 function named(descriptors, ...names) {
