@@ -29,7 +29,7 @@ from placet_verify.checkpoint import Checkpoint
 from placet_verify.cosignature import WitnessKey, quorum
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
-from placet_verify.log import Report, Tiles, read_records, verify_log
+from placet_verify.log import Report, read_records, verify_log
 from placet_verify.permit import holds
 from placet_verify.statements import (
     DecisionStatement,
@@ -37,7 +37,7 @@ from placet_verify.statements import (
     PasskeyPolicy,
     parse,
 )
-from placet_verify.tiles import path as tile_path
+from placet_verify.tiles import stored
 from placet_verify.webauthn import Assertion
 
 
@@ -147,7 +147,7 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
         report = verify_log(
             read_records(lines),
             heads=[(one.size, one.root) for one in (newest, *kept)],
-            tiles=_tiles(folder),
+            tiles=stored(folder),
             complete=True,
             canonical_bodies=options.bodies,
             monotone=options.bodies,
@@ -372,25 +372,6 @@ def _say_witnesses(head: Checkpoint, options: argparse.Namespace) -> None:
     for one in quorum(head, known, needed):
         at = times.rfc3339(datetime.fromtimestamp(one.at, tz=UTC))
         say(f"witness {one.witness.name}: the first {head.size} leaves were the newest at {at}")
-
-
-def _tiles(folder: Path) -> Tiles | None:
-    if not (folder / "tile").is_dir():
-        return None
-
-    def tiles(level: int, index: int) -> bytes | None:
-        file = folder / tile_path(level, index)
-        if file.is_file():
-            return file.read_bytes()
-        partial = file.with_name(file.name + ".p")
-        widths = (
-            [path for path in partial.iterdir() if path.name.isdecimal()]
-            if partial.is_dir()
-            else []
-        )
-        return max(widths, key=lambda path: int(path.name)).read_bytes() if widths else None
-
-    return tiles
 
 
 def _read(path: Path) -> str:

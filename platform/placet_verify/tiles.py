@@ -1,6 +1,7 @@
 """Tiles of the tree (C2SP tlog-tiles): 256 hashes of every eighth level, addressed by place."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH, root
 
@@ -73,3 +74,21 @@ def path(level: int, index: int, width: int = TILE_WIDTH) -> str:
         groups.insert(0, f"x{index % 1000:03d}")
     end = "" if width == TILE_WIDTH else f".p/{width}"
     return f"tile/{level}/{'/'.join(groups)}{end}"
+
+
+def stored(folder: Path) -> FullTile | None:
+    """Return a reader of the tiles below ``folder/tile`` (level, index), each in its fullest form;
+    ``None`` when there are none."""
+    if not (folder / "tile").is_dir():
+        return None
+
+    def tiles(level: int, index: int) -> bytes | None:
+        file = folder / path(level, index)
+        if file.is_file():
+            return file.read_bytes()
+        partial = file.with_name(file.name + ".p")
+        forms = partial.iterdir() if partial.is_dir() else ()
+        widths = [form for form in forms if form.name.isdecimal()]
+        return max(widths, key=lambda form: int(form.name)).read_bytes() if widths else None
+
+    return tiles
