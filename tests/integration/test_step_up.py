@@ -25,6 +25,7 @@ from apps.identity.errors import Reauthenticate
 from apps.identity.models import ApiToken, RoleBinding, User
 from apps.integrations import actions as streams
 from apps.integrations.rules import Terms
+from apps.registry import actions as registry
 from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import NotShown
 from apps.rollouts.models import Rollout
@@ -38,6 +39,7 @@ from tests.enrolled import SIGNED, Signers, answer, offered_passkey
 from tests.factories import actor_of, person, project, service_account, team
 from tests.governed import OPEN, World
 from tests.nodes import SimulatedNode, run
+from tests.signed_models import public_pem, signing_key
 
 pytestmark = pytest.mark.django_db
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
@@ -168,6 +170,8 @@ FRESH: dict[str, Case] = {
         serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop")),
     "serving.issue_join_token": Case("olga", lambda t: partial(
         serving.issue_join_token, t.world.target)),
+    "registry.trust_signing_key": Case("vera", lambda t: partial(
+        registry.trust_signing_key, t.world.project, label="x", pem=public_pem(signing_key()))),
     "integrations.add_stream": Case("sia", lambda t: partial(
         streams.add_stream, name="siem", terms=t.terms)),
     "integrations.resume_stream": Case("sia", lambda t: partial(
@@ -213,8 +217,8 @@ identity.create_project identity.update_project
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.create_model
 registry.create_version registry.delete_alias registry.edit_draft registry.edit_model
 registry.expire_uploads registry.finalise registry.finish_upload registry.place_hold
-registry.receive_chunk registry.release_hold registry.remove_file registry.set_alias
-registry.set_card registry.set_tags registry.start_upload
+registry.receive_chunk registry.release_hold registry.remove_file registry.revoke_signing_key
+registry.set_alias registry.set_card registry.set_tags registry.start_upload
 
 builds.cancel_build builds.collect_bentos builds.end_cancelled builds.fail builds.record_scan
 builds.request_build builds.settle_lost builds.start builds.succeed

@@ -445,6 +445,8 @@ QUESTIONS = [
         streams.resume_stream(t.stream, actor=who), stale=True),
     Direct("lift a recall in an old session", "approver", Reauthenticate, lambda t, who: lift(
         Recall.objects.get(pk=t.world.values["recall"]), reason="x", actor=who), stale=True),
+    Direct("trust a signing key in an old session", "approver", Reauthenticate, lambda t, who:
+        registered.trust_signing_key(t.project, label="x", pem="", actor=who), stale=True),
     Direct("give the account a first password", "viewer", None, lambda t, who:
         t.sets_a_password("viewer")),
     Direct("open the access administration", "auditor", None, lambda t, who:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from apps.audit.actions import record
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.registry import rules
@@ -30,6 +31,7 @@ def trust_signing_key(
     """
     with record(actor) as log:
         authorize(actor, "signing_key.manage", project, view="project.view")
+        demand_fresh(actor)  # a gate counts what it signs
         faults = rules.label_faults(label)
         if valid_until is not None and valid_until <= now():
             faults.append(FieldError("/valid_until", "It must lie in the future"))
