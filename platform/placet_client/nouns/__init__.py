@@ -23,6 +23,15 @@ from placet_client.nouns.identity import (
 )
 from placet_client.nouns.lists import Lists
 from placet_client.nouns.monitoring import Alerts, Objectives, Outcomes, Predictions
+from placet_client.nouns.recalls import Recalls
+from placet_client.nouns.registry import (
+    Aliases,
+    EvidenceOfVersions,
+    Facts,
+    Models,
+    SigningKeys,
+    Versions,
+)
 from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.streams import Streams

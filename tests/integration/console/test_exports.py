@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import recall
+from apps.audit.actions.witnesses import add_witness
 from apps.console.queries.exports import TABLES
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
@@ -42,6 +43,7 @@ def eve(world: World) -> Any:
     offered_passkey(made)
     terms = Terms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
+    add_witness(name="shelf", kind="file", address="shelf", actor=SYSTEM)
     trust_signing_key(
         world.project, label="churn-team", pem=public_pem(signing_key()), actor=SYSTEM
     )
