@@ -18,6 +18,7 @@ from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.rollouts.steps import Analysis
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import database_now, now
+from tests.crashes.points import around
 from tests.properties.machine.parts import DRILLING, STARTING, Lease, Parts
 from tests.properties.machine.promises import data_of
 from workers.tasks import rollouts as tasks
@@ -41,10 +42,10 @@ class Workers(Parts):
 
     @rule(point=st.sampled_from(["", *STARTING]))
     def start_and_go_on(self, point: str) -> None:
-        """A worker starts what is approved and passes over it; it may die at a certain point."""
+        """A worker starts what is approved and moves it on; it may die at a certain point."""
         self.doom = point
         self.start_what_is_approved()
-        self.pass_over()
+        self.go_on_undisturbed(2)  # the first tells the target, the second stores what follows
         self.doom = ""
 
     @rule()
@@ -116,6 +117,16 @@ class Workers(Parts):
         planned = DrillSchedule.objects.first()
         if on_time and planned is not None and planned.next_at > now():
             self.let_pass(int((planned.next_at - now()).total_seconds()) + 1)
+        self.sweep()
+        self.doom = ""
+
+    @precondition(lambda self: Drill.objects.filter(state="running").exists())
+    @rule(point=st.sampled_from(["", *around("drill.finished")]))
+    def come_to_the_end_of_a_drill(self, point: str) -> None:
+        """A drill that is under way goes all its way, and who writes that down may be killed."""
+        self.go_on_undisturbed(4)
+        self.let_pass(30)  # until the node's counts are in
+        self.doom = point
         self.sweep()
         self.doom = ""
 
