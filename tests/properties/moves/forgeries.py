@@ -59,4 +59,9 @@ SERVING = (
     "UPDATE serving_desiredstate SET number = 1",
     "UPDATE rollouts_rollout SET state = 'done'",
 )
-FORGERIES = (*RELEASES, *DECISIONS, *POLICIES, *PEOPLE, *SERVING)
+RECALLS = (
+    "UPDATE assurance_recall SET state = 'lifted'",
+    "DELETE FROM assurance_recall",
+    "UPDATE governance_release SET state = 'approved' WHERE state = 'revoked'",
+)
+FORGERIES = (*RELEASES, *DECISIONS, *POLICIES, *PEOPLE, *SERVING, *RECALLS)

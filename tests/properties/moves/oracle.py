@@ -65,6 +65,7 @@ class Oracle:
     )
     asked: dict[str, Asked] = field(default_factory=dict)
     over: set[str] = field(default_factory=set)  # withdrawn or rejected
+    recalled: set[str] = field(default_factory=set)  # Bentos
     requests: dict[str, Request] = field(default_factory=dict)  # by the statement's digest
 
     def holds(self, person: str, role: str, environment: str) -> bool:
@@ -104,7 +105,7 @@ class Oracle:
         """Tell whether a rollout of ``release`` may start at this moment."""
         environment = self.asked[release].environment
         newest = self.in_force(environment)
-        if release in self.over:
+        if release in self.over or self.asked[release].bento in self.recalled:
             return False
         if enough(self.policies[environment][newest], self.asked[release], ()):
             return True

@@ -8,7 +8,7 @@ from placet_agent.trust import StateRefused
 from tests.forged import signed_now
 from tests.properties.moves.parts import Parts
 
-BEFORE = ("requested", "approved", "rejected", "withdrawn", "expired")
+BEFORE = ("requested", "approved", "rejected", "withdrawn", "expired", "revoked")
 
 
 class Promises(Parts):
@@ -40,7 +40,10 @@ class Promises(Parts):
         except StateRefused:
             assert self.forged
             return
-        self.trust.judge(state)
+        verdicts = self.trust.judge(state)
+        for revision in (one for endpoint in state.endpoints for one in endpoint.revisions):
+            recalled = revision.bento_digest in self.oracle.recalled
+            assert not (recalled and verdicts[revision.id].allowed), "it runs, and was recalled"
         self.trust.keep(state, envelope)
         for pk, bento in self.trust.home.remembered().admitted.items():
             if (pk, bento) not in self.admitted:

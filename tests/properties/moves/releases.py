@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from apps.assurance import actions as assurance
 from apps.governance import actions as governing
 from apps.governance.models import Release
 from apps.identity.models import User
@@ -97,6 +98,20 @@ class Releases(Parts):
             assert row is not None
             governing.withdraw(row, actor=self.actor(who))
             self.oracle.over.add(row.pk)
+
+    @precondition(lambda self: bool(self.oracle.asked))
+    @rule(who=st.sampled_from(("Otto", "Vera", "Mallory")), which=SOME, seldom=st.integers(0, 5))
+    def recall(self, who: str, which: int, seldom: int) -> None:
+        """Now and then somebody takes a Bento back: there are few, and it is for good."""
+        row = self.release(which)
+        if row is None or seldom:
+            return
+        with self.move("recall"):
+            assurance.recall(
+                kind="bento", what=row.bento_id, reason="x", project=self.world.project,
+                actor=self.actor(who),
+            )  # fmt: skip
+            self.oracle.recalled.add(row.bento_id)
 
     @precondition(lambda self: bool(self.oracle.asked))
     @rule(who=st.sampled_from((*PEOPLE, "")), which=SOME)
