@@ -86,6 +86,8 @@ def _is_of(bento: Bento, recall: Recall) -> bool:
         case "wheel":
             sha256 = recall.what.removeprefix("sha256:")
             return any(wheel["sha256"] == sha256 for wheel in bento.runtime.wheels)
+        case "key":  # a build that was under way signs with it to its end
+            return f'"keyid":"{recall.what}"' in bento.provenance
     return False
 
 

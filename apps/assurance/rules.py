@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 IN_PROJECT = ("version", "bento", "dataset")
-# Of these the Bentos must not run; of the others a signature on permits does not count.
-OF_BENTOS = ("version", "bento", "dataset", "wheel")
+SIGNERS = ("passkey", "person")  # whose signatures on decisions count no more
 
 _HEX64 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _KEY = re.compile(r"[0-9a-f]{16}")

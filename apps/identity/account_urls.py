@@ -21,6 +21,7 @@ from django.urls import include, path, re_path
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import Reauthenticate
 from apps.identity.freshness import ask_again, demand_fresh_session
+from placet.config import config
 
 View = Callable[..., HttpResponse]
 
@@ -46,14 +47,19 @@ def fresh(view: View) -> View:
 
 def anew(view: View) -> View:
     """Have the identity provider ask who is signed in here for his password or the like, however
-    well it knows him: he comes to show who he is (OpenID Connect Core, section 3.1.2.1)."""
+    well it knows him: he comes to show who he is (OpenID Connect Core, section 3.1.2.1).
+
+    Whoever signs in is asked if that is long ago; by ``max_age`` it says when it was (section 2),
+    so that nobody who found a browser open is fresh by signing out and in again.
+    """
 
     @wraps(view)
     def sent(request: HttpRequest, **names: Any) -> HttpResponse:
-        if request.user.is_authenticated:
-            asked = request.GET.copy()
-            asked["auth_params"] = "prompt=login&max_age=0"
-            request.GET = asked  # type: ignore[assignment]
+        within = f"max_age={60 * config().reauthenticate_after_minutes}"
+        asked = request.GET.copy()
+        here = request.user.is_authenticated
+        asked["auth_params"] = "prompt=login&max_age=0" if here else within
+        request.GET = asked  # type: ignore[assignment]
         return view(request, **names)
 
     return sent

@@ -23,6 +23,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
 RECORDS, WHOSE = "account_authentication_methods", "account_authentication_methods_user"
+FROM_PROVIDER = "socialaccount"  # the method of a record: a second factor may come behind it
 
 
 def demand_fresh(actor: Actor) -> None:
@@ -85,8 +86,9 @@ def date_back(request: HttpRequest, id_token: Mapping[str, Any]) -> None:
     the like, which may be long ago: ``auth_time`` (OpenID Connect Core, section 2), where it says.
     """
     records = request.session.get(RECORDS)
-    if "auth_time" in id_token and isinstance(records, list) and records:
+    came = [r for r in records or () if isinstance(r, dict) and r.get("method") == FROM_PROVIDER]
+    if "auth_time" in id_token and came:
         at = id_token["auth_time"]
         known = isinstance(at, int | float) and not isinstance(at, bool)
-        records[-1]["at"] = min(records[-1]["at"], at) if known else None
+        came[-1]["at"] = min(came[-1]["at"], at) if known else None
         request.session[RECORDS] = records

@@ -167,7 +167,7 @@ def _escaped(value: str) -> str:
 # Severities of RFC 5424 by what happened, the last word of a kind before its version.
 ERROR, WARNING, NOTICE, INFORMATIONAL = 3, 4, 5, 6
 SEVERITIES = {
-    ERROR: ("blocked", "checkpoint_ahead", "state_ahead"),
+    ERROR: ("blocked", "checkpoint_ahead", "state_ahead", "ahead", "forked", "contradicted"),
     WARNING: ("denied", "failed", "failing", "refused", "aborted", "aborting", "opened",
               "reported_error", "revoked", "requests_taken_back"),
     NOTICE: ("rejected", "withdrawn", "deactivated", "erased", "deleted", "removed", "granted",

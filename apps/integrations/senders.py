@@ -106,6 +106,8 @@ def _over_syslog(stream: Stream, payload: Payload) -> None:
         raise OutboundFailed(
             f"It did not take everything and end the connection within {TIMEOUT:g} s"
         ) from None
+    except UnicodeError:  # a name that no host can have
+        raise OutboundFailed("No host has such a name") from None
     except OSError as error:  # of TLS too
         raise OutboundFailed(f"No connection to its end ({in_words(error)})") from None
 

@@ -48,7 +48,8 @@ class Connection:
                 raise TimeoutError
         self._wire.shutdown(socket.SHUT_WR)
         while self._wire.recv(PIECE):
-            pass
+            if time.monotonic() > end:
+                raise TimeoutError
 
     def _other_side_ended(self) -> bool:
         try:

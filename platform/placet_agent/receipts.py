@@ -50,6 +50,7 @@ class Receipts:
         kept = files.read_json(path) or {}
         self._running = {pk: Run(**row) for pk, row in kept.get("running", {}).items()}
         self._stopped: dict[str, str] = kept.get("stopped", {})  # recall → digest of its statement
+        self._epoch: int = kept.get("epoch", 0)  # of the platform that was told
         self._unsent: list[str] = kept.get("unsent", [])
 
     def forbidden(self, record: Record) -> bool:
@@ -57,14 +58,17 @@ class Receipts:
         book = self.book()
         return bool(book.forbids(bento_digest=record.bento_digest, release=record.release))
 
-    def look(self, records: Iterable[Record], book: Book) -> tuple[str, ...]:
+    def look(self, records: Iterable[Record], book: Book, epoch: int) -> tuple[str, ...]:
         """Sign what follows from what runs now, and return what is to be sent.
 
         ``book`` is what the loop went by in this pass: what was learned since is answered when
-        the loop has followed it.
+        the loop has followed it. ``epoch`` is the state's: a platform whose database was restored
+        may have forgotten what it was told, and is told again.
         """
         now, seen = datetime.now(UTC), {record.revision: record for record in records}
         with self._lock:
+            if epoch != self._epoch:
+                self._epoch, self._stopped = epoch, {}
             self._stopped = {k: d for k, d in self._stopped.items() if not _loud(book, k, seen)}
             begun = {pk: _run(row, now) for pk, row in seen.items() if pk not in self._running}
             ended = {pk: run for pk, run in self._running.items() if pk not in seen}
@@ -116,9 +120,8 @@ class Receipts:
 
     def _store(self) -> None:
         running = {pk: asdict(run) for pk, run in self._running.items()}
-        files.write_json(
-            self.path, {"running": running, "stopped": self._stopped, "unsent": self._unsent}
-        )
+        kept = {"running": running, "stopped": self._stopped, "unsent": self._unsent}
+        files.write_json(self.path, kept | {"epoch": self._epoch})
 
 
 def _runs(recall: RecallStatement, records: Iterable[Record]) -> bool:

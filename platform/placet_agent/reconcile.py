@@ -350,7 +350,7 @@ class Reconciler:
             recalled=tuple(sorted(state.recalled - digests)),
             errors=tuple(self._errors),
             aborts=self.sentinel.aborts.all(),
-            receipts=self.receipts.look(records, self._book),
+            receipts=self.receipts.look(records, self._book, state.epoch),
             applied=state.generation,
         )
 

@@ -88,8 +88,7 @@ def verify(files: Mapping[str, bytes], ring: KeyRing, bento: Path | None = None)
         raise Refused("differs", "README.txt is not the one that Placet writes")
     permit = holds(_text(files, PERMIT), ring)
     yield from _say_permit(permit)
-    made = yield from _check_provenance(files, ring, permit)
-    yield from _check_artifact(files, permit)
+    made = yield from check_papers(files, ring, permit)
     yield from _check_summary(files, ring, permit, made)
     logged = yield from _check_log(files, ring)
     yield from _check_logged(_text(files, PERMIT), logged)
@@ -125,6 +124,16 @@ def _say_permit(permit: Permit) -> Iterator[str]:
         at = times.rfc3339(decision.at)
         yield f"decision: {decision.person} as {decision.role}: {decision.verdict} at {at}{by}"
     yield "quorum: the policy's approvals are met, counted from these decisions alone"
+
+
+def check_papers(
+    files: Mapping[str, bytes], ring: KeyRing, permit: Permit
+) -> Generator[str, None, ProvenanceStatement]:
+    """Check what a build left: provenance, bill of materials, the model's files and their
+    signature, each against the permit; yield what was found. Raises ``Refused``."""
+    made = yield from _check_provenance(files, ring, permit)
+    yield from _check_artifact(files, permit)
+    return made
 
 
 def _check_provenance(

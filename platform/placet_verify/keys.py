@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -93,7 +93,7 @@ class PublicKey:
         """Read what :meth:`to_pem` wrote; raise ``Malformed`` for any other kind of key."""
         try:
             key = serialization.load_pem_public_key(pem)
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             raise Malformed("this is not a public key in PEM form") from None
         if not isinstance(key, Ed25519PublicKey):
             raise Malformed("this public key is not Ed25519")

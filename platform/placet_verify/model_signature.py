@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -41,10 +41,10 @@ class SigningKey:
     @classmethod
     def from_pem(cls, text: str | bytes) -> "SigningKey":
         """Read PEM (SubjectPublicKeyInfo); raise ``Malformed`` for any other kind of key."""
-        raw = text.encode("utf-8") if isinstance(text, str) else text
         try:
+            raw = text.encode("utf-8") if isinstance(text, str) else text
             key = serialization.load_pem_public_key(raw)
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             raise Malformed("this is not a public key in PEM form") from None
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
             raise Malformed("a key that signs models is on the curve P-256, P-384 or P-521")

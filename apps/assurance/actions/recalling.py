@@ -23,7 +23,7 @@ from apps.assurance.queries.reach import (
     subject_of,
     touched_by,
 )
-from apps.assurance.rules import OF_BENTOS
+from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import actions as governance
 from apps.governance.actions.locking import clean_text, lock_releases
@@ -93,6 +93,9 @@ def _hold(found: Reach, ring: KeyRing) -> Reach:
     """Hold rollouts, endpoints and releases, in the order in which whoever moves them does, and
     look again: meanwhile something may have started."""
     behind = {release.endpoint_id for release in found.releases}
+    if found.subject.kind in SIGNERS:  # releases whose decisions are voided, or that may start now
+        waiting = Release.objects.filter(touched_by(found.subject), state__in=UNFINISHED_STATES)
+        behind |= set(waiting.values_list("endpoint_id", flat=True))
     moving = Rollout.objects.select_for_update(of=("self",)).order_by("pk")
     list(moving.filter(endpoint__in=behind, state__in=OPEN_STATES))
     list(Endpoint.objects.select_for_update().filter(pk__in=behind).order_by("pk"))
@@ -206,7 +209,7 @@ def _effect(
 def _uncount(found: Reach) -> None:
     """Void decisions on releases that have not started and do not fall by it."""
     subject: Subject = found.subject
-    if subject.kind in OF_BENTOS or subject.kind == "key":
+    if subject.kind not in SIGNERS:
         return
     waiting = Release.objects.filter(touched_by(subject), state__in=UNFINISHED_STATES)
     gone = [release.pk for release in found.releases]

@@ -60,6 +60,8 @@ def _keep(node: Node, text: str, log: Recorder) -> Receipt | None:
     try:
         envelope = Envelope.from_json(text)
         said = recalls.receipt(envelope, PublicKey.from_base64(node.public_key), node.pk)
+        if b"\\u0000" in envelope.payload:  # JSON writes it in no other way
+            raise recalls.RecallRefused("malformed", "it holds a null character")
         if Receipt.objects.filter(digest=said.digest).exists():
             return None
         row = Receipt(

@@ -19,6 +19,7 @@ from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
 from apps.rollouts.queries import BACK_FROM
 from apps.serving.models import Endpoint, Revision
+from apps.serving.recalls import keeper
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
@@ -209,11 +210,12 @@ def _fallen(subject: Subject, ring: KeyRing) -> list[Release]:
     found = Revision.objects.filter(release__in=permits).values_list("release", "permit")
     for release, permit in found:
         permits[release].append(permit)
+    gone = subject.uncounted | keeper().uncounted()  # as every node counts
     return [
         row
         for row in rows
-        if any(_falls(permit, ring, subject.uncounted) for permit in permits[row.pk])
-        or (not permits[row.pk] and _hopeless(row, subject))
+        if any(_falls(permit, ring, gone) for permit in permits[row.pk])
+        or (not permits[row.pk] and row.state in REVOCABLE and _hopeless(row, subject))
     ]
 
 

@@ -214,9 +214,13 @@ def _finish(row: Build, state: BuildState, **changes: object) -> None:
 
 
 def _came_signed(version: ModelVersion, found: dict[str, object], actor: Actor) -> None:
-    """Keep what the version's own ``model.sig`` is worth, where it is worth another thing now."""
+    """Keep what the version's own ``model.sig`` is worth, where it is worth another thing now.
+
+    Once trusted it stays so, though the key's time is over since: it counted when the version came.
+    That a key was revoked is the gate's to say.
+    """
     before = latest_evidence(version, source=EvidenceSource.MEASURED).get("model_signature")
-    if before is None or before.data != found:
+    if before is None or (before.data != found and before.data["result"] != "trusted"):
         _measured(version, "model_signature", found, "", actor)
 
 

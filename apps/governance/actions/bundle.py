@@ -5,7 +5,7 @@ from django.db.models import Q
 from apps.audit.actions import log_export
 from apps.audit.models import Event
 from apps.audit.queries.proofs import tlog_proofs
-from apps.governance.actions.papers import papers, verification_summary
+from apps.governance.actions.papers import failed, papers, verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.identity.models import ApproverPasskey
@@ -40,9 +40,12 @@ def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
 def _files(release: Release) -> dict[str, bytes]:
     found = papers(release)
     proofs = tlog_proofs(_events(release, found[bundle.PERMIT].decode("utf-8")))
+    if failed(release):  # the permit is what it was: a summary that it failed is of another day
+        del found[bundle.ML_BOM]
+    else:
+        found[bundle.SUMMARY] = verification_summary(release, found)
     return {
         **found,
-        bundle.SUMMARY: verification_summary(release, found),
         bundle.KEYS: keys_document().encode("utf-8"),
         bundle.ROOT: root_public().to_pem(),
         bundle.README: bundle.README_TEXT.encode("utf-8"),

@@ -1,5 +1,6 @@
 """The documents of a release, and the summary of what Placet finds when it verifies them."""
 
+from collections import deque
 from contextlib import suppress
 
 from apps.builds.ml_bom import ml_bom
@@ -10,9 +11,10 @@ from apps.registry.errors import BlobMissing
 from apps.registry.queries import latest_evidence
 from apps.registry.readiness import manifest
 from apps.registry.store import store
+from apps.serving.recalls import keeper
 from placet.kernel import clock
 from placet.keystore import ring, signer
-from placet_verify import bundle, canonical
+from placet_verify import bundle, canonical, model_signature
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
 from placet_verify.permit import holds
@@ -24,6 +26,7 @@ from placet_verify.statements import (
 from placet_verify.statements.summary import FAILED, PASSED
 
 REFUSED = (ReleaseState.REJECTED, ReleaseState.REVOKED)
+GIT = frozenset({".git", ".github", ".gitattributes", ".gitignore"})
 
 
 def papers(release: Release) -> dict[str, bytes]:
@@ -41,17 +44,31 @@ def papers(release: Release) -> dict[str, bytes]:
     }
     if files := list(version.files.order_by("path")):
         found[bundle.ARTIFACT] = canonical.dumps(manifest(files))
-        if bento.model_signature:
-            found[bundle.MODEL_SIGNATURE] = bento.model_signature.encode("utf-8")
+        signature = bento.model_signature.encode("utf-8")
+        if signature and not _leaves_git_out(signature, [file.path for file in files]):
+            found[bundle.MODEL_SIGNATURE] = signature
     with suppress(BlobMissing, ValueError):
         found[bundle.SBOM] = store().read(bento.sbom, limit=bundle.MAX_BYTES)
     return found
 
 
+def _leaves_git_out(signature: bytes, paths: list[str]) -> bool:
+    """Tell whether a signature is one of those that once left out git's files: it signs less than
+    the list of files, and says nothing wrong."""
+    unsigned = set(paths) - model_signature.read(signature).files.keys()
+    return bool(unsigned) and all(path.partition("/")[0] in GIT for path in unsigned)
+
+
+def failed(release: Release) -> bool:
+    """Tell whether people rejected, revoked or recalled what the release was to run."""
+    return release.state in REFUSED or bool(keeper().refusal(release.bento))
+
+
 def verification_summary(release: Release, found: dict[str, bytes] | None = None) -> bytes:
     """Verify a release's documents now, and return the SLSA summary of it as a DSSE envelope.
 
-    It passed where the permit holds, and failed where people rejected or revoked the release.
+    It passed where the permit and what the build left hold, and failed where people rejected,
+    revoked or recalled the release.
     Raises :class:`NotVerifiable` for what nobody has decided on, and for documents that do not
     hold: nothing is signed about those.
     """
@@ -66,8 +83,10 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
             request.bento_digest, request.artifact_digest,
         ):  # fmt: skip
             raise Refused("other_build", "the provenance is of another build")
-        if release.state not in REFUSED:
-            holds(given[bundle.PERMIT].decode("utf-8"), keys)
+        if not failed(release):
+            text = given[bundle.PERMIT].decode("utf-8")
+            permit = holds(text, keys, uncounted=keeper().uncounted())
+            deque(bundle.check_papers(given, keys, permit), maxlen=0)
             if release.approved_at is None:  # its quorum is met, and some other gate is not
                 raise Refused("not_approved", "the release is not approved")
     except Refused as refusal:
@@ -76,7 +95,7 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
         request,
         isolation=provenance.isolation,
         inputs={name: canonical.digest(content) for name, content in given.items()},
-        result=FAILED if release.state in REFUSED else PASSED,
+        result=FAILED if failed(release) else PASSED,
         at=clock.now(),
     )
     return summary.sign(signer("decision")).to_json().encode("utf-8")

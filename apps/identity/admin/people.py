@@ -61,11 +61,11 @@ class PersonAdmin(ActionAdmin):
         if not change:
             obj.pk = actions.create_person(email=obj.email, name=obj.name, actor=actor).pk
             return
-        if "name" in form.changed_data:
-            actions.update_person(obj, name=obj.name, actor=actor)
-        if "is_active" in form.changed_data:
+        if "is_active" in form.changed_data:  # first: it takes its turn before it holds a row
             act = actions.reactivate_person if obj.is_active else actions.deactivate_person
             act(obj, actor=actor)
+        if "name" in form.changed_data:
+            actions.update_person(obj, name=obj.name, actor=actor)
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: Any = None) -> Any:
         """Show the new person's set-up link."""

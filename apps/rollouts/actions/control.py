@@ -61,7 +61,7 @@ def resume(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout
             _carried(carry_out(log, row, on, asked=(ROLLOUT_RESUMED, {}), **columns))
             ring_reconciler(row)
         elif row.paused_by:
-            _note(log, row, ROLLOUT_RESUMED, paused_by="", reason=text, deadline=_deadline(row))
+            _note(log, row, ROLLOUT_RESUMED, paused_by="", reason=text, deadline=time_left(row))
     return row
 
 
@@ -99,7 +99,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
         columns = {"promoted_by": actor.id, "paused_by": "", "reason": text}
         end = rules.promote(_facts(row))
         if end is None:
-            _note(log, row, ROLLOUT_PROMOTED, deadline=_deadline(row), **columns)
+            _note(log, row, ROLLOUT_PROMOTED, deadline=time_left(row), **columns)
         else:
             _carried(carry_out(log, row, end, asked=(ROLLOUT_PROMOTED, {}), **columns))
             ring_reconciler(row)
@@ -197,7 +197,7 @@ def _note(log: Recorder, row: Rollout, kind: EventKind, **columns: Any) -> None:
     ring_reconciler(row)
 
 
-def _deadline(row: Rollout) -> datetime:
+def time_left(row: Rollout) -> datetime:
     """A rollout that was held before its new revision was ready has its whole time again."""
     if row.state != "starting" or not row.paused_by:
         return row.deadline

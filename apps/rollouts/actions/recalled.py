@@ -13,9 +13,10 @@ import structlog
 from apps.audit.actions import Recorder, record
 from apps.governance import actions as governance
 from apps.rollouts.actions.advance import carry_out
+from apps.rollouts.actions.control import time_left
 from apps.rollouts.actions.drills import take_over
 from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
-from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
+from apps.rollouts.events import ENTERED, ROLLBACK_STARTED, ROLLOUT_RESUMED
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules.deciding import enter
@@ -96,13 +97,23 @@ def _end_moving(
         return None  # the good one is live already
     if rollout.to_revision_id not in bad and rollout.kind != "release":
         if rollout.kind == "rollback" and rollout.state != "aborting":
+            _let_go_on(rollout, log)
             return rollout.to_revision
         taken = take_over(endpoint, None, reason, log)
         if taken is not None:
+            _let_go_on(taken, log)
             ring_reconciler(taken)
             return taken.to_revision
     _end(rollout, bad, reason, log)
     return None
+
+
+def _let_go_on(rollout: Rollout, log: Recorder) -> None:
+    """Nobody holds a way back from what was recalled."""
+    columns = {"paused_by": "", "deadline": time_left(rollout)}
+    if rollout.paused_by and move(rollout, expected=OPEN_STATES, to=rollout.state, **columns):
+        log.add(ROLLOUT_RESUMED, rollout)
+        ring_reconciler(rollout)
 
 
 def _end_all(endpoint: Endpoint, reason: str, log: Recorder) -> None:

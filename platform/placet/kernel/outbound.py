@@ -89,6 +89,8 @@ def post(
         raise OutboundFailed(f"There was no answer within {timeout:g} s") from None
     except httpx.ConnectError as error:
         raise OutboundFailed(f"The call failed: no connection ({in_words(error)})") from None
+    except (httpx.InvalidURL, UnicodeError):  # a name that no host can have
+        raise OutboundFailed("The call failed: no host has such a name") from None
     except httpx.HTTPError as error:
         raise OutboundFailed(f"The call failed: {type(error).__name__}") from None
 

@@ -13,7 +13,7 @@ from apps.builds.models import Bento
 from apps.governance import actions as governance
 from apps.governance.errors import GatesFailed, WrongState
 from apps.governance.models import Decision, Release
-from apps.rollouts.actions import rollback, run_drill
+from apps.rollouts.actions import pause, rollback, run_drill
 from apps.rollouts.errors import DrillRefused, NothingToRollBackTo
 from apps.rollouts.models import Rollout
 from apps.serving.errors import NothingLive, Recalled
@@ -164,6 +164,20 @@ def test_a_rollback_that_is_on_its_way_to_a_good_revision_goes_on(
     assert (fresh(twice[0]).state, states()[1]) == ("live", ("live", 10_000))
 
 
+def test_a_rollback_that_somebody_held_goes_on_at_once(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
+) -> None:
+    Revision.objects.filter(number=1).update(state="stopped")
+    back = rollback(Endpoint.objects.get(), actor=world.otto)
+    pause(back, reason="lunch", actor=world.otto)
+    taken(world, twice[1].bento)
+    back.refresh_from_db()
+    assert not back.paused_by
+    run(node, run_jobs)
+    assert (fresh(twice[0]).state, states()[1]) == ("live", ("live", 10_000))
+    rebuilt()
+
+
 def test_a_drill_becomes_the_rollback(
     world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
 ) -> None:
@@ -272,6 +286,9 @@ def test_a_release_that_others_approved_as_well_goes_on(
     assert fresh(release).state == "live"
     recall(kind="person", what=world.rex.id, reason="coerced", actor=everywhere("Oda"))
     assert fresh(release).state == "live", "Rita's approval is enough"
+    recall(kind="person", what=world.rita.id, reason="coerced too", actor=everywhere("Olga"))
+    assert fresh(release).state == "revoked", "Rex's counts no more than before"
+    assert RecallEffect.objects.get().release == release
 
 
 def test_a_key_that_still_signs_is_rotated_first(world: World) -> None:

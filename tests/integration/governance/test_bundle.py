@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from apps.assurance.actions import recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
 from apps.builds.models import Bento
 from apps.governance.actions import set_freeze
+from apps.governance.actions.papers import papers as papers_of
 from apps.governance.actions.papers import verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
@@ -268,6 +270,36 @@ def test_whoever_sees_a_release_takes_its_summary(release: Release, world: Signe
     assert [entry["uri"] for entry in said["inputAttestations"]] == [
         "artifact.json", "mlbom.json", "model.sig", "permit.json", "provenance.json", "sbom.json",
     ]  # fmt: skip
+
+
+def test_what_was_recalled_failed_and_is_handed_out_without_a_summary(
+    release: Release, world: Signers
+) -> None:
+    said = {"kind": "bento", "what": release.bento_id, "reason": "poisoned"}
+    recall(**said, project=world.project, actor=world.otto)
+    write_checkpoint()
+    answer = api(world.people["Ada"]).get(f"/releases/{release.pk}/vsa")
+    statement = json.loads(Envelope.from_json(answer.content).payload)
+    assert statement["predicate"]["verificationResult"] == "FAILED"
+    files = files_of(taken(Release.objects.get(pk=release.pk)))
+    assert bundle.SUMMARY not in files
+    assert any("no verification summary" in line for line in bundle.verify(files, ring()))
+
+
+def test_no_summary_is_signed_over_files_that_are_not_those_that_were_approved(
+    release: Release,
+) -> None:
+    ArtifactFile.objects.filter(version=release.version).update(sha256="0" * 64)
+    with pytest.raises(NotVerifiable):
+        verification_summary(release)
+
+
+def test_a_signature_that_once_left_out_gits_files_is_left_out(release: Release) -> None:
+    ArtifactFile.objects.create(
+        version=release.version, project=release.project, path=".gitattributes", size=1,
+        sha256="1" * 64,
+    )  # fmt: skip
+    assert bundle.MODEL_SIGNATURE not in papers_of(release)
 
 
 def test_what_was_rejected_failed_and_what_is_undecided_has_no_summary(world: Signers) -> None:

@@ -231,6 +231,8 @@ def test_nobody_there(feed: Feed) -> None:
     other = feed.go(feed.stream("tcp://127.0.0.1:9", name="other", kind="syslog"))
     assert stream.error == "The call failed: no connection (Connection refused)"
     assert other.error == "No connection to its end (Connection refused)"
+    odd = feed.go(feed.stream("https://siem..example/in", name="odd", ca_file=""))
+    assert odd.error == "The call failed: no host has such a name"
 
 
 def test_one_that_hangs_keeps_nobody_waiting_for_long(

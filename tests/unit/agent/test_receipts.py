@@ -53,27 +53,27 @@ def receipts(folder: Path, book: Book | None = None) -> Receipts:
 
 def test_a_run_is_signed_when_its_last_replica_is_gone(tmp_path: Path) -> None:
     kept, two = receipts(tmp_path), [replica("rev_1", GOOD), replica("rev_1", GOOD)]
-    assert kept.look(two, Book()) == ()
-    assert kept.look(two[:1], Book()) == ()
-    (ran,) = said(kept.look([], Book()))
+    assert kept.look(two, Book(), 1) == ()
+    assert kept.look(two[:1], Book(), 1) == ()
+    (ran,) = said(kept.look([], Book(), 1))
     assert isinstance(ran, RanReceipt)
     assert (ran.revision, ran.bento_digest, ran.started_at <= ran.ended_at) == ("rev_1", GOOD, True)
 
 
 def test_an_agent_that_starts_again_knows_since_when_something_runs(tmp_path: Path) -> None:
-    receipts(tmp_path).look([replica("rev_1", GOOD)], Book())
+    receipts(tmp_path).look([replica("rev_1", GOOD)], Book(), 1)
     middle = datetime.now(UTC)
-    (ran,) = said(receipts(tmp_path).look([], Book()))
+    (ran,) = said(receipts(tmp_path).look([], Book(), 1))
     assert ran.started_at < middle < ran.ended_at
 
 
 def test_what_was_not_taken_is_sent_again_and_after_a_restart(tmp_path: Path) -> None:
     kept = receipts(tmp_path)
-    kept.look([replica("rev_1", GOOD)], Book())
-    first = kept.look([], Book())
-    assert kept.look([], Book()) == first == receipts(tmp_path).look([], Book())
+    kept.look([replica("rev_1", GOOD)], Book(), 1)
+    first = kept.look([], Book(), 1)
+    assert kept.look([], Book(), 1) == first == receipts(tmp_path).look([], Book(), 1)
     kept.told(first)
-    assert kept.look([], Book()) == () == receipts(tmp_path).look([], Book())
+    assert kept.look([], Book(), 1) == () == receipts(tmp_path).look([], Book(), 1)
 
 
 @pytest.mark.parametrize("names", [{"bentos": [BAD]}, {"releases": ["rel_bad"]}])
@@ -84,25 +84,33 @@ def test_a_recall_is_confirmed_when_nothing_of_it_runs_and_once(
     kept, book = receipts(tmp_path, knowing(one)), knowing(one)
     bad, good = replica("rev_1", BAD, "rel_bad"), replica("rev_2", GOOD, "rel_good")
     assert kept.forbidden(bad) and not kept.forbidden(good)
-    assert kept.look([bad, good], book) == ()
-    ran, stopped = said(kept.look([good], book))
+    assert kept.look([bad, good], book, 1) == ()
+    ran, stopped = said(kept.look([good], book, 1))
     assert isinstance(ran, RanReceipt) and isinstance(stopped, StoppedReceipt)
     assert (stopped.recall, stopped.recall_digest) == ("rcl_1", one.digest)
-    kept.told(kept.look([good], book))
-    assert kept.look([good], book) == ()
-    assert receipts(tmp_path).look([good], book) == ()
+    kept.told(kept.look([good], book, 1))
+    assert kept.look([good], book, 1) == ()
+    assert receipts(tmp_path).look([good], book, 1) == ()
 
 
 def test_a_recall_of_what_never_ran_here_is_confirmed_at_once(tmp_path: Path) -> None:
-    assert len(receipts(tmp_path).look([], knowing(recall(bentos=[BAD])))) == 1
+    assert len(receipts(tmp_path).look([], knowing(recall(bentos=[BAD])), 1)) == 1
 
 
 def test_what_runs_again_after_it_was_confirmed_is_confirmed_anew(tmp_path: Path) -> None:
     """However that came about: what was said before is not true any more."""
     kept, book = receipts(tmp_path), knowing(recall(bentos=[BAD]))
-    kept.told(kept.look([], book))
-    assert kept.look([replica("rev_1", BAD)], book) == ()
-    assert [type(one) for one in said(kept.look([], book))] == [RanReceipt, StoppedReceipt]
+    kept.told(kept.look([], book, 1))
+    assert kept.look([replica("rev_1", BAD)], book, 1) == ()
+    assert [type(one) for one in said(kept.look([], book, 1))] == [RanReceipt, StoppedReceipt]
+
+
+def test_a_platform_that_was_restored_is_told_again(tmp_path: Path) -> None:
+    kept, book = receipts(tmp_path), knowing(recall(bentos=[BAD]))
+    kept.told(kept.look([], book, 1))
+    assert kept.look([], book, 1) == ()
+    again = receipts(tmp_path)
+    assert [type(one) for one in said(again.look([], book, 2))] == [StoppedReceipt]
 
 
 def test_the_node_remembers_recalls_for_good(tmp_path: Path) -> None:

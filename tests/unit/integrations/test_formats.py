@@ -101,10 +101,13 @@ def test_a_test_holds_nothing_of_the_log() -> None:
     assert parse(frames(syslog(batch, "h").body)[0]).id == "test"
 
 
-@pytest.mark.parametrize("kind", ["access.denied.v1", "release.rejected.v1", "stream.blocked.v1"])
+@pytest.mark.parametrize("kind", [
+    "access.denied.v1", "release.rejected.v1", "stream.blocked.v1", "witness.forked.v1",
+    "recall.contradicted.v1",
+])  # fmt: skip
 def test_what_is_grave_is_said_to_be(kind: str) -> None:
     message = parse(frames(syslog(Batch(ORIGIN, 0, (leaf(0, kind=kind),)), "h").body)[0])
-    assert message.severity == {"access": 4, "release": 5, "stream": 3}[kind.split(".")[0]]
+    assert message.severity == {"access": 4, "release": 5}.get(kind.split(".")[0], 3)
     assert message.id == kind
 
 
