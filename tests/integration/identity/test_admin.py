@@ -143,7 +143,7 @@ def test_a_person_is_deactivated_there_with_his_tokens(desk: Client) -> None:
     ada.refresh_from_db()
     assert (ada.name, ada.is_active) == ("Ada B.", False)
     assert api(text).get("/whoami").status_code == 401
-    assert kinds()[-2:] == ["person.updated.v1", "person.deactivated.v1"]
+    assert kinds()[-2:] == ["person.deactivated.v1", "person.updated.v1"]
 
 
 def test_a_person_is_never_deleted(desk: Client) -> None:
