@@ -6,7 +6,6 @@ from apps.audit.actions import record
 from apps.integrations.events import STREAM_BLOCKED, STREAM_FAILING, STREAM_RECOVERED
 from apps.integrations.formats import Batch
 from apps.integrations.models import SENDING, Delivery, Stream, StreamState
-from apps.integrations.queries import MOST_EVENTS
 from apps.integrations.rules import FAILING_AFTER, delay
 from apps.integrations.senders import Sent
 from apps.jobs.handlers import LeasedJob
@@ -28,7 +27,6 @@ def delivered(stream: Stream, batch: Batch, sent: Sent, *, job: LeasedJob) -> bo
         job.fence()
         row = Stream.objects.select_for_update().filter(pk=stream.pk).first()
         head = {"checkpoint": batch.head.size} if batch.head else {}
-        limit = row.batch_limit * 2 if row else 0  # one that was cut grows again
         here = Stream.objects.filter(pk=stream.pk, cursor=batch.first)
         if row is None or not here.update(
             cursor=batch.next,
