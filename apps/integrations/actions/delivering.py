@@ -34,7 +34,6 @@ def delivered(stream: Stream, batch: Batch, sent: Sent, *, job: LeasedJob) -> bo
             retry_at=None,
             error="",
             delivered_at=now(),
-            batch_limit=limit if limit < MOST_EVENTS else 0,
             **head,
         ):
             return False
