@@ -22,6 +22,5 @@ def test_they_agree_on_random_logs_and_their_mutations(second: Second) -> None:
     assert set(found.known) <= set(KNOWN)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="aics-tlog needs Python 3.12")
-def test_the_third_is_there_to_be_asked() -> None:
-    assert stranger_version()
+def test_the_third_is_asked_wherever_it_runs() -> None:
+    assert bool(stranger_version()) == (sys.version_info >= (3, 12))

@@ -1,0 +1,1 @@
+"""Parts of the machine that moves people, policies and rows at random: see ``test_moves``."""

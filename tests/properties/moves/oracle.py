@@ -1,0 +1,145 @@
+"""What a bystander knows who saw every move that the platform let through, and nothing else.
+
+He reads no table: who holds a role he knows from what was granted, what was approved from what was
+decided before his eyes. He counts a quorum by trying every way to place people, not as the product
+does.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from placet_verify.statements import DecisionStatement
+
+Place = str  # the name of an environment, '' for all of the project
+
+
+@dataclass(frozen=True)
+class Demand:
+    """So many people with one role; by default neither who asked nor who made the version."""
+
+    role: str
+    count: int = 1
+    exclude_requester: bool = True
+    exclude_author: bool = True
+
+    def yaml(self) -> str:
+        """Return the gate that says it."""
+        flags = "".join(
+            f", {name}: false"
+            for name in ("exclude_requester", "exclude_author")
+            if not getattr(self, name)
+        )
+        return f"  - {{gate: approvals, role: {self.role}, count: {self.count}{flags}}}\n"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asked for: a Bento, in an environment."""
+
+    environment: str
+    bento: str
+    requester: str
+    author: str
+
+
+@dataclass
+class Request:
+    """One signed request and who assented to exactly it, each in one role."""
+
+    release: str
+    policy: int
+    assents: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Oracle:
+    """See the module. People and releases are named by their ids, teams by theirs."""
+
+    roles: dict[str, set[tuple[str, Place]]] = field(default_factory=lambda: defaultdict(set))
+    members: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    away: set[str] = field(default_factory=set)
+    policies: dict[str, dict[int, tuple[Demand, ...]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    asked: dict[str, Asked] = field(default_factory=dict)
+    over: set[str] = field(default_factory=set)  # withdrawn or rejected
+    recalled: set[str] = field(default_factory=set)  # Bentos
+    requests: dict[str, Request] = field(default_factory=dict)  # by the statement's digest
+
+    def holds(self, person: str, role: str, environment: str) -> bool:
+        """Tell whether somebody has a role there, by himself or by a team he is in."""
+        subjects = [person, *(team for team, people in self.members.items() if person in people)]
+        held = set().union(*(self.roles[subject] for subject in subjects))
+        return person not in self.away and bool({(role, environment), (role, "")} & held)
+
+    def published(self, environment: str, number: int, demands: tuple[Demand, ...]) -> None:
+        """A policy came into force: what was decided under the former ones is void."""
+        self.policies[environment][number] = demands
+
+    def in_force(self, environment: str) -> int:
+        """Return the number of the policy in force."""
+        return max(self.policies[environment])
+
+    def decided(self, said: DecisionStatement) -> None:
+        """Somebody's decision was taken: he must be able to make it, on what was asked for."""
+        asked = self.asked[said.release]
+        assert self.holds(said.person, said.role, asked.environment), f"is no {said.role}"
+        assert (said.environment, said.bento_digest) == (asked.environment, asked.bento)
+        assert (said.requester, said.author) == (asked.requester, asked.author)
+        if said.verdict == "reject":
+            self.over.add(said.release)
+            return
+        request = Request(said.release, said.policy_number)
+        request = self.requests.setdefault(said.request_digest, request)
+        request.assents.append((said.person, said.role))
+
+    def quorum(self, request: Request) -> bool:
+        """Tell whether those who assented are who the request's policy asks for."""
+        asked = self.asked[request.release]
+        demands = self.policies[asked.environment].get(request.policy)
+        return demands is not None and enough(demands, asked, request.assents)
+
+    def good_now(self, release: str) -> bool:
+        """Tell whether a rollout of ``release`` may start at this moment."""
+        environment = self.asked[release].environment
+        newest = self.in_force(environment)
+        if release in self.over or self.asked[release].bento in self.recalled:
+            return False
+        if enough(self.policies[environment][newest], self.asked[release], ()):
+            return True
+        return any(
+            r.release == release and r.policy == newest and self.quorum(r)
+            for r in self.requests.values()
+        )
+
+    def good_once(self, release: str, bento: str, floor: int) -> int | None:
+        """Return the newest policy, not below ``floor``, under which a quorum of people assented to
+        ``bento`` in ``release``; ``None`` when there is none."""
+        asked = self.asked.get(release)
+        if asked is None or asked.bento != bento:
+            return None
+        known = self.policies[asked.environment]
+        free = [n for n, demands in known.items() if enough(demands, asked, ())]
+        met = [r.policy for r in self.requests.values() if r.release == release and self.quorum(r)]
+        return max((n for n in (*free, *met) if n >= floor), default=None)
+
+
+def enough(demands: Iterable[Demand], asked: Asked, assents: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether each demand's places can be filled with a person of his own."""
+    places = [demand for demand in demands for _ in range(demand.count)]
+    return any(
+        len({person for person, _ in chosen}) == len(places)
+        and all(fits(place, asked, *one) for place, one in zip(places, chosen, strict=True))
+        for chosen in itertools.permutations(assents, len(places))
+    )
+
+
+def fits(demand: Demand, asked: Asked, person: str, role: str) -> bool:
+    """Tell whether one assent counts for one place."""
+    return (
+        role == demand.role
+        and not (demand.exclude_requester and person == asked.requester)
+        and not (demand.exclude_author and person == asked.author)
+    )

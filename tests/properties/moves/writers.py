@@ -1,0 +1,44 @@
+"""What somebody does who can write the tables, as the application's database role."""
+
+from django.db import connection
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from placet.kernel.ids import new_id
+from tests.properties.moves.forgeries import FORGERIES
+from tests.properties.moves.parts import PEOPLE, SOME
+from tests.properties.moves.releases import Releases
+
+
+class Writers(Releases):
+    """See the module."""
+
+    @precondition(lambda self: self.by_hand)
+    @rule(
+        statement=st.integers(0, len(FORGERIES) - 1),
+        person=st.sampled_from(PEOPLE),
+        other=st.sampled_from(PEOPLE),
+    )
+    def forge(self, statement: int, person: str, other: str) -> None:
+        """Somebody writes a row by hand."""
+        self.forged = True
+        values = {
+            "person": self.world.people[person].pk, "other": self.world.people[other].pk,
+            "id": new_id("rol"),
+        }  # fmt: skip
+        with self.move(f"forge {statement}"), connection.cursor() as cursor:
+            cursor.execute(FORGERIES[statement], values)
+
+    @precondition(lambda self: self.by_hand and bool(self.oracle.asked))
+    @rule(which=SOME)
+    def superuser(self, which: int) -> None:
+        """Mallory makes himself a superuser, decides and starts."""
+        self.forged = True
+        mallory = self.world.people["Mallory"].pk
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE identity_user SET is_superuser = true, is_staff = true WHERE id = %s",
+                [mallory],
+            )
+        self.decides(self.actor("Mallory"), which, "approve")
+        self.start("Mallory", which)
