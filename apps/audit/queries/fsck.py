@@ -5,7 +5,7 @@ one pass over both, in the order of their keys.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,16 +13,18 @@ from typing import Any
 
 from django.apps import apps as django_apps
 from django.db import connection, models, transaction
+from django.db.models import OuterRef, Subquery
 from django.db.utils import DataError
 
 from apps.audit.actions.state import plain_state, row_key
 from apps.audit.models import Audited, Checkpoint, Cosignature, Event
-from apps.audit.queries.proofs import cosigned_note, full_tile
+from apps.audit.queries.proofs import full_tile
 from apps.audit.queries.texts import opened_many
 from apps.audit.queries.verify import Verification, verify_database
 from placet.keystore import ring
 from placet_verify import checkpoint, cosignature
 from placet_verify.errors import Refused
+from placet_verify.keys import PublicKey
 from placet_verify.log import Fault
 from placet_verify.merkle import TILE_WIDTH, leaf_hash
 from placet_verify.tiles import split
@@ -133,19 +135,22 @@ def wrong_columns() -> Iterator[Fault]:
 
 def wrong_cosignatures() -> Iterator[Fault]:
     """Yield the cosignatures that the checkpoint they are stored for does not bear out."""
-    for row in Cosignature.objects.order_by("size", "key").iterator(chunk_size=BATCH):
-        head = Checkpoint.objects.filter(pk=row.size).first()
+    keys = checkpoint.log_keys(ring())
+    note = Checkpoint.objects.filter(pk=OuterRef("size")).values("note")
+    rows = Cosignature.objects.annotate(note=Subquery(note)).order_by("size", "key")
+    for row in rows.iterator(chunk_size=BATCH):
         place = f"cosignature {row.size}"
-        if head is None:
+        if row.note is None:
             yield Fault(place, f"{place}: there is no checkpoint of this size")
-        elif sentence := _cosignature_fault(head, row):
+        elif sentence := _cosignature_fault(row, keys):
             yield Fault(place, f"{place}: {sentence}")
 
 
-def _cosignature_fault(head: Checkpoint, row: Cosignature) -> str:
+def _cosignature_fault(row: Any, keys: Sequence[PublicKey]) -> str:
+    """Say what is wrong with a cosignature; ``row`` has the ``note`` of its checkpoint."""
     try:
         witness = cosignature.WitnessKey.parse(row.key)
-        signed = checkpoint.verify(cosigned_note(head), checkpoint.log_keys(ring()))
+        signed = checkpoint.verify(row.note + row.line, keys)
     except Refused as refusal:
         return refusal.sentence
     good = cosignature.cosigned(signed, witness)

@@ -26,10 +26,7 @@ from placet_verify.checkpoint import parse as parse_note
 from placet_verify.errors import Refused
 from placet_verify.keys import PublicKey
 
-PASSED_ON = (
-    "metrics",
-    "receipts",
-)  # to whoever keeps them: no part of what the node was seen to do
+PASSED_ON = ("metrics", "receipts")  # to who keeps them: no part of what the node was seen to do
 MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
 
 
