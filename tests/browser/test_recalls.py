@@ -34,7 +34,7 @@ class Story:
         version = self.live.version
         page.goto(f"/models/risk/{version.model.name}/{version.number}/")
         page.get_by_role("link", name="Recall…").click()
-        page.get_by_text("1 release at 1 endpoint would end").wait_for()
+        page.get_by_text("1 release at 1 endpoint would be reached").wait_for()
         page.get_by_text("fall back to revision 1").wait_for()
         assert not Recall.objects.exists()
         page.get_by_label("Why?").fill("It answers wrongly for people over 80")

@@ -190,10 +190,10 @@ def test_the_page_that_asks_reads_well(
     page.locator("#reject textarea").fill("Worse on Mondays")
     page.get_by_role("button", name="Reject", exact=True).click()
     page.get_by_role("heading", name="Confirm that it is you").wait_for()
-    page.screenshot(path=pictures / f"confirm-{width}-{theme}.png", full_page=True)
+    page.screenshot(path=pictures / f"confirm-{theme}-{width}.png", full_page=True)
     assert Axe().run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     confirm(page)
     page.wait_for_url(f"**/releases/{release.pk}/")
     page.locator("#reject textarea").wait_for()
-    page.screenshot(path=pictures / f"back-{width}-{theme}.png")
+    page.screenshot(path=pictures / f"confirmed-{theme}-{width}.png")
