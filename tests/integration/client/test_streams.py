@@ -46,7 +46,7 @@ def test_a_stream_from_its_beginning_to_its_end(
     assert main(["stream", "resume", made["id"]]) == 0
     assert "running" in capsys.readouterr().out
     assert main(["stream", "list", "-o", "json"]) == 0
-    assert [row["name"] for row in answer(capsys)["items"]] == ["siem"]
+    assert [row["name"] for row in answer(capsys)] == ["siem"]
     assert main(["stream", "show", "siem"]) == 0
     assert "siem.token" in capsys.readouterr().out
     assert main(["stream", "show", "other"]) == 1

@@ -17,7 +17,12 @@ from placet_verify.recalls import Book
 def state(number: int) -> DesiredState:
     """Return what a pass looks at of a state without endpoints."""
     wish: Any = SimpleNamespace(
-        generation=(1, number), endpoints=(), prefetch=(), recalled=frozenset(), on_expired="serve"
+        generation=(1, number),
+        epoch=1,
+        endpoints=(),
+        prefetch=(),
+        recalled=frozenset(),
+        on_expired="serve",
     )
     return cast(DesiredState, wish)
 

@@ -15,12 +15,15 @@ from placet.config import config
 from placet.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
 from placet_verify.keys import KeyRefused, PrivateKey, make_ring
 
-LATER = datetime.now(tz=UTC) + timedelta(hours=1)
-
 
 def now() -> datetime:
     """Keys made during a long run are not valid yet when the run began."""
     return datetime.now(tz=UTC)
+
+
+def later() -> datetime:
+    """When the overlap of two keys is over."""
+    return now() + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ def test_rotation_puts_a_new_key_to_work_at_once(
     assert fresh != old
     assert keystore.ring().number == 2
     assert ring.get(old).ended == "rotated"
-    assert ring.current("state", LATER).id == fresh
+    assert ring.current("state", later()).id == fresh
 
 
 def folder_without_access_key(path: Path) -> PrivateKey:
@@ -164,7 +167,7 @@ def test_an_interrupted_rotation_is_finished_or_forgotten(folder: Path, listed: 
     ring = ensure_keys(folder)
     assert not (folder / "state.key.next").exists()
     assert (PrivateKey.load(folder / "state.key").id == fresh.id) is listed
-    assert ring.current("state", LATER).id == PrivateKey.load(folder / "state.key").id
+    assert ring.current("state", later()).id == PrivateKey.load(folder / "state.key").id
 
 
 def test_a_lost_key_gets_a_successor_in_the_same_step(folder: Path) -> None:
@@ -172,15 +175,16 @@ def test_a_lost_key_gets_a_successor_in_the_same_step(folder: Path) -> None:
     ring = revoke(folder, lost, compromised_at=now())
     assert ring.get(lost).ended == "lost"
     assert not ring.get(lost).valid_at(now())
-    assert ring.current("decision", LATER).id == PrivateKey.load(folder / "decision.key").id != lost
+    successor = PrivateKey.load(folder / "decision.key").id
+    assert ring.current("decision", later()).id == successor != lost
 
 
 def test_a_past_key_can_be_declared_lost_too(folder: Path) -> None:
     old = PrivateKey.load(folder / "log.key").id
-    current = rotate(folder, "log").current("log", LATER).id
+    current = rotate(folder, "log").current("log", later()).id
     ring = revoke(folder, old, compromised_at=now() - timedelta(days=1))
     assert ring.get(old).ended == "lost"
-    assert ring.current("log", LATER).id == current
+    assert ring.current("log", later()).id == current
 
 
 def test_without_the_root_nothing_is_changed(folder: Path, tmp_path: Path) -> None:
