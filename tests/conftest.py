@@ -20,6 +20,25 @@ hypothesis.settings.register_profile(  # ``make prove``
 )
 hypothesis.settings.load_profile("placet")
 
+# A new file for each of a hundred tables and their indexes (TRUNCATE) takes a hundred times as long.
+EMPTY = """
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN
+            ('django_migrations', 'django_content_type', 'auth_permission')
+    LOOP
+        EXECUTE format('DELETE FROM %I', found.relname);
+    END LOOP;
+    PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
+    FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END
+$$
+"""
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
@@ -45,8 +64,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 def flush_as_owner() -> Iterator[None]:
     """Empty the tables after a committing test as the superuser.
 
-    The application's role may not truncate, and the log's triggers refuse it to everybody;
-    ``session_replication_role`` keeps them from firing for this one statement.
+    The application's role may not delete, and the log's triggers refuse it to everybody;
+    ``session_replication_role`` keeps them, and the foreign keys, from firing meanwhile.
     """
     from django.db import connection
     from django.test import TransactionTestCase
@@ -55,13 +74,7 @@ def flush_as_owner() -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("RESET ROLE")
             cursor.execute("SET session_replication_role = replica")
-            tables = [
-                t
-                for t in connection.introspection.table_names(cursor)
-                if t not in {"django_migrations", "django_content_type", "auth_permission"}
-            ]
-            names = ", ".join(connection.ops.quote_name(t) for t in tables)
-            cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+            cursor.execute(EMPTY)
             cursor.execute("INSERT INTO audit_loghead (id, size) VALUES (1, 0)")
             cursor.execute("SET session_replication_role = origin")
             cursor.execute("SET ROLE placet_app")

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from django.test import Client
 
+from apps.audit.models import Event
+from apps.rollouts.models import Drill, Look, Rollout
 from apps.serving.actions import issue_join_token
 from apps.serving.models import Node, Revision, Target
 from placet.kernel.actor import SYSTEM
@@ -199,7 +201,19 @@ def _usual_phase(revision: dict[str, Any]) -> str:
 
 def run(node: SimulatedNode, run_jobs: Any, rounds: int = 8) -> None:
     """Let jobs and node take turns until both have nothing left to do."""
+    before: object = None
     for _ in range(rounds):
         run_jobs("control")
         node.step()
+        after = _stand(node)
+        if after == before:
+            break
+        before = after
     run_jobs("control")
+
+
+def _stand(node: SimulatedNode) -> tuple[object, ...]:
+    """Return what changes as long as somebody has something left to do."""
+    tables: tuple[Any, ...] = (Rollout, Drill, Look, Revision)
+    rows = [list(table.objects.order_by("pk").values_list()) for table in tables]
+    return node.state["number"], Event.objects.count(), rows
