@@ -20,7 +20,7 @@ hypothesis.settings.register_profile(  # ``make prove``
 )
 hypothesis.settings.load_profile("placet")
 
-# A new file for each of a hundred tables and their indexes (TRUNCATE) takes a hundred times as long.
+# TRUNCATE makes new files for a hundred tables and their indexes, and takes far longer.
 EMPTY = """
 DO $$
 DECLARE
@@ -127,6 +127,16 @@ def patient_log() -> Iterator[None]:
     module = import_module("apps.audit.actions.record")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "TAKE_PLACES", module.TAKE_PLACES.replace("'5s'", "'10min'"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """A guess at a test's password may be cheap: the dear kind takes a second of each test."""
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1000)
         yield
 
 

@@ -113,7 +113,7 @@ def test_no_operation_breaks_its_document(
     mine, sent = WHO.index(role), credentials(world, role)
     at_random, cornered = requests
     if not PROVING:
-        at_random, cornered = at_random[mine :: len(WHO)], cornered[mine :: 4 * len(WHO)]
+        at_random, cornered = at_random[mine :: len(WHO)], cornered[mine :: 8 * len(WHO)]
     wrong = [
         problem
         for number, case in enumerate([*at_random, *cornered])
