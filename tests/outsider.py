@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -12,7 +12,16 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from placet_verify import bundle, canonical, checkpoint, dsse, merkle, tlog_proof
+from placet_verify import (
+    bundle,
+    canonical,
+    checkpoint,
+    dsse,
+    events,
+    merkle,
+    nodes,
+    tlog_proof,
+)
 from placet_verify.approvers import Signed
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
@@ -32,6 +41,7 @@ from tests.permits import DOCUMENT, NOON, Keys, digest_of, valid_case
 from tests.signed_models import signed_model, signing_key
 
 ORIGIN = "placet.example/log"
+BEFORE = 3  # events of the log that are none of the release
 BILL = b'{"bomFormat":"CycloneDX","components":[]}'
 ML_BILL = b'{"bomFormat":"CycloneDX","components":[{"type":"machine-learning-model"}]}'
 MODEL = {"model.joblib": b"weights", "notes/read.me": b"hello", "empty": b""}
@@ -152,7 +162,9 @@ class Papers:
         """Return the bundle."""
         permit = build_permit(self.policy, self.request, self.decisions, self.enrolments)
         envelopes = [envelope for _, envelope in _all(self)]
-        events = [self._event(envelope) for envelope in envelopes] + self.more_events
+        said = [self._event(envelope) for envelope in envelopes] + self.more_events
+        bodies = {BEFORE + n: canonical.dumps(event) for n, event in enumerate(said)}
+        logged = events.read({index: body.decode() for index, body in bodies.items()})
         inputs = {
             "permit.json": permit.encode(),
             "provenance.json": self.provenance.to_json().encode(),
@@ -167,7 +179,8 @@ class Papers:
             "keys.json": self.keys_document.encode(),
             "root.pub": self.root,
             "README.txt": bundle.README_TEXT.encode(),
-            **self._proofs([canonical.dumps(event) for event in events]),
+            **nodes.papers(logged),
+            **log_files(bodies, self.log_key or self.keys.log),
         }
 
     def _event(self, envelope: dsse.Envelope) -> dict[str, Any]:
@@ -176,19 +189,19 @@ class Papers:
             "after": {"governance.row:1": {"envelope": envelope.to_json()}},
         }  # fmt: skip
 
-    def _proofs(self, bodies: Sequence[bytes]) -> Files:
-        before = 3  # events that are none of this release
-        leaves = [merkle.leaf_hash(b"%d" % n) for n in range(before)]
-        leaves += [merkle.leaf_hash(body) for body in bodies]
-        source = merkle.source_of(leaves)
-        key = self.log_key or self.keys.log
-        note = checkpoint.make(ORIGIN, len(leaves), merkle.root(leaves), key)
-        return {
-            f"log/{index}.tlog-proof": tlog_proof.write(
-                index, merkle.inclusion_proof(index, len(leaves), source), note, body
-            ).encode()
-            for index, body in enumerate(bodies, before)
-        }
+
+def log_files(bodies: Mapping[int, bytes], key: PrivateKey) -> Files:
+    """Return the proofs of these events, in a log that has some others before them."""
+    leaves = [merkle.leaf_hash(b"%d" % n) for n in range(BEFORE)]
+    leaves += [merkle.leaf_hash(body) for body in bodies.values()]
+    source = merkle.source_of(leaves)
+    note = checkpoint.make(ORIGIN, len(leaves), merkle.root(leaves), key)
+    return {
+        f"log/{index}.tlog-proof": tlog_proof.write(
+            index, merkle.inclusion_proof(index, len(leaves), source), note, body
+        ).encode()
+        for index, body in bodies.items()
+    }
 
 
 def _all(papers: Papers) -> list[tuple[str, dsse.Envelope]]:

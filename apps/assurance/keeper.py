@@ -11,6 +11,7 @@ from django.db.models.functions import JSONObject
 from apps.assurance.actions.receipts import take_in
 from apps.assurance.models import Recall
 from apps.assurance.queries.lists import standing_recalls
+from apps.assurance.queries.logged import of_release
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.models import Endpoint, Node, Target
@@ -70,6 +71,10 @@ class RecallKeeper:
     def heard(self, node: Node, report: Report, log: Recorder) -> None:
         """Take in receipts, and compare what a node says with what it signed."""
         take_in(node, report, log)
+
+    def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
+        """Return the events of receipts and recalls that are about a release."""
+        return of_release(release, bento, endpoint)
 
 
 def _is_of(bento: Bento, recall: Recall) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import JSONField, Value
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.errors import Recalled
-from apps.serving.models import Node, Target
+from apps.serving.models import Endpoint, Node, Target
 from apps.serving.reports import Report
 from placet_verify.recalls import NONE, Uncounted
 
@@ -37,6 +37,10 @@ class Keeper(Protocol):
 
     def heard(self, node: Node, report: Report, log: Recorder) -> None:
         """Take in what a node signed, in the transaction that takes its report."""
+
+    def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
+        """Return the events, by index, that show what nodes signed about a release, and what
+        takes it or its Bento back."""
 
 
 class NoRecalls:
@@ -64,6 +68,10 @@ class NoRecalls:
 
     def heard(self, node: Node, report: Report, log: Recorder) -> None:
         """Nobody listens."""
+
+    def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
+        """Nothing was written down."""
+        return {}
 
 
 _keepers: list[Keeper] = [NoRecalls()]

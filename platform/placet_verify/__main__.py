@@ -1,4 +1,4 @@
-"""The offline verifier: ``python -m placet_verify bundle | log | decision | permit | proof | …``.
+"""The offline verifier: ``python -m placet_verify bundle | recall | log | decision | permit | …``.
 
 Needs no server and no database. Prints exactly what was checked and from which checkpoint and
 root; exit code 0 when all of it holds, 1 when something does not. ``unit`` recomputes which
@@ -9,11 +9,9 @@ import argparse
 import base64
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from placet_verify import (
-    bundle,
     canonical,
     checkpoint,
     dsse,
@@ -23,14 +21,15 @@ from placet_verify import (
     times,
     tlog_proof,
     units,
+    whole,
 )
 from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.checkpoint import Checkpoint
-from placet_verify.cosignature import WitnessKey, quorum
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
 from placet_verify.log import Report, read_records, verify_log
 from placet_verify.permit import holds
+from placet_verify.saying import add_witnesses, say, say_witnesses
 from placet_verify.statements import (
     DecisionStatement,
     PasskeyDecision,
@@ -53,11 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"REFUSED: {error.filename}: {error.strerror}")
         return 1
     return 0 if right else 1
-
-
-def say(line: str) -> None:
-    """Print one line."""
-    sys.stdout.write(line + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,13 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path)
         command.add_argument("--keys", type=Path, required=True)
         command.add_argument("--root", type=Path, required=True)
-    whole = commands.add_parser("bundle", help="verify a release's bundle: folder or zip")
-    whole.add_argument("path", type=Path)
-    whole.add_argument("--root", type=Path, help="the root key you were given (default: its own)")
-    whole.add_argument("--bento", type=Path, help="the Bento's archive, to be compared")
-    whole.set_defaults(run=verify_bundle_at)
-    for command in (log, proof, whole):
-        _add_witnesses(command)
+    for command in (log, proof):
+        add_witnesses(command)
+    whole.add_to(commands)
     _add_model_and_pack(commands)
     unit = commands.add_parser("unit", help="say which revision units get")
     unit.add_argument("units", nargs="+", metavar="UNIT", help="- reads one a line")
@@ -113,13 +103,6 @@ def _add_model_and_pack(
     alone = commands.add_parser("pack", help="write the verifier as one file")
     alone.add_argument("file", type=Path)
     alone.set_defaults(run=write_verifier)
-
-
-def _add_witnesses(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--witness", action="append", default=[], metavar="KEY",
-                         help="a witness that you know, by its verifier key")  # fmt: skip
-    command.add_argument("--quorum", type=int, metavar="N",
-                         help="how many of them must have cosigned (default: all)")  # fmt: skip
 
 
 def _weight(text: str) -> int:
@@ -156,7 +139,7 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
     right = _say_report(report, newest)
     if right:
         witnessed = kept[-1] if seen.exists() else newest
-        _say_witnesses(witnessed, options)
+        say_witnesses(witnessed, options)
     return right
 
 
@@ -219,29 +202,11 @@ def verify_proof_file(options: argparse.Namespace) -> bool:
     signed = tlog_proof.verify(proof, checkpoint.log_keys(ring), body)
     root = base64.b64encode(signed.root).decode("ascii")
     say(f"checkpoint: {signed.size} leaves of {signed.origin}, root {root}, signature good")
-    _say_witnesses(signed, options)
+    say_witnesses(signed, options)
     if sentence := seals.fault(body.decode("utf-8", "replace"), proof.index, ring):
         say(f"UNSEALED leaf {proof.index}: {sentence}: it gives no access")
     say(body.decode("utf-8", "replace"))
     say(f"ok: this is event {proof.index} of {signed.origin}")
-    return True
-
-
-def verify_bundle_at(options: argparse.Namespace) -> bool:
-    """Verify a release's bundle, saying line by line what was proven and what was not."""
-    files = bundle.read(options.path)
-    pem = options.root.read_bytes() if options.root else files.get(bundle.ROOT, b"")
-    if options.root is None:
-        say("the root key came with the bundle: compare its fingerprint with the one you know")
-    root = PublicKey.from_pem(pem)
-    ring = KeyRing.open(files.get(bundle.KEYS, b""), root)
-    say(f"root key: {root.fingerprint}")
-    say(f"keys.json: number {ring.number}, signed by the root")
-    for line in bundle.verify(files, ring, options.bento):
-        say(line)
-    for note in bundle.notes(files):
-        _say_witnesses(checkpoint.parse(note), options)
-    say("ok: this release was approved as its policy demands, and all of it is in the log")
     return True
 
 
@@ -359,19 +324,6 @@ def _checkpoint(path: Path, ring: KeyRing) -> Checkpoint:
 
 def _there(path: Path) -> list[Path]:
     return [path] if path.exists() else []
-
-
-def _say_witnesses(head: Checkpoint, options: argparse.Namespace) -> None:
-    """Say who cosigned a checkpoint; refuse it when fewer did than was asked for."""
-    if not options.witness:
-        if options.quorum is not None:
-            raise Malformed("--quorum counts the witnesses that are named with --witness")
-        return
-    known = [WitnessKey.parse(text) for text in options.witness]
-    needed = len(known) if options.quorum is None else options.quorum
-    for one in quorum(head, known, needed):
-        at = times.rfc3339(datetime.fromtimestamp(one.at, tz=UTC))
-        say(f"witness {one.witness.name}: the first {head.size} leaves were the newest at {at}")
 
 
 def _read(path: Path) -> str:

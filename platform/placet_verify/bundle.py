@@ -2,27 +2,31 @@
 
 ``permit.json`` (policy, request, decisions, enrolments), ``provenance.json`` and ``sbom.json`` of
 the Bento, ``artifact.json``, ``model.sig`` and ``mlbom.json`` of the model, ``vsa.json``, the
-public keys, and under ``log/`` the events that the release is made of, each with its proof against
-a signed checkpoint. Nothing in the folder is believed: all leads to the root key.
+public keys, ``recalls.json`` and ``receipts.json`` (what takes it back, and what nodes signed about
+it), and under ``log/`` the events that the release is made of, each with its proof against a signed
+checkpoint. Nothing in the folder is believed: all leads to the root key.
 """
 
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from placet_verify import (
     canonical,
-    checkpoint,
     dsse,
+    events,
     model_signature,
-    seals,
+    nodes,
+    telling,
     times,
     tlog_proof,
 )
 from placet_verify.errors import Malformed, Refused
+from placet_verify.events import text_of
 from placet_verify.keys import KeyRing
+from placet_verify.nodes import RECALLS, RECEIPTS
 from placet_verify.permit import Permit, envelopes, holds
 from placet_verify.statements import (
     PasskeyDecision,
@@ -39,9 +43,8 @@ KEYS, ROOT, README = "keys.json", "root.pub", "README.txt"
 INPUTS = (PERMIT, PROVENANCE, SBOM, ARTIFACT, MODEL_SIGNATURE, ML_BOM)  # what a summary names
 _FIXED = frozenset({*INPUTS, SUMMARY, KEYS, ROOT, README})
 _ENCRYPTED, _KNOWN = 0x1, {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-_ENVELOPES = ("envelope", "request_envelope")  # the columns of logged rows that hold one
 
-README_TEXT = """\
+_README_1 = """\
 A release of Placet, with everything that is needed to check it
 ================================================================
 
@@ -57,19 +60,45 @@ root.pub          the root. Use the one that you were given, not this
 
 says line by line what was proven and what was not.
 """
+_README_2 = """\
+A release of Placet, with everything that is needed to check it
+================================================================
+
+permit.json       the policy, the request and every decision, as signed; where people signed with
+                  passkeys their answers, and who vouches for each passkey
+provenance.json   how the Bento came to be, signed by the build key (SLSA v1)
+sbom.json         what is in it (CycloneDX)
+artifact.json     the model's files, as they were approved
+model.sig         the signature over these files (OpenSSF Model Signing)
+mlbom.json        what the model is made of and how it does (CycloneDX ML-BOM)
+vsa.json          what Placet found when it verified the files above (SLSA VSA)
+receipts.json     what nodes signed: what ran from when to when, and that a recall is followed
+recalls.json      the recalls that take the release or its Bento back, and what lifted them
+log/N.tlog-proof  event N of the audit log, and the proof that it is there (C2SP tlog-proof)
+keys.json         the keys of the installation, signed by its root
+root.pub          the root. Use the one that you were given, not this
+
+Of the first seven some are missing where there was nothing to write. Format 2.
+
+    python -m placet_verify bundle FOLDER --root root.pub [--bento bento.tar]
+
+says line by line what was proven and what was not.
+"""
+READMES = {1: _README_1, 2: _README_2}  # by the format of the bundle: 1 holds nothing of nodes
+README_TEXT = _README_2
 
 
-def read(path: Path) -> dict[str, bytes]:
+def read(path: Path, most: int = MAX_FILES) -> dict[str, bytes]:
     """Return the files of a bundle: a folder, or the zip as it was downloaded.
 
-    Raises ``Malformed`` for more than 5,000 files or 256 MiB.
+    Raises ``Malformed`` for more than ``most`` files or 256 MiB.
     """
     found = _from_zip(path) if path.is_file() else _from_folder(path)
     files: dict[str, bytes] = {}
     size = 0
     for name, content in found:
         size += len(content)
-        if len(files) >= MAX_FILES or size > MAX_BYTES:
+        if len(files) >= most or size > MAX_BYTES:
             raise Malformed("the bundle is larger than any that Placet makes")
         if name in files:
             raise Malformed(f"the bundle holds {name} twice")
@@ -77,33 +106,48 @@ def read(path: Path) -> dict[str, bytes]:
     return files
 
 
-def verify(files: Mapping[str, bytes], ring: KeyRing, bento: Path | None = None) -> Iterator[str]:
+def verify(
+    files: Mapping[str, bytes], ring: KeyRing, bento: Path | None = None
+) -> Generator[str, None, bool]:
     """Yield a line for each thing that is proven; raise ``Refused`` at the first that is not.
 
     Lines that begin with ``not checked`` say what a bundle cannot prove, or what was not given.
+    Returns whether a recall takes the release away.
     """
     if files.get(ROOT) != ring.root.to_pem():
         raise Refused("other_root", "root.pub in the bundle is not the root that you trust")
-    if files.get(README) != README_TEXT.encode("utf-8"):
-        raise Refused("differs", "README.txt is not the one that Placet writes")
-    permit = holds(_text(files, PERMIT), ring)
+    form = _format(files)
+    permit = holds(text_of(files, PERMIT), ring)
     yield from _say_permit(permit)
     made = yield from check_papers(files, ring, permit)
     yield from _check_summary(files, ring, permit, made)
-    logged = yield from _check_log(files, ring)
-    yield from _check_logged(_text(files, PERMIT), logged)
+    fixed = _FIXED if form == 1 else _FIXED | {RECALLS, RECEIPTS}
+    logged = yield from events.check(files, [name for name in files if name not in fixed], ring)
+    yield from _check_logged(text_of(files, PERMIT), logged.envelopes)
     if bento is None:
         yield "not checked: the Bento itself (it was not given)"
     elif canonical.sha256_file(bento) != permit.request.bento_digest:
         raise Refused("other_bento", f"{bento.name} is not the Bento of this release")
     else:
         yield f"Bento: {bento.name} is it, byte for byte"
-    yield "not checked: what nodes really ran"
+    if form == 1:
+        yield "not checked: what nodes really ran: a bundle of format 1 has no receipts"
+        return False
+    recalled = yield from telling.about_release(nodes.hear(files, ring, logged), permit)
+    return recalled
+
+
+def _format(files: Mapping[str, bytes]) -> int:
+    """Return the format of a bundle, which the text in it says."""
+    for form, text in READMES.items():
+        if files.get(README) == text.encode("utf-8"):
+            return form
+    raise Refused("differs", "README.txt is not the one that Placet writes")
 
 
 def notes(files: Mapping[str, bytes]) -> list[str]:
     """Return the checkpoints that the bundle's proofs lead to, each once."""
-    proofs = [_text(files, name) for name in sorted(files) if name.startswith("log/")]
+    proofs = [text_of(files, name) for name in sorted(files) if name.startswith("log/")]
     return list(dict.fromkeys(tlog_proof.parse(proof).note for proof in proofs))
 
 
@@ -139,7 +183,7 @@ def check_papers(
 def _check_provenance(
     files: Mapping[str, bytes], ring: KeyRing, permit: Permit
 ) -> Generator[str, None, ProvenanceStatement]:
-    envelope = dsse.Envelope.from_json(_text(files, PROVENANCE))
+    envelope = dsse.Envelope.from_json(text_of(files, PROVENANCE))
     made = ProvenanceStatement.parse(ring.verify(envelope, "build"))
     for name in ("bento_digest", "artifact_digest"):
         if getattr(made, name) != getattr(permit.request, name):
@@ -195,7 +239,7 @@ def _check_summary(
             raise Malformed(f"{ML_BOM} cannot be checked without {SUMMARY}")
         yield "not checked: there is no verification summary"
         return
-    envelope = dsse.Envelope.from_json(_text(files, SUMMARY))
+    envelope = dsse.Envelope.from_json(text_of(files, SUMMARY))
     found = VerificationSummary.parse(ring.verify(envelope, "decision"))
     given = {name: canonical.digest(files[name]) for name in INPUTS if name in files}
     expected = VerificationSummary.of(
@@ -207,47 +251,11 @@ def _check_summary(
     yield f"verification summary: {found.result} at {at}, {found.levels[0]}, of these very files"
 
 
-def _check_log(files: Mapping[str, bytes], ring: KeyRing) -> Generator[str, None, dict[str, int]]:
-    """Verify every event's proof; return the envelopes that they hold, by their leaf."""
-    keys, origins, logged = checkpoint.log_keys(ring), set[str](), dict[str, int]()
-    for name in sorted(name for name in files if name not in _FIXED):
-        proof = tlog_proof.parse(_text(files, name))
-        if name != f"log/{proof.index}.tlog-proof":
-            raise Malformed(f"{name} does not belong into a bundle")
-        signed = tlog_proof.verify(proof, keys, proof.extra)
-        body: Any = canonical.loads(proof.extra)
-        if sentence := seals.fault(proof.extra.decode("utf-8"), proof.index, ring):
-            raise Refused("unsealed", f"event {proof.index}: {sentence}")
-        origins.add(signed.origin)
-        logged |= dict.fromkeys(_envelopes(body), proof.index)
-        yield f"log: event {proof.index} of {signed.size}: {body['kind']} at {body['at']}"
-    if len(origins) != 1:
-        raise Refused("no_log", "the bundle must hold events, all of one log")
-    return logged
-
-
 def _check_logged(permit: str, logged: Mapping[str, int]) -> Iterator[str]:
     for what, envelope in envelopes(permit):
         if envelope.to_json() not in logged:
             raise Refused("not_logged", f"no event of the bundle shows the {what} in the log")
         yield f"log: the {what} is in event {logged[envelope.to_json()]}, as signed"
-
-
-def _envelopes(body: Any) -> Iterator[str]:
-    rows: Sequence[Any] = list(body.get("after", {}).values()) if isinstance(body, dict) else []
-    for row in rows:
-        for column in _ENVELOPES:
-            if isinstance(row, dict) and isinstance(row.get(column), str):
-                yield row[column]
-
-
-def _text(files: Mapping[str, bytes], name: str) -> str:
-    if name not in files:
-        raise Malformed(f"the bundle has no {name}")
-    try:
-        return files[name].decode("utf-8")
-    except UnicodeDecodeError:
-        raise Malformed(f"{name} is not UTF-8 text") from None
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -13,7 +13,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from placet_verify.bundle import README_TEXT
+from placet_verify.bundle import READMES
 
 NAME = "placet-verify.html"
 _SOURCE = Path(__file__).parent / "source"
@@ -54,8 +54,8 @@ def _add(name: str, scopes: dict[str, str]) -> None:
 
 
 def _module(name: str) -> str:
-    if name == "readme":  # a text that bundles hold, which has one place
-        return f"export const README = {json.dumps(README_TEXT)};\n"
+    if name == "readme":  # the texts that bundles hold, by format: they have one place
+        return f"export const READMES = {json.dumps(list(READMES.items()))};\n"
     return (_SOURCE / f"{name}.js").read_text("utf-8")
 
 

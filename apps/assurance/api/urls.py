@@ -12,6 +12,7 @@ urlpatterns = [
     path(RECALL, views.RecallDetail.as_view(), name="api-recalls-detail"),
     path(f"{RECALL}/effects", views.RecallEffects.as_view(), name="api-recalls-effects"),
     path(f"{RECALL}/receipts", views.RecallReceipts.as_view(), name="api-recalls-receipts"),
+    path(f"{RECALL}/report", views.RecallReport.as_view(), name="api-recalls-report"),
     path(f"{RECALL}/lift", views.RecallLift.as_view(), name="api-recalls-lift"),
     path(
         "endpoints/<str:endpoint>/receipts",

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.assurance import actions, queries
+from apps.assurance.actions.reporting import report_of
 from apps.assurance.api.serializers import (
     EffectSerializer,
     LiftSerializer,
@@ -22,6 +26,7 @@ from apps.assurance.api.serializers import (
     receipt_body,
 )
 from apps.assurance.models import RecallKind
+from apps.governance.api.views.exports import ZipRenderer, zipped
 from apps.identity.api.serializers import page_of
 from apps.identity.api.views.lookups import named_project
 from apps.serving.queries import get_endpoint
@@ -133,6 +138,24 @@ class RecallReceipts(PlacetView):
         """List the receipts by which nodes confirmed a recall."""
         rows = queries.receipts_of(queries.get_recall(recall, self.actor))
         return self.page(rows, lambda found: [receipt_body(row) for row in found])
+
+
+class RecallReport(PlacetView):
+    """A recall for outsiders."""
+
+    renderer_classes: Any = [JSONRenderer, ZipRenderer]
+
+    @extend_schema(
+        operation_id="recalls_report",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, recall: str) -> HttpResponse:
+        """Download a recall with all that an outsider needs to see how far it is. Is itself an
+        event."""
+        row = queries.get_recall(recall, self.actor)
+        response = HttpResponse(zipped(report_of(row, self.actor)), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="{row.pk}.zip"'
+        return response
 
 
 class RecallLift(PlacetView):

@@ -9,6 +9,7 @@ from apps.assurance.queries.lists import (
     visible_recalls,
     with_counts,
 )
+from apps.assurance.queries.logged import of_recall, of_release
 from apps.assurance.queries.reach import Place, Reach, Subject, foresee, preview, reach, subject_of
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "effects_of",
     "foresee",
     "get_recall",
+    "of_recall",
+    "of_release",
     "preview",
     "reach",
     "receipts_of",

@@ -19,6 +19,7 @@ from apps.audit.queries.proofs import (
     tree,
 )
 from apps.audit.queries.replay import replay
+from apps.audit.queries.shown import events_about, showing
 from apps.audit.queries.texts import ERASED, unseal, unseal_many
 from apps.audit.queries.verify import Verification, verify_database
 
@@ -31,6 +32,7 @@ __all__ = [
     "Verification",
     "consistency",
     "event_detail",
+    "events_about",
     "events_exportable",
     "events_visible",
     "inclusion",
@@ -38,6 +40,7 @@ __all__ = [
     "log_size",
     "replay",
     "sentence",
+    "showing",
     "timeline",
     "tree",
     "unseal",

@@ -1,5 +1,7 @@
 """Handing a release to an outsider: everything that he needs to check it without us."""
 
+from collections import deque
+
 from django.db.models import Q
 
 from apps.audit.actions import log_export
@@ -10,9 +12,12 @@ from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
+from apps.serving.logged import joined, made, placed
+from apps.serving.recalls import keeper
 from placet.kernel.actor import Actor
 from placet.keystore import keys_document, ring, root_public
-from placet_verify import bundle
+from placet_verify import bundle, nodes
+from placet_verify import events as proven
 from placet_verify.errors import Refused
 from placet_verify.permit import envelopes
 from placet_verify.statements import EnrolmentStatement, parse
@@ -29,7 +34,7 @@ def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
     authorize(actor, "audit.export", release, view="release.view")
     try:
         files = _files(release)
-        list(bundle.verify(files, ring()))
+        deque(bundle.verify(files, ring()), maxlen=0)
     except Refused as refusal:
         raise NotVerifiable(f"Nobody could verify it: {refusal.sentence}") from None
     events = sum(name.startswith("log/") for name in files)
@@ -39,20 +44,33 @@ def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
 
 def _files(release: Release) -> dict[str, bytes]:
     found = papers(release)
-    proofs = tlog_proofs(_events(release, found[bundle.PERMIT].decode("utf-8")))
+    events = _events(release, found[bundle.PERMIT].decode("utf-8")) | _on_nodes(release)
+    proofs = tlog_proofs(events.items())
     if failed(release):  # the permit is what it was: a summary that it failed is of another day
         del found[bundle.ML_BOM]
     else:
         found[bundle.SUMMARY] = verification_summary(release, found)
     return {
         **found,
+        **nodes.papers(proven.read(events)),
         bundle.KEYS: keys_document().encode("utf-8"),
         bundle.ROOT: root_public().to_pem(),
         bundle.README: bundle.README_TEXT.encode("utf-8"),
     } | {f"log/{index}.tlog-proof": text.encode("utf-8") for index, text in proofs.items()}
 
 
-def _events(release: Release, permit: str) -> list[tuple[int, str]]:
+def _on_nodes(release: Release) -> dict[int, str]:
+    """Return what the log says of where the release went, what ran there, and what recalls it."""
+    endpoint = release.endpoint
+    return (
+        made(endpoint.pk)
+        | joined([endpoint.target_id])
+        | placed([release.pk])
+        | keeper().events(release.pk, release.bento_id, endpoint)
+    )
+
+
+def _events(release: Release, permit: str) -> dict[int, str]:
     """Return what the log says of the release, its policy, and the passkeys that signed."""
     statements = [parse(envelope.payload) for _, envelope in envelopes(permit)]
     enrolled = [s.passkey.credential for s in statements if isinstance(s, EnrolmentStatement)]
@@ -63,4 +81,4 @@ def _events(release: Release, permit: str) -> list[tuple[int, str]]:
         | Q(subject__in=list(keys), kind="passkey.enrolled.v1")
     )
     rows = Event.objects.filter(wanted).order_by("index")
-    return list(rows.values_list("index", "body"))
+    return dict(rows.values_list("index", "body"))

@@ -1,6 +1,7 @@
 """recall."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -100,6 +101,13 @@ def recall_receipts(recall_id: str, limit: Limit = None, output: Output = Form.T
     with connected() as client:
         columns = ["at", "node", "target", "digest"]
         show_list(client.recalls.receipts(recall_id, limit=limit), columns, output)
+
+
+@recall.command("report")
+def recall_report(recall_id: str, to: Path) -> None:
+    """Write all that an outsider needs to a zip, for `python -m placet_verify recall`."""
+    with connected() as client:
+        tell(f"{to}: {client.recalls.report(recall_id, to)} bytes")
 
 
 @recall.command("ran")

@@ -1,5 +1,7 @@
 """Recalls and receipts."""
 
+from pathlib import Path
+
 from placet_client.nouns.base import Listing, Noun, at, given
 from placet_client.records import Recall, RecallDetail, RecallEffect, RecallPreview, Receipt
 
@@ -35,6 +37,11 @@ class Recalls(Noun):
     def receipts(self, recall: str, *, limit: int | None = None) -> Listing[Receipt]:
         """List the receipts by which nodes confirmed a recall."""
         return self._list(Receipt, at("recalls", recall, "receipts"), limit)
+
+    def report(self, recall: str, to: Path) -> int:
+        """Write a recall with all that an outsider needs to see how far it is to a zip; return its
+        size."""
+        return self._save(at("recalls", recall, "report"), to)
 
     def lift(self, recall: str, *, reason: str) -> RecallDetail:
         """Lift a recall that somebody else made; its releases stay revoked."""

@@ -2,32 +2,36 @@
 
 import { digest, equal, textOf, utf8 } from "./bytes.js";
 import { openEnvelope, writtenEnvelope } from "./dsse.js";
-import { canonical, isObject, parseJson } from "./json.js";
+import { Logged, readEvent } from "./events.js";
+import { canonical, parseJson } from "./json.js";
 import { openKeys, publicKeyFromPem, toPem } from "./keys.js";
 import { listedFiles, readModelSignature, refuseOtherFiles } from "./modelsig.js";
-import { readProof, verifyProof } from "./note.js";
+import { aboutRelease, hear } from "./nodes.js";
 import { readPermit, verifyPermit } from "./permit.js";
 import { Refused, malformed, refuse } from "./refusal.js";
-import { checkSeal } from "./seals.js";
 import { readProvenance, readSummary } from "./statements.js";
-import { README } from "./readme.js";
+import { READMES } from "./readme.js";
 
 // What a verification summary names, by name and digest; in the order that it names them.
 const INPUTS = [
   "artifact.json", "mlbom.json", "model.sig", "permit.json", "provenance.json", "sbom.json",
 ];
 const FIXED = [...INPUTS, "vsa.json", "keys.json", "root.pub", "README.txt"];
-const PROOF_NAME = /^log\/(0|[1-9][0-9]*)\.tlog-proof$/;
-const LOGGED_COLUMNS = ["envelope", "request_envelope"]; // of rows in an event's "after"
+const OF_NODES = ["receipts.json", "recalls.json"]; // since format 2
+// The kind of a line about nodes, by how it begins; any other is "proved".
+const KINDS = {
+  "not checked": "unchecked", open: "unchecked", contradicted: "contradicted", recalled: "recalled",
+};
 
 // Verify the files of a bundle (a Map of bytes by name). `root` is the root key's PEM, null where
 // only the bundle's own is known; `bento` a name and its digest, or null. `say(kind, line)` hears
-// of each thing that is "proved", "unchecked" or "refused". Resolves to the refusal's code, or "".
+// of each thing that is "proved", "unchecked", "contradicted" (a node's words deny each other or a
+// recall), "recalled" or "refused". Resolves to the refusal's code, or "".
 export async function verifyBundle(files, { root = null, bento = null }, say) {
   const proved = (line) => say("proved", line);
   const unchecked = (line) => say("unchecked", line);
   try {
-    await verifyAll(files, root, bento, proved, unchecked);
+    await verifyAll(files, root, bento, say, proved, unchecked);
     return "";
   } catch (fault) {
     const known = fault instanceof Refused;
@@ -36,7 +40,7 @@ export async function verifyBundle(files, { root = null, bento = null }, say) {
   }
 }
 
-async function verifyAll(files, pem, bento, proved, unchecked) {
+async function verifyAll(files, pem, bento, say, proved, unchecked) {
   if (pem === null) {
     unchecked("the root key came with the bundle: compare its fingerprint with the one you know");
   }
@@ -47,9 +51,7 @@ async function verifyAll(files, pem, bento, proved, unchecked) {
   if (!equal(utf8(toPem(root)), files.get("root.pub") ?? [])) {
     refuse("other_root", "root.pub in the bundle is not the root that you trust");
   }
-  if (!equal(utf8(README), files.get("README.txt") ?? [])) {
-    refuse("differs", "README.txt is not the one that Placet writes");
-  }
+  const format = formatOf(files);
   const parts = readPermit(text(files, "permit.json"));
   const permit = await within("permit.json", () => verifyPermit(parts, keys));
   sayPermit(permit, proved);
@@ -60,10 +62,25 @@ async function verifyAll(files, pem, bento, proved, unchecked) {
   await within("vsa.json", () =>
     checkSummary(files, keys, permit.request, made, proved, unchecked),
   );
-  const logged = await checkLog(files, keys, proved);
-  checkLogged(parts, logged, proved);
+  const logged = await checkLog(files, keys, format, proved);
+  checkLogged(parts, logged.envelopes, proved);
   checkBento(permit.request, bento, proved, unchecked);
-  unchecked("not checked: what nodes really ran");
+  if (format === 1) {
+    unchecked("not checked: what nodes really ran: a bundle of format 1 has no receipts");
+    return;
+  }
+  const read = (name) => text(files, name);
+  const story = await hear(read, keys, logged);
+  const tell = (line) => say(KINDS[line.split(":", 1)[0]] ?? "proved", line);
+  aboutRelease(story, permit, tell);
+}
+
+// The format of a bundle, which the text in it says. The first knew nothing of nodes.
+function formatOf(files) {
+  for (const [format, readme] of READMES) {
+    if (equal(utf8(readme), files.get("README.txt") ?? [])) return format;
+  }
+  return refuse("differs", "README.txt is not the one that Placet writes");
 }
 
 // A refusal while a file is looked at names that file.
@@ -77,7 +94,7 @@ async function within(name, work) {
 }
 
 function text(files, name) {
-  if (!files.has(name)) malformed(`the bundle has no ${name}`);
+  if (!files.has(name)) malformed(`there is no ${name}`);
   return textOf(files.get(name), name);
 }
 
@@ -170,31 +187,19 @@ async function checkSummary(files, keys, request, made, proved, unchecked) {
   proved(`verification summary: ${found.result} at ${found.at}, ${found.level}, of these very files`);
 }
 
-// Verify every event's proof; the envelopes that the events hold, with the event of each.
-async function checkLog(files, keys, proved) {
+// Verify every event's proof; what the events hold.
+async function checkLog(files, keys, format, proved) {
+  const fixed = format === 1 ? FIXED : [...FIXED, ...OF_NODES];
   const logKeys = keys.logKeys();
-  const origins = new Set();
-  const logged = new Map();
-  for (const name of [...files.keys()].filter((one) => !FIXED.includes(one)).sort()) {
-    const named = PROOF_NAME.exec(name);
-    if (!named) malformed(`${name} does not belong into a bundle`);
-    const proof = readProof(text(files, name));
-    if (proof.index !== BigInt(named[1])) malformed(`${name} does not belong into a bundle`);
-    const signed = await within(name, () => verifyProof(proof, logKeys, proof.extra));
-    const body = parseJson(proof.extra, "the event");
-    if (!isObject(body)) malformed("an event of the log is an object");
-    await checkSeal(body, proof.index, keys);
-    origins.add(signed.origin);
-    for (const envelope of envelopesIn(body)) logged.set(envelope, proof.index);
-    proved(`log: event ${proof.index} of ${signed.size}: ${body.kind} at ${body.at}`);
+  const logged = new Logged();
+  for (const name of [...files.keys()].filter((one) => !fixed.includes(one)).sort()) {
+    const content = text(files, name);
+    const { index, signed, body } = await within(name, () => readEvent(name, content, logKeys, keys));
+    logged.take(index, signed, body);
+    proved(`log: event ${index} of ${signed.size}: ${body.kind} at ${body.at}`);
   }
-  if (origins.size !== 1) refuse("no_log", "the bundle must hold events, all of one log");
+  if (logged.origins.size !== 1) refuse("no_log", "there must be events, all of one log");
   return logged;
-}
-
-function envelopesIn({ after }) {
-  const rows = isObject(after) ? Object.values(after).filter(isObject) : [];
-  return rows.flatMap((row) => LOGGED_COLUMNS.map((name) => row[name])).filter((one) => typeof one === "string");
 }
 
 // Every signed statement of the permit stands in an event, as signed.

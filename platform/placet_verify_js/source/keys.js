@@ -19,6 +19,7 @@ const SIGNS = {
   build: ["https://slsa.dev/provenance/v1"],
   decision: [
     "policy/v1", "policy/v2", "request/v1", "decision/v1", "decision/v2", "enrolment/v1",
+    "recall/v1", "recall-lifted/v1",
   ].map((name) => PLACET + name).concat("https://slsa.dev/verification_summary/v1"),
 };
 
@@ -76,7 +77,7 @@ export async function openKeys(text, root) {
   return new Keys(root, number, entries, new Set(pinned));
 }
 
-async function signedBy(envelope, key) {
+export async function signedBy(envelope, key) {
   const message = pae(envelope);
   for (const { keyid, sig } of envelope.signatures) {
     if (keyid === key.id && (await key.verifies(sig, message))) return true;

@@ -10,7 +10,10 @@ import { SEALED_KINDS } from "./seals.js";
 import { readZip } from "./zip.js";
 
 const LARGEST_BENTO = 1 << 30; // browsers hash what they can hold
-const WORDS = { proved: ["✓", "proved"], unchecked: ["–", "not checked"], refused: ["✗", "refused"] };
+const WORDS = {
+  proved: ["✓", "proved"], unchecked: ["–", "not checked"], refused: ["✗", "refused"],
+  contradicted: ["!", "contradicted"], recalled: ["!", "recalled"],
+};
 const VERDICTS = {
   proved: ["proved", "Approved as its policy demands, and all of it is in the log."],
   alone: [
@@ -18,6 +21,7 @@ const VERDICTS = {
     "It agrees with itself. Whether it is genuine, only the root key that you were given can tell.",
   ],
   refused: ["refused", "Refused. Do not rely on this bundle."],
+  recalled: ["recalled", "Approved as its policy demands, and recalled since: it must not run."],
   unable: ["unchecked", "This browser cannot check it."],
 };
 const chosen = { bundle: null, root: null, bento: null };
@@ -39,7 +43,8 @@ async function verify() {
   if (missing) say("unchecked", missing);
   const code = missing ? "" : await verdictOn(say);
   if (mine !== run) return;
-  const accepted = chosen.root ? "proved" : "alone";
+  const recalled = lines.some(([kind]) => kind === "recalled");
+  const accepted = !chosen.root ? "alone" : recalled ? "recalled" : "proved";
   const verdict = missing ? "unable" : code ? "refused" : accepted;
   show(...VERDICTS[verdict], lines);
 }
@@ -101,7 +106,8 @@ function row(kind, line) {
   label.className = "kind";
   label.textContent = `${icon} ${word}`;
   const text = document.createElement("span");
-  text.textContent = line.replace(/^not checked: /, ""); // the label says so
+  const said = `${word}: `; // the label says so
+  text.textContent = line.startsWith(said) ? line.slice(said.length) : line;
   item.append(label, text);
   return item;
 }

@@ -1,10 +1,10 @@
 // The in-toto statements of a bundle, read only in their exact form: each member that the type has,
 // of its kind, no other, and the payload byte for byte the canonical JSON of what was read.
 
-import { digest, fromBase64, isDigest, textOf, utf8 } from "./bytes.js";
+import { digest, fromBase64, hex, isDigest, textOf, utf8 } from "./bytes.js";
 import { canonical, hasExactly, isObject, parseJson } from "./json.js";
 import { Refused } from "./refusal.js";
-import { isExactTime } from "./times.js";
+import { isExactTime, parseTime } from "./times.js";
 
 const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 const BUILD_TYPE = "https://placet.dev/build/v1";
@@ -20,6 +20,12 @@ const digests = (value) =>
   Array.isArray(value) &&
   value.every(isDigest) &&
   value.every((one, at) => at === 0 || value[at - 1] < one);
+// Text in the order of its code points, each once.
+const inOrder = (value) =>
+  Array.isArray(value) && value.every(text) &&
+  value.every((one, at) => at === 0 || hex(utf8(value[at - 1])) < hex(utf8(one)));
+const NAMED = ["bentos", "releases", "keys", "passkeys", "people"];
+const names = (value) => hasExactly(value, NAMED) && NAMED.every((name) => inOrder(value[name]));
 const passkey = (value) =>
   hasExactly(value, ["credential", "public_key", "rp_id"]) &&
   text(value.credential) && base64(value.public_key) && text(value.rp_id);
@@ -51,6 +57,12 @@ const aboutRelease = ({ artifact_digest, bento_digest }) => [
 const aboutPasskey = async ({ passkey: { public_key } }) => [
   ["passkey", await digest(fromBase64(public_key, "the statement"))],
 ];
+const aboutNames = async (predicate) => [
+  ["recalled", await digest(utf8(canonical(predicate.names)))],
+];
+// A subject that the predicate does not repeat: the digest that stands there is part of what is said.
+const aboutRecall = (_, members) => [["recall", named(members.subject, "recall")[0]]];
+const aboutBento = (_, members) => [["bento", named(members.subject, "bento")[0]]];
 
 // Of each type: its members, and what its subject must be.
 const TYPES = {
@@ -64,11 +76,33 @@ const TYPES = {
     { ...ENROLMENT, enrolled_by: nothing, credential: nothing },
     aboutPasskey,
   ],
+  "https://placet.dev/recall/v1": [
+    {
+      recall: text, project: text, kind: text, what: text, names, by: text, reason: text,
+      at: isExactTime,
+    },
+    aboutNames,
+  ],
+  "https://placet.dev/recall-lifted/v1": [
+    { recall: text, by: text, reason: text, at: isExactTime },
+    aboutRecall,
+  ],
+  "https://placet.dev/ran/v1": [
+    {
+      node: text, target: text, endpoint: text, release: text, revision: text,
+      started_at: isExactTime, ended_at: isExactTime,
+    },
+    aboutBento,
+  ],
+  "https://placet.dev/recall-stopped/v1": [
+    { node: text, target: text, recall: text, at: isExactTime },
+    aboutRecall,
+  ],
 };
 
 const spoilt = (sentence) => new Refused("malformed", sentence);
 
-// The predicate of a payload that must be of one of these types, with its type beside it.
+// The predicate of a payload that must be of one of these types, with its type and subject beside it.
 export async function readStatement(payload, ...types) {
   const members = openPayload(payload, types);
   const [shape, about] = TYPES[members.predicateType];
@@ -79,8 +113,13 @@ export async function readStatement(payload, ...types) {
   for (const [name, fits] of Object.entries(shape)) {
     if (!fits(predicate[name])) throw spoilt(`the statement spoils its member ${name}`);
   }
-  checkExact(payload, members, described(await about(predicate)));
-  return { type: members.predicateType, ...predicate };
+  const subject = await about(predicate, members);
+  checkExact(payload, members, described(subject));
+  const { started_at: started, ended_at: ended } = predicate;
+  if (ended !== undefined && parseTime(ended) < parseTime(started)) {
+    throw spoilt("it ended before it started");
+  }
+  return { type: members.predicateType, subject: Object.fromEntries(subject), ...predicate };
 }
 
 const PROVENANCE = "https://slsa.dev/provenance/v1";

@@ -1,0 +1,39 @@
+"""Handing a recall to an outsider: everything that he needs to see how far it is without us."""
+
+from collections import deque
+
+from apps.assurance.models import Recall
+from apps.assurance.queries import of_recall
+from apps.audit.actions import log_export
+from apps.audit.queries.proofs import tlog_proofs
+from apps.governance.errors import NotVerifiable
+from apps.identity.queries import authorize
+from placet.kernel.actor import Actor
+from placet.keystore import keys_document, ring, root_public
+from placet_verify import bundle, events, nodes, recall_report
+from placet_verify.errors import Refused
+
+
+def report_of(recall: Recall, actor: Actor) -> dict[str, bytes]:
+    """Return the files of a recall's report, as :mod:`placet_verify.recall_report` reads them.
+
+    Needs ``audit.export`` where the recall counts: it holds events of the log, and taking it is
+    one. Raises ``NotYetSigned`` for the seconds until a checkpoint covers all of them, and
+    ``NotVerifiable`` where rows do not agree with the log: nothing is handed out that an outsider
+    would have to refuse.
+    """
+    authorize(actor, "audit.export", recall, view="recall.view")
+    found = of_recall(recall)
+    proofs = tlog_proofs(found.items())
+    files = {
+        **nodes.papers(events.read(found)),
+        bundle.KEYS: keys_document().encode("utf-8"),
+        bundle.ROOT: root_public().to_pem(),
+        bundle.README: recall_report.README_TEXT.encode("utf-8"),
+    } | {f"log/{index}.tlog-proof": text.encode("utf-8") for index, text in proofs.items()}
+    try:
+        deque(recall_report.verify(files, ring()), maxlen=0)
+    except Refused as refusal:
+        raise NotVerifiable(f"Nobody could verify it: {refusal.sentence}") from None
+    log_export(actor, form="recall", count=len(found), project=recall.project_id)
+    return files
