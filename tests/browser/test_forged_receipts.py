@@ -1,8 +1,8 @@
-"""What nodes signed, and recalls, in a bundle: both verifiers say the same of it, word for word, and
-refuse each forgery for one reason.
+"""What nodes signed, and recalls, in a bundle: both verifiers say the same of it, word for word,
+and refuse each forgery for one reason.
 
-Forged by a node, by somebody with another node's key, and by the platform itself, which has the log's
-key and the ``decision`` key: what it cannot make is a node's signature.
+Forged by a node, by somebody with another node's key, and by the platform itself, which has the
+log's key and the ``decision`` key: what it cannot make is a node's signature.
 """
 
 import random

@@ -1,11 +1,8 @@
 """A release for an outsider: all of it is checked down to the root, and nothing can be changed."""
 
-import hashlib
 import io
 import json
-import os
 import random
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,69 +13,25 @@ import pytest
 from apps.assurance.actions import recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
-from apps.builds.models import Bento
 from apps.governance.actions import set_freeze
 from apps.governance.actions.papers import papers as papers_of
 from apps.governance.actions.papers import verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
-from apps.registry.models import ArtifactFile, ModelVersion
-from apps.registry.readiness import manifest
-from apps.registry.store import store
+from apps.registry.models import ArtifactFile
 from placet.config import config
-from placet.kernel.clock import now
-from placet.keystore import model_signing_key, ring, signer
-from placet_verify import bundle, canonical, tlog_proof
+from placet.keystore import ring
+from placet_verify import bundle, tlog_proof
 from placet_verify.__main__ import main
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
-from placet_verify.statements import ProvenanceStatement
+from tests.bundled import BILL, EXAMPLE, files_of, papers, signed_by_placet, taken
 from tests.enrolled import SIGNED, Signers
 from tests.factories import api, person
 from tests.tables import sql
-from workers.builder.provenance import sign_model
 
 pytestmark = pytest.mark.django_db
-ROOT = Path(__file__).resolve().parents[3]
-EXAMPLE = ROOT / "platform/docs/examples"
-MODEL = b"a model"
-BILL = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
-
-
-def papers(bento: Bento, isolation: str = "bwrap") -> None:
-    """Give a Bento the papers that the build worker makes."""
-    store().put_stream(io.BytesIO(BILL))
-    bento.version.artifact_digest = canonical.digest(manifest([_file(bento.version)]))
-    bento.version.save()
-    made = ProvenanceStatement(
-        build=bento.build_id, version=bento.version_id, bento_digest=bento.digest,
-        artifact_digest=bento.version.artifact_digest, runtime_digest=bento.runtime_id,
-        sbom_digest="sha256:" + hashlib.sha256(BILL).hexdigest(), parameters={"format": "sklearn"},
-        isolation=isolation, builder="https://placet.dev/builder", started_at=now(),
-        finished_at=now(),
-    )  # fmt: skip
-    bento.provenance = made.sign(signer("build")).to_json()
-    bento.sbom = hashlib.sha256(BILL).hexdigest()
-    bento.model_signature = _signed(MODEL)
-    bento.save()
-
-
-def _file(version: ModelVersion) -> ArtifactFile:
-    """Give a version the one file that its model consists of."""
-    digest, size = store().put_stream(io.BytesIO(MODEL))
-    return ArtifactFile.objects.create(
-        version=version, project=version.project, path="model.joblib", size=size, sha256=digest
-    )
-
-
-def _signed(model: bytes) -> str:
-    """Return the signature over that file by the installation's own key."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "artifact"
-        folder.mkdir()
-        (folder / "model.joblib").write_bytes(model)
-        return sign_model(folder, model_signing_key(), Path(name) / "model.sig")
 
 
 @pytest.fixture
@@ -100,28 +53,11 @@ def release(world: Signers) -> Release:
     return asked
 
 
-def taken(release: Release) -> bytes:
-    auditor = person("Audra", {"auditor": None})
-    answer = api(auditor).get(f"/releases/{release.pk}/bundle", accept="application/zip")
-    assert answer.status_code == 200, answer.content
-    assert f'filename="release-{release.number}.zip"' in answer["Content-Disposition"]
-    return answer.content
-
-
-def files_of(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
 def test_an_outsider_checks_a_release_with_the_root_key_alone(
     release: Release, world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "release.zip"
     file.write_bytes(taken(release))
-    if os.environ.get("PLACET_RENEW_EXAMPLE"):
-        EXAMPLE.mkdir(exist_ok=True)
-        (EXAMPLE / "release-bundle.zip").write_bytes(file.read_bytes())
-        (EXAMPLE / "root.pub").write_bytes(ring().root.to_pem())
     root = ["--root", str(config().keys / "root.pub")]
     assert main(["bundle", str(file), *root]) == 0
     said = capsys.readouterr().out
@@ -141,7 +77,7 @@ def test_an_outsider_checks_a_release_with_the_root_key_alone(
         "log: the decision is in event",
         "log: the enrolment is in event",
         "not checked: the Bento itself",
-        "not checked: what nodes really ran",
+        "not checked: what nodes really ran: no event here puts this release on one",
         "ok: this release was approved as its policy demands",
     ):
         assert line in said, line
@@ -195,6 +131,10 @@ def _without(name: str) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def _another_models_signature(files: dict[str, bytes]) -> None:
+    files["model.sig"] = signed_by_placet(b"another").encode()
+
+
 def _decision_not_in_the_log(files: dict[str, bytes]) -> None:
     for name in [name for name in files if name.startswith("log/")]:
         body = json.loads(tlog_proof.parse(files[name].decode()).extra)
@@ -214,7 +154,10 @@ def _decision_not_in_the_log(files: dict[str, bytes]) -> None:
         (lambda files: files.update({"mlbom.json": b"{}"}), "other_summary"),
         (lambda files: files.update({"artifact.json": b"[]"}), "other_artifact"),
         (lambda files: files.update({"vsa.json": files["provenance.json"]}), "wrong_type"),
-        (lambda files: files.update({"model.sig": _signed(b"another").encode()}), "other_files"),
+        (
+            lambda files: files.update({"model.sig": signed_by_placet(b"another").encode()}),
+            "other_files",
+        ),
         (_without("permit.json"), "malformed"),
         (_without("README.txt"), "differs"),
         (_without("log/"), "no_log"),
@@ -236,7 +179,11 @@ def test_a_bundle_from_before_there_were_summaries_still_verifies(release: Relea
     files = files_of(taken(release))
     for name in ("vsa.json", "mlbom.json", "model.sig", "artifact.json"):
         del files[name]
+    for name in ("receipts.json", "recalls.json"):
+        del files[name]
+    files["README.txt"] = bundle.READMES[1].encode()
     said = list(bundle.verify(files, ring()))
+    assert "not checked: what nodes really ran: a bundle of format 1 has no receipts" in said
     assert "not checked: there is no verification summary" in said
     assert "not checked: the model's files (there is no list of them)" in said
 
@@ -283,7 +230,10 @@ def test_what_was_recalled_failed_and_is_handed_out_without_a_summary(
     assert statement["predicate"]["verificationResult"] == "FAILED"
     files = files_of(taken(Release.objects.get(pk=release.pk)))
     assert bundle.SUMMARY not in files
-    assert any("no verification summary" in line for line in bundle.verify(files, ring()))
+    said = list(bundle.verify(files, ring()))
+    assert any("no verification summary" in line for line in said)
+    assert any(line.startswith("recalled: bento ") for line in said)
+    assert any(line.startswith("never ran: recall rcl_") for line in said)
 
 
 def test_no_summary_is_signed_over_files_that_are_not_those_that_were_approved(
