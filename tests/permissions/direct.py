@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.assurance.actions import lift
+from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall
 from apps.assurance.queries import foresee
 from apps.assurance.rules import IN_PROJECT
@@ -411,6 +412,8 @@ QUESTIONS = [
         "/do/resume" in t.page("admin", f"/streams/{t.stream.pk}/")),
     Direct("take a release away", "viewer", Forbidden, lambda t, who: release_bundle(
         t.decided, who)),
+    Direct("take a recall away", "viewer", Forbidden, lambda t, who: report_of(
+        Recall.objects.get(pk=t.world.values["recall"]), who)),
     # somebody whose session is old
     Direct("grant a role", "admin", Reauthenticate, lambda t, who: access.grant_role(
         role="viewer", person=t.person, actor=who), stale=True),
