@@ -84,8 +84,8 @@ def about_recall(story: Story, known: Known) -> Generator[str, None, dict[str, i
     names = recall.names
     yield f"recalled: {_recall(known)}"
     yield (
-        f"it names {len(names.bentos)} Bentos, {len(names.releases)} releases, {len(names.keys)}"
-        f" keys, {len(names.passkeys)} passkeys, {len(names.people)} people"
+        f"it names: Bentos {len(names.bentos)}, releases {len(names.releases)}, keys"
+        f" {len(names.keys)}, passkeys {len(names.passkeys)}, people {len(names.people)}"
     )
     yield from _lifted(known)
     targets = {effect.target for effect in story.facts.effects.values()}
@@ -238,8 +238,8 @@ def _span(ran: RanReceipt) -> str:
 
 def _recall(known: Known) -> str:
     found = known.recall
-    at = times.rfc3339(found.at)
-    return f"{found.kind} {found.what}, by {found.by} at {at}, recall {found.recall}"
+    what, at = f"{found.kind} {found.what}", times.rfc3339(found.at)
+    return f"{what}, by {found.by} at {at}, recall {found.recall}, event {known.index}"
 
 
 def _lifted(known: Known) -> Iterator[str]:

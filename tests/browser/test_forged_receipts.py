@@ -6,12 +6,16 @@ log's key and the ``decision`` key: what it cannot make is a node's signature.
 """
 
 import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
 from placet_verify import canonical
 from placet_verify.dsse import Envelope
@@ -170,6 +174,35 @@ def test_what_is_right_is_not_called_contradicted(second: Second) -> None:
     for told in (ran, confirmed, twice(ENDED + SECOND, ENDED + HOUR), set_up_anew, lifted):
         lines = judged(second, told).lines
         assert not [line for line in lines if line.startswith("contradicted")], told
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_an_outsider_reads_that_it_was_recalled_and_ran_on(
+    chromium: Browser, tmp_path: Path, pictures: Path, width: int, theme: str
+) -> None:
+    papers, files = bundled(ran_on)
+    with zipfile.ZipFile(tmp_path / "release-1.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    (tmp_path / "root.pub").write_bytes(papers.root)
+    size = {"width": width, "height": 900}
+    second = Second(chromium, tmp_path, viewport=size, color_scheme=theme)
+    page = second.page
+    page.set_input_files("#root", tmp_path / "root.pub")
+    page.set_input_files("#bundle", tmp_path / "release-1.zip")
+    page.wait_for_function("kind => verdict.dataset.kind === kind", arg="recalled")
+    assert "recalled since: it must not run" in page.inner_text("#verdict")
+    (said,) = page.locator("#lines li[data-kind=contradicted]").all_inner_texts()
+    assert "contradicted" in said
+    assert "recall rcl_1: node nod_1 signed at" in said
+    assert page.locator("#lines li[data-kind=recalled]").count() == 1
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=pictures / f"verifier-recalled-{theme}-{width}.png", full_page=True)
+    assert second.errors == []
+    second.context.close()
 
 
 # --- forgeries ------------------------------------------------------------------------------------

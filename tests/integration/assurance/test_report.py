@@ -122,7 +122,7 @@ def test_rows_that_say_more_than_the_log_change_nothing(
     node: SimulatedNode, recalled: Recall
 ) -> None:
     """Somebody writes into the tables that it is confirmed: the report goes by what was signed."""
-    sql("UPDATE assurance_recalleffect SET state = 'confirmed'")
+    sql("UPDATE assurance_recalleffect SET state = 'confirmed', confirmed_at = now()")
     lines = lines_of(files_of(report(recalled.pk)))
     assert [state for _, state in states(lines)] == ["open"]
     node.confirm()

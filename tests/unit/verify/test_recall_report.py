@@ -54,7 +54,7 @@ def laid_out(files: Files, folder: Path) -> Path:
 def said(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, str]:
     root = folder.parent / "root-i-was-given.pub"
     root.write_bytes(KEYS.root.public.to_pem())
-    code = main(["recall", str(folder), "--root", str(root), *more])
+    code = main(["recall", str(folder), *more, "--root", str(root)])
     return code, capsys.readouterr().out
 
 
@@ -76,7 +76,7 @@ def test_it_says_of_every_release_whether_its_node_confirmed_it(
     assert code == 0, text
     for line in (
         f"recalled: bento {BENTO}, by per_operator at 2026-11-25T16:00:00.000000Z, recall rcl_1,",
-        "it names 1 Bentos, 3 releases, 0 keys, 0 passkeys, 0 people",
+        "it names: Bentos 1, releases 3, keys 0, passkeys 0, people 0",
         "confirmed: release rel_1: node nod_1 signed at 2026-11-25T17:00:01.000000Z that nothing",
         "ran: rev_1 from 2026-11-25T14:00:00.000000Z to 2026-11-25T17:00:00.000000Z",
         "recall rcl_1: rev_1 ran 3600 s longer than that",
