@@ -8,6 +8,7 @@ from pathlib import Path
 
 from apps.builds.models import Bento
 from apps.governance.models import Release
+from apps.identity.models import User
 from apps.registry.models import ArtifactFile, ModelVersion
 from apps.registry.readiness import manifest
 from apps.registry.store import store
@@ -58,9 +59,13 @@ def signed_by_placet(model: bytes) -> str:
         return sign_model(folder, model_signing_key(), Path(name) / "model.sig")
 
 
+def auditor() -> User:
+    """Return Audra, who may take copies of everything."""
+    return User.objects.filter(name="Audra").first() or person("Audra", {"auditor": None})
+
+
 def taken(release: Release) -> bytes:
-    auditor = person("Audra", {"auditor": None})
-    answer = api(auditor).get(f"/releases/{release.pk}/bundle", accept="application/zip")
+    answer = api(auditor()).get(f"/releases/{release.pk}/bundle", accept="application/zip")
     assert answer.status_code == 200, answer.content
     assert f'filename="release-{release.number}.zip"' in answer["Content-Disposition"]
     return answer.content

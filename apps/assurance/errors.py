@@ -9,6 +9,12 @@ class KeyInUse(Conflict):
     code, title = "key_in_use", "This key still signs: rotate it first, then recall it"
 
 
+class NotVerifiable(Conflict):
+    """An outsider would have to refuse the recall's report."""
+
+    code, title = "not_verifiable", "What was signed about the recall cannot be shown"
+
+
 class AlreadyLifted(Conflict):
     """The recall was lifted before."""
 

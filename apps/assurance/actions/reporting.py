@@ -2,11 +2,11 @@
 
 from collections import deque
 
+from apps.assurance.errors import NotVerifiable
 from apps.assurance.models import Recall
 from apps.assurance.queries import of_recall
 from apps.audit.actions import log_export
 from apps.audit.queries.proofs import tlog_proofs
-from apps.governance.errors import NotVerifiable
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 from placet.keystore import keys_document, ring, root_public
@@ -19,7 +19,7 @@ def report_of(recall: Recall, actor: Actor) -> dict[str, bytes]:
 
     Needs ``audit.export`` where the recall counts: it holds events of the log, and taking it is
     one. Raises ``NotYetSigned`` for the seconds until a checkpoint covers all of them, and
-    ``NotVerifiable`` where rows do not agree with the log: nothing is handed out that an outsider
+    :class:`NotVerifiable` where rows do not agree with the log: nothing is handed out that an outsider
     would have to refuse.
     """
     authorize(actor, "audit.export", recall, view="recall.view")

@@ -39,23 +39,23 @@ def of_release(release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
 
 
 def of_recall(recall: Recall) -> dict[int, str]:
-    """Return the events of a recall: what it did, what nodes signed, and what ran of it."""
+    """Return the events of a recall: what it did, what nodes signed, and what ran of it.
+
+    Every node that is told signs that nothing runs; those on which nothing could have are left out.
+    """
     releases = recall.names["releases"]
     effects = list(RecallEffect.objects.filter(recall=recall).only("pk", "endpoint", "target"))
-    ran = Receipt.objects.filter(kind=ReceiptKind.RAN, release__in=releases)
+    targets = {effect.target_id for effect in effects}
+    signed = Q(kind=ReceiptKind.RAN, release__in=releases) | Q(recall=recall.pk, target__in=targets)
     rows = [
+        *_keys(Recall, [recall.pk]),
         *_keys(RecallEffect, [effect.pk for effect in effects]),
-        *_keys(Receipt, ran.values_list("pk", flat=True)),
+        *_keys(Receipt, Receipt.objects.filter(signed).values_list("pk", flat=True)),
     ]
-    at_endpoints = events_about(
+    found = events_about(
         {effect.endpoint_id for effect in effects}, RECALL_REACHED, RECEIPT_KEPT
-    )
-    return (
-        joined({effect.target_id for effect in effects})
-        | placed(releases)
-        | showing(at_endpoints, rows)
-        | events_about([recall.pk], *OF_RECALL)
-    )
+    ) | events_about([recall.pk], *OF_RECALL)
+    return joined(targets) | placed(releases) | showing(found, rows)
 
 
 def _effects(release: str, recalls: list[str]) -> Iterable[str]:

@@ -1,8 +1,6 @@
 """A recall that leaves the platform: what an outsider computes of it equals what is true."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from placet.keystore import ring
 from placet_verify import bundle, recall_report
 from placet_verify.__main__ import main
 from placet_verify.errors import Refused
+from tests.bundled import auditor, files_of
 from tests.factories import api, browser, person
 from tests.fleet import PASTS, WAYS, Fleet
 from tests.governed import World
@@ -38,15 +37,10 @@ def add(fleet: Fleet, number: int, past: str, way: str) -> None:
     fleet.members.append(fleet.member(target, past, way))
 
 
-def files_of(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
 def report(found: str) -> bytes:
     write_checkpoint()
-    answer = api(person("Audra", {"auditor": None})).get(f"/recalls/{found}/report")
-    assert answer.status_code == 200, answer.content
+    answer = api(auditor()).get(f"/recalls/{found}/report")
+    assert answer.status_code == 200, answer.json()["detail"]
     assert f'filename="{found}.zip"' in answer["Content-Disposition"]
     return answer.content
 
@@ -114,7 +108,7 @@ def test_taking_it_is_the_auditors_and_an_event(world: World, recalled: Recall) 
 
 
 def test_a_checkpoint_is_waited_for(recalled: Recall) -> None:
-    answer = api(person("Audra", {"auditor": None})).get(f"/recalls/{recalled.pk}/report")
+    answer = api(auditor()).get(f"/recalls/{recalled.pk}/report")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_yet_signed")
 
 
@@ -141,7 +135,7 @@ def test_what_the_log_does_not_show_as_it_was_is_not_handed_out(
     changed = events | {first: events[first].replace('"kind":"bento"', '"kind":"wheel"')}
     assert changed != events
     monkeypatch.setattr(reporting, "of_recall", lambda row: changed)
-    answer = api(person("Audra", {"auditor": None})).get(f"/recalls/{recalled.pk}/report")
+    answer = api(auditor()).get(f"/recalls/{recalled.pk}/report")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_verifiable")
     assert not Event.objects.filter(kind="audit.exported.v1").exists()
 
@@ -156,6 +150,6 @@ def test_the_receipts_of_another_recall_are_refused(recalled: Recall, node: Simu
 
 
 def test_the_page_offers_it_to_who_may_take_it(world: World, recalled: Recall) -> None:
-    for who, offered in ((person("Audra", {"auditor": None}), True), (world.people["Otto"], False)):
+    for who, offered in ((auditor(), True), (world.people["Otto"], False)):
         page = browser(who).get(f"/recalls/{recalled.pk}/").content.decode()
         assert (f"/api/v1/recalls/{recalled.pk}/report" in page) is offered
