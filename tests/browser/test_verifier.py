@@ -24,6 +24,7 @@ from tests.outsider import Second, python_says
 pytestmark = pytest.mark.browser
 EXAMPLE = Path(__file__).resolve().parents[2] / "platform/docs/examples"
 ROOT = (EXAMPLE / "root.pub").read_bytes()
+OLD = Path(__file__).resolve().parents[1] / "bundles"
 
 
 # --- the example in the docs ----------------------------------------------------------------------
@@ -38,6 +39,16 @@ def test_both_say_the_same_of_the_example_line_by_line(
     (answer,) = second.says(bundle.read(EXAMPLE / "release-bundle.zip"), ROOT, {})
     assert (answer.code, list(answer.lines)) == ("", said)
     assert len(said) > 20
+
+
+def test_both_say_the_same_of_a_bundle_from_before_there_were_receipts(second: Second) -> None:
+    files, root = bundle.read(OLD / "format-1.zip"), (OLD / "format-1.pub").read_bytes()
+    (answer,) = second.says(files, root, {})
+    assert answer == python_says(files, root)
+    assert answer.code == ""
+    assert answer.lines[-1].endswith("a bundle of format 1 has no receipts")
+    (renamed,) = second.says(files, root, {"README.txt": bundle.README_TEXT.encode()})
+    assert renamed.code == "malformed"
 
 
 def test_both_refuse_every_one_of_200_random_flips_in_the_example(second: Second) -> None:
@@ -176,7 +187,7 @@ def test_an_outsider_reads_what_was_proved_and_what_was_not(
         else:
             page.set_input_files("#root", EXAMPLE / "root.pub")
             shown(page, "proved")
-            assert page.locator("#lines li[data-kind=unchecked]").count() == 3
+            assert page.locator("#lines li[data-kind=unchecked]").count() == 4
             assert page.inner_text("#root-name") == "root.pub"
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()

@@ -19,8 +19,8 @@ def report_of(recall: Recall, actor: Actor) -> dict[str, bytes]:
 
     Needs ``audit.export`` where the recall counts: it holds events of the log, and taking it is
     one. Raises ``NotYetSigned`` for the seconds until a checkpoint covers all of them, and
-    :class:`NotVerifiable` where rows do not agree with the log: nothing is handed out that an outsider
-    would have to refuse.
+    :class:`NotVerifiable` where rows do not agree with the log: nothing is handed out that an
+    outsider would have to refuse.
     """
     authorize(actor, "audit.export", recall, view="recall.view")
     found = of_recall(recall)
