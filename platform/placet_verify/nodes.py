@@ -251,4 +251,6 @@ def _effect(row: Row) -> Effect | None:
     if texts is None:
         return None
     revisions = row.columns.get("revisions")
-    return Effect(row.index, *texts, ran=isinstance(revisions, list) and revisions != [])
+    recall, release, target, state = texts
+    ran = isinstance(revisions, list) and revisions != []
+    return Effect(row.index, recall, release, target, state, ran)
