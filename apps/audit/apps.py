@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.models.signals import post_migrate
 
-APPEND_ONLY = ("audit_event", "audit_tile", "audit_checkpoint")
+APPEND_ONLY = ("audit_event", "audit_tile", "audit_checkpoint", "audit_timestamp")
 
 
 class AuditConfig(AppConfig):

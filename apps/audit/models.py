@@ -1,4 +1,5 @@
-"""The append-only log: events, tiles, signed checkpoints, sealed text; and its witnesses."""
+"""The append-only log: events, tiles, signed checkpoints, sealed text; its witnesses and time
+stamps."""
 
 from typing import ClassVar
 
@@ -205,3 +206,37 @@ class WitnessedHead(models.Model):
     note = models.TextField(blank=True)
     cosigned_at = models.DateTimeField(null=True, blank=True)
     fork = models.TextField(blank=True)
+
+
+class Timestamp(models.Model):
+    """An authority's word (RFC 3161) that a checkpoint existed at a time, checked when it came.
+
+    ``token`` is in the form that ``placet_verify.timestamp`` keeps; ``anchor`` (DER) is the pinned
+    certificate that it led to. Rows are added and nothing else.
+    """
+
+    size = models.BigIntegerField()
+    authority = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    token = models.BinaryField()
+    anchor = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["size", "authority"], name="audit_stamped_once")
+        ]
+
+
+class TimestampState(models.Model):
+    """How far an authority that the settings name has come: a measurement, and so not logged."""
+
+    authority = models.CharField(max_length=40, primary_key=True)
+    size = models.BigIntegerField(default=0)  # of the newest checkpoint that it stamped
+    at = models.DateTimeField(null=True, blank=True)  # what it said
+    created_at = models.DateTimeField(auto_now_add=True)
+    fault = models.CharField(max_length=8, blank=True)  # '', 'late' or 'clock'
+    sentence = models.TextField(blank=True)  # of the fault
+    attempts = models.IntegerField(default=0)  # that failed since the last that did not
+    error = models.TextField(blank=True)
+    next_at = models.DateTimeField(default=now)

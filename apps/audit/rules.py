@@ -1,6 +1,8 @@
-"""What is said about a log that does not continue what others saw. Pure."""
+"""What is said about a log that does not continue what others saw, or not in time. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+LEEWAY = timedelta(minutes=1)  # by which two clocks may differ that are both right
 
 
 def gap(who: str, seen: int, size: int, at: datetime | None = None) -> str:
@@ -29,3 +31,35 @@ def fork(who: str, seen: int, at: datetime | None = None) -> str:
         " those that it was shown. It is an older copy that went on, a log that was rewritten, or"
         " two servers sign with one key"
     )
+
+
+def contradiction(
+    who: str, at: datetime, accuracy: timedelta, begin: datetime, end: datetime | None = None
+) -> str:
+    """Say that a stamp's time is not between ``begin`` and ``end`` by our clock; '' if it is.
+
+    ``begin`` is when the newest of the stamped events was written, by what the log says.
+    """
+    slack = LEEWAY + accuracy
+    if at + slack < begin:
+        return (
+            f"{who} stamped at {_exact(at)} a checkpoint that covers events of {_exact(begin)}:"
+            " its clock is slow, or ours was fast when they were written"
+        )
+    if end is not None and at - slack > end:
+        return (
+            f"{who} says that it was {_exact(at)} when it was {_exact(end)} here: its clock is"
+            " fast, or ours is slow"
+        )
+    return ""
+
+
+def late(who: str, waiting: int, since: datetime, last: datetime | None, error: str) -> str:
+    """Say that ``waiting`` events have been without a stamp ``since`` then."""
+    stamped = f"stamped nothing since {_exact(last)}" if last else "has stamped nothing yet"
+    why = f". The last answer: {error}" if error else ""
+    return f"{who} {stamped}: {waiting:,} events have waited since {_exact(since)}{why}"
+
+
+def _exact(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

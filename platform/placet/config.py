@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from placet.artifacts import BucketAddress, FolderAddress, artifact_address
@@ -16,6 +18,31 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKERS = ("control", "build")  # values of PLACET_PROCESS that sign no session and know no token
 WEB_SECRETS = ("secret_key", "token_key")
 EMBEDDED_SECRET = "embedded-only-not-a-secret-embedded-only-not-a-secret"  # noqa: S105
+
+
+class TimestampAuthority(BaseModel):
+    """Who stamps the log's checkpoints with the time (RFC 3161).
+
+    ``ca_file`` (PEM) is pinned: a token counts when its certificate leads to one in that file. The
+    address may be ``http://``: a token carries its own signature, and what is sent is a digest.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")
+    url: str
+    ca_file: Path
+    policy: str = Field(default="", pattern=r"^(?:[0-2](?:\.[0-9]{1,18}){1,20})?$")
+
+    @field_validator("url")
+    @classmethod
+    def refuse_no_address(cls, value: str) -> str:
+        """Say at start, not an hour later, that nobody can be asked there."""
+        parts = urlsplit(value)
+        plain = not (parts.username or parts.password or parts.fragment or re.search(r"\s", value))
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+            raise ValueError("must be an http:// or https:// address without user and fragment")
+        return value
 
 
 class Config(BaseSettings):
@@ -75,6 +102,11 @@ class Config(BaseSettings):
     witness_dir: Path | None = None  # below it lie the folders of witnesses that keep files
     runtimes_dir: Path | None = None  # installed runtimes, shared by builds; large
     streams_dir: Path | None = None  # tokens and certificates of streams; the control worker's
+    # who stamps the log's checkpoints with the time (JSON, docs/timestamps.md); how often each is
+    # asked at most; how long a checkpoint may wait for its stamp before there is an alert
+    timestamp_authorities: list[TimestampAuthority] = []
+    timestamp_every_minutes: int = Field(default=60, ge=1, le=44_640)
+    timestamp_alert_after_hours: int = Field(default=24, ge=1, le=8784)
     # limits
     max_artifact_bytes: int = Field(default=2 * 1024**3, ge=1)
     max_body_bytes: int = Field(default=2 * 1024**2, ge=1024)
@@ -127,6 +159,15 @@ class Config(BaseSettings):
         """Say at start, not at the first upload, that the address cannot be right."""
         if value:
             artifact_address(value)
+        return value
+
+    @field_validator("timestamp_authorities")
+    @classmethod
+    def refuse_twins(cls, value: list[TimestampAuthority]) -> list[TimestampAuthority]:
+        """Two of one name could not be told apart."""
+        names = [one.name for one in value]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two authorities are called {', '.join(sorted(twice))}")
         return value
 
     @field_validator("prometheus_url")

@@ -7,8 +7,7 @@ revision a unit gets.
 
 import argparse
 import base64
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from placet_verify import (
@@ -20,11 +19,10 @@ from placet_verify import (
     seals,
     times,
     tlog_proof,
-    units,
-    whole,
 )
 from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.checkpoint import Checkpoint
+from placet_verify.commands import stamps, units, whole
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
 from placet_verify.log import Report, read_records, verify_log
@@ -64,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     log.add_argument("--checkpoint", type=Path, action="append", default=[],
                      help="a checkpoint that you kept yourself")  # fmt: skip
+    log.add_argument("--tsa", type=Path, action="append", default=[],
+                     help="the certificate (PEM) of a time-stamping authority")  # fmt: skip
     log.add_argument("--bodies", action="store_true", help="also read every body: form and times")
     log.set_defaults(run=verify_log_folder)
     decision = commands.add_parser("decision", help="verify an exported decision")
@@ -84,11 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         add_witnesses(command)
     whole.add_to(commands)
     _add_model_and_pack(commands)
-    unit = commands.add_parser("unit", help="say which revision units get")
-    unit.add_argument("units", nargs="+", metavar="UNIT", help="- reads one a line")
-    unit.add_argument("--salt", required=True, help="the candidate's salt")
-    unit.add_argument("--weight", type=_weight, required=True, help="its weight out of 10000")
-    unit.set_defaults(run=assign_units)
+    stamps.add_to(commands)
+    units.add_to(commands)
     return parser
 
 
@@ -105,12 +102,6 @@ def _add_model_and_pack(
     alone.set_defaults(run=write_verifier)
 
 
-def _weight(text: str) -> int:
-    if not text.isdecimal() or int(text) > units.WHOLE:
-        raise argparse.ArgumentTypeError("a weight is a whole number from 0 to 10000")
-    return int(text)
-
-
 def verify_log_folder(options: argparse.Namespace) -> bool:
     """Verify ``events.jsonl`` against ``checkpoint.txt``, tiles if there are any, and what
     checkpoints the reader kept."""
@@ -120,7 +111,8 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
         say("the root key came with the export: compare its fingerprint with the one you know")
     newest = _checkpoint(folder / "checkpoint.txt", ring)
     seen = folder / "cosigned.txt"
-    kept = [_checkpoint(path, ring) for path in [*options.checkpoint, *_there(seen)]]
+    stamped = stamps.notes(folder / "timestamps", options.tsa)
+    kept = [_checkpoint(path, ring) for path in [*options.checkpoint, *stamped, *_there(seen)]]
     if others := {one.origin for one in kept} - {newest.origin}:
         raise Refused("other_log", f"a checkpoint is of another log: {', '.join(sorted(others))}")
     if any(one.size > newest.size for one in kept):
@@ -140,6 +132,8 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
     if right:
         witnessed = kept[-1] if seen.exists() else newest
         say_witnesses(witnessed, options)
+        for line in stamps.of_folder(folder / "timestamps", options.tsa, ring, newest):
+            say(line)
     return right
 
 
@@ -233,25 +227,6 @@ def write_verifier(options: argparse.Namespace) -> bool:
     options.file.write_bytes(content)
     say(f"{options.file}: {len(content)} bytes, {canonical.digest(content)}")
     return True
-
-
-def assign_units(options: argparse.Namespace) -> bool:
-    """Say for each unit its point and the revision that it gets."""
-    for unit in _units(options.units):
-        if not units.is_readable(unit):
-            say(f"{unit}\t-\tstable (no unit)")
-            continue
-        got = units.gets_candidate(options.salt, unit, options.weight)
-        say(f"{unit}\t{units.point(options.salt, unit)}\t{'candidate' if got else 'stable'}")
-    return True
-
-
-def _units(arguments: Sequence[str]) -> Iterator[str]:
-    for argument in arguments:
-        if argument == "-":
-            yield from (line.removesuffix("\n") for line in sys.stdin)
-        else:
-            yield argument
 
 
 def _say_report(report: Report, newest: Checkpoint) -> bool:

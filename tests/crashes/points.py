@@ -84,6 +84,7 @@ BY_TEST = {
         "restore.after_artifacts",
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
+    "tests/integration/audit/test_timestamps.py": pairs("audit.stamp_commit"),
     "tests/integration/integrations/test_killed_workers.py": (
         "integrations.after_send",
         *pairs("integrations.cursor_commit"),

@@ -30,7 +30,7 @@ from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.recalls import recall_form, recall_view
 from apps.console.queries.releases import request_page
 from apps.console.queries.search import search
-from apps.console.views.audit import shown_witnesses
+from apps.console.views.audit import shown_others
 from apps.governance.actions import (
     begin_rollout,
     comment,
@@ -251,7 +251,7 @@ QUESTIONS = [
     Direct("take the witnesses away", "viewer", None, lambda t, who:
         list(TABLES["witnesses"].rows(who, {}))),
     Direct("see witnesses beside a project's events", "viewer", None, lambda t, who:
-        shown_witnesses(who)),
+        shown_others(who, None)["witnesses"]),
     Direct("be offered to add a witness", "auditor", None, lambda t, who:
         'name="retain_days"' in t.page("auditor", "/audit/witnesses/")),
     Direct("be offered the witnesses", "viewer", None, lambda t, who:

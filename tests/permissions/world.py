@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from apps.assurance.actions import recall
 from apps.audit.actions import record, write_checkpoint
 from apps.audit.actions.witnesses import add_witness
 from apps.audit.actions.witnessing import witness_log
+from apps.audit.queries import latest_checkpoint
 from apps.builds.actions import request_build
 from apps.governance.actions import draft_policy, request_release, set_freeze
 from apps.governance.models import Environment, Release
@@ -47,6 +50,7 @@ from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
 from tests.factories import person, project, service_account, sign_in, team, token_for
 from tests.nodes import SimulatedNode
 from tests.signed_models import public_pem, signing_key
+from tests.timestamping import StampAuthority
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
 ASSERTION = dict.fromkeys(("credential", "authenticator_data", "client_data", "signature"), "AA")
@@ -167,6 +171,16 @@ def jobs_and_audit(world: World) -> None:
             log.add(PROJECT_UPDATED, world.project)
     write_checkpoint()
     world.values |= {"index": "0", "level": "0"}
+
+
+@part
+def timestamps(world: World) -> None:
+    """A checkpoint that an authority stamped."""
+    head = latest_checkpoint()
+    assert head is not None
+    with TemporaryDirectory() as folder:
+        row = StampAuthority(Path(folder)).stamp(head)
+    world.values |= {"size": str(row.size), "authority": row.authority}
 
 
 @part

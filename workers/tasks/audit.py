@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from apps.audit.actions import write_checkpoint
+from apps.audit.actions.timestamps import stamp_checkpoints
 from apps.audit.actions.witnesses import show_witnesses
 from apps.audit.errors import LogRewritten
 from apps.audit.queries import verify_database
@@ -30,6 +31,15 @@ def witnesses(job: LeasedJob) -> dict[str, int]:
     faults = show_witnesses()
     for witness, sentence in faults.items():
         reconciler.log_fault(sentence, subject=witness)
+    return {"faults": len(faults)}
+
+
+@every(seconds=60, name="audit.timestamps", queue="control")
+def timestamps(job: LeasedJob) -> dict[str, int]:
+    """Have the newest checkpoint stamped with the time, and raise an alert where that fails."""
+    faults = stamp_checkpoints()
+    for authority, sentence in faults.items():
+        reconciler.log_fault(sentence, subject=f"timestamps/{authority}")
     return {"faults": len(faults)}
 
 

@@ -15,6 +15,7 @@ from apps.audit.queries.proofs import (
     latest_cosigned,
     log_size,
 )
+from apps.audit.queries.timestamps import every_stamp
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Conflict, Forbidden
@@ -31,8 +32,8 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     """Write the whole log up to its newest checkpoint into ``folder``, which must be empty.
 
     The folder holds ``events.jsonl``, ``events.csv``, ``checkpoint.txt``, the newest checkpoint
-    that witnesses cosigned (``cosigned.txt``), the tiles and the public keys. Needs
-    ``audit.export`` for the instance. The export itself is an event, signed with it.
+    that witnesses cosigned (``cosigned.txt``), the tiles, the time stamps and the public keys.
+    Needs ``audit.export`` for the instance. The export itself is an event, signed with it.
     """
     if not actor.can("audit.export"):
         raise Forbidden("This needs the permission audit.export")
@@ -48,6 +49,7 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     (folder / "checkpoint.txt").write_text(cosigned_note(head), "utf-8")
     if cosigned is not None:
         (folder / "cosigned.txt").write_text(cosigned_note(cosigned), "utf-8")
+    _write_stamps(folder / "timestamps", head.size)
     for name, hashes in tiles_of(head.size):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +62,15 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
 def _write_lines(path: Path, lines: Iterator[str]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         stream.writelines(lines)
+
+
+def _write_stamps(folder: Path, size: int) -> None:
+    """Write each stamp as an RFC 3161 answer, beside the very bytes that it is over."""
+    for one in every_stamp(size):
+        folder.mkdir(exist_ok=True)
+        note = folder / f"{one.row.size}.txt"
+        note.write_bytes(one.note.encode("utf-8"))
+        note.with_name(f"{one.row.size}-{one.row.authority}.tsr").write_bytes(one.reply)
 
 
 def _describe(folder: Path, head: Checkpoint) -> None:

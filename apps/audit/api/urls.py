@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.audit.api.views import events, tree, witnesses
+from apps.audit.api.views import events, timestamps, tree, witnesses
 
 urlpatterns = [
     path("audit/events", events.EventList.as_view(), name="api-audit-events-list"),
@@ -35,6 +35,12 @@ urlpatterns = [
         name="api-witnessed-logs-remove",
     ),
     path("audit/witness-keys", witnesses.OwnKeys.as_view(), name="api-witness-keys"),
+    path("audit/timestamps", timestamps.TimestampList.as_view(), name="api-timestamps-list"),
+    path(
+        "audit/timestamps/<int:size>/<str:authority>",
+        timestamps.TimestampDetail.as_view(),
+        name="api-timestamps-detail",
+    ),
     path("verifier", tree.Verifier.as_view(), name="api-verifier"),
     path("verifier/page", tree.VerifierPage.as_view(), name="api-verifier-page"),
     path("keys", tree.Keys.as_view(), name="api-keys-list"),

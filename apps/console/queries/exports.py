@@ -11,13 +11,14 @@ from django.db.models import QuerySet
 
 from apps.assurance.models import RecallEffect
 from apps.assurance.queries import visible_recalls
+from apps.audit.queries import latest_checkpoint
 from apps.audit.queries.witnesses import may_see
 from apps.console.queries.models import model_rows, models_matching, projects_of, version_rows
 from apps.console.queries.names import actor_names
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
 from apps.console.queries.targets import target_rows
-from apps.console.queries.witnesses import log_rows, witness_rows
+from apps.console.queries.witnesses import log_rows, stamp_rows, witness_rows
 from apps.governance.models import Decision, Release
 from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.lists import releases
@@ -237,18 +238,25 @@ def _streams(actor: Actor, given: Filters) -> Iterator[Values]:
 def _witnesses(actor: Actor, given: Filters) -> Iterator[Values]:
     if not may_see(actor):
         return
-    for row in witness_rows(actor):
+    head = latest_checkpoint()
+    for row in witness_rows(actor, head):
         witness, state = row.witness, row.witness.state
         yield (
             "of this log", witness.name, witness.kind, witness.address, witness.key, row.word,
             state.size, state.seen_at, state.sentence, state.error, witness.created_at, witness.pk,
         )  # fmt: skip
+    for stamp in stamp_rows(head):
+        yield (
+            "time of this log", stamp.state.authority, "rfc3161", "", "", stamp.word,
+            stamp.state.size, stamp.state.at, stamp.state.sentence, stamp.state.error,
+            stamp.state.created_at, stamp.state.authority,
+        )  # fmt: skip
     for found in log_rows(actor):
-        log, head = found.log, found.head
+        log, seen = found.log, found.head
         yield (
             "by this installation", log.origin, "log", "", log.key,
-            "Showed two histories" if head and head.fork else "", head.size if head else 0,
-            head.cosigned_at if head else None, "", "", log.created_at, log.pk,
+            "Showed two histories" if seen and seen.fork else "", seen.size if seen else 0,
+            seen.cosigned_at if seen else None, "", "", log.created_at, log.pk,
         )  # fmt: skip
 
 

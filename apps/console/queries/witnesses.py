@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
-from apps.audit.models import Witness, WitnessedHead, WitnessedLog, WitnessFault
+from apps.audit.models import (
+    Checkpoint,
+    TimestampState,
+    Witness,
+    WitnessedHead,
+    WitnessedLog,
+    WitnessFault,
+)
 from apps.audit.queries import latest_checkpoint
+from apps.audit.queries.timestamps import timestamp_states
 from apps.audit.queries.witnesses import (
     OwnKeys,
     heads_of,
@@ -58,20 +66,54 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StampRow:
+    """An authority that stamps checkpoints with the time: how far it has come."""
+
+    state: TimestampState
+    signed: int
+
+    @property
+    def tone(self) -> str:
+        """The colour of the state, which the word says too."""
+        if self.state.fault:
+            return "fail"
+        return "wait" if self.state.error or not self.state.size else "pass"
+
+    @property
+    def icon(self) -> str:
+        """The sign before the word."""
+        return {"fail": "✕", "wait": "◷", "pass": "✓"}[self.tone]
+
+    @property
+    def word(self) -> str:
+        """How it stands."""
+        if self.state.fault:
+            return "Its clock contradicts ours" if self.state.fault == "clock" else "Too old"
+        if self.state.error:
+            return "Gave no stamp the last time"
+        return "Stamped" if self.state.size else "Not asked yet"
+
+
+@dataclass(frozen=True, slots=True)
 class WitnessPage:
-    """Both lists, and the keys that others are given."""
+    """Both lists, who stamps the time, and the keys that others are given."""
 
     witnesses: list[WitnessRow]
+    stamps: list[StampRow]
     logs: list[LogRow]
     keys: OwnKeys
     may_change: bool
 
 
-def witness_rows(actor: Actor) -> list[WitnessRow]:
-    """Return the witnesses by name (two queries)."""
-    head = latest_checkpoint()
+def witness_rows(actor: Actor, head: Checkpoint | None) -> list[WitnessRow]:
+    """Return the witnesses by name (one query), as far as each has come to ``head``."""
     signed = head.size if head else 0
     return [WitnessRow(row, signed) for row in witnesses_visible(actor).order_by("name")]
+
+
+def stamp_rows(head: Checkpoint | None) -> list[StampRow]:
+    """Return who stamps checkpoints with the time, by name (one query)."""
+    return [StampRow(state, head.size if head else 0) for state in timestamp_states()]
 
 
 def log_rows(actor: Actor) -> list[LogRow]:
@@ -83,8 +125,10 @@ def log_rows(actor: Actor) -> list[LogRow]:
 
 def witness_page(actor: Actor) -> WitnessPage:
     """Return the page, or raise ``Forbidden`` to who may not see it."""
+    head = latest_checkpoint()
     return WitnessPage(
-        witnesses=witness_rows(actor),
+        witnesses=witness_rows(actor, head),
+        stamps=stamp_rows(head),
         logs=log_rows(actor),
         keys=own_keys(),
         may_change=actor.can("audit.witness"),

@@ -1,19 +1,21 @@
 """The log: a filterable timeline, one event, and its proof."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_date
 
+from apps.audit.models import Checkpoint
 from apps.audit.queries import EventFilter
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.audit import event_view, log_page
 from apps.console.queries.models import projects_of
 from apps.console.queries.verification import newest_check
-from apps.console.queries.witnesses import WitnessRow, witness_rows
+from apps.console.queries.witnesses import stamp_rows, witness_rows
 from apps.console.views.base import PageRequest, action, page, show
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -50,13 +52,15 @@ def log(request: PageRequest) -> HttpResponse:
     return show(
         request, "audit", page=found, projects=projects_of(request.actor),
         query=query.urlencode(), exported=exported(filters_of(request)), chosen=request.GET,
-        checked=newest_check(request.actor), witnesses=shown_witnesses(request.actor),
+        checked=newest_check(request.actor), **shown_others(request.actor, found.signed),
     )  # fmt: skip
 
 
-def shown_witnesses(actor: Actor) -> list[WitnessRow]:
-    """Return the witnesses; none to who reads a part of the log alone."""
-    return witness_rows(actor) if may_see(actor) else []
+def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
+    """Return who saw the log and who stamped it; nobody to who reads a part of it alone."""
+    if not may_see(actor):
+        return {"witnesses": [], "stamps": []}
+    return {"witnesses": witness_rows(actor, head), "stamps": stamp_rows(head)}
 
 
 def exported(wanted: EventFilter) -> str:

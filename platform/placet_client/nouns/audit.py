@@ -11,6 +11,8 @@ from placet_client.records import (
     Consistency,
     Inclusion,
     LeafPage,
+    Timestamp,
+    TimestampDetail,
     Witness,
     WitnessedLog,
     WitnessKeys,
@@ -136,3 +138,11 @@ class Audit(Noun):
     def witness_keys(self) -> WitnessKeys:
         """Return the verifier keys of this log and of this witness."""
         return self._read(WitnessKeys, "/audit/witness-keys")
+
+    def timestamps(self, *, limit: int | None = None) -> Listing[Timestamp]:
+        """List when checkpoints existed, by the word of time-stamping authorities, newest first."""
+        return self._list(Timestamp, "/audit/timestamps", limit)
+
+    def timestamp(self, size: int, authority: str) -> TimestampDetail:
+        """Return one time stamp with the checkpoint that it is over."""
+        return self._read(TimestampDetail, at("audit", "timestamps", size, authority))

@@ -109,6 +109,25 @@ class WitnessKeys(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timestamp(Record):
+    """An authority's word that the checkpoint over ``size`` events existed ``at`` a time."""
+
+    size: int
+    authority: str
+    at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampDetail(Timestamp):
+    """A time stamp with what it is over (``note``) and the answer itself (RFC 3161, base64)."""
+
+    serial: str
+    note: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion(Record):
     """The proof that an event is in the log under a checkpoint."""
 

@@ -1,0 +1,1 @@
+"""Commands of the verifier that stand for themselves."""
