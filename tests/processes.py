@@ -64,3 +64,11 @@ def database_url() -> str:
     name = connection.settings_dict["NAME"]
     role = quote("-c role=placet_app -c timezone=UTC")
     return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}&options={role}"
+
+
+def owner_url() -> str:
+    """Return this test's database for the role that owns the tables."""
+    from django.db import connection
+
+    parts = urlsplit(os.environ["PLACET_TEST_DATABASE"])
+    return f"{parts.scheme}://{parts.netloc}/{connection.settings_dict['NAME']}?{parts.query}"

@@ -1,4 +1,7 @@
-"""The database as somebody sees it who has the application's role, and nothing else."""
+"""The database as the application's role sees it, which has nothing else, and as its owner does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
@@ -11,3 +14,14 @@ def sql(statement: str, *values: object) -> None:
         assert row is not None and row[0] == "placet_app"
         cursor.execute(statement, values)
         assert cursor.rowcount >= 1
+
+
+@contextmanager
+def owning_tables() -> Iterator[None]:
+    """Be the role that owns the tables, as the operator's commands are."""
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        try:
+            yield
+        finally:
+            cursor.execute("SET ROLE placet_app")

@@ -10,10 +10,14 @@ class AssuranceConfig(AppConfig):
     label = "assurance"
 
     def ready(self) -> None:
-        """Say what is recalled, hear what nodes answer, and declare the event kinds."""
+        """Say what is recalled, hear what nodes answer, keep the files of archives, and declare the
+        event kinds."""
         from apps.assurance import events
         from apps.assurance.keeper import RecallKeeper
+        from apps.assurance.queries.retention import archive_files
+        from apps.registry import references
         from apps.serving import recalls
 
         assert events.RECALLED
         recalls.register(RecallKeeper())
+        references.register(archive_files)

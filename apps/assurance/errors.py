@@ -1,6 +1,6 @@
 """What assurance refuses, each with its code."""
 
-from placet.kernel.problems import Conflict, Forbidden
+from placet.kernel.problems import Conflict, Forbidden, Problem
 
 
 class KeyInUse(Conflict):
@@ -31,3 +31,28 @@ class OwnDecisions(Forbidden):
     """Nobody gives his own decisions back."""
 
     code, title = "own_decisions", "A recall of your own decisions is lifted by somebody else"
+
+
+class HoldNameTaken(Conflict):
+    """Names of holds are not used again: they stand in letters of courts."""
+
+    code, title = "hold_name_taken", "Another hold has this name, or had it"
+
+
+class HoldLifted(Conflict):
+    """The hold was lifted before."""
+
+    code, title = "hold_lifted", "This hold was lifted already"
+
+
+class OwnHold(Forbidden):
+    """A hold is lifted by another person than the one who placed it."""
+
+    code, title = "own_hold", "A hold is lifted by another person than the one who placed it"
+
+
+class NotTheOwner(Problem):
+    """Archiving deletes rows of the log, which the application's role may not."""
+
+    status, code = 403, "not_the_owner"
+    title = "Only the role that owns the tables archives: set PLACET_DATABASE_OWNER_URL"

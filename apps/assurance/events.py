@@ -17,3 +17,6 @@ RECALL_CONTRADICTED = event_kind(
 )
 RECEIPT_KEPT = event_kind("receipt.kept", "Signed from when to when a Bento ran")
 RECEIPT_REFUSED = event_kind("receipt.refused", "Sent a receipt that does not count: {code}")
+RETENTION_SET = event_kind("retention.set", "Lets events be archived after {days} days")
+LEGAL_HOLD_PLACED = event_kind("legal_hold.placed", "Placed a legal hold on {scope}")
+LEGAL_HOLD_LIFTED = event_kind("legal_hold.lifted", "Lifted a legal hold on {scope}")

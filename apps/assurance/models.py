@@ -1,4 +1,5 @@
-"""Recalls, what each did to every release that it reached, and what nodes signed."""
+"""Recalls, what each did to every release that it reached, and what nodes signed; how long the log
+keeps bodies of events, and what must stay."""
 
 from django.db import models
 from django.db.models import Q
@@ -154,3 +155,51 @@ class Receipt(Audited):
             models.Index(fields=["endpoint", "-id"], name="assurance_receipt_endpoint"),
             models.Index(fields=["recall"], name="assurance_receipt_recall"),
         ]
+
+
+class Retention(Audited):
+    """The rule of the installation: bodies of events older than ``days`` may be archived."""
+
+    id = models.CharField(primary_key=True, max_length=20, default="retention")
+    days = models.PositiveIntegerField()
+    set_by = models.CharField(max_length=40)  # actor id
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id="retention"), name="assurance_one_rule")
+        ]
+
+
+class HoldScope(models.TextChoices):
+    """What a legal hold keeps."""
+
+    EVERYTHING = "everything", "Everything"
+    PROJECT = "project", "A project"
+    PERSON = "person", "A person"
+    OBJECT = "object", "An object"
+
+
+class HoldState(models.TextChoices):
+    """``standing → lifted``."""
+
+    STANDING = "standing", "Standing"
+    LIFTED = "lifted", "Lifted"
+
+
+class LegalHold(Audited):
+    """No event that mentions ``subject`` (an id; empty: any event) is archived while it stands."""
+
+    id = IdField("lgh")
+    name = models.CharField(max_length=60, unique=True)
+    scope = models.CharField(max_length=10, choices=HoldScope.choices)
+    subject = models.CharField(max_length=60, blank=True)
+    reason_sealed = models.CharField(max_length=71)
+    state = models.CharField(max_length=8, choices=HoldState.choices, default=HoldState.STANDING)
+    generation = models.IntegerField(default=0)
+    placed_by = models.CharField(max_length=40)  # actor id
+    placer = models.CharField(max_length=40)  # accountable person
+    created_at = models.DateTimeField(auto_now_add=True)
+    lifted_by = models.CharField(max_length=40, blank=True)
+    lift_reason_sealed = models.CharField(max_length=71, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)

@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.models.signals import post_migrate
 
 APPEND_ONLY = ("audit_event", "audit_tile", "audit_checkpoint", "audit_timestamp")
+OWNERS = ("audit_archive", "audit_archivedleaf")  # what the application only reads
 
 
 class AuditConfig(AppConfig):
@@ -45,6 +46,8 @@ def grant_rights(using: str = "default", **kwargs: Any) -> None:
                 f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {q}"
             )
         existing = set(connection.introspection.table_names(cursor))
-        for table in (*APPEND_ONLY, "django_migrations"):
+        for table in (*APPEND_ONLY, *OWNERS, "django_migrations"):
             if table in existing:
                 cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {q}")
+        for table in existing.intersection(OWNERS):
+            cursor.execute(f"REVOKE INSERT ON {table} FROM {q}")

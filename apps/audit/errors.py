@@ -37,3 +37,21 @@ class WitnessKeyMissing(Problem):
     """This installation cannot cosign: its key is not there."""
 
     status, code, title = 503, "witness_key_missing", "This installation has no witness key"
+
+
+class Archived(Problem):
+    """The event's body was moved into a file; the detail names it by its digest."""
+
+    status, code, title = 410, "archived", "This event was archived"
+
+
+class NothingToArchive(Conflict):
+    """No event may be archived now; the detail says why."""
+
+    code, title = "nothing_to_archive", "There is nothing to archive"
+
+
+class ArchiveOvertaken(Conflict):
+    """A hold was placed, or somebody fell back, while the file was written."""
+
+    code, title = "archive_overtaken", "What may be archived changed meanwhile: run it again"

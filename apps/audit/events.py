@@ -48,6 +48,8 @@ RESTORED = event_kind(
     "Restored a backup of {size} events, losing {lost}; {again} open jobs go on, {ended} ended",
 )
 
+ARCHIVED = event_kind("audit.archived", "Moved {count} old events into an archive file")
+
 WITNESS_ADDED = event_kind("witness.added", "Added a witness of the log")
 WITNESS_REMOVED = event_kind("witness.removed", "Removed a witness of the log")
 WITNESS_AHEAD = event_kind(

@@ -240,3 +240,34 @@ class TimestampState(models.Model):
     attempts = models.IntegerField(default=0)  # that failed since the last that did not
     error = models.TextField(blank=True)
     next_at = models.DateTimeField(default=now)
+
+
+class Archive(Audited):
+    """Old events whose bodies were moved into a file: which, and the file by its digest.
+
+    Written by the role that owns the tables, and never changed. ``leaves`` is the digest of the
+    indexes and leaf hashes that were moved, so that none can be added to them later.
+    """
+
+    id = IdField("arc")
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    count = models.BigIntegerField()
+    leaves = models.CharField(max_length=71)
+    size = models.BigIntegerField()  # of the checkpoint that the file leads to
+    file = models.CharField(max_length=71)
+    bytes = models.BigIntegerField()
+    older_than = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class ArchivedLeaf(models.Model):
+    """What is left here of an event that was archived: its place and its hash."""
+
+    index = models.BigIntegerField(primary_key=True)
+    leaf_hash = models.BinaryField(max_length=32)
+    archive = models.ForeignKey(Archive, on_delete=models.PROTECT, related_name="+")
+    body = None
+
+    class Meta:
+        ordering = ["index"]

@@ -40,11 +40,12 @@ ROLES: dict[str, frozenset[str]] = {
         "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
         "prediction.erase", "outcome.report", "recall.create",
     },
-    "auditor": VIEW | {"audit.view", "audit.export", "access.view", "job.view", "stream.view"},
+    "auditor": VIEW
+    | {"audit.view", "audit.export", "audit.hold", "access.view", "job.view", "stream.view"},
     "admin": frozenset(
         {
             "access.view", "access.manage", "project.create", "project.edit", "project.view",
-            "stream.view", "stream.manage", "audit.witness",
+            "stream.view", "stream.manage", "audit.witness", "audit.retain", "audit.hold",
         }
     ),
 }  # fmt: skip

@@ -10,7 +10,10 @@ class IntegrationsConfig(AppConfig):
     label = "integrations"
 
     def ready(self) -> None:
-        """Declare the event kinds."""
+        """Declare the event kinds, and hold back what no stream has sent."""
+        from apps.audit import followers
         from apps.integrations import events
+        from apps.integrations.queries import following
 
         assert events.STREAM_ADDED
+        followers.register(following)

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from django.db.models import Q, QuerySet
 
 from apps.audit.actions.checkpoint import origin
-from apps.audit.models import Checkpoint, Event
+from apps.audit.followers import Follower
+from apps.audit.models import ArchivedLeaf, Checkpoint, Event
 from apps.audit.queries import latest_checkpoint, log_size
+from apps.audit.queries.archived import in_order
 from apps.identity.queries import visible
 from apps.integrations.formats import Batch, Head, Leaf
 from apps.integrations.models import SENDING, Delivery, Stream
@@ -69,6 +72,12 @@ def standings(streams: Iterable[Stream]) -> list[Standing]:
     return found
 
 
+def following() -> list[Follower]:
+    """Return how far each stream is, for who archives old events: a paused one holds them too."""
+    rows = Stream.objects.values_list("name", "cursor")
+    return [Follower(f"stream {name}", cursor) for name, cursor in rows]
+
+
 def last_deliveries(stream: Stream, limit: int = 20) -> list[Delivery]:
     """Return the last attempts, newest first."""
     return list(stream.deliveries.order_by("-pk")[:limit])
@@ -101,10 +110,12 @@ def next_batch(stream: Stream) -> Batch | None:
 
 def _leaves(stream: Stream) -> list[Leaf]:
     limit = min(MOST_EVENTS, stream.batch_limit or MOST_EVENTS)
-    rows = Event.objects.filter(index__gte=stream.cursor).order_by("index")
+    events = Event.objects.filter(index__gte=stream.cursor).order_by("index")
+    archived = ArchivedLeaf.objects.filter(index__gte=stream.cursor).order_by("index")
+    rows = in_order(events.only(*COLUMNS)[:limit], archived[:limit])
     found: list[Leaf] = []
     room = MOST_BYTES
-    for row in rows.only(*COLUMNS)[:limit]:
+    for row in islice(rows, limit):
         if row.index != stream.cursor + len(found):
             raise EventMissing(f"The log has no event {stream.cursor + len(found)}: verify it")
         leaf = leaf_of(row, stream)
@@ -115,8 +126,11 @@ def _leaves(stream: Stream) -> list[Leaf]:
     return found
 
 
-def leaf_of(row: Event, stream: Stream) -> Leaf:
-    """Return an event as ``stream`` carries it: of other projects the hash alone."""
+def leaf_of(row: Event | ArchivedLeaf, stream: Stream) -> Leaf:
+    """Return an event as ``stream`` carries it: of other projects, and of what was archived, the
+    hash alone."""
+    if not isinstance(row, Event):
+        return Leaf(row.index, bytes(row.leaf_hash), None)
     if not scope_holds(stream.project_id, row.project):
         return Leaf(row.index, bytes(row.leaf_hash), None)
     return Leaf(

@@ -63,6 +63,7 @@ class Client:
         self.predictions = nouns.Predictions(self.http)
         self.outcomes = nouns.Outcomes(self.http)
         self.audit = nouns.Audit(self.http)
+        self.retention = nouns.RetentionOfLog(self.http)
         self.streams = nouns.Streams(self.http)
         self.everything = nouns.Everything(self.http)
         self.lists = nouns.Lists(self.http)

@@ -22,7 +22,7 @@ from placet_verify import (
 )
 from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.checkpoint import Checkpoint
-from placet_verify.commands import stamps, units, whole
+from placet_verify.commands import archives, stamps, units, whole
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
 from placet_verify.log import Report, read_records, verify_log
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         add_witnesses(command)
     whole.add_to(commands)
     _add_model_and_pack(commands)
+    archives.add_to(commands)
     stamps.add_to(commands)
     units.add_to(commands)
     return parser

@@ -85,6 +85,10 @@ BY_TEST = {
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
     "tests/integration/audit/test_timestamps.py": pairs("audit.stamp_commit"),
+    "tests/integration/assurance/test_archiving.py": (
+        "assurance.after_archive_file",
+        *around("audit.archived"),
+    ),
     "tests/integration/integrations/test_killed_workers.py": (
         "integrations.after_send",
         *pairs("integrations.cursor_commit"),
@@ -106,6 +110,7 @@ NOT_WALKED = frozenset({
     "endpoint.started.v1", "endpoint.stopped.v1", "environment.changed.v1",
     "erasure.done.v1", "erasure.requested.v1",
     "environment.created.v1", "hold.placed.v1", "hold.released.v1", "job.cancelled.v1",
+    "legal_hold.lifted.v1", "legal_hold.placed.v1", "retention.set.v1",
     "mfa.added.v1", "mfa.removed.v1", "mfa.reset.v1", "node.changed.v1",
     "node.checkpoint_ahead.v1",
     "node.joined.v1", "node.reported_error.v1", "node.state_ahead.v1",

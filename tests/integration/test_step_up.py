@@ -31,7 +31,7 @@ from apps.rollouts.errors import NotShown
 from apps.rollouts.models import Rollout
 from apps.serving import actions as serving
 from placet.config import config
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Problem
 from tests import factories
@@ -188,6 +188,12 @@ FRESH: dict[str, Case] = {
     "governance.lift_freeze": Case("vera", lambda t: partial(
         governance.lift_freeze, governance.set_freeze(
             t.world.environment("staging"), reason="x", actor=t.world.vera))),
+    "assurance.set_retention": Case("sia", lambda t: partial(assurance.set_retention, days=365)),
+    "assurance.place_hold": Case("sia", lambda t: partial(
+        assurance.place_hold, name="case-1", scope="everything", reason="x")),
+    "assurance.lift_hold": Case("sia", lambda t: partial(
+        assurance.lift_hold, assurance.place_hold(
+            name="case-1", scope="everything", reason="x", actor=SYSTEM).pk, reason="x")),
     "assurance.lift": Case("vera", lambda t: partial(assurance.lift, t.recalled(), reason="x")),
     # sending requests to what people approved
     "governance.begin_rollout": Case("otto", lambda t: partial(
@@ -240,7 +246,7 @@ monitoring.set_objective
 rollouts.abort rollouts.pause rollouts.rollback rollouts.run_drill rollouts.schedule_drills
 rollouts.unschedule_drills
 
-assurance.recall
+assurance.archive_events assurance.recall
 
 integrations.ask_for_test integrations.pause_stream integrations.remove_stream
 integrations.rewind_stream

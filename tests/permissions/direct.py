@@ -11,10 +11,16 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.assurance.actions import lift
+from apps.assurance.actions import lift, lift_hold, place_hold, set_retention
 from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall
 from apps.assurance.queries import foresee
+from apps.assurance.queries.retention import (
+    get_archive,
+    retention,
+    visible_archives,
+    visible_holds,
+)
 from apps.assurance.rules import IN_PROJECT
 from apps.audit.actions.export import export_folder
 from apps.audit.actions.seal import erase_person
@@ -256,6 +262,27 @@ QUESTIONS = [
         'name="retain_days"' in t.page("auditor", "/audit/witnesses/")),
     Direct("be offered the witnesses", "viewer", None, lambda t, who:
         'href="/audit/witnesses/"' in t.page("viewer", "/")),
+    Direct("set the rule of retention", "auditor", Forbidden, lambda t, who: set_retention(
+        days=365, actor=who)),
+    Direct("place a hold", "operator", Forbidden, lambda t, who: place_hold(
+        name="mine", scope="everything", reason="x", actor=who)),
+    Direct("lift a hold", "operator", Forbidden, lambda t, who: lift_hold(
+        t.world.values["hold"], reason="x", actor=who)),
+    Direct("read the rule of retention", "viewer", Forbidden, lambda t, who: retention(who)),
+    Direct("list the holds", "viewer", Forbidden, lambda t, who: visible_holds(who)),
+    Direct("list the archives", "viewer", Forbidden, lambda t, who: visible_archives(who)),
+    Direct("read an archive", "admin", Forbidden, lambda t, who: get_archive(
+        t.world.values["archive"], who)),
+    Direct("take the holds away", "viewer", None, lambda t, who:
+        list(TABLES["holds"].rows(who, {}))),
+    Direct("take the archives away", "viewer", None, lambda t, who:
+        list(TABLES["archives"].rows(who, {}))),
+    Direct("be offered to set the rule", "auditor", None, lambda t, who:
+        'name="days"' in t.page("auditor", "/audit/retention/")),
+    Direct("be offered retention", "viewer", None, lambda t, who:
+        'href="/audit/retention/"' in t.page("viewer", "/")),
+    Direct("be offered an archive's file", "admin", None, lambda t, who:
+        t.world.values["archive"] in t.page("admin", "/audit/retention/")),
     Direct("read a timeline", "stranger", None, lambda t, who: timeline([t.done.pk], who)),
     # identity
     Direct("grant a role", "stranger", NotFound, lambda t, who: access.grant_role(
@@ -448,6 +475,12 @@ QUESTIONS = [
         streams.resume_stream(t.stream, actor=who), stale=True),
     Direct("lift a recall in an old session", "approver", Reauthenticate, lambda t, who: lift(
         Recall.objects.get(pk=t.world.values["recall"]), reason="x", actor=who), stale=True),
+    Direct("set the rule of retention in an old session", "admin", Reauthenticate, lambda t, who:
+        set_retention(days=365, actor=who), stale=True),
+    Direct("place a hold in an old session", "auditor", Reauthenticate, lambda t, who:
+        place_hold(name="mine", scope="everything", reason="x", actor=who), stale=True),
+    Direct("lift a hold in an old session", "auditor", Reauthenticate, lambda t, who:
+        lift_hold(t.world.values["hold"], reason="x", actor=who), stale=True),
     Direct("trust a signing key in an old session", "approver", Reauthenticate, lambda t, who:
         registered.trust_signing_key(t.project, label="x", pem="", actor=who), stale=True),
     Direct("give the account a first password", "viewer", None, lambda t, who:

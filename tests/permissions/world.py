@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,10 +19,11 @@ from uuid import UUID
 
 from django.test import Client
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import place_hold, recall
 from apps.audit.actions import record, write_checkpoint
 from apps.audit.actions.witnesses import add_witness
 from apps.audit.actions.witnessing import witness_log
+from apps.audit.models import Archive
 from apps.audit.queries import latest_checkpoint
 from apps.builds.actions import request_build
 from apps.governance.actions import draft_policy, request_release, set_freeze
@@ -38,6 +40,7 @@ from apps.monitoring.models import AlertKind
 from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
+from apps.registry.store import store
 from apps.rollouts.actions import schedule_drills, start_rollout
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Endpoint, Target
@@ -50,6 +53,7 @@ from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
 from tests.factories import person, project, service_account, sign_in, team, token_for
 from tests.nodes import SimulatedNode
 from tests.signed_models import public_pem, signing_key
+from tests.tables import owning_tables
 from tests.timestamping import StampAuthority
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
@@ -181,6 +185,26 @@ def timestamps(world: World) -> None:
     with TemporaryDirectory() as folder:
         row = StampAuthority(Path(folder)).stamp(head)
     world.values |= {"size": str(row.size), "authority": row.authority}
+
+
+@part
+def retention(world: World) -> None:
+    """A hold, the name of another, and an archive whose file is there."""
+    made = place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
+    digest, size = store().put_stream(BytesIO(b"an archive of old events"))
+    with owning_tables():
+        archive = Archive.objects.create(
+            first=0, last=0, count=0, leaves="sha256:", size=1, file=f"sha256:{digest}",
+            bytes=size, older_than=now(),
+        )  # fmt: skip
+    world.values |= {"hold": made.pk, "hold_id": made.pk, "archive": archive.pk}
+    hold = {"name": "case-2", "scope": "everything", "reason": "x"}
+    for place in ("/api/v1/audit/legal-holds", "/audit/holds/place"):
+        world.bodies[f"POST {place}"] = hold
+    for place in ("/api/v1/audit/legal-holds/{hold}/lift", "/audit/holds/{hold_id}/lift"):
+        world.bodies[f"POST {place}"] = {"reason": "x"}
+    for place in ("/api/v1/audit/retention", "/audit/retention/set"):
+        world.bodies[f"POST {place}"] = {"days": 365}
 
 
 @part

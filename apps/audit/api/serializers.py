@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.audit.models import Checkpoint, Event
+from apps.audit.models import Checkpoint
+from apps.audit.queries.archived import Leaf
 from apps.audit.queries.events import sentence
 from apps.audit.queries.proofs import cosigned_note
 
@@ -139,7 +140,7 @@ def as_json(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, Any]:
     }
 
 
-def leaf(event: Event, *, visible: bool) -> dict[str, Any]:
+def leaf(event: Leaf, *, visible: bool) -> dict[str, Any]:
     """Return a leaf, with its body where it may be read."""
     return {
         "index": event.index,

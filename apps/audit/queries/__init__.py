@@ -7,6 +7,7 @@ from apps.audit.queries.events import (
     event_detail,
     events_exportable,
     events_visible,
+    may_prove,
     sentence,
     timeline,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "inclusion",
     "latest_checkpoint",
     "log_size",
+    "may_prove",
     "replay",
     "sentence",
     "showing",

@@ -10,8 +10,10 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, Q, QuerySet, TextField
 
+from apps.audit.errors import Archived
 from apps.audit.events import kinds
 from apps.audit.models import Event, SealedText
+from apps.audit.queries.archived import archive_of
 from apps.audit.queries.texts import unseal_many
 from placet.kernel.actor import INSTANCE, Actor
 from placet.kernel.clock import rfc3339
@@ -124,9 +126,12 @@ class EventDetail:
 
 
 def event_detail(index: int, actor: Actor) -> EventDetail:
-    """Return event ``index`` with what it changed; raise :class:`NotFound` if it is hidden."""
+    """Return event ``index`` with what it changed; raise :class:`NotFound` if it is hidden, and
+    :class:`Archived` with the name of the file if its body is not here any more."""
     event = Event.objects.filter(readable(actor), pk=min(index, 2**62)).first()
     if event is None:
+        if found := archive_of(index, actor):
+            raise Archived(f"See the archive {found[1].pk}, file {found[1].file}")
         raise NotFound
     body = json.loads(event.body)
     changes = _changes(event.index, body.get("after", {}))
@@ -139,6 +144,13 @@ def event_detail(index: int, actor: Actor) -> EventDetail:
         changes=changes,
         texts=_texts(changes, body.get("data", {})),
     )
+
+
+def may_prove(index: int, actor: Actor) -> None:
+    """Raise :class:`NotFound` unless ``actor`` may read the event, archived or not."""
+    here = Event.objects.filter(readable(actor), pk=min(index, 2**62)).exists()
+    if not here and archive_of(index, actor) is None:
+        raise NotFound
 
 
 def _texts(changes: list[RowChange], data: dict[str, Any]) -> dict[str, str]:

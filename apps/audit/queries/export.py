@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from django.db.models import QuerySet
 
-from apps.audit.models import Event
+from apps.audit.models import ArchivedLeaf, Event
+from apps.audit.queries.archived import Leaf, in_order
 from apps.audit.queries.proofs import tree
 from placet.kernel.sheets import csv_row
 from placet_verify.export import log_line
@@ -16,9 +17,12 @@ COLUMNS = ("index", "at", "kind", "actor_kind", "actor", "accountable", "token",
            "project", "environment", "request", "job", "data", "leaf_hash")  # fmt: skip
 
 
-def every_event(size: int) -> Iterator[Event]:
-    """Yield the first ``size`` events, in order, without holding them in memory."""
-    return Event.objects.filter(index__lt=size).order_by("index").iterator(chunk_size=500)
+def every_event(size: int) -> Iterator[Leaf]:
+    """Yield the first ``size`` events, in order, without holding them in memory; those that were
+    archived as what is left of them."""
+    events = Event.objects.filter(index__lt=size).order_by("index").iterator(chunk_size=500)
+    archived = ArchivedLeaf.objects.filter(index__lt=size).order_by("index")
+    return in_order(events, archived.iterator(chunk_size=500))
 
 
 def streamed(events: QuerySet[Event]) -> Iterator[Event]:
@@ -26,16 +30,18 @@ def streamed(events: QuerySet[Event]) -> Iterator[Event]:
     return events.order_by("index").iterator(chunk_size=500)
 
 
-def jsonl_lines(events: Iterable[Event]) -> Iterator[str]:
+def jsonl_lines(events: Iterable[Leaf]) -> Iterator[str]:
     """Yield one line of JSON for each event. ``body`` is the very text that was hashed."""
     for event in events:
         yield log_line(event.index, event.body, bytes(event.leaf_hash)).decode("utf-8")
 
 
-def csv_lines(events: Iterable[Event]) -> Iterator[str]:
+def csv_lines(events: Iterable[Leaf]) -> Iterator[str]:
     """Yield a header and one row for each event; no cell starts a formula."""
     yield csv_row(COLUMNS)
     for event in events:
+        if event.body is None:  # archived: a table of what happened has no line for it
+            continue
         body = json.loads(event.body)
         actor, cause = body["actor"], body["cause"]
         yield csv_row(

@@ -18,6 +18,7 @@ from django.db.utils import DataError
 
 from apps.audit.actions.state import plain_state, row_key
 from apps.audit.models import Audited, Checkpoint, Cosignature, Event
+from apps.audit.queries.archived import wrong_archives
 from apps.audit.queries.proofs import full_tile
 from apps.audit.queries.texts import opened_many
 from apps.audit.queries.timestamps import wrong_timestamps
@@ -63,8 +64,9 @@ class Fsck:
 
 
 def fsck(file: Path | None = None) -> Fsck:
-    """Check the log (form, times, tree, checkpoints, seals), the columns made from it, the
-    cosignatures and time stamps, and that replaying it gives every row of every table.
+    """Check the log (form, times, tree, checkpoints, seals), the columns made from it, what
+    is left of archived events, the cosignatures and time stamps, and that replaying it gives every
+    row of every table.
 
     ``file`` is a checkpoint kept elsewhere. While the log itself is at fault, what is made from it
     is not looked at: it would only repeat that. Raises ``Refused`` as ``verify_database``.
@@ -72,7 +74,9 @@ def fsck(file: Path | None = None) -> Fsck:
     found = verify_database(file, deep=True)
     if found.fault is not None:
         return Fsck(found, explain(found.fault), [])
-    checks = (wrong_columns(), wrong_cosignatures(), wrong_timestamps(), wrong_rows())
+    checks = (
+        wrong_columns(), wrong_archives(), wrong_cosignatures(), wrong_timestamps(), wrong_rows(),
+    )  # fmt: skip
     return Fsck(found, "", [fault for check in checks for fault in islice(check, MOST)])
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from apps.audit.errors import NotYetSigned
-from apps.audit.models import Checkpoint, Cosignature, Event, LogHead, Tile
+from apps.audit.models import ArchivedLeaf, Checkpoint, Cosignature, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify import merkle, tlog_proof
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
@@ -58,11 +60,19 @@ def cosigned_note(head: Checkpoint) -> str:
 
 def leaf_hashes(start: int, end: int) -> list[bytes]:
     """Return the leaf hashes ``start`` to ``end``; raise ``LookupError`` when one is missing."""
-    rows = Event.objects.filter(index__gte=start, index__lt=end).order_by("index")
-    found = [bytes(value) for value in rows.values_list("leaf_hash", flat=True)]
+    found = _hashes(Event.objects.all(), start, end)
+    if len(found) != end - start:
+        found = sorted(found + _hashes(ArchivedLeaf.objects.all(), start, end))
     if len(found) != end - start:
         raise LookupError(f"leaves {start} to {end} are not all there")
-    return found
+    return [leaf for _, leaf in found]
+
+
+def _hashes(
+    rows: QuerySet[Event] | QuerySet[ArchivedLeaf], start: int, end: int
+) -> list[tuple[int, bytes]]:
+    held = rows.filter(index__gte=start, index__lt=end).order_by("index")
+    return [(index, bytes(leaf)) for index, leaf in held.values_list("index", "leaf_hash")]
 
 
 def tiles_in_rows() -> FullTile:

@@ -1,16 +1,16 @@
 """Checking the whole database against checkpoints that lie outside it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from apps.audit.models import Checkpoint, Event
 from apps.audit.queries import kept
+from apps.audit.queries.archived import every_record
 from apps.audit.queries.proofs import log_size, tiles_in_rows
 from placet.keystore import ring
 from placet_verify import checkpoint
 from placet_verify.errors import Refused
-from placet_verify.log import Fault, Record, Report, verify_log
+from placet_verify.log import Fault, Report, verify_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def verify_database(file: Path | None = None, *, deep: bool = False) -> Verifica
     start, heads = _trusted(file)
     signed, fault = _signed_in_database()
     report = verify_log(
-        _records(),
+        every_record(),
         heads={**signed, **heads}.items(),
         tiles=tiles_in_rows(),
         canonical_bodies=deep,
@@ -78,12 +78,6 @@ def _signed_in_database() -> tuple[dict[int, bytes], Fault | None]:
             return heads, Fault(place, f"{place}: its columns are not what was signed")
         heads[head.size] = head.root
     return heads, None
-
-
-def _records() -> Iterator[Record]:
-    rows = Event.objects.order_by("index").values_list("index", "body", "leaf_hash")
-    for index, body, leaf in rows.iterator(chunk_size=8192):
-        yield index, body, bytes(leaf)
 
 
 def _head_fault(report: Report) -> Fault | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.audit.events import kinds
+from apps.audit.models import Archive, ArchivedLeaf
 from apps.audit.queries import (
     EventDetail,
     EventFilter,
@@ -20,9 +21,10 @@ from apps.audit.queries import (
     timeline,
     unseal_many,
 )
+from apps.audit.queries.archived import archive_of
 from apps.console.queries.names import actor_names, by_machine, in_words
 from placet.kernel.actor import Actor
-from placet.kernel.problems import Problem
+from placet.kernel.problems import NotFound, Problem
 
 PAGE = 50
 QUIET = {"session", "upload", "prefetch"}  # what people do in passing
@@ -182,6 +184,23 @@ def event_view(index: int, actor: Actor) -> EventView:
         why_not=why_not,
         body=json.dumps(detail.body, indent=2, ensure_ascii=False),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedView:
+    """What is left here of an archived event: its leaf, the proof, and the name of the file."""
+
+    leaf: ArchivedLeaf
+    archive: Archive
+    proof: InclusionProof
+
+
+def archived_view(index: int, actor: Actor) -> ArchivedView:
+    """Return an archived event, or raise ``NotFound``."""
+    found = archive_of(index, actor)
+    if found is None:
+        raise NotFound
+    return ArchivedView(*found, proof=inclusion(index))
 
 
 def _rows(detail: EventDetail) -> list[RowView]:

@@ -11,11 +11,13 @@ from django.db.models import QuerySet
 
 from apps.assurance.models import RecallEffect
 from apps.assurance.queries import visible_recalls
+from apps.assurance.queries.retention import sees_retention, visible_archives, visible_holds
 from apps.audit.queries import latest_checkpoint
 from apps.audit.queries.witnesses import may_see
 from apps.console.queries.models import model_rows, models_matching, projects_of, version_rows
 from apps.console.queries.names import actor_names
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.retention import hold_rows
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
 from apps.console.queries.targets import target_rows
 from apps.console.queries.witnesses import log_rows, stamp_rows, witness_rows
@@ -260,6 +262,29 @@ def _witnesses(actor: Actor, given: Filters) -> Iterator[Values]:
         )  # fmt: skip
 
 
+def _holds(actor: Actor, given: Filters) -> Iterator[Values]:
+    if not sees_retention(actor):
+        return
+    for batch in _in_batches(visible_holds(actor).order_by("pk")):
+        people = {person for row in batch for person in (row.placed_by, row.lifted_by) if person}
+        for found in hold_rows(batch, actor_names(people), actor):
+            row = found.hold
+            yield (
+                row.name, row.scope, row.subject, row.state, found.reason, found.placed_by,
+                row.created_at, found.lifted_by, row.lifted_at, row.pk,
+            )  # fmt: skip
+
+
+def _archives(actor: Actor, given: Filters) -> Iterator[Values]:
+    if not sees_retention(actor):
+        return
+    for row in visible_archives(actor).order_by("pk").iterator(chunk_size=BATCH):
+        yield (
+            row.first, row.last, row.count, row.size, row.file, row.bytes, row.older_than,
+            row.created_at, row.pk,
+        )  # fmt: skip
+
+
 def _recalls(actor: Actor, given: Filters) -> Iterator[Values]:
     wanted = visible(RecallEffect.objects.all(), actor, view="recall.view")
     rows = wanted.filter(recall__in=visible_recalls(actor)).select_related(
@@ -339,6 +364,15 @@ TABLES: dict[str, Table] = {
         ("person", "passkey", "state", "fingerprint", "host", "vouched_by", "created_at",
          "enrolled_at", "withdrawn_at", "id"),
         (), _passkeys,
+    ),
+    "holds": Table(
+        ("hold", "scope", "subject", "state", "reason", "placed_by", "created_at", "lifted_by",
+         "lifted_at", "id"),
+        (), _holds,
+    ),
+    "archives": Table(
+        ("first", "last", "events", "size", "file", "bytes", "older_than", "created_at", "id"),
+        (), _archives,
     ),
     "witnesses": Table(
         ("witnessed", "name", "kind", "address", "key", "state", "events", "seen_at", "fault",

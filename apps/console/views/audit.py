@@ -8,11 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_date
 
+from apps.audit.errors import Archived
 from apps.audit.models import Checkpoint
 from apps.audit.queries import EventFilter
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
-from apps.console.queries.audit import event_view, log_page
+from apps.console.queries.audit import archived_view, event_view, log_page
 from apps.console.queries.models import projects_of
 from apps.console.queries.verification import newest_check
 from apps.console.queries.witnesses import stamp_rows, witness_rows
@@ -74,8 +75,11 @@ def exported(wanted: EventFilter) -> str:
 
 @page
 def event(request: PageRequest, index: int) -> HttpResponse:
-    """Show one event with what it changed and its proof."""
-    return show(request, "audit_event", view=event_view(index, request.actor))
+    """Show one event with what it changed and its proof; of an archived one where it lies."""
+    try:
+        return show(request, "audit_event", view=event_view(index, request.actor))
+    except Archived:
+        return show(request, "audit_archived", view=archived_view(index, request.actor))
 
 
 @action

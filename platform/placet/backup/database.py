@@ -25,7 +25,12 @@ SELECT sha256, max(size) FROM (
   UNION ALL SELECT sbom, NULL FROM builds_bento WHERE sbom <> ''
   UNION ALL SELECT w ->> 'sha256', (w ->> 'size')::bigint
     FROM builds_runtime, jsonb_array_elements(wheels) w WHERE collected_at IS NULL
+  UNION ALL SELECT split_part(file, ':', 2), bytes FROM audit_archive
 ) every GROUP BY sha256 ORDER BY sha256
+"""
+LEAVES = """
+SELECT "index", body, leaf_hash FROM audit_event
+UNION ALL SELECT "index", NULL, leaf_hash FROM audit_archivedleaf ORDER BY "index"
 """
 
 
@@ -77,10 +82,10 @@ def snapshot(url: str) -> Iterator[Snapshot]:
 
 
 def recomputed(connection: psycopg.Connection[Any]) -> tuple[int, bytes]:
-    """Return size and root of the log, every leaf hashed anew from its event."""
+    """Return size and root of the log, every leaf hashed anew from its event if it is here."""
     with connection.cursor(name="placet_events") as cursor:
         cursor.itersize = 8192
-        cursor.execute('SELECT "index", body, leaf_hash FROM audit_event ORDER BY "index"')
+        cursor.execute(LEAVES)
         report = verify_log((i, body, bytes(leaf)) for i, body, leaf in cursor)
     if report.fault is not None:
         raise BackupRefused(f"The log is not intact: {report.fault.sentence}")

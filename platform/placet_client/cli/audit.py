@@ -10,7 +10,7 @@ import typer
 
 from placet_client import log as copies
 from placet_client import login
-from placet_client.cli import timestamps, witnesses
+from placet_client.cli import retention, timestamps, witnesses
 from placet_client.cli.command import ERROR, Ended, Limit, Output, connected
 from placet_client.output import Form, show_list, show_one, tell
 from placet_verify import checkpoint
@@ -23,6 +23,7 @@ from placet_verify.log import read_records, verify_log
 audit = typer.Typer(help="The append-only log", no_args_is_help=True)
 witnesses.add_to(audit)
 timestamps.add_to(audit)
+retention.add_to(audit)
 Kind = Annotated[str, typer.Option(help="e.g. release.approved")]
 Subject = Annotated[str, typer.Option(help="the id of what it is about")]
 Actor = Annotated[str, typer.Option(help="the id of who did it")]

@@ -34,6 +34,8 @@ class List(StrEnum):
     STREAMS = "streams"
     TOKENS = "tokens"
     WITNESSES = "witnesses"
+    HOLDS = "holds"
+    ARCHIVES = "archives"
 
 
 class FileForm(StrEnum):

@@ -32,6 +32,7 @@ from placet_client.nouns.registry import (
     SigningKeys,
     Versions,
 )
+from placet_client.nouns.retention import RetentionOfLog
 from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.streams import Streams
@@ -41,7 +42,7 @@ __all__ = [
     "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Duties", "Endpoints",
     "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing",
     "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies",
-    "Predictions", "Projects", "Recalls", "Releases", "Roles", "Rollouts", "Runtimes",
-    "ServiceAccounts", "SigningKeys", "Streams", "Targets", "Teams", "Tokens", "Uploads",
-    "Versions",
+    "Predictions", "Projects", "Recalls", "Releases", "RetentionOfLog", "Roles", "Rollouts",
+    "Runtimes", "ServiceAccounts", "SigningKeys", "Streams", "Targets", "Teams", "Tokens",
+    "Uploads", "Versions",
 ]  # fmt: skip

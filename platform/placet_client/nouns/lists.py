@@ -75,3 +75,11 @@ class Lists(Noun):
     def witnesses(self, to: Path, *, form: Form = "csv") -> int:
         """Write who witnesses the log, and which logs are witnessed."""
         return self._save("/exports/witnesses", to, **given(format=form))
+
+    def holds(self, to: Path, *, form: Form = "csv") -> int:
+        """Write the legal holds of the log, those that were lifted too."""
+        return self._save("/exports/holds", to, **given(format=form))
+
+    def archives(self, to: Path, *, form: Form = "csv") -> int:
+        """Write the archives of old events: which, and the file of each by its digest."""
+        return self._save("/exports/archives", to, **given(format=form))

@@ -108,6 +108,7 @@ from placet_client.records.registry import (
     Version,
     VersionSummary,
 )
+from placet_client.records.retention import Archive, LegalHold, Retention
 from placet_client.records.search import Hit, Search
 from placet_client.records.serving import (
     Disagreement,
@@ -132,6 +133,7 @@ __all__ = [
     "Actor",
     "Alert",
     "Alias",
+    "Archive",
     "ArtifactFile",
     "AuditEvent",
     "AuditEventDetail",
@@ -179,6 +181,7 @@ __all__ = [
     "JoinToken",
     "Leaf",
     "LeafPage",
+    "LegalHold",
     "LogLine",
     "Look",
     "Member",
@@ -207,6 +210,7 @@ __all__ = [
     "Release",
     "ReleaseDetail",
     "RenderedCard",
+    "Retention",
     "Revision",
     "Role",
     "Rollout",

@@ -10,19 +10,22 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import place_hold, recall
 from apps.audit.actions.witnesses import add_witness
+from apps.audit.models import Archive
 from apps.console.queries.exports import TABLES
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
 from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests import factories
 from tests.enrolled import offered_passkey
 from tests.factories import api, browser
 from tests.governed import World
 from tests.signed_models import public_pem, signing_key
+from tests.tables import owning_tables
 
 pytestmark = pytest.mark.django_db
 PAGES = {
@@ -30,6 +33,7 @@ PAGES = {
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
     "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/", "duties": "/duties/",
     "recalls": "/recalls/", "witnesses": "/audit/witnesses/",
+    "holds": "/audit/retention/", "archives": "/audit/retention/",
     "signers": "/signing-keys/risk/",
 }  # fmt: skip
 
@@ -44,6 +48,12 @@ def eve(world: World) -> Any:
     terms = Terms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
     add_witness(name="shelf", kind="file", address="shelf", actor=SYSTEM)
+    place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
+    with owning_tables():
+        Archive.objects.create(
+            first=0, last=0, count=0, leaves="sha256:", size=1, file="sha256:00", bytes=1,
+            older_than=now(),
+        )  # fmt: skip
     trust_signing_key(
         world.project, label="churn-team", pem=public_pem(signing_key()), actor=SYSTEM
     )

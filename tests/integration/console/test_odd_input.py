@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.assurance.actions import place_hold
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
 from placet.kernel.actor import SYSTEM
@@ -27,6 +28,7 @@ def forms(world: World) -> dict[str, list[str]]:
     live = world.live("development", bento=world.bento(world.version("other")))
     version = f"/models/risk/churn/{release.version.number}"
     stream = add_stream(name="siem", terms=Terms("jsonl", "https://siem.example"), actor=SYSTEM)
+    hold = place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
     return {
         "/models/new": ["project", "name", "description"],
         f"{version}/alias": ["alias"],
@@ -45,6 +47,9 @@ def forms(world: World) -> dict[str, list[str]]:
         "/tokens/new": ["name", "scopes", "days", "project"],
         "/audit/witnesses/add": ["name", "kind", "address", "key", "retain_days"],
         "/audit/witnessed-logs/add": ["key"],
+        "/audit/retention/set": ["days"],
+        "/audit/holds/place": ["name", "scope", "subject", "reason"],
+        f"/audit/holds/{hold.pk}/lift": ["reason"],
         "/recalls/create": ["kind", "what", "project", "reason"],
         "/passkeys/offer": ["authenticator", "name", "assertion"],
         "/streams/new": [
@@ -74,6 +79,7 @@ def sound(world: World) -> dict[str, str]:
         "kind": "jsonl", "url": "https://siem.example", "alert_after_minutes": "15",
         "index": "0", "generation": "0", "site": "edge", "capacity_mb": "512",
         "scopes": "model.view", "days": "7", "address": "sound", "key": "", "retain_days": "30",
+        "scope": "object", "subject": version.pk,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import place_hold, recall
 from apps.assurance.models import Recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.actions.witnesses import add_witness
@@ -57,6 +57,7 @@ def many(world: World) -> Release:
     for number in range(ROWS):
         terms = Terms("jsonl", "https://siem.example/in")
         add_stream(name=f"siem-{number}", terms=terms, project=world.project, actor=SYSTEM)
+        place_hold(name=f"h{number}", scope="everything", reason=f"{number}", actor=SYSTEM)
         add_witness(name=f"w{number}", kind="file", address=f"w{number}", actor=SYSTEM)
         log = verifier_key(f"log/{number}", PrivateKey.generate().public)
         witness_log(key=log, actor=SYSTEM)
@@ -101,6 +102,8 @@ def paths(release: Release) -> dict[str, str]:
         "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/passkeys/",
         "/duties/", "/api/v1/duties", "/audit/", "/api/v1/passkeys",
         "/recalls/", "/api/v1/recalls",
+        "/audit/retention/", "/api/v1/audit/legal-holds", "/api/v1/audit/archives",
+        "/api/v1/audit/timestamps", "/api/v1/audit/retention",
         "/audit/witnesses/", "/api/v1/audit/witnesses", "/api/v1/audit/witnessed-logs",
         "/api/v1/audit/checkpoint",
         "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",

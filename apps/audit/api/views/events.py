@@ -15,7 +15,7 @@ from apps.audit.actions import log_export
 from apps.audit.api import serializers as s
 from apps.audit.api.views.parameters import FILTER_PARAMETERS, FILTERS, filters
 from apps.audit.models import Event
-from apps.audit.queries import event_detail, events_exportable, events_visible, inclusion
+from apps.audit.queries import event_detail, events_exportable, events_visible, inclusion, may_prove
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
 from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.api.views import PlacetView
@@ -64,7 +64,7 @@ class EventProof(PlacetView):
     @extend_schema(operation_id="audit_events_proof", responses=s.InclusionSerializer)
     def get(self, request: Request, index: int) -> Response:
         """Prove an event you may read against the newest checkpoint; 409 until one covers it."""
-        event_detail(index, self.actor)
+        may_prove(index, self.actor)
         return Response(asdict(inclusion(index)))
 
 

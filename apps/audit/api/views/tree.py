@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from apps.audit.api import serializers as s
 from apps.audit.api.views.parameters import number
-from apps.audit.models import Event
+from apps.audit.models import ArchivedLeaf, Event
 from apps.audit.queries import consistency, latest_checkpoint, log_size
+from apps.audit.queries.archived import in_order
 from apps.audit.queries.events import readable
 from apps.audit.queries.proofs import full_tile, latest_cosigned
 from placet.kernel.api.views import PlacetView
@@ -36,12 +37,15 @@ class Leaves(PlacetView):
         responses=s.LeavesSerializer,
     )
     def get(self, request: Request) -> Response:
-        """List leaves: index and leaf hash for everybody, the body where you may read it."""
+        """List leaves: index and leaf hash for everybody, the body where you may read it and it was
+        not archived."""
         start, size = number(request, "from", 0), log_size()
         end = min(start + self._limit(), size)
         events = Event.objects.filter(index__gte=start, index__lt=end)
         mine = set(events.filter(readable(self.actor)).values_list("index", flat=True))
-        items = [s.leaf(e, visible=e.index in mine) for e in events.order_by("index")]
+        old = ArchivedLeaf.objects.filter(index__gte=start, index__lt=end).order_by("index")
+        leaves = in_order(events.order_by("index"), old)
+        items = [s.leaf(leaf, visible=leaf.index in mine) for leaf in leaves]
         return Response({"items": items, "next": end if end < size else None, "size": size})
 
 

@@ -7,18 +7,24 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.assurance.actions import archive_events
+from apps.assurance.actions.archiving import next_plan
+from apps.assurance.queries.retention import missing_files
 from apps.audit.actions import export_folder, write_checkpoint
 from apps.audit.queries import Verification, verify_database
 from apps.audit.queries.fsck import fsck
+from placet.backup.database import owner_url
+from placet.backup.manifest import BackupRefused
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
+from placet.management.commands.restore import manage
 from placet_verify.errors import Refused
 
 
 class Command(BaseCommand):
-    """Subcommands ``verify``, ``fsck``, ``checkpoint`` and ``export``."""
+    """Subcommands ``verify``, ``fsck``, ``checkpoint``, ``archive`` and ``export``."""
 
-    help = "Verify the audit log against a checkpoint kept outside the database, or export it."
+    help = "Verify the audit log against a checkpoint kept elsewhere, archive or export it."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,6 +42,11 @@ class Command(BaseCommand):
         )
         whole.add_argument("--checkpoint", type=Path, help="start from this file")
         commands.add_parser("checkpoint", help="sign the log as it stands now")
+        old = commands.add_parser("archive", help="move the bodies of old events into a file")
+        old.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+        old.add_argument(
+            "--as-owner", action="store_true", help="PLACET_DATABASE_URL is the owner's"
+        )
         export = commands.add_parser("export", help="write the log for `python -m placet_verify`")
         export.add_argument("folder", type=Path)
 
@@ -44,7 +55,7 @@ class Command(BaseCommand):
         os.environ.setdefault("PLACET_PROCESS", "manage")
         try:
             getattr(self, "do_" + options["command"])(options)
-        except (Problem, Refused) as refusal:
+        except (Problem, Refused, BackupRefused) as refusal:
             raise CommandError(str(refusal)) from refusal
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from error
@@ -57,6 +68,7 @@ class Command(BaseCommand):
     def do_fsck(self, options: dict[str, Any]) -> None:
         """Say what was found in the log, then each thing that does not agree with it."""
         found = fsck(options["checkpoint"])
+        found.faults.extend(missing_files())
         if found.how:
             self.stdout.write(f"{found.log.fault.place if found.log.fault else ''}: {found.how}")
         self.say(found.log)
@@ -93,6 +105,24 @@ class Command(BaseCommand):
         """Sign the log as it stands now."""
         made = write_checkpoint()
         self.stdout.write(made.note if made else "the newest checkpoint covers everything")
+
+    def do_archive(self, options: dict[str, Any]) -> None:
+        """Move old events into files, as the role that owns the tables."""
+        if options["dry_run"]:
+            made = next_plan()
+            self.stdout.write(
+                f"{len(made.indexes)} events would go into the first file, {made.indexes[0]} to"
+                f" {made.indexes[-1]}; nothing was changed"
+            )
+        elif not options["as_owner"]:  # the application's role may not
+            said = manage("audit", "archive", "--as-owner", PLACET_DATABASE_URL=owner_url())
+            self.stdout.write(said.rstrip())
+        else:
+            for row in archive_events(actor=SYSTEM):
+                self.stdout.write(
+                    f"{row.pk}: {row.count} events, {row.first} to {row.last}, are in {row.file}"
+                    f" ({row.bytes} bytes)"
+                )
 
     def do_export(self, options: dict[str, Any]) -> None:
         """Write the whole log into a new folder."""

@@ -1,0 +1,114 @@
+"""Events whose bodies lie in an archive file: which may go there, and what is left of them here."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from typing import TypeVar
+
+from django.db import connection
+from django.db.models import Count, QuerySet
+
+from apps.audit.models import Archive, ArchivedLeaf, Event
+from placet.kernel.actor import INSTANCE, Actor
+from placet.kernel.clock import rfc3339
+from placet_verify.log import Fault, Record
+from placet_verify.seals import SEALED_KINDS
+
+Leaf = Event | ArchivedLeaf
+T = TypeVar("T", bound=Leaf)
+MOST = 50_000  # events of one file
+
+# What stays: events that vouch for access, what the papers of a release prove, and the newest state
+# of every row, because the log alone must give every row.
+STAY = (*sorted(SEALED_KINDS), "policy.published.v1", "passkey.enrolled.v1")
+ARCHIVABLE = """
+WITH newest AS (
+  SELECT DISTINCT max(e."index") AS place
+  FROM audit_event e, jsonb_object_keys(e.body::jsonb -> 'after') AS key GROUP BY key
+)
+SELECT e."index" FROM audit_event e
+WHERE e."index" < %(limit)s AND e.at < %(before)s
+  AND NOT e.kind = ANY(%(stay)s) AND NOT starts_with(e.kind, 'release.')
+  AND (%(only)s::bigint[] IS NULL OR e."index" = ANY(%(only)s))
+  AND NOT EXISTS (SELECT 1 FROM unnest(%(held)s::text[]) AS held WHERE strpos(e.body, held) > 0)
+  AND NOT EXISTS (SELECT 1 FROM newest WHERE newest.place = e."index")
+ORDER BY e."index" LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Which events may go: older than ``before``, of places below ``limit``, and mentioning none of
+    ``held`` (ids; '' stands in every event)."""
+
+    before: datetime
+    limit: int
+    held: tuple[str, ...] = ()
+
+
+def archivable(terms: Terms, *, only: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Return the oldest events that may be archived, as many as one file takes; of ``only`` these
+    where they are given."""
+    if "" in terms.held:
+        return ()
+    values = {
+        "limit": terms.limit, "before": rfc3339(terms.before), "stay": list(STAY),
+        "held": list(terms.held), "most": MOST, "only": None if only is None else list(only),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(ARCHIVABLE, values)
+        return tuple(index for (index,) in cursor.fetchall())
+
+
+def leaves_digest(leaves: Iterable[tuple[int, bytes]]) -> str:
+    """Return the digest of which events were archived: index (8 bytes) and leaf hash of each."""
+    hasher = hashlib.sha256()
+    for index, leaf in leaves:
+        hasher.update(index.to_bytes(8, "big") + bytes(leaf))
+    return f"sha256:{hasher.hexdigest()}"
+
+
+def archives() -> QuerySet[Archive]:
+    """Return the archives; what is in them is read from their files."""
+    return Archive.objects.all()
+
+
+def archive_of(index: int, actor: Actor) -> tuple[ArchivedLeaf, Archive] | None:
+    """Return the leaf of an archived event and where it is, for who reads the whole log."""
+    if not actor.can("audit.view", INSTANCE):
+        return None
+    rows = ArchivedLeaf.objects.select_related("archive").filter(pk=min(index, 2**62))
+    leaf = rows.first()
+    return (leaf, leaf.archive) if leaf else None
+
+
+def in_order(events: Iterable[Event], archived: Iterable[ArchivedLeaf]) -> Iterator[Leaf]:
+    """Yield both, each in the order of its index, in one order."""
+    return merge(events, archived, key=lambda leaf: leaf.index)
+
+
+def every_record() -> Iterator[Record]:
+    """Yield the whole log as verifiers take it: archived events by their hash alone."""
+    rows = Event.objects.order_by("index").values_list("index", "body", "leaf_hash")
+    events = ((index, body, bytes(leaf)) for index, body, leaf in rows.iterator(chunk_size=8192))
+    if not Archive.objects.exists():
+        return events  # the merge costs time on a log of millions
+    old = ArchivedLeaf.objects.order_by("index").values_list("index", "leaf_hash")
+    gone = ((index, None, bytes(leaf)) for index, leaf in old.iterator(chunk_size=8192))
+    return merge(events, gone, key=lambda record: record[0])
+
+
+def wrong_archives() -> Iterator[Fault]:
+    """Yield the archives of which the leaves are not those that were archived."""
+    held = dict(
+        ArchivedLeaf.objects.order_by().values("archive").annotate(n=Count("pk"))
+        .values_list("archive", "n")
+    )  # fmt: skip
+    for row in Archive.objects.order_by("pk"):
+        place = f"archive {row.pk}"
+        leaves = ArchivedLeaf.objects.filter(archive=row).order_by("index")
+        made = leaves_digest(leaves.values_list("index", "leaf_hash").iterator(chunk_size=8192))
+        if (held.get(row.pk, 0), made) != (row.count, row.leaves):
+            yield Fault(place, f"{place}: its leaves are not the {row.count} that were archived")

@@ -1,0 +1,39 @@
+"""``archive``: check a file of archived events, and read one of them."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from placet_verify import log_archive
+from placet_verify.keys import PublicKey
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    archive = commands.add_parser("archive", help="verify a file of archived events")
+    archive.add_argument("file", type=Path)
+    archive.add_argument(
+        "--root", type=Path, help="the root key you were given (default: the archive's)"
+    )
+    archive.add_argument("--event", type=int, metavar="INDEX", help="also write this event's body")
+    archive.set_defaults(run=verify_archive)
+
+
+def verify_archive(options: argparse.Namespace) -> bool:
+    """Verify that every event of an archive is in the signed log, and say what it holds."""
+    if options.root is None:
+        _say("the root key came with the archive: compare its fingerprint with the one you know")
+    root = PublicKey.load(options.root) if options.root else None
+    found = log_archive.verify(options.file, root)
+    about = found.about
+    _say(f"root key: {found.ring.root.fingerprint}")
+    _say(f"checkpoint: {found.head.size} leaves of {found.head.origin}, signature good")
+    _say(f"{about.count} events, {about.first} to {about.last}, {about.leaves}")
+    if options.event is not None:
+        _say(log_archive.body_of(options.file, options.event))
+    _say("ok: every event of this archive is in the log that the checkpoint signs")
+    return True
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
