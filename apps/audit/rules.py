@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 LEEWAY = timedelta(minutes=1)  # by which two clocks may differ that are both right
+MOST_ACCURACY = timedelta(minutes=10)  # of a stamp: who knows no better says nothing
 
 
 def gap(who: str, seen: int, size: int, at: datetime | None = None) -> str:
@@ -40,13 +41,13 @@ def contradiction(
 
     ``begin`` is when the newest of the stamped events was written, by what the log says.
     """
-    slack = LEEWAY + accuracy
-    if at + slack < begin:
+    slack = LEEWAY + min(accuracy, MOST_ACCURACY)
+    if at < begin - slack:
         return (
             f"{who} stamped at {_exact(at)} a checkpoint that covers events of {_exact(begin)}:"
             " its clock is slow, or ours was fast when they were written"
         )
-    if end is not None and at - slack > end:
+    if end is not None and at > end + slack:
         return (
             f"{who} says that it was {_exact(at)} when it was {_exact(end)} here: its clock is"
             " fast, or ours is slow"

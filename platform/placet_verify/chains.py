@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
@@ -16,6 +16,11 @@ LONGEST = 6  # certificates of a path
 _KNOWN = frozenset(
     {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 )
+# what cryptography raises over a certificate that it cannot read, or not use
+UNREADABLE = (
+    ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)  # fmt: skip
 _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -23,7 +28,7 @@ def read_pinned(path: Path) -> list[x509.Certificate]:
     """Return the certificates of a PEM file; raise :class:`Malformed` when there are none."""
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except ValueError:
+    except UNREADABLE:
         raise Malformed(f"{path.name} holds no certificate (PEM)") from None
 
 
@@ -42,7 +47,7 @@ def path_to(
             _check(certificate, at)
             if below:
                 _check_issuer(certificate, below - 1)
-    except ValueError:  # an extension that cannot be read, or stands there twice
+    except UNREADABLE:
         raise Malformed("a certificate of the authority cannot be read") from None
     return path
 
@@ -65,11 +70,10 @@ def _path(
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+        made = certificate.signature_hash_algorithm
+    except (*UNREADABLE, InvalidSignature):
         return False
-    return isinstance(certificate.signature_hash_algorithm, _STRONG) or (
-        certificate.signature_hash_algorithm is None  # Ed25519 has it built in
-    )
+    return made is None or isinstance(made, _STRONG)  # Ed25519 has its own
 
 
 def _check(certificate: x509.Certificate, at: datetime) -> None:

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from placet_verify import der
-from placet_verify.chains import Certificates, path_to
+from placet_verify.chains import UNREADABLE, Certificates, path_to
 from placet_verify.errors import Malformed, Refused
 
 QUERY_TYPE, REPLY_TYPE = "application/timestamp-query", "application/timestamp-reply"
 LARGEST = 1 << 16  # bytes of an answer
+LEAST_BITS = 2048  # of an RSA key
 _SIGNED_DATA, _TST_INFO = "1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"
 _CONTENT_TYPE, _DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
 _CERTIFICATE, _CERTIFICATE_2 = "1.2.840.113549.1.9.16.2.12", "1.2.840.113549.1.9.16.2.47"
@@ -223,15 +224,28 @@ def _check(token: _Token, message: bytes, anchors: Certificates) -> tuple[Stamp,
     info = _info(token.info)
     if info.imprint != hashlib.sha256(message).digest():
         raise Refused("imprint", "it stamps other bytes than these")
-    signer, others = _certificates(token)
+    try:
+        return _checked(token, info, anchors)
+    except UNREADABLE:
+        raise Malformed("a certificate in the token cannot be read") from None
+
+
+def _checked(token: _Token, info: Claims, anchors: Certificates) -> tuple[Stamp, tuple[bytes, ...]]:
+    held = {x509.load_der_x509_certificate(raw): raw for raw in token.certificates}
+    mine = [
+        one for one in held
+        if one.serial_number == token.serial and one.issuer.public_bytes() == token.issuer
+    ]  # fmt: skip
+    if len(mine) != 1:
+        raise Refused("signer", "the signer's certificate is not in the token")
+    (signer,) = mine
     _check_attributes(token, signer)
     _check_signature(token, signer)
-    path = path_to(signer, others, anchors, info.at)
+    path = path_to(signer, [one for one in held if one is not signer], anchors, info.at)
     stamp = Stamp(
         at=info.at, accuracy=info.accuracy, policy=info.policy, serial=info.serial,
         nonce=info.nonce, signer=signer.subject.rfc4514_string(), anchor=path[-1],
     )  # fmt: skip
-    held = {x509.load_der_x509_certificate(raw): raw for raw in token.certificates}
     return stamp, tuple(held[one] for one in path[:-1])
 
 
@@ -274,21 +288,6 @@ def _accuracy(node: der.Node) -> timedelta:
             case 0x81:
                 found += timedelta(microseconds=value)
     return found
-
-
-def _certificates(token: _Token) -> tuple[x509.Certificate, list[x509.Certificate]]:
-    """Return the signer's certificate, and the others that came with it."""
-    try:
-        held = [x509.load_der_x509_certificate(raw) for raw in token.certificates]
-        mine = [
-            one for one in held
-            if one.serial_number == token.serial and one.issuer.public_bytes() == token.issuer
-        ]  # fmt: skip
-    except ValueError:
-        raise Malformed("a certificate in the token cannot be read") from None
-    if len(mine) != 1:
-        raise Refused("signer", "the signer's certificate is not in the token")
-    return mine[0], [one for one in held if one is not mine[0]]
 
 
 def _check_attributes(token: _Token, signer: x509.Certificate) -> None:
@@ -335,7 +334,7 @@ def _check_signature(token: _Token, signer: x509.Certificate) -> None:
     signed = der.write(der.SET, token.attributes.content)
     key = signer.public_key()
     try:
-        if isinstance(key, rsa.RSAPublicKey):
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_BITS:
             name = _rsa_hash(token)
             key.verify(token.signature, signed, padding.PKCS1v15(), name)
         elif isinstance(key, ec.EllipticCurvePublicKey) and token.algorithm in _ECDSA_WITH:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
-from typing import TypeVar
 
 from django.db import connection
 from django.db.models import Count, QuerySet
@@ -17,7 +16,6 @@ from placet_verify.log import Fault, Record
 from placet_verify.seals import SEALED_KINDS
 
 Leaf = Event | ArchivedLeaf
-T = TypeVar("T", bound=Leaf)
 MOST = 50_000  # events of one file
 
 # What stays: events that vouch for access, what the papers of a release prove, and the newest state
@@ -86,18 +84,23 @@ def archive_of(index: int, actor: Actor) -> tuple[ArchivedLeaf, Archive] | None:
 
 def in_order(events: Iterable[Event], archived: Iterable[ArchivedLeaf]) -> Iterator[Leaf]:
     """Yield both, each in the order of its index, in one order."""
-    return merge(events, archived, key=lambda leaf: leaf.index)
+    both: list[Iterable[Leaf]] = [events, archived]
+    return iter(merge(*both, key=lambda leaf: leaf.index))
 
 
 def every_record() -> Iterator[Record]:
     """Yield the whole log as verifiers take it: archived events by their hash alone."""
     rows = Event.objects.order_by("index").values_list("index", "body", "leaf_hash")
-    events = ((index, body, bytes(leaf)) for index, body, leaf in rows.iterator(chunk_size=8192))
+    events: Iterator[Record] = (
+        (index, body, bytes(leaf)) for index, body, leaf in rows.iterator(chunk_size=8192)
+    )
     if not Archive.objects.exists():
         return events  # the merge costs time on a log of millions
     old = ArchivedLeaf.objects.order_by("index").values_list("index", "leaf_hash")
-    gone = ((index, None, bytes(leaf)) for index, leaf in old.iterator(chunk_size=8192))
-    return merge(events, gone, key=lambda record: record[0])
+    gone: Iterator[Record] = (
+        (index, None, bytes(leaf)) for index, leaf in old.iterator(chunk_size=8192)
+    )
+    return iter(merge(events, gone, key=lambda record: record[0]))
 
 
 def wrong_archives() -> Iterator[Fault]:

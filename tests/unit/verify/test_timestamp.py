@@ -77,6 +77,7 @@ def test_openssl_reads_what_we_ask(authority: StampAuthority, tmp_path: Path) ->
     assert "Certificate required: yes" in said
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @pytest.mark.parametrize("name", ["ECDSA", "RSA"])
 def test_a_stamp_with_any_byte_changed_is_refused(name: str, tmp_path: Path) -> None:
     authority = StampAuthority(tmp_path / "tsa", FORMS[name])
@@ -93,6 +94,7 @@ def test_a_stamp_with_any_byte_changed_is_refused(name: str, tmp_path: Path) -> 
             timestamp.verify(wrong, NOTE, pinned)
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_an_answer_with_any_byte_changed_is_refused_or_means_the_same(
     reply: bytes, authority: StampAuthority
 ) -> None:
