@@ -264,6 +264,8 @@ SPECTACULAR_SETTINGS = {
         "WorkStateEnum": "apps.builds.models.BuildState.choices",
         "StreamKindEnum": ["jsonl", "cloudevents", "syslog"],
         "StreamStateEnum": ["paused", "running", "failing", "blocked"],
+        "HoldScopeEnum": "apps.assurance.models.HoldScope.choices",
+        "HoldStateEnum": "apps.assurance.models.HoldState.choices",
         "WitnessKindEnum": "apps.audit.models.WitnessKind.choices",
     },
     "APPEND_COMPONENTS": {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from placet_verify.errors import Malformed
 
-BOOLEAN, INTEGER, OCTETS, NULL, OID, TIME = 0x01, 0x02, 0x04, 0x05, 0x06, 0x18
+BOOLEAN, INTEGER, BITS, OCTETS, NULL, OID, TIME = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x18
 SEQUENCE, SET, TAGGED = 0x30, 0x31, 0xA0  # TAGGED + n: constructed, context-specific
 EMPTY = b"\x05\x00"  # the value NULL
 

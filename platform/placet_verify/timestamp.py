@@ -97,7 +97,7 @@ class _Token:
             der.number(3),
             der.write(der.SET, digest),
             der.write(der.SEQUENCE, der.identifier(_TST_INFO), content),
-            der.write(der.TAGGED, *certificates),
+            der.write(der.TAGGED, *sorted(certificates)),  # a SET, in the order of DER
             der.write(der.SET, signer),
         )
         return der.write(der.SEQUENCE, der.identifier(_SIGNED_DATA), der.write(der.TAGGED, signed))
@@ -123,7 +123,10 @@ def accept(
 
     Raises :class:`Refused`.
     """
-    token = _read(_token_of(reply))
+    try:
+        token = _read(_token_of(reply))
+    except Malformed as fault:
+        raise Malformed(f"the answer is no time stamp: {fault}") from None
     stamp, path = _check(token, message, anchors)
     if stamp.nonce != nonce:
         raise Refused("nonce", "it answers another request: its nonce is not the one that was sent")
@@ -231,7 +234,7 @@ def _check(token: _Token, message: bytes, anchors: Certificates) -> tuple[Stamp,
 
 
 def _checked(token: _Token, info: Claims, anchors: Certificates) -> tuple[Stamp, tuple[bytes, ...]]:
-    held = {x509.load_der_x509_certificate(raw): raw for raw in token.certificates}
+    held = {x509.load_der_x509_certificate(raw): raw for raw in map(_whole, token.certificates)}
     mine = [
         one for one in held
         if one.serial_number == token.serial and one.issuer.public_bytes() == token.issuer
@@ -247,6 +250,15 @@ def _checked(token: _Token, info: Claims, anchors: Certificates) -> tuple[Stamp,
         nonce=info.nonce, signer=signer.subject.rfc4514_string(), anchor=path[-1],
     )  # fmt: skip
     return stamp, tuple(held[one] for one in path[:-1])
+
+
+def _whole(certificate: bytes) -> bytes:
+    """Return a certificate whose signature is whole octets: how many of its last bits do not count
+    is covered by nothing else."""
+    parts = der.read(certificate).expect(der.SEQUENCE).parts(der.SEQUENCE, der.SEQUENCE, der.BITS)
+    if parts[2].content[:1] != b"\x00":
+        raise Malformed("a certificate's signature is not whole")
+    return certificate
 
 
 def _info(raw: bytes) -> Claims:

@@ -127,7 +127,7 @@ class TestAsking:
         [
             ((503, b"later"), "It answered 503"),
             ((302, b""), "It answered 302"),
-            ((200, b"<html>"), "header"),
+            ((200, b"<html>"), "no time stamp"),
             ((200, b"x" * 70_000), "bytes"),
         ],
     )
