@@ -83,7 +83,7 @@ def plan(terms: Terms, *, why: str = "") -> Plan:
     return Plan(terms, indexes, leaves_digest(_leaves(indexes)), head)
 
 
-def _leaves(indexes: Sequence[int]) -> list[tuple[int, bytes]]:
+def _leaves(indexes: Sequence[int]) -> list[tuple[int, bytes | memoryview]]:
     rows = Event.objects.filter(pk__in=indexes).order_by("index")
     return list(rows.values_list("index", "leaf_hash"))
 

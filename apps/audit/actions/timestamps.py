@@ -73,7 +73,7 @@ def _wait(attempts: int) -> timedelta:
     """Return how long to wait after so many failures: never less than between two stamps if that
     is shorter."""
     every = timedelta(minutes=config().timestamp_every_minutes)
-    return min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT, every)
+    return min(FIRST_WAIT * (1 << min(attempts, 10)), LONGEST_WAIT, every)
 
 
 def _stamp(authority: TimestampAuthority, state: TimestampState, head: Checkpoint) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, QuerySet
@@ -51,7 +52,7 @@ def archivable(terms: Terms, *, only: Sequence[int] | None = None) -> tuple[int,
     where they are given."""
     if "" in terms.held:
         return ()
-    values = {
+    values: dict[str, Any] = {
         "limit": terms.limit, "before": rfc3339(terms.before), "stay": list(STAY),
         "held": list(terms.held), "most": MOST, "only": None if only is None else list(only),
     }  # fmt: skip
@@ -60,7 +61,7 @@ def archivable(terms: Terms, *, only: Sequence[int] | None = None) -> tuple[int,
         return tuple(index for (index,) in cursor.fetchall())
 
 
-def leaves_digest(leaves: Iterable[tuple[int, bytes]]) -> str:
+def leaves_digest(leaves: Iterable[tuple[int, bytes | memoryview]]) -> str:
     """Return the digest of which events were archived: index (8 bytes) and leaf hash of each."""
     hasher = hashlib.sha256()
     for index, leaf in leaves:

@@ -1,5 +1,6 @@
 """How long bodies of events stay, what is held, and what was archived, as the page shows it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.assurance.models import HoldState, LegalHold, Retention
@@ -57,7 +58,7 @@ def retention_page(actor: Actor) -> RetentionPage:
     )
 
 
-def hold_rows(holds: list[LegalHold], names: dict[str, str], actor: Actor) -> list[HoldRow]:
+def hold_rows(holds: Sequence[LegalHold], names: dict[str, str], actor: Actor) -> list[HoldRow]:
     """Return holds with why they were placed (two queries)."""
     texts = unseal_many(row.reason_sealed for row in holds)
     may = actor.can("audit.hold")
