@@ -112,6 +112,30 @@ class NoRole(Forbidden):
     code, title = "no_role", "You hold no role that decides on this release"
 
 
+class NoBreakGlass(Forbidden):
+    """The policy lets nobody break the glass."""
+
+    code, title = "no_break_glass", "The policy of this environment lets nobody break the glass"
+
+
+class GlassState(Conflict):
+    """The break-glass's state does not allow this; somebody may have been first."""
+
+    code, title = "break_glass_state", "The break-glass is not in a state that allows this"
+
+
+class ReviewOverdue(Conflict):
+    """An earlier break-glass was not reviewed in time."""
+
+    code, title = "review_overdue", "An earlier break-glass was not reviewed in time"
+
+
+class OwnGlass(Forbidden):
+    """Whoever took part in a break-glass does not do the next step of it."""
+
+    code, title = "own_break_glass", "You took part in this break-glass: somebody else does this"
+
+
 class AlreadyDecided(Conflict):
     """One decision per person."""
 

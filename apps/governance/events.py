@@ -32,4 +32,18 @@ RELEASE_REVOKED = event_kind("release.revoked", "Release {number} is revoked by 
 RELEASE_UNCOUNTED = event_kind(
     "release.uncounted", "{voided} decisions on release {number} no longer count: recalled"
 )
+GLASS_OPENED = event_kind(
+    "break_glass.opened", "Opened a break-glass for release {number}: {people} people are needed"
+)
+GLASS_CONFIRMED = event_kind(
+    "break_glass.confirmed", "Confirmed the break-glass for release {number} as {role}"
+)
+GLASS_USED = event_kind("break_glass.used", "Release {number} was started by breaking the glass")
+GLASS_ENDED = event_kind("break_glass.ended", "The break-glass for release {number} ended")
+GLASS_LAPSED = event_kind(
+    "break_glass.lapsed", "The break-glass for release {number} ended before it was confirmed"
+)
+GLASS_REVIEWED = event_kind(
+    "break_glass.reviewed", "Closed the review of the break-glass for release {number}: {finding}"
+)
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from apps.governance import break_glass
 from apps.governance.gates import GATES, GateFault
 from placet_verify import canonical
 
@@ -138,7 +139,7 @@ def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
     if not isinstance(raw, dict):
         return {}, [((), "must be a mapping with version, description and gates")]
     faults: list[tuple[Path, str]] = []
-    known = {"version", "description", "expires_after_days", "gates"}
+    known = {"version", "description", "expires_after_days", "gates", "break_glass"}
     faults += [((name,), "is not a member of a policy") for name in raw if name not in known]
     if raw.get("version") != 1 or isinstance(raw.get("version"), bool):
         faults.append((("version",), "must be 1"))
@@ -152,6 +153,9 @@ def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
     document = {
         "version": 1, "description": description, "expires_after_days": days, "gates": gates,
     }  # fmt: skip
+    if "break_glass" in raw:  # a document without it keeps the digest that it had
+        document["break_glass"], told = break_glass.normalise(raw["break_glass"])
+        wrong += [(("break_glass", *([name] if name else ())), detail) for name, detail in told]
     return document, faults + wrong
 
 

@@ -28,10 +28,11 @@ ROLES: dict[str, frozenset[str]] = {
     },
     "reviewer": VIEW
     | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
+    "responder": VIEW | {"release.break_glass", "release.comment"},
     "approver": VIEW
     | {"release.approve", "release.comment", "policy.draft", "policy.publish", "freeze.set",
        "signing_key.manage", "endpoint.predict", "prediction.view", "recall.create",
-       "recall.lift"},
+       "recall.lift", "break_glass.review"},
     "operator": VIEW
     | {
         "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
@@ -41,7 +42,10 @@ ROLES: dict[str, frozenset[str]] = {
         "prediction.erase", "outcome.report", "recall.create",
     },
     "auditor": VIEW
-    | {"audit.view", "audit.export", "audit.hold", "access.view", "job.view", "stream.view"},
+    | {
+        "audit.view", "audit.export", "audit.hold", "access.view", "job.view", "stream.view",
+        "break_glass.review",
+    },
     "admin": frozenset(
         {
             "access.view", "access.manage", "project.create", "project.edit", "project.view",
@@ -53,7 +57,10 @@ ROLES: dict[str, frozenset[str]] = {
 PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 
 # What a token can never carry, whoever holds it: a decision is made by a person in a session.
-NEVER_BY_TOKEN = frozenset({"release.review", "release.approve", "policy.publish", "access.manage"})
+NEVER_BY_TOKEN = frozenset({
+    "release.review", "release.approve", "release.break_glass", "break_glass.review",
+    "policy.publish", "access.manage",
+})  # fmt: skip
 SCOPES: frozenset[str] = PERMISSIONS - NEVER_BY_TOKEN
 MAX_TOKEN_DAYS = 366
 MOST_BYTES = 2**53 - 1  # what every JSON reader takes as it is

@@ -176,13 +176,15 @@ def verify_permit_file(options: argparse.Namespace) -> bool:
     say(f"policy: number {found.policy.number}, {request.policy_digest}")
     for decision in found.decisions:
         _say_decision(decision)
+    for line in bundle.said_glass(found):
+        say(line)
     if isinstance(found.policy, PasskeyPolicy):
         say(f"the policy was published by {found.policy.published_by} with a passkey")
     if found.passkeys:
         say("each of those passkeys is enrolled, up to the root key")
     say(f"release {request.release}: {request.bento_digest}")
     say(f"behind endpoint {request.endpoint} in {request.environment} of {request.project}")
-    say(f"may be started until {times.rfc3339(request.not_after)}")
+    say(f"may be started until {times.rfc3339(found.not_after)}")
     say("ok: the permit holds for exactly this")
     return True
 

@@ -29,6 +29,7 @@ from placet_verify.keys import KeyRing
 from placet_verify.nodes import RECALLS, RECEIPTS
 from placet_verify.permit import Permit, envelopes, holds
 from placet_verify.statements import (
+    PasskeyBreakGlass,
     PasskeyDecision,
     PasskeyPolicy,
     ProvenanceStatement,
@@ -167,7 +168,25 @@ def _say_permit(permit: Permit) -> Iterator[str]:
         by = ", signed with an enrolled passkey" if isinstance(decision, PasskeyDecision) else ""
         at = times.rfc3339(decision.at)
         yield f"decision: {decision.person} as {decision.role}: {decision.verdict} at {at}{by}"
-    yield "quorum: the policy's approvals are met, counted from these decisions alone"
+    if not permit.glass:
+        yield "quorum: the policy's approvals are met, counted from these decisions alone"
+        return
+    yield from said_glass(permit)
+    yield (
+        f"quorum: not the policy's approvals, but its break-glass of {len(permit.glass)} people,"
+        " counted from these statements alone"
+    )
+
+
+def said_glass(permit: Permit) -> Iterator[str]:
+    """Yield a line for each person who broke the glass."""
+    for one in permit.glass:
+        by = ", signed with an enrolled passkey" if isinstance(one, PasskeyBreakGlass) else ""
+        what = "confirmed" if one.opening else "opened"
+        yield (
+            f"break-glass: {one.person} as {one.role} {what} it at {times.rfc3339(one.at)}, until"
+            f" {times.rfc3339(one.until)}{by}"
+        )
 
 
 def check_papers(

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from placet_verify import canonical, dsse, quorum, times
+from placet_verify import canonical, dsse, glass, quorum, times
 from placet_verify.approvers import Approvers, Signed, enrolment_of, read_enrolments
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing
 from placet_verify.recalls import NONE, Uncounted
 from placet_verify.statements import (
     APPROVE,
+    BreakGlassStatement,
     DecisionStatement,
+    PasskeyBreakGlass,
     PasskeyDecision,
     PasskeyPolicy,
     PolicyStatement,
@@ -57,11 +59,12 @@ class Permit:
     request: RequestStatement
     decisions: tuple[DecisionStatement, ...]
     passkeys: frozenset[str] = frozenset()  # the people who signed their decision with one
+    glass: tuple[BreakGlassStatement, ...] = ()  # it counts instead of the whole quorum
 
     @property
     def not_after(self) -> datetime:
         """The moment after which the release may not be started any more."""
-        return self.request.not_after
+        return min([self.request.not_after, *(one.until for one in self.glass)])
 
 
 def build_permit(
@@ -69,13 +72,15 @@ def build_permit(
     request: dsse.Envelope,
     decisions: Iterable[Signed],
     enrolments: Iterable[Signed] = (),
+    glass: Iterable[Signed] = (),
 ) -> str:
-    """Return the permit document of a release: version 2 where a passkey signed any of it.
+    """Return the permit document of a release: version 2 where a passkey signed any of it, version
+    3 where people broke the glass.
 
     ``enrolments`` are those of the passkeys, each behind whoever vouches for it.
     """
-    decided, enrolled = list(decisions), list(enrolments)
-    if not any(signed.assertion for signed in (policy, *decided)):
+    decided, enrolled, broken = list(decisions), list(enrolments), list(glass)
+    if not broken and not any(signed.assertion for signed in (policy, *decided)):
         members: dict[str, Any] = {
             "v": 1,
             "policy": policy.envelope.to_dict(),
@@ -88,6 +93,8 @@ def build_permit(
             "decisions": [decision.to_dict() for decision in decided],
             "enrolments": [enrolment.to_dict() for enrolment in enrolled],
         }
+    if broken:
+        members |= {"v": 3, "break_glass": [one.to_dict() for one in broken]}
     return canonical.dumps(members | {"request": request.to_dict()}).decode("utf-8")
 
 
@@ -136,25 +143,27 @@ def holds(
 
 def envelopes(document: str) -> list[tuple[str, dsse.Envelope]]:
     """Return every envelope of a permit, and what it is; whether it holds is another question."""
-    policy, request, decisions, enrolments = _parts(document)
+    policy, request, decisions, enrolments, broken = _parts(document)
     return [
         ("policy", policy.envelope),
         ("request", request),
         *(("decision", decision.envelope) for decision in decisions),
+        *(("break-glass", one.envelope) for one in broken),
         *(("enrolment", enrolment.envelope) for enrolment in enrolments),
     ]
 
 
-_Parts = tuple[Signed, dsse.Envelope, list[Signed], list[Signed]]
+_Parts = tuple[Signed, dsse.Envelope, list[Signed], list[Signed], list[Signed]]
 
 
 def _parts(document: str) -> _Parts:
-    """Return policy, request, decisions and enrolments of a permit of any version."""
+    """Return policy, request, decisions, enrolments and break-glass of a permit of any version."""
     if not document:
         raise PermitRefused("no_permit", "there is no permit")
     if len(document) > MAX_BYTES:
         raise PermitRefused("too_large", "the permit is larger than 1 MiB")
     members = canonical.loads(document)
+    broken: list[Any] = []
     match members:
         case {"v": 1, "policy": policy, "request": request, "decisions": list(decisions), **rest}:
             enrolments: list[Any] = []
@@ -168,6 +177,16 @@ def _parts(document: str) -> _Parts:
             **rest,
         }:
             pass
+        case {
+            "v": 3,
+            "policy": policy,
+            "request": request,
+            "decisions": list(decisions),
+            "enrolments": list(enrolments),
+            "break_glass": [_, *_] as broken,
+            **rest,
+        }:
+            pass
         case _:
             raise PermitRefused("malformed", "a permit needs v, policy, request and decisions")
     if rest:
@@ -177,24 +196,30 @@ def _parts(document: str) -> _Parts:
         dsse.Envelope.from_dict(request),
         [Signed.from_dict(one) for one in decisions],
         [Signed.from_dict(one) for one in enrolments],
+        [Signed.from_dict(one) for one in broken],
     )
 
 
 def _open(document: str, ring: KeyRing, uncounted: Uncounted) -> Permit:
-    policy, request, decisions, enrolments = _parts(document)
+    policy, request, decisions, enrolments, broken = _parts(document)
     _refuse_recalled_keys(document, uncounted.keys)
     gone = _recalled_passkeys(enrolments, uncounted.passkeys)
     if gone:
         enrolments = [e for e in enrolments if enrolment_of(e).passkey.credential not in gone]
-        decisions = [d for d in decisions if not d.assertion or d.assertion.credential not in gone]
+        decisions, broken = (
+            [one for one in signed if not one.assertion or one.assertion.credential not in gone]
+            for signed in (decisions, broken)
+        )
     approvers = read_enrolments(enrolments, ring)
     every = [_decision(one, ring, approvers) for one in decisions]
     signed = [one for one in every if one.person not in uncounted.people]
+    glasses = [_glass(one, ring, approvers) for one in broken]
     return Permit(
         _policy(policy, ring, approvers),
         RequestStatement.parse(ring.verify(request, "decision")),
         tuple(signed),
         frozenset(one.person for one in signed if isinstance(one, PasskeyDecision)),
+        tuple(one for one in glasses if one.person not in uncounted.people),
     )
 
 
@@ -236,6 +261,15 @@ def _decision(signed: Signed, ring: KeyRing, approvers: Approvers) -> DecisionSt
     decision = PasskeyDecision.parse(payload)
     approvers.check(signed, person=decision.person, credential=decision.credential, at=decision.at)
     return decision
+
+
+def _glass(signed: Signed, ring: KeyRing, approvers: Approvers) -> BreakGlassStatement:
+    payload = ring.verify(signed.envelope, "decision")
+    if signed.assertion is None:
+        return BreakGlassStatement.parse(payload)
+    found = PasskeyBreakGlass.parse(payload)
+    approvers.check(signed, person=found.person, credential=found.credential, at=found.at)
+    return found
 
 
 def _check_pinned(found: Permit, ring: KeyRing) -> None:
@@ -283,28 +317,34 @@ def _check_policy(found: Permit, floor: int) -> None:
 
 
 def _check_decisions(found: Permit) -> None:
-    request = found.request
-    bound, digest = request.bound(), request.digest
-    nonces, people = {_nonce(request.nonce)}, set()
-    for decision in found.decisions:
-        who = f"the decision of {decision.person}"
-        if decision.request_digest != digest:
-            raise PermitRefused("other_request", f"{who} is about another request")
-        for name, value in decision.bound().items():
-            if canonical.dumps(value) != canonical.dumps(bound[name]):
-                raise PermitRefused("bound_differs", f"{who} binds another {name}")
-        if decision.verdict != APPROVE:
-            raise PermitRefused("rejected", f"{decision.person} rejected the release")
-        if not decision.person or not decision.role:
-            raise PermitRefused("nobody", "a decision names no person or no role")
-        if decision.person in people:
-            raise PermitRefused("person_twice", f"{decision.person} decided twice")
-        if decision.nonce in nonces:
-            raise PermitRefused("nonce_twice", f"{who} uses a nonce that was used before")
-        if decision.at > request.not_after:
-            raise PermitRefused("decided_too_late", f"{who} came after the release expired")
-        people.add(decision.person)
-        nonces.add(_nonce(decision.nonce))
+    nonces = {_nonce(found.request.nonce)}
+    for statements in (found.decisions, found.glass):
+        people: set[str] = set()  # of each kind one: who decided may confirm a break-glass too
+        for statement in statements:
+            _check_decision(statement, found.request, people, nonces)
+            people.add(statement.person)
+            nonces.add(_nonce(statement.nonce))
+
+
+def _check_decision(
+    decision: DecisionStatement, request: RequestStatement, people: set[str], nonces: set[str]
+) -> None:
+    who, bound = f"the decision of {decision.person}", request.bound()
+    if decision.request_digest != request.digest:
+        raise PermitRefused("other_request", f"{who} is about another request")
+    for name, value in decision.bound().items():
+        if canonical.dumps(value) != canonical.dumps(bound[name]):
+            raise PermitRefused("bound_differs", f"{who} binds another {name}")
+    if decision.verdict != APPROVE:
+        raise PermitRefused("rejected", f"{decision.person} rejected the release")
+    if not decision.person or not decision.role:
+        raise PermitRefused("nobody", "a decision names no person or no role")
+    if decision.person in people:
+        raise PermitRefused("person_twice", f"{decision.person} decided twice")
+    if decision.nonce in nonces:
+        raise PermitRefused("nonce_twice", f"{who} uses a nonce that was used before")
+    if decision.at > request.not_after:
+        raise PermitRefused("decided_too_late", f"{who} came after the release expired")
 
 
 def _nonce(nonce: str) -> str:
@@ -315,6 +355,10 @@ def _nonce(nonce: str) -> str:
 
 def _check_quorum(found: Permit) -> None:
     request = found.request
+    if found.glass:
+        signed = frozenset(one.person for one in found.glass if isinstance(one, PasskeyBreakGlass))
+        glass.check(found.glass, found.policy.document, request, signed)
+        return
     counts = quorum.tally(
         quorum.approval_rules(found.policy.document),
         requester=request.requester,

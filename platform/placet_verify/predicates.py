@@ -5,6 +5,8 @@ PASSKEY_POLICY_TYPE = "https://placet.dev/policy/v2"
 REQUEST_TYPE = "https://placet.dev/request/v1"
 DECISION_TYPE = "https://placet.dev/decision/v1"
 PASSKEY_DECISION_TYPE = "https://placet.dev/decision/v2"
+BREAK_GLASS_TYPE = "https://placet.dev/break-glass/v1"
+PASSKEY_BREAK_GLASS_TYPE = "https://placet.dev/break-glass/v2"
 ENROLMENT_TYPE = "https://placet.dev/enrolment/v1"
 ROOT_ENROLMENT_TYPE = "https://placet.dev/root-enrolment/v1"
 SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
@@ -20,6 +22,8 @@ GOVERNANCE = (
     REQUEST_TYPE,
     DECISION_TYPE,
     PASSKEY_DECISION_TYPE,
+    BREAK_GLASS_TYPE,
+    PASSKEY_BREAK_GLASS_TYPE,
     ENROLMENT_TYPE,
     RECALL_TYPE,
     LIFT_TYPE,

@@ -8,8 +8,8 @@ from apps.jobs.handlers import LeasedJob, every
 
 @every(seconds=30, name="governance.expire", queue="control")
 def expire(job: LeasedJob) -> dict[str, Any]:
-    """Expire what was not started in time."""
-    return {"expired": actions.expire_due()}
+    """Expire what was not started in time, and end break-glasses."""
+    return {"expired": actions.expire_due(), "break_glasses": actions.end_glasses_due()}
 
 
 @every(seconds=2, name="governance.advance", queue="control")

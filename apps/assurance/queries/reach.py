@@ -187,17 +187,22 @@ def touched_by(subject: Subject) -> Q:
     another question."""
     match subject.kind:
         case "person":
-            return Q(decisions__person=subject.what)
+            return Q(decisions__person=subject.what) | Q(
+                break_glasses__signatures__person=subject.what
+            )
         case "passkey":
             keys = list(subject.passkeys)
-            return Q(decisions__assertion__credential__in=keys) | Q(
-                policy__assertion__credential__in=keys
+            return (
+                Q(decisions__assertion__credential__in=keys)
+                | Q(policy__assertion__credential__in=keys)
+                | Q(break_glasses__signatures__assertion__credential__in=keys)
             )
     keyid = f'"keyid":"{subject.what}"'
     return (
         Q(request_envelope__contains=keyid)
         | Q(decisions__envelope__contains=keyid)
         | Q(policy__envelope__contains=keyid)
+        | Q(break_glasses__signatures__envelope__contains=keyid)
     )
 
 

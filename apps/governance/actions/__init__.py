@@ -1,5 +1,11 @@
 """Every write of governance."""
 
+from apps.governance.actions.break_glass import (
+    ask_to_confirm,
+    ask_to_open,
+    confirm_break_glass,
+    open_break_glass,
+)
 from apps.governance.actions.decisions import ask_to_decide, decide
 from apps.governance.actions.environments import (
     create_environment,
@@ -7,6 +13,11 @@ from apps.governance.actions.environments import (
     update_environment,
 )
 from apps.governance.actions.freezes import lift_freeze, set_freeze
+from apps.governance.actions.glass_ends import (
+    end_break_glass,
+    end_glasses_due,
+    review_break_glass,
+)
 from apps.governance.actions.lifecycle import (
     assemble_permit,
     begin_rollout,
@@ -29,25 +40,32 @@ from apps.governance.queries.facts import evaluate
 
 __all__ = [
     "advance_waiting",
+    "ask_to_confirm",
     "ask_to_decide",
+    "ask_to_open",
     "ask_to_publish",
     "assemble_permit",
     "begin_rollout",
     "comment",
+    "confirm_break_glass",
     "create_environment",
     "create_project_defaults",
     "decide",
     "draft_policy",
+    "end_break_glass",
+    "end_glasses_due",
     "evaluate",
     "expire_due",
     "lift_freeze",
     "mark_failed",
     "mark_live",
     "mark_rolled_back",
+    "open_break_glass",
     "publish_policy",
     "reopen",
     "request_release",
     "restore_live",
+    "review_break_glass",
     "revoke",
     "set_freeze",
     "start_waiting",

@@ -148,20 +148,36 @@ def _decision(ready: _Ready, signed: Signed) -> Decision:
 
 def _checked(verdict: str, comment: str, actor: Actor) -> str:
     """Refuse who may never decide, and what is no decision; return the comment."""
-    if actor.kind != "person" or actor.token is not None:
-        raise NeedsSession
+    demand_session(actor)
     if verdict not in (APPROVE, REJECT):
         raise InvalidInput(errors=[FieldError("/verdict", f"{APPROVE} or {REJECT}")])
     return clean_text("comment", comment)
 
 
+def demand_session(actor: Actor) -> None:
+    """Raise :class:`NeedsSession` unless a person asks in a browser session, where one decides."""
+    if actor.kind != "person" or actor.token is not None:
+        raise NeedsSession
+
+
 def _ready(release: Release, statement_digest: str, actor: Actor) -> _Ready:
     row = lock_release(release, actor, "release.view")
-    if actor.accountable in keeper().uncounted().people:
-        raise Recalled("Your decisions were recalled: you decide nothing until that is lifted")
-    request = _check_shown(row, statement_digest)
+    refuse_uncounted(actor)
+    request = check_shown(row, statement_digest)
     seen = evaluate(row)
     return _Ready(row, request, list(seen), _role(row, rules.missing_roles(seen), actor))
+
+
+def refuse_uncounted(actor: Actor) -> None:
+    """Raise :class:`Recalled` when what ``actor`` signs does not count."""
+    if actor.accountable in keeper().uncounted().people:
+        raise Recalled("Your decisions were recalled: you decide nothing until that is lifted")
+
+
+def refuse_recalled_passkey(signed: Signed) -> None:
+    """Raise :class:`Recalled` when the passkey that signed this was recalled."""
+    if signed.assertion and signed.assertion.credential in keeper().uncounted().passkeys:
+        raise Recalled("This passkey was recalled: sign with another one")
 
 
 def _demanded(ready: _Ready, ring: KeyRing) -> bool:
@@ -171,7 +187,8 @@ def _demanded(ready: _Ready, ring: KeyRing) -> bool:
     )
 
 
-def _check_shown(release: Release, statement_digest: str) -> RequestStatement:
+def check_shown(release: Release, statement_digest: str) -> RequestStatement:
+    """Return the request of a release that waits, when it is the one that was shown."""
     if release.state != "requested":
         raise WrongState(f"The release is {release.get_state_display().lower()}")
     if release.not_after <= clock.now():
@@ -248,8 +265,7 @@ def _by_passkey(
     )
     if signed is None:
         raise Changed("What your passkey signed is not this decision any more: decide again")
-    if signed.assertion and signed.assertion.credential in keeper().uncounted().passkeys:
-        raise Recalled("This passkey was recalled: sign with another one")
+    refuse_recalled_passkey(signed)
     return signed
 
 

@@ -45,12 +45,17 @@ def _refuse_opened(before: Look, after: Look, actor: Actor) -> None:
         if environment not in before.policies:
             continue  # its first policy: nothing was demanded before
         then, now = before.place(environment), after.place(environment)
-        found = duties.opened(then, now) if then != now else None
-        if found is not None:
+        if then == now:
+            continue
+        if found := duties.opened(then, now):
             raise BypassOpened(_told(found, policy.environment, after, actor))
+        if found := duties.opened_by_glass(then, now):
+            raise BypassOpened(_told(found, policy.environment, after, actor, glass=True))
 
 
-def _told(found: Found, place: Environment, seen: Look, actor: Actor) -> str:
+def _told(
+    found: Found, place: Environment, seen: Look, actor: Actor, *, glass: bool = False
+) -> str:
     """Say who could do what; only that it is so where the actor may not see who has which role.
 
     A role in one project lets its holder vouch for passkeys in all of them.
@@ -59,9 +64,11 @@ def _told(found: Found, place: Environment, seen: Look, actor: Actor) -> str:
     if not (actor.can("access.view", where) or actor.can("policy.publish", where)):
         return "This would open a way in a project whose access you do not see: ask its auditor"
     few = "one person" if found.people == 1 else f"{found.people} people"
-    demanded = duties.demanded(seen.place(place.pk).rules)
+    around = seen.place(place.pk)
+    demanded = duties.demanded(around.glass if glass else around.rules)
+    could = "break the glass" if glass else "have a release approved"
     path = "; ".join(seen.words(found, place))
     return (
-        f"With this, {few} could have a release approved for {place.name} of {place.project.slug},"
+        f"With this, {few} could {could} for {place.name} of {place.project.slug},"
         f" where its policy demands {demanded}: {path}."
     )

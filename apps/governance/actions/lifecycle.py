@@ -7,6 +7,7 @@ from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
+from apps.governance.actions.glass_ends import broken_by, use_glass
 from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
@@ -34,7 +35,8 @@ from placet_verify.permit import Expected, PermitRefused, build_permit, permit
 
 
 def assemble_permit(release: Release) -> str:
-    """Return the permit: the policy, the request and every decision that counts, as signed."""
+    """Return the permit: the policy, the request and every decision that counts, as signed; where
+    people broke the glass for it, what they signed."""
     rows = (
         Decision.objects.filter(
             release=release, voided_reason="", statement_digest=release.request_digest
@@ -44,10 +46,12 @@ def assemble_permit(release: Release) -> str:
     )
     decisions = [passkeys.signed(envelope, assertion) for envelope, assertion in rows]
     policy = passkeys.signed(release.policy.envelope, release.policy.assertion)
-    credentials = {one.assertion.credential for one in (policy, *decisions) if one.assertion}
+    glass = broken_by(release)
+    signed = (policy, *decisions, *glass)
+    credentials = {one.assertion.credential for one in signed if one.assertion}
     enrolments = passkeys.enrolments(credentials) if credentials else []
     request = Envelope.from_json(release.request_envelope)
-    return build_permit(policy, request, decisions, enrolments)
+    return build_permit(policy, request, decisions, enrolments, glass)
 
 
 def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor) -> Release:
@@ -74,6 +78,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
         if not move_release(row, expected="approved", to="rolling_out"):
             raise WrongState
         log.add(RELEASE_STARTED, row, data={"number": row.number})
+        use_glass(row, log)
         return row
 
 
@@ -83,7 +88,7 @@ def _refuse_failed(results: list[gates.GateResult]) -> None:
             errors=[
                 FieldError(r["gate"], f"{r['title']}: {r['reason']}")
                 for r in results
-                if not r["passed"]
+                if not r["passed"] and r["state"] != "skipped"
             ]
         )
 

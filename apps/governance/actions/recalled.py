@@ -1,11 +1,14 @@
 """What a recall does to releases: ends them, or takes decisions back. Called by assurance, which
 has authorised the person, inside its unit of work and with the releases held."""
 
-from apps.audit.actions import record
+from django.db.models import Q
+
+from apps.audit.actions import Recorder, record
 from apps.governance import gates, rules
 from apps.governance.actions.advance import move_release, store_gates
+from apps.governance.actions.glass_ends import end_glasses_of
 from apps.governance.events import RELEASE_REVOKED, RELEASE_UNCOUNTED
-from apps.governance.models import Decision, Release
+from apps.governance.models import BreakGlassSignature, Decision, Release
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
@@ -32,6 +35,7 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
     One that was approved is asked for again when its quorum is not met without them.
     """
     with record(SYSTEM) as log:
+        _end_uncounted_glass(release, uncounted, log)
         rows = Decision.objects.select_for_update(of=("self",)).select_related(
             "release__environment"
         )
@@ -53,3 +57,11 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
         data = {"number": release.number, "voided": len(gone)}
         log.add(RELEASE_UNCOUNTED, release, *gone, data=data)
         return len(gone)
+
+
+def _end_uncounted_glass(release: Release, uncounted: Uncounted, log: Recorder) -> None:
+    """End what is open to break the glass for ``release``, when somebody signed it who does not
+    count."""
+    signed = Q(person__in=uncounted.people) | Q(assertion__credential__in=list(uncounted.passkeys))
+    if BreakGlassSignature.objects.filter(signed, glass__release=release).exists():
+        end_glasses_of(release, log)

@@ -3,8 +3,10 @@
 from apps.governance.duties.organisation import (
     DECIDES_AS,
     DRAFT,
+    GLASS,
     MAKE,
     REQUEST,
+    SIGNS_AS,
     Account,
     Binding,
     Organisation,
@@ -21,14 +23,17 @@ from apps.governance.duties.search import (
     fewest,
     locked_out,
     opened,
+    opened_by_glass,
 )
 from apps.governance.duties.words import sentences
 
 __all__ = [
     "DECIDES_AS",
     "DRAFT",
+    "GLASS",
     "MAKE",
     "REQUEST",
+    "SIGNS_AS",
     "SMALL",
     "Account",
     "Binding",
@@ -43,6 +48,7 @@ __all__ = [
     "locked_out",
     "mailbox",
     "opened",
+    "opened_by_glass",
     "place_of",
     "sentences",
 ]

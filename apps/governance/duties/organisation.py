@@ -5,16 +5,21 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
+from placet_verify.glass import OPENER
 from placet_verify.quorum import ApprovalRule
 
 MAKE, EDIT, REQUEST = "version.create", "version.edit", "release.request"
 REVIEW, APPROVE = "release.review", "release.approve"
 DRAFT, PUBLISH = "policy.draft", "policy.publish"
+GLASS = "release.break_glass"
 HIRE = "access.manage"  # on the whole instance: adds people, and signs in first as them
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
-HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH})  # held at the environment is enough
+HERE = frozenset(
+    {REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS}
+)  # held at the environment is enough
 IN_PROJECT = HERE | {MAKE, EDIT}
 DECIDES_AS = {"reviewer": REVIEW, "approver": APPROVE}
+SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +111,26 @@ class Place:
     """One environment: whom its policy demands, and the accounts that may do anything there.
 
     ``pinned`` says that ``keys.json`` takes no approval without a passkey here, whatever a policy
-    says.
+    says. ``glass`` is whom its policy demands to break the glass, nobody where it lets nobody; in a
+    place that is ``broken`` that is all one looks at, and no policy is changed.
     """
 
     rules: tuple[ApprovalRule, ...]
     accounts: tuple[Account, ...]
     pinned: bool = False
+    glass: tuple[ApprovalRule, ...] = ()
+    broken: bool = False
 
     @property
     def signed(self) -> bool:
         """Tell whether any decision here counts only with a passkey."""
-        return self.pinned or any(rule.passkey for rule in self.rules)
+        return self.pinned or any(rule.passkey for rule in (*self.rules, *self.glass))
+
+    @property
+    def broken_glass(self) -> "Place":
+        """The same place for those who break the glass there."""
+        accounts = self.accounts if self.glass else ()
+        return Place(self.glass, accounts, self.pinned, broken=True)
 
 
 def mailbox(email: str) -> str:
@@ -132,14 +146,17 @@ def place_of(
     rules: tuple[ApprovalRule, ...],
     *,
     pinned: bool = False,
+    glass: tuple[ApprovalRule, ...] = (),
 ) -> Place:
     """Return the people around one environment of ``organisation``.
 
     Where it is pinned every decision counts by passkey alone, also under a policy from before.
     """
     if pinned:
-        rules = tuple(replace(rule, passkey=True) for rule in rules)
-    place = Place(rules, (), pinned)
+        rules, glass = (
+            tuple(replace(rule, passkey=True) for rule in some) for some in (rules, glass)
+        )
+    place = Place(rules, (), pinned, glass)
     everywhere, here = (organisation.roles.get(where, {}) for where in ("", project))
     past: dict[str, set[str]] = {}
     for done in organisation.past:
@@ -156,7 +173,7 @@ def place_of(
         passkey = person.passkey and person.active and place.signed
         if may or passkey:
             accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey))
-    return Place(rules, tuple(accounts), pinned)
+    return replace(place, accounts=tuple(accounts))
 
 
 def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]:

@@ -8,18 +8,20 @@ be harder to walk than it says, never easier.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.governance.duties.organisation import (
     APPROVE,
     DECIDES_AS,
     DRAFT,
     EDIT,
+    GLASS,
     HIRE,
     MAKE,
     PUBLISH,
     REQUEST,
     REVIEW,
+    SIGNS_AS,
     VOUCH,
     Account,
     Place,
@@ -27,7 +29,7 @@ from apps.governance.duties.organisation import (
 from placet_verify.quorum import ApprovalRule
 
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
-MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, VOUCH})
+MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS, VOUCH})
 # whose draft somebody put other files into: the author whom the release names
 SOMEBODY_ELSE = Account("somebody else", "somebody else", frozenset())
 # the laxest policies that ``keys.json`` lets pass where it demands passkeys
@@ -44,7 +46,7 @@ _ROLE_FOR = {
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that ``who`` does: ``hire``, ``grant``, ``vouch``, ``draft``, ``publish``,
-    ``make``, ``edit``, ``request`` or ``approve``. ``role`` is what ``whom`` is given, or what
+    ``make``, ``edit``, ``request``, ``approve`` or ``break``. ``role`` is what ``whom`` is given, or what
     ``who`` decides as.
     """
 
@@ -74,10 +76,19 @@ def path(team: Sequence[Account], place: Place, *, hire: bool = False) -> tuple[
     if boss is not None:
         team = [*team, *_made_up(place, boss)]
     hand = _Hand(team, boss)
-    steps = hand.by_quorum(place.rules) or hand.by_policy(place)
+    steps = hand.by_quorum(place.rules)
+    if place.broken:
+        steps = [_broken(step) for step in steps] if steps else None
+    else:
+        steps = steps or hand.by_policy(place)
     if steps is None:
         return None
     return tuple(dict.fromkeys([*_hirings(boss, steps), *steps] if boss else steps))
+
+
+def _broken(step: Step) -> Step:
+    """Return an approval as what it is where the glass is broken."""
+    return replace(step, act="break") if step.act == "approve" else step
 
 
 def by_quorum(team: Sequence[Account], place: Place) -> bool:
@@ -96,7 +107,7 @@ def _hirings(boss: Account, steps: Sequence[Step]) -> list[Step]:
     needed: dict[str, set[str]] = {}
     for step in steps:
         if step.who.startswith(NOBODY):
-            role = step.role if step.act == "approve" else _ROLE_FOR[step.act]
+            role = step.role if step.act in ("approve", "break") else _ROLE_FOR[step.act]
             needed.setdefault(step.who, set()).add(role)
     return [
         Step("hire", boss.id, who, " and ".join(sorted(roles)))
@@ -207,7 +218,7 @@ class _Hand:
         self, account: Account, rule: ApprovalRule, author: Account, requester: Account
     ) -> bool:
         return (
-            DECIDES_AS.get(rule.role) in account.may
+            SIGNS_AS.get(rule.role) in account.may
             and not (rule.exclude_requester and account.id == requester.id)
             and not (rule.exclude_author and account.id == author.id)
             and (not rule.passkey or self._signs(account))

@@ -59,6 +59,14 @@ def opened(before: Place, after: Place) -> Found | None:
     return _new_set(before, after, most) or _fewer_hirers(before, after, most)
 
 
+def opened_by_glass(before: Place, after: Place) -> Found | None:
+    """Return a set of too few humans who break the glass of ``after`` and did not before.
+
+    Nobody did where the policy let nobody.
+    """
+    return opened(before.broken_glass, after.broken_glass) if after.glass else None
+
+
 def locked_out(place: Place) -> bool:
     """Tell whether everybody together could not get a release past the quorum.
 

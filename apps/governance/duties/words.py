@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from apps.governance.duties.paths import NOBODY, Step
+from placet_verify.glass import OPENER
 
 
 def sentences(steps: Sequence[Step], names: Mapping[str, str], environment: str) -> list[str]:
@@ -39,6 +40,10 @@ def _sentence(step: Step, names: Mapping[str, str], environment: str) -> str:
             return f"{who} puts files of their own into a draft that somebody else made"
         case "request":
             return f"{who} asks for its release to {environment}"
+        case "break" if role == OPENER:
+            return f"{who} opens a break-glass for it, with a reason"
+        case "break":
+            return f"{who} confirms that as {role}"
     return f"{who} approves it as {role}"
 
 

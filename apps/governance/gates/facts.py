@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-GateState = Literal["passed", "failed", "waiting", "error"]
+GateState = Literal["passed", "failed", "waiting", "error", "skipped"]
 
 # What only Placet itself may vouch for: a reported one never counts.
 MEASURED_ONLY = frozenset({"scan", "model_signature", "smoke_test", "sbom", "acceleration"})
 
 
 class GateResult(TypedDict):
-    """The answer of one gate. ``waiting`` may become ``passed`` by itself or by people."""
+    """The answer of one gate. ``waiting`` may become ``passed`` by itself or by people; ``skipped``
+    has not passed, and a broken glass steps over it."""
 
     gate: str
     title: str
@@ -109,6 +110,7 @@ class Facts:
     freezes: Sequence[FreezeFact] = ()
     signers: Sequence[SignerFact] = ()
     soaks: Mapping[str, Sequence[SoakFact]] = field(default_factory=dict)
+    broken_glass: bool = False  # one that people confirmed for this very request, and that lasts
     recalled: str = ""  # why the Bento must not run, in a sentence
 
     def find(self, kind: str, source: str = "any") -> EvidenceFact | None:

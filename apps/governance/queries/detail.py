@@ -18,7 +18,7 @@ from apps.governance.queries.changes import (
     metric_rows,
     schema_rows,
 )
-from apps.governance.queries.facts import evidence_facts, gather, live_releases
+from apps.governance.queries.facts import answers, evidence_facts, gather, live_releases
 from apps.governance.queries.lists import held_roles, needed_as
 from apps.governance.queries.lists import release as get_release
 from apps.governance.queries.people import People, Person, may_still_decide, people_around
@@ -118,11 +118,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
     row = get_release(release_id, actor)
     live = live_releases([row]).get(row.endpoint_id)
     facts = gather([row], clock.now(), live={row.endpoint_id: live} if live else {})[row.pk]
-    results = (
-        gates.evaluate_all(row.policy.document["gates"], facts)
-        if row.state in ("requested", "approved")
-        else row.gates
-    )
+    results = answers(row, facts) if row.state in ("requested", "approved") else row.gates
     decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [json.loads(e.body) for e in reversed(events)]

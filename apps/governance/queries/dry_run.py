@@ -7,7 +7,7 @@ from typing import Any
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Environment, Release
-from apps.governance.queries.facts import WITH_ALL, gather
+from apps.governance.queries.facts import WITH_ALL, answers, gather
 from placet.kernel import clock
 
 LIMIT = 100
@@ -37,7 +37,7 @@ def dry_run(place: Environment, document: Mapping[str, Any]) -> list[DryRunRow]:
     facts = gather(rows, clock.now())
     result = []
     for row in rows:
-        now = gates.evaluate_all(row.policy.document["gates"], facts[row.pk])
+        now = answers(row, facts[row.pk])
         then = gates.evaluate_all(document["gates"], facts[row.pk])
         result.append(DryRunRow(row, gates.passed(now), gates.passed(then), tuple(then)))
     return result

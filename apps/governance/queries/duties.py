@@ -12,6 +12,7 @@ from apps.governance import duties
 from apps.governance.duties import Binding, Found, Organisation, Past, Person, Place
 from apps.governance.models import (
     UNFINISHED_STATES,
+    BreakGlassSignature,
     Decision,
     Environment,
     PolicyRevision,
@@ -22,6 +23,7 @@ from apps.identity.queries import visible
 from apps.registry.models import ModelVersion
 from placet import keystore
 from placet.kernel.actor import Actor
+from placet_verify.glass import CONFIRMER, OPENER, glass_rule
 from placet_verify.quorum import approval_rules
 from placet_verify.statements import APPROVE
 
@@ -32,6 +34,7 @@ class Duty:
 
     ``fewest`` is the smallest set of people who could, each being who he seems to be; ``hired`` a
     smaller one with an access admin who adds people that do not exist. Each with its path.
+    ``break_glass`` says the same of those who break the glass; ``None`` where nobody may.
     """
 
     environment: Environment
@@ -42,6 +45,7 @@ class Duty:
     hired: Found | None
     hired_path: list[str]
     locked_out: bool
+    break_glass: "GlassDuty | None" = None
 
     @property
     def state(self) -> str:
@@ -50,7 +54,25 @@ class Duty:
             return "no_policy"
         if self.fewest and self.fewest.people < self.demanded:
             return "bypass"
+        if self.break_glass and self.break_glass.bypass:
+            return "bypass"
         return "locked_out" if self.locked_out else "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class GlassDuty:
+    """Whom a policy demands to break the glass, how few could, and what it lets them skip."""
+
+    demanded: int
+    hours: int
+    skip: tuple[str, ...]
+    fewest: Found | None
+    path: list[str]
+
+    @property
+    def bypass(self) -> bool:
+        """Tell whether fewer could than the policy demands."""
+        return self.fewest is not None and self.fewest.people < self.demanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +89,11 @@ class Look:
         policy = self.policies[environment]
         place = policy.environment
         rules = tuple(approval_rules(policy.document))
-        pinned = place.name in self.pinned
+        rule = glass_rule(policy.document)
         return duties.place_of(
-            self.organisation, place.project_id, place.name, rules, pinned=pinned
-        )
+            self.organisation, place.project_id, place.name, rules,
+            pinned=place.name in self.pinned, glass=rule.rules if rule else (),
+        )  # fmt: skip
 
     def words(self, found: Found | None, environment: Environment) -> list[str]:
         """Return the path that was found as sentences."""
@@ -129,7 +152,17 @@ def _duty(seen: Look, environment: Environment) -> Duty:
         found, seen.words(found, environment),
         hired, seen.words(hired, environment),
         locked_out=duties.locked_out(place),
+        break_glass=_glass_duty(seen, policy, place),
     )  # fmt: skip
+
+
+def _glass_duty(seen: Look, policy: PolicyRevision, place: Place) -> GlassDuty | None:
+    rule = glass_rule(policy.document)
+    if rule is None:
+        return None
+    found = duties.fewest(place.broken_glass, most=rule.people)
+    path = seen.words(found, policy.environment)
+    return GlassDuty(rule.people, rule.hours, rule.skip, found, path)
 
 
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:
@@ -170,6 +203,11 @@ def _past() -> list[Past]:
     for role, permission in duties.DECIDES_AS.items():
         by_role = decided.filter(role=role)
         found.append(_done(by_role, "person", permission, F("release__environment__name")))
+    broken = BreakGlassSignature.objects.filter(glass__state="opened")
+    for role in (OPENER, CONFIRMER):
+        by_role = broken.filter(role=role)
+        where = F("glass__release__environment__name")
+        found.append(_done(by_role, "person", duties.SIGNS_AS[role], where))
     return [
         Past(person, permission, project, environment)
         for project, person, permission, environment in found[0].union(*found[1:])

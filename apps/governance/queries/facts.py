@@ -1,15 +1,16 @@
 """Gathers what gates look at: the same few queries for one release and for many."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, OuterRef, When
+from django.db.models import Case, OuterRef, QuerySet, When
 from django.db.models.functions import JSONObject
 
 from apps.builds.models import Bento
-from apps.governance import gates
+from apps.governance import break_glass, gates
 from apps.governance.gates.facts import (
     BuildFact,
     DecisionFact,
@@ -21,7 +22,7 @@ from apps.governance.gates.facts import (
     SignerFact,
     SoakFact,
 )
-from apps.governance.models import Decision, Freeze, Release
+from apps.governance.models import BreakGlass, Decision, Freeze, Release
 from apps.registry.actions.evidence import evidence_digest
 from apps.registry.models import Evidence, ModelVersion, SigningKey
 from apps.serving.recalls import keeper
@@ -40,14 +41,26 @@ def evaluate_many(
 ) -> dict[str, list[GateResult]]:
     """Answer the gates of many releases; each should come with ``WITH_ALL`` selected."""
     facts = gather(releases, now or clock.now())
-    return {r.pk: gates.evaluate_all(r.policy.document["gates"], facts[r.pk]) for r in releases}
+    return {r.pk: answers(r, facts[r.pk]) for r in releases}
+
+
+def answers(release: Release, facts: Facts) -> list[GateResult]:
+    """Answer every gate of the release's policy; a broken glass steps over what it says."""
+    document = release.policy.document
+    return break_glass.skipped(gates.evaluate_all(document["gates"], facts), document, facts)
+
+
+def foreseen(release: Release) -> list[GateResult]:
+    """Answer every gate as if people had broken the glass for ``release``."""
+    now = clock.now()
+    return answers(release, replace(gather([release], now)[release.pk], broken_glass=True))
 
 
 def gather(
     releases: Sequence[Release], now: datetime, *, live: dict[str, Release] | None = None
 ) -> dict[str, Facts]:
     """Return the facts of each release by id, in three queries (two when ``live`` is at hand)."""
-    beside = _beside(releases)
+    beside = _beside(releases, now)
     live = live_releases(releases) if live is None else live
     evidence = _evidence([*releases, *live.values()])
     return {
@@ -69,12 +82,12 @@ def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
     return {r.endpoint_id: r for r in rows}
 
 
-Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any]]
-ALONE: Beside = ([], [], [], [], [])
+Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
+ALONE: Beside = ([], [], [], [], [], [])
 
 
-def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
-    """Decisions, freezes, soaks, signers and recalls of every release in one query.
+def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
+    """Decisions, freezes, soaks, signers, break-glasses and recalls of every release in one query.
 
     A decision counts while it is not voided and is about the request that stands now. A stretch
     that ended in a rollback soaked nothing.
@@ -105,10 +118,19 @@ def _beside(releases: Sequence[Release]) -> dict[str, Beside]:
         .annotate(revoked=Case(When(revoked_at__isnull=True, then=False), default=True))
         .values(json=JSONObject(fingerprint="fingerprint", label="label", revoked="revoked"))
     )
+    beside = (decisions, freezes, soaks, signers, _in_force(now))
     rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
-        "pk", *map(ArraySubquery, (decisions, freezes, soaks, signers)), keeper().listed("bento")
+        "pk", *map(ArraySubquery, beside), keeper().listed("bento")
     )
-    return {pk: (d, f, s, k, r) for pk, d, f, s, k, r in rows}
+    return {pk: (d, f, s, k, b, r) for pk, d, f, s, k, b, r in rows}
+
+
+def _in_force(now: datetime) -> QuerySet[BreakGlass, str]:
+    """Return the break-glasses that people confirmed for the request that stands now."""
+    return BreakGlass.objects.filter(
+        release=OuterRef("pk"), state="confirmed", until__gt=now,
+        statement_digest=OuterRef("request_digest"),
+    ).values("pk")  # fmt: skip
 
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
@@ -132,7 +154,7 @@ def _facts(
     evidence: dict[str, list[EvidenceFact]],
     now: datetime,
 ) -> Facts:
-    decisions, freezes, soaks, signers, recalls = beside
+    decisions, freezes, soaks, signers, broken, recalls = beside
     by_environment: dict[str, list[SoakFact]] = {}
     for s in soaks:
         stretch = SoakFact(s["release"], _time(s["live_at"]), _maybe(s["ended_at"]))
@@ -154,6 +176,7 @@ def _facts(
         freezes=[FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in freezes],
         signers=[SignerFact(**signer) for signer in signers],
         soaks=by_environment,
+        broken_glass=bool(broken),
         recalled=keeper().sentence(recalls),
     )
 

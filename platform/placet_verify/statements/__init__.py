@@ -9,6 +9,7 @@ from placet_verify import canonical
 from placet_verify.errors import Malformed
 from placet_verify.statements.base import Statement
 from placet_verify.statements.enrolment import EnrolmentStatement, RootEnrolment
+from placet_verify.statements.glass import BreakGlassStatement, PasskeyBreakGlass
 from placet_verify.statements.governance import (
     APPROVE,
     REJECT,
@@ -31,10 +32,12 @@ from placet_verify.statements.summary import VerificationSummary
 __all__ = [
     "APPROVE",
     "REJECT",
+    "BreakGlassStatement",
     "DecisionStatement",
     "EnrolmentStatement",
     "LiftStatement",
     "Names",
+    "PasskeyBreakGlass",
     "PasskeyDecision",
     "PasskeyPolicy",
     "PolicyStatement",
@@ -55,6 +58,8 @@ _KINDS = (
     RequestStatement,
     DecisionStatement,
     PasskeyDecision,
+    BreakGlassStatement,
+    PasskeyBreakGlass,
     EnrolmentStatement,
     RootEnrolment,
     ProvenanceStatement,

@@ -249,10 +249,11 @@ class DecisionStatement(Bound):
     @classmethod
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
-        return cls(**_decision(predicate))
+        return cls(**decision_members(predicate))
 
 
-def _decision(predicate: Json) -> Json:
+def decision_members(predicate: Json) -> Json:
+    """Return the members that every statement on a request has."""
     names = ("request_digest", "verdict", "person", "role", "comment_commitment", "nonce")
     return _bound(predicate) | texts(predicate, *names) | {"at": times.parse(predicate["at"])}
 
@@ -272,4 +273,4 @@ class PasskeyDecision(DecisionStatement):
     @classmethod
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
-        return cls(**_decision(predicate), **texts(predicate, "credential"))
+        return cls(**decision_members(predicate), **texts(predicate, "credential"))

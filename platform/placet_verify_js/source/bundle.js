@@ -98,7 +98,7 @@ function text(files, name) {
   return textOf(files.get(name), name);
 }
 
-function sayPermit({ policy, request, decisions }, proved) {
+function sayPermit({ policy, request, decisions, glass }, proved) {
   proved(
     `release ${request.release}: ${request.bento_digest} behind endpoint ${request.endpoint} in` +
       ` ${request.environment} of ${request.project}, to be started until ${request.not_after}`,
@@ -111,7 +111,19 @@ function sayPermit({ policy, request, decisions }, proved) {
     const by = withPasskey ? ", signed with an enrolled passkey" : "";
     proved(`decision: ${person} as ${role}: ${verdict} at ${at}${by}`);
   }
-  proved("quorum: the policy's approvals are met, counted from these decisions alone");
+  if (glass.length === 0) {
+    proved("quorum: the policy's approvals are met, counted from these decisions alone");
+    return;
+  }
+  for (const { person, role, opening, at, until, withPasskey } of glass) {
+    const by = withPasskey ? ", signed with an enrolled passkey" : "";
+    const what = opening ? "confirmed" : "opened";
+    proved(`break-glass: ${person} as ${role} ${what} it at ${at}, until ${until}${by}`);
+  }
+  proved(
+    `quorum: not the policy's approvals, but its break-glass of ${glass.length} people,` +
+      " counted from these statements alone",
+  );
 }
 
 async function checkProvenance(files, keys, request, proved, unchecked) {
@@ -203,11 +215,12 @@ async function checkLog(files, keys, format, proved) {
 }
 
 // Every signed statement of the permit stands in an event, as signed.
-function checkLogged({ policy, request, decisions, enrolments }, logged, proved) {
+function checkLogged({ policy, request, decisions, glass, enrolments }, logged, proved) {
   const all = [
     ["policy", policy.envelope],
     ["request", request],
     ...decisions.map(({ envelope }) => ["decision", envelope]),
+    ...glass.map(({ envelope }) => ["break-glass", envelope]),
     ...enrolments.map(({ envelope }) => ["enrolment", envelope]),
   ];
   for (const [what, envelope] of all) {

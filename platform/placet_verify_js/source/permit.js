@@ -3,6 +3,7 @@
 import { digest, utf8 } from "./bytes.js";
 import { Approvers, readSigned } from "./approvers.js";
 import { readEnvelope } from "./dsse.js";
+import { checkGlass } from "./glass.js";
 import { canonical, hasExactly, parseJson } from "./json.js";
 import { malformed, refuse } from "./refusal.js";
 import { approvalRules, checkQuorum } from "./quorum.js";
@@ -14,16 +15,18 @@ const SHORTEST_NONCE = 16;
 const SLACK = 5n * MINUTE;
 const TYPE = "https://placet.dev/";
 
-// The parts of a permit of either version; nothing of them is verified yet.
+// The parts of a permit of any version; nothing of them is verified yet.
 export function readPermit(text) {
   if (text.length > LONGEST) refuse("too_large", "the permit is larger than 1 MiB");
   const permit = parseJson(text, "permit.json");
   const known = ["v", "policy", "request", "decisions"];
-  let { policy, decisions, enrolments } = permit ?? {};
+  let { policy, decisions, enrolments, break_glass: glass = [] } = permit ?? {};
   if (hasExactly(permit, known) && permit.v === 1 && Array.isArray(decisions)) {
     policy = { envelope: policy };
     decisions = decisions.map((envelope) => ({ envelope }));
     enrolments = [];
+  } else if (hasExactly(permit, [...known, "enrolments", "break_glass"]) && permit.v === 3) {
+    if (!Array.isArray(glass) || glass.length === 0) malformed("break_glass lists statements");
   } else if (!hasExactly(permit, [...known, "enrolments"]) || permit.v !== 2) {
     malformed("a permit needs v, policy, request and decisions, and nothing else");
   }
@@ -34,6 +37,7 @@ export function readPermit(text) {
     policy: readSigned(policy),
     request: readEnvelope(permit.request),
     decisions: decisions.map(readSigned),
+    glass: glass.map(readSigned),
     enrolments: enrolments.map(readSigned),
   };
 }
@@ -45,15 +49,21 @@ export async function verifyPermit(parts, keys) {
   for (const signed of parts.decisions) {
     decisions.push(await openSigned(signed, keys, approvers, "decision", "person"));
   }
+  const glass = [];
+  for (const signed of parts.glass) {
+    const found = await openSigned(signed, keys, approvers, "break-glass", "person");
+    glass.push({ ...found, digest: await digest(signed.envelope.payload) });
+  }
   const policy = await openSigned(parts.policy, keys, approvers, "policy", "published_by");
   const payload = await keys.statement(parts.request, "decision");
   const request = await readStatement(payload, TYPE + "request/v1");
   checkPolicy(policy, request, await digest(utf8(canonical(policy.document))));
-  checkDecisions(decisions, request, await digest(payload));
+  checkDecisions(decisions, glass, request, await digest(payload));
   const rules = approvalRules(policy.document);
   if (keys.pinned.has(request.environment)) checkPinned(policy, request, rules);
-  checkQuorum(rules, request, decisions);
-  return { policy, request, decisions };
+  if (glass.length > 0) checkGlass(glass, policy.document, rules, request);
+  else checkQuorum(rules, request, decisions);
+  return { policy, request, decisions, glass };
 }
 
 // A policy or decision: version 2, whose person signed with a passkey too, or version 1 without.
@@ -91,8 +101,14 @@ function checkPolicy(policy, request, documentDigest) {
   }
 }
 
-function checkDecisions(decisions, request, requestDigest) {
+// A person decides once, and may confirm a break-glass besides; a nonce serves once in all.
+function checkDecisions(decisions, glass, request, requestDigest) {
   const nonces = new Set([checkedNonce(request.nonce)]);
+  checkEach(decisions, nonces, request, requestDigest);
+  checkEach(glass, nonces, request, requestDigest);
+}
+
+function checkEach(decisions, nonces, request, requestDigest) {
   const people = new Set();
   for (const decision of decisions) {
     const { person, nonce } = decision;

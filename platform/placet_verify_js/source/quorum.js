@@ -26,7 +26,7 @@ function readRule({ role, count = 1, exclude_requester = true, exclude_author = 
 
 // Refused unless every rule has its people. Each counts for one rule alone; the rules that exclude
 // most choose first, equals in the policy's order, and each takes the first decisions that fit.
-export function checkQuorum(rules, request, decisions) {
+export function checkQuorum(rules, request, decisions, words = approvalsNeeded) {
   const left = new Set(decisions);
   const strictestFirst = [...rules].sort((one, other) => other.strictness - one.strictness);
   const short = new Map();
@@ -38,13 +38,12 @@ export function checkQuorum(rules, request, decisions) {
   }
   const missed = rules.find((rule) => short.has(rule));
   if (missed) {
-    refuse(
-      "quorum",
-      `the policy needs ${missed.count} approval(s) by a ${missed.role}` +
-        `${missed.passkey ? " with a passkey" : ""}; ${short.get(missed)} count(s)`,
-    );
+    const how = missed.passkey ? " with a passkey" : "";
+    refuse("quorum", `${words(missed)}${how}; ${short.get(missed)} count(s)`);
   }
 }
+
+const approvalsNeeded = ({ count, role }) => `the policy needs ${count} approval(s) by a ${role}`;
 
 const counts = (rule, { requester, author }, { person, role, withPasskey }) =>
   role === rule.role &&

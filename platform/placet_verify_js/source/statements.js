@@ -45,6 +45,10 @@ const DECISION = {
   ...BOUND, request_digest: isDigest, verdict, person: text, role: text,
   comment_commitment: commitment, nonce: text, at: isExactTime,
 };
+// Who opens a break-glass names no opening and gives a reason; who confirms it names its digest.
+const GLASS = {
+  ...DECISION, verdict: (value) => value === "approve", until: isExactTime, opening: commitment,
+};
 const ENROLMENT = {
   person: text, passkey, enrolled_by: text, credential: text, nonce: text, at: isExactTime,
 };
@@ -71,6 +75,8 @@ const TYPES = {
   "https://placet.dev/request/v1": [{ ...BOUND, nonce: text, at: isExactTime }, aboutRelease],
   "https://placet.dev/decision/v1": [DECISION, aboutRelease],
   "https://placet.dev/decision/v2": [{ ...DECISION, credential: text }, aboutRelease],
+  "https://placet.dev/break-glass/v1": [GLASS, aboutRelease],
+  "https://placet.dev/break-glass/v2": [{ ...GLASS, credential: text }, aboutRelease],
   "https://placet.dev/enrolment/v1": [ENROLMENT, aboutPasskey],
   "https://placet.dev/root-enrolment/v1": [
     { ...ENROLMENT, enrolled_by: nothing, credential: nothing },
