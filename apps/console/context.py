@@ -6,8 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.governance.models import Release
-from apps.governance.queries.lists import inbox, inbox_size
+from apps.governance.queries.lists import Menu, menu
 from placet.kernel.actor import ANONYMOUS, Actor
 
 
@@ -40,10 +39,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
         return {"actor": actor, "navigation": []}
-    return {"actor": actor, "navigation": navigation(request, actor)}
+    said = menu(actor) if actor.can_somewhere("release.view") else Menu(0, [])
+    items = navigation(request, actor, said.waiting)
+    return {"actor": actor, "navigation": items, "broken_glasses": said.glasses}
 
 
-def navigation(request: HttpRequest, actor: Actor) -> list[Item]:
+def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:
     """Return the menu entries that the actor's permissions open."""
     items = []
     for label, name, permission in MENU:
@@ -51,21 +52,5 @@ def navigation(request: HttpRequest, actor: Actor) -> list[Item]:
             continue
         url = reverse(name)
         active = request.path == url if url == "/" else request.path.startswith(url)
-        count = waiting_count(request, actor) if name == "releases" else 0
-        items.append(Item(label, url, active, count))
+        items.append(Item(label, url, active, waiting if name == "releases" else 0))
     return items
-
-
-def waiting_count(request: HttpRequest, actor: Actor) -> int:
-    """Return how much waits on the actor; a page that lists it has asked already."""
-    found: list[Release] | None = getattr(request, "waiting", None)
-    return inbox_size(actor) if found is None else len(found)
-
-
-def waiting(request: HttpRequest, actor: Actor) -> list[Release]:
-    """Return what waits on the actor; the menu and the page ask once for both."""
-    found: list[Release] | None = getattr(request, "waiting", None)
-    if found is None:
-        found = inbox(actor)
-        setattr(request, "waiting", found)  # noqa: B010  (a request has no such field)
-    return found

@@ -8,6 +8,7 @@ from apps.console.views import (
     builds,
     drills,
     duties,
+    glasses,
     home,
     models,
     passkeys,
@@ -27,6 +28,7 @@ from apps.console.views import (
 
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
 ROLLOUT = "rollouts/<str:rollout_id>/"
+GLASS = "break-glass/<str:glass_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
 SIGNERS = "signing-keys/<slug:project>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
@@ -54,6 +56,12 @@ urlpatterns = [
     path("releases/<str:release_id>/comment", releases.remark, name="release-comment"),
     path("releases/<str:release_id>/withdraw", releases.take_back, name="release-withdraw"),
     path("releases/<str:release_id>/start", releases.roll_out, name="release-start"),
+    path("releases/<str:release_id>/break-glass", glasses.open_one, name="glass-open"),
+    path("break-glass/", glasses.glass_list, name="glasses"),
+    path(GLASS, glasses.glass_detail, name="glass"),
+    path(GLASS + "confirm", glasses.confirm, name="glass-confirm"),
+    path(GLASS + "end", glasses.end, name="glass-end"),
+    path(GLASS + "review", glasses.review, name="glass-review"),
     path(ROLLOUT, rollouts.rollout, name="rollout"),
     path(ROLLOUT + "abort", rollouts.abort_rollout, name="rollout-abort"),
     path(ROLLOUT + "do/<slug:step_verb>", rollouts.control, name="rollout-control"),

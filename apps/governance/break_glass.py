@@ -53,6 +53,13 @@ def normalise(raw: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     return found, faults
 
 
+def title(said: Mapping[str, Any]) -> str:
+    """Return what a policy says of it in one line."""
+    hours = said["hours"]
+    line = f"Break-glass: {said['people']} people, for {hours} hour{'s' * (hours != 1)} at most"
+    return f"{line}, without {', '.join(said['skip'])}" if said["skip"] else line
+
+
 def skipped(
     results: Sequence[GateResult], document: Mapping[str, Any], facts: Facts
 ) -> list[GateResult]:

@@ -58,6 +58,7 @@ class Client:
         self.rollouts = nouns.Rollouts(self.http)
         self.drills = nouns.Drills(self.http)
         self.recalls = nouns.Recalls(self.http)
+        self.break_glasses = nouns.BreakGlasses(self.http)
         self.objectives = nouns.Objectives(self.http)
         self.alerts = nouns.Alerts(self.http)
         self.predictions = nouns.Predictions(self.http)

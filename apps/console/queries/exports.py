@@ -23,6 +23,7 @@ from apps.console.queries.targets import target_rows
 from apps.console.queries.witnesses import log_rows, stamp_rows, witness_rows
 from apps.governance.models import Decision, Release
 from apps.governance.queries.duties import duties_of, visible_duties
+from apps.governance.queries.glasses import glass_views, glasses
 from apps.governance.queries.lists import releases
 from apps.identity.models import ApiToken
 from apps.identity.passkeys import public_half
@@ -184,7 +185,9 @@ def _duties(actor: Actor, given: Filters) -> Iterator[Values]:
         yield (
             place.project.slug, place.name, row.policy, row.state, row.demanded,
             fewest.people if fewest else None, "; ".join(row.path),
-            hired.people if hired else None, "; ".join(row.hired_path), place.pk,
+            hired.people if hired else None, "; ".join(row.hired_path),
+            row.break_glass.demanded if row.break_glass else None,
+            "; ".join(row.break_glass.path) if row.break_glass else "", place.pk,
         )  # fmt: skip
 
 
@@ -302,6 +305,19 @@ def _recalls(actor: Actor, given: Filters) -> Iterator[Values]:
         )  # fmt: skip
 
 
+def _glasses(actor: Actor, given: Filters) -> Iterator[Values]:
+    for batch in _in_batches(glasses(actor, **given).order_by("-pk")):
+        for view in glass_views(batch):
+            row, release = view.glass, view.glass.release
+            yield (
+                row.project.slug, release.number, str(release.version), release.environment.name,
+                row.state, [f"{s.name} ({s.role})" for s in view.signers], view.reason,
+                row.opened_at, row.until, row.confirmed_at, row.used_at, row.ended_at,
+                view.running, view.review, row.review_due_at, view.reviewer, row.finding,
+                view.findings, row.pk,
+            )  # fmt: skip
+
+
 TABLES: dict[str, Table] = {
     "models": Table(
         ("project", "model", "description", "versions", "latest", "live", "created_by",
@@ -341,7 +357,7 @@ TABLES: dict[str, Table] = {
     ),
     "duties": Table(
         ("project", "environment", "revision", "state", "demanded", "people", "path",
-         "with_hired", "hired_path", "id"),
+         "with_hired", "hired_path", "break_glass", "break_glass_path", "id"),
         (), _duties,
     ),
     "recalls": Table(
@@ -349,6 +365,12 @@ TABLES: dict[str, Table] = {
          "release", "target", "action", "confirmation", "confirmed_at", "receipt",
          "contradiction", "id"),
         ("project",), _recalls,
+    ),
+    "glasses": Table(
+        ("project", "release", "version", "environment", "state", "signed_by", "reason",
+         "opened_at", "until", "confirmed_at", "used_at", "ended_at", "running", "review",
+         "review_due_at", "reviewer", "finding", "findings", "id"),
+        ("project",), _glasses,
     ),
     "signers": Table(
         ("project", "label", "fingerprint", "trusted_by", "created_at", "valid_until",

@@ -43,8 +43,12 @@ def tiles(view: ReleaseView) -> list[Tile]:
 
 def gates_tile(results: Sequence[GateResult]) -> Tile:
     """Say how many gates passed, and name the first that holds the release back."""
-    held = [g for g in results if not g["passed"]]
-    word = f"{len(results) - len(held)} of {len(results)} passed"
+    skipped = [g for g in results if g["state"] == "skipped"]
+    held = [g for g in results if not g["passed"] and g["state"] != "skipped"]
+    word = f"{len(results) - len(held) - len(skipped)} of {len(results)} passed"
+    if skipped and not held:
+        count = len(skipped)
+        return Tile("Gates", "wait", word, f"{count} not asked: the glass is broken")
     if not held:
         return Tile("Gates", "pass" if results else "plain", word if results else "Not answered")
     broken = [g for g in held if g["state"] != "waiting"]

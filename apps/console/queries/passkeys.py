@@ -73,6 +73,12 @@ def signing(
 ) -> Signing | None:
     """Return how the reader signs where a policy among ``documents`` demands it; else ``None``."""
     demanded = any(passkeys_demanded(document, role) for document in documents)
+    return signed_by(actor, environment, demanded=demanded)
+
+
+def signed_by(actor: Actor, environment: str, *, demanded: bool) -> Signing | None:
+    """Return how the reader signs where a passkey is ``demanded`` of him, by a policy or by
+    ``keys.json``; else ``None``."""
     if environment not in keystore.ring().passkeys and not demanded:
         return None
     rows = ApproverPasskey.objects.filter(person=actor.accountable, state="enrolled")

@@ -8,6 +8,7 @@ from django.db.models import Count
 from apps.console.queries.paging import keyed
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
+from apps.governance import break_glass
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.lists import freezes, policies
@@ -49,7 +50,10 @@ def gate_titles(policy: PolicyRevision | None) -> list[str]:
     """Return the gates of a policy as sentences."""
     if policy is None:
         return []
-    return [GATES[g["gate"]].title(g) for g in policy.document["gates"] if g["gate"] in GATES]
+    gates = policy.document["gates"]
+    titles = [GATES[g["gate"]].title(g) for g in gates if g["gate"] in GATES]
+    said = policy.document.get("break_glass")
+    return [*titles, break_glass.title(said)] if said else titles
 
 
 def policy_list_page(

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
+from apps.console.queries.glasses import Opening, opening
 from apps.console.queries.names import actor_names, in_words
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn, picture
@@ -40,6 +41,7 @@ class ReleasePage:
     strategy: str
     picture: Picture
     signing: Signing | None  # how the reader's decision is signed; None: as he is signed in
+    opening: Opening | None  # of a break-glass, where the reader may open one
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         strategy=TITLES.get(strategy_of(plan), strategy_of(plan)),
         picture=picture_of(plan, rollout),
         signing=signing_of(view, actor),
+        opening=opening(view.release, actor),
     )
 
 

@@ -35,6 +35,16 @@ class EnvironmentSerializer(Base):
         return row.published[0].number if row.published else None
 
 
+class GlassDutySerializer(Base):
+    """Whom a policy demands to break the glass, how few could, and what is skipped then."""
+
+    demanded = serializers.IntegerField()
+    hours = serializers.IntegerField(help_text="The longest that one lasts")
+    skip = serializers.ListField(child=serializers.CharField())
+    people = serializers.IntegerField(source="fewest.people", allow_null=True)
+    path = serializers.ListField(child=serializers.CharField())
+
+
 class DutySerializer(Base):
     """How few people could have a release approved in an environment.
 
@@ -53,6 +63,7 @@ class DutySerializer(Base):
     path = serializers.ListField(child=serializers.CharField())
     hired = serializers.IntegerField(source="hired.people", allow_null=True)
     hired_path = serializers.ListField(child=serializers.CharField())
+    break_glass = GlassDutySerializer(allow_null=True)
 
 
 class NewEnvironmentSerializer(Base):
@@ -105,7 +116,7 @@ class GateSerializer(Base):
     gate = serializers.CharField()
     title = serializers.CharField()
     passed = serializers.BooleanField()
-    state = serializers.CharField(help_text="passed, failed, waiting or error")
+    state = serializers.CharField(help_text="passed, failed, waiting, error or skipped")
     reason = serializers.CharField()
     facts = serializers.DictField()
 

@@ -2,11 +2,19 @@
 
 from django.urls import path
 
-from apps.governance.api.views import duties, environments, exports, policies, releases
+from apps.governance.api.views import (
+    duties,
+    environments,
+    exports,
+    glasses,
+    policies,
+    releases,
+)
 
 PLACE = "projects/<slug:slug>/environments/<slug:name>"
 POLICY = f"{PLACE}/policies/<int:number>"
 ONE = "releases/<str:release>"
+GLASS = "break-glass/<str:glass>"
 
 urlpatterns = [
     path(
@@ -49,6 +57,22 @@ urlpatterns = [
     path(f"{ONE}/bundle", exports.ReleaseBundle.as_view(), name="api-releases-bundle"),
     path(f"{ONE}/vsa", exports.ReleaseSummary.as_view(), name="api-releases-summary"),
     path(f"{ONE}/permit", releases.ReleasePermit.as_view(), name="api-releases-permit"),
+    path(f"{ONE}/break-glass", glasses.GlassOpen.as_view(), name="api-glass-open"),
+    path(
+        f"{ONE}/break-glass/challenge",
+        glasses.GlassOpenChallenge.as_view(),
+        name="api-glass-open-challenge",
+    ),
+    path("break-glass", glasses.GlassList.as_view(), name="api-glass-list"),
+    path(GLASS, glasses.GlassDetail.as_view(), name="api-glass-detail"),
+    path(f"{GLASS}/confirm", glasses.GlassConfirm.as_view(), name="api-glass-confirm"),
+    path(
+        f"{GLASS}/confirm/challenge",
+        glasses.GlassConfirmChallenge.as_view(),
+        name="api-glass-confirm-challenge",
+    ),
+    path(f"{GLASS}/end", glasses.GlassEnd.as_view(), name="api-glass-end"),
+    path(f"{GLASS}/review", glasses.GlassReview.as_view(), name="api-glass-review"),
     path(
         "decisions/<str:decision>/export",
         exports.DecisionExport.as_view(),

@@ -14,9 +14,7 @@ DRAFT, PUBLISH = "policy.draft", "policy.publish"
 GLASS = "release.break_glass"
 HIRE = "access.manage"  # on the whole instance: adds people, and signs in first as them
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
-HERE = frozenset(
-    {REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS}
-)  # held at the environment is enough
+HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS})  # held there is enough
 IN_PROJECT = HERE | {MAKE, EDIT}
 DECIDES_AS = {"reviewer": REVIEW, "approver": APPROVE}
 SIGNS_AS = DECIDES_AS | {OPENER: GLASS}

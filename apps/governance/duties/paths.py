@@ -46,8 +46,8 @@ _ROLE_FOR = {
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that ``who`` does: ``hire``, ``grant``, ``vouch``, ``draft``, ``publish``,
-    ``make``, ``edit``, ``request``, ``approve`` or ``break``. ``role`` is what ``whom`` is given, or what
-    ``who`` decides as.
+    ``make``, ``edit``, ``request``, ``approve`` or ``break``. ``role`` is what ``whom`` is given,
+    or what ``who`` decides as.
     """
 
     act: str

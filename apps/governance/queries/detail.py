@@ -105,6 +105,11 @@ class ReleaseView:
     story: tuple[StoryRow, ...]
 
     @property
+    def skipped(self) -> list[GateResult]:
+        """The gates that a broken glass steps over, or stepped over when it started."""
+        return [result for result in self.gates if result["state"] == "skipped"]
+
+    @property
     def can_decide(self) -> bool:
         """Tell whether the reader may decide now."""
         return bool(self.you_decide_as)
@@ -164,6 +169,10 @@ def _said(body: dict[str, Any]) -> str:
             return str(row["text_sealed"])
         if row and key.startswith("governance.decision:") and "decided" in body["kind"]:
             return str(row["comment_sealed"])
+        if row and key.startswith("governance.breakglasssignature:"):
+            return str(row["comment_sealed"])
+        if row and key.startswith("governance.breakglass:") and "reviewed" in body["kind"]:
+            return str(row["findings_sealed"])
     return ""
 
 

@@ -1,12 +1,16 @@
 """What somebody may see: environments, policies, freezes, releases, and his inbox."""
 
 from collections.abc import Collection, Container
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from apps.governance import rules
 from apps.governance.models import (
+    BreakGlass,
     Comment,
     Decision,
     Environment,
@@ -16,15 +20,36 @@ from apps.governance.models import (
 )
 from apps.identity.models import Project
 from apps.identity.queries import visible
+from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
+GLASS_OPEN = ("opened", "confirmed")
 LONG = (  # documents of many lines, which no list shows
     "request_envelope", "policy__source", "policy__envelope", "version__card", "version__example",
     "version__expected", "version__signature", "version__requirements", "version__parameters",
     "version__lineage", "version__tags", "version__model__description",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGlass:
+    """A break-glass that is open now, as every page shows it."""
+
+    id: str
+    state: str
+    until: datetime
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What every page says: how many releases :func:`inbox` would return, and whose glass is
+    broken."""
+
+    waiting: int
+    glasses: list[ShownGlass]
 
 
 def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
@@ -152,17 +177,32 @@ def inbox(actor: Actor) -> list[Release]:
     return [r for r in _undecided(actor)[:INBOX_LIMIT] if needed_as(r, actor)]
 
 
-def inbox_size(actor: Actor) -> int:
-    """Return how many releases :func:`inbox` would return, reading only what tells that.
+def menu(actor: Actor) -> Menu:
+    """Return what every page says: one query, reading only what tells that.
 
-    Every page's menu shows the number, and a release with all that stands beside it is large.
+    A release with all that stands beside it is large.
     """
-    rows = _undecided(actor).select_related(None).select_related("environment", "policy", "version")
-    narrow = rows.only(
-        "project_id", "requester", "gates", "environment__name", "policy__document",
-        "version__author",
-    )  # fmt: skip
-    return sum(bool(needed_as(release, actor)) for release in narrow[:INBOX_LIMIT])
+    open_ones = BreakGlass.objects.filter(state__in=GLASS_OPEN, until__gt=clock.now())
+    undecided = _undecided(actor).order_by()
+    wanted = undecided.values("pk").union(open_ones.values("release"))
+    here = open_ones.filter(release=OuterRef("pk"))
+    said = here.values(json=JSONObject(id="pk", state="state", until="until"))
+    rows = visible(Release.objects.filter(pk__in=wanted), actor, view="release.view").annotate(
+        waits=Exists(undecided.filter(pk=OuterRef("pk"))), glass=Subquery(said[:1])
+    )
+    narrow = rows.select_related("environment", "policy", "version__model", "project").only(
+        "project_id", "requester", "gates", "number", "environment__name", "policy__document",
+        "version__author", "version__number", "version__model__name", "project__name",
+    ).order_by("created_at")[:INBOX_LIMIT]  # fmt: skip
+    found: list[Any] = list(narrow)
+    waiting = sum(bool(row.waits and needed_as(row, actor)) for row in found)
+    glasses = [_shown(row) for row in found if row.glass]
+    return Menu(waiting, sorted(glasses, key=lambda glass: glass.until))
+
+
+def _shown(row: Any) -> ShownGlass:
+    said = row.glass
+    return ShownGlass(said["id"], said["state"], datetime.fromisoformat(said["until"]), row)
 
 
 def _undecided(actor: Actor) -> QuerySet[Release]:

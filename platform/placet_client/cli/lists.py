@@ -28,6 +28,7 @@ class List(StrEnum):
     TARGETS = "targets"
     POLICIES = "policies"
     DUTIES = "duties"
+    GLASSES = "glasses"
     SIGNERS = "signers"
     PASSKEYS = "passkeys"
     RECALLS = "recalls"

@@ -4,6 +4,7 @@ from placet_client.nouns.audit import Audit
 from placet_client.nouns.base import Listing, Noun
 from placet_client.nouns.builds import Bentos, Builds, Runtimes
 from placet_client.nouns.drills import Drills
+from placet_client.nouns.glasses import BreakGlasses
 from placet_client.nouns.governance import (
     Duties,
     Environments,
@@ -39,7 +40,7 @@ from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
-    "Alerts", "Aliases", "Audit", "Bentos", "Builds", "Drills", "Duties", "Endpoints",
+    "Alerts", "Aliases", "Audit", "Bentos", "BreakGlasses", "Builds", "Drills", "Duties", "Endpoints",
     "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing",
     "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies",
     "Predictions", "Projects", "Recalls", "Releases", "RetentionOfLog", "Roles", "Rollouts",

@@ -48,6 +48,10 @@ class Lists(Noun):
         """Write every environment with the policy in force."""
         return self._save("/exports/policies", to, **given(format=form, project=project))
 
+    def glasses(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
+        """Write the break-glasses with who signed them and what their reviews found."""
+        return self._save("/exports/glasses", to, **given(format=form, project=project))
+
     def duties(self, to: Path, *, form: Form = "csv") -> int:
         """Write how few people could have a release approved, environment by environment."""
         return self._save("/exports/duties", to, **given(format=form))

@@ -32,6 +32,7 @@ from placet_client.records.builds import (
     Runtime,
     Wheel,
 )
+from placet_client.records.glasses import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.governance import (
     Bound,
     Changes,
@@ -139,6 +140,7 @@ __all__ = [
     "AuditEventDetail",
     "Bento",
     "Bound",
+    "BreakGlass",
     "Build",
     "BuildLog",
     "Captured",
@@ -172,6 +174,8 @@ __all__ = [
     "Foreseen",
     "Freeze",
     "Gate",
+    "GlassDuty",
+    "GlassSigner",
     "Grant",
     "Hit",
     "Inclusion",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from placet_client.records.base import Json, Record
+from placet_client.records.glasses import GlassDuty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Duty(Record):
     path: tuple[str, ...]
     hired: int | None
     hired_path: tuple[str, ...]
+    break_glass: GlassDuty | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.governance import actions
-from apps.governance.queries import inbox, inbox_size, release_view, releases
+from apps.governance.queries import inbox, menu, release_view, releases
 from apps.identity.actions import grant_role
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import NotFound
@@ -115,10 +115,10 @@ def test_the_inbox_holds_what_waits_on_this_person_alone(world: World) -> None:
     assert inbox(world.ada) == []
     rex = world.rex
     with at_most(1):
-        assert inbox_size(rex) == 2
-    assert (inbox_size(world.vera), inbox_size(world.ada)) == (1, 0)
+        assert menu(rex).waiting == 2
+    assert (menu(world.vera).waiting, menu(world.ada).waiting) == (1, 0)
     world.decide(production, world.rex)
-    assert inbox_size(world.rex) == 1
+    assert menu(world.rex).waiting == 1
     assert [r.pk for r in inbox(world.rex)] == [staging.pk]
     assert [r.pk for r in inbox(world.rita)] == [staging.pk]
     paul = factories.person("Paul", roles={"reviewer": (world.project, "production")})
@@ -142,7 +142,7 @@ def fill(world: World, count: int) -> None:
     [
         (lambda w: [(r.version.model.name, r.policy.number) for r in releases(w.rex)], 4),
         (lambda w: inbox(w.rex), 4),
-        (lambda w: inbox_size(w.rex), 4),
+        (lambda w: menu(w.rex).waiting, 4),
         (lambda w: w.environment("staging") and actions.advance_waiting(), 5),
     ],
 )

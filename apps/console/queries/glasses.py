@@ -1,0 +1,80 @@
+"""Break-glasses as the pages show them."""
+
+from dataclasses import dataclass
+
+from apps.console.queries.paging import PAGE
+from apps.console.queries.passkeys import Signing, signed_by
+from apps.governance.models import Release
+from apps.governance.queries.glasses import (
+    GlassView,
+    glass,
+    glass_views,
+    glasses,
+    may_confirm,
+    may_end,
+    may_open,
+    may_review,
+)
+from placet.kernel.actor import Actor
+from placet.kernel.ids import is_id
+from placet_verify.glass import GlassRule, glass_rule
+
+
+@dataclass(frozen=True, slots=True)
+class GlassPage:
+    """Everything the page of one break-glass shows."""
+
+    view: GlassView
+    rule: GlassRule | None
+    may_confirm: bool
+    may_end: bool
+    may_review: bool
+    signing: Signing | None  # how the reader confirms it; None: as he is signed in
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the form that opens a break-glass for a release shows."""
+
+    rule: GlassRule
+    hours: list[int]
+    signing: Signing | None
+
+
+def glass_rows(
+    actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
+) -> tuple[list[GlassView], str]:
+    """Return one page of break-glasses, newest first, and the id to go on before."""
+    rows = glasses(actor, project=project, review=review, release=release).order_by("-pk")
+    rows = rows.filter(pk__lt=before) if is_id(before) else rows
+    found = list(rows[: PAGE + 1])
+    return glass_views(found[:PAGE]), found[PAGE - 1].pk if len(found) > PAGE else ""
+
+
+def glass_page(glass_id: str, actor: Actor) -> GlassPage:
+    """Return everything the page of one break-glass shows, or raise ``NotFound``."""
+    view = glass_views([glass(glass_id, actor)])[0]
+    release = view.glass.release
+    rule = glass_rule(release.policy.document)
+    confirms = may_confirm(view, actor)
+    return GlassPage(
+        view=view,
+        rule=rule,
+        may_confirm=confirms,
+        may_end=may_end(view, actor),
+        may_review=may_review(view, actor),
+        signing=_signing(release, rule, actor) if rule and confirms else None,
+    )
+
+
+def opening(release: Release, actor: Actor) -> Opening | None:
+    """Return what the form shows where ``actor`` may open one for ``release``; else ``None``."""
+    rule = glass_rule(release.policy.document)
+    if rule is None or not may_open(release, actor):
+        return None
+    hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
+    return Opening(rule, [*hours, rule.hours], _signing(release, rule, actor))
+
+
+def _signing(release: Release, rule: GlassRule, actor: Actor) -> Signing | None:
+    return signed_by(actor, release.environment.name, demanded=rule.passkey)

@@ -1,0 +1,57 @@
+"""break-glass."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import Limit, Output, connected
+from placet_client.output import Form, show_list, show_one, tell
+
+glass = typer.Typer(
+    help="Exceptions in an emergency: who broke the glass, what runs by it, and the reviews. They "
+    "are opened, confirmed and reviewed in the browser",
+    no_args_is_help=True,
+)
+COLUMNS = ["id", "project", "release_number", "environment", "state", "until", "running", "review"]
+
+
+class Review(StrEnum):
+    """How a review stands."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    CLOSED = "closed"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(glass, name="break-glass")
+
+
+@glass.command("list")
+def glass_list(
+    project: Annotated[str, typer.Option("--project", help="only of this project")] = "",
+    state: Annotated[str, typer.Option(help="opened, confirmed, ended, lapsed or reviewed")] = "",
+    review: Annotated[
+        Review | None, typer.Option(help="open (overdue too), overdue or closed")
+    ] = None,
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List break-glasses, newest first."""
+    with connected() as client:
+        found = client.break_glasses.list(
+            project=project, state=state, review=review or "", limit=limit
+        )
+        show_list(found, COLUMNS, output)
+
+
+@glass.command("show")
+def glass_show(glass_id: str, output: Output = Form.TABLE) -> None:
+    """Show a break-glass: who signed it and why, until when, and its review."""
+    with connected() as client:
+        found = client.break_glasses.get(glass_id)
+    show_one(found, output)
+    for signer in found.signers if output is Form.TABLE else ():
+        tell(f"{signer.name} as {signer.role}{' with a passkey' if signer.passkey else ''}")

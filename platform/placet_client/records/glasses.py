@@ -1,0 +1,61 @@
+"""Break-glasses."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from placet_client.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlassSigner(Record):
+    """One person who opened a break-glass (responder) or confirmed it (approver)."""
+
+    person: str
+    name: str
+    role: str
+    comment: str
+    passkey: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass(Record):
+    """An exception for one release. ``running``: what was started by it serves, and nobody has
+    closed its review."""
+
+    id: str
+    project: str
+    release: str
+    release_number: int
+    release_state: str
+    environment: str
+    endpoint_name: str
+    state: str
+    reason: str
+    people: int
+    signers: tuple[GlassSigner, ...]
+    statement_digest: str
+    opening_digest: str
+    opened_at: datetime
+    until: datetime
+    confirmed_at: datetime | None
+    used_at: datetime | None
+    ended_at: datetime | None
+    running: bool
+    review: str
+    review_due_at: datetime | None
+    reviewed_at: datetime | None
+    reviewer: str
+    finding: str
+    findings: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlassDuty(Record):
+    """Whom a policy demands to break the glass, how few could, and what is skipped then."""
+
+    demanded: int
+    hours: int
+    skip: tuple[str, ...]
+    people: int | None
+    path: tuple[str, ...]
