@@ -78,11 +78,13 @@ class Papers:
     model_signature: bytes = field(default_factory=model_signature)
     summary: dict[str, Any] = field(default_factory=dict)  # what it says otherwise
     summary_key: PrivateKey | None = None
+    policy_says: dict[str, Any] = field(default_factory=dict)  # besides its gates
+    glass: list[Signed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         case = valid_case()
         self.keys_document = self.keys.document
-        document = DOCUMENT | {"gates": RULES}
+        document = DOCUMENT | {"gates": RULES} | self.policy_says
         self.enrolments = [
             self.enrol("vera"), self.enrol("reviewer", "vera"), self.enrol("approver", "vera"),
         ]  # fmt: skip
@@ -160,7 +162,9 @@ class Papers:
 
     def files(self) -> Files:
         """Return the bundle."""
-        permit = build_permit(self.policy, self.request, self.decisions, self.enrolments)
+        permit = build_permit(
+            self.policy, self.request, self.decisions, self.enrolments, self.glass
+        )
         envelopes = [envelope for _, envelope in _all(self)]
         said = [self._event(envelope) for envelope in envelopes] + self.more_events
         bodies = {BEFORE + n: canonical.dumps(event) for n, event in enumerate(said)}
@@ -205,7 +209,7 @@ def log_files(bodies: Mapping[int, bytes], key: PrivateKey) -> Files:
 
 
 def _all(papers: Papers) -> list[tuple[str, dsse.Envelope]]:
-    signed = [papers.policy, *papers.decisions, *papers.enrolments]
+    signed = [papers.policy, *papers.decisions, *papers.enrolments, *papers.glass]
     return [("request", papers.request), *(("", one.envelope) for one in signed)]
 
 

@@ -27,6 +27,8 @@ THOUGHT_ABOUT: dict[str, str] = {
     "assurance.0001_initial": "constraints of the tables that it makes",
     "assurance.0002_receipts_stay": "a function and a trigger on a table that old code does not"
     " know",
+    "governance.0007_break_glass": "two tables, and a trigger on one of them, that old code does"
+    " not know; it starts nothing by them, for to it a gate that has not passed has not passed",
     "monitoring.0011_recall": "the name of one more kind of alert, as before",
     "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
     " have a person wait for it to end by itself",

@@ -104,6 +104,8 @@ ALL = (*CAMPAIGN, *(point for some in BY_TEST.values() for point in some))
 NOT_WALKED = frozenset({
     "alert.acknowledged.v1", "alert.answered.v1", "alert.opened.v1", "alert.resolved.v1",
     "bento.collected.v1", "runtime.collected.v1", "project.quota_set.v1",
+    "break_glass.confirmed.v1", "break_glass.ended.v1", "break_glass.lapsed.v1",
+    "break_glass.opened.v1", "break_glass.reviewed.v1", "break_glass.used.v1",
     "build.failed.v1", "credentials.changed.v1", "credentials.rehashed.v1",
     "drill.scheduled.v1", "drill.unscheduled.v1",
     "endpoint.key_rule_changed.v1", "endpoint.restarted.v1", "endpoint.scaled.v1",

@@ -40,10 +40,10 @@ from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
-    "Alerts", "Aliases", "Audit", "Bentos", "BreakGlasses", "Builds", "Drills", "Duties", "Endpoints",
-    "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs", "Listing",
-    "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People", "Policies",
-    "Predictions", "Projects", "Recalls", "Releases", "RetentionOfLog", "Roles", "Rollouts",
-    "Runtimes", "ServiceAccounts", "SigningKeys", "Streams", "Targets", "Teams", "Tokens",
-    "Uploads", "Versions",
+    "Alerts", "Aliases", "Audit", "Bentos", "BreakGlasses", "Builds", "Drills", "Duties",
+    "Endpoints", "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs",
+    "Listing", "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People",
+    "Policies", "Predictions", "Projects", "Recalls", "Releases", "RetentionOfLog", "Roles",
+    "Rollouts", "Runtimes", "ServiceAccounts", "SigningKeys", "Streams", "Targets", "Teams",
+    "Tokens", "Uploads", "Versions",
 ]  # fmt: skip
