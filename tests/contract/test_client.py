@@ -21,6 +21,8 @@ from tests.permissions.world import World, build
 # What the SDK has no method for. It speaks with a token, and no token may do these things: they
 # are a person's, in a browser (`test_what_has_no_method_is_refused_to_every_token` proves it).
 FOR_PEOPLE_ALONE = {
+    "break_glass_confirm", "break_glass_confirm_challenge", "break_glass_end", "break_glass_open",
+    "break_glass_open_challenge", "break_glass_review",
     "decisions_challenge", "decisions_create", "passkeys_enrol", "passkeys_enrol_challenge",
     "passkeys_offer", "passkeys_offer_challenge", "passkeys_withdraw", "policies_challenge",
     "people_create", "people_deactivate", "people_reactivate",

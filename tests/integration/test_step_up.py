@@ -20,6 +20,7 @@ from apps.assurance import actions as assurance
 from apps.assurance.models import Recall
 from apps.audit.models import Event
 from apps.governance import actions as governance
+from apps.governance.models import BreakGlass
 from apps.identity import actions as access
 from apps.identity.errors import Reauthenticate
 from apps.identity.models import ApiToken, RoleBinding, User
@@ -34,7 +35,7 @@ from placet.config import config
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Problem
-from tests import factories
+from tests import broken, factories
 from tests.enrolled import SIGNED, Signers, answer, offered_passkey
 from tests.factories import actor_of, person, project, service_account, team
 from tests.governed import OPEN, World
@@ -89,6 +90,26 @@ class Things:
         return {
             "release": release, "verdict": "approve", "statement_digest": release.request_digest
         }  # fmt: skip
+
+    def opening(self) -> dict[str, Any]:
+        """What a responder sends to break the glass for a release."""
+        broken.responder(self.world)
+        self.world.policy("staging", broken.POLICY + broken.SAID)
+        release = self.world.request("staging")
+        return {
+            "release": release, "statement_digest": release.request_digest, "reason": "x"
+        }  # fmt: skip
+
+    def glass(self) -> BreakGlass:
+        """A break-glass that somebody opened."""
+        if not BreakGlass.objects.exists():
+            governance.open_break_glass(**self.opening(), actor=broken.responder(self.world))
+        return BreakGlass.objects.get()
+
+    def ended(self) -> BreakGlass:
+        """One that was confirmed and has ended."""
+        glass = broken.confirmed(self.world, self.glass())
+        return governance.end_break_glass(glass, actor=self.world.vera)
 
     def recalled(self) -> Recall:
         """A Bento that Otto recalled."""
@@ -180,6 +201,12 @@ FRESH: dict[str, Case] = {
             actor=t.who("sia")))),
     # deciding, and the rules by which it is decided
     "governance.decide": Case("rex", lambda t: partial(governance.decide, **t.decision())),
+    "governance.open_break_glass": Case("rob", lambda t: partial(
+        governance.open_break_glass, **t.opening())),
+    "governance.confirm_break_glass": Case("vera", lambda t: partial(
+        governance.confirm_break_glass, t.glass(), opening_digest=t.glass().opening_digest)),
+    "governance.review_break_glass": Case("vito", lambda t: partial(
+        governance.review_break_glass, t.ended(), finding="justified", findings="x")),
     "governance.draft_policy": Case("vera", lambda t: partial(
         governance.draft_policy, t.world.environment("staging"), source=OPEN)),
     "governance.publish_policy": Case("vito", lambda t: partial(
@@ -234,8 +261,9 @@ serving.prefetch serving.raise_epochs serving.release_prefetch serving.require_a
 serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serving.set_revision
 serving.start_endpoint serving.stop_endpoint serving.update_target
 
-governance.ask_to_decide governance.ask_to_publish governance.comment governance.create_environment
-governance.create_project_defaults governance.mark_failed governance.mark_live
+governance.ask_to_confirm governance.ask_to_decide governance.ask_to_open governance.ask_to_publish
+governance.comment governance.create_environment governance.create_project_defaults
+governance.end_break_glass governance.mark_failed governance.mark_live
 governance.mark_rolled_back governance.reopen governance.request_release governance.restore_live
 governance.set_freeze governance.update_environment governance.withdraw governance.withdraw_policy
 

@@ -40,15 +40,19 @@ from apps.console.views.audit import shown_others
 from apps.governance.actions import (
     begin_rollout,
     comment,
+    confirm_break_glass,
     create_environment,
     decide,
     draft_policy,
+    end_break_glass,
     lift_freeze,
+    open_break_glass,
     publish_policy,
+    review_break_glass,
 )
 from apps.governance.actions.bundle import release_bundle
-from apps.governance.models import Decision, Environment, Freeze, Release
-from apps.governance.queries import lists
+from apps.governance.models import BreakGlass, Decision, Environment, Freeze, Release
+from apps.governance.queries import glasses, lists
 from apps.governance.queries.duties import visible_duties
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
@@ -143,6 +147,34 @@ class Things:
         self.release = Release.objects.get(pk=value["release"])
         self.decided = lists.decision(value["decision"], SYSTEM).release
         self.version = ModelVersion.objects.get(pk=self.release.version_id)
+
+    @property
+    def glass(self) -> BreakGlass:
+        """A break-glass that somebody opened."""
+        return glasses.glass(self.world.values["glass"], SYSTEM)
+
+    @property
+    def glass_view(self) -> glasses.GlassView:
+        """The same, with names and texts."""
+        return glasses.glass_views([self.glass])[0]
+
+    @property
+    def ended(self) -> glasses.GlassView:
+        """The same, after people confirmed it and it ended."""
+        BreakGlass.objects.filter(pk=self.world.values["glass"]).update(state="ended")
+        return self.glass_view
+
+    @property
+    def urgent(self) -> Release:
+        """The release that it is for, and no break-glass for it."""
+        BreakGlass.objects.filter(pk=self.world.values["glass"]).update(state="lapsed")
+        return lists.release(self.glass.release_id, SYSTEM)
+
+    def opens(self, who: Actor) -> BreakGlass:
+        """Have ``who`` open another one."""
+        row = self.urgent
+        said = {"statement_digest": row.request_digest, "reason": "x"}
+        return open_break_glass(row, **said, actor=who)
 
     def page(self, role: str, path: str) -> str:
         """Return what ``role`` is shown at ``path``."""
@@ -391,6 +423,26 @@ QUESTIONS = [
         t.world.values["recall"], who).may_lift),
     Direct("be shown how to recall", "viewer", None, lambda t, who:
         "/recalls/new/" in t.page("viewer", "/recalls/")),
+    # break-glasses
+    Direct("be told of a broken glass", "stranger", None, lambda t, who: lists.menu(who).glasses),
+    Direct("open one", "approver", Forbidden, lambda t, who: t.opens(who)),
+    Direct("open one of a place one does not see", "stranger", NotFound, lambda t, who:
+        t.opens(who)),
+    Direct("be offered to open one", "approver", None, lambda t, who: glasses.may_open(
+        t.urgent, who)),
+    Direct("be offered to confirm one", "reviewer", None, lambda t, who: glasses.may_confirm(
+        t.glass_view, who)),
+    Direct("be offered to end one", "operator", None, lambda t, who: glasses.may_end(
+        t.glass_view, who)),
+    Direct("be offered to review one", "operator", None, lambda t, who: glasses.may_review(
+        t.ended, who)),
+    Direct("end one", "operator", Forbidden, lambda t, who: end_break_glass(t.glass, actor=who)),
+    Direct("confirm one in an old session", "approver", Reauthenticate, lambda t, who:
+        confirm_break_glass(t.glass, opening_digest=t.glass.opening_digest, actor=who),
+        stale=True),
+    Direct("review one in an old session", "approver", Reauthenticate, lambda t, who:
+        review_break_glass(t.ended.glass, finding="justified", findings="x", actor=who),
+        stale=True),
     # pages
     Direct("page through hidden projects", "stranger", None, lambda t, who:
         [t.many_projects(), policy_list_page(who)[1]][1]),

@@ -26,7 +26,12 @@ from apps.audit.actions.witnessing import witness_log
 from apps.audit.models import Archive
 from apps.audit.queries import latest_checkpoint
 from apps.builds.actions import request_build
-from apps.governance.actions import draft_policy, request_release, set_freeze
+from apps.governance.actions import (
+    create_environment,
+    draft_policy,
+    request_release,
+    set_freeze,
+)
 from apps.governance.models import Environment, Release
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
@@ -48,7 +53,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet_verify.checkpoint import verifier_key
 from placet_verify.keys import PrivateKey
-from tests import governed
+from tests import broken, governed
 from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
 from tests.factories import person, project, service_account, sign_in, team, token_for
 from tests.nodes import SimulatedNode
@@ -403,6 +408,31 @@ def assurance(world: World) -> None:
         "POST /api/v1/recalls/{recall}/lift": {"reason": "x"},
         "POST /recalls/create": body,
         "POST /recalls/{recall_id}/lift": {"reason": "x"},
+    }
+
+
+@part
+def glass(world: World) -> None:
+    """A break-glass of an environment that has them; somebody opened it, nobody confirmed it."""
+    others = governed.World(world.project.slug + "-glass", existing=world.project)
+    create_environment(world.project, name="urgent", targets=[others.target], actor=SYSTEM)
+    others.policy("urgent", broken.POLICY + broken.SAID)
+    waiting = others.request("urgent", endpoint="urgent")
+    opened = broken.opened(others, waiting)
+    asked = Release.objects.get(pk=world.values["release"])  # its policy lets nobody break it
+    opening = {"statement_digest": asked.request_digest, "reason": "x"}
+    confirming = {"opening_digest": opened.opening_digest}
+    review = {"finding": "justified", "findings": "x"}
+    world.values |= {"glass": opened.pk, "glass_id": opened.pk}
+    world.bodies |= {
+        "POST /api/v1/releases/{release}/break-glass": opening,
+        "POST /api/v1/releases/{release}/break-glass/challenge": opening,
+        "POST /api/v1/break-glass/{glass}/confirm": confirming,
+        "POST /api/v1/break-glass/{glass}/confirm/challenge": confirming,
+        "POST /api/v1/break-glass/{glass}/review": review,
+        "POST /releases/{release_id}/break-glass": opening | {"hours": "1"},
+        "POST /break-glass/{glass_id}/confirm": confirming,
+        "POST /break-glass/{glass_id}/review": review,
     }
 
 

@@ -20,7 +20,7 @@ from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests import factories
+from tests import broken, factories
 from tests.enrolled import offered_passkey
 from tests.factories import api, browser
 from tests.governed import World
@@ -32,7 +32,7 @@ PAGES = {
     "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
     "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
     "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/", "duties": "/duties/",
-    "recalls": "/recalls/", "witnesses": "/audit/witnesses/",
+    "recalls": "/recalls/", "glasses": "/break-glass/", "witnesses": "/audit/witnesses/",
     "holds": "/audit/retention/", "archives": "/audit/retention/",
     "signers": "/signing-keys/risk/",
 }  # fmt: skip
@@ -61,9 +61,11 @@ def eve(world: World) -> Any:
 
 
 def recalled(world: World) -> None:
-    """Recall a Bento that somebody has asked for."""
+    """Recall a Bento that somebody has asked for, and break the glass for another."""
     said = {"kind": "bento", "what": world.request("staging").bento_id, "reason": "x"}
     recall(**said, project=world.project, actor=world.otto)
+    world.policy("staging", broken.POLICY + broken.SAID)
+    broken.broken(world, world.request("staging", endpoint="urgent"))
 
 
 def taken(who: Any, path: str) -> str:

@@ -6,7 +6,7 @@ from apps.assurance.actions import place_hold
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
 from placet.kernel.actor import SYSTEM
-from tests import factories
+from tests import broken, factories
 from tests.factories import browser
 from tests.governed import World
 
@@ -24,6 +24,8 @@ ODD = {
 
 def forms(world: World) -> dict[str, list[str]]:
     """Every form of the pages with its fields."""
+    world.policy("staging", broken.POLICY + broken.SAID)
+    glass = broken.opened(world, world.request("staging", endpoint="urgent"))
     release = world.request("staging")
     live = world.live("development", bento=world.bento(world.version("other")))
     version = f"/models/risk/churn/{release.version.number}"
@@ -50,6 +52,9 @@ def forms(world: World) -> dict[str, list[str]]:
         "/audit/retention/set": ["days"],
         "/audit/holds/place": ["name", "scope", "subject", "reason"],
         f"/audit/holds/{hold.pk}/lift": ["reason"],
+        f"/releases/{release.pk}/break-glass": ["statement_digest", "reason", "hours"],
+        f"/break-glass/{glass.pk}/confirm": ["opening_digest", "comment"],
+        f"/break-glass/{glass.pk}/review": ["finding", "findings"],
         "/recalls/create": ["kind", "what", "project", "reason"],
         "/passkeys/offer": ["authenticator", "name", "assertion"],
         "/streams/new": [
@@ -78,6 +83,7 @@ def sound(world: World) -> dict[str, str]:
         "memory_mb": "512", "reason": "because", "verdict": "approve", "comment": "fine",
         "kind": "jsonl", "url": "https://siem.example", "alert_after_minutes": "15",
         "index": "0", "generation": "0", "site": "edge", "capacity_mb": "512",
+        "finding": "justified", "findings": "x", "hours": "1",
         "scopes": "model.view", "days": "7", "address": "sound", "key": "", "retain_days": "30",
         "scope": "object", "subject": version.pk,
     }  # fmt: skip
@@ -103,6 +109,7 @@ ADDRESSES = (
     "/releases/new/?version={}", "/releases/{}/", "/builds/{}/", "/endpoints/{}/",
     "/streams/{}/", "/streams/?after={}",
     "/audit/?kind={}&subject={}&project={}&since={}&before={}", "/audit/99999999999999999999/",
+    "/break-glass/?project={}&review={}&release={}&after={}", "/break-glass/{}/",
     "/recalls/?state={}&after={}", "/recalls/{}/", "/recalls/new/?kind=bento&what={}&project={}",
     "/models/risk/churn/compare/?v={}&v={}", "/models/risk/churn/99999999999999/",
 )  # fmt: skip

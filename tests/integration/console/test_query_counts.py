@@ -17,7 +17,7 @@ from apps.assurance.models import Recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.actions.witnesses import add_witness
 from apps.audit.actions.witnessing import witness_log
-from apps.governance.models import Release
+from apps.governance.models import BreakGlass, Release
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
 from apps.integrations.rules import Terms
@@ -27,7 +27,7 @@ from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet_verify.checkpoint import verifier_key
 from placet_verify.keys import PrivateKey
-from tests import factories
+from tests import broken, factories
 from tests.enrolled import offered_passkey
 from tests.factories import browser
 from tests.governed import World
@@ -61,6 +61,11 @@ def many(world: World) -> Release:
         add_witness(name=f"w{number}", kind="file", address=f"w{number}", actor=SYSTEM)
         log = verifier_key(f"log/{number}", PrivateKey.generate().public)
         witness_log(key=log, actor=SYSTEM)
+    world.policy("staging", broken.POLICY + broken.SAID)
+    urgent = [world.request("staging", endpoint=f"urgent{n}") for n in range(3)]
+    broken.confirmed(world, broken.opened(world, urgent[0]))
+    for waits in urgent[1:]:
+        broken.opened(world, waits)
     recalled = world.request("staging", world.bento(world.version()), endpoint="recalled")
     said = {"kind": "bento", "what": recalled.bento_id, "reason": "x"}
     recall(**said, project=world.project, actor=SYSTEM)
@@ -85,6 +90,8 @@ def paths(release: Release) -> dict[str, str]:
         "/recalls/{recall}/": f"/recalls/{Recall.objects.get().pk}/",
         "/api/v1/recalls/{recall}": f"/api/v1/recalls/{Recall.objects.get().pk}",
         "/recalls/new/?kind={kind}": "/recalls/new/?kind=version&project=risk&what=" + version.pk,
+        "/break-glass/{glass}/": f"/break-glass/{BreakGlass.objects.earliest('pk').pk}/",
+        "/api/v1/break-glass/{glass}": f"/api/v1/break-glass/{BreakGlass.objects.earliest('pk').pk}",
         "/policies/{project}/{environment}/": f"/policies/{project}/staging/",
         "/signing-keys/{project}/": f"/signing-keys/{project}/",
         "/api/v1/projects/{project}/signing-keys": f"{api}/signing-keys",
@@ -101,7 +108,7 @@ def paths(release: Release) -> dict[str, str]:
         "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
         "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/passkeys/",
         "/duties/", "/api/v1/duties", "/audit/", "/api/v1/passkeys",
-        "/recalls/", "/api/v1/recalls",
+        "/recalls/", "/api/v1/recalls", "/break-glass/", "/api/v1/break-glass",
         "/audit/retention/", "/api/v1/audit/legal-holds", "/api/v1/audit/archives",
         "/api/v1/audit/timestamps", "/api/v1/audit/retention",
         "/audit/witnesses/", "/api/v1/audit/witnesses", "/api/v1/audit/witnessed-logs",
