@@ -78,7 +78,7 @@ def paths(release: Release) -> dict[str, str]:
     version = release.version
     project, model, number = version.project.slug, version.model.name, version.number
     one = f"/models/{project}/{model}/"
-    api = f"/api/v1/projects/{project}"
+    api, glass = f"/api/v1/projects/{project}", BreakGlass.objects.earliest("pk").pk
     named = {
         "/models/{project}/{name}/": one,
         "/models/{project}/{name}/{number}/": f"{one}{number}/",
@@ -90,8 +90,8 @@ def paths(release: Release) -> dict[str, str]:
         "/recalls/{recall}/": f"/recalls/{Recall.objects.get().pk}/",
         "/api/v1/recalls/{recall}": f"/api/v1/recalls/{Recall.objects.get().pk}",
         "/recalls/new/?kind={kind}": "/recalls/new/?kind=version&project=risk&what=" + version.pk,
-        "/break-glass/{glass}/": f"/break-glass/{BreakGlass.objects.earliest('pk').pk}/",
-        "/api/v1/break-glass/{glass}": f"/api/v1/break-glass/{BreakGlass.objects.earliest('pk').pk}",
+        "/break-glass/{glass}/": f"/break-glass/{glass}/",
+        "/api/v1/break-glass/{glass}": f"/api/v1/break-glass/{glass}",
         "/policies/{project}/{environment}/": f"/policies/{project}/staging/",
         "/signing-keys/{project}/": f"/signing-keys/{project}/",
         "/api/v1/projects/{project}/signing-keys": f"{api}/signing-keys",
