@@ -10,7 +10,7 @@ import pytest
 from apps.registry.models import ModelVersion
 from placet_client import PlacetError, login
 from placet_client.cli import main
-from tests import factories
+from tests import broken, factories
 from tests.commands import answer, become, folder
 from tests.governed import World
 
@@ -137,3 +137,20 @@ def test_a_list_is_written_to_a_file(world: World, home: Path) -> None:
     for wrong in ("project", "nothing=1", "=x"):
         assert main(["export", "models", str(home / "x"), "--filter", wrong]) == 2
     assert not (home / "x").exists()
+
+
+def test_break_glasses_are_listed_and_shown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken.responder(world)
+    world.policy("staging", broken.POLICY + broken.SAID)
+    made = broken.broken(world, world.request("staging"), reason="It burns")
+    assert main(["break-glass", "list", "--review", "open", "-o", "json"]) == 0
+    assert [(g["id"], g["state"]) for g in answer(capsys)] == [(made.pk, "confirmed")]
+    assert main(["break-glass", "list", "--review", "closed", "-o", "json"]) == 0
+    assert answer(capsys) == []
+    assert main(["break-glass", "show", made.pk, "-o", "json"]) == 0
+    assert answer(capsys)["reason"] == "It burns"
+    assert main(["break-glass", "show", made.pk]) == 0
+    assert "Vera risk as approver" in capsys.readouterr().err
+    assert main(["duty", "list", "-o", "json"]) == 0

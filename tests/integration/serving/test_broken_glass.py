@@ -1,0 +1,107 @@
+"""A release that a broken glass let start, as a node sees it, and after a recall."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.assurance.actions import recall
+from apps.governance.actions import end_break_glass, end_glasses_due, review_break_glass
+from apps.governance.models import BreakGlass, BreakGlassSignature, Release
+from apps.governance.queries.glasses import glass_views
+from apps.serving.models import Revision
+from placet import keystore
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from placet_agent.home import Home
+from placet_agent.trust import Trust
+from placet_verify import canonical, dsse
+from placet_verify.permit import Expected, PermitRefused, permit
+from tests.broken import POLICY, SAID, broken, opened, responder
+from tests.forged import forged_state, signed_now, unapproved, verdicts
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+from tests.rebuild import assert_log_rebuilds_every_row
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+
+
+@pytest.fixture
+def live(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+    """A release in staging that serves because two people broke the glass for it."""
+    responder(world)
+    world.policy("staging", POLICY + SAID)
+    release = world.request("staging")
+    broken(world, release)
+    run(node, run_jobs)
+    release.refresh_from_db()
+    assert release.state == "live"
+    return release
+
+
+@pytest.fixture
+def trust(world: World, tmp_path: Path) -> Trust:
+    """The verification that the node agent does, with the installation's root pinned."""
+    home = Home(tmp_path / "node")
+    home.make()
+
+    def fetch_keys() -> dict[str, Any]:
+        keys = json.loads(keystore.keys_document())
+        return {"v": 1, "root_public": keystore.ring().root.to_base64(), "keys": keys}
+
+    return Trust(home, world.target.pk, keystore.ring().root, fetch_keys)
+
+
+def test_the_node_runs_what_two_people_broke_the_glass_for(
+    world: World, live: Release, trust: Trust
+) -> None:
+    assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}
+    assert json.loads(Revision.objects.get(release=live.pk).permit)["v"] == 3
+    BreakGlass.objects.update(until=now() - timedelta(hours=1))
+    assert end_glasses_due() == 1
+    assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}, "what serves goes on"
+    assert glass_views(BreakGlass.objects.all())[0].running
+
+
+def test_it_lets_nothing_else_run_whoever_writes_the_states(
+    world: World, live: Release, trust: Trust
+) -> None:
+    """A worker's keys sign the state; the permit is for another Bento."""
+    evil, approved = unapproved(world), Revision.objects.get(release=live.pk)
+    state = forged_state(world, live, evil, approved.permit)
+    envelope = dsse.sign(dsse.STATE, canonical.dumps(state), keystore.signer("state"))
+    answer = verdicts(trust, envelope.to_json())
+    assert "another bento_digest" in answer[evil.digest]
+
+
+def test_a_node_refuses_it_when_one_person_is_left_out(live: Release) -> None:
+    document = json.loads(Revision.objects.get(release=live.pk).permit)
+    expect = Expected(
+        project=live.project_id, environment="staging", endpoint=live.endpoint_id,
+        bento_digest=live.bento_id,
+    )  # fmt: skip
+    ring = keystore.ring()
+    assert permit(json.dumps(document), ring, expect=expect, starting_at=None).glass
+    for kept in ([0], [1], [0, 0]):
+        left = document | {"break_glass": [document["break_glass"][n] for n in kept]}
+        with pytest.raises(PermitRefused):
+            permit(json.dumps(left), ring, expect=expect, starting_at=None)
+
+
+def test_a_recall_of_who_confirmed_it_takes_it_down(world: World, live: Release) -> None:
+    recall(kind="person", what=world.vera.id, reason="It was not her", actor=SYSTEM)
+    live.refresh_from_db()
+    assert live.state == "revoked"
+
+
+def test_the_log_alone_rebuilds_it(world: World, live: Release) -> None:
+    again = opened(world, world.request("staging", endpoint="other"))
+    end_break_glass(again, actor=world.vera)
+    glass = BreakGlass.objects.get(release=live)
+    end_break_glass(glass, actor=world.vera)
+    review_break_glass(glass, finding="justified", findings="I looked", actor=world.vito)
+    assert assert_log_rebuilds_every_row(BreakGlass, BreakGlassSignature, Release) >= 7
