@@ -162,8 +162,10 @@ def _parts(document: str) -> _Parts:
         raise PermitRefused("no_permit", "there is no permit")
     if len(document) > MAX_BYTES:
         raise PermitRefused("too_large", "the permit is larger than 1 MiB")
-    members = canonical.loads(document)
-    broken: list[Any] = []
+    return _read(canonical.loads(document))
+
+
+def _read(members: Any) -> _Parts:
     match members:
         case {"v": 1, "policy": policy, "request": request, "decisions": list(decisions), **rest}:
             enrolments: list[Any] = []
@@ -177,16 +179,9 @@ def _parts(document: str) -> _Parts:
             **rest,
         }:
             pass
-        case {
-            "v": 3,
-            "policy": policy,
-            "request": request,
-            "decisions": list(decisions),
-            "enrolments": list(enrolments),
-            "break_glass": [_, *_] as broken,
-            **rest,
-        }:
-            pass
+        case {"v": 3, "break_glass": [_, *_] as broken, **others}:  # the rest is as in version 2
+            signed, asked, decided, enrolled, _ = _read({**others, "v": 2})
+            return signed, asked, decided, enrolled, [Signed.from_dict(one) for one in broken]
         case _:
             raise PermitRefused("malformed", "a permit needs v, policy, request and decisions")
     if rest:
@@ -196,7 +191,7 @@ def _parts(document: str) -> _Parts:
         dsse.Envelope.from_dict(request),
         [Signed.from_dict(one) for one in decisions],
         [Signed.from_dict(one) for one in enrolments],
-        [Signed.from_dict(one) for one in broken],
+        [],
     )
 
 
