@@ -160,7 +160,7 @@ def _glass_duty(seen: Look, policy: PolicyRevision, place: Place) -> GlassDuty |
     rule = glass_rule(policy.document)
     if rule is None:
         return None
-    found = duties.fewest(place.broken_glass, most=rule.people)
+    found = duties.fewest(place.broken_glass, most=duties.SMALL)
     path = seen.words(found, policy.environment)
     return GlassDuty(rule.people, rule.hours, rule.skip, found, path)
 
