@@ -4,7 +4,7 @@ The Python one is asked here, the other in Chromium.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,12 +49,12 @@ def opening(papers: Papers, **changes: Any) -> BreakGlassStatement:
 
 def confirmation(papers: Papers, who: str, **changes: Any) -> BreakGlassStatement:
     opened = PasskeyBreakGlass.parse(papers.glass[0].envelope.payload)
-    said = {
+    said: dict[str, Any] = {
         "verdict": "approve", "person": f"per_{who}", "role": "approver", "until": opened.until,
         "opening": opened.digest, "nonce": f"{who}-glass-nonce-1",
         "at": NOON + timedelta(minutes=5), "credential": papers.people[who].credential,
-    } | changes  # fmt: skip
-    return PasskeyBreakGlass.on(papers.asked, **said)
+    }  # fmt: skip
+    return replace(PasskeyBreakGlass.on(papers.asked, **said), **changes)
 
 
 def opened(**changes: Any) -> Callable[[Papers], None]:
