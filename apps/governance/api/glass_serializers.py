@@ -2,7 +2,8 @@
 
 from rest_framework import serializers
 
-from apps.governance.api.serializers import AssertionSerializer, Base
+from apps.governance.api.serializers import Base
+from apps.identity.api.serializers import AssertionSerializer
 
 STATES = ["opened", "confirmed", "ended", "lapsed", "reviewed"]
 REVIEWS = ["none", "open", "overdue", "closed"]

@@ -205,9 +205,9 @@ def _past() -> list[Past]:
         found.append(_done(by_role, "person", permission, F("release__environment__name")))
     broken = BreakGlassSignature.objects.filter(glass__state="opened")
     for role in (OPENER, CONFIRMER):
-        by_role = broken.filter(role=role)
         where = F("glass__release__environment__name")
-        found.append(_done(by_role, "person", duties.SIGNS_AS[role], where))
+        signed = broken.filter(role=role)
+        found.append(_done(signed, "person", duties.SIGNS_AS[role], where))
     return [
         Past(person, permission, project, environment)
         for project, person, permission, environment in found[0].union(*found[1:])

@@ -125,7 +125,7 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
     return {pk: (d, f, s, k, b, r) for pk, d, f, s, k, b, r in rows}
 
 
-def _in_force(now: datetime) -> QuerySet[BreakGlass, str]:
+def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
     """Return the break-glasses that people confirmed for the request that stands now."""
     return BreakGlass.objects.filter(
         release=OuterRef("pk"), state="confirmed", until__gt=now,
