@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from placet_verify import (
+    bundle,
     canonical,
     checkpoint,
     dsse,
