@@ -24,6 +24,8 @@ from placet_verify.statements import (
     PasskeyPolicy,
     PolicyStatement,
     RequestStatement,
+    read_decision,
+    standing_of,
 )
 
 MAX_BYTES = 1 << 20
@@ -251,10 +253,11 @@ def _policy(signed: Signed, ring: KeyRing, approvers: Approvers) -> PolicyStatem
 
 def _decision(signed: Signed, ring: KeyRing, approvers: Approvers) -> DecisionStatement:
     payload = ring.verify(signed.envelope, "decision")
-    if signed.assertion is None:
-        return DecisionStatement.parse(payload)
-    decision = PasskeyDecision.parse(payload)
-    approvers.check(signed, person=decision.person, credential=decision.credential, at=decision.at)
+    decision = read_decision(payload, passkey=signed.assertion is not None)
+    if isinstance(decision, PasskeyDecision):
+        approvers.check(
+            signed, person=decision.person, credential=decision.credential, at=decision.at
+        )
     return decision
 
 
@@ -360,13 +363,14 @@ def _check_quorum(found: Permit) -> None:
         author=request.author,
         approvals=[(decision.person, decision.role) for decision in found.decisions],
         passkeys=found.passkeys,
+        standings={d.person: known for d in found.decisions if (known := standing_of(d))},
     )
     for count in counts:
         if not count.met:
             raise PermitRefused(
                 "quorum",
                 f"the policy needs {count.rule.count} approval(s) by a {count.rule.role}"
-                f"{' with a passkey' if count.rule.passkey else ''}; {len(count.people)} count(s)",
+                f"{quorum.said(count.rule)}; {len(count.people)} count(s)",
             )
 
 

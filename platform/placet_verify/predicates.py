@@ -7,6 +7,8 @@ DECISION_TYPE = "https://placet.dev/decision/v1"
 PASSKEY_DECISION_TYPE = "https://placet.dev/decision/v2"
 BREAK_GLASS_TYPE = "https://placet.dev/break-glass/v1"
 PASSKEY_BREAK_GLASS_TYPE = "https://placet.dev/break-glass/v2"
+STANDING_DECISION_TYPE = "https://placet.dev/standing-decision/v1"
+STANDING_PASSKEY_TYPE = "https://placet.dev/standing-decision/v2"
 ENROLMENT_TYPE = "https://placet.dev/enrolment/v1"
 ROOT_ENROLMENT_TYPE = "https://placet.dev/root-enrolment/v1"
 SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
@@ -24,6 +26,8 @@ GOVERNANCE = (
     PASSKEY_DECISION_TYPE,
     BREAK_GLASS_TYPE,
     PASSKEY_BREAK_GLASS_TYPE,
+    STANDING_DECISION_TYPE,
+    STANDING_PASSKEY_TYPE,
     ENROLMENT_TYPE,
     RECALL_TYPE,
     LIFT_TYPE,

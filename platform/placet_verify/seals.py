@@ -20,6 +20,7 @@ SEALED_KINDS = frozenset(
     {
         "credentials.changed.v1",
         "credentials.rehashed.v1",
+        "declaration.made.v1",
         "mfa.added.v1",
         "mfa.removed.v1",
         "mfa.reset.v1",
@@ -28,6 +29,7 @@ SEALED_KINDS = frozenset(
         "person.deactivated.v1",
         "person.erased.v1",
         "person.identity_linked.v1",
+        "person.placed.v1",
         "person.reactivated.v1",
         "person.setup_link_made.v1",
         "person.updated.v1",

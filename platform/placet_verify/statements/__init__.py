@@ -27,6 +27,13 @@ from placet_verify.statements.recall import (
     RecallStatement,
     StoppedReceipt,
 )
+from placet_verify.statements.standing import (
+    StandingDecision,
+    StandingPasskeyDecision,
+    decision_kind,
+    read_decision,
+    standing_of,
+)
 from placet_verify.statements.summary import VerificationSummary
 
 __all__ = [
@@ -46,10 +53,15 @@ __all__ = [
     "RecallStatement",
     "RequestStatement",
     "RootEnrolment",
+    "StandingDecision",
+    "StandingPasskeyDecision",
     "Statement",
     "StoppedReceipt",
     "VerificationSummary",
+    "decision_kind",
     "parse",
+    "read_decision",
+    "standing_of",
 ]
 
 _KINDS = (
@@ -60,6 +72,8 @@ _KINDS = (
     PasskeyDecision,
     BreakGlassStatement,
     PasskeyBreakGlass,
+    StandingDecision,
+    StandingPasskeyDecision,
     EnrolmentStatement,
     RootEnrolment,
     ProvenanceStatement,

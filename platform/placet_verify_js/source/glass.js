@@ -40,8 +40,8 @@ export function checkGlass(glass, document, approvals, request) {
   const opener = { role: "responder", count: 1, exclude_requester: false, exclude_author: false };
   const others = { role: "approver", count: people - 1, exclude_requester: true, exclude_author: true };
   const rules = [
-    { ...opener, passkey, strictness: passkey ? 1 : 0 },
-    { ...others, passkey, strictness: passkey ? 3 : 2 },
+    { ...opener, passkey, demands: [], strictness: passkey ? 1 : 0 },
+    { ...others, passkey, demands: [], strictness: passkey ? 3 : 2 },
   ];
   checkQuorum(rules, request, glass, ({ count, role }) =>
     `to break the glass the policy needs ${count} ${role}(s)`);

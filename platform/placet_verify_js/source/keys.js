@@ -18,8 +18,9 @@ const PLACET = "https://placet.dev/";
 const SIGNS = {
   build: ["https://slsa.dev/provenance/v1"],
   decision: [
-    "policy/v1", "policy/v2", "request/v1", "decision/v1", "decision/v2", "break-glass/v1",
-    "break-glass/v2", "enrolment/v1", "recall/v1", "recall-lifted/v1",
+    "policy/v1", "policy/v2", "request/v1", "decision/v1", "decision/v2",
+    "standing-decision/v1", "standing-decision/v2", "break-glass/v1", "break-glass/v2",
+    "enrolment/v1", "recall/v1", "recall-lifted/v1",
   ].map((name) => PLACET + name).concat("https://slsa.dev/verification_summary/v1"),
 };
 

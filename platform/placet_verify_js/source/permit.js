@@ -47,14 +47,15 @@ export async function verifyPermit(parts, keys) {
   const approvers = await Approvers.of(parts.enrolments, keys);
   const decisions = [];
   for (const signed of parts.decisions) {
-    decisions.push(await openSigned(signed, keys, approvers, "decision", "person"));
+    const kinds = ["decision", "standing-decision"];
+    decisions.push(await openSigned(signed, keys, approvers, kinds, "person"));
   }
   const glass = [];
   for (const signed of parts.glass) {
-    const found = await openSigned(signed, keys, approvers, "break-glass", "person");
+    const found = await openSigned(signed, keys, approvers, ["break-glass"], "person");
     glass.push({ ...found, digest: await digest(signed.envelope.payload) });
   }
-  const policy = await openSigned(parts.policy, keys, approvers, "policy", "published_by");
+  const policy = await openSigned(parts.policy, keys, approvers, ["policy"], "published_by");
   const payload = await keys.statement(parts.request, "decision");
   const request = await readStatement(payload, TYPE + "request/v1");
   checkPolicy(policy, request, await digest(utf8(canonical(policy.document))));
@@ -66,11 +67,12 @@ export async function verifyPermit(parts, keys) {
   return { policy, request, decisions, glass };
 }
 
-// A policy or decision: version 2, whose person signed with a passkey too, or version 1 without.
-async function openSigned(signed, keys, approvers, kind, signer) {
+// A policy or decision, the latter with the person's standing or without: version 2, whose person signed with a passkey too, or version 1 without.
+async function openSigned(signed, keys, approvers, kinds, signer) {
   const payload = await keys.statement(signed.envelope, "decision");
   const withPasskey = signed.assertion !== null;
-  const found = await readStatement(payload, `${TYPE}${kind}/v${withPasskey ? 2 : 1}`);
+  const types = kinds.map((kind) => `${TYPE}${kind}/v${withPasskey ? 2 : 1}`);
+  const found = await readStatement(payload, ...types);
   if (withPasskey) {
     await approvers.check(signed, found[signer], found.credential, parseTime(found.at));
   }

@@ -10,6 +10,7 @@ const DOMAIN = utf8("placet.dev/seal/v1\u0000");
 export const SEALED_KINDS = [
   "credentials.changed.v1",
   "credentials.rehashed.v1",
+  "declaration.made.v1",
   "mfa.added.v1",
   "mfa.removed.v1",
   "mfa.reset.v1",
@@ -18,6 +19,7 @@ export const SEALED_KINDS = [
   "person.deactivated.v1",
   "person.erased.v1",
   "person.identity_linked.v1",
+  "person.placed.v1",
   "person.reactivated.v1",
   "person.setup_link_made.v1",
   "person.updated.v1",

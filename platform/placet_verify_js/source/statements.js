@@ -4,6 +4,7 @@
 import { digest, fromBase64, hex, isDigest, textOf, utf8 } from "./bytes.js";
 import { canonical, hasExactly, isObject, parseJson } from "./json.js";
 import { Refused } from "./refusal.js";
+import { isStanding } from "./standing.js";
 import { isExactTime, parseTime } from "./times.js";
 
 const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
@@ -77,6 +78,11 @@ const TYPES = {
   "https://placet.dev/decision/v2": [{ ...DECISION, credential: text }, aboutRelease],
   "https://placet.dev/break-glass/v1": [GLASS, aboutRelease],
   "https://placet.dev/break-glass/v2": [{ ...GLASS, credential: text }, aboutRelease],
+  "https://placet.dev/standing-decision/v1": [{ ...DECISION, standing: isStanding }, aboutRelease],
+  "https://placet.dev/standing-decision/v2": [
+    { ...DECISION, credential: text, standing: isStanding },
+    aboutRelease,
+  ],
   "https://placet.dev/enrolment/v1": [ENROLMENT, aboutPasskey],
   "https://placet.dev/root-enrolment/v1": [
     { ...ENROLMENT, enrolled_by: nothing, credential: nothing },
