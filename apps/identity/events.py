@@ -11,6 +11,9 @@ PERSON_DEACTIVATED = event_kind(
     "person.deactivated", "Deactivated a person and revoked {tokens} tokens", sealed=True
 )
 PERSON_REACTIVATED = event_kind("person.reactivated", "Reactivated a person", sealed=True)
+PERSON_PLACED = event_kind(
+    "person.placed", "Set a person's line of defence and reporting line", sealed=True
+)
 SETUP_LINK_MADE = event_kind(
     "person.setup_link_made", "Made a one-time set-up link for a person", sealed=True
 )

@@ -56,6 +56,50 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
         return self.name.split(" ")[0] if self.name else self.email
 
 
+class LineOfDefence(models.TextChoices):
+    """Who owns a risk, who challenges and oversees that, and who audits both."""
+
+    UNSET = "", "Not set"
+    FIRST = "first", "First line"
+    SECOND = "second", "Second line"
+    THIRD = "third", "Third line"
+
+
+class Position(Audited):
+    """Where a person stands in the organisation: line of defence, and to whom he reports.
+
+    Without a ``manager`` and not at the ``top`` nobody knows to whom he reports. What counts is
+    what the sealed log says of the row. For nobody it counts what he ``set`` himself.
+    """
+
+    id = IdField("pos")
+    person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="position")
+    line = models.CharField(
+        "line of defence", max_length=6, blank=True, choices=LineOfDefence.choices, default=""
+    )
+    manager = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="reports"
+    )
+    top = models.BooleanField("top of the organisation", default=False)  # reports to nobody
+    set_by = models.CharField(max_length=40)  # the accountable person
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="identity_position_not_own_manager",
+                condition=Q(manager__isnull=True) | ~Q(manager=models.F("person")),
+            ),
+            models.CheckConstraint(
+                name="identity_position_top_has_no_manager",
+                condition=Q(top=False) | Q(manager__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"position of {self.person}"
+
+
 class CredentialChanges(models.Model):
     """How often a person's row, password, factors, linked identities and addresses were changed.
 

@@ -16,6 +16,7 @@ from apps.identity.actions.people import (
     setup_link,
     update_person,
 )
+from apps.identity.actions.positions import place_person
 from apps.identity.actions.projects import create_project, update_project
 from apps.identity.actions.roles import grant_role, revoke_role
 from apps.identity.actions.service_accounts import (
@@ -47,6 +48,7 @@ __all__ = [
     "note_sign_in_event",
     "note_token_use",
     "offer_passkey",
+    "place_person",
     "reactivate_person",
     "remove_member",
     "revoke_role",

@@ -2,8 +2,10 @@
 
 from apps.identity.admin.access import RoleAdmin, TokenAdmin
 from apps.identity.admin.people import PersonAdmin, ServiceAccountAdmin, TeamAdmin
+from apps.identity.admin.positions import PositionAdmin
 from apps.identity.admin.projects import ProjectAdmin
 
 __all__ = [
-    "PersonAdmin", "ProjectAdmin", "RoleAdmin", "ServiceAccountAdmin", "TeamAdmin", "TokenAdmin",
+    "PersonAdmin", "PositionAdmin", "ProjectAdmin", "RoleAdmin", "ServiceAccountAdmin", "TeamAdmin",
+    "TokenAdmin",
 ]  # fmt: skip

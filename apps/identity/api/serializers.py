@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.identity.models import ApproverPasskey
+from apps.identity.models import ApproverPasskey, LineOfDefence
 from apps.identity.passkeys import public_half
 from apps.identity.rules import MOST_BYTES, ROLES, SCOPES
 
@@ -74,6 +74,29 @@ class PersonChangeSerializer(serializers.Serializer[Any]):
     """What may change about a person."""
 
     name = serializers.CharField(max_length=120)
+
+
+class PositionSerializer(serializers.Serializer[Any]):
+    """Where a person stands. Without a manager, and not at the top, his line is not known."""
+
+    person = serializers.CharField(source="person_id")
+    line = serializers.ChoiceField(LineOfDefence.values, help_text="Line of defence; '': not set")
+    manager = serializers.CharField(source="manager_id", allow_null=True)
+    top = serializers.BooleanField(help_text="Reports to nobody: reporting lines end here")
+    set_by = serializers.CharField(help_text="Who said so, '' where nobody has")
+    set_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewPositionSerializer(serializers.Serializer[Any]):
+    """Where a person stands from now on; what is left out is not known any more."""
+
+    line = serializers.ChoiceField(
+        LineOfDefence.values, required=False, help_text="Line of defence; '': not known"
+    )
+    manager = serializers.CharField(
+        max_length=40, required=False, allow_null=True, help_text="Whom he reports to, by id"
+    )
+    top = serializers.BooleanField(required=False, help_text="He reports to nobody")
 
 
 class SetupLinkSerializer(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.identity.api.views import access, passkeys, people, projects
+from apps.identity.api.views import access, passkeys, people, positions, projects
 
 urlpatterns = [
     path("whoami", projects.Whoami.as_view(), name="api-whoami"),
@@ -25,6 +25,12 @@ urlpatterns = [
         people.PersonSetupLink.as_view(),
         name="api-people-setup-link",
     ),
+    path(
+        "people/<str:person>/position",
+        positions.PositionDetail.as_view(),
+        name="api-people-position",
+    ),
+    path("positions", positions.PositionList.as_view(), name="api-positions-list"),
     path("teams", people.TeamList.as_view(), name="api-teams-list"),
     path("teams/<str:team>", people.TeamDetail.as_view(), name="api-teams-detail"),
     path("teams/<str:team>/members", people.MemberList.as_view(), name="api-members-list"),

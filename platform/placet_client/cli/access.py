@@ -195,6 +195,21 @@ def person_show(person_id: str, output: Output = Form.TABLE) -> None:
         show_one(client.people.get(person_id), output)
 
 
+@person.command("position")
+def person_position(person_id: str, output: Output = Form.TABLE) -> None:
+    """Show where a person stands: line of defence, and to whom he reports."""
+    with connected() as client:
+        show_one(client.people.position(person_id), output)
+
+
+@person.command("positions")
+def person_positions(limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List where people stand."""
+    with connected() as client:
+        found = client.people.positions(limit=limit)
+        show_list(found, ["person", "line", "manager", "top", "set_by", "set_at"], output)
+
+
 @team.command("list")
 def team_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List teams."""

@@ -6,6 +6,7 @@ from placet_client.records import (
     Member,
     Passkey,
     Person,
+    Position,
     Project,
     Role,
     ServiceAccount,
@@ -58,6 +59,14 @@ class People(Noun):
     def get(self, person: str) -> Person:
         """Read a person."""
         return self._read(Person, at("people", person))
+
+    def position(self, person: str) -> Position:
+        """Read where a person stands."""
+        return self._read(Position, at("people", person, "position"))
+
+    def positions(self, *, limit: int | None = None) -> Listing[Position]:
+        """List where people stand."""
+        return self._list(Position, "/positions", limit)
 
 
 class Teams(Noun):

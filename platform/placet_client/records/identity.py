@@ -39,6 +39,18 @@ class Person(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Position(Record):
+    """Where a person stands: line of defence, and to whom he reports."""
+
+    person: str
+    line: str
+    manager: str | None
+    top: bool
+    set_by: str
+    set_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupLink(Record):
     """A link, for once, with which a person sets a password."""
 

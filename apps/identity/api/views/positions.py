@@ -1,0 +1,64 @@
+"""Where people stand: line of defence, and to whom they report."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.identity import actions
+from apps.identity.api import serializers as s
+from apps.identity.api.views.lookups import access_manager, named, one
+from apps.identity.models import Position, User
+from apps.identity.queries import visible_people
+from placet.kernel.api.views import PlacetView, etag, require_match
+
+
+def position_of(person: User) -> Position:
+    """Return a person's position; where nobody has said anything yet, one that says so."""
+    return Position.objects.filter(person=person).first() or Position(person=person, set_by="")
+
+
+def position_tag(row: Position) -> str:
+    """Return the ETag of a position."""
+    return etag(row.person_id, row.line, row.manager_id, row.top, row.set_by)
+
+
+def position_answer(row: Position) -> Response:
+    """Answer with one position."""
+    return Response(s.PositionSerializer(row).data, headers={"ETag": position_tag(row)})
+
+
+class PositionList(PlacetView):
+    """Positions."""
+
+    query_params = ("limit", "cursor")
+
+    @extend_schema(operation_id="positions_list", responses=s.page_of(s.PositionSerializer))
+    def get(self, request: Request) -> Response:
+        """List where people stand: everybody if you administer or audit access, else yourself."""
+        rows = Position.objects.filter(person__in=visible_people(self.actor))
+        return self.page(rows, s.many(s.PositionSerializer))
+
+
+class PositionDetail(PlacetView):
+    """Where one person stands."""
+
+    @extend_schema(operation_id="people_position", responses=s.PositionSerializer)
+    def get(self, request: Request, person: str) -> Response:
+        """Read where a person stands."""
+        return position_answer(position_of(one(visible_people(self.actor), person)))
+
+    @extend_schema(
+        operation_id="people_place",
+        request=s.NewPositionSerializer,
+        responses=s.PositionSerializer,
+    )
+    def put(self, request: Request, person: str) -> Response:
+        """Say where a person stands. Needs If-Match. Nobody places himself."""
+        row = one(visible_people(self.actor), person)
+        access_manager(self.actor)
+        data: Any = self.body(s.NewPositionSerializer)
+        require_match(request, position_tag(position_of(row)))
+        manager = named(User, "manager", data.pop("manager", None))
+        return position_answer(actions.place_person(row, **data, manager=manager, actor=self.actor))
