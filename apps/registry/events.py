@@ -18,6 +18,9 @@ ALIAS_DELETED = event_kind("alias.deleted", "Deleted an alias")
 EVIDENCE_ADDED = event_kind("evidence.added", "Added {source} evidence: {kind}")
 SIGNING_KEY_ADDED = event_kind("signing_key.added", "Trusted a model signing key")
 SIGNING_KEY_REVOKED = event_kind("signing_key.revoked", "Revoked a model signing key")
+DECLARED = event_kind(
+    "declaration.made", "Declared a person's part in a version: {fact}", sealed=True
+)
 HOLD_PLACED = event_kind("hold.placed", "Held a version: {reason}")
 HOLD_RELEASED = event_kind("hold.released", "Released a hold: {reason}")
 BLOBS_COLLECTED = event_kind(

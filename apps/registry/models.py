@@ -187,6 +187,37 @@ class SigningKey(Audited):
         ]
 
 
+class DeclaredFact(models.TextChoices):
+    """A part that somebody had in what a version was made of."""
+
+    DATA_OWNER = "data_owner", "Owns the data"
+    CODE_AUTHOR = "code_author", "Wrote the training code"
+
+
+class Declaration(Audited):
+    """Somebody says who owns a data set, or who wrote the code that trained a version.
+
+    Only ever added: nobody can take back what another has said. Rules about independence exclude
+    everybody who was named, and count what is said by others than the person they are asked of.
+    """
+
+    id = IdField("dcl")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="declarations")
+    fact = models.CharField(max_length=12, choices=DeclaredFact.choices)
+    about = models.CharField(max_length=71)  # digest of a data set, id of a version
+    person = models.CharField(max_length=40)  # whom it names
+    declared_by = models.CharField(max_length=40)  # the accountable person
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "fact", "about", "person", "declared_by"],
+                name="registry_declared_once",
+            )
+        ]
+
+
 class Hold(Audited):
     """A reason not to delete something: it is live, within rollback, or under retention."""
 

@@ -44,6 +44,7 @@ class Client:
         self.aliases = nouns.Aliases(self.http)
         self.uploads = nouns.Uploads(self.http)
         self.evidence = nouns.EvidenceOfVersions(self.http)
+        self.declarations = nouns.Declarations(self.http)
         self.signing_keys = nouns.SigningKeys(self.http)
         self.builds = nouns.Builds(self.http)
         self.bentos = nouns.Bentos(self.http)

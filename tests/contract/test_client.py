@@ -25,7 +25,7 @@ FOR_PEOPLE_ALONE = {
     "break_glass_open_challenge", "break_glass_review",
     "decisions_challenge", "decisions_create", "passkeys_enrol", "passkeys_enrol_challenge",
     "passkeys_offer", "passkeys_offer_challenge", "passkeys_withdraw", "policies_challenge",
-    "people_create", "people_deactivate", "people_reactivate",
+    "people_create", "people_deactivate", "people_place", "people_reactivate",
     "people_setup_link", "people_update", "policies_publish", "roles_grant", "roles_revoke",
     "rollouts_ship",
     "service_accounts_create", "service_accounts_deactivate", "team_members_add",

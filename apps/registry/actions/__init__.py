@@ -2,6 +2,7 @@
 
 from apps.registry.actions.aliases import delete_alias, set_alias
 from apps.registry.actions.collecting import claim, collect_blobs, unneeded
+from apps.registry.actions.declarations import declare
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
 from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
@@ -34,6 +35,7 @@ __all__ = [
     "collect_blobs",
     "create_model",
     "create_version",
+    "declare",
     "delete_alias",
     "edit_draft",
     "edit_model",

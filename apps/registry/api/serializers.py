@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.registry.models import EvidenceSource, VersionState
+from apps.registry.models import DeclaredFact, EvidenceSource, VersionState
 from apps.registry.rules import KINDS, TYPES
 from placet.kernel.api.serializers import Serializer
 
@@ -277,6 +277,27 @@ class NewSigningKeySerializer(Serializer):
     label = serializers.CharField()  # type: ignore[assignment]
     pem = serializers.CharField()
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class DeclarationSerializer(Serializer):
+    """Somebody said who owns a data set, or who wrote the code that trained a version."""
+
+    id = serializers.CharField()
+    fact = serializers.ChoiceField(DeclaredFact.values)
+    about = serializers.CharField(help_text="Digest of the data set, or id of the version")
+    person = serializers.CharField()
+    declared_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewDeclarationSerializer(Serializer):
+    """A declaration to be made; it stays."""
+
+    fact = serializers.ChoiceField(DeclaredFact.values)
+    about = serializers.CharField(
+        max_length=71, help_text="Digest of the data set (sha256:…), or id of the version (ver_…)"
+    )
+    person = serializers.CharField(max_length=254, help_text="Whom it names: id or e-mail address")
 
 
 class ChangeSerializer(Serializer):

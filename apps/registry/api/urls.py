@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from apps.registry.api.views import evidence, models, signing_keys, uploads, versions
+from apps.registry.api.views import (
+    declarations,
+    evidence,
+    models,
+    signing_keys,
+    uploads,
+    versions,
+)
 
 MODELS = "projects/<slug:slug>/models"
 MODEL = f"{MODELS}/<slug:name>"
@@ -20,6 +27,11 @@ urlpatterns: list[URLPattern] = [
         "projects/<slug:slug>/signing-keys/<str:signing_key>/revoke",
         signing_keys.SigningKeyRevoke.as_view(),
         name="api-signing-keys-revoke",
+    ),
+    path(
+        "projects/<slug:slug>/declarations",
+        declarations.DeclarationList.as_view(),
+        name="api-declarations-list",
     ),
     path(MODELS, models.ModelList.as_view(), name="api-models-list"),
     path(MODEL, models.ModelDetail.as_view(), name="api-models-detail"),

@@ -1,4 +1,4 @@
-"""model, alias, evidence, signing-key."""
+"""model, alias, evidence, declaration, signing-key."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from placet_client.register import register
 model = typer.Typer(help="Registered models", no_args_is_help=True)
 alias = typer.Typer(help="Names that point at versions, like champion", no_args_is_help=True)
 evidence = typer.Typer(help="Facts about a version", no_args_is_help=True)
+declaration = typer.Typer(help="Who owns the data and who wrote the code", no_args_is_help=True)
 signing_key = typer.Typer(help="Keys whose model.sig a project trusts", no_args_is_help=True)
 
 
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(model, name="model")
     app.add_typer(alias, name="alias")
     app.add_typer(evidence, name="evidence")
+    app.add_typer(declaration, name="declaration")
     app.add_typer(signing_key, name="signing-key")
 
 
@@ -169,6 +171,32 @@ def evidence_add(
     body = json_or_file(data, "--data")
     with connected() as client:
         show_one(client.evidence.add(*refs.version(reference), kind, body), output)
+
+
+@declaration.command("list")
+def declaration_list(
+    project: str,
+    about: Annotated[str, typer.Option(help="a data set's digest, or a version's id")] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List who was declared to own data or to have written code, and by whom."""
+    with connected() as client:
+        found = client.declarations.list(project, about=about, limit=limit)
+        show_list(found, ["fact", "about", "person", "declared_by", "created_at"], output)
+
+
+@declaration.command("add")
+def declaration_add(
+    project: str,
+    fact: Annotated[str, typer.Argument(help="data_owner or code_author")],
+    about: Annotated[str, typer.Argument(help="the data set's digest, or the version's id")],
+    person: Annotated[str, typer.Argument(help="whom it names: id or e-mail address")],
+    output: Output = Form.TABLE,
+) -> None:
+    """Declare who owns a data set, or who wrote the code that trained a version. It stays."""
+    with connected() as client:
+        show_one(client.declarations.declare(project, fact, about, person), output)
 
 
 @signing_key.command("list")

@@ -27,6 +27,7 @@ from placet_client.nouns.monitoring import Alerts, Objectives, Outcomes, Predict
 from placet_client.nouns.recalls import Recalls
 from placet_client.nouns.registry import (
     Aliases,
+    Declarations,
     EvidenceOfVersions,
     Facts,
     Models,
@@ -40,9 +41,9 @@ from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
 
 __all__ = [
-    "Alerts", "Aliases", "Audit", "Bentos", "BreakGlasses", "Builds", "Drills", "Duties",
-    "Endpoints", "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes", "Jobs",
-    "Listing", "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People",
+    "Alerts", "Aliases", "Audit", "Bentos", "BreakGlasses", "Builds", "Declarations", "Drills",
+    "Duties", "Endpoints", "Environments", "Everything", "EvidenceOfVersions", "Facts", "Freezes",
+    "Jobs", "Listing", "Lists", "Models", "Noun", "Objectives", "Outcomes", "Passkeys", "People",
     "Policies", "Predictions", "Projects", "Recalls", "Releases", "RetentionOfLog", "Roles",
     "Rollouts", "Runtimes", "ServiceAccounts", "SigningKeys", "Streams", "Targets", "Teams",
     "Tokens", "Uploads", "Versions",

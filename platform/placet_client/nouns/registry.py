@@ -9,6 +9,7 @@ from placet_client.nouns.base import Listing, Noun, at, changed, given, moment
 from placet_client.records import (
     Alias,
     Comparison,
+    Declaration,
     Evidence,
     Model,
     Readiness,
@@ -248,3 +249,19 @@ class SigningKeys(Noun):
 
     def _of(self, project: str, *more: object) -> str:
         return at("projects", project, "signing-keys", *more)
+
+
+class Declarations(Noun):
+    """Who owns the data and who wrote the code, as people declared it."""
+
+    def list(
+        self, project: str, *, about: str = "", limit: int | None = None
+    ) -> Listing[Declaration]:
+        """List what was declared in a project, about one data set or version or about all."""
+        return self._list(Declaration, at("projects", project, "declarations"), limit, about=about)
+
+    def declare(self, project: str, fact: str, about: str, person: str) -> Declaration:
+        """Declare that a person (id or e-mail address) is ``data_owner`` of the data set with the
+        digest ``about``, or ``code_author`` of the version with that id. It stays."""
+        body = given(fact=fact, about=about, person=person)
+        return self._do(Declaration, at("projects", project, "declarations"), body)

@@ -34,6 +34,7 @@ from placet_client.records.builds import (
 )
 from placet_client.records.glasses import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.governance import (
+    Barred,
     Bound,
     Changes,
     Comment,
@@ -62,6 +63,7 @@ from placet_client.records.identity import (
     Member,
     Passkey,
     Person,
+    Position,
     Project,
     Role,
     ServiceAccount,
@@ -96,6 +98,7 @@ from placet_client.records.registry import (
     Change,
     ComparedVersion,
     Comparison,
+    Declaration,
     Evidence,
     FinishedUpload,
     Missing,
@@ -138,6 +141,7 @@ __all__ = [
     "ArtifactFile",
     "AuditEvent",
     "AuditEventDetail",
+    "Barred",
     "Bento",
     "Bound",
     "BreakGlass",
@@ -156,6 +160,7 @@ __all__ = [
     "Cosigned",
     "Decider",
     "Decision",
+    "Declaration",
     "Delivery",
     "Dependency",
     "Disagreement",
@@ -200,6 +205,7 @@ __all__ = [
     "Person",
     "Pinned",
     "Policy",
+    "Position",
     "Prediction",
     "Preset",
     "Presets",

@@ -254,6 +254,15 @@ class Decider(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Barred(Record):
+    """Somebody whose role is missing, and why he cannot count."""
+
+    id: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseDetail(Record):
     """A release with its gates, its decisions, and what it changes."""
 
@@ -264,9 +273,11 @@ class ReleaseDetail(Record):
     bound: Bound
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]
+    cannot_count: tuple[Barred, ...]
     missing_roles: tuple[str, ...]
     can_decide: bool
     you_decide_as: str
+    you_cannot_count: str
     requester_name: str
     author_name: str
 

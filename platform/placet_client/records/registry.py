@@ -161,6 +161,18 @@ class ComparedVersion(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration(Record):
+    """Somebody said who owns a data set, or who wrote the code that trained a version."""
+
+    id: str
+    fact: str
+    about: str
+    person: str
+    declared_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey(Record):
     """A key whose signatures over models a project trusts."""
 

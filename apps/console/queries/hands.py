@@ -1,0 +1,68 @@
+"""Who had a hand in a version: by the log, and as people declared it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from apps.console.queries.names import actor_names
+from apps.registry.models import Declaration, DeclaredFact, ModelVersion
+from apps.registry.provenance import declared_about, touched_by
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody who was named, and by whom."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The data set with a digest, or the training code, and who was declared for it."""
+
+    fact: str
+    about: str
+    title: str
+    named: list[Named]
+
+
+@dataclass(frozen=True, slots=True)
+class HandsPage:
+    """Everybody who had a hand in a version, as its page shows it."""
+
+    author: str
+    touched: list[str]
+    parts: list[Part]
+
+
+def hands_page(version: ModelVersion) -> HandsPage:
+    """Return who had a hand in ``version`` (a fixed number of queries)."""
+    touched = touched_by([version.pk]).get(version.pk, frozenset())
+    rows = list(declared_about([version]).order_by("pk"))
+    people = {version.author, *touched, *(r.person for r in rows), *(r.declared_by for r in rows)}
+    names = actor_names(people)
+    datasets = version.lineage.get("datasets") or []
+    parts = [
+        Part(
+            DeclaredFact.DATA_OWNER, data["digest"], f"Data {data['name']}",
+            _named(rows, DeclaredFact.DATA_OWNER, data["digest"], names),
+        )
+        for data in datasets
+    ]  # fmt: skip
+    code = _named(rows, DeclaredFact.CODE_AUTHOR, version.pk, names)
+    parts.append(Part(DeclaredFact.CODE_AUTHOR, version.pk, "Training code", code))
+    return HandsPage(
+        author=names.get(version.author, version.author),
+        touched=sorted(names.get(person, person) for person in touched),
+        parts=parts,
+    )
+
+
+def _named(
+    rows: Iterable[Declaration], fact: str, about: str, names: dict[str, str]
+) -> list[Named]:
+    return [
+        Named(names.get(row.person, row.person), names.get(row.declared_by, row.declared_by))
+        for row in rows
+        if (row.fact, row.about) == (fact, about)
+    ]
