@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from apps.governance.duties import Binding, Organisation, Past, Person
 from placet_verify.quorum import ApprovalRule
+from placet_verify.standing import DEMANDS
 
 TWO_DECIDE = (ApprovalRule("reviewer", 1), ApprovalRule("approver", 1))
 ONE_SIGNS = (ApprovalRule("approver", 1, passkey=True),)
@@ -241,7 +242,29 @@ def anything(rng: random.Random) -> Organisation:
         if rng.random() < 0.1:
             where = rng.choice(["production", "staging"])
             draft.past.append(Past(rng.choice(ids), permission, "risk", where))
+    draft.people = placed(rng, draft.people)
     return draft.made()
+
+
+def placed(rng: random.Random, people: list[Person]) -> list[Person]:
+    """Give each of ``people`` a line of defence and a manager: one of two heads under one top, that
+    top, somebody before him, or nobody that is known. A few are a top themselves."""
+    above: dict[str, tuple[str, ...] | None] = {"ceo": (), "h1": ("ceo",), "h2": ("ceo",)}
+    found = []
+    for person in people:
+        manager = rng.choice([*above, "h1", "h2", "nobody", "himself"])
+        line = above.get(manager)
+        above[person.id] = (
+            () if manager == "himself" else None if line is None else (manager, *line)
+        )
+        found.append(
+            replace(
+                person,
+                line=rng.choice(["", "first", "second", "second"]),
+                reports_to=above[person.id],
+            )
+        )
+    return found
 
 
 def any_rules(rng: random.Random) -> tuple[ApprovalRule, ...]:
@@ -253,6 +276,7 @@ def any_rules(rng: random.Random) -> tuple[ApprovalRule, ...]:
             exclude_requester=rng.random() < 0.7,
             exclude_author=rng.random() < 0.7,
             passkey=rng.random() < 0.3,
+            demands=tuple(demand for demand in DEMANDS if rng.random() < 0.15),
         )
         for role in rng.sample(["reviewer", "approver"], rng.randint(1, 2))
     )

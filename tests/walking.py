@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from apps.governance.duties import Organisation
+from apps.governance.duties import Organisation, Person
 from apps.identity.rules import cut, grants_of
 from placet.kernel.actor import INSTANCE, Grant, Scope
 from placet_verify.quorum import ApprovalRule, tally
+from placet_verify.standing import Standing
 
 PROJECT, PLACE = "risk", "production"
 HERE, AROUND = Scope(PROJECT, PLACE), Scope(PROJECT)
@@ -38,7 +39,7 @@ class State:
     given: frozenset[tuple[str, str]] = frozenset()  # roles given to people who do
     draft: tuple[str, tuple[ApprovalRule, ...]] | None = None
     rules: tuple[ApprovalRule, ...] | None = None  # published instead of those in force
-    release: tuple[str, str] | None = None  # author and requester
+    release: tuple[str, str, str] | None = None  # author, requester, and who put the files there
     decided: frozenset[tuple[str, str]] = frozenset()  # person and role
 
 
@@ -116,14 +117,48 @@ class Walk:
         """Count the quorum as a node does."""
         if state.release is None:
             return False
-        author, requester = state.release
+        author, requester, _ = state.release
         rules = self.rules if state.rules is None else state.rules
         signers = frozenset(who for who, _ in state.decided if self.signs(state, who))
         counted = tally(
             rules, requester=requester, author=author,
             approvals=sorted(state.decided), passkeys=signers,
+            standings={who: self.standing(state, who) for who, _ in state.decided},
         )  # fmt: skip
         return all(each.met for each in counted)
+
+    def standing(self, state: State, who: str) -> Standing:
+        """Return where ``who`` stands towards the release. Whoever decided on it before he was
+        moved, or does not exist, or is a stranger, stands where it helps."""
+        assert state.release is not None
+        author, requester, maker = state.release
+        known = {p.id: p for p in self.people}
+        anywhere = Person("", "", line="second", reports_to=())
+
+        def before(person: str) -> bool:
+            return bool({(person, "release.review"), (person, "release.approve")} & self.past)
+
+        def place(person: str) -> Person:
+            return anywhere if before(person) else known.get(person, anywhere)
+
+        def above(person: str) -> tuple[str, ...] | None:
+            line = place(person).reports_to
+            return line and tuple(f"{one} now" if before(one) else one for one in line)
+
+        declares = [
+            other
+            for other in self.accounts(state)
+            if other != who and self.may(state, other, "version.edit", AROUND)
+        ]
+        return Standing(
+            line=place(who).line,
+            reports_to=above(who),
+            requester_reports_to=above(requester),
+            author_reports_to=above(author),
+            touched=(maker,),
+            data_owners=() if declares else None,
+            code_authors=() if declares else None,
+        )
 
     def following(self, state: State) -> Iterator[State]:
         """Yield what one action of somebody leads to."""
@@ -160,15 +195,16 @@ class Walk:
         if self.may(state, who, "release.request"):
             for author in accounts:
                 if self.may(state, author, "version.create", AROUND):
-                    yield replace(state, release=(author, who), decided=frozenset())
+                    yield replace(state, release=(author, who, author), decided=frozenset())
                 if self.may(state, author, "version.edit", AROUND):  # of a stranger's draft
-                    yield replace(state, release=("stranger", who), decided=frozenset())
+                    release = ("stranger", who, author)
+                    yield replace(state, release=release, decided=frozenset())
 
     def _decisions(self, state: State, who: str) -> Iterator[State]:
         if state.release is None or who in {person for person, _ in state.decided}:
             return
         rules = self.rules if state.rules is None else state.rules
-        author, requester = state.release
+        author, requester, _ = state.release
         for rule in rules:
             permission = {"reviewer": "release.review", "approver": "release.approve"}[rule.role]
             out = {requester} if rule.exclude_requester else set()

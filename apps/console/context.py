@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.governance.queries.lists import menu
+from apps.governance.queries.lists import Waiting, menu, waiting_on
 from placet.kernel.actor import ANONYMOUS, Actor
 
 
@@ -40,7 +40,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
         return {"actor": actor, "navigation": []}
     said = menu(actor)
-    items = navigation(request, actor, said.waiting)
+    listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
+    items = navigation(request, actor, said.waiting if listed is None else listed.size)
     return {"actor": actor, "navigation": items, "broken_glasses": said.glasses}
 
 
@@ -54,3 +55,12 @@ def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:
         active = request.path == url if url == "/" else request.path.startswith(url)
         items.append(Item(label, url, active, waiting if name == "releases" else 0))
     return items
+
+
+def waiting(request: HttpRequest, actor: Actor) -> Waiting:
+    """Return what waits on the actor; the menu and the page ask once for both."""
+    found: Waiting | None = getattr(request, "waiting", None)
+    if found is None:
+        found = waiting_on(actor)
+        setattr(request, "waiting", found)  # noqa: B010  (a request has no such field)
+    return found

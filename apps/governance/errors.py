@@ -27,7 +27,8 @@ class LockedOut(Unprocessable):
     code, title = (
         "locked_out",
         "Nobody could satisfy this policy: too few people hold the roles that it demands, with an"
-        " enrolled passkey where it asks for one. Have the roles given first",
+        " enrolled passkey, in the line of defence and in another reporting line, where it asks for"
+        " that. Have the roles given, and people placed, first",
     )
 
 
@@ -104,6 +105,12 @@ class Separation(Forbidden):
     """The requester and the author of the version do not decide."""
 
     code, title = "separation_of_duties", "You asked for this release, or made it: others decide"
+
+
+class NotIndependent(Forbidden):
+    """The person does not stand where the policy demands it; ``detail`` says why."""
+
+    code, title = "not_independent", "The policy's rules about independence do not count you"
 
 
 class NoRole(Forbidden):

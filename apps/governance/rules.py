@@ -1,7 +1,10 @@
-"""Pure decisions of governance, standard library only: who decides as what, and what is missing."""
+"""Pure decisions of governance: who decides as what, and what is missing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from apps.governance.independence import obstacles, places
+from placet_verify.standing import Standing
 
 REVIEWER, APPROVER = "reviewer", "approver"
 ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}
@@ -38,6 +41,32 @@ def missing_roles(results: Iterable[Mapping[str, Any]]) -> set[str]:
     }
 
 
+def still_needed(
+    document: Mapping[str, Any],
+    results: Iterable[Mapping[str, Any]],
+    *,
+    person: str,
+    requester: str,
+    author: str,
+    standing: Standing | None,
+) -> set[str]:
+    """Return the roles that lack an approval which ``person`` could give, if he held them.
+
+    Where all that is missing must be of the second line, only somebody of it is needed.
+    """
+    found = set()
+    for result in results:
+        role, facts = str(result["facts"].get("role")), result["facts"]
+        if result["gate"] != "approvals" or not facts.get("missing", 0):
+            continue
+        asked = places(document, role)
+        if facts["missing"] == facts.get("second_line_missing"):
+            asked = asked[:1]  # the stricter comes first
+        if not obstacles(asked, standing, person=person, requester=requester, author=author):
+            found.add(role)
+    return found
+
+
 def quorum_met(results: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether every ``approvals`` gate has passed."""
     return all(r["passed"] for r in results if r["gate"] == "approvals")
@@ -50,11 +79,31 @@ def counting_roles(
     person: str,
     requester: str,
     author: str,
+    standing: Standing | None = None,
 ) -> list[str]:
     """Return the roles out of ``held`` as which ``person`` may decide.
 
-    Requester and author may not, unless the policy's gate for that role says otherwise.
+    Requester and author may not, unless the policy's gate for that role says otherwise; nor whoever
+    does not stand where the gate demands it. Without ``standing`` that is not known.
     """
+    parties = {"person": person, "requester": requester, "author": author}
+    return [
+        role
+        for role in others_roles(document, held, **parties)
+        if not obstacles(places(document, role), standing, **parties)
+    ]
+
+
+def others_roles(
+    document: Mapping[str, Any],
+    held: Collection[str],
+    *,
+    person: str,
+    requester: str,
+    author: str,
+) -> list[str]:
+    """Return the roles out of ``held`` for which ``person`` is not excluded as requester or author,
+    wherever he stands."""
     gates = {g["role"]: g for g in approval_gates(document)}
     allowed = []
     for role in (APPROVER, REVIEWER):

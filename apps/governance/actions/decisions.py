@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.audit.actions import Recorder, commitment_of, fresh_salt, record, seal
-from apps.governance import rules
+from apps.governance import independence, rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.actions.requests import open_request, still_bound
@@ -17,6 +17,7 @@ from apps.governance.errors import (
     Changed,
     Expired,
     NoRole,
+    NotIndependent,
     Separation,
     WrongState,
 )
@@ -24,6 +25,7 @@ from apps.governance.events import RELEASE_DECIDED, RELEASE_REJECTED
 from apps.governance.gates import GateResult
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
+from apps.governance.queries.standing import standing_now
 from apps.identity import passkeys
 from apps.identity.errors import NeedsPasskey, NeedsSession
 from apps.identity.freshness import demand_fresh
@@ -39,6 +41,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify.approvers import Signed
 from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.standing import Standing
 from placet_verify.statements import (
     APPROVE,
     REJECT,
@@ -46,7 +49,9 @@ from placet_verify.statements import (
     PasskeyDecision,
     RequestStatement,
     Statement,
+    decision_kind,
     parse,
+    standing_of,
 )
 
 
@@ -58,11 +63,13 @@ class _Ready:
     request: RequestStatement
     gates: list[GateResult]
     role: str
+    standing: Standing | None  # where he stands, if the policy asks
 
     def statement(self, **said: Any) -> DecisionStatement:
         """Return a decision on it: with a passkey's ``credential`` one that this passkey signs."""
-        kind = PasskeyDecision if "credential" in said else DecisionStatement
-        return kind.on(self.request, role=self.role, **said)
+        told: dict[str, Any] = {} if self.standing is None else {"standing": self.standing}
+        kind = decision_kind(passkey="credential" in said, standing=bool(told))
+        return kind.on(self.request, role=self.role, **said, **told)
 
 
 def ask_to_decide(
@@ -132,6 +139,7 @@ def _decision(ready: _Ready, signed: Signed) -> Decision:
     """Return the row of what was signed."""
     statement = parse(signed.envelope.payload)
     assert isinstance(statement, DecisionStatement)  # made here
+    standing = standing_of(statement)
     return Decision(
         release=ready.release,
         project_id=ready.release.project_id,
@@ -142,6 +150,7 @@ def _decision(ready: _Ready, signed: Signed) -> Decision:
         statement_digest=ready.release.request_digest,
         envelope=signed.envelope.to_json(),
         assertion=signed.assertion.to_dict() if signed.assertion else None,
+        standing=standing.to_dict() if standing else None,
         gates=ready.gates,
     )
 
@@ -165,7 +174,9 @@ def _ready(release: Release, statement_digest: str, actor: Actor) -> _Ready:
     refuse_uncounted(actor)
     request = check_shown(row, statement_digest)
     seen = evaluate(row)
-    return _Ready(row, request, list(seen), _role(row, rules.missing_roles(seen), actor))
+    held = _held(row, actor)
+    standing = standing_now(row, actor.accountable)
+    return _Ready(row, request, list(seen), _role(row, seen, held, standing, actor), standing)
 
 
 def refuse_uncounted(actor: Actor) -> None:
@@ -201,8 +212,8 @@ def check_shown(release: Release, statement_digest: str) -> RequestStatement:
     return request
 
 
-def _role(release: Release, missing: set[str], actor: Actor) -> str:
-    """Return the role this person decides as, by the grants held at this instant."""
+def _held(release: Release, actor: Actor) -> set[str]:
+    """Return the deciding roles that the actor holds at this instant."""
     scope = scope_of(release)
     held = {
         rules.ROLE_OF[g.permission]
@@ -211,18 +222,35 @@ def _role(release: Release, missing: set[str], actor: Actor) -> str:
     }
     if not held:
         raise NoRole
-    allowed = rules.counting_roles(
-        release.policy.document,
-        held,
-        person=actor.accountable,
-        requester=release.requester,
-        author=release.version.author,
-    )
+    return held
+
+
+def _role(
+    release: Release,
+    seen: list[GateResult],
+    held: set[str],
+    standing: Standing | None,
+    actor: Actor,
+) -> str:
+    """Return the role this person decides as, by what he holds and where he stands now."""
+    document = release.policy.document
+    parties = {
+        "person": actor.accountable,
+        "requester": release.requester,
+        "author": release.version.author,
+    }
+    allowed = rules.counting_roles(document, held, **parties, standing=standing)
     if not allowed:
-        raise Separation
+        others = rules.others_roles(document, held, **parties)
+        if not others:
+            raise Separation
+        asked = independence.places(document, others[0])
+        why = independence.obstacles(asked, standing, **parties)
+        raise NotIndependent(independence.sentence("You", why))
     if Decision.objects.filter(release=release, person=actor.id, voided_reason="").exists():
         raise AlreadyDecided
-    return rules.deciding_role(allowed, missing)
+    needed = rules.still_needed(document, seen, **parties, standing=standing)
+    return rules.deciding_role(allowed, needed)
 
 
 def _plain(ready: _Ready, verdict: str, text: str, signer: PrivateKey, actor: Actor) -> Signed:

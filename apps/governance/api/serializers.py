@@ -349,6 +349,14 @@ class DeciderSerializer(Base):
     roles = serializers.ListField(child=serializers.CharField())
 
 
+class BarredSerializer(Base):
+    """Somebody whose role is missing, and why he cannot count."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    why = serializers.CharField()
+
+
 class ReleaseDetailSerializer(Base):
     """A release with everything a person sees before deciding; ``gates`` as they stand now."""
 
@@ -359,8 +367,10 @@ class ReleaseDetailSerializer(Base):
     bound = BoundSerializer()
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)
+    cannot_count = BarredSerializer(many=True)
     missing_roles = serializers.ListField(child=serializers.CharField())
     can_decide = serializers.BooleanField()
     you_decide_as = serializers.CharField()
+    you_cannot_count = serializers.CharField(help_text="Why not, or ''")
     requester_name = serializers.CharField()
     author_name = serializers.CharField()

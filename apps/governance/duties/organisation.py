@@ -7,6 +7,7 @@ from functools import cached_property
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from placet_verify.glass import OPENER
 from placet_verify.quorum import ApprovalRule
+from placet_verify.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 MAKE, EDIT, REQUEST = "version.create", "version.edit", "release.request"
 REVIEW, APPROVE = "release.review", "release.approve"
@@ -32,6 +33,8 @@ class Person:
     active: bool = True
     superuser: bool = False
     passkey: bool = False  # one that counts is enrolled
+    line: str = ""  # of defence
+    reports_to: tuple[str, ...] | None = None  # up to the top; None where that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,44 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """The part of an organisation that somebody is in: below which ``top``, under whom of those
+    who report straight to it. The top itself has no ``head``."""
+
+    top: str
+    head: str = ""
+
+    @classmethod
+    def of(cls, person: str, reports_to: tuple[str, ...] | None) -> "Branch | None":
+        """Return the branch of a person with these managers."""
+        if reports_to is None:
+            return None
+        line = (person, *reports_to)
+        return cls(line[-1], line[-2] if reports_to else "")
+
+    def apart(self, other: "Branch") -> bool:
+        """Tell whether people of these branches have independent reporting lines.
+
+        It says of two people what ``placet_verify.standing.independent`` does.
+        """
+        if self.top != other.top:
+            return True
+        return bool(self.head and other.head) and self.head != other.head
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """One account and what it may do in one environment: permissions, and :data:`VOUCH`."""
+    """One account and what it may do in one environment: permissions, and :data:`VOUCH`.
+
+    ``line`` and ``branch`` are told only where the policy asks for them.
+    """
 
     id: str
     human: str
     may: frozenset[str]
     passkey: bool = False
+    line: str = ""
+    branch: Branch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +152,10 @@ class Place:
     pinned: bool = False
     glass: tuple[ApprovalRule, ...] = ()
     broken: bool = False
+
+    def asks(self, demand: str) -> bool:
+        """Tell whether any decision here is counted by this rule about independence."""
+        return any(demand in rule.demands for rule in self.rules)
 
     @property
     def signed(self) -> bool:
@@ -170,8 +208,24 @@ def place_of(
                 may.add(VOUCH)
         passkey = person.passkey and person.active and place.signed
         if may or passkey:
-            accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey))
+            decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
+            stands = _stands(person, place, decided=decided)
+            accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey, *stands))
     return replace(place, accounts=tuple(accounts))
+
+
+def _stands(person: Person, place: Place, *, decided: bool) -> tuple[str, Branch | None]:
+    """Return line of defence and branch of a person, where the policy asks for them.
+
+    Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:
+    he is taken to have stood where it helps.
+    """
+    line = "second" if decided else person.line
+    branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
+    return (
+        line if place.asks(SECOND_LINE) else "",
+        branch if place.asks(OTHER_REPORTING_LINE) else None,
+    )
 
 
 def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]:

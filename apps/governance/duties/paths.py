@@ -1,10 +1,12 @@
 """Whether some accounts together could have a release of a version they made approved, and how.
 
 What is asked of people is what the actions ask: who makes a version, who requests, who decides
-(once each, neither requester nor author where the policy says so, by passkey where it says so), and
-who changes the policy first (one drafts, another publishes). Gates that ask for no people (a scan,
-soaking, a freeze) are taken as passed, and starting what was approved is not counted: so a path may
-be harder to walk than it says, never easier.
+(once each, neither requester nor author where the policy says so, by passkey where it says so, of
+the second line, in another reporting line, without a hand in the artifact), and who changes the
+policy first (one drafts, another publishes). Who owns the data and who wrote the code is declared
+by whoever may edit the version, so of these it is asked only that somebody else declares it. Gates
+that ask for no people (a scan, soaking, a freeze) are taken as passed, and starting what was
+approved is not counted: so a path may be harder to walk than it says, never easier.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,19 +26,25 @@ from apps.governance.duties.organisation import (
     SIGNS_AS,
     VOUCH,
     Account,
+    Branch,
     Place,
 )
 from placet_verify.quorum import ApprovalRule
+from placet_verify.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
 MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS, VOUCH})
 # whose draft somebody put other files into: the author whom the release names
-SOMEBODY_ELSE = Account("somebody else", "somebody else", frozenset())
+SOMEBODY_ELSE = Account(
+    "somebody else", "somebody else", frozenset(), branch=Branch("somebody else")
+)
 # the laxest policies that ``keys.json`` lets pass where it demands passkeys
 LAX_PINNED = tuple(
     (ApprovalRule(role, 1, exclude_requester=False, exclude_author=False, passkey=True),)
     for role in DECIDES_AS
 )
+# nobody meets these towards a version that he made and asked for himself
+APART = frozenset({OTHER_REPORTING_LINE, NOT_LAST_TOUCHED})
 _ROLE_FOR = {
     "make": "contributor", "edit": "contributor", "request": "contributor",
     "draft": "approver", "publish": "approver", "grant": "admin",
@@ -62,7 +70,10 @@ def demanded(rules: Sequence[ApprovalRule]) -> int:
     One person may be both; he fills a place of the quorum too where a gate excludes neither.
     """
     places = sum(rule.count for rule in rules)
-    own = any(not rule.exclude_requester and not rule.exclude_author for rule in rules)
+    own = any(
+        not rule.exclude_requester and not rule.exclude_author and not APART & {*rule.demands}
+        for rule in rules
+    )
     return places if own else places + 1
 
 
@@ -99,7 +110,10 @@ def by_quorum(team: Sequence[Account], place: Place) -> bool:
 def _made_up(place: Place, boss: Account) -> list[Account]:
     """Return as many accounts of people who do not exist as could be of use."""
     count = 1 + max(1, sum(rule.count for rule in place.rules))
-    return [Account(f"{NOBODY}{n}", boss.human, MADE_UP) for n in range(1, count + 1)]
+    names = [f"{NOBODY}{n}" for n in range(1, count + 1)]
+    return [
+        Account(name, boss.human, MADE_UP, line="second", branch=Branch(name)) for name in names
+    ]
 
 
 def _hirings(boss: Account, steps: Sequence[Step]) -> list[Step]:
@@ -125,9 +139,10 @@ class _Hand:
         """One makes it, one asks, and others decide, as the rules say."""
         if sum(rule.count for rule in rules) > len(self.team):
             return None
-        for made, author in self._made():
+        touched = any(NOT_LAST_TOUCHED in rule.demands for rule in rules)
+        for made, author in self._made(every_editor=touched):
             for requester in self._unlike(REQUEST, first=author):
-                chosen = self._assign(rules, author, requester)
+                chosen = self._assign(rules, author, requester, made.who)
                 if chosen is not None:
                     steps = [made, Step("request", requester.id)]
                     for rule, person in chosen:
@@ -136,13 +151,17 @@ class _Hand:
                     return steps
         return None
 
-    def _made(self) -> Iterator[tuple[Step, Account]]:
-        """Yield how a version comes about, and whom it names as its author."""
+    def _made(self, *, every_editor: bool) -> Iterator[tuple[Step, Account]]:
+        """Yield how a version comes about, and whom it names as its author.
+
+        Which editor it is matters only where he who touched the artifact does not count.
+        """
         for author in self._unlike(MAKE):
             yield Step("make", author.id), author
         for editor in self._unlike(EDIT):
             yield Step("edit", editor.id), SOMEBODY_ELSE
-            return
+            if not every_editor:
+                return
 
     def by_policy(self, place: Place) -> list[Step] | None:
         """One drafts a policy that demands next to nobody, another publishes it."""
@@ -163,7 +182,7 @@ class _Hand:
         """Yield who may do it, of accounts that may do the same only one; ``first`` first."""
         seen = set()
         for account in ([first] if first else []) + list(self.team):
-            key = (account.may, account.passkey)
+            key = (account.may, account.passkey, account.line, account.branch)
             if permission in account.may and key not in seen:
                 seen.add(key)
                 yield account
@@ -189,12 +208,17 @@ class _Hand:
         return steps
 
     def _assign(
-        self, rules: Sequence[ApprovalRule], author: Account, requester: Account
+        self, rules: Sequence[ApprovalRule], author: Account, requester: Account, maker: str
     ) -> list[tuple[ApprovalRule, Account]] | None:
         """Give each seat of the quorum an account of its own (augmenting paths), if it can be."""
         seats = [rule for rule in rules for _ in range(rule.count)]
         able = {
-            rule: [a for a in self.team if self._counts(a, rule, author, requester)]
+            rule: [
+                a
+                for a in self.team
+                if self._counts(a, rule, author, requester)
+                and self._stands(a, rule, (author, requester), maker)
+            ]
             for rule in rules
         }
         taken: dict[str, int] = {}
@@ -223,3 +247,32 @@ class _Hand:
             and not (rule.exclude_author and account.id == author.id)
             and (not rule.passkey or self._signs(account))
         )
+
+    def _stands(
+        self,
+        account: Account,
+        rule: ApprovalRule,
+        parties: Sequence[Account],
+        maker: str,
+    ) -> bool:
+        """Tell whether ``account`` meets a rule's demands on a version whose files ``maker`` put
+        there."""
+        for demand in rule.demands:
+            match demand:
+                case "second_line":
+                    met = account.line == "second"
+                case "other_reporting_line":
+                    met = all(_apart(account, party) for party in parties)
+                case "not_last_touched":
+                    met = account.id != maker
+                case _:
+                    met = any(EDIT in a.may and a.id != account.id for a in self.team)
+            if not met:
+                return False
+        return True
+
+
+def _apart(one: Account, other: Account) -> bool:
+    if one.id == other.id or one.branch is None or other.branch is None:
+        return False
+    return one.branch.apart(other.branch)

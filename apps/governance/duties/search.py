@@ -8,18 +8,28 @@ do all that its humans may, and more: in every set one of those can stand in (:f
 monotone). The answer is exact: a set is reported if and only if one of at most ``k`` people exists.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
-from apps.governance.duties.organisation import HIRE, MAKE, REQUEST, Account, Place
+from apps.governance.duties.organisation import (
+    EDIT,
+    HIRE,
+    MAKE,
+    REQUEST,
+    Account,
+    Branch,
+    Place,
+)
 from apps.governance.duties.paths import Step, by_quorum, demanded, path
 
 SMALL = 4  # sets of more people than this are not looked for: changing the policy takes no more
-OUTSIDER = Account("outsider", "outsider", frozenset({MAKE, REQUEST}))
+OUTSIDER = Account(
+    "outsider", "outsider", frozenset({MAKE, EDIT, REQUEST}), branch=Branch("outsider")
+)
 Human = tuple[Account, ...]
-Kind = tuple[tuple[tuple[str, ...], bool], ...]
+Kind = tuple[tuple[tuple[str, ...], bool, str, tuple[str, str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ def fewest(place: Place, *, most: int, hire: bool = False) -> Found | None:
     """
     most = min(most, SMALL)
     humans = _humans(place.accounts, hire=hire)
-    classes = _useful(_classes(humans.values(), _kind), most)
+    classes = _useful(_classes(_unlike_branches(list(humans.values()), most), _kind), most)
     for size in range(1, most + 1):
         for team in _teams(classes, size):
             steps = path(_accounts(team), place, hire=hire)
@@ -112,12 +122,16 @@ def _humans(accounts: Collection[Account], *, hire: bool = False) -> dict[str, H
     for account in accounts:
         may = account.may if hire else account.may - {HIRE}
         if may or account.passkey:
-            found[account.human].append(Account(account.id, account.human, may, account.passkey))
+            found[account.human].append(replace(account, may=may))
     return {human: tuple(held) for human, held in found.items()}
 
 
 def _kind(human: Human) -> Kind:
-    return tuple(sorted((tuple(sorted(a.may)), a.passkey) for a in human))
+    return tuple(sorted((tuple(sorted(a.may)), a.passkey, a.line, _branch(a)) for a in human))
+
+
+def _branch(account: Account) -> tuple[str, str]:
+    return (account.branch.top, account.branch.head) if account.branch else ("", "")
 
 
 def _classes(humans: Collection[Human], kind: Callable[[Human], object]) -> list[list[Human]]:
@@ -125,6 +139,37 @@ def _classes(humans: Collection[Human], kind: Callable[[Human], object]) -> list
     for human in humans:
         found[kind(human)].append(human)
     return list(found.values())
+
+
+def _unlike_branches(humans: list[Human], most: int) -> list[Human]:
+    """Leave out humans of branches that are like enough others.
+
+    Which branches people are in matters only by whether two are in the same. So of branches below
+    one top that have just as many humans of each kind, ``most`` are enough: a set of at most
+    ``most`` humans has people of no more, and reaches the same with each exchanged for its like. A
+    branch of somebody who has accounts in several is like none.
+    """
+    held: dict[tuple[str, str], list[Human]] = defaultdict(list)
+    mixed: set[tuple[str, str]] = set()
+    for human in humans:
+        branches = {_branch(account) for account in human}
+        mixed |= branches if len(branches) > 1 else set()
+        held[min(branches)].append(human)
+    seen: Counter[object] = Counter()
+    left: list[Human] = []
+    for branch, people in held.items():
+        top, head = branch
+        if head and branch not in mixed:
+            like = (top, tuple(sorted(map(_kind_anywhere, people))))
+            seen[like] += 1
+            if seen[like] > most:
+                continue
+        left += people
+    return left
+
+
+def _kind_anywhere(human: Human) -> Kind:
+    return _kind(tuple(replace(account, branch=None) for account in human))
 
 
 def _useful(classes: list[list[Human]], most: int) -> list[list[Human]]:
@@ -141,11 +186,20 @@ def _covers(larger: Human, smaller: Human) -> bool:
     may. Accounts are matched in order, so some pairs are missed, which costs only time."""
     left = sorted(larger, key=lambda a: (len(a.may), a.passkey))
     for account in sorted(smaller, key=lambda a: (-len(a.may), a.passkey)):
-        able = [a for a in left if a.may >= account.may and a.passkey >= account.passkey]
+        able = [a for a in left if _stands_in(a, account)]
         if not able:
             return False
         left.remove(able[0])
     return True
+
+
+def _stands_in(one: Account, for_: Account) -> bool:
+    return (
+        one.may >= for_.may
+        and one.passkey >= for_.passkey
+        and (one.line == for_.line or one.line == "second")
+        and one.branch == for_.branch
+    )
 
 
 def _teams(classes: Sequence[Sequence[Human]], size: int) -> Iterator[list[Human]]:

@@ -1,10 +1,13 @@
 """``approvals``: so many people of a role have approved, none of them the requester or author."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.governance.gates.facts import DecisionFact, Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.fields import Fields, GateFault
+from apps.governance.independence import FLAGS, TITLES, obstacles
+from placet_verify.quorum import ApprovalRule, gate_rules
+from placet_verify.standing import SECOND_LINE, Standing
 
 NAME = "approvals"
 REPEATABLE = True
@@ -12,8 +15,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``role``, ``count``, whether requester and author are excluded (they are), and whether only
-    what was signed with a passkey counts (``passkey``; no)."""
+    """``role``, ``count``, whether requester and author are excluded (they are), whether only
+    what was signed with a passkey counts (``passkey``; no), and the rules about independence."""
     fields = Fields(raw)
     fields.choice("role", ("reviewer", "approver"))
     fields.integer("count", 1, 20, default=1)
@@ -21,13 +24,29 @@ def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
     fields.flag("exclude_author", default=True)
     if "passkey" in raw:  # a document without it keeps the digest that it had
         fields.flag("passkey", default=False)
-    return fields.done()
+    for name in FLAGS:
+        if name in raw:
+            fields.flag(name, default=False)
+    if SECOND_LINE in raw and raw[SECOND_LINE] != "all":
+        fields.integer(SECOND_LINE, 1, 20)
+    elif SECOND_LINE in raw:
+        fields.choice(SECOND_LINE, ("all",))
+    gate = fields.done()
+    if gate.get(SECOND_LINE, "all") != "all" and gate[SECOND_LINE] > gate["count"]:
+        raise GateFault(SECOND_LINE, "must be all, or a whole number up to the count")
+    return gate
 
 
 def title(gate: Mapping[str, Any]) -> str:
     """Return the line of the checklist."""
-    by = " by passkey" if gate.get("passkey") else ""
-    return _people(gate["count"], gate["role"]).capitalize() + by
+    said = [" by passkey" if gate.get("passkey") else ""]
+    second = gate.get(SECOND_LINE)
+    if second == "all" or second == gate["count"]:
+        said.append(" of the second line")
+    elif second:
+        said.append(f", {_people(second)} of the second line")
+    said += [f", {TITLES[name]}" for name in FLAGS if gate.get(name)]
+    return _people(gate["count"], gate["role"]).capitalize() + "".join(said)
 
 
 def excluded(gate: Mapping[str, Any], requester: str, author: str) -> frozenset[str]:
@@ -41,11 +60,18 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     role, count = gate["role"], gate["count"]
     rejected = sorted(d.person for d in facts.decisions if d.verdict != "approve")
     by = counted(gate, facts)
-    shown = {"role": role, "count": count, "by": by, "missing": max(0, count - len(by))}
+    second = _second_missing(gate, facts, by)
+    missing = max(0, count - len(by), second)
+    shown = {"role": role, "count": count, "by": by, "missing": missing}
+    if second:
+        shown["second_line_missing"] = second
     if rejected:
         return answer(gate, title(gate), "failed", "Somebody rejected it", **shown)
-    if len(by) < count:
-        reason = f"Waiting for {_people(count - len(by), role)}"
+    if missing:
+        reason = f"Waiting for {_people(missing, role)}"
+        if second:
+            some = f", {_people(second)}" if second < missing else ""
+            reason += f"{some} of the second line"
         if by:
             reason += f"; {len(by)} of {count} approved"
         return answer(gate, title(gate), "waiting", reason, **shown)
@@ -55,20 +81,44 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
 
 def counted(gate: Mapping[str, Any], facts: Facts) -> list[str]:
     """Return the people whose approval counts here, each once over all roles."""
-    first: dict[str, DecisionFact] = {}
-    for decision in facts.decisions:
-        first.setdefault(decision.person, decision)
+    rules = gate_rules(gate)
     out = excluded(gate, facts.requester, facts.author)
     return sorted(
         p
-        for p, d in first.items()
+        for p, d in _first(facts).items()
         if d.role == gate["role"]
         and d.verdict == "approve"
         and p not in out
         and (d.passkey or not gate.get("passkey"))
+        and _fills(rules, d, facts)
     )
 
 
-def _people(count: int, role: str) -> str:
+def _first(facts: Facts) -> dict[str, DecisionFact]:
+    first: dict[str, DecisionFact] = {}
+    for decision in facts.decisions:
+        first.setdefault(decision.person, decision)
+    return first
+
+
+def _fills(rules: Sequence[ApprovalRule], decision: DecisionFact, facts: Facts) -> bool:
+    """Tell whether a decision fills one of the places, where its person stood when he made it."""
+    standing = Standing.from_dict(decision.standing) if decision.standing else None
+    return not obstacles(
+        rules, standing, person=decision.person, requester=facts.requester, author=facts.author
+    )
+
+
+def _second_missing(gate: Mapping[str, Any], facts: Facts, by: Sequence[str]) -> int:
+    """Return how many of those who are missing must be of the second line."""
+    strict = [rule for rule in gate_rules(gate) if SECOND_LINE in rule.demands]
+    if not strict:
+        return 0
+    first = _first(facts)
+    of_second = sum(_fills(strict, first[person], facts) for person in by)
+    return max(0, strict[0].count - of_second)
+
+
+def _people(count: int, role: str = "") -> str:
     number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-    return f"{number} {role}{'s' * (count != 1)}"
+    return f"{number} {role}{'s' * (count != 1)}" if role else number

@@ -61,6 +61,7 @@ class DecisionFact:
     role: str
     verdict: str
     passkey: bool = False  # the person signed it with one
+    standing: Mapping[str, Any] | None = None  # where the person stood, if the policy asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from apps.audit.models import Event
-from apps.audit.queries import sentence, unseal_many
+from apps.audit.queries import sentence as told
+from apps.audit.queries import unseal_many
 from apps.governance import gates, rules
 from apps.governance.gates.facts import EvidenceFact, GateResult
+from apps.governance.independence import sentence
 from apps.governance.models import Comment, Decision, Release
 from apps.governance.queries.changes import (
     Changes,
@@ -21,7 +23,16 @@ from apps.governance.queries.changes import (
 from apps.governance.queries.facts import answers, evidence_facts, gather, live_releases
 from apps.governance.queries.lists import held_roles, needed_as
 from apps.governance.queries.lists import release as get_release
-from apps.governance.queries.people import People, Person, may_still_decide, people_around
+from apps.governance.queries.people import (
+    Barred,
+    People,
+    Person,
+    barred,
+    may_still_decide,
+    people_around,
+    why_not,
+)
+from apps.governance.queries.standing import Standings, standings
 from apps.identity.queries import people_names, scope_of
 from placet.kernel import clock
 from placet.kernel.actor import Actor
@@ -97,9 +108,11 @@ class ReleaseView:
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
     may_still_decide: tuple[Person, ...]
+    cannot_count: tuple[Barred, ...]
     missing_roles: tuple[str, ...]
     you_decide_as: str
     you_are_excluded: bool
+    you_cannot_count: str
     requester_name: str
     author_name: str
     story: tuple[StoryRow, ...]
@@ -118,7 +131,8 @@ class ReleaseView:
 def release_view(release_id: str, actor: Actor) -> ReleaseView:
     """Return the release with its gates as they stand now, or raise ``NotFound``.
 
-    At most ten queries: release, live, facts, evidence, decisions, events, people, texts.
+    At most ten queries: release, live, facts, evidence, decisions, events, people, texts; and one
+    more while it waits under rules about independence.
     """
     row = get_release(release_id, actor)
     live = live_releases([row]).get(row.endpoint_id)
@@ -129,8 +143,6 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
     bodies = [json.loads(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
     texts = unseal_many(_sealed(decisions, bodies))
-    missing = rules.missing_roles(results) if row.state == "requested" else set()
-    decided = [d.person for d in decisions if not d.voided_reason]
     compared = live if live is None or live.pk != row.pk else None
     return ReleaseView(
         release=row,
@@ -141,9 +153,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
         gates=tuple(results),
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
-        may_still_decide=tuple(may_still_decide(row, people, decided=decided, missing=missing)),
-        missing_roles=tuple(sorted(missing)),
-        you_decide_as=_as(row, actor, decided),
+        **_deciders(row, people, results, decisions, actor),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),
         author_name=people.name(row.version.author),
@@ -151,6 +161,29 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
             _story(b, e.index, people, texts) for b, e in zip(bodies, reversed(events), strict=True)
         ),
     )
+
+
+def _deciders(
+    row: Release,
+    people: People,
+    results: Sequence[GateResult],
+    decisions: Sequence[Decision],
+    actor: Actor,
+) -> dict[str, Any]:
+    """Return who may still decide, and who may not though his role is missing."""
+    missing = rules.missing_roles(results) if row.state == "requested" else set()
+    decided = [d.person for d in decisions if not d.voided_reason]
+    known = _standings(row, people, actor)
+    left = [p for p in people.deciders if p.id not in decided]
+    return {
+        "may_still_decide": tuple(may_still_decide(row, left, results=results, known=known))
+        if missing
+        else (),
+        "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
+        "missing_roles": tuple(sorted(missing)),
+        "you_decide_as": _as(row, actor, decided, known),
+        "you_cannot_count": _you(row, actor, decided, missing, known),
+    }
 
 
 def _ids(row: Release, decisions: list[Decision], bodies: list[dict[str, Any]]) -> set[str]:
@@ -181,7 +214,7 @@ def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, st
         index=index,
         at=datetime.fromisoformat(body["at"]),
         kind=body["kind"],
-        sentence=sentence(body["kind"], body["data"]),
+        sentence=told(body["kind"], body["data"]),
         actor=body["actor_id"],
         name=people.name(body["actor_id"]),
         text=texts.get(_said(body), ""),
@@ -219,14 +252,26 @@ def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) 
     )
 
 
-def _as(row: Release, actor: Actor, decided: list[str]) -> str:
-    """Return the role as which the reader would decide now, '' when he may not."""
+def _standings(row: Release, people: People, actor: Actor) -> Standings:
+    """Return how everybody stands who may be asked to decide, while anybody may."""
+    if row.state != "requested":
+        return Standings()
+    return standings([row], {actor.accountable, *(p.id for p in people.deciders)})
+
+
+def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
+    """Tell whether the reader could decide now, if his role and where he stands let him."""
     late = row.not_after <= clock.now()
     if actor.kind != "person" or actor.token or row.state != "requested" or late:
+        return False
+    return actor.id not in decided
+
+
+def _as(row: Release, actor: Actor, decided: list[str], known: Standings) -> str:
+    """Return the role as which the reader would decide now, '' when he may not."""
+    if not _may_act(row, actor, decided):
         return ""
-    if actor.id in decided:
-        return ""
-    role = needed_as(row, actor)
+    role = needed_as(row, actor, known)
     if role:
         return role
     allowed = rules.counting_roles(
@@ -235,8 +280,20 @@ def _as(row: Release, actor: Actor, decided: list[str]) -> str:
         person=actor.accountable,
         requester=row.requester,
         author=row.version.author,
+        standing=known.of(row, actor.accountable),
     )
     return rules.deciding_role(allowed, set()) if allowed else ""
+
+
+def _you(
+    row: Release, actor: Actor, decided: list[str], missing: set[str], known: Standings
+) -> str:
+    """Say why the reader, whose role is missing, cannot count; '' when he can, or holds none."""
+    if not _may_act(row, actor, decided):
+        return ""
+    held = held_roles(actor, scope_of(row)) & missing
+    why = why_not(row, actor.accountable, held, known)
+    return sentence("You", why) if why else ""
 
 
 def _bound(row: Release) -> Bound:

@@ -19,6 +19,7 @@ from apps.governance.models import (
     Release,
 )
 from apps.identity.models import ApproverPasskey, RoleBinding, TeamMember, User
+from apps.identity.positions import all_positions
 from apps.identity.queries import visible
 from apps.registry.models import ModelVersion
 from placet import keystore
@@ -102,12 +103,20 @@ class Look:
 
 
 def look() -> Look:
-    """Read everybody and every policy in force (five queries, however many there are)."""
+    """Read everybody and every policy in force (six queries, however many there are)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state="enrolled")
     found = User.objects.order_by("pk").annotate(signs=Exists(signing))
     rows = list(found.values_list("pk", "name", "email", "is_active", "signs"))
+    placed = all_positions()
     people = tuple(
-        Person(pk, duties.mailbox(email), active=active, passkey=signs)
+        Person(
+            pk,
+            duties.mailbox(email),
+            active=active,
+            passkey=signs,
+            line=placed.line(pk, for_=pk),
+            reports_to=placed.managers(pk, for_=pk),
+        )
         for pk, _, email, active, signs in rows
     )
     shared = Counter(person.mailbox for person in people)

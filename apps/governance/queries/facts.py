@@ -84,6 +84,7 @@ def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
 
 Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
 ALONE: Beside = ([], [], [], [], [], [])
+SAID = ("person", "role", "verdict", "passkey", "standing")  # of a decision
 
 
 def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
@@ -98,7 +99,7 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
         )
         .annotate(passkey=Case(When(assertion__isnull=True, then=False), default=True))
         .order_by("created_at", "pk")
-        .values(json=JSONObject(person="person", role="role", verdict="verdict", passkey="passkey"))
+        .values(json=JSONObject(**{name: name for name in SAID}))
     )
     freezes = Freeze.objects.filter(
         environment=OuterRef("environment"), lifted_at__isnull=True

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.governance import rules
+from apps.governance.independence import sentence
 from apps.governance.models import (
     BreakGlass,
     Comment,
@@ -18,6 +19,8 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.queries.people import needed_roles, why_not
+from apps.governance.queries.standing import Standings, standings
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from placet.kernel import clock
@@ -169,18 +172,49 @@ def comments(of: Release, actor: Actor) -> QuerySet[Comment]:
     return visible(rows, actor, view="release.view")
 
 
-def inbox(actor: Actor) -> list[Release]:
-    """Return the releases where this person may decide now, has not, and is still needed.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits: ``needed`` for this person's decision; ``barred`` for one of his role, which he
+    cannot give, and why, in a sentence."""
 
-    Oldest first: it waits longest. One query; what the gates answered last says who is missing.
+    needed: list[Release]
+    barred: list[tuple[Release, str]]
+
+    @property
+    def size(self) -> int:
+        """How many releases wait."""
+        return len(self.needed) + len(self.barred)
+
+
+def waiting_on(actor: Actor) -> Waiting:
+    """Return the releases where this person's role is missing and he has not decided.
+
+    Oldest first: it waits longest. One query, and one more where policies have rules about
+    independence; what the gates answered last says who is missing.
     """
-    return [r for r in _undecided(actor)[:INBOX_LIMIT] if needed_as(r, actor)]
+    with_lineage = [name for name in LONG if name != "version__lineage"]
+    rows = list(_undecided(actor).defer(None).defer(*with_lineage)[:INBOX_LIMIT])
+    asked = [row for row in rows if asked_as(row, actor)]
+    known = standings(asked, [actor.accountable])
+    found = Waiting([], [])
+    for row in asked:
+        if needed_as(row, actor, known):
+            found.needed.append(row)
+        elif why := why_not(row, actor.accountable, asked_as(row, actor), known):
+            found.barred.append((row, sentence("You", why)))
+    return found
+
+
+def inbox(actor: Actor) -> list[Release]:
+    """Return the releases where this person may decide now, has not, and is still needed."""
+    return waiting_on(actor).needed
 
 
 def menu(actor: Actor) -> Menu:
     """Return what every page says: one query, reading only what tells that.
 
-    A release with all that stands beside it is large.
+    A release with all that stands beside it is large. Who is needed by rules about independence
+    takes more to tell: it may be fewer than wait.
     """
     open_ones = BreakGlass.objects.filter(state__in=GLASS_OPEN, until__gt=clock.now())
     undecided = _undecided(actor).order_by()
@@ -195,7 +229,7 @@ def menu(actor: Actor) -> Menu:
         "version__author", "version__number", "version__model__name", "project__name",
     ).order_by("created_at")[:INBOX_LIMIT]  # fmt: skip
     found: list[Any] = list(narrow)
-    waiting = sum(bool(row.waits and needed_as(row, actor)) for row in found)
+    waiting = sum(bool(row.waits and asked_as(row, actor)) for row in found)
     glasses = [_shown(row) for row in found if row.glass]
     return Menu(waiting, sorted(glasses, key=lambda glass: glass.until))
 
@@ -223,19 +257,25 @@ def startable(actor: Actor) -> list[Release]:
     return list(rows.filter(plan__start="manual").order_by("approved_at")[:INBOX_LIMIT])
 
 
-def needed_as(of: Release, actor: Actor) -> str:
-    """Return the role as which ``actor`` is still needed, '' when he is not."""
+def asked_as(of: Release, actor: Actor) -> set[str]:
+    """Return the missing roles that ``actor`` holds and that his being requester or author does not
+    exclude; where he stands is not asked."""
     held = held_roles(actor, Scope(of.project_id, of.environment.name))
-    allowed = rules.counting_roles(
+    others = rules.others_roles(
         of.policy.document,
-        held,
+        held & rules.missing_roles(of.gates),
         person=actor.accountable,
         requester=of.requester,
         author=of.version.author,
     )
-    missing = rules.missing_roles(of.gates)
-    role = rules.deciding_role(allowed, missing) if allowed else ""
-    return role if role in missing else ""
+    return set(others)
+
+
+def needed_as(of: Release, actor: Actor, known: Standings) -> str:
+    """Return the role as which ``actor`` is still needed, '' when he is not."""
+    held = held_roles(actor, Scope(of.project_id, of.environment.name))
+    useful = needed_roles(of, actor.accountable, held, of.gates, known)
+    return rules.deciding_role(useful, set(useful)) if useful else ""
 
 
 def held_roles(actor: Actor, scope: Scope) -> set[str]:

@@ -1,12 +1,15 @@
 """Who may still decide on a release, and what the people around it are called."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.governance import rules
+from apps.governance.independence import obstacles, places, sentence
 from apps.governance.models import Release
+from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, User
 from placet.kernel.actor import SYSTEM
 
@@ -64,21 +67,69 @@ def _bindings(release: Release) -> QuerySet[RoleBinding]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Somebody whose role is missing and who cannot count, and why, in a sentence."""
+
+    id: str
+    name: str
+    why: str
+
+
 def may_still_decide(
-    release: Release, people: People, *, decided: Iterable[str], missing: Iterable[str]
+    release: Release,
+    people: Iterable[Person],
+    *,
+    results: Sequence[Mapping[str, Any]],
+    known: Standings,
 ) -> list[Person]:
-    """Return who could still give one of the ``missing`` roles, for a release that waits."""
-    done, lacking = set(decided), set(missing)
-    found = []
-    for person in people.deciders:
-        allowed = rules.counting_roles(
-            release.policy.document,
-            person.roles,
-            person=person.id,
-            requester=release.requester,
-            author=release.version.author,
-        )
-        useful = tuple(role for role in allowed if role in lacking)
-        if useful and person.id not in done:
-            found.append(Person(person.id, person.name, useful))
+    """Return who of ``people``, who have not decided, could give an approval that is missing."""
+    useful = [(p, needed_roles(release, p.id, p.roles, results, known)) for p in people]
+    return [Person(p.id, p.name, tuple(roles)) for p, roles in useful if roles]
+
+
+def needed_roles(
+    release: Release,
+    person: str,
+    held: Collection[str],
+    results: Iterable[Mapping[str, Any]],
+    known: Standings,
+) -> list[str]:
+    """Return the roles out of ``held`` as which ``person`` is still needed."""
+    document, standing = release.policy.document, known.of(release, person)
+    parties = _parties(release, person)
+    needed = rules.still_needed(document, results, **parties, standing=standing)
+    allowed = rules.counting_roles(document, held, **parties, standing=standing)
+    return [role for role in allowed if role in needed]
+
+
+def barred(
+    release: Release,
+    people: Iterable[Person],
+    *,
+    missing: Iterable[str],
+    known: Standings,
+) -> list[Barred]:
+    """Return who holds a role that is missing and cannot count, because of where he stands."""
+    lacking, found = set(missing), []
+    for person in people:
+        why = why_not(release, person.id, set(person.roles) & lacking, known)
+        if why:
+            found.append(Barred(person.id, person.name, sentence(person.name, why)))
     return found
+
+
+def why_not(release: Release, person: str, held: Collection[str], known: Standings) -> list[str]:
+    """Return why ``person``, who is neither requester nor author, counts as none of ``held``."""
+    document, standing = release.policy.document, known.of(release, person)
+    parties, found = _parties(release, person), list[str]()
+    for role in rules.others_roles(document, held, **parties):
+        found = obstacles(places(document, role), standing, **parties)
+        if not found:
+            return []
+    return found
+
+
+def _parties(release: Release, person: str) -> dict[str, str]:
+    requester, author = release.requester, release.version.author
+    return {"person": person, "requester": requester, "author": author}

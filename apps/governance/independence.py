@@ -1,0 +1,89 @@
+"""Rules about independence: which of them a policy has, who meets them, and why somebody does not.
+
+Pure. What is asked is said in ``placet_verify.standing``, where nodes and outsiders count by it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from placet_verify.quorum import ApprovalRule, gate_rules
+from placet_verify.standing import (
+    DEMANDS,
+    NOT_CODE_AUTHOR,
+    NOT_DATA_OWNER,
+    NOT_LAST_TOUCHED,
+    OTHER_REPORTING_LINE,
+    SECOND_LINE,
+    UNKNOWN,
+    Standing,
+)
+
+PEOPLE = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # asked of positions
+FLAGS = DEMANDS[1:]  # members of a gate that are true or false
+TITLES = {
+    OTHER_REPORTING_LINE: "in another reporting line",
+    NOT_LAST_TOUCHED: "without a hand in the artifact",
+    NOT_DATA_OWNER: "who does not own the data",
+    NOT_CODE_AUTHOR: "who did not write the training code",
+}
+WHY = {
+    "no_line": "no line of defence is set",
+    "not_second_line": "not of the second line of defence",
+    "no_reporting_line": "no reporting line up to the top is set",
+    "no_reporting_line_of_requester": "no reporting line is set of whoever asked for the release",
+    "no_reporting_line_of_author": "no reporting line is set of the author of the version",
+    "reporting_line_of_requester": "in one reporting line with whoever asked for the release",
+    "reporting_line_of_author": "in one reporting line with the author of the version",
+    "touched": "had a hand in the artifact",
+    "touched_unknown": "the log does not say who had a hand in the artifact",
+    "data_owner": "owns some of the data",
+    "data_owner_unknown": "no owner is declared of some of the data",
+    "code_author": "wrote the training code",
+    "code_author_unknown": "no author of the training code is declared",
+}
+
+
+def demands_of(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the rules about independence that a policy document has."""
+    gates = [g for g in document.get("gates", []) if g.get("gate") == "approvals"]
+    return frozenset(name for gate in gates for name in DEMANDS if gate.get(name))
+
+
+def places(document: Mapping[str, Any], role: str) -> list[ApprovalRule]:
+    """Return what is asked of those who decide as ``role``, the stricter first."""
+    return [
+        rule
+        for gate in document.get("gates", [])
+        if gate.get("gate") == "approvals" and gate.get("role") == role
+        for rule in gate_rules(gate)
+    ]
+
+
+def obstacles(
+    rules: Iterable[ApprovalRule],
+    standing: Standing | None,
+    *,
+    person: str,
+    requester: str,
+    author: str,
+) -> list[str]:
+    """Return why ``person`` fills none of the places ``rules``; nothing when he fills one.
+
+    Of several the reasons of the place that asks least are told.
+    """
+    found: list[str] = []
+    known = standing or UNKNOWN
+    for rule in rules:
+        said = [
+            known.obstacle(demand, person=person, requester=requester, author=author)
+            for demand in rule.demands
+        ]
+        found = [word for word in said if word]
+        if not found:
+            return []
+    return found
+
+
+def sentence(name: str, words: Iterable[str]) -> str:
+    """Say why somebody does not count: ``Rita cannot count: no line of defence is set``."""
+    return f"{name} cannot count: {', '.join(WHY.get(word, word) for word in words)}"

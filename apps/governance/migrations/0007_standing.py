@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("governance", "0006_on_recall")]
+
+    operations = [
+        migrations.AddField(
+            model_name="decision",
+            name="standing",
+            field=models.JSONField(blank=True, null=True),
+        ),
+    ]
