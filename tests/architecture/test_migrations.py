@@ -33,6 +33,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
     " have a person wait for it to end by itself",
     "monitoring.0010_stream_lag": "the name of one more kind of alert, as before",
+    "registry.0005_declarations": "a function and a trigger on a table that old code does not know",
     "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
     " code leaves a rollout that waits alone, and opens no second one beside it",
     "rollouts.0004_analyses": "a table, and one state more that old code leaves alone as well",

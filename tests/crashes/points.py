@@ -103,7 +103,8 @@ ALL = (*CAMPAIGN, *(point for some in BY_TEST.values() for point in some))
 # as all others: tests/integration/audit/test_killed_commits.py kills at both sides of one.
 NOT_WALKED = frozenset({
     "alert.acknowledged.v1", "alert.answered.v1", "alert.opened.v1", "alert.resolved.v1",
-    "bento.collected.v1", "runtime.collected.v1", "project.quota_set.v1",
+    "bento.collected.v1", "declaration.made.v1", "runtime.collected.v1",
+    "project.quota_set.v1",
     "break_glass.confirmed.v1", "break_glass.ended.v1", "break_glass.lapsed.v1",
     "break_glass.opened.v1", "break_glass.reviewed.v1", "break_glass.used.v1",
     "build.failed.v1", "credentials.changed.v1", "credentials.rehashed.v1",
@@ -118,8 +119,8 @@ NOT_WALKED = frozenset({
     "node.joined.v1", "node.reported_error.v1", "node.state_ahead.v1",
     "passkey.enrolled.v1", "passkey.offered.v1", "passkey.withdrawn.v1", "password.changed.v1",
     "person.created.v1", "person.deactivated.v1", "person.erased.v1",
-    "person.identity_linked.v1", "person.reactivated.v1", "person.setup_link_made.v1",
-    "person.updated.v1", "policy.published.v1", "prefetch.removed.v1",
+    "person.identity_linked.v1", "person.placed.v1", "person.reactivated.v1",
+    "person.setup_link_made.v1", "person.updated.v1", "policy.published.v1", "prefetch.removed.v1",
     "project.updated.v1", "recall.confirmed.v1", "recall.contradicted.v1", "recall.created.v1",
     "recall.lifted.v1", "recall.reached.v1", "receipt.kept.v1", "receipt.refused.v1",
     "release.expired.v1", "release.failed.v1",

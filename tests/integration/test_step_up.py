@@ -168,6 +168,8 @@ FRESH: dict[str, Case] = {
     "identity.grant_role": Case("ann", lambda t: partial(
         access.grant_role, role="viewer", person=t.cleo)),
     "identity.revoke_role": Case("ann", lambda t: partial(access.revoke_role, t.binding)),
+    "identity.place_person": Case("ann", lambda t: partial(
+        access.place_person, t.bob, line="second", manager=t.cleo)),
     "identity.create_team": Case("ann", lambda t: partial(access.create_team, name="New")),
     "identity.delete_team": Case("ann", lambda t: partial(access.delete_team, t.crew)),
     "identity.add_member": Case("ann", lambda t: partial(
@@ -248,10 +250,11 @@ identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offe
 identity.create_project identity.update_project
 
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.create_model
-registry.create_version registry.delete_alias registry.edit_draft registry.edit_model
-registry.expire_uploads registry.finalise registry.finish_upload registry.place_hold
-registry.receive_chunk registry.release_hold registry.remove_file registry.revoke_signing_key
-registry.set_alias registry.set_card registry.set_tags registry.start_upload
+registry.create_version registry.declare registry.delete_alias registry.edit_draft
+registry.edit_model registry.expire_uploads registry.finalise registry.finish_upload
+registry.place_hold registry.receive_chunk registry.release_hold registry.remove_file
+registry.revoke_signing_key registry.set_alias registry.set_card registry.set_tags
+registry.start_upload
 
 builds.cancel_build builds.collect_bentos builds.end_cancelled builds.fail builds.record_scan
 builds.request_build builds.settle_lost builds.start builds.succeed

@@ -56,7 +56,7 @@ from apps.governance.queries import glasses, lists
 from apps.governance.queries.duties import visible_duties
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
-from apps.identity.errors import Reauthenticate
+from apps.identity.errors import OwnAccess, Reauthenticate
 from apps.identity.models import (
     ApiToken,
     ApproverPasskey,
@@ -77,7 +77,14 @@ from apps.monitoring.models import Alert, AlertKind, Objective
 from apps.monitoring.rules import Terms
 from apps.registry import actions as registered
 from apps.registry import queries as registry
-from apps.registry.models import ModelVersion, RegisteredModel, SigningKey, Upload
+from apps.registry.models import (
+    Declaration,
+    ModelVersion,
+    RegisteredModel,
+    SigningKey,
+    Upload,
+)
+from apps.registry.provenance import declarations
 from apps.rollouts.actions import promote, ship
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
@@ -263,6 +270,13 @@ class Things:
         terms = StreamTerms("jsonl", "https://siem.example/in")
         return streams.add_stream(name="mine", terms=terms, project=project, actor=who)
 
+    def declared(self) -> Declaration:
+        """Return what somebody said of who owns a data set."""
+        about = "sha256:" + "0" * 64
+        return registered.declare(
+            self.project, fact="data_owner", about=about, person=self.person.pk, actor=SYSTEM
+        )
+
     def commented(self) -> Release:
         """Return the release, after somebody said something about it."""
         comment(self.release, text="?", actor=SYSTEM)
@@ -321,6 +335,10 @@ QUESTIONS = [
         role="viewer", person=t.person, project=t.project, actor=who)),
     Direct("revoke a role", "stranger", NotFound, lambda t, who: access.revoke_role(
         t.binding, actor=who)),
+    Direct("place somebody", "auditor", Forbidden, lambda t, who: access.place_person(
+        t.person, line="second", actor=who)),
+    Direct("place oneself", "admin", OwnAccess, lambda t, who: access.place_person(
+        t.world.people["admin"], line="second", actor=who)),
     Direct("make a service account", "viewer", Forbidden, lambda t, who:
         access.create_service_account(name="mine", owner=t.person, actor=who)),
     Direct("take a service account over", "viewer", Forbidden, lambda t, who: access.change_owner(
@@ -357,6 +375,14 @@ QUESTIONS = [
         who, t.model)),
     Direct("read aliases", "stranger", None, lambda t, who: registry.aliases(t.model, who)),
     Direct("read evidence", "stranger", None, lambda t, who: registry.evidence(t.draft, who)),
+    Direct("declare who owns data", "stranger", NotFound, lambda t, who: registered.declare(
+        t.project, fact="data_owner", about="", person="", actor=who)),
+    Direct("declare what is none", "viewer", Forbidden, lambda t, who: registered.declare(
+        t.project, fact="", about="", person="", actor=who)),
+    Direct("read declarations", "stranger", None, lambda t, who: declarations(
+        t.declared().project, who)),
+    Direct("be shown how to declare", "viewer", None, lambda t, who: "Declare" in t.page(
+        "viewer", t.world.path("/models/{project}/{name}/{number}/people/"))),
     Direct("trust a key", "stranger", NotFound, lambda t, who: registered.trust_signing_key(
         t.project, label="mine", pem="", actor=who)),
     Direct("trust what is no key", "viewer", Forbidden, lambda t, who:
@@ -496,6 +522,8 @@ QUESTIONS = [
     # somebody whose session is old
     Direct("grant a role", "admin", Reauthenticate, lambda t, who: access.grant_role(
         role="viewer", person=t.person, actor=who), stale=True),
+    Direct("place somebody", "admin", Reauthenticate, lambda t, who: access.place_person(
+        t.person, line="second", actor=who), stale=True),
     Direct("make a token", "viewer", Reauthenticate, lambda t, who: access.issue_token(
         name="x", scopes=["model.view"], actor=who, expires_at=now() + DAY,
         person=t.world.people["viewer"]), stale=True),

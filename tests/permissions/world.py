@@ -156,6 +156,7 @@ def identity(world: World) -> None:
         "POST /api/v1/people": {"email": "new@example.com", "name": "New"},
         "PATCH /api/v1/people/{person}": {"name": "Newer"},
         "POST /api/v1/people/{person}/reactivate": None,
+        "PUT /api/v1/people/{person}/position": {"line": "second", "manager": bob.pk},
         "POST /api/v1/teams": {"name": "New"},
         "POST /api/v1/teams/{team}/members": {"person": bob.pk},
         "POST /api/v1/service-accounts": {"name": "new", "owner": ada.pk},
@@ -268,6 +269,11 @@ def registry(world: World) -> None:
         f"PUT {version}/tags": {"tags": {}},
         f"PUT {version}/card": {"card": ""},
         f"POST {version}/uploads": more,
+        "POST /api/v1/projects/{slug}/declarations": {
+            "fact": "data_owner",
+            "about": "sha256:" + "0" * 64,
+            "person": "ada@example.com",
+        },
         "POST /api/v1/projects/{slug}/signing-keys": {
             "label": "new",
             "pem": public_pem(signing_key()),
@@ -469,6 +475,9 @@ def pages(world: World) -> None:
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},
         f"{form}/card": {"card": "x"},
+        f"{form}/people/declare": {
+            "fact": "data_owner", "about": "sha256:" + "0" * 64, "person": "ada@example.com",
+        },
         "POST /signing-keys/{project}/trust": {"label": "new", "pem": public_pem(signing_key())},
         "POST /releases/request": {
             "version": shown.version_id, "environment": "development", "endpoint": "fresh",

@@ -36,6 +36,7 @@ def forms(world: World) -> dict[str, list[str]]:
         f"{version}/alias": ["alias"],
         f"{version}/card": ["card"],
         f"{version}/tags": ["tags"],
+        f"{version}/people/declare": ["fact", "about", "person"],
         "/releases/request": ["version", "environment", "endpoint", "bento", "replicas", "reason"],
         f"/releases/{release.pk}/decide": ["verdict", "statement_digest", "comment"],
         f"/releases/{release.pk}/comment": ["comment"],
@@ -77,7 +78,8 @@ def sound(world: World) -> dict[str, str]:
     """A value for every field that would be taken."""
     version = world.version()
     return {
-        "project": "risk", "name": "sound", "description": "", "alias": "sound", "card": "",
+        "project": "risk", "name": "sound", "fact": "code_author", "about": version.pk,
+        "person": world.people["Ada"].pk, "description": "", "alias": "sound", "card": "",
         "version": version.pk, "environment": "staging", "endpoint": "sound",
         "bento": world.bento(version).pk, "replicas": "1", "max_replicas": "1",
         "memory_mb": "512", "reason": "because", "verdict": "approve", "comment": "fine",

@@ -82,6 +82,7 @@ def paths(release: Release) -> dict[str, str]:
     named = {
         "/models/{project}/{name}/": one,
         "/models/{project}/{name}/{number}/": f"{one}{number}/",
+        "/models/{project}/{name}/{number}/people/": f"{one}{number}/people/",
         "/models/{project}/{name}/compare/": f"{one}compare/?v={number}&v={number}",
         "/builds/{build}/": f"/builds/{release.bento.build_id}/",
         "/releases/new/": f"/releases/new/?version={version.pk}",
@@ -93,6 +94,7 @@ def paths(release: Release) -> dict[str, str]:
         "/break-glass/{glass}/": f"/break-glass/{glass}/",
         "/api/v1/break-glass/{glass}": f"/api/v1/break-glass/{glass}",
         "/policies/{project}/{environment}/": f"/policies/{project}/staging/",
+        "/api/v1/projects/{project}/declarations": f"{api}/declarations",
         "/signing-keys/{project}/": f"/signing-keys/{project}/",
         "/api/v1/projects/{project}/signing-keys": f"{api}/signing-keys",
         "/api/v1/projects/{project}/models": f"{api}/models",
@@ -116,7 +118,8 @@ def paths(release: Release) -> dict[str, str]:
         "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
         "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
         "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",
-        "/api/v1/service-accounts", "/api/v1/roles", "/api/v1/streams", "/streams/",
+        "/api/v1/service-accounts", "/api/v1/positions", "/api/v1/roles", "/api/v1/streams",
+        "/streams/",
     ]  # fmt: skip
     return named | {path: path for path in plain}
 
