@@ -152,5 +152,5 @@ def test_break_glasses_are_listed_and_shown(
     assert main(["break-glass", "show", made.pk, "-o", "json"]) == 0
     assert answer(capsys)["reason"] == "It burns"
     assert main(["break-glass", "show", made.pk]) == 0
-    assert "Vera risk as approver" in capsys.readouterr().err
+    assert "Vera risk as approver" in capsys.readouterr().out
     assert main(["duty", "list", "-o", "json"]) == 0
