@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
@@ -557,6 +558,26 @@ class TestReaders:
         file = tmp_path / "old.zip"
         assert placet(["audit", "archive", "save", rows[0].pk, str(file)]) == 0
         assert log_archive.verify(file).about.count == rows[0].count
+
+    def test_by_the_operators_command(
+        self, old: Project, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("audit", "archive", "--dry-run")
+        assert "would go into the first file, 0 to" in capsys.readouterr().out
+        assert not Archive.objects.exists()
+        with pytest.raises(CommandError, match="Only the role that owns"):
+            call_command("audit", "archive", "--as-owner")
+        with owning_tables():
+            call_command("audit", "archive", "--as-owner")
+        row = Archive.objects.get()
+        assert f"{row.count} events, {row.first} to {row.last}, are in {row.file}" in (
+            capsys.readouterr().out
+        )
+        write_checkpoint()
+        call_command("audit", "fsck")
+        store().delete(row.file)
+        with pytest.raises(CommandError, match="1 things differ"):
+            call_command("audit", "fsck")
 
     def test_who_may_not_see_it(self, old: Project) -> None:
         (row,) = archive()
