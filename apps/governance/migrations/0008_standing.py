@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("governance", "0006_on_recall")]
+    dependencies = [("governance", "0007_break_glass")]
 
     operations = [
         migrations.AddField(
