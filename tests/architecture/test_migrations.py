@@ -24,6 +24,10 @@ THOUGHT_ABOUT: dict[str, str] = {
     " goes through as before",
     "monitoring.0006_stable_down": "the name of one more kind of alert, nothing in the database;"
     " old code shows it by its name and leaves it to the new code to end it",
+    "audit.0007_timestamps": "triggers on a table that old code does not know",
+    "audit.0008_archives": "triggers on tables that old code does not know, and one on events that"
+    " refuses old code all that the one before it refused; a row goes only by the new command",
+    "assurance.0003_retention": "a constraint of a table that it makes",
     "assurance.0001_initial": "constraints of the tables that it makes",
     "assurance.0002_receipts_stay": "a function and a trigger on a table that old code does not"
     " know",

@@ -214,14 +214,17 @@ class TestAsking:
         timestamps(None)  # type: ignore[arg-type]
         assert TimestampState.objects.get().fault == ""
 
-    @pytest.mark.parametrize("side", ["before", "after"])
+    @pytest.mark.parametrize(
+        ("point", "kept"),
+        [("audit.before_stamp_commit", False), ("audit.after_stamp_commit", True)],
+    )
     def test_a_killed_worker_leaves_a_stamp_or_none_and_the_next_one_goes_on(
-        self, server: Server, authority: StampAuthority, tmp_path: Path, side: str
+        self, server: Server, authority: StampAuthority, tmp_path: Path, point: str, kept: bool
     ) -> None:
         head = grow(1)
         armed = tmp_path / "armed"
         armed.mkdir()
-        (armed / f"audit.{side}_stamp_commit").touch()
+        (armed / point).touch()
         named = [{"name": "tsa", "url": server.url, "ca_file": str(authority.ca)}]
         environment = {
             **os.environ,
@@ -233,12 +236,12 @@ class TestAsking:
         }
         done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True)
         assert done.returncode == -9, done.stderr
-        assert Timestamp.objects.exists() is (side == "after")
+        assert Timestamp.objects.exists() is kept
         stamp_checkpoints()
         assert len(server.queries) == 1, "whoever comes next does not ask at once again"
         due()
         stamp_checkpoints()
-        assert len(server.queries) == (2 if side == "before" else 1)
+        assert len(server.queries) == (1 if kept else 2)
         assert Timestamp.objects.get().size == head.size
 
     def test_two_at_a_time_ask_once(self, server: Server) -> None:
