@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.governance.queries.lists import Waiting, menu, waiting_on
+from apps.governance.queries.lists import Menu, Waiting, menu, waiting_on
 from placet.kernel.actor import ANONYMOUS, Actor
 
 
@@ -39,9 +39,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
         return {"actor": actor, "navigation": []}
-    said = menu(actor)
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
-    items = navigation(request, actor, said.waiting if listed is None else listed.size)
+    said = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
+    items = navigation(request, actor, said.waiting)
     return {"actor": actor, "navigation": items, "broken_glasses": said.glasses}
 
 

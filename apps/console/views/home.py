@@ -2,11 +2,12 @@
 
 from django.http import HttpResponse
 
+from apps.console.context import waiting
 from apps.console.queries.alerts import alert_rows
 from apps.console.queries.models import projects_of
 from apps.console.queries.serving import endpoint_page
 from apps.console.views.base import PageRequest, page, show
-from apps.governance.queries.lists import inbox, releases, startable
+from apps.governance.queries.lists import releases, startable
 from apps.rollouts.queries import awaiting_person
 
 
@@ -18,7 +19,7 @@ def home(request: PageRequest) -> HttpResponse:
         request,
         "home",
         alerts=alert_rows(request.actor),
-        inbox=inbox(request.actor),
+        inbox=waiting(request, request.actor),
         rows=rows,
         more=more,
         startable=startable(request.actor),

@@ -7,12 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.builds.models import Bento
+from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release, ReleaseState
-from apps.governance.queries.lists import environments, inbox, release, releases
+from apps.governance.queries.lists import environments, release, releases
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
@@ -27,7 +28,7 @@ def release_list(request: PageRequest) -> HttpResponse:
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     rows, key = paged(releases(request.actor, project=project, state=state), after)
     return show(
-        request, "releases", inbox=inbox(request.actor), rows=rows, key=key, after=after,
+        request, "releases", inbox=waiting(request, request.actor), rows=rows, key=key, after=after,
         state=state, project=project, projects=projects_of(request.actor),
         states=ReleaseState.choices,
     )  # fmt: skip

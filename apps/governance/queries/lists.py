@@ -1,6 +1,6 @@
 """What somebody may see: environments, policies, freezes, releases, and his inbox."""
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
 GLASS_OPEN = ("opened", "confirmed")
+WHOLE = ("project", "environment", "endpoint__target", "version__model", "policy")
 LONG = (  # documents of many lines, which no list shows
     "request_envelope", "policy__source", "policy__envelope", "version__card", "version__example",
     "version__expected", "version__signature", "version__requirements", "version__parameters",
@@ -117,9 +118,7 @@ def releases(
 
     A project is given as it is or by its slug.
     """
-    rows = Release.objects.select_related(
-        "project", "environment", "endpoint__target", "version__model", "policy"
-    ).defer(*LONG)
+    rows = Release.objects.select_related(*WHOLE).defer(*LONG)
     wanted = {
         "project__slug" if isinstance(project, str) else "project": project,
         "environment__name": environment,
@@ -175,10 +174,11 @@ def comments(of: Release, actor: Actor) -> QuerySet[Comment]:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What waits: ``needed`` for this person's decision; ``barred`` for one of his role, which he
-    cannot give, and why, in a sentence."""
+    cannot give, and why, in a sentence; and whose glass is broken meanwhile."""
 
     needed: list[Release]
     barred: list[tuple[Release, str]]
+    glasses: list[ShownGlass]
 
     @property
     def size(self) -> int:
@@ -193,10 +193,11 @@ def waiting_on(actor: Actor) -> Waiting:
     independence; what the gates answered last says who is missing.
     """
     with_lineage = [name for name in LONG if name != "version__lineage"]
-    rows = list(_undecided(actor).defer(None).defer(*with_lineage)[:INBOX_LIMIT])
-    asked = [row for row in rows if asked_as(row, actor)]
+    whole = _waiting_or_broken(actor).select_related(*WHOLE).defer(*with_lineage)
+    rows: list[Any] = list(whole[:INBOX_LIMIT])
+    asked = [row for row in rows if row.waits and asked_as(row, actor)]
     known = standings(asked, [actor.accountable])
-    found = Waiting([], [])
+    found = Waiting([], [], _glasses(rows))
     for row in asked:
         if needed_as(row, actor, known):
             found.needed.append(row)
@@ -216,22 +217,33 @@ def menu(actor: Actor) -> Menu:
     A release with all that stands beside it is large. Who is needed by rules about independence
     takes more to tell: it may be fewer than wait.
     """
+    narrow = _waiting_or_broken(actor).select_related(
+        "environment", "policy", "version__model", "project"
+    ).only(
+        "project_id", "requester", "gates", "number", "environment__name", "policy__document",
+        "version__author", "version__number", "version__model__name", "project__name",
+    )[:INBOX_LIMIT]  # fmt: skip
+    found: list[Any] = list(narrow)
+    return Menu(sum(bool(row.waits and asked_as(row, actor)) for row in found), _glasses(found))
+
+
+def _waiting_or_broken(actor: Actor) -> QuerySet[Release]:
+    """Return what waits for a decision in the actor's reach, and what he sees whose glass is
+    broken: each says which it is in ``waits`` and ``glass``."""
     open_ones = BreakGlass.objects.filter(state__in=GLASS_OPEN, until__gt=clock.now())
     undecided = _undecided(actor).order_by()
     wanted = undecided.values("pk").union(open_ones.values("release"))
     here = open_ones.filter(release=OuterRef("pk"))
     said = here.values(json=JSONObject(id="pk", state="state", until="until"))
-    rows = visible(Release.objects.filter(pk__in=wanted), actor, view="release.view").annotate(
+    rows = visible(Release.objects.filter(pk__in=wanted), actor, view="release.view")
+    return rows.annotate(
         waits=Exists(undecided.filter(pk=OuterRef("pk"))), glass=Subquery(said[:1])
-    )
-    narrow = rows.select_related("environment", "policy", "version__model", "project").only(
-        "project_id", "requester", "gates", "number", "environment__name", "policy__document",
-        "version__author", "version__number", "version__model__name", "project__name",
-    ).order_by("created_at")[:INBOX_LIMIT]  # fmt: skip
-    found: list[Any] = list(narrow)
-    waiting = sum(bool(row.waits and asked_as(row, actor)) for row in found)
-    glasses = [_shown(row) for row in found if row.glass]
-    return Menu(waiting, sorted(glasses, key=lambda glass: glass.until))
+    ).order_by("created_at")
+
+
+def _glasses(rows: Iterable[Any]) -> list[ShownGlass]:
+    shown = [_shown(row) for row in rows if row.glass]
+    return sorted(shown, key=lambda glass: glass.until)
 
 
 def _shown(row: Any) -> ShownGlass:

@@ -98,25 +98,35 @@ def captured_of(endpoint: Endpoint) -> list[Captured]:
     until = now() - SETTLED
     since = until - timedelta(hours=HOURS)
     ids = [row.pk for row in revisions]
-    counted = CapturedPrediction.objects.filter(revision__in=ids, at__gte=since, at__lte=until)
-    captured = dict(counted.values_list("revision").annotate(Count("pk")))
-    faults = CaptureRange.objects.filter(file__revision__in=ids, received_at__gte=since)
-    lost = {
-        name: (dropped, unreadable)
-        for name, dropped, unreadable in faults.values_list("file__revision").annotate(
-            Sum("dropped"), Sum("unreadable")
-        )
-    }
+    kept = _kept(ids, since, until)
     answers = _answers(ids, since, until)
     found = []
     for row in revisions:
         capture = serving_config(row.serving).capture
         assert capture is not None
         count, chance = expected(answers.get(row.pk, 0), capture.percent)
-        dropped, unreadable = lost.get(row.pk, (0, 0))
-        found.append(
-            Captured(row, capture, captured.get(row.pk, 0), count, chance, dropped, unreadable)
+        captured, dropped, unreadable = kept.get(row.pk, (0, 0, 0))
+        found.append(Captured(row, capture, captured, count, chance, dropped, unreadable))
+    return found
+
+
+def _kept(revisions: Collection[str], since: Any, until: Any) -> Mapping[str, tuple[int, int, int]]:
+    """Return how many predictions of each revision are here, were dropped, and are unreadable."""
+    none = Value(0)
+    here = CapturedPrediction.objects.filter(revision__in=revisions, at__gte=since, at__lte=until)
+    faults = CaptureRange.objects.filter(file__revision__in=revisions, received_at__gte=since)
+    rows = (
+        here.order_by().values_list("revision").annotate(n=Count("pk"), d=none, u=none)
+        .union(
+            faults.order_by().values_list("file__revision")
+            .annotate(n=none, d=Sum("dropped"), u=Sum("unreadable")),
+            all=True,
         )
+    )  # fmt: skip
+    found: dict[str, tuple[int, int, int]] = {}
+    for revision, captured, dropped, unreadable in rows:
+        before = found.get(revision, (0, 0, 0))
+        found[revision] = (before[0] + captured, before[1] + dropped, before[2] + unreadable)
     return found
 
 

@@ -88,7 +88,7 @@ def test_a_token_does_not_enter(ann: User) -> None:
 
 def test_only_access_is_administered_there() -> None:
     assert {m.__name__ for m in admin.site._registry} == {
-        "User", "Team", "ServiceAccount", "RoleBinding", "ApiToken", "Project"
+        "User", "Team", "ServiceAccount", "RoleBinding", "ApiToken", "Project", "Position",
     }  # fmt: skip
 
 
