@@ -29,8 +29,7 @@ class Client:
 
     def __init__(self, url: str, token: str, *, timeout: float = 60.0, **options: Any) -> None:
         self.http = Transport(url, token, timeout=timeout, **options)
-        self.url = self.http.url
-        self.request = self.http.request
+        self.url, self.request = self.http.url, self.http.request
         self.projects = nouns.Projects(self.http)
         self.people = nouns.People(self.http)
         self.teams = nouns.Teams(self.http)
@@ -67,8 +66,7 @@ class Client:
         self.audit = nouns.Audit(self.http)
         self.retention = nouns.RetentionOfLog(self.http)
         self.streams = nouns.Streams(self.http)
-        self.everything = nouns.Everything(self.http)
-        self.lists = nouns.Lists(self.http)
+        self.everything, self.lists = nouns.Everything(self.http), nouns.Lists(self.http)
 
     def __enter__(self) -> "Client":
         return self

@@ -51,9 +51,11 @@ from apps.governance.actions import (
     review_break_glass,
 )
 from apps.governance.actions.bundle import release_bundle
+from apps.governance.actions.duties import told
+from apps.governance.duties import Found
 from apps.governance.models import BreakGlass, Decision, Environment, Freeze, Release
 from apps.governance.queries import glasses, lists
-from apps.governance.queries.duties import visible_duties
+from apps.governance.queries.duties import look, visible_duties
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
@@ -402,6 +404,8 @@ QUESTIONS = [
     Direct("read environments", "stranger", None, lambda t, who: lists.environments(
         t.project, who)),
     Direct("read how duties are kept apart", "operator", None, lambda t, who: visible_duties(who)),
+    Direct("learn who could get around whom", "operator", None, lambda t, who:
+        t.project.slug in told(Found(1, ()), t.staging, look(), who)),
     Direct("read freezes", "stranger", None, lambda t, who: lists.freezes(t.staging, who)),
     Direct("read decisions", "stranger", None, lambda t, who: lists.decisions(t.decided, who)),
     Direct("read comments", "stranger", None, lambda t, who: lists.comments(t.commented(), who)),

@@ -9,8 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.console.api.serializers import HitSerializer, SearchSerializer
-from apps.console.queries.exports import TABLES, Table, csv_lines, json_lines
+from apps.console.queries.exports import TABLES
 from apps.console.queries.search import search
+from apps.console.queries.tables import Table, csv_lines, json_lines
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 

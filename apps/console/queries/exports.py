@@ -1,9 +1,6 @@
 """Every list as a table: the rows that its page shows, all of them, for who may see them."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +16,7 @@ from apps.console.queries.names import actor_names
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.retention import hold_rows
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
+from apps.console.queries.tables import Filters, Table, Values
 from apps.console.queries.targets import target_rows
 from apps.console.queries.witnesses import log_rows, stamp_rows, witness_rows
 from apps.governance.models import Decision, Release
@@ -33,51 +31,8 @@ from apps.registry.models import SigningKey
 from apps.registry.queries import versions
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
-from placet.kernel.clock import rfc3339
-from placet.kernel.sheets import csv_row
 
 BATCH = 500
-Filters = Mapping[str, str]
-Values = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A list that can be taken away: its columns, its filters, and where its rows come from."""
-
-    columns: tuple[str, ...]
-    filters: tuple[str, ...]
-    rows: Callable[[Actor, Filters], Iterator[Values]]
-
-
-def csv_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:
-    """Yield a header and one line for each row; no cell starts a formula."""
-    yield csv_row(table.columns)
-    for row in rows:
-        yield csv_row(_text(value) for value in row)
-
-
-def json_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:
-    """Yield one JSON array of objects, a line for each row."""
-    before = "[\n"
-    for row in rows:
-        yield before + json.dumps(dict(zip(table.columns, row, strict=True)), default=_plain)
-        before = ",\n"
-    yield "[]\n" if before == "[\n" else "\n]\n"
-
-
-def _plain(value: Any) -> str:
-    return rfc3339(value) if isinstance(value, datetime) else str(value)
-
-
-def _text(value: Any) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return rfc3339(value) if isinstance(value, datetime) else value
 
 
 def _in_batches(rows: QuerySet[Any]) -> Iterator[Sequence[Any]]:

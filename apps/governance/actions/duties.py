@@ -48,14 +48,12 @@ def _refuse_opened(before: Look, after: Look, actor: Actor) -> None:
         if then == now:
             continue
         if found := duties.opened(then, now):
-            raise BypassOpened(_told(found, policy.environment, after, actor))
+            raise BypassOpened(told(found, policy.environment, after, actor))
         if found := duties.opened_by_glass(then, now):
-            raise BypassOpened(_told(found, policy.environment, after, actor, glass=True))
+            raise BypassOpened(told(found, policy.environment, after, actor, glass=True))
 
 
-def _told(
-    found: Found, place: Environment, seen: Look, actor: Actor, *, glass: bool = False
-) -> str:
+def told(found: Found, place: Environment, seen: Look, actor: Actor, *, glass: bool = False) -> str:
     """Say who could do what; only that it is so where the actor may not see who has which role.
 
     A role in one project lets its holder vouch for passkeys in all of them.
