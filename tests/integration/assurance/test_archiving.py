@@ -54,7 +54,7 @@ from tests.tables import owning_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]
-NOTED = event_kind("test.noted", "Noted")
+NOTED = event_kind("test.written", "Written")
 OTHER = "ver_" + "0" * 32
 CODE = """
 import django; django.setup()
@@ -150,7 +150,7 @@ class TestWhatGoes:
         write_checkpoint()
         archive()
         kinds = set(Event.objects.values_list("kind", flat=True))
-        assert "test.noted.v1" not in kinds
+        assert "test.written.v1" not in kinds
         assert {"person.created.v1", "role.granted.v1"} <= kinds
         updates = Event.objects.filter(kind="project.updated.v1")
         assert [json.loads(e.body)["subject"] for e in updates] == [old.pk]
@@ -184,7 +184,7 @@ class TestWhatGoes:
         rows = archive()
         assert [row.count for row in rows[:2]] == [250, 250]
         assert len(rows) == 3
-        assert not Event.objects.filter(kind="test.noted.v1").exists()
+        assert not Event.objects.filter(kind="test.written.v1").exists()
         with pytest.raises(NothingToArchive):
             archive()
         write_checkpoint()
@@ -204,7 +204,7 @@ class TestHolds:
             name="case-1", scope="object", subject=OTHER, reason="a letter", actor=actor_of(aude)
         )
         archive()
-        kept = Event.objects.filter(kind="test.noted.v1")
+        kept = Event.objects.filter(kind="test.written.v1")
         assert kept.count() == 10
         assert {e.subject for e in kept} == {OTHER}
         with pytest.raises(OwnHold):
@@ -235,7 +235,7 @@ class TestHolds:
                 archive()
             return
         archive()
-        notes = Event.objects.filter(kind="test.noted.v1")
+        notes = Event.objects.filter(kind="test.written.v1")
         assert notes.filter(project=old.pk).count() == (600 if scope == "project" else 0)
         assert notes.filter(subject="hers").count() == (4 if scope == "person" else 0)
 
@@ -288,8 +288,8 @@ class TestWhoFollows:
             archive()
         Stream.objects.update(cursor=300)
         archive()
-        assert not Event.objects.filter(kind="test.noted.v1", index__lt=300).exists()
-        assert Event.objects.filter(kind="test.noted.v1", index__gte=300).count() > 200
+        assert not Event.objects.filter(kind="test.written.v1", index__lt=300).exists()
+        assert Event.objects.filter(kind="test.written.v1", index__gte=300).count() > 200
         rewind_stream(stream, index=0, actor=SYSTEM)
         stream.refresh_from_db()
         batch = next_batch(stream)
@@ -305,8 +305,8 @@ class TestWhoFollows:
             archive()
         WitnessState.objects.filter(pk=row.pk).update(size=200)
         archive()
-        assert Event.objects.filter(kind="test.noted.v1", index__gte=200).count() > 300
-        assert not Event.objects.filter(kind="test.noted.v1", index__lt=200).exists()
+        assert Event.objects.filter(kind="test.written.v1", index__gte=200).count() > 300
+        assert not Event.objects.filter(kind="test.written.v1", index__lt=200).exists()
 
 
 class TestBadDays:
