@@ -190,9 +190,12 @@ def no_io_in_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(io, "open", open_file)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def placet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The platform, started as a user starts it, shared by the tests of one worker."""
+    """The platform, started as a user starts it, shared by the tests of one file.
+
+    No longer: idle, it takes a quarter of a core from all the tests that do without it.
+    """
     with running(tmp_path_factory.mktemp("placet") / "data") as found:
         yield found
 

@@ -171,3 +171,16 @@ def test_the_sign_in_page_is_usable_by_everybody(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=pictures / f"sign-in-{theme}-{width}.png")
         context.close()
+
+
+def test_the_description_of_the_api_opens_without_a_foreign_request_or_an_error(
+    visit: Visit,
+) -> None:
+    visitor = visit("approver")
+    page = visitor.go("/api/docs/")
+    page.locator(".opblock-summary-path", has_text="/api/v1/alerts").first.wait_for()
+    operation = page.locator(".opblock").first
+    operation.locator(".opblock-summary-control").click()
+    operation.locator(".opblock-body").wait_for()
+    assert visitor.errors == []
+    assert visitor.foreign == []

@@ -1,8 +1,5 @@
-"""Every route × method × role, against the table that was written by hand."""
+"""Every route × method has a row in the table that was written by hand, and every row a route."""
 
-import pytest
-
-from tests.permissions.asking import Examiner
 from tests.permissions.table import routes, rows
 
 
@@ -23,9 +20,3 @@ def test_every_row_has_a_route_and_stands_once() -> None:
         seen.add((row.method, row.route))
         covered = any(row.covers(method, route) for method, route in there)
         assert covered, f"table.txt:{row.line}: there is no {row.method} {row.route}"
-
-
-@pytest.mark.django_db
-def test_each_role_is_answered_as_the_table_says_and_told_of_nothing_hidden() -> None:
-    wrong = [fault for question in Examiner().questions() if (fault := question())]
-    assert not wrong, "\n".join(wrong)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,12 +27,21 @@ from tests.nodes import SimulatedNode, run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
 RunJobs = Callable[..., int]
+Killed = Callable[[str, Callable[[], object]], None]
 ROOT = Path(__file__).resolve().parents[3]
-WORK = """
+# Importing everything takes longer than the work: one process does it once and forks the workers.
+FORK = """
+import os, sys
 import django; django.setup()
 import workers.tasks
 from apps.jobs.actions import run_due
-run_due("control", 100, heartbeat=False)
+for folder in sys.stdin:
+    worker = os.fork()
+    if not worker:
+        os.environ["PLACET_CRASH_FOLDER"] = folder.rstrip()
+        run_due("control", 100, heartbeat=False)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
 """
 POINTS = (
     "rollouts.before_start_commit", "rollouts.after_start_commit", "rollouts.before_command",
@@ -62,27 +71,41 @@ def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
     return node
 
 
-def work(armed: Path) -> int:
-    """Run a worker in a process of its own that is killed where it may; return how it ended."""
+@pytest.fixture(scope="module")
+def fork(django_db_setup: None) -> Iterator[subprocess.Popen[str]]:
+    """The process that forks a worker for each folder of crash points that it reads."""
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
         "DJANGO_SETTINGS_MODULE": "placet.settings",
         "PLACET_DATABASE_URL": database_url(),
-        "PLACET_CRASH_FOLDER": str(armed.parent),
     }
-    command = [sys.executable, "-c", WORK]
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True).returncode
+    with subprocess.Popen(
+        [sys.executable, "-c", FORK], env=environment, cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        yield process
+        process.communicate()  # nothing more to read ends it
+    assert process.returncode == 0
 
 
-def killed(point: Path, between: Callable[[], object]) -> None:
-    """Have workers work until one is killed at ``point``, with ``between`` after each other one."""
-    point.touch()
-    for _ in range(8):
-        if work(point) == -9:
-            break
-        between()
-    assert not point.exists(), "the worker never came to this point"
+@pytest.fixture
+def killed(fork: subprocess.Popen[str], tmp_path: Path) -> Killed:
+    """Have workers work until one is killed at a point, with ``between`` after each other one."""
+
+    def until_killed(point: str, between: Callable[[], object]) -> None:
+        armed = tmp_path / point
+        armed.touch()
+        assert fork.stdin and fork.stdout
+        for _ in range(8):
+            print(tmp_path, file=fork.stdin, flush=True)
+            if (ended := int(fork.stdout.readline())) == -9:
+                break
+            assert ended == 0
+            between()
+        assert not armed.exists(), "the worker never came to this point"
+
+    return until_killed
 
 
 def let_leases_run_out() -> None:
@@ -95,10 +118,10 @@ def let_leases_run_out() -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+    world: World, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
 ) -> None:
     release = world.request("development")
-    killed(tmp_path / point, node.step)
+    killed(point, node.step)
     for _ in range(4):
         let_leases_run_out()
         run(node, run_jobs, rounds=2)
@@ -116,13 +139,13 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
 
 @pytest.mark.parametrize("point", STEP_POINTS)
 def test_a_worker_killed_at_a_step_enters_it_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+    world: World, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
 ) -> None:
     world.request("development")
     run(node, run_jobs)
     steps = [{"set_weight": 5}, {"pause": {"duration_seconds": 86_400}}]
     release = world.request("development", plan={"strategy": "canary", "steps": steps})
-    killed(tmp_path / point, node.step)
+    killed(point, node.step)
     for _ in range(4):
         let_leases_run_out()
         run(node, run_jobs, rounds=2)
@@ -139,14 +162,14 @@ def test_a_worker_killed_at_a_step_enters_it_once(
 
 @pytest.mark.parametrize("point", ANALYSIS_POINTS)
 def test_a_worker_killed_at_an_analysis_judges_it_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+    world: World, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
 ) -> None:
     world.request("development")
     run(node, run_jobs)
     analysis = {"metrics": [{"metric": "error_rate", "margin": 0.01}]}
     steps = [{"set_weight": 5}, {"analysis": analysis}, {"pause": {}}]
     release = world.request("development", plan={"strategy": "canary", "steps": steps})
-    killed(tmp_path / point, lambda: measure(node, release))
+    killed(point, lambda: measure(node, release))
     for _ in range(6):
         let_leases_run_out()
         measure(node, release)
@@ -181,10 +204,10 @@ def drill_on(node: SimulatedNode) -> None:
 
 @pytest.mark.parametrize("point", DRILL_POINTS)
 def test_a_worker_killed_in_a_drill_gives_everything_back_once(
-    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
 ) -> None:
     DrillSchedule.objects.update(next_at=now())
-    killed(tmp_path / point, lambda: drill_on(node))
+    killed(point, lambda: drill_on(node))
     for _ in range(5):
         let_leases_run_out()
         drill_on(node)
@@ -206,10 +229,10 @@ def test_a_worker_killed_in_a_drill_gives_everything_back_once(
 
 @pytest.mark.parametrize("point", SKIP_POINTS)
 def test_a_worker_killed_while_it_skips_a_drill_skips_it_once(
-    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, tmp_path: Path, point: str
+    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
 ) -> None:
     DrillSchedule.objects.update(next_at=now() - timedelta(days=5))
-    killed(tmp_path / point, lambda: drill_on(node))
+    killed(point, lambda: drill_on(node))
     for _ in range(2):
         let_leases_run_out()
         drill_on(node)
