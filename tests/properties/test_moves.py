@@ -1,9 +1,10 @@
 """People, a superuser and whoever writes the tables move at random: nothing unapproved is served.
 
 A hypothesis state machine makes real moves on PostgreSQL: roles, teams, policies, requests,
-decisions, rollouts, and rows written by hand. After each, the control worker signs the state and a
-node, with nothing but the installation's root, judges it. A bystander (``moves.oracle``) says from
-what he saw whether that may be. ``make prove`` draws 2,000 sequences of 50 moves.
+decisions, broken glasses, rollouts, and rows written by hand. After each, the control worker signs
+the state and a node, with nothing but the installation's root, judges it. A bystander
+(``moves.oracle``) says from what he saw whether that may be. ``make prove`` draws 2,000 sequences
+of 50 moves.
 """
 
 import tempfile
@@ -30,12 +31,13 @@ from tests.governed import World
 from tests.nodes import SimulatedNode
 from tests.properties.machine.parts import rolled_back
 from tests.properties.moves.forgeries import FORGERIES
-from tests.properties.moves.oracle import Demand, Oracle
+from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
 from tests.properties.moves.parts import PLACES, POLICIES
 from tests.properties.moves.people import People, source
 from tests.properties.moves.promises import Promises
 from tests.properties.moves.writers import Writers
 
+JOINED = {"Zoe": "admin", "Zed": "admin", "Mallory": "viewer", "Rob": "responder"}
 PROVING = hypothesis.settings.default.max_examples > 100
 
 
@@ -43,7 +45,7 @@ class Machine(People, Writers, Promises):
     """See the module."""
 
     @initialize(by_hand=st.booleans(), demands=st.sampled_from(POLICIES))
-    def begin(self, by_hand: bool, demands: tuple[Demand, ...]) -> None:
+    def begin(self, by_hand: bool, demands: Demands) -> None:
         """Start with a policy in each environment, and a node that has taken its first state.
 
         In half of the examples nobody writes the tables: there more is promised.
@@ -74,7 +76,9 @@ class Machine(People, Writers, Promises):
             oracle.roles[subject].add((binding.role, binding.environment))
         for policy in PolicyRevision.objects.filter(state="published"):
             gates = [g for g in policy.document["gates"] if g["gate"] == "approvals"]
-            demands = tuple(Demand(g["role"], g["count"], **said(g)) for g in gates)
+            demands: Demands = tuple(Demand(g["role"], g["count"], **said(g)) for g in gates)
+            if "break_glass" in policy.document:
+                demands += (Glass(policy.document["break_glass"]["people"]),)
             oracle.published(policy.environment.name, policy.number, demands)
         return oracle
 
@@ -95,9 +99,9 @@ def fetch_keys() -> dict[str, Any]:
 
 
 def shared_world() -> World:
-    """Return the project, with two access admins, and Mallory, who may only look."""
+    """Return the project, with two access admins, a responder, and Mallory, who may only look."""
     world = World()
-    for name, role in (("Zoe", "admin"), ("Zed", "admin"), ("Mallory", "viewer")):
+    for name, role in JOINED.items():
         roles = {role: None if role == "admin" else world.project}
         world.people[name] = factories.person(f"{name} {world.slug}", roles=roles)
     return world
@@ -126,3 +130,4 @@ def test_nothing_is_served_that_no_quorum_approved(run_jobs: Callable[..., int])
     if PROVING:
         missing = {f"forge {n}" for n in range(len(FORGERIES))} - set(done)
         assert done["admitted"] and done["admitted, tables forged"] and not missing, missing
+        assert done["confirm a break-glass"] and done["end a break-glass"]

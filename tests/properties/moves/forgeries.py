@@ -64,4 +64,19 @@ RECALLS = (
     "DELETE FROM assurance_recall",
     "UPDATE governance_release SET state = 'approved' WHERE state = 'revoked'",
 )
-FORGERIES = (*RELEASES, *DECISIONS, *POLICIES, *PEOPLE, *SERVING, *RECALLS)
+GLASSES = (
+    "UPDATE governance_breakglass SET state = 'confirmed', confirmed_at = now()"
+    " WHERE state = 'opened'",
+    "UPDATE governance_breakglass SET people = 1",
+    "UPDATE governance_breakglass SET release_id = (SELECT max(id) FROM governance_release)"
+    " WHERE state = 'ended'",
+    "UPDATE governance_breakglass SET until = until + interval '1 year', state = 'confirmed'",
+    "INSERT INTO governance_breakglasssignature (id, glass_id, project_id, person, role,"
+    " comment_sealed, envelope, created_at) SELECT %(id)s, glass_id, project_id, %(person)s,"
+    " 'approver', '', envelope, now() FROM governance_breakglasssignature LIMIT 1",
+    "UPDATE governance_breakglasssignature SET person = %(other)s, role = 'approver'"
+    " WHERE role = 'responder'",
+    "UPDATE governance_policyrevision SET document = jsonb_set(document, '{break_glass}',"
+    """ '{"people": 2, "hours": 4, "review_days": 3, "skip": [], "passkey": false}')""",
+)
+FORGERIES = (*RELEASES, *DECISIONS, *POLICIES, *PEOPLE, *SERVING, *RECALLS, *GLASSES)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from placet_verify.statements import DecisionStatement
+from placet_verify.statements import BreakGlassStatement, DecisionStatement
 
 Place = str  # the name of an environment, '' for all of the project
 
@@ -35,6 +35,20 @@ class Demand:
 
 
 @dataclass(frozen=True)
+class Glass:
+    """So few people, a responder and approvers, may start a release in an emergency."""
+
+    people: int = 2
+
+    def yaml(self) -> str:
+        """Return what a policy says of it, behind its gates."""
+        return f"break_glass: {{people: {self.people}}}\n"
+
+
+Demands = tuple[Demand | Glass, ...]
+
+
+@dataclass(frozen=True)
 class Asked:
     """What somebody asked for: a Bento, in an environment."""
 
@@ -54,19 +68,29 @@ class Request:
 
 
 @dataclass
+class Broken:
+    """One opened break-glass: who opened it as responder, and who confirmed it as approver."""
+
+    release: str
+    policy: int
+    opener: str
+    confirmers: set[str] = field(default_factory=set)
+    over: bool = False  # ended: what it was to start is not started any more
+
+
+@dataclass
 class Oracle:
     """See the module. People and releases are named by their ids, teams by theirs."""
 
     roles: dict[str, set[tuple[str, Place]]] = field(default_factory=lambda: defaultdict(set))
     members: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     away: set[str] = field(default_factory=set)
-    policies: dict[str, dict[int, tuple[Demand, ...]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    policies: dict[str, dict[int, Demands]] = field(default_factory=lambda: defaultdict(dict))
     asked: dict[str, Asked] = field(default_factory=dict)
     over: set[str] = field(default_factory=set)  # withdrawn or rejected
     recalled: set[str] = field(default_factory=set)  # Bentos
     requests: dict[str, Request] = field(default_factory=dict)  # by the statement's digest
+    glasses: dict[str, Broken] = field(default_factory=dict)  # by the digest of what opened it
 
     def holds(self, person: str, role: str, environment: str) -> bool:
         """Tell whether somebody has a role there, by himself or by a team he is in."""
@@ -74,7 +98,7 @@ class Oracle:
         held = set().union(*(self.roles[subject] for subject in subjects))
         return person not in self.away and bool({(role, environment), (role, "")} & held)
 
-    def published(self, environment: str, number: int, demands: tuple[Demand, ...]) -> None:
+    def published(self, environment: str, number: int, demands: Demands) -> None:
         """A policy came into force: what was decided under the former ones is void."""
         self.policies[environment][number] = demands
 
@@ -84,16 +108,38 @@ class Oracle:
 
     def decided(self, said: DecisionStatement) -> None:
         """Somebody's decision was taken: he must be able to make it, on what was asked for."""
-        asked = self.asked[said.release]
-        assert self.holds(said.person, said.role, asked.environment), f"is no {said.role}"
-        assert (said.environment, said.bento_digest) == (asked.environment, asked.bento)
-        assert (said.requester, said.author) == (asked.requester, asked.author)
+        self.signed(said)
         if said.verdict == "reject":
             self.over.add(said.release)
             return
         request = Request(said.release, said.policy_number)
         request = self.requests.setdefault(said.request_digest, request)
         request.assents.append((said.person, said.role))
+
+    def signed(self, said: DecisionStatement) -> None:
+        """Somebody signed for a release: he may, and it is what was asked for."""
+        asked = self.asked[said.release]
+        assert self.holds(said.person, said.role, asked.environment), f"is no {said.role}"
+        assert (said.environment, said.bento_digest) == (asked.environment, asked.bento)
+        assert (said.requester, said.author) == (asked.requester, asked.author)
+
+    def broke(self, said: BreakGlassStatement) -> None:
+        """Somebody opened a break-glass, or confirmed one."""
+        self.signed(said)
+        if not said.opening:
+            assert said.role == "responder"
+            self.glasses[said.digest] = Broken(said.release, said.policy_number, said.person)
+            return
+        glass = self.glasses[said.opening]
+        assert (said.role, said.release) == ("approver", glass.release)
+        glass.confirmers.add(said.person)
+
+    def broken(self, glass: Broken) -> bool:
+        """Tell whether so many took part as the policy asks for, each with a part of his own."""
+        asked = self.asked[glass.release]
+        said = self.policies[asked.environment].get(glass.policy, ())
+        counted = glass.confirmers - {glass.opener, asked.requester, asked.author}
+        return any(isinstance(d, Glass) and 1 + len(counted) >= d.people for d in said)
 
     def quorum(self, request: Request) -> bool:
         """Tell whether those who assented are who the request's policy asks for."""
@@ -112,23 +158,27 @@ class Oracle:
         return any(
             r.release == release and r.policy == newest and self.quorum(r)
             for r in self.requests.values()
+        ) or any(
+            g.release == release and g.policy == newest and not g.over and self.broken(g)
+            for g in self.glasses.values()
         )
 
     def good_once(self, release: str, bento: str, floor: int) -> int | None:
         """Return the newest policy, not below ``floor``, under which a quorum of people assented to
-        ``bento`` in ``release``; ``None`` when there is none."""
+        ``bento`` in ``release``, or broke the glass for it; ``None`` when there is none."""
         asked = self.asked.get(release)
         if asked is None or asked.bento != bento:
             return None
         known = self.policies[asked.environment]
         free = [n for n, demands in known.items() if enough(demands, asked, ())]
         met = [r.policy for r in self.requests.values() if r.release == release and self.quorum(r)]
+        met += [g.policy for g in self.glasses.values() if g.release == release and self.broken(g)]
         return max((n for n in (*free, *met) if n >= floor), default=None)
 
 
-def enough(demands: Iterable[Demand], asked: Asked, assents: Iterable[tuple[str, str]]) -> bool:
+def enough(demands: Demands, asked: Asked, assents: Iterable[tuple[str, str]]) -> bool:
     """Tell whether each demand's places can be filled with a person of his own."""
-    places = [demand for demand in demands for _ in range(demand.count)]
+    places = [d for d in demands if isinstance(d, Demand) for _ in range(d.count)]
     return any(
         len({person for person, _ in chosen}) == len(places)
         and all(fits(place, asked, *one) for place, one in zip(places, chosen, strict=True))

@@ -17,19 +17,21 @@ from placet_agent.trust import Trust
 from tests import factories
 from tests.governed import World
 from tests.nodes import SimulatedNode
-from tests.properties.moves.oracle import Demand, Oracle
+from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
 
 REVIEWER, APPROVER = Demand("reviewer"), Demand("approver")
-POLICIES: tuple[tuple[Demand, ...], ...] = (
+POLICIES: tuple[Demands, ...] = (
     (REVIEWER,),
     (APPROVER,),
     (Demand("reviewer", 2),),
     (REVIEWER, APPROVER),
     (Demand("reviewer", exclude_requester=False), APPROVER),
     (Demand("reviewer", exclude_author=False, exclude_requester=False),),
+    (REVIEWER, APPROVER, Glass()),
+    (Demand("reviewer", 2), Glass(3)),
 )
 PLACES = ("staging", "production")
-PEOPLE = ("Ada", "Alan", "Rex", "Rita", "Vera", "Vito", "Otto", "Zoe", "Zed", "Mallory")
+PEOPLE = ("Ada", "Alan", "Rex", "Rita", "Vera", "Vito", "Otto", "Zoe", "Zed", "Mallory", "Rob")
 SOME = st.integers(0, 7)  # one of those that there are, by number
 
 

@@ -7,14 +7,14 @@ from apps.governance import actions as governing
 from apps.governance.models import Freeze, PolicyRevision
 from apps.identity import actions as access
 from apps.identity.models import RoleBinding, Team, User
-from tests.properties.moves.oracle import Demand
+from tests.properties.moves.oracle import Demands
 from tests.properties.moves.parts import PEOPLE, PLACES, POLICIES, SOME, Parts
 
 ADMINS = ("Zoe", "Zed")
-ROLES = ("contributor", "reviewer", "approver", "operator", "admin")
+ROLES = ("contributor", "reviewer", "approver", "operator", "responder", "admin")
 
 
-def source(demands: tuple[Demand, ...]) -> str:
+def source(demands: Demands) -> str:
     """Return the policy that demands these people."""
     return "version: 1\ngates:\n  - {gate: build}\n" + "".join(one.yaml() for one in demands)
 
@@ -87,7 +87,7 @@ class People(Parts):
         who=st.sampled_from(PEOPLE), place=st.sampled_from(PLACES),
         demands=st.sampled_from(POLICIES),
     )  # fmt: skip
-    def draft(self, who: str, place: str, demands: tuple[Demand, ...]) -> None:
+    def draft(self, who: str, place: str, demands: Demands) -> None:
         """Somebody drafts a policy."""
         with self.move("draft"):
             environment = self.world.environment(place)

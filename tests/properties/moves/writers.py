@@ -6,11 +6,11 @@ from hypothesis.stateful import precondition, rule
 
 from placet.kernel.ids import new_id
 from tests.properties.moves.forgeries import FORGERIES
+from tests.properties.moves.glasses import Glasses
 from tests.properties.moves.parts import PEOPLE, SOME
-from tests.properties.moves.releases import Releases
 
 
-class Writers(Releases):
+class Writers(Glasses):
     """See the module."""
 
     @precondition(lambda self: self.by_hand)
