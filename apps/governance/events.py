@@ -12,7 +12,9 @@ POLICY_WITHDRAWN = event_kind("policy.withdrawn", "Withdrew the draft of policy 
 FREEZE_SET = event_kind("freeze.set", "Froze the environment")
 FREEZE_LIFTED = event_kind("freeze.lifted", "Lifted a freeze")
 RELEASE_REQUESTED = event_kind("release.requested", "Requested release {number}")
-RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved: every gate passed")
+RELEASE_APPROVED = event_kind(
+    "release.approved", "Release {number} is approved: its gates let it through"
+)
 RELEASE_MOVED = event_kind(
     "release.policy_changed",
     "Moved release {number} to policy revision {policy}; {voided} decisions no longer count",
