@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from benchmarks.crashes import commit  # noqa: E402
 from benchmarks.log import fresh_database, intact  # noqa: E402
 
 AT_ONCE = 200  # whoever holds the head of the log may idle for five seconds
@@ -141,8 +143,11 @@ def main() -> int:
         sys.stdout.write(json.dumps(verify()))
         return 0
     os.environ["PLACET_ALLOWED_HOSTS"] = "testserver"  # what the test client calls itself
+    state = commit()
     with fresh_database():
-        text = json.dumps(measure(options.events, options.seed), indent=1)
+        found = measure(options.events, options.seed)
+    when = datetime.now(tz=UTC).isoformat(timespec="seconds")
+    text = json.dumps({"date": when, "commit": state, "seed": options.seed, **found}, indent=1)
     sys.stdout.write(text + "\n")
     if options.to:
         options.to.write_text(text + "\n")

@@ -17,11 +17,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from benchmarks.crashes import commit  # noqa: E402
 from placet_verify import canonical  # noqa: E402
 from placet_verify.log import Record, Report, verify_log  # noqa: E402
 from placet_verify.merkle import TILE_WIDTH, Frontier, leaf_hash  # noqa: E402
@@ -270,9 +272,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", type=Path, help="write the result to this file")
     options = parser.parse_args()
-    begun = time.monotonic()
+    begun, state = time.monotonic(), commit()
     tally = campaign(options.count, options.seed)
     result = {
+        "date": datetime.now(tz=UTC).isoformat(timespec="seconds"), "commit": state,
         "tampers": sum(tally.made.values()), "seed": options.seed, "located": sum(
             tally.made.values()) - len(tally.missed), "exactly": tally.exact,
         "seconds": round(time.monotonic() - begun, 1), "kinds": dict(sorted(tally.made.items())),
