@@ -53,6 +53,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/analysis.py --seed $(SEED)
 	@$(PYTHON) benchmarks/bypass.py --seed $(SEED)
 	@$(PYTHON) benchmarks/mutation.py
+	@$(PYTHON) benchmarks/moves.py --seed $(SEED)
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 	@$(PYTHON) benchmarks/tampers.py --seed $(SEED) --to benchmarks/proofs/tampers-seed$(SEED).json
 	@$(PYTHON) benchmarks/log_load.py --seed $(SEED) --to benchmarks/proofs/log-load-seed$(SEED).json

@@ -3,10 +3,12 @@
 A hypothesis state machine makes real moves on PostgreSQL: roles, teams, policies, requests,
 decisions, broken glasses, rollouts, and rows written by hand. After each, the control worker signs
 the state and a node, with nothing but the installation's root, judges it. A bystander
-(``moves.oracle``) says from what he saw whether that may be. ``make prove`` draws 2,000 sequences
-of 50 moves.
+(``moves.oracle``) says from what he saw whether that may be. ``benchmarks/moves.py`` draws 2,000
+sequences of 50 moves, with many seeds.
 """
 
+import json
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -30,7 +31,6 @@ from tests.forged import signed_now
 from tests.governed import World
 from tests.nodes import SimulatedNode
 from tests.properties.machine.parts import rolled_back
-from tests.properties.moves.forgeries import FORGERIES
 from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
 from tests.properties.moves.parts import PLACES, POLICIES
 from tests.properties.moves.people import People, source
@@ -38,7 +38,6 @@ from tests.properties.moves.promises import Promises
 from tests.properties.moves.writers import Writers
 
 JOINED = {"Zoe": "admin", "Zed": "admin", "Mallory": "viewer", "Rob": "responder"}
-PROVING = hypothesis.settings.default.max_examples > 100
 
 
 class Machine(People, Writers, Promises):
@@ -119,15 +118,13 @@ def test_nothing_is_served_that_no_quorum_approved(run_jobs: Callable[..., int])
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=2000 if PROVING else 10,
+            max_examples=int(os.environ.get("PLACET_SEQUENCES", "10")),
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
-    done, refused = Machine.made, Machine.refused
-    print(f"{done.total() + refused.total()} moves; let through: {done}; refused: {refused}")
-    if PROVING:
-        missing = {f"forge {n}" for n in range(len(FORGERIES))} - set(done)
-        assert done["admitted"] and done["admitted, tables forged"] and not missing, missing
-        assert done["confirm a break-glass"] and done["end a break-glass"]
+    counts = {"let_through": Machine.made, "refused": +Machine.refused}
+    print(counts)
+    if out := os.environ.get("PLACET_MOVES_OUT"):
+        Path(out).write_text(json.dumps(counts))
