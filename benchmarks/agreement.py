@@ -13,7 +13,6 @@ Usage: python benchmarks/agreement.py [--logs N] [--seed N] [--keep FILE]
 import importlib
 import importlib.metadata
 import json
-import os
 import random
 import sys
 import tempfile
@@ -38,6 +37,7 @@ from placet_verify import checkpoint, merkle, tlog_proof  # noqa: E402
 from placet_verify.errors import Refused  # noqa: E402
 from placet_verify.keys import PrivateKey, PublicKey  # noqa: E402
 from placet_verify_js import NAME, page  # noqa: E402
+from tests.processes import chromium_binary  # noqa: E402
 
 BATCH = 250  # logs that are judged at a time
 KNOWN = {
@@ -215,8 +215,8 @@ def main() -> int:
     }  # fmt: skip
     clock, text, found = time.monotonic(), "", Result()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        chromium = os.environ.get("PLACET_CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        chromium = playwright.chromium
+        browser = chromium.launch(executable_path=chromium_binary(), args=["--no-sandbox"])
         judges = ["placet_verify", f"{NAME} in Chromium {browser.version}"]
         judges += [f"aics-tlog {version}"] if (version := stranger_version()) else []
         file = Path(folder) / NAME

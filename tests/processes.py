@@ -1,6 +1,7 @@
 """Other processes that tests bring with them, and waiting for what they do."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,12 @@ def until(check: Callable[[], object], seconds: float = 30, what: str = "it") ->
     while not check():
         assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
         time.sleep(0.05)
+
+
+def chromium_binary() -> str:
+    """Return Debian's Chromium: the one without windows of its own, where it is installed."""
+    found = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
+    return os.environ.get("PLACET_CHROMIUM", found)
 
 
 def valkey_binary() -> Path:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.factories import browser
 from tests.outsider import Second
+from tests.processes import chromium_binary
 from tests.running import Running
 
 ARGUMENTS = [
@@ -23,9 +24,7 @@ ARGUMENTS = [
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium. Playwright's event loop must not outlive the browser tests."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("PLACET_CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
-        )
+        browser = playwright.chromium.launch(executable_path=chromium_binary(), args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -135,7 +135,7 @@ def test_rollouts_keep_their_promises_in_any_order(prepared: None) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=500 if PROVING else 24,
+            max_examples=500 if PROVING else 12,
             stateful_step_count=40 if PROVING else 25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from apps.audit.models import Event
 from tests.factories import person
+from tests.processes import chromium_binary
 from tests.tables import sql
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,7 +33,7 @@ def chromium(faults: list[str]) -> Iterator[Page]:
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium_binary(), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page()
         page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
