@@ -21,6 +21,7 @@ from placet_verify.tiles import TileSource, path, split
 
 ABOUT, EVENTS, CHECKPOINT = "archive.json", "events.jsonl", "checkpoint.txt"
 KEYS, ROOT = "keys.json", "root.pub"
+# zipfile's own: the last two for a compression that it does not know, and for what is encrypted
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 LARGEST = 64 << 20  # bytes of a member that is read whole
 
@@ -107,7 +108,7 @@ def opened(source: Path) -> zipfile.ZipFile:
     """Open an archive; refuse what is none, and a name that stands there twice."""
     try:
         file = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, NotImplementedError):
+    except (zipfile.BadZipFile, NotImplementedError):  # the other: a zip of a newer version
         raise Malformed("this is no archive of events (zip)") from None
     names = file.namelist()
     if len(set(names)) != len(names):
