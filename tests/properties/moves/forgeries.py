@@ -55,7 +55,8 @@ SERVING = (
     "UPDATE serving_revision SET release = (SELECT max(id) FROM governance_release)",
     "UPDATE serving_revision SET state = 'live', weight = 10000",
     "UPDATE serving_revision SET permit = (SELECT min(permit) FROM serving_revision)",
-    "UPDATE serving_endpoint SET environment = 'production'",
+    "UPDATE serving_endpoint SET environment = 'production', name = name || '-too'"
+    " WHERE environment = 'staging'",
     "UPDATE serving_desiredstate SET number = 1",
     "UPDATE rollouts_rollout SET state = 'done'",
 )

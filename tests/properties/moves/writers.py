@@ -15,19 +15,17 @@ class Writers(Glasses):
 
     @precondition(lambda self: self.by_hand)
     @rule(
-        statement=st.integers(0, len(FORGERIES) - 1),
+        statements=st.lists(st.integers(0, len(FORGERIES) - 1), min_size=1, max_size=4),
         person=st.sampled_from(PEOPLE),
         other=st.sampled_from(PEOPLE),
     )
-    def forge(self, statement: int, person: str, other: str) -> None:
-        """Somebody writes a row by hand."""
+    def forge(self, statements: list[int], person: str, other: str) -> None:
+        """Somebody writes rows by hand: what a single one gives away, a few may hide."""
         self.forged = True
-        values = {
-            "person": self.world.people[person].pk, "other": self.world.people[other].pk,
-            "id": new_id("rol"),
-        }  # fmt: skip
-        with self.move(f"forge {statement}"), connection.cursor() as cursor:
-            cursor.execute(FORGERIES[statement], values)
+        people = {"person": self.world.people[person].pk, "other": self.world.people[other].pk}
+        for statement in statements:
+            with self.move(f"forge {statement}"), connection.cursor() as cursor:
+                cursor.execute(FORGERIES[statement], people | {"id": new_id("rol")})
 
     @precondition(lambda self: self.by_hand and bool(self.oracle.asked))
     @rule(which=SOME)
