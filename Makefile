@@ -56,7 +56,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/moves.py --seed $(SEED)
 	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
 	@$(PYTHON) benchmarks/tampers.py --seed $(SEED) --to benchmarks/proofs/tampers-seed$(SEED).json
-	@$(PYTHON) benchmarks/log_load.py --seed $(SEED) --to benchmarks/proofs/log-load-seed$(SEED).json
+	@$(PYTHON) benchmarks/log_load.py --events 10000000 --seed $(SEED) --to benchmarks/proofs/log-load-seed$(SEED).json
 	@$(PYTHON) benchmarks/upgrade.py
 	@$(PYTHON) benchmarks/rollbacks.py
 	@$(PYTHON) benchmarks/split.py

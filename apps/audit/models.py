@@ -64,11 +64,16 @@ class LogHead(models.Model):
 
 
 class Tile(models.Model):
-    """256 hashes of one level of the tree (C2SP tlog-tiles); written by a job when full."""
+    """256 hashes of one level of the tree (C2SP tlog-tiles); written by a job when full.
+
+    ``root`` is what stands for them one level above: a proof over the newest tiles needs no more.
+    Tiles of earlier releases have none.
+    """
 
     level = models.SmallIntegerField()
     index = models.BigIntegerField()
     hashes = models.BinaryField()
+    root = models.BinaryField(max_length=32, null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["level", "index"], name="audit_tile_place")]

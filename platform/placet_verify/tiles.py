@@ -1,6 +1,6 @@
 """Tiles of the tree (C2SP tlog-tiles): 256 hashes of every eighth level, addressed by place."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH, root
@@ -8,20 +8,26 @@ from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH, root
 HASH = 32
 FullTile = Callable[[int, int], bytes | None]
 Leaves = Callable[[int, int], Sequence[bytes]]
+Roots = Callable[[int, int, int], Mapping[int, bytes]]
 
 
 class TileSource:
     """A source of subtree hashes (see :mod:`placet_verify.merkle`) that reads tiles.
 
     ``full_tile(level, index)`` returns a stored full tile, or ``None`` when there is none (yet);
-    ``leaves(start, end)`` returns leaf hashes. A tile that is not stored is made from the level
-    below, so that proofs work before the job has written the newest tiles.
+    ``leaves(start, end)`` returns leaf hashes; ``roots(level, start, end)`` the roots of those full
+    tiles of a row of which they are known. A tile that is not stored is made from the level below:
+    from the roots of its tiles, or from the tiles, so that proofs work before the job has written
+    the newest ones.
     """
 
-    def __init__(self, size: int, full_tile: FullTile, leaves: Leaves) -> None:
+    def __init__(
+        self, size: int, full_tile: FullTile, leaves: Leaves, roots: Roots | None = None
+    ) -> None:
         self.size = size
         self._full_tile = full_tile
         self._leaves = leaves
+        self._roots: Roots = roots or (lambda level, start, end: {})
         self._seen: dict[tuple[int, int], list[bytes]] = {}
 
     def __call__(self, level: int, index: int) -> bytes:
@@ -47,7 +53,8 @@ class TileSource:
             return split(stored)
         if level == 0:
             return list(self._leaves(first, end))
-        return [root(self.tile(level - 1, below)) for below in range(first, end)]
+        known = self._roots(level - 1, first, end)
+        return [known.get(i) or root(self.tile(level - 1, i)) for i in range(first, end)]
 
 
 def split(tile: bytes) -> list[bytes]:

@@ -75,7 +75,8 @@ def _grow(before: Checkpoint | None, size: int) -> tuple[Checkpoint, list[Tile]]
     tiles: list[Tile] = []
 
     def on_tile(level: int, index: int, hashes: Sequence[bytes]) -> None:
-        tiles.append(Tile(level=level, index=index, hashes=b"".join(hashes)))
+        joined, root = b"".join(hashes), merkle.root(hashes)
+        tiles.append(Tile(level=level, index=index, hashes=joined, root=root))
 
     frontier = merkle.Frontier(on_tile)
     if before is not None:

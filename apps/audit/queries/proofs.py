@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from apps.audit.errors import NotYetSigned
 from apps.audit.models import ArchivedLeaf, Checkpoint, Cosignature, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify import merkle, tlog_proof
-from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
-from placet_verify.tiles import FullTile, TileSource
+from placet_verify.merkle import TILE_WIDTH
+from placet_verify.tiles import FullTile, TileSource, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +82,34 @@ def tiles_in_rows() -> FullTile:
     def tile(level: int, index: int) -> bytes | None:
         first = index - index % TILE_WIDTH
         if level not in rows or rows[level][0] != first:
-            rows[level] = first, _tiles_from(level, first)
+            held = Tile.objects.filter(
+                level=level, index__gte=first, index__lt=first + TILE_WIDTH
+            ).values_list("index", "hashes")
+            rows[level] = first, {place: bytes(hashes) for place, hashes in held}
         return rows[level][1].get(index)
 
     return tile
 
 
 def tree(size: int) -> TileSource:
-    """Return the source of subtree hashes of the first ``size`` events.
-
-    The tile above an unfinished row of tiles is made from all of that row, so the row comes at
-    once and not tile by tile.
-    """
-    rows: dict[int, dict[int, bytes]] = {}
-
-    def tile(level: int, index: int) -> bytes | None:
-        first = size >> (TILE_HEIGHT * (level + 2)) << TILE_HEIGHT
-        if index < first:
-            return full_tile(level, index)
-        if level not in rows:
-            rows[level] = _tiles_from(level, first)
-        return rows[level].get(index)
-
-    return TileSource(size, tile, leaf_hashes)
+    """Return the source of subtree hashes of the first ``size`` events."""
+    return TileSource(size, full_tile, leaf_hashes, _roots)
 
 
-def _tiles_from(level: int, first: int) -> dict[int, bytes]:
-    rows = Tile.objects.filter(level=level, index__gte=first, index__lt=first + TILE_WIDTH)
-    return {index: bytes(hashes) for index, hashes in rows.values_list("index", "hashes")}
+def _roots(level: int, start: int, end: int) -> dict[int, bytes]:
+    """Return the roots of the stored tiles of a row: made here where none is stored."""
+    unknown = Case(When(root=None, then="hashes"))  # 256 times as long as a root
+    rows = Tile.objects.filter(level=level, index__gte=start, index__lt=end)
+    return {
+        index: merkle.root(split(bytes(hashes))) if stored is None else bytes(stored)
+        for index, stored, hashes in rows.values_list("index", "root", unknown)
+    }
 
 
 def full_tile(level: int, index: int) -> bytes | None:
     """Return the stored bytes of a full tile, if it was written."""
-    found = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True).first()
-    return None if found is None else bytes(found)
+    found = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True)
+    return next((bytes(hashes) for hashes in found), None)
 
 
 def inclusion(index: int) -> InclusionProof:

@@ -3,14 +3,30 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.audit.models import Checkpoint, Event
+from django.db import connection
+
+from apps.audit.models import Checkpoint, Event, Tile
 from apps.audit.queries import kept
 from apps.audit.queries.archived import every_record
 from apps.audit.queries.proofs import log_size, tiles_in_rows
 from placet.keystore import ring
-from placet_verify import checkpoint
+from placet_verify import checkpoint, merkle
 from placet_verify.errors import Refused
 from placet_verify.log import Fault, Report, verify_log
+from placet_verify.tiles import split
+
+# Tiles whose root is not what stands in the tile above; and those that have none above them yet.
+WRONG_ROOTS = """
+SELECT t.level, t.index FROM audit_tile t
+JOIN audit_tile above ON above.level = t.level + 1 AND above.index = t.index / 256
+WHERE t.root <> substring(above.hashes FROM (t.index % 256)::int * 32 + 1 FOR 32)
+ORDER BY t.level, t.index LIMIT 1
+"""
+NEWEST_TILES = """
+SELECT t.id, t.level, t.index, t.hashes, t.root FROM audit_tile t
+LEFT JOIN audit_tile above ON above.level = t.level + 1 AND above.index = t.index / 256
+WHERE above.id IS NULL AND t.root IS NOT NULL ORDER BY t.level, t.index
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ def verify_database(file: Path | None = None, *, deep: bool = False) -> Verifica
         ring=ring(),
     )
     newest = max(heads, default=0)
-    fault = report.fault or fault or _head_fault(report)
+    fault = report.fault or fault or _head_fault(report) or _root_fault()
     return Verification(report, str(start or ""), newest, fault)
 
 
@@ -86,6 +102,21 @@ def _head_fault(report: Report) -> Fault | None:
     if says < report.size or (says > report.size and not _grew(report.size)):
         return Fault("size", f"size: the head says {says}, the log has {report.size}")
     return None
+
+
+def _root_fault() -> Fault | None:
+    """Return the first tile with a root that its hashes, which are right, do not have."""
+    with connection.cursor() as cursor:
+        cursor.execute(WRONG_ROOTS)
+        wrong = cursor.fetchone()
+    for tile in () if wrong else Tile.objects.raw(NEWEST_TILES):
+        if merkle.root(split(bytes(tile.hashes))) != bytes(tile.root or b""):
+            wrong = tile.level, tile.index
+            break
+    if wrong is None:
+        return None
+    place = f"tile {wrong[0]}/{wrong[1]}"
+    return Fault(place, f"{place}: the root that is stored beside its hashes is another one")
 
 
 def _grew(size: int) -> bool:

@@ -75,6 +75,10 @@ def test_an_untouched_log_is_intact_and_says_where_it_started(
         ("DELETE FROM audit_event WHERE index >= 590", "size"),
         ("UPDATE audit_tile SET hashes = set_byte(hashes, 40, 255 - get_byte(hashes, 40))"
          " WHERE index = 1", "tile 0/1"),
+        ("UPDATE audit_tile SET root = sha256('x') WHERE index = 1", "tile 0/1"),
+        ("INSERT INTO audit_tile (level, index, hashes) SELECT 1, 0, string_agg(root, '' ORDER BY"
+         " index) FROM audit_tile; UPDATE audit_tile SET root = sha256('x') WHERE index = 1",
+         "tile 0/1"),
         ("UPDATE audit_checkpoint SET note = replace(note, '600', '601') WHERE size = 600",
          "checkpoint 600"),
         ("UPDATE audit_loghead SET size = 599", "size"),
@@ -149,8 +153,12 @@ def test_a_checkpoint_that_our_key_did_not_sign_is_no_start(
 
 
 @pytest.mark.usefixtures("log")
-def test_proofs_hold_before_and_after_tiles_are_written() -> None:
+@pytest.mark.parametrize("earlier", [False, True], ids=["as-written", "by-an-earlier-release"])
+def test_proofs_hold_before_and_after_tiles_are_written(earlier: bool) -> None:
+    if earlier:
+        sql("UPDATE audit_tile SET root = NULL")
     grow(5)
+    assert verify_database().ok
     head = Checkpoint.objects.order_by("-size")[0]
     for index in (0, 255, 256, 511, 512, 599):
         proof = inclusion(index)

@@ -153,6 +153,26 @@ def test_a_resumed_frontier_goes_on_as_if_it_had_never_stopped() -> None:
     assert frontier.root() == merkle.root(leaves)
 
 
+def test_the_unfinished_tiles_are_made_from_the_roots_of_those_below() -> None:
+    leaves, read = hashes(66_000), []
+    kept = stored(leaves)
+
+    def full_tile(level: int, index: int) -> bytes | None:
+        read.append((level, index))
+        return kept.get((level, index))
+
+    def roots(level: int, start: int, end: int) -> dict[int, bytes]:
+        found = {i: kept.get((level, i)) for i in range(start, end)}
+        return {i: merkle.root(tiles.split(tile)) for i, tile in found.items() if tile}
+
+    source = tiles.TileSource(66_000, full_tile, lambda a, b: leaves[a:b], roots)
+    for index in (0, 65_540, 65_999):
+        assert inclusion_proof(index, 66_000, source) == (
+            inclusion_proof(index, 66_000, source_of(leaves))
+        )
+    assert set(read) == {(0, 0), (1, 0), (0, 256)}
+
+
 def test_tiles_fill_in_the_order_they_are_listed() -> None:
     assert list(tiles.full_tiles(0, 255)) == []
     assert list(tiles.full_tiles(255, 600)) == [(0, 0), (0, 1)]
