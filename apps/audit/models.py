@@ -29,6 +29,15 @@ def member(name: str) -> models.GeneratedField:
     )
 
 
+def _beginning(name: str, mark: str) -> Func:
+    """Return what stands before the first ``mark`` in a column, as it is indexed."""
+    parts = F(name), Value(mark), Value(1)
+    return Func(*parts, function="split_part", output_field=TextField())
+
+
+FAMILY, SORT = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
+
+
 class Event(models.Model):
     """One leaf. ``body`` is RFC 8785 canonical JSON; ``leaf_hash`` is SHA-256(0x00 ‖ body)."""
 
@@ -49,6 +58,8 @@ class Event(models.Model):
             models.Index(fields=["project", "index"], name="audit_event_project"),
             models.Index(fields=["actor_id", "index"], name="audit_event_actor"),
             models.Index(fields=["kind", "index"], name="audit_event_kind"),
+            models.Index(FAMILY, "index", name="audit_event_family"),
+            models.Index(SORT, "index", name="audit_event_sort"),
             models.Index(fields=["at"], name="audit_event_at"),
         ]
 

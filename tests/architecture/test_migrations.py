@@ -27,6 +27,8 @@ THOUGHT_ABOUT: dict[str, str] = {
     "audit.0007_timestamps": "triggers on a table that old code does not know",
     "audit.0008_archives": "triggers on tables that old code does not know, and one on events that"
     " refuses old code all that the one before it refused; a row goes only by the new command",
+    "audit.0010_event_filters": "what a function costs, for the planner alone; old code's questions"
+    " are answered as before, and sooner",
     "assurance.0003_retention": "a constraint of a table that it makes",
     "assurance.0001_initial": "constraints of the tables that it makes",
     "assurance.0002_receipts_stay": "a function and a trigger on a table that old code does not"

@@ -134,15 +134,11 @@ def story(
     return lines, names
 
 
-def log_page(
-    actor: Actor, filters: EventFilter, before: int | None, *, by_people: bool = False
-) -> LogPage:
+def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
     """Return one page of the events that ``actor`` may read, newest first."""
     events = events_visible(actor, filters)
     if before is not None:
         events = events.filter(index__lt=before)
-    if by_people:
-        events = events.filter(actor_id__startswith="per_")
     found = list(events.order_by("-index")[: PAGE + 1])
     bodies = [(e.index, json.loads(e.body)) for e in found[:PAGE]]
     names = actor_names({b["actor_id"] for _, b in bodies})

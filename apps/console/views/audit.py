@@ -35,6 +35,7 @@ def filters_of(request: PageRequest) -> EventFilter:
         subject=request.GET.get("subject", "").strip(),
         project=request.GET.get("project", ""),
         since=datetime.combine(day, datetime.min.time(), tzinfo=now().tzinfo) if day else None,
+        by_people=request.GET.get("people") == "1",
     )
 
 
@@ -46,7 +47,6 @@ def log(request: PageRequest) -> HttpResponse:
         request.actor,
         filters_of(request),
         int(before) if before.isdigit() and len(before) < 18 else None,
-        by_people=request.GET.get("people") == "1",
     )
     query = request.GET.copy()
     query.pop("before", None)
