@@ -35,7 +35,7 @@ def _beginning(name: str, mark: str) -> Func:
     return Func(*parts, function="split_part", output_field=TextField())
 
 
-FAMILY, SORT = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
+FAMILY, ACTOR_PREFIX = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
 
 
 class Event(models.Model):
@@ -59,7 +59,7 @@ class Event(models.Model):
             models.Index(fields=["actor_id", "index"], name="audit_event_actor"),
             models.Index(fields=["kind", "index"], name="audit_event_kind"),
             models.Index(FAMILY, "index", name="audit_event_family"),
-            models.Index(SORT, "index", name="audit_event_sort"),
+            models.Index(ACTOR_PREFIX, "index", name="audit_event_actor_prefix"),
             models.Index(fields=["at"], name="audit_event_at"),
         ]
 

@@ -27,6 +27,6 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name="event",
-            index=models.Index(beginning("actor_id", "_"), F("index"), name="audit_event_sort"),
+            index=models.Index(beginning("actor_id", "_"), F("index"), name="audit_event_actor_prefix"),
         ),
     ]

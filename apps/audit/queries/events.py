@@ -12,7 +12,7 @@ from django.db.models import F, Func, Q, QuerySet, TextField
 
 from apps.audit.errors import Archived
 from apps.audit.events import kinds
-from apps.audit.models import FAMILY, SORT, Event, SealedText
+from apps.audit.models import ACTOR_PREFIX, FAMILY, Event, SealedText
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.texts import unseal_many
 from placet.kernel.actor import INSTANCE, Actor
@@ -82,7 +82,7 @@ def _filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
         if rest:
             events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
     if wanted.by_people:
-        events = events.alias(sort=SORT).filter(sort="per")
+        events = events.alias(prefix=ACTOR_PREFIX).filter(prefix="per")
     if wanted.actor:
         events = events.filter(actor_id=wanted.actor)
     if wanted.subject:

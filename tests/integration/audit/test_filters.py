@@ -34,7 +34,7 @@ def long_log(someone: Actor) -> str:
     ("filters", "index"),
     [
         (EventFilter(kind="freeze"), "audit_event_family"),
-        (EventFilter(by_people=True), "audit_event_sort"),
+        (EventFilter(by_people=True), "audit_event_actor_prefix"),
         (EventFilter(subject="prj_0"), "audit_event_touched"),
     ],
     ids=["kind", "people", "subject"],
