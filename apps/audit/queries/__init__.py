@@ -8,6 +8,7 @@ from apps.audit.queries.events import (
     events_exportable,
     events_visible,
     may_prove,
+    newest,
     sentence,
     timeline,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "latest_checkpoint",
     "log_size",
     "may_prove",
+    "newest",
     "replay",
     "sentence",
     "showing",

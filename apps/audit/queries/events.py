@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +101,22 @@ def _filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
 def touching(events: QuerySet[Event], ids: Iterable[str]) -> QuerySet[Event]:
     """Return the events whose subject, or any row whose state they hold, is one of ``ids``."""
     return events.alias(touched=TOUCHED).filter(touched__overlap=list(ids))
+
+
+def newest(actor: Actor, filters: EventFilter, count: int, before: int | None) -> list[Event]:
+    """Return the ``count`` newest events that ``actor`` may read, of those ``before`` an index.
+
+    What very many events touch, PostgreSQL would fetch whole and sort. The events *about* it come
+    in order from an index of their own, and say how far back one must look for all.
+    """
+    place = Q() if before is None else Q(index__lt=before)
+    events = events_visible(actor, filters).filter(place)
+    if filters.subject:
+        about = events_visible(actor, replace(filters, subject="")).filter(place)
+        about = about.filter(subject=filters.subject).order_by("-index")
+        for floor in about.values_list("index", flat=True)[count - 1 : count]:
+            events = events.filter(index__gte=floor)
+    return list(events.order_by("-index")[:count])
 
 
 @dataclass(frozen=True, slots=True)

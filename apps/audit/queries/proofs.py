@@ -121,7 +121,8 @@ def inclusion(index: int) -> InclusionProof:
     """
     if index < 0:
         raise NotFound
-    head = latest_cosigned(index + 1) or latest_checkpoint()
+    seen = latest_cosigned(index + 1)
+    head = seen or latest_checkpoint()
     if head is None or index >= head.size:
         raise NotYetSigned if index < log_size() else NotFound
     source = tree(head.size)
@@ -130,7 +131,7 @@ def inclusion(index: int) -> InclusionProof:
         size=head.size,
         leaf_hash=source(0, index).hex(),
         hashes=[step.hex() for step in merkle.inclusion_proof(index, head.size, source)],
-        note=cosigned_note(head),
+        note=cosigned_note(seen) if seen else head.note,
     )
 
 

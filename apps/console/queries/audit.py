@@ -13,10 +13,10 @@ from apps.audit.queries import (
     EventFilter,
     InclusionProof,
     event_detail,
-    events_visible,
     inclusion,
     latest_checkpoint,
     log_size,
+    newest,
     sentence,
     timeline,
     unseal_many,
@@ -136,10 +136,7 @@ def story(
 
 def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
     """Return one page of the events that ``actor`` may read, newest first."""
-    events = events_visible(actor, filters)
-    if before is not None:
-        events = events.filter(index__lt=before)
-    found = list(events.order_by("-index")[: PAGE + 1])
+    found = newest(actor, filters, PAGE + 1, before)
     bodies = [(e.index, json.loads(e.body)) for e in found[:PAGE]]
     names = actor_names({b["actor_id"] for _, b in bodies})
     return LogPage(

@@ -2,9 +2,10 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import record
-from apps.audit.queries import EventFilter, events_visible
+from apps.audit.queries import EventFilter, events_visible, newest
 from apps.governance.events import FREEZE_LIFTED, FREEZE_SET
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM, Actor
@@ -70,3 +71,32 @@ def test_what_people_did_is_none_of_the_platforms(auditor: Actor) -> None:
     filters = EventFilter(by_people=True, project=long_log(auditor))
     kinds = events_visible(auditor, filters).values_list("kind", flat=True)
     assert set(kinds) == {"freeze.lifted.v1", "freeze.set.v1"}
+
+
+@pytest.mark.parametrize("each", [2, 40], ids=["about-it-mostly", "touched-mostly"])
+def test_the_newest_events_of_a_busy_object_are_all_that_touch_it(
+    each: int, auditor: Actor
+) -> None:
+    risk, other = project("risk"), project("other")
+    with record(SYSTEM) as log:
+        for n in range(120):
+            log.add(PROJECT_UPDATED, *((other, risk) if n % each else (risk,)))
+            log.add(PROJECT_UPDATED, other)
+    filters = EventFilter(subject=risk.pk)
+    every = events_visible(auditor, filters).order_by("-index").values_list("pk", flat=True)
+    wanted, found, before = list(every), list[int](), None
+    assert len(wanted) >= 120
+    while page := newest(auditor, filters, 7, before):
+        found += [event.pk for event in page]
+        before = found[-1]
+    assert found == wanted
+
+
+def test_a_busy_object_is_looked_for_no_further_back_than_needed(auditor: Actor) -> None:
+    risk = project("risk")
+    with record(SYSTEM) as log:
+        for _ in range(30):
+            log.add(PROJECT_UPDATED, risk)
+    with CaptureQueriesContext(connection) as caught:
+        page = newest(auditor, EventFilter(subject=risk.pk), 7, None)
+    assert f'"index" >= {page[-1].pk}' in caught[-1]["sql"]
