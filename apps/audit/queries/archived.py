@@ -106,11 +106,12 @@ def every_record() -> Iterator[Record]:
     Both are read with one statement at a time, so that what is archived meanwhile is seen once.
     """
     connection.ensure_connection()
-    # Past Django's cursor: of each event it would make text again, and hashes from text.
-    cursor, last = psycopg.Cursor(connection.connection), NO_INDEX
-    while rows := cursor.execute(RECORDS, {"last": last}, binary=True).fetchall():
-        yield from rows
-        last = rows[-1][0]
+    last = NO_INDEX
+    # Not Django's cursor, which knows no binary form: hashes would come as text.
+    with psycopg.Cursor(connection.connection) as cursor:
+        while rows := cursor.execute(RECORDS, {"last": last}, binary=True).fetchall():
+            yield from rows
+            last = rows[-1][0]
 
 
 def wrong_archives() -> Iterator[Fault]:
