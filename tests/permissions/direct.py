@@ -26,6 +26,8 @@ from apps.audit.actions.export import export_folder
 from apps.audit.actions.seal import erase_person
 from apps.audit.actions.witnesses import add_witness, remove_witness
 from apps.audit.actions.witnessing import forget_log, witness_log
+from apps.audit.models import ArchivedLeaf
+from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.console.queries.exports import TABLES
@@ -35,6 +37,7 @@ from apps.console.queries.passkeys import PasskeyRow, passkey_page
 from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.recalls import recall_form, recall_view
 from apps.console.queries.releases import request_page
+from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
 from apps.console.views.audit import shown_others
 from apps.governance.actions import (
@@ -100,6 +103,7 @@ from tests.enrolled import authenticator, enrolled_by_root
 from tests.factories import actor_of, browser, grow_old
 from tests.governed import OPEN
 from tests.permissions.world import World
+from tests.tables import owning_tables
 
 Refusal = type[Problem]
 
@@ -272,6 +276,18 @@ class Things:
         terms = StreamTerms("jsonl", "https://siem.example/in")
         return streams.add_stream(name="mine", terms=terms, project=project, actor=who)
 
+    def archived(self) -> int:
+        """Return the place of an event that lies in an archive."""
+        with owning_tables():
+            leaf = ArchivedLeaf.objects.create(
+                index=2**40, leaf_hash=bytes(32), archive_id=self.world.values["archive"]
+            )
+        return leaf.index
+
+    def reader(self, who: Actor) -> Actor:
+        """Return ``who`` as somebody who may read the log, and no more."""
+        return replace(who, grants=frozenset({Grant("audit.view", INSTANCE)}))
+
     def declared(self) -> Declaration:
         """Return what somebody said of who owns a data set."""
         about = "sha256:" + "0" * 64
@@ -331,6 +347,12 @@ QUESTIONS = [
         'href="/audit/retention/"' in t.page("viewer", "/")),
     Direct("be offered an archive's file", "admin", None, lambda t, who:
         t.world.values["archive"] in t.page("admin", "/audit/retention/")),
+    Direct("find where an archived event lies", "viewer", None, lambda t, who: archive_of(
+        t.archived(), who)),
+    Direct("be offered to place a hold", "viewer", None, lambda t, who: retention_page(
+        t.reader(who)).may_hold),
+    Direct("be offered to lift a hold", "viewer", None, lambda t, who: [
+        row for row in retention_page(t.reader(who)).holds if row.may_lift]),
     Direct("read a timeline", "stranger", None, lambda t, who: timeline([t.done.pk], who)),
     # identity
     Direct("grant a role", "stranger", NotFound, lambda t, who: access.grant_role(
@@ -393,6 +415,8 @@ QUESTIONS = [
         t.signing_key, actor=who)),
     Direct("read signing keys", "stranger", None, lambda t, who: registry.signing_keys(
         t.project, who)),
+    Direct("take signing keys away", "stranger", None, lambda t, who: [
+        values for values in TABLES["signers"].rows(who, {}) if t.signing_key.pk in values]),
     Direct("be shown how to trust a key", "viewer", None, lambda t, who:
         "Trust a key" in t.page("viewer", f"/signing-keys/{t.project.slug}/")),
     # governance and serving
@@ -425,6 +449,8 @@ QUESTIONS = [
         who, t.project)),
     Direct("have the log sent without a right to export it", "admin", None, lambda t, who: [
         s for s in [t.streamed(who)] if s.state != "paused" or s.started_by]),
+    Direct("learn what is wrong with a stream that one may not add", "viewer", None, lambda t, who:
+        t.world.clients["viewer"].post("/api/v1/streams", {}).status_code != 403),
     Direct("let a stream begin", "admin", Forbidden, lambda t, who: streams.resume_stream(
         t.stream, actor=who)),
     Direct("let a hidden stream begin", "viewer", NotFound, lambda t, who: streams.resume_stream(

@@ -162,9 +162,9 @@ def _token(token: ApiToken) -> Values:
 
 
 def _signers(actor: Actor, given: Filters) -> Iterator[Values]:
-    wanted = given.get("project", "")
-    projects = [p for p in projects_of(actor) if wanted in ("", p.slug)]
-    rows = visible(SigningKey.objects.filter(project__in=projects), actor)
+    rows = visible(SigningKey.objects.all(), actor)
+    if project := given.get("project"):
+        rows = rows.filter(project__slug=project)
     for batch in _in_batches(rows.select_related("project").order_by("project__slug", "label")):
         names = actor_names({row.created_by for row in batch})
         for row in batch:
@@ -244,8 +244,7 @@ def _archives(actor: Actor, given: Filters) -> Iterator[Values]:
 
 
 def _recalls(actor: Actor, given: Filters) -> Iterator[Values]:
-    wanted = visible(RecallEffect.objects.all(), actor, view="recall.view")
-    rows = wanted.filter(recall__in=visible_recalls(actor)).select_related(
+    rows = RecallEffect.objects.filter(recall__in=visible_recalls(actor)).select_related(
         "recall", "project", "endpoint", "release", "target"
     )
     if project := given.get("project"):
