@@ -150,7 +150,6 @@ def measure(count: int, seed: int) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT avg(octet_length(body)) FROM audit_event WHERE index % 1000 = 0")
         (body,) = cursor.fetchone()
-        cursor.execute("ANALYZE")
     return {
         "events": count, "body_bytes": round(body), "appended_per_second": round(count / seconds),
         "verified": {str(first): small, str(count): large},
