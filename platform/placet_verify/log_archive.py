@@ -108,7 +108,7 @@ def opened(source: Path) -> zipfile.ZipFile:
     """Open an archive; refuse what is none, and a name that stands there twice."""
     try:
         file = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, NotImplementedError):  # the other: a zip of a newer version
+    except (zipfile.BadZipFile, NotImplementedError):  # zipfile's word for a version it cannot read
         raise Malformed("this is no archive of events (zip)") from None
     names = file.namelist()
     if len(set(names)) != len(names):

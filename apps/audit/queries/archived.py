@@ -109,7 +109,11 @@ def every_record() -> Iterator[Record]:
     last = NO_INDEX
     # Not Django's cursor, which knows no binary form: hashes would come as text.
     with psycopg.Cursor(connection.connection) as cursor:
-        while rows := cursor.execute(RECORDS, {"last": last}, binary=True).fetchall():
+        while True:
+            with connection.wrap_database_errors:
+                rows = cursor.execute(RECORDS, {"last": last}, binary=True).fetchall()
+            if not rows:
+                return
             yield from rows
             last = rows[-1][0]
 

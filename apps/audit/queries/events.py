@@ -28,7 +28,8 @@ TOUCHED = Func(
 class EventFilter:
     """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``.
 
-    What is asked for may lie far back in a log of millions: each filter has an index of its own.
+    What is asked for may lie far back in a log of millions: each filter has an index of its own,
+    but for ``environment``; the one for ``until`` is not in the order of the log.
     """
 
     kind: str = ""

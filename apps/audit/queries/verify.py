@@ -1,5 +1,6 @@
 """Checking the whole database against checkpoints that lie outside it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,17 +107,19 @@ def _head_fault(report: Report) -> Fault | None:
 
 def _root_fault() -> Fault | None:
     """Return the first tile with a root that its hashes, which are right, do not have."""
+    for level, index in _wrong_roots():
+        place = f"tile {level}/{index}"
+        return Fault(place, f"{place}: the root that is stored beside its hashes is another one")
+    return None
+
+
+def _wrong_roots() -> Iterator[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(WRONG_ROOTS)
-        wrong = cursor.fetchone()
-    for tile in () if wrong else Tile.objects.raw(NEWEST_TILES):
+        yield from cursor.fetchall()
+    for tile in Tile.objects.raw(NEWEST_TILES):
         if merkle.root(split(bytes(tile.hashes))) != bytes(tile.root or b""):
-            wrong = tile.level, tile.index
-            break
-    if wrong is None:
-        return None
-    place = f"tile {wrong[0]}/{wrong[1]}"
-    return Fault(place, f"{place}: the root that is stored beside its hashes is another one")
+            yield tile.level, tile.index
 
 
 def _grew(size: int) -> bool:
