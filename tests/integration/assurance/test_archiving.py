@@ -466,6 +466,11 @@ class TestTheFile:
         (tmp_path / "text.zip").write_text("no")
         with pytest.raises(Refused):
             log_archive.verify(tmp_path / "text.zip")
+        newer = bytearray(file.read_bytes())
+        newer[newer.index(b"PK\x01\x02") + 6] = 99  # the version that is needed to read it: 9.9
+        (tmp_path / "newer.zip").write_bytes(newer)
+        with pytest.raises(Refused, match="no archive of events"):
+            log_archive.verify(tmp_path / "newer.zip")
         assert log_archive.verify(file).about.count == row.count
 
     @pytest.mark.parametrize("size", [1, 3, 255, 256, 257, 512, 700])
