@@ -19,7 +19,8 @@ from apps.serving.models import Node, Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import ring
-from placet_agent.protocol import REPORT_TYPE, PlatformInfo, sign_request
+from placet_protocol.report import REPORT_TYPE, PlatformInfo
+from placet_protocol.signing import sign_request
 from placet_verify import dsse, recalls
 from placet_verify.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from placet_agent import files
-from placet_agent.protocol import DesiredEndpoint, DesiredState, LocalAbort
+from placet_protocol.report import LocalAbort
+from placet_protocol.state import DesiredEndpoint, DesiredState
 
 
 @dataclass

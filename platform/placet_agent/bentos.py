@@ -10,7 +10,7 @@ from pathlib import Path
 from placet_agent import files
 from placet_agent.client import Client
 from placet_agent.faults import crash_point
-from placet_agent.parsing import hex_digest
+from placet_protocol.fields import hex_digest
 from placet_verify import archive
 
 LOCK_PATH = "env/python/requirements.txt"  # the lock that the Bento was built and approved with

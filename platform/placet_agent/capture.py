@@ -19,8 +19,8 @@ from pathlib import Path
 
 from placet_agent import files
 from placet_agent.client import Client, Rejected, Unreachable
-from placet_agent.protocol import CAPTURE_BYTES
 from placet_agent.replica import Record
+from placet_protocol.report import CAPTURE_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from placet_agent.parsing import hex_digest, parse_manifest
-from placet_agent.protocol import PREFIX, ProtocolError, RuntimeManifest, Signer, sign_request
+from placet_protocol import PREFIX
+from placet_protocol.fields import ProtocolError, hex_digest
+from placet_protocol.runtimes import RuntimeManifest, parse_manifest
+from placet_protocol.signing import Signer, sign_request
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MAX_JSON = 64 << 20

@@ -12,43 +12,10 @@ allowed had waited for so long.
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
 
-GuardRule = Literal["consecutive_failures", "error_rate", "latency"]
+from placet_protocol.guard import ErrorRate, Guard, GuardRule, Latency
+
 STRUCK_SECONDS = 10.0  # so long a row of failures counts after it was full
-
-
-@dataclass(frozen=True)
-class ErrorRate:
-    """At most this share of the answers in the window are server errors."""
-
-    at_most: float
-    window_seconds: int
-    minimum_requests: int
-
-
-@dataclass(frozen=True)
-class Latency:
-    """At least this share of the answers in the window took at most so long."""
-
-    quantile: float
-    at_most_ms: int
-    window_seconds: int
-    minimum_requests: int
-
-
-@dataclass(frozen=True)
-class Guard:
-    """The rules of one revision; what is ``None`` is not looked at."""
-
-    consecutive_failures: int | None = None
-    error_rate: ErrorRate | None = None
-    latency: Latency | None = None
-
-    @property
-    def longest(self) -> int:
-        """The seconds that must be remembered."""
-        return max(r.window_seconds if r else 0 for r in (self.error_rate, self.latency))
 
 
 @dataclass(frozen=True)

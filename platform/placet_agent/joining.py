@@ -8,10 +8,10 @@ from placet_agent.client import Client
 from placet_agent.haproxy.process import find_binary, version
 from placet_agent.home import Home, Membership
 from placet_agent.loop import platform_info
-from placet_agent.parsing import hex_digest
-from placet_agent.protocol import JoinRequest, ProtocolError
 from placet_agent.pythons import Interpreters
 from placet_agent.trust import open_keys
+from placet_protocol.fields import ProtocolError, hex_digest
+from placet_protocol.joining import JoinRequest
 from placet_verify.errors import Refused
 from placet_verify.keys import PublicKey
 

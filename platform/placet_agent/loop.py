@@ -20,9 +20,7 @@ from placet_agent.haproxy.process import find_binary, version
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.home import Home
 from placet_agent.metrics import WINDOW_SECONDS, Meter
-from placet_agent.parsing import hex_digest
 from placet_agent.preparer import Preparer
-from placet_agent.protocol import FEATURES, NodeError, PlatformInfo
 from placet_agent.pythons import Interpreters
 from placet_agent.receipts import Receipts, Who
 from placet_agent.reconcile import Reconciler
@@ -31,6 +29,8 @@ from placet_agent.report import Reporter
 from placet_agent.runtimes import Runtimes
 from placet_agent.sentinel import Sentinel
 from placet_agent.trust import StateRefused, Trust
+from placet_protocol.fields import hex_digest
+from placet_protocol.report import FEATURES, NodeError, PlatformInfo
 from placet_verify.errors import Refused
 
 log = logging.getLogger(__name__)

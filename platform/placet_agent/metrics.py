@@ -14,14 +14,9 @@ from typing import get_args
 
 from placet_agent import files
 from placet_agent.haproxy.admin import Admin, AdminError
-from placet_agent.protocol import (
-    LATENCY_BOUNDS_MS,
-    Cohort,
-    MetricWindow,
-    RequestCounts,
-    format_time,
-)
 from placet_agent.seen import SeenUnits
+from placet_protocol.fields import format_time
+from placet_protocol.report import LATENCY_BOUNDS_MS, Cohort, MetricWindow, RequestCounts
 
 log = logging.getLogger(__name__)
 

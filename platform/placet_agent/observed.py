@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from placet_agent import rules
 from placet_agent.preparer import Progress
-from placet_agent.protocol import LocalAbort, NodeError, RevisionReport, format_time
 from placet_agent.replica import Record
+from placet_protocol.fields import format_time
+from placet_protocol.report import LocalAbort, NodeError, RevisionReport
 
 
 @dataclass

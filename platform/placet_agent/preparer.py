@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from placet_agent.bentos import BentoRefused, Bentos
 from placet_agent.client import Rejected, Unreachable
-from placet_agent.protocol import Prefetch
 from placet_agent.pythons import NoInterpreter
 from placet_agent.runtimes import RuntimeFailed, Runtimes
+from placet_protocol.state import Prefetch
 from placet_verify.archive import ArchiveRefused
 
 log = logging.getLogger(__name__)

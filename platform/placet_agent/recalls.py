@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from placet_agent import files
-from placet_agent.protocol import NodeError
+from placet_protocol.report import NodeError
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
 from placet_verify.recalls import Book

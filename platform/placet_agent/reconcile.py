@@ -16,21 +16,15 @@ from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
 from placet_agent.observed import Control, Observed, leaving_reports
 from placet_agent.preparer import Need, Preparer
-from placet_agent.protocol import (
-    DesiredEndpoint,
-    DesiredRevision,
-    DesiredState,
-    NodeError,
-    RevisionReport,
-    Wanted,
-    format_time,
-)
 from placet_agent.receipts import Receipts
 from placet_agent.replica import Replica, settings_of, wanted_settings
 from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
 from placet_agent.sentinel import Sentinel
 from placet_agent.trust import Verdict
+from placet_protocol.fields import format_time
+from placet_protocol.report import NodeError, RevisionReport
+from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from placet_agent import files, procs
 from placet_agent.procs import ProcessRef
-from placet_agent.protocol import DesiredRevision
+from placet_protocol.state import DesiredRevision
 
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
 

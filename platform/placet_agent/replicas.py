@@ -19,10 +19,11 @@ from placet_agent import capture, files, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
 from placet_agent.procs import ProcessRef
-from placet_agent.protocol import DesiredRevision, RuntimeRef
 from placet_agent.replica import Record, Replica, ask, first_inside, free_port, pair
 from placet_agent.runtimes import INSIDE, Runtimes
 from placet_agent.sandbox import MARKER, Cell
+from placet_protocol.runtimes import RuntimeRef
+from placet_protocol.state import DesiredRevision
 
 log = logging.getLogger(__name__)
 

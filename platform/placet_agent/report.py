@@ -12,16 +12,16 @@ from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.home import Home
 from placet_agent.metrics import Meter
 from placet_agent.observed import Observed
-from placet_agent.protocol import (
+from placet_agent.receipts import Receipts
+from placet_protocol.fields import format_time
+from placet_protocol.report import (
     REPORT_TYPE,
     Generation,
     MetricWindow,
     NodeError,
     PlatformInfo,
     Report,
-    format_time,
 )
-from placet_agent.receipts import Receipts
 from placet_verify import canonical, dsse
 from placet_verify.keys import PrivateKey
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from placet_agent import rules
 from placet_agent.haproxy.table import EndpointEntry
-from placet_agent.protocol import DesiredEndpoint, DesiredRevision, LocalAbort
+from placet_protocol.report import LocalAbort
+from placet_protocol.state import DesiredEndpoint, DesiredRevision
 from placet_verify.units import UnitSource
 
 

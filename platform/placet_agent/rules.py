@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from placet_agent.protocol import WHOLE, Phase, Wanted
+from placet_protocol.report import Phase
+from placet_protocol.state import Wanted
+from placet_verify.units import WHOLE
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before a crashed replica is started again
 QUICK_CRASHES = 3  # so many without having been ready: failed

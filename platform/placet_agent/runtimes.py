@@ -16,10 +16,10 @@ from placet_agent import files, sandbox
 from placet_agent.bentos import seal
 from placet_agent.client import Client
 from placet_agent.faults import crash_point
-from placet_agent.parsing import hex_digest
-from placet_agent.protocol import RuntimeManifest, RuntimeRef
 from placet_agent.pythons import Interpreter, Interpreters
 from placet_agent.sandbox import INSTALLER_UID, Cell
+from placet_protocol.fields import hex_digest
+from placet_protocol.runtimes import RuntimeManifest, RuntimeRef
 from placet_verify import canonical
 
 INSTALL_SECONDS = 1800

@@ -9,14 +9,10 @@ from datetime import UTC, datetime
 from placet_agent import guard
 from placet_agent.aborts import Aborts
 from placet_agent.metrics import Line
-from placet_agent.protocol import (
-    DesiredEndpoint,
-    DesiredRevision,
-    DesiredState,
-    Generation,
-    LocalAbort,
-    format_time,
-)
+from placet_protocol.fields import format_time
+from placet_protocol.guard import Guard
+from placet_protocol.report import Generation, LocalAbort
+from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +27,7 @@ class Sentinel:
         self.aborts = aborts
         self._wake = wake
         self._lock = threading.Lock()
-        self._watched: dict[str, tuple[guard.Guard, guard.Seen]] = {}
+        self._watched: dict[str, tuple[Guard, guard.Seen]] = {}
 
     def follow(self, state: DesiredState) -> None:
         """Watch what ``state`` guards; what was seen of it before still counts."""

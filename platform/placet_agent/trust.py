@@ -7,15 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from placet_agent.home import Home
-from placet_agent.parsing import parse_state
-from placet_agent.protocol import (
-    DesiredEndpoint,
-    DesiredRevision,
-    DesiredState,
-    NodeError,
-    ProtocolError,
-)
 from placet_agent.recalls import Recalls
+from placet_protocol.fields import ProtocolError
+from placet_protocol.report import NodeError
+from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, parse_state
 from placet_verify import canonical, checkpoint, permit, recalls
 from placet_verify.capture import capture_of
 from placet_verify.dsse import Envelope

@@ -1,4 +1,4 @@
-"""Requests that nodes sign. See ``placet_agent.protocol`` for what is covered."""
+"""Requests that nodes sign. See ``placet_protocol`` for what is covered."""
 
 import base64
 import binascii

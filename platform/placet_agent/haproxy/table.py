@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from placet_agent.protocol import WHOLE, HeaderRoute
-from placet_verify.units import UnitSource
+from placet_protocol.state import HeaderRoute
+from placet_verify.units import WHOLE, UnitSource
 
 REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
 # Slots that are doubled, by a seamless reload, when they do not suffice:

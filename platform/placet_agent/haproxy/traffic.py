@@ -15,8 +15,7 @@ printable ASCII, or in a body of which HAProxy does not hold every byte.
 from collections.abc import Iterator
 
 from placet_agent.haproxy.table import EndpointEntry, Table, endpoint_name
-from placet_agent.protocol import WHOLE
-from placet_verify.units import MAX_UNIT, UnitSource
+from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
 MARK = "  # rule "
 LUA = "mirror.lua"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from placet_agent.protocol import signed_text
+from placet_protocol.signing import signed_text
 from placet_verify import canonical, checkpoint, dsse
 from placet_verify.archive import pack
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey

@@ -29,7 +29,7 @@ from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import root_public, signer
-from placet_agent.protocol import sign_request
+from placet_protocol.signing import sign_request
 from placet_verify import checkpoint
 from placet_verify.keys import PrivateKey
 from tests.governed import World

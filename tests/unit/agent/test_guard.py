@@ -9,17 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet_agent.aborts import Aborts
-from placet_agent.guard import ErrorRate, Guard, Latency, Seen, Trip, count, judge
+from placet_agent.guard import Seen, Trip, count, judge
 from placet_agent.metrics import Line
-from placet_agent.parsing import parse_revision
-from placet_agent.protocol import (
-    DesiredEndpoint,
-    DesiredState,
-    LocalAbort,
-    ProtocolError,
-    parse_time,
-)
 from placet_agent.sentinel import Sentinel
+from placet_protocol.fields import ProtocolError, parse_time
+from placet_protocol.guard import ErrorRate, Guard, Latency
+from placet_protocol.report import LocalAbort
+from placet_protocol.state import DesiredEndpoint, DesiredState, parse_revision
 from tests.unit.agent.test_routing import endpoint, revision
 
 ROW = Guard(consecutive_failures=3)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from placet_agent.client import Client, check_url
-from placet_agent.parsing import hex_digest, parse_manifest, parse_state
-from placet_agent.protocol import ProtocolError, sign_request, signed_text
+from placet_protocol.fields import ProtocolError, hex_digest
+from placet_protocol.runtimes import parse_manifest
+from placet_protocol.signing import sign_request, signed_text
+from placet_protocol.state import parse_state
 from placet_verify.keys import PrivateKey
 
 DIGEST = "sha256:" + "ab" * 32

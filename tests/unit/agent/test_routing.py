@@ -5,9 +5,10 @@ import json
 import pytest
 
 from placet_agent.haproxy.table import EndpointEntry, Table
-from placet_agent.parsing import parse_endpoint, parse_revision
-from placet_agent.protocol import DesiredEndpoint, HeaderRoute, LocalAbort, ProtocolError
 from placet_agent.routing import Standing, route
+from placet_protocol.fields import ProtocolError
+from placet_protocol.report import LocalAbort
+from placet_protocol.state import DesiredEndpoint, HeaderRoute, parse_endpoint, parse_revision
 from placet_verify.units import UnitSource
 
 UNIT = UnitSource("header", "X-User")

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from placet_agent.aborts import Aborts
 from placet_agent.haproxy.table import Table
-from placet_agent.protocol import DesiredState
 from placet_agent.receipts import Receipts, Who
 from placet_agent.reconcile import Reconciler
 from placet_agent.sentinel import Sentinel
+from placet_protocol.state import DesiredState
 from placet_verify.keys import PrivateKey
 from placet_verify.recalls import Book
 

@@ -8,8 +8,8 @@ from apps.governance import plans
 from apps.governance.guard import CAREFUL
 from apps.rollouts.guard import sentences
 from apps.rollouts.rules import plan_of
-from placet_agent.guard import Guard
-from placet_agent.parsing import parse_revision
+from placet_protocol.guard import Guard
+from placet_protocol.state import parse_revision
 from tests.unit.agent.test_routing import revision
 from tests.unit.governance.test_plans import faults
 

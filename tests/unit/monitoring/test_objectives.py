@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.monitoring.rules import BOUNDS_MS, Counts, Terms, judge, replicas_fault
-from placet_agent.protocol import LATENCY_BOUNDS_MS
+from placet_protocol.report import LATENCY_BOUNDS_MS
 
 BOTH = Terms(availability=0.99, latency_ms=250, latency_quantile=0.95, min_requests=100)
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)

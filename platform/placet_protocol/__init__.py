@@ -1,0 +1,77 @@
+"""What a node and the platform say to each other, and how a request is signed.
+
+All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JSON are written
+``sha256:<64 hex>``; in a path only the 64 hex digits stand. Times are RFC 3339 in UTC.
+
+``GET keys``
+    Open to everybody. ``{"v": 1, "root_public": <base64 of 32 bytes>, "keys": <DSSE envelope>}``;
+    the envelope is ``keys.json``, signed by the root key. Asked before joining (the node compares
+    ``sha256(root_public)`` with the fingerprint in its token, and pins it) and whenever a state
+    is signed by a key the node does not know yet. A lower ``number`` is refused by the node.
+
+``POST join``
+    ``JoinRequest`` → 201 ``JoinReply``. The token that people see is ``<secret>.<fingerprint>``;
+    ``fingerprint`` is the SHA-256 (64 hex) of the raw root public key. Only ``<secret>`` is sent.
+    The request is signed by the new node key without ``Placet-Node``: proof of possession. The
+    same secret with the same public key answers again with the same node (a reply may be lost);
+    with another key it is 403.
+
+``GET state?epoch=E&number=N&wait=S``
+    E and N: what the node has verified and stored (0 and 0 at first). 200 with the DSSE envelope
+    (payload type ``STATE_TYPE``) as soon as there is a state other than (E, N), 204 after S
+    seconds without one. The node refuses a lower (epoch, number) and says so in its report.
+
+    A revision of the state may carry ``serving``, the approved configuration; the node compares
+    what it is to run (``memory_mb``, ``variables``) with the one inside the permit instead.
+    ``wanted``: ``run``; ``drain`` (no new requests, replicas stay until told to stop; reported
+    ``drained`` when no request is under way); ``stop``. A revision that left the state is stopped.
+    Two revisions of an endpoint at most have a weight; a weight takes effect when the revision
+    has a ready replica, until then what served before goes on.
+
+    An endpoint may name its ``stable`` revision (else the node remembers which served first), and
+    a revision its ``salt``. When the permit's serving configuration has a ``unit`` the split is by
+    unit: see ``placet_verify.units``. One revision may have a ``header_route`` (a request with this
+    ``value`` in this ``header`` goes there, at weight 0 too), one a ``mirror`` (of so many of
+    10,000 requests to stable it gets a copy). A state without these members splits per request.
+
+    A revision that is tried out may have a ``guard``: when one of its rules is broken the node
+    gives all requests to ``stable``, by itself and for good. It says so in ``aborts`` of every
+    report, until a state no longer has the revision or gives weight to a third one.
+
+    ``recalled`` are Bentos that must not run now. ``recalls`` are envelopes of the statements
+    ``recall`` and ``recall-lifted`` (``placet_verify.statements.recall``), each signed by the
+    ``decision`` key: the node keeps all it ever saw, and goes by them whatever a later state says.
+
+    A node says in ``features`` of its platform what it knows. One that does not name ``unit``
+    splits per request whatever was approved, so the platform starts no such revision there.
+
+``POST report``
+    Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
+    ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
+    report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it.
+    ``receipts`` are envelopes of the statements ``ran`` and ``recall-stopped``, signed by the node
+    key, sent until a report with them was answered; absent in what older agents send.
+    Metric windows may come twice: (revision, started_at) names one; ``first`` and ``apart`` are
+    absent in what older agents send.
+
+``POST captures?revision=R&file=F&offset=N``
+    Body: zlib of whole lines of one file of captured predictions, from byte N of the file on, at
+    most ``CAPTURE_BYTES`` before compression. 201 ``{"v": 1, "offset": M}`` when they were new, 409
+    ``other_offset`` with ``offset`` beside it when the platform has the file up to another byte:
+    the node goes on from there. So each byte arrives once, however often it is sent, and the node
+    need not remember what it sent. 404 for a revision that is not this node's.
+
+``GET blobs/<sha256>``
+    The bytes of a Bento archive or a wheel that this node's state names (wheels: through a
+    runtime of a revision or of ``prefetch``). 404 for any other.
+
+``GET runtimes/<digest hex>``
+    ``RuntimeManifest``; the digest is the canonical digest of ``{"python_version", "lock"}``.
+
+Every request but ``keys`` carries ``Placet-Node`` (not at join), ``Placet-Time`` and
+``Placet-Signature``: base64 of Ed25519 over ``METHOD\\npath?query\\ntime\\nsha256hex(body)``, with
+``path?query`` exactly as sent (``/agent/v1/state?epoch=0&number=0&wait=20``). The platform refuses
+a time more than ``MAX_SKEW_SECONDS`` from its own. Refusals are ``application/problem+json``.
+"""
+
+PREFIX = "/agent/v1/"
