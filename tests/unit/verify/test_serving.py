@@ -1,0 +1,163 @@
+"""What a serving configuration may say: destinations, variables, members."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placet_verify import serving
+from placet_verify.errors import Refused
+from placet_verify.serving import Destination
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("db.example.com:5432", "db.example.com", 5432),
+        ("DB.Example.com:1", "db.example.com", 1),
+        ("features:65535", "features", 65535),
+        ("xn--bcher-kva.example:443", "xn--bcher-kva.example", 443),
+        ("10.0.0.7:443", "10.0.0.7", 443),
+        ("169.254.169.254:80", "169.254.169.254", 80),
+        ("[2001:db8::1]:443", "2001:db8::1", 443),
+        ("[fe80::1]:80", "fe80::1", 80),
+        ("1.2.3.com:80", "1.2.3.com", 80),
+    ],
+)
+def test_a_destination_is_a_name_or_an_address_and_a_port(text: str, host: str, port: int) -> None:
+    found = Destination.read(text)
+    assert (found.host, found.port) == (host, port)
+    assert str(found) == text.lower()
+    assert Destination.read(str(found)) == found
+    is_address = ":" in host or host.replace(".", "").isdigit()
+    assert (found.address is not None) == is_address
+
+
+REFUSED_DESTINATIONS = [
+    "", "db.example.com", "db.example.com:", ":443", "db.example.com:0", "db.example.com:080",
+    "db.example.com:65536", "db.example.com:+80", "db.example.com:8 0", "db.example.com:80\n",
+    "\ndb.example.com:80", " db.example.com:80", "db.example.com :80", "db.example.com.:80",
+    ".example.com:80", "db..example.com:80", "-db.example.com:80", "db-.example.com:80",
+    "d_b.example.com:80", "*.example.com:80", "bücher.example:80", "db.example.com:٨٠",
+    f"{'a' * 64}.example:80", ".".join(["a" * 60] * 5) + ":80",
+    "localhost:80", "LOCALHOST:80", "db.localhost:80",
+    "http://db.example.com:80", "user@db.example.com:80", "db.example.com/x:80",
+    "127.0.0.1:80", "127.9.9.9:80", "0.0.0.0:80", "0.1.2.3:80", "224.0.0.1:80", "255.255.255.255:80",
+    "240.0.0.1:80", "10.0.0.07:80", "10.0.0:80", "10.0.0.256:80", "2130706433:80", "0x7f000001:80",
+    "0x7f.1:80", "db.0x7f:80", "0177.0.0.1:80", "[10.0.0.1]:80", "2001:db8::1:80",
+    "[2001:db8:0:0:0:0:0:1]:80", "[2001:DB8::1]:80", "[2001:0db8::1]:80", "[::1]:80", "[::]:80",
+    "[::127.0.0.1]:80", "[::ffff:127.0.0.1]:80", "[::ffff:7f00:1]:80", "[ff02::1]:80",
+    "[fe80::1%eth0]:80", "[fe80::1%25eth0]:80", "[2001:db8::1]", "[]:80", "[2001:db8::1]x:80",
+    None, 80, ["db.example.com:80"], True,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED_DESTINATIONS)
+def test_anything_else_is_no_destination(text: object) -> None:
+    with pytest.raises(ValueError, match=r"write|can never|localhost is"):
+        Destination.read(text)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[a-zA-Z0-9.\-\[\]:%x]{1,30}:[0-9]{1,6}"))
+def test_what_is_read_is_read_again_from_what_it_says(text: str) -> None:
+    try:
+        found = Destination.read(text)
+    except ValueError:
+        return
+    assert Destination.read(str(found)) == found
+    assert text.isascii()
+    assert str(found) == text.lower()
+
+
+def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> None:
+    older = {"replicas": 1, "variables": {"PATH": "/bin"}, "what": 1}
+    assert serving.egress_of(older) is None
+    serving.check(older)
+    assert serving.egress_of({"egress": []}) == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"egress": "db:1"}, "must be a list"),
+        ({"egress": None}, "must be a list"),
+        ({"egress": ["db:1", "db"]}, "egress 2: write it as host:port"),
+        ({"egress": ["db:1", "DB:1"]}, "egress 2: db:1 is named twice"),
+        ({"egress": [f"h{n}:1" for n in range(33)]}, "at most 32"),
+        ({"egress": [], "sockets": 1}, "'sockets' is no member"),
+        ({"egress": [], "variables": {"PATH": "/bin"}}, "'PATH': may never be set"),
+        ({"egress": [], "variables": {"MODE\n": "x"}}, r"'MODE\\n': a name has"),
+        ({"egress": [], "variables": {"MODE": "a\nb"}}, "must be one line"),
+        ({"egress": [], "variables": {"MODE": 1}}, "must be one line"),
+        ({"egress": [], "variables": {"MODE": "x" * 4097}}, "must be one line"),
+        ({"egress": [], "variables": [["MODE", "x"]]}, "variables: must be"),
+        ({"egress": [], "variables": {f"M{n}": "" for n in range(51)}}, "variables: must be"),
+    ],
+)
+def test_what_no_node_would_run_is_refused_with_a_sentence(
+    document: dict[str, object], said: str
+) -> None:
+    with pytest.raises(Refused, match=said) as refused:
+        serving.check(document)
+    assert refused.value.code == "serving"
+
+
+def test_every_member_that_is_known_passes() -> None:
+    members = dict.fromkeys(serving.MEMBERS, 1)
+    serving.check(members | {"egress": ["db.example.com:5432"], "variables": {"MODE": "é 😀"}})
+
+
+FORBIDDEN = """
+PATH HOME TMPDIR TMP TEMP USER LOGNAME SHELL IFS ENV BASH_ENV BASHOPTS SHELLOPTS PS4 CDPATH
+GLOBIGNORE LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT PYTHONPATH PYTHONSTARTUP PYTHONHOME PLACET_INFO
+BENTOML_CONFIG GLIBC_TUNABLES MALLOC_CHECK_ MALLOC_CONF GCONV_PATH LOCPATH NLSPATH LANGUAGE LC_ALL
+LANG I18NPATH TEXTDOMAINDIR RESOLV_HOST_CONF RES_OPTIONS HOSTALIASES LOCALDOMAIN NODE_OPTIONS
+PERL5LIB PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
+OPENSSL_MODULES GIT_SSH_COMMAND GIT_EXEC_PATH HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY FTP_PROXY
+REQUEST_METHOD PROMETHEUS_MULTIPROC_DIR CIRCUSD UVICORN_WORKERS GUNICORN_CMD_ARGS WEB_CONCURRENCY
+XDG_CONFIG_HOME TZDIR TERMINFO TERMINFO_DIRS GETCONF_DIR LIBC_FATAL_STDERR_ BASH_FUNC_X
+PROMPT_COMMAND LISTEN_FDS NOTIFY_SOCKET OMP_TOOL_LIBRARIES CUDA_INJECTION64_PATH
+INTEL_LIBITTNOTIFY64 DYLD_INSERT_LIBRARIES SSLKEYLOGFILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
+FORWARDED_ALLOW_IPS COVERAGE_PROCESS_START CC CXX TPU_LIBRARY_PATH HDF5_PLUGIN_PATH
+""".split()
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_what_steers_a_process_is_never_set(name: str) -> None:
+    assert "may never be set" in serving.variable_fault(name)
+    assert serving.declaration_faults([name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "mode", "MODE\n", "\nMODE", "MODE ", "MO DE", "1MODE", "_MODE", "MODE=", "MÖDE", "MODE\0",
+     "M" * 64, "_JAVA_OPTIONS", "http_proxy", None, 1],
+)  # fmt: skip
+def test_a_name_has_one_form(name: object) -> None:
+    assert "a name has" in serving.variable_fault(name)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x250), max_size=70))
+def test_a_name_that_passes_is_a_word_of_capitals(name: str) -> None:
+    if not serving.variable_fault(name):
+        assert name.isascii()
+        assert name.isupper()
+        assert name.replace("_", "a").isalnum()
+        assert len(name) <= 63
+
+
+@given(st.sampled_from(FORBIDDEN), st.from_regex(r"[A-Z0-9_]{1,10}", fullmatch=True))
+def test_a_whole_family_is_refused_with_each_of_its_members(name: str, more: str) -> None:
+    family = ("LD_", "PYTHON", "PLACET_", "BENTOML_", "MALLOC_", "LC_", "GIT_", "XDG_", "BASH")
+    for prefix in family:
+        if name.startswith(prefix) and len(prefix + more) <= 63:
+            assert "may never be set" in serving.variable_fault(prefix + more)
+
+
+def test_a_release_sets_what_its_version_declares_and_a_short_list_of_ours() -> None:
+    assert all(not serving.variable_fault(name) for name in serving.SETTABLE)
+    assert serving.undeclared(["MODE", "OMP_NUM_THREADS", "LEVEL"], ["MODE"]) == ["LEVEL"]
+    assert serving.undeclared([], []) == []
+    assert serving.declaration_faults(["MODE", "LEVEL"]) == []
+    assert serving.declaration_faults(["MODE", "MODE"]) == [(1, "MODE is named twice")]
+    assert serving.declaration_faults("MODE")[0][0] is None
+    assert serving.declaration_faults([f"M{n}" for n in range(51)])[0][0] is None
