@@ -84,6 +84,7 @@ BY_TEST = {
         "restore.after_artifacts",
     ),
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
+    "tests/integration/agent/test_holder.py": pairs("agent.holder_start"),
     "tests/integration/audit/test_timestamps.py": pairs("audit.stamp_commit"),
     "tests/integration/assurance/test_archiving.py": (
         "assurance.after_archive_file",
