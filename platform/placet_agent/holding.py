@@ -184,8 +184,11 @@ def connect(path: Path, seconds: float, kind: int = socket.SOCK_STREAM) -> socke
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     connection = socket.socket(socket.AF_UNIX, kind)
     try:
-        connection.settimeout(seconds)
+        # A Unix socket that does not block is refused where the queue is full: this one waits.
+        limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+        connection.settimeout(seconds)
     except BaseException:
         connection.close()
         raise
