@@ -70,8 +70,10 @@ class Home:
     def make(self) -> None:
         """Make the folder and what stands in it."""
         files.make_folder(self.folder)
-        for name in ("replicas", "logs", "haproxy", "bentos", "runtimes", "capture"):
+        for name in ("replicas", "logs", "bentos", "runtimes", "capture"):
             files.make_folder(self.folder / name, 0o700)
+        # HAProxy's user passes through it while it runs: who starts HAProxy says who may
+        (self.folder / "haproxy").mkdir(mode=0o700, exist_ok=True)
 
     @property
     def key(self) -> PrivateKey:

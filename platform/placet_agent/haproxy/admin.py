@@ -19,7 +19,6 @@ class AdminError(Exception):
 class ServerState:
     """One server slot, as HAProxy sees it."""
 
-    port: int
     up: bool  # takes new requests
     drained: bool
     maintenance: bool
@@ -134,7 +133,6 @@ def _server(row: dict[str, str]) -> ServerState:
     held = bool(flags & _FORCED_MAINTENANCE)
     drained = bool(flags & _FORCED_DRAIN)
     return ServerState(
-        port=int(row["srv_port"]),
         up=running and not held and not drained,
         drained=drained and not held,
         maintenance=held,

@@ -1,7 +1,7 @@
 """Renders haproxy.cfg and the map files from the table, in full, every time.
 
-The file always holds the present truth, addresses included: HAProxy's run-time state dies with
-it, and a fresh start from these files serves exactly what the old process served.
+The file always holds the present truth: HAProxy's run-time state dies with it, and a fresh start
+from these files, and the links of ``places``, serves exactly what the old process served.
 
 Slots are made in advance (``Pool``), so that a new endpoint, revision, replica or weight is a few
 commands on the admin socket and no reload. A route is one map value, ``stable:candidate:weight:
@@ -14,15 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet_agent.haproxy import traffic
-from placet_agent.haproxy.table import REVISIONS, Table, backend_name, endpoint_name
+from placet_agent.haproxy.places import LINKS
+from placet_agent.haproxy.table import (
+    REVISIONS,
+    Table,
+    backend_name,
+    endpoint_name,
+    slot_name,
+)
 
 # In the order they are told.
 MAPS = ("revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 3
-_FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK)
+LAYOUT = 4
+_OLDER = "  # older "
+_FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
 
 @dataclass(frozen=True)
@@ -211,11 +219,13 @@ def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterato
     servers = table.servers(name)
     for number in range(table.slots):
         server = servers.get(number)
-        if server is None:
-            yield f"  server s{number} 127.0.0.1:1 disabled"
-        else:
-            off = " disabled" if server.drained else ""
+        off = " disabled" if server is None or server.drained else ""
+        if server is not None and server.port is not None:
+            # its address is no link, and changes with a reload only
+            yield f"{_OLDER}{name} s{number} {server.port}"
             yield f"  server s{number} 127.0.0.1:{server.port}{off}"
+        else:
+            yield f"  server s{number} unix@{LINKS}/{slot_name(name, number)}{off}"
 
 
 def maps(table: Table) -> dict[str, dict[str, str]]:
@@ -229,8 +239,8 @@ def maps(table: Table) -> dict[str, dict[str, str]]:
         for index, revision in endpoint.backends.items():
             revisions[backend_name(endpoint.slot, index)] = revision
         copied = endpoint.index(endpoint.mirrored)
-        if copied is not None and (ports := endpoint.ports(copied)):
-            mirror[backend_name(endpoint.slot, copied)] = ",".join(map(str, ports))
+        if copied is not None and (targets := endpoint.copies_to(copied)):
+            mirror[backend_name(endpoint.slot, copied)] = ",".join(targets)
     contents = (revisions, keys, mirror, route, paths)
     return dict(zip(MAPS, contents, strict=True))
 

@@ -9,10 +9,11 @@ local OWN = { ["content-length"] = true, ["transfer-encoding"] = true, ["connect
 
 local under_way, turn = 0, 0
 
-local function pick(ports)
+-- A replica's slot leads to its socket; a port is one that an older agent started.
+local function pick(targets)
     local found = {}
-    for port in string.gmatch(ports, "%d+") do
-        found[#found + 1] = port
+    for target in string.gmatch(targets, "[^,]+") do
+        found[#found + 1] = target
     end
     turn = turn + 1
     return found[turn % #found + 1]
@@ -29,6 +30,7 @@ local function headers_of(txn, body)
         end
     end
     headers["content-length"] = { tostring(#body) }
+    headers["connection"] = { "close" } -- a kept one may lead to who had the slot before
     headers["x-placet-cohort"] = { "mirrored" }
     headers["x-request-id"] = { txn.sf:unique_id() } -- both answers have one prediction id
     return headers
@@ -51,14 +53,17 @@ local function send(method, request, backend, revision)
 end
 
 local function copy(txn)
-    local method, ports = METHODS[txn.sf:method()], txn:get_var("txn.ports")
-    if method == nil or ports == nil or under_way >= MOST then
+    local method, targets = METHODS[txn.sf:method()], txn:get_var("txn.targets")
+    if method == nil or targets == nil or under_way >= MOST then
         return
     end
     local body, query = txn.sf:req_body() or "", txn.sf:query() or ""
-    local target = txn.sf:path() .. (query ~= "" and "?" .. query or "")
+    local path = txn.sf:path() .. (query ~= "" and "?" .. query or "")
+    local target = pick(targets)
+    local port = string.match(target, "^%d+$")
     local request = {
-        url = "http://127.0.0.1:" .. pick(ports) .. target,
+        url = "http://127.0.0.1" .. (port and ":" .. port or "") .. path,
+        dst = not port and "unix@s/" .. target or nil,
         headers = headers_of(txn, body),
         body = body ~= "" and body or nil,
         timeout = MILLISECONDS,

@@ -118,6 +118,7 @@ class HaproxyProcess:
         crash_point("agent.before_haproxy_start")
         fresh = not log.exists() or log.stat().st_size > _LOG_LIMIT
         with log.open("wb" if fresh else "ab") as output:
+            log.chmod(0o600)  # it quotes what other people named
             before = output.tell()
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCH, self.binary, "-db", "-f", "haproxy.cfg", *extra],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from placet_agent import files
 from placet_agent.faults import crash_point
-from placet_agent.haproxy import config
+from placet_agent.haproxy import config, places
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate
 from placet_agent.haproxy.process import HaproxyProcess
@@ -26,7 +26,8 @@ class Proxy:
         binary: str,
         certificate: Certificate | None = None,
     ) -> None:
-        self.folder = files.make_folder(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
         self.settings = settings
         self.certificate = certificate
         self.process = HaproxyProcess(folder, binary)
@@ -55,13 +56,15 @@ class Proxy:
         """Adopt or start HAProxy when it does not run; tell whether it had to be started."""
         if self.process.alive:
             return False
+        places.make_folders(self.folder, self.settings.uid)
         if self.process.ref is None and self.process.adopt():
             log.info("adopted HAProxy, pid %s", self.process.ref)
             self._size = self._size_of_running()
             return False
         self.write()
         self.process.start()
-        self._size, self._applied = self.table.size, self._written
+        self._size = self.table.size
+        self._followed()
         log.info("started HAProxy, pid %s", self.process.ref)
         return True
 
@@ -75,11 +78,14 @@ class Proxy:
         """Write table, maps and configuration; tell whether anything changed."""
         text = config.render(self.table, self.settings)
         maps = {name: config.map_text(m) for name, m in config.maps(self.table).items()}
-        whole = text + "".join(maps.values())
+        sockets = self.table.sockets()
+        whole = text + "".join(maps.values()) + repr(sockets)
         if whole == self._written:
             return False
         if not self._written:
+            places.make_folders(self.folder, self.settings.uid)
             config.write_files(self.folder)
+        places.point(self.folder, sockets)
         files.write_json(self.folder / "table.json", self.table.to_json())
         for name, content in maps.items():
             files.write_bytes(self.folder / name, content.encode(), durable=False)
@@ -90,13 +96,16 @@ class Proxy:
     def apply(self) -> None:
         """Make HAProxy follow the table: new servers first, then routes, then what leaves."""
         self.write()
-        if self._applied == self._written:
-            return
+        if self._applied != self._written:
+            self._tell()
+
+    def _tell(self) -> None:
         fixed = config.fixed(self._written)
         if self._size != self.table.size or self.process.fixed != fixed:
             log.info("reloading HAProxy for %s endpoints of %s replicas", *self.table.size)
             self.process.reload()
-            self._size, self._applied = self.table.size, self._written
+            self._size = self.table.size
+            self._followed()
             return
         actual = self.admin.servers()
         wanted = self._wanted(actual)
@@ -113,9 +122,21 @@ class Proxy:
         self.admin.tell(
             c for place, server in wanted for c in leaving(place, server, actual[place])
         )
+        # who was there is gone: a request that waits in its socket would wait until the time is up
+        self.admin.tell(
+            f"shutdown sessions server {place}"
+            for place, server in wanted
+            if server is None and not actual[place].maintenance
+        )
         crash_point("agent.after_haproxy_servers")
         self._check()
+        self._followed()
+
+    def _followed(self) -> None:
+        """Note that HAProxy does what the table says."""
         self._applied = self._written
+        self.table.settle()
+        places.drop_others(self.folder, self.table.sockets())
 
     def _wanted(self, actual: dict[str, ServerState]) -> list[tuple[str, Server | None]]:
         found: list[tuple[str, Server | None]] = []
@@ -145,12 +166,7 @@ def coming(place: str, server: Server | None, actual: ServerState) -> list[str]:
     """Return the commands that bring a server into rotation."""
     if server is None or server.drained:
         return []
-    commands = []
-    if actual.port != server.port:
-        commands.append(f"set server {place} addr 127.0.0.1 port {server.port}")
-    if not actual.up:
-        commands.append(f"set server {place} state ready")
-    return commands
+    return [] if actual.up else [f"set server {place} state ready"]
 
 
 def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]:

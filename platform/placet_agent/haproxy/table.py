@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from placet_agent.haproxy.places import Address
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import WHOLE, UnitSource
 
@@ -21,8 +22,13 @@ class Server:
     """A replica's place in a backend."""
 
     replica: str
-    port: int
+    address: Address
     drained: bool = False
+
+    @property
+    def port(self) -> int | None:
+        """The port of a replica that an older agent started; the others have a socket."""
+        return self.address if isinstance(self.address, int) else None
 
 
 @dataclass
@@ -54,9 +60,14 @@ class EndpointEntry:
         """Return the slot of a revision."""
         return next((i for i, r in self.backends.items() if r == revision), None)
 
-    def ports(self, index: int) -> list[int]:
-        """Return where the replicas of a revision listen that take new requests."""
-        return [s.port for s in self.servers.get(index, {}).values() if not s.drained]
+    def copies_to(self, index: int) -> list[str]:
+        """Return the replicas of a revision that take new requests: their slots, or ports."""
+        backend = backend_name(self.slot, index)
+        return [
+            slot_name(backend, number) if server.port is None else str(server.port)
+            for number, server in self.servers.get(index, {}).items()
+            if not server.drained
+        ]
 
     def weights(self) -> dict[str, int]:
         """Return what each revision gets, out of 10,000."""
@@ -85,6 +96,8 @@ class Table:
     pool: int = FIRST_POOL
     slots: int = FIRST_SLOTS
     endpoints: dict[str, EndpointEntry] = field(default_factory=dict)
+    # places of servers that HAProxy still takes for those of replicas that are gone
+    _left: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -115,25 +128,40 @@ class Table:
         entry.servers[free[0]] = {}
         return free[0]
 
-    def ensure_server(self, entry: EndpointEntry, revision: str, replica: str, port: int) -> Server:
-        """Return the replica's server; raise ``Full`` when its revision has no slot."""
-        servers = entry.servers[self.ensure_revision(entry, revision)]
+    def ensure_server(
+        self, entry: EndpointEntry, revision: str, replica: str, address: Address
+    ) -> Server:
+        """Return the replica's server; raise ``Full`` when its revision has no slot.
+
+        ``address`` is ``places.socket_of(replica)``, or the port of an older agent's replica.
+        """
+        index = self.ensure_revision(entry, revision)
+        servers, backend = entry.servers[index], backend_name(entry.slot, index)
         for server in servers.values():
             if server.replica == replica:
-                server.port = port
+                server.address = address
                 return server
-        number = next(n for n in range(len(servers) + 1) if n not in servers)
+        free = [n for n in range(self.slots) if n not in servers]
+        # Rather a place that nobody left just now: a request that waits for who is gone is ended
+        # with its server, and not left to wait beside those of the next one.
+        free.sort(key=lambda n: (backend, n) in self._left)
+        number = free[0] if free else len(servers)
         while number >= self.slots:
             self.slots *= 2
-        servers[number] = Server(replica, port)
+        servers[number] = Server(replica, address)
         return servers[number]
 
     def drop_server(self, replica: str) -> None:
         """Forget a replica's server."""
         for entry in self.endpoints.values():
-            for servers in entry.servers.values():
+            for index, servers in entry.servers.items():
                 for number in [n for n, s in servers.items() if s.replica == replica]:
                     del servers[number]
+                    self._left.add((backend_name(entry.slot, index), number))
+
+    def settle(self) -> None:
+        """HAProxy follows the table: what was left is free."""
+        self._left.clear()
 
     def drop_revision(self, entry: EndpointEntry, revision: str) -> None:
         """Forget a revision and its servers."""
@@ -158,6 +186,16 @@ class Table:
                 return entry.servers.get(int(backend.rpartition("r")[2]), {})
         return {}
 
+    def sockets(self) -> dict[str, str]:
+        """Return the path of the socket of each slot that has one."""
+        return {
+            slot_name(backend_name(entry.slot, index), number): server.address
+            for entry in self.endpoints.values()
+            for index, servers in entry.servers.items()
+            for number, server in servers.items()
+            if isinstance(server.address, str)
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Return the table as plain data."""
         return {
@@ -172,7 +210,9 @@ class Table:
                     "tested": e.tested, "copies": e.copies, "mirrored": e.mirrored,
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
-                        str(i): {str(n): [s.replica, s.port, s.drained] for n, s in group.items()}
+                        str(i): {
+                            str(n): [s.replica, s.address, s.drained] for n, s in group.items()
+                        }
                         for i, group in e.servers.items()
                     },
                 }
@@ -217,3 +257,8 @@ def endpoint_name(slot: int) -> str:
 def backend_name(slot: int, index: int) -> str:
     """Return the name of a revision's backend."""
     return f"{endpoint_name(slot)}r{index}"
+
+
+def slot_name(backend: str, number: int) -> str:
+    """Return the name of a server's link."""
+    return f"{backend}-{number}"

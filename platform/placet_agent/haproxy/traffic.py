@@ -182,9 +182,9 @@ def copy(table: Table) -> Iterator[str]:
             yield f"  http-request set-var(txn.mirrored) var(txn.route),field(7,:) if {over}"
             yield f"  http-request set-var({acc}) var({acc}),sub({WHOLE}) if {over}"
     if mirrors(table):
-        yield "  http-request set-var(txn.ports) var(txn.mirrored),map(mirror.map)"
+        yield "  http-request set-var(txn.targets) var(txn.mirrored),map(mirror.map)"
         yield "  http-request set-var(txn.copied) var(txn.mirrored),map(revisions.map)"
-        copied = "{ var(txn.ports) -m found }"
+        copied = "{ var(txn.targets) -m found }"
         yield f"  http-request set-var(txn.size) req.body_size if {copied}"
         yield f"  {WAIT_FOR_BODY} if {copied} {SMALL_BODY}"
         yield f"  http-request lua.mirror if {copied} {{ var(txn.size) -m int eq 0 }}"
