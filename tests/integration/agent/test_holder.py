@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,11 @@ def reached_by(uid: int, folder: Path, name: str, kind: str = "SOCK_STREAM") -> 
 def others(held: Holder) -> int:
     """Return how many sockets the holder has open besides the one that it listens on."""
     assert held.ref is not None
-    open_ones = Path(f"/proc/{held.ref.pid}/fd").iterdir()
-    return sum(str(path.readlink()).startswith("socket:") for path in open_ones) - 1
+    found = 0
+    for path in Path(f"/proc/{held.ref.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed as we look
+            found += str(path.readlink()).startswith("socket:")
+    return found - 1
 
 
 def raw(held: Holder) -> socket.socket:
