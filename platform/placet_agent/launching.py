@@ -17,9 +17,9 @@ from placet_agent.procs import ProcessRef
 
 READY = "ready"
 START_SECONDS = 20.0
-_RUN = (
-    "import sys; sys.path.append(sys.argv[1]); from importlib import import_module; "
-    "import_module(sys.argv[2]).main(sys.argv[3:])"
+_RUN = (  # none of them speaks TLS, which asyncio would import: 3 MB of each process
+    "import sys; sys.path.append(sys.argv[1]); sys.modules['ssl'] = None; "
+    "from importlib import import_module; import_module(sys.argv[2]).main(sys.argv[3:])"
 )
 _children: list["subprocess.Popen[bytes]"] = []  # what was started and may have ended since
 

@@ -20,6 +20,8 @@ NO_BWRAP = "bubblewrap (bwrap) does not work on this node, and nothing runs here
 
 PROXY_UID = 60600
 INSTALLER_UID = 60601
+RELAY_UID = 60602
+LINK_UID = 60603
 REPLICA_UIDS = range(60610, 61100)  # free of system, login and systemd's dynamic users
 TMP_BYTES = 512 << 20
 MARKER = "PLACET_REPLICA"  # how what a half-started replica left behind is found

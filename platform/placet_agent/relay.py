@@ -1,0 +1,289 @@
+"""Lets a replica reach the destinations that people approved, and nothing else.
+
+A replica has no network but its own loopback. For each approved ``host:port`` the relay listens
+there, by sockets that a short-lived child made inside; the relay itself stays in the host's
+network, without privileges, and nothing of ours runs in the replica's. For each connection it
+resolves the name anew, refuses what ``placet_agent.reach`` refuses, and connects to the very
+address that was judged, so that a name cannot lead elsewhere between the two.
+
+Run as ``python -m placet_agent.relay``; ``start`` does so. It ends with the replica.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from placet_agent import counting, launching, reach
+from placet_agent.counting import Count, Counts
+from placet_agent.loopback import listen_inside
+from placet_agent.namespaces import Network, NotEntered, drop
+from placet_agent.procs import ProcessRef
+from placet_agent.pump import Pump, reset
+from placet_verify.serving import Destination
+
+CONNECTIONS = 256  # at once; further ones are refused
+SECONDS = 10.0  # to connect, all addresses of a name together
+RESOLVE_SECONDS = 5.0
+WRITE_EVERY = 1.0
+LINGER = 1.0  # seconds for what a replica that has ended still had under way
+_RESOLVERS = 16
+_HANDLES = 1024
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 6))
+
+Resolve = Callable[[str, int], Iterable[str]]
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses that a name has now. Raises ``OSError``."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+class Relay:
+    """The connections of one replica."""
+
+    def __init__(
+        self,
+        approved: Collection[Destination],
+        counts: dict[str, Count],
+        resolver: Resolve = resolve,
+        seconds: float = SECONDS,
+    ) -> None:
+        self.approved = frozenset(approved)
+        self.counts = counts
+        self.resolver = resolver
+        self.seconds = seconds
+        self.pool = ThreadPoolExecutor(_RESOLVERS, "resolve")
+        self.running: set[asyncio.Task[None]] = set()
+
+    def listen(self, destination: Destination, listener: socket.socket) -> None:
+        """Accept what comes for a destination."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(listener, self._accept, destination, listener)
+
+    def _accept(self, destination: Destination, listener: socket.socket) -> None:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return None
+        count = self.counts[str(destination)]
+        if len(self.running) >= CONNECTIONS:
+            count.refuse(f"{CONNECTIONS} connections are open")
+            return reset(near)
+        near.setblocking(False)
+        task = asyncio.get_running_loop().create_task(self._serve(destination, near, count))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return None
+
+    async def _serve(self, destination: Destination, near: socket.socket, count: Count) -> None:
+        far = None
+        try:
+            far = await self._reach(destination, count)
+        except (OSError, UnicodeError) as error:  # a timeout is an OSError
+            count.fail(f"{destination}: {error or 'no answer in time'}")
+        finally:
+            if far is None:
+                reset(near)
+        if far is not None:
+            count.connections += 1
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await Pump(near, far, count.sent, count.received).run()
+
+    async def _reach(self, destination: Destination, count: Count) -> socket.socket | None:
+        """Connect to the first address that may be reached and answers; ``None``: refused.
+
+        Raises ``OSError`` when the name does not resolve, or none of those allowed answers.
+        """
+        allowed = await self._allowed(destination, count)
+        end = asyncio.get_running_loop().time() + self.seconds
+        fault: OSError | None = None
+        for place, address in enumerate(allowed):
+            left = end - asyncio.get_running_loop().time()
+            try:
+                return await _connect(address, destination.port, left / (len(allowed) - place))
+            except TimeoutError:
+                fault = TimeoutError(f"{address} did not answer")
+            except OSError as error:
+                fault = error
+        if fault is not None:
+            raise fault
+        return None
+
+    async def _allowed(self, destination: Destination, count: Count) -> list[reach.Address]:
+        """Return the addresses of now that may be reached; count a refusal if there is none."""
+        if destination.address is not None:
+            return [destination.address]
+        loop = asyncio.get_running_loop()
+        answer = loop.run_in_executor(self.pool, self.resolver, destination.host, destination.port)
+        allowed, why = [], f"{destination.host} has no address"
+        for text in await asyncio.wait_for(answer, RESOLVE_SECONDS):
+            try:
+                address = reach.read(text)
+                fault = reach.refusal(address, destination.port, self.approved)
+            except ValueError as error:
+                fault = str(error)
+            if fault:
+                why = f"{destination.host}: {fault}"
+            else:
+                allowed.append(address)
+        if not allowed:
+            count.refuse(why)
+        return allowed
+
+    async def end(self) -> None:
+        """Give what is under way a moment, then break it off."""
+        if self.running:
+            await asyncio.wait(set(self.running), timeout=LINGER)
+        left = set(self.running)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _connect(address: reach.Address, port: int, seconds: float) -> socket.socket:
+    """Connect to an address, never to a name. Raises ``OSError``."""
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    far = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        far.setblocking(False)
+        far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            far.setsockopt(socket.IPPROTO_TCP, option, value)
+        loop = asyncio.get_running_loop()
+        await asyncio.wait_for(loop.sock_connect(far, (str(address), port)), seconds)
+    except BaseException:
+        far.close()
+        raise
+    return far
+
+
+# --- the process -------------------------------------------------------------------------------
+
+
+async def until_end(handle: int, counts: Counts) -> None:
+    """Write counts now and then, until the process behind a pidfd ends or SIGTERM comes."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_reader(handle, over.set)
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    while not over.is_set():
+        counts.write()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), WRITE_EVERY)
+    loop.remove_reader(handle)
+
+
+def watch(ref: ProcessRef) -> int:
+    """Return a pidfd of this very process. Raises ``NotEntered`` if it has ended."""
+    try:
+        handle = os.pidfd_open(ref.pid)
+    except OSError as error:
+        raise NotEntered(f"process {ref.pid} has ended: {error}") from error
+    if not ref.alive:  # asked with the handle open: it is not a later process's
+        raise NotEntered(f"process {ref.pid} has ended")
+    return handle
+
+
+def say(handle: int | None, text: str) -> None:
+    """Tell who started this process how it stands."""
+    if handle is not None:
+        os.write(handle, text.encode()[:4000])
+        os.close(handle)
+
+
+def restrain(handles: int) -> None:
+    """Limit descriptors to ``handles``, where so many are allowed, and leave no core behind."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = handles if hard == resource.RLIM_INFINITY else min(hard, handles)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def preload() -> None:
+    """Import what is imported at first use: our files may be closed to whom we become."""
+    "name".encode("idna")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(socket.getaddrinfo, "127.0.0.1", 1).result()
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="relay")
+    parser.add_argument("--pid", type=int, required=True)
+    parser.add_argument("--start", type=int, required=True)
+    parser.add_argument("--to", type=Destination.read, nargs="+", required=True)
+    parser.add_argument("--counts", type=Path, required=True)
+    parser.add_argument("--uid", type=int)
+    parser.add_argument("--ready", type=int)
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> None:
+    """Relay until the replica ends."""
+    asked = _arguments(words)
+    ref = ProcessRef(asked.pid, asked.start)
+    try:
+        replica = watch(ref)
+        network = Network(ref)
+        listeners = listen_inside(network, asked.to)
+        network.close()
+        counts = Counts(asked.counts, [str(one) for one in asked.to])
+        restrain(_HANDLES)
+        preload()
+        drop(asked.uid)
+    except (NotEntered, OSError) as error:
+        say(asked.ready, str(error))
+        sys.exit(str(error))
+    asyncio.run(_run(replica, listeners, counts, asked.ready))
+    counts.write()
+    os._exit(0)  # a thread may still wait for a resolver
+
+
+async def _run(
+    replica: int,
+    listeners: list[tuple[Destination, socket.socket]],
+    counts: Counts,
+    ready: int | None,
+) -> None:
+    relay = Relay([one for one, _ in listeners], counts.of)
+    for destination, listener in listeners:
+        relay.listen(destination, listener)
+    say(ready, launching.READY)
+    await until_end(replica, counts)
+    for _, listener in listeners:
+        asyncio.get_running_loop().remove_reader(listener)
+        listener.close()
+    await relay.end()
+
+
+def start(
+    replica: ProcessRef,
+    destinations: Iterable[Destination],
+    *,
+    counts: Path,
+    log: Path,
+    uid: int | None,
+    marker: tuple[str, str],
+) -> ProcessRef:
+    """Start the relay of a replica, whose first process this is; return it once it listens.
+
+    ``counts`` stands in a folder of its own, which is given to ``uid``. Raises ``NotStarted``.
+    """
+    counting.prepare(counts, uid)
+    words = ["--pid", str(replica.pid), "--start", str(replica.start), "--counts", str(counts)]
+    words += ["--uid", str(uid)] if uid is not None else []
+    words += ["--to", *(str(one) for one in sorted(set(destinations)))]
+    return launching.start("placet_agent.relay", words, log=log, marker=marker)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
