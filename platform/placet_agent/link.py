@@ -1,0 +1,205 @@
+"""Serves a replica's socket for a program that can only listen on a port.
+
+A Bento of several services cannot be handed a socket. It listens on 127.0.0.1 of a network
+namespace of its own, and the link accepts on the replica's Unix socket and connects there. The
+link enters that namespace once, at its start, and stays there for good, as a user that is neither
+the replica's nor HAProxy's and has no capability: it listens on nothing inside, shares with the
+replica neither pid, mount nor IPC namespace, and there is less to reach from there than outside.
+
+Where the host can give no namespaces (``--shared``) it stays outside, and connects to the host's
+127.0.0.1 only while the socket that listens there is the replica's (``placet_agent.owners``).
+
+Run as ``python -m placet_agent.link``; ``start`` does so. It ends with the replica.
+"""
+
+import argparse
+import asyncio
+import resource
+import socket
+import sys
+from pathlib import Path
+
+from placet_agent import counting, launching
+from placet_agent.counting import Count, Counts
+from placet_agent.namespaces import Network, NotEntered, drop
+from placet_agent.owners import Owner
+from placet_agent.procs import ProcessRef
+from placet_agent.pump import Pump, reset
+from placet_agent.relay import LINGER, preload, restrain, say, until_end, watch
+
+NAME = "link"  # of its one line in the counts
+SECONDS = 5.0  # to connect
+_HANDLES = 16384
+_SPARE = 32  # descriptors that are not connections
+
+
+class NotTheReplicas(Exception):
+    """What listens on the port is not, or not for sure, the replica's."""
+
+
+class Link:
+    """The connections of one replica. Those past ``limit`` wait in the socket's queue."""
+
+    def __init__(
+        self, listener: socket.socket, port: int, count: Count, limit: int, owner: Owner | None
+    ) -> None:
+        self.listener = listener
+        self.port = port
+        self.count = count
+        self.limit = limit
+        self.owner = owner
+        self.loop = asyncio.get_running_loop()
+        self.running: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        """Accept what comes."""
+        self.loop.add_reader(self.listener, self._accept)
+
+    def _accept(self) -> None:
+        try:
+            near, _ = self.listener.accept()
+        except OSError:
+            return
+        near.setblocking(False)
+        task = self.loop.create_task(self._serve(near))
+        self.running.add(task)
+        task.add_done_callback(self._ended)
+        if len(self.running) >= self.limit:
+            self.loop.remove_reader(self.listener)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        if len(self.running) == self.limit - 1 and self.listener.fileno() >= 0:
+            self.open()
+
+    async def _serve(self, near: socket.socket) -> None:
+        far = None
+        try:
+            far = await self._reach()
+        except NotTheReplicas:
+            self.count.refuse(f"the replica's own socket does not listen on {self.port}")
+        except OSError as error:
+            self.count.fail(f"127.0.0.1:{self.port}: {error or 'no answer in time'}")
+        finally:
+            if far is None:
+                reset(near)
+        if far is not None:
+            self.count.connections += 1
+            await Pump(near, far, self.count.received, self.count.sent).run()
+
+    async def _reach(self) -> socket.socket:
+        """Connect to the replica's port. Raises ``NotTheReplicas`` or ``OSError``."""
+        before = self._owned(None)
+        far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            far.setblocking(False)
+            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.wait_for(self.loop.sock_connect(far, ("127.0.0.1", self.port)), SECONDS)
+            self._owned(before)
+        except BaseException:
+            far.close()
+            raise
+        return far
+
+    def _owned(self, before: int | None) -> int | None:
+        """Return the replica's socket where one must ask, the same as ``before`` if there was."""
+        if self.owner is None:
+            return None
+        found = self.owner.socket_of(self.port)
+        if found is None or before not in (None, found):
+            raise NotTheReplicas
+        return found
+
+    async def close(self) -> None:
+        """Give what is under way a moment, then break it off."""
+        if self.listener.fileno() >= 0:
+            self.loop.remove_reader(self.listener)
+            self.listener.close()
+        if self.running:
+            await asyncio.wait(set(self.running), timeout=LINGER)
+        left = set(self.running)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+# --- the process -------------------------------------------------------------------------------
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="link")
+    parser.add_argument("--pid", type=int, required=True)
+    parser.add_argument("--start", type=int, required=True)
+    parser.add_argument("--listen", type=int, required=True, help="an inherited descriptor")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--counts", type=Path, required=True)
+    parser.add_argument("--uid", type=int)
+    parser.add_argument("--shared", type=int, metavar="UID", help="the host's port of this user")
+    parser.add_argument("--ready", type=int)
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> None:
+    """Link until the replica ends."""
+    asked = _arguments(words)
+    ref = ProcessRef(asked.pid, asked.start)
+    try:
+        listener = socket.socket(fileno=asked.listen)
+        listener.setblocking(False)
+        replica = watch(ref)
+        counts = Counts(asked.counts, [NAME])
+        restrain(_HANDLES)
+        preload()
+        if asked.shared is None:
+            network = Network(ref)
+            network.enter()
+            network.close()
+        drop(asked.uid)
+    except (NotEntered, OSError) as error:
+        say(asked.ready, str(error))
+        sys.exit(str(error))
+    owner = None if asked.shared is None else Owner(ref, asked.shared)
+    asyncio.run(_run(replica, listener, counts, owner, asked))
+    counts.write()
+
+
+async def _run(
+    replica: int,
+    listener: socket.socket,
+    counts: Counts,
+    owner: Owner | None,
+    asked: argparse.Namespace,
+) -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    link = Link(listener, asked.port, counts.of[NAME], (most - _SPARE) // 2, owner)
+    link.open()
+    say(asked.ready, launching.READY)
+    await until_end(replica, counts)
+    await link.close()
+
+
+def start(
+    replica: ProcessRef,
+    listener: int,
+    port: int,
+    *,
+    counts: Path,
+    log: Path,
+    uid: int | None,
+    marker: tuple[str, str],
+    shared: int | None = None,
+) -> ProcessRef:
+    """Start the link from a replica's socket to its port; return it once it accepts.
+
+    With ``shared``, the replica's user id, to the host's own 127.0.0.1. Raises ``NotStarted``.
+    """
+    counting.prepare(counts, uid)
+    words = ["--pid", str(replica.pid), "--start", str(replica.start), "--counts", str(counts)]
+    words += ["--listen", str(listener), "--port", str(port)]
+    words += ["--uid", str(uid)] if uid is not None else []
+    words += ["--shared", str(shared)] if shared is not None else []
+    return launching.start("placet_agent.link", words, log=log, marker=marker, handles=[listener])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
