@@ -202,8 +202,12 @@ def listen(folder: Path, uid: int | None, backlog: int = BACKLOG) -> tuple[Path,
 
     ``uid`` is who may connect (HAProxy's user) when we are root, else ``None``. Whoever holds a
     socket can shut it down for all, so that each replica gets a fresh one. The folder is closed
-    to others, and the socket does not listen, until the file has its owner and its mode.
+    to others, and the socket does not listen, until the file has its owner and its mode. The
+    folder above is made so that ``uid`` can pass through it, where it is not there yet.
     """
+    if uid is not None and not folder.parent.exists():
+        files.make_folder(folder.parent, 0o710)
+        os.chown(folder.parent, -1, uid)
     files.make_folder(folder)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

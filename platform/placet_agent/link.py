@@ -21,7 +21,7 @@ from pathlib import Path
 
 from placet_agent import counting, launching
 from placet_agent.counting import Count, Counts
-from placet_agent.namespaces import Network, NotEntered, drop
+from placet_agent.namespaces import Network, NotEntered, demand_user, drop
 from placet_agent.owners import Owner
 from placet_agent.procs import ProcessRef
 from placet_agent.pump import Pump, reset
@@ -29,7 +29,7 @@ from placet_agent.relay import LINGER, preload, restrain, say, until_end, watch
 
 NAME = "link"  # of its one line in the counts
 SECONDS = 5.0  # to connect
-_HANDLES = 16384
+CONNECTIONS = 4096  # at once, where so many descriptors are allowed
 _SPARE = 32  # descriptors that are not connections
 
 
@@ -144,11 +144,12 @@ def main(words: list[str]) -> None:
     asked = _arguments(words)
     ref = ProcessRef(asked.pid, asked.start)
     try:
+        demand_user(asked.uid)
         listener = socket.socket(fileno=asked.listen)
         listener.setblocking(False)
         replica = watch(ref)
         counts = Counts(asked.counts, [NAME])
-        restrain(_HANDLES)
+        restrain(2 * CONNECTIONS + _SPARE)
         preload()
         if asked.shared is None:
             network = Network(ref)

@@ -80,6 +80,15 @@ def _prctl(option: int, *values: int) -> None:
     _check(_libc.prctl(option, *words))
 
 
+def demand_user(uid: int | None) -> None:
+    """Raise ``NotEntered`` if this process would stay root.
+
+    Asked before it enters anything: in a user namespace an ordinary user may be called 0.
+    """
+    if uid is None and os.geteuid() == 0:
+        raise NotEntered("root must become another user: say which")
+
+
 def drop(uid: int | None) -> None:
     """Become ``uid`` (``None``: stay who we are) without any capability, for good.
 

@@ -3,12 +3,15 @@
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from placet_agent.procs import ProcessRef
 
 _LISTEN = "0A"  # TCP_LISTEN
+_SOCK_DIAG, _BY_FAMILY, _DUMP, _DONE, _ERROR = 4, 20, 0x301, 3, 2  # of netlink
+_SECONDS = 5.0
 # What takes a connection to 127.0.0.1, in the kernel's order. ``::`` comes last: beside one of the
 # others it can only be a socket for IPv6 alone, which takes none.
 _TAKERS = (
@@ -29,6 +32,51 @@ class Listening:
 
 def listening(port: int) -> list[Listening]:
     """Return the sockets that take a connection to 127.0.0.1 at this port; more than one share."""
+    try:
+        found = asked(port)
+    except OSError:  # a kernel without socket diagnostics
+        found = read(port)
+    ranks = ([one for text in takers for one in found.get(text, [])] for takers in _TAKERS)
+    return next((rank for rank in ranks if rank), [])
+
+
+def asked(port: int) -> dict[str, list[Listening]]:
+    """Ask the kernel for listening sockets alone, by address. Raises ``OSError``.
+
+    The files below list every connection of the host: they cost 20 ms where this costs 0.2.
+    """
+    found: dict[str, list[Listening]] = {}
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _SOCK_DIAG) as kernel:
+        kernel.settimeout(_SECONDS)
+        for family in (socket.AF_INET, socket.AF_INET6):
+            which = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, 1 << int(_LISTEN, 16))
+            which += struct.pack(">H", port) + bytes(46)
+            head = struct.pack("=IHHII", 16 + len(which), _BY_FAMILY, _DUMP, 1, 0)
+            kernel.send(head + which)
+            for body in _answers(kernel):
+                size = 16 if body[0] == socket.AF_INET6 else 4
+                address = socket.inet_ntop(body[0], body[8 : 8 + size])
+                if struct.unpack_from(">H", body, 4)[0] == port:
+                    one = Listening(*struct.unpack_from("=II", body, 64))
+                    found.setdefault(address, []).append(one)
+    return found
+
+
+def _answers(kernel: socket.socket) -> Iterator[bytes]:
+    while True:
+        answer, place = kernel.recv(1 << 16), 0
+        while place < len(answer):
+            size, kind = struct.unpack_from("=IH", answer, place)
+            if kind == _DONE:
+                return
+            if kind == _ERROR or size < 16:
+                raise OSError("the kernel does not say who listens")
+            yield answer[place + 16 : place + size]
+            place += (size + 3) & ~3
+
+
+def read(port: int) -> dict[str, list[Listening]]:
+    """Read the same from the kernel's tables."""
     wanted = f":{port:04X}"
     found: dict[str, list[Listening]] = {}
     for table, family in _TABLES:
@@ -40,8 +88,7 @@ def listening(port: int) -> list[Listening]:
             if fields[3] == _LISTEN and fields[1].endswith(wanted):
                 one = Listening(int(fields[7]), int(fields[9]))
                 found.setdefault(_address(fields[1], family), []).append(one)
-    ranks = ([one for text in takers for one in found.get(text, [])] for takers in _TAKERS)
-    return next((rank for rank in ranks if rank), [])
+    return found
 
 
 def _address(local: str, family: int) -> str:

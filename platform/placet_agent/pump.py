@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-_CHUNK = 65536
+_CHUNK = 32768
 _shared = memoryview(bytearray(_CHUNK))  # one thread reads, and writes at once what it has read
 _RESET = struct.pack("ii", 1, 0)
 

@@ -46,8 +46,8 @@ def refusal(address: Address, port: int, approved: Collection[Destination]) -> s
     if Destination(str(address), port) in approved:
         return ""
     if not all(_is_global(one) for one in _meant(address)):
-        return f"{address} is no address of the public network, and {address} is not approved"
-    if is_own(address):
+        return f"{address} is no address of the public network, nor approved itself"
+    if any(is_own(one) for one in {address, *_meant(address)}):
         return f"{address} is this host itself"
     return ""
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from placet_agent import counting, launching, reach
 from placet_agent.counting import Count, Counts
 from placet_agent.loopback import listen_inside
-from placet_agent.namespaces import Network, NotEntered, drop
+from placet_agent.namespaces import Network, NotEntered, demand_user, drop
 from placet_agent.procs import ProcessRef
 from placet_agent.pump import Pump, reset
 from placet_verify.serving import Destination
@@ -232,6 +232,7 @@ def main(words: list[str]) -> None:
     asked = _arguments(words)
     ref = ProcessRef(asked.pid, asked.start)
     try:
+        demand_user(asked.uid)
         replica = watch(ref)
         network = Network(ref)
         listeners = listen_inside(network, asked.to)

@@ -309,16 +309,18 @@ def test_it_keeps_as_many_as_it_promised_and_says_no_to_one_more(held: Holder) -
 
 @as_root
 def test_haproxys_user_reaches_a_replicas_socket_and_nobody_else_does(open_folder: Path) -> None:
-    path, handle = holding.listen(open_folder / "rep-1", PROXY_UID)
+    path, handle = holding.listen(open_folder / "sockets" / "rep-1", PROXY_UID)
     with socket.socket(fileno=handle):
         found = path.stat()
         assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o600, PROXY_UID)
         folder = path.parent.stat()
         assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o710, 0)
-        assert reached_by(PROXY_UID, open_folder, "rep-1/http") == "connected"
-        assert reached_by(STRANGER, open_folder, "rep-1/http") == "PermissionError"
-        path.parent.chmod(0o755)
-        assert reached_by(STRANGER, open_folder, "rep-1/http") == "PermissionError"
+        name = str(path.relative_to(open_folder))
+        assert reached_by(PROXY_UID, open_folder, name) == "connected"
+        for opened in (path.parent, path.parent.parent, path):
+            assert reached_by(STRANGER, open_folder, name) == "PermissionError"
+            opened.chmod(0o755)
+        assert reached_by(STRANGER, open_folder, name) == "PermissionError", "a connection writes"
 
 
 def test_a_replica_gets_a_fresh_socket_where_an_old_one_lay(open_folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from placet_agent import counting, procs
+from placet_agent import counting, launching, procs, relay
 from placet_agent.procs import ProcessRef
+from placet_verify.serving import Destination
 from tests.integration.agent import outside
 from tests.integration.agent.outside import (
     ECHOES,
@@ -188,12 +190,14 @@ def test_a_name_may_lead_to_an_address_that_was_approved_with_its_port(worlds: W
 def test_bytes_are_counted_and_arrive_whole_at_the_pace_of_the_slower(
     worlds: Worlds, uid: int
 ) -> None:
-    destination, size = f"{INTERNET}:{ECHOES}", 64 << 20
+    destination, size = f"{INTERNET}:{ECHOES}", 512 << 20
     world = worlds(destination, f"{INTERNET}:{REPORTS}", uid=uid)
     said = world.do("ask", host=INTERNET, port=REPORTS, send=1_000_000)
     assert said.split(" ")[:2] == [INTERNET, "1000000"]
     sent, read = world.do("stall", host=INTERNET, port=ECHOES, size=size)
     assert 0 < sent == read < size, "who does not read is not read for without end"
+    resident = Path(f"/proc/{world.found['relay'][0]}/statm").read_text().split()[1]
+    assert int(resident) * resource.getpagesize() < 40 << 20
     until(lambda: world.counts(destination).bytes_in == read, "the counts are written")
     count = world.counts(destination)
     assert (count.connections, count.bytes_out, count.refused) == (1, sent, 0)
@@ -267,14 +271,20 @@ def test_a_port_that_the_replica_may_not_be_listened_for_on_is_said(worlds: Worl
 def test_a_process_that_got_the_replicas_number_later_is_not_entered(
     worlds: Worlds, tmp_path: Path
 ) -> None:
-    from placet_agent import launching, relay
-    from placet_verify.serving import Destination
-
     world = worlds(f"{INTERNET}:{REPORTS}")
     replica = world.ref("replica")
     earlier = ProcessRef(replica.pid, replica.start - 1)
     with pytest.raises(launching.NotStarted, match=f"process {replica.pid} has ended"):
         relay.start(
             earlier, [Destination.read(f"{INTERNET}:{REPORTS}")], log=tmp_path / "log",
-            counts=tmp_path / "egress" / "counts.json", uid=None, marker=("A", "b"),
+            counts=tmp_path / "egress" / "counts.json", uid=60602, marker=("A", "b"),
+        )  # fmt: skip
+
+
+def test_root_stays_root_nowhere(worlds: Worlds, tmp_path: Path) -> None:
+    world = worlds(f"{INTERNET}:{REPORTS}")
+    with pytest.raises(launching.NotStarted, match="root must become another user"):
+        relay.start(
+            world.ref("replica"), [Destination.read(f"{INTERNET}:{REPORTS}")], uid=None,
+            counts=tmp_path / "egress" / "counts.json", log=tmp_path / "log", marker=("A", "b"),
         )  # fmt: skip

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import counting, loopback, owners, reach
+from placet_agent import counting, loopback, reach
 from placet_agent.counting import Count, Counts
-from placet_agent.procs import ProcessRef
 from placet_agent.relay import Relay
 from placet_verify.serving import Destination
 
@@ -66,6 +65,7 @@ def test_the_hosts_own_public_address_is_not_the_networks(monkeypatch: pytest.Mo
     monkeypatch.setattr(reach, "is_own", lambda address: str(address) == "5.5.5.5")
     assert refused("5.5.5.5") == "5.5.5.5 is this host itself"
     assert refused("::ffff:5.5.5.5") == "5.5.5.5 is this host itself"
+    assert refused("64:ff9b::505:505") == "64:ff9b::505:505 is this host itself"
     assert refused("5.5.5.5", 443, (Destination("5.5.5.5", 443),)) == ""
 
 
@@ -228,37 +228,3 @@ def test_counts_are_read_through_no_link_and_from_no_pipe(tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to(tmp_path / "secret")
     os.mkfifo(tmp_path / "pipe")
     assert counting.read(tmp_path / "link") == counting.read(tmp_path / "pipe") == {}
-
-
-# --- who listens on a port of the host -----------------------------------------------------------
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
-def test_who_listens_on_a_port_is_found(host: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as server:
-        port = server.getsockname()[1]
-        inode = os.fstat(server.fileno()).st_ino
-        assert owners.listening(port) == [owners.Listening(os.geteuid(), inode)]
-    assert owners.listening(port) == []
-
-
-def test_a_neighbour_who_listens_for_ipv6_alone_does_not_confuse_who_asks() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with socket.create_server(("::", port), family=socket.AF_INET6):
-            inode = os.fstat(server.fileno()).st_ino
-            assert owners.listening(port) == [owners.Listening(os.geteuid(), inode)]
-
-
-def test_who_listens_on_another_address_takes_no_connection_to_this_one() -> None:
-    with socket.create_server(("127.0.0.2", 0)) as server:
-        assert owners.listening(server.getsockname()[1]) == []
-
-
-def test_a_socket_of_our_own_is_not_the_replicas_though_the_user_is_the_same() -> None:
-    me = ProcessRef(os.getpid(), 0)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert owners.Owner(me, os.geteuid()).socket_of(port) is None
-        assert owners.Owner(me, os.geteuid() + 1).socket_of(port) is None
