@@ -12,7 +12,7 @@ from placet_verify.permit import Expected, build_permit
 from placet_verify.statements import DecisionStatement, PolicyStatement, RequestStatement
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-SERVING = {"replicas": 1, "memory_mb": 1024, "variables": {}}
+SERVING = {"replicas": 1, "memory_mb": 1024, "variables": {}, "egress": []}
 DOCUMENT: dict[str, Any] = {
     "version": 1,
     "expires_after_days": 14,

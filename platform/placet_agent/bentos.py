@@ -13,6 +13,8 @@ from placet_agent.faults import crash_point
 from placet_protocol.fields import hex_digest
 from placet_verify import archive
 
+FACTS_PATH = "src/placet.json"
+MAX_FACTS = 64 << 20
 LOCK_PATH = "env/python/requirements.txt"  # the lock that the Bento was built and approved with
 
 
@@ -77,6 +79,24 @@ class Bentos:
             return (self.path(digest) / LOCK_PATH).read_text()
         except FileNotFoundError:
             raise BentoRefused("the Bento holds no lock of its runtime") from None
+
+    def declared(self, digest: str) -> list[str]:
+        """Return the names of variables that the version reads, as its build wrote them down."""
+        try:
+            with (self.path(digest) / FACTS_PATH).open("rb") as stream:
+                facts = json.loads(stream.read(MAX_FACTS))
+        except (FileNotFoundError, ValueError):
+            return []
+        names = facts.get("variables") if isinstance(facts, dict) else None
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    def needs_port(self, digest: str) -> bool:
+        """Whether it was found here that the Bento cannot serve on a socket handed over."""
+        return (self.path(digest).parent / "needs-port").exists()
+
+    def note_port(self, digest: str) -> None:
+        """Remember that the Bento has to be started with a port."""
+        files.write_bytes(self.path(digest).parent / "needs-port", b"")
 
 
 def hashes(folder: Path) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from placet_agent import __version__, files, sandbox
+from placet_agent import __version__, files, limits, sandbox
 from placet_agent.aborts import Aborts
 from placet_agent.bentos import Bentos
 from placet_agent.capture import Shipper
@@ -24,10 +24,11 @@ from placet_agent.preparer import Preparer
 from placet_agent.pythons import Interpreters
 from placet_agent.receipts import Receipts, Who
 from placet_agent.reconcile import Reconciler
-from placet_agent.replicas import Program, Replicas, bento_program
+from placet_agent.replicas import Replicas
 from placet_agent.report import Reporter
 from placet_agent.runtimes import Runtimes
 from placet_agent.sentinel import Sentinel
+from placet_agent.starting import Program, bento_program
 from placet_agent.trust import StateRefused, Trust
 from placet_protocol.fields import hex_digest
 from placet_protocol.report import FEATURES, NodeError, PlatformInfo
@@ -63,7 +64,7 @@ def platform_info(interpreters: Interpreters, haproxy: str, port: int) -> Platfo
     return PlatformInfo(
         pythons=interpreters.versions,
         isolation=sandbox.isolation(),
-        memory_limit=sandbox.memory_limiter().kind,
+        memory_limit=limits.limiter().kind,
         memory_mb=pages * size >> 20,
         cpus=os.cpu_count() or 1,
         machine=platform.machine(),
@@ -130,6 +131,7 @@ class Agent:
     def run(self) -> None:
         """Serve until ``stop``."""
         self._load_stored()
+        self.replicas.starter.prepare()
         self.replicas.adopt()
         self.meter.start()
         self.reporter.start()
@@ -278,4 +280,5 @@ def stop_everything(home: Home) -> None:
             if replicas.stop_step(replica):
                 replicas.discard(replica)
         time.sleep(0.02)
+    replicas.starter.holder.stop()
     client.close()

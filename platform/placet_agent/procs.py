@@ -1,8 +1,8 @@
 """Processes that outlive us: known by pid and start time, so that a reused pid is never ours."""
 
 import os
+import select
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,10 +93,16 @@ def with_variable(name: str, value: str) -> list[ProcessRef]:
 
 
 def wait_gone(ref: ProcessRef, seconds: float) -> bool:
-    """Wait until ``ref`` is gone; tell whether it is."""
-    end = time.monotonic() + seconds
-    while ref.alive:
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
+    """Wait until ``ref`` is gone, without delay when it goes; tell whether it is."""
+    try:
+        handle = os.pidfd_open(ref.pid)
+    except OSError:
+        return not ref.alive
+    try:
+        if not ref.alive:
+            return True
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        return bool(poller.poll(seconds * 1000))
+    finally:
+        os.close(handle)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from placet_agent import rules
+from placet_agent.haproxy import places
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
@@ -17,7 +18,7 @@ from placet_agent.haproxy.table import EndpointEntry, Full
 from placet_agent.observed import Control, Observed, leaving_reports
 from placet_agent.preparer import Need, Preparer
 from placet_agent.receipts import Receipts
-from placet_agent.replica import Replica, settings_of, wanted_settings
+from placet_agent.replica import Replica, settings_of, wanted_settings, weakest
 from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
 from placet_agent.sentinel import Sentinel
@@ -161,8 +162,12 @@ class Reconciler:
         for replica in list(self.replicas.all.values()):
             if replica.stopping or replica.alive:
                 continue
-            control = self._controls.setdefault(replica.record.revision, Control())
             now = time.monotonic()
+            if self.replicas.found_to_need_port(replica):
+                log.info("replica %s is started anew behind a link", replica.id)
+                replica.stopping_since = now
+                continue
+            control = self._controls.setdefault(replica.record.revision, Control())
             lived = now - replica.ready_at if replica.ready_at else 0.0
             control.crashes.was_ready |= replica.record.ready
             control.crashes.add(now, lived, self.replicas.why(replica))
@@ -216,9 +221,9 @@ class Reconciler:
         if plan.start and may_start:
             self.busy = True
             if time.monotonic() >= control.crashes.not_before:
+                verdict = self._verdict(revision)
                 for _ in range(plan.start):
-                    told = self._verdict(revision).capture
-                    self.replicas.start(endpoint.id, revision, told)
+                    self.replicas.start(endpoint.id, revision, verdict.capture, verdict.egress)
 
     def _begin_stop(self, replica: Replica) -> None:
         if not replica.stopping:
@@ -293,7 +298,7 @@ class Reconciler:
                 continue
             try:
                 server = self.proxy.table.ensure_server(
-                    entry, revision.id, replica.id, replica.record.port
+                    entry, revision.id, replica.id, address_of(replica)
                 )
             except Full as error:
                 control.full = str(error)
@@ -385,5 +390,11 @@ class Reconciler:
             bento_digest=revision.bento_digest,
             since=control.since,
             restarts=control.crashes.total,
-            isolation=mine[0].record.isolation if mine else "",
+            isolation=weakest(r.record for r in mine),
         )
+
+
+def address_of(replica: Replica) -> places.Address:
+    """Return where HAProxy finds a replica."""
+    adopted = replica.record.reached == "port"
+    return replica.record.port if adopted else places.socket_of(replica.id)

@@ -8,15 +8,24 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from placet_agent import files, procs
+from placet_agent.holding import connect
 from placet_agent.procs import ProcessRef
 from placet_protocol.state import DesiredRevision
 
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
+OWN_PORT = 3000  # in a network of its own, where nobody else is
+
+# How a replica is kept from what is beside it, as reports say it. ``socket``: a network of its
+# own, and it serves on a socket that was handed over. ``link``: a network of its own, and a link
+# leads to its loopback. ``shared``: the host can give it no network. ``older``: people approved it
+# before a release said what it may reach, so that it keeps the host's network.
+Kept = Literal["socket", "link", "shared", "older"]
 
 
 @dataclass
@@ -36,12 +45,37 @@ class Record:
     port: int
     uid: int | None
     isolation: str
-    cgroup: str = ""
     outer: tuple[int, int] | None = None  # pid and start time of what we started
     inner: tuple[int, int] | None = None  # of the first process of the pid namespace
     started_at: float = 0.0
     ready: bool = False
     capture: str = ""  # what it was told to write down; '': nothing
+    # What an agent did not write that knew nothing of sockets:
+    reached: str = "port"  # "socket": by the file in its folder; "port": on the host's loopback
+    network: str = "host"  # or "own"
+    egress: list[str] | None = None  # what people approved; None: before there was such a thing
+    relay: tuple[int, int] | None = None  # what lets it reach that
+    link: tuple[int, int] | None = None  # what leads from its socket to its port
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Record":
+        """Read a record, one of an older agent included."""
+        known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
+        for name in ("outer", "inner", "relay", "link"):
+            known[name] = tuple(known[name]) if known.get(name) else None
+        record = cls(**known)
+        if record.reached == "port":
+            record.isolation = "older"
+        return record
+
+    @property
+    def kept(self) -> Kept:
+        """How it is kept from what is beside it."""
+        if self.egress is None:
+            return "older"
+        if self.network == "host":
+            return "shared"
+        return "link" if self.port else "socket"
 
 
 @dataclass
@@ -50,6 +84,7 @@ class Replica:
 
     record: Record
     path: Path
+    socket: Path  # where it is reached, unless it is reached by a port
     stopping_since: float = 0.0
     termed_at: float = 0.0
     killed: bool = False
@@ -74,6 +109,11 @@ class Replica:
     def refs(self) -> list[ProcessRef]:
         """The processes that stand for it."""
         return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
+
+    @property
+    def beside(self) -> list[ProcessRef]:
+        """What stands outside for it and ends with it."""
+        return [ProcessRef(*pair) for pair in (self.record.relay, self.record.link) if pair]
 
     @property
     def alive(self) -> bool:
@@ -126,16 +166,24 @@ def free_port(taken: set[int]) -> int:
     raise RuntimeError("no port is free for a replica")
 
 
-def ask(port: int, path: str, timeout: float = 2.0) -> int | None:
+def ask(replica: Replica, path: str, timeout: float = 2.0) -> int | None:
     """Return the status of ``path``, ``/readyz`` or ``/livez``; ``None`` while nothing answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = http.client.HTTPConnection("127.0.0.1", replica.record.port, timeout=timeout)
     try:
+        if replica.record.reached == "socket":
+            connection.sock = connect(replica.socket, timeout)
         connection.request("GET", path)
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
+
+
+def weakest(records: Iterable[Record]) -> str:
+    """Return how the least kept apart of these is kept; '' of none."""
+    order: tuple[Kept, ...] = ("older", "shared", "link", "socket")
+    return min((record.kept for record in records), key=order.index, default="")
 
 
 def settings_of(record: Record) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Replicas: ``bentoml serve`` processes that outlive the agent, known by pid and start time.
+"""Replicas: processes that serve and outlive the agent, known by pid and start time.
 
 A replica's record is on disk before its process exists, and names a marker that stands in the
 environment of everything it starts; an agent that died in between finds and ends what it left.
@@ -7,22 +7,22 @@ environment of everything it starts; an agent that died in between finds and end
 import logging
 import os
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from placet_agent import capture, files, procs, sandbox
+from placet_agent import files, limits, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
+from placet_agent.holding import HolderError
+from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.procs import ProcessRef
-from placet_agent.replica import Record, Replica, ask, first_inside, free_port, pair
-from placet_agent.runtimes import INSIDE, Runtimes
-from placet_agent.sandbox import MARKER, Cell
-from placet_protocol.runtimes import RuntimeRef
+from placet_agent.replica import OWN_PORT, Record, Replica, ask, free_port
+from placet_agent.runtimes import Runtimes
+from placet_agent.sandbox import MARKER
+from placet_agent.starting import Program, Starter, bento_program
 from placet_protocol.state import DesiredRevision
 
 log = logging.getLogger(__name__)
@@ -34,16 +34,6 @@ CHECKS = 3  # so many without an answer in a row: it hangs
 TERM_SECONDS = 5.0
 LOG_BYTES = 4 << 20
 TAIL_BYTES = 3000
-
-Program = Callable[[int], list[str]]
-
-
-def bento_program(port: int) -> list[str]:
-    """Return the command that serves the Bento at ``/bento``."""
-    return [
-        f"{INSIDE}/bin/python", "-m", "bentoml", "serve", "/bento",
-        "--host", "127.0.0.1", "--port", str(port),
-    ]  # fmt: skip
 
 
 class Replicas:
@@ -58,12 +48,10 @@ class Replicas:
         program: Program = bento_program,
     ) -> None:
         self.folder = home / "replicas"
-        self.logs = home / "logs"
-        self.captured = home / "capture"
         self.bentos = bentos
-        self.runtimes = runtimes
+        self.starter = Starter(home, bentos, runtimes, program)
+        self.logs = self.starter.logs
         self.wake = wake
-        self.program = program
         self.all: dict[str, Replica] = {}
         self._closed = threading.Event()
 
@@ -76,26 +64,45 @@ class Replicas:
     def adopt(self, *, probe: bool = True) -> None:
         """Take over the replicas that an earlier agent started; end what it left half-started."""
         for path in sorted(self.folder.glob("*.json")):
-            data: dict[str, Any] = files.read_json(path) or {}
-            for name in ("outer", "inner"):
-                data[name] = tuple(data[name]) if data.get(name) else None
-            replica = Replica(Record(**data), path)
+            record = Record.from_json(files.read_json(path) or {})
+            replica = Replica(record, path, self.starter.socket(record.id))
             replica.launched.set()
             self.all[replica.id] = replica
             if not replica.refs:
                 self._end_marked(replica)
                 self.discard(replica)
             elif replica.alive:
-                log.info("adopted replica %s on port %s", replica.id, replica.record.port)
+                log.info("adopted replica %s (%s)", replica.id, record.kept)
                 if replica.record.ready:
                     replica.ready_at = time.monotonic()
                 if probe:
                     self._thread(self._look_after, replica)
+        self._drop_unknown_sockets()
 
-    def start(self, endpoint: str, revision: DesiredRevision, capture: str = "") -> Replica:
-        """Begin to start a replica; the rest happens in a thread of its own."""
+    def _drop_unknown_sockets(self) -> None:
+        """Let go of what an agent that died had made for a replica that never came to be."""
+        try:
+            kept = self.starter.holder.names()
+        except HolderError:
+            return
+        for name in kept - set(self.all):
+            self.starter.let_go(name)
+
+    def start(
+        self,
+        endpoint: str,
+        revision: DesiredRevision,
+        capture: str = "",
+        egress: Iterable[str] | None = (),
+    ) -> Replica:
+        """Begin to start a replica; the rest happens in a thread of its own.
+
+        ``egress`` is what people approved that it may reach; ``None``: they approved it before
+        that was asked, with the host's network.
+        """
         others = [r.record for r in self.all.values()]
         name = f"{revision.id}-{uuid4().hex[:8]}"
+        network = "host" if egress is None else sandbox.network()
         record = Record(
             id=name,
             revision=revision.id,
@@ -107,17 +114,27 @@ class Replicas:
             variables=dict(revision.variables),
             memory_mb=revision.memory_mb,
             nonce=revision.restart_nonce,
-            port=free_port({other.port for other in others}),
+            port=self._port(revision.bento_digest, network, others),
             uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
             isolation=sandbox.isolation(),
             capture=capture,
+            reached="socket",
+            network=network,
+            egress=None if egress is None else list(egress),
         )
-        replica = Replica(record, self.folder / f"{name}.json")
+        record.isolation = record.kept
+        replica = Replica(record, self.folder / f"{name}.json", self.starter.socket(name))
         replica.save()
         crash_point("agent.before_replica_start")
         self.all[name] = replica
         self._thread(self._launch, replica)
         return replica
+
+    def _port(self, digest: str, network: str, others: Iterable[Record]) -> int:
+        """Return the port that a replica is to serve on; 0: it serves on its socket."""
+        if not self.bentos.needs_port(digest):
+            return 0
+        return OWN_PORT if network == "own" else free_port({other.port for other in others})
 
     def _thread(self, work: Callable[[Replica], None], replica: Replica) -> None:
         threading.Thread(
@@ -127,73 +144,15 @@ class Replicas:
     def _launch(self, replica: Replica) -> None:
         try:
             self.bentos.check(replica.record.bento_digest)
-            self._spawn(replica)
+            self.starter.start(replica)
         except Exception as error:
             log.warning("replica %s does not start: %s", replica.id, error)
-            replica.failure = str(error) or type(error).__name__
+            replica.failure = f"{error or type(error).__name__}: {self.tail(replica)}"
             replica.launched.set()
             self.wake()
             return
         replica.launched.set()
         self._look_after(replica)
-
-    def _spawn(self, replica: Replica) -> None:
-        record = replica.record
-        if sandbox.isolation() != "bwrap":
-            raise RuntimeError(sandbox.NO_BWRAP)
-        limiter = sandbox.memory_limiter()
-        group = limiter.make(record.id, record.memory_mb)
-        record.cgroup = str(group or "")
-        cell = self._cell(record, group)
-        reader, writer = os.pipe()
-        with os.fdopen(reader, "rb", buffering=0) as answers:
-            try:
-                replica.child = self._popen(replica, cell, writer)
-            finally:
-                os.close(writer)
-            inner = first_inside(answers.fileno())
-        crash_point("agent.after_replica_start")
-        record.outer = pair(procs.find(replica.child.pid))
-        record.inner = pair(inner)
-        record.started_at = time.time()
-        replica.save()
-        if inner is None:
-            raise RuntimeError(f"it ended at once: {self.tail(replica)}")
-
-    def _popen(self, replica: Replica, cell: Cell, info_fd: int) -> "subprocess.Popen[bytes]":
-        with self.log_path(replica).open("ab") as output:
-            return subprocess.Popen(
-                sandbox.command(cell, self.program(replica.record.port), info_fd=info_fd),
-                cwd="/",
-                env={"PATH": os.defpath, MARKER: replica.id},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=[info_fd],
-            )
-
-    def _cell(self, record: Record, group: Path | None) -> Cell:
-        runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
-        limits = sandbox.memory_limiter().limits(record.memory_mb)
-        told = {"PLACET_CAPTURE": record.capture} if record.capture else {}
-        return Cell(
-            uid=record.uid,
-            writable=capture.folder_for(self.captured, record) if told else {},
-            read_only={**runtime.binds, "/bento": self.bentos.path(record.bento_digest)},
-            variables={
-                **record.variables,
-                **told,
-                MARKER: record.id,
-                "PLACET_RELEASE": record.release,
-                "PLACET_REVISION": record.revision,
-                "BENTOML_HOME": "/tmp/bentoml",  # noqa: S108
-                "BENTOML_DO_NOT_TRACK": "true",
-                "PYTHONUNBUFFERED": "1",
-            },
-            limits=(*Cell(uid=None).limits, *limits),
-            cgroup=group,
-        )
 
     def _look_after(self, replica: Replica) -> None:
         if not replica.record.ready:
@@ -205,19 +164,42 @@ class Replicas:
         """Ask ``/livez`` now and then; end a replica that hangs, so that it is started again."""
         silent = 0
         while silent < CHECKS:
-            if self._closed.wait(CHECK_EVERY) or not replica.alive or replica.stopping:
+            if self._ended_within(replica, CHECK_EVERY):
                 return
-            answer = ask(replica.record.port, "/livez", CHECK_TIMEOUT)
+            answer = ask(replica, "/livez", CHECK_TIMEOUT)
             silent = silent + 1 if answer is None or answer >= 500 else 0
+            self._renew_egress(replica)
         replica.hung = f"it hung: {CHECKS} times in a row /livez did not answer"
         log.warning("replica %s hangs and is ended", replica.id)
         self.signal(replica, signal.SIGKILL)
         self.wake()
 
+    def _ended_within(self, replica: Replica, seconds: float) -> bool:
+        """Wait so long; tell whether this agent or the replica ended, or the replica is to."""
+        gone = procs.wait_gone(replica.refs[0], seconds)
+        if gone and not replica.stopping and replica.record.reached == "socket":
+            # Nobody will take what waits on its socket: that must fail at once, and what comes
+            # now must find another replica.
+            self.starter.let_go(replica.id)
+            self.wake()
+        return gone or self._closed.is_set() or not replica.alive or replica.stopping
+
+    def _renew_egress(self, replica: Replica) -> None:
+        """A relay that ended leaves its replica without what it may reach: start another."""
+        relay, inner = replica.record.relay, replica.record.inner
+        if relay is None or inner is None or ProcessRef(*relay).alive or not replica.alive:
+            return
+        try:
+            self.starter.open_egress(replica.record, ProcessRef(*inner))
+        except Exception as error:
+            log.warning("replica %s reaches nothing: %s", replica.id, error)
+            return
+        replica.save()
+
     def _probe(self, replica: Replica) -> None:
         """Ask ``/readyz`` until it answers 200, the process ends or it is to stop."""
         while replica.alive and not replica.stopping:
-            answer = ask(replica.record.port, "/readyz")
+            answer = ask(replica, "/readyz")
             if answer == 200:
                 replica.ready_at = time.monotonic()
                 replica.record.ready = True
@@ -243,7 +225,8 @@ class Replicas:
             return False
         crash_point("agent.after_replica_stop")
         self._end_marked(replica)
-        return not procs.listening(replica.record.port)
+        adopted = replica.record.reached == "port"
+        return not adopted or not procs.listening(replica.record.port)
 
     def signal(self, replica: Replica, number: int) -> None:
         """Signal a replica: politely its own program, or the whole namespace at once."""
@@ -258,7 +241,9 @@ class Replicas:
                 ref.signal(number)
 
     def _end_marked(self, replica: Replica) -> None:
-        """End what the replica started outside a namespace, or left there."""
+        """End what stands beside the replica, and what it left outside a namespace."""
+        for ref in replica.beside:
+            ref.signal(signal.SIGKILL)
         for ref in procs.with_variable(MARKER, replica.id):
             ref.signal(signal.SIGKILL)
             procs.wait_gone(ref, 2)
@@ -267,11 +252,18 @@ class Replicas:
         """Forget a replica that is gone."""
         if replica.child is not None:
             replica.child.poll()
-        if replica.record.cgroup:
-            sandbox.memory_limiter().remove(Path(replica.record.cgroup))
+        self.starter.clear(replica)
         replica.path.unlink(missing_ok=True)
         self.all.pop(replica.id, None)
         self._drop_old_logs()
+
+    def found_to_need_port(self, replica: Replica) -> bool:
+        """Whether a replica ended because its Bento cannot serve on a socket; remembers it."""
+        asked = replica.child is not None and replica.child.poll() == NOT_ON_A_SOCKET
+        if not asked or replica.record.port:
+            return False
+        self.bentos.note_port(replica.record.bento_digest)
+        return True
 
     # --- look --------------------------------------------------------------------------------
 
@@ -283,16 +275,14 @@ class Replicas:
         """Say why a replica ended, with the tail of its log."""
         if replica.failure:
             return replica.failure
-        group = Path(replica.record.cgroup) if replica.record.cgroup else None
-        memory = sandbox.memory_limiter().killed(group)
         words = replica.hung or "it ended"
-        if memory:
+        if limits.limiter().killed(replica.id):
             words = f"it needed more than {replica.record.memory_mb} MB of memory"
         return f"{words}: {self.tail(replica)}"
 
     def log_path(self, replica: Replica) -> Path:
         """Return the file of its output."""
-        return self.logs / f"{replica.id}.log"
+        return self.starter.log_path(replica.id)
 
     def tail(self, replica: Replica) -> str:
         """Return the end of its output."""

@@ -146,7 +146,6 @@ class Runtimes:
                 "/lock.txt": making / "lock.txt",
             },
             writable={INSIDE: making / "home"},
-            network=False,
             variables={"UV_NO_CONFIG": "1", "UV_CACHE_DIR": "/tmp/uv", "UV_OFFLINE": "1"},  # noqa: S108
             tmp_bytes=8 << 30,
         )
@@ -159,7 +158,7 @@ class Runtimes:
             errors="replace",
             timeout=INSTALL_SECONDS,
             check=False,
-            env={"PATH": os.defpath},
+            env={},
         )
         if done.returncode not in accept:
             tail = " ".join((done.stdout + done.stderr).split())[-1500:]

@@ -1,10 +1,15 @@
-"""Where other people's code runs: its own pid namespace, user, tmp and memory limit.
+"""Where other people's code runs: its own pid and network namespace, user, tmp and limits.
 
 Started by root, the program inside bwrap is an unprivileged user that no other replica has;
 started by somebody else, it is that user in a user namespace of its own. A node where bwrap does
 not work says so in its reports and runs nothing: there is no weaker way.
+
+Until the program is that user without any capability, nothing of a tenant has a say: every
+program on the way is named by its whole path, the environment is empty, and what the tenant sets
+is set by ``env`` behind the drop.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,7 +19,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from placet_agent import seccomp
+
 Isolation = Literal["bwrap", "none"]
+Network = Literal["own", "host"]
 
 NO_BWRAP = "bubblewrap (bwrap) does not work on this node, and nothing runs here without it"
 
@@ -25,8 +33,15 @@ LINK_UID = 60603
 REPLICA_UIDS = range(60610, 61100)  # free of system, login and systemd's dynamic users
 TMP_BYTES = 512 << 20
 MARKER = "PLACET_REPLICA"  # how what a half-started replica left behind is found
+SETPRIV, ENV, PRLIMIT, SHELL = "/usr/bin/setpriv", "/usr/bin/env", "/usr/bin/prlimit", "/bin/sh"
+FILTER_FD = 9  # the highest that every shell can open: what is handed on has a higher number
 _SYSTEM = ("lib", "lib32", "lib64", "bin", "sbin")
-_ETC = ("ld.so.cache", "localtime", "ssl", "hosts", "resolv.conf", "nsswitch.conf", "passwd")
+_ETC = ("ld.so.cache", "localtime", "ssl", "nsswitch.conf", "passwd")
+_NAMES = ("hosts", "resolv.conf")  # of the host's network
+# Settings and switches of the kernel, some of which are writable by mode for who is root to it.
+# A line in ``core_pattern`` names a program that the kernel starts outside every sandbox.
+_KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr", "asound", "driver")
+_NEEDED = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")  # by setpriv, which gives them up
 
 
 @dataclass(frozen=True)
@@ -36,42 +51,64 @@ class Cell:
     uid: int | None  # None: the agent's own user
     read_only: Mapping[str, Path] = field(default_factory=dict)  # inside → outside
     writable: Mapping[str, Path] = field(default_factory=dict)
-    network: bool = True
+    network: Network = "own"
     variables: Mapping[str, str] = field(default_factory=dict)
     tmp_bytes: int = TMP_BYTES
     limits: tuple[str, ...] = ("--nofile=8192:8192", "--core=0:0", "--nproc=2048:2048")
-    cgroup: Path | None = None
+    groups: tuple[Path, ...] = ()  # control groups that it joins before anything else
 
 
 @cache
 def isolation() -> Isolation:
     """Return whether bwrap works on this host, tried once."""
-    probe = Cell(uid=INSTALLER_UID if os.geteuid() == 0 else None, network=False)
-    if shutil.which("bwrap") and shutil.which("prlimit") and _works(command(probe, ["true"])):
+    found = (SETPRIV, ENV, PRLIMIT)
+    if bwrap() and all(os.access(path, os.X_OK) for path in found) and _works("host"):
         return "bwrap"
     return "none"
 
 
-def _works(words: list[str]) -> bool:
+@cache
+def network() -> Network:
+    """Return whether a replica can have a network of its own on this host, tried once."""
+    return "own" if isolation() == "bwrap" and _works("own") else "host"
+
+
+def bwrap() -> str:
+    """Return the whole path of bwrap, '' where there is none: looked up once by the agent."""
+    return shutil.which("bwrap") or ""
+
+
+def _works(network: Network) -> bool:
+    probe = Cell(uid=user(INSTALLER_UID), network=network)
     try:
-        done = subprocess.run(words, capture_output=True, timeout=20, check=False)
+        done = subprocess.run(
+            command(probe, ["/usr/bin/true"]), capture_output=True, timeout=20, check=False, env={}
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
 
 
-def command(cell: Cell, program: Iterable[str], *, info_fd: int | None = None) -> list[str]:
-    """Return the command that runs ``program`` in ``cell`` under bwrap."""
-    words = [*_enter(cell.cgroup), "prlimit", *cell.limits, "bwrap"]
-    words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--new-session", "--clearenv"]
-    words += ["--cap-drop", "ALL"]
+def command(
+    cell: Cell, program: Iterable[str], *, info_fd: int | None = None, block_fd: int | None = None
+) -> list[str]:
+    """Return the command that runs ``program`` in ``cell`` under bwrap.
+
+    bwrap writes the pid of the first process inside to ``info_fd``, and starts the program only
+    when a byte comes from ``block_fd``. Descriptors that are handed on are made by ``above``.
+    """
+    filter_path = seccomp.path()
+    words = [*_enter(cell.groups, filter_path), PRLIMIT, *cell.limits, bwrap()]
+    words += ["--seccomp", str(FILTER_FD)] if filter_path else []
+    words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    words += ["--new-session", "--clearenv", "--cap-drop", "ALL"]
     if os.geteuid() != 0:
-        words += ["--unshare-user"]
+        words += ["--unshare-user", "--disable-userns"]
     else:
-        words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    if not cell.network:
+        words += [word for name in _NEEDED for word in ("--cap-add", name)]
+    if cell.network == "own":
         words += ["--unshare-net"]
-    words += [*_system(), "--proc", "/proc", "--dev", "/dev"]
+    words += [*_system(cell.network), "--proc", "/proc", *_kernel_settings(), "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", "/dev/shm"]  # noqa: S108
     words += ["--perms", "1777", "--size", str(cell.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108
     words += _parents([*cell.read_only, *cell.writable])
@@ -79,12 +116,23 @@ def command(cell: Cell, program: Iterable[str], *, info_fd: int | None = None) -
         words += ["--ro-bind", str(outside), inside]
     for inside, outside in cell.writable.items():
         words += ["--bind", str(outside), inside]
-    for name, value in environment(cell).items():
-        words += ["--setenv", name, value]
-    words += ["--chdir", "/tmp"]  # noqa: S108
-    if info_fd is not None:
-        words += ["--info-fd", str(info_fd)]
-    return [*words, "--", *_become(cell.uid), *program]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
+    for option, number in (("--info-fd", info_fd), ("--block-fd", block_fd)):
+        words += [] if number is None else [option, str(number)]
+    return [*words, "--", *_become(cell.uid), ENV, "-i", *_assignments(cell), *program]
+
+
+def user(uid: int) -> int | None:
+    """Return ``uid`` when we are root and may become it, else ``None``: everything is one user."""
+    return uid if os.geteuid() == 0 else None
+
+
+def above(handle: int) -> int:
+    """Return a descriptor like ``handle``, which is closed, that may be handed to ``command``."""
+    try:
+        return fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, FILTER_FD + 1)
+    finally:
+        os.close(handle)
 
 
 def _parents(insides: Iterable[str]) -> list[str]:
@@ -105,23 +153,39 @@ def environment(cell: Cell) -> dict[str, str]:
     }
 
 
-def _enter(cgroup: Path | None) -> list[str]:
-    """The program joins its memory limit before it can start anything."""
-    if cgroup is None:
-        return []
-    return ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', str(cgroup / "cgroup.procs")]
+def _assignments(cell: Cell) -> list[str]:
+    """Return what ``env`` sets; a name that it would take for an option or command is refused."""
+    for name in cell.variables:
+        if not (name.isidentifier() and name.isascii()):
+            raise ValueError(f"{name!r} is not the name of a variable")
+    return [f"{name}={value}" for name, value in environment(cell).items()]
+
+
+def _enter(groups: Iterable[Path], filter_path: str) -> list[str]:
+    """The program joins its limits before it can start anything; bwrap finds its filter open."""
+    files = [str(group / "cgroup.procs") for group in groups]
+    script = 'n=$0; while [ $n -gt 0 ]; do echo $$ > "$1" || exit; shift; n=$((n-1)); done'
+    if filter_path:
+        script += f"; exec {FILTER_FD}<{filter_path} || exit"
+    return [SHELL, "-c", f'{script}; exec "$@"', str(len(files)), *files]
 
 
 def _become(uid: int | None) -> list[str]:
     if uid is None or os.geteuid() != 0:
         return []
     return [
-        "setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups",
-        "--inh-caps=-all", "--no-new-privs", "--",
+        SETPRIV, "--reuid", str(uid), "--regid", str(uid), "--clear-groups",
+        "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--",
     ]  # fmt: skip
 
 
-def _system() -> list[str]:
+def _kernel_settings() -> list[str]:
+    """Make the settings of the kernel read-only, whoever is root to it inside."""
+    found = [f"/proc/{name}" for name in _KERNEL if Path("/proc", name).exists()]
+    return [word for path in found for word in ("--ro-bind", path, path)]
+
+
+def _system(network: Network) -> list[str]:
     words = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
     for name in _SYSTEM:
         path = Path("/", name)
@@ -129,7 +193,7 @@ def _system() -> list[str]:
             words += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
-    for name in _ETC:
+    for name in (*_ETC, *(_NAMES if network == "host" else ())):
         words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     return words
 
@@ -146,73 +210,3 @@ def free_uid(taken: Iterable[int]) -> int | None:
             except OSError:
                 continue
     return next(uid for uid in REPLICA_UIDS if uid not in used)
-
-
-# --- memory limits ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class MemoryLimiter:
-    """How memory is limited here: ``cgroup1``, ``cgroup2`` or, failing both, ``prlimit``."""
-
-    kind: str
-    root: Path | None = None
-
-    def make(self, name: str, megabytes: int) -> Path | None:
-        """Make a group with this limit; ``None`` where there are no groups."""
-        if self.root is None:
-            return None
-        group = self.root / name
-        group.mkdir(parents=True, exist_ok=True)
-        limit = "memory.limit_in_bytes" if self.kind == "cgroup1" else "memory.max"
-        (group / limit).write_text(str(megabytes << 20))
-        return group
-
-    def limits(self, megabytes: int) -> tuple[str, ...]:
-        """Return prlimit's words where nothing better exists: twice the size, in private data."""
-        return () if self.root else (f"--data={megabytes << 21}:{megabytes << 21}",)
-
-    def killed(self, group: Path | None) -> bool:
-        """Whether the kernel ended something in the group for want of memory."""
-        name = "memory.oom_control" if self.kind == "cgroup1" else "memory.events"
-        try:
-            lines = (group / name).read_text().splitlines() if group else []
-        except OSError:
-            return False
-        return any(line.startswith("oom_kill ") and not line.endswith(" 0") for line in lines)
-
-    def remove(self, group: Path | None) -> None:
-        """Remove an empty group."""
-        if group is not None:
-            try:
-                group.rmdir()
-            except OSError:
-                return
-
-
-@cache
-def memory_limiter() -> MemoryLimiter:
-    """Return the best memory limit that works here, tried once."""
-    trials = (
-        MemoryLimiter("cgroup1", Path("/sys/fs/cgroup/memory/placet")),
-        MemoryLimiter("cgroup2", Path("/sys/fs/cgroup/placet")),
-    )
-    for trial in trials:
-        if trial.root is not None and _limits_work(trial, trial.root):
-            return trial
-    return MemoryLimiter("prlimit")
-
-
-def _limits_work(trial: MemoryLimiter, root: Path) -> bool:
-    if not (root.parent / "cgroup.procs").exists():
-        return False
-    try:
-        if trial.kind == "cgroup2":
-            root.mkdir(exist_ok=True)
-            for folder in (root.parent, root):
-                (folder / "cgroup.subtree_control").write_text("+memory")
-        group = trial.make(f"probe-{os.getpid()}", 64)
-        trial.remove(group)
-    except OSError:
-        return False
-    return True

@@ -16,6 +16,7 @@ from placet_verify.capture import capture_of
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
+from placet_verify.serving import egress_of
 from placet_verify.statements import LiftStatement, RecallStatement
 from placet_verify.units import UnitSource, unit_source
 
@@ -41,6 +42,7 @@ class Verdict:
     reason: str = ""
     unit: UnitSource | None = None
     capture: str = ""  # what its service is told to write down, as its permit says; '': nothing
+    egress: tuple[str, ...] | None = None  # what it may reach; None: approved before that was asked
 
 
 def open_keys(answer: dict[str, Any], root: PublicKey, floor: int) -> tuple[KeyRing, str]:
@@ -200,7 +202,13 @@ class Trust:
             return Verdict(False, f"the approved capture: {error}")
         self._admit(endpoint, revision, found)
         told = capture.told(serving.get("unit")) if capture else ""
-        return Verdict(True, unit=unit, capture=told)
+        reach = egress_of(serving)
+        return Verdict(
+            True,
+            unit=unit,
+            capture=told,
+            egress=None if reach is None else tuple(map(str, reach)),
+        )
 
     def _permit(
         self, endpoint: DesiredEndpoint, revision: DesiredRevision, first: bool

@@ -23,6 +23,8 @@ from tests.permits import DOCUMENT, SERVING, Case, approvals, valid_case
 
 SECRET = "one-join-secret"
 SERVER = Path(__file__).with_name("replica_server.py").read_text()
+# What the tests' replicas read.
+DECLARED = ["ANSWER_AFTER", "CRASH", "EAT_MB", "READY_AFTER", "MODE", "COLOR"]
 LOCK = "# a runtime of the interpreter alone\n"
 
 
@@ -75,13 +77,16 @@ class Platform:
         """A join token."""
         return f"{SECRET}.{hashlib.sha256(self.root.public.raw).hexdigest()}"
 
-    def build(self, name: str, *, lock: str = LOCK) -> str:
-        """Store a Bento that answers with ``name``; return its digest."""
+    def build(self, name: str, *, lock: str = LOCK, **more: str) -> str:
+        """Store a Bento that answers with ``name`` and holds ``more`` files; return its digest."""
         with tempfile.TemporaryDirectory() as folder:
             bento = Path(folder, "bento")
             (bento / "env/python").mkdir(parents=True)
             (bento / "env/python/requirements.txt").write_text(lock)
-            (bento / "name.txt").write_text(name)
+            (bento / "src").mkdir()
+            (bento / "src/placet.json").write_text(json.dumps({"variables": DECLARED}))
+            for file, text in {"name.txt": name, **more}.items():
+                (bento / file).write_text(text)
             (bento / "server.py").write_text(SERVER)
             digest = pack(bento, Path(folder, "bento.tar"))
             self.blobs[digest.removeprefix("sha256:")] = Path(folder, "bento.tar").read_bytes()
@@ -108,7 +113,7 @@ class Platform:
         """Return a revision with a valid permit, as a state names it."""
         release = f"rel_{number}"
         variables = changes.get("variables", {})
-        also = {n: v for n in ("unit", "capture") if (v := changes.pop(n, None))}
+        also = {n: v for n in ("unit", "capture", "egress") if (v := changes.pop(n, None))}
         serving = {**SERVING, "variables": variables} | also
         if permit is None:
             permit = self.case(bento, release, serving=serving).document(self.keys["decision"])
@@ -184,6 +189,13 @@ class Platform:
         """Wait until the node reports this phase."""
         self.wait(lambda: self.seen(revision)["phase"] == phase, seconds)
         return self.seen(revision)
+
+    def wait_egress(
+        self, revision: str, condition: Callable[[list[dict[str, Any]]], object]
+    ) -> list[dict[str, Any]]:
+        """Wait until the counts of what a revision reached are so."""
+        self.wait(lambda: (rows := self.seen(revision).get("egress")) and condition(rows))
+        return list(self.seen(revision)["egress"])
 
     def close(self) -> None:
         """Stop listening."""

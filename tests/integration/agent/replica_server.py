@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers with the name of its Bento, after ``?ms=`` milliseconds."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+    disable_nagle_algorithm = False  # a Unix socket has none
     wbufsize = -1
 
     def log_message(self, *args: object) -> None:
@@ -43,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, LAST)
         if self.path == "/inside":
             return self.answer(200, inside())
+        if self.path.startswith("/reach?"):
+            return self.answer(200, reach(self.path.partition("?")[2]))
         if self.path.startswith("/file?"):
             return self.answer(200, readable(self.path.partition("?")[2]))
         if "ms=" in self.path:
@@ -68,6 +71,16 @@ def inside() -> dict[str, object]:
     }
 
 
+def reach(place: str) -> str:
+    """Connect to ``host:port`` and say what it says, or why that does not work."""
+    host, _, port = place.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            return connection.recv(100).decode() or "closed"
+    except OSError as error:
+        return type(error).__name__
+
+
 def readable(path: str) -> bool:
     """Tell whether a file of the host can be read from here."""
     try:
@@ -83,11 +96,28 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
 
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        """A Unix socket knows no address of who calls."""
+        return self.socket.accept()[0], ("caller", 0)
+
+
+def serve(door: str) -> None:
+    """Answer on the socket that was handed over, ``fd:7``, or on a port of the loopback."""
+    kind, _, number = door.rpartition(":")
+    if kind != "fd":
+        return Server(("127.0.0.1", int(number)), Handler).serve_forever()
+    server = Server(("", 0), Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = socket.socket(fileno=int(number))
+    return server.serve_forever()
+
 
 if __name__ == "__main__":
+    if Path(__file__).with_name("needs-port.txt").exists() and sys.argv[1].startswith("fd:"):
+        sys.exit(78)  # as the launcher of real Bentos does
     if os.environ.get("CRASH"):
         print("no such column: age", flush=True)
         sys.exit(3)
     if os.environ.get("EAT_MB"):
         eaten = bytearray(int(os.environ["EAT_MB"]) << 20)
-    Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    serve(sys.argv[1])

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from placet_agent.home import Home
 from placet_agent.loop import Agent, Options
+from placet_agent.starting import Door
 
 
-def server_program(port: int) -> list[str]:
+def server_program(door: Door) -> list[str]:
     """Return the command of a test's replica."""
-    return ["/runtime/bin/python", "-I", "/bento/server.py", str(port)]
+    where = f"port:{door.port}" if door.port else f"fd:{door.fd}"
+    return ["/runtime/bin/python", "-I", "/bento/server.py", where]
 
 
 OPTIONS = Options(

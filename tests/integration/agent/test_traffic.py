@@ -24,7 +24,11 @@ def test_a_client_reaches_the_approved_bento_at_the_stable_path(
     answer = node.get("/predict?x=1")
     assert answer.json() == {"name": "one", "path": "/predict?x=1"}
     assert answer.headers["X-Placet-Revision"] == "rev_1"
-    assert (report["weight"], report["ready_replicas"], report["isolation"]) == (10_000, 1, "bwrap")
+    assert (report["weight"], report["ready_replicas"], report["isolation"]) == (
+        10_000,
+        1,
+        "socket",
+    )
 
 
 def test_nobody_loses_a_request_while_a_new_revision_takes_over_and_the_old_one_is_stopped(

@@ -1,0 +1,115 @@
+"""What one replica may use of a host: memory, processes, and its fair share of the processor.
+
+By control groups where they work; elsewhere only what ``prlimit`` can bound, and that is memory by
+process: there a neighbour feels what a replica does to the processor.
+"""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+PROCESSES = 2048  # threads count
+SHARE = 1024  # of the processor, against any other replica that wants it
+
+
+@dataclass(frozen=True)
+class Limiter:
+    """How limits are set here: ``cgroup1``, ``cgroup2`` or, failing both, ``prlimit``.
+
+    ``roots`` are the folders of our groups: one for each controller of version 1 that works here,
+    memory first; a single one of version 2.
+    """
+
+    kind: str
+    roots: tuple[Path, ...] = field(default=())
+
+    def make(self, name: str, megabytes: int) -> tuple[Path, ...]:
+        """Make the groups of one replica, to be joined before it starts anything."""
+        made = []
+        for root in self.roots:
+            group = root / name
+            group.mkdir(parents=True, exist_ok=True)
+            self._set(group, megabytes)
+            made.append(group)
+        return tuple(made)
+
+    def _set(self, group: Path, megabytes: int) -> None:
+        settings: dict[str, object] = {
+            "memory.limit_in_bytes": megabytes << 20,
+            "memory.max": megabytes << 20,
+            "pids.max": PROCESSES,
+            "cpu.shares": SHARE,
+            "cpu.weight": 100,
+        }
+        for name, value in settings.items():
+            if (group / name).exists():
+                (group / name).write_text(str(value))
+
+    def charge(self, name: str, pid: int) -> None:
+        """Count the processor's time of a process beside the replica to the replica.
+
+        Its memory is not: in want of memory the kernel might end it in place of the replica.
+        """
+        for root in self.roots:
+            if self.kind == "cgroup1" and root.parent.name != "memory":
+                with suppress(OSError):
+                    (root / name / "cgroup.procs").write_text(str(pid))
+
+    def words(self, megabytes: int) -> tuple[str, ...]:
+        """Return prlimit's words where nothing better exists: twice the size, in private data."""
+        return () if self.roots else (f"--data={megabytes << 21}:{megabytes << 21}",)
+
+    def killed(self, name: str) -> bool:
+        """Whether the kernel ended something of the replica for want of memory."""
+        told = "memory.oom_control" if self.kind == "cgroup1" else "memory.events"
+        try:
+            lines = (self.roots[0] / name / told).read_text().splitlines() if self.roots else []
+        except OSError:
+            return False
+        return any(line.startswith("oom_kill ") and not line.endswith(" 0") for line in lines)
+
+    def remove(self, name: str) -> None:
+        """Remove the groups of a replica of which nothing is left."""
+        for root in self.roots:
+            with suppress(OSError):
+                (root / name).rmdir()
+
+
+@cache
+def limiter() -> Limiter:
+    """Return the best way of limiting that works here, tried once."""
+    first = Limiter("cgroup1", (ROOT / "memory/placet",))
+    if _works(first):
+        more = [ROOT / f"{name}/placet" for name in ("pids", "cpu")]
+        also = [root for root in more if _works(Limiter("cgroup1", (root,)))]
+        return Limiter("cgroup1", (*first.roots, *also))
+    second = Limiter("cgroup2", (ROOT / "placet",))
+    return second if _works(second) else Limiter("prlimit")
+
+
+def _works(trial: Limiter) -> bool:
+    root, name = trial.roots[0], f"probe-{os.getpid()}"
+    if not (root.parent / "cgroup.procs").exists():
+        return False
+    try:
+        if trial.kind == "cgroup2":
+            _delegate(root)
+        trial.make(name, 64)
+        trial.remove(name)
+    except OSError:
+        return False
+    return True
+
+
+def _delegate(root: Path) -> None:
+    """Hand the controllers down; memory must be among them, the others are welcome."""
+    root.mkdir(exist_ok=True)
+    for folder in (root.parent, root):
+        for name in ("memory", "pids", "cpu"):
+            with suppress(OSError):
+                (folder / "cgroup.subtree_control").write_text(f"+{name}")
+    if "memory" not in (root / "cgroup.subtree_control").read_text():
+        raise OSError("the memory controller is not to be had")

@@ -1,0 +1,166 @@
+"""What a tenant can do on the way into a cell, and inside it: nothing that is not its own."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from placet_agent import limits, sandbox, seccomp
+from placet_agent.sandbox import INSTALLER_UID, Cell
+
+OUR_UID = INSTALLER_UID if os.geteuid() == 0 else os.geteuid()
+
+
+def run(cell: Cell, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell script in a cell."""
+    words = sandbox.command(cell, ["/bin/sh", "-c", script])
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LD_PRELOAD", "/given/evil.so"), ("LD_LIBRARY_PATH", "/given"), ("IFS", "given"),
+     ("BASH_ENV", "/given/evil.sh"), ("ENV", "/given/evil.sh"), ("LOCPATH", "/given")],
+)  # fmt: skip
+def test_no_variable_of_a_tenant_is_there_before_the_drop(name: str, value: str) -> None:
+    """The programs on the way in find an environment in which no tenant had a say.
+
+    ``strace`` is not everywhere; what each program on the way was started with is what the words
+    say: only ``env``, behind the drop, names a variable.
+    """
+    words = sandbox.command(Cell(uid=INSTALLER_UID, variables={name: value}), ["/usr/bin/true"])
+
+    behind = words[words.index("--") + 1 :]
+    assert f"{name}={value}" in behind
+    assert "--clearenv" in words[: words.index("--")]
+    assert not any(value in word for word in words[: words.index("--")])
+    drop = behind[: behind.index(sandbox.ENV)]
+    assert not any("=" in word and not word.startswith("--") for word in drop)
+    assert behind[behind.index(sandbox.ENV) + 1] == "-i"
+
+
+def test_every_program_on_the_way_is_named_by_its_whole_path() -> None:
+    words = sandbox.command(Cell(uid=INSTALLER_UID), ["/usr/bin/true"])
+
+    started = [word for word in words if word.rpartition("/")[2] in
+               ("sh", "prlimit", "bwrap", "setpriv", "env")]  # fmt: skip
+    assert started and all(word.startswith("/") for word in started)
+
+
+@pytest.mark.parametrize("name", ["A=B", "-u", "", "MODE\n", "a b", "--split-string"])
+def test_what_env_would_take_for_something_else_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="is not the name of a variable"):
+        sandbox.command(Cell(uid=None, variables={name: "x"}), ["/usr/bin/true"])
+
+
+def test_inside_there_is_no_capability_and_none_can_be_had() -> None:
+    done = run(
+        Cell(uid=INSTALLER_UID), "/usr/bin/grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status"
+    )
+
+    found = dict(line.split(":\t") for line in done.stdout.splitlines())
+    assert found["NoNewPrivs"] == "1"
+    effective = {found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    assert effective == {"0" * 16}
+    if os.geteuid() == 0:
+        assert found["CapBnd"] == "0" * 16
+    if seccomp.path():
+        assert found["Seccomp"] == "2"
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "echo '|/tmp/x' > /proc/sys/kernel/core_pattern",
+        "echo x > /proc/sys/kernel/modprobe",
+        "echo 1 > /proc/sys/vm/drop_caches",
+        "echo b > /proc/sysrq-trigger",
+        "/usr/bin/touch /usr/bin/new",
+        "/usr/bin/touch /etc/ld.so.preload",
+        "/usr/bin/touch /dev/new",
+        "/usr/bin/touch /new",
+        "/usr/bin/unshare --user --map-root-user /usr/bin/true",
+        "/usr/bin/unshare --user --net /usr/bin/true",
+        "/usr/bin/mount -t tmpfs none /tmp",
+        "/usr/bin/date -s 2020-01-01",
+        "/usr/bin/nsenter --target 1 --net /usr/bin/true",
+    ],
+)
+def test_what_belongs_to_the_kernel_or_the_host_is_refused(attempt: str) -> None:
+    done = run(Cell(uid=INSTALLER_UID), f"{attempt} && echo did it")
+
+    assert "did it" not in done.stdout
+    assert done.returncode != 0
+
+
+def test_the_network_inside_is_nothing_but_its_own_loopback() -> None:
+    script = "/usr/bin/cat /proc/net/dev | /usr/bin/tail -n +3; /usr/bin/cat /proc/net/unix"
+
+    done = run(Cell(uid=INSTALLER_UID), script)
+
+    interfaces, _, sockets = done.stdout.partition("Num")
+    assert [line.split(":")[0].strip() for line in interfaces.splitlines()] == ["lo"]
+    assert len(sockets.splitlines()) == 1  # the heading alone: abstract sockets of others are away
+
+
+@pytest.mark.skipif(not seccomp.path(), reason="no filter is known for this machine")
+def test_threads_and_programs_start_under_the_filter() -> None:
+    script = ("import subprocess, threading; t = threading.Thread(target=print, args=('thread',)); "
+              "t.start(); t.join(); print(subprocess.run(['/usr/bin/id', '-u'], "
+              "capture_output=True, text=True, check=True).stdout)")  # fmt: skip
+
+    done = run(Cell(uid=INSTALLER_UID), f'/usr/bin/python3 -c "{script}"')
+
+    assert done.stdout.split() == ["thread", str(OUR_UID)], done
+
+
+def test_the_filter_is_made_for_the_machines_that_it_knows() -> None:
+    for machine in ("x86_64", "aarch64"):
+        found = seccomp.program(machine)
+        assert found and len(found) % 8 == 0 and len(found) // 8 < 4096
+    assert seccomp.program("riscv64") is None
+
+
+def test_what_is_handed_to_a_cell_never_has_the_number_of_its_filter() -> None:
+    handles = [os.open("/dev/null", os.O_RDONLY) for _ in range(3)]
+
+    moved = [sandbox.above(handle) for handle in handles]
+
+    assert min(moved) > sandbox.FILTER_FD
+    for handle in moved:
+        os.close(handle)
+
+
+def test_memory_is_limited_by_the_kernel() -> None:
+    limiter, name = limits.limiter(), f"test-{os.getpid()}"
+    groups = limiter.make(name, 64)
+    words = [*sandbox._enter(groups, ""), sandbox.PRLIMIT, *limiter.words(64), sys.executable, "-c",
+             "x = bytearray(400 << 20)"]  # fmt: skip
+
+    done = subprocess.run(words, capture_output=True, check=False)
+
+    assert done.returncode != 0
+    assert not groups or limiter.killed(name)
+    for _ in range(50):
+        limiter.remove(name)
+        if not any(group.exists() for group in groups):
+            break
+        time.sleep(0.02)
+    assert not any(group.exists() for group in groups)
+
+
+@pytest.mark.skipif(not limits.limiter().roots, reason="no control groups can be made here")
+def test_processes_and_share_of_the_processor_are_set_beside_memory() -> None:
+    name = f"test-{os.getpid()}"
+
+    groups = limits.limiter().make(name, 64)
+
+    try:
+        found = {path.name for group in groups for path in group.iterdir()}
+        assert "pids.max" in found and {"cpu.shares", "cpu.weight"} & found
+        told = {p.name: p.read_text().strip() for g in groups for p in g.glob("pids.max")}
+        assert told == {"pids.max": str(limits.PROCESSES)}
+    finally:
+        limits.limiter().remove(name)
