@@ -44,7 +44,7 @@ class Record:
     nonce: int
     port: int
     uid: int | None
-    isolation: str
+    isolation: str = ""
     outer: tuple[int, int] | None = None  # pid and start time of what we started
     inner: tuple[int, int] | None = None  # of the first process of the pid namespace
     started_at: float = 0.0

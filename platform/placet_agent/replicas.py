@@ -100,11 +100,23 @@ class Replicas:
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
         that was asked, with the host's network.
         """
+        record = self._record(endpoint, revision, capture, egress)
+        replica = Replica(
+            record, self.folder / f"{record.id}.json", self.starter.socket(record.id)
+        )
+        replica.save()
+        crash_point("agent.before_replica_start")
+        self.all[replica.id] = replica
+        self._thread(self._launch, replica)
+        return replica
+
+    def _record(
+        self, endpoint: str, revision: DesiredRevision, capture: str, egress: Iterable[str] | None
+    ) -> Record:
         others = [r.record for r in self.all.values()]
-        name = f"{revision.id}-{uuid4().hex[:8]}"
         network = "host" if egress is None else sandbox.network()
         record = Record(
-            id=name,
+            id=f"{revision.id}-{uuid4().hex[:8]}",
             revision=revision.id,
             release=revision.release,
             endpoint=endpoint,
@@ -116,19 +128,13 @@ class Replicas:
             nonce=revision.restart_nonce,
             port=self._port(revision.bento_digest, network, others),
             uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
-            isolation=sandbox.isolation(),
             capture=capture,
             reached="socket",
             network=network,
             egress=None if egress is None else list(egress),
         )
         record.isolation = record.kept
-        replica = Replica(record, self.folder / f"{name}.json", self.starter.socket(name))
-        replica.save()
-        crash_point("agent.before_replica_start")
-        self.all[name] = replica
-        self._thread(self._launch, replica)
-        return replica
+        return record
 
     def _port(self, digest: str, network: str, others: Iterable[Record]) -> int:
         """Return the port that a replica is to serve on; 0: it serves on its socket."""
