@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from placet_agent import counting, launching, procs, relay
+from placet_agent import counting, holding, launching, procs, relay
 from placet_agent.procs import ProcessRef
 from placet_verify.serving import Destination
 from tests.integration.agent import outside
@@ -256,6 +256,24 @@ def _network(process: Path) -> Path | None:
         return (process / "ns" / "net").readlink()
     except OSError:
         return None
+
+
+def test_relay_and_link_need_no_file_that_only_root_may_read(
+    worlds: Worlds, installed: Path, tmp_path: Path
+) -> None:
+    """The agent's folder may be closed to whom they become: what is used later is imported."""
+    closed = shutil.copytree(installed, tmp_path / "closed")
+    closed.chmod(0o700)
+    world = worlds(f"{NAME}:{REPORTS}", platform=str(closed), port=ECHOES)
+    assert world.do("serve", port=ECHOES) == "serving"
+    assert world.ask(NAME) == "ConnectionResetError"  # it has no address yet
+    world.resolve(f"{INTERNET} {NAME}")
+    assert world.ask(NAME) == INTERNET
+    with holding.connect(Path(world.found["path"]), 20) as client:
+        client.sendall(b"word")
+        assert client.recv(4) == b"word"
+    until(lambda: world.counts(f"{NAME}:{REPORTS}").failed == 1, "the counts are written")
+    assert "rror" not in (world.folder / "log").read_text()
 
 
 def test_a_replica_with_the_hosts_network_gets_no_relay(worlds: Worlds) -> None:
