@@ -19,16 +19,16 @@ from apps.serving.models import Node, Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import ring
-from placet_protocol.report import REPORT_TYPE, PlatformInfo
+from placet_protocol.report import PlatformInfo
 from placet_protocol.signing import sign_request
 from placet_verify import dsse, recalls
 from placet_verify.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
 PLATFORM = PlatformInfo(
-    pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", memory_mb=8192, cpus=2,
-    machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
-    features=["unit", "header_route", "mirror", "capture", "guard", "receipts"],
+    pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", network="host",
+    memory_mb=8192, cpus=2, machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
+    features=["unit", "header_route", "mirror", "capture", "guard", "receipts", "apart"],
 )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ class SimulatedNode:
     def report(self, key: PrivateKey | None = None, **changes: Any) -> Any:
         """Post a report, signed by our key unless another one is given."""
         payload = json.dumps(self.report_body(**changes)).encode()
-        envelope = dsse.sign(REPORT_TYPE, payload, key or self.key).to_json().encode()
+        envelope = dsse.sign(dsse.REPORT, payload, key or self.key).to_json().encode()
         return self.call("POST", "/agent/v1/report", envelope)
 
     def step(self) -> None:

@@ -15,7 +15,7 @@ from apps.assurance.queries.logged import of_release
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.models import Endpoint, Node, Target
-from apps.serving.reports import Report
+from placet_protocol.report import Report
 from placet_verify import canonical
 from placet_verify.recalls import NONE, Uncounted
 

@@ -17,10 +17,10 @@ from functools import partial
 from typing import Any, cast
 
 from apps.governance.analyses import Faults, share, whole
-from apps.serving.rules import Guard
+from placet_protocol.guard import GuardEntry
 
 # What a canary has unless its plan says otherwise. No latency: there is no bound for every model.
-CAREFUL: Guard = {
+CAREFUL: GuardEntry = {
     "consecutive_failures": 10,
     "error_rate": {"at_most": 0.25, "window_seconds": 60, "minimum_requests": 50},
 }
@@ -39,7 +39,7 @@ _RULES = {
 }
 
 
-def guard(at: str, value: Any, faults: Faults) -> Guard:
+def guard(at: str, value: Any, faults: Faults) -> GuardEntry:
     """Return a whole guard; what is not given takes its default, what is wrong goes to
     ``faults``."""
     if not isinstance(value, dict):
@@ -55,7 +55,7 @@ def guard(at: str, value: Any, faults: Faults) -> Guard:
         else:
             known = ", ".join(("consecutive_failures", *_RULES))
             faults.append((f"{at}/{str(name)[:64]}", f"must be one of: {known}"))
-    return cast(Guard, document)
+    return cast(GuardEntry, document)
 
 
 def _rule(

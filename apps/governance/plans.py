@@ -8,7 +8,7 @@ from apps.governance import experiments, trials
 from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
 from apps.governance.guard import CAREFUL as CAREFUL_GUARD
 from apps.governance.guard import guard
-from apps.serving.rules import Guard
+from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
@@ -52,7 +52,7 @@ class Plan(TypedDict):
     ready_timeout_seconds: int
     when_busy: str
     steps: list[Step]
-    guard: NotRequired[Guard]
+    guard: NotRequired[GuardEntry]
 
 
 class Serving(TypedDict):

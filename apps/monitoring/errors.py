@@ -1,6 +1,7 @@
 """Refusals of this app."""
 
 from placet.kernel.problems import Conflict
+from placet_protocol.captures import OTHER_OFFSET
 
 
 class AlertMoved(Conflict):
@@ -33,7 +34,7 @@ class NothingCaptured(Conflict):
 class OtherOffset(Conflict):
     """Those bytes of a file came before, or others are missing before them."""
 
-    code, title = "other_offset", "The file is known up to another byte"
+    code, title = OTHER_OFFSET, "The file is known up to another byte"
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"Go on from byte {offset}")

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from placet_protocol.report import COHORTS, LATENCY_BOUNDS_MS
+
 # Requests that no split decided on: nothing of them is compared with what was drawn.
-APART = ("no_unit", "overridden", "mirrored")
+APART = COHORTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def total(parts: Iterable[Counts]) -> Counts:
 
 
 # The bounds of the histogram that nodes keep: at these, and only at these, a share is exact.
-BOUNDS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+BOUNDS_MS = LATENCY_BOUNDS_MS
 MAX_WINDOW_MINUTES = 360
 
 Standing = Literal["met", "breached", "unknown"]

@@ -4,7 +4,8 @@ enters, and one for each thing that people do to it."""
 from typing import Any
 
 from apps.audit.events import EventKind, event_kind
-from apps.rollouts.steps import WHOLE, AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
+from apps.rollouts.steps import AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
+from placet_verify.units import WHOLE
 
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
 ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release}")

@@ -1,11 +1,11 @@
 """What people read about a guard. Standard library only."""
 
-from apps.serving.rules import Guard
+from placet_protocol.guard import GuardEntry
 
 ABORTED = "The node gave all requests back to the old revision by itself"
 
 
-def sentences(guard: Guard) -> list[str]:
+def sentences(guard: GuardEntry) -> list[str]:
     """Return the rules of a guard in words, as what it stops at."""
     found = []
     if (row := guard.get("consecutive_failures")) is not None:

@@ -24,7 +24,8 @@ from apps.rollouts.analysis.records import Answer, Own
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.prometheus import readings
 from apps.rollouts.rules import Snapshot
-from apps.rollouts.steps import WHOLE, AbTest, Analysis, SetWeight, Step, analyses
+from apps.rollouts.steps import AbTest, Analysis, SetWeight, Step, analyses
+from placet_verify.units import WHOLE
 
 
 def due(last: Look, facts: Snapshot) -> bool:

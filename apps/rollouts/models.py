@@ -11,9 +11,9 @@ from apps.identity.models import Project
 from apps.rollouts.rules import plan_of, steps_for
 from apps.rollouts.steps import Ship, Step, for_person, judged_place
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import Guard
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
+from placet_protocol.guard import GuardEntry
 
 
 class RolloutState(models.TextChoices):
@@ -108,10 +108,10 @@ class Rollout(Audited):
         return judged_place(self.steps, self.step)
 
     @property
-    def guard(self) -> Guard:
+    def guard(self) -> GuardEntry:
         """The rules by which its node ends it; none where there is nothing to go back to."""
         moves = self.kind == "release" and self.from_revision_id is not None
-        return plan_of(self.release.plan).guard if moves else Guard()
+        return plan_of(self.release.plan).guard if moves else GuardEntry()
 
     @property
     def waits_for_person(self) -> bool:

@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from apps.rollouts.analysis import Metric, Threshold, asked_of, metric_of
-
-WHOLE = 10_000
+from placet_verify.units import WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Only a process that may read the ``state`` key can sign (the control worker); ev
 for it with :func:`publish`, in the transaction that changed what is desired.
 """
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,14 +14,36 @@ from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
-from apps.serving import guards, recalls, rules
+from apps.serving import guards, readable, recalls, rules
 from apps.serving.drivers.base import Receipt
-from apps.serving.models import DesiredState, Endpoint, EndpointKey, Prefetch, Revision, Target
+from apps.serving.models import (
+    DesiredState,
+    Endpoint,
+    EndpointKey,
+    Node,
+    Prefetch,
+    Revision,
+    Target,
+)
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet.keystore import signer
+from placet_protocol.report import FEATURES
+from placet_protocol.state import (
+    EndpointEntry,
+    PrefetchEntry,
+    RevisionEntry,
+    RuntimeEntry,
+    StateContent,
+    StateDocument,
+    read_state,
+    write_state,
+)
+from placet_protocol.state import endpoint_path as path_of
 from placet_verify import canonical, dsse
+from placet_verify.keys import PrivateKey
 
+log = logging.getLogger(__name__)
 CHANNEL = "placet_state"  # PostgreSQL's NOTIFY wakes long polls; its payload is a target id
 
 
@@ -29,9 +52,12 @@ def publish(target_id: str) -> None:
     enqueue("serving.publish", queue="control", key=target_id, target=target_id)
 
 
-def compose(target: Target) -> dict[str, Any]:
+def compose(target: Target) -> StateContent:
     """Return what the node of ``target`` should serve: the state without number, times and
-    checkpoint, so that equal wishes have equal digests."""
+    checkpoint, so that equal wishes have equal digests.
+
+    Nobody has looked yet whether a node can read it: see :func:`readable.split`.
+    """
     endpoints = Endpoint.objects.filter(target=target).select_related("project").order_by("pk")
     present = Revision.objects.filter(state__in=rules.PRESENT).select_related("bento__runtime")
     keys = EndpointKey.objects.filter(revoked_at=None).order_by("pk")
@@ -39,110 +65,135 @@ def compose(target: Target) -> dict[str, Any]:
         Fetch("revisions", present.order_by("number"), to_attr="present_revisions"),
         Fetch("keys", keys, to_attr="valid_keys"),
     )
-    return {
-        "v": 1,
-        "target": target.pk,
-        "on_expired": "stop" if guards.stops_when_expired(target) else "serve",
-        **recalls.keeper().told(target),
-        "endpoints": [endpoint_entry(endpoint) for endpoint in fetched],
-        "prefetch": prefetch_entries(
-            Prefetch.objects.filter(target=target).select_related("bento")
-        ),
-    }
+    told = recalls.keeper().told(target)
+    return StateContent(
+        v=1,
+        target=target.pk,
+        on_expired="stop" if guards.stops_when_expired(target) else "serve",
+        recalled=told["recalled"],
+        recalls=told["recalls"],
+        endpoints=[endpoint_entry(endpoint) for endpoint in fetched],
+        prefetch=prefetch_entries(Prefetch.objects.filter(target=target).select_related("bento")),
+    )
 
 
-def endpoint_entry(endpoint: Any) -> dict[str, Any]:
+def endpoint_entry(endpoint: Any) -> EndpointEntry:
     """Return one endpoint with its ``present_revisions`` and ``valid_keys``."""
     active, present = endpoint.state == "active", endpoint.present_revisions
-    return {
-        "id": endpoint.pk,
-        "project": endpoint.project_id,
-        "project_slug": endpoint.project.slug,
-        "environment": endpoint.environment,
-        "name": endpoint.name,
-        "path": endpoint_path(endpoint),
-        "api_key_required": endpoint.api_key_required,
-        "keys": [key.secret_hash for key in endpoint.valid_keys],
-        "stable": next((row.pk for row in present if row.state == "live"), None),
-        "revisions": [revision_entry(row, endpoint_active=active) for row in present],
-    }
+    return EndpointEntry(
+        id=endpoint.pk,
+        project=endpoint.project_id,
+        project_slug=endpoint.project.slug,
+        environment=endpoint.environment,
+        name=endpoint.name,
+        path=endpoint_path(endpoint),
+        api_key_required=endpoint.api_key_required,
+        keys=[key.secret_hash for key in endpoint.valid_keys],
+        stable=next((row.pk for row in present if row.state == "live"), None),
+        revisions=[revision_entry(row, endpoint_active=active) for row in present],
+    )
 
 
 def endpoint_path(endpoint: Endpoint) -> str:
     """Return the stable path that clients call."""
-    return f"/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}"
+    return path_of(endpoint.project.slug, endpoint.environment, endpoint.name)
 
 
-def revision_entry(revision: Revision, *, endpoint_active: bool) -> dict[str, Any]:
+def revision_entry(revision: Revision, *, endpoint_active: bool) -> RevisionEntry:
     """Return one revision as a node is told about it."""
     bento = revision.bento
-    return {
-        "id": revision.pk,
-        "release": revision.release,
-        "bento_digest": bento.digest,
-        "bento_sha256": bento.digest.removeprefix("sha256:"),
-        "bento_size": bento.size,
-        "runtime": {
-            "digest": bento.runtime_id,
-            "python_version": bento.runtime.python_version,
-        },
-        "permit": revision.permit,
-        "serving": revision.serving,
-        "replicas": revision.replicas,
-        "memory_mb": revision.memory_mb,
-        "variables": revision.variables,
-        "weight": revision.weight,
-        "wanted": rules.wanted(revision.state, endpoint_active=endpoint_active),
-        "restart_nonce": revision.restart_nonce,
-        "salt": revision.salt or None,
-        "header_route": revision.header_route,
-        "mirror": revision.mirror,
-        "guard": revision.guard,
-    }
+    runtime = RuntimeEntry(digest=bento.runtime_id, python_version=bento.runtime.python_version)
+    return RevisionEntry(
+        id=revision.pk,
+        release=revision.release,
+        bento_digest=bento.digest,
+        bento_sha256=bento.digest.removeprefix("sha256:"),
+        bento_size=bento.size,
+        runtime=runtime,
+        permit=revision.permit,
+        serving=revision.serving,
+        replicas=revision.replicas,
+        memory_mb=revision.memory_mb,
+        variables=revision.variables,
+        weight=revision.weight,
+        wanted=rules.wanted(revision.state, endpoint_active=endpoint_active),
+        restart_nonce=revision.restart_nonce,
+        salt=revision.salt or None,
+        header_route=revision.header_route,
+        mirror=revision.mirror,
+        guard=revision.guard,
+        needs=needs_of(revision),
+    )
 
 
-def prefetch_entries(rows: Iterable[Prefetch]) -> list[dict[str, str]]:
+def needs_of(revision: Revision) -> list[str]:
+    """Return what an agent must know to run a revision as it was approved."""
+    serving = revision.serving if isinstance(revision.serving, dict) else {}
+    asked = {name for name in ("unit", "capture") if serving.get(name)}
+    asked |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
+    asked |= {"apart"} if "egress" in serving else set()
+    return [name for name in FEATURES if name in asked]
+
+
+def prefetch_entries(rows: Iterable[Prefetch]) -> list[PrefetchEntry]:
     """Return what should lie ready, each Bento once."""
     found = {row.bento_id: row.bento.runtime_id for row in rows}
-    return [{"bento_digest": b, "runtime_digest": r} for b, r in sorted(found.items())]
+    return [PrefetchEntry(bento_digest=b, runtime_digest=r) for b, r in sorted(found.items())]
 
 
 def sign_state(target_id: str) -> Receipt:
     """Sign the state of a target if its content changed or its validity runs out.
 
     Returns the number of the state that carries what is wished now. Repeating it is harmless:
-    equal content keeps its number. Needs the ``state`` key.
+    equal content keeps its number. Needs the ``state`` key. What a node could not read is left
+    out, logged and shown with the target, and the rest is signed: one bad row stops nobody.
     """
     key = signer("state")  # a file: read before the transaction
     with transaction.atomic():
         target = Target.objects.get(pk=target_id)
         DesiredState.objects.get_or_create(target=target)
         state = DesiredState.objects.select_for_update().get(target=target)
-        content = compose(target)
-        digest, at = canonical.digest(content), now()
-        if state.content_digest == digest and not _runs_out(state, at):
-            return Receipt(state.epoch, state.number)
-        state.number += 1
-        payload = canonical.dumps(_payload(content, state, at))
-        state.envelope = dsse.sign(dsse.STATE, payload, key).to_json()
-        state.content_digest, state.signed_at = digest, at
-        state.save()
-        crash_point("serving.before_state_commit")
-        notify(target_id)
+        content, left_out = readable.split(compose(target))
+        _sign(state, content, key)
     crash_point("serving.after_state_commit")
+    _show(target_id, left_out)
     return Receipt(state.epoch, state.number)
 
 
-def _payload(content: dict[str, Any], state: DesiredState, at: datetime) -> dict[str, Any]:
+def _sign(state: DesiredState, content: StateContent, key: PrivateKey) -> None:
+    """Sign ``content`` unless it is what was signed last and that is still good for long."""
+    digest, at = canonical.digest(content), now()
+    if state.content_digest == digest and not _runs_out(state, at):
+        return
+    state.number += 1
+    payload = write_state(_document(content, state, at))
+    read_state(canonical.loads(payload))  # what no node could read is not signed
+    state.envelope = dsse.sign(dsse.STATE, payload, key).to_json()
+    state.content_digest, state.signed_at = digest, at
+    state.save()
+    crash_point("serving.before_state_commit")
+    notify(state.target_id)
+
+
+def _show(target_id: str, left_out: list[readable.LeftOut]) -> None:
+    """Have the target's page say what was left out. A statement of its own: who takes a report
+    holds the node's row while it waits for the state's."""
+    for one in left_out:
+        log.error("left out of the state of %s: %s", target_id, one["detail"])
+    nodes = Node.objects.filter(target=target_id)
+    nodes.exclude(left_out=left_out).update(left_out=left_out)
+
+
+def _document(content: StateContent, state: DesiredState, at: datetime) -> StateDocument:
     newest = Checkpoint.objects.order_by("-size").first()
-    return {
+    return StateDocument(
         **content,
-        "epoch": state.epoch,
-        "number": state.number,
-        "issued_at": rfc3339(at),
-        "valid_until": rfc3339(at + timedelta(hours=rules.STATE_HOURS)),
-        "checkpoint": newest.note if newest else None,
-    }
+        epoch=state.epoch,
+        number=state.number,
+        issued_at=rfc3339(at),
+        valid_until=rfc3339(at + timedelta(hours=rules.STATE_HOURS)),
+        checkpoint=newest.note if newest else None,
+    )
 
 
 def _runs_out(state: DesiredState, at: datetime) -> bool:

@@ -1,6 +1,8 @@
 """Refusals of this app."""
 
-from placet.kernel.problems import Conflict, Forbidden, Problem
+from placet.kernel.problems import Conflict, FieldError, Forbidden, InvalidInput, Problem
+from placet_protocol.fields import ProtocolError
+from placet_protocol.report import STALE_REPORT
 
 
 class TargetExists(Conflict):
@@ -72,7 +74,7 @@ class NodeRefused(Problem):
 class StaleReport(Conflict):
     """A report whose number is not higher than the last one's."""
 
-    code, title = "stale_report", "A newer report was received"
+    code, title = STALE_REPORT, "A newer report was received"
 
     def __init__(self, number: int) -> None:
         super().__init__(f"The last report had number {number}")
@@ -87,3 +89,10 @@ class PredictFailed(Problem):
     """The endpoint did not answer the trial call."""
 
     status, code, title = 502, "predict_failed", "The endpoint did not answer"
+
+
+def malformed(error: ProtocolError) -> InvalidInput:
+    """Return the answer to a node whose message is not as the protocol says."""
+    if not error.pointer:
+        return InvalidInput(str(error))
+    return InvalidInput(errors=[FieldError(error.pointer, str(error))])

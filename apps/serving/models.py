@@ -48,7 +48,7 @@ class JoinToken(models.Model):
 class Node(Audited):
     """The agent that joined a target, and what it last reported."""
 
-    LOG_HIDDEN = frozenset({"last_seen_at", "report", "report_number"})
+    LOG_HIDDEN = frozenset({"last_seen_at", "report", "report_number", "noted", "left_out"})
 
     id = IdField("nod")
     target = models.OneToOneField(Target, on_delete=models.PROTECT, related_name="node")
@@ -59,6 +59,9 @@ class Node(Audited):
     report = models.JSONField(default=dict)  # the last verified report
     report_number = models.BigIntegerField(default=0)  # goes up; an older report is refused
     fault = models.CharField(max_length=40, blank=True)  # what the platform found wrong with it
+    noted = models.JSONField(default=dict, db_default={})  # what was last logged of it, and when
+    # of what its target should serve: what cannot be put into a state, and why
+    left_out = models.JSONField(default=list, db_default=[])
     created_at = models.DateTimeField(auto_now_add=True)
 
 
@@ -144,7 +147,7 @@ class Revision(Audited):
     # beside its weight, while it is tried out: {"header": …, "value": …}, and copies out of 10,000
     header_route = models.JSONField(null=True, blank=True)
     mirror = models.IntegerField(default=0, db_default=0)
-    guard = models.JSONField(null=True, blank=True)  # serving.rules.Guard, while it is tried out
+    guard = models.JSONField(null=True, blank=True)  # a GuardEntry, while it is tried out
     state = models.CharField(
         max_length=10, choices=RevisionState.choices, default=RevisionState.STARTING
     )

@@ -185,7 +185,7 @@ def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
         last_seen_at=seen,
         agent_version=node.agent_version,
         platform=node.platform,
-        errors=tuple(node.report.get("errors", [])),
+        errors=(*node.left_out, *node.report.get("errors", [])),
         fault=node.fault,
     )
 

@@ -12,7 +12,7 @@ from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.errors import Recalled
 from apps.serving.models import Endpoint, Node, Target
-from apps.serving.reports import Report
+from placet_protocol.report import Report
 from placet_verify.recalls import NONE, Uncounted
 
 

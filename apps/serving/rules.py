@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
+from placet_protocol.state import Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.units import UnitSource, unit_source
 
-WHOLE = 10_000  # a weight is a number out of this
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
 STATE_HOURS = 24  # how long a signed state is good
 RENEW_HOURS = 12  # it is signed again when less than this is left
@@ -26,38 +26,6 @@ RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
 KNOWN = frozenset({"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture"})
-
-
-class HeaderRoute(TypedDict):
-    """A request with this value in this header goes to a revision whatever its weight."""
-
-    header: str
-    value: str
-
-
-class ErrorRateRule(TypedDict):
-    """At most this share of the answers in the window are server errors."""
-
-    at_most: float
-    window_seconds: int
-    minimum_requests: int
-
-
-class LatencyRule(TypedDict):
-    """At least this share of the answers in the window took at most so long."""
-
-    quantile: float
-    at_most_ms: int
-    window_seconds: int
-    minimum_requests: int
-
-
-class Guard(TypedDict, total=False):
-    """When the node takes the requests back from a revision that is tried out, by itself."""
-
-    consecutive_failures: int
-    error_rate: ErrorRateRule
-    latency: LatencyRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +89,7 @@ def may_move(before: str, after: str) -> bool:
     return before == after or after in REVISION_MOVES[before]
 
 
-def wanted(state: str, *, endpoint_active: bool) -> str:
+def wanted(state: str, *, endpoint_active: bool) -> Wanted:
     """Return what a node is told about a revision in ``state``."""
     if not endpoint_active or state in ENDED:
         return "stop"

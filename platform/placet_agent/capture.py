@@ -20,7 +20,7 @@ from pathlib import Path
 from placet_agent import files
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.replica import Record
-from placet_protocol.report import CAPTURE_BYTES
+from placet_protocol.captures import CAPTURE_BYTES
 
 log = logging.getLogger(__name__)
 

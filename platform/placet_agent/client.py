@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from placet_protocol import PREFIX
+from placet_protocol.captures import OTHER_OFFSET, capture_path, read_offset
 from placet_protocol.fields import ProtocolError, hex_digest
+from placet_protocol.joining import JoinReply, JoinRequest, read_reply
 from placet_protocol.runtimes import RuntimeManifest, parse_manifest
 from placet_protocol.signing import Signer, sign_request
 
@@ -77,9 +79,13 @@ class Client:
         """Return the root public key and the list of keys."""
         return _members(self._send("GET", "keys", signed=False))
 
-    def join(self, body: object) -> dict[str, Any]:
+    def join(self, body: JoinRequest) -> JoinReply:
         """Offer this node's key with a token."""
-        return _members(self._send("POST", "join", content=json.dumps(body).encode()))
+        answer = _members(self._send("POST", "join", content=json.dumps(body).encode()))
+        try:
+            return read_reply(answer)
+        except ProtocolError as error:
+            raise Unreachable(f"the platform did not say who this node is: {error}") from error
 
     def state(self, epoch: int, number: int, wait: int) -> str | None:
         """Wait for a state other than the one given; ``None`` when there was none in time."""
@@ -97,17 +103,17 @@ class Client:
         Returns the offset up to which the platform now has the file. 409 says the same: those
         lines were there already, or others are missing before them.
         """
-        path = f"captures?revision={revision}&file={file}&offset={offset}"
+        path = capture_path(revision, file, offset)
         try:
             answer = _members(self._send("POST", path, content=packed))
         except Rejected as refusal:
-            if refusal.code != "other_offset":
+            if refusal.code != OTHER_OFFSET:
                 raise
             answer = refusal.body
-        known = answer.get("offset")
-        if not isinstance(known, int) or isinstance(known, bool) or known < 0:
-            raise Unreachable("the platform did not say how much of the file it has")
-        return known
+        try:
+            return read_offset(answer)
+        except ProtocolError as error:
+            raise Unreachable("the platform did not say how much of the file it has") from error
 
     def manifest(self, digest: str) -> RuntimeManifest:
         """Return how a runtime is installed."""

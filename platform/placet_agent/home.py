@@ -5,7 +5,7 @@
     node.key      the node's private key, 0600        node.json   where it joined, what it pinned
     keys.json     the list of keys, signed by root    state.json  the last verified state
     memory.json   floors that never go down           lock        held by the running agent
-    aborts.json   what it took back by itself
+    aborts.json   what it took back by itself         kept.json   endpoints that go on as they were
     recalls.json  what was ever recalled              receipts.json  what ran, and is to be said
     bentos/  runtimes/  replicas/  logs/  haproxy/  capture/
 """

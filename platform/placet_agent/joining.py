@@ -69,9 +69,9 @@ def join(
     home.remember(keys_number=ring.number)
     member = Membership(
         url=client.url,
-        node=str(reply["node"]),
-        target=str(reply["target"]),
-        target_name=str(reply.get("target_name", "")),
+        node=reply["node"],
+        target=reply["target"],
+        target_name=reply["target_name"],
         root_public=public.to_base64(),
         port=port,
         runtime_pythons=[str(path) for path in pythons],

@@ -5,7 +5,8 @@ import os
 import platform
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from placet_agent.report import Reporter
 from placet_agent.runtimes import Runtimes
 from placet_agent.sentinel import Sentinel
 from placet_agent.starting import Program, bento_program
-from placet_agent.trust import StateRefused, Trust
+from placet_agent.trust import Opened, StateRefused, Trust
 from placet_protocol.fields import hex_digest
 from placet_protocol.report import FEATURES, NodeError, PlatformInfo
 from placet_verify.errors import Refused
@@ -65,6 +66,7 @@ def platform_info(interpreters: Interpreters, haproxy: str, port: int) -> Platfo
         pythons=interpreters.versions,
         isolation=sandbox.isolation(),
         memory_limit=limits.limiter().kind,
+        network=sandbox.network(),
         memory_mb=pages * size >> 20,
         cpus=os.cpu_count() or 1,
         machine=platform.machine(),
@@ -184,12 +186,17 @@ class Agent:
         self.reporter.show(self.reconciler.observed)
 
     def _load_stored(self) -> None:
-        """Go on with the last verified state, whether or not the platform is there."""
+        """Go on with the last verified state, whether or not the platform is there.
+
+        What it tells of recalls counts first, even where the rest of it cannot be read.
+        """
         text = self.home.read_text("state.json")
         if text is None:
             return
         try:
-            state = self.trust.open_state(text, stored=True)
+            opened = self.trust.hear(text, stored=True)
+            self._tell(opened.errors)
+            state = self.trust.state_of(opened).going_on(self.trust.kept())
         except StateRefused as refusal:
             self.reporter.error("stored_state_refused", str(refusal))
             return
@@ -237,27 +244,54 @@ class Agent:
             self.wake()
 
     def accept(self, text: str) -> bool:
-        """Take a state that came, if it is to be believed; tell whether it was taken."""
+        """Take a state that came, if it is to be believed; tell whether it was taken.
+
+        What it says must not run is learned first, and stops whatever becomes of the rest.
+        """
+        book = self.trust.recalls.book
         try:
-            state = self.trust.open_state(text)
-            self._tell(self.trust.learn(state))
-            verdicts = self.trust.judge(state)
+            opened = self.trust.hear(text)
         except StateRefused as refusal:
             self.reporter.error("state_refused", f"{refusal.code}: {refusal}")
             return False
         except Refused as refusal:
             self.reporter.error("keys_refused", refusal.sentence)
             return False
+        self._tell(opened.errors)
+        taken = False
+        try:
+            taken = self._take(opened, text)
+        except StateRefused as refusal:
+            self.reporter.error("state_refused", f"{refusal.code}: {refusal}")
+        except Refused as refusal:
+            self.reporter.error("keys_refused", refusal.sentence)
+        finally:  # the platform may have gone while keys were asked for
+            if not taken:
+                self._heed(opened, learned=self.trust.recalls.book is not book)
+        return taken
+
+    def _take(self, opened: Opened, text: str) -> bool:
         known = self.reconciler.newest
+        state = self.trust.state_of(opened)
+        state = state.going_on(known.endpoints if known is not None else self.trust.kept())
+        verdicts = self.trust.judge(state)
         if known is not None and state.generation <= known.generation:
             return False
-        self._tell(self.trust.keep(state, text))
+        self.trust.keep(state, text)
         log.info("state %s.%s", state.epoch, state.number)
         self.reconciler.take(state, verdicts)
         self.wake()
         return True
 
-    def _tell(self, errors: list[NodeError]) -> None:
+    def _heed(self, opened: Opened, *, learned: bool) -> None:
+        """Stop what a state says must not run, though the state itself is not taken."""
+        known = self.reconciler.newest
+        if known is not None and (learned or opened.heard.recalled - known.recalled):
+            heeding = replace(known, recalled=known.recalled | opened.heard.recalled)
+            self.reconciler.take(heeding, self.trust.judge(heeding, fetch=False))
+        self.wake()
+
+    def _tell(self, errors: Iterable[NodeError]) -> None:
         for error in errors:
             self.reporter.error(error["code"], error["detail"])
 

@@ -1,6 +1,6 @@
 """What a pass of the loop remembers of a revision, and what it saw of all of them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,6 +9,7 @@ from placet_agent.preparer import Progress
 from placet_agent.replica import Record
 from placet_protocol.fields import format_time
 from placet_protocol.report import LocalAbort, NodeError, RevisionReport
+from placet_protocol.state import RefusedRevision
 
 
 @dataclass
@@ -51,6 +52,35 @@ def leaving_reports(records: Iterable[Record], known: Collection[str]) -> list[R
                 bento_digest=record.bento_digest,
                 since=format_time(datetime.fromtimestamp(record.started_at or 0, UTC)),
                 restarts=0,
-                isolation=record.isolation,
+                isolation=record.kept,
+                egress=[],
             )
     return list(rows.values())
+
+
+def refused_reports(
+    refused: Iterable[RefusedRevision], controls: MutableMapping[str, Control]
+) -> list[RevisionReport]:
+    """Tell of revisions that cannot be read; one whose id cannot be is told as an error."""
+    rows = []
+    for one in refused:
+        if not one.id:
+            continue
+        control = controls.setdefault(one.id, Control())
+        if control.phase != "refused":
+            control.phase, control.since = "refused", format_time(datetime.now(UTC))
+        rows.append(
+            RevisionReport(
+                id=one.id,
+                phase="refused",
+                ready_replicas=0,
+                weight=0,
+                detail=one.reason[:1900],
+                bento_digest=one.bento_digest,
+                since=control.since,
+                restarts=control.crashes.total,
+                isolation="",
+                egress=[],
+            )
+        )
+    return rows

@@ -30,7 +30,8 @@ class Recalls:
 
     def learn(self, texts: Iterable[str], read: Read) -> list[NodeError]:
         """Take in what a state tells of recalls, each verified by ``read``; return what is not
-        one. The book is replaced, never changed: another thread may be reading it."""
+        one, and goes on with the others. The book is replaced, never changed: another thread may
+        be reading it."""
         errors, found, kept = list[NodeError](), [], []
         for text in texts:
             if text in self._texts:
@@ -40,6 +41,9 @@ class Recalls:
                 kept.append(text)
             except Refused as refusal:
                 errors.append(NodeError(code="recall_refused", detail=refusal.sentence))
+            except Exception as error:  # whatever one of them holds, the next must be learned
+                log.exception("a recall cannot be read")
+                errors.append(NodeError(code="recall_refused", detail=type(error).__name__))
         book = Book(dict(self.book.recalls), dict(self.book.lifts))
         if book.add(found):
             files.write_json(self.path, [*self._texts, *kept])

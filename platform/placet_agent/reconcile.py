@@ -15,7 +15,7 @@ from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
-from placet_agent.observed import Control, Observed, leaving_reports
+from placet_agent.observed import Control, Observed, leaving_reports, refused_reports
 from placet_agent.preparer import Need, Preparer
 from placet_agent.receipts import Receipts
 from placet_agent.replica import Replica, settings_of, wanted_settings, weakest
@@ -87,7 +87,9 @@ class Reconciler:
         # by a pass that led nothing there.
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
         self._bury_crashed()
-        if self.state is not None:
+        if self.state is None:
+            self._stop_recalled()
+        else:
             self._prepare(self.state)
             for endpoint in self.state.endpoints:
                 for revision in endpoint.revisions:
@@ -230,6 +232,12 @@ class Reconciler:
             log.info("stopping replica %s", replica.id)
             replica.stopping_since = time.monotonic()
 
+    def _stop_recalled(self) -> None:
+        """Stop what was recalled though no state can be read that says what else to do."""
+        for replica in self.replicas.all.values():
+            if self.receipts.forbidden(replica.record):
+                self._begin_stop(replica)
+
     def _stop_strangers(self, state: DesiredState) -> None:
         """Stop replicas of revisions that are not in the state any more."""
         known = {r.id for e in state.endpoints for r in e.revisions}
@@ -338,6 +346,7 @@ class Reconciler:
             self.observed = Observed(errors=tuple(self._errors))
             return
         reports = [self._report(r) for e in state.endpoints for r in e.revisions]
+        reports += refused_reports(state.refused, self._controls)
         known = {report["id"] for report in reports}
         records = [r.record for r in self.replicas.all.values()]
         digests = {record.bento_digest for record in records}
@@ -347,7 +356,7 @@ class Reconciler:
             revisions=tuple(reports),
             prefetched=tuple(self.preparer.lying_ready(state.prefetch)),
             recalled=tuple(sorted(state.recalled - digests)),
-            errors=tuple(self._errors),
+            errors=(*self._errors, *state.errors),
             aborts=self.sentinel.aborts.all(),
             receipts=self.receipts.look(records, self._book, state.epoch),
             applied=state.generation,
@@ -391,6 +400,7 @@ class Reconciler:
             since=control.since,
             restarts=control.crashes.total,
             isolation=weakest(r.record for r in mine),
+            egress=self.replicas.reached(revision.id),
         )
 
 

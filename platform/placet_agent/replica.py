@@ -11,21 +11,16 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from placet_agent import files, procs
 from placet_agent.holding import connect
 from placet_agent.procs import ProcessRef
+from placet_protocol.report import ISOLATIONS, Isolation
 from placet_protocol.state import DesiredRevision
 
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
 OWN_PORT = 3000  # in a network of its own, where nobody else is
-
-# How a replica is kept from what is beside it, as reports say it. ``socket``: a network of its
-# own, and it serves on a socket that was handed over. ``link``: a network of its own, and a link
-# leads to its loopback. ``shared``: the host can give it no network. ``older``: people approved it
-# before a release said what it may reach, so that it keeps the host's network.
-Kept = Literal["socket", "link", "shared", "older"]
 
 
 @dataclass
@@ -69,7 +64,7 @@ class Record:
         return record
 
     @property
-    def kept(self) -> Kept:
+    def kept(self) -> Isolation:
         """How it is kept from what is beside it."""
         if self.egress is None:
             return "older"
@@ -180,10 +175,9 @@ def ask(replica: Replica, path: str, timeout: float = 2.0) -> int | None:
         connection.close()
 
 
-def weakest(records: Iterable[Record]) -> str:
+def weakest(records: Iterable[Record]) -> Isolation:
     """Return how the least kept apart of these is kept; '' of none."""
-    order: tuple[Kept, ...] = ("older", "shared", "link", "socket")
-    return min((record.kept for record in records), key=order.index, default="")
+    return max((record.kept for record in records), key=ISOLATIONS.index, default="")
 
 
 def settings_of(record: Record) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from placet_agent.replica import OWN_PORT, Record, Replica, ask, free_port
 from placet_agent.runtimes import Runtimes
 from placet_agent.sandbox import MARKER
 from placet_agent.starting import Program, Starter, bento_program
+from placet_protocol.report import EgressCount
 from placet_protocol.state import DesiredRevision
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ PROBE_EVERY = 0.05
 CHECK_EVERY = 5.0  # seconds between two looks at a replica that is ready
 CHECK_TIMEOUT = 5.0
 CHECKS = 3  # so many without an answer in a row: it hangs
+EGRESS_EVERY = 5.0  # seconds between two looks at what was reached
 TERM_SECONDS = 5.0
 LOG_BYTES = 4 << 20
 TAIL_BYTES = 3000
@@ -53,6 +55,7 @@ class Replicas:
         self.logs = self.starter.logs
         self.wake = wake
         self.all: dict[str, Replica] = {}
+        self._reached: dict[str, tuple[float, list[EgressCount]]] = {}  # when it was looked at
         self._closed = threading.Event()
 
     def close(self) -> None:
@@ -101,9 +104,7 @@ class Replicas:
         that was asked, with the host's network.
         """
         record = self._record(endpoint, revision, capture, egress)
-        replica = Replica(
-            record, self.folder / f"{record.id}.json", self.starter.socket(record.id)
-        )
+        replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.save()
         crash_point("agent.before_replica_start")
         self.all[replica.id] = replica
@@ -261,6 +262,7 @@ class Replicas:
         self.starter.clear(replica)
         replica.path.unlink(missing_ok=True)
         self.all.pop(replica.id, None)
+        self._reached.pop(replica.record.revision, None)
         self._drop_old_logs()
 
     def found_to_need_port(self, replica: Replica) -> bool:
@@ -276,6 +278,28 @@ class Replicas:
     def of(self, revision: str) -> list[Replica]:
         """Return the replicas of a revision, oldest first."""
         return [r for r in self.all.values() if r.record.revision == revision]
+
+    def reached(self, revision: str) -> list[EgressCount]:
+        """Return what the replicas of a revision reached, by destination.
+
+        Looked at now and then only: a busy relay would make every report another one.
+        """
+        at, rows = self._reached.get(revision, (0.0, []))
+        if time.monotonic() - at < EGRESS_EVERY:
+            return rows
+        found: dict[str, EgressCount] = {}
+        for replica in self.of(revision):
+            for to, count in self.starter.reached(replica.record).items():
+                row = found.setdefault(
+                    to, EgressCount(to=to, connections=0, refused=0, bytes_in=0, bytes_out=0)
+                )
+                row["connections"] += count.connections
+                row["refused"] += count.refused
+                row["bytes_in"] += count.bytes_in
+                row["bytes_out"] += count.bytes_out
+        rows = [found[to] for to in sorted(found)]
+        self._reached[revision] = (time.monotonic(), rows)
+        return rows
 
     def why(self, replica: Replica) -> str:
         """Say why a replica ended, with the tail of its log."""

@@ -15,7 +15,7 @@ from placet_agent.observed import Observed
 from placet_agent.receipts import Receipts
 from placet_protocol.fields import format_time
 from placet_protocol.report import (
-    REPORT_TYPE,
+    STALE_REPORT,
     Generation,
     MetricWindow,
     NodeError,
@@ -119,7 +119,7 @@ class Reporter:
         log.warning("the platform refuses a report: %s %s", refusal.status, refusal)
         self.meter.give_back(windows)
         number = refusal.body.get("number")
-        if refusal.code == "stale_report" and isinstance(number, int):
+        if refusal.code == STALE_REPORT and isinstance(number, int):
             self.home.remember(report_number=number)
         return False
 
@@ -145,4 +145,4 @@ class Reporter:
             receipts=list(observed.receipts),
             metrics=windows,
         )
-        return dsse.sign(REPORT_TYPE, canonical.dumps(report), self.key).to_json()
+        return dsse.sign(dsse.REPORT, canonical.dumps(report), self.key).to_json()

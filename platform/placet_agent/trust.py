@@ -1,25 +1,37 @@
 """What a node believes: the pinned root, the keys it signed, states and permits checked by them."""
 
+import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from placet_agent import files
+from placet_agent.client import Rejected, Unreachable
 from placet_agent.home import Home
 from placet_agent.recalls import Recalls
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import NodeError
-from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, parse_state
-from placet_verify import canonical, checkpoint, permit, recalls
+from placet_protocol.state import (
+    DesiredEndpoint,
+    DesiredRevision,
+    DesiredState,
+    Heard,
+    read_endpoints,
+    read_head,
+    read_heard,
+    read_state,
+)
+from placet_verify import canonical, checkpoint, permit, recalls, serving
 from placet_verify.capture import capture_of
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PublicKey
-from placet_verify.serving import egress_of
 from placet_verify.statements import LiftStatement, RecallStatement
 from placet_verify.units import UnitSource, unit_source
 
+log = logging.getLogger(__name__)
 FetchKeys = Callable[[], dict[str, Any]]
 
 
@@ -29,6 +41,16 @@ class StateRefused(Exception):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A state that the ``state`` key signed, and what was learned of it before the rest is read."""
+
+    data: Any
+    heard: Heard
+    errors: tuple[NodeError, ...]
+    refusal: StateRefused | None  # it is not for this node, or older than what was taken
 
 
 @dataclass(frozen=True)
@@ -76,31 +98,60 @@ class Trust:
         self.ring = ring
         return True
 
-    def open_state(self, text: str, *, stored: bool = False) -> DesiredState:
-        """Return the state in an envelope, or raise ``StateRefused``.
+    def hear(self, text: str, *, stored: bool = False) -> Opened:
+        """Verify an envelope and learn what must not run, before anything else of it is read.
 
-        ``stored`` is for the one on disk: no keys are fetched for it.
+        Raises ``StateRefused`` for what the ``state`` key did not sign, or what is no JSON. Recalls
+        are learned of any state that it signed, an older one or one for another target too: each
+        is signed by the ``decision`` key, and the book only grows. The list of recalled Bentos and
+        the log's checkpoint count only in a state that is this node's and not older than the one it
+        has. ``stored`` is for the one on disk: no keys are fetched for it.
         """
         try:
-            envelope = Envelope.from_json(text)
-            payload = self._verified(envelope, fetch=not stored)
-            state = parse_state(canonical.loads(payload))
+            payload = self._verified(Envelope.from_json(text), fetch=not stored)
+            data = canonical.loads(payload)
         except Refused as refusal:
             raise StateRefused(refusal.code, refusal.sentence) from refusal
+        heard = read_heard(data)
+        errors = [*heard.errors, *self.learn(heard, fetch=not stored)]
+        misplaced = self._misplaced(data)
+        if misplaced is None:
+            errors += self._keep_checkpoint(heard.checkpoint)
+        else:
+            heard = replace(heard, recalled=frozenset())
+        return Opened(data, heard, tuple(errors), misplaced)
+
+    def state_of(self, opened: Opened) -> DesiredState:
+        """Read the rest of a state, or raise ``StateRefused``."""
+        if opened.refusal is not None:
+            raise opened.refusal
+        try:
+            return read_state(opened.data, opened.heard)
         except ProtocolError as error:
             raise StateRefused("malformed", str(error)) from error
-        if state.target != self.target:
-            raise StateRefused(
-                "other_target", f"the state is for {state.target}, not for this node"
+
+    def open_state(self, text: str, *, stored: bool = False) -> DesiredState:
+        """Return the state in an envelope, or raise ``StateRefused``; see ``hear``."""
+        return self.state_of(self.hear(text, stored=stored))
+
+    def _misplaced(self, data: Any) -> StateRefused | None:
+        """Say that a state is not for this node, or older than the one it has."""
+        try:
+            head = read_head(data)
+        except ProtocolError as error:
+            return StateRefused("malformed", str(error))
+        if head.target != self.target:
+            return StateRefused(
+                "other_target", f"the state is for {head.target}, not for this node"
             )
         memory = self.home.remembered()
-        if state.generation < (memory.epoch, memory.number):
-            raise StateRefused(
+        if head.generation < (memory.epoch, memory.number):
+            return StateRefused(
                 "generation_went_back",
-                f"the state has generation {state.epoch}.{state.number}, "
+                f"the state has generation {head.epoch}.{head.number}, "
                 f"this node has already taken {memory.epoch}.{memory.number}",
             )
-        return state
+        return None
 
     def _verified(self, envelope: Envelope, *, fetch: bool) -> bytes:
         try:
@@ -118,24 +169,50 @@ class Trust:
             raise Malformed("the state is signed by a key that was lost", "key_lost")
         return payload
 
-    def learn(self, state: DesiredState) -> list[NodeError]:
-        """Remember for good what a state tells of recalls; return what it tells wrongly."""
-        return self.recalls.learn(state.recalls, self._recall)
+    def learn(self, told: Heard | DesiredState, *, fetch: bool = True) -> list[NodeError]:
+        """Remember for good what a state tells of recalls; return what it tells wrongly.
 
-    def _recall(self, envelope: Envelope) -> RecallStatement | LiftStatement:
-        try:
+        Newer keys are asked for once, and whatever comes of that the other recalls are learned.
+        """
+        may_fetch = [True] if fetch else []
+
+        def read(envelope: Envelope) -> RecallStatement | LiftStatement:
+            try:
+                return recalls.read(envelope, self.ring)
+            except Refused:
+                if not (may_fetch and may_fetch.pop()) or not self._newer_keys():
+                    raise
             return recalls.read(envelope, self.ring)
-        except Refused:
-            if not self.refresh_keys():
-                raise
-        return recalls.read(envelope, self.ring)
 
-    def keep(self, state: DesiredState, text: str) -> list[NodeError]:
-        """Store a state that was accepted; return what is odd about its checkpoint."""
-        errors = self._keep_checkpoint(state.checkpoint)
+        return self.recalls.learn(told.recalls, read)
+
+    def _newer_keys(self) -> bool:
+        try:
+            return self.refresh_keys()
+        except (Refused, Unreachable, Rejected) as error:
+            log.warning("no newer keys: %s", error)
+            return False
+
+    def keep(self, state: DesiredState, text: str) -> None:
+        """Store a state that was accepted, and what goes on though the state leaves it out.
+
+        Whenever this is cut short, what goes on by either state is on disk.
+        """
+        kept = [dict(endpoint.entry) for endpoint in state.kept]
+        path = self.home.folder / "kept.json"
+        before = files.read_json(path) or []
+        names = {endpoint.id for endpoint in state.kept}
+        if kept or before:
+            others = [entry for entry in before if entry["id"] not in names]
+            files.write_json(path, [*kept, *others])
         self.home.write_text("state.json", text)
         self.home.remember(epoch=state.epoch, number=state.number)
-        return errors
+        if kept or before:
+            files.write_json(path, kept)
+
+    def kept(self) -> tuple[DesiredEndpoint, ...]:
+        """Return the endpoints that went on when the state on disk was taken."""
+        return read_endpoints(files.read_json(self.home.folder / "kept.json") or [])[0]
 
     def _keep_checkpoint(self, note: str | None) -> list[NodeError]:
         if note is None:
@@ -191,24 +268,10 @@ class Trust:
         reason = _differs(found, revision) or self._moved(endpoint)
         if reason:
             return Verdict(False, reason)
-        serving = found.request.serving
-        try:
-            unit = unit_source(serving)
-        except ValueError as error:
-            return Verdict(False, f"the approved unit {error}")
-        try:
-            capture = capture_of(serving)
-        except ValueError as error:
-            return Verdict(False, f"the approved capture: {error}")
-        self._admit(endpoint, revision, found)
-        told = capture.told(serving.get("unit")) if capture else ""
-        reach = egress_of(serving)
-        return Verdict(
-            True,
-            unit=unit,
-            capture=told,
-            egress=None if reach is None else tuple(map(str, reach)),
-        )
+        verdict = _as_approved(found.request.serving)
+        if verdict.allowed:
+            self._admit(endpoint, revision, found)
+        return verdict
 
     def _permit(
         self, endpoint: DesiredEndpoint, revision: DesiredRevision, first: bool
@@ -262,11 +325,34 @@ class Trust:
         )
 
 
+def _as_approved(approved: Mapping[str, Any]) -> Verdict:
+    """Return what follows from an approved serving configuration, if it is one that may run."""
+    try:
+        serving.check(approved)
+    except Refused as refusal:
+        return Verdict(False, f"the approved serving configuration: {refusal.sentence}")
+    try:
+        unit = unit_source(approved)
+    except ValueError as error:
+        return Verdict(False, f"the approved unit {error}")
+    try:
+        capture = capture_of(approved)
+    except ValueError as error:
+        return Verdict(False, f"the approved capture: {error}")
+    reach = serving.egress_of(approved)
+    return Verdict(
+        True,
+        unit=unit,
+        capture=capture.told(approved.get("unit")) if capture else "",
+        egress=None if reach is None else tuple(map(str, reach)),
+    )
+
+
 def _differs(found: permit.Permit, revision: DesiredRevision) -> str:
     """Say what of the serving configuration is not what was approved; replicas may be scaled."""
-    serving = found.request.serving
-    if dict(revision.variables) != serving.get("variables", {}):
+    approved = found.request.serving
+    if dict(revision.variables) != approved.get("variables", {}):
         return "the variables are not those that were approved"
-    if revision.memory_mb != serving.get("memory_mb", revision.memory_mb):
+    if revision.memory_mb != approved.get("memory_mb", revision.memory_mb):
         return "the memory limit is not the one that was approved"
     return ""

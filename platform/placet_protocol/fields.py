@@ -7,7 +7,14 @@ T = TypeVar("T")
 
 
 class ProtocolError(ValueError):
-    """What came over the wire is not what the protocol says."""
+    """What came over the wire is not what the protocol says.
+
+    ``pointer`` is a JSON pointer to the member at fault, where whoever reads knows it.
+    """
+
+    def __init__(self, sentence: str, pointer: str = "") -> None:
+        super().__init__(sentence)
+        self.pointer = pointer
 
 
 def member(data: object, key: str, kind: type[T]) -> T:
@@ -67,11 +74,13 @@ def parse_time(text: object) -> datetime:
     """Read an RFC 3339 time."""
     try:
         moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError as error:
-        raise ProtocolError(f"{text!r} is not a time") from error
-    if moment.tzinfo is None:
-        raise ProtocolError(f"{text!r} has no time zone")
-    return moment.astimezone(UTC)
+        if moment.tzinfo is None:
+            raise ProtocolError(f"{str(text)[:40]!r} has no time zone")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # of year 1, an hour east of here
+        if isinstance(error, ProtocolError):
+            raise
+        raise ProtocolError(f"{str(text)[:40]!r} is not a time") from error
 
 
 def format_time(moment: datetime) -> str:

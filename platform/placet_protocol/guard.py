@@ -1,16 +1,42 @@
 """The guard of a revision: by which rules a node takes the requests back from it by itself."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, TypedDict, get_args
 
 from placet_protocol.fields import ProtocolError, member, whole
 
 GuardRule = Literal["consecutive_failures", "error_rate", "latency"]
+GUARD_RULES: Final[tuple[GuardRule, ...]] = get_args(GuardRule)
+
+
+class ErrorRateRule(TypedDict):
+    """At most this share of the answers in the window are server errors."""
+
+    at_most: float
+    window_seconds: int
+    minimum_requests: int
+
+
+class LatencyRule(TypedDict):
+    """At least this share of the answers in the window took at most so long."""
+
+    quantile: float
+    at_most_ms: int
+    window_seconds: int
+    minimum_requests: int
+
+
+class GuardEntry(TypedDict, total=False):
+    """When a node takes the requests back from a revision that is tried out, as a state says it."""
+
+    consecutive_failures: int
+    error_rate: ErrorRateRule
+    latency: LatencyRule
 
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """At most this share of the answers in the window are server errors."""
+    """An ``ErrorRateRule``, read."""
 
     at_most: float
     window_seconds: int
@@ -19,7 +45,7 @@ class ErrorRate:
 
 @dataclass(frozen=True)
 class Latency:
-    """At least this share of the answers in the window took at most so long."""
+    """A ``LatencyRule``, read."""
 
     quantile: float
     at_most_ms: int

@@ -1,5 +1,6 @@
 """How a runtime is installed: its lock and its wheels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -28,6 +29,12 @@ class RuntimeRef:
 
     digest: str
     python_version: str
+
+
+def write_manifest(python_version: str, lock: str, wheels: Iterable[WheelEntry]) -> RuntimeManifest:
+    """Return what a node is told about a runtime; of each wheel these members alone."""
+    entries = [WheelEntry(name=w["name"], sha256=w["sha256"], size=w["size"]) for w in wheels]
+    return RuntimeManifest(python_version=python_version, lock=lock, wheels=entries)
 
 
 def parse_manifest(data: object) -> RuntimeManifest:

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-WHOLE = 10_000
+from placet_verify.units import WHOLE
+
 REDACTED = "[redacted]"  # what a service writes in the place of a value that is to stay with it
 PERSONAL = "personal"  # the tag that is redacted unless the approved configuration says otherwise
 TAG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")

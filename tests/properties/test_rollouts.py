@@ -22,10 +22,10 @@ from apps.rollouts import actions, queries, reconciler
 from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.queries import UNFINISHED
 from apps.rollouts.rules import STEPPING
-from apps.rollouts.steps import WHOLE
 from apps.serving.actions import start_endpoint
 from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.clock import now
+from placet_verify.units import WHOLE
 from tests.fake_driver import installed
 from tests.governed import World
 from tests.properties.machine.parts import DRILLING, STARTING, Lease

@@ -27,10 +27,10 @@ from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import AlertKind
 from apps.serving.models import Node, Revision
-from apps.serving.reports import Report
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.states import move
+from placet_protocol.report import Report
 from placet_verify import recalls
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused

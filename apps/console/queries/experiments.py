@@ -11,8 +11,9 @@ from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.words import percent
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import may_ship
-from apps.rollouts.steps import WHOLE, AbTest, SetWeight
+from apps.rollouts.steps import AbTest, SetWeight
 from placet.kernel.actor import Actor
+from placet_verify.units import WHOLE
 
 SETTLED = "Nothing that was declared"
 

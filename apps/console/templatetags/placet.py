@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from apps.console.queries.names import by_machine
 from apps.governance.gates.fields import spell
 from apps.rollouts.guard import sentences
-from apps.serving.rules import Guard
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
+from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
 
@@ -153,7 +153,7 @@ def span(seconds: float | None) -> str:
 
 
 @register.filter
-def guarded(guard: Guard | None) -> str:
+def guarded(guard: GuardEntry | None) -> str:
     """Show at what a node gives all requests back by itself; nothing for no rules."""
     return ", or at ".join(sentences(guard)) if guard else ""
 

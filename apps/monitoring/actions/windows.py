@@ -11,6 +11,7 @@ from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 
 KEEP_DAYS = 30
+COUNTED = ("status_2xx", "status_4xx", "status_5xx", "latency")  # a redirect is no prediction
 
 
 def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
@@ -52,10 +53,15 @@ def _row(node: str, window: dict[str, Any]) -> MetricWindow:
         status_4xx=window["status_4xx"],
         status_5xx=window["status_5xx"],
         latency=window["latency"],
-        first=window.get("first"),
-        apart=window.get("apart") or None,
+        first=_counted(window["first"]) if window.get("first") else None,
+        apart={name: _counted(part) for name, part in window.get("apart", {}).items()} or None,
         error=window.get("error", ""),
     )
+
+
+def _counted(part: dict[str, Any]) -> dict[str, Any]:
+    """Return what is stored of some counts."""
+    return {name: part[name] for name in COUNTED}
 
 
 def forget_old() -> int:

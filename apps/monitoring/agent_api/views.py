@@ -1,15 +1,12 @@
 """Where nodes bring what their services captured."""
 
-import re
-
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.monitoring import actions
 from apps.serving.agent_api.views import AgentView, number
 from placet.kernel.problems import FieldError, InvalidInput
-
-_FILE = re.compile(r"[0-9a-f]{32}-[0-9]{6}\.jsonl")
+from placet_protocol.captures import FILE, CaptureReply
 
 
 class Captures(AgentView):
@@ -19,7 +16,7 @@ class Captures(AgentView):
         """Take in the lines from ``offset`` on; 409 with the offset to go on from."""
         node = self.node(request)
         file = request.query_params.get("file", "")
-        if not _FILE.fullmatch(file):
+        if not FILE.fullmatch(file):
             raise InvalidInput(errors=[FieldError("file", "Must be the name of a captured file")])
         offset = actions.receive_lines(
             node,
@@ -28,4 +25,4 @@ class Captures(AgentView):
             offset=number(request, "offset"),
             packed=request._request.body,
         )
-        return Response({"v": 1, "offset": offset}, status=201)
+        return Response(CaptureReply(v=1, offset=offset), status=201)

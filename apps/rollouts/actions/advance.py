@@ -19,10 +19,10 @@ from apps.serving import actions as serving
 from apps.serving.drivers.base import Receipt
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Revision
-from apps.serving.rules import HeaderRoute
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
+from placet_protocol.state import HeaderRouteEntry
 
 Asked = tuple[EventKind, dict[str, Any]]
 
@@ -131,9 +131,9 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
         )
 
 
-def _header_route(change: Change) -> HeaderRoute | None:
+def _header_route(change: Change) -> HeaderRouteEntry | None:
     led = change.header
-    return HeaderRoute(header=led.header, value=led.value) if led is not None else None
+    return HeaderRouteEntry(header=led.header, value=led.value) if led is not None else None
 
 
 def _consequences(log: Recorder, rollout: Rollout) -> None:

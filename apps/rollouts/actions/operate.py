@@ -9,7 +9,6 @@ from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
-from apps.rollouts.steps import WHOLE
 from apps.serving import actions as serving
 from apps.serving.errors import NothingLive
 from apps.serving.models import Endpoint, Revision
@@ -18,6 +17,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 from placet.keystore import ring
+from placet_verify.units import WHOLE
 
 
 def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:

@@ -21,7 +21,6 @@ from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules.deciding import enter
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
-from apps.rollouts.steps import WHOLE
 from apps.serving import actions as serving
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import PRESENT, serving_config
@@ -30,6 +29,7 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Problem
 from placet.kernel.states import move
 from placet_verify.keys import KeyRing
+from placet_verify.units import WHOLE
 
 log_lines = structlog.get_logger(__name__)
 GOING_OUT = "What was live was recalled: this was ended with it, and can be started again"

@@ -15,7 +15,6 @@ from apps.rollouts.rules.facts import (
 )
 from apps.rollouts.steps import (
     AT_ONCE,
-    WHOLE,
     AbTest,
     Analysis,
     Pause,
@@ -25,6 +24,7 @@ from apps.rollouts.steps import (
     Ship,
     last_weight,
 )
+from placet_verify.units import WHOLE
 
 FOR_A_PERSON = Pause(None)  # the step that ends by somebody's word alone
 

@@ -11,8 +11,8 @@ from apps.rollouts.rules.facts import (
     Snapshot,
     wait,
 )
-from apps.rollouts.steps import WHOLE
 from apps.serving.rules import ENDED
+from placet_verify.units import WHOLE
 
 
 def give_up(s: Snapshot) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from apps.rollouts.analysis import Judged
 from apps.rollouts.steps import AT_ONCE, SetHeaderRoute, Step, read
-from apps.serving.rules import Guard
+from placet_protocol.guard import GuardEntry
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
@@ -41,7 +41,7 @@ class Plan:
     keep_warm_seconds: int = 86_400
     ready_timeout_seconds: int = 300
     steps: tuple[Step, ...] = AT_ONCE
-    guard: Guard = field(default_factory=Guard)
+    guard: GuardEntry = field(default_factory=GuardEntry)
 
 
 def plan_of(document: Mapping[str, Any]) -> Plan:
@@ -50,7 +50,7 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
         keep_warm_seconds=int(document.get("keep_warm_seconds", 86_400)),
         ready_timeout_seconds=int(document.get("ready_timeout_seconds", 300)),
         steps=read(document),
-        guard=document.get("guard") or Guard(),
+        guard=document.get("guard") or GuardEntry(),
     )
 
 

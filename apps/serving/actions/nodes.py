@@ -1,7 +1,5 @@
 """A node joins a target."""
 
-from typing import Any
-
 from apps.audit.actions import record
 from apps.serving import desired
 from apps.serving.actions.targets import token_hash
@@ -10,11 +8,10 @@ from apps.serving.events import NODE_JOINED
 from apps.serving.models import JoinToken, Node
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
+from placet_protocol.report import PlatformInfo
 
 
-def join_node(
-    token: str, *, public_key: str, platform: dict[str, Any], agent_version: str = ""
-) -> Node:
+def join_node(token: str, *, public_key: str, platform: PlatformInfo) -> Node:
     """Let the holder of ``public_key`` be the node of the token's target, and use up the token.
 
     The caller has checked that the request is signed by that key. The same token with the same
@@ -38,9 +35,9 @@ def join_node(
         if found.expires_at < now():
             raise JoinRefused
         node = Node.objects.filter(target=found.target).first() or Node(target=found.target)
-        node.public_key, node.platform = public_key, platform
-        node.agent_version, node.report, node.report_number = agent_version[:20], {}, 0
-        node.last_seen_at, node.fault = now(), ""
+        node.public_key, node.platform = public_key, dict(platform)
+        node.agent_version, node.report, node.report_number = platform["agent_version"], {}, 0
+        node.last_seen_at, node.fault, node.noted = now(), "", {}
         node.save()
         found.used_at, found.used_by = now(), public_key
         found.save()

@@ -1,6 +1,7 @@
 """What a node reports: verified, stored, and logged where an audit must know."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from apps.audit.actions import Recorder, record
@@ -8,7 +9,7 @@ from apps.audit.models import Checkpoint, LogHead
 from apps.jobs.actions import enqueue
 from apps.serving import desired, recalls
 from apps.serving.actions.nodes import node_actor
-from apps.serving.errors import NodeRefused, StaleReport
+from apps.serving.errors import NodeRefused, StaleReport, malformed
 from apps.serving.events import (
     NODE_CHANGED,
     NODE_CHECKPOINT_AHEAD,
@@ -18,9 +19,10 @@ from apps.serving.events import (
     REVISION_REFUSED,
 )
 from apps.serving.models import DesiredState, Node, Revision
-from apps.serving.reports import Report, parse_report
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
+from placet_protocol.fields import ProtocolError
+from placet_protocol.report import ERROR_CODES, Report, read_report
 from placet_verify import canonical, dsse
 from placet_verify.checkpoint import parse as parse_note
 from placet_verify.errors import Refused
@@ -28,33 +30,30 @@ from placet_verify.keys import PublicKey
 
 PASSED_ON = ("metrics", "receipts")  # to who keeps them: no part of what the node was seen to do
 MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
+LOG_EVERY = timedelta(minutes=1)  # one thing that a node says over and over is logged so often
 
 
 def receive_report(node: Node, envelope: str | bytes) -> Node:
     """Store a report that ``node`` signed and that is newer than the last one.
 
     In the same transaction: an event for what the node refused, did or found by itself, a job for
-    its metrics, and a ring for whoever waits for what it says.
+    its metrics, and a ring for whoever waits for what it says. A node cannot fill the log: each of
+    these events comes at most once a minute.
     """
-    report = parse_report(_verified(node, envelope), node.pk)
+    report = _read(node, envelope)
     with record(node_actor(node)) as log:
         row = Node.objects.select_for_update(of=("self",)).select_related("target").get(pk=node.pk)
         if report["number"] <= row.report_number:
             raise StaleReport(row.report_number)
         before: Mapping[str, Any] = row.report
-        known = _logged(row)
         row.report = {name: value for name, value in report.items() if name not in PASSED_ON}
         row.report_number, row.last_seen_at = report["number"], now()
-        row.platform, row.agent_version = report["platform"], report["agent_version"]
         _note_refusals(log, row, before, report)
         _note_aborts(log, row, before, report)
         _note_errors(log, row, before, report)
-        _note_checkpoint(log, row, report)
         _note_state_ahead(log, row, report)
         recalls.keeper().heard(row, report, log)
-        row.save()
-        if changed := sorted({name for name, _ in _logged(row).items() ^ known.items()}):
-            log.add(NODE_CHANGED, row, data={"what": ", ".join(changed)})
+        _note_changes(log, row, report)
         if report["metrics"]:
             enqueue("monitoring.ingest", node=row.pk, windows=report["metrics"])
         if _worth_a_look(row, before, report):
@@ -64,12 +63,51 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
     return row
 
 
-def _verified(node: Node, envelope: str | bytes) -> bytes:
+def _read(node: Node, envelope: str | bytes) -> Report:
     try:
         key = PublicKey.from_base64(node.public_key)
-        return dsse.verify(dsse.Envelope.from_json(envelope), [key], dsse.REPORT)
+        payload = dsse.verify(dsse.Envelope.from_json(envelope), [key], dsse.REPORT)
     except Refused as refusal:
         raise NodeRefused(refusal.sentence) from refusal
+    try:
+        return read_report(payload, node.pk)
+    except ProtocolError as error:
+        raise malformed(error) from error
+
+
+def _first_in_a_minute(node: Node, what: str) -> bool:
+    """Tell whether ``what`` may be logged of ``node`` now, and note that it was.
+
+    The caller holds the node's row: of two reports the second sees what the first noted.
+    """
+    at, kept = now(), dict[str, str]()
+    for name, moment in node.noted.items():
+        if at - datetime.fromisoformat(moment) < LOG_EVERY:
+            kept[name] = moment
+    if what in kept:
+        return False
+    node.noted = {**kept, what: rfc3339(at)}
+    return True
+
+
+def _note_changes(log: Recorder, node: Node, report: Report) -> None:
+    """Store and log what the log keeps of a node, together: within a minute of the last change the
+    row stays as the log has it, and a later report brings what is so then."""
+    known, wrong = _logged(node), _checkpoint_fault(report)
+    before = node.platform, node.agent_version, node.fault
+    platform = dict(report["platform"])
+    node.platform, node.agent_version = platform, report["platform"]["agent_version"]
+    node.fault = wrong
+    changed = sorted({name for name, _ in _logged(node).items() ^ known.items()})
+    if changed and not _first_in_a_minute(node, "changed"):
+        node.platform, node.agent_version, node.fault = before
+        changed = []
+    if node.fault and node.fault != before[2]:
+        size = parse_note(report["checkpoint"] or "").size
+        log.add(NODE_CHECKPOINT_AHEAD, subject=node.pk, data={"size": size})
+    node.save()
+    if changed:
+        log.add(NODE_CHANGED, node, data={"what": ", ".join(changed)})
 
 
 def _logged(node: Node) -> dict[str, bytes]:
@@ -89,7 +127,8 @@ def _note_refusals(log: Recorder, node: Node, before: Mapping[str, Any], report:
     refused = [pk for pk, phase in newly.items() if phase == "refused" != known.get(pk)]
     found = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
     for revision in found.select_related("endpoint"):
-        log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
+        if _first_in_a_minute(node, f"refused {revision.pk}"):
+            log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
 
 
 def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:
@@ -100,25 +139,27 @@ def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: R
     for revision in found.select_related("endpoint"):
         row = newly[revision.pk]
         data = {"node": node.pk, "rule": row["rule"], "state": row["state"]}
-        log.add(REQUESTS_TAKEN_BACK, revision, data=data)
+        if _first_in_a_minute(node, f"took back {revision.pk}"):
+            log.add(REQUESTS_TAKEN_BACK, revision, data=data)
 
 
 def _note_errors(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:
-    """What the node did or found alone, once per stretch of time in which it goes on."""
+    """What the node did or found alone, once per stretch of time in which it goes on.
+
+    A code is a word of the protocol: one that a node makes up is shown, but the log says ``other``.
+    """
     known = {row["code"] for row in before.get("errors", [])}
-    for code in sorted({row["code"] for row in report["errors"]} - known):
-        log.add(NODE_REPORTED_ERROR, subject=node.pk, data={"code": code})
+    newly = {row["code"] for row in report["errors"]} - known
+    for code in sorted({code if code in ERROR_CODES else "other" for code in newly}):
+        if _first_in_a_minute(node, f"error {code}"):
+            log.add(NODE_REPORTED_ERROR, subject=node.pk, data={"code": code})
 
 
-def _note_checkpoint(log: Recorder, node: Node, report: Report) -> None:
-    """A checkpoint that this log does not contain: the database was restored from an old copy,
+def _checkpoint_fault(report: Report) -> str:
+    """Name a checkpoint that this log does not contain: the database was restored from an old copy,
     or somebody cut or rewrote the log."""
     note = report["checkpoint"]
-    fault = "checkpoint_ahead" if note and not _contains(note) else ""
-    if fault and node.fault != fault:
-        size = parse_note(note).size if note else 0
-        log.add(NODE_CHECKPOINT_AHEAD, subject=node.pk, data={"size": size})
-    node.fault = fault
+    return "checkpoint_ahead" if note and not _contains(note) else ""
 
 
 def _contains(note: str) -> bool:

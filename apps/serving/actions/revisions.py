@@ -21,9 +21,6 @@ from apps.serving.recalls import keeper, refuse_recalled
 from apps.serving.rules import (
     ENDED,
     TRIED,
-    WHOLE,
-    Guard,
-    HeaderRoute,
     ServingConfig,
     may_move,
     serving_config,
@@ -32,9 +29,12 @@ from apps.serving.rules import (
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move
+from placet_protocol.guard import GuardEntry
+from placet_protocol.state import HeaderRouteEntry
 from placet_verify.keys import KeyRing
 from placet_verify.permit import Expected, Permit, PermitRefused
 from placet_verify.permit import permit as verify_permit
+from placet_verify.units import WHOLE
 
 
 def check_permit(
@@ -79,7 +79,7 @@ def add_revision(
     serving: dict[str, Any],
     ring: KeyRing,
     actor: Actor,
-    guard: Guard | None = None,
+    guard: GuardEntry | None = None,
 ) -> Revision:
     """Put ``bento`` behind ``endpoint`` at weight 0, to run, under ``guard`` until it is live.
 
@@ -139,7 +139,7 @@ def set_revision(
     state: str | None = None,
     weight: int | None = None,
     warm_until: datetime | None = None,
-    header_route: HeaderRoute | None = None,
+    header_route: HeaderRouteEntry | None = None,
     mirror: int | None = None,
 ) -> Revision:
     """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.

@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 from django.http import FileResponse, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -15,11 +14,16 @@ from apps.registry.store import store
 from apps.serving import actions, queries
 from apps.serving.agent_api.signing import check_signature, node_of
 from apps.serving.agent_api.waiting import wait_for_state
+from apps.serving.errors import malformed
 from apps.serving.models import Node
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet.keystore import keys_document, root_public
+from placet_protocol.fields import ProtocolError
+from placet_protocol.joining import JoinReply, KeysReply, read_join
+from placet_protocol.report import ReportReply
+from placet_protocol.runtimes import write_manifest
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -41,9 +45,8 @@ class Keys(AgentView):
 
     def get(self, request: Request) -> Response:
         """Return the root key and ``keys.json``."""
-        return Response(
-            {"v": 1, "root_public": root_public().to_base64(), "keys": json.loads(keys_document())}
-        )
+        root = root_public().to_base64()
+        return Response(KeysReply(v=1, root_public=root, keys=json.loads(keys_document())))
 
 
 class Join(AgentView):
@@ -51,32 +54,17 @@ class Join(AgentView):
 
     def post(self, request: Request) -> Response:
         """Join a target: the request is signed by the key that the node brings."""
-        data = strict_loads(request._request.body)
-        if not isinstance(data, dict) or data.get("v") != 1:
-            raise InvalidInput("A join request of version 1 is an object")
-        token, key = _text(data, "token"), _text(data, "public_key")
-        check_signature(request._request, key)
-        platform = data.get("platform")
+        try:
+            asked = read_join(strict_loads(request._request.body))
+        except ProtocolError as error:
+            raise malformed(error) from error
+        check_signature(request._request, asked["public_key"])
         node = actions.join_node(
-            token,
-            public_key=key,
-            platform=platform if isinstance(platform, dict) else {},
-            agent_version=str(data.get("agent_version", "")),
+            asked["token"], public_key=asked["public_key"], platform=asked["platform"]
         )
-        body = {
-            "v": 1,
-            "node": node.pk,
-            "target": node.target_id,
-            "target_name": node.target.name,
-        }
-        return Response(body, status=201)
-
-
-def _text(data: dict[str, Any], name: str) -> str:
-    value = data.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 200:
-        raise InvalidInput(errors=[FieldError(f"/{name}", "Must be text")])
-    return value
+        target = node.target
+        reply = JoinReply(v=1, node=node.pk, target=target.pk, target_name=target.name)
+        return Response(reply, status=201)
 
 
 class State(AgentView):
@@ -107,7 +95,7 @@ class Report(AgentView):
     def post(self, request: Request) -> Response:
         """Take in a signed report."""
         node = actions.receive_report(self.node(request), request._request.body)
-        return Response({"v": 1, "number": node.report_number})
+        return Response(ReportReply(v=1, number=node.report_number))
 
 
 class Blob(AgentView):
@@ -130,9 +118,4 @@ class RuntimeManifest(AgentView):
         found = Runtime.objects.filter(pk=f"sha256:{digest}").first()
         if found is None or found.pk not in queries.allowed_runtimes(node.target):
             raise NotFound
-        wheels = [
-            {"name": w["name"], "sha256": w["sha256"], "size": w["size"]} for w in found.wheels
-        ]
-        return Response(
-            {"python_version": found.python_version, "lock": found.lock, "wheels": wheels}
-        )
+        return Response(write_manifest(found.python_version, found.lock, found.wheels))

@@ -53,6 +53,12 @@ def node(target: Target, run_jobs: RunJobs) -> SimulatedNode:
     return joined
 
 
+def a_minute_later(node: SimulatedNode) -> None:
+    """Let a minute pass since anything was logged of the node."""
+    noted = {what: rfc3339(now() - timedelta(seconds=61)) for what in node.row.noted}
+    Node.objects.filter(pk=node.id).update(noted=noted)
+
+
 # --- joining ------------------------------------------------------------------------------------
 
 
@@ -227,6 +233,7 @@ def test_a_checkpoint_that_the_log_does_not_contain_is_noticed(node: SimulatedNo
     assert Event.objects.filter(kind="node.checkpoint_ahead.v1").count() == 1
     assert node.row.fault == "checkpoint_ahead"
     node.checkpoint = None
+    a_minute_later(node)
     node.report()
     assert node.row.fault == ""
 
@@ -338,6 +345,7 @@ def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(
     (problem,) = driver_for(node.row.target).validate(node.row.target, bento, wish)
 
     assert "splits per request only, and not by unit: upgrade it" in problem
+    a_minute_later(node)
     node.report()
     assert driver_for(node.row.target).validate(node.row.target, bento, wish) == []
 

@@ -14,9 +14,10 @@ from apps.governance.models import Release
 from apps.rollouts.events import entered
 from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.rules import TRANSITIONS
-from apps.rollouts.steps import WHOLE, Analysis, Pause, SetWeight, Step, last_weight
+from apps.rollouts.steps import Analysis, Pause, SetWeight, Step, last_weight
 from apps.serving.models import Endpoint, Revision
 from placet_verify.merkle import leaf_hash
+from placet_verify.units import WHOLE
 from tests.properties.machine.parts import Parts
 
 # events of people, and what an analysis said: they come before the state that follows from them

@@ -15,7 +15,7 @@ from placet_agent.sentinel import Sentinel
 from placet_protocol.fields import ProtocolError, parse_time
 from placet_protocol.guard import ErrorRate, Guard, Latency
 from placet_protocol.report import LocalAbort
-from placet_protocol.state import DesiredEndpoint, DesiredState, parse_revision
+from placet_protocol.state import DesiredEndpoint, DesiredState, read_revision
 from tests.unit.agent.test_routing import endpoint, revision
 
 ROW = Guard(consecutive_failures=3)
@@ -132,10 +132,10 @@ RULES: dict[str, Any] = {
 
 
 def test_a_state_carries_the_guard() -> None:
-    read = parse_revision(revision(1, guard=RULES)).guard
+    read = read_revision(revision(1, guard=RULES)).guard
     assert read == Guard(3, RATE.error_rate, SLOW.latency)
-    assert parse_revision(revision(1, guard=None)).guard is None
-    assert parse_revision(revision(1)).guard is None
+    assert read_revision(revision(1, guard=None)).guard is None
+    assert read_revision(revision(1)).guard is None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_state_carries_the_guard() -> None:
 )
 def test_a_state_with_a_guard_that_is_none_is_refused_whole(guard: Any, words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
-        parse_revision(revision(1, guard=guard))
+        read_revision(revision(1, guard=guard))
 
 
 # --- watching and aborting ----------------------------------------------------------------------

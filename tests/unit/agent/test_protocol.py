@@ -1,96 +1,18 @@
 """What comes over the wire is read strictly, and requests are signed over what they say."""
 
 import base64
-import copy
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from placet_agent.client import Client, check_url
-from placet_protocol.fields import ProtocolError, hex_digest
+from placet_protocol.fields import ProtocolError, hex_digest, parse_time
 from placet_protocol.runtimes import parse_manifest
 from placet_protocol.signing import sign_request, signed_text
-from placet_protocol.state import parse_state
 from placet_verify.keys import PrivateKey
 
 DIGEST = "sha256:" + "ab" * 32
-
-
-def state() -> dict[str, Any]:
-    """Return a whole state."""
-    revision = {
-        "id": "rev_1", "release": "rel_1", "bento_digest": DIGEST, "bento_sha256": "ab" * 32,
-        "bento_size": 10, "runtime": {"digest": DIGEST, "python_version": "3.13"},
-        "permit": "{}", "serving": {}, "replicas": 1, "memory_mb": 512,
-        "variables": {"MODE": "x"}, "weight": 10_000, "wanted": "run", "restart_nonce": 0,
-    }  # fmt: skip
-    endpoint = {
-        "id": "end_1", "project": "prj_1", "project_slug": "risk", "environment": "staging",
-        "name": "score", "path": "/risk/staging/score", "keys": ["cd" * 32],
-        "api_key_required": True, "revisions": [revision],
-    }  # fmt: skip
-    return {
-        "v": 1, "target": "tgt_1", "epoch": 1, "number": 7, "issued_at": "2026-11-25T12:00:00Z",
-        "valid_until": "2026-11-26T12:00:00Z", "checkpoint": None, "on_expired": "serve",
-        "recalled": [DIGEST], "endpoints": [endpoint],
-        "prefetch": [{"bento_digest": DIGEST, "runtime_digest": DIGEST}],
-    }  # fmt: skip
-
-
-def test_a_whole_state_is_read() -> None:
-    found = parse_state(state())
-
-    assert found.generation == (1, 7)
-    assert found.endpoints[0].revisions[0].variables == {"MODE": "x"}
-    assert found.recalled == {DIGEST}
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (("v",), 2),
-        (("epoch",), -1),
-        (("number",), True),
-        (("issued_at",), "yesterday"),
-        (("valid_until",), "2026-11-26T12:00:00"),
-        (("on_expired",), "whatever"),
-        (("recalled",), ["not a digest"]),
-        (("checkpoint",), 7),
-        (("endpoints", 0, "id"), "../../etc"),
-        (("endpoints", 0, "path"), "/risk/production/score"),
-        (("endpoints", 0, "name"), "score\nbackend evil"),
-        (("endpoints", 0, "keys"), ["open sesame"]),
-        (("endpoints", 0, "revisions", 0, "id"), "rev/1"),
-        (("endpoints", 0, "revisions", 0, "weight"), 10_001),
-        (("endpoints", 0, "revisions", 0, "replicas"), 1000),
-        (("endpoints", 0, "revisions", 0, "wanted"), "maybe"),
-        (("endpoints", 0, "revisions", 0, "bento_sha256"), "cd" * 32),
-        (("endpoints", 0, "revisions", 0, "variables"), {"A B": "x"}),
-        (("endpoints", 0, "revisions", 0, "variables"), {"A": 7}),
-        (("endpoints", 0, "revisions", 0, "variables"), {"A": "x\0y"}),
-        (("endpoints", 0, "revisions", 0, "runtime"), "3.13"),
-    ],
-)
-def test_a_state_with_one_wrong_member_is_refused_whole(path: tuple[Any, ...], value: Any) -> None:
-    broken = copy.deepcopy(state())
-    place: Any = broken
-    for step in path[:-1]:
-        place = place[step]
-    place[path[-1]] = value
-
-    with pytest.raises(ProtocolError):
-        parse_state(broken)
-
-
-def test_a_state_that_names_a_revision_twice_is_refused() -> None:
-    broken = state()
-    broken["endpoints"].append({**broken["endpoints"][0], "id": "end_2", "name": "b",
-                                "path": "/risk/staging/b"})  # fmt: skip
-
-    with pytest.raises(ProtocolError, match="twice"):
-        parse_state(broken)
 
 
 @pytest.mark.parametrize("name", ["../x.whl", "a/b.whl", ".x.whl", "x.tar.gz", "a\\b.whl"])
@@ -142,3 +64,12 @@ def test_a_digest_is_64_hex_digits() -> None:
     for text in ("ab" * 31, "AB" * 32, "../" + "a" * 61, None):
         with pytest.raises(ProtocolError):
             hex_digest(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-11-26T12:00:00", "0001-01-01T00:00:00+23:59", "9" * 100_000]
+)
+def test_what_is_no_time_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        parse_time(text)
+    assert len(str(refusal.value)) < 80

@@ -8,7 +8,7 @@ from placet_agent.haproxy.table import EndpointEntry, Table
 from placet_agent.routing import Standing, route
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import LocalAbort
-from placet_protocol.state import DesiredEndpoint, HeaderRoute, parse_endpoint, parse_revision
+from placet_protocol.state import DesiredEndpoint, HeaderRoute, read_endpoint, read_revision
 from placet_verify.units import UnitSource
 
 UNIT = UnitSource("header", "X-User")
@@ -29,7 +29,7 @@ def revision(number: int, **changes: object) -> dict[str, object]:
 
 def endpoint(*revisions: dict[str, object], **changes: object) -> DesiredEndpoint:
     """Return an endpoint as it was read."""
-    return parse_endpoint({
+    return read_endpoint({
         "id": "end_1", "project": "prj_1", "project_slug": "risk", "environment": "staging",
         "name": "score", "path": "/risk/staging/score", "api_key_required": False, "keys": [],
         "revisions": list(revisions), **changes,
@@ -165,4 +165,4 @@ def test_a_state_without_the_new_members_is_read_as_before() -> None:
 )  # fmt: skip
 def test_what_would_break_a_configuration_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ProtocolError):
-        parse_revision(json.loads(json.dumps(revision(1, **changes))))
+        read_revision(json.loads(json.dumps(revision(1, **changes))))

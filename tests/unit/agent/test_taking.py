@@ -23,6 +23,8 @@ def state(number: int) -> DesiredState:
         prefetch=(),
         recalled=frozenset(),
         on_expired="serve",
+        refused=(),
+        errors=(),
     )
     return cast(DesiredState, wish)
 

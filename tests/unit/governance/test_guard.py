@@ -9,7 +9,7 @@ from apps.governance.guard import CAREFUL
 from apps.rollouts.guard import sentences
 from apps.rollouts.rules import plan_of
 from placet_protocol.guard import Guard
-from placet_protocol.state import parse_revision
+from placet_protocol.state import read_revision
 from tests.unit.agent.test_routing import revision
 from tests.unit.governance.test_plans import faults
 
@@ -79,7 +79,7 @@ def test_a_plan_from_before_there_were_guards_has_none() -> None:
 def test_every_guard_that_is_approved_is_one_that_nodes_read() -> None:
     whole = guard_of(guard={"consecutive_failures": 1000, "error_rate": RATE, "latency": SLOW})
     for given in (CAREFUL, whole, {"latency": SLOW | {"at_most_ms": 120_000}}):
-        read = parse_revision(revision(1, guard=given)).guard
+        read = read_revision(revision(1, guard=given)).guard
         assert read is not None
         kept = {name for name in Guard.__dataclass_fields__ if getattr(read, name) is not None}
         assert kept == set(given)

@@ -23,7 +23,6 @@ from apps.rollouts.rules import (
 )
 from apps.rollouts.steps import (
     AT_ONCE,
-    WHOLE,
     Pause,
     SetHeaderRoute,
     SetMirror,
@@ -32,6 +31,7 @@ from apps.rollouts.steps import (
     read,
     written,
 )
+from placet_verify.units import WHOLE
 from tests.unit.rollouts.test_rules import NOON, OLD, READY, facts
 
 STEPS = (SetWeight(500), Pause(60), SetWeight(5_000), Pause(None), SetWeight(WHOLE))

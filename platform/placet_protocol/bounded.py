@@ -1,0 +1,65 @@
+"""Reads members of what a node says: a default for an absent one, a cut for a long one.
+
+However well it is signed, it is data from outside: nothing of it is taken without a bound. What is
+refused is a ``ProtocolError`` with a JSON pointer.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from placet_protocol.fields import ProtocolError
+
+T = TypeVar("T")
+MAX_ROWS, MAX_DETAIL = 500, 2000
+MAX_WHOLE = 2**53 - 1
+_CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+def fault(pointer: str, wanted: str) -> ProtocolError:
+    """Return the error that says what must stand at ``pointer``."""
+    return ProtocolError(f"Must be {wanted}", pointer)
+
+
+def whole(data: Any, name: str, at: str, high: int = MAX_WHOLE) -> int:
+    """Return a whole number from 0 to ``high``, 0 when it is absent."""
+    value = data.get(name, 0) if isinstance(data, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
+        raise fault(f"{at}/{name}", f"a whole number from 0 to {high}")
+    return value
+
+
+def text(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:
+    """Return a text cut at ``limit`` characters, '' when it is absent."""
+    value = data.get(name, "") if isinstance(data, dict) else None
+    if not isinstance(value, str) or "\x00" in value:
+        raise fault(f"{at}/{name}", "text")
+    return value[:limit]
+
+
+def matching(data: Any, name: str, at: str, shape: re.Pattern[str]) -> str:
+    """Return a text of this shape, '' for any other."""
+    found = text(data, name, at, 64)
+    return found if shape.fullmatch(found) else ""
+
+
+def word(data: Any, name: str, at: str, known: tuple[str, ...], other: str) -> str:
+    """Return one of the ``known`` words; ``other`` stands for what is absent or not known here."""
+    found = text(data, name, at, 64)
+    return found if found in known else other
+
+
+def code(data: Any, name: str, at: str) -> str:
+    """Return a word of letters, digits and ``_``."""
+    found = text(data, name, at, 41)
+    if not _CODE.fullmatch(found):
+        raise fault(f"{at}/{name}", "a word")
+    return found
+
+
+def rows(data: Any, name: str, read: Callable[[Any, str], T], limit: int = MAX_ROWS) -> list[T]:
+    """Return a list whose items ``read`` reads, each with its pointer; empty when absent."""
+    found = data.get(name, []) if isinstance(data, dict) else None
+    if not isinstance(found, list) or len(found) > limit:
+        raise fault(f"/{name}", f"a list of at most {limit}")
+    return [read(item, f"/{name}/{place}") for place, item in enumerate(found)]

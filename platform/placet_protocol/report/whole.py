@@ -1,0 +1,95 @@
+"""A report as a whole: the payload of an envelope that the node's key signs."""
+
+from typing import Any, Final, TypedDict
+
+from placet_protocol import bounded
+from placet_protocol.fields import ProtocolError
+from placet_protocol.report.host import PlatformInfo, read_platform
+from placet_protocol.report.rows import (
+    Generation,
+    LocalAbort,
+    NodeError,
+    RevisionReport,
+    read_abort,
+    read_error,
+    read_generation,
+    read_revision_report,
+)
+from placet_protocol.report.windows import MetricWindow, read_window
+from placet_verify import canonical
+from placet_verify.errors import Refused
+
+STALE_REPORT: Final = "stale_report"  # the code of the answer to a number that is not higher
+MAX_WINDOWS = 2000
+MAX_RECEIPTS, MAX_RECEIPT = 100, 8192
+MAX_DIGEST = 80
+
+
+class Report(TypedDict):
+    """The payload of a report envelope."""
+
+    v: int
+    node: str
+    number: int
+    at: str
+    applied: Generation
+    platform: PlatformInfo
+    checkpoint: str | None  # the newest note this node keeps
+    revisions: list[RevisionReport]
+    prefetched: list[str]  # Bento digests that lie ready
+    recalled: list[str]  # recalled Bentos of which nothing runs here: confirmed
+    errors: list[NodeError]
+    aborts: list[LocalAbort]
+    receipts: list[str]
+    metrics: list[MetricWindow]
+
+
+class ReportReply(TypedDict):
+    """What a node is told about its report."""
+
+    v: int
+    number: int
+
+
+def read_report(payload: bytes, node: str) -> Report:
+    """Return the report in ``payload``, which must say that it is by ``node``.
+
+    What a newer agent adds is left out, and what an older one does not send has a default. Raises
+    ``ProtocolError`` with a JSON pointer for what is not as the protocol says.
+    """
+    try:
+        data = canonical.loads(payload)
+    except Refused as refusal:
+        raise ProtocolError(refusal.sentence) from refusal
+    if not isinstance(data, dict) or data.get("v") != 1 or data.get("node") != node:
+        raise ProtocolError("This is not a report of version 1 by this node")
+    checkpoint = data.get("checkpoint")
+    return Report(
+        v=1,
+        node=node,
+        number=bounded.whole(data, "number", ""),
+        at=bounded.text(data, "at", "", 40),
+        applied=read_generation(data.get("applied"), "/applied"),
+        platform=read_platform(data.get("platform", {})),
+        checkpoint=None if checkpoint is None else bounded.text(data, "checkpoint", ""),
+        revisions=bounded.rows(data, "revisions", read_revision_report),
+        prefetched=bounded.rows(data, "prefetched", _digest),
+        recalled=bounded.rows(data, "recalled", _digest),
+        errors=bounded.rows(data, "errors", read_error),
+        aborts=bounded.rows(data, "aborts", read_abort),
+        receipts=bounded.rows(data, "receipts", _receipt, MAX_RECEIPTS),
+        metrics=bounded.rows(data, "metrics", read_window, MAX_WINDOWS),
+    )
+
+
+def _receipt(data: Any, at: str) -> str:
+    """Return an envelope as it was sent; who signed what is for whoever keeps it to verify."""
+    if not isinstance(data, str) or len(data) > MAX_RECEIPT or "\x00" in data:
+        raise bounded.fault(at, f"an envelope of at most {MAX_RECEIPT} characters")
+    return data
+
+
+def _digest(data: Any, at: str) -> str:
+    if not isinstance(data, str) or "\x00" in data:
+        raise bounded.fault(at, "text")
+    return data[:MAX_DIGEST]

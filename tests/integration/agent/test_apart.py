@@ -1,0 +1,167 @@
+"""What shares a node is kept apart: networks, sockets, and what people approved to be reached."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from placet_agent import procs, replicas
+from placet_agent.procs import ProcessRef
+from placet_agent.sandbox import MARKER
+from tests.integration.agent.conftest import NodeUnderTest
+from tests.integration.agent.control import Platform
+from tests.integration.agent.test_lifecycle import records
+
+
+def told(node: NodeUnderTest, path: str) -> object:
+    """Return what the replica that answers says."""
+    return node.get(path).json()
+
+
+@pytest.fixture
+def neighbour() -> Iterator[int]:
+    """Something on this host that greets whoever connects; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"hello")
+
+        threading.Thread(target=greet, daemon=True).start()
+        yield int(listener.getsockname()[1])
+
+
+def test_a_replica_reaches_nothing_that_nobody_approved(
+    platform: Platform, node: NodeUnderTest, neighbour: int
+) -> None:
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+
+    for place in (f"127.0.0.1:{neighbour}", f"localhost:{neighbour}", "169.254.169.254:80",
+                  f"127.0.0.1:{node.port}", "192.0.2.1:80"):  # fmt: skip
+        assert told(node, f"/reach?{place}") in ("ConnectionRefusedError", "OSError"), place
+
+
+def test_what_people_approved_before_that_was_asked_keeps_the_hosts_network(
+    platform: Platform, node: NodeUnderTest, neighbour: int
+) -> None:
+    bento = platform.build("one")
+    serving = {"replicas": 1, "memory_mb": 1024, "variables": {}}
+    permit = platform.case(bento, "rel_1", serving=serving).document(platform.keys["decision"])
+    platform.serve(platform.revision(1, bento, permit=permit, weight=10_000))
+    report = platform.wait_phase("rev_1", "serving")
+
+    assert told(node, f"/reach?127.0.0.1:{neighbour}") == "hello"
+    assert report["isolation"] == "older"
+
+
+def test_an_approved_name_that_leads_to_this_host_is_refused_and_counted(
+    platform: Platform, node: NodeUnderTest, neighbour: int
+) -> None:
+    """``ip6-localhost`` stands in the hosts file of the test machine, or does not resolve."""
+    name = f"{socket.gethostname().lower() or 'ip6-localhost'}"
+    platform.serve(
+        platform.revision(1, platform.build("one"), weight=10_000, egress=[f"{name}:{neighbour}"])
+    )
+    platform.wait_phase("rev_1", "serving")
+
+    assert told(node, f"/reach?{name}:{neighbour}") in ("ConnectionResetError", "closed")
+    assert told(node, f"/reach?{name}:{neighbour + 1}") == "ConnectionRefusedError"
+    counted = platform.wait_egress("rev_1", lambda rows: rows[0]["refused"] + rows[0]["failed"])
+    assert counted[0]["to"] == f"{name}:{neighbour}" and counted[0]["connections"] == 0
+
+
+def test_an_approved_address_is_reached_and_counted_whoever_ends_the_relay(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "CHECK_EVERY", 0.1)
+    address = own_address()
+    with socket.create_server((address, 0)) as listener:
+        port = int(listener.getsockname()[1])
+        threading.Thread(target=greet_twice, args=(listener,), daemon=True).start()
+        reach = [f"{address}:{port}"]
+        platform.serve(platform.revision(1, platform.build("one"), weight=10_000, egress=reach))
+        platform.wait_phase("rev_1", "serving")
+
+        assert told(node, f"/reach?{address}:{port}") == "hello"
+        platform.wait_egress("rev_1", lambda rows: rows[0]["connections"] == 1)
+        relay = ProcessRef(*records(node)[0]["relay"])
+        relay.signal(9)
+        platform.wait(lambda: records(node)[0]["relay"] != [relay.pid, relay.start])
+        platform.wait(lambda: told(node, f"/reach?{address}:{port}") == "hello")
+
+
+def own_address() -> str:
+    """Return an address of this host that is not its loopback's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        trial.connect(("192.0.2.1", 9))
+        return str(trial.getsockname()[0])
+
+
+def greet_twice(listener: socket.socket) -> None:
+    """Answer two connections."""
+    for _ in range(2):
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"hello")
+
+
+def test_a_bento_that_cannot_serve_on_a_socket_is_reached_through_a_link(
+    platform: Platform, node: NodeUnderTest, neighbour: int
+) -> None:
+    bento = platform.build("several", **{"needs-port.txt": ""})
+    platform.serve(platform.revision(1, bento, weight=10_000))
+    report = platform.wait_phase("rev_1", "serving")
+
+    assert node.who() == "several"
+    assert (report["isolation"], report["restarts"]) == ("link", 0)
+    assert told(node, f"/reach?127.0.0.1:{neighbour}") == "ConnectionRefusedError"
+    link = ProcessRef(*records(node)[0]["link"])
+    assert link.alive
+
+    platform.serve(platform.revision(1, bento, weight=0, wanted="stop"))
+    platform.wait_phase("rev_1", "stopped")
+    assert procs.wait_gone(link, 5)
+
+
+def test_nothing_of_a_replica_is_left_when_it_stops(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    bento = platform.build("one")
+    platform.serve(platform.revision(1, bento, weight=10_000, egress=["192.0.2.7:443"]))
+    platform.wait_phase("rev_1", "serving")
+    record = records(node)[0]
+    assert node.agent.replicas.starter.holder.names() == {record["id"]}
+
+    platform.serve(platform.revision(1, bento, weight=0, wanted="stop", egress=["192.0.2.7:443"]))
+    platform.wait_phase("rev_1", "stopped")
+
+    assert node.agent.replicas.starter.holder.names() == set()
+    assert not procs.with_variable(MARKER, record["id"])
+
+    def left() -> list[str]:
+        folders = ("given", "replicas", "haproxy/sockets", "haproxy/s")
+        return [path.name for f in folders for path in (node.home.folder / f).iterdir()]
+
+    platform.wait(lambda: left() == ["inside.py"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each replica a user of its own")
+def test_only_haproxy_may_open_the_socket_of_a_replica(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    record = records(node)[0]
+    file = Path(node.home.folder, "haproxy/sockets", record["id"], "http").stat()
+
+    assert (file.st_mode & 0o777, file.st_uid) == (0o600, 60600)
+    assert record["uid"] != file.st_uid

@@ -1,0 +1,141 @@
+"""What a node says is read field by field: bounded, in words of ours, and old agents go on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from placet_protocol.fields import ProtocolError
+from placet_protocol.report import FEATURES, Report, read_platform, read_report
+from tests.nodes import PLATFORM
+
+JANE = "Mrs Jane Doe of 1 Main Street "
+DIGEST = "sha256:" + "ab" * 32
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    """Return a report as an agent of today writes it."""
+    row = {
+        "id": "rev_1", "phase": "serving", "ready_replicas": 1, "weight": 10_000, "detail": "",
+        "bento_digest": DIGEST, "since": "2026-11-27T12:00:00.000Z", "restarts": 0,
+        "isolation": "socket", "egress": [],
+    }  # fmt: skip
+    return {
+        "v": 1, "node": "nod_1", "number": 7, "at": "2026-11-27T12:00:00.000Z",
+        "applied": {"epoch": 1, "number": 3}, "platform": dict(PLATFORM), "checkpoint": None,
+        "revisions": [row], "prefetched": [DIGEST], "recalled": [], "errors": [], "aborts": [],
+        "receipts": [], "metrics": [], **changes,
+    }  # fmt: skip
+
+
+def read(**changes: Any) -> Report:
+    """Return what is read of a report."""
+    return read_report(json.dumps(report(**changes)).encode(), "nod_1")
+
+
+def with_row(**changes: Any) -> Any:
+    """Return what is read of the one revision of a report."""
+    return read(revisions=[{**report()["revisions"][0], **changes}])["revisions"][0]
+
+
+def test_a_report_is_read_as_it_was_written() -> None:
+    assert dict(read()) == report()
+
+
+def test_what_a_newer_agent_adds_is_left_out() -> None:
+    newer = {**PLATFORM, "gpus": ["a"], "features": [*FEATURES, "slim", JANE]}
+    found = read(platform=newer, moods=[JANE])
+    assert JANE not in json.dumps(found)
+    assert found["platform"] == PLATFORM
+    assert "colour" not in with_row(colour="blue")
+
+
+def test_what_an_older_agent_does_not_send_has_a_default() -> None:
+    """As 5a35692 sends it."""
+    older = {name: value for name, value in PLATFORM.items() if name != "network"}
+    older["features"] = ["unit", "header_route", "mirror", "capture", "guard", "receipts"]
+    row = {**report()["revisions"][0], "isolation": "bwrap"}
+    del row["egress"]
+    found = read(platform=older, revisions=[row])
+    assert found["platform"]["network"] == "host"
+    assert "apart" not in found["platform"]["features"]
+    assert (found["revisions"][0]["isolation"], found["revisions"][0]["egress"]) == ("older", [])
+
+
+@pytest.mark.parametrize(
+    ("said", "read_as"),
+    [
+        ("socket", "socket"), ("link", "link"), ("shared", "shared"), ("older", "older"),
+        ("bwrap", "older"), ("none", "older"), ("a newer word", "older"), ("", ""),
+    ],
+)  # fmt: skip
+def test_an_isolation_that_is_not_known_here_reads_as_the_weakest(said: str, read_as: str) -> None:
+    assert with_row(isolation=said)["isolation"] == read_as
+
+
+def test_egress_is_counted_for_at_most_as_many_destinations_as_can_be_approved() -> None:
+    row = {"to": "db.example.com:5432", "connections": 3, "refused": 1, "bytes_in": 9,
+           "bytes_out": 8}  # fmt: skip
+    assert with_row(egress=[row] * 32)["egress"] == [row] * 32
+    with pytest.raises(ProtocolError) as refusal:
+        with_row(egress=[row] * 33)
+    assert refusal.value.pointer == "/revisions/0/egress"
+    with pytest.raises(ProtocolError) as refusal:
+        with_row(egress=[{**row, "refused": -1}])
+    assert refusal.value.pointer == "/revisions/0/egress/0/refused"
+
+
+@pytest.mark.parametrize("name", list(PLATFORM))
+@pytest.mark.parametrize(
+    "said", [JANE, JANE * 40_000, [JANE], [JANE] * 1000, {"a": JANE}, 1 << 50, -1, None, True]
+)
+def test_nothing_that_a_node_chooses_to_say_of_itself_gets_into_the_log(
+    name: str, said: Any
+) -> None:
+    try:
+        found = read_platform({**PLATFORM, name: said})
+    except ProtocolError as error:
+        assert error.pointer == f"/platform/{name}"
+        assert JANE not in str(error)
+        return
+    text = json.dumps(found)
+    assert "Jane" not in text
+    assert len(text) < 1000
+    assert list(found) == list(PLATFORM)
+
+
+@pytest.mark.parametrize(
+    ("version", "read_as"),
+    [
+        ("2.8", "2.8"), ("2.8.25-8fbe2c6", "2.8.25"), ("3.0.11-1~bpo12+1", "3.0.11"),
+        ("unknown", ""), ("2.8 Jane Doe", ""),
+    ],
+)  # fmt: skip
+def test_a_version_of_haproxy_is_its_numbers(version: str, read_as: str) -> None:
+    assert read_platform({**PLATFORM, "haproxy": version})["haproxy"] == read_as
+
+
+def test_a_report_of_another_node_or_version_is_refused() -> None:
+    for changes in ({"v": 2}, {"node": "nod_2"}):
+        with pytest.raises(ProtocolError, match="version 1 by this node"):
+            read(**changes)
+    with pytest.raises(ProtocolError):
+        read_report(b'{"v": 1, "v": 1}', "nod_1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"number": -1}, "/number"), ({"at": 7}, "/at"), ({"applied": None}, "/applied/epoch"),
+        ({"platform": []}, "/platform"), ({"checkpoint": 7}, "/checkpoint"),
+        ({"revisions": {}}, "/revisions"), ({"revisions": [None]}, "/revisions/0/phase"),
+        ({"prefetched": [7]}, "/prefetched/0"), ({"recalled": ["a\x00"]}, "/recalled/0"),
+        ({"errors": [{"code": "a b"}]}, "/errors/0/code"), ({"aborts": [{}]}, "/aborts/0/rule"),
+        ({"receipts": ["x" * 8193]}, "/receipts/0"), ({"receipts": [""] * 101}, "/receipts"),
+        ({"metrics": [None]}, "/metrics/0/started_at"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_its_place(changes: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        read(**changes)
+    assert refusal.value.pointer == pointer
