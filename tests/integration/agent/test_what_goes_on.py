@@ -1,0 +1,211 @@
+"""What serves at an endpoint that a newer state cannot say goes on, and what was learned stays."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from placet_agent.loop import Agent
+from placet_verify import canonical, dsse
+from tests.integration.agent.conftest import NodeUnderTest
+from tests.integration.agent.control import Platform
+from tests.integration.agent.run_agent import OPTIONS
+from tests.integration.agent.test_one_document import agent, close, handed, refusals
+from tests.integration.agent.test_recalled import recalled
+
+__all__ = ["agent"]
+BROKEN = {"keys": ["open sesame"]}
+
+
+def at_start(home: Any) -> tuple[dict[str, str], list[str]]:
+    """Start an agent anew over a folder, as far as reading what it stored; return what it refuses
+    and the codes of what it tells."""
+    again = Agent(home, OPTIONS)
+    try:
+        again._load_stored()
+        return refusals(again), [error["code"] for error in again.reporter._errors]
+    finally:
+        close(again)
+
+
+def serving(agent: Agent, platform: Platform) -> dict[str, Any]:
+    """Have the agent follow a state with one revision; return its endpoint, and break that."""
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.endpoints = [platform.endpoint(good)]
+    assert handed(agent, platform) == {"rev_1": ""}
+    platform.endpoints = [platform.endpoint(good, **BROKEN)]
+    return good
+
+
+def test_what_serves_goes_on_through_states_that_cannot_say_its_endpoint_and_a_restart(
+    agent: Agent, platform: Platform
+) -> None:
+    serving(agent, platform)
+    for _ in range(3):
+        assert handed(agent, platform) == {"rev_1": ""}
+    newest = agent.reconciler.newest
+    assert newest is not None
+    assert newest.number == platform.number
+    assert [error["code"] for error in newest.errors] == ["endpoint_refused"]
+
+    assert at_start(agent.home)[0] == {"rev_1": ""}
+
+
+def test_what_goes_on_is_recalled_like_everything_else(agent: Agent, platform: Platform) -> None:
+    good = serving(agent, platform)
+    assert handed(agent, platform) == {"rev_1": ""}
+
+    assert handed(agent, platform, recalled=[good["bento_digest"]]) == {
+        "rev_1": "this Bento was recalled"
+    }
+    _, envelope = recalled(platform, good["bento_digest"])
+    assert "it was recalled" in handed(agent, platform, recalls=[envelope])["rev_1"]
+    assert "it was recalled" in at_start(agent.home)[0]["rev_1"]
+
+
+def test_what_goes_on_stops_with_a_state_that_says_to_stop_past_its_time(
+    agent: Agent, platform: Platform
+) -> None:
+    serving(agent, platform)
+    platform.valid_for, platform.on_expired = timedelta(seconds=-1), "stop"
+    handed(agent, platform)
+
+    reconciler = agent.reconciler
+    assert reconciler._taken is not None
+    reconciler.state, reconciler.verdicts, _ = reconciler._taken
+    (endpoint,) = reconciler.state.endpoints
+    assert reconciler._wanted(endpoint.revisions[0]) == "stop"
+
+
+def test_an_endpoint_that_can_be_read_again_is_what_the_newer_state_says(
+    agent: Agent, platform: Platform
+) -> None:
+    serving(agent, platform)
+    handed(agent, platform)
+    platform.endpoints = [platform.endpoint()]
+
+    assert handed(agent, platform) == {}
+    assert json.loads((agent.home.folder / "kept.json").read_text()) == []
+    assert at_start(agent.home)[0] == {}
+
+
+def test_the_last_entry_is_on_disk_whenever_the_agent_is_cut_short(
+    agent: Agent, platform: Platform, monkeypatch: Any
+) -> None:
+    serving(agent, platform)
+    handed(agent, platform)
+    write = agent.home.write_text
+
+    def cut(name: str, text: str) -> None:
+        raise OSError("the power is gone")
+
+    platform.endpoints = [platform.endpoint()]
+    platform.publish()
+    monkeypatch.setattr(agent.home, "write_text", cut)
+    try:
+        agent.accept(platform.envelope)
+    except OSError:
+        monkeypatch.setattr(agent.home, "write_text", write)
+    assert at_start(agent.home)[0] == {"rev_1": ""}, "by the state on disk it still goes on"
+
+
+def test_an_older_state_teaches_signed_recalls_and_nothing_else(
+    agent: Agent, platform: Platform
+) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.endpoints = [platform.endpoint(good)]
+    _, envelope = recalled(platform, good["bento_digest"])
+    platform.checkpoint = platform.note(5)
+    platform.publish(recalls=[], recalled=[good["bento_digest"]])
+    unsigned = platform.envelope
+    platform.publish(recalls=[envelope])
+    signed = platform.envelope
+    platform.checkpoint = platform.note(9)
+    assert handed(agent, platform) == {"rev_1": ""}
+
+    assert not agent.accept(unsigned)
+    assert refusals(agent) == {"rev_1": ""}, "the list in an old state counts no more"
+    assert not agent.accept(signed)
+    assert "it was recalled" in refusals(agent)["rev_1"]
+    newest = agent.reconciler.newest
+    assert newest is not None
+    assert newest.number == platform.number
+    codes = {error["code"] for error in agent.reporter._errors}
+    assert codes == {"state_refused"}, "the log did not go back"
+
+
+def test_a_state_for_another_target_stops_nothing_by_its_list(
+    agent: Agent, platform: Platform
+) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.endpoints = [platform.endpoint(good)]
+    assert handed(agent, platform) == {"rev_1": ""}
+    assert handed(agent, platform, target="tgt_2", recalled=[good["bento_digest"]]) == {"rev_1": ""}
+
+
+def test_what_no_state_key_signed_teaches_nothing(agent: Agent, platform: Platform) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.endpoints = [platform.endpoint(good)]
+    assert handed(agent, platform) == {"rev_1": ""}
+    _, envelope = recalled(platform, good["bento_digest"])
+    platform.publish(platform.keys["build"], recalls=[envelope], recalled=[good["bento_digest"]])
+
+    assert not agent.accept(platform.envelope)
+    assert refusals(agent) == {"rev_1": ""}
+    assert agent.trust.recalls.book.standing == []
+
+
+def test_a_state_on_disk_that_cannot_be_read_any_more_teaches_what_it_recalls(
+    agent: Agent, platform: Platform
+) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.endpoints = [platform.endpoint(good)]
+    _, envelope = recalled(platform, good["bento_digest"])
+    assert "recalled" in handed(agent, platform, recalls=[envelope])["rev_1"]
+    payload = canonical.loads(dsse.Envelope.from_json(platform.envelope).payload)
+    newer = dsse.sign(dsse.STATE, canonical.dumps(payload | {"v": 2}), platform.keys["state"])
+    agent.home.write_text("state.json", newer.to_json())
+    (agent.home.folder / "recalls.json").unlink()
+
+    again = Agent(agent.home, OPTIONS)
+    try:
+        again._load_stored()
+        assert [one.recall for one in again.trust.recalls.book.standing] == ["rcl_1"]
+        assert [e["code"] for e in again.reporter._errors] == ["stored_state_refused"]
+    finally:
+        close(again)
+
+
+def test_a_recalled_replica_stops_at_start_though_the_state_on_disk_cannot_be_read(
+    platform: Platform, joined: NodeUnderTest
+) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    joined.start()
+    platform.serve(good)
+    platform.wait_phase("rev_1", "serving")
+    joined.stop()
+    platform.down = True
+    _, envelope = recalled(platform, good["bento_digest"])
+    payload = canonical.loads(dsse.Envelope.from_json(platform.envelope).payload)
+    payload |= {"endpoints": None, "recalls": [envelope]}
+    newer = dsse.sign(dsse.STATE, canonical.dumps(payload), platform.keys["state"])
+    joined.home.write_text("state.json", newer.to_json())
+
+    joined.start()
+    platform.wait(lambda: not joined.agent.replicas.all)
+    assert joined.agent.reconciler.state is None
+
+
+def test_a_replica_that_nothing_recalls_goes_on_at_start_without_a_state(
+    platform: Platform, joined: NodeUnderTest
+) -> None:
+    joined.start()
+    platform.serve(platform.revision(1, platform.build("good"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    joined.stop()
+    platform.down = True
+    joined.home.write_text("state.json", "{}")
+
+    joined.start()
+    platform.wait(lambda: joined.agent.replicas.all)
+    for _ in range(5):
+        assert joined.who() == "good"

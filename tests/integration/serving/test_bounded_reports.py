@@ -1,0 +1,149 @@
+"""A node can neither fill the log nor write into it what it likes.
+
+The first two assert what went wrong at 5a35692, and fail there by their assertion: copy this file
+into ``tests/integration/serving`` of a checkout of 5a35692 and run it there.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.audit.actions import plain_state, row_key
+from apps.audit.models import Event
+from apps.audit.queries import replay
+from apps.serving.actions import issue_join_token
+from apps.serving.models import Node
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from tests.governed import World
+from tests.nodes import PLATFORM, SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+JANE = "Mrs Jane Doe of 1 Main Street"
+
+
+def bodies() -> str:
+    """Return all that the log holds, as text."""
+    return "".join(Event.objects.values_list("body", flat=True))
+
+
+def changes() -> list[str]:
+    """Return what the log says changed of the node, in order."""
+    events = Event.objects.filter(kind="node.changed.v1").order_by("index")
+    return [json.loads(event.body)["data"]["what"] for event in events]
+
+
+def later(node: SimulatedNode, seconds: float = 61) -> None:
+    """Let so much time pass since anything was logged of the node."""
+    noted = {what: rfc3339(now() - timedelta(seconds=seconds)) for what in node.row.noted}
+    Node.objects.filter(pk=node.id).update(noted=noted)
+
+
+@pytest.mark.parametrize("name", [*PLATFORM, "of_nobody"])
+@pytest.mark.parametrize("said", [JANE, JANE * 40_000, [JANE] * 1000], ids=["text", "1 MB", "list"])
+def test_nothing_that_a_node_says_of_its_host_gets_into_the_log(
+    node: SimulatedNode, name: str, said: Any
+) -> None:
+    before = len(bodies())
+    node.report(platform={**PLATFORM, name: said})
+
+    assert "Jane" not in bodies()
+    assert len(bodies()) - before < 5000
+    assert "Jane" not in json.dumps(node.row.platform)
+
+
+def test_nothing_that_a_node_says_when_it_joins_gets_into_the_log(world: World) -> None:
+    node, token = SimulatedNode(), issue_join_token(world.target, actor=SYSTEM)
+    body = {
+        "v": 1, "token": token.partition(".")[0], "public_key": node.key.public.to_base64(),
+        "agent_version": JANE, "platform": {**PLATFORM, "machine": JANE * 1000, "more": JANE},
+    }  # fmt: skip
+    before = len(bodies())
+    answer = node.call("POST", "/agent/v1/join", json.dumps(body).encode())
+
+    assert "Jane" not in bodies()
+    assert len(bodies()) - before < 5000
+    assert answer.status_code == 201
+    assert Node.objects.get().platform["machine"] == ""
+
+
+# --- how often ----------------------------------------------------------------------------------
+
+
+def test_a_change_is_logged_once_a_minute_and_the_row_is_always_what_the_log_has(
+    node: SimulatedNode,
+) -> None:
+    weaker = {**PLATFORM, "memory_limit": "prlimit"}
+    for number in range(10):
+        assert node.report(platform=weaker if number % 2 == 0 else PLATFORM).status_code == 200
+        row, logged = node.row, replay()[row_key(node.row)]
+        assert {k: logged[k] for k in plain_state(row)} == plain_state(row)
+    assert changes() == ["memory_limit"]
+    assert node.row.platform["memory_limit"] == "prlimit"
+
+    later(node, 59)
+    node.report()
+    assert changes() == ["memory_limit"]
+    later(node)
+    node.report()
+    assert changes() == ["memory_limit", "memory_limit"]
+    assert node.row.platform == PLATFORM
+
+
+def test_a_code_that_a_node_makes_up_is_shown_and_not_logged(node: SimulatedNode) -> None:
+    node.errors = [{"code": "Jane_Doe", "detail": JANE}, {"code": "haproxy", "detail": ""}]
+    node.report()
+
+    events = Event.objects.filter(kind="node.reported_error.v1").order_by("index")
+    assert [json.loads(e.body)["data"]["code"] for e in events] == ["haproxy", "other"]
+    assert "Jane" not in bodies()
+    assert node.row.report["errors"][0]["code"] == "Jane_Doe"
+
+
+def test_an_error_that_comes_and_goes_is_logged_once_a_minute(node: SimulatedNode) -> None:
+    for number in range(10):
+        node.errors = [{"code": "haproxy", "detail": ""}] if number % 2 == 0 else []
+        node.report()
+    assert Event.objects.filter(kind="node.reported_error.v1").count() == 1
+    later(node)
+    node.errors = [{"code": "haproxy", "detail": ""}]
+    node.report()
+    assert Event.objects.filter(kind="node.reported_error.v1").count() == 2
+
+
+def test_a_refusal_and_an_abort_that_come_and_go_are_logged_once_a_minute(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world.request("development")
+    run(node, run_jobs)
+    (own,) = node.revisions()
+    abort = {"endpoint": "", "revision": own, "stable": "", "rule": "latency", "detail": JANE,
+             "at": "", "state": {"epoch": 1, "number": 1}}  # fmt: skip
+    for number in range(6):
+        node.phase[own] = ("refused", JANE) if number % 2 == 0 else ("serving", "")
+        node.aborts = [abort] if number % 2 == 0 else []
+        assert node.report().status_code == 200
+    assert Event.objects.filter(kind="revision.refused.v1").count() == 1
+    assert Event.objects.filter(kind="revision.requests_taken_back.v1").count() == 1
+    assert "Jane" not in bodies()
+
+
+def test_what_was_noted_does_not_grow(node: SimulatedNode) -> None:
+    Node.objects.filter(pk=node.id).update(
+        noted={f"old {n}": rfc3339(now() - timedelta(seconds=61)) for n in range(100)}
+    )
+    node.errors = [{"code": "haproxy", "detail": ""}]
+    node.report()
+    assert list(node.row.noted) == ["error haproxy"]
+
+
+def test_a_node_that_joins_anew_begins_anew(node: SimulatedNode) -> None:
+    node.report(platform={**PLATFORM, "memory_limit": "prlimit"})
+    again = SimulatedNode.joined(node.row.target)
+    again.report(platform={**PLATFORM, "memory_limit": "cgroup2"})
+    assert changes() == ["memory_limit", "memory_limit"]
+    assert again.row.platform["memory_limit"] == "cgroup2"
