@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from placet_agent import rules
-from placet_agent.haproxy import places
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
@@ -45,11 +44,8 @@ class Reconciler:
         sentinel: Sentinel,
         receipts: Receipts,
     ) -> None:
-        self.proxy = proxy
-        self.replicas = replicas
-        self.preparer = preparer
-        self.sentinel = sentinel
-        self.receipts = receipts
+        self.proxy, self.replicas, self.preparer = proxy, replicas, preparer
+        self.sentinel, self.receipts = sentinel, receipts
         self.state: DesiredState | None = None
         self.verdicts: dict[str, Verdict] = {}
         self._taken: tuple[DesiredState, dict[str, Verdict], Book] | None = None
@@ -306,7 +302,7 @@ class Reconciler:
                 continue
             try:
                 server = self.proxy.table.ensure_server(
-                    entry, revision.id, replica.id, address_of(replica)
+                    entry, revision.id, replica.id, replica.address
                 )
             except Full as error:
                 control.full = str(error)
@@ -402,9 +398,3 @@ class Reconciler:
             isolation=weakest(r.record for r in mine),
             egress=self.replicas.reached(revision.id),
         )
-
-
-def address_of(replica: Replica) -> places.Address:
-    """Return where HAProxy finds a replica."""
-    adopted = replica.record.reached == "port"
-    return replica.record.port if adopted else places.socket_of(replica.id)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from placet_agent import files, procs
+from placet_agent.haproxy import places
 from placet_agent.holding import connect
 from placet_agent.procs import ProcessRef
 from placet_protocol.report import ISOLATIONS, Isolation
@@ -109,6 +110,12 @@ class Replica:
     def beside(self) -> list[ProcessRef]:
         """What stands outside for it and ends with it."""
         return [ProcessRef(*pair) for pair in (self.record.relay, self.record.link) if pair]
+
+    @property
+    def address(self) -> places.Address:
+        """Where HAProxy finds it."""
+        adopted = self.record.reached == "port"
+        return self.record.port if adopted else places.socket_of(self.id)
 
     @property
     def alive(self) -> bool:
