@@ -18,7 +18,7 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
 
 ``GET state?epoch=E&number=N&wait=S``
     E and N: what the node has verified and stored (0 and 0 at first). 200 with the DSSE envelope
-    (payload type ``STATE_TYPE``) as soon as there is a state other than (E, N), 204 after S
+    (payload type ``dsse.STATE``) as soon as there is a state other than (E, N), 204 after S
     seconds without one. The node refuses a lower (epoch, number) and says so in its report.
 
     A revision of the state may carry ``serving``, the approved configuration; the node compares
@@ -42,15 +42,26 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     ``recall`` and ``recall-lifted`` (``placet_verify.statements.recall``), each signed by the
     ``decision`` key: the node keeps all it ever saw, and goes by them whatever a later state says.
 
+    A state is read in parts (``placet_protocol.state``). ``recalls``, ``recalled`` and
+    ``checkpoint`` come first, whatever the rest is. A fault in a revision refuses that revision,
+    one of an endpoint leaves that endpoint out and what serves there goes on, and only a fault of
+    the frame refuses the state. Members that are not known are passed over; what a revision cannot
+    do without it names in ``needs``, words of ``features``: an agent that does not know one refuses
+    the revision.
+
     A node says in ``features`` of its platform what it knows. One that does not name ``unit``
     splits per request whatever was approved, so the platform starts no such revision there.
 
 ``POST report``
-    Body: a DSSE envelope (payload type ``REPORT_TYPE``) signed by the node key, holding a
+    Body: a DSSE envelope (payload type ``dsse.REPORT``) signed by the node key, holding a
     ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
     report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it.
     ``receipts`` are envelopes of the statements ``ran`` and ``recall-stopped``, signed by the node
     key, sent until a report with them was answered; absent in what older agents send.
+    ``isolation`` of a revision says how its replicas are kept apart: ``socket``, ``link``,
+    ``shared``, ``older``, or '' when none runs; ``bwrap`` of older agents is ``older``. ``egress``
+    counts what went to each approved destination, at most 32. ``network`` of the platform is
+    ``own`` or ``host``, and absent in what older agents send: ``host``.
     Metric windows may come twice: (revision, started_at) names one; ``first`` and ``apart`` are
     absent in what older agents send.
 

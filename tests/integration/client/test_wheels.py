@@ -38,3 +38,22 @@ from importlib.util import find_spec
 print([bool(find_spec(name)) for name in ("django", "{package}", "placet_verify")])
 """
     assert run(home / "bin" / "python", "-I", "-c", look).strip() == "[False, True, True]"
+    if package == "placet_agent":
+        assert run(home / "bin" / "python", "-I", "-c", EVERY_MODULE).split() == modules()
+
+
+EVERY_MODULE = """
+import importlib, pkgutil, placet_protocol
+for found in pkgutil.walk_packages(placet_protocol.__path__, "placet_protocol."):
+    importlib.import_module(found.name)
+    print(found.name)
+import placet_agent.loop, placet_agent.joining
+"""
+
+
+def modules() -> list[str]:
+    """Return the modules of the messages between platform and agent, as the checkout has them."""
+    folder = ROOT / "platform" / "placet_protocol"
+    found = [path.relative_to(folder.parent).with_suffix("") for path in folder.rglob("*.py")]
+    names = [".".join(p.parts).removesuffix(".__init__") for p in found]
+    return sorted(name for name in names if name != "placet_protocol")
