@@ -115,10 +115,11 @@ class Trust:
         heard = read_heard(data)
         errors = [*heard.errors, *self.learn(heard, fetch=not stored)]
         misplaced = self._misplaced(data)
-        if misplaced is None:
-            errors += self._keep_checkpoint(heard.checkpoint)
-        else:
+        if misplaced is not None:
             heard = replace(heard, recalled=frozenset())
+        elif not stored or self.home.remembered().checkpoint is None:
+            # The one on disk may be behind: a newer state teaches it though it is not taken.
+            errors += self._keep_checkpoint(heard.checkpoint)
         return Opened(data, heard, tuple(errors), misplaced)
 
     def state_of(self, opened: Opened) -> DesiredState:

@@ -82,7 +82,7 @@ def _first_in_a_minute(node: Node, what: str) -> bool:
     """
     at, kept = now(), dict[str, str]()
     for name, moment in node.noted.items():
-        if at - datetime.fromisoformat(moment) < LOG_EVERY:
+        if abs(at - datetime.fromisoformat(moment)) < LOG_EVERY:  # a clock may be set back
             kept[name] = moment
     if what in kept:
         return False
@@ -98,7 +98,9 @@ def _note_changes(log: Recorder, node: Node, report: Report) -> None:
     platform = dict(report["platform"])
     node.platform, node.agent_version = platform, report["platform"]["agent_version"]
     node.fault = wrong
-    changed = sorted({name for name, _ in _logged(node).items() ^ known.items()})
+    names = {name for name, _ in _logged(node).items() ^ known.items()}
+    # What stood in a row before members were bounded may have any name.
+    changed = sorted({name if name in platform or name == "fault" else "other" for name in names})
     if changed and not _first_in_a_minute(node, "changed"):
         node.platform, node.agent_version, node.fault = before
         changed = []

@@ -106,8 +106,8 @@ class DesiredState:
         A malformed document tears nothing down: an endpoint that cannot be read here goes on by
         its entry in ``before``, the last one that could be read, as long as this state is good and
         nothing there is recalled. An entry that does not even say which endpoint it is may be any:
-        then each endpoint of ``before`` that this state does not name goes on. What has a revision
-        or a path that this state gives to somebody else does not.
+        then each endpoint of ``before`` that this state does not name goes on. A path or a revision
+        that this state gives to somebody else does not.
         """
         names = {one.id for one in self.left_out}
         if not names:
@@ -117,12 +117,9 @@ class DesiredState:
         revisions = {r.id for e in self.endpoints for r in e.revisions}
         revisions |= {one.id for one in self.refused}
         kept = tuple(
-            endpoint
-            for endpoint in before
-            if (endpoint.id in names or "" in names)
-            and endpoint.id not in present
-            and endpoint.path not in paths
-            and not revisions & {r.id for r in endpoint.revisions}
+            replace(e, revisions=tuple(r for r in e.revisions if r.id not in revisions))
+            for e in before
+            if (e.id in names or "" in names) and e.id not in present and e.path not in paths
         )
         return replace(self, endpoints=(*self.endpoints, *kept), kept=kept)
 

@@ -142,6 +142,22 @@ def test_a_state_for_another_target_stops_nothing_by_its_list(
     assert handed(agent, platform, target="tgt_2", recalled=[good["bento_digest"]]) == {"rev_1": ""}
 
 
+def test_a_checkpoint_is_learned_of_a_state_that_is_not_taken_and_a_restart_finds_no_other(
+    agent: Agent, platform: Platform
+) -> None:
+    platform.checkpoint = platform.note(5)
+    handed(agent, platform)
+    platform.checkpoint = platform.note(9)
+    handed(agent, platform, endpoints=None)
+    assert agent.home.remembered().checkpoint == platform.checkpoint
+
+    assert at_start(agent.home)[1] == [], "the state on disk is from before, the log is not"
+    platform.checkpoint = platform.note(7)
+    handed(agent, platform, endpoints=None)
+    codes = [error["code"] for error in agent.reporter._errors]
+    assert "checkpoint_went_back" in codes
+
+
 def test_what_no_state_key_signed_teaches_nothing(agent: Agent, platform: Platform) -> None:
     good = platform.revision(1, platform.build("good"), weight=10_000)
     platform.endpoints = [platform.endpoint(good)]

@@ -147,3 +147,19 @@ def test_a_node_that_joins_anew_begins_anew(node: SimulatedNode) -> None:
     again.report(platform={**PLATFORM, "memory_limit": "cgroup2"})
     assert changes() == ["memory_limit", "memory_limit"]
     assert again.row.platform["memory_limit"] == "cgroup2"
+
+
+def test_what_an_older_platform_stored_of_a_node_is_replaced_without_being_repeated(
+    node: SimulatedNode,
+) -> None:
+    Node.objects.filter(pk=node.id).update(platform={**PLATFORM, JANE: JANE})
+    node.report()
+    assert changes() == ["other"]
+    assert "Jane" not in bodies()
+    assert node.row.platform == PLATFORM
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_out_of_the_log(node: SimulatedNode) -> None:
+    Node.objects.filter(pk=node.id).update(noted={"changed": rfc3339(now() + timedelta(hours=1))})
+    node.report(platform={**PLATFORM, "memory_limit": "prlimit"})
+    assert changes() == ["memory_limit"]
