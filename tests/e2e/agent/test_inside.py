@@ -1,0 +1,112 @@
+"""BentoML's private worker on a socket that was handed over, for the version that builds pin.
+
+A Bento that the worker alone cannot serve is found out by its first start, and served by
+``bentoml serve`` behind a link, apart from the network all the same.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from placet_agent import inside
+from placet_agent.home import Home
+from placet_agent.joining import join
+from placet_agent.loop import Agent, Options, stop_everything
+from tests.e2e.agent.test_real_bentos import build, offer
+from tests.e2e.builds.test_bento_project import FACTS
+from tests.integration.agent.conftest import PATH, free_port
+from tests.integration.agent.control import Platform
+from tests.models import Trained
+from workers.builder.requirements import BENTOML
+
+pytestmark = [pytest.mark.e2e]
+ALONE = b"""import socket
+
+import bentoml
+
+
+@bentoml.service(name="greeter")
+class Greeter:
+    @bentoml.api
+    def greet(self, name: str, times: int = 1) -> dict:
+        return {"text": " ".join([f"Hello {name}"] * times)}
+
+    @bentoml.api
+    def interfaces(self, name: str) -> list[str]:
+        return [name for _, name in socket.if_nameindex()]
+"""
+SEVERAL = ALONE.replace(
+    b"@bentoml.service(name=\"greeter\")",
+    b"@bentoml.service(name=\"words\")\nclass Words:\n    @bentoml.api\n"
+    b"    def word(self, name: str) -> str:\n        return f\"Hello {name}\"\n\n\n"
+    b"@bentoml.service(name=\"greeter\")",
+).replace(b"class Greeter:\n", b"class Greeter:\n    words = bentoml.depends(Words)\n\n").replace(
+    b"[f\"Hello {name}\"] * times", b"[self.words.word(name)] * times"
+)  # fmt: skip
+TWO_WORKERS = ALONE.replace(b'name="greeter"', b'name="greeter", workers=2')
+
+
+def project(service: bytes) -> Trained:
+    """Return a BentoML project of one file."""
+    files = {"bentofile.yaml": b'service: service:Greeter\ninclude: ["*.py"]\n',
+             "service.py": service}  # fmt: skip
+    return Trained("bentoml", files, FACTS)
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """A platform without endpoints."""
+    made = Platform("3.13")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def port(platform: Platform, tmp_path: Path) -> Iterator[int]:
+    """A node that runs real Bentos; where clients call it."""
+    home, port = Home(tmp_path / "node"), free_port()
+    join(home, platform.url, platform.token, root="", port=port, pythons=[])
+    agent = Agent(home, Options(bind="127.0.0.1", poll_seconds=1))
+    thread = threading.Thread(target=agent.run)
+    thread.start()
+    yield port
+    agent.stop()
+    thread.join()
+    stop_everything(home)
+    for replica in agent.replicas.all.values():
+        if replica.child is not None:
+            replica.child.wait(10)
+
+
+def test_the_version_that_builds_pin_was_tried() -> None:
+    assert {BENTOML.removeprefix("bentoml==")} == inside.TRIED
+
+
+def test_each_kind_of_bento_is_served_apart(platform: Platform, port: int, tmp_path: Path) -> None:
+    """One node serves all of them in turn: the runtime is the same."""
+    kinds = {"alone": (ALONE, "socket"), "several": (SEVERAL, "link"),
+             "workers": (TWO_WORKERS, "link")}  # fmt: skip
+    for number, (name, (service, isolation)) in enumerate(kinds.items(), start=1):
+        made = build(project(service), number, tmp_path)
+        offer(platform, made, tmp_path)
+        revision = platform.revision(number, made.bento_digest, weight=10_000)
+        platform.serve(revision)
+        report = platform.wait_phase(f"rev_{number}", "serving", 240)
+
+        assert (name, report["isolation"], report["restarts"]) == (name, isolation, 0)
+        assert call(port, "greet", name="Ada", times=2) == {"text": "Hello Ada Hello Ada"}
+        assert call(port, "interfaces", name="any") == ["lo"]
+        for probe in ("healthz", "livez", "readyz", "metrics"):
+            answer = httpx.get(f"http://127.0.0.1:{port}{PATH}/{probe}", timeout=10)
+            assert answer.status_code == 200, (name, probe)
+
+
+def call(port: int, api: str, **given: Any) -> Any:
+    """Call an API of the Bento that serves."""
+    answer = httpx.post(f"http://127.0.0.1:{port}{PATH}/{api}", json=given, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
