@@ -155,9 +155,9 @@ class Server:
             return {"error": str(refusal)}, None
 
     def _send(self, client: socket.socket, answer: dict[str, Any], handle: int | None) -> None:
-        """Send without waiting: one who does not read its answers is left."""
+        """Send; nothing waits here, and one who does not read its answers is left."""
         rights = [] if handle is None else [_rights(handle)]
-        client.sendmsg([json.dumps(answer).encode()], rights, socket.MSG_DONTWAIT)
+        client.sendmsg([json.dumps(answer).encode()], rights)
 
     def _part(self, number: int) -> None:
         client = self.clients.pop(number)

@@ -118,7 +118,8 @@ def world(hosts: str, uid: str, spec: str) -> None:
         beside.append(subprocess.Popen(words, **pipes, **ids))  # type: ignore[call-overload]
         assert beside[-1].stdout.readline() == b"up\n"
     subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
-    become = {} if uid == "0" else {"user": int(uid), "group": int(uid), "extra_groups": []}
+    groups = [4, 6] if uid == "0" else []  # root is usually in some that nobody else is in
+    become = {"user": int(uid), "group": int(uid), "extra_groups": groups}
     done = subprocess.run(python("agent", spec), check=False, **become)  # type: ignore[call-overload]
     for one in beside:
         one.kill()
