@@ -89,24 +89,24 @@ class Link:
 
     async def _reach(self) -> socket.socket:
         """Connect to the replica's port. Raises ``NotTheReplicas`` or ``OSError``."""
-        before = self._owned(None)
+        before = self._owned()
         far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             far.setblocking(False)
             far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.wait_for(self.loop.sock_connect(far, ("127.0.0.1", self.port)), SECONDS)
-            self._owned(before)
+            if self._owned() != before:
+                raise NotTheReplicas
         except BaseException:
             far.close()
             raise
         return far
 
-    def _owned(self, before: int | None) -> int | None:
-        """Return the replica's socket where one must ask, the same as ``before`` if there was."""
+    def _owned(self) -> frozenset[int]:
+        """Return which sockets of the replica listen, where one must ask; there must be some."""
         if self.owner is None:
-            return None
-        found = self.owner.socket_of(self.port)
-        if found is None or before not in (None, found):
+            return frozenset()
+        if not (found := self.owner.sockets_of(self.port)):
             raise NotTheReplicas
         return found
 

@@ -107,22 +107,23 @@ class Owner:
         self.uid = uid
         self.known: set[int] = set()  # sockets that were seen in the replica's hands
 
-    def socket_of(self, port: int) -> int | None:
-        """Return the inode of the socket if the replica's own, and no other, listens.
+    def sockets_of(self, port: int) -> frozenset[int]:
+        """Return the inodes of what listens, if the replica and nobody else does; else nothing.
 
-        Compare it before and after connecting: one socket that was there all the time has taken
-        the connection. A user id tells replicas apart where each has its own; where all have
-        ours, the socket must be in the hands of a process of the replica's pid namespace.
+        Compare them before and after connecting: sockets that were there all the time, and no
+        others, have taken the connection. (Workers of one user may share a port.) A user id tells
+        replicas apart where each has its own; where all have ours, each socket must be in the
+        hands of a process of the replica's pid namespace.
         """
         found = listening(port)
-        if len(found) != 1 or found[0].uid != self.uid:
-            return None
-        inode = found[0].inode
-        if self.uid == os.geteuid() and inode not in self.known:
-            if not _held(self.replica, inode):
-                return None
-            self.known.add(inode)
-        return inode
+        if any(one.uid != self.uid for one in found):
+            return frozenset()
+        inodes = frozenset(one.inode for one in found)
+        if self.uid == os.geteuid():
+            self.known &= inodes
+            self.known |= {inode for inode in inodes - self.known if _held(self.replica, inode)}
+            return inodes if inodes == self.known else frozenset()
+        return inodes
 
 
 def _held(replica: ProcessRef, inode: int) -> bool:
