@@ -150,11 +150,11 @@ def main(words: list[str]) -> None:
         replica = watch(ref)
         counts = Counts(asked.counts, [NAME])
         restrain(2 * CONNECTIONS + _SPARE)
-        preload()
         if asked.shared is None:
             network = Network(ref)
             network.enter()
             network.close()
+        preload()  # not earlier: a thread that is just ending would keep us out
         drop(asked.uid)
     except (NotEntered, OSError) as error:
         say(asked.ready, str(error))
