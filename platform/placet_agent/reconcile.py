@@ -123,11 +123,22 @@ class Reconciler:
             self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
             return False
         self._weights = {}
-        for entry in self.proxy.table.endpoints.values():
+        for name, entry in self.proxy.table.endpoints.items():
+            if name in self.proxy.left_out:
+                self._leave_out(entry, self.proxy.left_out[name])
+                continue
             for revision, weight in entry.weights().items():
                 if self._ready(revision):
                     self._weights[revision] = weight
         return True
+
+    def _leave_out(self, entry: EndpointEntry, why: str) -> None:
+        """Say of an endpoint that HAProxy would not start with it, and so does without it."""
+        detail = f"{entry.path} is left out, for HAProxy would not start with it: {why}"[:1900]
+        self._errors.append(NodeError(code="endpoint_left_out", detail=detail))
+        for revision in entry.backends.values():
+            if control := self._controls.get(revision):
+                control.full = detail
 
     # --- replicas ----------------------------------------------------------------------------
 
@@ -292,7 +303,7 @@ class Reconciler:
             self._drain_stopping(entry)
             self._forget_revisions(entry, ())
             if not entry.backends:
-                del table.endpoints[name]
+                table.drop_endpoint(name)
 
     def _place(self, entry: EndpointEntry, revision: DesiredRevision) -> None:
         control = self._control(revision)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet_agent.haproxy import words
+
 _FORCED_MAINTENANCE, _CONFIGURED_MAINTENANCE, _FORCED_DRAIN = 0x01, 0x04, 0x08
 _BATCH = 6000  # bytes of commands in one line; HAProxy takes a buffer of 16 kB
 
@@ -90,7 +92,7 @@ class Admin:
     def map(self, name: str) -> dict[str, str]:
         """Return what a map holds."""
         entries = {}
-        for line in self.ask(f"show map {name}").splitlines():
+        for line in self.ask(words.command("show", "map", name)).splitlines():
             parts = line.split(" ", 2)  # an internal pointer, the key, the value
             if len(parts) == 3:
                 entries[parts[1]] = parts[2]
@@ -98,24 +100,25 @@ class Admin:
 
     def replace_map(self, name: str, entries: dict[str, str]) -> None:
         """Replace the whole content of a map in one step."""
-        answer = self.ask(f"prepare map {name}").strip()
+        answer = self.ask(words.command("prepare", "map", name)).strip()
         if not answer.startswith("New version created: "):
             raise AdminError(f"HAProxy does not prepare {name}: {answer}")
         version = answer.rpartition(" ")[2]
-        lines = [f"{key} {value}\n" for key, value in entries.items()]
+        lines = [words.map_line(key, value) for key, value in entries.items()]
         for start in range(0, len(lines), 64):
             payload = "".join(lines[start : start + 64])
-            refused = self.ask(f"add map @{version} {name} <<\n{payload}").strip()
+            head = words.command("add", "map", f"@{version}", name)
+            refused = self.ask(f"{head} <<\n{payload}").strip()
             if refused:
                 raise AdminError(f"HAProxy does not take an entry of {name}: {refused}")
-        refused = self.ask(f"commit map @{version} {name}").strip()
+        refused = self.ask(words.command("commit", "map", f"@{version}", name)).strip()
         if refused:
             raise AdminError(f"HAProxy does not commit {name}: {refused}")
 
     def sessions(self, place: str) -> int:
         """Return how many requests are under way on ``backend/server``, queued ones included."""
         backend, server = place.split("/")
-        for row in _csv(self.ask(f"show stat {backend} 4 -1")):
+        for row in _csv(self.ask(words.command("show", "stat", backend, "4", "-1"))):
             if row["svname"] == server:
                 return int(row["scur"] or 0) + int(row["qcur"] or 0)
         raise AdminError(f"HAProxy has no server {place}")

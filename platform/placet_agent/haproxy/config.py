@@ -3,20 +3,22 @@
 The file always holds the present truth: HAProxy's run-time state dies with it, and a fresh start
 from these files, and the links of ``places``, serves exactly what the old process served.
 
-Slots are made in advance (``Pool``), so that a new endpoint, revision, replica or weight is a few
+Slots are made in advance, so that a new endpoint, revision, replica or weight is a few
 commands on the admin socket and no reload. A route is one map value, ``stable:candidate:weight:
 key:salt``, so that a change of weight is one atomic step. ``traffic`` renders what is done with it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet_agent.haproxy import traffic
+from placet_agent.haproxy import traffic, words
 from placet_agent.haproxy.places import LINKS
 from placet_agent.haproxy.table import (
     REVISIONS,
+    EndpointEntry,
+    Server,
     Table,
     backend_name,
     endpoint_name,
@@ -25,6 +27,7 @@ from placet_agent.haproxy.table import (
 
 # In the order they are told.
 MAPS = ("revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
+PATHS = MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
@@ -90,18 +93,12 @@ def error_files() -> dict[str, bytes]:
     return files
 
 
-def quoted(text: str) -> str:
-    """Return ``text`` as one strongly quoted word of a configuration line."""
-    if "'" in text or "\n" in text:
-        raise ValueError("a single quote or a line break cannot stand in this word")
-    return f"'{text}'"
-
-
 def refuse(status: int, body: str, condition: str) -> str:
     """Return a rule that answers with a problem."""
     return (
         f"http-request return status {status} content-type application/problem+json "
-        f"hdr Cache-Control no-store hdr X-Request-Id %ID lf-string {quoted(body)} if {condition}"
+        "hdr Cache-Control no-store hdr X-Request-Id %ID "
+        f"lf-string {words.word(body)} if {condition}"
     )
 
 
@@ -109,10 +106,29 @@ def render(table: Table, settings: Settings) -> str:
     """Return the whole configuration file."""
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
     lines += [*traffic.accumulators(), ""]
-    for slot in range(table.pool):
+    taken = table.backends()
+    for group in range(table.pool):
         for index in range(REVISIONS):
-            lines += [*_backend(table, settings, slot, index), ""]
+            name = backend_name(group, index)
+            lines += [*_backend(name, taken.get(name, {}), table.slots), ""]
     return "\n".join(lines)
+
+
+def judged(table: Table, settings: Settings) -> str:
+    """Return the part of a configuration file that HAProxy's judgement hangs on.
+
+    Whether a server takes requests is none of it, nor is what stands in a map: ``words`` wrote it.
+    """
+    return render(table, settings).replace(" disabled\n", "\n")
+
+
+def try_writing(entry: EndpointEntry) -> None:
+    """Raise ``ValueError`` when an endpoint holds what cannot be written for HAProxy."""
+    alone = Table(pool=0, endpoints={"": entry})
+    for entries in maps(alone).values():
+        map_text(entries)
+    for _ in (*traffic.choose(alone), *traffic.copy(alone)):
+        pass
 
 
 def fixed(text: str) -> list[str]:
@@ -205,8 +221,7 @@ def _keys() -> Iterator[str]:
     yield "  http-request del-header X-API-Key if locked"
 
 
-def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterator[str]:
-    name = backend_name(slot, index)
+def _backend(name: str, servers: Mapping[int, Server], slots: int) -> Iterator[str]:
     yield f"backend {name}"
     yield "  balance leastconn"
     yield "  option redispatch 1"
@@ -216,8 +231,7 @@ def _backend(table: Table, settings: Settings, slot: int, index: int) -> Iterato
     # request is written to it, and that request would be lost.
     yield "  option http-server-close"
     yield "  http-reuse never"
-    servers = table.servers(name)
-    for number in range(table.slots):
+    for number in range(slots):
         server = servers.get(number)
         off = " disabled" if server is None or server.drained else ""
         if server is not None and server.port is not None:
@@ -237,17 +251,17 @@ def maps(table: Table) -> dict[str, dict[str, str]]:
         route[name] = endpoint.route()
         keys.update({f"{name}:{key}": "1" for key in endpoint.keys})
         for index, revision in endpoint.backends.items():
-            revisions[backend_name(endpoint.slot, index)] = revision
+            revisions[endpoint.backend(index)] = revision
         copied = endpoint.index(endpoint.mirrored)
         if copied is not None and (targets := endpoint.copies_to(copied)):
-            mirror[backend_name(endpoint.slot, copied)] = ",".join(targets)
+            mirror[endpoint.backend(copied)] = ",".join(targets)
     contents = (revisions, keys, mirror, route, paths)
     return dict(zip(MAPS, contents, strict=True))
 
 
 def map_text(entries: dict[str, str]) -> str:
     """Return a map file."""
-    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+    return "".join(words.map_line(key, value) for key, value in sorted(entries.items()))
 
 
 def write_files(folder: Path) -> None:

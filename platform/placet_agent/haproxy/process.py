@@ -173,6 +173,10 @@ class HaproxyProcess:
 def _tail(log: Path, start: int) -> str:
     with log.open("rb") as stream:
         stream.seek(start)
-        text = stream.read(65536).decode(errors="replace")
-    alerts = [line for line in text.splitlines() if "ALERT" in line] or text.splitlines()
-    return " / ".join(line.partition(" : ")[2] or line for line in alerts[-3:])
+        return alerts(stream.read(65536).decode(errors="replace"))
+
+
+def alerts(text: str) -> str:
+    """Return the last alerts of what HAProxy wrote, without what stands before each."""
+    lines = [line for line in text.splitlines() if "ALERT" in line] or text.splitlines()
+    return " / ".join(line.partition(" : ")[2] or line for line in lines[-3:])

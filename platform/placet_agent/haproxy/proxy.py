@@ -7,9 +7,10 @@ from pathlib import Path
 
 from placet_agent import files
 from placet_agent.faults import crash_point
-from placet_agent.haproxy import config, places
+from placet_agent.haproxy import config, places, words
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate
+from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.process import HaproxyProcess
 from placet_agent.haproxy.table import Server, Table
 
@@ -17,7 +18,11 @@ log = logging.getLogger(__name__)
 
 
 class Proxy:
-    """The node's HAProxy. Only the loop's thread may change it."""
+    """The node's HAProxy. Only the loop's thread may change it.
+
+    ``table`` is what is wanted. HAProxy is told of it all but ``left_out``: the endpoints of which
+    it would not start, each with the reason. Such an endpoint answers that nothing is live.
+    """
 
     def __init__(
         self,
@@ -32,10 +37,15 @@ class Proxy:
         self.certificate = certificate
         self.process = HaproxyProcess(folder, binary)
         self.admin = self.process.admin
+        self.judge = Judge(folder, binary)
         stored = files.read_json(folder / "table.json")
         self.table = Table() if stored is None else Table.from_json(stored)
-        self._written = ""
-        self._applied = ""  # the configuration that HAProxy was last seen to follow
+        self.left_out: dict[str, str] = {}  # endpoint → why
+        self._told = self.table  # without those
+        self._text = ""  # the configuration on disk
+        self._seen: tuple[object, ...] = ()  # what was wanted when it was written
+        self._refused: tuple[tuple[object, ...], str] = ((), "")  # what was wanted, and why not
+        self._applied: tuple[object, ...] = ()  # what HAProxy was last seen to follow
         self._size = (0, 0)
         self.renew()
 
@@ -61,61 +71,81 @@ class Proxy:
             log.info("adopted HAProxy, pid %s", self.process.ref)
             self._size = self._size_of_running()
             return False
-        self.write()
+        try:
+            self.write()
+        except ConfigurationRefused as error:
+            if not (self.folder / "haproxy.cfg").exists():
+                raise
+            log.error("HAProxy starts with what it served before: %s", error)
         self.process.start()
-        self._size = self.table.size
-        self._followed()
+        self._size = self._told.size
+        if self._seen:
+            self._followed()
         log.info("started HAProxy, pid %s", self.process.ref)
         return True
 
     def _size_of_running(self) -> tuple[int, int]:
         """Return how many slots the adopted HAProxy was started with."""
-        places = [place.partition("/") for place in self.admin.servers()]
-        endpoints = {backend.partition("r")[0] for backend, _, _ in places}
-        return len(endpoints), len({server for _, _, server in places})
+        places_ = [place.partition("/") for place in self.admin.servers()]
+        groups = {backend.partition("r")[0] for backend, _, _ in places_}
+        return len(groups), len({server for _, _, server in places_})
 
     def write(self) -> bool:
-        """Write table, maps and configuration; tell whether anything changed."""
-        text = config.render(self.table, self.settings)
-        maps = {name: config.map_text(m) for name, m in config.maps(self.table).items()}
-        sockets = self.table.sockets()
-        whole = text + "".join(maps.values()) + repr(sockets)
-        if whole == self._written:
+        """Write table, links, maps and configuration; tell whether anything changed.
+
+        Raises ``ConfigurationRefused``, and leaves what is on disk, when HAProxy takes none of it.
+        """
+        wanted = (self.settings, self.table.snapshot())
+        if wanted == self._seen:
             return False
-        if not self._written:
-            places.make_folders(self.folder, self.settings.uid)
-            config.write_files(self.folder)
-        places.point(self.folder, sockets)
-        files.write_json(self.folder / "table.json", self.table.to_json())
-        for name, content in maps.items():
-            files.write_bytes(self.folder / name, content.encode(), durable=False)
-        files.write_bytes(self.folder / "haproxy.cfg", text.encode(), durable=False)
-        self._written = whole
+        if wanted == self._refused[0]:
+            raise ConfigurationRefused(self._refused[1])
+        places.make_folders(self.folder, self.settings.uid)
+        try:
+            self.left_out = self.judge.left_out(self.table, self.settings)
+        except ConfigurationRefused as error:
+            self._refused = (wanted, str(error))
+            raise
+        self._told = self.table.without(self.left_out)
+        self._write_files()
+        self._seen = wanted
         return True
+
+    def _write_files(self) -> None:
+        text = config.render(self._told, self.settings)
+        if not self._text:
+            config.write_files(self.folder)
+        places.point(self.folder, self._told.sockets())
+        files.write_json(self.folder / "table.json", self.table.to_json())
+        for name, entries in config.maps(self._told).items():
+            content = config.map_text(entries).encode()
+            files.write_bytes(self.folder / name, content, durable=False)
+        files.write_bytes(self.folder / "haproxy.cfg", text.encode(), durable=False)
+        self._text = text
 
     def apply(self) -> None:
         """Make HAProxy follow the table: new servers first, then routes, then what leaves."""
         self.write()
-        if self._applied != self._written:
+        if self._applied != self._seen:
             self._tell()
 
     def _tell(self) -> None:
-        fixed = config.fixed(self._written)
-        if self._size != self.table.size or self.process.fixed != fixed:
-            log.info("reloading HAProxy for %s endpoints of %s replicas", *self.table.size)
+        fixed = config.fixed(self._text)
+        if self._size != self._told.size or self.process.fixed != fixed:
+            log.info("reloading HAProxy for %s endpoints of %s replicas", *self._told.size)
             self.process.reload()
-            self._size = self.table.size
+            self._size = self._told.size
             self._followed()
             return
         actual = self.admin.servers()
         wanted = self._wanted(actual)
+        self._withdraw()
         crash_point("agent.before_haproxy_servers")
         self.admin.tell(c for place, server in wanted for c in coming(place, server, actual[place]))
         crash_point("agent.before_haproxy_maps")
-        for name in config.MAPS:
-            if f"map({name})" not in self._written:
+        for name, entries in config.maps(self._told).items():
+            if f"map({name})" not in self._text:
                 continue  # HAProxy knows a map only where a rule reads it
-            entries = config.maps(self.table)[name]
             if self.admin.map(name) != entries:
                 self.admin.replace_map(name, entries)
         crash_point("agent.after_haproxy_maps")
@@ -124,7 +154,7 @@ class Proxy:
         )
         # who was there is gone: a request that waits in its socket would wait until the time is up
         self.admin.tell(
-            f"shutdown sessions server {place}"
+            words.command("shutdown", "sessions", "server", place)
             for place, server in wanted
             if server is None and not actual[place].maintenance
         )
@@ -132,17 +162,26 @@ class Proxy:
         self._check()
         self._followed()
 
+    def _withdraw(self) -> None:
+        """Take away the paths that lead elsewhere now: a slot may be another endpoint's since."""
+        paths = config.maps(self._told)[config.PATHS]
+        actual = self.admin.map(config.PATHS)
+        kept = {path: slot for path, slot in actual.items() if paths.get(path) == slot}
+        if kept != actual:
+            self.admin.replace_map(config.PATHS, kept)
+
     def _followed(self) -> None:
         """Note that HAProxy does what the table says."""
-        self._applied = self._written
+        self._applied = self._seen
         self.table.settle()
-        places.drop_others(self.folder, self.table.sockets())
+        places.drop_others(self.folder, self._told.sockets())
 
     def _wanted(self, actual: dict[str, ServerState]) -> list[tuple[str, Server | None]]:
         found: list[tuple[str, Server | None]] = []
+        backends = self._told.backends()
         for place in actual:
             backend, _, name = place.partition("/")
-            found.append((place, self.table.servers(backend).get(int(name[1:]))))
+            found.append((place, backends.get(backend, {}).get(int(name[1:]))))
         return found
 
     def _check(self) -> None:
@@ -154,7 +193,7 @@ class Proxy:
 
     def forget(self) -> None:
         """Send everything again at the next ``apply``."""
-        self._applied = ""
+        self._applied = ()
 
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""
@@ -164,15 +203,16 @@ class Proxy:
 
 def coming(place: str, server: Server | None, actual: ServerState) -> list[str]:
     """Return the commands that bring a server into rotation."""
-    if server is None or server.drained:
+    if server is None or server.drained or actual.up:
         return []
-    return [] if actual.up else [f"set server {place} state ready"]
+    return [words.command("set", "server", place, "state", "ready")]
 
 
 def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]:
     """Return the commands that take a server out: drained while it is used, then in maintenance."""
     if server is None:
-        return [] if actual.maintenance else [f"set server {place} state maint"]
+        gone = [words.command("set", "server", place, "state", "maint")]
+        return [] if actual.maintenance else gone
     if server.drained and not actual.drained and not actual.maintenance:
-        return [f"set server {place} state drain"]
+        return [words.command("set", "server", place, "state", "drain")]
     return []

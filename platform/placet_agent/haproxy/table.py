@@ -1,8 +1,11 @@
 """Which slot of HAProxy belongs to which endpoint, revision and replica: kept on disk."""
 
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from placet_agent.haproxy import words
 from placet_agent.haproxy.places import Address
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import WHOLE, UnitSource
@@ -10,7 +13,10 @@ from placet_verify.units import WHOLE, UnitSource
 REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
 # Slots that are doubled, by a seamless reload, when they do not suffice:
 FIRST_SLOTS = 8  # of replicas per revision; a restart needs twice as many as there are replicas
-FIRST_POOL = 16  # of endpoints
+FIRST_POOL = 16  # of endpoints that have revisions: of groups of backends
+# Seconds before the backends of one endpoint become those of another: what waits or is tried again
+# there, in a HAProxy that has been replaced too, was meant for the one of before.
+REST_SECONDS = 60.0
 
 
 class Full(Exception):
@@ -33,7 +39,10 @@ class Server:
 
 @dataclass
 class EndpointEntry:
-    """An endpoint's slot, its revisions' slots and its route."""
+    """An endpoint's slot, its revisions' slots and its route.
+
+    Its slot is a number alone; only while it has revisions it has a group of backends.
+    """
 
     slot: int
     path: str
@@ -50,6 +59,38 @@ class EndpointEntry:
     tested: str = ""  # the revision that the header leads to
     copies: int = 0  # out of 10,000 requests
     mirrored: str = ""  # the revision that gets the copies
+    group: int | None = None
+
+    def backend(self, index: int) -> str:
+        """Return the name of a revision's backend."""
+        if self.group is None:
+            raise ValueError(f"{self.path} has no backends")
+        return backend_name(self.group, index)
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return all that is told of it, to be compared."""
+        return (
+            self.slot, self.path, self.locked, self.keys, self.stable, self.candidate, self.weight,
+            self.unit, self.salt, self.header, self.tested, self.copies, self.mirrored, self.group,
+            tuple(self.backends.items()),
+            tuple(
+                (index, number, server.replica, server.address, server.drained)
+                for index, servers in self.servers.items()
+                for number, server in servers.items()
+            ),
+        )  # fmt: skip
+
+    def muted(self) -> "EndpointEntry | None":
+        """Return an entry of the same path that leads nowhere and has no rules.
+
+        ``None`` when not even the path and its keys can be written.
+        """
+        try:
+            for text in (self.path, *self.keys):
+                words.map_line(text, endpoint_name(self.slot))
+        except ValueError:
+            return None
+        return EndpointEntry(self.slot, self.path, self.locked, self.keys)
 
     def silence(self) -> None:
         """Send nobody anything."""
@@ -62,7 +103,7 @@ class EndpointEntry:
 
     def copies_to(self, index: int) -> list[str]:
         """Return the replicas of a revision that take new requests: their slots, or ports."""
-        backend = backend_name(self.slot, index)
+        backend = self.backend(index)
         return [
             slot_name(backend, number) if server.port is None else str(server.port)
             for number, server in self.servers.get(index, {}).items()
@@ -81,12 +122,12 @@ class EndpointEntry:
         whatever changes for a request changes in one step. Without a unit the salt is ``-``.
         """
         stable, candidate, tested, mirrored = (
-            "nobody" if (index := self.index(revision)) is None else backend_name(self.slot, index)
+            "nobody" if (index := self.index(revision)) is None else self.backend(index)
             for revision in (self.stable, self.candidate, self.tested, self.mirrored)
         )
         lock, salt = "key" if self.locked else "open", self.salt if self.unit else "-"
         parts = (stable, candidate, self.weight, lock, salt, tested, mirrored, self.copies)
-        return ":".join(map(str, parts))
+        return words.fields(*parts)
 
 
 @dataclass
@@ -98,6 +139,8 @@ class Table:
     endpoints: dict[str, EndpointEntry] = field(default_factory=dict)
     # places of servers that HAProxy still takes for those of replicas that are gone
     _left: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
+    # groups that nobody has any more, since when; 0: HAProxy may still lead somebody there
+    resting: dict[int, float] = field(default_factory=dict, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -110,8 +153,6 @@ class Table:
         if entry is None:
             taken = {e.slot for e in self.endpoints.values()}
             slot = next(n for n in range(len(taken) + 1) if n not in taken)
-            while slot >= self.pool:
-                self.pool *= 2
             entry = self.endpoints[endpoint] = EndpointEntry(slot, path)
         entry.path = path
         return entry
@@ -124,9 +165,22 @@ class Table:
         free = [n for n in range(REVISIONS) if n not in entry.backends]
         if not free:
             raise Full(f"{entry.path} already has {REVISIONS} revisions on this node")
+        if entry.group is None:
+            entry.group = self._free_group()
         entry.backends[free[0]] = revision
         entry.servers[free[0]] = {}
         return free[0]
+
+    def _free_group(self) -> int:
+        now = time.time()
+        taken = {e.group for e in self.endpoints.values()}
+        taken |= {g for g, since in self.resting.items() if abs(now - since) < REST_SECONDS}
+        taken |= {g for g, since in self.resting.items() if not since}
+        group = next(n for n in range(len(taken) + 1) if n not in taken)
+        while group >= self.pool:
+            self.pool *= 2
+        self.resting.pop(group, None)
+        return group
 
     def ensure_server(
         self, entry: EndpointEntry, revision: str, replica: str, address: Address
@@ -136,7 +190,7 @@ class Table:
         ``address`` is ``places.socket_of(replica)``, or the port of an older agent's replica.
         """
         index = self.ensure_revision(entry, revision)
-        servers, backend = entry.servers[index], backend_name(entry.slot, index)
+        servers, backend = entry.servers[index], entry.backend(index)
         for server in servers.values():
             if server.replica == replica:
                 server.address = address
@@ -157,11 +211,12 @@ class Table:
             for index, servers in entry.servers.items():
                 for number in [n for n, s in servers.items() if s.replica == replica]:
                     del servers[number]
-                    self._left.add((backend_name(entry.slot, index), number))
+                    self._left.add((entry.backend(index), number))
 
     def settle(self) -> None:
-        """HAProxy follows the table: what was left is free."""
+        """HAProxy follows the table: what was left is free, or will be after its rest."""
         self._left.clear()
+        self.resting = {group: since or time.time() for group, since in self.resting.items()}
 
     def drop_revision(self, entry: EndpointEntry, revision: str) -> None:
         """Forget a revision and its servers."""
@@ -169,6 +224,30 @@ class Table:
         if index is not None:
             del entry.backends[index]
             entry.servers.pop(index, None)
+        if not entry.backends:
+            self._rest(entry)
+
+    def drop_endpoint(self, endpoint: str) -> None:
+        """Forget an endpoint."""
+        self._rest(self.endpoints.pop(endpoint))
+
+    def _rest(self, entry: EndpointEntry) -> None:
+        if entry.group is not None:
+            self.resting[entry.group], entry.group = 0.0, None
+
+    def without(self, endpoints: Iterable[str]) -> "Table":
+        """Return the same table with these endpoints muted."""
+        kept = dict(self.endpoints)
+        for endpoint in endpoints:
+            entry = kept.pop(endpoint).muted()
+            if entry is not None:
+                kept[endpoint] = entry
+        return replace(self, endpoints=kept)
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return all that HAProxy is told, to be compared: cheap, for it is taken in each pass."""
+        entries = {name: entry.snapshot() for name, entry in self.endpoints.items()}
+        return self.pool, self.slots, entries
 
     def place(self, replica: str) -> str | None:
         """Return ``backend/server`` of a replica."""
@@ -176,20 +255,25 @@ class Table:
             for index, servers in entry.servers.items():
                 for number, server in servers.items():
                     if server.replica == replica:
-                        return f"{backend_name(entry.slot, index)}/s{number}"
+                        return f"{entry.backend(index)}/s{number}"
         return None
 
     def servers(self, backend: str) -> dict[int, Server]:
         """Return the servers of a backend by number."""
-        for entry in self.endpoints.values():
-            if backend.startswith(endpoint_name(entry.slot)):
-                return entry.servers.get(int(backend.rpartition("r")[2]), {})
-        return {}
+        return self.backends().get(backend, {})
+
+    def backends(self) -> dict[str, dict[int, Server]]:
+        """Return the servers of every backend that a revision has."""
+        return {
+            entry.backend(index): servers
+            for entry in self.endpoints.values()
+            for index, servers in entry.servers.items()
+        }
 
     def sockets(self) -> dict[str, str]:
         """Return the path of the socket of each slot that has one."""
         return {
-            slot_name(backend_name(entry.slot, index), number): server.address
+            slot_name(entry.backend(index), number): server.address
             for entry in self.endpoints.values()
             for index, servers in entry.servers.items()
             for number, server in servers.items()
@@ -201,6 +285,7 @@ class Table:
         return {
             "pool": self.pool,
             "slots": self.slots,
+            "resting": {str(group): since for group, since in self.resting.items()},
             "endpoints": {
                 name: {
                     "slot": e.slot, "path": e.path, "locked": e.locked, "keys": list(e.keys),
@@ -208,6 +293,7 @@ class Table:
                     "unit": [e.unit.source, e.unit.name] if e.unit else None, "salt": e.salt,
                     "header": [e.header.header, e.header.value] if e.header else None,
                     "tested": e.tested, "copies": e.copies, "mirrored": e.mirrored,
+                    "group": e.group,
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {
@@ -224,6 +310,7 @@ class Table:
     def from_json(cls, data: Any) -> "Table":
         """Read what ``to_json`` wrote."""
         table = cls(pool=data["pool"], slots=data["slots"])
+        table.resting = {int(group): since for group, since in data.get("resting", {}).items()}
         for name, e in data["endpoints"].items():
             table.endpoints[name] = EndpointEntry(
                 slot=e["slot"],
@@ -245,8 +332,19 @@ class Table:
                 tested=e.get("tested", ""),
                 copies=e.get("copies", 0),
                 mirrored=e.get("mirrored", ""),
+                group=e["group"] if "group" in e else _former_group(e),
             )
+        if "resting" not in data:  # its pool had backends for endpoints without revisions too
+            groups = [e.group for e in table.endpoints.values() if e.group is not None]
+            table.pool = FIRST_POOL
+            while table.pool <= max(groups, default=0):
+                table.pool *= 2
         return table
+
+
+def _former_group(entry: Any) -> int | None:
+    """Return the group of an endpoint that an older agent wrote down: its slot was its group."""
+    return int(entry["slot"]) if entry["backends"] else None
 
 
 def endpoint_name(slot: int) -> str:
@@ -254,9 +352,9 @@ def endpoint_name(slot: int) -> str:
     return f"e{slot:03d}"
 
 
-def backend_name(slot: int, index: int) -> str:
-    """Return the name of a revision's backend."""
-    return f"{endpoint_name(slot)}r{index}"
+def backend_name(group: int, index: int) -> str:
+    """Return the name of a backend of a group."""
+    return f"{endpoint_name(group)}r{index}"
 
 
 def slot_name(backend: str, number: int) -> str:

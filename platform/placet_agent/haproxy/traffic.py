@@ -14,6 +14,7 @@ printable ASCII, or in a body of which HAProxy does not hold every byte.
 
 from collections.abc import Iterator
 
+from placet_agent.haproxy import words
 from placet_agent.haproxy.table import EndpointEntry, Table, endpoint_name
 from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
@@ -61,18 +62,23 @@ def _tested(table: Table) -> Iterator[str]:
     """A tester's request counts for no accumulator and no unit: as if there was no split."""
     for entry in table.endpoints.values():
         if entry.header is not None:
-            name, value = entry.header.header, entry.header.value
-            yield f"{MARK}{endpoint_name(entry.slot)} header {name} {value}"
+            name, value, acl = entry.header.header, entry.header.value, f"tester_{_name(entry)}"
+            yield f"{MARK}{_name(entry)} header {words.word(name)} {words.word(value)}"
+            yield f"  acl {acl} {words.sample('req.fhdr', name)} -m str {words.patterns(value)}"
             yield (
                 "  http-request set-var(txn.tested) var(txn.route),field(6,:) "
-                f"if {_mine(entry)} {{ req.fhdr({name}) -m str {value} }}"
+                f"if {_mine(entry)} {acl}"
             )
     yield "  acl to_tested var(txn.tested) -m beg e"
     yield "  http-request set-var(txn.w) int(0) if to_tested"
 
 
+def _name(entry: EndpointEntry) -> str:
+    return endpoint_name(entry.slot)
+
+
 def _mine(entry: EndpointEntry) -> str:
-    return f"{{ var(txn.ep) -m str {endpoint_name(entry.slot)} }}"
+    return f"{{ var(txn.ep) -m str {_name(entry)} }}"
 
 
 def _accumulate(condition: str) -> Iterator[str]:
@@ -104,7 +110,7 @@ def _units(table: Table) -> Iterator[str]:
     for entry in table.endpoints.values():
         if entry.unit is not None:
             source, name = entry.unit.source, entry.unit.name
-            yield f"{MARK}{endpoint_name(entry.slot)} unit {source} {name}"
+            yield f"{MARK}{_name(entry)} unit {source} {words.word(name)}"
             yield from _read(entry.unit, _mine(entry))
     yield rf"  http-request unset-var(txn.unit) if !{{ var(txn.unit) -m reg '{UNIT}' }}"
     yield "  acl by_unit var(txn.unit) -m found"
@@ -123,17 +129,24 @@ def _units(table: Table) -> Iterator[str]:
 def _read(unit: UnitSource, mine: str) -> Iterator[str]:
     """Set ``txn.unit`` where the request holds the unit once."""
     if unit.source == "header":
-        once = f"{{ req.fhdr_cnt({unit.name}) eq 1 }}"
-        yield f"  http-request set-var(txn.unit) req.fhdr({unit.name}) if {mine} {once}"
+        once = f"{{ {words.sample('req.fhdr_cnt', unit.name)} eq 1 }}"
+        yield (
+            f"  http-request set-var(txn.unit) {words.sample('req.fhdr', unit.name)} "
+            f"if {mine} {once}"
+        )
     elif unit.source == "cookie":
-        once = f"{{ req.cook_cnt({unit.name}) eq 1 }}"
-        yield f"  http-request set-var(txn.unit) req.cook({unit.name}) if {mine} {once}"
+        once = f"{{ {words.sample('req.cook_cnt', unit.name)} eq 1 }}"
+        yield (
+            f"  http-request set-var(txn.unit) {words.sample('req.cook', unit.name)} "
+            f"if {mine} {once}"
+        )
     else:
         yield f"  http-request set-var(txn.size) req.body_size if {mine}"
         yield f"  {WAIT_FOR_BODY} if {mine} {SMALL_BODY}"
         yield (
             "  http-request set-var(txn.unit) "
-            f"req.body,json_query('{json_path(unit.name)}') if {mine} {SMALL_BODY} {WHOLE_BODY}"
+            f"{words.sample('req.body,json_query', json_path(unit.name))} "
+            f"if {mine} {SMALL_BODY} {WHOLE_BODY}"
         )
 
 
@@ -159,7 +172,7 @@ def prepare(table: Table) -> Iterator[str]:
     if mirrors(table):
         for entry in table.endpoints.values():
             if entry.copies:
-                yield f"  set-var proc.mir_{endpoint_name(entry.slot)} int(0)"
+                yield f"  set-var proc.mir_{_name(entry)} int(0)"
         yield f"  lua-load {LUA}"
         yield "  tune.lua.maxmem 64"
         yield "  httpclient.resolvers.disabled on"
@@ -172,7 +185,7 @@ def copy(table: Table) -> Iterator[str]:
     led = " !to_tested" if any(entry.header for entry in table.endpoints.values()) else ""
     for entry in table.endpoints.values():
         if entry.copies:
-            name, mine = endpoint_name(entry.slot), _mine(entry)
+            name, mine = _name(entry), _mine(entry)
             acc = f"proc.mir_{name}"
             to_stable = f"{mine} {{ var(txn.route),field(1,:),strcmp(txn.be) eq 0 }}{led}"
             over = f"{to_stable} {{ var({acc}) -m int ge {WHOLE} }}"

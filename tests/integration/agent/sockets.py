@@ -3,14 +3,24 @@
 import os
 import socket
 import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
+import httpx
+
 from placet_agent.haproxy import places
+from placet_agent.haproxy.config import Settings
+from placet_agent.haproxy.process import find_binary
+from placet_agent.haproxy.proxy import Proxy
+from placet_agent.haproxy.table import EndpointEntry
 from placet_agent.sandbox import PROXY_UID
+from tests.integration.agent.conftest import PATH, free_port
 
 USER = PROXY_UID if os.geteuid() == 0 else None
 
@@ -74,3 +84,66 @@ class SocketReplica:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class Gateway:
+    """HAProxy with one endpoint, and the replicas that the test stands behind it."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self.stack, self.port = folder, stack, free_port()
+        self.proxy = self.again()
+
+    def again(self) -> Proxy:
+        """Return the HAProxy of the folder, as a restarted agent sees it."""
+        settings = Settings(port=self.port, bind="127.0.0.1", uid=USER, server_timeout_seconds=20)
+        self.proxy = proxy = Proxy(self.folder, settings, find_binary())
+        self.stack.callback(proxy.process.stop)
+        return proxy
+
+    @property
+    def entry(self) -> EndpointEntry:
+        return self.proxy.table.ensure_endpoint("end_1", PATH)
+
+    def place(self, revision: str, replica: str) -> None:
+        """Lead requests for the revision to the replica too."""
+        address = places.socket_of(replica)
+        self.proxy.table.ensure_server(self.entry, revision, replica, address).drained = False
+
+    def leave(self, replica: str) -> None:
+        """Lead no new requests to a replica."""
+        for servers in self.entry.servers.values():
+            for server in servers.values():
+                server.drained |= server.replica == replica
+
+    def replica(self, revision: str, name: str) -> SocketReplica:
+        """Start a replica and place it."""
+        made = SocketReplica(self.folder, name)
+        self.stack.callback(made.stop)
+        self.place(revision, name)
+        return made
+
+    def serve(self, stable: str = "rev_1") -> None:
+        self.entry.stable = stable
+        self.proxy.ensure_running()
+        self.proxy.apply()
+
+    def url(self, path: str = "/who") -> str:
+        return f"http://127.0.0.1:{self.port}{PATH}{path}"
+
+    def answers(self) -> int:
+        """Return the status of an answer; 0 while nothing listens."""
+        try:
+            return httpx.get(self.url(), timeout=30).status_code
+        except httpx.TransportError:
+            return 0
+
+    def who(self) -> str:
+        response = httpx.get(self.url(), timeout=30)
+        return str(response.json()["name"]) if response.status_code == 200 else response.text
+
+
+def wait(what: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)

@@ -134,11 +134,16 @@ def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
 def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
     table = Table()
     for number in range(table.pool):
-        table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
-    del table.endpoints["end_3"]
-    assert table.ensure_endpoint("end_x", "/p/e/x").slot == 3
+        entry = table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
+        table.ensure_revision(entry, f"rev_{number}")
+    table.drop_endpoint("end_3")
+    entry = table.ensure_endpoint("end_x", "/p/e/x")
+    assert entry.slot == 3
     assert table.pool == 16
-    table.ensure_endpoint("end_y", "/p/e/y")
+    for number in range(100, 200):  # as many as there may be, while nothing serves behind them
+        table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
+    assert table.pool == 16
+    table.ensure_revision(table.ensure_endpoint("end_y", "/p/e/y"), "rev_y")
     assert table.pool == 32
 
 

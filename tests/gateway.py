@@ -1,0 +1,41 @@
+"""What HAProxy would be told of a state, and whether it takes it: for tests of any layer."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from placet_agent.haproxy import places
+from placet_agent.haproxy.checking import refusal
+from placet_agent.haproxy.config import Settings
+from placet_agent.haproxy.process import find_binary
+from placet_agent.haproxy.table import Table
+from placet_agent.routing import Standing, route
+from placet_protocol.state import DesiredState
+from placet_verify.units import UnitSource
+
+SETTINGS = Settings(port=18080, bind="127.0.0.1")
+
+
+def table_of(state: DesiredState, units: Mapping[str, UnitSource | None] | None = None) -> Table:
+    """Return the table of a node on which every revision of ``state`` is ready.
+
+    ``units`` are what the permits of the revisions say, by the revision's id.
+    """
+    table = Table()
+    for endpoint in state.endpoints:
+        entry = table.ensure_endpoint(endpoint.id, endpoint.path)
+        entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
+        standings = {}
+        for revision in endpoint.revisions:
+            replica = f"{revision.id}-0"
+            table.ensure_server(entry, revision.id, replica, places.socket_of(replica))
+            unit = (units or {}).get(revision.id)
+            standings[revision.id] = Standing(may_serve=True, ready=True, unit=unit)
+        route(entry, endpoint, standings)
+    return table
+
+
+def refused(table: Table) -> str:
+    """Return why HAProxy does not take a table; '' when it does."""
+    with tempfile.TemporaryDirectory() as folder:
+        return refusal(Path(folder), find_binary(), table, SETTINGS)
