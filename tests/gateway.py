@@ -21,7 +21,7 @@ def table_of(state: DesiredState, units: Mapping[str, UnitSource | None] | None 
 
     ``units`` are what the permits of the revisions say, by the revision's id.
     """
-    table = Table()
+    table = Table(pool=1, slots=1)
     for endpoint in state.endpoints:
         entry = table.ensure_endpoint(endpoint.id, endpoint.path)
         entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys

@@ -122,6 +122,7 @@ class Reconciler:
             self.busy = True
             self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
             return False
+        self.busy |= self.proxy.ending
         self._weights = {}
         for name, entry in self.proxy.table.endpoints.items():
             if name in self.proxy.left_out:
@@ -137,8 +138,7 @@ class Reconciler:
         detail = f"{entry.path} is left out, for HAProxy would not start with it: {why}"[:1900]
         self._errors.append(NodeError(code="endpoint_left_out", detail=detail))
         for revision in entry.backends.values():
-            if control := self._controls.get(revision):
-                control.full = detail
+            self._controls.setdefault(revision, Control()).full = detail
 
     # --- replicas ----------------------------------------------------------------------------
 

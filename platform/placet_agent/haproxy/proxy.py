@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from placet_agent.haproxy.process import HaproxyProcess
 from placet_agent.haproxy.table import Server, Table
 
 log = logging.getLogger(__name__)
+
+LEFT_SECONDS = 1.0
 
 
 class Proxy:
@@ -47,6 +50,7 @@ class Proxy:
         self._refused: tuple[tuple[object, ...], str] = ((), "")  # what was wanted, and why not
         self._applied: tuple[object, ...] = ()  # what HAProxy was last seen to follow
         self._size = (0, 0)
+        self._left: dict[str, float] = {}  # servers that nobody has any more, since when
         self.renew()
 
     def renew(self) -> None:
@@ -128,6 +132,29 @@ class Proxy:
         self.write()
         if self._applied != self._seen:
             self._tell()
+        if self._left:
+            self._end_waiting()
+
+    @property
+    def ending(self) -> bool:
+        """Whether it must be applied again soon: requests may wait for a replica that is gone."""
+        return bool(self._left)
+
+    def _end_waiting(self) -> None:
+        """End what waits in the socket of a replica that is gone, instead of its whole time.
+
+        Not at once: who keeps the socket closes it, and then each client gets an answer. HAProxy
+        3.0 gives none to those that it is told to end.
+        """
+        servers, now = self._told.backends(), time.monotonic()
+        due = [place for place, since in self._left.items() if now - since >= LEFT_SECONDS]
+        commands = []
+        for place in due:
+            del self._left[place]
+            backend, _, name = place.partition("/")
+            if int(name[1:]) not in servers.get(backend, {}):  # nobody's since
+                commands.append(words.command("shutdown", "sessions", "server", place))
+        self.admin.tell(commands)
 
     def _tell(self) -> None:
         fixed = config.fixed(self._text)
@@ -152,12 +179,10 @@ class Proxy:
         self.admin.tell(
             c for place, server in wanted for c in leaving(place, server, actual[place])
         )
-        # who was there is gone: a request that waits in its socket would wait until the time is up
-        self.admin.tell(
-            words.command("shutdown", "sessions", "server", place)
-            for place, server in wanted
-            if server is None and not actual[place].maintenance
-        )
+        now = time.monotonic()
+        for place, server in wanted:
+            if server is None and not actual[place].maintenance:
+                self._left[place] = now
         crash_point("agent.after_haproxy_servers")
         self._check()
         self._followed()
