@@ -83,14 +83,10 @@ class Reconciler:
         # by a pass that led nothing there.
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
         self._bury_crashed()
-        if self.state is None:
-            self._stop_recalled()
-        else:
+        self._stop_strangers(self.state)
+        if self.state is not None:
             self._prepare(self.state)
-            for endpoint in self.state.endpoints:
-                for revision in endpoint.revisions:
-                    self._scale(endpoint, revision)
-            self._stop_strangers(self.state)
+            self._scale_each(self.state)
             self.sentinel.look(self.state, self._able)
             self._arrange(self.state)
         self._followed = up and self._apply()
@@ -210,6 +206,15 @@ class Reconciler:
                     self.preparer.ask(need)
             self.preparer.forget_others(needs)
 
+    def _scale_each(self, state: DesiredState) -> None:
+        """Start and stop; a fault at one revision, a full disk say, keeps no other from it."""
+        for endpoint, revision in ((e, r) for e in state.endpoints for r in e.revisions):
+            try:
+                self._scale(endpoint, revision)
+            except Exception as error:
+                log.exception("revision %s cannot be scaled", revision.id)
+                self._control(revision).crashes.add(time.monotonic(), 0.0, repr(error))
+
     def _scale(self, endpoint: DesiredEndpoint, revision: DesiredRevision) -> None:
         control, wanted = self._control(revision), self._wanted(revision)
         mine = self.replicas.of(revision.id)
@@ -239,17 +244,12 @@ class Reconciler:
             log.info("stopping replica %s", replica.id)
             replica.stopping_since = time.monotonic()
 
-    def _stop_recalled(self) -> None:
-        """Stop what was recalled though no state can be read that says what else to do."""
+    def _stop_strangers(self, state: DesiredState | None) -> None:
+        """Stop replicas of revisions that are not in the state; without one, what was recalled."""
+        known = {r.id for e in state.endpoints for r in e.revisions} if state else set()
         for replica in self.replicas.all.values():
-            if self.receipts.forbidden(replica.record):
-                self._begin_stop(replica)
-
-    def _stop_strangers(self, state: DesiredState) -> None:
-        """Stop replicas of revisions that are not in the state any more."""
-        known = {r.id for e in state.endpoints for r in e.revisions}
-        for replica in self.replicas.all.values():
-            if replica.record.revision not in known:
+            strange = replica.record.revision not in known
+            if strange if state else self.receipts.forbidden(replica.record):
                 self._begin_stop(replica)
 
     def _finish_stopping(self, up: bool) -> None:

@@ -180,3 +180,27 @@ def test_a_real_node_goes_on_beside_a_revision_that_cannot_be_read(
     platform.publish(recalls=[envelope])
     assert "recalled" in platform.wait_phase("rev_1", "refused")["detail"]
     platform.wait(lambda: not node.agent.replicas.all)
+
+
+def test_a_revision_whose_replica_cannot_be_started_stops_no_other_and_no_recall(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where the record of the replica cannot be written."""
+    start = node.agent.replicas.start
+
+    def full(endpoint: str, revision: Any, *more: Any) -> Any:
+        if revision.id == "rev_2":
+            raise OSError(28, "No space left on device")
+        return start(endpoint, revision, *more)
+
+    monkeypatch.setattr(node.agent.replicas, "start", full)
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.serve(platform.revision(2, platform.build("bad")), good)
+
+    platform.wait_phase("rev_1", "serving")
+    failed = platform.wait_phase("rev_2", "failed")
+    assert "No space left on device" in failed["detail"]
+    _, envelope = recalled(platform, good["bento_digest"])
+    platform.publish(recalls=[envelope])
+    platform.wait_phase("rev_1", "refused")
+    platform.wait(lambda: not node.agent.replicas.all)
