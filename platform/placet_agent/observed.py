@@ -1,5 +1,6 @@
 """What a pass of the loop remembers of a revision, and what it saw of all of them."""
 
+import logging
 from collections.abc import Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from placet_agent.replica import Record
 from placet_protocol.fields import format_time
 from placet_protocol.report import LocalAbort, NodeError, RevisionReport
 from placet_protocol.state import RefusedRevision
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -23,6 +26,14 @@ class Control:
     since: str = ""  # the phase or its completeness changed
     full: str = ""  # why a replica has no place in HAProxy
     progress: Progress = field(default_factory=Progress)
+
+    def enter(self, revision: str, phase: str, detail: str, *, complete: bool) -> None:
+        """Remember the phase of a revision, and since when it is in it."""
+        if phase != self.phase:
+            log.info("revision %s: %s → %s %s", revision, self.phase, phase, detail[:300])
+        if (phase, complete) != (self.phase, self.complete):
+            self.phase, self.complete = phase, complete
+            self.since = format_time(datetime.now(UTC))
 
 
 @dataclass(frozen=True)

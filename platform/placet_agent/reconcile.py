@@ -22,7 +22,6 @@ from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
 from placet_agent.sentinel import Sentinel
 from placet_agent.trust import Verdict
-from placet_protocol.fields import format_time
 from placet_protocol.report import NodeError, RevisionReport
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
@@ -54,8 +53,7 @@ class Reconciler:
         self.busy = False  # whether to look again soon
         self._controls: dict[str, Control] = {}
         self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
-        self._proxy_ready = 0.0
-        self._followed = False  # whether HAProxy follows the table now
+        self._proxy_ready, self._followed = 0.0, False  # whether HAProxy follows the table now
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors: list[NodeError] = []
 
@@ -230,7 +228,7 @@ class Reconciler:
         ]
         plan = rules.plan_replicas(count, views)
         for name in plan.stop:
-            self._begin_stop(self.replicas.all[name])
+            self.replicas.all[name].begin_stop()
         may_start = control.progress.ready and not control.crashes.failed
         if plan.start and may_start:
             self.busy = True
@@ -239,18 +237,13 @@ class Reconciler:
                 for _ in range(plan.start):
                     self.replicas.start(endpoint.id, revision, verdict.capture, verdict.egress)
 
-    def _begin_stop(self, replica: Replica) -> None:
-        if not replica.stopping:
-            log.info("stopping replica %s", replica.id)
-            replica.stopping_since = time.monotonic()
-
     def _stop_strangers(self, state: DesiredState | None) -> None:
         """Stop replicas of revisions that are not in the state; without one, what was recalled."""
         known = {r.id for e in state.endpoints for r in e.revisions} if state else set()
         for replica in self.replicas.all.values():
             strange = replica.record.revision not in known
             if strange if state else self.receipts.forbidden(replica.record):
-                self._begin_stop(replica)
+                replica.begin_stop()
 
     def _finish_stopping(self, up: bool) -> None:
         for replica in [r for r in self.replicas.all.values() if r.stopping]:
@@ -392,11 +385,7 @@ class Reconciler:
             detail = "the state is past its time and says to stop then"
         if phase in {"preparing", "starting"} or (wanted == "drain" and phase != "drained"):
             self.busy = True
-        if phase != control.phase:
-            log.info("revision %s: %s → %s %s", revision.id, control.phase, phase, detail[:300])
-        if (phase, ready >= revision.replicas) != (control.phase, control.complete):
-            control.phase, control.complete = phase, ready >= revision.replicas
-            control.since = format_time(datetime.now(UTC))
+        control.enter(revision.id, phase, detail, complete=ready >= revision.replicas)
         return RevisionReport(
             id=revision.id,
             phase=phase,

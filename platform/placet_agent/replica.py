@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import select
 import socket
@@ -20,6 +21,7 @@ from placet_agent.procs import ProcessRef
 from placet_protocol.report import ISOLATIONS, Isolation
 from placet_protocol.state import DesiredRevision
 
+log = logging.getLogger(__name__)
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
 OWN_PORT = 3000  # in a network of its own, where nobody else is
 
@@ -125,6 +127,12 @@ class Replica:
         if self.child is not None:
             self.child.poll()
         return not self.launched.is_set() or any(ref.alive for ref in self.refs)
+
+    def begin_stop(self) -> None:
+        """Have it stopped, as soon as nothing is under way on it."""
+        if not self.stopping:
+            log.info("stopping replica %s", self.id)
+            self.stopping_since = time.monotonic()
 
     def save(self) -> None:
         """Write the record."""
