@@ -82,9 +82,7 @@ class Fleet:
         """Have ``count`` nodes join and serve what the seed says."""
         draw, world = random.Random(seed), World()
         fleet = cls(world, world.bento(world.version("bad")), world.bento(world.version("good")))
-        targets = [
-            serving.create_target(name=f"edge-{number}", actor=SYSTEM) for number in range(count)
-        ]
+        targets = [world.another_target(f"edge-{number}") for number in range(count)]
         place = world.environment("development")
         governance.update_environment(place, targets=[world.target, *targets], actor=SYSTEM)
         for number, target in enumerate(targets):

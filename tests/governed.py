@@ -15,6 +15,7 @@ from apps.governance.models import Decision, Environment, PolicyRevision, Releas
 from apps.identity.models import Project, User
 from apps.registry.actions import add_evidence, create_model
 from apps.registry.models import ModelVersion
+from apps.serving.actions import allow_use, create_target
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
@@ -32,6 +33,12 @@ def digest_of(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
+def listed(target: Target, project: Project, environment: str = "") -> Target:
+    """Let a project, or one of its environments, use ``target``."""
+    allow_use(target, project=project, environment=environment, actor=SYSTEM)
+    return target
+
+
 @dataclass
 class World:
     """One project, its people, and a target that all its environments use."""
@@ -45,6 +52,7 @@ class World:
             name="local", driver="node", capacity_mb=8192, labels={"default": "true"}
         )
         self.project: Project = self.existing or factories.project(self.slug)
+        listed(self.target, self.project)
         for place in Environment.objects.filter(project=self.project, targets=None):
             actions.update_environment(place, targets=[self.target], actor=SYSTEM)
         roles = {
@@ -59,6 +67,14 @@ class World:
         if name.capitalize() not in self.people:
             raise AttributeError(name)
         return factories.actor_of(self.people[name.capitalize()])
+
+    def another_target(self, name: str, *environments: str) -> Target:
+        """Add a target that lists the project, and put these environments of it there too."""
+        target = listed(create_target(name=name, actor=SYSTEM), self.project)
+        for place in map(self.environment, environments):
+            targets = [*place.targets.all(), target]
+            actions.update_environment(place, targets=targets, actor=SYSTEM)
+        return target
 
     def environment(self, name: str) -> Environment:
         """Return an environment of the project."""

@@ -11,6 +11,18 @@ class TargetExists(Conflict):
     code, title = "target_exists", "There is a target of this name"
 
 
+class TargetNotListed(Conflict):
+    """The target does not list the environment: nothing new of it runs there."""
+
+    code, title = "target_not_listed", "This target may not be used here"
+
+
+class TargetInUse(Conflict):
+    """Endpoints that are not stopped stand on the target by the entry that is to go."""
+
+    code, title = "target_in_use", "Endpoints stand on this target"
+
+
 class EndpointExists(Conflict):
     """The name is taken."""
 

@@ -4,6 +4,9 @@ from apps.audit.events import event_kind
 
 TARGET_CREATED = event_kind("target.created", "Added a target")
 TARGET_CHANGED = event_kind("target.changed", "Changed a target")
+TARGET_OWNER_CHANGED = event_kind("target.owner_changed", "Made somebody answer for a target")
+TARGET_USE_ADDED = event_kind("target.use_added", "Let {whom} use a target")
+TARGET_USE_REMOVED = event_kind("target.use_removed", "No longer lets {whom} use a target")
 JOIN_TOKEN_ISSUED = event_kind("target.join_token_issued", "Issued a join token")
 NODE_JOINED = event_kind("node.joined", "Joined the target as its node")
 NODE_CHANGED = event_kind("node.changed", "Reports another {what}")

@@ -28,11 +28,38 @@ class Target(Audited):
     capacity_mb = models.IntegerField(default=4096)
     url = models.CharField(max_length=200, blank=True)  # where clients reach its endpoints
     on_expired = models.CharField(max_length=5, default="serve")  # past valid_until: serve, stop
+    # the person who answers for it, by id; '' while nobody was named
+    owner = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.IntegerField(default=1)
 
     def __str__(self) -> str:
         return self.name
+
+
+class TargetUse(Audited):
+    """A project that may use a target, as a whole or one environment of it by its name."""
+
+    id = IdField("use")
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="uses")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    environment = models.CharField(max_length=40, blank=True)  # '' for every one of the project
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["target", "project", "environment"], name="serving_target_use_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project.slug}/{self.environment}" if self.environment else self.project.slug
+
+    def environment_scope(self) -> str | None:
+        """It belongs to the environment that it names, else to the project."""
+        return self.environment or None
 
 
 class JoinToken(models.Model):

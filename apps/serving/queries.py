@@ -1,21 +1,31 @@
 """What runs where, since when, and how it is."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 from django.db.models import Prefetch as Fetch
-from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from apps.builds.models import Runtime
 from apps.identity.queries import visible
-from apps.serving.models import Endpoint, EndpointKey, Node, Prefetch, Revision, Target
+from apps.serving.models import (
+    Endpoint,
+    EndpointKey,
+    Node,
+    Prefetch,
+    Revision,
+    Target,
+    TargetUse,
+)
 from apps.serving.rules import ALIVE_SECONDS, PRESENT, Occupant
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+
+WITHHELD = "The node says more to those who see every target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +91,14 @@ def occupants(target: Target) -> list[Occupant]:
 
 
 def visible_targets(actor: Actor) -> QuerySet[Target]:
-    """Return the targets, for anybody who may view targets anywhere."""
+    """Return every target for who may view targets everywhere, else those that list a project
+    where ``actor`` may view them."""
     rows = Target.objects.select_related("node")
-    return rows if actor.can_somewhere("target.view") else rows.none()
+    projects = actor.projects_with("target.view")
+    if projects is None:
+        return rows
+    listing = TargetUse.objects.filter(target=OuterRef("pk"), project__in=projects)
+    return rows.filter(Exists(listing))
 
 
 def get_target(name: str, actor: Actor) -> Target:
@@ -92,6 +107,11 @@ def get_target(name: str, actor: Actor) -> Target:
     if found is None:
         raise NotFound
     return found
+
+
+def uses_of(target: Target, actor: Actor) -> QuerySet[TargetUse]:
+    """Return who may use ``target``: the entries about projects that ``actor`` may see."""
+    return visible(target.uses.select_related("project"), actor)
 
 
 def visible_endpoints(actor: Actor) -> QuerySet[Endpoint]:
@@ -188,6 +208,15 @@ def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
         errors=(*node.left_out, *node.report.get("errors", [])),
         fault=node.fault,
     )
+
+
+def told(node: NodeStatus, actor: Actor) -> NodeStatus:
+    """Return what ``actor`` is told of ``node``. What a node says went wrong may be about any
+    project that is served there: its words are for who may view targets everywhere."""
+    if actor.can("target.view"):
+        return node
+    codes = dict.fromkeys(row["code"] for row in node.errors)
+    return replace(node, errors=tuple({"code": code, "detail": WITHHELD} for code in codes))
 
 
 def reported_revisions(node: Node | None) -> dict[str, Mapping[str, Any]]:

@@ -35,6 +35,9 @@ THOUGHT_ABOUT: dict[str, str] = {
     " know",
     "governance.0007_break_glass": "two tables, and a trigger on one of them, that old code does"
     " not know; it starts nothing by them, for to it a gate that has not passed has not passed",
+    "governance.0009_target_uses": "rows of a table that old code does not know, and their events,"
+    " which old code reads as any others; what old code puts on a target after that is refused by"
+    " the new code until somebody lists it",
     "monitoring.0011_recall": "the name of one more kind of alert, as before",
     "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
     " have a person wait for it to end by itself",

@@ -16,8 +16,10 @@ from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
 from apps.identity.models import Project
+from apps.serving.actions import allow_use
 from apps.serving.desired import publish
 from apps.serving.models import Endpoint, Target
+from apps.serving.uses import unlisted
 from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Stale
 
@@ -35,7 +37,7 @@ def create_environment(
 ) -> Environment:
     """Add an environment, last in order unless ``position`` says where.
 
-    It has no policy yet, and without one nothing passes.
+    It has no policy yet, and without one nothing passes. Each target must list it, or its project.
     """
     if not _NAME.fullmatch(name):
         detail = "Small letters, digits and hyphens, at most 40, no hyphen first or last"
@@ -51,7 +53,9 @@ def create_environment(
                 environment.save(force_insert=True)
         except IntegrityError:
             raise EnvironmentExists from None
-        environment.targets.set(targets)
+        chosen = list(targets)
+        _refuse_unlisted(environment, chosen)
+        environment.targets.set(chosen)
         log.add(ENVIRONMENT_CREATED, environment)
         return environment
 
@@ -86,7 +90,7 @@ def update_environment(
 
     ``plans`` are all that are ready to be chosen here by a name of their own, besides those that
     every environment has. ``revision`` is the one the caller read. A target that endpoints stand
-    on stays.
+    on stays; a new one must list the environment, or its project.
     """
     own = None if plans is None else _own_plans(plans)
     _check_choices(on_state_expired, on_recall)
@@ -96,6 +100,8 @@ def update_environment(
             raise Stale
         if targets is not None:
             _refuse_used(row, targets)
+            before = set(row.targets.values_list("pk", flat=True))
+            _refuse_unlisted(row, [target for target in targets if target.pk not in before])
             row.targets.set(targets)
         row.position = row.position if position is None else position
         ends_otherwise = on_state_expired not in (None, row.on_state_expired)
@@ -162,10 +168,23 @@ def _refuse_used(environment: Environment, targets: Sequence[Target]) -> None:
         raise InvalidInput(errors=[FieldError("/targets", detail)])
 
 
+def _refuse_unlisted(environment: Environment, targets: Sequence[Target]) -> None:
+    """Refuse targets that do not list the environment, and hold the others until it is on them."""
+    keys = [target.pk for target in targets]
+    why = unlisted(keys, environment.project_id, environment.name)
+    if why:
+        raise InvalidInput(errors=[FieldError("/targets", text) for text in sorted(why.values())])
+
+
 def create_project_defaults(project: Project, actor: Actor) -> None:
-    """Give a new project development, staging and production, each with a published policy."""
+    """Give a new project development, staging and production, each with a published policy.
+
+    The default targets list them from then on: they are there for every project.
+    """
     targets = default_targets()
     for position, (name, source) in enumerate(policies.DEFAULTS.items()):
+        for target in targets:
+            allow_use(target, project=project, environment=name, actor=SYSTEM)
         environment = create_environment(
             project, name=name, position=position * 10, targets=targets, actor=SYSTEM
         )
@@ -189,3 +208,6 @@ def check_endpoint(endpoint: Endpoint) -> None:
     if not environment.targets.filter(pk=endpoint.target_id).exists():
         detail = f"{environment.name} does not run on this target"
         raise InvalidInput(errors=[FieldError("/target", detail)])
+    why = unlisted([endpoint.target_id], endpoint.project_id, endpoint.environment)
+    if why:
+        raise InvalidInput(errors=[FieldError("/target", why[endpoint.target_id])])

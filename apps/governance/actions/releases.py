@@ -42,6 +42,7 @@ from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.models import Endpoint, Target
 from apps.serving.recalls import refuse_recalled
+from apps.serving.uses import refuse_unlisted, usable
 from placet import keystore
 from placet.config import config
 from placet.kernel import clock
@@ -193,12 +194,14 @@ def _endpoint(
         row = found.filter(pk=key).first()
         if row is None:
             raise NotFound
+        _refuse_unlisted(row)
         return row
     row = found.filter(name=endpoint).first()
     if row is not None:
         if target is not None and target.pk != row.target_id:
             detail = f"The endpoint stands on {row.target.name}"
             raise InvalidInput(errors=[FieldError("/target", detail)])
+        _refuse_unlisted(row)
         return row
     return create_endpoint(
         place.project,
@@ -209,8 +212,15 @@ def _endpoint(
     )
 
 
+def _refuse_unlisted(endpoint: Endpoint) -> None:
+    """Nothing is held: whoever starts the rollout asks again, behind the endpoint's own lock."""
+    refuse_unlisted(endpoint.target_id, endpoint.project_id, endpoint.environment, hold=False)
+
+
 def _only_target(place: Environment) -> Target:
-    targets = list(place.targets.all()[:2])
+    """Return the one target of the environment that lists it; of several, one must be named."""
+    targets = list(usable(place.targets.all(), place.project_id, place.name)[:2])
+    targets = targets or list(place.targets.all()[:1])  # refused with the reason why
     if not targets:
         raise NoEndpoint(f"{place.name} has no target yet: an operator adds one")
     if len(targets) > 1:

@@ -20,6 +20,7 @@ from apps.serving.drivers import driver_for
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import serving_config
+from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
@@ -32,6 +33,7 @@ def start_rollout(release: Release, *, actor: Actor) -> Rollout:
 
     In one transaction: the gates are evaluated again, the permit is assembled and verified, the
     revision is added at weight 0 and the rollout opened. One open rollout for each endpoint.
+    Its target must list it still; a way back is not asked that.
     """
     authorize(actor, "rollout.start", release, view="release.view")  # before any other answer
     keys = ring()  # a file: read before the transaction
@@ -97,8 +99,10 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
 
 
 def _hold(release: Release) -> None:
-    """Hold the endpoint before the release, as whoever moves both does."""
-    Endpoint.objects.select_for_update().get(pk=release.endpoint_id)
+    """Hold the endpoint before the release, as whoever moves both does, and its target between
+    them, which must list it: the states that are published on the way come behind both."""
+    row = Endpoint.objects.select_for_update().get(pk=release.endpoint_id)
+    refuse_unlisted(row.target_id, row.project_id, row.environment)
 
 
 def _active_endpoint(release: Release) -> Endpoint:

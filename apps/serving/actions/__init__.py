@@ -15,12 +15,15 @@ from apps.serving.actions.reports import receive_report
 from apps.serving.actions.restoring import raise_epochs
 from apps.serving.actions.revisions import add_revision, check_permit, make_room, set_revision
 from apps.serving.actions.targets import create_target, issue_join_token, update_target
+from apps.serving.actions.uses import allow_use, end_use
 
 __all__ = [
     "add_revision",
+    "allow_use",
     "check_permit",
     "create_endpoint",
     "create_target",
+    "end_use",
     "issue_endpoint_key",
     "issue_join_token",
     "join_node",

@@ -29,6 +29,7 @@ from apps.serving.events import (
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.queries import occupants
 from apps.serving.rules import serving_config, to_evict
+from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.states import move
@@ -87,7 +88,10 @@ def stop_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
 
 
 def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
-    """Let what was live serve again. Starts nothing that was not live: no approval is needed."""
+    """Let what was live serve again. Starts nothing that was not live: no approval is needed.
+
+    Its target must list it: somebody may have taken it off the list since it was stopped.
+    """
     return _switch(endpoint, "stopped", "active", ENDPOINT_STARTED, actor)
 
 
@@ -96,6 +100,8 @@ def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor:
         row = _lock(endpoint, actor)
         if not move(row, expected=before, to=after):
             raise WrongEndpointState(f"The endpoint is {row.state}")
+        if after == "active":
+            refuse_unlisted(row.target_id, row.project_id, row.environment)
         log.add(kind, row)
         desired.publish(row.target_id)
     return row

@@ -10,10 +10,16 @@ from django.db import IntegrityError, transaction
 
 from apps.audit.actions import record
 from apps.identity.freshness import demand_fresh
+from apps.identity.models import User
 from apps.identity.queries import authorize
 from apps.serving import desired, drivers
 from apps.serving.errors import TargetExists
-from apps.serving.events import JOIN_TOKEN_ISSUED, TARGET_CHANGED, TARGET_CREATED
+from apps.serving.events import (
+    JOIN_TOKEN_ISSUED,
+    TARGET_CHANGED,
+    TARGET_CREATED,
+    TARGET_OWNER_CHANGED,
+)
 from apps.serving.models import DesiredState, JoinToken, Site, Target
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
@@ -34,8 +40,13 @@ def create_target(
     labels: dict[str, str] | None = None,
     capacity_mb: int = 4096,
     url: str = "",
+    owner: str = "",
 ) -> Target:
-    """Add a target, with an empty desired state. Needs ``target.manage`` everywhere."""
+    """Add a target, with an empty desired state. Needs ``target.manage`` everywhere.
+
+    ``owner`` (a person's id or e-mail address) answers for it: whoever adds it unless another one
+    is named. No project may use it before :func:`~apps.serving.actions.allow_use`.
+    """
     check_fields(
         name=name, driver=driver, labels=labels or {}, capacity_mb=capacity_mb, url=url, site=site
     )
@@ -50,6 +61,7 @@ def create_target(
                     labels=labels or {},
                     capacity_mb=capacity_mb,
                     url=url.rstrip("/"),
+                    owner=_owner(owner) if owner else _accountable(actor),
                 )
         except IntegrityError:
             raise TargetExists from None
@@ -62,11 +74,12 @@ def create_target(
 def update_target(
     target: Target, *, actor: Actor, revision: int | None = None, **changes: Any
 ) -> Target:
-    """Change ``site``, ``labels``, ``capacity_mb``, ``url`` or ``on_expired``.
+    """Change ``site``, ``labels``, ``capacity_mb``, ``url``, ``on_expired`` or ``owner``, who is
+    named by id or e-mail address.
 
     ``revision`` is the one that the caller read; another one is 412.
     """
-    allowed = {"site", "labels", "capacity_mb", "url", "on_expired"}
+    allowed = {"site", "labels", "capacity_mb", "url", "on_expired", "owner"}
     if unknown := set(changes) - allowed:
         raise InvalidInput(errors=[FieldError(f"/{n}", "Cannot be changed") for n in unknown])
     check_fields(**changes)
@@ -76,13 +89,30 @@ def update_target(
         row = Target.objects.select_for_update().get(pk=target.pk)
         if row.revision != expected:
             raise Stale
+        if "owner" in changes:
+            changes["owner"] = _owner(changes["owner"])
         for field, value in changes.items():
             setattr(row, field, value)
         row.revision += 1
         row.save()
-        log.add(TARGET_CHANGED, row)
+        log.add(TARGET_OWNER_CHANGED if set(changes) == {"owner"} else TARGET_CHANGED, row)
         desired.publish(row.pk)
     return row
+
+
+def _owner(named: str) -> str:
+    """Return the id of the person who is to answer for a target."""
+    text = named.strip()
+    by = {"email__iexact": text} if "@" in text else {"pk": text}
+    person = User.objects.filter(**by, is_active=True).first()
+    if person is None:
+        detail = "Nobody who is active has this id or e-mail address"
+        raise InvalidInput(errors=[FieldError("/owner", detail)])
+    return str(person.pk)
+
+
+def _accountable(actor: Actor) -> str:
+    return actor.accountable if actor.accountable.startswith("per_") else ""
 
 
 def check_fields(**fields: Any) -> None:

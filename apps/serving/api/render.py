@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from apps.serving.models import Endpoint, Target
-from apps.serving.queries import EndpointStatus, RevisionStatus, node_of, node_status
+from apps.serving.models import Endpoint, Target, TargetUse
+from apps.serving.queries import EndpointStatus, RevisionStatus, node_of, node_status, told
 from apps.serving.rules import serving_config
+from placet.kernel.actor import Actor
 from placet.kernel.api.views import etag
 from placet.kernel.clock import rfc3339
 
@@ -19,10 +20,26 @@ def endpoint_tag(endpoint: Endpoint) -> str:
     return etag(endpoint.pk, endpoint.generation)
 
 
-def target_body(target: Target) -> dict[str, Any]:
-    """Return a target with its node."""
+def use_tag(use: TargetUse) -> str:
+    """Return the ETag of an entry of a target's list; it never changes."""
+    return etag(use.pk, 1)
+
+
+def use_body(use: TargetUse) -> dict[str, Any]:
+    """Return an entry of a target's list."""
+    return {
+        "id": use.pk,
+        "project": use.project.slug,
+        "environment": use.environment,
+        "created_by": use.created_by,
+        "created_at": rfc3339(use.created_at),
+    }
+
+
+def target_body(target: Target, actor: Actor) -> dict[str, Any]:
+    """Return a target with what ``actor`` is told of its node."""
     found = node_of(target)
-    node = node_status(found) if found else None
+    node = told(node_status(found), actor) if found else None
     return {
         "id": target.pk,
         "name": target.name,
@@ -32,6 +49,7 @@ def target_body(target: Target) -> dict[str, Any]:
         "capacity_mb": target.capacity_mb,
         "url": target.url,
         "on_expired": target.on_expired,
+        "owner": target.owner,
         "created_at": rfc3339(target.created_at),
         "node": {
             "id": node.id,

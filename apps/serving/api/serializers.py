@@ -39,6 +39,9 @@ class TargetSerializer(serializers.Serializer[Any]):
     capacity_mb = serializers.IntegerField()
     url = serializers.CharField()
     on_expired = serializers.ChoiceField(choices=["serve", "stop"])
+    owner = serializers.CharField(
+        help_text="The id of the person who answers for it; empty while nobody was named"
+    )
     created_at = serializers.DateTimeField()
     node = NodeSerializer(allow_null=True)
 
@@ -51,6 +54,9 @@ class TargetChangeSerializer(serializers.Serializer[Any]):
     capacity_mb = serializers.IntegerField(min_value=64, max_value=1 << 24, required=False)
     url = serializers.CharField(max_length=200, allow_blank=True, required=False)
     on_expired = serializers.ChoiceField(choices=["serve", "stop"], required=False)
+    owner = serializers.CharField(
+        max_length=254, required=False, help_text="A person by id or e-mail address"
+    )
 
 
 class NewTargetSerializer(serializers.Serializer[Any]):
@@ -62,6 +68,28 @@ class NewTargetSerializer(serializers.Serializer[Any]):
     labels = serializers.DictField(child=serializers.CharField(max_length=60), required=False)
     capacity_mb = serializers.IntegerField(min_value=64, max_value=1 << 24, default=4096)
     url = serializers.CharField(max_length=200, allow_blank=True, default="")
+    owner = serializers.CharField(
+        max_length=254, required=False, help_text="A person by id or e-mail address; else you"
+    )
+
+
+class TargetUseSerializer(serializers.Serializer[Any]):
+    """A project, or one environment of it, that may use a target."""
+
+    id = serializers.CharField()
+    project = serializers.CharField()
+    environment = serializers.CharField(help_text="Empty: every environment of the project")
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewTargetUseSerializer(serializers.Serializer[Any]):
+    """Who is to use a target."""
+
+    project = serializers.SlugField(max_length=60)
+    environment = serializers.RegexField(
+        NAME, max_length=40, required=False, help_text="Left out: every one of the project"
+    )
 
 
 class JoinTokenSerializer(serializers.Serializer[Any]):

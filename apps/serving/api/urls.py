@@ -15,6 +15,12 @@ urlpatterns = [
         targets.JoinTokenList.as_view(),
         name="api-join-tokens-list",
     ),
+    path("targets/<slug:name>/uses", targets.UseList.as_view(), name="api-target-uses-list"),
+    path(
+        "targets/<slug:name>/uses/<str:use>",
+        targets.UseDetail.as_view(),
+        name="api-target-uses-detail",
+    ),
     path(ENVIRONMENT, endpoints.EndpointList.as_view(), name="api-endpoints-list"),
     path(
         f"{ENVIRONMENT}/<slug:name>",

@@ -2,9 +2,6 @@
 
 import pytest
 
-from apps.governance.actions import update_environment
-from apps.serving.actions import create_target
-from placet.kernel.actor import SYSTEM
 from tests.fleet import PASTS, WAYS, Fleet
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +23,5 @@ def test_the_report_equals_what_is_true_of_every_node() -> None:
 
 def add(fleet: Fleet, number: int, past: str, way: str) -> None:
     """Have one more node join."""
-    target = create_target(name=f"edge-{number}", actor=SYSTEM)
-    place = fleet.world.environment("development")
-    update_environment(place, targets=[*place.targets.all(), target], actor=SYSTEM)
+    target = fleet.world.another_target(f"edge-{number}", "development")
     fleet.members.append(fleet.member(target, past, way))

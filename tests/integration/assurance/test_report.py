@@ -11,9 +11,6 @@ from apps.assurance.models import Recall, RecallEffect, Receipt
 from apps.assurance.queries import of_recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
-from apps.governance.actions import update_environment
-from apps.serving.actions import create_target
-from placet.kernel.actor import SYSTEM
 from placet.keystore import ring
 from placet_verify import bundle, recall_report
 from placet_verify.__main__ import main
@@ -31,9 +28,7 @@ STATES = ("confirmed", "open", "contradicted", "never ran")
 
 def add(fleet: Fleet, number: int, past: str, way: str) -> None:
     """Have one more node join."""
-    target = create_target(name=f"edge-{number}", actor=SYSTEM)
-    place = fleet.world.environment("development")
-    update_environment(place, targets=[*place.targets.all(), target], actor=SYSTEM)
+    target = fleet.world.another_target(f"edge-{number}", "development")
     fleet.members.append(fleet.member(target, past, way))
 
 

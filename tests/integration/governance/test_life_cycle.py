@@ -11,7 +11,7 @@ from apps.governance.models import Release
 from apps.jobs.models import Job
 from apps.registry.actions import add_evidence
 from apps.registry.models import Evidence
-from apps.serving.models import Endpoint, Prefetch, Target
+from apps.serving.models import Endpoint, Prefetch
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput, NotFound
@@ -99,9 +99,8 @@ def test_an_endpoint_is_made_by_name_or_found_by_name_or_id(world: World) -> Non
 
 
 def test_a_new_endpoint_needs_to_know_its_target(world: World) -> None:
-    second = Target.objects.create(name="edge", driver="node")
+    second = world.another_target("edge", "development")
     environment = world.environment("development")
-    actions.update_environment(environment, targets=[world.target, second], actor=world.otto)
     with pytest.raises(errors.NoEndpoint):
         world.request("development")
     assert world.request("development", target=second).endpoint.target == second
@@ -111,7 +110,7 @@ def test_a_new_endpoint_needs_to_know_its_target(world: World) -> None:
 
 
 def test_a_target_outside_of_the_environment_is_refused(world: World) -> None:
-    foreign = Target.objects.create(name="foreign", driver="node")
+    foreign = world.another_target("foreign")
     with pytest.raises(InvalidInput):
         world.request("development", target=foreign)
 

@@ -32,9 +32,15 @@ def place_of(slug: str, name: str, actor: Actor) -> Environment:
     return lists.environment(project_by_slug(slug, actor), name, actor)
 
 
-def targets_of(names: list[str], actor: Actor) -> list[Target]:
-    """Return targets by name, or say which is not there."""
+def targets_of(names: list[str], actor: Actor, place: Environment | None = None) -> list[Target]:
+    """Return targets by name, or say which is not there: one that ``actor`` may not see is none.
+
+    Those that ``place`` is on already may be named again. Whether the others may be used the
+    actions ask.
+    """
     found = {t.name: t for t in visible_targets(actor).filter(name__in=names)}
+    if place is not None:
+        found |= {t.name: t for t in place.targets.all() if t.name in names}
     missing = [n for n in names if n not in found]
     if missing:
         errors = [FieldError("/targets", f"There is no target {n}") for n in missing]
@@ -101,7 +107,7 @@ class EnvironmentDetail(PlacetView):
         data: Any = self.body(EnvironmentChangeSerializer)
         require_match(request, _tag(row))
         if "targets" in data:
-            data["targets"] = targets_of(data["targets"], self.actor)
+            data["targets"] = targets_of(data["targets"], self.actor, row)
         actions.update_environment(row, revision=row.revision, **data, actor=self.actor)
         return _answer(row, self.actor)
 

@@ -1,0 +1,54 @@
+"""Which projects and environments may use which target."""
+
+from collections.abc import Iterable
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from apps.serving.errors import TargetNotListed
+from apps.serving.models import Target, TargetUse
+
+
+def covering(environment: str) -> Q:
+    """Select the entries that reach ``environment`` of the project that they are about."""
+    return Q(environment__in=("", environment))
+
+
+def usable(targets: QuerySet[Target], project: str, environment: str) -> QuerySet[Target]:
+    """Return those of ``targets`` that list the environment, by itself or with its project."""
+    entries = TargetUse.objects.filter(covering(environment), target=OuterRef("pk"))
+    return targets.filter(Exists(entries.filter(project=project)))
+
+
+def unlisted(
+    targets: Iterable[str], project: str, environment: str, *, hold: bool = True
+) -> dict[str, str]:
+    """Return why each of ``targets`` (ids) may not be used, in a sentence, by the target's id.
+
+    With ``hold`` all of them are held until the transaction ends, in one order: an entry that is
+    being taken away is either gone here, or stays until what is put there can be seen. Hold
+    targets behind endpoints and releases, and before :func:`apps.serving.desired.publish`.
+    """
+    rows = Target.objects.filter(pk__in=list(targets)).order_by("pk")
+    names = {row.pk: row.name for row in (rows.select_for_update(no_key=True) if hold else rows)}
+    entries = TargetUse.objects.filter(target__in=names, project=project)
+    known: dict[str, set[str]] = {}
+    for target, named in entries.values_list("target", "environment"):
+        known.setdefault(target, set()).add(named)
+    return {
+        pk: _why(name, environment, elsewhere=pk in known)
+        for pk, name in names.items()
+        if not known.get(pk, set()) & {"", environment}
+    }
+
+
+def _why(target: str, environment: str, *, elsewhere: bool) -> str:
+    if elsewhere:
+        return f"{target} does not list {environment} of this project"
+    return f"{target} does not list this project"
+
+
+def refuse_unlisted(target: str, project: str, environment: str, *, hold: bool = True) -> None:
+    """Raise :class:`TargetNotListed` unless the target (an id) lists the environment, and hold it
+    as :func:`unlisted` does. What runs there already and a way back are not asked this."""
+    if why := unlisted([target], project, environment, hold=hold).get(target):
+        raise TargetNotListed(f"{why}: who manages targets can add it")
