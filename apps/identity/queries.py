@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 from django.db import connection, models
-from django.db.models import CharField, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from apps.audit.actions.state import row_key
 from apps.audit.models import Audited
@@ -295,7 +295,9 @@ def people_names(ids: Iterable[str]) -> dict[str, str]:
 
 def name_in(column: str) -> Coalesce:
     """Return the expression for the name of whose id ``column`` holds, else the id itself."""
-    person = Subquery(User.objects.filter(pk=OuterRef(column)).values("name")[:1])
+    called = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
+    people = User.objects.filter(pk=OuterRef(column)).annotate(called=called)
+    person = Subquery(people.values("called")[:1])
     account = Subquery(ServiceAccount.objects.filter(pk=OuterRef(column)).values("name")[:1])
     return Coalesce(person, account, F(column), output_field=CharField())
 

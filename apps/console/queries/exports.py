@@ -17,7 +17,7 @@ from apps.console.queries.policies import policy_rows
 from apps.console.queries.retention import hold_rows
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
 from apps.console.queries.tables import Filters, Table, Values
-from apps.console.queries.targets import target_rows
+from apps.console.queries.targets import named_targets, target_rows
 from apps.console.queries.witnesses import log_rows, stamp_rows, witness_rows
 from apps.governance.models import Decision, Release
 from apps.governance.queries.duties import duties_of, visible_duties
@@ -29,7 +29,6 @@ from apps.identity.queries import own_tokens, visible, visible_passkeys
 from apps.integrations.queries import standings, visible_streams
 from apps.registry.models import SigningKey
 from apps.registry.queries import versions
-from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
 
 BATCH = 500
@@ -110,7 +109,7 @@ def _endpoints(actor: Actor, given: Filters) -> Iterator[Values]:
 
 
 def _targets(actor: Actor, given: Filters) -> Iterator[Values]:
-    for batch in _in_batches(visible_targets(actor).order_by("name")):
+    for batch in _in_batches(named_targets(actor).order_by("name")):
         for row in target_rows(batch, actor):
             target, node = row.target, row.node
             yield (

@@ -221,7 +221,7 @@ def _targets(asked: Wanted, actor: Actor) -> list[Hit]:
 
 
 def _target(row: Target) -> Hit:
-    url = f"{reverse('targets')}#{row.name}"
+    url = reverse("target", args=[row.name])
     return Hit("target", row.pk, row.name, row.get_site_display(), url)
 
 

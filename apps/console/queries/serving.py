@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from apps.console.queries.alerts import with_keeper
 from apps.console.queries.audit import Line, story
@@ -14,7 +14,7 @@ from apps.console.queries.drills import DrillRow, drill_rows, last_drills, sched
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
 from apps.governance.models import Decision, Release
-from apps.identity.queries import people_names
+from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import Verdict
@@ -142,28 +142,20 @@ def endpoints_matching(actor: Actor, *, project: str = "") -> QuerySet[Endpoint]
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return what runs there, since when and by whose approval, in a fixed number of queries."""
     found = statuses_of(endpoints)
+    approved = Decision.objects.filter(verdict="approve", voided_reason="")
+    approved = approved.annotate(who=name_in("person")).order_by("pk")
     live = {
         release.endpoint_id: release
         for release in Release.objects.filter(
             endpoint__in=[s.endpoint.pk for s in found], state="live"
         )
         .select_related("version__model")
-        .prefetch_related("decisions")
+        .prefetch_related(Prefetch("decisions", approved, to_attr="approved"))
     }
-    people = {d.person for r in live.values() for d in r.decisions.all()}
-    names = people_names(people)
     rows = []
     for item in found:
-        release = live.get(item.endpoint.pk)
-        approvers = (
-            [
-                names.get(d.person, d.person)
-                for d in release.decisions.all()
-                if d.verdict == "approve" and not d.voided_reason
-            ]
-            if release
-            else []
-        )
+        release: Any = live.get(item.endpoint.pk)
+        approvers = [decision.who for decision in release.approved] if release else []
         rows.append(EndpointRow(item, release, approvers))
     return rows
 

@@ -2,25 +2,47 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Count, F, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
+from apps.console.queries.models import projects_of
 from apps.console.queries.paging import keyed
-from apps.serving.models import Revision, Target
-from apps.serving.queries import NodeStatus, node_of, node_status, visible_targets
+from apps.identity.models import Project
+from apps.identity.queries import name_in
+from apps.serving.models import Revision, Target, TargetUse
+from apps.serving.queries import (
+    NodeStatus,
+    node_of,
+    node_status,
+    told,
+    uses_of,
+    visible_targets,
+)
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
 
 SHOWN = 10  # revisions of a target in the list
+USES = 5  # entries of a target's list there
+
+
+@dataclass(slots=True)
+class Uses:
+    """Who may use a target: the first entries that the actor sees, and how many more there are of
+    these and of others."""
+
+    shown: list[TargetUse] = field(default_factory=list)
+    more: int = 0
+    others: int = 0
 
 
 @dataclass(slots=True)
 class TargetRow:
-    """One target: its node, the first revisions there that the actor may see, and the memory
-    taken. ``present`` counts all of them, ``others`` those of projects that the actor does not
-    see."""
+    """One target: who answers for it, its node, the first revisions there that the actor may see,
+    and the memory taken. ``present`` counts all of them, ``others`` those of projects that the
+    actor does not see."""
 
     target: Target
     node: NodeStatus | None
@@ -28,6 +50,8 @@ class TargetRow:
     present: int
     others: int
     used_mb: int
+    owner: str  # their name
+    uses: Uses
 
     @property
     def more(self) -> int:
@@ -40,10 +64,62 @@ class TargetRow:
         return min(100, round(100 * self.used_mb / max(1, self.target.capacity_mb)))
 
 
+@dataclass(slots=True)
+class TargetView:
+    """The page of one target: ``entries`` are one page of its list, ``key`` where it goes on."""
+
+    row: TargetRow
+    entries: Sequence[TargetUse]
+    key: str
+    may_manage: bool
+    projects: list[Project]  # to choose from
+
+
 def target_page(actor: Actor, after: str = "") -> tuple[list[TargetRow], str]:
     """Return one page of targets by name, and the name to go on after."""
-    targets, key = keyed(visible_targets(actor), ("name",), after)
+    targets, key = keyed(named_targets(actor), ("name",), after)
     return target_rows(targets, actor), key
+
+
+def named_targets(actor: Actor) -> QuerySet[Target]:
+    """Return the targets that ``actor`` may see, with the names of those who answer for them."""
+    return visible_targets(actor).annotate(owner_name=name_in("owner"))
+
+
+def target_view(actor: Actor, name: str, after: str = "") -> TargetView:
+    """Return what the page of one target shows, or raise ``NotFound``."""
+    target = named_targets(actor).filter(name=name).first()
+    if target is None:
+        raise NotFound
+    rows = uses_of(target, actor).annotate(who=name_in("created_by"))
+    entries, key = keyed(rows, ("project__slug", "environment"), after)
+    may_manage = actor.can("target.manage")
+    return TargetView(
+        row=target_rows([target], actor)[0],
+        entries=entries,
+        key=key,
+        may_manage=may_manage,
+        projects=projects_of(actor) if may_manage else [],
+    )
+
+
+def uses_of_all(targets: Sequence[Target], actor: Actor) -> dict[str, Uses]:
+    """Return who may use each of ``targets``, in two queries."""
+    projects = actor.projects_with("project.view")
+    seen = Q() if projects is None else Q(project__in=projects)
+    entries = TargetUse.objects.filter(target__in=targets)
+    found: dict[str, Uses] = {target.pk: Uses() for target in targets}
+    order = ("project__slug", "environment")
+    place = Window(RowNumber(), partition_by="target", order_by=order)
+    first = entries.filter(seen).annotate(place=place).filter(place__lte=USES)
+    for use in first.select_related("project").order_by(*order):
+        found[use.target_id].shown.append(use)
+    counts = entries.values("target").annotate(all=Count("pk"), visible=Count("pk", filter=seen))
+    for row in counts:
+        uses = found[row["target"]]
+        uses.more = row["visible"] - len(uses.shown)
+        uses.others = row["all"] - row["visible"]
+    return found
 
 
 def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
@@ -60,18 +136,20 @@ def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
     shown: dict[str, list[Revision]] = defaultdict(list)
     for revision in _first(there.filter(seen)):
         shown[revision.endpoint.target_id].append(revision)
-    found = []
+    found, uses = [], uses_of_all(targets, actor)
     for target in targets:
         node = node_of(target)
         here = counted.get(target.pk, {"present": 0, "visible": 0, "used": 0})
         found.append(
             TargetRow(
                 target,
-                node_status(node) if node else None,
+                told(node_status(node), actor) if node else None,
                 shown[target.pk],
                 present=here["present"],
                 others=here["present"] - here["visible"],
                 used_mb=here["used"],
+                owner=getattr(target, "owner_name", ""),
+                uses=uses[target.pk],
             )
         )
     return found

@@ -8,6 +8,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.serving import endpoint_page
 from apps.console.views.base import PageRequest, page, show
 from apps.governance.queries.lists import releases, startable
+from apps.governance.queries.sharing import shared_last
 from apps.rollouts.queries import awaiting_person
 
 
@@ -24,6 +25,7 @@ def home(request: PageRequest) -> HttpResponse:
         more=more,
         startable=startable(request.actor),
         paused=awaiting_person(request.actor),
+        shared=shared_last(request.actor),
         recent=list(releases(request.actor)[:8]),
         projects=[] if rows else projects_of(request.actor),  # an empty page says what to do
     )

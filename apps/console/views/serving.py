@@ -1,4 +1,4 @@
-"""Endpoints and targets."""
+"""Endpoints."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -6,23 +6,19 @@ from django.shortcuts import redirect
 
 from apps.console.queries.models import projects_of
 from apps.console.queries.serving import endpoint_page, endpoint_view
-from apps.console.queries.targets import target_page
-from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.base import PageRequest, action, back, page, show
 from apps.monitoring.rules import BOUNDS_MS
 from apps.rollouts.actions import rollback
 from apps.serving.actions import (
-    create_target,
     issue_endpoint_key,
-    issue_join_token,
     restart_endpoint,
     revoke_endpoint_key,
     scale_endpoint,
     start_endpoint,
     stop_endpoint,
 )
-from apps.serving.models import Site
-from apps.serving.queries import endpoint_keys, get_endpoint, get_target
-from placet.kernel.problems import NotFound, Problem
+from apps.serving.queries import endpoint_keys, get_endpoint
+from placet.kernel.problems import NotFound
 
 
 @page
@@ -106,44 +102,3 @@ def revoke_key(request: PageRequest, endpoint_id: str, key_id: str) -> HttpRespo
         raise NotFound
     revoke_endpoint_key(key, actor=request.actor)
     return back(request)
-
-
-@page
-def targets(request: PageRequest) -> HttpResponse:
-    """List the targets."""
-    return target_list(request)
-
-
-def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
-    """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
-    after = request.GET.get("after", "")
-    rows, key = target_page(request.actor, after)
-    return show(
-        request, "targets", rows=rows, key=key, after=after, sites=Site.choices, fault=fault,
-        typed=request.POST,
-    )  # fmt: skip
-
-
-@action
-def new_target(request: PageRequest) -> HttpResponse:
-    """Add a target; a refusal shows the form again as it was."""
-    capacity = request.POST.get("capacity_mb", "4096")
-    try:
-        create_target(
-            name=request.POST.get("name", ""),
-            site=request.POST.get("site", "on-premise"),
-            capacity_mb=int(capacity) if capacity.isdigit() and len(capacity) < 9 else 0,
-            url=request.POST.get("url", ""),
-            actor=request.actor,
-        )
-    except Problem as problem:
-        return target_list(request, fault_of(problem))
-    return back(request)
-
-
-@action
-def join_token(request: PageRequest, name: str) -> HttpResponse:
-    """Make a one-time join token and show it once."""
-    secret = issue_join_token(get_target(name, request.actor), actor=request.actor)
-    return show(request, "secret", title=f"Join token for {name}", secret=secret,
-                next=request.POST.get("next", "/"), kind="node")  # fmt: skip

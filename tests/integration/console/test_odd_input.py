@@ -44,6 +44,8 @@ def forms(world: World) -> dict[str, list[str]]:
         f"/endpoints/{live.endpoint_id}/rollback": ["reason"],
         f"/endpoints/{live.endpoint_id}/keys": ["name"],
         "/targets/new": ["name", "site", "capacity_mb", "url"],
+        "/targets/local/owner": ["owner", "revision"],
+        "/targets/local/uses/add": ["project", "environment"],
         "/policies/risk/staging/draft": ["source"],
         "/policies/risk/staging/freeze": ["reason"],
         "/signing-keys/risk/trust": ["label", "pem", "valid_until"],

@@ -1,0 +1,105 @@
+"""Targets: their nodes, who answers for them, and who may use them."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+
+from apps.console.queries.targets import target_page, target_view
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.identity.queries import project_by_slug
+from apps.serving.actions import (
+    allow_use,
+    create_target,
+    end_use,
+    issue_join_token,
+    update_target,
+)
+from apps.serving.models import Site
+from apps.serving.queries import get_target, uses_of
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
+
+
+@page
+def targets(request: PageRequest) -> HttpResponse:
+    """List the targets."""
+    return target_list(request)
+
+
+def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
+    """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
+    after = request.GET.get("after", "")
+    rows, key = target_page(request.actor, after)
+    return show(
+        request, "targets", rows=rows, key=key, after=after, sites=Site.choices, fault=fault,
+        typed=request.POST, may_manage=request.actor.can("target.manage"),
+    )  # fmt: skip
+
+
+@action
+def new_target(request: PageRequest) -> HttpResponse:
+    """Add a target; a refusal shows the form again as it was."""
+    capacity = request.POST.get("capacity_mb", "4096")
+    try:
+        create_target(
+            name=request.POST.get("name", ""),
+            site=request.POST.get("site", "on-premise"),
+            capacity_mb=int(capacity) if capacity.isdigit() and len(capacity) < 9 else 0,
+            url=request.POST.get("url", ""),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return target_list(request, fault_of(problem))
+    return back(request)
+
+
+@action
+def join_token(request: PageRequest, name: str) -> HttpResponse:
+    """Make a one-time join token and show it once."""
+    secret = issue_join_token(get_target(name, request.actor), actor=request.actor)
+    return show(request, "secret", title=f"Join token for {name}", secret=secret,
+                next=request.POST.get("next", "/"), kind="node")  # fmt: skip
+
+
+@page
+def target(request: PageRequest, name: str) -> HttpResponse:
+    """Show one target, and who may use it."""
+    after = request.GET.get("after", "")
+    view = target_view(request.actor, name, after)
+    return show(request, "target", view=view, row=view.row, key=view.key, after=after)
+
+
+@action
+def owner(request: PageRequest, name: str) -> HttpResponse:
+    """Have another person answer for a target, if it is still as the form showed it."""
+    text = request.POST.get("revision", "")
+    revision = int(text) if text.isdecimal() and len(text) < 9 else 0
+    update_target(
+        get_target(name, request.actor), owner=request.POST.get("owner", ""), revision=revision,
+        actor=request.actor,
+    )  # fmt: skip
+    messages.success(request, "Changed.")
+    return back(request)
+
+
+@action
+def add_use(request: PageRequest, name: str) -> HttpResponse:
+    """Let a project, or one environment of it, use a target."""
+    found = get_target(name, request.actor)
+    try:
+        project = project_by_slug(request.POST.get("project", ""), request.actor)
+    except NotFound:
+        raise InvalidInput(errors=[FieldError("/project", "Choose a project")]) from None
+    environment = request.POST.get("environment", "").strip()
+    use, _ = allow_use(found, project=project, environment=environment, actor=request.actor)
+    messages.success(request, f"{use} may use {found}.")
+    return back(request)
+
+
+@action
+def remove_use(request: PageRequest, name: str, use_id: str) -> HttpResponse:
+    """Take an entry off a target's list."""
+    use = uses_of(get_target(name, request.actor), request.actor).filter(pk=use_id).first()
+    if use is None:
+        raise NotFound
+    end_use(use, actor=request.actor)
+    messages.success(request, f"{use} may no longer use {name}.")
+    return back(request)
