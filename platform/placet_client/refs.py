@@ -6,6 +6,7 @@ import typer
 
 _SLUG = r"[a-z0-9][a-z0-9_-]*"
 _PAIR = re.compile(rf"({_SLUG})/({_SLUG})")
+_PROJECT = re.compile(rf"({_SLUG})(/({_SLUG}))?")
 _VERSION = re.compile(rf"({_SLUG})/({_SLUG}):([0-9]{{1,9}})", re.ASCII)
 _ENDPOINT = re.compile(rf"({_SLUG})/({_SLUG})/({_SLUG})")
 
@@ -26,6 +27,12 @@ def place(text: str) -> tuple[str, str]:
     """Read ``project/environment``."""
     project, name = _match(_PAIR, text, "PROJECT/ENVIRONMENT")
     return project, name
+
+
+def project_or_place(text: str) -> tuple[str, str]:
+    """Read ``project`` or ``project/environment``; '' stands for every one of the project."""
+    project, _, name = _match(_PROJECT, text, "PROJECT or PROJECT/ENVIRONMENT")
+    return project, name or ""
 
 
 def endpoint(text: str) -> tuple[str, str, str]:

@@ -39,6 +39,7 @@ from apps.console.queries.recalls import recall_form, recall_view
 from apps.console.queries.releases import request_page
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
+from apps.console.queries.targets import uses_of_all
 from apps.console.views.audit import shown_others
 from apps.governance.actions import (
     begin_rollout,
@@ -59,6 +60,7 @@ from apps.governance.duties import Found
 from apps.governance.models import BreakGlass, Decision, Environment, Freeze, Release
 from apps.governance.queries import glasses, lists
 from apps.governance.queries.duties import look, visible_duties
+from apps.governance.queries.sharing import shared_last
 from apps.identity import actions as access
 from apps.identity.api.views.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
@@ -93,7 +95,15 @@ from apps.registry.provenance import declarations
 from apps.rollouts.actions import promote, ship
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
-from apps.serving.actions import create_endpoint, issue_endpoint_key, issue_join_token
+from apps.serving.actions import (
+    allow_use,
+    create_endpoint,
+    issue_endpoint_key,
+    issue_join_token,
+)
+from apps.serving.api.render import target_body
+from apps.serving.models import Node, Target
+from apps.serving.queries import uses_of
 from placet.config import ROOT
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
@@ -157,6 +167,7 @@ class Things:
         self.signing_key = SigningKey.objects.get(pk=value["signing_key"])
         self.upload = Upload.objects.get(pk=value["upload"])
         self.staging = Environment.objects.get(project=self.project, name="staging")
+        self.target = Target.objects.get(name=value["targets/name"])
         self.release = Release.objects.get(pk=value["release"])
         self.decided = lists.decision(value["decision"], SYSTEM).release
         self.version = ModelVersion.objects.get(pk=self.release.version_id)
@@ -287,6 +298,14 @@ class Things:
     def reader(self, who: Actor) -> Actor:
         """Return ``who`` as somebody who may read the log, and no more."""
         return replace(who, grants=frozenset({Grant("audit.view", INSTANCE)}))
+
+    def shared_target(self) -> Target:
+        """Have another project use the target too, and its node say what went wrong with that."""
+        other = Project.objects.exclude(pk=self.project.pk).earliest("pk")
+        allow_use(self.target, project=other, actor=SYSTEM)
+        said = {"code": "x", "detail": "of others"}
+        Node.objects.filter(target=self.target).update(report={"errors": [said]})
+        return Target.objects.get(pk=self.target.pk)
 
     def declared(self) -> Declaration:
         """Return what somebody said of who owns a data set."""
@@ -427,6 +446,20 @@ QUESTIONS = [
         actor=who)),
     Direct("read environments", "stranger", None, lambda t, who: lists.environments(
         t.project, who)),
+    Direct("read which others may use a target", "viewer", None, lambda t, who: [
+        use for use in uses_of(t.shared_target(), who) if use.project_id != t.project.pk]),
+    Direct("be shown which others may use a target", "viewer", None, lambda t, who: [
+        use for use in uses_of_all([t.shared_target()], who)[t.target.pk].shown
+        if use.project_id != t.project.pk]),
+    Direct("read what a node says of others", "viewer", None, lambda t, who: [
+        row for row in target_body(t.shared_target(), who)["node"]["problems"]
+        if row["detail"] == "of others"]),
+    Direct("read which environment shares a target", "stranger", None, lambda t, who: [
+        row for row in shared_last(who) if row.project == t.project.name]),
+    Direct("be shown how to add a target", "viewer", None, lambda t, who:
+        "New target" in t.page("viewer", "/targets/")),
+    Direct("be shown how to change who may use a target", "viewer", None, lambda t, who:
+        "Save owner" in t.page("viewer", f"/targets/{t.target.name}/")),
     Direct("read how duties are kept apart", "operator", None, lambda t, who: visible_duties(who)),
     Direct("learn who could get around whom", "operator", None, lambda t, who:
         t.project.slug in told(Found(1, ()), t.staging, look(), who)),

@@ -47,7 +47,7 @@ from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
 from apps.registry.store import store
 from apps.rollouts.actions import schedule_drills, start_rollout
-from apps.serving.actions import issue_endpoint_key
+from apps.serving.actions import allow_use, issue_endpoint_key
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
@@ -336,6 +336,7 @@ def delivery(world: World) -> None:
         "bentos/digest": release.bento_id,
         "runtimes/digest": release.bento.runtime_id,
         "targets/name": target.name,
+        "use": allow_use(target, project=world.project, environment="later", actor=SYSTEM)[0].pk,
         "environment": place.name,
         "endpoints/name": "moving",
         "endpoint": release.endpoint_id,
@@ -347,6 +348,7 @@ def delivery(world: World) -> None:
     world.bodies |= {
         "POST /api/v1/targets": {"name": "new"},
         "PATCH /api/v1/targets/{name}": {"capacity_mb": 9000},
+        "POST /api/v1/targets/{name}/uses": {"project": world.project.slug, "environment": "new"},
         "POST /api/v1/projects/{slug}/environments/{environment}/endpoints": {
             "name": "new", "target": target.name,
         },
@@ -448,7 +450,7 @@ def pages(world: World) -> None:
     same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
             "rollout_id": "rollout", "alert_id": "alert", "key_id": "key", "freeze_id": "freeze",
             "token_id": "token", "passkey_id": "passkey", "stream_id": "stream",
-            "recall_id": "recall",
+            "recall_id": "recall", "use_id": "use",
             "project": "slug"}  # fmt: skip
     world.values |= {page: world.values[name] for page, name in same.items()}
     registered_model = world.values["models/name"]
@@ -506,6 +508,8 @@ def pages(world: World) -> None:
         "POST /streams/{stream_id}/rewind": {"index": "0"},
         "POST /streams/{stream_id}/remove": {"generation": "0"},
         "POST /targets/new": {"name": "fresh"},
+        "POST /targets/{name}/owner": {"owner": world.values["people/person"], "revision": "1"},
+        "POST /targets/{name}/uses/add": {"project": world.project.slug, "environment": "new"},
         "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},
         "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},
         "POST /policies/{project}/{environment}/freeze": {"reason": "x"},

@@ -185,6 +185,8 @@ Site = Annotated[str | None, typer.Option(help="on-premise, cloud or edge")]
 Label = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable")]
 Capacity = Annotated[int | None, typer.Option(help="memory for models, in MB")]
 Url = Annotated[str | None, typer.Option(help="where clients reach its endpoints")]
+Owner = Annotated[str | None, typer.Option(help="who answers for it: e-mail address or id")]
+Whom = Annotated[str, typer.Argument(metavar="PROJECT[/ENVIRONMENT]")]
 
 
 @target.command("create")
@@ -195,14 +197,15 @@ def target_create(
     label: Label = None,
     capacity_mb: Capacity = 4096,
     url: Url = None,
+    owner: Owner = None,
     output: Output = Form.TABLE,
 ) -> None:
-    """Add a target."""
+    """Add a target. Nobody may use it before `placet target allow`."""
     labels = pairs(label, "--label") if label else None
     with connected() as client:
         made = client.targets.create(
             name, driver=driver, site=site or "", labels=labels, capacity_mb=capacity_mb,
-            url=url or "",
+            url=url or "", owner=owner or "",
         )  # fmt: skip
         show_one(made, output)
 
@@ -217,15 +220,46 @@ def target_edit(
     on_expired: Annotated[
         str | None, typer.Option(help="serve or stop, when the node is cut off for too long")
     ] = None,
+    owner: Owner = None,
     output: Output = Form.TABLE,
 ) -> None:
     """Change a target; --label replaces all labels."""
     labels = pairs(label, "--label") if label else None
     with connected() as client:
         changed = client.targets.update(
-            name, site=site, labels=labels, capacity_mb=capacity_mb, url=url, on_expired=on_expired
-        )
+            name, site=site, labels=labels, capacity_mb=capacity_mb, url=url,
+            on_expired=on_expired, owner=owner,
+        )  # fmt: skip
         show_one(changed, output)
+
+
+@target.command("uses")
+def target_uses(name: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+    """List the projects and environments that may use a target."""
+    with connected() as client:
+        found = client.targets.uses(name, limit=limit)
+        show_list(found, ["project", "environment", "created_at", "id"], output)
+
+
+@target.command("allow")
+def target_allow(name: str, whom: Whom, output: Output = Form.TABLE) -> None:
+    """Let a project, or one environment of it, use a target."""
+    project, environment = refs.project_or_place(whom)
+    with connected() as client:
+        show_one(client.targets.allow(name, project, environment), output)
+
+
+@target.command("disallow")
+def target_disallow(name: str, whom: Whom) -> None:
+    """Take a project, or one environment of it, off a target's list."""
+    wanted = refs.project_or_place(whom)
+    with connected() as client:
+        for use in client.targets.uses(name):
+            if (use.project, use.environment) == wanted:
+                client.targets.end_use(name, use.id)
+                tell(f"{whom} may no longer use {name}")
+                return
+    raise Ended(ERROR, f"{name} does not list {whom}")
 
 
 @target.command("join-token")

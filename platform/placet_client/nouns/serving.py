@@ -16,6 +16,7 @@ from placet_client.records import (
     Rollout,
     Series,
     Target,
+    TargetUse,
 )
 
 
@@ -39,11 +40,14 @@ class Targets(Noun):
         labels: Mapping[str, str] | None = None,
         capacity_mb: int | None = None,
         url: str = "",
+        owner: str = "",
     ) -> Target:
-        """Add a target."""
+        """Add a target. ``owner``, a person by id or e-mail address, answers for it: you do unless
+        another one is named."""
         body = given(
-            name=name, driver=driver, site=site, labels=labels, capacity_mb=capacity_mb, url=url
-        )
+            name=name, driver=driver, site=site, labels=labels, capacity_mb=capacity_mb, url=url,
+            owner=owner,
+        )  # fmt: skip
         return self._do(Target, "/targets", body)
 
     def update(
@@ -55,12 +59,30 @@ class Targets(Noun):
         capacity_mb: int | None = None,
         url: str | None = None,
         on_expired: str | None = None,
+        owner: str | None = None,
         if_match: str = "",
     ) -> Target:
         """Change a target."""
         body = {"site": site, "labels": labels, "capacity_mb": capacity_mb, "url": url,
-                "on_expired": on_expired}  # fmt: skip
+                "on_expired": on_expired, "owner": owner}  # fmt: skip
         return self._change(Target, "PATCH", at("targets", name), changed(body), if_match)
+
+    def uses(self, name: str, *, limit: int | None = None) -> Listing[TargetUse]:
+        """List the projects and environments that may use a target."""
+        return self._list(TargetUse, at("targets", name, "uses"), limit)
+
+    def use(self, name: str, use: str) -> TargetUse:
+        """Read one entry of a target's list."""
+        return self._read(TargetUse, at("targets", name, "uses", use))
+
+    def allow(self, name: str, project: str, environment: str = "") -> TargetUse:
+        """Let a project, or one environment of it, use a target."""
+        body = given(project=project, environment=environment)
+        return self._do(TargetUse, at("targets", name, "uses"), body)
+
+    def end_use(self, name: str, use: str, *, if_match: str = "") -> None:
+        """Take an entry off a target's list, by its id."""
+        self._delete(at("targets", name, "uses", use), if_match)
 
     def join_token(self, name: str) -> JoinToken:
         """Make a token, for once, with which a node's agent joins."""

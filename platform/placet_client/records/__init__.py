@@ -130,6 +130,7 @@ from placet_client.records.serving import (
     Rollout,
     Series,
     Target,
+    TargetUse,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
 
@@ -239,6 +240,7 @@ __all__ = [
     "StreamDetail",
     "Tags",
     "Target",
+    "TargetUse",
     "Team",
     "Timestamp",
     "TimestampDetail",

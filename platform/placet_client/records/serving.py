@@ -32,8 +32,20 @@ class Target(Record):
     capacity_mb: int
     url: str
     on_expired: str
+    owner: str  # the id of the person who answers for it
     created_at: datetime
     node: Node | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetUse(Record):
+    """A project, or one environment of it, that may use a target."""
+
+    id: str
+    project: str
+    environment: str  # '' for every one of the project
+    created_by: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

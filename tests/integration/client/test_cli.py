@@ -154,3 +154,27 @@ def test_break_glasses_are_listed_and_shown(
     assert main(["break-glass", "show", made.pk]) == 0
     assert "Vera risk as approver" in capsys.readouterr().out
     assert main(["duty", "list", "-o", "json"]) == 0
+
+
+def test_who_manages_targets_says_who_may_use_one_and_who_answers_for_it(
+    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert main(["target", "allow", "local", "risk/production"]) == 3
+    factories.grant(world.people["Otto"], {"operator": None})
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main(["target", "create", "edge", "--owner", "vera.risk@example.com", "-o", "json"]) == 0
+    assert answer(capsys)["owner"] == world.people["Vera"].pk
+    for whom in ("risk/production", "risk/production", "risk"):
+        assert main(["target", "allow", "edge", whom]) == 0
+    capsys.readouterr()
+    assert main(["target", "uses", "edge", "-o", "json"]) == 0
+    assert sorted(row["environment"] for row in answer(capsys)) == ["", "production"]
+    assert main(["target", "disallow", "edge", "risk"]) == 0
+    assert main(["target", "disallow", "edge", "risk"]) == 1
+    assert main(["target", "disallow", "edge", "a/b/c"]) == 2
+    assert main(["target", "edit", "edge", "--owner", "nobody@example.com"]) == 1
+    command = ["target", "uses", "edge", "-o", "json"]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert [row["environment"] for row in answer(capsys)] == ["production"]
