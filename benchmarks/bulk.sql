@@ -88,6 +88,18 @@ FROM (SELECT * FROM serving_endpoint LIMIT 1) t, counts,
   'target_id', pg_temp.key('tgt', 1 + n % 200))) made
 WHERE p.place = n % counts.projects;
 
+-- Each target lists the environments that have endpoints there.
+INSERT INTO serving_targetuse
+SELECT made.*
+FROM (SELECT * FROM serving_targetuse LIMIT 1) t,
+     (SELECT row_number() OVER () AS n, target_id, project_id, environment
+      FROM (SELECT DISTINCT target_id, project_id, environment FROM serving_endpoint
+            WHERE id >= pg_temp.key('end', 1) AND id <= pg_temp.key('end', :endpoints)) e) u,
+     LATERAL jsonb_populate_record(NULL::serving_targetuse, to_jsonb(t) || jsonb_build_object(
+  'id', pg_temp.key('use', u.n), 'target_id', u.target_id, 'project_id', u.project_id,
+  'environment', u.environment)) made
+ON CONFLICT DO NOTHING;
+
 -- Each endpoint had many releases, of which the last is live; one in fifty waits.
 INSERT INTO governance_release
 SELECT made.*

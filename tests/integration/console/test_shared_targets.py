@@ -1,0 +1,82 @@
+"""Home says what production shares, and the page of a target who may use it."""
+
+import pytest
+
+from apps.audit.models import Event
+from apps.governance.actions import update_environment
+from apps.serving.models import Target, TargetUse
+from placet.kernel.actor import SYSTEM
+from tests import factories
+from tests.factories import browser
+from tests.governed import World, listed
+
+pytestmark = pytest.mark.django_db
+
+
+def home(world: World, name: str = "Ada") -> str:
+    """Return the text of the home page of one of the world's people, on one line."""
+    return " ".join(browser(world.people[name]).get("/").content.decode().split())
+
+
+def alone(world: World) -> Target:
+    """Give production a target of its own."""
+    target = world.another_target("prod-1")
+    update_environment(world.environment("production"), targets=[target], actor=SYSTEM)
+    return target
+
+
+def test_home_says_what_production_shares_its_target_with(world: World) -> None:
+    said = "production of Risk shares the target local with development and staging."
+    assert said in home(world)
+    assert 'href="/targets/#own-target"' in home(world)
+    assert 'id="own-target"' in browser(world.people["Ada"]).get("/targets/").content.decode()
+
+
+def test_home_says_nothing_of_it_once_production_has_a_target_of_its_own(world: World) -> None:
+    alone(world)
+    assert "shares the target" not in home(world)
+
+
+def test_home_names_another_project_on_it_to_who_sees_that_one_alone(world: World) -> None:
+    target = alone(world)
+    other = factories.project("secret", "Secret project")
+    listed(target, other)
+    place = other.environments.get(name="development")
+    update_environment(place, targets=[target], actor=SYSTEM)
+    assert "shares the target" not in home(world)
+    factories.grant(world.people["Rex"], {"viewer": other})
+    said = "production of Risk shares the target prod-1 with Secret project."
+    assert said in home(world, "Rex")
+
+
+def test_home_says_so_to_nobody_who_sees_no_environment(world: World) -> None:
+    client = browser(factories.person("Nina"))
+    assert b"shares the target" not in client.get("/").content
+
+
+def test_who_manages_targets_says_on_its_page_who_may_use_one(world: World) -> None:
+    chief = factories.person("Chief", roles={"operator": None})
+    client, olga = browser(chief), factories.person("Olga")
+    form = {"project": "risk", "environment": "later", "next": "/targets/local/"}
+    for _ in range(2):
+        assert client.post("/targets/local/uses/add", form)["Location"] == "/targets/local/"
+    assert TargetUse.objects.filter(environment="later").count() == 1
+    revision = Target.objects.get(name="local").revision
+    owned = {"owner": olga.email, "revision": str(revision), "next": "/targets/local/"}
+    client.post("/targets/local/owner", owned)
+    shown = client.get("/targets/local/").content.decode()
+    assert "Olga" in shown and ">later<" in shown
+    stale = client.post("/targets/local/owner", owned, follow=True).content.decode()
+    assert "changed" in stale
+    assert Event.objects.filter(kind="target.owner_changed.v1").count() == 1
+    use = TargetUse.objects.get(environment="later")
+    client.post(f"/targets/local/uses/{use.pk}/remove", {"next": "/targets/local/"})
+    assert not TargetUse.objects.filter(environment="later").exists()
+
+
+def test_a_reader_of_a_target_sees_its_projects_and_no_form(world: World) -> None:
+    listed(world.target, factories.project("secret"))
+    shown = browser(world.people["Otto"]).get("/targets/local/").content.decode()
+    assert "risk" in shown and "secret" not in shown
+    assert "of projects you do not see" in shown
+    assert "<form" not in shown.split("<main", 1)[1]
