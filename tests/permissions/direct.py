@@ -39,7 +39,7 @@ from apps.console.queries.recalls import recall_form, recall_view
 from apps.console.queries.releases import request_page
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
-from apps.console.queries.targets import uses_of_all
+from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.views.audit import shown_others
 from apps.governance.actions import (
     begin_rollout,
@@ -451,6 +451,8 @@ QUESTIONS = [
     Direct("be shown which others may use a target", "viewer", None, lambda t, who: [
         use for use in uses_of_all([t.shared_target()], who)[t.target.pk].shown
         if use.project_id != t.project.pk]),
+    Direct("be shown what others run on a target", "stranger", None, lambda t, who:
+        target_rows([t.target], who)[0].revisions),
     Direct("read what a node says of others", "viewer", None, lambda t, who: [
         row for row in target_body(t.shared_target(), who)["node"]["problems"]
         if row["detail"] == "of others"]),

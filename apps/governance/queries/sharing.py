@@ -32,7 +32,7 @@ class Shared:
         """All of it in one sentence."""
         others = [*self.others[:NAMED], *(["others"] if len(self.others) > NAMED else [])]
         with_whom = " and with ".join(filter(None, (_listing(self.earlier), _listing(others))))
-        place = f"{self.environment} of {self.project}"
+        place = f"In {self.project}, {self.environment}"
         return f"{place} shares the target {self.target} with {with_whom}."
 
 

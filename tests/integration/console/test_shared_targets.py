@@ -26,7 +26,7 @@ def alone(world: World) -> Target:
 
 
 def test_home_says_what_production_shares_its_target_with(world: World) -> None:
-    said = "production of Risk shares the target local with development and staging."
+    said = "In Risk, production shares the target local with development and staging."
     assert said in home(world)
     assert 'href="/targets/#own-target"' in home(world)
     assert 'id="own-target"' in browser(world.people["Ada"]).get("/targets/").content.decode()
@@ -45,7 +45,7 @@ def test_home_names_another_project_on_it_to_who_sees_that_one_alone(world: Worl
     update_environment(place, targets=[target], actor=SYSTEM)
     assert "shares the target" not in home(world)
     factories.grant(world.people["Rex"], {"viewer": other})
-    said = "production of Risk shares the target prod-1 with Secret project."
+    said = "In Risk, production shares the target prod-1 with Secret project."
     assert said in home(world, "Rex")
 
 
