@@ -99,10 +99,7 @@ def update_environment(
         if revision is not None and revision != row.revision:
             raise Stale
         if targets is not None:
-            _refuse_used(row, targets)
-            before = set(row.targets.values_list("pk", flat=True))
-            _refuse_unlisted(row, [target for target in targets if target.pk not in before])
-            row.targets.set(targets)
+            _put_on(row, targets)
         row.position = row.position if position is None else position
         ends_otherwise = on_state_expired not in (None, row.on_state_expired)
         row.on_state_expired = on_state_expired or row.on_state_expired
@@ -166,6 +163,14 @@ def _refuse_used(environment: Environment, targets: Sequence[Target]) -> None:
     if names:
         detail = f"Endpoints of this environment stand on {', '.join(names)}"
         raise InvalidInput(errors=[FieldError("/targets", detail)])
+
+
+def _put_on(environment: Environment, targets: Sequence[Target]) -> None:
+    """Have it use these targets alone. What it is on already may stay, listed or not."""
+    _refuse_used(environment, targets)
+    before = set(environment.targets.values_list("pk", flat=True))
+    _refuse_unlisted(environment, [target for target in targets if target.pk not in before])
+    environment.targets.set(targets)
 
 
 def _refuse_unlisted(environment: Environment, targets: Sequence[Target]) -> None:
