@@ -193,6 +193,8 @@ FRESH: dict[str, Case] = {
         serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop")),
     "serving.issue_join_token": Case("olga", lambda t: partial(
         serving.issue_join_token, t.world.target)),
+    "serving.allow_use": Case("olga", lambda t: partial(
+        serving.allow_use, t.world.target, project=t.world.project, environment="later")),
     "registry.trust_signing_key": Case("vera", lambda t: partial(
         registry.trust_signing_key, t.world.project, label="x", pem=public_pem(signing_key()))),
     "integrations.add_stream": Case("sia", lambda t: partial(
@@ -259,7 +261,8 @@ registry.start_upload
 builds.cancel_build builds.collect_bentos builds.end_cancelled builds.fail builds.record_scan
 builds.request_build builds.settle_lost builds.start builds.succeed
 
-serving.add_revision serving.create_endpoint serving.create_target serving.make_room
+serving.add_revision serving.create_endpoint serving.create_target serving.end_use
+serving.make_room
 serving.prefetch serving.raise_epochs serving.release_prefetch serving.require_api_key
 serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serving.set_revision
 serving.start_endpoint serving.stop_endpoint serving.update_target

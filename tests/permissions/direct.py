@@ -600,6 +600,8 @@ QUESTIONS = [
         t.held.endpoint, name="x", actor=who), stale=True),
     Direct("make a join token", "operator", Reauthenticate, lambda t, who: issue_join_token(
         t.held.endpoint.target, actor=who), stale=True),
+    Direct("let a project use a target", "operator", Reauthenticate, lambda t, who: allow_use(
+        t.target, project=t.project, environment="mine", actor=who), stale=True),
     Direct("decide in an old session", "reviewer", Reauthenticate, lambda t, who:
         t.to_decide(who), stale=True),
     Direct("draft a policy", "approver", Reauthenticate, lambda t, who: draft_policy(

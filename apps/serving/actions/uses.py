@@ -3,6 +3,7 @@
 import re
 
 from apps.audit.actions import record
+from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.serving.errors import TargetInUse
@@ -20,7 +21,7 @@ def allow_use(
     target: Target, *, project: Project, environment: str = "", actor: Actor
 ) -> tuple[TargetUse, bool]:
     """Let ``project`` use ``target``: all of it, or the environment of this name, which may be
-    made later. Needs ``target.manage`` everywhere.
+    made later. Needs ``target.manage`` everywhere, of somebody who has just shown who they are.
 
     Returns the entry, and whether it is new: what is there already is left as it is.
     """
@@ -29,6 +30,7 @@ def allow_use(
         raise InvalidInput(errors=[FieldError("/environment", detail)])
     with record(actor) as log:
         authorize(actor, "target.manage", None)
+        demand_fresh(actor)
         row = _hold(target)
         use, made = TargetUse.objects.get_or_create(
             target=row, project=project, environment=environment,
