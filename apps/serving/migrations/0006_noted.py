@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """See the module."""
 
-    dependencies = [("serving", "0004_guard")]
+    dependencies = [("serving", "0005_target_uses")]
 
     operations = [
         migrations.AddField("node", "noted", models.JSONField(default=dict, db_default={})),
