@@ -18,6 +18,7 @@ from placet_verify import (
     export,
     model_signature,
     seals,
+    serving,
     times,
     tlog_proof,
 )
@@ -185,6 +186,7 @@ def verify_permit_file(options: argparse.Namespace) -> bool:
         say("each of those passkeys is enrolled, up to the root key")
     say(f"release {request.release}: {request.bento_digest}")
     say(f"behind endpoint {request.endpoint} in {request.environment} of {request.project}")
+    say(f"network: {serving.network(request.serving)}")
     say(f"may be started until {times.rfc3339(found.not_after)}")
     say("ok: the permit holds for exactly this")
     return True

@@ -19,6 +19,7 @@ from placet_verify import (
     events,
     model_signature,
     nodes,
+    serving,
     telling,
     times,
     tlog_proof,
@@ -159,6 +160,7 @@ def _say_permit(permit: Permit) -> Iterator[str]:
         f" {request.environment} of {request.project}, to be started until"
         f" {times.rfc3339(request.not_after)}"
     )
+    yield f"network: {serving.network(request.serving)}"
     by = " with a passkey" if isinstance(policy, PasskeyPolicy) else ""
     yield (
         f"policy: number {policy.number}, drafted by {policy.drafted_by}, published by"

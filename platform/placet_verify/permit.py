@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from placet_verify import canonical, dsse, glass, quorum, times
+from placet_verify import canonical, dsse, glass, quorum, serving, times
 from placet_verify.approvers import Approvers, Signed, enrolment_of, read_enrolments
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing
@@ -133,6 +133,7 @@ def holds(
     try:
         found = _open(document, ring, uncounted)
         _check_policy(found, policy_floor)
+        serving.check(found.request.serving)
         _check_decisions(found)
         _check_pinned(found, ring)
         _check_quorum(found)

@@ -201,6 +201,14 @@ def egress_faults(
     return faults, tuple(found)
 
 
+def network(serving: Mapping[str, Any]) -> str:
+    """Say in words what the network of a replica is. Raises ``ServingRefused``."""
+    found = egress_of(serving)
+    if found is None:
+        return "older isolation: the host's network"
+    return f"may reach: {', '.join(map(str, found))}" if found else "may reach nothing"
+
+
 def variable_fault(name: object) -> str:
     """Return why no release may set this name, or '' when one may that has it declared."""
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:

@@ -9,6 +9,7 @@ import { listedFiles, readModelSignature, refuseOtherFiles } from "./modelsig.js
 import { aboutRelease, hear } from "./nodes.js";
 import { readPermit, verifyPermit } from "./permit.js";
 import { Refused, malformed, refuse } from "./refusal.js";
+import { saidNetwork } from "./serving.js";
 import { readProvenance, readSummary } from "./statements.js";
 import { READMES } from "./readme.js";
 
@@ -103,6 +104,7 @@ function sayPermit({ policy, request, decisions, glass }, proved) {
     `release ${request.release}: ${request.bento_digest} behind endpoint ${request.endpoint} in` +
       ` ${request.environment} of ${request.project}, to be started until ${request.not_after}`,
   );
+  proved(`network: ${saidNetwork(request.serving)}`);
   proved(
     `policy: number ${policy.number}, drafted by ${policy.drafted_by}, published by` +
       ` ${policy.published_by}${policy.withPasskey ? " with a passkey" : ""}`,

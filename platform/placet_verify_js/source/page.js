@@ -7,6 +7,7 @@ import { publicKey } from "./keys.js";
 import { verifyConsistency, verifyInclusion } from "./merkle.js";
 import { readProof, verifyCheckpoint, verifyProof } from "./note.js";
 import { SEALED_KINDS } from "./seals.js";
+import { destination, mayBeSet } from "./serving.js";
 import { readZip } from "./zip.js";
 
 const LARGEST_BENTO = 1 << 30; // browsers hash what they can hold
@@ -140,6 +141,8 @@ listen();
 globalThis.placetVerify = Object.freeze({
   SEALED_KINDS,
   canonical,
+  destination,
+  mayBeSet,
   parseJson,
   publicKey,
   readProof,

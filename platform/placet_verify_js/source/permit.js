@@ -7,6 +7,7 @@ import { checkGlass } from "./glass.js";
 import { canonical, hasExactly, parseJson } from "./json.js";
 import { malformed, refuse } from "./refusal.js";
 import { approvalRules, checkQuorum } from "./quorum.js";
+import { checkServing } from "./serving.js";
 import { BOUND, readStatement } from "./statements.js";
 import { DAY_MICROSECONDS, MINUTE, parseTime } from "./times.js";
 
@@ -59,6 +60,7 @@ export async function verifyPermit(parts, keys) {
   const payload = await keys.statement(parts.request, "decision");
   const request = await readStatement(payload, TYPE + "request/v1");
   checkPolicy(policy, request, await digest(utf8(canonical(policy.document))));
+  checkServing(request.serving);
   checkDecisions(decisions, glass, request, await digest(payload));
   const rules = approvalRules(policy.document);
   if (keys.pinned.has(request.environment)) checkPinned(policy, request, rules);

@@ -1,0 +1,140 @@
+// What a serving configuration may say: its members, what may be reached, which variables are set.
+// One without `egress` was approved under earlier rules, and nothing of it is judged again.
+
+import { isObject } from "./json.js";
+import { refuse } from "./refusal.js";
+
+const MEMBERS = ["replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress"];
+const MOST_DESTINATIONS = 32;
+const MOST_VARIABLES = 50;
+const LONGEST_VALUE = 4096;
+const WRONG = "is not host:port, with a name or an address and a port from 1 to 65535";
+
+const words = (text) => text.trim().split(/\s+/);
+// Names that no release sets: what a process runs, loads, reads or trusts is decided by them.
+const NEVER = new Set(words(`
+  PATH HOME TMPDIR TMP TEMP TEMPDIR USER USERNAME LOGNAME PWD OLDPWD
+  SHELL SHELLOPTS ENV IFS PS0 PS1 PS2 PS3 PS4 PROMPT_COMMAND CDPATH FPATH ZDOTDIR GLOBIGNORE
+  EXECIGNORE HISTFILE INPUTRC FCEDIT
+  CC CXX CPP LD AR AS NVCC MAKEFLAGS EDITOR VISUAL PAGER BROWSER LESSOPEN LESSCLOSE
+  LANG LANGUAGE LOCPATH NLSPATH I18NPATH TEXTDOMAIN TEXTDOMAINDIR OUTPUT_CHARSET TZDIR DATEMSK
+  MSGVERB SEV_LEVEL POSIXLY_CORRECT GETCONF_DIR GMON_OUT_PREFIX PCPROFILE_OUTPUT SEGFAULT_SIGNALS
+  RES_OPTIONS HOSTALIASES LOCALDOMAIN NIS_PATH
+  CLASSPATH JDK_JAVA_OPTIONS GODEBUG R_HOME R_LIBS R_LIBS_USER R_PROFILE R_PROFILE_USER R_ENVIRON
+  R_ENVIRON_USER VIRTUAL_ENV MPLBACKEND MPLCONFIGDIR
+  SSLKEYLOGFILE REQUESTS_CA_BUNDLE AWS_CA_BUNDLE HTTPLIB2_CA_CERTS NETRC WGETRC SASL_PATH LDAPCONF
+  LDAPRC ODBCINI ODBCSYSINI ODBCINSTINI
+  REQUEST_METHOD GATEWAY_INTERFACE WEB_CONCURRENCY FORWARDED_ALLOW_IPS
+  NOTIFY_SOCKET MAINPID JOURNAL_STREAM CREDENTIALS_DIRECTORY
+  HEAPPROFILE CPUPROFILE HSA_TOOLS_LIB ROCP_TOOL_LIB
+`));
+const NEVER_BEGINS = words(`
+  PLACET_ BENTOML_ LD_ DYLD_ GLIBC_ LIBC_ MUSL_ MALLOC_ TCMALLOC_ JEMALLOC_ JE_MALLOC_ MEMUSAGE_
+  GCONV_ LC_ RESOLV_ BASH KSH_ ZSH_ PYTHON PYTEST_ PYDEVD_ DEBUGPY_ COVERAGE_ SETUPTOOLS_ DISTUTILS_
+  IPYTHON PIP_ UV_ CONDA_ PERL RUBY GEM_ BUNDLE_ NODE_ NPM_ JAVA_ LUA_ PHP TCL JULIA_ GUILE_ ERL_
+  DOTNET_ CORECLR_ COMPLUS_ MONO_ SSL_ OPENSSL_ GNUTLS_ NSS_ P11_ PKCS11 KRB5 CURL_ GRPC_ SOCKS
+  TSOCKS_ PROXYCHAINS_ GIT_ SSH_ SUDO_ CIRCUS UVICORN_ UVLOOP_ GUNICORN_ PROMETHEUS_ OTEL_PYTHON_
+  LISTEN_ WATCHDOG_ XDG_ DBUS_ TERMINFO TERMCAP OMP_TOOL INTEL_ CUDA_INJECTION NVTX_INJECTION OMPI_
+  OPAL_ PMIX_ I_MPI_ UCX_ GIO_ GTK_ QT_ GST_ FONTCONFIG_
+`);
+const NEVER_ENDS = ["_PROXY", "_PRELOAD", "_LIBRARY_PATH", "_PLUGIN_PATH"];
+
+// Refuse what no node may run, as far as members, destinations and variables go.
+export function checkServing(serving) {
+  if (egressOf(serving) === null) return;
+  for (const name of Object.keys(serving)) {
+    if (!MEMBERS.includes(name)) no(`it has a member ${name}, which is not known`);
+  }
+  const variables = Object.hasOwn(serving, "variables") ? serving.variables : {};
+  if (!isObject(variables) || Object.keys(variables).length > MOST_VARIABLES) {
+    no(`variables are at most ${MOST_VARIABLES} names with their values`);
+  }
+  for (const [name, value] of Object.entries(variables)) {
+    if (!mayBeSet(name)) no(`no release may set the variable ${name}`);
+    if (!isValue(value)) no(`the variable ${name} is not one line of text`);
+  }
+}
+
+// Whether a release may set this name, when its version declares it.
+export function mayBeSet(name) {
+  return (
+    /^[A-Z][A-Z0-9_]{0,62}$/.test(name) &&
+    !NEVER.has(name) &&
+    !NEVER_BEGINS.some((beginning) => name.startsWith(beginning)) &&
+    !NEVER_ENDS.some((end) => name.endsWith(end))
+  );
+}
+
+const isValue = (value) =>
+  typeof value === "string" &&
+  [...value].length <= LONGEST_VALUE &&
+  !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value);
+
+// What the network of a replica is, in words.
+export function saidNetwork(serving) {
+  const egress = egressOf(serving);
+  if (egress === null) return "older isolation: the host's network";
+  return egress.length === 0 ? "may reach nothing" : `may reach: ${egress.join(", ")}`;
+}
+
+// The destinations in their one form; null where the configuration is from before there were any.
+function egressOf(serving) {
+  if (!Object.hasOwn(serving, "egress")) return null;
+  const { egress } = serving;
+  if (!Array.isArray(egress) || egress.length > MOST_DESTINATIONS) {
+    no(`egress lists at most ${MOST_DESTINATIONS} destinations`);
+  }
+  const found = egress.map(destination);
+  if (new Set(found).size !== found.length) no("egress names a destination twice");
+  return found;
+}
+
+// One destination in its one form: capital letters of a name become small.
+export function destination(text) {
+  const parts = typeof text === "string" ? /^([^]*):([1-9][0-9]{0,4})$/.exec(text) : null;
+  if (!parts || Number(parts[2]) > 65535) no(`${text} ${WRONG}`);
+  const host = parts[1].replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const bracketed = /^\[([0-9a-f:]+)\]$/.exec(parts[1]);
+  const last = host.slice(host.lastIndexOf(".") + 1);
+  const right = bracketed
+    ? isOtherHost6(bracketed[1])
+    : /^([0-9]+|0x[0-9a-f]*)$/.test(last)
+      ? isOtherHost4(parts[1])
+      : isName(host);
+  if (!right) no(`${text} ${WRONG}`);
+  return `${host}:${parts[2]}`;
+}
+
+function isName(host) {
+  const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+  const labels = host.split(".");
+  return host.length <= 253 && labels.every((one) => label.test(one)) && labels.at(-1) !== "localhost";
+}
+
+// Not this network, not the replica itself, not everybody, not what is reserved.
+function isOtherHost4(host) {
+  const bytes = host.split(".");
+  const right = (one) => /^(0|[1-9][0-9]{0,2})$/.test(one) && Number(one) < 256;
+  const first = Number(bytes[0]);
+  return bytes.length === 4 && bytes.every(right) && first !== 0 && first !== 127 && first < 224;
+}
+
+// In its shortest form (RFC 5952), which URLs are written in; none that holds an IPv4 address.
+function isOtherHost6(host) {
+  const written = URL.canParse(`http://[${host}]/`) ? new URL(`http://[${host}]/`).hostname : "";
+  if (written !== `[${host}]`) return false;
+  const groups = groupsOf(host);
+  const begins = groups.slice(0, 5).every((group) => group === 0);
+  const holds4 = begins && (groups[5] === 0 || groups[5] === 0xffff);
+  return !holds4 && groups[0] < 0xff00;
+}
+
+function groupsOf(host) {
+  const [before, after] = host.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  const all = after === undefined
+    ? before
+    : [...before, ...Array(8 - before.length - after.length).fill("0"), ...after];
+  return all.map((group) => parseInt(group, 16));
+}
+
+const no = (sentence) => refuse("serving", `the serving configuration is refused: ${sentence}`);
