@@ -115,6 +115,7 @@ def specify(row: Build) -> BuildSpec:
         signature=version.signature,
         python_version=version.python_version,
         requirements=tuple(version.requirements),
+        variables=tuple(version.variables),
         example=version.example,
         expected=version.expected,
         memory_mb=config().build_memory_mb,

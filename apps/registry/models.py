@@ -40,8 +40,8 @@ class ModelVersion(Audited):
     """A numbered version, ``name:3``.
 
     Frozen when finalised: files (``artifact_digest``), ``format``, ``signature``, ``example``,
-    ``expected``, ``parameters``, ``lineage``, ``python_version``, ``requirements``. Editable and
-    audited: ``card``, ``tags``, aliases. Metrics are evidence of kind ``metrics``.
+    ``expected``, ``parameters``, ``lineage``, ``python_version``, ``requirements``, ``variables``.
+    Editable and audited: ``card``, ``tags``, aliases. Metrics are evidence of kind ``metrics``.
     """
 
     LOG_SEALED = frozenset({"card"})
@@ -60,6 +60,7 @@ class ModelVersion(Audited):
     artifact_digest = models.CharField(max_length=71, blank=True)  # sha256:… of the manifest
     python_version = models.CharField(max_length=10, blank=True)  # "3.13"; '' = the platform's
     requirements = models.JSONField(default=list)  # ["scikit-learn==1.9.1", …]
+    variables = models.JSONField(default=list, db_default=[])  # names that a release may set
     signature = models.JSONField(null=True, blank=True)  # {"inputs": [...], "outputs": [...]}
     example = models.JSONField(null=True, blank=True)  # rows: [{column: value}]
     expected = models.JSONField(null=True, blank=True)  # one output per example row

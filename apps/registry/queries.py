@@ -60,7 +60,16 @@ def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
     raise NotFound
 
 
-LARGE = ("requirements", "signature", "example", "expected", "parameters", "lineage", "card")
+LARGE = (
+    "requirements",
+    "variables",
+    "signature",
+    "example",
+    "expected",
+    "parameters",
+    "lineage",
+    "card",
+)
 
 
 def models(actor: Actor, project: Project | None = None) -> QuerySet[RegisteredModel]:

@@ -19,6 +19,7 @@ class Frozen:
     format: str
     python_version: str
     requirements: list[str]
+    variables: list[str]
     signature: dict[str, Any] | None
     example: list[dict[str, Any]] | None
     expected: list[Any] | None
@@ -71,6 +72,7 @@ def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
         format=derived.format,
         python_version=version.python_version or derived.python_version,
         requirements=version.requirements or derived.requirements or [],
+        variables=version.variables or [*derived.variables],
         signature=version.signature or derived.signature,
         example=version.example or derived.example,
         expected=version.expected,
@@ -127,6 +129,7 @@ def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
     if frozen.expected is not None:
         errors += rules.expected_faults(frozen.expected, frozen.example)
     errors += rules.requirement_faults(frozen.requirements)
+    errors += rules.variable_faults(frozen.variables)
     pinned = rules.pinned_version(frozen.requirements, "scikit-learn")
     if frozen.format in {"sklearn", "skops"} and not pinned:
         errors.append(

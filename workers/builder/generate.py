@@ -77,6 +77,7 @@ def info(spec: BuildSpec, artifact: Path) -> dict[str, Any]:
         "artifact_digest": spec.artifact_digest,
         "model_path": model_path(spec.format, seen(spec.files, artifact)),
         "signature": checked_signature(spec),
+        "variables": [*spec.variables],  # the agent starts no release that sets another
     }
 
 

@@ -42,7 +42,7 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
         generate.copy(name, folder / name)
     info = {"v": 1, "bento": generate.bento_name(spec), "name": spec.name, "format": spec.format,
             "artifact_digest": spec.artifact_digest, "module": told.module,
-            "attribute": told.attribute}  # fmt: skip
+            "attribute": told.attribute, "variables": [*spec.variables]}  # fmt: skip
     generate.write_json(folder / "placet.json", info)
     generate.write_json(folder / bento_project.BENTOFILE, {
         "service": "placet_entry:service",

@@ -53,6 +53,7 @@ class BuildSpec:
     signature: Signature | None
     python_version: str = ""
     requirements: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()  # the names that a release may set
     example: list[dict[str, Any]] | None = None
     expected: list[Any] | None = None
     memory_mb: int = 4096

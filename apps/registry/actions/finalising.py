@@ -14,7 +14,7 @@ from placet.kernel.faults import crash_point
 from placet.kernel.states import move
 from placet_verify import canonical
 
-FILLED_IN = ("format", "python_version", "requirements", "signature", "example")
+FILLED_IN = ("format", "python_version", "requirements", "variables", "signature", "example")
 
 
 def finalise(version: ModelVersion, *, actor: Actor) -> ModelVersion:

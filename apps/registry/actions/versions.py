@@ -31,6 +31,7 @@ class DraftFields(TypedDict, total=False):
     format: str
     python_version: str
     requirements: list[str]
+    variables: list[str]
     parameters: Json
     lineage: Json
     signature: Json | None
@@ -133,6 +134,7 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
     faults = (
         rules.python_version_faults(version.python_version)
         + rules.requirement_faults(version.requirements)
+        + rules.variable_faults(version.variables)
         + rules.parameter_faults(version.parameters)
         + rules.lineage_faults(version.lineage)
     )

@@ -58,6 +58,15 @@ def requirements_field(**options: Any) -> serializers.ListField:
     return serializers.ListField(child=serializers.CharField(), **options)
 
 
+def variables_field(**options: Any) -> serializers.ListField:
+    """Return the field of the names of variables; judged by the registry's rules."""
+    return serializers.ListField(
+        child=serializers.CharField(trim_whitespace=False, allow_blank=True),
+        help_text="The names of variables that the version reads, and a release may set",
+        **options,
+    )
+
+
 class ModelSerializer(Serializer):
     """A registered model."""
 
@@ -116,6 +125,7 @@ class VersionSerializer(VersionSummarySerializer):
 
     python_version = serializers.CharField()
     requirements = requirements_field()
+    variables = variables_field()
     parameters = ObjectField()
     lineage = ObjectField()
     signature = SignatureField(allow_null=True)
@@ -131,6 +141,7 @@ class DraftSerializer(Serializer):
     format = serializers.CharField(required=False, allow_blank=True)
     python_version = serializers.CharField(required=False, allow_blank=True)
     requirements = requirements_field(required=False)
+    variables = variables_field(required=False)
     parameters = ObjectField(required=False)
     lineage = ObjectField(required=False)
     signature = SignatureField(required=False, allow_null=True)

@@ -40,6 +40,7 @@ class Derived:
     format: str
     python_version: str = ""
     requirements: list[str] | None = None
+    variables: tuple[str, ...] = ()  # the names of variables that it reads
     signature: dict[str, Any] | None = None
     example: list[dict[str, Any]] | None = None
     faults: list[FieldError] = field(default_factory=list)

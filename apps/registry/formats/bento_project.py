@@ -16,6 +16,7 @@ import yaml
 
 from apps.registry.formats.base import Derived, Files, refusal
 from apps.registry.rules import requirement_faults
+from placet_verify.serving import declaration_faults
 
 BENTOFILE, PYPROJECT = "bentofile.yaml", "pyproject.toml"
 MAX_FILE, MAX_TEXT, MAX_NODES, MAX_PATTERNS = 64 * 1024, 500, 2000, 200
@@ -25,7 +26,6 @@ _REFUSED = {
     "docker": "Placet chooses what a Bento runs on: no base image, template, script or package "
     "of the system",
     "conda": "write Python packages under python.packages",
-    "envs": "variables are set by a release's serving configuration",
     "models": "upload the model's files with the project",
     "args": "give the service its values in its own source",
     "hooks": "nothing may run while building",
@@ -43,6 +43,7 @@ class BuildFile:
     include: list[str]
     exclude: list[str]
     requirements: list[str]
+    variables: list[str]  # the names under ``envs``
 
 
 def found(files: Files) -> str:
@@ -55,8 +56,9 @@ def found(files: Files) -> str:
 
 
 def derive(files: Files) -> Derived:
-    """Return the requirements; the signature is the author's to give, or nobody's."""
-    return Derived("bentoml", requirements=read(files).requirements)
+    """Return requirements and variables; the signature is the author's to give, or nobody's."""
+    told = read(files)
+    return Derived("bentoml", requirements=told.requirements, variables=tuple(told.variables))
 
 
 def read(files: Files) -> BuildFile:
@@ -93,8 +95,9 @@ class _Reader:
 
     def build_file(self, parsed: Any, packages: list[Any]) -> BuildFile:
         known = self._members(
-            parsed, "", {"service", "name", "description", "labels", "include", "exclude", "python"}
-        )
+            parsed, "",
+            {"service", "name", "description", "labels", "include", "exclude", "python", "envs"},
+        )  # fmt: skip
         self._texts_are_plain(parsed)
         module, attribute = self._service(known.get("service"))
         python = self._members(
@@ -109,6 +112,7 @@ class _Reader:
             self._patterns(known.get("include"), "include") or ["*"],
             self._patterns(known.get("exclude"), "exclude"),
             self._requirements(named, python.get("requirements_txt")),
+            self._variables(known.get("envs")),
         )  # fmt: skip
 
     def _refuse(self, member: str, why: str) -> Any:
@@ -172,6 +176,25 @@ class _Reader:
         ):  # fmt: skip
             self._refuse(where, "a path inside the project: not absolute, without '..'")
         return str(text)
+
+    def _variables(self, value: Any) -> list[str]:
+        """Return the names under ``envs``. Their values are a release's to give, so that people
+        approve them; BentoML would write a default into the Bento's own start script."""
+        names = []
+        for place, entry in enumerate(self._list(value, "envs")):
+            where = f"envs.{place}"
+            known = self._members(entry, where, {"name", "value", "stage"})
+            if "value" in known:
+                self._refuse(
+                    where,
+                    "leave its value out: a release gives it. A default belongs into your source",
+                )
+            if known.get("stage", "all") not in ("all", "runtime"):
+                self._refuse(where, "nothing may be set while building: leave its stage out")
+            names.append(known.get("name"))
+        for faulty, detail in declaration_faults(names):
+            self._refuse("envs" if faulty is None else f"envs.{faulty}.name", detail)
+        return [str(name) for name in names]
 
     def _requirements(self, named: list[Any], listed: Any) -> list[str]:
         lines = [("python.packages", str(line)) for line in named]

@@ -15,6 +15,7 @@ from apps.registry.rules.names import (
     path_conflict,
     path_faults,
     python_version_faults,
+    variable_faults,
 )
 from apps.registry.rules.requirements import pinned_version, requirement_faults
 from apps.registry.rules.signature import (
@@ -43,4 +44,5 @@ __all__ = [
     "requirement_faults",
     "signature_faults",
     "tag_faults",
+    "variable_faults",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from placet.kernel.problems import FieldError
 from placet_verify.archive import ArchiveRefused, check_name
+from placet_verify.serving import declaration_faults
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _PYTHON = re.compile(r"3\.(1[0-9])")
@@ -99,3 +100,13 @@ def path_conflict(path: str, existing: Iterable[str]) -> str:
         if mine == theirs or mine.startswith(theirs + "/") or theirs.startswith(mine + "/"):
             return other
     return ""
+
+
+def variable_faults(names: list[str], pointer: str = "/variables") -> list[FieldError]:
+    """Return what is wrong with the names of variables that a version declares."""
+    return [
+        FieldError(
+            pointer if place is None else f"{pointer}/{place}", detail[:1].upper() + detail[1:]
+        )
+        for place, detail in declaration_faults(names)
+    ]

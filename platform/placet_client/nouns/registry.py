@@ -28,6 +28,7 @@ class DraftFacts(TypedDict, total=False):
     format: str
     python_version: str
     requirements: Sequence[str]
+    variables: Sequence[str]
     parameters: Json
     lineage: Json
     signature: Json | None

@@ -56,6 +56,7 @@ class Version(VersionSummary):
 
     python_version: str
     requirements: tuple[str, ...]
+    variables: tuple[str, ...]
     parameters: Json
     lineage: Json
     signature: Json | None

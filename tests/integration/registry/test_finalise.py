@@ -1,6 +1,7 @@
 """A version is frozen once nothing is missing, and then for ever."""
 
 import io
+import json
 import warnings
 import zipfile
 from pathlib import Path
@@ -46,6 +47,37 @@ def test_a_complete_draft_is_frozen_with_the_digest_of_its_files(lab: Lab) -> No
     assert (body["state"], body["format"]) == ("finalised", "sklearn")
     assert body["finalised_at"]
     assert Event.objects.filter(kind="version.finalised.v1", subject=version.pk).count() == 1
+
+
+def test_the_names_of_variables_are_frozen_and_logged_with_the_version(lab: Lab) -> None:
+    version = lab.draft(variables=["MODE", "LEVEL"])
+    lab.put(version, "model.joblib", b"a model")
+    assert finalise(lab, version).json()["variables"] == ["MODE", "LEVEL"]
+    logged = Event.objects.get(kind="version.finalised.v1", subject=version.pk)
+    assert json.loads(logged.body)["after"][f"registry.modelversion:{version.pk}"]["variables"] == [
+        "MODE",
+        "LEVEL",
+    ]
+    assert lab.draft().variables == []
+
+
+@pytest.mark.parametrize(("given", "names"), [([], ["MODE"]), (["LEVEL"], ["LEVEL"])])
+def test_a_bentoml_project_names_its_variables_unless_the_author_does(
+    lab: Lab, given: list[str], names: list[str]
+) -> None:
+    version = lab.draft(
+        format="bentoml",
+        requirements=[],
+        signature=None,
+        example=None,
+        expected=None,
+        variables=given,
+    )
+    lab.put(version, "service.py", b"")
+    lab.put(version, "bentofile.yaml", b"service: service:Greeter\nenvs: [{name: MODE}]\n")
+    answer = finalise(lab, version)
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["variables"] == names
 
 
 def test_the_same_files_have_the_same_digest(lab: Lab) -> None:

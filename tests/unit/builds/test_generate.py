@@ -31,6 +31,12 @@ def test_odd_column_names_change_no_source(tmp_path: Path) -> None:
             assert file.read_bytes() == (tmp_path / "plain" / file.name).read_bytes()
     info = json.loads((tmp_path / "odd" / "placet.json").read_text())
     assert [column["name"] for column in info["signature"]["inputs"]] == ODD
+    assert info["variables"] == []
+
+
+def test_the_bento_says_which_variables_a_release_may_set(tmp_path: Path) -> None:
+    project(replace(SPEC, variables=("MODE", "LEVEL")), tmp_path)
+    assert json.loads((tmp_path / "placet.json").read_text())["variables"] == ["MODE", "LEVEL"]
 
 
 def test_names_become_what_bentoml_allows() -> None:

@@ -32,7 +32,7 @@ def made(tmp_path: Path, **files: bytes) -> Path:
         (artifact / path).write_bytes(raw)
     spec = BuildSpec(
         build="bld_1", project="prj_1", version="ver_1", model="Greeter", number=3,
-        format="bentoml", artifact_digest="sha256:" + "0" * 64, signature=None,
+        format="bentoml", variables=("MODE",), artifact_digest="sha256:" + "0" * 64, signature=None,
         files=tuple(SourceFile(path, "0" * 64, len(raw)) for path, raw in given.items()),
     )  # fmt: skip
     own.project(spec, artifact, folder)
@@ -48,6 +48,7 @@ def test_its_files_stand_at_the_root_and_the_build_file_is_ours(tmp_path: Path) 
     assert set(told) <= {"service", "name", "description", "labels", "include", "exclude", "python"}
     info = json.loads((folder / "placet.json").read_text())
     assert (info["module"], info["attribute"], info["name"]) == ("service", "Greeter", "Greeter:3")
+    assert info["variables"] == ["MODE"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ def test_a_good_build_file_is_read_whole() -> None:
     assert (found.include, found.exclude) == (["*.py", "data/"], ["tests/"])
 
 
+def test_the_names_under_envs_are_what_a_release_may_set() -> None:
+    files = project({**GOOD, "envs": [{"name": "MODE"}, {"name": "LEVEL", "stage": "runtime"}]})
+    assert bento_project.read(files).variables == ["MODE", "LEVEL"]
+    assert formats.derive("bentoml", files).variables == ("MODE", "LEVEL")
+    assert formats.derive("bentoml", project()).variables == ()
+
+
 def test_a_table_in_pyproject_is_a_build_file_too() -> None:
     text = (
         b'[project]\ndependencies = ["scipy==1.2"]\n[tool.bentoml.build]\nservice = "app.py:Svc"\n'
@@ -55,7 +62,19 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"docker": {"dockerfile_template": "./Dockerfile.j2"}}, "docker: Placet chooses"),
     ({"docker": {"setup_script": "setup.sh"}}, "docker: Placet chooses"),
     ({"conda": {}}, "conda: write"),
-    ({"envs": [{"name": "A", "value": "b"}]}, "envs: variables"),
+    ({"envs": [{"name": "A", "value": "b"}]}, "envs.0: leave its value out"),
+    ({"envs": [{"name": "A", "value": ""}]}, "envs.0: leave its value out"),
+    ({"envs": [{"name": "A"}, {"name": "B", "stage": "build"}]}, "envs.1: nothing may be set"),
+    ({"envs": [{"name": "A", "from": "b"}]}, "envs.0.from: is not known"),
+    ({"envs": ["A"]}, "envs.0: names with values"),
+    ({"envs": {"A": "b"}}, "envs: a list"),
+    ({"envs": [{"value": "b"}]}, "envs.0: leave"),
+    ({"envs": [{}]}, "envs.0.name: a name has"),
+    ({"envs": [{"name": "a"}]}, "envs.0.name: a name has"),
+    ({"envs": [{"name": "A\nUSER root"}]}, "envs.name: at most"),
+    ({"envs": [{"name": "A"}, {"name": "A"}]}, "envs.1.name: A is named twice"),
+    ({"envs": [{"name": "PATH"}]}, "envs.0.name: may never be set"),
+    ({"envs": [{"name": f"A{n}"} for n in range(51)]}, "envs: must be a list of at most 50"),
     ({"models": ["m:latest"]}, "models: upload"),
     ({"hooks": {}}, "hooks: nothing"),
     ({"surprise": 1}, "surprise: is not known"),
