@@ -26,7 +26,7 @@ from placet_verify.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
 PLATFORM = PlatformInfo(
-    pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", network="host",
+    pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", network="own",
     memory_mb=8192, cpus=2, machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
     features=["unit", "header_route", "mirror", "capture", "guard", "receipts", "apart"],
 )  # fmt: skip

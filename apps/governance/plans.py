@@ -1,7 +1,6 @@
 """The documents a release carries: how it goes out (plan) and what it runs with (serving)."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from apps.governance import experiments, trials
@@ -10,11 +9,16 @@ from apps.governance.guard import CAREFUL as CAREFUL_GUARD
 from apps.governance.guard import guard
 from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
+from placet_verify.serving import (
+    MAX_VALUE,
+    MAX_VARIABLES,
+    egress_faults,
+    undeclared,
+    value_fault,
+    variable_fault,
+)
 from placet_verify.units import UnitSource
 
-_NAME = re.compile(r"^[A-Z][A-Z0-9_]{0,62}$")
-_OURS = ("PLACET_", "BENTOML_", "LD_", "PYTHON")
-MAX_VARIABLES, MAX_VALUE = 50, 4096
 MAX_STEPS = 30
 MAX_PAUSE_SECONDS = 30 * 86_400
 
@@ -60,13 +64,16 @@ class Serving(TypedDict):
 
     ``max_replicas`` is how far an operator may scale without a new release. ``unit`` says whom the
     split treats alike; without it the split is per request. ``capture`` says how many predictions
-    are written down, and what of them; without it none is.
+    are written down, and what of them; without it none is. ``egress`` names all that a replica may
+    reach, as ``host:port``. Documents from before there was that member lack it: their replicas
+    keep the host's network.
     """
 
     replicas: int
     max_replicas: int
     memory_mb: int
     variables: dict[str, str]
+    egress: list[str]
     unit: NotRequired[dict[str, str]]
     capture: NotRequired[dict[str, Any]]
 
@@ -248,9 +255,10 @@ def serving(raw: Mapping[str, Any] | None) -> Serving:
         max_replicas=given.pop("max_replicas", replicas),
         memory_mb=given.pop("memory_mb", 1024),
         variables=given.pop("variables", {}),
+        egress=_egress(given.pop("egress", []), faults),
     )
     faults += _number("/serving/replicas", document["replicas"], 1, 64)
-    if not faults:
+    if not any(pointer == "/serving/replicas" for pointer, _ in faults):
         faults += _number("/serving/max_replicas", document["max_replicas"], replicas, 64)
     faults += _number("/serving/memory_mb", document["memory_mb"], 64, 1024 * 1024)
     faults += _variables(document["variables"])
@@ -292,10 +300,24 @@ def _variables(value: Any) -> Faults:
         return [(at, f"must be at most {MAX_VARIABLES} names with their values")]
     faults = Faults()
     for name, text in value.items():
-        if not _NAME.match(name) or name.startswith(_OURS):
-            faults.append(
-                (f"{at}/{name[:64]}", "must be NAME_IN_CAPITALS and none of Placet's own")
-            )
-        elif not isinstance(text, str) or len(text) > MAX_VALUE or not text.isprintable():
+        # what cannot be seen is refused here too: people approve what a page shows them
+        if fault := variable_fault(name) or value_fault(text):
+            faults.append((f"{at}/{str(name)[:64]}", fault))
+        elif not text.isprintable():
             faults.append((f"{at}/{name}", f"must be one line of at most {MAX_VALUE} characters"))
     return faults
+
+
+def undeclared_faults(document: Serving, declared: Iterable[str]) -> Faults:
+    """Return what a configuration sets though the version does not declare that it reads it."""
+    detail = "is not declared: register a version that names it in its `variables`, or leave it out"
+    names = undeclared(document["variables"], declared)
+    return Faults((f"/serving/variables/{name}", detail) for name in names)
+
+
+def _egress(value: Any, faults: Faults) -> list[str]:
+    """Return the destinations in their one form."""
+    at = "/serving/egress"
+    wrong, found = egress_faults(value)
+    faults += [(at if n is None else f"{at}/{n}", detail) for n, detail in wrong]
+    return [str(one) for one in found]

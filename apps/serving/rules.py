@@ -6,6 +6,8 @@ from typing import Any
 
 from placet_protocol.state import Wanted
 from placet_verify.capture import Capture, capture_of
+from placet_verify.errors import Refused
+from placet_verify.serving import MEMBERS, Destination, check, egress_of
 from placet_verify.units import UnitSource, unit_source
 
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
@@ -25,7 +27,6 @@ TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
-KNOWN = frozenset({"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class ServingConfig:
     variables: tuple[tuple[str, str], ...] = ()
     unit: UnitSource | None = None  # None: the split is per request
     capture: Capture | None = None  # None: no prediction is written down
+    egress: tuple[Destination, ...] | None = None  # None: approved under earlier rules
 
     @property
     def total_mb(self) -> int:
@@ -50,9 +52,13 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
 
     Without ``max_replicas`` an operator may not scale beyond what was approved.
     """
-    unknown = set(document) - KNOWN
+    unknown = set(document) - MEMBERS
     if unknown:
         raise ValueError(f"{sorted(unknown)[0]} is not part of a serving configuration")
+    try:
+        check(document)
+    except Refused as refusal:
+        raise ValueError(refusal.sentence) from None
     replicas = _number(document, "replicas", 1, 1, 64)
     variables = document.get("variables", {})
     if not isinstance(variables, Mapping) or not all(
@@ -74,6 +80,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         variables=tuple(sorted(variables.items())),
         unit=unit,
         capture=capture,
+        egress=egress_of(document),
     )
 
 

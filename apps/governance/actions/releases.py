@@ -78,6 +78,7 @@ def request_release(
         wish, configuration = _documents(chosen(place, plan), serving)
         made = _bento(version, bento, place)
         _check_measured(made, wish, configuration)
+        _check_declared(made, configuration)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
@@ -105,6 +106,12 @@ def _check_measured(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> N
     if any(m["metric"] == "prometheus" for m in metrics) and not config().prometheus_url:
         detail = "ask a Prometheus, and none is set up here (PLACET_PROMETHEUS_URL)"
         raise InvalidInput(errors=[FieldError("/plan/steps", detail)])
+
+
+def _check_declared(bento: Bento, serving: plans.Serving) -> None:
+    """A release sets what its version says that it reads, and a short list of Placet's own."""
+    if faults := plans.undeclared_faults(serving, bento.version.variables):
+        raise InvalidInput(errors=[FieldError(p, d) for p, d in faults])
 
 
 def _policy(place: Environment) -> PolicyRevision:

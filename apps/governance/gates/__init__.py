@@ -14,6 +14,7 @@ from apps.governance.gates import (
     evidence,
     expression,
     freeze,
+    isolation,
     model_signature,
     plan,
     scan,
@@ -38,7 +39,8 @@ class Gate:
 
 
 _MODULES = (
-    build, scan, model_signature, evidence, expression, schema, soaked, plan, approvals, freeze,
+    build, scan, model_signature, evidence, expression, schema, soaked, isolation, plan, approvals,
+    freeze,
 )  # fmt: skip
 GATES: dict[str, Gate] = {
     module.NAME: Gate(

@@ -112,6 +112,7 @@ class Facts:
     signers: Sequence[SignerFact] = ()
     soaks: Mapping[str, Sequence[SoakFact]] = field(default_factory=dict)
     broken_glass: bool = False  # one that people confirmed for this very request, and that lasts
+    network: str | None = None  # what the target's node gives a replica: own, host, '': unsaid
     recalled: str = ""  # why the Bento must not run, in a sentence
 
     def find(self, kind: str, source: str = "any") -> EvidenceFact | None:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_DURATION = re.compile(r"^([1-9][0-9]{0,6})([smhd])$")
+_DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class GateFault(ValueError):
@@ -20,7 +20,7 @@ class GateFault(ValueError):
 
 def seconds(text: str) -> int:
     """Return the seconds in ``60s``, ``5m``, ``1h`` or ``7d``; ``ValueError`` for anything else."""
-    found = _DURATION.match(text)
+    found = _DURATION.fullmatch(text)
     if found is None:
         raise ValueError("write a whole number and a unit: 60s, 5m, 1h or 7d")
     return int(found[1]) * _SECONDS[found[2]]
@@ -65,7 +65,7 @@ class Fields:
     def name(self, name: str) -> None:
         """Take the name of something else in the project."""
         value = self._take(name, ...)
-        if not isinstance(value, str) or not _NAME.match(value):
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
             raise GateFault(name, "must be a name of small letters, digits, '-' and '_'")
         self._result[name] = value
 
@@ -75,7 +75,7 @@ class Fields:
         if value is None:
             return
         named = value if isinstance(value, list) else []
-        plain = all(isinstance(v, str) and _NAME.match(v) for v in named)
+        plain = all(isinstance(v, str) and _NAME.fullmatch(v) for v in named)
         if not named or not plain or len(set(named)) != len(named):
             raise GateFault(name, "must be a list of names, each once")
         self._result[name] = sorted(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, OuterRef, QuerySet, When
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import JSONObject
 
 from apps.builds.models import Bento
@@ -25,6 +26,7 @@ from apps.governance.gates.facts import (
 from apps.governance.models import BreakGlass, Decision, Freeze, Release
 from apps.registry.actions.evidence import evidence_digest
 from apps.registry.models import Evidence, ModelVersion, SigningKey
+from apps.serving.models import Node
 from apps.serving.recalls import keeper
 from placet.kernel import clock
 
@@ -82,13 +84,14 @@ def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
     return {r.endpoint_id: r for r in rows}
 
 
-Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
-ALONE: Beside = ([], [], [], [], [], [])
+Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
+ALONE: Beside = ([], [], [], [], [], [], [])
 SAID = ("person", "role", "verdict", "passkey", "standing")  # of a decision
 
 
 def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
-    """Decisions, freezes, soaks, signers, break-glasses and recalls of every release in one query.
+    """Decisions, freezes, soaks, signers, break-glasses, nodes and recalls of every release in one
+    query.
 
     A decision counts while it is not voided and is about the request that stands now. A stretch
     that ended in a rollback soaked nothing.
@@ -119,11 +122,14 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
         .annotate(revoked=Case(When(revoked_at__isnull=True, then=False), default=True))
         .values(json=JSONObject(fingerprint="fingerprint", label="label", revoked="revoked"))
     )
-    beside = (decisions, freezes, soaks, signers, _in_force(now))
+    nodes = Node.objects.filter(
+        target=OuterRef("endpoint__target"), last_seen_at__isnull=False
+    ).values(json=JSONObject(network=KeyTextTransform("network", "platform")))
+    beside = (decisions, freezes, soaks, signers, _in_force(now), nodes)
     rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
         "pk", *map(ArraySubquery, beside), keeper().listed("bento")
     )
-    return {pk: (d, f, s, k, b, r) for pk, d, f, s, k, b, r in rows}
+    return {pk: (d, f, s, k, b, n, r) for pk, d, f, s, k, b, n, r in rows}
 
 
 def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
@@ -155,7 +161,7 @@ def _facts(
     evidence: dict[str, list[EvidenceFact]],
     now: datetime,
 ) -> Facts:
-    decisions, freezes, soaks, signers, broken, recalls = beside
+    decisions, freezes, soaks, signers, broken, nodes, recalls = beside
     by_environment: dict[str, list[SoakFact]] = {}
     for s in soaks:
         stretch = SoakFact(s["release"], _time(s["live_at"]), _maybe(s["ended_at"]))
@@ -178,6 +184,7 @@ def _facts(
         signers=[SignerFact(**signer) for signer in signers],
         soaks=by_environment,
         broken_glass=bool(broken),
+        network=_network(nodes),
         recalled=keeper().sentence(recalls),
     )
 
@@ -192,7 +199,14 @@ def describe(version: ModelVersion) -> dict[str, Any]:
         "parameters": version.parameters,
         "lineage": version.lineage,
         "requirements": version.requirements,
+        "variables": version.variables,
     }
+
+
+def _network(nodes: list[dict[str, str | None]]) -> str | None:
+    """Return what every node of the target gives; the weakest word of several, ``None`` of none."""
+    words = {node["network"] or "" for node in nodes}
+    return None if not words else "own" if words == {"own"} else min(words - {"own"})
 
 
 def _build(bento: Bento) -> BuildFact:

@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db import models
 
-_PATTERN = re.compile(r"^[a-z]{3}_[0-9a-f]{32}$")
+_PATTERN = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 
 
 def uuid7_hex() -> str:
@@ -29,7 +29,7 @@ def new_id(prefix: str) -> str:
 
 def is_id(text: str) -> bool:
     """Tell whether ``text`` has the form of a public id, of whatever type."""
-    return bool(_PATTERN.match(text))
+    return _PATTERN.fullmatch(text) is not None
 
 
 class IdField(models.CharField):  # type: ignore[type-arg]

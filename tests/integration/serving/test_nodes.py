@@ -350,6 +350,22 @@ def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(
     assert driver_for(node.row.target).validate(node.row.target, bento, wish) == []
 
 
+def test_a_node_that_keeps_nothing_apart_is_given_only_what_was_approved_before(
+    node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    world = World()
+    former = [name for name in PLATFORM["features"] if name != "apart"]
+    node.report(platform={**PLATFORM, "features": former})
+    bento, driver = world.bento(world.version()), driver_for(node.row.target)
+
+    (problem,) = driver.validate(node.row.target, bento, serving_config({"egress": []}))
+
+    assert "cannot keep a replica from the network and its neighbours: upgrade it" in problem
+    assert driver.validate(node.row.target, bento, serving_config({})) == []
+    node.report()
+    assert driver.validate(node.row.target, bento, serving_config({"egress": []})) == []
+
+
 def test_a_report_that_says_nothing_new_rings_nobody(node: SimulatedNode) -> None:
     Job.objects.all().delete()
     node.report()

@@ -11,7 +11,7 @@ from placet_verify.glass import SKIPPABLE, glass_rule
 from tests.unit.governance.test_gates import FACTS
 
 GATES = "gates:\n  - {gate: build}\n"
-NEVER = {"approvals", "build", "scan", "model_signature"}
+NEVER = {"approvals", "build", "scan", "model_signature", "isolation"}
 
 
 def said(text: str) -> dict[str, Any]:

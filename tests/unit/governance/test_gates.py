@@ -73,6 +73,46 @@ def with_evidence(*evidence: EvidenceFact) -> Facts:
     return replace(FACTS, evidence=evidence)
 
 
+# isolation
+
+
+def isolated(network: str | None, egress: list[str] | None = None) -> Facts:
+    """A release that may reach this, on a target whose node gives this network."""
+    serving = {"replicas": 1} if egress is None else {"replicas": 1, "egress": egress}
+    return replace(FACTS, serving=serving, network=network)
+
+
+def test_a_replica_with_a_network_of_its_own_passes() -> None:
+    found = ask("isolation", isolated("own", []))
+    assert (found["state"], found["reason"]) == ("passed", "It may reach nothing")
+    assert "db:1" in ask("isolation", isolated("own", ["db:1"]))["reason"]
+    assert ask("isolation", isolated("host", []), network="any")["state"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ("host", "can give no network of its own"),
+        ("", "does not say whether"),
+        ("odd", "does not say whether"),
+        (None, "No node of the target has reported"),
+    ],
+)
+def test_a_node_that_gives_none_or_says_nothing_does_not_pass(
+    network: str | None, says: str
+) -> None:
+    found = ask("isolation", isolated(network, []))
+    assert (found["state"], found["passed"]) == ("failed", False)
+    assert says in found["reason"]
+
+
+@pytest.mark.parametrize("network", ["own", "any"])
+def test_what_was_asked_for_under_earlier_rules_does_not_pass(network: str) -> None:
+    found = ask("isolation", isolated("own"), network=network)
+    assert (found["state"], found["reason"][:27]) == ("failed", "It was asked for under earl")
+    assert ask("isolation", isolated("own", ["odd"]), network=network)["state"] == "failed"
+
+
 # model_signature
 
 TEAM = SignerFact("sha256:" + "1" * 64, "training-team", revoked=False)

@@ -124,7 +124,21 @@ def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
         "max_replicas": 2,
         "memory_mb": 1024,
         "variables": {},
+        "egress": [],
     }
+
+
+def test_what_may_be_reached_is_written_in_its_one_form() -> None:
+    asked = plans.serving({"egress": ["DB.Example:5432", "[2001:db8::1]:443"]})
+    assert asked["egress"] == ["db.example:5432", "[2001:db8::1]:443"]
+
+
+def test_every_fault_of_a_configuration_is_named_at_once() -> None:
+    with pytest.raises(plans.DocumentFault) as fault:
+        plans.serving({"replicas": 0, "egress": ["db:1", "db"], "variables": {"MODE\n": "x"}})
+    assert [p for p, _ in fault.value.faults] == [
+        "/serving/egress/1", "/serving/replicas", "/serving/variables/MODE\n",
+    ]  # fmt: skip
 
 
 def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -> None:
@@ -145,6 +159,15 @@ def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -
         ({"variables": {"PLACET_RELEASE": "x"}}, "/serving/variables/PLACET_RELEASE"),
         ({"variables": {"LD_PRELOAD": "x"}}, "/serving/variables/LD_PRELOAD"),
         ({"variables": {"A": "two\nlines"}}, "/serving/variables/A"),
+        ({"variables": {"MODE\n": "x"}}, "/serving/variables/MODE\n"),
+        ({"variables": {"PATH": "/runtime/bin"}}, "/serving/variables/PATH"),
+        ({"variables": {"A": "shown \u202eotherwise"}}, "/serving/variables/A"),
+        ({"variables": [["A", "b"]]}, "/serving/variables"),
+        ({"egress": "db:1"}, "/serving/egress"),
+        ({"egress": None}, "/serving/egress"),
+        ({"egress": ["db:1", "localhost:1"]}, "/serving/egress/1"),
+        ({"egress": ["db:1", "DB:1"]}, "/serving/egress/1"),
+        ({"egress": ["db:1\n"]}, "/serving/egress/0"),
         ({"variables": {"A": 1}}, "/serving/variables/A"),
         ({"gpu": 1}, "/serving/gpu"),
         ({"unit": {"header": "Authorization"}}, "/serving/unit"),

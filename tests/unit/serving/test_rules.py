@@ -12,6 +12,7 @@ from apps.serving.rules import (
     to_evict,
     wanted,
 )
+from placet_verify.serving import Destination
 from placet_verify.units import UnitSource
 
 
@@ -25,10 +26,19 @@ def test_the_split_is_per_request_unless_a_unit_is_named() -> None:
     assert serving_config({"unit": {"cookie": "uid"}}).unit == UnitSource("cookie", "uid")
 
 
+def test_what_a_replica_reaches_is_read_and_absent_in_what_is_older() -> None:
+    assert serving_config({"variables": {"PATH": "/bin"}}).egress is None
+    assert serving_config({"egress": []}).egress == ()
+    assert serving_config({"egress": ["db:1"]}).egress == (Destination("db", 1),)
+
+
 @pytest.mark.parametrize(
     "document",
     [
         {"replicas": 0},
+        {"egress": ["db"]},
+        {"egress": [], "variables": {"PATH": "/bin"}},
+        {"egress": [], "variables": {"MODE\n": "x"}},
         {"replicas": True},
         {"replicas": 3, "max_replicas": 2},
         {"memory_mb": "1024"},

@@ -10,7 +10,7 @@ from workers.builder.scanning.known import Verdict, judge
 
 MAX_OPCODES = 50_000_000
 MAX_NESTED = 1000
-DTYPE = re.compile(r"^[<>|=]?([a-zA-Z?])(\d*)$")
+DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d*)")
 IDENTIFIER = re.compile(r"^[\w.<>\-]+$")
 MARK = object()
 
@@ -279,7 +279,7 @@ class Machine:
 def dtype_of(value: Item) -> tuple[str, int]:
     """Return kind and item size of a pickled ``numpy.dtype``."""
     text = value.args[0] if isinstance(value, Made) and isinstance(value.args, tuple) else None
-    found = DTYPE.match(text) if isinstance(text, str) else None
+    found = DTYPE.fullmatch(text) if isinstance(text, str) else None
     if not isinstance(value, Made) or found is None:
         raise Hostile("a joblib array has a type that cannot be followed")
     kind, digits = found[1], int(found[2] or "1")

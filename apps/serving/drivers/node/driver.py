@@ -18,6 +18,7 @@ LACKS = {
     "mirror": "cannot copy requests",
     "capture": "cannot capture predictions",
     "guard": "cannot apply the guard of the plan",
+    "apart": "cannot keep a replica from the network and its neighbours",
 }
 
 
@@ -43,6 +44,8 @@ class NodeDriver:
             has = ", ".join(found) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
         asked = {name for name in ("unit", "capture") if getattr(serving, name)}
+        if serving.egress is not None:
+            asked.add("apart")
         missing = {*needs, *asked} - set(features(node.platform))
         problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
         if to_evict(occupants(target), capacity_mb=target.capacity_mb,
