@@ -42,6 +42,7 @@ class SimulatedNode:
     state: dict[str, Any] = field(default_factory=dict)
     phase: dict[str, tuple[str, str]] = field(default_factory=dict)  # id → phase, detail
     frozen_weights: dict[str, int] = field(default_factory=dict)  # what it goes on applying
+    apart: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → isolation, egress
     metrics: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
     aborts: list[dict[str, Any]] = field(default_factory=list)
@@ -141,7 +142,7 @@ class SimulatedNode:
             "bento_digest": revision["bento_digest"],
             "since": rfc3339(now()),
             "restarts": 0,
-            "isolation": "bwrap",
+            **self.apart.get(revision["id"], {"isolation": "socket"}),
         }
 
     def report(self, key: PrivateKey | None = None, **changes: Any) -> Any:

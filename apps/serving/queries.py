@@ -19,11 +19,19 @@ from apps.serving.models import (
     Target,
     TargetUse,
 )
-from apps.serving.rules import ALIVE_SECONDS, PRESENT, Occupant
+from apps.serving.rules import (
+    ALIVE_SECONDS,
+    ISOLATION,
+    PRESENT,
+    Occupant,
+    isolation_of,
+    weakest,
+)
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+from placet_verify.serving import network
 
 WITHHELD = "The node says more to those who see every target"
 
@@ -50,6 +58,18 @@ class RevisionStatus:
     ready_replicas: int
     weight: int
     detail: str
+    isolation: str = ""  # one of rules.ISOLATION, '' while it is not known
+    egress: tuple[Mapping[str, Any], ...] = ()  # what was sent where, as the node counts it
+
+    @property
+    def network(self) -> str:
+        """What a replica may reach, in words."""
+        return network(self.revision.serving)
+
+    @property
+    def isolation_says(self) -> str:
+        """The isolation in words."""
+        return ISOLATION.get(self.isolation, "not reported yet")
 
     @property
     def healthy(self) -> bool:
@@ -70,6 +90,11 @@ class EndpointStatus:
     def live(self) -> RevisionStatus | None:
         """The revision that serves."""
         return next((r for r in self.revisions if r.revision.state == "live"), None)
+
+    @property
+    def isolation(self) -> str:
+        """The weakest isolation of what runs here, '' while none is known."""
+        return weakest(row.isolation for row in self.revisions)
 
     @property
     def health(self) -> str:
@@ -150,6 +175,12 @@ def statuses_of(endpoints: Iterable[Endpoint]) -> list[EndpointStatus]:
     return [_status(endpoint, at) for endpoint in rows]
 
 
+def isolated(endpoints: QuerySet[Endpoint], word: str) -> QuerySet[Endpoint]:
+    """Return those behind which something runs with this isolation and nothing with a weaker."""
+    found = [row.endpoint.pk for row in statuses(endpoints) if row.isolation == word]
+    return endpoints.filter(pk__in=found)
+
+
 def status(endpoint: Endpoint) -> EndpointStatus:
     """Return the status of one endpoint."""
     return statuses(Endpoint.objects.filter(pk=endpoint.pk))[0]
@@ -184,6 +215,8 @@ def revision_status(
         ready_replicas=row.get("ready_replicas", 0),
         weight=row.get("weight", 0),
         detail=row.get("detail", ""),
+        isolation=isolation_of(row.get("isolation", ""), revision.serving),
+        egress=tuple(row.get("egress", ())),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from placet_protocol.report import read_isolation
 from placet_protocol.state import Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
@@ -27,6 +28,14 @@ TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
+# How a replica is kept from the network and its neighbours, as nodes report it, in words; the
+# weakest stands first.
+ISOLATION = {
+    "older": "older isolation: the host's network",
+    "shared": "the host's network: the host can give none of its own",
+    "link": "a network of its own, reached through a link",
+    "socket": "a network of its own",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,20 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         capture=capture,
         egress=egress_of(document),
     )
+
+
+def isolation_of(reported: str, serving: Mapping[str, Any]) -> str:
+    """Return the isolation of a revision by what its node reported; '' while that is nothing.
+
+    Agents from before there were these words say how they start a process: that is ``older``.
+    """
+    return read_isolation(reported) or ("" if "egress" in serving else "older")
+
+
+def weakest(isolations: Iterable[str]) -> str:
+    """Return the weakest of several isolations; '' when none is known."""
+    found = set(isolations)
+    return next((word for word in ISOLATION if word in found), "")
 
 
 def _number(document: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:

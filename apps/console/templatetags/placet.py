@@ -211,6 +211,20 @@ def capture(document: Any) -> str:
 
 
 @register.filter
+def reaches(egress: Any) -> str:
+    """Show what a replica may reach, in words; ``None`` is from before that was approved."""
+    if egress is None:
+        return "the host's network (older isolation)"
+    return ", ".join(egress) or "nothing"
+
+
+@register.filter
+def variables(document: Any) -> str:
+    """Show the variables of a serving configuration on one line."""
+    return ", ".join(f"{name}={value}" for name, value in (document or {}).items()) or "none"
+
+
+@register.filter
 def can(actor: Actor | None, permission: str) -> bool:
     """Tell whether the actor holds ``permission`` anywhere (for menus)."""
     return actor is not None and actor.can_somewhere(permission)

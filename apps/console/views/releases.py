@@ -110,6 +110,8 @@ def serving_of(request: PageRequest) -> dict[str, Any]:
     }
     if source := request.POST.get("unit_source"):
         serving["unit"] = {source: request.POST.get("unit_name", "").strip()}
+    if destinations := request.POST.get("egress", "").replace(",", " ").split():
+        serving["egress"] = destinations
     share = request.POST.get("capture", "")
     if share.replace(".", "", 1).isdecimal() and len(share) < 8 and float(share):
         serving["capture"] = {"percent": float(share)}

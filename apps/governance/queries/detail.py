@@ -39,6 +39,7 @@ from placet.kernel.actor import Actor
 from placet_verify import canonical
 
 SHOWN_EVENTS = 200
+_UNSAID: dict[str, Any] = {"unit": None, "capture": None, "egress": None}  # where it lacks them
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +325,7 @@ def _changes(row: Release, live: Release | None, facts: gates.Facts) -> Changes:
         policy_proposed=row.policy.number,
         serving=tuple(
             (name, live.serving.get(name) if live else None, value)
-            for name, value in ({"unit": None, "capture": None} | row.serving).items()
+            for name, value in (_UNSAID | row.serving).items()
             if (live.serving.get(name) if live else None) != value
         ),
     )

@@ -88,6 +88,9 @@ def revision_body(row: RevisionStatus) -> dict[str, Any]:
         "unit": revision.serving.get("unit"),
         "salt": revision.salt,
         "detail": row.detail,
+        "egress": revision.serving.get("egress"),
+        "isolation": row.isolation,
+        "egress_counts": list(row.egress),
     }
 
 
@@ -103,6 +106,7 @@ def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
         "url": row.url,
         "state": endpoint.state,
         "health": row.health,
+        "isolation": row.isolation,
         "api_key_required": endpoint.api_key_required,
         "created_at": rfc3339(endpoint.created_at),
         "live_revision": live.revision.pk if live else None,

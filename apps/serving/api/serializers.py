@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.serving.models import Site
+from apps.serving.rules import ISOLATION
 
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
@@ -99,6 +100,21 @@ class JoinTokenSerializer(serializers.Serializer[Any]):
     expires_in_seconds = serializers.IntegerField()
 
 
+class EgressCountSerializer(serializers.Serializer[Any]):
+    """What replicas sent to one destination, as their node counts it."""
+
+    to = serializers.CharField()
+    connections = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    bytes_in = serializers.IntegerField()
+    bytes_out = serializers.IntegerField()
+
+
+def isolation_field(**options: Any) -> serializers.ChoiceField:
+    """Return the field of an isolation."""
+    return serializers.ChoiceField(choices=[*ISOLATION, ""], **options)
+
+
 class RevisionSerializer(serializers.Serializer[Any]):
     """One Bento behind an endpoint, and what its node says of it."""
 
@@ -125,6 +141,16 @@ class RevisionSerializer(serializers.Serializer[Any]):
     )
     salt = serializers.CharField(help_text="Draws which units this revision gets")
     detail = serializers.CharField()
+    egress = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="All that a replica may reach; null: approved under earlier rules",
+    )
+    isolation = isolation_field(
+        help_text="As the node reports it: `socket` or `link` (a network of its own), `shared` "
+        "(the host can give none), `older` (approved under earlier rules); empty when it does not"
+    )
+    egress_counts = EgressCountSerializer(many=True)
 
 
 class EndpointSerializer(serializers.Serializer[Any]):
@@ -138,6 +164,7 @@ class EndpointSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
     state = serializers.ChoiceField(choices=["active", "stopped"])
     health = serializers.ChoiceField(choices=["healthy", "degraded", "unknown", "stopped", "empty"])
+    isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     live_revision = serializers.CharField(allow_null=True)

@@ -36,7 +36,14 @@ REFUSED = ("rejected", "withdrawn", "expired", "revoked")
 BROKEN = ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
 Instead = Annotated[str, typer.Option(help=INSTEAD)]
-Variables = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, no secret; may be repeated")]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=VALUE, no secret, declared by the version; may be repeated"),
+]
+Egress = Annotated[
+    list[str] | None,
+    typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
+]
 
 UNIT = "split a canary by header:NAME, cookie:NAME or json:/pointer; default: each request"
 
@@ -63,6 +70,7 @@ def release_request(
     max_replicas: Annotated[int, typer.Option(help="how far an operator may scale")] = 2,
     memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
     variable: Variables = None,
+    egress: Egress = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
     plan: Annotated[
@@ -86,6 +94,7 @@ def release_request(
             bento=bento, target=target, reason=reason,
             plan=_plan(plan, manual),
             serving=_serving(replicas, max_replicas, memory_mb, variable or [], unit)
+            | ({"egress": egress} if egress else {})
             | ({"capture": {"percent": capture}} if capture else {}),
         )  # fmt: skip
         show_one(_followed(client, asked, timeout if wait else None), output)

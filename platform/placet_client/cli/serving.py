@@ -1,10 +1,12 @@
 """endpoint, target."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated
 
 import typer
 
-from placet_client import refs
+from placet_client import records, refs
 from placet_client.cli.command import (
     ERROR,
     Ended,
@@ -17,7 +19,14 @@ from placet_client.cli.command import (
     pairs,
 )
 from placet_client.client import Client
-from placet_client.output import Form, print_json, show_list, show_one, tell
+from placet_client.output import Form, Item, print_json, show_list, show_one, tell
+
+ISOLATION = {
+    "older": "older isolation: the host's network",
+    "shared": "the host's network",
+    "link": "a network of its own, by a link",
+    "socket": "a network of its own",
+}
 
 endpoint = typer.Typer(
     help="Endpoints, as PROJECT/ENVIRONMENT/ENDPOINT or by id", no_args_is_help=True
@@ -41,18 +50,49 @@ def id_of(client: Client, reference: str) -> str:
 
 
 @endpoint.command("list")
-def endpoint_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) -> None:
-    """List the endpoints of an environment."""
+def endpoint_list(
+    place: Annotated[
+        str, typer.Argument(metavar="[PROJECT/ENVIRONMENT]", help="default: all that you see")
+    ] = "",
+    isolation: Annotated[
+        str,
+        typer.Option(help="only those of this isolation: older, shared, link or socket"),
+    ] = "",
+    limit: Limit = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """List the endpoints of an environment, or of all of them."""
+    columns = ["name", "url", "state", "health", "isolation", "target"]
     with connected() as client:
-        found = client.endpoints.list(*refs.place(place), limit=limit)
-        show_list(found, ["name", "url", "state", "health", "target"], output)
+        found = _endpoints(client, place, isolation, limit)
+        if not place:
+            columns = ["project", "environment", *columns]
+        show_list((_told(row, output) for row in islice(found, limit)), columns, output)
+
+
+def _endpoints(
+    client: Client, place: str, isolation: str, limit: int | None
+) -> Iterator[records.Endpoint]:
+    if place:
+        yield from client.endpoints.list(*refs.place(place), isolation=isolation, limit=limit)
+        return
+    for project in client.projects.list():
+        for environment in client.environments.list(project.slug):
+            yield from client.endpoints.list(project.slug, environment.name, isolation=isolation)
+
+
+def _told(row: records.Endpoint, output: Form) -> Item:
+    """Return an endpoint as the API has it, for people with its isolation in words."""
+    if output is Form.JSON:
+        return row
+    return row.raw | {"isolation": ISOLATION.get(row.isolation, "")}
 
 
 @endpoint.command("show")
 def endpoint_show(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Show an endpoint."""
     with connected() as client:
-        show_one(client.endpoints.get(id_of(client, reference)), output)
+        show_one(_told(client.endpoints.get(id_of(client, reference)), output), output)
 
 
 @endpoint.command("revisions")
@@ -62,7 +102,10 @@ def endpoint_revisions(
     """List what served behind an endpoint, newest first."""
     with connected() as client:
         found = client.endpoints.revisions(id_of(client, reference), limit=limit)
-        columns = ["number", "state", "weight", "salt", "version", "replicas", "release", "live_at"]
+        columns = [
+            "number", "state", "weight", "salt", "version", "replicas", "isolation", "release",
+            "live_at",
+        ]  # fmt: skip
         show_list(found, columns, output)
 
 

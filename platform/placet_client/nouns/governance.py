@@ -1,8 +1,9 @@
 """Environments, policies, freezes, releases, decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict
 
 from placet_client.nouns.base import Listing, Noun, at, changed, given, moment
 from placet_client.records import (
@@ -19,6 +20,18 @@ from placet_client.records import (
     Rollout,
 )
 from placet_client.records.base import Json
+
+
+class Serving(TypedDict, total=False):
+    """What a release runs with. ``egress`` names all that it may reach, as ``host:port``."""
+
+    replicas: int
+    max_replicas: int
+    memory_mb: int
+    variables: Mapping[str, str]
+    egress: Sequence[str]
+    unit: Mapping[str, str]
+    capture: Json
 
 
 class Environments(Noun):
@@ -174,7 +187,7 @@ class Releases(Noun):
         bento: str = "",
         target: str = "",
         plan: Json | None = None,
-        serving: Json | None = None,
+        serving: Serving | Json | None = None,
         reason: str = "",
         idempotency_key: str = "",
     ) -> Release:

@@ -93,10 +93,10 @@ class Endpoints(Noun):
     """Stable names that clients call. Methods take an endpoint's id; :meth:`find` knows it."""
 
     def list(
-        self, project: str, environment: str, *, limit: int | None = None
+        self, project: str, environment: str, *, isolation: str = "", limit: int | None = None
     ) -> Listing[Endpoint]:
-        """List the endpoints of an environment."""
-        return self._list(Endpoint, self._of(project, environment), limit)
+        """List the endpoints of an environment; all, or those of one ``isolation``: ``older``."""
+        return self._list(Endpoint, self._of(project, environment), limit, isolation=isolation)
 
     def find(self, project: str, environment: str, name: str) -> Endpoint:
         """Read an endpoint by its name."""

@@ -79,6 +79,9 @@ class Revision(Record):
     unit: Json | None
     salt: str
     detail: str
+    egress: tuple[str, ...] | None  # None: approved under earlier rules
+    isolation: str
+    egress_counts: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class Endpoint(Record):
     url: str
     state: str
     health: str
+    isolation: str
     api_key_required: bool
     created_at: datetime
     live_revision: str | None

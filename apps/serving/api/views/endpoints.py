@@ -20,8 +20,9 @@ from apps.serving.api.serializers import (
 )
 from apps.serving.models import Endpoint
 from apps.serving.prediction import predict
+from apps.serving.rules import ISOLATION
 from placet.kernel.api.views import PlacetView
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 
 def answer(endpoint: Endpoint, status: int = 200) -> Response:
@@ -36,15 +37,24 @@ def answer(endpoint: Endpoint, status: int = 200) -> Response:
 class EndpointList(PlacetView):
     """The endpoints of one environment."""
 
-    query_params = ("limit", "cursor")
+    query_params = ("limit", "cursor", "isolation")
 
-    @extend_schema(operation_id="endpoints_list", responses=page_of(EndpointSerializer))
+    @extend_schema(
+        operation_id="endpoints_list",
+        parameters=[OpenApiParameter("isolation", enum=list(ISOLATION))],
+        responses=page_of(EndpointSerializer),
+    )
     def get(self, request: Request, slug: str, environment: str) -> Response:
         """List the endpoints of an environment, and what serves behind each."""
         project = project_by_slug(slug, self.actor)
         rows = queries.visible_endpoints(self.actor).filter(
             project=project, environment=environment
         )
+        if (word := request.query_params.get("isolation")) is not None:
+            if word not in ISOLATION:
+                detail = f"One of {', '.join(ISOLATION)}"
+                raise InvalidInput(errors=[FieldError("isolation", detail)])
+            rows = queries.isolated(rows, word)
         return self.page(rows, _bodies)
 
     @extend_schema(

@@ -1,0 +1,168 @@
+"""How what runs is kept apart: as its node reports it, in the API, on pages, and by a filter."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from apps.governance import plans
+from apps.serving.models import Revision
+from apps.serving.rules import ISOLATION, isolation_of, weakest
+from tests.factories import api, browser
+from tests.governed import World
+from tests.nodes import PLATFORM, SimulatedNode, run
+
+pytestmark = pytest.mark.django_db
+RunJobs = Callable[..., int]
+COUNTS = {"to": "db.example:5432", "connections": 3, "refused": 1, "bytes_in": 20, "bytes_out": 10}
+
+
+@pytest.fixture
+def node(world: World) -> SimulatedNode:
+    """A node that joined the target of every environment."""
+    found = SimulatedNode.joined(world.target)
+    found.report()
+    return found
+
+
+def served(world: World, node: SimulatedNode, run_jobs: RunJobs, **serving: Any) -> Revision:
+    """Have a release served behind ``churn`` in development."""
+    world.request("development", serving=serving)
+    run(node, run_jobs)
+    return Revision.objects.get(state="live")
+
+
+def older(revision: Revision) -> None:
+    """Make a revision one that was approved before there was egress."""
+    document = {name: v for name, v in revision.serving.items() if name != "egress"}
+    Revision.objects.filter(pk=revision.pk).update(serving=document)
+
+
+def listed(world: World, query: str = "") -> list[str]:
+    answer = api(world.people["Otto"]).get(
+        f"/projects/risk/environments/development/endpoints{query}"
+    )
+    assert answer.status_code == 200, answer.content
+    return [row["name"] for row in answer.json()["items"]]
+
+
+def seen(world: World, name: str, *arguments: str) -> str:
+    """Return a page as Otto gets it."""
+    answer = browser(world.people["Otto"]).get(reverse(name, args=arguments))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_an_operator_reads_how_a_revision_is_kept_apart_and_what_it_sent(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    revision = served(world, node, run_jobs, egress=["db.example:5432"])
+    node.apart[revision.pk] = {"isolation": "link", "egress": [COUNTS]}
+    assert node.report().status_code == 200
+    otto = api(world.people["Otto"])
+    found = otto.get(f"/endpoints/{revision.endpoint_id}").json()
+    (row,) = found["revisions"]
+    assert (row["egress"], row["isolation"]) == (["db.example:5432"], "link")
+    assert row["egress_counts"] == [COUNTS]
+    assert found["isolation"] == "link"
+    page = seen(world, "endpoint", revision.endpoint_id)
+    assert "db.example:5432" in page
+    assert "A network of its own, reached through a link" in page
+
+
+def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    revision = served(world, node, run_jobs)
+    assert (listed(world, "?isolation=older"), listed(world, "?isolation=socket")) == (
+        [], ["churn"],
+    )  # fmt: skip
+    older(revision)
+    node.apart[revision.pk] = {"isolation": "bwrap"}  # what agents of then say
+    node.report()
+    assert (listed(world, "?isolation=older"), listed(world, "?isolation=socket")) == (
+        ["churn"], [],
+    )  # fmt: skip
+    page = seen(world, "endpoint", revision.endpoint_id)
+    assert "Older isolation: the host&#x27;s network" in page
+    assert "older isolation" in seen(world, "endpoints")
+
+
+def test_a_filter_that_nobody_knows_is_named(world: World) -> None:
+    answer = api(world.people["Otto"]).get(
+        "/projects/risk/environments/development/endpoints?isolation=strong"
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "isolation")
+
+
+def test_a_stranger_finds_nothing_by_the_filter(
+    world: World, node: SimulatedNode, run_jobs: RunJobs
+) -> None:
+    served(world, node, run_jobs)
+    sam = World("other").people["Otto"]
+    path = "/projects/risk/environments/development/endpoints?isolation=socket"
+    assert api(sam).get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("said", "pointer"),
+    [
+        ({"egress": [COUNTS | {"to": "localhost:1"}]}, "/revisions/0/egress/0/to"),
+        ({"egress": [COUNTS | {"to": "<script>"}]}, "/revisions/0/egress/0/to"),
+        ({"egress": [COUNTS, {}]}, "/revisions/0/egress/1/to"),
+        ({"egress": ["db:1"]}, "/revisions/0/egress/0/to"),
+        ({"egress": [COUNTS | {"refused": -1}]}, "/revisions/0/egress/0/refused"),
+        ({"egress": [COUNTS | {"bytes_in": 1.5}]}, "/revisions/0/egress/0/bytes_in"),
+        ({"egress": [COUNTS] * 33}, "/revisions/0/egress"),
+        ({"egress": {}}, "/revisions/0/egress"),
+        ({"isolation": 1}, "/revisions/0/isolation"),
+    ],
+)
+def test_a_report_that_makes_no_sense_is_refused_by_its_place(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, said: dict[str, Any], pointer: str
+) -> None:
+    revision = served(world, node, run_jobs)
+    node.apart[revision.pk] = said
+    answer = node.report()
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+
+
+def test_a_word_that_nobody_knows_counts_as_the_weakest() -> None:
+    assert isolation_of("bwrap", {"egress": []}) == "older"
+    assert isolation_of("something new", {"egress": []}) == "older"
+    assert isolation_of("", {"egress": []}) == ""
+    assert isolation_of("", {}) == "older"
+    assert [isolation_of(word, {"egress": []}) for word in ISOLATION] == list(ISOLATION)
+    assert weakest(["socket", "", "shared"]) == "shared"
+    assert weakest(["socket", "older"]) == "older"
+    assert weakest(["", ""]) == ""
+
+
+def test_an_agent_of_before_goes_on_with_what_it_runs_and_goes_back_to_it(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both releases were approved before there was egress; the agent knows nothing of it."""
+    now = plans.serving
+
+    def then(raw: Any) -> Any:
+        return {name: value for name, value in now(raw).items() if name != "egress"}
+
+    former = [name for name in PLATFORM["features"] if name != "apart"]
+    monkeypatch.setitem(PLATFORM, "features", former)
+    with monkeypatch.context() as patched:
+        patched.setattr(plans, "serving", then)
+        first = served(world, node, run_jobs)
+        second = served(world, node, run_jobs)
+    assert "egress" not in second.serving
+    otto, at = api(world.people["Otto"]), f"/endpoints/{first.endpoint_id}"
+    for verb, body in (("scale", {"replicas": 1}), ("restart", {}), ("stop", {}), ("start", {})):
+        answer = otto.post(f"{at}/{verb}", body)
+        assert answer.status_code == 200, (verb, answer.content)
+        run(node, run_jobs)
+    assert otto.post(f"{at}/rollback", {"reason": "It was better"}).status_code < 300
+    run(node, run_jobs)
+    assert Revision.objects.get(state="live").pk == first.pk
+    world.request("development")
+    run(node, run_jobs)
+    assert Revision.objects.get(state="live").pk == first.pk  # what it cannot keep apart waits
