@@ -163,9 +163,11 @@ class World:
         shown = {"statement_digest": release.request_digest} | more
         return actions.decide(release, verdict=verdict, actor=who, **shown)
 
-    def live(self, environment: str = "development", bento: Bento | None = None) -> Release:
+    def live(
+        self, environment: str = "development", bento: Bento | None = None, **changes: Any
+    ) -> Release:
         """Take a Bento all the way to live in an environment that asks for no people."""
-        release = self.request(environment, bento)
+        release = self.request(environment, bento, **changes)
         actions.begin_rollout(release, actor=SYSTEM)
         return actions.mark_live(release, actor=SYSTEM)
 

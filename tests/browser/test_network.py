@@ -1,0 +1,62 @@
+"""What a release may reach, as people ask for it, approve it and see it run."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from apps.serving.models import Revision
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
+VIEWS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
+FEATURES = "features.internal.example.com:6379"
+
+
+def sound(page: Page, name: str, pictures: Path) -> None:
+    """Fail where the page breaks a rule of access or is wider than the screen."""
+    page.screenshot(path=pictures / f"{name}.png", full_page=True)
+    found = [v for v in Axe().run(page).response["violations"] if v["impact"] != "minor"]
+    assert not found, [(v["id"], v["nodes"][0]["html"][:160]) for v in found]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+@pytest.mark.parametrize(("theme", "width"), VIEWS)
+def test_a_destination_is_asked_for_approved_and_seen_in_use(
+    theme: str, width: int, open_as: OpenAs, pictures: Path, run_jobs: Callable[..., int]
+) -> None:
+    world = World()
+    node = SimulatedNode.joined(world.target)
+    node.report()
+    world.request("development", serving={"egress": ["old.example.com:443"]})
+    run(node, run_jobs)
+    live = Revision.objects.get(state="live")
+    counts = {"to": "old.example.com:443", "connections": 12_345, "refused": 2,
+              "bytes_in": 5_000_000, "bytes_out": 80_000}  # fmt: skip
+    node.apart[live.pk] = {"isolation": "socket", "egress": [counts]}
+    node.report()
+    world.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
+                 "  - {gate: approvals, role: approver, count: 1}\n")  # fmt: skip
+    bento = world.bento(world.version(variables=["MODE"]))
+    page = open_as(world.people["Ada"], theme=theme, width=width)
+    page.goto(f"/releases/new?version={bento.version.pk}")
+    page.get_by_label("What it may reach").fill(f"{FEATURES}\n[2001:db8::1]:443")
+    sound(page, f"network-form-{theme}-{width}", pictures)
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_url("**/releases/rel_*/")
+    asked = page.url
+    page = open_as(world.people["Vera"], theme=theme, width=width)
+    page.goto(asked)
+    expect(page.locator("code", has_text=FEATURES).first).to_be_visible()
+    expect(page.get_by_text("A network of its own")).to_be_visible()
+    sound(page, f"network-release-{theme}-{width}", pictures)
+    page = open_as(world.people["Otto"], theme=theme, width=width)
+    page.goto(f"/endpoints/{live.endpoint_id}/")
+    expect(page.get_by_role("heading", name="Network")).to_be_visible()
+    expect(page.get_by_text(re.compile("12.345 opened"))).to_be_visible()
+    sound(page, f"network-endpoint-{theme}-{width}", pictures)

@@ -1,0 +1,76 @@
+"""What a release may reach, asked for and listed from the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.governance.models import Release
+from apps.registry.models import ModelVersion
+from apps.serving.models import Revision
+from placet_client.cli import main
+from tests.commands import answer, become
+from tests.governed import World
+from tests.nodes import SimulatedNode, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RunJobs = Callable[..., int]
+
+
+def test_a_release_names_destinations_and_declared_variables(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = world.bento(world.version(variables=["MODE"])).version
+    ask = ["release", "request", f"risk/churn:{version.number}", "--environment", "development"]
+    assert main([*ask, "--egress", "db.example:5432", "--egress", "[2001:db8::1]:443"]) == 0
+    assert Release.objects.get().serving["egress"] == ["db.example:5432", "[2001:db8::1]:443"]
+    capsys.readouterr()
+    assert main([*ask, "--egress", "db.example"]) == 1
+    assert "/serving/egress/0" in capsys.readouterr().err
+    assert main([*ask, "--variable", "LEVEL=1"]) == 1
+    said = capsys.readouterr().err
+    assert "/serving/variables/LEVEL" in said
+    assert "register a version that names it" in said
+
+
+def test_version_json_declares_the_variables(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    facts = {
+        "requirements": ["scikit-learn==1.7.2"], "variables": ["MODE"],
+        "signature": {"inputs": [{"name": "a", "type": "double"}],
+                      "outputs": [{"name": "p", "type": "long"}]},
+    }  # fmt: skip
+    (folder / "version.json").write_text(json.dumps(facts))
+    (folder / "model.joblib").write_bytes(b"a model")
+    register = ["model", "register", "--project", "risk", "--name", "age", "--from", str(folder)]
+    assert main(register) == 0
+    assert main(register) == 0
+    assert [v.variables for v in ModelVersion.objects.all()] == [["MODE"]]
+
+
+def test_a_command_lists_what_runs_from_before(
+    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str],
+    live_server: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    world.request("development")
+    run(node, run_jobs)
+    become(world, "Otto", live_server.url, monkeypatch)
+    capsys.readouterr()
+    older = ["endpoint", "list", "--isolation", "older"]
+    assert main(older) == 0
+    assert capsys.readouterr().out == "nothing\n"
+    node.apart[Revision.objects.get().pk] = {"isolation": "bwrap"}
+    node.report()
+    assert main(older) == 0
+    printed = capsys.readouterr().out
+    assert "older isolation: the host's network" in printed
+    assert "development" in printed
+    assert main(["endpoint", "list", "risk/development", "--isolation", "older", "-o", "json"]) == 0
+    assert [row["isolation"] for row in answer(capsys)] == ["older"]
+    assert main(["endpoint", "show", "risk/development/churn"]) == 0
+    assert "older isolation: the host's network" in capsys.readouterr().out
+    assert main(["endpoint", "list", "risk/staging", "--isolation", "older"]) == 0
+    assert capsys.readouterr().out == "nothing\n"

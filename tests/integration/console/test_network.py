@@ -1,0 +1,106 @@
+"""What a release may reach and set, on the pages where people ask for it and approve it."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from apps.governance import plans
+from apps.governance.models import Release
+from tests.factories import browser
+from tests.governed import World
+
+pytestmark = pytest.mark.django_db
+
+
+def page(world: World, who: str, release: Release) -> str:
+    answer = browser(world.people[who]).get(reverse("release", args=[release.pk]))
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def asked_by_form(world: World, egress: str) -> Any:
+    """Have Ada fill in the form."""
+    bento = world.bento(world.version())
+    fields = {
+        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
+        "endpoint": "churn", "egress": egress,
+    }  # fmt: skip
+    return browser(world.people["Ada"]).post(reverse("release-request"), fields)
+
+
+def test_an_approver_reads_that_a_replica_reaches_nothing(world: World) -> None:
+    assert "<b>reaches nothing.</b>" in page(world, "Vera", world.request("staging"))
+
+
+def test_an_approver_reads_every_destination_and_every_variable(world: World) -> None:
+    bento = world.bento(world.version(variables=["MODE"]))
+    release = world.request(
+        "staging",
+        bento,
+        serving={
+            "egress": ["db.example:5432", "[2001:db8::1]:443"],
+            "variables": {"MODE": "<b>", "OMP_NUM_THREADS": "2"},
+        },
+    )
+    seen = page(world, "Vera", release)
+    assert '<code class="text-break">db.example:5432</code>' in seen
+    assert '<code class="text-break">[2001:db8::1]:443</code> and nothing else.' in seen
+    assert "MODE=&lt;b&gt;, OMP_NUM_THREADS=2" in seen
+
+
+def test_what_was_asked_for_under_earlier_rules_is_called_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = plans.serving
+
+    def then(raw: Any) -> Any:
+        return {name: value for name, value in now(raw).items() if name != "egress"}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plans, "serving", then)
+        older = world.live()
+    assert "Older isolation: the host's network" in page(world, "Vera", older)
+    seen = page(world, "Vera", world.request("development"))
+    assert "the host&#x27;s network (older isolation)" in seen
+    assert "May reach" in seen
+
+
+def test_a_change_of_destinations_and_variables_stands_beside_what_is_live(world: World) -> None:
+    world.live(serving={"egress": ["old.example:1"]})
+    bento = world.bento(world.version(variables=["MODE"]))
+    release = world.request(
+        "development", bento, serving={"egress": ["new.example:2"], "variables": {"MODE": "x"}}
+    )
+    seen = page(world, "Vera", release)
+    before, after = seen.index("old.example:1"), seen.rindex("MODE=x")
+    assert "May reach" in seen[: seen.index("old.example:1")]
+    assert seen.index("none") < after
+    assert before < seen.index("new.example:2", before)
+
+
+def test_the_form_names_destinations_one_on_each_line(world: World) -> None:
+    answer = asked_by_form(world, "db.example:5432\r\n  [2001:db8::1]:443\r\n")
+    assert answer.status_code == 302
+    assert Release.objects.get().serving["egress"] == ["db.example:5432", "[2001:db8::1]:443"]
+
+
+def test_the_form_left_empty_reaches_nothing(world: World) -> None:
+    assert asked_by_form(world, " \r\n").status_code == 302
+    assert Release.objects.get().serving["egress"] == []
+
+
+def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> None:
+    answer = asked_by_form(world, "db.example:5432\nlocalhost:1")
+    seen = answer.content.decode()
+    assert "localhost is the replica itself" in seen
+    assert "db.example:5432\nlocalhost:1</textarea>" in seen
+    assert not Release.objects.exists()
+
+
+def test_a_version_says_which_variables_it_reads(world: World) -> None:
+    version = world.version(variables=["MODE", "LEVEL"])
+    path = reverse("version", args=["risk", version.model.name, version.number])
+    seen = " ".join(browser(world.people["Ada"]).get(path).content.decode().split())
+    assert "<dt>Reads the variables</dt> <dd><code>MODE</code></dd><dt></dt>" in seen
+    assert "<code>LEVEL</code>" in seen
