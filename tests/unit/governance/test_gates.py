@@ -76,6 +76,20 @@ def with_evidence(*evidence: EvidenceFact) -> Facts:
 # isolation
 
 
+@pytest.mark.parametrize(
+    ("egress", "state"),
+    [
+        ([], "passed"),
+        (["a.example.com:443"], "passed"),
+        (["a.example.com:443", "db.example.org:443"], "failed"),
+        (None, "error"),
+    ],
+)
+def test_an_expression_sees_what_may_be_reached(egress: list[str] | None, state: str) -> None:
+    that = 'serving.egress.all(to, to.endsWith(".example.com:443"))'
+    assert ask("expression", isolated("own", egress), that=that)["state"] == state
+
+
 def isolated(network: str | None, egress: list[str] | None = None) -> Facts:
     """A release that may reach this, on a target whose node gives this network."""
     serving = {"replicas": 1} if egress is None else {"replicas": 1, "egress": egress}

@@ -1,5 +1,8 @@
 """What a serving configuration may say: destinations, variables, members."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,6 +156,14 @@ def test_a_whole_family_is_refused_with_each_of_its_members(name: str, more: str
     for prefix in family:
         if name.startswith(prefix) and len(prefix + more) <= 63:
             assert "may never be set" in serving.variable_fault(prefix + more)
+
+
+def test_the_specification_lists_every_name_that_is_never_set() -> None:
+    """Somebody else may write a third verifier from it."""
+    text = (Path(__file__).resolve().parents[3] / "platform/docs/statements.md").read_text()
+    rules = text.split("## The serving configuration")[1].split("\n## ")[0]
+    listed = set(re.findall(r"`([A-Z0-9_]+)`", rules)) - {"_"}
+    assert listed == {*serving._NEVER, *serving._NEVER_PREFIXES, *serving._NEVER_SUFFIXES}
 
 
 def test_a_release_sets_what_its_version_declares_and_a_short_list_of_ours() -> None:
