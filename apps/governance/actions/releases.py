@@ -77,8 +77,7 @@ def request_release(
         place = lock_environment(place, actor, "release.request")
         wish, configuration = _documents(chosen(place, plan), serving)
         made = _bento(version, bento, place)
-        _check_measured(made, wish, configuration)
-        _check_declared(made, configuration)
+        _check_documents(made, wish, configuration)
         behind = _endpoint(endpoint, place, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
@@ -91,6 +90,12 @@ def request_release(
         prefetch(behind.target, bento=made, holder=release.pk, actor=actor)
         approve_if_passed(release, results, log)
         return release
+
+
+def _check_documents(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
+    """Refuse what this Bento cannot keep, however well it is written."""
+    _check_measured(bento, plan, serving)
+    _check_declared(bento, serving)
 
 
 def _check_measured(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:

@@ -122,14 +122,17 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
         .annotate(revoked=Case(When(revoked_at__isnull=True, then=False), default=True))
         .values(json=JSONObject(fingerprint="fingerprint", label="label", revoked="revoked"))
     )
-    nodes = Node.objects.filter(
-        target=OuterRef("endpoint__target"), last_seen_at__isnull=False
-    ).values(json=JSONObject(network=KeyTextTransform("network", "platform")))
-    beside = (decisions, freezes, soaks, signers, _in_force(now), nodes)
+    beside = (decisions, freezes, soaks, signers, _in_force(now), _nodes())
     rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
         "pk", *map(ArraySubquery, beside), keeper().listed("bento")
     )
     return {pk: (d, f, s, k, b, n, r) for pk, d, f, s, k, b, n, r in rows}
+
+
+def _nodes() -> QuerySet[Node, Any]:
+    """Return what the nodes of the target that have reported say of its network."""
+    found = Node.objects.filter(target=OuterRef("endpoint__target"), last_seen_at__isnull=False)
+    return found.values(json=JSONObject(network=KeyTextTransform("network", "platform")))
 
 
 def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:

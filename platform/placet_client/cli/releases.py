@@ -93,9 +93,7 @@ def release_request(
             scope, model=name, version=number, environment=environment, endpoint=endpoint or name,
             bento=bento, target=target, reason=reason,
             plan=_plan(plan, manual),
-            serving=_serving(replicas, max_replicas, memory_mb, variable or [], unit)
-            | ({"egress": egress} if egress else {})
-            | ({"capture": {"percent": capture}} if capture else {}),
+            serving=_serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture),
         )  # fmt: skip
         show_one(_followed(client, asked, timeout if wait else None), output)
 
@@ -112,15 +110,20 @@ def _plan(text: str, manual: bool) -> Any:
 
 
 def _serving(
-    replicas: int, max_replicas: int, memory_mb: int, variables: list[str], unit: str
-) -> dict[str, Any]:
+    replicas: int, max_replicas: int, memory_mb: int, variables: list[str] | None,
+    egress: list[str] | None, unit: str, capture: float,
+) -> dict[str, Any]:  # fmt: skip
     serving: dict[str, Any] = {
         "replicas": replicas, "max_replicas": max(replicas, max_replicas), "memory_mb": memory_mb,
     }  # fmt: skip
     if variables:
         serving["variables"] = pairs(variables, "--variable")
-    source, _, name = unit.partition(":")
-    return serving | ({"unit": {source: name}} if unit else {})
+    if egress:
+        serving["egress"] = egress
+    if unit:
+        source, _, name = unit.partition(":")
+        serving["unit"] = {source: name}
+    return serving | ({"capture": {"percent": capture}} if capture else {})
 
 
 def _followed(client: Client, asked: Release, timeout: float | None) -> Release:
