@@ -1,5 +1,6 @@
 """A ready BentoML project is built as it is: its own APIs, behind Placet's probes and headers."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from tests.workshop import RUNTIMES, register, served
 
 pytestmark = [pytest.mark.e2e]
 Run = Callable[..., int]
-SERVICE = b"""from pathlib import Path
+SERVICE = b"""import os
+from pathlib import Path
 
 import bentoml
 
@@ -29,12 +31,14 @@ class Greeter:
 
     @bentoml.api
     def shout(self, name: str) -> str:
-        return f"{WORD} {name}!".upper()
+        return f"{WORD} {name}{os.environ.get('GREETED_BY', '!')}".upper()
 """
 BUILD_FILE = b"""service: service:Greeter
 labels:
   owner: risk-team
 include: ["*.py", "data/"]
+envs:
+  - name: GREETED_BY
 """
 FACTS = {
     "signature": {
@@ -68,7 +72,8 @@ def build(ada: ApiClient, address: str, run_jobs: Run) -> Any:
 
 def test_from_upload_to_its_own_apis(ada: ApiClient, run_jobs: Run, tmp_path: Path) -> None:
     address = register(ada, "greeter", project())
-    assert ada.get(address).json()["format"] == "bentoml"
+    version = ada.get(address).json()
+    assert (version["format"], version["variables"]) == ("bentoml", ["GREETED_BY"])
     ended = build(ada, address, run_jobs)
     assert (ended["state"], ended["error"]) == ("succeeded", "")
     facts = {e["kind"]: e["data"] for e in ada.get(f"{address}/evidence").json()["items"]}
@@ -76,11 +81,11 @@ def test_from_upload_to_its_own_apis(ada: ApiClient, run_jobs: Run, tmp_path: Pa
     assert facts["scan"]["verdict"] == "code-carrying"
     bento = Bento.objects.get(pk=ended["bento_digest"])
     python = RUNTIMES / bento.runtime_id.removeprefix("sha256:") / "bin" / "python"
-    variables = {"PLACET_RELEASE": "rel_1", "PLACET_REVISION": "rev_1"}
+    variables = {"PLACET_RELEASE": "rel_1", "PLACET_REVISION": "rev_1", "GREETED_BY": " by us"}
     with served(store().path(bento.digest), python, tmp_path / "bento", **variables) as service:
         greeted = service.call("/greet", {"name": "Eve", "times": 2})
         assert (greeted.status, greeted.body) == (200, {"text": "Hello Eve Hello Eve"})
-        assert service.call("/shout", {"name": "Eve"}).body == "HELLO EVE!"
+        assert service.call("/shout", {"name": "Eve"}).body == "HELLO EVE BY US"
         assert greeted.headers["x-placet-model"] == "greeter:1"
         assert greeted.headers["x-placet-release"] == "rel_1"
         assert greeted.headers["x-placet-revision"] == "rev_1"
@@ -90,6 +95,7 @@ def test_from_upload_to_its_own_apis(ada: ApiClient, run_jobs: Run, tmp_path: Pa
         sources = tmp_path / "bento" / "src"
         assert not (sources / "notes").exists()
         assert (sources / "service.py").read_bytes() == SERVICE
+        assert json.loads((sources / "placet.json").read_text())["variables"] == ["GREETED_BY"]
 
 
 def test_without_a_signature_it_is_only_known_to_start(ada: ApiClient, run_jobs: Run) -> None:
