@@ -2,7 +2,8 @@
 
 Ours in Python, ours in JavaScript (the page that outsiders open, in Chromium), and ``aics-tlog``,
 which is nobody's we know and needs Python 3.12. For each log: inclusion and consistency proofs, a
-signed checkpoint and a ``.tlog-proof`` file, each as it was made and with something changed. What
+signed checkpoint and a ``.tlog-proof`` file, each as it was made and with something changed; beside
+it a serving configuration, which our two alone judge. What
 was made must be accepted; of a change alone the agreement counts, and that no changed hash, body
 or signature is accepted by anybody. Where the stranger is known to judge by another rule, ``KNOWN``
 says so; our two must agree there as well. Prints one JSON object; ends with 1 for any fault.
@@ -31,9 +32,10 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from benchmarks import agreement_serving  # noqa: E402
 from benchmarks.agreement_logs import HARMLESS, MAY_HOLD, ORIGIN, Case, cases  # noqa: E402
 from benchmarks.crashes import commit  # noqa: E402
-from placet_verify import checkpoint, merkle, tlog_proof  # noqa: E402
+from placet_verify import canonical, checkpoint, merkle, serving, tlog_proof  # noqa: E402
 from placet_verify.errors import Refused  # noqa: E402
 from placet_verify.keys import PrivateKey, PublicKey  # noqa: E402
 from placet_verify_js import NAME, page  # noqa: E402
@@ -73,7 +75,9 @@ def by_python(case: Case, key: PublicKey) -> bool:
             given["old"], given["new"], given["old_root"], given["new_root"], given["path"]
         )
     try:
-        if case.kind == "note":
+        if case.kind == "serving":
+            serving.check(canonical.loads(given["serving"]))
+        elif case.kind == "note":
             checkpoint.verify(given["note"], key)
         else:
             proof = tlog_proof.parse(given["text"])
@@ -92,6 +96,10 @@ JUDGE = """async (asked) => {
       unpack(g.leaf), BigInt(g.index), BigInt(g.size), g.path.map(unpack), unpack(g.root)),
     consistency: (g) => v.verifyConsistency(
       BigInt(g.old), BigInt(g.new), unpack(g.old_root), unpack(g.new_root), g.path.map(unpack)),
+    serving: async (g) => {
+      v.checkServing(v.parseJson(g.serving));
+      return true;
+    },
     note: async (g) => Boolean(await v.verifyCheckpoint(g.note, keys)),
     proof: async (g) => {
       const proof = v.readProof(g.text);
@@ -127,7 +135,7 @@ def _plain(value: Any) -> Any:
 
 def by_stranger(case: Case, key: PublicKey) -> bool | None:
     """Ask ``aics-tlog``; ``None`` where it is not installed or knows no such thing."""
-    if case.kind == "proof" or not stranger_version():
+    if case.kind in ("proof", "serving") or not stranger_version():
         return None
     theirs, given = importlib.import_module("aics_tlog"), case.given
     if case.kind == "inclusion":
@@ -157,12 +165,17 @@ def compare(logs: int, seed: int, opened: Page) -> Iterator[Result]:
     found = Result()
     for start in range(0, logs, BATCH):
         key, numbers = PrivateKey.generate(), range(start, min(start + BATCH, logs))
-        asked = [case for n in numbers for case in cases(random.Random(f"{seed} {n}"), key)]
+        asked = [case for n in numbers for case in _cases(random.Random(f"{seed} {n}"), key)]
         answers = by_javascript(asked, key.public, opened)
         for case, javascript in zip(asked, answers, strict=True):
             _judge(found, case, javascript, key.public)
         found.logs += len(numbers)
         yield found
+
+
+def _cases(chance: random.Random, key: PrivateKey) -> Iterator[Case]:
+    yield from cases(chance, key)
+    yield from agreement_serving.cases(chance)
 
 
 def _judge(found: Result, case: Case, javascript: bool, key: PublicKey) -> None:
@@ -175,8 +188,8 @@ def _judge(found: Result, case: Case, javascript: bool, key: PublicKey) -> None:
             found.known[case.name] += 1
         else:
             fault = True
-    must_hold = not case.change or case.name in HARMLESS
-    if python != must_hold and case.name not in MAY_HOLD:
+    must_hold = not case.change or case.name in HARMLESS | agreement_serving.HARMLESS
+    if python != must_hold and case.name not in MAY_HOLD | agreement_serving.MAY_HOLD:
         fault = True
     if fault and len(found.faults) < 20:
         given = {name: _plain(value) for name, value in case.given.items()}

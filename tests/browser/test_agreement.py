@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.agreement import KNOWN, compare, stranger_version
 from benchmarks.agreement_logs import CONSISTENCY, INCLUSION, NOTE
+from benchmarks.agreement_serving import SERVING
 from tests.outsider import Second
 
 pytestmark = pytest.mark.browser
@@ -16,7 +17,10 @@ def test_they_agree_on_random_logs_and_their_mutations(second: Second) -> None:
     assert found.logs == 200
     assert found.faults == []
     tried = set(found.accepted) | set(found.refused)
-    for kind, changes in (("inclusion", INCLUSION), ("consistency", CONSISTENCY), ("note", NOTE)):
+    for kind, changes in (
+        ("inclusion", INCLUSION), ("consistency", CONSISTENCY), ("note", NOTE),
+        ("serving", SERVING),
+    ):  # fmt: skip
         assert {f"{kind}: {name}" for name in ("as made", *changes)} <= tried
     assert found.cases > 3_000
     assert set(found.known) <= set(KNOWN)

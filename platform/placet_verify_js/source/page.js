@@ -7,7 +7,7 @@ import { publicKey } from "./keys.js";
 import { verifyConsistency, verifyInclusion } from "./merkle.js";
 import { readProof, verifyCheckpoint, verifyProof } from "./note.js";
 import { SEALED_KINDS } from "./seals.js";
-import { destination, mayBeSet } from "./serving.js";
+import { checkServing, destination, mayBeSet } from "./serving.js";
 import { readZip } from "./zip.js";
 
 const LARGEST_BENTO = 1 << 30; // browsers hash what they can hold
@@ -141,6 +141,7 @@ listen();
 globalThis.placetVerify = Object.freeze({
   SEALED_KINDS,
   canonical,
+  checkServing,
   destination,
   mayBeSet,
   parseJson,
