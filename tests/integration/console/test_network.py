@@ -9,6 +9,7 @@ from apps.governance import plans
 from apps.governance.models import Release
 from tests.factories import browser
 from tests.governed import World
+from tests.nodes import PLATFORM, SimulatedNode
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,24 @@ def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> N
     assert "localhost is the replica itself" in seen
     assert "db.example:5432\nlocalhost:1</textarea>" in seen
     assert not Release.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ({"network": "own"}, "one for each"),
+        ({"network": "host"}, "it can give none of its own"),
+        ({}, "upgrade the agent"),
+        ({"network": "<b>"}, "upgrade the agent"),
+    ],
+)
+def test_a_target_says_what_network_its_replicas_get(
+    world: World, network: dict[str, str], says: str
+) -> None:
+    node = SimulatedNode.joined(world.target)
+    node.report(platform={k: v for k, v in PLATFORM.items() if k != "network"} | network)
+    seen = browser(world.people["Otto"]).get(reverse("targets")).content.decode()
+    assert says in seen.split("Network of replicas")[1].split("</dd>")[0]
 
 
 def test_a_version_says_which_variables_it_reads(world: World) -> None:
