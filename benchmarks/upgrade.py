@@ -35,7 +35,7 @@ from placet.embedded import valkey  # noqa: E402
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster  # noqa: E402
 from placet.embedded.supervisor import free_port  # noqa: E402
 
-PREVIOUS = "83bbae8"  # what this release is upgraded from: the commit of the last one
+PREVIOUS = "5a35692"  # what this release is upgraded from: the commit of the last one
 CLIENTS, PHASE_SECONDS, PAUSE = 4, 6.0, 0.02
 PEOPLE = """
 import django; django.setup()
