@@ -112,27 +112,16 @@ class Reconciler:
             self.proxy.apply()
         except (AdminError, HaproxyError, OSError) as error:
             log.warning("HAProxy did not take a change: %s", error)
-            self.proxy.forget()
             self.busy = True
             self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
             return False
         self.busy |= self.proxy.ending
-        self._weights = {}
-        for name, entry in self.proxy.table.endpoints.items():
-            if name in self.proxy.left_out:
-                self._leave_out(entry, self.proxy.left_out[name])
-                continue
-            for revision, weight in entry.weights().items():
-                if self._ready(revision):
-                    self._weights[revision] = weight
+        self._weights = {r: w for r, w in self.proxy.weights().items() if self._ready(r)}
+        for detail, revisions in self.proxy.complaints():
+            self._errors.append(NodeError(code="endpoint_left_out", detail=detail))
+            for revision in revisions:
+                self._controls.setdefault(revision, Control()).full = detail
         return True
-
-    def _leave_out(self, entry: EndpointEntry, why: str) -> None:
-        """Say of an endpoint that HAProxy would not start with it, and so does without it."""
-        detail = f"{entry.path} is left out, for HAProxy would not start with it: {why}"[:1900]
-        self._errors.append(NodeError(code="endpoint_left_out", detail=detail))
-        for revision in entry.backends.values():
-            self._controls.setdefault(revision, Control()).full = detail
 
     # --- replicas ----------------------------------------------------------------------------
 

@@ -128,12 +128,33 @@ class Proxy:
         self._text = text
 
     def apply(self) -> None:
-        """Make HAProxy follow the table: new servers first, then routes, then what leaves."""
-        self.write()
-        if self._applied != self._seen:
-            self._tell()
-        if self._left:
-            self._end_waiting()
+        """Make HAProxy follow the table: new servers first, then routes, then what leaves.
+
+        After an ``AdminError``, ``HaproxyError`` or ``OSError`` the next one tells all of it again.
+        """
+        try:
+            self.write()
+            if self._applied != self._seen:
+                self._tell()
+            if self._left:
+                self._end_waiting()
+        except Exception:
+            self._applied = ()
+            raise
+
+    def weights(self) -> dict[str, int]:
+        """Return what HAProxy gives each revision, out of 10,000."""
+        told = self._told.endpoints.values()
+        return {revision: w for entry in told for revision, w in entry.weights().items()}
+
+    def complaints(self) -> list[tuple[str, list[str]]]:
+        """Return a sentence for each endpoint that is left out, and the revisions it is about."""
+        found = []
+        for endpoint, why in self.left_out.items():
+            entry = self.table.endpoints[endpoint]
+            sentence = f"{entry.path} is left out, for HAProxy would not start with it: {why}"
+            found.append((sentence[:1900], list(entry.backends.values())))
+        return found
 
     @property
     def ending(self) -> bool:
@@ -215,10 +236,6 @@ class Proxy:
         for place, server in self._wanted(actual):
             if [*coming(place, server, actual[place]), *leaving(place, server, actual[place])]:
                 raise AdminError(f"HAProxy did not take the change of {place}")
-
-    def forget(self) -> None:
-        """Send everything again at the next ``apply``."""
-        self._applied = ()
 
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""
