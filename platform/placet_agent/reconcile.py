@@ -289,7 +289,7 @@ class Reconciler:
 
     def _place(self, entry: EndpointEntry, revision: DesiredRevision) -> None:
         control = self._control(revision)
-        control.full = ""
+        control.full = self.proxy.complaint(entry)  # as it was, while HAProxy does not run
         for replica in self.replicas.of(revision.id):
             if replica.stopping or replica.id not in self._answered:
                 continue

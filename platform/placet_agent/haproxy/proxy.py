@@ -13,7 +13,7 @@ from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.process import HaproxyProcess
-from placet_agent.haproxy.table import Server, Table
+from placet_agent.haproxy.table import EndpointEntry, Server, Table
 
 log = logging.getLogger(__name__)
 
@@ -149,12 +149,16 @@ class Proxy:
 
     def complaints(self) -> list[tuple[str, list[str]]]:
         """Return a sentence for each endpoint that is left out, and the revisions it is about."""
-        found = []
+        entries = [self.table.endpoints[endpoint] for endpoint in self.left_out]
+        return [(self.complaint(entry), list(entry.backends.values())) for entry in entries]
+
+    def complaint(self, entry: EndpointEntry) -> str:
+        """Return why an endpoint was left out when the files were written; '' when it was not."""
         for endpoint, why in self.left_out.items():
-            entry = self.table.endpoints[endpoint]
-            sentence = f"{entry.path} is left out, for HAProxy would not start with it: {why}"
-            found.append((sentence[:1900], list(entry.backends.values())))
-        return found
+            if self.table.endpoints.get(endpoint) is entry:
+                sentence = f"{entry.path} is left out, for HAProxy would not start with it: {why}"
+                return sentence[:1900]
+        return ""
 
     @property
     def ending(self) -> bool:

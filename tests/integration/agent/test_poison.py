@@ -59,8 +59,8 @@ def test_a_value_that_looks_like_a_flag_is_a_value_and_the_neighbour_survives_ha
     kill_haproxy(node)
 
     platform.wait(lambda: serves(node))
-    assert theirs(node).json()["name"] == "theirs"
-    assert theirs(node, **{"X-Try": value}).json()["name"] == "tried"
+    platform.wait(lambda: theirs(node).json().get("name") == "theirs")
+    platform.wait(lambda: theirs(node, **{"X-Try": value}).json().get("name") == "tried")
 
 
 def serves(node: NodeUnderTest) -> bool:
@@ -81,9 +81,13 @@ def test_an_endpoint_that_haproxy_refuses_is_left_out_and_named(
     platform.wait_phase("rev_1", "serving")
     platform.wait_phase("rev_3", "failed")
     kill_haproxy(node)
+    said = len(platform.reports)
     platform.wait(lambda: serves(node))
 
     assert theirs(node).json()["code"] == "nothing_live"
+    for report in platform.reports[said:]:  # while HAProxy was away too
+        assert {r["phase"] for r in report["revisions"] if r["id"] == "rev_3"} == {"failed"}
+    platform.wait(lambda: "endpoint_left_out" in str(platform.reports[-1]["errors"]))
     assert OTHER in platform.seen("rev_3")["detail"]
     assert platform.seen("rev_2")["weight"] == 0
     errors = [e for e in platform.reports[-1]["errors"] if e["code"] == "endpoint_left_out"]
@@ -116,7 +120,7 @@ def test_a_node_that_an_older_agent_left_with_a_file_that_never_starts_serves_ag
     node.start()
     platform.wait(lambda: serves(node))
 
-    assert theirs(node).json()["name"] == "theirs"
+    platform.wait(lambda: theirs(node).json().get("name") == "theirs")
 
 
 def poison(folder: Path) -> None:
