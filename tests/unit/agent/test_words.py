@@ -14,7 +14,7 @@ from placet_agent.haproxy import words
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.table import Table
-from placet_protocol.state import HeaderRoute, parse_state
+from placet_protocol.state import HeaderRoute, read_state
 from placet_verify.units import UnitSource
 from tests.gateway import SETTINGS, refused, table_of
 
@@ -153,8 +153,9 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
 def test_whatever_the_protocol_lets_through_haproxy_takes(
     state: dict[str, Any], units: list[UnitSource | None]
 ) -> None:
-    read = parse_state(json.loads(json.dumps(state)))
+    read = read_state(json.loads(json.dumps(state)))
     names = [r.id for endpoint in read.endpoints for r in endpoint.revisions]
+    assert names == [r["id"] for e in state["endpoints"] for r in e["revisions"]]  # none refused
 
     assert refused(table_of(read, dict(zip(names, units, strict=False)))) == ""
 
