@@ -231,7 +231,10 @@ class Trust:
             if new.size == old.size and new.root != old.root:
                 detail = f"the log of {new.size} entries has another root than before"
                 return [NodeError(code="checkpoint_differs", detail=detail)]
-        self.home.remember(checkpoint=note)
+        try:
+            self.home.remember(checkpoint=note)
+        except OSError as error:  # a full disk keeps nobody from what else the state says
+            return [NodeError(code="checkpoint_unstored", detail=str(error)[:500])]
         return []
 
     def judge(self, state: DesiredState, *, fetch: bool = True) -> dict[str, Verdict]:

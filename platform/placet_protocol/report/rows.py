@@ -20,7 +20,8 @@ ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 ERROR_CODES: Final = frozenset(
     {
         "state_refused", "stored_state_refused", "endpoint_refused", "revision_refused",
-        "prefetch_refused", "recall_refused", "keys_refused", "generation_went_back",
+        "prefetch_refused", "recall_refused", "recall_unstored", "checkpoint_unstored",
+        "keys_refused", "generation_went_back",
         "checkpoint_refused", "checkpoint_went_back", "checkpoint_differs", "metrics_gap",
         "haproxy", "platform_unreachable", "pass_failed", "poll_failed", "certificate_refused",
         "capture_unreadable", "capture_dropped", "capture_refused",

@@ -4,6 +4,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from placet_agent import files
 from placet_agent.loop import Agent
 from placet_verify import canonical, dsse
 from tests.integration.agent.conftest import NodeUnderTest
@@ -225,3 +228,29 @@ def test_a_replica_that_nothing_recalls_goes_on_at_start_without_a_state(
     platform.wait(lambda: joined.agent.replicas.all)
     for _ in range(5):
         assert joined.who() == "good"
+
+
+def test_a_full_disk_keeps_no_recall_from_being_heeded(
+    agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.endpoints = [platform.endpoint(good)]
+    assert handed(agent, platform) == {"rev_1": ""}
+    platform.checkpoint = platform.note(5)
+    _, envelope = recalled(platform, good["bento_digest"])
+    platform.publish(recalls=[envelope])
+
+    def full(*words: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_bytes", full)
+        with pytest.raises(OSError, match="No space"):
+            agent.accept(platform.envelope)
+        assert "it was recalled" in refusals(agent)["rev_1"]
+    codes = {error["code"] for error in agent.reporter._errors}
+    assert codes == {"recall_unstored", "checkpoint_unstored"}
+
+    assert agent.accept(platform.envelope), "with room again it is taken"
+    assert len(json.loads((agent.home.folder / "recalls.json").read_text())) == 1
+    assert "it was recalled" in at_start(agent.home)[0]["rev_1"]
