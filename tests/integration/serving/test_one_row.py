@@ -14,6 +14,7 @@ import pytest
 
 from apps.assurance.actions import recall
 from apps.governance.models import Release
+from apps.identity.models import User
 from apps.serving.models import DesiredState, Endpoint, Node, Revision
 from placet.keystore import keys_document, ring
 from placet_agent.home import Home
@@ -105,8 +106,11 @@ def test_a_recall_reaches_a_node_beside_a_row_that_it_could_not_read(
 
 
 def problems(world: World) -> list[dict[str, str]]:
-    """Return what the API says to the operator of the target's node."""
-    page = factories.api(world.otto).get("/targets").json()
+    """Return what the API says of the target's node to an operator of every project."""
+    olga = User.objects.filter(email="olga@example.com").first() or factories.person(
+        "Olga", {"operator": None}
+    )
+    page = factories.api(olga).get("/targets").json()
     (target,) = [row for row in page["items"] if row["id"] == world.target.pk]
     found: list[dict[str, str]] = target["node"]["problems"]
     return found
