@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.console.queries.alerts import with_keeper
 from apps.console.queries.audit import Line, story
@@ -142,21 +142,20 @@ def endpoints_matching(actor: Actor, *, project: str = "") -> QuerySet[Endpoint]
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return what runs there, since when and by whose approval, in a fixed number of queries."""
     found = statuses_of(endpoints)
-    approved = Decision.objects.filter(verdict="approve", voided_reason="")
-    approved = approved.annotate(who=name_in("person")).order_by("pk")
+    approved = Decision.objects.filter(release=OuterRef("pk"), verdict="approve", voided_reason="")
+    names = approved.annotate(who=name_in("person")).order_by("pk").values("who")
     live = {
         release.endpoint_id: release
         for release in Release.objects.filter(
             endpoint__in=[s.endpoint.pk for s in found], state="live"
         )
         .select_related("version__model")
-        .prefetch_related(Prefetch("decisions", approved, to_attr="approved"))
+        .annotate(approvers=ArraySubquery(names))
     }
     rows = []
     for item in found:
         release: Any = live.get(item.endpoint.pk)
-        approvers = [decision.who for decision in release.approved] if release else []
-        rows.append(EndpointRow(item, release, approvers))
+        rows.append(EndpointRow(item, release, release.approvers if release else []))
     return rows
 
 
