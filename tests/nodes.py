@@ -151,6 +151,12 @@ class SimulatedNode:
         envelope = dsse.sign(dsse.REPORT, payload, key or self.key).to_json().encode()
         return self.call("POST", "/agent/v1/report", envelope)
 
+    def upgraded(self, **platform: Any) -> None:
+        """Say of the host what was not so before, as if a minute had passed since the last change:
+        what changes more often is neither stored nor logged."""
+        Node.objects.filter(pk=self.id).update(noted={})
+        assert self.report(platform={**PLATFORM, **platform}).status_code == 200
+
     def step(self) -> None:
         """Pull, do as told, and report."""
         self.pull()

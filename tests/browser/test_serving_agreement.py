@@ -10,10 +10,10 @@ import pytest
 from placet_verify import serving
 from placet_verify.serving import Destination
 from tests.outsider import Papers, Second, both
-from tests.permits import SERVING
 from tests.unit.verify.test_serving import FORBIDDEN, REFUSED_DESTINATIONS
 
 pytestmark = pytest.mark.browser
+SERVING: dict[str, Any] = {"replicas": 1, "memory_mb": 1024, "variables": {}}  # from before
 JUDGE = """({texts, names}) => [
   texts.map((text) => {
     try { return placetVerify.destination(text); }

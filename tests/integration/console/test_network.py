@@ -9,7 +9,7 @@ from apps.governance import plans
 from apps.governance.models import Release
 from tests.factories import browser
 from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode
+from tests.nodes import SimulatedNode
 
 pytestmark = pytest.mark.django_db
 
@@ -104,15 +104,15 @@ def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> N
     [
         ({"network": "own"}, "one for each"),
         ({"network": "host"}, "it can give none of its own"),
-        ({}, "upgrade the agent"),
-        ({"network": "<b>"}, "upgrade the agent"),
+        ({"network": "own", "features": []}, "upgrade the agent"),
+        ({"network": "<b>"}, "it can give none of its own"),
     ],
 )
 def test_a_target_says_what_network_its_replicas_get(
-    world: World, network: dict[str, str], says: str
+    world: World, network: dict[str, Any], says: str
 ) -> None:
     node = SimulatedNode.joined(world.target)
-    node.report(platform={k: v for k, v in PLATFORM.items() if k != "network"} | network)
+    node.upgraded(**network)
     seen = browser(world.people["Otto"]).get(reverse("targets")).content.decode()
     assert says in seen.split("Network of replicas")[1].split("</dd>")[0]
 

@@ -354,15 +354,14 @@ def test_a_node_that_keeps_nothing_apart_is_given_only_what_was_approved_before(
     node: SimulatedNode, run_jobs: RunJobs
 ) -> None:
     world = World()
-    former = [name for name in PLATFORM["features"] if name != "apart"]
-    node.report(platform={**PLATFORM, "features": former})
+    node.upgraded(features=[name for name in PLATFORM["features"] if name != "apart"])
     bento, driver = world.bento(world.version()), driver_for(node.row.target)
 
     (problem,) = driver.validate(node.row.target, bento, serving_config({"egress": []}))
 
     assert "cannot keep a replica from the network and its neighbours: upgrade it" in problem
     assert driver.validate(node.row.target, bento, serving_config({})) == []
-    node.report()
+    node.upgraded()
     assert driver.validate(node.row.target, bento, serving_config({"egress": []})) == []
 
 
