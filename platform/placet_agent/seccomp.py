@@ -2,14 +2,17 @@
 
 New namespaces (in one of its own a process has every capability, over much more of the kernel),
 mounts, tracing and reading other processes, kernel modules, keys, clocks, and interfaces whose
-errors have let processes out before (bpf, perf events, userfaultfd, io_uring). The filter is
-classic BPF as ``seccomp(2)`` takes it; numbers are those of the kernel's tables for x86_64 and
-aarch64 (``syscall_64.tbl``, ``asm-generic/unistd.h``). On other machines there is no filter.
+errors have let processes out before (bpf, perf events, userfaultfd, io_uring). Sockets are of the
+families that a network namespace keeps apart: by vsock a replica would reach whoever runs the
+machine, or another program of it, from any namespace. The filter is classic BPF as ``seccomp(2)``
+takes it; numbers are those of the kernel's tables for x86_64 and aarch64 (``syscall_64.tbl``,
+``asm-generic/unistd.h``). On other machines there is no filter.
 """
 
 import errno
 import os
 import platform
+import socket
 import struct
 from functools import cache
 
@@ -34,6 +37,8 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
 _UNKNOWN = {"clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
             "io_uring_register": (427, 427)}  # fmt: skip
 _CLONE = (56, 220)
+_SOCKETS = ((41, 198), (53, 199))  # socket, socketpair
+_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH_…
 _NAMESPACES = 0x7E020000  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET
 _X32 = 0x40000000  # the second table of x86_64
@@ -46,7 +51,8 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 def program(machine: str) -> bytes | None:
     """Return the filter for a machine as ``platform.machine()`` names it; ``None``: there is none.
 
-    Every test is followed by its own return, so that no jump is longer than one step.
+    Every test is followed by its own return, so that no jump is longer than one step, but for those
+    over the families of sockets.
     """
     if machine not in _MACHINES:
         return None
@@ -62,10 +68,21 @@ def program(machine: str) -> bytes | None:
         for numbers in table.values():
             if (number := numbers[column]) is not None:
                 steps += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
+    families = _families()
+    for call in _SOCKETS:
+        steps += [(_JUMP_EQUAL, 0, len(families), call[column]), *families]
     steps += [(_JUMP_EQUAL, 1, 0, _CLONE[column]), (_RETURN, 0, 0, _ALLOW)]
     steps += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_ANY_BIT, 0, 1, _NAMESPACES)]
     steps += [(_RETURN, 0, 0, refuse), (_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+def _families() -> list[tuple[int, int, int, int]]:
+    """Return the steps that let a socket be of a known family alone."""
+    steps = [(_LOAD, 0, 0, _FIRST_ARGUMENT)]
+    for family in _FAMILIES:
+        steps += [(_JUMP_EQUAL, 0, 1, int(family)), (_RETURN, 0, 0, _ALLOW)]
+    return [*steps, (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)]
 
 
 @cache

@@ -37,6 +37,8 @@ from placet_protocol.runtimes import RuntimeRef
 from placet_verify.serving import Destination, undeclared
 
 SERVER = "/placet/inside.py"
+# Its log lies on the host's disk, and is trimmed now and then only. /tmp holds no larger file.
+FILES = f"--fsize={sandbox.TMP_BYTES}:{sandbox.TMP_BYTES}"
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ class Starter:
                 "BENTOML_DO_NOT_TRACK": "true",
                 "PYTHONUNBUFFERED": "1",
             },
-            limits=(*Cell(uid=None).limits, *limits.limiter().words(record.memory_mb)),
+            limits=(*Cell(uid=None).limits, *limits.limiter().words(record.memory_mb), FILES),
             groups=groups,
         )
 

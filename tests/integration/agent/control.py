@@ -77,7 +77,7 @@ class Platform:
         """A join token."""
         return f"{SECRET}.{hashlib.sha256(self.root.public.raw).hexdigest()}"
 
-    def build(self, name: str, *, lock: str = LOCK, **more: str) -> str:
+    def build(self, name: str, *, lock: str = LOCK, server: str = SERVER, **more: str) -> str:
         """Store a Bento that answers with ``name`` and holds ``more`` files; return its digest."""
         with tempfile.TemporaryDirectory() as folder:
             bento = Path(folder, "bento")
@@ -87,7 +87,7 @@ class Platform:
             (bento / "src/placet.json").write_text(json.dumps({"variables": DECLARED}))
             for file, text in {"name.txt": name, **more}.items():
                 (bento / file).write_text(text)
-            (bento / "server.py").write_text(SERVER)
+            (bento / "server.py").write_text(server)
             digest = pack(bento, Path(folder, "bento.tar"))
             self.blobs[digest.removeprefix("sha256:")] = Path(folder, "bento.tar").read_bytes()
         return digest

@@ -1,10 +1,12 @@
 """An agent in a process of its own whose replicas are ``replica_server.py``."""
 
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 
+from placet_agent import limits
 from placet_agent.home import Home
 from placet_agent.loop import Agent, Options
 from placet_agent.starting import Door
@@ -23,6 +25,8 @@ OPTIONS = Options(
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO")
+    if os.environ.get("PLACET_TEST_LIMITS") == "off":  # to see what the limits are good for
+        limits.limiter = lambda: limits.Limiter("prlimit")  # type: ignore[assignment]
     agent = Agent(Home(Path(sys.argv[1])), OPTIONS)
     signal.signal(signal.SIGTERM, lambda *_: agent.stop())
     agent.run()
