@@ -54,7 +54,10 @@ class Cell:
     network: Network = "own"
     variables: Mapping[str, str] = field(default_factory=dict)
     tmp_bytes: int = TMP_BYTES
-    limits: tuple[str, ...] = ("--nofile=8192:8192", "--core=0:0", "--nproc=2048:2048")
+    limits: tuple[str, ...] = ("--nofile=8192:8192", "--core=0:0")
+    # Set inside: set outside, where all replicas may be one user, it would count their processes
+    # together, and one that begins as many as it may would leave the others none.
+    processes: str = "--nproc=2048:2048"
     groups: tuple[Path, ...] = ()  # control groups that it joins before anything else
 
 
@@ -119,7 +122,8 @@ def command(
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
     for option, number in (("--info-fd", info_fd), ("--block-fd", block_fd)):
         words += [] if number is None else [option, str(number)]
-    return [*words, "--", *_become(cell.uid), ENV, "-i", *_assignments(cell), *program]
+    words += ["--", *_become(cell.uid), PRLIMIT, cell.processes]
+    return [*words, ENV, "-i", *_assignments(cell), *program]
 
 
 def user(uid: int) -> int | None:
