@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, OuterRef, QuerySet, When
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import JSONObject
 
 from apps.builds.models import Bento
@@ -132,7 +132,8 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
 def _nodes() -> QuerySet[Node, Any]:
     """Return what the nodes of the target that have reported say of its network."""
     found = Node.objects.filter(target=OuterRef("endpoint__target"), last_seen_at__isnull=False)
-    return found.values(json=JSONObject(network=KeyTextTransform("network", "platform")))
+    said = {name: KeyTransform(name, "platform") for name in ("network", "features")}
+    return found.values(json=JSONObject(**said))
 
 
 def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
@@ -206,9 +207,12 @@ def describe(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _network(nodes: list[dict[str, str | None]]) -> str | None:
-    """Return what every node of the target gives; the weakest word of several, ``None`` of none."""
-    words = {node["network"] or "" for node in nodes}
+def _network(nodes: list[dict[str, Any]]) -> str | None:
+    """Return what every node of the target gives; the weakest word of several, ``None`` of none.
+
+    ``''`` is an agent from before there was such a thing.
+    """
+    words = {(n["network"] or "") if "apart" in (n["features"] or ()) else "" for n in nodes}
     return None if not words else "own" if words == {"own"} else min(words - {"own"})
 
 

@@ -173,7 +173,7 @@ def test_an_abort_of_what_is_not_on_this_target_changes_and_logs_nothing(
 
 
 def test_an_agent_that_is_too_old_for_a_guard_is_named(world: World, node: SimulatedNode) -> None:
-    node.report(platform={**PLATFORM, "features": ["unit", "header_route", "mirror"]})
+    node.report(platform={**PLATFORM, "features": ["unit", "header_route", "mirror", "apart"]})
     release = world.request("development", plan={**PLAN, "start": "manual"})
     with pytest.raises(DoesNotFit, match="cannot apply the guard of the plan: upgrade it"):
         actions.start_rollout(release, actor=world.otto)

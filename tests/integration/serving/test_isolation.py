@@ -108,9 +108,7 @@ def test_a_stranger_finds_nothing_by_the_filter(
 @pytest.mark.parametrize(
     ("said", "pointer"),
     [
-        ({"egress": [COUNTS | {"to": "localhost:1"}]}, "/revisions/0/egress/0/to"),
-        ({"egress": [COUNTS | {"to": "<script>"}]}, "/revisions/0/egress/0/to"),
-        ({"egress": [COUNTS, {}]}, "/revisions/0/egress/1/to"),
+        ({"egress": [COUNTS, COUNTS | {"to": 1}]}, "/revisions/0/egress/1/to"),
         ({"egress": ["db:1"]}, "/revisions/0/egress/0/to"),
         ({"egress": [COUNTS | {"refused": -1}]}, "/revisions/0/egress/0/refused"),
         ({"egress": [COUNTS | {"bytes_in": 1.5}]}, "/revisions/0/egress/0/bytes_in"),
