@@ -19,6 +19,7 @@ from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary, version
 from placet_agent.haproxy.proxy import Proxy
+from placet_agent.holding import HolderError
 from placet_agent.home import Home
 from placet_agent.metrics import WINDOW_SECONDS, Meter
 from placet_agent.preparer import Preparer
@@ -133,7 +134,7 @@ class Agent:
     def run(self) -> None:
         """Serve until ``stop``."""
         self._load_stored()
-        self.replicas.starter.prepare()
+        self._prepare()
         self.replicas.adopt()
         self.meter.start()
         self.reporter.start()
@@ -155,6 +156,13 @@ class Agent:
         self._poller.join(timeout=1.5)
         for client in (self.client, self._polling, self._fetching, self._shipping):
             client.close()
+
+    def _prepare(self) -> None:
+        """Have ready what starts need; each start tries again, and what serves goes on without."""
+        try:
+            self.replicas.starter.prepare()
+        except (HolderError, OSError) as error:
+            self.reporter.error("holder", str(error))
 
     def _tidy(self) -> None:
         """Take up a renewed certificate; keep logs short, and few Bentos and runtimes unnamed."""

@@ -109,11 +109,6 @@ class Replica:
         return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
 
     @property
-    def beside(self) -> list[ProcessRef]:
-        """What stands outside for it and ends with it."""
-        return [ProcessRef(*pair) for pair in (self.record.relay, self.record.link) if pair]
-
-    @property
     def address(self) -> places.Address:
         """Where HAProxy finds it."""
         adopted = self.record.reached == "port"

@@ -16,7 +16,6 @@ from uuid import uuid4
 from placet_agent import files, limits, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
-from placet_agent.holding import HolderError
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.procs import ProcessRef
 from placet_agent.replica import OWN_PORT, Record, Replica, ask, free_port
@@ -67,12 +66,18 @@ class Replicas:
     def adopt(self, *, probe: bool = True) -> None:
         """Take over the replicas that an earlier agent started; end what it left half-started."""
         for path in sorted(self.folder.glob("*.json")):
-            record = Record.from_json(files.read_json(path) or {})
+            try:
+                record = Record.from_json(files.read_json(path) or {})
+            except (TypeError, ValueError) as error:  # cut short: it was never flushed to disk
+                log.warning("the record %s cannot be read: %s", path.name, error)
+                self._end_marked(path.stem)
+                path.unlink()
+                continue
             replica = Replica(record, path, self.starter.socket(record.id))
             replica.launched.set()
             self.all[replica.id] = replica
             if not replica.refs:
-                self._end_marked(replica)
+                self._end_marked(replica.id)
                 self.discard(replica)
             elif replica.alive:
                 log.info("adopted replica %s (%s)", replica.id, record.kept)
@@ -80,16 +85,7 @@ class Replicas:
                     replica.ready_at = time.monotonic()
                 if probe:
                     self._thread(self._look_after, replica)
-        self._drop_unknown_sockets()
-
-    def _drop_unknown_sockets(self) -> None:
-        """Let go of what an agent that died had made for a replica that never came to be."""
-        try:
-            kept = self.starter.holder.names()
-        except HolderError:
-            return
-        for name in kept - set(self.all):
-            self.starter.let_go(name)
+        self.starter.forget_others(set(self.all))
 
     def start(
         self,
@@ -231,7 +227,7 @@ class Replicas:
         if replica.alive:
             return False
         crash_point("agent.after_replica_stop")
-        self._end_marked(replica)
+        self._end_marked(replica.id)
         adopted = replica.record.reached == "port"
         return not adopted or not procs.listening(replica.record.port)
 
@@ -247,11 +243,9 @@ class Replicas:
             if ref is not None:
                 ref.signal(number)
 
-    def _end_marked(self, replica: Replica) -> None:
-        """End what stands beside the replica, and what it left outside a namespace."""
-        for ref in replica.beside:
-            ref.signal(signal.SIGKILL)
-        for ref in procs.with_variable(MARKER, replica.id):
+    def _end_marked(self, name: str) -> None:
+        """End all that was started for a replica, what stands beside it included."""
+        for ref in procs.with_variable(MARKER, name):
             ref.signal(signal.SIGKILL)
             procs.wait_gone(ref, 2)
 

@@ -72,11 +72,12 @@ class Starter:
         self.program = program
 
     def prepare(self) -> None:
-        """Have the holder run, and what every replica is given lie ready."""
+        """Have the holder run, and what replicas are given lie ready. Raises ``HolderError``."""
         self.holder.ensure()
         files.make_folder(self.given, 0o700)
-        # a replica reads it as a user of its own
-        files.write_bytes(self._server, Path(inside.__file__).read_bytes(), mode=0o644)
+        server = Path(inside.__file__).read_bytes()
+        if not self._server.exists() or self._server.read_bytes() != server:
+            files.write_bytes(self._server, server, mode=0o644)  # read as a user of its own
 
     @property
     def _server(self) -> Path:
@@ -96,7 +97,7 @@ class Starter:
         if sandbox.isolation() != "bwrap":
             raise RuntimeError(sandbox.NO_BWRAP)
         self._check_variables(record)
-        self.holder.ensure()
+        self.prepare()
         uid = sandbox.user(sandbox.PROXY_UID)
         listener = sandbox.above(listen(self.sockets / record.id, uid)[1])
         try:
@@ -231,6 +232,18 @@ class Starter:
         for what in ("egress", "link"):
             shutil.rmtree(self._counts(record, what).parent, ignore_errors=True)
         limits.limiter().remove(record.id)
+
+    def forget_others(self, known: set[str]) -> None:
+        """Remove what an agent that died had made for a replica that never came to be."""
+        with suppress(HolderError):
+            for name in self.holder.names() - known:
+                self.let_go(name)
+        for path in self.sockets.glob("*"):
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
+        for path in self.given.glob("*.hosts"):
+            if path.stem not in known:
+                path.unlink(missing_ok=True)
 
     def let_go(self, name: str) -> None:
         """Have the socket of a replica closed: who still waits there gets an error at once."""

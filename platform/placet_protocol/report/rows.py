@@ -19,12 +19,13 @@ ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 # What a node refused or could not do. A code that is not here is shown, and logged as ``other``.
 ERROR_CODES: Final = frozenset(
     {
-        "state_refused", "stored_state_refused", "endpoint_refused", "revision_refused",
+        "state_refused", "stored_state_refused", "endpoint_refused", "endpoint_left_out",
+        "revision_refused",
         "prefetch_refused", "recall_refused", "recall_unstored", "checkpoint_unstored",
         "keys_refused", "generation_went_back",
         "checkpoint_refused", "checkpoint_went_back", "checkpoint_differs", "metrics_gap",
-        "haproxy", "platform_unreachable", "pass_failed", "poll_failed", "certificate_refused",
-        "capture_unreadable", "capture_dropped", "capture_refused",
+        "haproxy", "holder", "platform_unreachable", "pass_failed", "poll_failed",
+        "certificate_refused", "capture_unreadable", "capture_dropped", "capture_refused",
     }
 )  # fmt: skip
 

@@ -405,3 +405,23 @@ def test_an_agent_does_not_take_a_stranger_that_got_an_old_pid(node: NodeUnderTe
     ours = find(os.getpid())
     assert ours is not None and ours.alive
     assert not ProcessRef(ours.pid, ours.start - 1).alive
+
+
+def test_a_record_that_was_cut_short_keeps_no_agent_from_starting(
+    platform: Platform, joined: NodeUnderTest
+) -> None:
+    revision = platform.revision(1, platform.build("one"), weight=10_000)
+    joined.start_process()
+    platform.serve(revision)
+    platform.wait_phase("rev_1", "serving")
+    record = records(joined)[0]
+
+    joined.kill_process()
+    (joined.home.folder / "replicas" / f"{record['id']}.json").write_text('{"id": "rev_1-')
+    platform.reports.clear()
+    joined.start_process()
+    platform.wait_phase("rev_1", "serving")
+
+    assert joined.who() == "one"
+    assert not ProcessRef(*record["inner"]).alive
+    assert [found["id"] for found in records(joined)] != [record["id"]]
