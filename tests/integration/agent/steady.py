@@ -6,12 +6,13 @@ connection, and prints a JSON list of seconds; -1 stands for a call that did not
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def once(port: int, path: str) -> float:
@@ -30,7 +31,13 @@ def once(port: int, path: str) -> float:
 
 
 def main(port: int, path: str, rate: float) -> None:
-    """Call until standard input ends."""
+    """Call until standard input ends.
+
+    It stands for somebody on another machine, whose own waiting for a processor does not count: where
+    it may, it goes before everybody here.
+    """
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     ended, told = threading.Event(), []
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     due = time.monotonic()
