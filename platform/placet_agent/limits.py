@@ -21,6 +21,10 @@ class Limiter:
 
     ``roots`` are the folders of our groups: one for each controller of version 1 that works here,
     memory first; a single one of version 2.
+
+    In version 1 a replica's group for the processor stands beside our folder, not in it: one in
+    there gets what is left of the folder's share, and who uses all of that leaves its neighbours to
+    wait for everything else on the host.
     """
 
     kind: str
@@ -30,11 +34,15 @@ class Limiter:
         """Make the groups of one replica, to be joined before it starts anything."""
         made = []
         for root in self.roots:
-            group = root / name
+            group = self._group(root, name)
             group.mkdir(parents=True, exist_ok=True)
             self._set(group, megabytes)
             made.append(group)
         return tuple(made)
+
+    def _group(self, root: Path, name: str) -> Path:
+        beside = self.kind == "cgroup1" and root.parent.name == "cpu"
+        return root.with_name(f"{root.name}-{name}") if beside else root / name
 
     def _set(self, group: Path, megabytes: int) -> None:
         settings: dict[str, object] = {
@@ -56,7 +64,7 @@ class Limiter:
         for root in self.roots:
             if self.kind == "cgroup1" and root.parent.name != "memory":
                 with suppress(OSError):
-                    (root / name / "cgroup.procs").write_text(str(pid))
+                    (self._group(root, name) / "cgroup.procs").write_text(str(pid))
 
     def words(self, megabytes: int) -> tuple[str, ...]:
         """Return prlimit's words where nothing better exists: twice the size, in private data."""
@@ -75,7 +83,7 @@ class Limiter:
         """Remove the groups of a replica of which nothing is left."""
         for root in self.roots:
             with suppress(OSError):
-                (root / name).rmdir()
+                self._group(root, name).rmdir()
 
 
 @cache

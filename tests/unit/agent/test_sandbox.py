@@ -164,3 +164,17 @@ def test_processes_and_share_of_the_processor_are_set_beside_memory() -> None:
         assert told == {"pids.max": str(limits.PROCESSES)}
     finally:
         limits.limiter().remove(name)
+
+
+@pytest.mark.skipif(limits.limiter().kind != "cgroup1", reason="groups stand otherwise there")
+def test_a_replica_stands_beside_all_else_on_the_host_when_the_processor_is_shared_out() -> None:
+    """In a folder of ours one that uses up the folder's share would leave its neighbours none."""
+    limiter, name = limits.limiter(), f"test-{os.getpid()}"
+    groups = limiter.make(name, 64)
+    try:
+        by_processor = [group for group in groups if (group / "cpu.shares").exists()]
+        assert [group.parent for group in by_processor] == [limits.ROOT / "cpu"]
+        assert (by_processor[0] / "cpu.shares").read_text().strip() == str(limits.SHARE)
+    finally:
+        limiter.remove(name)
+    assert not any(group.exists() for group in groups)
