@@ -62,6 +62,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) benchmarks/agreement.py --seed $(SEED)
 	@$(PYTHON) benchmarks/recall.py --seed $(SEED)
+	@$(PYTHON) benchmarks/neighbours.py --seed $(SEED)
 	@bin/system cosign
 	@$(PYTHON) benchmarks/foreign.py --seed $(SEED)
 	@$(PYTHON) tests/compose/prove.py

@@ -33,15 +33,15 @@ def once(port: int, path: str) -> float:
 def main(port: int, path: str, rate: float) -> None:
     """Call until standard input ends.
 
-    It stands for somebody on another machine, whose own waiting for a processor does not count: where
-    it may, it goes before everybody here.
+    It stands for somebody on another machine, whose own waiting for a processor does not count:
+    where it may, it goes before everybody here.
     """
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     ended, told = threading.Event(), []
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     due = time.monotonic()
-    while not ended.is_set():
+    while not (told and ended.is_set()):
         told.append(once(port, path))
         due = max(due + 1 / rate, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
