@@ -54,6 +54,17 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+def read_hint(path: Path) -> Any | None:
+    """Return what ``path`` holds; ``None`` also when it is no JSON, as a power cut may leave it.
+
+    For what was not written to be durable, and can be found out otherwise.
+    """
+    try:
+        return read_json(path)
+    except ValueError:
+        return None
+
+
 def make_folder(path: Path, mode: int = 0o700) -> Path:
     """Make a folder of this mode, whatever the umask says."""
     path.mkdir(parents=True, exist_ok=True)

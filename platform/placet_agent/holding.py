@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Holder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ref: ProcessRef | None = None
+        self._starting = threading.Lock()  # replicas are started by threads of their own
 
     # --- its process -----------------------------------------------------------------------
 
@@ -38,8 +40,10 @@ class Holder:
 
         One that runs and does not answer is ended: what it kept, nobody could ever get from it.
         """
-        if self.adopt() and self.ref is not None:
-            return self.ref
+        with self._starting:
+            return self.ref if self.adopt() and self.ref is not None else self._start()
+
+    def _start(self) -> ProcessRef:
         self._end(self._ours())
         files.make_folder(self.folder)
         log = self.folder / "holder.log"
@@ -74,13 +78,13 @@ class Holder:
     def _note(self, ref: ProcessRef) -> None:
         self.ref = ref
         record = {"pid": ref.pid, "start": ref.start}
-        if files.read_json(self.folder / "holder.json") != record:
+        if files.read_hint(self.folder / "holder.json") != record:
             files.write_json(self.folder / "holder.json", record, durable=False)
 
     def _ours(self) -> list[ProcessRef]:
         """Return every holder of this folder: on record, or found by what it was started with."""
         found = procs.with_variable(MARKER, str(self.folder.resolve()))
-        record = files.read_json(self.folder / "holder.json")
+        record = files.read_hint(self.folder / "holder.json")
         if record:
             found.append(ProcessRef(record["pid"], record["start"]))
         return found

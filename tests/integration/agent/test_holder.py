@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,32 @@ def test_an_agent_that_dies_as_it_starts_the_holder_leaves_no_second_one(
             first.stdout.close()
 
 
-def test_two_that_start_it_at_once_get_the_same_one(held: Holder) -> None:
+def test_replicas_that_start_at_once_get_the_same_one(open_folder: Path) -> None:
+    """Each is started by a thread of its own, and none ends the holder of another."""
+    held = Holder(open_folder / "holder")
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: held.ensure(), range(4)))
+        assert found == [held.ref] * 4
+        assert held.alive
+    finally:
+        held.stop()
+
+
+def test_a_record_that_a_power_cut_left_empty_keeps_nobody_from_starting_it(
+    open_folder: Path,
+) -> None:
+    held = Holder(open_folder / "holder")
+    held.folder.mkdir(mode=0o700)
+    (held.folder / "holder.json").touch()
+    try:
+        assert held.ensure().alive
+        assert held.names() == set()
+    finally:
+        held.stop()
+
+
+def test_a_second_one_finds_the_first_and_ends(held: Holder) -> None:
     words = [sys.executable, "-m", "placet_agent.holder", str(held.folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "platform")}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=30)
