@@ -5,7 +5,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -143,9 +143,10 @@ class Agent:
         trimmed = 0.0
         while not self._stopped.is_set():
             self._wake.clear()
-            self._pass()
+            self._guarded(self.reconciler.run, "a pass")
+            self.reporter.show(self.reconciler.observed)
             if time.monotonic() - trimmed > TRIM_SECONDS:
-                self._tidy()
+                self._guarded(self._tidy, "tidying up")
                 trimmed = time.monotonic()
             self._wake.wait(BUSY_SECONDS if self.reconciler.busy else IDLE_SECONDS)
         self.preparer.close()
@@ -184,14 +185,14 @@ class Agent:
             keep = {hex_digest(digest) for digest in digests}
             files.prune(self.home.folder / folder, keep, SPARE)
 
-    def _pass(self) -> None:
+    def _guarded(self, work: Callable[[], None], what: str) -> None:
+        """Do a part of the loop; whatever it raises, the loop goes on."""
         try:
-            self.reconciler.run()
+            work()
         except Exception as error:
-            log.exception("a pass failed")
+            log.exception("%s failed", what)
             self.reporter.error("pass_failed", f"{type(error).__name__}: {error}")
             self._stopped.wait(0.5)
-        self.reporter.show(self.reconciler.observed)
 
     def _load_stored(self) -> None:
         """Go on with the last verified state, whether or not the platform is there.

@@ -264,7 +264,11 @@ class Replicas:
         asked = replica.child is not None and replica.child.poll() == NOT_ON_A_SOCKET
         if not asked or replica.record.port:
             return False
-        self.bentos.note_port(replica.record.bento_digest)
+        try:
+            self.bentos.note_port(replica.record.bento_digest)
+        except OSError as error:  # it counts as crashed, and is asked again when it is started anew
+            log.warning("it is not noted that replica %s needs a port: %s", replica.id, error)
+            return False
         return True
 
     # --- look --------------------------------------------------------------------------------
@@ -278,11 +282,13 @@ class Replicas:
 
         Looked at now and then only: a busy relay would make every report another one.
         """
+        if not (mine := self.of(revision)):
+            return []
         at, rows = self._reached.get(revision, (0.0, []))
         if time.monotonic() - at < EGRESS_EVERY:
             return rows
         found: dict[str, EgressCount] = {}
-        for replica in self.of(revision):
+        for replica in mine:
             for to, count in self.starter.reached(replica.record).items():
                 row = found.setdefault(
                     to, EgressCount(to=to, connections=0, refused=0, bytes_in=0, bytes_out=0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from placet_agent import files
+from placet_agent import files, loop, starting
 from placet_agent.loop import Agent
 from placet_verify import canonical, dsse
 from tests.integration.agent.conftest import NodeUnderTest
@@ -254,3 +254,22 @@ def test_a_full_disk_keeps_no_recall_from_being_heeded(
     assert agent.accept(platform.envelope), "with room again it is taken"
     assert len(json.loads((agent.home.folder / "recalls.json").read_text())) == 1
     assert "it was recalled" in at_start(agent.home)[0]["rev_1"]
+
+
+def test_an_agent_starts_on_a_full_disk_and_goes_on_when_it_cannot_tidy_up(
+    platform: Platform, joined: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    joined.start()
+    platform.serve(platform.revision(1, platform.build("good"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    joined.stop()
+    monkeypatch.setattr(starting.Starter, "prepare", full)
+    monkeypatch.setattr(loop.Agent, "_tidy", full)
+    monkeypatch.setattr(loop, "TRIM_SECONDS", 0.0)
+    joined.start()
+    _, envelope = recalled(platform, platform.endpoints[0]["revisions"][0]["bento_digest"])
+    platform.publish(recalls=[envelope])
+    assert "recalled" in platform.wait_phase("rev_1", "refused")["detail"]

@@ -1,0 +1,71 @@
+"""The replicas of a node, as far as none of them runs."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from placet_agent import files
+from placet_agent.bentos import Bentos
+from placet_agent.client import Client
+from placet_agent.inside import NOT_ON_A_SOCKET
+from placet_agent.pythons import Interpreters
+from placet_agent.replica import Record, Replica
+from placet_agent.replicas import Replicas
+from placet_agent.runtimes import Runtimes
+
+DIGEST = "sha256:" + "ab" * 32
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Replicas:
+    """Those of a node where nothing runs."""
+    client = Client("http://localhost:1")
+    files.make_folder(tmp_path / "replicas")
+    files.make_folder(tmp_path / "bentos" / DIGEST.removeprefix("sha256:"))
+    runtimes = Runtimes(tmp_path / "runtimes", client, Interpreters([]))
+    return Replicas(tmp_path, Bentos(tmp_path / "bentos", client), runtimes, lambda: None)
+
+
+def ended(replicas: Replicas, status: int) -> Replica:
+    """Return a replica whose program ended with this status."""
+    record = Record(
+        id="rev_1-1", revision="rev_1", release="rel_1", endpoint="end_1", bento_digest=DIGEST,
+        runtime_digest=DIGEST, python_version="3.13", variables={}, memory_mb=64, nonce=0, port=0,
+        uid=None,
+    )  # fmt: skip
+    child: Any = SimpleNamespace(poll=lambda: status)
+    path = replicas.folder / "rev_1-1.json"
+    return Replica(record, path, replicas.starter.socket(record.id), child=child)
+
+
+def test_a_record_that_a_power_cut_left_empty_keeps_no_agent_from_starting(
+    replicas: Replicas,
+) -> None:
+    (replicas.folder / "rev_1-1.json").touch()
+    replicas.adopt()
+    assert replicas.all == {}
+    assert list(replicas.folder.iterdir()) == []
+
+
+def test_that_a_bento_needs_a_port_is_remembered(replicas: Replicas) -> None:
+    assert not replicas.found_to_need_port(ended(replicas, 1))
+    assert replicas.found_to_need_port(ended(replicas, NOT_ON_A_SOCKET))
+    assert replicas.bentos.needs_port(DIGEST)
+
+
+def test_a_full_disk_that_does_not_take_it_is_a_crash_of_that_replica_alone(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write_bytes", full)
+    assert not replicas.found_to_need_port(ended(replicas, NOT_ON_A_SOCKET))
+
+
+def test_what_was_reached_is_not_kept_of_revisions_without_replicas(replicas: Replicas) -> None:
+    for number in range(3):
+        assert replicas.reached(f"rev_{number}") == []
+    assert replicas._reached == {}
