@@ -8,6 +8,8 @@ import pytest
 
 from placet_agent import files, loop, starting
 from placet_agent.loop import Agent
+from placet_agent.observed import Observed
+from placet_protocol.report import NodeError, read_report
 from placet_verify import canonical, dsse
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
@@ -273,3 +275,12 @@ def test_an_agent_starts_on_a_full_disk_and_goes_on_when_it_cannot_tidy_up(
     _, envelope = recalled(platform, platform.endpoints[0]["revisions"][0]["bento_digest"])
     platform.publish(recalls=[envelope])
     assert "recalled" in platform.wait_phase("rev_1", "refused")["detail"]
+
+
+def test_a_report_of_many_faults_is_one_that_the_platform_reads(agent: Agent) -> None:
+    faults = [NodeError(code="prefetch_refused", detail=str(number)) for number in range(1000)]
+    once = NodeError(code="metrics_gap", detail="told once, and never again")
+    text = agent.reporter.envelope(Observed(errors=tuple(faults)), [], [once])
+    read = read_report(dsse.Envelope.from_json(text).payload, agent.client.node)
+    assert read["errors"][0] == once
+    assert faults[0] in read["errors"]

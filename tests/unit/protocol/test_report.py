@@ -1,16 +1,39 @@
 """What a node says is read field by field: bounded, in words of ours, and old agents go on."""
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from placet_protocol.fields import ProtocolError
-from placet_protocol.report import FEATURES, Report, read_platform, read_report
+from placet_protocol.report import ERROR_CODES, FEATURES, Report, read_platform, read_report
 from tests.nodes import PLATFORM
 
 JANE = "Mrs Jane Doe of 1 Main Street "
 DIGEST = "sha256:" + "ab" * 32
+PLATFORM_ROOT = Path(__file__).resolve().parents[3] / "platform"
+
+
+def told() -> set[str]:
+    """Return the codes of errors that the agent's sources name."""
+    found = set()
+    for path in (
+        *PLATFORM_ROOT.glob("placet_agent/**/*.py"),
+        *PLATFORM_ROOT.glob("placet_protocol/**/*.py"),
+    ):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            if getattr(call.func, "id", "") == "NodeError":
+                words = [word.value for word in call.keywords if word.arg == "code"]
+            elif getattr(call.func, "attr", "") in {"error", "tell"} and len(call.args) == 2:
+                words = call.args[:1]
+            else:
+                continue
+            found |= {word.value for word in words if isinstance(word, ast.Constant)}
+    return {word for word in found if isinstance(word, str) and word.isidentifier()}
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -139,3 +162,9 @@ def test_what_is_wrong_is_named_by_its_place(changes: dict[str, Any], pointer: s
     with pytest.raises(ProtocolError) as refusal:
         read(**changes)
     assert refusal.value.pointer == pointer
+
+
+def test_the_log_has_a_word_for_each_error_that_an_agent_tells() -> None:
+    codes = told()
+    assert {"endpoint_left_out", "haproxy", "capture_dropped"} <= codes
+    assert codes - ERROR_CODES == set()
