@@ -62,7 +62,7 @@ class Limiter:
         Its memory is not: in want of memory the kernel might end it in place of the replica.
         """
         for root in self.roots:
-            if self.kind == "cgroup1" and root.parent.name != "memory":
+            if self.kind == "cgroup1" and root.parent.name == "cpu":
                 with suppress(OSError):
                     (self._group(root, name) / "cgroup.procs").write_text(str(pid))
 

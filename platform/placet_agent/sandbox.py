@@ -213,4 +213,7 @@ def free_uid(taken: Iterable[int]) -> int | None:
                 used.add(entry.stat().st_uid)
             except OSError:
                 continue
-    return next(uid for uid in REPLICA_UIDS if uid not in used)
+    found = next((uid for uid in REPLICA_UIDS if uid not in used), None)
+    if found is None:
+        raise RuntimeError("no user id is free for a replica")
+    return found

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +179,21 @@ def test_a_replica_stands_beside_all_else_on_the_host_when_the_processor_is_shar
     finally:
         limiter.remove(name)
     assert not any(group.exists() for group in groups)
+
+
+def test_what_stands_beside_a_replica_is_charged_its_processor_time_alone(tmp_path: Path) -> None:
+    """Counted among its processes, it could start no thread where the replica has them all."""
+    names = ("memory", "pids", "cpu")
+    found = limits.Limiter("cgroup1", tuple(tmp_path / name / "placet" for name in names))
+    groups = found.make("rev_1-1", 64)
+    found.charge("rev_1-1", 4321)
+
+    charged = [group.parent.name for group in groups if (group / "cgroup.procs").exists()]
+    assert charged == ["cpu"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives each replica a user of its own")
+def test_that_no_user_id_is_free_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "REPLICA_UIDS", range(61000, 61002))
+    with pytest.raises(RuntimeError, match="no user id is free"):
+        sandbox.free_uid({61000, 61001})
