@@ -6,8 +6,6 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
-
 
 @dataclass(frozen=True)
 class ProcessRef:
@@ -59,21 +57,6 @@ def _stat(pid: int) -> tuple[str, int] | None:
         return None
     fields = text[text.rindex(")") + 2 :].split()  # the name may hold spaces and brackets
     return fields[0], int(fields[19])
-
-
-def listening(port: int) -> bool:
-    """Whether anything on this host listens on the TCP port."""
-    wanted = f":{port:04X}"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == _LISTEN and fields[1].endswith(wanted):
-                return True
-    return False
 
 
 def with_variable(name: str, value: str) -> list[ProcessRef]:

@@ -42,7 +42,6 @@ class Record:
     nonce: int
     port: int
     uid: int | None
-    isolation: str = ""
     outer: tuple[int, int] | None = None  # pid and start time of what we started
     inner: tuple[int, int] | None = None  # of the first process of the pid namespace
     started_at: float = 0.0
@@ -61,10 +60,7 @@ class Record:
         known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
         for name in ("outer", "inner", "relay", "link"):
             known[name] = tuple(known[name]) if known.get(name) else None
-        record = cls(**known)
-        if record.reached == "port":
-            record.isolation = "older"
-        return record
+        return cls(**known)
 
     @property
     def kept(self) -> Isolation:
@@ -85,7 +81,6 @@ class Replica:
     socket: Path  # where it is reached, unless it is reached by a port
     stopping_since: float = 0.0
     termed_at: float = 0.0
-    killed: bool = False
     failure: str = ""  # why it could not be started
     hung: str = ""  # why it was ended although it ran
     note: str = "starting"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import uuid4
 
-from placet_agent import files, limits, procs, sandbox
+from placet_agent import files, limits, owners, procs, sandbox
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
@@ -112,7 +112,7 @@ class Replicas:
     ) -> Record:
         others = [r.record for r in self.all.values()]
         network = "host" if egress is None else sandbox.network()
-        record = Record(
+        return Record(
             id=f"{revision.id}-{uuid4().hex[:8]}",
             revision=revision.id,
             release=revision.release,
@@ -130,8 +130,6 @@ class Replicas:
             network=network,
             egress=None if egress is None else list(egress),
         )
-        record.isolation = record.kept
-        return record
 
     def _port(self, digest: str, network: str, others: Iterable[Record]) -> int:
         """Return the port that a replica is to serve on; 0: it serves on its socket."""
@@ -229,7 +227,7 @@ class Replicas:
         crash_point("agent.after_replica_stop")
         self._end_marked(replica.id)
         adopted = replica.record.reached == "port"
-        return not adopted or not procs.listening(replica.record.port)
+        return not adopted or not owners.listening(replica.record.port)
 
     def signal(self, replica: Replica, number: int) -> None:
         """Signal a replica: politely its own program, or the whole namespace at once."""

@@ -1,7 +1,6 @@
 """What a node believes: the pinned root, the keys it signed, states and permits checked by them."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -82,7 +81,6 @@ class Trust:
         self.target = target
         self.root = root
         self._fetch_keys = fetch_keys
-        self._lock = threading.Lock()
         self.recalls = Recalls(home.folder / "recalls.json")
         stored = home.read_text("keys.json")
         floor = home.remembered().keys_number

@@ -12,6 +12,7 @@ import pytest
 from placet_agent import procs, replicas
 from placet_agent.files import read_json
 from placet_agent.haproxy.process import MARKER as PROXY_MARKER
+from placet_agent.holding import Holder
 from placet_agent.procs import ProcessRef, find
 from placet_agent.sandbox import MARKER
 from tests.integration.agent.conftest import PATH, NodeUnderTest
@@ -57,7 +58,9 @@ def test_replicas_and_haproxy_outlive_a_killed_agent_and_are_adopted_not_doubled
     platform.serve({**revision, "weight": 0, "wanted": "stop"})
     platform.wait_phase("rev_1", "stopped")
     assert not any(ProcessRef(*r["inner"]).alive for r in before)
-    assert not any(procs.listening(r["port"]) for r in before)
+    sockets = joined.home.folder / "haproxy/sockets"
+    platform.wait(lambda: not list(sockets.iterdir()))
+    assert Holder(joined.home.folder / "holder").names() == set()
 
 
 def test_a_killed_haproxy_comes_back_with_the_same_state(

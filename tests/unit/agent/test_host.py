@@ -1,7 +1,6 @@
 """Files, processes and the sandbox of a node."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,15 +73,6 @@ def test_a_process_is_known_by_pid_and_start() -> None:
 
     assert procs.wait_gone(ref, 5)  # a zombie counts as gone
     child.wait()
-
-
-def test_a_listener_is_seen_whoever_it_is() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        port = listener.getsockname()[1]
-        assert procs.listening(port)
-    assert not procs.listening(port)
 
 
 def test_a_port_is_given_to_one_replica_only() -> None:
