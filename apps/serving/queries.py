@@ -25,12 +25,12 @@ from apps.serving.rules import (
     PRESENT,
     Occupant,
     isolation_of,
-    weakest,
 )
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+from placet_protocol.report import weakest
 from placet_verify.serving import network
 
 WITHHELD = "The node says more to those who see every target"

@@ -28,8 +28,7 @@ TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
-# How a replica is kept from the network and its neighbours, as nodes report it, in words; the
-# weakest stands first.
+# How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {
     "older": "older isolation: the host's network",
     "shared": "the host's network: the host can give none of its own",
@@ -99,12 +98,6 @@ def isolation_of(reported: str, serving: Mapping[str, Any]) -> str:
     Agents from before there were these words say how they start a process: that is ``older``.
     """
     return read_isolation(reported) or ("" if "egress" in serving else "older")
-
-
-def weakest(isolations: Iterable[str]) -> str:
-    """Return the weakest of several isolations; '' when none is known."""
-    found = set(isolations)
-    return next((word for word in ISOLATION if word in found), "")
 
 
 def _number(document: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:

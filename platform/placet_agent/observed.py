@@ -9,7 +9,7 @@ from placet_agent import rules
 from placet_agent.preparer import Progress
 from placet_agent.replica import Record
 from placet_protocol.fields import format_time
-from placet_protocol.report import LocalAbort, NodeError, RevisionReport
+from placet_protocol.report import LocalAbort, NodeError, RevisionReport, weakest
 from placet_protocol.state import RefusedRevision
 
 log = logging.getLogger(__name__)
@@ -51,22 +51,25 @@ class Observed:
 
 def leaving_reports(records: Iterable[Record], known: Collection[str]) -> list[RevisionReport]:
     """Tell of replicas whose revision is not ``known`` any more, until they are gone."""
-    rows = {}
+    leaving: dict[str, list[Record]] = {}
     for record in records:
         if record.revision not in known:
-            rows[record.revision] = RevisionReport(
-                id=record.revision,
-                phase="drained",
-                ready_replicas=0,
-                weight=0,
-                detail="it is not wanted any more and is being stopped",
-                bento_digest=record.bento_digest,
-                since=format_time(datetime.fromtimestamp(record.started_at or 0, UTC)),
-                restarts=0,
-                isolation=record.kept,
-                egress=[],
-            )
-    return list(rows.values())
+            leaving.setdefault(record.revision, []).append(record)
+    return [
+        RevisionReport(
+            id=revision,
+            phase="drained",
+            ready_replicas=0,
+            weight=0,
+            detail="it is not wanted any more and is being stopped",
+            bento_digest=left[-1].bento_digest,
+            since=format_time(datetime.fromtimestamp(left[-1].started_at or 0, UTC)),
+            restarts=0,
+            isolation=weakest(record.kept for record in left),
+            egress=[],
+        )
+        for revision, left in leaving.items()
+    ]
 
 
 def refused_reports(

@@ -17,12 +17,12 @@ from placet_agent.haproxy.table import EndpointEntry, Full
 from placet_agent.observed import Control, Observed, leaving_reports, refused_reports
 from placet_agent.preparer import Need, Preparer
 from placet_agent.receipts import Receipts
-from placet_agent.replica import Replica, settings_of, wanted_settings, weakest
+from placet_agent.replica import Replica, settings_of, wanted_settings
 from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
 from placet_agent.sentinel import Sentinel
 from placet_agent.trust import Verdict
-from placet_protocol.report import NodeError, RevisionReport
+from placet_protocol.report import NodeError, RevisionReport, weakest
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
 
@@ -384,6 +384,6 @@ class Reconciler:
             bento_digest=revision.bento_digest,
             since=control.since,
             restarts=control.crashes.total,
-            isolation=weakest(r.record for r in mine),
+            isolation=weakest(r.record.kept for r in mine),
             egress=self.replicas.reached(revision.id),
         )

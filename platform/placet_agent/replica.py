@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from placet_agent import files, procs
 from placet_agent.haproxy import places
 from placet_agent.holding import connect
 from placet_agent.procs import ProcessRef
-from placet_protocol.report import ISOLATIONS, Isolation
+from placet_protocol.report import Isolation
 from placet_protocol.state import DesiredRevision
 
 log = logging.getLogger(__name__)
@@ -178,11 +178,6 @@ def ask(replica: Replica, path: str, timeout: float = 2.0) -> int | None:
         return None
     finally:
         connection.close()
-
-
-def weakest(records: Iterable[Record]) -> Isolation:
-    """Return how the least kept apart of these is kept; '' of none."""
-    return max((record.kept for record in records), key=ISOLATIONS.index, default="")
 
 
 def settings_of(record: Record) -> tuple[object, ...]:

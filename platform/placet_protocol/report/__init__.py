@@ -13,6 +13,7 @@ from placet_protocol.report.rows import (
     Phase,
     RevisionReport,
     read_isolation,
+    weakest,
 )
 from placet_protocol.report.whole import STALE_REPORT, Report, ReportReply, read_report
 from placet_protocol.report.windows import (
@@ -28,4 +29,5 @@ __all__ = [
     "STALE_REPORT", "Cohort", "EgressCount", "Generation", "Isolation", "LocalAbort",
     "MetricWindow", "Network", "NodeError", "Phase", "PlatformInfo", "Report", "ReportReply",
     "RequestCounts", "RevisionReport", "read_isolation", "read_platform", "read_report",
+    "weakest",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """What a node says of each revision, of what it refused, and of what it did by itself."""
 
+from collections.abc import Iterable
 from typing import Any, Final, Literal, TypedDict, get_args
 
 from placet_protocol import bounded
@@ -95,6 +96,12 @@ def read_isolation(word: str) -> Isolation:
     if not word:
         return ""
     return next((one for one in ISOLATIONS if one == word), "older")
+
+
+def weakest(isolations: Iterable[str]) -> Isolation:
+    """Return the weakest of several; '' of none that is known."""
+    found = set(isolations)
+    return next((one for one in reversed(ISOLATIONS) if one and one in found), "")
 
 
 def read_revision_report(data: Any, at: str) -> RevisionReport:

@@ -10,6 +10,7 @@ from placet_agent import files
 from placet_agent.bentos import Bentos
 from placet_agent.client import Client
 from placet_agent.inside import NOT_ON_A_SOCKET
+from placet_agent.observed import leaving_reports
 from placet_agent.pythons import Interpreters
 from placet_agent.replica import Record, Replica
 from placet_agent.replicas import Replicas
@@ -28,13 +29,19 @@ def replicas(tmp_path: Path) -> Replicas:
     return Replicas(tmp_path, Bentos(tmp_path / "bentos", client), runtimes, lambda: None)
 
 
+def recorded(**changes: Any) -> Record:
+    """Return a record as it is on disk."""
+    words = {
+        "id": "rev_1-1", "revision": "rev_1", "release": "rel_1", "endpoint": "end_1",
+        "bento_digest": DIGEST, "runtime_digest": DIGEST, "python_version": "3.13",
+        "variables": {}, "memory_mb": 64, "nonce": 0, "port": 0, "uid": None,
+    }  # fmt: skip
+    return Record.from_json({**words, **changes})
+
+
 def ended(replicas: Replicas, status: int) -> Replica:
     """Return a replica whose program ended with this status."""
-    record = Record(
-        id="rev_1-1", revision="rev_1", release="rel_1", endpoint="end_1", bento_digest=DIGEST,
-        runtime_digest=DIGEST, python_version="3.13", variables={}, memory_mb=64, nonce=0, port=0,
-        uid=None,
-    )  # fmt: skip
+    record = recorded()
     child: Any = SimpleNamespace(poll=lambda: status)
     path = replicas.folder / "rev_1-1.json"
     return Replica(record, path, replicas.starter.socket(record.id), child=child)
@@ -69,3 +76,12 @@ def test_what_was_reached_is_not_kept_of_revisions_without_replicas(replicas: Re
     for number in range(3):
         assert replicas.reached(f"rev_{number}") == []
     assert replicas._reached == {}
+
+
+def test_a_revision_that_leaves_is_as_badly_kept_apart_as_the_worst_of_its_replicas() -> None:
+    older = recorded()
+    apart = recorded(id="rev_1-2", reached="socket", network="own", egress=[])
+    assert (older.kept, apart.kept) == ("older", "socket")
+    for records in ([older, apart], [apart, older]):
+        assert [row["isolation"] for row in leaving_reports(records, ())] == ["older"]
+    assert leaving_reports([older, apart], {"rev_1"}) == []

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from placet_protocol.fields import ProtocolError
-from placet_protocol.report import ERROR_CODES, FEATURES, Report, read_platform, read_report
+from placet_protocol.report import (
+    ERROR_CODES,
+    FEATURES,
+    Report,
+    read_platform,
+    read_report,
+    weakest,
+)
 from tests.nodes import PLATFORM
 
 JANE = "Mrs Jane Doe of 1 Main Street "
@@ -168,3 +175,10 @@ def test_the_log_has_a_word_for_each_error_that_an_agent_tells() -> None:
     codes = told()
     assert {"endpoint_left_out", "haproxy", "capture_dropped"} <= codes
     assert codes - ERROR_CODES == set()
+
+
+def test_of_several_isolations_the_weakest_counts() -> None:
+    assert weakest(["socket", "", "shared"]) == "shared"
+    assert weakest(["socket", "older"]) == "older"
+    assert weakest(["socket", "something new"]) == "socket"
+    assert weakest(["", ""]) == weakest([]) == ""
