@@ -38,8 +38,9 @@ def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path
             reconciler.take(coming.pop(), {})
 
     proxy: Any = SimpleNamespace(
-        ensure_running=lambda: False, apply=apply, table=table, ending=False
-    )
+        ensure_running=lambda: False, apply=apply, table=table, ending=False, weights=dict,
+        complaints=list,
+    )  # fmt: skip
     replicas: Any = SimpleNamespace(all={})
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])
     sentinel = Sentinel(Aborts(tmp_path / "aborts.json"), lambda: None)
