@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -176,9 +177,13 @@ class Tenants:
     # --- what is known of it -----------------------------------------------------------------
 
     def record(self, revision: str) -> dict[str, Any]:
-        """Return the record of a revision's newest replica."""
-        found = [read_json(p) for p in (self.home.folder / "replicas").glob(f"{revision}-*.json")]
-        return max((r for r in found if r), key=lambda record: float(record["started_at"]))
+        """Return the record of a revision's newest replica; waits while it is started anew."""
+        folder, end = self.home.folder / "replicas", time.monotonic() + 20
+        while True:
+            found = [r for path in folder.glob(f"{revision}-*.json") if (r := read_json(path))]
+            if found or time.monotonic() > end:
+                return max(found, key=lambda record: float(record["started_at"]))
+            time.sleep(0.05)
 
     def told(self) -> dict[str, str]:
         """Return what an attacker may know of this host."""
