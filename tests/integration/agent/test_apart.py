@@ -25,17 +25,7 @@ def told(node: NodeUnderTest, path: str) -> object:
 def neighbour() -> Iterator[int]:
     """Something on this host that greets whoever connects; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def greet() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(b"hello")
-
-        threading.Thread(target=greet, daemon=True).start()
+        threading.Thread(target=greet, args=(listener,), daemon=True).start()
         yield int(listener.getsockname()[1])
 
 
@@ -86,7 +76,7 @@ def test_an_approved_address_is_reached_and_counted_whoever_ends_the_relay(
     address = own_address()
     with socket.create_server((address, 0)) as listener:
         port = int(listener.getsockname()[1])
-        threading.Thread(target=greet_twice, args=(listener,), daemon=True).start()
+        threading.Thread(target=greet, args=(listener,), daemon=True).start()
         reach = [f"{address}:{port}"]
         platform.serve(platform.revision(1, platform.build("one"), weight=10_000, egress=reach))
         platform.wait_phase("rev_1", "serving")
@@ -106,10 +96,13 @@ def own_address() -> str:
         return str(trial.getsockname()[0])
 
 
-def greet_twice(listener: socket.socket) -> None:
-    """Answer two connections."""
-    for _ in range(2):
-        connection, _ = listener.accept()
+def greet(listener: socket.socket) -> None:
+    """Greet whoever connects, until nobody listens any more."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
         with connection:
             connection.sendall(b"hello")
 

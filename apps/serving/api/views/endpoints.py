@@ -186,6 +186,8 @@ class EndpointPredict(PlacetView):
     def post(self, request: Request, endpoint: str) -> Response:
         """Send the body to the endpoint's ``/predict`` and return what it answers."""
         found = queries.get_endpoint(endpoint, self.actor)
+        if not isinstance(request.data, dict):
+            raise InvalidInput("Must be an object, as the endpoint's /predict takes it")
         key = request.headers.get("X-API-Key", "")
         answered = predict(found, request.data, api_key=key, actor=self.actor)
         return Response(PredictSerializer(answered).data)
