@@ -16,7 +16,7 @@ from placet_protocol import PREFIX
 from placet_protocol.captures import OTHER_OFFSET, capture_path, read_offset
 from placet_protocol.fields import ProtocolError, hex_digest
 from placet_protocol.joining import JoinReply, JoinRequest, read_reply
-from placet_protocol.runtimes import RuntimeManifest, parse_manifest
+from placet_protocol.runtimes import RuntimeManifest, read_manifest
 from placet_protocol.signing import Signer, sign_request
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -117,7 +117,7 @@ class Client:
 
     def manifest(self, digest: str) -> RuntimeManifest:
         """Return how a runtime is installed."""
-        return parse_manifest(_members(self._send("GET", f"runtimes/{hex_digest(digest)}")))
+        return read_manifest(_members(self._send("GET", f"runtimes/{hex_digest(digest)}")))
 
     def download(self, digest: str, size: int | None, target: Path) -> None:
         """Fetch a blob; raise ``Unreachable`` unless its bytes hash to ``digest``."""

@@ -37,7 +37,7 @@ def write_manifest(python_version: str, lock: str, wheels: Iterable[WheelEntry])
     return RuntimeManifest(python_version=python_version, lock=lock, wheels=entries)
 
 
-def parse_manifest(data: object) -> RuntimeManifest:
+def read_manifest(data: object) -> RuntimeManifest:
     """Read a runtime manifest; a wheel's name must be a plain file name."""
     wheels: list[WheelEntry] = []
     for item in member(data, "wheels", list):

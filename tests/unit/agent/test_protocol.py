@@ -8,7 +8,7 @@ import pytest
 
 from placet_agent.client import Client, check_url
 from placet_protocol.fields import ProtocolError, hex_digest, parse_time
-from placet_protocol.runtimes import parse_manifest
+from placet_protocol.runtimes import read_manifest
 from placet_protocol.signing import sign_request, signed_text
 from placet_verify.keys import PrivateKey
 
@@ -20,7 +20,7 @@ def test_a_wheel_with_an_odd_name_is_refused(name: str) -> None:
     wheels = [{"name": name, "sha256": "ab" * 32, "size": 1}]
 
     with pytest.raises(ProtocolError):
-        parse_manifest({"python_version": "3.13", "lock": "", "wheels": wheels})
+        read_manifest({"python_version": "3.13", "lock": "", "wheels": wheels})
 
 
 def test_a_request_is_signed_over_method_path_query_time_and_body() -> None:
