@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,7 @@ _RUN = (  # none of them speaks TLS, which asyncio would import: 3 MB of each pr
     "from importlib import import_module; import_module(sys.argv[2]).main(sys.argv[3:])"
 )
 _children: list["subprocess.Popen[bytes]"] = []  # what was started and may have ended since
+_reaping = threading.Lock()  # replicas are started by threads of their own
 
 
 class NotStarted(Exception):
@@ -76,7 +78,8 @@ def _await(child: "subprocess.Popen[bytes]", module: str, reader: int) -> Proces
     said = _read(reader)
     ref = procs.find(child.pid)  # not reaped yet: the pid is still its own
     if said == READY and ref is not None:
-        _children.append(child)
+        with _reaping:
+            _children.append(child)
         return ref
     child.kill()
     child.wait()
@@ -97,4 +100,5 @@ def _read(reader: int) -> str:
 
 def reap() -> None:
     """Collect what has ended of the programs that were started here."""
-    _children[:] = [child for child in _children if child.poll() is None]
+    with _reaping:
+        _children[:] = [child for child in _children if child.poll() is None]

@@ -19,13 +19,12 @@ import socket
 import sys
 from pathlib import Path
 
-from placet_agent import counting, launching
+from placet_agent import beside, counting, launching
 from placet_agent.counting import Count, Counts
 from placet_agent.namespaces import Network, NotEntered, demand_user, drop
 from placet_agent.owners import Owner
 from placet_agent.procs import ProcessRef
 from placet_agent.pump import Pump, reset
-from placet_agent.relay import LINGER, preload, restrain, say, until_end, watch
 
 NAME = "link"  # of its one line in the counts
 SECONDS = 5.0  # to connect
@@ -115,27 +114,17 @@ class Link:
         if self.listener.fileno() >= 0:
             self.loop.remove_reader(self.listener)
             self.listener.close()
-        if self.running:
-            await asyncio.wait(set(self.running), timeout=LINGER)
-        left = set(self.running)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await beside.finish(self.running)
 
 
 # --- the process -------------------------------------------------------------------------------
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="link")
-    parser.add_argument("--pid", type=int, required=True)
-    parser.add_argument("--start", type=int, required=True)
+    parser = beside.parser("link")
     parser.add_argument("--listen", type=int, required=True, help="an inherited descriptor")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--counts", type=Path, required=True)
-    parser.add_argument("--uid", type=int)
     parser.add_argument("--shared", type=int, metavar="UID", help="the host's port of this user")
-    parser.add_argument("--ready", type=int)
     return parser.parse_args(words)
 
 
@@ -147,17 +136,17 @@ def main(words: list[str]) -> None:
         demand_user(asked.uid)
         listener = socket.socket(fileno=asked.listen)
         listener.setblocking(False)
-        replica = watch(ref)
+        replica = beside.watch(ref)
         counts = Counts(asked.counts, [NAME])
-        restrain(2 * CONNECTIONS + _SPARE)
+        beside.restrain(2 * CONNECTIONS + _SPARE)
         if asked.shared is None:
             network = Network(ref)
             network.enter()
             network.close()
-        preload()  # not earlier: a thread that is just ending would keep us out
+        beside.preload()  # not earlier: a thread that is just ending would keep us out
         drop(asked.uid)
     except (NotEntered, OSError) as error:
-        say(asked.ready, str(error))
+        beside.say(asked.ready, str(error))
         sys.exit(str(error))
     owner = None if asked.shared is None else Owner(ref, asked.shared)
     asyncio.run(_run(replica, listener, counts, owner, asked))
@@ -174,8 +163,8 @@ async def _run(
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     link = Link(listener, asked.port, counts.of[NAME], (most - _SPARE) // 2, owner)
     link.open()
-    say(asked.ready, launching.READY)
-    await until_end(replica, counts)
+    beside.say(asked.ready, launching.READY)
+    await beside.until_end(replica, counts)
     await link.close()
 
 
@@ -195,9 +184,8 @@ def start(
     With ``shared``, the replica's user id, to the host's own 127.0.0.1. Raises ``NotStarted``.
     """
     counting.prepare(counts, uid)
-    words = ["--pid", str(replica.pid), "--start", str(replica.start), "--counts", str(counts)]
+    words = beside.words(replica, counts, uid)
     words += ["--listen", str(listener), "--port", str(port)]
-    words += ["--uid", str(uid)] if uid is not None else []
     words += ["--shared", str(shared)] if shared is not None else []
     return launching.start("placet_agent.link", words, log=log, marker=marker, handles=[listener])
 

@@ -12,16 +12,13 @@ Run as ``python -m placet_agent.relay``; ``start`` does so. It ends with the rep
 import argparse
 import asyncio
 import os
-import resource
-import signal
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
-from placet_agent import counting, launching, reach
+from placet_agent import beside, counting, launching, reach
 from placet_agent.counting import Count, Counts
 from placet_agent.loopback import listen_inside
 from placet_agent.namespaces import Network, NotEntered, demand_user, drop
@@ -32,8 +29,6 @@ from placet_verify.serving import Destination
 CONNECTIONS = 256  # at once; further ones are refused
 SECONDS = 10.0  # to connect, all addresses of a name together
 RESOLVE_SECONDS = 5.0
-WRITE_EVERY = 1.0
-LINGER = 1.0  # seconds for what a replica that has ended still had under way
 _RESOLVERS = 16
 _HANDLES = 1024
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 6))
@@ -141,12 +136,7 @@ class Relay:
 
     async def end(self) -> None:
         """Give what is under way a moment, then break it off."""
-        if self.running:
-            await asyncio.wait(set(self.running), timeout=LINGER)
-        left = set(self.running)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await beside.finish(self.running)
 
 
 async def _connect(address: reach.Address, port: int, seconds: float) -> socket.socket:
@@ -170,60 +160,9 @@ async def _connect(address: reach.Address, port: int, seconds: float) -> socket.
 # --- the process -------------------------------------------------------------------------------
 
 
-async def until_end(handle: int, counts: Counts) -> None:
-    """Write counts now and then, until the process behind a pidfd ends or SIGTERM comes."""
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
-    loop.add_reader(handle, over.set)
-    loop.add_signal_handler(signal.SIGTERM, over.set)
-    while not over.is_set():
-        counts.write()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), WRITE_EVERY)
-    loop.remove_reader(handle)
-
-
-def watch(ref: ProcessRef) -> int:
-    """Return a pidfd of this very process. Raises ``NotEntered`` if it has ended."""
-    try:
-        handle = os.pidfd_open(ref.pid)
-    except OSError as error:
-        raise NotEntered(f"process {ref.pid} has ended: {error}") from error
-    if not ref.alive:  # asked with the handle open: it is not a later process's
-        raise NotEntered(f"process {ref.pid} has ended")
-    return handle
-
-
-def say(handle: int | None, text: str) -> None:
-    """Tell who started this process how it stands."""
-    if handle is not None:
-        os.write(handle, text.encode()[:4000])
-        os.close(handle)
-
-
-def restrain(handles: int) -> None:
-    """Limit descriptors to ``handles``, where so many are allowed, and leave no core behind."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    most = handles if hard == resource.RLIM_INFINITY else min(hard, handles)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def preload() -> None:
-    """Import what is imported at first use: our files may be closed to whom we become."""
-    "name".encode("idna")
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(socket.getaddrinfo, "127.0.0.1", 1).result()
-
-
 def _arguments(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="relay")
-    parser.add_argument("--pid", type=int, required=True)
-    parser.add_argument("--start", type=int, required=True)
+    parser = beside.parser("relay")
     parser.add_argument("--to", type=Destination.read, nargs="+", required=True)
-    parser.add_argument("--counts", type=Path, required=True)
-    parser.add_argument("--uid", type=int)
-    parser.add_argument("--ready", type=int)
     return parser.parse_args(words)
 
 
@@ -233,16 +172,16 @@ def main(words: list[str]) -> None:
     ref = ProcessRef(asked.pid, asked.start)
     try:
         demand_user(asked.uid)
-        replica = watch(ref)
+        replica = beside.watch(ref)
         network = Network(ref)
         listeners = listen_inside(network, asked.to)
         network.close()
         counts = Counts(asked.counts, [str(one) for one in asked.to])
-        restrain(_HANDLES)
-        preload()
+        beside.restrain(_HANDLES)
+        beside.preload()
         drop(asked.uid)
     except (NotEntered, OSError) as error:
-        say(asked.ready, str(error))
+        beside.say(asked.ready, str(error))
         sys.exit(str(error))
     asyncio.run(_run(replica, listeners, counts, asked.ready))
     counts.write()
@@ -258,8 +197,8 @@ async def _run(
     relay = Relay([one for one, _ in listeners], counts.of)
     for destination, listener in listeners:
         relay.listen(destination, listener)
-    say(ready, launching.READY)
-    await until_end(replica, counts)
+    beside.say(ready, launching.READY)
+    await beside.until_end(replica, counts)
     for _, listener in listeners:
         asyncio.get_running_loop().remove_reader(listener)
         listener.close()
@@ -280,8 +219,7 @@ def start(
     ``counts`` stands in a folder of its own, which is given to ``uid``. Raises ``NotStarted``.
     """
     counting.prepare(counts, uid)
-    words = ["--pid", str(replica.pid), "--start", str(replica.start), "--counts", str(counts)]
-    words += ["--uid", str(uid)] if uid is not None else []
+    words = beside.words(replica, counts, uid)
     words += ["--to", *(str(one) for one in sorted(set(destinations)))]
     return launching.start("placet_agent.relay", words, log=log, marker=marker)
 
