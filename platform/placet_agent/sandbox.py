@@ -32,6 +32,7 @@ RELAY_UID = 60602
 LINK_UID = 60603
 REPLICA_UIDS = range(60610, 61100)  # free of system, login and systemd's dynamic users
 TMP_BYTES = 512 << 20
+PROBES = 3  # so often it is tried whether a sandbox works
 MARKER = "PLACET_REPLICA"  # how what a half-started replica left behind is found
 SETPRIV, ENV, PRLIMIT, SHELL = "/usr/bin/setpriv", "/usr/bin/env", "/usr/bin/prlimit", "/bin/sh"
 FILTER_FD = 9  # the highest that every shell can open: what is handed on has a higher number
@@ -63,7 +64,7 @@ class Cell:
 
 @cache
 def isolation() -> Isolation:
-    """Return whether bwrap works on this host, tried once."""
+    """Return whether bwrap works on this host: what is found counts while the agent runs."""
     found = (SETPRIV, ENV, PRLIMIT)
     if bwrap() and all(os.access(path, os.X_OK) for path in found) and _works("host"):
         return "bwrap"
@@ -72,7 +73,7 @@ def isolation() -> Isolation:
 
 @cache
 def network() -> Network:
-    """Return whether a replica can have a network of its own on this host, tried once."""
+    """Return whether a replica can have a network of its own on this host, found out likewise."""
     return "own" if isolation() == "bwrap" and _works("own") else "host"
 
 
@@ -82,6 +83,11 @@ def bwrap() -> str:
 
 
 def _works(network: Network) -> bool:
+    """A host that is only busy, or short of something now, is not taken for one that cannot."""
+    return any(_tried(network) for _ in range(PROBES))
+
+
+def _tried(network: Network) -> bool:
     probe = Cell(uid=user(INSTALLER_UID), network=network)
     try:
         done = subprocess.run(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,3 +198,23 @@ def test_that_no_user_id_is_free_is_said_in_words(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sandbox, "REPLICA_UIDS", range(61000, 61002))
     with pytest.raises(RuntimeError, match="no user id is free"):
         sandbox.free_uid({61000, 61001})
+
+
+@pytest.mark.parametrize(
+    "first",
+    [OSError(11, "Resource temporarily unavailable"), subprocess.TimeoutExpired("true", 20)],
+)
+def test_a_host_that_is_only_busy_is_not_taken_for_one_without_networks(
+    monkeypatch: pytest.MonkeyPatch, first: Exception
+) -> None:
+    """What is found counts while the agent runs: replicas would share the host's network."""
+    faults, real = [first], subprocess.run
+
+    def busy(*words: Any, **options: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return real(*words, **options)
+
+    monkeypatch.setattr(subprocess, "run", busy)
+    assert sandbox._works(sandbox.network())
+    assert not faults
