@@ -22,7 +22,7 @@ from apps.serving.models import DesiredState, Node, Revision
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet_protocol.fields import ProtocolError
-from placet_protocol.report import ERROR_CODES, Report, read_report
+from placet_protocol.report import ERROR_CODES, Generation, Report, read_report
 from placet_verify import canonical, dsse
 from placet_verify.checkpoint import parse as parse_note
 from placet_verify.errors import Refused
@@ -179,14 +179,20 @@ def _contains(note: str) -> bool:
 def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
     """A node that runs a newer state than we know would refuse ours for ever: raise the epoch."""
     applied = report["applied"]
-    DesiredState.objects.get_or_create(target_id=node.target_id)
+    known, _ = DesiredState.objects.get_or_create(target_id=node.target_id)
+    if not _ahead(applied, known):  # looked at without waiting for whoever signs the next one
+        return
     state = DesiredState.objects.select_for_update().get(target=node.target_id)
-    if (applied["epoch"], applied["number"]) <= (state.epoch, state.number):
+    if not _ahead(applied, state):
         return
     state.epoch, state.number, state.content_digest = applied["epoch"] + 1, 0, ""
     state.save()
     log.add(NODE_STATE_AHEAD, subject=node.pk, data={"epoch": state.epoch})
     desired.publish(node.target_id)
+
+
+def _ahead(applied: Generation, state: DesiredState) -> bool:
+    return (applied["epoch"], applied["number"]) > (state.epoch, state.number)
 
 
 def _worth_a_look(node: Node, before: Mapping[str, Any], report: Report) -> bool:
