@@ -175,11 +175,12 @@ class Proxy:
         due = [place for place, since in self._left.items() if now - since >= LEFT_SECONDS]
         commands = []
         for place in due:
-            del self._left[place]
             backend, _, name = place.partition("/")
             if int(name[1:]) not in servers.get(backend, {}):  # nobody's since
                 commands.append(words.command("shutdown", "sessions", "server", place))
         self.admin.tell(commands)
+        for place in due:
+            del self._left[place]
 
     def _tell(self) -> None:
         fixed = config.fixed(self._text)

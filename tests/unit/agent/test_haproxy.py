@@ -3,14 +3,15 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from placet_agent.haproxy import config
-from placet_agent.haproxy.admin import ServerState
+from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.process import find_binary
-from placet_agent.haproxy.proxy import coming, leaving
+from placet_agent.haproxy.proxy import Proxy, coming, leaving
 from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
 from placet_agent.haproxy.traffic import json_path
 from placet_agent.metrics import Tally, parse_line
@@ -224,3 +225,23 @@ def test_what_haproxy_answers_by_itself_is_a_problem_too() -> None:
         assert name == f"error-{problem['status']}.http"
         assert b"application/problem+json" in head
         assert f"Content-Length: {len(body)}".encode() in head
+
+
+def test_who_waits_for_a_replica_that_is_gone_is_ended_though_haproxy_did_not_answer_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = Proxy(tmp_path / "haproxy", SETTINGS, "haproxy")
+    proxy._left = {"e000r0/s0": 0.0}
+    answers: list[list[str]] = []
+
+    def silent(commands: Iterable[str]) -> str:
+        raise AdminError("no answer")
+
+    monkeypatch.setattr(proxy.admin, "tell", silent)
+    with pytest.raises(AdminError):
+        proxy._end_waiting()
+    assert proxy.ending
+    monkeypatch.setattr(proxy.admin, "tell", lambda commands: answers.append([*commands]))
+    proxy._end_waiting()
+    assert answers == [["shutdown sessions server e000r0/s0"]]
+    assert not proxy.ending
