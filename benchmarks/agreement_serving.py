@@ -44,7 +44,7 @@ def _plain(chance: random.Random) -> str:
 def made(chance: random.Random) -> dict[str, Any]:
     """Return a configuration that may run."""
     names = {f"M_{_label(chance)[:20].upper().replace('-', '_')}" for _ in range(3)}
-    values = ["", "é", "😀 b", "x" * 4096]
+    values = ["", "é", "😀 b", "x" * 3900]
     return {
         "replicas": chance.randint(1, 9),
         "memory_mb": 1024,

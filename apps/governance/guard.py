@@ -17,7 +17,15 @@ from functools import partial
 from typing import Any, cast
 
 from apps.governance.analyses import Faults, share, whole
-from placet_protocol.guard import GuardEntry
+from placet_protocol.guard import (
+    AT_MOST_MS,
+    ERROR_SHARE,
+    FAILURES,
+    MINIMUM_REQUESTS,
+    QUANTILE,
+    WINDOW_SECONDS,
+    GuardEntry,
+)
 
 # What a canary has unless its plan says otherwise. No latency: there is no bound for every model.
 CAREFUL: GuardEntry = {
@@ -26,14 +34,14 @@ CAREFUL: GuardEntry = {
 }
 _DEFAULTS = {"window_seconds": 60, "minimum_requests": 50}
 _WINDOW = {
-    "window_seconds": partial(whole, low=5, high=600),
-    "minimum_requests": partial(whole, low=5, high=1_000_000),
+    "window_seconds": partial(whole, low=WINDOW_SECONDS[0], high=WINDOW_SECONDS[1]),
+    "minimum_requests": partial(whole, low=MINIMUM_REQUESTS[0], high=MINIMUM_REQUESTS[1]),
 }
 _RULES = {
-    "error_rate": {"at_most": partial(share, low=0.001, high=0.9), **_WINDOW},
+    "error_rate": {"at_most": partial(share, low=ERROR_SHARE[0], high=ERROR_SHARE[1]), **_WINDOW},
     "latency": {
-        "quantile": partial(share, low=0.5, high=0.999),
-        "at_most_ms": partial(whole, low=5, high=120_000),
+        "quantile": partial(share, low=QUANTILE[0], high=QUANTILE[1]),
+        "at_most_ms": partial(whole, low=AT_MOST_MS[0], high=AT_MOST_MS[1]),
         **_WINDOW,
     },
 }
@@ -48,7 +56,7 @@ def guard(at: str, value: Any, faults: Faults) -> GuardEntry:
     document: dict[str, Any] = {}
     for name, given in value.items():
         if name == "consecutive_failures":
-            whole(f"{at}/{name}", given, 2, 1000, faults)
+            whole(f"{at}/{name}", given, *FAILURES, faults)
             document[name] = given
         elif name in _RULES:
             document[name] = _rule(f"{at}/{name}", given, _RULES[name], faults)

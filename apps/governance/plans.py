@@ -10,12 +10,10 @@ from apps.governance.guard import guard
 from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
 from placet_verify.serving import (
-    MAX_VALUE,
-    MAX_VARIABLES,
     egress_faults,
+    number_faults,
     undeclared,
-    value_fault,
-    variable_fault,
+    variables_faults,
 )
 from placet_verify.units import UnitSource
 
@@ -257,11 +255,11 @@ def serving(raw: Mapping[str, Any] | None) -> Serving:
         variables=given.pop("variables", {}),
         egress=_egress(given.pop("egress", []), faults),
     )
-    faults += _number("/serving/replicas", document["replicas"], 1, 64)
-    if not any(pointer == "/serving/replicas" for pointer, _ in faults):
-        faults += _number("/serving/max_replicas", document["max_replicas"], replicas, 64)
-    faults += _number("/serving/memory_mb", document["memory_mb"], 64, 1024 * 1024)
-    faults += _variables(document["variables"])
+    faults += [(f"/serving/{name}", detail) for name, detail in number_faults(document)]
+    # what cannot be seen is refused too: people approve what a page shows them
+    wrong = variables_faults(document["variables"])
+    at = "/serving/variables"
+    faults += [(f"{at}/{name}" if name else at, detail) for name, detail in wrong]
     if "unit" in given:
         document["unit"] = given.pop("unit")
         faults += _unit(document["unit"])
@@ -292,20 +290,6 @@ def _unit(value: object) -> Faults:
     except ValueError as error:
         return [("/serving/unit", str(error))]
     return []
-
-
-def _variables(value: Any) -> Faults:
-    at = "/serving/variables"
-    if not isinstance(value, dict) or len(value) > MAX_VARIABLES:
-        return [(at, f"must be at most {MAX_VARIABLES} names with their values")]
-    faults = Faults()
-    for name, text in value.items():
-        # what cannot be seen is refused here too: people approve what a page shows them
-        if fault := variable_fault(name) or value_fault(text):
-            faults.append((f"{at}/{str(name)[:64]}", fault))
-        elif not text.isprintable():
-            faults.append((f"{at}/{name}", f"must be one line of at most {MAX_VALUE} characters"))
-    return faults
 
 
 def undeclared_faults(document: Serving, declared: Iterable[str]) -> Faults:

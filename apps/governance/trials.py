@@ -1,13 +1,11 @@
 """Steps of a plan that try a revision out beside its weight: a header for testers, copies."""
 
-import re
 from typing import Any
 
 from apps.governance.analyses import Faults
-from placet_verify.units import UnitSource
+from placet_protocol.testers import header_route_faults
 
 KINDS = ("set_header_route", "set_mirror")
-_VALUE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def set_header_route(at: str, value: Any, faults: Faults) -> dict[str, str]:
@@ -15,14 +13,8 @@ def set_header_route(at: str, value: Any, faults: Faults) -> dict[str, str]:
     if not isinstance(value, dict) or set(value) != {"header", "value"}:
         faults.append((at, 'must be {"header": "X-Try", "value": "v2"}'))
         return {}
-    try:
-        UnitSource.read({"header": value["header"]})
-    except ValueError as error:
-        secret = "secrets" in str(error)
-        words = str(error) if secret else "must be a name of letters, digits, _ and -"
-        faults.append((f"{at}/header", words))
-    if not isinstance(value["value"], str) or not _VALUE.fullmatch(value["value"]):
-        faults.append((f"{at}/value", "must be 1 to 64 letters, digits, _ and -"))
+    wrong = header_route_faults(value["header"], value["value"])
+    faults += [(f"{at}/{name}", detail) for name, detail in wrong]
     return dict(value)
 
 

@@ -12,6 +12,7 @@ from placet_agent.client import Client
 from placet_agent.faults import crash_point
 from placet_protocol.fields import hex_digest
 from placet_verify import archive
+from placet_verify.serving import declaration_faults
 
 FACTS_PATH = "src/placet.json"
 MAX_FACTS = 64 << 20
@@ -81,14 +82,20 @@ class Bentos:
             raise BentoRefused("the Bento holds no lock of its runtime") from None
 
     def declared(self, digest: str) -> list[str]:
-        """Return the names of variables that the version reads, as its build wrote them down."""
+        """Return the names of variables that the version reads, as its build wrote them down.
+
+        Raises ``BentoRefused`` when what stands there is nothing that a version can declare.
+        """
         try:
             with (self.path(digest) / FACTS_PATH).open("rb") as stream:
                 facts = json.loads(stream.read(MAX_FACTS))
         except (FileNotFoundError, ValueError):
             return []
-        names = facts.get("variables") if isinstance(facts, dict) else None
-        return [str(name) for name in names] if isinstance(names, list) else []
+        names = facts.get("variables", []) if isinstance(facts, dict) else []
+        for place, detail in declaration_faults(names):
+            number = "" if place is None else f" {place + 1}"
+            raise BentoRefused(f"what the Bento declares: variable{number} {detail}")
+        return [*names]
 
     def needs_port(self, digest: str) -> bool:
         """Whether it was found here that the Bento cannot serve on a socket handed over."""

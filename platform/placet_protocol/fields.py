@@ -1,9 +1,12 @@
 """Reads members of a message strictly: what is not as the protocol says is a ``ProtocolError``."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MAX_NAME, MAX_ENVIRONMENT = 60, 40
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class ProtocolError(ValueError):
@@ -61,6 +64,22 @@ def identifier(data: object, key: str) -> str:
         or not all((c.isalnum() and c.isascii()) or c in "-_" for c in value)
     ):
         raise ProtocolError(f"{key!r} is {value!r}, which is not an identifier")
+    return value
+
+
+def is_name(text: object, most: int = MAX_NAME) -> bool:
+    """Tell whether a project, an environment or an endpoint may be called so in an address."""
+    return isinstance(text, str) and len(text) <= most and _NAME.fullmatch(text) is not None
+
+
+def name(data: object, key: str, most: int = MAX_NAME) -> str:
+    """Return a part of an address."""
+    value = member(data, key, str)
+    if not is_name(value, most):
+        raise ProtocolError(
+            f"{key!r} is {value[:80]!r}, not at most {most} small letters, digits and hyphens, "
+            "no hyphen first or last"
+        )
     return value
 
 

@@ -7,6 +7,13 @@ from placet_protocol.fields import ProtocolError, member, whole
 
 GuardRule = Literal["consecutive_failures", "error_rate", "latency"]
 GUARD_RULES: Final[tuple[GuardRule, ...]] = get_args(GuardRule)
+# From and to, both of them included: what a plan may ask for is what a node keeps.
+FAILURES: Final = (2, 1000)
+WINDOW_SECONDS: Final = (5, 600)
+MINIMUM_REQUESTS: Final = (5, 1_000_000)
+AT_MOST_MS: Final = (5, 120_000)
+ERROR_SHARE: Final = (0.001, 0.9)
+QUANTILE: Final = (0.5, 0.999)
 
 
 class ErrorRateRule(TypedDict):
@@ -67,11 +74,11 @@ class Guard:
         return max(r.window_seconds if r else 0 for r in (self.error_rate, self.latency))
 
 
-def _share(data: object, key: str) -> float:
+def _share(data: object, key: str, low: float, high: float) -> float:
     value = data.get(key) if isinstance(data, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ProtocolError(f"{key!r} is {value!r}, not a share above 0")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    raise ProtocolError(f"{key!r} is {str(value)[:40]}, not a share from {low} to {high}")
 
 
 def read_guard(data: object) -> Guard | None:
@@ -80,22 +87,24 @@ def read_guard(data: object) -> Guard | None:
     if found is None:
         return None
     if unknown := set(member({"guard": found}, "guard", dict)) - set(Guard.__dataclass_fields__):
-        raise ProtocolError(f"this agent knows no guard {sorted(unknown)[0]!r}")
-    rate, latency = found.get("error_rate"), found.get("latency")
+        raise ProtocolError(f"this agent knows no guard {sorted(unknown)[0][:40]!r}")
     row = "consecutive_failures" in found
     return Guard(
-        consecutive_failures=whole(found, "consecutive_failures", 1, 1 << 20) if row else None,
-        error_rate=None if rate is None else ErrorRate(_share(rate, "at_most"), *_window(rate)),
-        latency=None
-        if latency is None
-        else Latency(
-            _share(latency, "quantile"),
-            whole(latency, "at_most_ms", 1, 1 << 20),
-            *_window(latency),
-        ),
+        consecutive_failures=whole(found, "consecutive_failures", *FAILURES) if row else None,
+        error_rate=_error_rate(found["error_rate"]) if "error_rate" in found else None,
+        latency=_latency(found["latency"]) if "latency" in found else None,
     )
 
 
+def _error_rate(data: object) -> ErrorRate:
+    return ErrorRate(_share(data, "at_most", *ERROR_SHARE), *_window(data))
+
+
+def _latency(data: object) -> Latency:
+    bound = whole(data, "at_most_ms", *AT_MOST_MS)
+    return Latency(_share(data, "quantile", *QUANTILE), bound, *_window(data))
+
+
 def _window(data: object) -> tuple[int, int]:
-    seconds = whole(data, "window_seconds", 1, 3600)
-    return seconds, whole(data, "minimum_requests", 1, 1 << 30)
+    seconds = whole(data, "window_seconds", *WINDOW_SECONDS)
+    return seconds, whole(data, "minimum_requests", *MINIMUM_REQUESTS)

@@ -27,6 +27,8 @@ def dumps(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise Malformed(f"this has no canonical JSON form: {error}") from None
+    except UnicodeEncodeError:  # in the name of a member, by which the library sorts
+        raise Malformed("this has no canonical JSON form: half of a surrogate pair") from None
     except RecursionError:
         raise Malformed("this is nested too deeply for JSON") from None
 

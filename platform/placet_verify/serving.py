@@ -19,6 +19,11 @@ MEMBERS = frozenset(
     {"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress"}
 )
 MAX_EGRESS, MAX_VARIABLES, MAX_VALUE = 32, 50, 4096
+# Bytes of UTF-8 of all names and values: request and decisions each hold them, and a permit is no
+# larger than 1 MiB.
+MAX_VARIABLES_BYTES = 32 << 10
+MAX_REPLICAS = 64
+MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 1 << 20
 
 # Names of ours: how many threads a library takes. Every release may set them, declared or not.
 SETTABLE = frozenset(
@@ -82,6 +87,18 @@ _NEVER_PREFIXES = (
     "UCX_", "GIO_", "GTK_", "QT_", "GST_", "FONTCONFIG_",  # libraries that load others by name
 )  # fmt: skip
 _NEVER_SUFFIXES = ("_PROXY", "_PRELOAD", "_LIBRARY_PATH", "_PLUGIN_PATH")
+
+# What cannot be seen on a page, or not told from a space, and what is no character. By number:
+# versions of Unicode, and so platform, node and verifier, do not agree on anything else.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufdd0-\ufdef\ufeff"
+    "\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+    "\U000f0000-\U0010ffff"
+    + "".join(chr(plane << 16 | last) for plane in range(1, 15) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DNS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -220,13 +237,42 @@ def variable_fault(name: object) -> str:
 
 def value_fault(value: object) -> str:
     """Return why this cannot be the value of a variable, or ''."""
-    if (
-        not isinstance(value, str)
-        or len(value) > MAX_VALUE
-        or any(c < " " or "\x7f" <= c <= "\x9f" or c in "\u2028\u2029" for c in value)
-    ):
-        return f"must be one line of at most {MAX_VALUE} characters"
+    if not isinstance(value, str) or len(value) > MAX_VALUE or _UNSEEN.search(value):
+        return f"must be one line of at most {MAX_VALUE} characters, all of which can be seen"
     return ""
+
+
+def variables_faults(value: object) -> list[tuple[str, str]]:
+    """Return what is wrong with the variables of a release, each with its name, '' for all."""
+    if not isinstance(value, Mapping) or len(value) > MAX_VARIABLES:
+        return [("", f"must be at most {MAX_VARIABLES} names with their values")]
+    found = ((str(name), variable_fault(name) or value_fault(text)) for name, text in value.items())
+    faults = [(name[:64], fault) for name, fault in sorted(found) if fault]
+    if not faults and sum(len(f"{n}{text}".encode()) for n, text in value.items()) > (
+        MAX_VARIABLES_BYTES
+    ):
+        return [("", f"have names and values of more than {MAX_VARIABLES_BYTES} bytes together")]
+    return faults
+
+
+def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is wrong with replicas and memory, each with its member."""
+    replicas = serving.get("replicas", 1)
+    limits = [("replicas", replicas, 1, MAX_REPLICAS)]
+    if _lies(replicas, 1, MAX_REPLICAS):
+        most = serving.get("max_replicas", replicas)
+        limits += [("max_replicas", most, replicas, MAX_REPLICAS)]
+    memory = serving.get("memory_mb", MIN_MEMORY_MB)
+    limits += [("memory_mb", memory, MIN_MEMORY_MB, MAX_MEMORY_MB)]
+    return [
+        (name, f"must be a whole number from {low} to {high}")
+        for name, value, low, high in limits
+        if not _lies(value, low, high)
+    ]
+
+
+def _lies(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def undeclared(variables: Iterable[str], declared: Iterable[str]) -> list[str]:
@@ -248,14 +294,12 @@ def declaration_faults(names: object) -> list[tuple[int | None, str]]:
 
 
 def check(serving: Mapping[str, Any]) -> None:
-    """Raise ``ServingRefused`` unless this may run, as far as members, egress and variables go."""
+    """Raise ``ServingRefused`` unless this may run; unit and capture are for others to read."""
     if egress_of(serving) is None:
         return
     if unknown := sorted(set(serving) - MEMBERS):
         raise ServingRefused(f"{unknown[0][:60]!r} is no member of a serving configuration")
-    variables = serving.get("variables", {})
-    if not isinstance(variables, Mapping) or len(variables) > MAX_VARIABLES:
-        raise ServingRefused(f"variables: must be at most {MAX_VARIABLES} names with their values")
-    for name, value in sorted(variables.items()):
-        if fault := variable_fault(name) or value_fault(value):
-            raise ServingRefused(f"the variable {str(name)[:64]!r}: {fault}")
+    for name, fault in number_faults(serving):
+        raise ServingRefused(f"{name}: {fault}")
+    for name, fault in variables_faults(serving.get("variables", {})):
+        raise ServingRefused(f"the variable {name!r}: {fault}" if name else f"variables: {fault}")

@@ -1,6 +1,5 @@
 """Environments: making and changing them, and what a new project starts with."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,9 +21,9 @@ from apps.serving.models import Endpoint, Target
 from apps.serving.uses import unlisted
 from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Stale
+from placet_protocol.fields import MAX_ENVIRONMENT, is_name
 
 MAX_PLANS = 20
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
 def create_environment(
@@ -39,7 +38,7 @@ def create_environment(
 
     It has no policy yet, and without one nothing passes. Each target must list it, or its project.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name, MAX_ENVIRONMENT):
         detail = "Small letters, digits and hyphens, at most 40, no hyphen first or last"
         raise InvalidInput(errors=[FieldError("/name", detail)])
     with record(actor) as log:
@@ -129,7 +128,7 @@ def _own_plans(given: Mapping[str, Any]) -> dict[str, documents.Plan]:
         faults.append(FieldError("/plans", f"must be {MAX_PLANS} at most"))
     for name, raw in given.items():
         at = f"/plans/{name[:64]}"
-        if not _NAME.fullmatch(name) or name in documents.PRESETS:
+        if not is_name(name, MAX_ENVIRONMENT) or name in documents.PRESETS:
             detail = "must be named by small letters, digits and hyphens, and by no strategy"
             faults.append(FieldError(at, detail))
             continue

@@ -1,7 +1,5 @@
 """Making and changing projects."""
 
-import re
-
 from apps.audit.actions import record
 from apps.identity import guards
 from apps.identity.actions.checks import clean_text, unique
@@ -11,13 +9,12 @@ from apps.identity.queries import authorize
 from apps.identity.rules import MOST_BYTES
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, Stale
-
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+from placet_protocol.fields import is_name
 
 
 def slug_or_refuse(field: str, text: str) -> str:
     """Return ``text`` when it can be part of an address: small letters, digits, inner hyphens."""
-    if not SLUG.fullmatch(text):
+    if not is_name(text):
         detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
         raise InvalidInput(errors=[FieldError(f"/{field}", detail)])
     return text

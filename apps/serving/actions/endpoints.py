@@ -1,6 +1,5 @@
 """Endpoints: making, stopping, starting, restarting and scaling them."""
 
-import re
 from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
@@ -33,9 +32,7 @@ from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.states import move
-
-# It becomes part of an address: a node refuses a whole state that holds any other name.
-ENDPOINT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+from placet_protocol.fields import is_name
 
 
 def create_endpoint(
@@ -51,7 +48,7 @@ def create_endpoint(
     an endpoint serves nothing by itself."""
     with record(actor) as log:
         _authorize_create(actor, project, environment)
-        if not ENDPOINT_NAME.fullmatch(name):
+        if not is_name(name):
             detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
             raise InvalidInput(errors=[FieldError("/endpoint", detail)])
         endpoint = Endpoint(

@@ -15,8 +15,6 @@ from placet_protocol.state.endpoints import (
 from placet_protocol.state.head import Head, Heard, read_head, read_heard
 from placet_protocol.state.revisions import (
     DesiredRevision,
-    HeaderRoute,
-    HeaderRouteEntry,
     RefusedRevision,
     RevisionEntry,
     RuntimeEntry,
@@ -33,6 +31,7 @@ from placet_protocol.state.whole import (
     read_state,
     write_state,
 )
+from placet_protocol.testers import HeaderRoute, HeaderRouteEntry
 
 __all__ = [
     "DesiredEndpoint", "DesiredRevision", "DesiredState", "EndpointEntry", "Head", "HeaderRoute",

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NotRequired, TypedDict
 
-from placet_protocol.fields import ProtocolError, hex_digest, identifier, member, optional
+from placet_protocol.fields import (
+    MAX_ENVIRONMENT,
+    ProtocolError,
+    hex_digest,
+    identifier,
+    member,
+    name,
+    optional,
+)
 from placet_protocol.state.revisions import (
     DesiredRevision,
     RefusedRevision,
@@ -67,11 +75,10 @@ def read_endpoint(data: object) -> DesiredEndpoint:
 
     A fault inside a revision refuses that revision. Any other is a ``ProtocolError``.
     """
-    slug, environment, name = (
-        identifier(data, key) for key in ("project_slug", "environment", "name")
-    )
+    slug, called = name(data, "project_slug"), name(data, "name")
+    environment = name(data, "environment", MAX_ENVIRONMENT)
     path = member(data, "path", str)
-    if path != endpoint_path(slug, environment, name):
+    if path != endpoint_path(slug, environment, called):
         raise ProtocolError(f"the path {path[:200]!r} is not the endpoint's own")
     pk = identifier(data, "id")
     good, refused = _revisions(member(data, "revisions", list), pk)
@@ -80,7 +87,7 @@ def read_endpoint(data: object) -> DesiredEndpoint:
         project=identifier(data, "project"),
         project_slug=slug,
         environment=environment,
-        name=name,
+        name=called,
         path=path,
         api_key_required=member(data, "api_key_required", bool),
         keys=tuple(hex_digest(key) for key in member(data, "keys", list)),

@@ -18,18 +18,13 @@ from placet_protocol.fields import (
 from placet_protocol.guard import Guard, GuardEntry, read_guard
 from placet_protocol.report.host import FEATURES
 from placet_protocol.runtimes import RuntimeRef
+from placet_protocol.testers import HeaderRoute, HeaderRouteEntry, read_header_route
+from placet_verify.serving import MAX_MEMORY_MB, MAX_REPLICAS
 from placet_verify.units import WHOLE
 
 Wanted = Literal["run", "drain", "stop"]
-MAX_REPLICAS, LEAST_MEMORY_MB = 64, 16
+LEAST_MEMORY_MB = 16  # of what was approved under earlier rules
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class HeaderRouteEntry(TypedDict):
-    """A request with this value in this header goes to a revision whatever its weight."""
-
-    header: str
-    value: str
 
 
 class RuntimeEntry(TypedDict):
@@ -61,14 +56,6 @@ class RevisionEntry(TypedDict):
     mirror: NotRequired[int]
     guard: NotRequired[GuardEntry | None]
     needs: NotRequired[list[str]]  # of FEATURES: who does not know one refuses the revision
-
-
-@dataclass(frozen=True)
-class HeaderRoute:
-    """A request with this value in this header goes to the revision, whatever its weight."""
-
-    header: str
-    value: str
 
 
 @dataclass(frozen=True)
@@ -123,13 +110,13 @@ def read_revision(data: Any) -> DesiredRevision:
         runtime=RuntimeRef(digest(runtime, "digest"), member(runtime, "python_version", str)),
         permit=member(data, "permit", str),
         replicas=whole(data, "replicas", 0, MAX_REPLICAS),
-        memory_mb=whole(data, "memory_mb", LEAST_MEMORY_MB, 1 << 24),
+        memory_mb=whole(data, "memory_mb", LEAST_MEMORY_MB, MAX_MEMORY_MB),
         variables=_variables(data),
         weight=whole(data, "weight", 0, WHOLE),
         wanted=choice(data, "wanted", "run", "drain", "stop"),
         restart_nonce=whole(data, "restart_nonce", 0, 1 << 53),
         salt=optional(data, "salt"),
-        header_route=_header_route(data),
+        header_route=read_header_route(data),
         mirror=whole({"mirror": 0} | data, "mirror", 0, WHOLE),
         guard=read_guard(data),
     )
@@ -165,11 +152,3 @@ def _variables(data: object) -> Mapping[str, str]:
         if not isinstance(value, str) or "\0" in value:
             raise ProtocolError(f"the variable {name[:80]!r} is not text")
     return dict(values)
-
-
-def _header_route(data: dict[str, Any]) -> HeaderRoute | None:
-    """Return the header of testers; both parts become words of a configuration."""
-    found = data.get("header_route")
-    if found is None:
-        return None
-    return HeaderRoute(identifier(found, "header"), identifier(found, "value"))

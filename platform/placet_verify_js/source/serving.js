@@ -8,6 +8,9 @@ const MEMBERS = ["replicas", "max_replicas", "memory_mb", "variables", "unit", "
 const MOST_DESTINATIONS = 32;
 const MOST_VARIABLES = 50;
 const LONGEST_VALUE = 4096;
+const MOST_BYTES = 32 * 1024; // of the names and values of all variables
+const MOST_REPLICAS = 64;
+const [LEAST_MEMORY, MOST_MEMORY] = [64, 1024 * 1024]; // MB
 const WRONG = "is not host:port, with a name or an address and a port from 1 to 65535";
 
 const words = (text) => text.trim().split(/\s+/);
@@ -45,14 +48,34 @@ export function checkServing(serving) {
   for (const name of Object.keys(serving)) {
     if (!MEMBERS.includes(name)) no(`it has a member ${name}, which is not known`);
   }
-  const variables = Object.hasOwn(serving, "variables") ? serving.variables : {};
+  checkNumbers(serving);
+  checkVariables(Object.hasOwn(serving, "variables") ? serving.variables : {});
+}
+
+function checkNumbers(serving) {
+  const given = (name, otherwise) => (Object.hasOwn(serving, name) ? serving[name] : otherwise);
+  const lies = (value, low, high) => Number.isInteger(value) && low <= value && value <= high;
+  const replicas = given("replicas", 1);
+  if (!lies(replicas, 1, MOST_REPLICAS)) no(`replicas are 1 to ${MOST_REPLICAS}`);
+  if (!lies(given("max_replicas", replicas), replicas, MOST_REPLICAS)) {
+    no(`max_replicas are ${replicas} to ${MOST_REPLICAS}`);
+  }
+  if (!lies(given("memory_mb", LEAST_MEMORY), LEAST_MEMORY, MOST_MEMORY)) {
+    no(`memory_mb is ${LEAST_MEMORY} to ${MOST_MEMORY}`);
+  }
+}
+
+function checkVariables(variables) {
   if (!isObject(variables) || Object.keys(variables).length > MOST_VARIABLES) {
     no(`variables are at most ${MOST_VARIABLES} names with their values`);
   }
+  let bytes = 0;
   for (const [name, value] of Object.entries(variables)) {
     if (!mayBeSet(name)) no(`no release may set the variable ${name}`);
-    if (!isValue(value)) no(`the variable ${name} is not one line of text`);
+    if (!isValue(value)) no(`the variable ${name} is not one line of text that can be seen`);
+    bytes += new TextEncoder().encode(name + value).length;
   }
+  if (bytes > MOST_BYTES) no(`variables have more than ${MOST_BYTES} bytes together`);
 }
 
 // Whether a release may set this name, when its version declares it.
@@ -65,10 +88,22 @@ export function mayBeSet(name) {
   );
 }
 
+// What cannot be seen, or not told from a space, and what is no character: by number, since
+// versions of Unicode differ. The last two of each plane are none.
+const UNSEEN = new RegExp(
+  "[\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u1680\\u180e" +
+    "\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ud800-\\uf8ff\\ufdd0-\\ufdef\\ufeff\\ufff0-\\ufffb" +
+    "\\ufffe\\uffff\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}" +
+    "\\u{e0000}-\\u{e00ff}\\u{e01f0}-\\u{e0fff}\\u{f0000}-\\u{10ffff}]",
+  "u",
+);
+const isNone = (letter) => (letter.codePointAt(0) & 0xfffe) === 0xfffe;
+
 const isValue = (value) =>
   typeof value === "string" &&
   [...value].length <= LONGEST_VALUE &&
-  !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value);
+  !UNSEEN.test(value) &&
+  ![...value].some(isNone);
 
 // What the network of a replica is, in words.
 export function saidNetwork(serving) {

@@ -162,6 +162,8 @@ def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -
         ({"variables": {"MODE\n": "x"}}, "/serving/variables/MODE\n"),
         ({"variables": {"PATH": "/runtime/bin"}}, "/serving/variables/PATH"),
         ({"variables": {"A": "shown \u202eotherwise"}}, "/serving/variables/A"),
+        ({"variables": {"A": "\u00a0"}}, "/serving/variables/A"),
+        ({"variables": {f"M{n}": "é" * 4096 for n in range(4)}}, "/serving/variables"),
         ({"variables": [["A", "b"]]}, "/serving/variables"),
         ({"egress": "db:1"}, "/serving/egress"),
         ({"egress": None}, "/serving/egress"),

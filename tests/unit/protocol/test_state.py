@@ -90,7 +90,12 @@ FAULTS_OF_A_REVISION: list[tuple[str, Any]] = [
     ("variables", {"MODE\n": "x"}), ("variables", {"A B": "x"}), ("variables", {"": "x"}),
     ("variables", {"É": "x"}), ("variables", {"A": 7}), ("variables", {"A": "x\0y"}),
     ("variables", []), ("header_route", {"header": "X-Try", "value": "a b"}),
-    ("header_route", {"header": "X-Try"}), ("header_route", "X-Try"), ("mirror", 10_001),
+    ("header_route", {"header": "X-Try"}), ("header_route", "X-Try"),
+    ("header_route", {"header": "Cookie", "value": "v2"}),
+    ("header_route", {"header": "X-Try", "value": "v" * 65}),
+    ("guard", {"consecutive_failures": 1}), ("guard", {"consecutive_failures": 1001}),
+    ("guard", {"error_rate": None}), ("guard", {"latency": None}), ("mirror", 10_001),
+    ("memory_mb", (1 << 20) + 1),
     ("guard", {"moon_phase": 1}), ("guard", []), ("guard", {"error_rate": {"at_most": 2}}),
     ("guard", {"latency": None, "error_rate": 1}), ("salt", "a b"), ("needs", ["slim"]),
     ("needs", "guard"), ("needs", [1]),
@@ -129,6 +134,7 @@ def test_a_revision_may_need_only_what_this_agent_knows() -> None:
 
 
 FAULTS_OF_AN_ENDPOINT: list[tuple[str, Any]] = [
+    ("name", "A_b"), ("project_slug", "-a"), ("environment", "a" * 41), ("name", "a" * 61),
     ("path", "/risk/production/a"), ("name", "a\nbackend evil"), ("keys", ["open sesame"]),
     ("keys", None), ("api_key_required", "yes"), ("revisions", {}), ("project", ""),
     ("environment", None), ("stable", "../rev"),

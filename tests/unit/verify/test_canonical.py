@@ -53,7 +53,17 @@ def deep() -> object:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), 2**53, "\ud800", {1: 2}, {"a": {1}}, deep()]
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        2**53,
+        "\ud800",
+        {"\ud800": 1, "a": 2},
+        {1: 2},
+        {"a": {1}},
+        deep(),
+    ],
 )
 def test_what_has_no_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(Malformed):

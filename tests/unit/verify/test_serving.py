@@ -1,6 +1,7 @@
 """What a serving configuration may say: destinations, variables, members."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,17 @@ def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> No
         ({"egress": [], "variables": {"MODE": "a\nb"}}, "must be one line"),
         ({"egress": [], "variables": {"MODE": 1}}, "must be one line"),
         ({"egress": [], "variables": {"MODE": "x" * 4097}}, "must be one line"),
+        ({"egress": [], "variables": {"MODE": "shown \u202eotherwise"}}, "must be one line"),
+        ({"egress": [], "variables": {"MODE": "a\u00a0b"}}, "all of which can be seen"),
+        ({"egress": [], "variables": {"MODE": "\U000e0041"}}, "all of which can be seen"),
+        ({"egress": [], "variables": {"MODE": "\ud800"}}, "all of which can be seen"),
+        ({"egress": [], "variables": {"MODE": "\U0002ffff"}}, "all of which can be seen"),
+        ({"egress": [], "variables": {f"M{n}": "é" * 4096 for n in range(4)}}, "32768 bytes"),
+        ({"egress": [], "replicas": 0}, "replicas: must be a whole number from 1 to 64"),
+        ({"egress": [], "replicas": True}, "replicas: must be a whole number"),
+        ({"egress": [], "replicas": 3, "max_replicas": 2}, "max_replicas: .* from 3 to 64"),
+        ({"egress": [], "memory_mb": 63}, "memory_mb: must be a whole number from 64"),
+        ({"egress": [], "memory_mb": (1 << 20) + 1}, "memory_mb: .* to 1048576"),
         ({"egress": [], "variables": [["MODE", "x"]]}, "variables: must be"),
         ({"egress": [], "variables": {f"M{n}": "" for n in range(51)}}, "variables: must be"),
     ],
@@ -106,8 +118,17 @@ def test_what_no_node_would_run_is_refused_with_a_sentence(
 
 
 def test_every_member_that_is_known_passes() -> None:
-    members = dict.fromkeys(serving.MEMBERS, 1)
+    members = {**dict.fromkeys(serving.MEMBERS, 1), "memory_mb": 64}
     serving.check(members | {"egress": ["db.example.com:5432"], "variables": {"MODE": "é 😀"}})
+
+
+def test_what_can_be_seen_does_not_hang_on_the_version_of_unicode() -> None:
+    """Python 3.11 and 3.13, and a browser, know other characters: what is refused is a list."""
+    seen = ["é", "😀", " ", "\u0378", "\U0001fae9"]  # the last two are assigned to nothing in 3.11
+    assert [serving.value_fault(text) for text in seen] == [""] * len(seen)
+    hidden = [chr(c) for c in range(sys.maxunicode + 1) if serving.value_fault(chr(c))]
+    assert not any(text.isprintable() for text in hidden)
+    assert {"\x00", "\u200b", "\u2028", "\ue000", "\uffff", "\U000e0001"} <= set(hidden)
 
 
 _FORBIDDEN = """

@@ -1,0 +1,43 @@
+"""Which variables a Bento says that its version reads."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from placet_agent.bentos import BentoRefused, Bentos
+
+DIGEST = "sha256:" + "ab" * 32
+
+
+def declared(folder: Path, facts: Any) -> list[str]:
+    bentos = Bentos(folder, cast(Any, None))
+    path = bentos.path(DIGEST) / "src/placet.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(facts))
+    return bentos.declared(DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("facts", "names"),
+    [({}, []), ([], []), ({"variables": []}, []), ({"variables": ["MODE"]}, ["MODE"])],
+)
+def test_names_that_a_version_can_declare_are_read(
+    tmp_path: Path, facts: Any, names: list[str]
+) -> None:
+    assert declared(tmp_path, facts) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("MODE", "must be a list"), ([7], "variable 1 a name has"), (None, "must be a list"),
+        (["MODE", "PATH"], "variable 2 may never be set"), (["M", "M"], "variable 2 M is named"),
+    ],
+)  # fmt: skip
+def test_anything_else_is_refused_as_the_platform_refuses_it(
+    tmp_path: Path, names: Any, said: str
+) -> None:
+    with pytest.raises(BentoRefused, match=said):
+        declared(tmp_path, {"variables": names})
