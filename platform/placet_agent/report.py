@@ -22,8 +22,9 @@ from placet_protocol.report import (
     NodeError,
     PlatformInfo,
     Report,
+    write_report,
 )
-from placet_verify import canonical, dsse
+from placet_verify import dsse
 from placet_verify.keys import PrivateKey
 
 log = logging.getLogger(__name__)
@@ -146,4 +147,4 @@ class Reporter:
             receipts=list(observed.receipts),
             metrics=windows,
         )
-        return dsse.sign(dsse.REPORT, canonical.dumps(report), self.key).to_json()
+        return dsse.sign(dsse.REPORT, write_report(report), self.key).to_json()

@@ -13,6 +13,7 @@ from placet_protocol.fields import ProtocolError
 T = TypeVar("T")
 MAX_ROWS, MAX_DETAIL = 500, 2000
 MAX_WHOLE = 2**53 - 1
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
@@ -29,12 +30,33 @@ def whole(data: Any, name: str, at: str, high: int = MAX_WHOLE) -> int:
     return value
 
 
+def is_text(value: object) -> bool:
+    """Tell whether PostgreSQL, and UTF-8, can hold a text: no NUL, no half of a pair."""
+    return isinstance(value, str) and _NO_TEXT.search(value) is None
+
+
 def text(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:
     """Return a text cut at ``limit`` characters, '' when it is absent."""
     value = data.get(name, "") if isinstance(data, dict) else None
-    if not isinstance(value, str) or "\x00" in value:
+    if not is_text(value):
         raise fault(f"{at}/{name}", "text")
-    return value[:limit]
+    return str(value)[:limit]
+
+
+def storable(value: str) -> str:
+    """Return a text with a mark in the place of what PostgreSQL, or UTF-8, cannot hold."""
+    return _NO_TEXT.sub("\ufffd", value)
+
+
+def told(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:
+    """Return free text, cut and ``storable``, '' when it is absent.
+
+    Part of it may be what a replica printed: whatever that is, it must not stop a report.
+    """
+    value = data.get(name, "") if isinstance(data, dict) else None
+    if not isinstance(value, str):
+        raise fault(f"{at}/{name}", "text")
+    return storable(value[:limit])
 
 
 def matching(data: Any, name: str, at: str, shape: re.Pattern[str]) -> str:

@@ -15,7 +15,13 @@ from placet_protocol.report.rows import (
     read_isolation,
     weakest,
 )
-from placet_protocol.report.whole import STALE_REPORT, Report, ReportReply, read_report
+from placet_protocol.report.whole import (
+    STALE_REPORT,
+    Report,
+    ReportReply,
+    read_report,
+    write_report,
+)
 from placet_protocol.report.windows import (
     COHORTS,
     LATENCY_BOUNDS_MS,
@@ -30,4 +36,5 @@ __all__ = [
     "MetricWindow", "Network", "NodeError", "Phase", "PlatformInfo", "Report", "ReportReply",
     "RequestCounts", "RevisionReport", "read_isolation", "read_platform", "read_report",
     "weakest",
+    "write_report",
 ]  # fmt: skip

@@ -20,9 +20,9 @@ ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 # What a node refused or could not do. A code that is not here is shown, and logged as ``other``.
 ERROR_CODES: Final = frozenset(
     {
-        "state_refused", "stored_state_refused", "endpoint_refused", "endpoint_left_out",
-        "revision_refused",
-        "prefetch_refused", "recall_refused", "recall_unstored", "checkpoint_unstored",
+        "state_refused", "stored_state_refused", "endpoint_refused", "revision_refused",
+        "endpoint_left_out", "prefetch_refused", "recall_refused", "recall_unstored",
+        "checkpoint_unstored",
         "keys_refused", "generation_went_back",
         "checkpoint_refused", "checkpoint_went_back", "checkpoint_differs", "metrics_gap",
         "haproxy", "holder", "platform_unreachable", "pass_failed", "poll_failed",
@@ -118,7 +118,7 @@ def read_revision_report(data: Any, at: str) -> RevisionReport:
         phase=phase,
         ready_replicas=bounded.whole(data, "ready_replicas", at),
         weight=bounded.whole(data, "weight", at, WHOLE),
-        detail=bounded.text(data, "detail", at),
+        detail=bounded.told(data, "detail", at),
         bento_digest=bounded.text(data, "bento_digest", at, 71),
         since=bounded.text(data, "since", at, 40),
         restarts=bounded.whole(data, "restarts", at),
@@ -140,7 +140,7 @@ def read_egress(data: Any, at: str) -> EgressCount:
 
 def read_error(data: Any, at: str) -> NodeError:
     """Read one error."""
-    return NodeError(code=bounded.code(data, "code", at), detail=bounded.text(data, "detail", at))
+    return NodeError(code=bounded.code(data, "code", at), detail=bounded.told(data, "detail", at))
 
 
 def read_abort(data: Any, at: str) -> LocalAbort:
@@ -154,7 +154,7 @@ def read_abort(data: Any, at: str) -> LocalAbort:
         revision=bounded.text(data, "revision", at, 40),
         stable=bounded.text(data, "stable", at, 40),
         rule=rule,
-        detail=bounded.text(data, "detail", at, 500),
+        detail=bounded.told(data, "detail", at, 500),
         at=bounded.text(data, "at", at, 40),
         state=read_generation(data.get("state"), f"{at}/state"),
     )

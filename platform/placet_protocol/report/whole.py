@@ -1,5 +1,6 @@
 """A report as a whole: the payload of an envelope that the node's key signs."""
 
+from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
 from placet_protocol import bounded
@@ -51,6 +52,29 @@ class ReportReply(TypedDict):
     number: int
 
 
+def write_report(report: Report) -> bytes:
+    """Return the bytes of a report that are signed, such that ``read_report`` takes them.
+
+    What a replica printed may hold anything, and lists may be longer than any report is: both are
+    cut here, for a report that is refused tells of nothing at all.
+    """
+    whole = report | {
+        "revisions": [_storable(row) for row in report["revisions"][: bounded.MAX_ROWS]],
+        "errors": [_storable(row) for row in report["errors"][: bounded.MAX_ROWS]],
+        "aborts": [_storable(row) for row in report["aborts"][: bounded.MAX_ROWS]],
+        "metrics": [_storable(row) for row in report["metrics"][:MAX_WINDOWS]],
+        "prefetched": report["prefetched"][: bounded.MAX_ROWS],
+        "recalled": report["recalled"][: bounded.MAX_ROWS],
+        "receipts": report["receipts"][:MAX_RECEIPTS],
+    }
+    return canonical.dumps(whole)
+
+
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: row[name] for name in ("detail", "error") if name in row}
+    return {**row, **{name: bounded.storable(text) for name, text in told.items()}}
+
+
 def read_report(payload: bytes, node: str) -> Report:
     """Return the report in ``payload``, which must say that it is by ``node``.
 
@@ -84,12 +108,12 @@ def read_report(payload: bytes, node: str) -> Report:
 
 def _receipt(data: Any, at: str) -> str:
     """Return an envelope as it was sent; who signed what is for whoever keeps it to verify."""
-    if not isinstance(data, str) or len(data) > MAX_RECEIPT or "\x00" in data:
+    if not bounded.is_text(data) or len(data) > MAX_RECEIPT:
         raise bounded.fault(at, f"an envelope of at most {MAX_RECEIPT} characters")
-    return data
+    return str(data)
 
 
 def _digest(data: Any, at: str) -> str:
-    if not isinstance(data, str) or "\x00" in data:
+    if not bounded.is_text(data):
         raise bounded.fault(at, "text")
-    return data[:MAX_DIGEST]
+    return str(data)[:MAX_DIGEST]

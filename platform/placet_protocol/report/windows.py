@@ -1,5 +1,6 @@
 """How requests were answered, counted in windows."""
 
+import re
 from datetime import datetime
 from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
 
@@ -9,6 +10,7 @@ LATENCY_BOUNDS_MS: Final = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 1000
 MAX_COUNT = 2**31 - 1
 MAX_BUCKETS = 64
 LONGEST_SECONDS = 3600
+_BOUND = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?|inf")  # milliseconds
 
 # Requests that no split decided on: no unit could be read, so they stayed on stable; a header led
 # them to the candidate; they are copies.
@@ -63,7 +65,7 @@ def read_window(data: Any, at: str) -> MetricWindow:
         started_at=started_at,
         seconds=float(seconds),
         apart={c: read_counts(apart[c], f"{at}/apart/{c}") for c in COHORTS if c in apart},
-        error=bounded.text(data, "error", at, 200),
+        error=bounded.told(data, "error", at, 200),
     )
     if "first" in data:
         window["first"] = read_counts(data["first"], f"{at}/first")
@@ -75,6 +77,8 @@ def read_counts(data: Any, at: str) -> RequestCounts:
     latency = data.get("latency", {}) if isinstance(data, dict) else None
     if not isinstance(latency, dict) or len(latency) > MAX_BUCKETS:
         raise bounded.fault(f"{at}/latency", "counts per upper bound")
+    if not all(map(_BOUND.fullmatch, latency)):
+        raise bounded.fault(f"{at}/latency", "counts per upper bound, a number or inf")
     return RequestCounts(
         status_2xx=bounded.whole(data, "status_2xx", at, MAX_COUNT),
         status_3xx=bounded.whole(data, "status_3xx", at, MAX_COUNT),

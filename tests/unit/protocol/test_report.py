@@ -15,11 +15,13 @@ from placet_protocol.report import (
     read_platform,
     read_report,
     weakest,
+    write_report,
 )
 from tests.nodes import PLATFORM
 
 JANE = "Mrs Jane Doe of 1 Main Street "
 DIGEST = "sha256:" + "ab" * 32
+WINDOW = {"revision": "rev_1", "started_at": "2026-11-27T12:00:00Z", "seconds": 10.0}
 PLATFORM_ROOT = Path(__file__).resolve().parents[3] / "platform"
 
 
@@ -162,7 +164,10 @@ def test_a_report_of_another_node_or_version_is_refused() -> None:
         ({"prefetched": [7]}, "/prefetched/0"), ({"recalled": ["a\x00"]}, "/recalled/0"),
         ({"errors": [{"code": "a b"}]}, "/errors/0/code"), ({"aborts": [{}]}, "/aborts/0/rule"),
         ({"receipts": ["x" * 8193]}, "/receipts/0"), ({"receipts": [""] * 101}, "/receipts"),
-        ({"metrics": [None]}, "/metrics/0/started_at"),
+        ({"metrics": [None]}, "/metrics/0/started_at"), ({"at": "\ud800"}, "/at"),
+        ({"prefetched": ["\udfff"]}, "/prefetched/0"), ({"receipts": ["\ud800"]}, "/receipts/0"),
+        ({"metrics": [{**WINDOW, "latency": {"5\x00": 1}}]}, "/metrics/0/latency"),
+        ({"metrics": [{**WINDOW, "latency": {"x" * 9000: 1}}]}, "/metrics/0/latency"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_place(changes: dict[str, Any], pointer: str) -> None:
@@ -182,3 +187,22 @@ def test_of_several_isolations_the_weakest_counts() -> None:
     assert weakest(["socket", "older"]) == "older"
     assert weakest(["socket", "something new"]) == "socket"
     assert weakest(["", ""]) == weakest([]) == ""
+
+
+def test_what_a_replica_printed_stops_no_report_of_its_node() -> None:
+    """PostgreSQL holds no NUL and no half of a pair: one tenant's last words were enough."""
+    said = "no such\x00column \ud800"
+    assert with_row(detail=said)["detail"] == "no such\ufffdcolumn \ufffd"
+    found = read(errors=[{"code": "haproxy", "detail": said}], metrics=[{**WINDOW, "error": said}])
+    assert found["errors"][0]["detail"] == "no such\ufffdcolumn \ufffd"
+    assert found["metrics"][0].get("error") == "no such\ufffdcolumn \ufffd"
+
+
+def test_what_an_agent_writes_is_taken_whatever_was_printed_and_however_much_there_is() -> None:
+    meant = read()
+    meant["revisions"][0]["detail"] = "the end\x00\ud800"
+    meant["recalled"] = [DIGEST] * 501
+    meant["receipts"] = ["{}"] * 101
+    found = read_report(write_report(meant), "nod_1")
+    assert found["revisions"][0]["detail"] == "the end\ufffd\ufffd"
+    assert (len(found["recalled"]), len(found["receipts"])) == (500, 100)
