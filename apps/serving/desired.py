@@ -179,7 +179,7 @@ def _show(target_id: str, left_out: list[readable.LeftOut]) -> None:
     """Have the target's page say what was left out. A statement of its own: who takes a report
     holds the node's row while it waits for the state's."""
     for one in left_out:
-        log.error("left out of the state of %s: %s", target_id, one["detail"])
+        log.error("target %s: %s", target_id, one["detail"])
     nodes = Node.objects.filter(target=target_id)
     nodes.exclude(left_out=left_out).update(left_out=left_out)
 

@@ -22,6 +22,7 @@ from placet_verify.errors import Refused
 
 T = TypeVar("T")
 MAX_SENTENCE = 500
+OURS = "left out of what is signed"  # said before each sentence: no node did
 
 
 class LeftOut(TypedDict):
@@ -78,7 +79,7 @@ def _good(
 
 
 def _said(code: str, detail: str) -> LeftOut:
-    return LeftOut(code=code, detail=detail[:MAX_SENTENCE])
+    return LeftOut(code=code, detail=f"{OURS}: {detail}"[:MAX_SENTENCE])
 
 
 def _heard(item: Any) -> None:

@@ -126,7 +126,7 @@ def test_what_was_left_out_is_shown_with_the_target_until_it_is_mended(
     signed_now(world)
     (problem,) = problems(world)
     assert problem["code"] == "revision_refused"
-    assert row.pk in problem["detail"]
+    assert problem["detail"].startswith(f"left out of what is signed: revision {row.pk}: ")
     assert "is not the name of a variable" in problem["detail"]
     assert any(row.pk in r.getMessage() for r in caplog.records if r.levelname == "ERROR")
     node.report(errors=[{"code": "haproxy", "detail": "It does not run"}])
