@@ -13,7 +13,6 @@ from placet_agent.home import Home
 from placet_agent.metrics import Meter
 from placet_agent.observed import Observed
 from placet_agent.receipts import Receipts
-from placet_protocol.bounded import MAX_ROWS
 from placet_protocol.fields import format_time
 from placet_protocol.report import (
     STALE_REPORT,
@@ -142,7 +141,7 @@ class Reporter:
             revisions=list(observed.revisions),
             prefetched=list(observed.prefetched),
             recalled=list(observed.recalled),
-            errors=[*errors, *observed.errors][:MAX_ROWS],
+            errors=[*errors, *observed.errors],  # what is told once goes first: the rest may be cut
             aborts=list(observed.aborts),
             receipts=list(observed.receipts),
             metrics=windows,

@@ -1,7 +1,5 @@
 """Who may use a target: adding and taking away entries of its list."""
 
-import re
-
 from apps.audit.actions import record
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
@@ -12,8 +10,8 @@ from apps.serving.models import Endpoint, Target, TargetUse
 from apps.serving.queries import visible_endpoints
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet_protocol.fields import MAX_ENVIRONMENT, is_name
 
-ENVIRONMENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 NAMED = 10  # endpoints in a refusal
 
 
@@ -25,7 +23,7 @@ def allow_use(
 
     Returns the entry, and whether it is new: what is there already is left as it is.
     """
-    if environment and not ENVIRONMENT.fullmatch(environment):
+    if environment and not is_name(environment, MAX_ENVIRONMENT):
         detail = "The name of an environment, or nothing for the whole project"
         raise InvalidInput(errors=[FieldError("/environment", detail)])
     with record(actor) as log:
