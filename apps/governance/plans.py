@@ -303,5 +303,9 @@ def _egress(value: Any, faults: Faults) -> list[str]:
     """Return the destinations in their one form."""
     at = "/serving/egress"
     wrong, found = egress_faults(value)
-    faults += [(at if n is None else f"{at}/{n}", detail) for n, detail in wrong]
+    for n, detail in wrong:
+        if n is None:
+            faults.append((at, detail))
+        else:  # with its text: who typed lines into a form does not count them
+            faults.append((f"{at}/{n}", f"{str(value[n])[:80]!r}: {detail}"))
     return [str(one) for one in found]

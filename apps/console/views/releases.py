@@ -110,7 +110,8 @@ def serving_of(request: PageRequest) -> dict[str, Any]:
     }
     if source := request.POST.get("unit_source"):
         serving["unit"] = {source: request.POST.get("unit_name", "").strip()}
-    if destinations := request.POST.get("egress", "").replace(",", " ").split():
+    lines = request.POST.get("egress", "").replace(",", "\n").splitlines()
+    if destinations := [line.strip() for line in lines if line.strip()]:
         serving["egress"] = destinations
     share = request.POST.get("capture", "")
     if share.replace(".", "", 1).isdecimal() and len(share) < 8 and float(share):

@@ -86,6 +86,13 @@ def test_the_form_names_destinations_one_on_each_line(world: World) -> None:
     assert Release.objects.get().serving["egress"] == ["db.example:5432", "[2001:db8::1]:443"]
 
 
+def test_the_form_takes_a_line_as_one_destination_and_says_which_is_wrong(world: World) -> None:
+    seen = asked_by_form(world, "db.example:5432\n\na b:1\nx:99999").content.decode()
+    assert "serving/egress/1: &#x27;a b:1&#x27;: write it as host:port" in seen
+    assert "serving/egress/2: &#x27;x:99999&#x27;: write it as host:port" in seen
+    assert not Release.objects.exists()
+
+
 def test_the_form_left_empty_reaches_nothing(world: World) -> None:
     assert asked_by_form(world, " \r\n").status_code == 302
     assert Release.objects.get().serving["egress"] == []

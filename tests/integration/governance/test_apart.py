@@ -69,6 +69,7 @@ def test_a_destination_that_nobody_could_keep_to_is_refused_by_its_place(
     status, body = ask(world, {"egress": ["db:1", place]})
     (error,) = body["errors"]  # type: ignore[misc]
     assert (status, error["pointer"]) == (400, "/serving/egress/1")
+    assert error["detail"].startswith(f"{place!r}: ")
 
 
 OWN = "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
