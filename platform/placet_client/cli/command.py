@@ -74,7 +74,12 @@ def _no_number(name: str) -> None:
 
 def pairs(items: list[str], option: str) -> dict[str, str]:
     """Read ``NAME=VALUE`` items."""
+    found: dict[str, str] = {}
     for item in items:
         if "=" not in item.lstrip("="):
             raise typer.BadParameter(f"{option} {item!r} is not of the form NAME=VALUE")
-    return {name: value for name, _, value in (item.partition("=") for item in items)}
+        name, _, value = item.partition("=")
+        if name in found:
+            raise typer.BadParameter(f"{option} {name!r} is given twice")
+        found[name] = value
+    return found

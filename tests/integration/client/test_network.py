@@ -33,6 +33,8 @@ def test_a_release_names_destinations_and_declared_variables(
     said = capsys.readouterr().err
     assert "/serving/variables/LEVEL" in said
     assert "register a version that names it" in said
+    assert main([*ask, "--variable", "MODE=a", "--variable", "MODE=b"]) == 2
+    assert "given twice" in capsys.readouterr().err
 
 
 def test_version_json_declares_the_variables(world: World, tmp_path: Path) -> None:
