@@ -14,6 +14,8 @@ T = TypeVar("T")
 MAX_ROWS, MAX_DETAIL = 500, 2000
 MAX_WHOLE = 2**53 - 1
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+# What leads a terminal, or turns the direction of what stands beside it on a page.
+_UNSEEN = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
@@ -44,8 +46,9 @@ def text(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:
 
 
 def storable(value: str) -> str:
-    """Return a text with a mark in the place of what PostgreSQL, or UTF-8, cannot hold."""
-    return _NO_TEXT.sub("\ufffd", value)
+    """Return a text with a mark in the place of what PostgreSQL, or UTF-8, cannot hold, and of
+    what cannot be seen but changes what is."""
+    return _UNSEEN.sub("\ufffd", _NO_TEXT.sub("\ufffd", value))
 
 
 def told(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:

@@ -193,6 +193,8 @@ def test_what_a_replica_printed_stops_no_report_of_its_node() -> None:
     """PostgreSQL holds no NUL and no half of a pair: one tenant's last words were enough."""
     said = "no such\x00column \ud800"
     assert with_row(detail=said)["detail"] == "no such\ufffdcolumn \ufffd"
+    led = "\x1b[2J\u202eon\ttwo\nlines"
+    assert with_row(detail=led)["detail"] == "\ufffd[2J\ufffdon\ttwo\nlines"
     found = read(errors=[{"code": "haproxy", "detail": said}], metrics=[{**WINDOW, "error": said}])
     assert found["errors"][0]["detail"] == "no such\ufffdcolumn \ufffd"
     assert found["metrics"][0].get("error") == "no such\ufffdcolumn \ufffd"
