@@ -4,9 +4,10 @@ New namespaces (in one of its own a process has every capability, over much more
 mounts, tracing and reading other processes, kernel modules, keys, clocks, and interfaces whose
 errors have let processes out before (bpf, perf events, userfaultfd, io_uring). Sockets are of the
 families that a network namespace keeps apart: by vsock a replica would reach whoever runs the
-machine, or another program of it, from any namespace. The filter is classic BPF as ``seccomp(2)``
-takes it; numbers are those of the kernel's tables for x86_64 and aarch64 (``syscall_64.tbl``,
-``asm-generic/unistd.h``). On other machines there is no filter.
+machine, or another program of it, from any namespace. Space on a disk is taken as far as
+a file's size tells. The filter is classic BPF as ``seccomp(2)`` takes it; numbers are those of the
+kernel's tables for x86_64 and aarch64 (``syscall_64.tbl``, ``asm-generic/unistd.h``). On other
+machines there is no filter.
 """
 
 import errno
@@ -37,6 +38,7 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
 _UNKNOWN = {"clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
             "io_uring_register": (427, 427)}  # fmt: skip
 _CLONE = (56, 220)
+_FALLOCATE = (285, 47)
 _SOCKETS = ((41, 198), (53, 199))  # socket, socketpair
 _FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH_…
@@ -44,7 +46,8 @@ _NAMESPACES = 0x7E020000  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET
 _X32 = 0x40000000  # the second table of x86_64
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+# offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
 
@@ -52,7 +55,7 @@ def program(machine: str) -> bytes | None:
     """Return the filter for a machine as ``platform.machine()`` names it; ``None``: there is none.
 
     Every test is followed by its own return, so that no jump is longer than one step, but for those
-    over the families of sockets.
+    over the families of sockets and ways to allocate.
     """
     if machine not in _MACHINES:
         return None
@@ -68,6 +71,8 @@ def program(machine: str) -> bytes | None:
         for numbers in table.values():
             if (number := numbers[column]) is not None:
                 steps += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
+    whole = _whole_files()
+    steps += [(_JUMP_EQUAL, 0, len(whole), _FALLOCATE[column]), *whole]
     families = _families()
     for call in _SOCKETS:
         steps += [(_JUMP_EQUAL, 0, len(families), call[column]), *families]
@@ -83,6 +88,13 @@ def _families() -> list[tuple[int, int, int, int]]:
     for family in _FAMILIES:
         steps += [(_JUMP_EQUAL, 0, 1, int(family)), (_RETURN, 0, 0, _ALLOW)]
     return [*steps, (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)]
+
+
+def _whole_files() -> list[tuple[int, int, int, int]]:
+    """Return the steps that let a file grow in plain sight alone: space that is kept behind its end
+    has no limit by RLIMIT_FSIZE and no size, and a replica's log lies on the host's disk."""
+    steps = [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_JUMP_EQUAL, 0, 1, 0), (_RETURN, 0, 0, _ALLOW)]
+    return [*steps, (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP)]
 
 
 @cache

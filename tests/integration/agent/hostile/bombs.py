@@ -1,5 +1,6 @@
 """Attempts to use up what a host has: each in processes of its own, for some seconds."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 Told = dict[str, str]
 
 CHUNK = b"x" * (1 << 20)
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
 MOST_MB = 1536  # who gets so much has no limit
 
 
@@ -238,6 +240,14 @@ def sparse_log(told: Told) -> str:
     return "a terabyte"
 
 
+def space_behind_the_log(told: Told) -> str:
+    """Take the disk's space for the log and leave its size as it is: 1 GB, twice its bound."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(1, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(1 << 30)):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return f"{os.fstat(1).st_blocks >> 11} MB"
+
+
 def connections(told: Told) -> str:
     """Open connections to an approved destination until it gives none."""
 
@@ -280,6 +290,7 @@ ATTEMPTS: dict[str, Callable[[Told], str]] = {
     "open_files": descriptors,
     "flood_the_log": log,
     "make_the_log_a_terabyte": sparse_log,
+    "take_space_behind_the_log": space_behind_the_log,
     "open_connections": connections,
     "shut_its_own_socket": deaf,
 }
