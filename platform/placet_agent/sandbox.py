@@ -105,12 +105,15 @@ def command(
 
     bwrap writes the pid of the first process inside to ``info_fd``, and starts the program only
     when a byte comes from ``block_fd``. Descriptors that are handed on are made by ``above``.
+    Where nobody is told of the first process, all ends with the program, or with the thread that
+    started it: by itself bwrap goes on as long as anything does that the program left behind.
     """
     filter_path = seccomp.path()
     words = [*_enter(cell.groups, filter_path), PRLIMIT, *cell.limits, bwrap()]
     words += ["--seccomp", str(FILTER_FD)] if filter_path else []
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     words += ["--new-session", "--clearenv", "--cap-drop", "ALL"]
+    words += ["--die-with-parent"] if info_fd is None else []
     if os.geteuid() != 0:
         words += ["--unshare-user", "--disable-userns"]
     else:

@@ -218,3 +218,14 @@ def test_a_host_that_is_only_busy_is_not_taken_for_one_without_networks(
     monkeypatch.setattr(subprocess, "run", busy)
     assert sandbox._works(sandbox.network())
     assert not faults
+
+
+def test_what_a_program_leaves_behind_ends_with_it() -> None:
+    """Of an installer nobody knows the first process: what it left would run for ever."""
+    script = "(trap '' TERM HUP; exec /usr/bin/setsid /usr/bin/sleep 8) & echo begun"
+    began = time.monotonic()
+
+    done = run(Cell(uid=INSTALLER_UID), script)
+
+    assert (done.returncode, done.stdout) == (0, "begun\n")
+    assert time.monotonic() - began < 6  # its output is closed, so that nothing has it any more
