@@ -6,6 +6,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+_ENVIRONMENT = 1 << 16  # bytes of it; what is marked has the mark first
+
 
 @dataclass(frozen=True)
 class ProcessRef:
@@ -60,14 +62,18 @@ def _stat(pid: int) -> tuple[str, int] | None:
 
 
 def with_variable(name: str, value: str) -> list[ProcessRef]:
-    """Return every process that was started with ``name=value`` in its environment."""
-    marker = f"{name}={value}".encode()
+    """Return every process that was started with ``name=value`` near the front of its environment.
+
+    Not all of it is read: anybody's process may have 6 MB, and there may be thousands.
+    """
+    marker = f"\0{name}={value}\0".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            environment = (entry / "environ").read_bytes().split(b"\0")
+            with (entry / "environ").open("rb", buffering=0) as stream:
+                environment = b"\0" + stream.read(_ENVIRONMENT) + b"\0"
         except OSError:
             continue
         if marker in environment and (ref := find(int(entry.name))) is not None:

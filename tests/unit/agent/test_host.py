@@ -160,3 +160,17 @@ def test_a_token_carries_the_roots_fingerprint() -> None:
     for token, root in (("secret", ""), ("secret.short", ""), (f"s.{fingerprint}", "ab" * 32)):
         with pytest.raises(JoinFailed):
             split_token(token, root)
+
+
+def test_of_a_huge_environment_the_front_alone_is_read() -> None:
+    """Thousands of processes with 6 MB each would keep the agent from all else for minutes."""
+    much = {f"V{number}": "x" * 100_000 for number in range(10)}
+    front = subprocess.Popen(["/usr/bin/sleep", "30"], env={"PLACET_REPLICA": "rev_1-f", **much})
+    behind = subprocess.Popen(["/usr/bin/sleep", "30"], env={**much, "PLACET_REPLICA": "rev_1-f"})
+    try:
+        found = [ref.pid for ref in procs.with_variable("PLACET_REPLICA", "rev_1-f")]
+        assert found == [front.pid]
+    finally:
+        for child in (front, behind):
+            child.kill()
+            child.wait()
