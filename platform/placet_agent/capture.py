@@ -74,15 +74,22 @@ class Shipper:
             alive = set(self.alive())  # after the folders: one that is new has its replica in here
             ours = [(path, m[1]) for path in folders if (m := _REPLICA.fullmatch(path.name))]
             for folder, _ in ours:  # first, so that it holds while the platform is away
-                self._bound(folder)
+                self._alone(self._bound, folder)
             for folder, revision in ours:
-                self._send_folder(folder, revision, gone=folder.name not in alive)
+                self._alone(self._send_folder, folder, revision, folder.name not in alive)
         except Unreachable as error:
             log.info("captured predictions wait: %s", error)
         except OSError as error:
             self.tell("capture_unreadable", str(error))
 
-    def _send_folder(self, folder: Path, revision: str, *, gone: bool) -> None:
+    def _alone(self, work: Callable[..., None], folder: Path, *more: object) -> None:
+        """Do something with one folder; what its owner does to it is no matter of the others."""
+        try:
+            work(folder, *more)
+        except (OSError, RecursionError) as error:  # a file that goes, a lease, folders in folders
+            self.tell("capture_unreadable", f"{folder.name}: {error}")
+
+    def _send_folder(self, folder: Path, revision: str, gone: bool) -> None:
         found = own_files(folder)
         for path in found:
             last = not any(p != path and p.name[:33] == path.name[:33] and p > path for p in found)

@@ -1,7 +1,9 @@
 """What the agent sends of what services wrote, against a platform that forgets nothing."""
 
+import fcntl
 import json
 import os
+import signal
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -194,3 +196,22 @@ def test_what_is_written_meanwhile_is_for_the_next_time(
     assert node.arrived() == [1, 2]
     node.shipper.once()
     assert node.arrived() == [1, 2, 9]
+
+
+def test_what_one_service_does_to_its_files_is_no_matter_of_the_others(node: Node) -> None:
+    """The owner of a file may take a lease on it, and nobody else can open it meanwhile."""
+    spoiled = node.root / "rev_0-0123abcd"
+    spoiled.mkdir()
+    (spoiled / FILE).write_text("{}\n")
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    node.alive.append(spoiled.name)
+    node.write(1)
+    try:
+        with (spoiled / FILE).open("r+b") as held:
+            fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            node.shipper.once()
+    finally:
+        signal.signal(signal.SIGIO, before)
+
+    assert node.arrived() == [1]
+    assert node.told == ["capture_unreadable"]
