@@ -317,17 +317,18 @@ class Replicas:
         try:
             with self.log_path(replica).open("rb") as stream:
                 stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
-                return stream.read().decode(errors="replace").strip()
+                return stream.read(TAIL_BYTES).decode(errors="replace").strip()
         except OSError:
             return "no output"
 
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""
         for path in self.logs.glob("*.log"):
-            if path.stat().st_size > LOG_BYTES:
-                with path.open("r+b") as stream:
-                    stream.seek(-LOG_BYTES // 4, os.SEEK_END)
-                    kept = stream.read()
+            with path.open("r+b") as stream:
+                size = os.fstat(stream.fileno()).st_size  # a replica may change it at any moment
+                if size > LOG_BYTES:
+                    stream.seek(size - LOG_BYTES // 4)
+                    kept = stream.read(LOG_BYTES // 4)
                     path.with_suffix(".log.1").write_bytes(kept)
                     stream.truncate(0)
 

@@ -1,5 +1,12 @@
 """The replicas of a node, as far as none of them runs."""
 
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial, partialmethod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +19,8 @@ from placet_agent.client import Client
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.observed import leaving_reports
 from placet_agent.pythons import Interpreters
-from placet_agent.replica import Record, Replica
-from placet_agent.replicas import Replicas
+from placet_agent.replica import Record, Replica, ask
+from placet_agent.replicas import LOG_BYTES, Replicas
 from placet_agent.runtimes import Runtimes
 
 DIGEST = "sha256:" + "ab" * 32
@@ -85,3 +92,48 @@ def test_a_revision_that_leaves_is_as_badly_kept_apart_as_the_worst_of_its_repli
     for records in ([older, apart], [apart, older]):
         assert [row["isolation"] for row in leaving_reports(records, ())] == ["older"]
     assert leaving_reports([older, apart], {"rev_1"}) == []
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 100 Continue\r\n\r\n", b"\0", b"HTTP/1.1 200"])
+def test_an_answer_without_end_is_none_and_costs_no_more_than_its_time(
+    replicas: Replicas, said: bytes
+) -> None:
+    replica = ended(replicas, 0)
+    replica.record.reached = "port"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        replica.record.port = listener.getsockname()[1]
+
+        def answer() -> None:
+            with listener.accept()[0] as connection, suppress(OSError):
+                while True:
+                    connection.sendall(said)
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        began = time.monotonic()
+        assert ask(replica, "/readyz", timeout=0.5) is None
+        assert time.monotonic() - began < 2
+        thread.join(timeout=5)
+
+
+def test_a_log_that_shrinks_as_it_is_trimmed_keeps_no_other_from_it(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.make_folder(replicas.logs)
+    logs = [replicas.logs / f"rev_{number}-1.log" for number in (1, 2)]
+    for log in logs:
+        log.write_bytes(b"x" * (LOG_BYTES + 1))
+
+    def shrinking(look: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        found = look(*args, **more)
+        os.truncate(logs[0], 0)
+        return found
+
+    monkeypatch.setattr(os, "fstat", partial(shrinking, os.fstat))
+    monkeypatch.setattr(Path, "stat", partialmethod(partial(shrinking, Path.stat)))
+    replicas.trim_logs()
+    monkeypatch.undo()
+
+    assert [log.stat().st_size for log in logs] == [0, 0]
+    assert logs[1].with_suffix(".log.1").stat().st_size == LOG_BYTES // 4
