@@ -54,10 +54,11 @@ def find(pid: int) -> ProcessRef | None:
 
 def _stat(pid: int) -> tuple[str, int] | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        raw = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    fields = text[text.rindex(")") + 2 :].split()  # the name may hold spaces and brackets
+    # the name may hold spaces, brackets, and bytes that are no text: a process names itself
+    fields = raw[raw.rindex(b")") + 2 :].decode().split()
     return fields[0], int(fields[19])
 
 

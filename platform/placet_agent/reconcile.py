@@ -239,9 +239,17 @@ class Reconciler:
             self.busy = True
             if replica.alive and not replica.termed_at and not self._drained(replica, up):
                 continue
-            if self.replicas.stop_step(replica):
-                self.proxy.table.drop_server(replica.id)
-                self.replicas.discard(replica)
+            try:
+                self._stop_step(replica)
+            except Exception as error:  # others are to be stopped too, and to be told of
+                log.exception("replica %s cannot be stopped", replica.id)
+                detail = sayable(f"{replica.id}: {error!r}"[:1900])
+                self._errors.append(NodeError(code="pass_failed", detail=detail))
+
+    def _stop_step(self, replica: Replica) -> None:
+        if self.replicas.stop_step(replica):
+            self.proxy.table.drop_server(replica.id)
+            self.replicas.discard(replica)
 
     def _drained(self, replica: Replica, up: bool) -> bool:
         """Whether no request is under way on a replica, or it has had its time."""

@@ -174,3 +174,20 @@ def test_of_a_huge_environment_the_front_alone_is_read() -> None:
         for child in (front, behind):
             child.kill()
             child.wait()
+
+
+def test_a_process_may_have_any_name() -> None:
+    """One whose name is no text could not be told to end, nor anybody after it."""
+    name = r"b'\xff) \xfe'"
+    script = f"import ctypes, time; ctypes.CDLL(None).prctl(15, {name}, 0, 0, 0); print(flush=True)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"{script}; time.sleep(30)"], stdout=subprocess.PIPE
+    )
+    try:
+        assert child.stdout is not None and child.stdout.readline() == b"\n"
+        ref = procs.find(child.pid)
+        assert ref is not None and ref.alive
+        assert ref in procs.find(os.getpid()).children()  # type: ignore[union-attr]
+    finally:
+        child.kill()
+        child.communicate()
