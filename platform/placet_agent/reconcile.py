@@ -243,7 +243,7 @@ class Reconciler:
                 self._stop_step(replica)
             except Exception as error:  # others are to be stopped too, and to be told of
                 log.exception("replica %s cannot be stopped", replica.id)
-                detail = sayable(f"{replica.id}: {error!r}"[:1900])
+                detail = f"{replica.id}: {error!r}"[:1900]
                 self._errors.append(NodeError(code="pass_failed", detail=detail))
 
     def _stop_step(self, replica: Replica) -> None:
