@@ -105,9 +105,12 @@ def _listener(address: str, destination: Destination) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
+        # What a relay that ended had closed first would keep the next one out for a minute.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, destination.port))
         listener.listen(BACKLOG)
     except OSError as error:
+        listener.close()
         raise NotEntered(
             f"{destination} cannot be listened for inside the replica, at {address}: {error}"
         ) from error
