@@ -251,7 +251,7 @@ class Replicas:
         """Forget a replica that is gone."""
         if replica.child is not None:
             replica.child.poll()
-        self.starter.clear(replica)
+        self.starter.clear(replica.id)
         replica.path.unlink(missing_ok=True)
         self.all.pop(replica.id, None)
         self._reached.pop(replica.record.revision, None)

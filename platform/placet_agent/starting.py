@@ -37,6 +37,7 @@ from placet_protocol.runtimes import RuntimeRef
 from placet_verify.serving import Destination, undeclared
 
 SERVER = "/placet/inside.py"
+_GIVEN = (".hosts", ".egress", ".link")  # behind the name of a replica: what stands for it
 # Its log lies on the host's disk, and is trimmed now and then only. /tmp holds no larger file.
 FILES = f"--fsize={sandbox.TMP_BYTES}:{sandbox.TMP_BYTES}"
 
@@ -222,28 +223,24 @@ class Starter:
             groups=groups,
         )
 
-    def clear(self, replica: Replica) -> None:
+    def clear(self, name: str) -> None:
         """Remove what is left of a replica that is gone."""
-        record = replica.record
-        if record.reached == "socket":
-            self.let_go(record.id)
-            shutil.rmtree(self.sockets / record.id, ignore_errors=True)
-        (self.given / f"{record.id}.hosts").unlink(missing_ok=True)
-        for what in ("egress", "link"):
-            shutil.rmtree(self._counts(record, what).parent, ignore_errors=True)
-        limits.limiter().remove(record.id)
+        self.let_go(name)
+        shutil.rmtree(self.sockets / name, ignore_errors=True)
+        hosts, *counted = (self.given / f"{name}{suffix}" for suffix in _GIVEN)
+        hosts.unlink(missing_ok=True)
+        for folder in counted:
+            shutil.rmtree(folder, ignore_errors=True)
+        limits.limiter().remove(name)
 
     def forget_others(self, known: set[str]) -> None:
         """Remove what an agent that died had made for a replica that never came to be."""
+        names = {path.name for path in self.sockets.glob("*")}
+        names |= {path.stem for path in self.given.glob("*") if path.suffix in _GIVEN}
         with suppress(HolderError):
-            for name in self.holder.names() - known:
-                self.let_go(name)
-        for path in self.sockets.glob("*"):
-            if path.name not in known:
-                shutil.rmtree(path, ignore_errors=True)
-        for path in self.given.glob("*.hosts"):
-            if path.stem not in known:
-                path.unlink(missing_ok=True)
+            names |= self.holder.names()
+        for name in names - known:
+            self.clear(name)
 
     def let_go(self, name: str) -> None:
         """Have the socket of a replica closed: who still waits there gets an error at once."""

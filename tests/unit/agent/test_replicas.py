@@ -63,6 +63,17 @@ def test_a_record_that_a_power_cut_left_empty_keeps_no_agent_from_starting(
     assert list(replicas.folder.iterdir()) == []
 
 
+def test_what_was_made_for_a_replica_that_never_came_to_be_is_removed(replicas: Replicas) -> None:
+    sockets, given = replicas.starter.sockets, replicas.starter.given
+    for path in (sockets / "rev_1-1/http", given / "rev_1-1.link/c.json", given / "rev_1-1.hosts",
+                 given / "rev_1-1.egress/c.json", given / "inside.py"):  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    replicas.adopt()
+    assert list(sockets.iterdir()) == []
+    assert [path.name for path in given.iterdir()] == ["inside.py"]
+
+
 def test_that_a_bento_needs_a_port_is_remembered(replicas: Replicas) -> None:
     assert not replicas.found_to_need_port(ended(replicas, 1))
     assert replicas.found_to_need_port(ended(replicas, NOT_ON_A_SOCKET))
