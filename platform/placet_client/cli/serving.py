@@ -124,7 +124,7 @@ def endpoint_create(
         made = client.endpoints.create(
             *refs.place(place), name, target=target_name, api_key_required=require_key
         )
-        show_one(made, output)
+        show_one(_told(made, output), output)
 
 
 @endpoint.command("predict")
@@ -159,28 +159,29 @@ def endpoint_rollback(
 def endpoint_scale(reference: Endpoint, replicas: int, output: Output = Form.TABLE) -> None:
     """Set the replicas, within what was approved."""
     with connected() as client:
-        show_one(client.endpoints.scale(id_of(client, reference), replicas), output)
+        found = client.endpoints.scale(id_of(client, reference), replicas)
+        show_one(_told(found, output), output)
 
 
 @endpoint.command("stop")
 def endpoint_stop(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
-        show_one(client.endpoints.stop(id_of(client, reference)), output)
+        show_one(_told(client.endpoints.stop(id_of(client, reference)), output), output)
 
 
 @endpoint.command("start")
 def endpoint_start(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Start a stopped endpoint."""
     with connected() as client:
-        show_one(client.endpoints.start(id_of(client, reference)), output)
+        show_one(_told(client.endpoints.start(id_of(client, reference)), output), output)
 
 
 @endpoint.command("restart")
 def endpoint_restart(reference: Endpoint, output: Output = Form.TABLE) -> None:
     """Replace the replicas, one after another."""
     with connected() as client:
-        show_one(client.endpoints.restart(id_of(client, reference)), output)
+        show_one(_told(client.endpoints.restart(id_of(client, reference)), output), output)
 
 
 @key.command("list")

@@ -72,7 +72,8 @@ def test_a_command_lists_what_runs_from_before(
     assert "development" in printed
     assert main(["endpoint", "list", "risk/development", "--isolation", "older", "-o", "json"]) == 0
     assert [row["isolation"] for row in answer(capsys)] == ["older"]
-    assert main(["endpoint", "show", "risk/development/churn"]) == 0
-    assert "older isolation: the host's network" in capsys.readouterr().out
+    for verb in ("show", "stop", "start"):
+        assert main(["endpoint", verb, "risk/development/churn"]) == 0
+        assert "older isolation: the host's network" in capsys.readouterr().out
     assert main(["endpoint", "list", "risk/staging", "--isolation", "older"]) == 0
     assert capsys.readouterr().out == "nothing\n"
