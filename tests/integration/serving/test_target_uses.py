@@ -134,7 +134,8 @@ def test_who_manages_targets_adds_an_entry_once_however_often_they_click(
     assert faults(chief.post(path, {"project": "nothing"})) == {
         "/project": "There is no such project"
     }
-    assert "/environment" in faults(chief.post(path, body | {"environment": "Not a name"}))
+    wrong = faults(chief.post(path, body | {"environment": "Not a name"}))
+    assert wrong == {"/environment": "The name of an environment, or leave it out for all of them"}
 
 
 def test_an_entry_goes_as_it_was_read_and_only_once(world: World, chief: ApiClient) -> None:
