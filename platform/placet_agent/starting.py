@@ -6,6 +6,7 @@ its record names no process then, so that the next agent ends it by its marker.
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -135,6 +136,10 @@ class Starter:
                 self.stand_beside(replica, first, listener)
             replica.save()
             os.write(letting, b"1")
+        except BaseException:  # before ``letting`` is closed: that too would let the program go
+            for ref in replica.refs:
+                ref.signal(signal.SIGKILL)
+            raise
         finally:
             os.close(told)
             os.close(letting)

@@ -39,7 +39,7 @@ class Generation(TypedDict):
 
 
 class EgressCount(TypedDict):
-    """What went to one approved destination, since the replicas of the revision run."""
+    """What went to one approved destination, since the relays that run now were started."""
 
     to: str  # "host:port", as it was approved
     connections: int

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import procs, replicas
+from placet_agent import procs, relay, replicas
+from placet_agent.launching import NotStarted
 from placet_agent.procs import ProcessRef
 from placet_agent.sandbox import MARKER
 from tests.integration.agent.conftest import NodeUnderTest
@@ -83,10 +84,29 @@ def test_an_approved_address_is_reached_and_counted_whoever_ends_the_relay(
 
         assert told(node, f"/reach?{address}:{port}") == "hello"
         platform.wait_egress("rev_1", lambda rows: rows[0]["connections"] == 1)
-        relay = ProcessRef(*records(node)[0]["relay"])
-        relay.signal(9)
-        platform.wait(lambda: records(node)[0]["relay"] != [relay.pid, relay.start])
+        first = ProcessRef(*records(node)[0]["relay"])
+        first.signal(9)
+        platform.wait(lambda: records(node)[0]["relay"] != [first.pid, first.start])
         platform.wait(lambda: told(node, f"/reach?{address}:{port}") == "hello")
+
+
+def test_a_program_whose_relay_does_not_start_never_runs(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotStarted("no relay today")
+
+    monkeypatch.setattr(relay, "start", refuse)
+    talkative = {"CRASH": "1"}  # prints as soon as it runs
+    revision = platform.revision(
+        1, platform.build("one"), variables=talkative, egress=["192.0.2.7:443"]
+    )
+
+    platform.serve(revision)
+    failed = platform.wait_phase("rev_1", "failed", 30)
+
+    assert "no relay today" in failed["detail"]
+    assert "no such column" not in failed["detail"]
 
 
 def own_address() -> str:
