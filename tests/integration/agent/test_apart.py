@@ -11,6 +11,7 @@ import pytest
 from placet_agent import procs, relay, replicas
 from placet_agent.launching import NotStarted
 from placet_agent.procs import ProcessRef
+from placet_agent.replica import Replica
 from placet_agent.sandbox import MARKER
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
@@ -90,23 +91,27 @@ def test_an_approved_address_is_reached_and_counted_whoever_ends_the_relay(
         platform.wait(lambda: told(node, f"/reach?{address}:{port}") == "hello")
 
 
-def test_a_program_whose_relay_does_not_start_never_runs(
+def test_a_program_whose_relay_does_not_start_is_not_let_go(
     platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise NotStarted("no relay today")
 
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    found, state = node.agent.replicas, node.agent.reconciler.state
+    assert state is not None
+    record = found._record("end_1", state.endpoints[0].revisions[0], "", ["192.0.2.7:443"])
+    replica = Replica(record, found.folder / "other.json", found.starter.socket(record.id))
     monkeypatch.setattr(relay, "start", refuse)
-    talkative = {"CRASH": "1"}  # prints as soon as it runs
-    revision = platform.revision(
-        1, platform.build("one"), variables=talkative, egress=["192.0.2.7:443"]
-    )
 
-    platform.serve(revision)
-    failed = platform.wait_phase("rev_1", "failed", 30)
+    with pytest.raises(NotStarted, match="no relay today"):
+        found.starter.start(replica)
 
-    assert "no relay today" in failed["detail"]
-    assert "no such column" not in failed["detail"]
+    assert len(replica.refs) == 2
+    assert all(procs.wait_gone(ref, 5) for ref in replica.refs)
+    assert replica.child is not None and replica.child.wait(5) is not None
+    found.starter.clear(record.id)
 
 
 def own_address() -> str:
