@@ -66,7 +66,6 @@ class Host:
                 id="rep_1", revision=revision.pk, release=revision.release,
                 endpoint=revision.endpoint_id, bento_digest=revision.bento_id, runtime_digest="",
                 python_version="3.11", variables={}, memory_mb=1, nonce=0, port=1, uid=None,
-                isolation="bwrap",
             )
         )  # fmt: skip
         self.reports()
