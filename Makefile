@@ -59,6 +59,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/log_load.py --events 10000000 --seed $(SEED) --to benchmarks/proofs/log-load-seed$(SEED).json
 	@$(PYTHON) benchmarks/upgrade.py
 	@$(PYTHON) benchmarks/rollbacks.py
+	@$(PYTHON) benchmarks/apart.py
 	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) benchmarks/agreement.py --seed $(SEED)
 	@$(PYTHON) benchmarks/recall.py --seed $(SEED)

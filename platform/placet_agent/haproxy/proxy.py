@@ -257,9 +257,12 @@ def coming(place: str, server: Server | None, actual: ServerState) -> list[str]:
 
 def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]:
     """Return the commands that take a server out: drained while it is used, then in maintenance."""
+    if (
+        server is None and actual.maintenance
+    ):  # most of the slots, in every change: no word for them
+        return []
     if server is None:
-        gone = [words.command("set", "server", place, "state", "maint")]
-        return [] if actual.maintenance else gone
+        return [words.command("set", "server", place, "state", "maint")]
     if server.drained and not actual.drained and not actual.maintenance:
         return [words.command("set", "server", place, "state", "drain")]
     return []
