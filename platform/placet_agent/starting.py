@@ -109,7 +109,7 @@ class Starter:
             os.close(listener)
 
     def _check_variables(self, record: Record) -> None:
-        if record.egress is None:  # approved before versions declared any
+        if record.egress is None or not record.variables:  # None: before versions declared any
             return
         if names := undeclared(record.variables, self.bentos.declared(record.bento_digest)):
             raise RuntimeError(f"the version does not declare the variable {names[0]}")
