@@ -5,6 +5,7 @@ import select
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _ENVIRONMENT = 1 << 16  # bytes of it; what is marked has the mark first
 
@@ -18,9 +19,11 @@ class ProcessRef:
 
     @property
     def alive(self) -> bool:
-        """Whether this very process still runs; a zombie does not."""
+        """Whether this very process still runs; a zombie does not, unless a thread of it does."""
         found = _stat(self.pid)
-        return found is not None and found[1] == self.start and found[0] not in "ZX"
+        if found is None or found.start != self.start:
+            return False
+        return found.state not in "ZX" or found.threads > 1
 
     def signal(self, number: int) -> None:
         """Send a signal to this process and to no other that got its pid."""
@@ -49,17 +52,23 @@ class ProcessRef:
 def find(pid: int) -> ProcessRef | None:
     """Return the process that has ``pid`` now."""
     found = _stat(pid)
-    return None if found is None else ProcessRef(pid, found[1])
+    return None if found is None else ProcessRef(pid, found.start)
 
 
-def _stat(pid: int) -> tuple[str, int] | None:
+class _Stat(NamedTuple):
+    state: str
+    start: int
+    threads: int
+
+
+def _stat(pid: int) -> _Stat | None:
     try:
         raw = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
     # the name may hold spaces, brackets, and bytes that are no text: a process names itself
     fields = raw[raw.rindex(b")") + 2 :].decode().split()
-    return fields[0], int(fields[19])
+    return _Stat(fields[0], int(fields[19]), int(fields[17]))
 
 
 def with_variable(name: str, value: str) -> list[ProcessRef]:

@@ -80,11 +80,12 @@ class Judge:
     folder: Path
     binary: str
     checks: int = 0  # how often HAProxy was asked
+    text: str = ""  # the configuration that was judged last
     _passed: str = ""
     _known: dict[tuple[object, ...], str] = field(default_factory=dict)
 
     def left_out(self, table: Table, settings: config.Settings) -> dict[str, str]:
-        """Return why, for each endpoint without which HAProxy takes the table.
+        """Return why, for each endpoint without which HAProxy takes the table, which is ``text``.
 
         Raises ``ConfigurationRefused`` when it does not take it even without all that have rules.
         """
@@ -103,10 +104,11 @@ class Judge:
 
     def _why(self, table: Table, settings: config.Settings) -> str:
         """Return why the table is refused; HAProxy is not asked twice of what it accepts."""
-        text = config.judged(table, settings)
-        why = "" if text == self._passed else self._ask(table, settings)
+        self.text = config.render(table, settings)
+        judged = config.judged(self.text)
+        why = "" if judged == self._passed else self._ask(table, settings)
         if not why:
-            self._passed = text
+            self._passed = judged
         return why
 
     def _ask(self, table: Table, settings: config.Settings) -> str:

@@ -114,12 +114,12 @@ def render(table: Table, settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def judged(table: Table, settings: Settings) -> str:
+def judged(text: str) -> str:
     """Return the part of a configuration file that HAProxy's judgement hangs on.
 
     Whether a server takes requests is none of it, nor is what stands in a map: ``words`` wrote it.
     """
-    return render(table, settings).replace(" disabled\n", "\n")
+    return text.replace(" disabled\n", "\n")
 
 
 def try_writing(entry: EndpointEntry) -> None:

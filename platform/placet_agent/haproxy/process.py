@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from placet_agent import files
@@ -165,7 +166,9 @@ class HaproxyProcess:
         for ref in self._ours():
             ref.signal(signal.SIGKILL)
         for child in self._children:
-            child.poll()
+            child.kill()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(3)
         (self.folder / "process.json").unlink(missing_ok=True)
         self.ref = None
 

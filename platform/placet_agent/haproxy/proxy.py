@@ -116,7 +116,7 @@ class Proxy:
         return True
 
     def _write_files(self) -> None:
-        text = config.render(self._told, self.settings)
+        text = self.judge.text
         if not self._text:
             config.write_files(self.folder)
         places.point(self.folder, self._told.sockets())
@@ -192,15 +192,16 @@ class Proxy:
             return
         actual = self.admin.servers()
         wanted = self._wanted(actual)
-        self._withdraw()
+        wanted_maps = config.maps(self._told)
+        # HAProxy knows a map only where a rule reads it
+        held = {name: self.admin.map(name) for name in wanted_maps if f"map({name})" in self._text}
+        self._withdraw(held)
         crash_point("agent.before_haproxy_servers")
         self.admin.tell(c for place, server in wanted for c in coming(place, server, actual[place]))
         crash_point("agent.before_haproxy_maps")
-        for name, entries in config.maps(self._told).items():
-            if f"map({name})" not in self._text:
-                continue  # HAProxy knows a map only where a rule reads it
-            if self.admin.map(name) != entries:
-                self.admin.replace_map(name, entries)
+        for name in held:
+            if held[name] != wanted_maps[name]:
+                self.admin.replace_map(name, wanted_maps[name])
         crash_point("agent.after_haproxy_maps")
         self.admin.tell(
             c for place, server in wanted for c in leaving(place, server, actual[place])
@@ -213,13 +214,14 @@ class Proxy:
         self._check()
         self._followed()
 
-    def _withdraw(self) -> None:
+    def _withdraw(self, held: dict[str, dict[str, str]]) -> None:
         """Take away the paths that lead elsewhere now: a slot may be another endpoint's since."""
-        paths = config.maps(self._told)[config.PATHS]
-        actual = self.admin.map(config.PATHS)
-        kept = {path: slot for path, slot in actual.items() if paths.get(path) == slot}
-        if kept != actual:
-            self.admin.replace_map(config.PATHS, kept)
+        paths, actual = config.maps(self._told)[config.PATHS], held[config.PATHS]
+        held[config.PATHS] = {
+            path: slot for path, slot in actual.items() if paths.get(path) == slot
+        }
+        if held[config.PATHS] != actual:
+            self.admin.replace_map(config.PATHS, held[config.PATHS])
 
     def _followed(self) -> None:
         """Note that HAProxy does what the table says."""

@@ -60,8 +60,24 @@ def test_the_nodes_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert (tmp_path / "node.key").stat().st_mode & 0o777 == 0o600
 
 
+def _running(**environment: str) -> "subprocess.Popen[bytes]":
+    """Start a program and wait until it answers: the kernel shows its environment late."""
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(["/usr/bin/cat"], env=environment, stdin=pipe, stdout=pipe, bufsize=0)
+    assert child.stdin is not None and child.stdout is not None
+    child.stdin.write(b"there\n")
+    assert child.stdout.read(6) == b"there\n"
+    return child
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.kill()
+    with child:  # closes its pipes
+        child.wait()
+
+
 def test_a_process_is_known_by_pid_and_start() -> None:
-    child = subprocess.Popen(["sleep", "30"], env={"PLACET_REPLICA": "rev_1-test"})
+    child = _running(PLACET_REPLICA="rev_1-test")
     ref = procs.find(child.pid)
     assert ref is not None and ref.alive
     assert ref in procs.with_variable("PLACET_REPLICA", "rev_1-test")
@@ -72,7 +88,28 @@ def test_a_process_is_known_by_pid_and_start() -> None:
     ref.signal(9)
 
     assert procs.wait_gone(ref, 5)  # a zombie counts as gone
-    child.wait()
+    _end(child)
+
+
+def test_a_process_runs_as_long_as_a_thread_of_it_does() -> None:
+    """Its first thread may end before the others, and then the kernel calls it a zombie."""
+    script = """if True:
+        import ctypes, threading, time
+        def last():
+            while open("/proc/self/stat").read().split(") ")[1][0] != "Z":
+                pass
+            print(flush=True)
+            time.sleep(30)
+        threading.Thread(target=last).start()
+        ctypes.CDLL(None).syscall(%d, 0)
+    """
+    number = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # exit, of one thread alone
+    child = subprocess.Popen([sys.executable, "-c", script % number], stdout=subprocess.PIPE)
+    ref = procs.find(child.pid)
+    assert child.stdout is not None and child.stdout.readline() == b"\n"
+    assert ref is not None and ref.alive and not procs.wait_gone(ref, 0)
+    _end(child)
+    assert not ref.alive
 
 
 def test_a_port_is_given_to_one_replica_only() -> None:
@@ -165,15 +202,14 @@ def test_a_token_carries_the_roots_fingerprint() -> None:
 def test_of_a_huge_environment_the_front_alone_is_read() -> None:
     """Thousands of processes with 6 MB each would keep the agent from all else for minutes."""
     much = {f"V{number}": "x" * 100_000 for number in range(10)}
-    front = subprocess.Popen(["/usr/bin/sleep", "30"], env={"PLACET_REPLICA": "rev_1-f", **much})
-    behind = subprocess.Popen(["/usr/bin/sleep", "30"], env={**much, "PLACET_REPLICA": "rev_1-f"})
+    front = _running(**{"PLACET_REPLICA": "rev_1-f", **much})
+    behind = _running(**{**much, "PLACET_REPLICA": "rev_1-f"})
     try:
         found = [ref.pid for ref in procs.with_variable("PLACET_REPLICA", "rev_1-f")]
         assert found == [front.pid]
     finally:
         for child in (front, behind):
-            child.kill()
-            child.wait()
+            _end(child)
 
 
 def test_a_process_may_have_any_name() -> None:
