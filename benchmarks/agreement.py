@@ -39,7 +39,7 @@ from placet_verify import canonical, checkpoint, merkle, serving, tlog_proof  # 
 from placet_verify.errors import Refused  # noqa: E402
 from placet_verify.keys import PrivateKey, PublicKey  # noqa: E402
 from placet_verify_js import NAME, page  # noqa: E402
-from tests.processes import chromium_binary  # noqa: E402
+from tests.support.processes import chromium_binary  # noqa: E402
 
 BATCH = 250  # logs that are judged at a time
 KNOWN = {

@@ -45,7 +45,7 @@ from tests.e2e.agent.test_real_bentos import another_model, build, offer  # noqa
 from tests.integration.agent.conftest import PATH, free_port  # noqa: E402
 from tests.integration.agent.control import Platform  # noqa: E402
 from tests.integration.agent.former import FORMER, former_code  # noqa: E402
-from tests.models import sklearn_model  # noqa: E402
+from tests.support.models import sklearn_model  # noqa: E402
 
 CALLERS, SECONDS = 4, 4.0
 # figure → whether more of it is better

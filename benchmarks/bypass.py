@@ -3,10 +3,10 @@
 Three trials, all by ``--seed``. *Known by their making*: 1,000 organisations of 8 to 300 people,
 half of them with one planted path of eleven kinds, the others with what only looks like one.
 *Judged by walking*: 1,000 small organisations made without a plan, each searched, and also walked
-through state by state by code that shares nothing with the search (``tests/walking.py``); both must
-name the same size of the smallest set, with and without an access admin who adds people that do not
-exist. *Time*: how long an ordinary change of roles takes to check where 300 people work in 30
-environments. Prints one JSON object and keeps it in ``benchmarks/proofs``; ends with 1 when
+through state by state by code that shares nothing with the search (``tests/support/reach.py``);
+both must name the same size of the smallest set, with and without an access admin who adds people
+that do not exist. *Time*: how long an ordinary change of roles takes to check where 300 people work
+in 30 environments. Prints one JSON object and keeps it in ``benchmarks/proofs``; ends with 1 when
 anything was missed or made up.
 
 Usage: python benchmarks/bypass.py [--organisations N] [--seed N]
@@ -28,8 +28,8 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 from apps.governance import duties  # noqa: E402
 from apps.governance.duties import Binding, Organisation, Person  # noqa: E402
 from benchmarks.crashes import commit  # noqa: E402
-from tests import organisations as made  # noqa: E402
-from tests.walking import fewest_walking  # noqa: E402
+from tests.support import organisations as made  # noqa: E402
+from tests.support.reach import fewest_walking  # noqa: E402
 
 PEOPLE, ENVIRONMENTS = 300, 30
 KEPT = ROOT / "benchmarks" / "proofs"

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from benchmarks.predictions import Server, turn  # noqa: E402
 from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
-from tests.running import Running, running, signed_in  # noqa: E402
+from tests.support.installation import Running, running, signed_in  # noqa: E402
 
 
 def endpoints(placet: Running, percent: float) -> tuple[dict[str, Server], list[Any], list[Any]]:

@@ -35,7 +35,7 @@ from placet_verify.statements import (  # noqa: E402
     RequestStatement,
     VerificationSummary,
 )
-from tests.signed_models import private_pem, public_pem, signing_key  # noqa: E402
+from tests.support.signed_models import private_pem, public_pem, signing_key  # noqa: E402
 from workers.builder.provenance import sign_model  # noqa: E402
 
 Changed = dict[str, bytes]

@@ -111,7 +111,7 @@ def look(size: int, seed: int) -> dict[str, Any]:
 
     from apps.audit.models import Event
     from apps.audit.queries import inclusion
-    from tests import factories
+    from tests.support import factories
 
     chance, client = random.Random(seed), Client()
     client.force_login(factories.person("Eve", roles={"auditor": None}))

@@ -1,9 +1,9 @@
 """``make prove``: each permission check is taken out in turn, and a test must notice.
 
 The checks are the calls of ``authorize``, ``visible`` and ``demand_fresh``, and the actor's own
-questions (``can``, ``can_somewhere``, ``projects_with``) in the apps; ``tests/mutants.py`` finds
-them and takes them out, ``tests/permissions/test_mutants.py`` asks, in every run of the tests. Here
-it is written down who noticed: ``benchmarks/proofs/mutation.json``.
+questions (``can``, ``can_somewhere``, ``projects_with``) in the apps. ``tests/support/mutants.py``
+finds them and takes them out, ``tests/permissions/test_mutants.py`` asks, in every run of the
+tests. Here it is written down who noticed: ``benchmarks/proofs/mutation.json``.
 """
 
 import json

@@ -50,8 +50,8 @@ def fill(sizes: dict[str, int]) -> Any:
     from apps.jobs.actions import enqueue
     from apps.rollouts.actions import start_rollout
     from placet.kernel.actor import SYSTEM
-    from tests.governed import World
-    from tests.nodes import SimulatedNode
+    from tests.support.nodes import SimulatedNode
+    from tests.support.world import World
 
     for number in range(PROJECTS):
         create_project(slug=f"project-{number:02}", name=f"Project {number}", actor=SYSTEM)
@@ -76,7 +76,7 @@ def readers() -> dict[str, Any]:
     from django.test import Client
 
     from apps.identity.models import Project
-    from tests import factories
+    from tests.support import factories
 
     some = Project.objects.filter(slug__in=["bench", "project-01", "project-02"])
     people = {

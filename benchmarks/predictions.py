@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
-from tests.running import Running, running, signed_in  # noqa: E402
+from tests.support.installation import Running, running, signed_in  # noqa: E402
 
 CLIENTS = 8
 BY_HAND = """

@@ -1,8 +1,9 @@
 """``make prove``: one recall over a thousand simulated agents, some cut off, some lying.
 
-Each agent has a key of its own and speaks to the real views over PostgreSQL (``tests/fleet.py``).
-What ran on each before and how it behaves is drawn by ``--seed``; the report that the API gives an
-operator must equal that, endpoint by endpoint, before any node has answered and after all have.
+Each agent has a key of its own and speaks to the real views over PostgreSQL
+(``tests/support/fleet.py``). What ran on each before and how it behaves is drawn by ``--seed``; the
+report that the API gives an operator must equal that, endpoint by endpoint, before any node has
+answered and after all have.
 Written to ``benchmarks/proofs/recall-DATE-COMMIT-seedN.json``; 1 when anything differs.
 """
 
@@ -41,7 +42,7 @@ def play(agents: int, seed: int) -> dict[str, Any]:
     from placet_verify import recalls
     from placet_verify.dsse import Envelope
     from placet_verify.keys import PublicKey
-    from tests.fleet import Fleet
+    from tests.support.fleet import Fleet
 
     settings.ALLOWED_HOSTS = ["testserver"]
     seconds: dict[str, float] = {}

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from placet.embedded.postgres import SUPERUSER, Cluster  # noqa: E402
-from tests.running import Running, running  # noqa: E402
+from tests.support.installation import Running, running  # noqa: E402
 
 CLIENTS = 8
 WORKERS = 2  # what the embedded web process has

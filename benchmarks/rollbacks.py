@@ -35,7 +35,7 @@ from placet.demo.people import Person  # noqa: E402
 from placet.demo.second_act import CONCAVE  # noqa: E402
 from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from placet_client import Client  # noqa: E402
-from tests.running import Running, running  # noqa: E402
+from tests.support.installation import Running, running  # noqa: E402
 
 GOAL_SECONDS = 1.0  # of the slowest in a hundred
 FAILURES = 5  # in a row, at which the guard takes the requests back

@@ -30,7 +30,7 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 from placet.demo.load import Load  # noqa: E402
 from placet.demo.people import Person  # noqa: E402
 from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
-from tests.running import Running, running  # noqa: E402
+from tests.support.installation import Running, running  # noqa: E402
 
 ENDED = {"done", "failed", "aborted"}
 RATE = 200.0  # requests a second, from four callers

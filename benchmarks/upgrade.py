@@ -39,7 +39,7 @@ PREVIOUS = "5a35692"  # what this release is upgraded from: the commit of the la
 CLIENTS, PHASE_SECONDS, PAUSE = 4, 6.0, 0.02
 PEOPLE = """
 import django; django.setup()
-from tests.factories import person, project, token_for
+from tests.support.factories import person, project, token_for
 ada = person("Ada", roles={"contributor": project("risk")})
 aude = person("Aude", roles={"auditor": None})
 print("TOKENS", *[token_for(ada) for _ in range(4)], token_for(aude))

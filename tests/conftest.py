@@ -8,8 +8,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.bucket import CREDENTIALS, NAME, S3, s3
-from tests.running import Running, running
+from tests.support.bucket import CREDENTIALS, NAME, S3, s3
+from tests.support.installation import Running, running
 
 # A busy machine is slow, not wrong: how long one example takes is no property of the code.
 hypothesis.settings.register_profile(

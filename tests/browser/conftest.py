@@ -9,10 +9,10 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.factories import browser
-from tests.outsider import Second
-from tests.processes import chromium_binary
-from tests.running import Running
+from tests.support.factories import browser
+from tests.support.installation import Running
+from tests.support.offline import Second
+from tests.support.processes import chromium_binary
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.agreement import KNOWN, compare, stranger_version
 from benchmarks.agreement_logs import CONSISTENCY, INCLUSION, NOTE
 from benchmarks.agreement_serving import SERVING
-from tests.outsider import Second
+from tests.support.offline import Second
 
 pytestmark = pytest.mark.browser
 

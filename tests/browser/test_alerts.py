@@ -14,8 +14,8 @@ from apps.monitoring.models import Alert, MetricWindow, Objective
 from apps.monitoring.rules import Terms
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

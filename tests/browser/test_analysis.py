@@ -13,10 +13,10 @@ from playwright.sync_api import Page
 from apps.rollouts.models import Look, Rollout
 from placet.config import config
 from placet.kernel.clock import now, rfc3339
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
-from tests.processes import until
-from tests.prometheus import reading, serving
+from tests.support.nodes import SimulatedNode, run
+from tests.support.processes import until
+from tests.support.prometheus import reading, serving
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -12,10 +12,10 @@ import pytest
 
 from placet_verify.approvers import Signed
 from placet_verify.statements import BreakGlassStatement, PasskeyBreakGlass
-from tests.authenticator import Authenticator
-from tests.glasses import GLASS, UNTIL
-from tests.outsider import Papers, Second, both
-from tests.permits import NOON, OTHER, digest_of
+from tests.support.authenticator import Authenticator
+from tests.support.glass_permits import GLASS, UNTIL
+from tests.support.offline import Papers, Second, both
+from tests.support.permits import NOON, OTHER, digest_of
 
 pytestmark = pytest.mark.browser
 WHO = ("vera", "reviewer", "approver", "responder", "third")

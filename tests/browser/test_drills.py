@@ -12,8 +12,8 @@ from apps.rollouts.actions import finish_drill, run_planned, schedule_drills
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -15,9 +15,9 @@ from placet_verify import checkpoint, dsse, merkle, tlog_proof
 from placet_verify.approvers import Signed
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.seals import seal
-from tests.authenticator import Authenticator
-from tests.outsider import Files, Papers, Second, both, resigned
-from tests.permits import NOON, OTHER
+from tests.support.authenticator import Authenticator
+from tests.support.offline import Files, Papers, Second, both, resigned
+from tests.support.permits import NOON, OTHER
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from placet_verify import dsse
-from tests.outsider import (
+from tests.support.offline import (
     ARTIFACT,
     MODEL_KEY,
     Files,
@@ -24,9 +24,9 @@ from tests.outsider import (
     python_says,
     resigned,
 )
-from tests.permits import NOON, OTHER
-from tests.signed_models import resigned as model_resigned
-from tests.signed_models import signing_key
+from tests.support.permits import NOON, OTHER
+from tests.support.signed_models import resigned as model_resigned
+from tests.support.signed_models import signing_key
 
 pytestmark = pytest.mark.browser
 Change = Callable[[Files, Papers], Files]

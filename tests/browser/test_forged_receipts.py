@@ -21,9 +21,19 @@ from placet_verify import canonical
 from placet_verify.dsse import Envelope
 from placet_verify.keys import PrivateKey
 from placet_verify.statements import Names, RanReceipt
-from tests.outsider import Answer, Files, Papers, Second, both, python_says, resigned
-from tests.permits import NOON, digest_of
-from tests.receipts import BENTO, ENDED, ENDPOINT, HOUR, PLACED, RECALLED, RELEASE, STARTED, OnNodes
+from tests.support.offline import Answer, Files, Papers, Second, both, python_says, resigned
+from tests.support.permits import NOON, digest_of
+from tests.support.receipts import (
+    BENTO,
+    ENDED,
+    ENDPOINT,
+    HOUR,
+    PLACED,
+    RECALLED,
+    RELEASE,
+    STARTED,
+    OnNodes,
+)
 
 pytestmark = pytest.mark.browser
 Spoil = Callable[[OnNodes], Any]

@@ -8,9 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from apps.governance.models import BreakGlass
-from tests import factories
-from tests.broken import POLICY, SAID, broken, opened, responder
-from tests.governed import World
+from tests.support import factories
+from tests.support.break_glass import POLICY, SAID, broken, opened, responder
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

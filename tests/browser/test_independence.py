@@ -12,7 +12,7 @@ from apps.governance.models import Release
 from apps.identity.actions import place_person
 from apps.registry.models import Declaration
 from placet.kernel.actor import SYSTEM
-from tests.governed import World
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -14,8 +14,8 @@ from apps.monitoring.models import MetricWindow
 from apps.rollouts.actions import resume
 from apps.rollouts.models import Look, Rollout
 from placet.kernel.clock import now, rfc3339
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from apps.serving.models import Revision
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from placet.demo.story import SCIENTIST
-from tests.running import Running
+from tests.support.installation import Running
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]

@@ -14,8 +14,8 @@ from apps.governance.models import Decision, Release
 from placet.keystore import ring
 from placet_verify.permit import holds
 from placet_verify.webauthn import decode
-from tests.authenticator import Authenticator
-from tests.enrolled import SIGNED, Signers, authenticator, offered_passkey, signs_in_with
+from tests.support.authenticator import Authenticator
+from tests.support.enrolment import SIGNED, Signers, authenticator, offered_passkey, signs_in_with
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -12,9 +12,9 @@ from playwright.sync_api import Page
 from apps.monitoring import actions
 from apps.monitoring.models import Erasure
 from apps.rollouts.models import Rollout
-from tests.captured import line, send, text
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.captures import line, send, text
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

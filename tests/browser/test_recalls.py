@@ -9,8 +9,8 @@ from playwright.sync_api import Page
 
 from apps.assurance.models import Recall
 from apps.governance.models import Release
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

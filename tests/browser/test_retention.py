@@ -15,8 +15,8 @@ from apps.audit.events import AUDIT_EXPORTED
 from apps.audit.models import TimestampState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.factories import actor_of, person
-from tests.tables import owning_tables
+from tests.support.database import owning_tables
+from tests.support.factories import actor_of, person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -15,8 +15,8 @@ from apps.rollouts.actions import skip
 from apps.rollouts.models import Rollout
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -9,7 +9,7 @@ import pytest
 
 from placet_verify import serving
 from placet_verify.serving import Destination
-from tests.outsider import Papers, Second, both
+from tests.support.offline import Papers, Second, both
 from tests.unit.verify.test_serving import FORBIDDEN, REFUSED_DESTINATIONS
 
 pytestmark = pytest.mark.browser

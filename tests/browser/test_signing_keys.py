@@ -12,8 +12,8 @@ from apps.registry.actions import revoke_signing_key, trust_signing_key
 from apps.registry.models import SigningKey
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.governed import World
-from tests.signed_models import public_pem, signing_key
+from tests.support.signed_models import public_pem, signing_key
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -14,8 +14,8 @@ from placet_verify import canonical
 from placet_verify.approvers import Signed
 from placet_verify.standing import Standing
 from placet_verify.statements import PasskeyPolicy, StandingPasskeyDecision
-from tests.outsider import Papers, Second, both, resigned
-from tests.permits import DOCUMENT, NOON
+from tests.support.offline import Papers, Second, both, resigned
+from tests.support.permits import DOCUMENT, NOON
 
 pytestmark = pytest.mark.browser
 DESK = ("per_desk", "per_head", "per_ceo")

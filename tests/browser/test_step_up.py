@@ -10,11 +10,11 @@ from playwright.sync_api import Page
 
 from apps.governance.models import Decision, PolicyRevision
 from apps.identity.models import ApiToken, RoleBinding, User
-from tests.authenticator import Authenticator
 from tests.browser.test_passkeys import errors_of, plug_in
-from tests.enrolled import authenticator, signs_in_with
-from tests.factories import grant, grow_old, person
-from tests.governed import OPEN, World
+from tests.support.authenticator import Authenticator
+from tests.support.enrolment import authenticator, signs_in_with
+from tests.support.factories import grant, grow_old, person
+from tests.support.world import OPEN, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from placet.demo.story import SCIENTIST
-from tests.running import ROOT, Running
+from tests.support.installation import ROOT, Running
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]

@@ -14,10 +14,10 @@ from apps.integrations.rules import Terms
 from apps.jobs.actions import enqueue
 from placet.config import config
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.authority import Authority
-from tests.governed import World
-from tests.receivers import https
+from tests.support import factories
+from tests.support.certificates import Authority
+from tests.support.receivers import https
+from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -10,9 +10,9 @@ from playwright.sync_api import Page
 from apps.serving.actions import update_target
 from apps.serving.models import Node, Target, TargetUse
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.governed import World, listed
-from tests.nodes import SimulatedNode
+from tests.support import factories
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World, listed
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

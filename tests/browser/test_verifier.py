@@ -19,7 +19,7 @@ from placet_verify.__main__ import main
 from placet_verify.errors import Malformed
 from placet_verify.seals import SEALED_KINDS
 from placet_verify_js import page as verifier_page
-from tests.outsider import Second, python_says
+from tests.support.offline import Second, python_says
 
 pytestmark = pytest.mark.browser
 EXAMPLE = Path(__file__).resolve().parents[2] / "platform/docs/examples"

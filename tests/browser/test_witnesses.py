@@ -19,7 +19,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_verify.checkpoint import verifier_key
 from placet_verify.keys import PrivateKey
-from tests.factories import person
+from tests.support.factories import person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]

@@ -15,8 +15,8 @@ from django.test import Client as Browser
 
 from placet_client import Client, nouns
 from tests.contract.operations import SNAPSHOT, Operation, operations
-from tests.factories import token_for
 from tests.permissions.world import World, build
+from tests.support.factories import token_for
 
 # What the SDK has no method for. It speaks with a token, and no token may do these things: they
 # are a person's, in a browser (`test_what_has_no_method_is_refused_to_every_token` proves it).

@@ -15,9 +15,9 @@ from apps.serving.models import Node, Revision, Target
 from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.fake_driver import installed
-from tests.governed import World
-from tests.nodes import SimulatedNode
+from tests.support.driver import installed
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

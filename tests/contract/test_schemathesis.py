@@ -29,8 +29,8 @@ from schemathesis.generation import GenerationMode
 
 from placet.config import config
 from tests.contract.operations import SNAPSHOT, send
-from tests.factories import token_for
 from tests.permissions.world import ROLES, World, build
+from tests.support.factories import token_for
 
 load_all_checks()
 EVERY_CHECK = [CHECKS.get_one(name) for name in CHECKS.get_all_names()]

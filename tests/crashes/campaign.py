@@ -19,7 +19,7 @@ from placet_client import Client
 from tests.crashes import errands, points, strikes
 from tests.crashes.gradual import Steering
 from tests.crashes.path import PATIENCE, Trained, Walk, train
-from tests.running import Running, running, signed_in
+from tests.support.installation import Running, running, signed_in
 
 ENDED = " ended and is started again"  # what the supervisor says
 GIVEN_UP_WITHIN = 60.0  # as many deaths as GIVE_UP_AFTER

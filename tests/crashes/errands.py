@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from placet.demo.people import Person
 from placet.demo.story import BASE, MODEL, STAGING_POLICY
 from tests.crashes.path import Broken, Json, Walk, ensure
-from tests.signed_models import public_pem, signing_key
+from tests.support.signed_models import public_pem, signing_key
 
 MODEL_PATH = f"{BASE}/models/{MODEL}"
 PRODUCTION = f"{BASE}/environments/production"

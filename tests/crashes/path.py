@@ -23,7 +23,7 @@ from placet.config import ROOT
 from placet.demo.people import Person
 from placet.demo.story import BASE, MODEL, PROJECT
 from placet_client import Client, PlacetError
-from tests.running import Running
+from tests.support.installation import Running
 
 Json = dict[str, Any]
 PATIENCE = 60.0  # nothing may be stuck for longer

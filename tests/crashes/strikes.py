@@ -11,7 +11,7 @@ from redis import Redis
 
 from placet.embedded.postgres import Cluster
 from placet.kernel.ids import new_id
-from tests.running import Running
+from tests.support.installation import Running
 
 
 def children(placet: Running) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ import pytest
 
 from placet.demo.story import SCIENTIST, Story
 from placet.embedded.postgres import Cluster
-from tests.running import Running, running, signed_in
+from tests.support.installation import Running, running, signed_in
 
 pytestmark = pytest.mark.e2e
 

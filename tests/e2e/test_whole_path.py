@@ -17,7 +17,7 @@ import pytest
 from placet.demo.story import BASE, MODEL, SCIENTIST, Story, verifier
 from placet.kernel.ids import new_id
 from placet_client import Client
-from tests.running import Running, signed_in
+from tests.support.installation import Running, signed_in
 
 pytestmark = pytest.mark.e2e
 Json = dict[str, Any]

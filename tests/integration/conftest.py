@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.governed import World
-from tests.nodes import SimulatedNode
-from tests.processes import Valkey, running_valkey
+from tests.support.nodes import SimulatedNode
+from tests.support.processes import Valkey, running_valkey
+from tests.support.world import World
 
 
 @pytest.fixture

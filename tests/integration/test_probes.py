@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from tests.factories import browser, person, project
+from tests.support.factories import browser, person, project
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from apps.audit.models import Event
 from apps.jobs.actions import enqueue, run_due
 from apps.jobs.handlers import LeasedJob, handler
 from apps.jobs.models import Job
-from tests.factories import api, browser, person, project
+from tests.support.factories import api, browser, person, project
 
 pytestmark = pytest.mark.django_db
 

@@ -35,12 +35,12 @@ from placet.config import config
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Problem
-from tests import broken, factories
-from tests.enrolled import SIGNED, Signers, answer, offered_passkey
-from tests.factories import actor_of, person, project, service_account, team
-from tests.governed import OPEN, World
-from tests.nodes import SimulatedNode, run
-from tests.signed_models import public_pem, signing_key
+from tests.support import break_glass, factories
+from tests.support.enrolment import SIGNED, Signers, answer, offered_passkey
+from tests.support.factories import actor_of, person, project, service_account, team
+from tests.support.nodes import SimulatedNode, run
+from tests.support.signed_models import public_pem, signing_key
+from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
@@ -93,8 +93,8 @@ class Things:
 
     def opening(self) -> dict[str, Any]:
         """What a responder sends to break the glass for a release."""
-        broken.responder(self.world)
-        self.world.policy("staging", broken.POLICY + broken.SAID)
+        break_glass.responder(self.world)
+        self.world.policy("staging", break_glass.POLICY + break_glass.SAID)
         release = self.world.request("staging")
         return {
             "release": release, "statement_digest": release.request_digest, "reason": "x"
@@ -103,12 +103,12 @@ class Things:
     def glass(self) -> BreakGlass:
         """A break-glass that somebody opened."""
         if not BreakGlass.objects.exists():
-            governance.open_break_glass(**self.opening(), actor=broken.responder(self.world))
+            governance.open_break_glass(**self.opening(), actor=break_glass.responder(self.world))
         return BreakGlass.objects.get()
 
     def ended(self) -> BreakGlass:
         """One that was confirmed and has ended."""
-        glass = broken.confirmed(self.world, self.glass())
+        glass = break_glass.confirmed(self.world, self.glass())
         return governance.end_break_glass(glass, actor=self.world.vera)
 
     def recalled(self) -> Recall:

@@ -17,7 +17,7 @@ from apps.audit.models import Event
 from apps.identity.models import IdempotencyRecord
 from apps.registry.models import RegisteredModel
 from placet.embedded.postgres import SHARED, SYSTEM_USER
-from tests.factories import api, person, project
+from tests.support.factories import api, person, project
 
 TABLE = RegisteredModel._meta.db_table
 

@@ -109,11 +109,11 @@ from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
 from placet.keystore import ring
-from tests.enrolled import authenticator, enrolled_by_root
-from tests.factories import actor_of, browser, grow_old
-from tests.governed import OPEN
 from tests.permissions.world import World
-from tests.tables import owning_tables
+from tests.support.database import owning_tables
+from tests.support.enrolment import authenticator, enrolled_by_root
+from tests.support.factories import actor_of, browser, grow_old
+from tests.support.world import OPEN
 
 Refusal = type[Problem]
 

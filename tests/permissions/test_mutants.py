@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from placet.config import config
-from tests.mutants import Mutant, checks, functions, mutants, recorded, removed
 from tests.permissions.asking import Examiner
+from tests.support.mutants import Mutant, checks, functions, mutants, recorded, removed
 
 Question = Callable[[], str]
 # Removing one of these changes no answer: what is called next refuses in the same words.

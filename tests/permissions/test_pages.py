@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import browser, person, project
+from tests.support.factories import browser, person, project
 
 pytestmark = pytest.mark.django_db
 

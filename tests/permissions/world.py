@@ -53,13 +53,15 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet_verify.checkpoint import verifier_key
 from placet_verify.keys import PrivateKey
-from tests import broken, governed
-from tests.enrolled import authenticator, enrolled_by_root, offered_passkey
-from tests.factories import person, project, service_account, sign_in, team, token_for
-from tests.nodes import SimulatedNode
-from tests.signed_models import public_pem, signing_key
-from tests.tables import owning_tables
-from tests.timestamping import StampAuthority
+from tests.support import break_glass
+from tests.support.database import owning_tables
+from tests.support.enrolment import authenticator, enrolled_by_root, offered_passkey
+from tests.support.factories import person, project, service_account, sign_in, team, token_for
+from tests.support.nodes import SimulatedNode
+from tests.support.signed_models import public_pem, signing_key
+from tests.support.timestamps import StampAuthority
+from tests.support.world import OPEN
+from tests.support.world import World as Governed
 
 ROLES = ("viewer", "contributor", "reviewer", "approver", "operator", "auditor", "admin")
 ASSERTION = dict.fromkeys(("credential", "authenticator_data", "client_data", "signature"), "AA")
@@ -285,12 +287,12 @@ def registry(world: World) -> None:
 @part
 def governance(world: World) -> None:
     """A release that waits, a decision, a policy draft and a freeze, all made by other people."""
-    others = governed.World(world.project.slug, existing=world.project)
+    others = Governed(world.project.slug, existing=world.project)
     bento = others.bento(others.version("governed"))
     waiting = others.request("staging", bento, endpoint="waiting")
     decided = others.request("staging", others.bento(bento.version), endpoint="decided")
     place = others.environment("staging")
-    draft = draft_policy(place, source=governed.OPEN, actor=others.vera)
+    draft = draft_policy(place, source=OPEN, actor=others.vera)
     freeze = set_freeze(place, reason="x", actor=others.vera)
     environment = "/api/v1/projects/{slug}/environments/{name}"
     world.values |= {
@@ -304,8 +306,8 @@ def governance(world: World) -> None:
         "POST /api/v1/projects/{slug}/environments": {"name": "edge"},
         f"PATCH {environment}": {"position": 15},
         f"POST {environment}/freezes": {"reason": "x"},
-        f"POST {environment}/policies": {"source": governed.OPEN},
-        f"POST {environment}/policies/dry-run": {"source": governed.OPEN},
+        f"POST {environment}/policies": {"source": OPEN},
+        f"POST {environment}/policies/dry-run": {"source": OPEN},
         "POST /api/v1/projects/{slug}/releases": {
             "model": "governed", "version": 1, "environment": "development", "endpoint": "new",
         },
@@ -402,7 +404,7 @@ def integrations(world: World) -> None:
 @part
 def assurance(world: World) -> None:
     """A recall of a Bento that a release of another endpoint waited with."""
-    others = governed.World(world.project.slug + "-more", existing=world.project)
+    others = Governed(world.project.slug + "-more", existing=world.project)
     bento = others.bento(others.version("recalled"))
     request_release(
         environment=others.environment("staging"), endpoint="recalled", version=bento.version,
@@ -422,11 +424,11 @@ def assurance(world: World) -> None:
 @part
 def glass(world: World) -> None:
     """A break-glass of an environment that has them; somebody opened it, nobody confirmed it."""
-    others = governed.World(world.project.slug + "-glass", existing=world.project)
+    others = Governed(world.project.slug + "-glass", existing=world.project)
     create_environment(world.project, name="urgent", targets=[others.target], actor=SYSTEM)
-    others.policy("urgent", broken.POLICY + broken.SAID)
+    others.policy("urgent", break_glass.POLICY + break_glass.SAID)
     waiting = others.request("urgent", endpoint="urgent")
-    opened = broken.opened(others, waiting)
+    opened = break_glass.opened(others, waiting)
     asked = Release.objects.get(pk=world.values["release"])  # its policy lets nobody break it
     opening = {"statement_digest": asked.request_digest, "reason": "x"}
     confirming = {"opening_digest": opened.opening_digest}
@@ -510,7 +512,7 @@ def pages(world: World) -> None:
         "POST /targets/new": {"name": "fresh"},
         "POST /targets/{name}/owner": {"owner": world.values["people/person"], "revision": "1"},
         "POST /targets/{name}/uses/add": {"project": world.project.slug, "environment": "new"},
-        "POST /policies/{project}/{environment}/draft": {"source": governed.OPEN},
+        "POST /policies/{project}/{environment}/draft": {"source": OPEN},
         "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},
         "POST /policies/{project}/{environment}/freeze": {"reason": "x"},
         "POST /passkeys/offer": {"authenticator": "1", "name": "x"},

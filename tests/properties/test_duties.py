@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from apps.governance import duties
 from apps.governance.duties import Organisation, place_of
-from tests import organisations
-from tests.walking import fewest_walking
+from tests.support import organisations
+from tests.support.reach import fewest_walking
 
 seeds = st.integers(0, 2**32)
 

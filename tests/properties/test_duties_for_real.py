@@ -20,8 +20,8 @@ from apps.registry.actions import create_model, create_version
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import Problem
-from tests import factories
-from tests.governed import OPEN, SIGNATURE, World, digest_of
+from tests.support import factories
+from tests.support.world import OPEN, SIGNATURE, World, digest_of
 
 pytestmark = pytest.mark.django_db
 STRICT = """\

@@ -17,8 +17,15 @@ from placet_verify.keys import KeyRing
 from placet_verify.permit import Permit, PermitRefused, build_permit, envelopes, permit
 from placet_verify.recalls import Uncounted
 from placet_verify.statements import BreakGlassStatement, DecisionStatement, parse
-from tests.glasses import GLASS, UNTIL, BrokenCase, broken_by, broken_case, confirmed_by
-from tests.permits import NOON, OTHER, Keys, approvals, digest_of, valid_case
+from tests.support.glass_permits import (
+    GLASS,
+    UNTIL,
+    BrokenCase,
+    broken_by,
+    broken_case,
+    confirmed_by,
+)
+from tests.support.permits import NOON, OTHER, Keys, approvals, digest_of, valid_case
 
 KEYS = Keys()
 RING = KEYS.ring

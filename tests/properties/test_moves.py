@@ -26,16 +26,16 @@ from apps.identity.models import RoleBinding
 from placet.keystore import keys_document, ring
 from placet_agent.home import Home
 from placet_agent.trust import Trust
-from tests import factories
-from tests.forged import signed_now
-from tests.governed import World
-from tests.nodes import SimulatedNode
 from tests.properties.machine.parts import rolled_back
 from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
 from tests.properties.moves.parts import PLACES, POLICIES
 from tests.properties.moves.people import People, source
 from tests.properties.moves.promises import Promises
 from tests.properties.moves.writers import Writers
+from tests.support import factories
+from tests.support.forgeries import signed_now
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 JOINED = {"Zoe": "admin", "Zed": "admin", "Mallory": "viewer", "Rob": "responder"}
 

@@ -17,9 +17,9 @@ from placet_verify.keys import KeyRing
 from placet_verify.permit import Permit, PermitRefused, permit
 from placet_verify.statements import DecisionStatement, PolicyStatement
 from placet_verify.webauthn import Assertion, Passkey, PasskeyRefused, decode, encode
-from tests.authenticator import Authenticator
-from tests.passkeys import PINNED, Signing, decision, enrolment
-from tests.permits import NOON, OTHER, Case, approvals, digest_of
+from tests.support.authenticator import Authenticator
+from tests.support.passkey_release import PINNED, Signing, decision, enrolment
+from tests.support.permits import NOON, OTHER, Case, approvals, digest_of
 
 SIGNING = Signing()
 RING = SIGNING.ring

@@ -26,13 +26,13 @@ from apps.serving.actions import start_endpoint
 from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.clock import now
 from placet_verify.units import WHOLE
-from tests.fake_driver import installed
-from tests.governed import World
 from tests.properties.machine.parts import DRILLING, STARTING, Lease
 from tests.properties.machine.people import UNDER_WAY, People
 from tests.properties.machine.promises import Promises
 from tests.properties.machine.surroundings import Surroundings
 from tests.properties.machine.workers import Workers
+from tests.support.driver import installed
+from tests.support.world import World
 
 PROVING = hypothesis.settings.default.max_examples > 100
 ROUNDS = 12  # until one rollout has ended

@@ -20,7 +20,7 @@ from tests.e2e.agent.test_real_bentos import build, offer
 from tests.e2e.builds.test_bento_project import FACTS
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.control import Platform
-from tests.models import Trained
+from tests.support.models import Trained
 from workers.builder.requirements import BENTOML
 
 pytestmark = [pytest.mark.e2e]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from placet.config import config
-from tests.factories import ApiClient, api, person, project
-from tests.workshop import RUNTIMES
+from tests.support.bentos import RUNTIMES
+from tests.support.factories import ApiClient, api, person, project
 
 
 @pytest.fixture(autouse=True)

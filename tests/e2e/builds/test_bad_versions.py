@@ -15,10 +15,10 @@ from apps.jobs.models import Job
 from apps.registry.models import ArtifactFile
 from apps.registry.store import store
 from placet.config import ROOT, config
-from tests.factories import ApiClient
 from tests.integration.jobs.conftest import database_url
-from tests.models import Trained, sklearn_model
-from tests.workshop import RUNTIMES, register
+from tests.support.bentos import RUNTIMES, register
+from tests.support.factories import ApiClient
+from tests.support.models import Trained, sklearn_model
 from workers import building
 
 pytestmark = [pytest.mark.e2e]

@@ -9,9 +9,9 @@ import pytest
 
 from apps.builds.models import Bento
 from apps.registry.store import store
-from tests.factories import ApiClient
-from tests.models import SHARED, Trained
-from tests.workshop import RUNTIMES, register, served
+from tests.support.bentos import RUNTIMES, register, served
+from tests.support.factories import ApiClient
+from tests.support.models import SHARED, Trained
 
 pytestmark = [pytest.mark.e2e]
 Run = Callable[..., int]

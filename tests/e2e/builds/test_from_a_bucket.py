@@ -11,11 +11,11 @@ from apps.builds.models import Bento
 from apps.registry.store import store
 from placet.config import config
 from placet.kernel.buckets import client
-from tests.bucket import NAME, S3
 from tests.e2e.builds.test_upload_to_prediction import build
-from tests.factories import ApiClient
-from tests.models import onnx_model
-from tests.workshop import RUNTIMES, register, served
+from tests.support.bentos import RUNTIMES, register, served
+from tests.support.bucket import NAME, S3
+from tests.support.factories import ApiClient
+from tests.support.models import onnx_model
 
 pytestmark = [pytest.mark.e2e]
 

@@ -11,8 +11,9 @@ from apps.registry.store import store
 from placet.keystore import ring
 from placet_verify import dsse
 from placet_verify.statements import ProvenanceStatement
-from tests.factories import ApiClient
-from tests.models import (
+from tests.support.bentos import RUNTIMES, register, served
+from tests.support.factories import ApiClient
+from tests.support.models import (
     Trained,
     lightgbm_model,
     mlflow_model,
@@ -23,7 +24,6 @@ from tests.models import (
     skops_model,
     xgboost_model,
 )
-from tests.workshop import RUNTIMES, register, served
 from workers.builder.smoke import same
 
 pytestmark = [pytest.mark.e2e]

@@ -19,7 +19,7 @@ from placet_protocol.signing import signed_text
 from placet_verify import canonical, checkpoint, dsse
 from placet_verify.archive import pack
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
-from tests.permits import DOCUMENT, SERVING, Case, approvals, valid_case
+from tests.support.permits import DOCUMENT, SERVING, Case, approvals, valid_case
 
 SECRET = "one-join-secret"
 SERVER = Path(__file__).with_name("replica_server.py").read_text()

@@ -30,7 +30,7 @@ from placet_agent.joining import join
 from placet_agent.loop import stop_everything
 from placet_agent.procs import ProcessRef
 from tests.integration.agent.control import Platform
-from tests.permits import SERVING, approvals
+from tests.support.permits import SERVING, approvals
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

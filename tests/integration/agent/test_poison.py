@@ -12,7 +12,7 @@ from placet_agent.haproxy import config, words
 from placet_agent.haproxy.table import Table
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
-from tests.permits import SERVING
+from tests.support.permits import SERVING
 
 OTHER = "/cancer/production/other"
 

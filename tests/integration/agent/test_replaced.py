@@ -9,7 +9,7 @@ from tests.integration.agent.control import Platform
 from tests.integration.agent.former import former_agent, former_code
 from tests.integration.agent.load import Load
 from tests.integration.agent.test_lifecycle import records
-from tests.permits import SERVING
+from tests.support.permits import SERVING
 
 OLDER = {name: value for name, value in SERVING.items() if name != "egress"}
 

@@ -17,11 +17,11 @@ from placet_agent.client import Unreachable
 from placet_agent.haproxy.certificate import Certificate
 from placet_agent.home import Home
 from placet_agent.joining import join
-from tests.authority import Authority
 from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 from tests.integration.agent.test_commands import agent
+from tests.support.certificates import Authority
 
 
 class SecurePlatform(Platform):

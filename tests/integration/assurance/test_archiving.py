@@ -45,12 +45,12 @@ from placet_client.cli import main as placet
 from placet_verify import log_archive, merkle
 from placet_verify.__main__ import main as verifier
 from placet_verify.errors import Refused
-from tests import factories
-from tests.commands import become
-from tests.factories import actor_of, browser, person
-from tests.governed import World
-from tests.processes import owner_url
-from tests.tables import owning_tables
+from tests.support import factories
+from tests.support.commands import become
+from tests.support.database import owning_tables
+from tests.support.factories import actor_of, browser, person
+from tests.support.processes import owner_url
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fleet import PASTS, WAYS, Fleet
+from tests.support.fleet import PASTS, WAYS, Fleet
 
 pytestmark = pytest.mark.django_db
 

@@ -17,10 +17,10 @@ from placet_agent.home import Home
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse
 from placet_verify.statements import LiftStatement, Names, RecallStatement
-from tests import factories
-from tests.forged import signed_now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support import factories
+from tests.support.forgeries import signed_now
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -21,10 +21,10 @@ from apps.serving.models import Endpoint, Revision
 from placet import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
-from tests import factories
-from tests.governed import World, digest_of
-from tests.nodes import SimulatedNode, run
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support import factories
+from tests.support.nodes import SimulatedNode, run
+from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.world import World, digest_of
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

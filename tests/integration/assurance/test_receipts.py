@@ -20,9 +20,9 @@ from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
 from placet_verify.keys import PrivateKey, PublicKey
 from placet_verify.statements import RanReceipt
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support.nodes import SimulatedNode, run
+from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -15,12 +15,12 @@ from placet.keystore import ring
 from placet_verify import bundle, recall_report
 from placet_verify.__main__ import main
 from placet_verify.errors import Refused
-from tests.bundled import auditor, files_of
-from tests.factories import api, browser, person
-from tests.fleet import PASTS, WAYS, Fleet
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
-from tests.tables import sql
+from tests.support.bundles import auditor, files_of
+from tests.support.database import sql
+from tests.support.factories import api, browser, person
+from tests.support.fleet import PASTS, WAYS, Fleet
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 STATES = ("confirmed", "open", "contradicted", "never ran")

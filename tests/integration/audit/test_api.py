@@ -18,7 +18,7 @@ from placet.kernel.clock import now, rfc3339
 from placet.keystore import ring
 from placet_verify import checkpoint, merkle, tlog_proof
 from placet_verify.merkle import leaf_hash
-from tests.factories import api, person, project
+from tests.support.factories import api, person, project
 
 CHANGED = event_kind("test.api_changed", "Changed the description")
 pytestmark = pytest.mark.django_db

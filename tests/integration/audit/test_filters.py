@@ -9,8 +9,8 @@ from apps.audit.queries import EventFilter, events_visible, newest
 from apps.governance.events import FREEZE_LIFTED, FREEZE_SET
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM, Actor
-from tests.factories import actor_of, person, project
-from tests.tables import owning_tables
+from tests.support.database import owning_tables
+from tests.support.factories import actor_of, person, project
 
 pytestmark = pytest.mark.django_db
 

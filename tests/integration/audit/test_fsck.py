@@ -18,8 +18,8 @@ from placet.kernel.clock import now
 from placet_verify import cosignature
 from placet_verify.checkpoint import verifier_key
 from placet_verify.keys import PrivateKey
-from tests.factories import person, project, team
 from tests.integration.audit.test_tampering import grow, sql
+from tests.support.factories import person, project, team
 
 pytestmark = pytest.mark.django_db
 SWAP = """

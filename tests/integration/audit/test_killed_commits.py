@@ -9,7 +9,7 @@ import pytest
 
 from apps.audit.models import Event
 from apps.identity.models import Project
-from tests.processes import database_url
+from tests.support.processes import database_url
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = """

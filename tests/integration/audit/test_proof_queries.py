@@ -9,7 +9,7 @@ from apps.audit.queries import inclusion
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM
 from placet_verify import merkle
-from tests.factories import project
+from tests.support.factories import project
 
 pytestmark = pytest.mark.django_db
 

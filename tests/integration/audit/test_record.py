@@ -18,7 +18,7 @@ from apps.audit.queries import ERASED, inclusion, timeline, unseal, verify_datab
 from apps.identity.models import Project
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.problems import Forbidden
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support.replay import assert_log_rebuilds_every_row
 
 MADE = event_kind("test.made", "Made {what}")
 CHANGED = event_kind("test.changed", "Changed a project")

@@ -28,13 +28,13 @@ from placet_client.cli import main as placet
 from placet_verify import checkpoint, merkle, timestamp
 from placet_verify.__main__ import main as verifier
 from placet_verify.chains import read_pinned
-from tests import factories
-from tests.commands import become
-from tests.factories import browser
-from tests.governed import World
-from tests.processes import database_url
-from tests.timestamping import Server, StampAuthority, openssl_accepts
-from tests.witnessed import grow
+from tests.support import factories
+from tests.support.commands import become
+from tests.support.factories import browser
+from tests.support.processes import database_url
+from tests.support.timestamps import Server, StampAuthority, openssl_accepts
+from tests.support.witnesses import grow
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]

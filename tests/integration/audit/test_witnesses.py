@@ -27,8 +27,8 @@ from placet.keystore import signer
 from placet_verify import checkpoint, cosignature, merkle, submission
 from placet_verify.cosignature import WitnessKey
 from placet_verify.keys import PrivateKey
-from tests.bucket import NAME, S3
-from tests.witnessed import due, grow, restore, show
+from tests.support.bucket import NAME, S3
+from tests.support.witnesses import due, grow, restore, show
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -260,8 +260,8 @@ def test_a_node_that_holds_more_of_the_log_raises_an_alert_that_names_what_is_mi
     own_checkpoints: Callable[[], Path],
 ) -> None:
     from apps.monitoring.reconciler import watch_endpoints
-    from tests.governed import World
-    from tests.nodes import SimulatedNode
+    from tests.support.nodes import SimulatedNode
+    from tests.support.world import World
 
     node = SimulatedNode.joined(World().target)
     old, newer = grow(1).size, grow(30)
@@ -281,8 +281,8 @@ def test_a_checkpoint_that_a_node_made_up_raises_no_alert(
     own_checkpoints: Callable[[], Path],
 ) -> None:
     from apps.monitoring.reconciler import watch_endpoints
-    from tests.governed import World
-    from tests.nodes import SimulatedNode
+    from tests.support.nodes import SimulatedNode
+    from tests.support.world import World
 
     node = SimulatedNode.joined(World().target)
     node.checkpoint = checkpoint.make(

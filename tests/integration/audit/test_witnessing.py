@@ -26,7 +26,7 @@ from placet_verify import checkpoint, merkle, submission
 from placet_verify.__main__ import main as verifier
 from placet_verify.cosignature import WitnessKey
 from placet_verify.keys import PrivateKey
-from tests.witnessed import grow, show
+from tests.support.witnesses import grow, show
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -229,7 +229,7 @@ class TestAdministration:
         assert Cosignature.objects.get().size == head.size
 
     def test_the_log_rebuilds_what_was_added(self, other: Witness, folder: Path) -> None:
-        from tests.rebuild import assert_log_rebuilds_every_row
+        from tests.support.replay import assert_log_rebuilds_every_row
 
         add_witness(name="vault", kind="file", address="vault", actor=SYSTEM)
         remove_witness(other.pk, actor=SYSTEM)

@@ -12,7 +12,7 @@ import pytest
 
 from placet.backup.restoring import REPEATABLE
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
-from tests.running import ROOT, Running
+from tests.support.installation import ROOT, Running
 
 # What a working installation holds: files, a signed state, a session, work at every stage.
 FILL = """

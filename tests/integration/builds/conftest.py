@@ -11,7 +11,7 @@ from apps.jobs.actions.lease import claim
 from apps.jobs.handlers import LeasedJob
 from apps.registry.models import ModelVersion, RegisteredModel
 from placet.config import config
-from tests.factories import actor_of, person, project
+from tests.support.factories import actor_of, person, project
 
 
 @dataclass

@@ -22,9 +22,9 @@ from apps.serving.models import Prefetch
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.governed import World
 from tests.integration.builds.conftest import Yard
 from tests.integration.builds.test_reports import built
+from tests.support.world import World
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Sandbox
 

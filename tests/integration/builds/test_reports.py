@@ -23,8 +23,8 @@ from apps.jobs.models import Job
 from apps.registry.models import Evidence
 from apps.registry.store import store
 from placet.kernel.clock import now
-from tests.factories import api
 from tests.integration.builds.conftest import Yard, take
+from tests.support.factories import api
 
 SCAN = ScanReport("code-carrying", [], {"name": "placet"}, 1)
 

@@ -10,8 +10,8 @@ from apps.builds.models import Build
 from apps.builds.rules import Line
 from apps.jobs.models import Job
 from placet.kernel.clock import now
-from tests.factories import api
 from tests.integration.builds.conftest import Yard
+from tests.support.factories import api
 
 
 def kinds(build: Build) -> list[str]:

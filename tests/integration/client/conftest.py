@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands import become
-from tests.governed import World
+from tests.support.commands import become
+from tests.support.world import World
 
 
 @pytest.fixture

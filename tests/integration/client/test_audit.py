@@ -15,9 +15,9 @@ from placet_client.records import LeafPage
 from placet_verify.keys import PrivateKey, PublicKey
 from placet_verify.pack import packed
 from placet_verify_js import page
-from tests import factories
-from tests.commands import become
-from tests.governed import World
+from tests.support import factories
+from tests.support.commands import become
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ import pytest
 from apps.registry.models import ModelVersion
 from placet_client import PlacetError, login
 from placet_client.cli import main
-from tests import broken, factories
-from tests.commands import answer, become, folder
-from tests.governed import World
+from tests.support import break_glass, factories
+from tests.support.commands import answer, become, folder
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,9 +142,9 @@ def test_a_list_is_written_to_a_file(world: World, home: Path) -> None:
 def test_break_glasses_are_listed_and_shown(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken.responder(world)
-    world.policy("staging", broken.POLICY + broken.SAID)
-    made = broken.broken(world, world.request("staging"), reason="It burns")
+    break_glass.responder(world)
+    world.policy("staging", break_glass.POLICY + break_glass.SAID)
+    made = break_glass.broken(world, world.request("staging"), reason="It burns")
     assert main(["break-glass", "list", "--review", "open", "-o", "json"]) == 0
     assert [(g["id"], g["state"]) for g in answer(capsys)] == [(made.pk, "confirmed")]
     assert main(["break-glass", "list", "--review", "closed", "-o", "json"]) == 0

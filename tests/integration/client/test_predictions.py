@@ -11,10 +11,10 @@ import pytest
 from apps.monitoring.actions import store_captures
 from apps.serving.models import Revision
 from placet_client.cli import main
-from tests.captured import line, send, text
-from tests.commands import answer, become
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.captures import line, send, text
+from tests.support.commands import answer, become
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

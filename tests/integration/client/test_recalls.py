@@ -9,9 +9,9 @@ from apps.assurance.actions import recall
 from apps.audit.actions import write_checkpoint
 from placet_client.cli import main
 from placet_verify.__main__ import main as verifier
-from tests import factories
-from tests.commands import become
-from tests.governed import World
+from tests.support import factories
+from tests.support.commands import become
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,8 @@ from placet_client.nouns import Uploads
 from placet_client.nouns.uploads import Progress
 from placet_client.records import ArtifactFile, Upload
 from placet_client.register import register
-from tests.commands import answer, folder
-from tests.governed import World
+from tests.support.commands import answer, folder
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BIG = 9 * 1024 * 1024

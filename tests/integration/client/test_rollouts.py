@@ -11,9 +11,9 @@ from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
 from placet_client.cli import main
-from tests.commands import answer, become
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.commands import answer, become
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RunJobs = Callable[..., int]

@@ -12,10 +12,10 @@ from apps.audit.models import Event
 from apps.integrations.models import Delivery, Stream
 from placet.kernel.clock import now
 from placet_client.cli import main
-from tests import factories
-from tests.commands import answer, become
-from tests.governed import World
-from tests.processes import until
+from tests.support import factories
+from tests.support.commands import answer, become
+from tests.support.processes import until
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,8 @@ from apps.governance import actions
 from apps.governance.models import Release
 from placet.kernel.actor import SYSTEM
 from placet_client.cli import main
-from tests.commands import answer
-from tests.governed import World
+from tests.support.commands import answer
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

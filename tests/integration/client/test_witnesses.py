@@ -8,9 +8,9 @@ import pytest
 from apps.audit.actions import write_checkpoint
 from apps.audit.actions.witnesses import show_witnesses
 from placet_client.cli import main
-from tests import factories
-from tests.commands import become
-from tests.governed import World
+from tests.support import factories
+from tests.support.commands import become
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,12 +20,12 @@ from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests import broken, factories
-from tests.enrolled import offered_passkey
-from tests.factories import api, browser
-from tests.governed import World
-from tests.signed_models import public_pem, signing_key
-from tests.tables import owning_tables
+from tests.support import break_glass, factories
+from tests.support.database import owning_tables
+from tests.support.enrolment import offered_passkey
+from tests.support.factories import api, browser
+from tests.support.signed_models import public_pem, signing_key
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 PAGES = {
@@ -64,8 +64,8 @@ def recalled(world: World) -> None:
     """Recall a Bento that somebody has asked for, and break the glass for another."""
     said = {"kind": "bento", "what": world.request("staging").bento_id, "reason": "x"}
     recall(**said, project=world.project, actor=world.otto)
-    world.policy("staging", broken.POLICY + broken.SAID)
-    broken.broken(world, world.request("staging", endpoint="urgent"))
+    world.policy("staging", break_glass.POLICY + break_glass.SAID)
+    break_glass.broken(world, world.request("staging", endpoint="urgent"))
 
 
 def taken(who: Any, path: str) -> str:

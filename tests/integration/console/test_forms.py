@@ -10,9 +10,9 @@ from apps.governance.models import Freeze, PolicyRevision, Release
 from apps.identity.models import ApiToken
 from apps.registry.models import Alias, RegisteredModel
 from apps.serving.models import EndpointKey
-from tests import factories
-from tests.factories import browser
-from tests.governed import OPEN, World
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ from apps.identity.models import ApiToken
 from apps.registry.models import RegisteredModel
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.factories import browser
-from tests.governed import World
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,9 @@ from django.urls import reverse
 
 from apps.governance import plans
 from apps.governance.models import Release
-from tests.factories import browser
-from tests.governed import World
-from tests.nodes import SimulatedNode
+from tests.support.factories import browser
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

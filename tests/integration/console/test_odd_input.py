@@ -6,9 +6,9 @@ from apps.assurance.actions import place_hold
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
 from placet.kernel.actor import SYSTEM
-from tests import broken, factories
-from tests.factories import browser
-from tests.governed import World
+from tests.support import break_glass, factories
+from tests.support.factories import browser
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 ODD = {
@@ -24,8 +24,8 @@ ODD = {
 
 def forms(world: World) -> dict[str, list[str]]:
     """Every form of the pages with its fields."""
-    world.policy("staging", broken.POLICY + broken.SAID)
-    glass = broken.opened(world, world.request("staging", endpoint="urgent"))
+    world.policy("staging", break_glass.POLICY + break_glass.SAID)
+    glass = break_glass.opened(world, world.request("staging", endpoint="urgent"))
     release = world.request("staging")
     live = world.live("development", bento=world.bento(world.version("other")))
     version = f"/models/risk/churn/{release.version.number}"

@@ -27,10 +27,10 @@ from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet_verify.checkpoint import verifier_key
 from placet_verify.keys import PrivateKey
-from tests import broken, factories
-from tests.enrolled import offered_passkey
-from tests.factories import browser
-from tests.governed import World
+from tests.support import break_glass, factories
+from tests.support.enrolment import offered_passkey
+from tests.support.factories import browser
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("query_counts.txt")
@@ -61,11 +61,11 @@ def many(world: World) -> Release:
         add_witness(name=f"w{number}", kind="file", address=f"w{number}", actor=SYSTEM)
         log = verifier_key(f"log/{number}", PrivateKey.generate().public)
         witness_log(key=log, actor=SYSTEM)
-    world.policy("staging", broken.POLICY + broken.SAID)
+    world.policy("staging", break_glass.POLICY + break_glass.SAID)
     urgent = [world.request("staging", endpoint=f"urgent{n}") for n in range(3)]
-    broken.confirmed(world, broken.opened(world, urgent[0]))
+    break_glass.confirmed(world, break_glass.opened(world, urgent[0]))
     for waits in urgent[1:]:
-        broken.opened(world, waits)
+        break_glass.opened(world, waits)
     recalled = world.request("staging", world.bento(world.version()), endpoint="recalled")
     said = {"kind": "bento", "what": recalled.bento_id, "reason": "x"}
     recall(**said, project=world.project, actor=SYSTEM)

@@ -17,9 +17,9 @@ from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.factories import browser
-from tests.governed import World
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 MOST = 12

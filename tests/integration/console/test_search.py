@@ -10,9 +10,9 @@ from apps.console.queries.search import wanted
 from apps.governance.models import Release
 from apps.registry.actions import set_alias
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.factories import api, browser
-from tests.governed import World
+from tests.support import factories
+from tests.support.factories import api, browser
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 MOST = 12

@@ -6,9 +6,9 @@ from apps.audit.models import Event
 from apps.governance.actions import update_environment
 from apps.serving.models import Target, TargetUse
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.factories import browser
-from tests.governed import World, listed
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
 

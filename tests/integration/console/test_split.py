@@ -8,9 +8,9 @@ from apps.governance.models import Release
 from apps.serving.actions import create_target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from tests.factories import browser
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.factories import browser
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 RunJobs = Callable[..., int]
 pytestmark = pytest.mark.django_db

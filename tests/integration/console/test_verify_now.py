@@ -7,8 +7,8 @@ from django.db import connection
 
 from apps.audit.actions import write_checkpoint
 from apps.jobs.models import Job
-from tests import factories
-from tests.factories import browser
+from tests.support import factories
+from tests.support.factories import browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_checkpoints")]
 Run = Callable[..., int]

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.authority import ROOT, Authority
 from tests.integration.agent.conftest import free_port
 from tests.integration.agent.test_tls import shown, wait_shown
+from tests.support.certificates import ROOT, Authority
 
 SECRETS = {
     "secret_key": "3mJx8Qv2LrW9tYp6ZkNc4BdHs7FgUa5TeXi0OoRyPqMwVzCbDl",

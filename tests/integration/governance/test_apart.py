@@ -9,9 +9,9 @@ from apps.governance.models import Release
 from apps.rollouts.actions import start_rollout
 from apps.serving.errors import DoesNotFit
 from placet.kernel.actor import SYSTEM
-from tests.factories import api
-from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode
+from tests.support.factories import api
+from tests.support.nodes import PLATFORM, SimulatedNode
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from apps.governance.models import Decision, Release
 from placet.keystore import ring
 from placet_verify.permit import Expected, permit
-from tests import factories
-from tests.factories import ApiClient, api
-from tests.governed import World
+from tests.support import factories
+from tests.support.factories import ApiClient, api
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 STAGING = "/projects/risk/environments/staging"

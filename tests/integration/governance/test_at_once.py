@@ -14,8 +14,8 @@ from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.governed import World
+from tests.support import factories
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

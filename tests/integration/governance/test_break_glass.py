@@ -26,8 +26,8 @@ from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from placet_verify import bundle
 from placet_verify.permit import Expected, Permit, PermitRefused, envelopes, holds, permit
 from placet_verify.recalls import Uncounted
-from tests import factories
-from tests.broken import (
+from tests.support import factories
+from tests.support.break_glass import (
     POLICY,
     SAID,
     SIGNED,
@@ -38,9 +38,9 @@ from tests.broken import (
     signed_confirmation,
     signed_opening,
 )
-from tests.enrolled import Signers, authenticator, enrolled_by_root
-from tests.governed import World
-from tests.tables import sql
+from tests.support.database import sql
+from tests.support.enrolment import Signers, authenticator, enrolled_by_root
+from tests.support.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 

@@ -26,10 +26,10 @@ from placet_verify.__main__ import main
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
-from tests.bundled import BILL, EXAMPLE, files_of, papers, signed_by_placet, taken
-from tests.enrolled import SIGNED, Signers
-from tests.factories import api, person
-from tests.tables import sql
+from tests.support.bundles import BILL, EXAMPLE, files_of, papers, signed_by_placet, taken
+from tests.support.database import sql
+from tests.support.enrolment import SIGNED, Signers
+from tests.support.factories import api, person
 
 pytestmark = pytest.mark.django_db
 

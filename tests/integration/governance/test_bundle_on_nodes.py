@@ -32,9 +32,9 @@ from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.recalls import Book
-from tests.bundled import EXAMPLE, files_of, papers, taken
-from tests.enrolled import SIGNED, Signers
-from tests.nodes import SimulatedNode
+from tests.support.bundles import EXAMPLE, files_of, papers, taken
+from tests.support.enrolment import SIGNED, Signers
+from tests.support.nodes import SimulatedNode
 
 pytestmark = pytest.mark.django_db
 RENEW = bool(os.environ.get("PLACET_RENEW_EXAMPLE"))

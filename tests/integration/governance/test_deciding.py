@@ -13,8 +13,8 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, NotFound
 from placet.keystore import ring
 from placet_verify.permit import Expected, permit
-from tests import factories
-from tests.governed import World
+from tests.support import factories
+from tests.support.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 

@@ -18,8 +18,8 @@ from apps.identity.events import PERSON_UPDATED
 from apps.identity.models import RoleBinding, TeamMember
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import Forbidden, NotFound
-from tests import enrolled, factories
-from tests.governed import World
+from tests.support import enrolment, factories
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 SIGNED = """\
@@ -174,7 +174,7 @@ def test_a_superuser_changes_nothing_and_can_do_nothing(world: World) -> None:
 
 
 def test_an_access_admin_who_signs_decisions_would_suffice_alone(ann: Actor) -> None:
-    world = enrolled.Signers()
+    world = enrolment.Signers()
     world.publish("production", SIGNED)
     duty = production(world)
     assert (duty.state, duty.demanded, duty.hired) == ("kept", 2, None)
@@ -185,24 +185,24 @@ def test_an_access_admin_who_signs_decisions_would_suffice_alone(ann: Actor) -> 
 
 
 def test_nobody_vouches_for_the_second_account_of_who_asks() -> None:
-    world, key = enrolled.Signers(), enrolled.authenticator()
+    world, key = enrolment.Signers(), enrolment.authenticator()
     world.publish("production", SIGNED)
     second = actions.create_person(email="ada.risk+b@example.com", name="A", actor=SYSTEM)
     factories.grant(second, {"approver": world.project})
     with pytest.raises(BypassOpened):
-        enrolled.enrolled_by(world.people["Vera"], world.keys["Vera"], second, key)
+        enrolment.enrolled_by(world.people["Vera"], world.keys["Vera"], second, key)
     assert production(world).state == "kept"
 
 
 def test_an_admin_of_another_project_is_not_told_who_works_in_this_one() -> None:
-    world, fraud = enrolled.Signers(), factories.project("fraud")
+    world, fraud = enrolment.Signers(), factories.project("fraud")
     world.publish("production", SIGNED)
     approves, signs = (
         actions.create_person(email=f"ada.risk+{n}@example.com", name=f"Other {n}", actor=SYSTEM)
         for n in range(2)
     )
     factories.grant(approves, {"approver": world.project})
-    enrolled.enrolled_by_root(signs, enrolled.authenticator())
+    enrolment.enrolled_by_root(signs, enrolment.authenticator())
     faye = factories.actor_of(factories.person("Faye", roles={"admin": fraud}))
     with pytest.raises(BypassOpened) as refused:  # who approves in fraud vouches in risk too
         actions.grant_role(role="approver", person=signs, project=fraud, actor=faye)

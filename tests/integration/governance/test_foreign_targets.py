@@ -6,10 +6,10 @@ import pytest
 
 from apps.governance.models import Environment
 from apps.serving.models import Node, Target
-from tests import factories
-from tests.factories import ApiClient, api
-from tests.governed import World
-from tests.nodes import SimulatedNode
+from tests.support import factories
+from tests.support.factories import ApiClient, api
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 PLACE = "/projects/risk/environments/development"

@@ -7,10 +7,10 @@ from apps.governance.queries.duties import Duty, duties_of
 from apps.identity import actions
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.broken import POLICY, SAID, opened, responder
-from tests.factories import api
-from tests.governed import World
+from tests.support import factories
+from tests.support.break_glass import POLICY, SAID, opened, responder
+from tests.support.factories import api
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

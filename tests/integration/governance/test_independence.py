@@ -23,9 +23,9 @@ from placet.kernel.clock import now
 from placet_verify import dsse
 from placet_verify.permit import holds
 from placet_verify.statements import StandingDecision, parse
-from tests import factories
-from tests.enrolled import Signers
-from tests.governed import World
+from tests.support import factories
+from tests.support.enrolment import Signers
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 DATA = "sha256:" + "d" * 64

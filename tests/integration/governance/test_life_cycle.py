@@ -15,7 +15,7 @@ from apps.serving.models import Endpoint, Prefetch
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput, NotFound
-from tests.governed import World
+from tests.support.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 BETTER = """\

@@ -14,8 +14,8 @@ from placet.kernel.problems import Forbidden, NotFound
 from placet.keystore import ring
 from placet_verify.dsse import Envelope
 from placet_verify.statements import PolicyStatement
-from tests import factories
-from tests.governed import OPEN, World
+from tests.support import factories
+from tests.support.world import OPEN, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 STRICT = "version: 1\ngates:\n  - {gate: approvals, role: reviewer, count: 2}\n"

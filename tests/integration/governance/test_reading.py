@@ -12,8 +12,8 @@ from apps.governance.queries import inbox, menu, release_view, releases
 from apps.identity.actions import grant_role
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import NotFound
-from tests import factories
-from tests.governed import SIGNATURE, World
+from tests.support import factories
+from tests.support.world import SIGNATURE, World
 
 pytestmark = pytest.mark.django_db
 

@@ -37,10 +37,10 @@ from placet_verify.export import PASSKEY_COMMAND
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.permit import Expected, Permit, PermitRefused, permit
 from placet_verify.webauthn import decode, encode
-from tests.authenticator import Authenticator
-from tests.enrolled import SIGNED, Signers, answer, authenticator
-from tests.factories import api, browser
-from tests.tables import sql
+from tests.support.authenticator import Authenticator
+from tests.support.database import sql
+from tests.support.enrolment import SIGNED, Signers, answer, authenticator
+from tests.support.factories import api, browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 

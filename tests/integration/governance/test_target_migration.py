@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from apps.audit.models import Event
 from apps.serving.models import Target, TargetUse
 from placet_verify.merkle import leaf_hash
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support.replay import assert_log_rebuilds_every_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # emptying the tables after a test starts every sequence anew, and leaves the rows of this one

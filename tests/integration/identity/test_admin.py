@@ -18,7 +18,7 @@ from apps.identity.models import (
     TeamMember,
     User,
 )
-from tests.factories import (
+from tests.support.factories import (
     actor_of,
     api,
     browser,

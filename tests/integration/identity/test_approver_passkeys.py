@@ -27,8 +27,9 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from placet_verify.approvers import read_enrolments
 from placet_verify.keys import PrivateKey
-from tests.authenticator import Authenticator
-from tests.enrolled import (
+from tests.support.authenticator import Authenticator
+from tests.support.database import sql
+from tests.support.enrolment import (
     answer,
     authenticator,
     enrolled_by,
@@ -36,9 +37,8 @@ from tests.enrolled import (
     offered_passkey,
     signs_in_with,
 )
-from tests.factories import actor_of, api, person, project, token_for
-from tests.rebuild import assert_log_rebuilds_every_row
-from tests.tables import sql
+from tests.support.factories import actor_of, api, person, project, token_for
+from tests.support.replay import assert_log_rebuilds_every_row
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import api, browser, person
+from tests.support.factories import api, browser, person
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"

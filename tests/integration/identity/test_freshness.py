@@ -24,8 +24,8 @@ from placet.config import Config
 from placet.demo.people import Person
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from tests.factories import api, browser, grow_old, person, service_account, team, token_for
-from tests.governed import World
+from tests.support.factories import api, browser, grow_old, person, service_account, team, token_for
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"

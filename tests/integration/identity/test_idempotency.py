@@ -14,7 +14,7 @@ from apps.identity.middleware import IdempotencyMiddleware
 from apps.identity.models import ApiToken, IdempotencyRecord, Project
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from tests.factories import api, person, token_for
+from tests.support.factories import api, person, token_for
 
 pytestmark = pytest.mark.django_db
 RISK = {"slug": "risk", "name": "Risk"}

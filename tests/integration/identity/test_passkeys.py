@@ -12,9 +12,9 @@ from django.db import connection
 from playwright.sync_api import Page, sync_playwright
 
 from apps.audit.models import Event
-from tests.factories import person
-from tests.processes import chromium_binary
-from tests.tables import sql
+from tests.support.database import sql
+from tests.support.factories import person
+from tests.support.processes import chromium_binary
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct horse battery staple"

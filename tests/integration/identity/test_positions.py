@@ -15,8 +15,8 @@ from apps.identity.positions import positions
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput
-from tests import factories
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support import factories
+from tests.support.replay import assert_log_rebuilds_every_row
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ import pytest
 from placet.config import config
 from placet.kernel import quota
 from placet.kernel.quota import Meter
-from tests.factories import api, browser, person, token_for
-from tests.processes import Valkey, running_valkey
+from tests.support.factories import api, browser, person, token_for
+from tests.support.processes import Valkey, running_valkey
 
 AT = datetime(2026, 11, 25, 9, 0, 40, tzinfo=UTC)  # 20 s before the minute ends
 

@@ -17,7 +17,15 @@ from apps.identity.queries import actor_for_token
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
-from tests.factories import actor_of, api, browser, person, project, service_account, token_for
+from tests.support.factories import (
+    actor_of,
+    api,
+    browser,
+    person,
+    project,
+    service_account,
+    token_for,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from apps.identity import actions
 from apps.identity.models import RoleBinding, TeamMember
 from apps.identity.queries import fresh_grants
 from placet.kernel.actor import SYSTEM
-from tests.factories import person, project, team
+from tests.support.factories import person, project, team
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,7 @@ from apps.identity.models import Project, RoleBinding
 from apps.identity.queries import authorize, fresh_grants, visible
 from placet.kernel.actor import Scope
 from placet.kernel.problems import Forbidden, NotFound
-from tests.factories import actor_of, person, project, service_account, team
+from tests.support.factories import actor_of, person, project, service_account, team
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.audit.models import Event
 from apps.identity.models import User
-from tests.factories import browser, person
+from tests.support.factories import browser, person
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the events come after commit
 PASSWORD = "correct horse battery staple"

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from apps.identity.session_store import SessionStore, row_key
-from tests.factories import browser, person
+from tests.support.factories import browser, person
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,8 @@ from django.test import Client
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import SharedValue
 from apps.identity.shared_cache import forget_expired
-from tests.factories import person
-from tests.processes import database_url
+from tests.support.factories import person
+from tests.support.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]

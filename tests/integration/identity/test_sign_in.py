@@ -15,7 +15,7 @@ from apps.identity.errors import HasPassword
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.problems import Forbidden
-from tests.factories import actor_of, browser, person
+from tests.support.factories import actor_of, browser, person
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"

@@ -14,9 +14,9 @@ from apps.identity import actions
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from tests.factories import browser, grow_old, person
 from tests.integration.identity.identity_provider import Provider, running
-from tests.tables import sql
+from tests.support.database import sql
+from tests.support.factories import browser, grow_old, person
 
 pytestmark = pytest.mark.django_db
 

@@ -27,10 +27,10 @@ from apps.identity.vouching import is_vouched
 from placet.kernel.actor import SYSTEM
 from placet.kernel.ids import new_id
 from placet.kernel.problems import Forbidden
-from tests import factories
-from tests.factories import actor_of, browser, person
-from tests.governed import World
-from tests.tables import sql
+from tests.support import factories
+from tests.support.database import sql
+from tests.support.factories import actor_of, browser, person
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"

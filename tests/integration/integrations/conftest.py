@@ -15,9 +15,9 @@ from apps.integrations.rules import Terms
 from apps.jobs.actions import enqueue
 from placet.config import config
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.authority import Authority
-from tests.receivers import Receiver, https
+from tests.support import factories
+from tests.support.certificates import Authority
+from tests.support.receivers import Receiver, https
 
 
 @pytest.fixture

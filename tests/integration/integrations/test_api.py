@@ -10,11 +10,11 @@ from apps.audit.queries import log_size
 from apps.identity.models import User
 from apps.integrations.models import Stream
 from placet.kernel.actor import SYSTEM
-from tests import factories
-from tests.factories import api
 from tests.integration.integrations.conftest import Feed
-from tests.rebuild import assert_log_rebuilds_every_row
-from tests.receivers import Receiver
+from tests.support import factories
+from tests.support.factories import api
+from tests.support.receivers import Receiver
+from tests.support.replay import assert_log_rebuilds_every_row
 
 pytestmark = pytest.mark.django_db
 GOOD = {"name": "siem", "kind": "jsonl", "url": "https://siem.example/in"}

@@ -21,12 +21,12 @@ from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.keystore import keys_document, root_public
-from tests import factories
-from tests.authority import Authority, encrypted
 from tests.integration.integrations.conftest import Feed
-from tests.processes import until
-from tests.rebuild import assert_log_rebuilds_every_row
-from tests.receivers import Receiver, frames, https, parse, syslog
+from tests.support import factories
+from tests.support.certificates import Authority, encrypted
+from tests.support.processes import until
+from tests.support.receivers import Receiver, frames, https, parse, syslog
+from tests.support.replay import assert_log_rebuilds_every_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,8 +15,8 @@ from apps.jobs.models import Job
 from placet.config import config
 from placet.kernel.clock import now
 from tests.integration.integrations.conftest import Feed
-from tests.processes import database_url, until
-from tests.receivers import Receiver
+from tests.support.processes import database_url, until
+from tests.support.receivers import Receiver
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Valkey, database_url, until
+from tests.support.processes import Valkey, database_url, until
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -4,7 +4,7 @@ import pytest
 
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
-from tests.factories import api, person, project
+from tests.support.factories import api, person, project
 
 pytestmark = pytest.mark.django_db
 

@@ -23,9 +23,9 @@ from apps.serving.models import Endpoint, Node, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Stale
-from tests import factories
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support import factories
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -18,9 +18,9 @@ from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_client.cli import main
-from tests.factories import api, browser, grant, person, token_for
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.factories import api, browser, grant, person, token_for
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 RunJobs = Callable[..., int]
 

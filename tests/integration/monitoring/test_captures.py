@@ -22,10 +22,10 @@ from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
-from tests import factories
-from tests.captured import FILE, line, send, text
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support import factories
+from tests.support.captures import FILE, line, send, text
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

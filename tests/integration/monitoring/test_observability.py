@@ -22,8 +22,8 @@ from apps.monitoring.rules import Terms
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 FOLDER = Path(__file__).resolve().parents[3] / "platform" / "deploy" / "observability"
 DASHBOARD = json.loads((FOLDER / "grafana-placet.json").read_text())

@@ -14,10 +14,10 @@ from apps.monitoring.models import CapturedPrediction, Outcome
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
-from tests import factories
-from tests.captured import line, send, text
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support import factories
+from tests.support.captures import line, send, text
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

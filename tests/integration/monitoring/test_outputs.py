@@ -12,9 +12,9 @@ from apps.monitoring import actions, queries
 from apps.monitoring.models import CapturedPrediction
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
-from tests.captured import line, send, text
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.captures import line, send, text
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 HIDDEN = "[redacted]"

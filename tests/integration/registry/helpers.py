@@ -8,7 +8,7 @@ from apps.identity.models import Project, User
 from apps.registry import actions
 from apps.registry.models import ArtifactFile, ModelVersion, RegisteredModel, Upload
 from placet.kernel.actor import Actor
-from tests.factories import ApiClient, actor_of, api, person, project
+from tests.support.factories import ApiClient, actor_of, api, person, project
 
 CHUNK = "application/offset+octet-stream"
 SIGNATURE = {

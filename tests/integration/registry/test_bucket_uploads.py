@@ -12,9 +12,9 @@ from apps.registry.store import store
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.buckets import client
-from tests.bucket import NAME, S3, error
-from tests.factories import api
 from tests.integration.registry.helpers import Lab, chunk, sha256
+from tests.support.bucket import NAME, S3, error
+from tests.support.factories import api
 
 DATA = os.urandom(300_000)
 

@@ -11,9 +11,9 @@ from apps.registry.actions.uploads import EMPTY
 from apps.registry.models import Declaration
 from apps.registry.provenance import touched_by
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
-from tests import factories
-from tests.governed import World
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support import factories
+from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 DATA = "sha256:" + "d" * 64

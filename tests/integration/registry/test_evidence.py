@@ -10,8 +10,8 @@ from apps.registry.models import Evidence
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
-from tests.factories import api
 from tests.integration.registry.helpers import Lab
+from tests.support.factories import api
 
 SCAN: dict[str, Any] = {"verdict": "code-carrying", "findings": [], "scanner": {"name": "walker"}}
 BENTO, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64

@@ -17,7 +17,7 @@ from apps.registry.store import store
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.integration.registry.helpers import sha256
-from tests.processes import database_url, until
+from tests.support.processes import database_url, until
 
 ROOT = Path(__file__).resolve().parents[3]
 ORPHAN = b"bytes that nothing names"

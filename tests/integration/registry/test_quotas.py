@@ -15,8 +15,8 @@ from apps.registry import actions
 from apps.registry.errors import QuotaExceeded
 from apps.registry.models import Upload
 from apps.registry.usage import bytes_kept
-from tests.factories import actor_of, api, person
 from tests.integration.registry.helpers import Lab, chunk, sha256
+from tests.support.factories import actor_of, api, person
 
 
 def limit(lab: Lab, quota: int) -> None:

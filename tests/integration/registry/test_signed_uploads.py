@@ -13,9 +13,9 @@ from apps.registry.models import Evidence, ModelVersion, SigningKey
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_verify import model_signature
-from tests.factories import api, browser, person, project
 from tests.integration.registry.helpers import Lab
-from tests.signed_models import private_pem, public_pem, signed_model, signing_key
+from tests.support.factories import api, browser, person, project
+from tests.support.signed_models import private_pem, public_pem, signed_model, signing_key
 
 FILES = {"model.joblib": b"a model", "a/notes.txt": b"notes"}
 

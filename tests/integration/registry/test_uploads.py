@@ -24,8 +24,8 @@ from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import TooLarge
-from tests.factories import actor_of, api, token_for
 from tests.integration.registry.helpers import CHUNK, Lab, chunk, sha256
+from tests.support.factories import actor_of, api, token_for
 
 DATA = os.urandom(300_000)
 EMPTY = sha256(b"")

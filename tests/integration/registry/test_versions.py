@@ -11,8 +11,8 @@ from apps.registry import actions, queries
 from apps.registry.models import Alias, Hold, ModelVersion
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, Stale
-from tests.factories import actor_of, api, grant, person, service_account, token_for
 from tests.integration.registry.helpers import EXAMPLE, FACTS, SIGNATURE, Lab
+from tests.support.factories import actor_of, api, grant, person, service_account, token_for
 
 CARD = "---\nlicense: apache-2.0\n---\n# Churn <script>x</script>\n"
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 
 @pytest.fixture

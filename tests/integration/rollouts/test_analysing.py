@@ -21,10 +21,10 @@ from apps.rollouts.models import Look, Rollout
 from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import InvalidInput
-from tests.captured import line, send, text
-from tests.factories import api, browser
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.captures import line, send, text
+from tests.support.factories import api, browser
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

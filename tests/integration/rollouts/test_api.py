@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from apps.governance import plans
 from apps.rollouts.models import Rollout
 from apps.serving.models import Revision
-from tests.factories import api, browser
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.factories import api, browser
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -15,9 +15,9 @@ from apps.rollouts.models import Rollout
 from apps.serving.models import Revision
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
-from tests import factories
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support import factories
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -17,11 +17,11 @@ from apps.rollouts.errors import NotShown, StepMoved
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.problems import Forbidden
-from tests import factories
-from tests.factories import actor_of, api, browser
-from tests.governed import World
 from tests.integration.rollouts.test_analysing import Canary, kinds, weights
-from tests.nodes import SimulatedNode, run
+from tests.support import factories
+from tests.support.factories import actor_of, api, browser
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

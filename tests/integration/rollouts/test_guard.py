@@ -20,9 +20,9 @@ from apps.serving.errors import DoesNotFit
 from apps.serving.models import Revision
 from placet.kernel.clock import database_now, now, rfc3339
 from placet.kernel.problems import InvalidInput
-from tests.factories import api, browser
-from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode, run
+from tests.support.factories import api, browser
+from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

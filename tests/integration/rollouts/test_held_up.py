@@ -9,8 +9,8 @@ from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.jobs.models import Job
 from placet.kernel.clock import database_now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

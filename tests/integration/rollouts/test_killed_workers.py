@@ -21,9 +21,9 @@ from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.crashes.points import around
-from tests.governed import World
 from tests.integration.jobs.conftest import database_url
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
 RunJobs = Callable[..., int]

@@ -15,11 +15,11 @@ from apps.rollouts.prometheus import readings
 from placet.config import config
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
-from tests.governed import World
 from tests.integration.rollouts.test_analysing import Canary
-from tests.nodes import SimulatedNode
-from tests.processes import until
-from tests.prometheus import Server, reading, serving
+from tests.support.nodes import SimulatedNode
+from tests.support.processes import until
+from tests.support.prometheus import Server, reading, serving
+from tests.support.world import World
 
 
 @pytest.fixture

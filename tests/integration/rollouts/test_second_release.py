@@ -13,8 +13,8 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.rules import STEPPING
 from apps.serving.models import Revision
 from placet.kernel.clock import database_now
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
 from placet.kernel.clock import rfc3339
-from tests.factories import api
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.factories import api
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -13,8 +13,8 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import targets_to_look_at
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Revision
-from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode, run
+from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

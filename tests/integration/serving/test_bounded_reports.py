@@ -18,8 +18,8 @@ from apps.serving.actions import issue_join_token
 from apps.serving.models import Node
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode, run
+from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

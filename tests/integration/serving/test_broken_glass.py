@@ -20,11 +20,11 @@ from placet_agent.home import Home
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse
 from placet_verify.permit import Expected, PermitRefused, permit
-from tests.broken import POLICY, SAID, broken, opened, responder
-from tests.forged import forged_state, signed_now, unapproved, verdicts
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support.break_glass import POLICY, SAID, broken, opened, responder
+from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
+from tests.support.nodes import SimulatedNode, run
+from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

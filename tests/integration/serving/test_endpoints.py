@@ -14,9 +14,9 @@ from apps.serving.actions import set_revision
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Endpoint, EndpointKey, Revision, Target
 from placet.kernel.actor import SYSTEM
-from tests.factories import ApiClient, api, person
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
+from tests.support.factories import ApiClient, api, person
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

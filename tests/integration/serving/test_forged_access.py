@@ -16,9 +16,9 @@ from placet.kernel.actor import SYSTEM
 from placet.keystore import KeyUnavailable, signer
 from placet_verify import canonical, seals
 from placet_verify.merkle import leaf_hash
-from tests import factories
-from tests.governed import World
-from tests.tables import sql
+from tests.support import factories
+from tests.support.database import sql
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

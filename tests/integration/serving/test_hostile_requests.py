@@ -8,9 +8,9 @@ from apps.serving.actions import create_target
 from apps.serving.models import Endpoint
 from apps.serving.prediction import _json_or_text
 from placet.kernel.actor import SYSTEM
-from tests.factories import api, browser, person
-from tests.governed import World
-from tests.nodes import SimulatedNode
+from tests.support.factories import api, browser, person
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from apps.governance import plans
 from apps.serving.models import Revision
 from apps.serving.rules import ISOLATION, isolation_of
 from placet_protocol.report import ISOLATIONS
-from tests.factories import api, browser
-from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode, run
+from tests.support.factories import api, browser
+from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -36,11 +36,11 @@ from placet_verify import canonical, dsse
 from placet_verify.approvers import Signed
 from placet_verify.permit import build_permit
 from placet_verify.statements import DecisionStatement, RequestStatement
-from tests import factories
-from tests.forged import forged_state, signed_now, unapproved, verdicts
-from tests.governed import OPEN, World
-from tests.nodes import SimulatedNode, run
-from tests.tables import sql
+from tests.support import factories
+from tests.support.database import sql
+from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

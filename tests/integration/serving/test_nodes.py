@@ -32,8 +32,8 @@ from placet.keystore import root_public, signer
 from placet_protocol.signing import sign_request
 from placet_verify import checkpoint
 from placet_verify.keys import PrivateKey
-from tests.governed import World
-from tests.nodes import PLATFORM, SimulatedNode, run
+from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.world import World
 
 RunJobs = Callable[..., int]
 

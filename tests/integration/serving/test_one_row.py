@@ -20,11 +20,11 @@ from placet.keystore import keys_document, ring
 from placet_agent.home import Home
 from placet_agent.trust import StateRefused, Trust
 from placet_verify.errors import Refused
-from tests import factories
-from tests.forged import signed_now, verdicts
-from tests.governed import World
-from tests.nodes import SimulatedNode, run
-from tests.tables import sql
+from tests.support import factories
+from tests.support.database import sql
+from tests.support.forgeries import signed_now, verdicts
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -19,9 +19,9 @@ from placet_verify.approvers import Signed
 from placet_verify.keys import PrivateKey
 from placet_verify.permit import build_permit
 from placet_verify.statements import DecisionStatement, PolicyStatement, RequestStatement, parse
-from tests.enrolled import SIGNED, Signers
-from tests.forged import forged_state, signed_now, unapproved, verdicts
-from tests.nodes import SimulatedNode, run
+from tests.support.enrolment import SIGNED, Signers
+from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
+from tests.support.nodes import SimulatedNode, run
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -17,11 +17,11 @@ from apps.serving.errors import TargetInUse, TargetNotListed
 from apps.serving.models import Endpoint, Node, Target, TargetUse
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import InvalidInput
-from tests import factories
-from tests.factories import ApiClient, api
-from tests.governed import World, listed
-from tests.nodes import SimulatedNode, run
-from tests.rebuild import assert_log_rebuilds_every_row
+from tests.support import factories
+from tests.support.factories import ApiClient, api
+from tests.support.nodes import SimulatedNode, run
+from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]

@@ -28,8 +28,8 @@ from placet_protocol.report import (
 from placet_verify import dsse
 from placet_verify.keys import PrivateKey
 from placet_verify.units import WHOLE
-from tests.nodes import PLATFORM
 from tests.properties.acceptance.drawn import JUNK
+from tests.support.nodes import PLATFORM
 
 NODE = "nod_1"
 KEY = PrivateKey.generate()

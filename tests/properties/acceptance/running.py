@@ -10,8 +10,8 @@ from placet_protocol.state import endpoint_path
 from placet_verify.units import WHOLE
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
-from tests.permits import Case
 from tests.properties.acceptance.sides import Wish
+from tests.support.permits import Case
 
 
 def serve(platform: Platform, node: NodeUnderTest, wish: Wish, number: int) -> None:

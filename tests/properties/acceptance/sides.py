@@ -43,8 +43,8 @@ from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.serving import undeclared
 from placet_verify.units import WHOLE
-from tests.permits import Case, approvals, digest_of, valid_case
 from tests.properties.acceptance.drawn import Asked
+from tests.support.permits import Case, approvals, digest_of, valid_case
 
 BENTO = digest_of("bento")
 LIVE, TRIED = "rev_live", "rev_tried"

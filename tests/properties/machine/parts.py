@@ -17,8 +17,8 @@ from apps.serving.models import Node, Target
 from placet.kernel.clock import now
 from placet.kernel.problems import Problem
 from tests.crashes.points import around, pairs
-from tests.fake_driver import FakeDriver, TargetDown
-from tests.governed import World
+from tests.support.driver import FakeDriver, TargetDown
+from tests.support.world import World
 
 ANALYSIS: dict[str, Any] = {"metrics": [{"metric": "error_rate"}]}
 MARGIN: dict[str, Any] = {

@@ -8,9 +8,9 @@ from apps.governance.models import BreakGlass
 from placet.kernel.actor import Actor
 from placet_verify.dsse import Envelope
 from placet_verify.statements import BreakGlassStatement, parse
-from tests.broken import confirmed, opened
 from tests.properties.moves.parts import PEOPLE, PLACES, SOME
 from tests.properties.moves.releases import DECIDERS, Releases
+from tests.support.break_glass import confirmed, opened
 
 
 class Glasses(Releases):

@@ -14,10 +14,10 @@ from apps.identity.models import Team
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Problem
 from placet_agent.trust import Trust
-from tests import factories
-from tests.governed import World
-from tests.nodes import SimulatedNode
 from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
+from tests.support import factories
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 REVIEWER, APPROVER = Demand("reviewer"), Demand("approver")
 POLICIES: tuple[Demands, ...] = (

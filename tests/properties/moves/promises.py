@@ -5,8 +5,8 @@ from hypothesis.stateful import invariant
 from apps.governance.models import Release
 from apps.serving.models import DesiredState
 from placet_agent.trust import StateRefused
-from tests.forged import signed_now
 from tests.properties.moves.parts import Parts
+from tests.support.forgeries import signed_now
 
 BEFORE = ("requested", "approved", "rejected", "withdrawn", "expired", "revoked")
 

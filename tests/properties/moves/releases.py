@@ -12,9 +12,9 @@ from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
 from placet_verify.dsse import Envelope
 from placet_verify.statements import DecisionStatement, parse
-from tests import factories
 from tests.properties.moves.oracle import Asked
 from tests.properties.moves.parts import PEOPLE, PLACES, SOME, Parts
+from tests.support import factories
 
 DECIDERS = ("Rex", "Rita", "Vera", "Vito")
 

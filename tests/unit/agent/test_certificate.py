@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
-from tests.authority import Authority, encrypted
+from tests.support.certificates import Authority, encrypted
 
 
 def test_chain_and_key_become_the_one_file_that_haproxy_reads(tmp_path: Path) -> None:

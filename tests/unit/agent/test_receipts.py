@@ -16,7 +16,7 @@ from placet_verify.errors import Malformed
 from placet_verify.keys import PrivateKey
 from placet_verify.recalls import Book
 from placet_verify.statements import Names, RanReceipt, RecallStatement, StoppedReceipt
-from tests.permits import digest_of
+from tests.support.permits import digest_of
 
 WHO = Who("nod_1", "tgt_1", PrivateKey.generate())
 BAD, GOOD = digest_of("bad"), digest_of("good")

@@ -16,7 +16,7 @@ from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.table import Table
 from placet_protocol.state import HeaderRoute, read_state
 from placet_verify.units import UnitSource
-from tests.gateway import SETTINGS, refused, table_of
+from tests.support.gateway import SETTINGS, refused, table_of
 
 HOSTILE = [
     "-f", "-m", "-u", "-i", "-M", "-n", "--", "-", '"', "'", "''", "\\", "\\'", "#", "# x", "{",

@@ -6,7 +6,7 @@ import model_signing
 import pytest
 
 from placet_verify.model_signature import SigningKey, digests_in
-from tests.signed_models import private_pem, public_pem, signed_model, signing_key
+from tests.support.signed_models import private_pem, public_pem, signed_model, signing_key
 from workers.builder.errors import BuildFailed
 from workers.builder.provenance import came_signed, refuse_other_files, sign_model
 from workers.builder.spec import BuildSpec, SourceFile

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.models import forest, skops_model, xgboost_model
+from tests.support.models import forest, skops_model, xgboost_model
 from workers.builder.scanning.files import Report, scan_bytes
 from workers.builder.scanning.skops import trusted
 

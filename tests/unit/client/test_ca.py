@@ -12,7 +12,7 @@ import pytest
 
 from placet_client import Client, Unreachable, login
 from placet_client.cli import main
-from tests.authority import Authority
+from tests.support.certificates import Authority
 
 ME = {
     "kind": "person", "id": "per_1", "name": "Dana", "accountable": "per_1", "token": "tok_1",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.authority import deployed
+from tests.support.certificates import deployed
 
 
 def test_a_worker_is_well_while_it_looks_for_work(

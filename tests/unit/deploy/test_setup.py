@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.authority import Authority, deployed
+from tests.support.certificates import Authority, deployed
 
 
 @pytest.fixture

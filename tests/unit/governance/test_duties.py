@@ -20,7 +20,7 @@ from apps.governance.duties import (
     sentences,
 )
 from placet_verify.quorum import ApprovalRule
-from tests.organisations import ONE_SIGNS, TWO_DECIDE
+from tests.support.organisations import ONE_SIGNS, TWO_DECIDE
 
 ONE = (ApprovalRule("approver", 1),)
 NAMES = {"ada": "Ada", "vera": "Vera", "vito": "Vito", "ann": "Ann", "rex": "Rex"}

@@ -11,7 +11,7 @@ from apps.governance.duties import Binding, Organisation, Past, Person, Place, p
 from apps.governance.duties.paths import path
 from placet_verify.glass import glass_rule
 from placet_verify.quorum import ApprovalRule
-from tests.organisations import ONE_SIGNS, TWO_DECIDE
+from tests.support.organisations import ONE_SIGNS, TWO_DECIDE
 
 NAMES = {"ada": "Ada", "rob": "Rob", "vera": "Vera", "vito": "Vito", "ann": "Ann"}
 USUAL = (

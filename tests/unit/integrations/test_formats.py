@@ -11,7 +11,7 @@ from apps.integrations.formats import SEVERITIES, Batch, Head, Leaf, cloudevents
 from placet_verify import canonical
 from placet_verify.log import read_records
 from placet_verify.merkle import leaf_hash
-from tests.receivers import frames, parse
+from tests.support.receivers import frames, parse
 
 ORIGIN = "placet.dev/log/ed25519-00"
 ODD = 'Zoë "quotes" \\ ] <b>\n\u202e\U0001f600'

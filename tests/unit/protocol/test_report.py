@@ -17,7 +17,7 @@ from placet_protocol.report import (
     weakest,
     write_report,
 )
-from tests.nodes import PLATFORM
+from tests.support.nodes import PLATFORM
 
 JANE = "Mrs Jane Doe of 1 Main Street "
 DIGEST = "sha256:" + "ab" * 32

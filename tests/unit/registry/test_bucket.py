@@ -17,7 +17,7 @@ from apps.registry.store import Store
 from apps.registry.store.bucket import Bucket
 from placet.kernel import buckets
 from placet.kernel.buckets import client
-from tests.bucket import CREDENTIALS, NAME, S3, error
+from tests.support.bucket import CREDENTIALS, NAME, S3, error
 
 PART = 5 * 1024 * 1024  # the smallest that S3 takes
 DATA = os.urandom(2 * PART + 1000)

@@ -25,7 +25,7 @@ from apps.registry.errors import (
 )
 from apps.registry.store import Folder, Store
 from placet.kernel.problems import TooLarge
-from tests.bucket import S3
+from tests.support.bucket import S3
 
 DATA = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -10,7 +10,7 @@ from apps.registry.errors import FormatUnknown
 from apps.registry.formats import Files
 from apps.registry.rules import signature_faults
 from placet.kernel.problems import TooLarge
-from tests.models import Trained, lightgbm_model, regression, skops_model, xgboost_model
+from tests.support.models import Trained, lightgbm_model, regression, skops_model, xgboost_model
 
 
 def files_of(contents: dict[str, bytes]) -> Files:

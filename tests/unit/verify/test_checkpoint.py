@@ -10,7 +10,7 @@ from placet_verify import checkpoint
 from placet_verify.checkpoint import CheckpointRefused
 from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import PrivateKey
-from tests.permits import NOON, Keys
+from tests.support.permits import NOON, Keys
 
 ROOT = hashlib.sha256(b"root").digest()
 KEY = PrivateKey.generate()

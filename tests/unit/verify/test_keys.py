@@ -21,7 +21,7 @@ from placet_verify.keys import (
     empty_ring,
 )
 from placet_verify.predicates import DECISION_TYPE, PROVENANCE_TYPE
-from tests.permits import NOON, Keys, valid_case
+from tests.support.permits import NOON, Keys, valid_case
 
 KEYS = Keys()
 HOUR = timedelta(hours=1)

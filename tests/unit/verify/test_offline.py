@@ -11,7 +11,7 @@ from placet_verify import checkpoint, export, tiles
 from placet_verify.__main__ import main
 from placet_verify.keys import PrivateKey
 from placet_verify.merkle import Frontier, leaf_hash
-from tests.permits import NOON, Keys, valid_case
+from tests.support.permits import NOON, Keys, valid_case
 
 ROOT = Path(__file__).resolve().parents[3]
 KEYS = Keys()

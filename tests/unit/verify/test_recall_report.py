@@ -14,9 +14,9 @@ from placet_verify.__main__ import main
 from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.statements import Names
-from tests.outsider import Files
-from tests.permits import Keys
-from tests.receipts import BENTO, ENDED, HOUR, RELEASE, OnNodes
+from tests.support.offline import Files
+from tests.support.permits import Keys
+from tests.support.receipts import BENTO, ENDED, HOUR, RELEASE, OnNodes
 
 SECOND = timedelta(seconds=1)
 KEYS = Keys()

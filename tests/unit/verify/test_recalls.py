@@ -19,9 +19,9 @@ from placet_verify.statements import (
     StoppedReceipt,
     parse,
 )
-from tests.authenticator import Authenticator
-from tests.passkeys import Signing
-from tests.permits import NOON, Keys, digest_of, valid_case
+from tests.support.authenticator import Authenticator
+from tests.support.passkey_release import Signing
+from tests.support.permits import NOON, Keys, digest_of, valid_case
 
 KEYS = Keys()
 BENTO = digest_of("bento")

@@ -9,7 +9,7 @@ from placet_verify import canonical, seals
 from placet_verify.errors import Refused
 from placet_verify.keys import PrivateKey
 from placet_verify.times import rfc3339
-from tests.permits import NOON, Keys
+from tests.support.permits import NOON, Keys
 
 KEYS = Keys()
 BODY: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 
 from placet_verify.__main__ import main
 from placet_verify.permit import Permit, PermitRefused, permit
-from tests.permits import NOON, Case, Keys, approvals, valid_case
+from tests.support.permits import NOON, Case, Keys, approvals, valid_case
 
 KEYS = Keys()
 SERVING: dict[str, Any] = {"replicas": 1, "memory_mb": 1024, "variables": {}}  # from before

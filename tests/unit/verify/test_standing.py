@@ -18,7 +18,7 @@ from placet_verify.statements import (
     parse,
     read_decision,
 )
-from tests.permits import DOCUMENT, NOON, Case, Keys, valid_case
+from tests.support.permits import DOCUMENT, NOON, Case, Keys, valid_case
 
 # The top of the bank, under which are trading and risk:
 #   ceo ── head ── desk ── author, requester

@@ -17,7 +17,7 @@ from placet_verify.statements import (
     ProvenanceStatement,
     VerificationSummary,
 )
-from tests.permits import NOON, Keys, digest_of, valid_case
+from tests.support.permits import NOON, Keys, digest_of, valid_case
 
 KEYS = Keys()
 CASE = valid_case()

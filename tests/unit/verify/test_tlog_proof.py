@@ -13,7 +13,7 @@ from placet_verify.checkpoint import verifier_key
 from placet_verify.errors import Malformed, Refused
 from placet_verify.merkle import leaf_hash, source_of
 from placet_verify.tlog_proof import HEADER
-from tests.permits import Keys
+from tests.support.permits import Keys
 
 KEYS = Keys()
 ORIGIN = "placet.example/log"

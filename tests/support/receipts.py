@@ -16,8 +16,8 @@ from placet_verify.statements import (
     RecallStatement,
     StoppedReceipt,
 )
-from tests.outsider import BEFORE, Files, log_files
-from tests.permits import NOON, Keys, valid_case
+from tests.support.offline import BEFORE, Files, log_files
+from tests.support.permits import NOON, Keys, valid_case
 
 HOUR = timedelta(hours=1)
 ASKED = valid_case().request

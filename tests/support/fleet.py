@@ -22,9 +22,9 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import ring
 from placet_verify.keys import PrivateKey
-from tests import factories
-from tests.governed import World
-from tests.nodes import SimulatedNode
+from tests.support import factories
+from tests.support.nodes import SimulatedNode
+from tests.support.world import World
 
 # What ran on a node before → what the recall does there; None: it reaches nothing there.
 PASTS: dict[str, str | None] = {

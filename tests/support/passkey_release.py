@@ -16,8 +16,8 @@ from placet_verify.statements import (
     RootEnrolment,
     Statement,
 )
-from tests.authenticator import Authenticator
-from tests.permits import NOON, Case, Keys, digest_of, valid_case
+from tests.support.authenticator import Authenticator
+from tests.support.permits import NOON, Case, Keys, digest_of, valid_case
 
 PINNED = "production"
 RULES = [

@@ -9,7 +9,7 @@ from placet_verify.approvers import Signed
 from placet_verify.keys import PrivateKey
 from placet_verify.permit import build_permit
 from placet_verify.statements import BreakGlassStatement, DecisionStatement, RequestStatement
-from tests.permits import DOCUMENT, NOON, Case, digest_of, valid_case
+from tests.support.permits import DOCUMENT, NOON, Case, digest_of, valid_case
 
 GLASS = {"people": 2, "hours": 4, "review_days": 3, "skip": ["freeze"], "passkey": False}
 UNTIL = NOON + timedelta(hours=4)

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from placet_verify.archive import extract
-from tests.factories import ApiClient
-from tests.models import Trained
+from tests.support.factories import ApiClient
+from tests.support.models import Trained
 
 RUNTIMES = Path(tempfile.gettempdir()) / f"placet-test-runtimes-{os.getuid()}"
 

@@ -23,9 +23,9 @@ from placet import keystore
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet_verify.webauthn import decode, encode
-from tests import governed
-from tests.authenticator import Authenticator
-from tests.factories import actor_of
+from tests.support.authenticator import Authenticator
+from tests.support.factories import actor_of
+from tests.support.world import World
 
 SIGNED = """\
 version: 1
@@ -104,7 +104,7 @@ def enrolled_by(
     return actions.enrol_passkey(row, assertion=answer(own, question), actor=actor)
 
 
-class Signers(governed.World):
+class Signers(World):
     """The project's people, of whom Vera, Vito and Rex have passkeys."""
 
     def __post_init__(self) -> None:

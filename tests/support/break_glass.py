@@ -5,9 +5,9 @@ from typing import Any
 from apps.governance import actions
 from apps.governance.models import BreakGlass, Release
 from placet.kernel.actor import Actor
-from tests import factories
-from tests.enrolled import Signers, answer
-from tests.governed import World
+from tests.support import factories
+from tests.support.enrolment import Signers, answer
+from tests.support.world import World
 
 SAID = "break_glass: {people: 2, hours: 4, skip: [freeze]}\n"
 POLICY = """\

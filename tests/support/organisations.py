@@ -225,7 +225,7 @@ SIGNED_PLANTS: dict[str, Callable[[Draft], None]] = {
 
 
 def anything(rng: random.Random) -> Organisation:
-    """Make a small organisation without any plan, for :mod:`tests.walking` to judge."""
+    """Make a small organisation without any plan, for :mod:`tests.support.reach` to judge."""
     draft = Draft(rng)
     for _ in range(rng.randint(2, 4)):
         draft.person(active=rng.random() < 0.9, passkey=rng.random() < 0.3)

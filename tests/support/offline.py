@@ -36,9 +36,9 @@ from placet_verify.statements import (
     VerificationSummary,
 )
 from placet_verify_js import NAME, page
-from tests.authenticator import Authenticator
-from tests.permits import DOCUMENT, NOON, Keys, digest_of, valid_case
-from tests.signed_models import signed_model, signing_key
+from tests.support.authenticator import Authenticator
+from tests.support.permits import DOCUMENT, NOON, Keys, digest_of, valid_case
+from tests.support.signed_models import signed_model, signing_key
 
 ORIGIN = "placet.example/log"
 BEFORE = 3  # events of the log that are none of the release

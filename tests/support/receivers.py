@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from tests.authority import Authority
+from tests.support.certificates import Authority
 
 OK = (200, {}, b"")
 Reply = tuple[int, dict[str, str], bytes]

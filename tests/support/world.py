@@ -19,7 +19,7 @@ from apps.serving.actions import allow_use, create_target
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from tests import factories
+from tests.support import factories
 
 SIGNATURE = {
     "inputs": [{"name": "age", "type": "double", "required": True}],

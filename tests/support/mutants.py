@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = {
     "authorize", "visible", "demand_fresh", "demand_fresh_at", "demand_fresh_session",
 }  # fmt: skip

@@ -16,10 +16,10 @@ from placet.kernel.clock import now
 from placet.keystore import model_signing_key, signer
 from placet_verify import canonical
 from placet_verify.statements import ProvenanceStatement
-from tests.factories import api, person
+from tests.support.factories import api, person
 from workers.builder.provenance import sign_model
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "platform/docs/examples"
+EXAMPLE = Path(__file__).resolve().parents[2] / "platform/docs/examples"
 MODEL = b"a model"
 BILL = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from placet.kernel.clock import now
-from tests.nodes import SimulatedNode
+from tests.support.nodes import SimulatedNode
 
 FILE = "a" * 32 + "-000000.jsonl"
 

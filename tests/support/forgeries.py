@@ -9,7 +9,7 @@ from apps.serving.desired import endpoint_entry, sign_state
 from apps.serving.models import DesiredState, Endpoint, Revision
 from placet.kernel.clock import now, rfc3339
 from placet_agent.trust import Trust
-from tests.governed import World
+from tests.support.world import World
 
 
 def verdicts(trust: Trust, envelope: str) -> dict[str, str]:

@@ -9,8 +9,8 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from tests import factories
-from tests.governed import World
+from tests.support import factories
+from tests.support.world import World
 
 
 def become(world: World, name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from placet.demo.people import Person
 from placet.embedded.supervisor import free_port
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EMAILS = {
     "contributor": ("dana@placet.local", "Dana Scientist"),
     "reviewer": ("ravi@placet.local", "Ravi Reviewer"),
@@ -127,7 +127,7 @@ class Running:
         return self.run(
             "-c",
             "import django; django.setup()\n"
-            "from tests.rebuild import assert_log_rebuilds_every_row\n"
+            "from tests.support.replay import assert_log_rebuilds_every_row\n"
             "print(assert_log_rebuilds_every_row())",
         )
 
