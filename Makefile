@@ -51,22 +51,22 @@ bench: system ## Run the benchmarks
 prove: system ## Run the long, seeded proofs
 	@bin/bootstrap dev
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties tests/contract/test_schemathesis.py --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
-	@$(PYTHON) benchmarks/analysis.py --seed $(SEED)
-	@$(PYTHON) benchmarks/bypass.py --seed $(SEED)
-	@$(PYTHON) benchmarks/mutation.py
-	@$(PYTHON) benchmarks/moves.py --seed $(SEED)
-	@$(PYTHON) benchmarks/crashes.py --seed $(SEED)
-	@$(PYTHON) benchmarks/tampers.py --seed $(SEED) --to benchmarks/proofs/tampers-seed$(SEED).json
-	@$(PYTHON) benchmarks/log_load.py --events 10000000 --seed $(SEED) --to benchmarks/proofs/log-load-seed$(SEED).json
-	@$(PYTHON) benchmarks/upgrade.py
+	@$(PYTHON) proofs/analysis.py --seed $(SEED)
+	@$(PYTHON) proofs/bypass.py --seed $(SEED)
+	@$(PYTHON) proofs/mutation.py
+	@$(PYTHON) proofs/moves.py --seed $(SEED)
+	@$(PYTHON) proofs/crashes.py --seed $(SEED)
+	@$(PYTHON) proofs/tampers.py --seed $(SEED) --to proofs/results/tampers-seed$(SEED).json
+	@$(PYTHON) benchmarks/log_load.py --events 10000000 --seed $(SEED) --to benchmarks/results/log-load-seed$(SEED).json
+	@$(PYTHON) proofs/upgrade.py
 	@$(PYTHON) benchmarks/rollbacks.py
 	@$(PYTHON) benchmarks/apart.py
 	@$(PYTHON) benchmarks/split.py
-	@$(PYTHON) benchmarks/agreement.py --seed $(SEED)
-	@$(PYTHON) benchmarks/recall.py --seed $(SEED)
+	@$(PYTHON) proofs/agreement.py --seed $(SEED)
+	@$(PYTHON) proofs/recall.py --seed $(SEED)
 	@$(PYTHON) benchmarks/neighbours.py --seed $(SEED)
 	@bin/system cosign
-	@$(PYTHON) benchmarks/foreign.py --seed $(SEED)
+	@$(PYTHON) proofs/foreign.py --seed $(SEED)
 	@$(PYTHON) tests/compose/prove.py
 
 compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)

@@ -7,7 +7,7 @@ a second revision to the first under load (seconds from the signed state to the 
 second). Which goes first changes from round to round. What counts is the median of the rounds'
 ratios, new to old, with its interval by the order of the ratios (the sign test's, 95 %).
 
-Written to ``benchmarks/proofs/apart-DATE-COMMIT.json``; 1 when a figure is more than 5 % worse and
+Written to ``benchmarks/results/apart-DATE-COMMIT.json``; 1 when a figure is more than 5 % worse and
 its interval does not reach 1, or is wider than 10 % to a side.
 """
 
@@ -37,10 +37,10 @@ import django  # noqa: E402
 
 django.setup()  # for what builds: it reads settings and no database
 
-from benchmarks.crashes import commit  # noqa: E402
 from placet_agent.home import Home  # noqa: E402
 from placet_agent.joining import join  # noqa: E402
 from placet_agent.loop import stop_everything  # noqa: E402
+from proofs.record import commit  # noqa: E402
 from tests.e2e.agent.test_real_bentos import another_model, build, offer  # noqa: E402
 from tests.integration.agent.conftest import PATH, free_port  # noqa: E402
 from tests.integration.agent.control import Platform  # noqa: E402
@@ -209,7 +209,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
-    out = ROOT / "benchmarks" / "proofs" / f"apart-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    out = ROOT / "benchmarks" / "results" / f"apart-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as name:
         folder = Path(name)
         models = [sklearn_model(), another_model()]

@@ -23,10 +23,10 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
 from benchmarks.log import fresh_database, intact  # noqa: E402
 from placet.kernel.actor import SYSTEM, Actor  # noqa: E402
 from placet.kernel.ids import new_id  # noqa: E402
+from proofs.record import commit  # noqa: E402
 
 AT_ONCE = 200  # whoever holds the head of the log may idle for five seconds
 SIGN_EVERY = 20_000

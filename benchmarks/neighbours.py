@@ -4,7 +4,7 @@ A node with three tenants (``tests/integration/agent/tenants.py``), its agent st
 is called at a steady rate from a process of its own while another tries, again and again, to use up
 what the host has, or to get at what is not its own. A round is some seconds of quiet and some of
 that; its figure is the ratio of the 99th hundredths. The median of the rounds must be at most 1.5.
-Writes ``benchmarks/proofs/neighbours-…json``; ends with 1 when a median is higher.
+Writes ``benchmarks/results/neighbours-…json``; ends with 1 when a median is higher.
 
 Usage: python benchmarks/neighbours.py [--rounds N] [--seconds S] [--seed N] [--only NAME …]
            [--limits-off] [--to FILE]
@@ -27,8 +27,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
 from placet_agent import limits  # noqa: E402
+from proofs.record import commit  # noqa: E402
 from tests.integration.agent.steady import p99, steadily  # noqa: E402
 from tests.integration.agent.tenants import PATHS, Tenants, hostile, tenants  # noqa: E402
 
@@ -129,7 +129,7 @@ def main() -> int:
         "seconds": asked.seconds, "most": MOST, "slow": slow, "tried": groups_found,
     }  # fmt: skip
     name = f"neighbours-{datetime.now(UTC):%Y%m%d-%H%M}-{commit()}-seed{asked.seed}.json"
-    path = asked.to or ROOT / "benchmarks/proofs" / name
+    path = asked.to or ROOT / "benchmarks/results" / name
     path.write_text(json.dumps(proof, indent=1) + "\n")
     print(json.dumps({n: g["median"] for n, g in groups_found.items()}, indent=1), path)
     return 1 if slow else 0

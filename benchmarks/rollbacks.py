@@ -8,7 +8,7 @@ Starts the whole platform and keeps one version live. Four callers keep calling 
   node itself takes them back. The figure is the time from the error that the guard waits for, as
   the callers saw it, to that version's last answer. The platform has no part in it.
 
-Stable must not fail once. Written to ``benchmarks/proofs/rollbacks-DATE-COMMIT.json`` after every
+Stable must not fail once. Written to ``benchmarks/results/rollbacks-DATE-COMMIT.json`` after every
 round; 1 when a goal is missed.
 """
 
@@ -28,13 +28,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.rollouts.guard import ABORTED  # noqa: E402
-from benchmarks.crashes import commit  # noqa: E402
 from benchmarks.serving import AFTER, ASK_EVERY, ENDED, RATE, Version, back, release  # noqa: E402
 from placet.demo.load import Answer, Load  # noqa: E402
 from placet.demo.people import Person  # noqa: E402
 from placet.demo.second_act import CONCAVE  # noqa: E402
 from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from placet_client import Client  # noqa: E402
+from proofs.record import commit  # noqa: E402
 from tests.support.installation import Running, running  # noqa: E402
 
 GOAL_SECONDS = 1.0  # of the slowest in a hundred
@@ -141,7 +141,7 @@ def main() -> int:
     parser.add_argument("--guard-every", type=int, default=5)
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
-    out = ROOT / "benchmarks" / "proofs" / f"rollbacks-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    out = ROOT / "benchmarks" / "results" / f"rollbacks-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     head = {
         "what": "seconds from a decision to the last answer of the bad revision, under load",
         "date": begun.isoformat(timespec="seconds"), "commit": state,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.audit.events import kinds
-from benchmarks.crashes import draw, total
+from proofs.crashes import draw, total
 from tests.crashes import errands, points
 
 ROOT = Path(__file__).resolve().parents[2]

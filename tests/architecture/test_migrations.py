@@ -10,7 +10,7 @@ from django.apps import apps as django_apps
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
-# What the previous release (benchmarks/upgrade.py names its commit) knows already.
+# What the previous release (proofs/upgrade.py names its commit) knows already.
 RELEASED = {
     "audit": 4, "identity": 2, "jobs": 2, "registry": 1, "builds": 2, "serving": 2,
     "governance": 2, "monitoring": 2, "rollouts": 2, "assurance": 0, "console": 0,

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from benchmarks.agreement import KNOWN, compare, stranger_version
-from benchmarks.agreement_logs import CONSISTENCY, INCLUSION, NOTE
-from benchmarks.agreement_serving import SERVING
+from proofs.agreement import KNOWN, compare, stranger_version
+from proofs.agreement_logs import CONSISTENCY, INCLUSION, NOTE
+from proofs.agreement_serving import SERVING
 from tests.support.offline import Second
 
 pytestmark = pytest.mark.browser

@@ -2,7 +2,7 @@
 
 Docker Engine of Debian's packages, base images made here, the image built without a network, every
 service healthy, the demo's path driven from outside over TLS, everything restarted, taken down and
-put away. What was seen is written to ``benchmarks/proofs/compose-DATE-COMMIT.json``.
+put away. What was seen is written to ``proofs/results/compose-DATE-COMMIT.json``.
 """
 
 import json
@@ -27,9 +27,9 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
 from placet.demo.people import Person  # noqa: E402
 from placet.demo.story import Story  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 from tests.compose.engine import Engine, install, run  # noqa: E402
 from workers.builder.requirements import gather  # noqa: E402
 
@@ -293,7 +293,7 @@ def main() -> int:
         shutil.rmtree(work, ignore_errors=True)
     good = proof.result["passed"] and not proof.result["left"]
     name = f"compose-{datetime.now(tz=UTC):%Y%m%d-%H%M}-{proof.result['commit'][:12]}.json"
-    out = ROOT / "benchmarks" / "proofs" / name
+    out = RESULTS / name
     out.write_text(json.dumps(proof.result, indent=1) + "\n")
     print(f"{out.name}: {'ok' if good else proof.result.get('fault', proof.result['left'])}")
     return int(not good)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from benchmarks.foreign import MODEL_CHANGES, STATEMENT_CHANGES, judged
+from proofs.foreign import MODEL_CHANGES, STATEMENT_CHANGES, judged
 
 
 @pytest.fixture(scope="module")

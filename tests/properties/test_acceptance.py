@@ -26,7 +26,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.crashes import PROOFS, commit
 from placet_agent.haproxy import config
 from placet_agent.haproxy.checking import Judge
 from placet_agent.haproxy.process import find_binary
@@ -36,6 +35,7 @@ from placet_protocol.fields import ProtocolError
 from placet_protocol.report import MetricWindow, read_report
 from placet_verify import canonical
 from placet_verify.units import WHOLE
+from proofs.record import RESULTS, commit
 from tests.integration.agent.conftest import NodeUnderTest, joined, node, platform
 from tests.integration.agent.control import Platform
 from tests.properties.acceptance import reports
@@ -72,7 +72,7 @@ def counted(request: pytest.FixtureRequest) -> Iterator[dict[str, list[int]]]:
     yield found
     if PROVING and len(found) == len(KINDS) + 3:
         seed, state = request.config.getoption("--hypothesis-seed"), commit()
-        path = PROOFS / f"acceptance-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{seed}.json"
+        path = RESULTS / f"acceptance-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{seed}.json"
         said = {name: dict(zip(("accepted", "refused"), pair, strict=True)) for name, pair in
                 found.items()}  # fmt: skip
         whole = {"begun": begun.isoformat(), "commit": state, "seed": seed, "said": said} | {

@@ -22,7 +22,7 @@ from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.intervals import difference_bound, rate_bound
 from apps.rollouts.analysis.ratio import log_evidence
 from apps.rollouts.analysis.records import Scale, Sums, add_up
-from benchmarks import analysis as simulation
+from proofs import analysis as simulation
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ERRORS = Metric("error_rate", margin=0.01)
@@ -343,7 +343,7 @@ class TestLatency:
 
 
 class TestSimulation:
-    """A slice of ``benchmarks/analysis.py``; the whole is run by ``make prove``."""
+    """A slice of ``proofs/analysis.py``; the whole is run by ``make prove``."""
 
     @pytest.mark.parametrize("name", sorted(simulation.SCENARIOS))
     def test_equal_revisions_are_hardly_ever_stopped(self, name: str) -> None:

@@ -16,8 +16,8 @@ from apps.rollouts.analysis.kept import judged_by, keep
 from apps.rollouts.looks import terms_of
 from apps.rollouts.rules import TRANSITIONS, Snapshot, go_on, next_step, plan_of, promote, skip
 from apps.rollouts.steps import AbTest, Ship, judged_place, untested
-from benchmarks import analysis as simulation
-from benchmarks.analysis_effects import ALPHA, CASES, ab_test, effects, terms
+from proofs import analysis as simulation
+from proofs.analysis_effects import ALPHA, CASES, ab_test, effects, terms
 from tests.unit.rollouts.test_analysis import window
 from tests.unit.rollouts.test_rules import NOON, READY, facts
 from tests.unit.rollouts.test_steps import follow, later

@@ -1,6 +1,6 @@
-"""A slice of the campaign of ``benchmarks/tampers.py``."""
+"""A slice of the campaign of ``proofs/tampers.py``."""
 
-from benchmarks.tampers import KINDS, campaign
+from proofs.tampers import KINDS, campaign
 
 
 def test_every_tamper_is_located() -> None:

@@ -13,13 +13,12 @@ again after every window.
   latency too: there is no goal for that, it is what the promise for a whole rollout costs.
 - *Margin*: a candidate exactly as bad as allowed; how often it is stopped, and how often passed.
 
-The result is written to ``benchmarks/proofs/analysis-DATE-COMMIT.json`` after every part.
+The result is written to ``proofs/results/analysis-DATE-COMMIT.json`` after every part.
 """
 
 import json
 import math
 import statistics
-import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -38,8 +37,9 @@ from apps.rollouts.analysis.findings import RATIO_PART, Terms, score  # noqa: E4
 from apps.rollouts.analysis.metrics import Metric  # noqa: E402
 from apps.rollouts.analysis.records import Sums, Window  # noqa: E402
 from apps.rollouts.analysis.verdicts import ALPHA, split_is_off, step_alpha  # noqa: E402
-from benchmarks.analysis_effects import CASES, effects  # noqa: E402
-from benchmarks.analysis_limits import own_bursts, sticky, swing  # noqa: E402
+from proofs.analysis_effects import CASES, effects  # noqa: E402
+from proofs.analysis_limits import own_bursts, sticky, swing  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 
 SHARES = (0.01, 0.05, 0.25, 0.5)  # of the candidate, step by step
 WINDOWS = 50  # looks in each step
@@ -271,13 +271,6 @@ def first_outcome(metric: Metric, terms: Terms, *columns: np.ndarray) -> str:
     return "inconclusive"
 
 
-def commit() -> str:
-    """Return the commit that is checked out, marked when files differ from it."""
-    command = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
 Part = tuple[str, dict[str, Any]]
 
 
@@ -339,7 +332,7 @@ def main() -> int:
     options = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
     suffix = f"-{options.only}" if options.only else ""
-    out = ROOT / "benchmarks" / "proofs" / f"analysis-{begun:%Y%m%d-%H%M}-{state[:12]}{suffix}.json"
+    out = RESULTS / f"analysis-{begun:%Y%m%d-%H%M}-{state[:12]}{suffix}.json"
     result: dict[str, Any] = {
         "what": "false alarms and power of the analysis of rollouts, with a look at every window",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,

@@ -6,10 +6,10 @@ half of them with one planted path of eleven kinds, the others with what only lo
 through state by state by code that shares nothing with the search (``tests/support/reach.py``);
 both must name the same size of the smallest set, with and without an access admin who adds people
 that do not exist. *Time*: how long an ordinary change of roles takes to check where 300 people work
-in 30 environments. Prints one JSON object and keeps it in ``benchmarks/proofs``; ends with 1 when
+in 30 environments. Prints one JSON object and keeps it in ``proofs/results``; ends with 1 when
 anything was missed or made up.
 
-Usage: python benchmarks/bypass.py [--organisations N] [--seed N]
+Usage: python proofs/bypass.py [--organisations N] [--seed N]
 """
 
 import argparse
@@ -27,12 +27,11 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.governance import duties  # noqa: E402
 from apps.governance.duties import Binding, Organisation, Person  # noqa: E402
-from benchmarks.crashes import commit  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 from tests.support import organisations as made  # noqa: E402
 from tests.support.reach import fewest_walking  # noqa: E402
 
 PEOPLE, ENVIRONMENTS = 300, 30
-KEPT = ROOT / "benchmarks" / "proofs"
 
 
 def known(seed: int) -> tuple[str, bool]:
@@ -125,7 +124,7 @@ def main() -> int:
     }  # fmt: skip
     text = json.dumps(result, indent=1) + "\n"
     print(text, end="")
-    (KEPT / f"bypass-{begun:%Y%m%d-%H%M}-{state[:12]}.json").write_text(text)
+    (RESULTS / f"bypass-{begun:%Y%m%d-%H%M}-{state[:12]}.json").write_text(text)
     return 0 if result["good"] else 1
 
 

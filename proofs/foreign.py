@@ -3,7 +3,7 @@
 OpenSSF's ``model_signing verify`` on the signature over a model, ``openssl`` on every kind of
 signed document, and Debian's ``cosign verify-blob-attestation`` on provenance and verification
 summary: first as signed, then after seeded changes of one thing each. The result is written to
-``benchmarks/proofs/foreign-DATE-COMMIT.json``; a change that is accepted is named in it.
+``proofs/results/foreign-DATE-COMMIT.json``; a change that is accepted is named in it.
 """
 
 import json
@@ -27,7 +27,6 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 from click.testing import CliRunner  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
-from benchmarks.crashes import PROOFS, commit  # noqa: E402
 from placet_verify import canonical, dsse  # noqa: E402
 from placet_verify.keys import PrivateKey  # noqa: E402
 from placet_verify.statements import (  # noqa: E402
@@ -35,6 +34,7 @@ from placet_verify.statements import (  # noqa: E402
     RequestStatement,
     VerificationSummary,
 )
+from proofs.record import RESULTS, commit  # noqa: E402
 from tests.support.signed_models import private_pem, public_pem, signing_key  # noqa: E402
 from workers.builder.provenance import sign_model  # noqa: E402
 
@@ -321,7 +321,7 @@ def main() -> int:
         "what": "foreign verifiers", "date": begun.isoformat(timespec="seconds"),
         "commit": state, "seed": options.seed, "tools": tools, "good": good,
     }  # fmt: skip
-    out = PROOFS / f"foreign-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    out = RESULTS / f"foreign-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
     return 0 if good else 1

@@ -4,7 +4,7 @@ Each agent has a key of its own and speaks to the real views over PostgreSQL
 (``tests/support/fleet.py``). What ran on each before and how it behaves is drawn by ``--seed``; the
 report that the API gives an operator must equal that, endpoint by endpoint, before any node has
 answered and after all have.
-Written to ``benchmarks/proofs/recall-DATE-COMMIT-seedN.json``; 1 when anything differs.
+Written to ``proofs/results/recall-DATE-COMMIT-seedN.json``; 1 when anything differs.
 """
 
 import json
@@ -21,8 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
 from benchmarks.log import fresh_database  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 
 
 def timed(seconds: dict[str, float], name: str, act: Callable[[], Any]) -> Any:
@@ -98,7 +98,7 @@ def main() -> int:
         }  # fmt: skip
     name = f"recall-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
     if options.agents >= 1000:
-        (ROOT / "benchmarks" / "proofs" / name).write_text(json.dumps(result, indent=1) + "\n")
+        (RESULTS / name).write_text(json.dumps(result, indent=1) + "\n")
     wrong = len(result["differs"]) + len(result["differs_before_answers"])
     print(f"{result['reached']} of {options.agents} agents reached, {wrong} reported wrongly")
     return int(bool(wrong))

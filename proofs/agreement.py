@@ -8,7 +8,7 @@ was made must be accepted; of a change alone the agreement counts, and that no c
 or signature is accepted by anybody. Where the stranger is known to judge by another rule, ``KNOWN``
 says so; our two must agree there as well. Prints one JSON object; ends with 1 for any fault.
 
-Usage: python benchmarks/agreement.py [--logs N] [--seed N] [--keep FILE]
+Usage: python proofs/agreement.py [--logs N] [--seed N] [--keep FILE]
 """
 
 import importlib
@@ -32,13 +32,13 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks import agreement_serving  # noqa: E402
-from benchmarks.agreement_logs import HARMLESS, MAY_HOLD, ORIGIN, Case, cases  # noqa: E402
-from benchmarks.crashes import commit  # noqa: E402
 from placet_verify import canonical, checkpoint, merkle, serving, tlog_proof  # noqa: E402
 from placet_verify.errors import Refused  # noqa: E402
 from placet_verify.keys import PrivateKey, PublicKey  # noqa: E402
 from placet_verify_js import NAME, page  # noqa: E402
+from proofs import agreement_serving  # noqa: E402
+from proofs.agreement_logs import HARMLESS, MAY_HOLD, ORIGIN, Case, cases  # noqa: E402
+from proofs.record import commit  # noqa: E402
 from tests.support.processes import chromium_binary  # noqa: E402
 
 BATCH = 250  # logs that are judged at a time

@@ -3,7 +3,7 @@
 Takes the previous release's code from git, starts its web process on a database of its own, and
 lets clients create versions, upload files and read lists and the log. Meanwhile this checkout's
 migrations run; then its web process starts beside the old one, takes over, and the old one stops.
-Every answer counts. The result is written to ``benchmarks/proofs/upgrade-DATE-COMMIT.json``.
+Every answer counts. The result is written to ``proofs/results/upgrade-DATE-COMMIT.json``.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 import httpx  # noqa: E402
 
-from benchmarks.crashes import commit  # noqa: E402
 from placet.embedded import valkey  # noqa: E402
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster  # noqa: E402
 from placet.embedded.supervisor import free_port  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 
 PREVIOUS = "5a35692"  # what this release is upgraded from: the commit of the last one
 CLIENTS, PHASE_SECONDS, PAUSE = 4, 6.0, 0.02
@@ -310,7 +310,7 @@ def main() -> int:
         "what": "upgrade under load", "date": begun.isoformat(timespec="seconds"),
         "commit": state, "previous": PREVIOUS, "clients": CLIENTS, **result, "good": good,
     }  # fmt: skip
-    out = ROOT / "benchmarks" / "proofs" / f"upgrade-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    out = RESULTS / f"upgrade-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
     return 0 if good else 1

@@ -3,7 +3,7 @@
 ``tests/properties/test_moves.py`` makes them, in sequences of at most 50, and says what must hold
 after each. A few sequences are part of every run of the tests; here ``--sequences`` of them are
 drawn by ``--seed``, and what was let through and refused is written to
-``benchmarks/proofs/moves-DATE-COMMIT-seedN.json``. ``--total`` runs nothing: it adds up what is
+``proofs/results/moves-DATE-COMMIT-seedN.json``. ``--total`` runs nothing: it adds up what is
 kept, and ends with 1 unless every kind of move was let through at least once.
 """
 
@@ -21,10 +21,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 from tests.properties.moves.forgeries import FORGERIES  # noqa: E402
 
-PROOFS = ROOT / "benchmarks" / "proofs"
 # What a run of any length must have come to, or it showed nothing.
 ADMITTED = {"admitted", "admitted, tables forged"}  # by the node: that is no move
 WANTED = ADMITTED | {
@@ -72,7 +71,7 @@ def main() -> int:
     parser.add_argument("--total", action="store_true", help="run nothing: add up what was run")
     options = parser.parse_args()
     if options.total:
-        found = total(sorted(PROOFS.glob("moves-*.json")))
+        found = total(sorted(RESULTS.glob("moves-*.json")))
         print(json.dumps(found, indent=1))
         return int(bool(found["never_let_through"]))
     begun, state = datetime.now(tz=UTC), commit()
@@ -80,7 +79,7 @@ def main() -> int:
     if not counts:
         return 1
     name = f"moves-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
-    (PROOFS / name).write_text(json.dumps({
+    (RESULTS / name).write_text(json.dumps({
         "what": "random moves of people, a superuser and whoever writes the tables; after each,"
                 " nothing is served that no quorum approved",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,

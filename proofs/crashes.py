@@ -4,14 +4,13 @@ A platform serves ``--per-platform`` runs, then a new one takes its place. Each 
 some kinds of process (the seed decides which), and every other one is struck from outside as well:
 ``kill -9`` of a process at a moment of chance, an emptied broker, forged messages. The whole log is
 verified, and every row rebuilt from it, after every tenth run and at the end of a platform. The
-result is written to ``benchmarks/proofs/crashes-DATE-COMMIT-seedN.json`` after every run, so that
+result is written to ``proofs/results/crashes-DATE-COMMIT-seedN.json`` after every run, so that
 an interrupted campaign counts as far as it came. It is gone on with by another seed; ``--total``
 adds up what there is.
 """
 
 import json
 import random
-import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PROOFS = ROOT / "benchmarks" / "proofs"
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from proofs.record import RESULTS, commit  # noqa: E402
 from tests.crashes import points  # noqa: E402
 from tests.crashes.campaign import Campaign, Outcome, temporary  # noqa: E402
 from tests.crashes.strikes import STRIKES  # noqa: E402
@@ -76,13 +75,6 @@ def draw(
     return drawn
 
 
-def commit() -> str:
-    """Return the commit that is checked out, marked when files differ from it."""
-    command = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
 def main() -> int:
     """Do what is asked for; 1 when any run left something wrong."""
     parser = ArgumentParser(description="Kill the platform at named points, run after run.")
@@ -93,7 +85,7 @@ def main() -> int:
     parser.add_argument("--total", action="store_true", help="run nothing: add up what was run")
     options = parser.parse_args()
     if options.total:
-        print(json.dumps(total(sorted(PROOFS.glob("crashes-*.json"))), indent=1))
+        print(json.dumps(total(sorted(RESULTS.glob("crashes-*.json"))), indent=1))
         return 0
     return prove(options)
 
@@ -101,7 +93,7 @@ def main() -> int:
 def prove(options: Namespace) -> int:
     """Carry out what was asked for; 1 when any run left something wrong."""
     begun, state = datetime.now(tz=UTC), commit()
-    out = PROOFS / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
+    out = RESULTS / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
     result: dict[str, Any] = {
         "what": "register, build, release, predict, roll back; killed at each armed point",
         "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,

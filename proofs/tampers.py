@@ -1,4 +1,4 @@
-"""Random tampers of a log, each of which must be located: ``python benchmarks/tampers.py``.
+"""Random tampers of a log, each of which must be located: ``python proofs/tampers.py``.
 
 Logs are made, tampered with and verified in memory by the code that verifies a database and an
 export (``placet_verify.verify_log``); ``tests/integration/audit/test_fsck.py`` does the same kinds
@@ -23,10 +23,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
 from placet_verify import canonical  # noqa: E402
 from placet_verify.log import Record, Report, verify_log  # noqa: E402
 from placet_verify.merkle import TILE_WIDTH, Frontier, leaf_hash  # noqa: E402
+from proofs.record import commit  # noqa: E402
 
 SIZES = (1, 2, 255, 256, 257, 300, 511, 512, 700, 1000)
 Tiles = dict[tuple[int, int], bytes]

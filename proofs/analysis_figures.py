@@ -1,6 +1,6 @@
-"""Draws the figures of ``platform/docs/statistics.md`` from what ``benchmarks/analysis.py`` wrote.
+"""Draws the figures of ``platform/docs/statistics.md`` from what ``proofs/analysis.py`` wrote.
 
-``python benchmarks/analysis_figures.py benchmarks/proofs/analysis-*.json``
+``python proofs/analysis_figures.py proofs/results/analysis-*.json``
 """
 
 import json

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.agreement_logs import Case
 from placet_verify.serving import MAX_EGRESS, SETTABLE
+from proofs.agreement_logs import Case
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 ODD = LETTERS + "ABCXYZ.:-[]%_ \n\t/@é٣"

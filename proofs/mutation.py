@@ -3,7 +3,7 @@
 The checks are the calls of ``authorize``, ``visible`` and ``demand_fresh``, and the actor's own
 questions (``can``, ``can_somewhere``, ``projects_with``) in the apps. ``tests/support/mutants.py``
 finds them and takes them out, ``tests/permissions/test_mutants.py`` asks, in every run of the
-tests. Here it is written down who noticed: ``benchmarks/proofs/mutation.json``.
+tests. Here it is written down who noticed: ``proofs/results/mutation.json``.
 """
 
 import json
@@ -17,9 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from benchmarks.crashes import commit  # noqa: E402
+from proofs.record import RESULTS, commit  # noqa: E402
 
-OUT = ROOT / "benchmarks" / "proofs" / "mutation.json"
+OUT = RESULTS / "mutation.json"
 
 
 def tried() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What must hold, tried long and by seed: ``make prove``."""
