@@ -19,4 +19,4 @@ __all__ = [
     "BadAnswer", "Client", "Conflict", "Denied", "InvalidRequest", "NotFound", "NotSignedIn",
     "PlacetError", "ServerFault", "Stale", "TooManyRequests", "Unreachable",
 ]  # fmt: skip
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -19,6 +19,7 @@ from apps.serving.models import Node, Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.keystore import ring
+from placet_agent import __version__
 from placet_protocol.report import PlatformInfo
 from placet_protocol.signing import sign_request
 from placet_verify import dsse, recalls
@@ -27,7 +28,7 @@ from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
 PLATFORM = PlatformInfo(
     pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", network="own",
-    memory_mb=8192, cpus=2, machine="x86_64", haproxy="2.8", port=8080, agent_version="0.1.0",
+    memory_mb=8192, cpus=2, machine="x86_64", haproxy="2.8", port=8080, agent_version=__version__,
     features=["unit", "header_route", "mirror", "capture", "guard", "receipts", "apart"],
 )  # fmt: skip
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from placet_client import __version__
+
 ROOT = Path(__file__).resolve().parents[3]
 UV = ROOT / ".boot" / "bin" / "uv"
 
@@ -21,7 +23,10 @@ def run(*command: object) -> str:
 
 @pytest.mark.parametrize(
     ("package", "command", "said"),
-    [("placet_client", "placet", "placet 0.1.0"), ("placet_agent", "placet-agent", "placet-agent")],
+    [
+        ("placet_client", "placet", f"placet {__version__}"),
+        ("placet_agent", "placet-agent", "placet-agent"),
+    ],
 )
 def test_a_wheel_is_built_and_its_command_starts_without_django(
     package: str, command: str, said: str, tmp_path: Path
