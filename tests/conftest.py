@@ -1,5 +1,6 @@
 """What every test stands on: the application's database role, and tables emptied afterwards."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.support import postgres
 from tests.support.bucket import CREDENTIALS, NAME, S3, s3
 from tests.support.installation import Running, running
 
@@ -41,8 +43,11 @@ $$
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """After the migrations, every connection becomes the application's role, which owns nothing."""
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database of this worker's, in which every connection becomes the application's role.
+
+    That role owns nothing. In place of pytest-django's, which migrates one for each worker.
+    """
     from django.conf import settings
     from django.db import connection
     from django.db.backends.signals import connection_created
@@ -51,13 +56,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         with connection.cursor() as cursor:
             cursor.execute(f"SET ROLE {settings.DATABASE_APP_ROLE}")
 
-    with django_db_blocker.unblock():
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    with django_db_blocker.unblock(), postgres.database(f"placet_test_{worker}"):
         connection_created.connect(become_application, weak=False)
-        become_application(None, connection)
-    yield
-    connection_created.disconnect(become_application)
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("RESET ROLE")
+        yield
+        connection_created.disconnect(become_application)
+        connection.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

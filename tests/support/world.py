@@ -19,7 +19,7 @@ from apps.serving.actions import allow_use, create_target
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from tests.support import factories
+from tests.support import factories, rows
 
 SIGNATURE = {
     "inputs": [{"name": "age", "type": "double", "required": True}],
@@ -48,6 +48,12 @@ class World:
     people: dict[str, User] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.existing:
+            self._make()
+        else:
+            self.__dict__ |= rows.once(f"the project {self.slug}", self._make)
+
+    def _make(self) -> dict[str, Any]:
         self.target = Target.objects.filter(name="local").first() or Target.objects.create(
             name="local", driver="node", capacity_mb=8192, labels={"default": "true"}
         )
@@ -61,6 +67,7 @@ class World:
         }  # fmt: skip
         for name, role in roles.items():
             self.people[name] = factories.person(f"{name} {self.slug}", roles={role: self.project})
+        return self.__dict__
 
     def __getattr__(self, name: str) -> Actor:
         """Return a person as an actor in a browser session, e.g. ``world.ada``."""
