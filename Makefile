@@ -1,12 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench prove compose clean lock schema screenshots system
+.PHONY: help run demo test unit check bench prove compose clean lock schema screenshots system
 
 PYTHON := .venv/bin/python
 # Half of the tests wait for processes of their own, so a third worker pays off on two cores.
-# A file stays on one worker, and the long files come first.
+# A file stays on one worker, and the long files come first (tests/support/order.py).
 WORKERS ?= 3
 SEED ?= 1
-PYTEST := $(PYTHON) -m pytest
+# Python may write bytecode: each worker would compile pytest's plugins and all tests again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +28,10 @@ test: system ## Run every test
 	@bin/bootstrap dev
 	@bin/system prometheus
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
+
+unit: ## Run the tests that need no service
+	@bin/bootstrap dev
+	@$(PYTEST) -n $(WORKERS) -q tests/unit $(ARGS)
 
 check: ## Lint, types, layers, migrations, API snapshot
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own platform module: remove it." >&2; exit 1; }

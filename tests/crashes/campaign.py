@@ -238,13 +238,17 @@ def replicas_of(revision: str) -> set[str]:
 
 
 @contextmanager
-def campaign(folder: Path, *, impatient: bool = True) -> Iterator[Campaign]:
-    """Start a platform in ``folder`` whose points can be armed."""
+def campaign(
+    folder: Path, *, impatient: bool = True, runtimes: Path | None = None
+) -> Iterator[Campaign]:
+    """Start a platform in ``folder`` whose points can be armed; it makes its own ``runtimes``."""
     armed = folder / "armed"
     armed.mkdir()
     trained = train()
     with (
-        running(folder / "data", armed={"PLACET_CRASH_FOLDER": str(armed)}) as placet,
+        running(
+            folder / "data", armed={"PLACET_CRASH_FOLDER": str(armed)}, runtimes=runtimes
+        ) as placet,
         signed_in(placet) as people,
         people["contributor"].client(SCOPES) as scientist,
     ):

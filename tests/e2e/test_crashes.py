@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crashes.campaign import campaign
+from tests.support.cache import RUNTIMES
 
 pytestmark = pytest.mark.e2e
 POINTS = (
@@ -18,7 +19,7 @@ POINTS = (
 
 
 def test_a_release_goes_live_whatever_is_killed_on_its_way(tmp_path: Path) -> None:
-    with campaign(tmp_path, impatient=False) as found:
+    with campaign(tmp_path, impatient=False, runtimes=RUNTIMES) as found:
         outcome = found.run(POINTS)
         assert outcome.faults == []
         assert outcome.hit == sorted(POINTS)

@@ -12,6 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from placet_verify.webauthn import Assertion, Passkey, challenge, encode
 
 PRESENT_AND_VERIFIED = 0x05
+PLAIN = (
+    serialization.Encoding.DER,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
+)
 
 
 @dataclass
@@ -23,6 +28,13 @@ class Authenticator:
     origin: str = "http://localhost:8000"
     credential: str = field(default_factory=lambda: encode(secrets.token_bytes(16)))
     flags: int = PRESENT_AND_VERIFIED
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"key": self.key.private_bytes(*PLAIN)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        key = serialization.load_der_private_key(state["key"], None)
+        self.__dict__ |= state | {"key": key}
 
     @property
     def passkey(self) -> Passkey:

@@ -1,17 +1,11 @@
-"""Real builds and real served Bentos for tests.
-
-Runtimes are installed once per machine and user: the folder is shared by every test process, and
-a file lock makes the second wait for the first.
-"""
+"""Real builds and real served Bentos for tests."""
 
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -23,8 +17,6 @@ from typing import Any
 from placet_verify.archive import extract
 from tests.support.factories import ApiClient
 from tests.support.models import Trained
-
-RUNTIMES = Path(tempfile.gettempdir()) / f"placet-test-runtimes-{os.getuid()}"
 
 
 def register(client: ApiClient, model: str, trained: Trained) -> str:

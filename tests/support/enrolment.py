@@ -23,6 +23,7 @@ from placet import keystore
 from placet.config import config
 from placet.kernel.actor import Actor
 from placet_verify.webauthn import decode, encode
+from tests.support import rows
 from tests.support.authenticator import Authenticator
 from tests.support.factories import actor_of
 from tests.support.world import World
@@ -109,10 +110,14 @@ class Signers(World):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.__dict__ |= rows.once(f"the signers of {self.slug}", self._enrol)
+
+    def _enrol(self) -> dict[str, Any]:
         self.keys: dict[str, Authenticator] = {name: authenticator() for name in self.people}
         for name in ("Vera", "Vito"):
             enrolled_by_root(self.people[name], self.keys[name])
         enrolled_by(self.people["Vera"], self.keys["Vera"], self.people["Rex"], self.keys["Rex"])
+        return self.__dict__
 
     def key(self, who: Actor) -> Authenticator:
         """Return the passkey of a person."""

@@ -23,6 +23,7 @@ from apps.identity.queries import actor_for_token, actor_for_user
 from apps.identity.rules import SCOPES
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
+from tests.support import rows
 
 S = TypeVar("S", User, Team, ServiceAccount)
 Place = Project | tuple[Project, str] | None  # a project, one environment of it, or everywhere
@@ -30,7 +31,10 @@ Place = Project | tuple[Project, str] | None  # a project, one environment of it
 
 def project(slug: str, name: str = "") -> Project:
     """Make a project."""
-    return actions.create_project(slug=slug, name=name or slug.capitalize(), actor=SYSTEM)
+    return rows.once(
+        f"the project {slug} {name}",
+        lambda: actions.create_project(slug=slug, name=name or slug.capitalize(), actor=SYSTEM),
+    )
 
 
 def person(name: str, roles: Mapping[str, Place] | None = None, password: str = "") -> User:

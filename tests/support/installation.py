@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from placet.demo.people import Person
 from placet.embedded.supervisor import free_port
+from tests.support.cache import RUNTIMES
 
 ROOT = Path(__file__).resolve().parents[2]
 EMAILS = {
@@ -34,6 +35,7 @@ class Running:
 
     data: Path
     armed: Mapping[str, str] = field(default_factory=dict)
+    runtimes: Path | None = RUNTIMES  # its own when None
     process: "subprocess.Popen[bytes] | None" = None
     starts: int = 0
 
@@ -41,7 +43,8 @@ class Running:
     def environment(self) -> dict[str, str]:
         """What a command on its data needs."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
-        return clean | {"PLACET_DATA_DIR": str(self.data)}
+        shared = {"PLACET_RUNTIMES_DIR": str(self.runtimes)} if self.runtimes else {}
+        return clean | shared | {"PLACET_DATA_DIR": str(self.data)}
 
     @property
     def output(self) -> Path:
@@ -139,11 +142,13 @@ class Running:
 
 
 @contextmanager
-def running(data: Path, *, armed: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(
+    data: Path, *, armed: Mapping[str, str] | None = None, runtimes: Path | None = RUNTIMES
+) -> Iterator[Running]:
     """Start ``manage.py up --demo`` with its data in ``data``; stop it with Ctrl-C afterwards."""
     port = free_port(18000 + os.getpid() % 500 * 4, 400)
     endpoint_port = free_port(port + 1, 400)
-    found = Running(data, armed or {})
+    found = Running(data, armed or {}, runtimes)
     try:
         found.start("--port", str(port), "--endpoint-port", str(endpoint_port))
         yield found

@@ -48,10 +48,7 @@ class World:
     people: dict[str, User] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.existing:
-            self._make()
-        else:
-            self.__dict__ |= rows.once(f"the project {self.slug}", self._make)
+        self.__dict__ |= rows.once(f"the world {self.slug}", self._make)
 
     def _make(self) -> dict[str, Any]:
         self.target = Target.objects.filter(name="local").first() or Target.objects.create(

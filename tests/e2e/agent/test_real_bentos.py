@@ -23,7 +23,8 @@ from placet_verify import canonical
 from placet_verify.keys import PrivateKey
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.control import Platform
-from tests.support.bentos import RUNTIMES, served
+from tests.support.bentos import served
+from tests.support.cache import RUNTIMES
 from tests.support.models import Trained, breast_cancer, forest, sklearn_model
 from workers.builder import pipeline
 from workers.builder.runtimes import Runtimes

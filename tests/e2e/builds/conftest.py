@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from placet.config import config
-from tests.support.bentos import RUNTIMES
+from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient, api, person, project
 
 

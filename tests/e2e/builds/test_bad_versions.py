@@ -16,7 +16,8 @@ from apps.registry.models import ArtifactFile
 from apps.registry.store import store
 from placet.config import ROOT, config
 from tests.integration.jobs.conftest import database_url
-from tests.support.bentos import RUNTIMES, register
+from tests.support.bentos import register
+from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import Trained, sklearn_model
 from workers import building

@@ -9,7 +9,8 @@ import pytest
 
 from apps.builds.models import Bento
 from apps.registry.store import store
-from tests.support.bentos import RUNTIMES, register, served
+from tests.support.bentos import register, served
+from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import SHARED, Trained
 

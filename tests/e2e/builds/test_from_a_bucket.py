@@ -12,8 +12,9 @@ from apps.registry.store import store
 from placet.config import config
 from placet.kernel.buckets import client
 from tests.e2e.builds.test_upload_to_prediction import build
-from tests.support.bentos import RUNTIMES, register, served
+from tests.support.bentos import register, served
 from tests.support.bucket import NAME, S3
+from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import onnx_model
 

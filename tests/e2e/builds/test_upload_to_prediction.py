@@ -11,7 +11,8 @@ from apps.registry.store import store
 from placet.keystore import ring
 from placet_verify import dsse
 from placet_verify.statements import ProvenanceStatement
-from tests.support.bentos import RUNTIMES, register, served
+from tests.support.bentos import register, served
+from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import (
     Trained,

@@ -8,6 +8,7 @@ from apps.audit.actions.record import _current as unit_of_work
 from apps.registry.store import Store
 from placet.config import config
 from tests.integration.registry.helpers import Lab
+from tests.support import rows
 
 
 @pytest.fixture(autouse=True)
@@ -37,4 +38,4 @@ def no_file_work_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def lab(db: None) -> Lab:
     """A project with people in it."""
-    return Lab()
+    return rows.once("a lab", Lab)

@@ -37,10 +37,14 @@ class Lab:
         self.ada: User = person("Ada", roles={"contributor": self.project})
         self.victor: User = person("Victor", roles={"viewer": self.project})
         self.stranger: User = person("Sam", roles={"contributor": project("elsewhere")})
-        self.actor: Actor = actor_of(self.ada)
         self.model: RegisteredModel = actions.create_model(
             self.project, name="churn", actor=self.actor
         )
+
+    @property
+    def actor(self) -> Actor:
+        """The data scientist, who has just signed in."""
+        return actor_of(self.ada)
 
     @property
     def api(self) -> ApiClient:
