@@ -178,6 +178,7 @@ def test_the_description_of_the_api_opens_without_a_foreign_request_or_an_error(
 ) -> None:
     visitor = visit("approver")
     page = visitor.go("/api/docs/")
+    page.locator(".opblock-tag", has_text="alerts").click()
     page.locator(".opblock-summary-path", has_text="/api/v1/alerts").first.wait_for()
     operation = page.locator(".opblock").first
     operation.locator(".opblock-summary-control").click()

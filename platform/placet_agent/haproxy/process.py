@@ -163,8 +163,11 @@ class HaproxyProcess:
             if not wait_gone(self.ref, 3):
                 self.ref.signal(signal.SIGKILL)
                 wait_gone(self.ref, 3)
-        for ref in self._ours():
+        left = self._ours()
+        for ref in left:
             ref.signal(signal.SIGKILL)
+        for ref in left:
+            wait_gone(ref, 3)
         for child in self._children:
             child.kill()
             with suppress(subprocess.TimeoutExpired):
