@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 from django.apps import apps as django_apps
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+from django.db.migrations.loader import MigrationLoader
+
+from tests.support.migrations import Originals, knowing, lacking
 
 # What the previous release (proofs/upgrade.py names its commit) knows already.
 RELEASED = {
@@ -43,6 +47,8 @@ THOUGHT_ABOUT: dict[str, str] = {
     " have a person wait for it to end by itself",
     "monitoring.0010_stream_lag": "the name of one more kind of alert, as before",
     "registry.0005_declarations": "a function and a trigger on a table that old code does not know",
+    "identity.0004_squashed_0007_position": "what it replaces, in one step",
+    "assurance.0001_squashed_0003_retention": "what it replaces, in one step",
     "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
     " code leaves a rollout that waits alone, and opens no second one beside it",
     "rollouts.0004_analyses": "a table, and one state more that old code leaves alone as well",
@@ -118,3 +124,29 @@ def test_every_exception_is_a_migration_that_there_is() -> None:
 def test_what_is_told_apart(operation: Any, said: str) -> None:
     assert said in fault_of(operation)
     assert bool(said) == bool(fault_of(operation))
+
+
+# A new database is made by migrations that replace others. One that has some of these must go on
+# with the rest, and whatever it has, Django must find an order.
+GRAPH = Originals(None).graph
+ORDER = list(dict.fromkeys(key for leaf in GRAPH.leaf_nodes() for key in GRAPH.forwards_plan(leaf)))
+
+
+def test_a_new_database_takes_two_migrations_of_an_app_at_most() -> None:
+    with knowing(()) as connection:
+        nodes = MigrationLoader(connection).graph.nodes
+    ours = {config.label for config in django_apps.get_app_configs() if "apps." in config.name}
+    taken = Counter(app for app, name in nodes if app in ours)
+    assert taken.pop("identity") == 2  # allauth needs its first, and its second allauth's tables
+    assert set(taken.values()) == {1}
+
+
+def test_a_database_that_stopped_anywhere_goes_on_with_the_rest() -> None:
+    for at in range(len(ORDER) + 1):
+        assert sorted(lacking(ORDER[:at])) == sorted(ORDER[at:]), at
+
+
+def test_a_database_that_lacks_one_and_what_needs_it_goes_on_with_these() -> None:
+    for left in ORDER:
+        needing = set(GRAPH.backwards_plan(left))
+        assert set(lacking(key for key in ORDER if key not in needing)) == needing, left

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from apps.audit.models import Event
 from apps.serving.models import Target, TargetUse
 from placet_verify.merkle import leaf_hash
+from tests.support.migrations import executor
 from tests.support.replay import assert_log_rebuilds_every_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,17 +24,16 @@ def before() -> Iterator[Any]:
     with connection.cursor() as cursor:
         cursor.execute("RESET ROLE")
         cursor.execute(GO_ON)
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    MigrationExecutor(connection).migrate(BEFORE)
-    yield MigrationExecutor(connection).loader.project_state(BEFORE).apps
-    migrate(latest)
+    executor(connection).migrate(BEFORE)
+    yield executor(connection).loader.project_state(BEFORE).apps
+    migrate()
     with connection.cursor() as cursor:
         cursor.execute("SET ROLE placet_app")
 
 
-def migrate(to: Any = None) -> None:
-    executor = MigrationExecutor(connection)
-    executor.migrate(to or executor.loader.graph.leaf_nodes())
+def migrate() -> None:
+    steps = executor(connection)
+    steps.migrate(steps.loader.graph.leaf_nodes())
 
 
 def test_environments_are_entered_into_the_lists_of_the_targets_that_they_use(before: Any) -> None:
