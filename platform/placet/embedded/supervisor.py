@@ -125,7 +125,8 @@ class Supervisor:
         self._write_embedded_file()
         self._start_broker()
         self.say("Bringing the database up to date …")
-        self._manage("migrate", "--no-input", database=self.cluster.url(OWNER))
+        # `prepare` checks the settings: once is enough
+        self._manage("migrate", "--no-input", "--skip-checks", database=self.cluster.url(OWNER))
         facts = self._prepare()
         self.say("Starting web, workers and the node …")
         self._start_web()
