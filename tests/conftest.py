@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -12,6 +12,12 @@ import pytest
 from tests.support import postgres
 from tests.support.bucket import CREDENTIALS, NAME, S3, s3
 from tests.support.installation import Running, running
+
+if TYPE_CHECKING:
+    from tests.support.enrolment import Signers
+    from tests.support.nodes import SimulatedNode
+    from tests.support.story import Story
+    from tests.support.world import World
 
 # A busy machine is slow, not wrong: how long one example takes is no property of the code.
 hypothesis.settings.register_profile(
@@ -103,6 +109,48 @@ def run_jobs() -> Callable[..., int]:
         return ran
 
     return run
+
+
+@pytest.fixture
+def world() -> "World":
+    """A project with its people."""
+    from tests.support.world import World
+
+    return World()
+
+
+@pytest.fixture
+def node(world: "World") -> "SimulatedNode":
+    """The node of the world's only target, which serves nothing yet."""
+    from tests.support.nodes import SimulatedNode
+
+    joined = SimulatedNode.joined(world.target)
+    joined.report()
+    return joined
+
+
+@pytest.fixture
+def story(world: "World", node: "SimulatedNode", run_jobs: Callable[..., int]) -> "Story":
+    """That project, its node, and the jobs."""
+    from tests.support.story import Story
+
+    return Story(world, node, run_jobs)
+
+
+@pytest.fixture
+def first_release(story: "Story") -> None:
+    """The node serves a first release."""
+    story.live()
+
+
+@pytest.fixture
+def signers() -> "Signers":
+    """A project some of whose people have passkeys, which its staging demands."""
+    from tests.support.enrolment import SIGNED, Signers
+
+    made = Signers()
+    made.publish("staging", SIGNED)
+    return made
 
 
 @pytest.fixture(scope="session", autouse=True)

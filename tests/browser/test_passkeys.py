@@ -25,13 +25,6 @@ VIRTUAL = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def world() -> Signers:
-    made = Signers()
-    made.publish("staging", SIGNED)
-    return made
-
-
 def plug_in(page: Page, passkey: Authenticator, *, verified: bool = True) -> Callable[[], object]:
     """Give the browser an authenticator that holds ``passkey`` and says yes; ``verified``: to its
     owner. Returns what has it verify him from then on."""
@@ -68,11 +61,11 @@ def errors_of(page: Page) -> list[str]:
 
 
 def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decision(
-    world: Signers, open_as: OpenAs
+    signers: Signers, open_as: OpenAs
 ) -> None:
-    rita, vera, key = world.people["Rita"], world.people["Vera"], authenticator()
+    rita, vera, key = signers.people["Rita"], signers.people["Vera"], authenticator()
     signs_in_with(rita, key, "Laptop")
-    release = world.request("staging")
+    release = signers.request("staging")
 
     page = open_as(rita)
     errors = errors_of(page)
@@ -89,7 +82,7 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
 
     other = open_as(vera)
     more = errors_of(other)
-    plug_in(other, world.keys["Vera"])
+    plug_in(other, signers.keys["Vera"])
     other.goto("/passkeys/")
     row = other.locator(".gate", has_text="Rita's laptop")
     digits = key.passkey.fingerprint.removeprefix("sha256:")
@@ -112,12 +105,12 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
 
 
 def test_a_passkey_that_does_not_answer_is_said_where_one_clicked(
-    world: Signers, open_as: OpenAs
+    signers: Signers, open_as: OpenAs
 ) -> None:
     """The finger of somebody else; then its owner's."""
-    release = world.request("staging")
-    page = open_as(world.people["Rex"])
-    owner_comes = plug_in(page, world.keys["Rex"], verified=False)
+    release = signers.request("staging")
+    page = open_as(signers.people["Rex"])
+    owner_comes = plug_in(page, signers.keys["Rex"], verified=False)
     page.goto(f"/releases/{release.pk}/")
     page.get_by_role("button", name="Approve as reviewer…").click()
     page.get_by_role("button", name="Approve", exact=True).click()
@@ -129,14 +122,14 @@ def test_a_passkey_that_does_not_answer_is_said_where_one_clicked(
     assert Release.objects.get().state == "approved"
 
 
-def test_a_policy_is_published_with_a_passkey(world: Signers, open_as: OpenAs) -> None:
-    page = open_as(world.people["Vera"])
+def test_a_policy_is_published_with_a_passkey(signers: Signers, open_as: OpenAs) -> None:
+    page = open_as(signers.people["Vera"])
     page.goto("/policies/risk/staging/")
     page.locator("#source").fill(SIGNED + "description: Stricter\n")
     page.get_by_role("button", name="Store as a draft").click()
     page.get_by_text("Stored as a draft.").wait_for()
-    other = open_as(world.people["Vito"])
-    plug_in(other, world.keys["Vito"])
+    other = open_as(signers.people["Vito"])
+    plug_in(other, signers.keys["Vito"])
     other.goto("/policies/risk/staging/")
     other.get_by_role("button", name="Publish with your passkey").click()
     other.get_by_text("is in force.").wait_for()
@@ -147,15 +140,15 @@ def test_a_policy_is_published_with_a_passkey(world: Signers, open_as: OpenAs) -
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )
 def test_the_pages_read_well(
-    world: Signers, open_as: OpenAs, pictures: Path, theme: str, width: int
+    signers: Signers, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    offered_passkey(world.people["Rita"], name="Rita's laptop")
-    signs_in_with(world.people["Vito"], authenticator(), "Spare key")
-    release = world.request("staging")
-    page = open_as(world.people["Vito"], width=width, theme=theme)
+    offered_passkey(signers.people["Rita"], name="Rita's laptop")
+    signs_in_with(signers.people["Vito"], authenticator(), "Spare key")
+    release = signers.request("staging")
+    page = open_as(signers.people["Vito"], width=width, theme=theme)
     page.goto("/passkeys/")
     look(page, pictures / f"passkeys-{theme}-{width}.png", width)
-    page = open_as(world.people["Rex"], width=width, theme=theme)
+    page = open_as(signers.people["Rex"], width=width, theme=theme)
     page.goto(f"/releases/{release.pk}/")
     page.get_by_role("button", name="Approve as reviewer…").click()
     page.get_by_text("Your passkey signs it").first.wait_for()

@@ -1,11 +1,12 @@
-"""What tests over real parts share: a broker, and a project with its people and a node."""
+"""What tests over real parts share: a broker, and what a node believes."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.nodes import SimulatedNode
+from placet_agent.trust import Trust
+from tests.support.forgeries import trusting
 from tests.support.processes import Valkey, running_valkey
 from tests.support.world import World
 
@@ -18,14 +19,6 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def world() -> World:
-    """A project with its people."""
-    return World()
-
-
-@pytest.fixture
-def node(world: World) -> SimulatedNode:
-    """The node of the world's only target, which serves nothing yet."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    return joined
+def trust(world: World, tmp_path: Path) -> Trust:
+    """The verification that the node agent does, with the installation's root pinned."""
+    return trusting(world, tmp_path / "node")

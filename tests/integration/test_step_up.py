@@ -38,9 +38,9 @@ from placet.kernel.problems import Problem
 from tests.support import break_glass, factories
 from tests.support.enrolment import SIGNED, Signers, answer, offered_passkey
 from tests.support.factories import actor_of, person, project, service_account, team
-from tests.support.nodes import SimulatedNode, run
 from tests.support.signed_models import public_pem, signing_key
-from tests.support.world import OPEN, World
+from tests.support.story import Story
+from tests.support.world import OPEN
 
 pytestmark = pytest.mark.django_db
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
@@ -51,8 +51,8 @@ DAY = timedelta(days=1)
 class Things:
     """What the questions are about; made when they are asked for."""
 
-    def __init__(self, world: World, node: SimulatedNode, run_jobs: Callable[..., int]) -> None:
-        self.world, self.node, self.run_jobs = world, node, run_jobs
+    def __init__(self, story: Story) -> None:
+        self.story, self.world = story, story.world
         self.ann = person("Ann", {"admin": None})
         self.olga = person("Olga", {"operator": None})
         self.sia = person("Sia", {"admin": None, "auditor": None})
@@ -119,8 +119,8 @@ class Things:
 
     def approved(self, **plan: Any) -> Any:
         """A release to staging that a reviewer approved."""
-        release = self.world.request("staging", plan=plan)
-        self.world.decide(release, self.world.rex)
+        release = self.story.release("staging", plan=plan)
+        self.story.approve(release)
         release.refresh_from_db()
         return release
 
@@ -128,23 +128,22 @@ class Things:
         """A canary in staging that waits for a person at 5 %."""
         for plan in ({}, CANARY):
             release = self.approved(**plan)
-            run(self.node, self.run_jobs)
-        found = Rollout.objects.get(release=release)
+            self.story.settle()
+        found = self.story.rollout(release)
         assert (found.state, found.step) == ("waiting", 1)
         return found
 
     def aborted(self) -> Rollout:
         """The same, after somebody aborted it."""
         found = rollouts.abort(self.waiting(), actor=self.world.otto)
-        run(self.node, self.run_jobs)
-        found.refresh_from_db()
-        assert found.state == "aborted"
+        self.story.settle()
+        assert self.story.state(found) == "aborted"
         return found
 
 
 @pytest.fixture
-def things(world: World, node: SimulatedNode, run_jobs: Callable[..., int]) -> Things:
-    return Things(world, node, run_jobs)
+def things(story: Story) -> Things:
+    return Things(story)
 
 
 @dataclass(frozen=True, slots=True)

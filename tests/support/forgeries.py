@@ -1,6 +1,8 @@
 """States that somebody forges, and what a node says of each."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from apps.builds.models import Bento
@@ -8,8 +10,22 @@ from apps.governance.models import Release
 from apps.serving.desired import endpoint_entry, sign_state
 from apps.serving.models import DesiredState, Endpoint, Revision
 from placet.kernel.clock import now, rfc3339
+from placet.keystore import keys_document, ring
+from placet_agent.home import Home
 from placet_agent.trust import Trust
 from tests.support.world import World
+
+
+def fetch_keys() -> dict[str, Any]:
+    """Answer as the platform's ``GET keys`` does."""
+    return {"v": 1, "root_public": ring().root.to_base64(), "keys": json.loads(keys_document())}
+
+
+def trusting(world: World, folder: Path) -> Trust:
+    """Return the verification that the agent of the target's node does, in a new ``folder``."""
+    home = Home(folder)
+    home.make()
+    return Trust(home, world.target.pk, ring().root, fetch_keys)
 
 
 def verdicts(trust: Trust, envelope: str) -> dict[str, str]:

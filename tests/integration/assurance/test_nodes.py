@@ -1,9 +1,6 @@
 """A node runs nothing that was recalled, whatever somebody with a key of the server signs later."""
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,40 +9,22 @@ from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.serving.models import DesiredState
-from placet.keystore import keys_document, ring, signer
-from placet_agent.home import Home
+from placet.keystore import ring, signer
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse
 from placet_verify.statements import LiftStatement, Names, RecallStatement
 from tests.support import factories
-from tests.support.forgeries import signed_now
-from tests.support.nodes import SimulatedNode, run
+from tests.support.forgeries import fetch_keys, signed_now
+from tests.support.story import RunJobs, Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
-
-
-def fetch_keys() -> dict[str, Any]:
-    """Answer as the platform's ``GET keys`` does."""
-    return {"v": 1, "root_public": ring().root.to_base64(), "keys": json.loads(keys_document())}
 
 
 @pytest.fixture
-def live(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+def live(story: Story) -> Release:
     """A release in staging that Rex has approved, and that serves."""
-    release = world.request("staging")
-    world.decide(release, world.rex)
-    run(node, run_jobs)
-    return release
-
-
-@pytest.fixture
-def trust(world: World, tmp_path: Path) -> Trust:
-    """The verification that the node agent does, with the installation's root pinned."""
-    home = Home(tmp_path / "node")
-    home.make()
-    return Trust(home, world.target.pk, ring().root, fetch_keys)
+    return story.live("staging")
 
 
 def judged(trust: Trust, text: str) -> dict[str, str]:

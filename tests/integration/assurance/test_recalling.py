@@ -1,6 +1,5 @@
 """What a recall does on the platform: at once, once, and for good."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,25 +21,24 @@ from placet import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
-from tests.support.nodes import SimulatedNode, run
 from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.story import Story
 from tests.support.world import World, digest_of
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]}
 WARM = {"keep_warm_seconds": 3600}
 
 
 @pytest.fixture
-def twice(world: World, node: SimulatedNode, run_jobs: RunJobs) -> list[Release]:
+def twice(story: Story) -> list[Release]:
     """Two releases of two versions in development: the second is live, the first kept warm."""
-    return [fresh(release) for release in [served(world, node, run_jobs) for _ in range(2)]]
+    return [fresh(release) for release in [served(story) for _ in range(2)]]
 
 
-def served(world: World, node: SimulatedNode, run_jobs: RunJobs, **more: Any) -> Release:
-    release = world.request("development", plan={**WARM, **more})
-    run(node, run_jobs)
+def served(story: Story, **more: Any) -> Release:
+    release = story.release("development", plan={**WARM, **more})
+    story.settle()
     return fresh(release)
 
 
@@ -71,120 +69,118 @@ def kinds(subject: str) -> list[str]:
 
 
 def test_a_recalled_bento_stops_and_the_endpoint_falls_back_to_what_was_good(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
+    story: Story, twice: list[Release]
 ) -> None:
     old, new = twice
     assert (old.state, new.state) == ("superseded", "live")
-    found = taken(world, new.bento)
+    found = taken(story.world, new.bento)
     assert fresh(new).state == "revoked"
     assert states() == {1: ("ready", 10_000), 2: ("failed", 0)}, "the requests move at once"
     effect = RecallEffect.objects.get()
     assert (effect.action, effect.state, effect.release_id) == ("fell_back", "open", new.pk)
     assert effect.fallback == Revision.objects.get(number=1).pk
-    run(node, run_jobs)
+    story.settle()
     assert (fresh(old).state, states()) == ("live", {1: ("live", 10_000), 2: ("failed", 0)})
     assert RecallEffect.objects.get().state == "open", "the node has signed nothing yet"
-    node.confirm()
+    story.node.confirm()
     effect = RecallEffect.objects.get()
     assert (effect.state, bool(effect.confirmed_at)) == ("confirmed", True)
     assert kinds(found.pk) == ["recall.created", "recall.confirmed"]
     assert rebuilt() > 0
 
 
-def test_an_environment_that_says_so_stops_instead(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
-) -> None:
-    place = world.environment("development")
-    governance.update_environment(place, on_recall="stop", actor=world.otto)
-    taken(world, twice[1].bento)
+def test_an_environment_that_says_so_stops_instead(story: Story, twice: list[Release]) -> None:
+    place = story.world.environment("development")
+    governance.update_environment(place, on_recall="stop", actor=story.otto)
+    taken(story.world, twice[1].bento)
     assert Endpoint.objects.get().state == "stopped"
     assert RecallEffect.objects.get().action == "stopped"
-    run(node, run_jobs)
+    story.settle()
     assert fresh(twice[0]).state == "superseded"
-    assert {r["wanted"] for r in node.revisions().values()} == {"stop"}
+    assert {r["wanted"] for r in story.node.revisions().values()} == {"stop"}
     rebuilt()
 
 
-def test_with_nothing_good_to_fall_back_to_it_stops(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    only = served(world, node, run_jobs)
-    taken(world, only.bento)
+def test_with_nothing_good_to_fall_back_to_it_stops(story: Story) -> None:
+    only = served(story)
+    taken(story.world, only.bento)
     assert Endpoint.objects.get().state == "stopped"
     assert RecallEffect.objects.get().action == "stopped"
 
 
 def test_a_version_takes_every_bento_of_it_and_the_revision_kept_warm(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
+    story: Story, twice: list[Release]
 ) -> None:
     old = twice[0]
-    recall(kind="version", what=old.version_id, reason="x", project=world.project, actor=world.vera)
+    recall(
+        kind="version",
+        what=old.version_id,
+        reason="x",
+        project=story.world.project,
+        actor=story.vera,
+    )
     assert states() == {1: ("failed", 0), 2: ("live", 10_000)}
     assert RecallEffect.objects.get().action == "ended"
     with pytest.raises((NothingToRollBackTo, NothingLive)):
-        rollback(Endpoint.objects.get(), actor=world.otto)
+        rollback(Endpoint.objects.get(), actor=story.otto)
     with pytest.raises(DrillRefused, match="no earlier revision"):
         run_drill(Endpoint.objects.get(), actor=SYSTEM)
 
 
 def test_the_canary_of_a_recalled_bento_ends_and_what_is_live_has_all_requests(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
+    story: Story,
 ) -> None:
-    good = served(world, node, run_jobs)
-    going = served(world, node, run_jobs, **CANARY)
+    good = served(story)
+    going = served(story, **CANARY)
     assert states() == {1: ("live", 9_500), 2: ("ready", 500)}
-    taken(world, going.bento)
+    taken(story.world, going.bento)
     assert states() == {1: ("live", 10_000), 2: ("failed", 0)}
-    assert Rollout.objects.get(release=going).state == "aborted"
+    assert story.rollout(going).state == "aborted"
     assert (fresh(going).state, fresh(good).state) == ("revoked", "live")
-    run(node, run_jobs)
-    assert served(world, node, run_jobs).state == "live", "the endpoint is free for the next"
+    story.settle()
+    assert served(story).state == "live", "the endpoint is free for the next"
     rebuilt()
 
 
 def test_what_was_going_out_in_place_of_it_ends_too_and_may_start_again(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
+    story: Story, twice: list[Release]
 ) -> None:
-    going = served(world, node, run_jobs, **CANARY)
-    taken(world, twice[1].bento)
+    going = served(story, **CANARY)
+    taken(story.world, twice[1].bento)
     assert states() == {1: ("ready", 10_000), 2: ("failed", 0), 3: ("failed", 0)}
     assert fresh(going).state == "failed"
-    run(node, run_jobs)
+    story.settle()
     assert fresh(twice[0]).state == "live"
     assert governance.reopen(fresh(going), actor=SYSTEM).state == "approved"
 
 
 def test_a_rollback_that_is_on_its_way_to_a_good_revision_goes_on(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
+    story: Story, twice: list[Release]
 ) -> None:
-    rollback(Endpoint.objects.get(), actor=world.otto)
-    taken(world, twice[1].bento)
+    rollback(Endpoint.objects.get(), actor=story.otto)
+    taken(story.world, twice[1].bento)
     assert RecallEffect.objects.get().action == "fell_back"
-    run(node, run_jobs)
+    story.settle()
     assert (fresh(twice[0]).state, states()[1]) == ("live", ("live", 10_000))
 
 
-def test_a_rollback_that_somebody_held_goes_on_at_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
-) -> None:
+def test_a_rollback_that_somebody_held_goes_on_at_once(story: Story, twice: list[Release]) -> None:
     Revision.objects.filter(number=1).update(state="stopped")
-    back = rollback(Endpoint.objects.get(), actor=world.otto)
-    pause(back, reason="lunch", actor=world.otto)
-    taken(world, twice[1].bento)
+    back = rollback(Endpoint.objects.get(), actor=story.otto)
+    pause(back, reason="lunch", actor=story.otto)
+    taken(story.world, twice[1].bento)
     back.refresh_from_db()
     assert not back.paused_by
-    run(node, run_jobs)
+    story.settle()
     assert (fresh(twice[0]).state, states()[1]) == ("live", ("live", 10_000))
     rebuilt()
 
 
-def test_a_drill_becomes_the_rollback(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, twice: list[Release]
-) -> None:
+def test_a_drill_becomes_the_rollback(story: Story, twice: list[Release]) -> None:
     drill = run_drill(Endpoint.objects.get(), actor=SYSTEM)
     assert drill.state == "running"
-    taken(world, twice[1].bento)
-    run(node, run_jobs)
+    taken(story.world, twice[1].bento)
+    story.settle()
     assert (fresh(twice[0]).state, states()[1]) == ("live", ("live", 10_000))
 
 
@@ -243,50 +239,46 @@ def everywhere(name: str, role: str = "operator") -> Any:
     return factories.actor_of(factories.person(name, {role: None}))
 
 
-def test_a_persons_decisions_end_the_releases_that_needed_them_and_no_other(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    by_rex = world.request("staging")
-    world.decide(by_rex, world.rex)
-    run(node, run_jobs)
-    spare = world.request("staging", endpoint="spare")
+def test_a_persons_decisions_end_the_releases_that_needed_them_and_no_other(story: Story) -> None:
+    by_rex = story.release("staging")
+    story.approve(by_rex)
+    story.settle()
+    spare = story.release("staging", endpoint="spare")
     policy = (
         "version: 1\ngates:\n  - {gate: build}\n  - {gate: approvals, role: reviewer, count: 1}\n"
     )
-    world.policy("production", policy)
-    waiting = world.request("production", endpoint="later", plan={"start": "manual"})
-    world.decide(waiting, world.rex)
+    story.world.policy("production", policy)
+    waiting = story.release("production", endpoint="later", plan={"start": "manual"})
+    story.approve(waiting)
     assert (fresh(by_rex).state, fresh(waiting).state) == ("live", "approved")
-    recall(kind="person", what=world.rex.id, reason="coerced", actor=everywhere("Oda"))
+    recall(kind="person", what=story.rex.id, reason="coerced", actor=everywhere("Oda"))
     assert fresh(by_rex).state == "revoked"
     assert fresh(waiting).state == "requested", "it may still be approved, by others"
     assert waiting.decisions.get().voided_reason == "recalled"
     with pytest.raises(Recalled, match="Your decisions"):
-        world.decide(spare, world.rex)
-    world.decide(waiting, world.rita)
+        story.approve(spare)
+    story.approve(waiting, by="Rita")
     assert fresh(waiting).state == "approved"
     assert fresh(spare).state == "requested"
     rebuilt()
 
 
-def test_a_release_that_others_approved_as_well_goes_on(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
+def test_a_release_that_others_approved_as_well_goes_on(story: Story) -> None:
     two = "version: 1\ngates:\n  - {gate: approvals, role: reviewer, count: 1}\n  - {gate: build}\n"
-    world.policy("staging", two + "  - {gate: freeze}\n")
-    frozen = governance.set_freeze(world.environment("staging"), reason="x", actor=world.vera)
-    release = world.request("staging")
-    world.decide(release, world.rex)
-    world.decide(release, world.rita)
-    governance.lift_freeze(frozen, actor=world.vera)
-    run_jobs()
-    run(node, run_jobs)
+    story.world.policy("staging", two + "  - {gate: freeze}\n")
+    frozen = governance.set_freeze(story.world.environment("staging"), reason="x", actor=story.vera)
+    release = story.release("staging")
+    story.approve(release)
+    story.approve(release, by="Rita")
+    governance.lift_freeze(frozen, actor=story.vera)
+    story.run_jobs()
+    story.settle()
     governance.advance_waiting()
-    run(node, run_jobs)
+    story.settle()
     assert fresh(release).state == "live"
-    recall(kind="person", what=world.rex.id, reason="coerced", actor=everywhere("Oda"))
+    recall(kind="person", what=story.rex.id, reason="coerced", actor=everywhere("Oda"))
     assert fresh(release).state == "live", "Rita's approval is enough"
-    recall(kind="person", what=world.rita.id, reason="coerced too", actor=everywhere("Olga"))
+    recall(kind="person", what=story.rita.id, reason="coerced too", actor=everywhere("Olga"))
     assert fresh(release).state == "revoked", "Rex's counts no more than before"
     assert RecallEffect.objects.get().release == release
 
@@ -358,18 +350,16 @@ def test_why_is_kept_sealed(world: World) -> None:
     assert found.reason_sealed in bodies
 
 
-def test_starting_again_what_failed_is_refused_after_a_recall(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    release = world.request("development")
-    run_jobs("control")
-    rollout = Rollout.objects.get(release=release)
-    node.pull()
-    node.phase[rollout.to_revision_id] = ("failed", "out of memory")
-    node.report()
-    run_jobs("control")
+def test_starting_again_what_failed_is_refused_after_a_recall(story: Story) -> None:
+    release = story.release("development")
+    story.run_jobs("control")
+    rollout = story.rollout(release)
+    story.node.pull()
+    story.node.phase[rollout.to_revision_id] = ("failed", "out of memory")
+    story.node.report()
+    story.run_jobs("control")
     assert fresh(release).state == "failed"
-    taken(world, release.bento)
+    taken(story.world, release.bento)
     assert fresh(release).state == "revoked"
     with pytest.raises(WrongState):
         governance.reopen(fresh(release), actor=SYSTEM)

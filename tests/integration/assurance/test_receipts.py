@@ -1,6 +1,5 @@
 """What nodes sign about a recall: believed as far as the signature goes, and compared."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -20,28 +19,25 @@ from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
 from placet_verify.keys import PrivateKey, PublicKey
 from placet_verify.statements import RanReceipt
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
 from tests.support.replay import assert_log_rebuilds_every_row
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def live(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+def live(story: Story) -> Release:
     """A release that is live."""
-    release = world.request("development")
-    run(node, run_jobs)
-    return release
+    return story.live()
 
 
 @pytest.fixture
-def recalled(world: World, node: SimulatedNode, run_jobs: RunJobs, live: Release) -> Recall:
+def recalled(story: Story, live: Release) -> Recall:
     """A recall of its Bento, signed into the node's state; the node has not heard of it."""
     said = {"kind": "bento", "what": live.bento_id, "reason": "x"}
-    found = recall(**said, project=world.project, actor=world.otto)
-    run_jobs("control")
+    found = recall(**said, project=story.world.project, actor=story.otto)
+    story.run_jobs("control")
     return found
 
 
@@ -171,16 +167,14 @@ def test_what_ran_from_when_to_when_is_kept_and_cannot_be_changed(
             connection.cursor().execute(statement)
 
 
-def test_a_lift_reaches_the_nodes_signed_too(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, recalled: Recall, live: Release
-) -> None:
-    lift(recalled, reason="a false alarm", actor=world.vera)
-    run_jobs("control")
-    node.pull()
-    assert node.state["recalled"] == []
-    assert len(node.state["recalls"]) == 2
+def test_a_lift_reaches_the_nodes_signed_too(story: Story, recalled: Recall, live: Release) -> None:
+    lift(recalled, reason="a false alarm", actor=story.vera)
+    story.run_jobs("control")
+    story.node.pull()
+    assert story.node.state["recalled"] == []
+    assert len(story.node.state["recalls"]) == 2
     book = recalls.Book()
-    book.add(recalls.read(Envelope.from_dict(e), ring()) for e in node.state["recalls"])
+    book.add(recalls.read(Envelope.from_dict(e), ring()) for e in story.node.state["recalls"])
     assert book.forbids(bento_digest=live.bento_id, release="rel_another") is None
     assert book.forbids(bento_digest=live.bento_id, release=live.pk), "it stays revoked"
 

@@ -19,7 +19,8 @@ from tests.support.bundles import auditor, files_of
 from tests.support.database import sql
 from tests.support.factories import api, browser, person
 from tests.support.fleet import PASTS, WAYS, Fleet
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -81,13 +82,12 @@ def test_what_an_outsider_computes_equals_what_is_true_of_every_node(
 
 
 @pytest.fixture
-def recalled(world: World, node: SimulatedNode, run_jobs: object) -> Recall:
+def recalled(story: Story) -> Recall:
     """A recall of what is live, of which the node has heard nothing."""
-    live = world.request("development")
-    run(node, run_jobs)
+    live = story.live()
     said = {"kind": "bento", "what": live.bento_id, "reason": "x"}
-    found = recall(**said, project=world.project, actor=world.otto)
-    run_jobs("control")  # type: ignore[operator]
+    found = recall(**said, project=story.world.project, actor=story.otto)
+    story.run_jobs("control")
     return found
 
 

@@ -28,6 +28,8 @@ from tests.support.world import World
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Sandbox
 
+pytestmark = pytest.mark.django_db
+
 
 def grow_old() -> None:
     """Let all that was made have been made long ago."""
@@ -38,11 +40,6 @@ def grow_old() -> None:
 
 def kept() -> set[str]:
     return set(Bento.objects.filter(collected_at=None).values_list("pk", flat=True))
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return World()
 
 
 def test_a_bento_that_nobody_released_goes_with_its_runtime_and_its_papers_stay(

@@ -19,8 +19,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def world(home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A project whose data scientist, Ada, has logged in."""
-    made = World()
-    become(made, "Ada", live_server.url, monkeypatch)
-    return made
+def world(world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The project, whose data scientist, Ada, has logged in."""
+    become(world, "Ada", live_server.url, monkeypatch)
+    return world

@@ -1,7 +1,6 @@
 """What a release may reach, asked for and listed from the command line."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ from apps.registry.models import ModelVersion
 from apps.serving.models import Revision
 from placet_client.cli import main
 from tests.support.commands import answer, become
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
-RunJobs = Callable[..., int]
 
 
 def test_a_release_names_destinations_and_declared_variables(
@@ -54,18 +52,17 @@ def test_version_json_declares_the_variables(world: World, tmp_path: Path) -> No
 
 
 def test_a_command_lists_what_runs_from_before(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str],
+    story: Story, capsys: pytest.CaptureFixture[str],
     live_server: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    world.request("development")
-    run(node, run_jobs)
-    become(world, "Otto", live_server.url, monkeypatch)
+    story.live()
+    become(story.world, "Otto", live_server.url, monkeypatch)
     capsys.readouterr()
     older = ["endpoint", "list", "--isolation", "older"]
     assert main(older) == 0
     assert capsys.readouterr().out == "nothing\n"
-    node.apart[Revision.objects.get().pk] = {"isolation": "bwrap"}
-    node.report()
+    story.node.apart[Revision.objects.get().pk] = {"isolation": "bwrap"}
+    story.node.report()
     assert main(older) == 0
     printed = capsys.readouterr().out
     assert "older isolation: the host's network" in printed

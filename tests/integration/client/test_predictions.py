@@ -1,7 +1,6 @@
 """Captured predictions, and what became of them, from the command line."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,29 +12,25 @@ from apps.serving.models import Revision
 from placet_client.cli import main
 from tests.support.captures import line, send, text
 from tests.support.commands import answer, become
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_outcome_is_reported_by_the_id_of_its_prediction(
-    world: World, run_jobs: Callable[..., int], live_server: Any, home: Path,
+    story: Story, live_server: Any, home: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    node = SimulatedNode.joined(world.target)
-    node.report()
-    release = world.request("development", serving={"capture": {"percent": 100}})
-    run(node, run_jobs)
+    release = story.live(serving={"capture": {"percent": 100}})
     name, revision = f"risk/development/{release.endpoint.name}", Revision.objects.get().pk
     one, two = line(revision), line(revision)
-    assert send(node, revision, text(one, two))[0] == 201
+    assert send(story.node, revision, text(one, two))[0] == 201
     store_captures()
     file = home / "outcomes.json"
     item = {"prediction": two["id"], "name": "fraud", "value": 0}
     file.write_text(json.dumps([item, item | {"prediction": str(uuid4())}]))
 
-    become(world, "Otto", live_server.url, monkeypatch)
+    become(story.world, "Otto", live_server.url, monkeypatch)
     assert main(["outcome", "report", name, one["id"], "fraud", "1", "-o", "json"]) == 0
     assert answer(capsys) == {"counted": 1, "waiting": 0, "known": 0}
     assert main(["outcome", "report", name, "--file", str(file), "-o", "json"]) == 0

@@ -1,7 +1,6 @@
 """A canary asked for and steered from the command line."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,12 @@ from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
 from placet_client.cli import main
 from tests.support.commands import answer, become
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
-RunJobs = Callable[..., int]
-
-
-@pytest.fixture
-def node(world: World, node: SimulatedNode, run_jobs: RunJobs) -> SimulatedNode:
-    """The node of the world's only target, which serves a first release."""
-    world.request("development")
-    run(node, run_jobs)
-    return node
+pytestmark = [
+    pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("first_release"),
+]  # fmt: skip
 
 
 def ask(world: World, *plan: str) -> Release:
@@ -37,7 +29,7 @@ def ask(world: World, *plan: str) -> Release:
 
 
 def test_a_plan_is_a_preset_by_name_or_a_file(
-    world: World, node: SimulatedNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"strategy": "canary", "steps": [{"set_weight": 2.5}]}))
@@ -55,7 +47,7 @@ def test_a_plan_is_a_preset_by_name_or_a_file(
 
 
 def test_an_environment_has_plans_of_its_own(
-    world: World, node: SimulatedNode, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     live_server: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     file = tmp_path / "plan.json"
@@ -82,11 +74,11 @@ def test_an_environment_has_plans_of_its_own(
 
 
 def test_a_unit_is_named_with_its_source_and_its_salt_is_listed(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
+    story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release = ask(world, "--unit", "json:/user/id")
+    release = ask(story.world, "--unit", "json:/user/id")
     assert release.serving["unit"] == {"json": "/user/id"}
-    run(node, run_jobs)
+    story.settle()
     capsys.readouterr()
     name = f"risk/development/{release.endpoint.name}"
     assert main(["endpoint", "revisions", name, "-o", "json"]) == 0
@@ -94,20 +86,18 @@ def test_a_unit_is_named_with_its_source_and_its_salt_is_listed(
     assert newest["unit"] == {"json": "/user/id"}
     assert main(["endpoint", "revisions", name]) == 0
     assert newest["salt"] in capsys.readouterr().out
-    version = world.bento(world.version()).version
+    version = story.world.bento(story.world.version()).version
     wrong = ["release", "request", f"risk/churn:{version.number}", "--environment", "development"]
     assert main([*wrong, "--unit", "X-User"]) == 1
     assert "header" in capsys.readouterr().err
 
 
-def test_what_an_analysis_says_is_listed(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_an_analysis_says_is_listed(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     analysis = {"metrics": [{"metric": "error_rate"}]}
     plan = {"strategy": "canary", "steps": [{"set_weight": 5}, {"analysis": analysis}]}
-    release = ask(world, "--plan", json.dumps(plan))
-    run(node, run_jobs)
-    rollout = Rollout.objects.get(release=release)
+    release = ask(story.world, "--plan", json.dumps(plan))
+    story.settle()
+    rollout = story.rollout(release)
     capsys.readouterr()
     assert main(["rollout", "looks", rollout.pk, "--step", "1", "-o", "json"]) == 0
     looks = answer(capsys)  # a slow machine has time for more than one
@@ -118,15 +108,15 @@ def test_what_an_analysis_says_is_listed(
 
 
 def test_what_was_measured_over_time_is_listed(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, capsys: pytest.CaptureFixture[str]
+    story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release = ask(world, "--plan", '{"strategy": "canary", "steps": [{"set_weight": 25}]}')
-    run(node, run_jobs)
-    rollout = Rollout.objects.get(release=release)
+    release = ask(story.world, "--plan", '{"strategy": "canary", "steps": [{"set_weight": 25}]}')
+    story.settle()
+    rollout = story.rollout(release)
     for revision, count in ((rollout.from_revision_id, 3), (rollout.to_revision_id, 1)):
         assert revision is not None
         MetricWindow.objects.create(
-            node=node.id, revision=revision, started_at=rollout.created_at, seconds=10,
+            node=story.node.id, revision=revision, started_at=rollout.created_at, seconds=10,
             status_2xx=count, latency={"25": count},
         )  # fmt: skip
     capsys.readouterr()
@@ -137,14 +127,14 @@ def test_what_was_measured_over_time_is_listed(
 
 
 def test_an_operator_steers_it(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, live_server: Any,
+    story: Story, live_server: Any,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     plan = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
-    release = ask(world, "--plan", json.dumps(plan))
-    run(node, run_jobs)
-    rollout = Rollout.objects.get(release=release)
-    become(world, "Otto", live_server.url, monkeypatch)
+    release = ask(story.world, "--plan", json.dumps(plan))
+    story.settle()
+    rollout = story.rollout(release)
+    become(story.world, "Otto", live_server.url, monkeypatch)
     capsys.readouterr()
     for verb, expected in (
         ("pause", {"step": 1, "paused": True}), ("resume", {"step": 2, "paused": False}),
@@ -155,5 +145,5 @@ def test_an_operator_steers_it(
     assert main(["rollout", "skip", rollout.pk, "--reason", "so"]) == 6
     assert main(["rollout", "retry", rollout.pk, "--reason", "so"]) == 6
     assert main(["rollout", "pause", rollout.pk]) == 2
-    run(node, run_jobs)
+    story.settle()
     assert Rollout.objects.get(pk=rollout.pk).state == "done"

@@ -1,30 +1,14 @@
 """What the pages say about whom a canary is tried on."""
 
-from collections.abc import Callable
-
 import pytest
 
 from apps.governance.models import Release
-from apps.serving.actions import create_target
-from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.support.factories import browser
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
 
-RunJobs = Callable[..., int]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def node(run_jobs: RunJobs) -> SimulatedNode:
-    """A node that has joined and reported."""
-    joined = SimulatedNode.joined(
-        create_target(name="local", labels={"default": "true"}, actor=SYSTEM)
-    )
-    run_jobs("control")
-    joined.step()
-    return joined
 
 
 def page(world: World, path: str) -> str:
@@ -34,40 +18,34 @@ def page(world: World, path: str) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    world = World()
-    release = world.request("development", serving={"unit": {"header": "X-User"}})
-    run(node, run_jobs)
-    (own,) = node.revisions()
+def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(story: Story) -> None:
+    release = story.release("development", serving={"unit": {"header": "X-User"}})
+    story.settle()
+    (own,) = story.node.revisions()
     counts = {"status_2xx": 1200, "latency": {"5": 1200}}
     part = {"status_2xx": 34, "latency": {"5": 34}}
     apart = {"no_unit": part, "overridden": part, "mirrored": part}
     window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0,
               "first": {"status_2xx": 321, "latency": {"5": 321}}}  # fmt: skip
-    node.metrics = [{**window, **counts, "apart": apart}]
-    node.report()
-    run_jobs("control")
+    story.node.metrics = [{**window, **counts, "apart": apart}]
+    story.node.report()
+    story.run_jobs("control")
 
-    shown = page(world, f"/endpoints/{release.endpoint_id}/")
+    shown = page(story.world, f"/endpoints/{release.endpoint_id}/")
 
     assert "Split by <b>header X-User</b>" in shown
     assert "34 of 1 234 requests had no unit" in shown
     for words in ("321 new units", "34 by testers’ header", "34 copied requests"):
         assert words in shown
-    assert "split by header X-User" in page(world, f"/releases/{release.pk}/")
+    assert "split by header X-User" in page(story.world, f"/releases/{release.pk}/")
 
 
-def test_an_endpoint_without_a_unit_says_nothing_of_units(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    world = World()
-    release = world.request("development")
-    run(node, run_jobs)
+def test_an_endpoint_without_a_unit_says_nothing_of_units(story: Story) -> None:
+    release = story.release("development")
+    story.settle()
 
-    assert "Split by" not in page(world, f"/endpoints/{release.endpoint_id}/")
-    assert "split by" not in page(world, f"/releases/{release.pk}/")
+    assert "Split by" not in page(story.world, f"/endpoints/{release.endpoint_id}/")
+    assert "split by" not in page(story.world, f"/releases/{release.pk}/")
 
 
 @pytest.mark.parametrize(
@@ -75,9 +53,8 @@ def test_an_endpoint_without_a_unit_says_nothing_of_units(
     [("", "", None), ("json", " /user/id ", {"json": "/user/id"})],
 )
 def test_a_release_is_asked_for_with_its_unit(
-    source: str, name: str, unit: dict[str, str] | None
+    world: World, source: str, name: str, unit: dict[str, str] | None
 ) -> None:
-    world = World()
     bento = world.bento(world.version())
     fields = {
         "version": bento.version.pk, "bento": bento.pk, "environment": "development",
@@ -90,8 +67,7 @@ def test_a_release_is_asked_for_with_its_unit(
     assert Release.objects.get().serving.get("unit") == unit
 
 
-def test_a_unit_that_is_none_is_refused_in_a_sentence() -> None:
-    world = World()
+def test_a_unit_that_is_none_is_refused_in_a_sentence(world: World) -> None:
     bento = world.bento(world.version())
     fields = {
         "version": bento.version.pk, "bento": bento.pk, "environment": "development",

@@ -28,33 +28,26 @@ from placet_verify.errors import Malformed, Refused
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 from tests.support.bundles import BILL, EXAMPLE, files_of, papers, signed_by_placet, taken
 from tests.support.database import sql
-from tests.support.enrolment import SIGNED, Signers
+from tests.support.enrolment import Signers
 from tests.support.factories import api, person
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world() -> Signers:
-    made = Signers()
-    made.publish("staging", SIGNED)
-    return made
-
-
-@pytest.fixture
-def release(world: Signers) -> Release:
+def release(signers: Signers) -> Release:
     """A release that Rex approved with his passkey."""
-    bento = world.bento(world.version())
+    bento = signers.bento(signers.version())
     papers(bento)
-    asked = world.request("staging", bento)
-    world.sign(asked, world.rex, comment="Reads well")
+    asked = signers.request("staging", bento)
+    signers.sign(asked, signers.rex, comment="Reads well")
     write_checkpoint()
     asked.refresh_from_db()
     return asked
 
 
 def test_an_outsider_checks_a_release_with_the_root_key_alone(
-    release: Release, world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    release: Release, signers: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "release.zip"
     file.write_bytes(taken(release))
@@ -63,8 +56,8 @@ def test_an_outsider_checks_a_release_with_the_root_key_alone(
     said = capsys.readouterr().out
     for line in (
         f"release {release.pk}: {release.bento_id}",
-        "published by " + world.people["Vito"].pk + " with a passkey",
-        f"decision: {world.rex.id} as reviewer: approve",
+        "published by " + signers.people["Vito"].pk + " with a passkey",
+        f"decision: {signers.rex.id} as reviewer: approve",
         "signed with an enrolled passkey",
         "quorum: the policy's approvals are met",
         "in bwrap, build ",
@@ -95,25 +88,25 @@ def test_an_outsider_checks_a_release_with_the_root_key_alone(
     assert json.loads(last.body)["data"] == {"format": "bundle", "count": shown}
 
 
-def test_a_bundle_is_the_auditors_and_of_what_was_approved(world: Signers) -> None:
-    bento = world.bento(world.version())
+def test_a_bundle_is_the_auditors_and_of_what_was_approved(signers: Signers) -> None:
+    bento = signers.bento(signers.version())
     papers(bento)
-    waiting = world.request("staging", bento)
+    waiting = signers.request("staging", bento)
     path = f"/releases/{waiting.pk}/bundle"
     auditor = api(person("Audra", {"auditor": None}))
     write_checkpoint()
     refused = auditor.get(path)
     assert (refused.status_code, refused.json()["code"]) == (409, "not_verifiable")
     assert "approval" in refused.json()["detail"]
-    assert api(world.people["Rex"]).get(path).status_code == 403
+    assert api(signers.people["Rex"]).get(path).status_code == 403
     assert not Event.objects.filter(kind="audit.exported.v1").exists()
 
 
-def test_a_checkpoint_is_waited_for(world: Signers) -> None:
-    bento = world.bento(world.version())
+def test_a_checkpoint_is_waited_for(signers: Signers) -> None:
+    bento = signers.bento(signers.version())
     papers(bento)
-    release = world.request("staging", bento)
-    world.sign(release, world.rex)
+    release = signers.request("staging", bento)
+    signers.sign(release, signers.rex)
     auditor = api(person("Audra", {"auditor": None}))
     answer = auditor.get(f"/releases/{release.pk}/bundle")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_yet_signed")
@@ -188,11 +181,11 @@ def test_a_bundle_from_before_there_were_summaries_still_verifies(release: Relea
     assert "not checked: the model's files (there is no list of them)" in said
 
 
-def test_the_summary_of_another_release_is_refused(release: Release, world: Signers) -> None:
-    bento = world.bento(world.version())
+def test_the_summary_of_another_release_is_refused(release: Release, signers: Signers) -> None:
+    bento = signers.bento(signers.version())
     papers(bento)
-    other = world.request("staging", bento, endpoint="other")
-    world.sign(other, world.rex)
+    other = signers.request("staging", bento, endpoint="other")
+    signers.sign(other, signers.rex)
     files = files_of(taken(release))
     files["vsa.json"] = verification_summary(Release.objects.get(pk=other.pk))
     with pytest.raises(Refused) as caught:
@@ -200,8 +193,8 @@ def test_the_summary_of_another_release_is_refused(release: Release, world: Sign
     assert caught.value.code == "other_summary"
 
 
-def test_whoever_sees_a_release_takes_its_summary(release: Release, world: Signers) -> None:
-    answer = api(world.people["Ada"]).get(f"/releases/{release.pk}/vsa")
+def test_whoever_sees_a_release_takes_its_summary(release: Release, signers: Signers) -> None:
+    answer = api(signers.people["Ada"]).get(f"/releases/{release.pk}/vsa")
     assert answer.status_code == 200, answer.content
     envelope = Envelope.from_json(answer.content)
     statement = json.loads(ring().verify(envelope, "decision"))
@@ -220,12 +213,12 @@ def test_whoever_sees_a_release_takes_its_summary(release: Release, world: Signe
 
 
 def test_what_was_recalled_failed_and_is_handed_out_without_a_summary(
-    release: Release, world: Signers
+    release: Release, signers: Signers
 ) -> None:
     said = {"kind": "bento", "what": release.bento_id, "reason": "poisoned"}
-    recall(**said, project=world.project, actor=world.otto)
+    recall(**said, project=signers.project, actor=signers.otto)
     write_checkpoint()
-    answer = api(world.people["Ada"]).get(f"/releases/{release.pk}/vsa")
+    answer = api(signers.people["Ada"]).get(f"/releases/{release.pk}/vsa")
     statement = json.loads(Envelope.from_json(answer.content).payload)
     assert statement["predicate"]["verificationResult"] == "FAILED"
     files = files_of(taken(Release.objects.get(pk=release.pk)))
@@ -252,14 +245,14 @@ def test_a_signature_that_once_left_out_gits_files_is_left_out(release: Release)
     assert bundle.MODEL_SIGNATURE not in papers_of(release)
 
 
-def test_what_was_rejected_failed_and_what_is_undecided_has_no_summary(world: Signers) -> None:
-    bento = world.bento(world.version())
+def test_what_was_rejected_failed_and_what_is_undecided_has_no_summary(signers: Signers) -> None:
+    bento = signers.bento(signers.version())
     papers(bento)
-    release = world.request("staging", bento)
-    client = api(world.people["Ada"])
+    release = signers.request("staging", bento)
+    client = api(signers.people["Ada"])
     waiting = client.get(f"/releases/{release.pk}/vsa")
     assert (waiting.status_code, waiting.json()["code"]) == (409, "not_verifiable")
-    world.sign(release, world.rex, verdict="reject", comment="No")
+    signers.sign(release, signers.rex, verdict="reject", comment="No")
     answer = client.get(f"/releases/{release.pk}/vsa")
     assert answer.status_code == 200, answer.content
     statement = json.loads(Envelope.from_json(answer.content).payload)
@@ -267,21 +260,21 @@ def test_what_was_rejected_failed_and_what_is_undecided_has_no_summary(world: Si
     assert statement["predicate"]["verifiedLevels"] == ["FAILED"]
 
 
-def test_a_release_that_a_gate_still_holds_back_has_no_summary(world: Signers) -> None:
-    bento = world.bento(world.version())
+def test_a_release_that_a_gate_still_holds_back_has_no_summary(signers: Signers) -> None:
+    bento = signers.bento(signers.version())
     papers(bento)
-    world.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: freeze}\n")
-    set_freeze(world.environment("development"), reason="x", actor=world.vera)
-    release = world.request("development", bento)
+    signers.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: freeze}\n")
+    set_freeze(signers.environment("development"), reason="x", actor=signers.vera)
+    release = signers.request("development", bento)
     with pytest.raises(NotVerifiable, match="not approved"):
         verification_summary(release)
 
 
-def test_a_weaker_sandbox_is_a_lower_level(world: Signers) -> None:
-    bento = world.bento(world.version())
+def test_a_weaker_sandbox_is_a_lower_level(signers: Signers) -> None:
+    bento = signers.bento(signers.version())
     papers(bento, isolation="user")
-    release = world.request("staging", bento)
-    world.sign(release, world.rex)
+    release = signers.request("staging", bento)
+    signers.sign(release, signers.rex)
     summary = Envelope.from_json(verification_summary(Release.objects.get(pk=release.pk)))
     levels = json.loads(summary.payload)["predicate"]["verifiedLevels"]
     assert levels == ["SLSA_BUILD_LEVEL_1"]
@@ -294,8 +287,8 @@ def test_no_summary_is_signed_over_a_permit_that_does_not_hold(release: Release)
         verification_summary(release)
 
 
-def test_the_build_of_another_bento_is_refused(release: Release, world: Signers) -> None:
-    files, other = files_of(taken(release)), world.bento(world.version())
+def test_the_build_of_another_bento_is_refused(release: Release, signers: Signers) -> None:
+    files, other = files_of(taken(release)), signers.bento(signers.version())
     papers(other)
     files["provenance.json"] = other.provenance.encode()
     with pytest.raises(Refused, match="of another bento_digest"):

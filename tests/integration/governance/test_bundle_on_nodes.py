@@ -33,7 +33,7 @@ from placet_verify.errors import Refused
 from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.recalls import Book
 from tests.support.bundles import EXAMPLE, files_of, papers, taken
-from tests.support.enrolment import SIGNED, Signers
+from tests.support.enrolment import Signers
 from tests.support.nodes import SimulatedNode
 
 pytestmark = pytest.mark.django_db
@@ -86,26 +86,23 @@ class Host:
 
 
 @pytest.fixture
-def world() -> Signers:
-    made = Signers()
-    made.publish("staging", SIGNED)
-    return made
+def world(signers: Signers) -> Signers:
+    """The project whose people have passkeys."""
+    return signers
 
 
 @pytest.fixture
-def host(world: Signers, tmp_path: Path) -> Host:
-    node = SimulatedNode.joined(world.target)
-    node.report()
+def host(node: SimulatedNode, tmp_path: Path) -> Host:
     return Host(node, tmp_path)
 
 
 @pytest.fixture
-def release(world: Signers) -> Release:
+def release(signers: Signers) -> Release:
     """A release that Rex approved with his passkey, and that is live."""
-    bento = world.bento(world.version())
+    bento = signers.bento(signers.version())
     papers(bento)
-    asked = world.request("staging", bento)
-    world.sign(asked, world.rex)
+    asked = signers.request("staging", bento)
+    signers.sign(asked, signers.rex)
     return goes_live(asked)
 
 
@@ -173,10 +170,10 @@ def test_a_bundle_says_which_node_ran_it_from_when_to_when(
     assert said[-1].endswith("and all of it is in the log")
 
 
-def test_a_recall_that_its_node_confirmed(release: Release, host: Host, world: Signers) -> None:
+def test_a_recall_that_its_node_confirmed(release: Release, host: Host, signers: Signers) -> None:
     host.starts(revision_of(release))
     said = {"kind": "bento", "what": release.bento_id, "reason": "poisoned"}
-    found = recall(**said, project=world.project, actor=world.otto)
+    found = recall(**said, project=signers.project, actor=signers.otto)
     files = bundle_of(release)
     (still,) = starting(lines_of(files), "open: ")
     assert still == (
@@ -185,24 +182,24 @@ def test_a_recall_that_its_node_confirmed(release: Release, host: Host, world: S
     host.stops()
     lines = lines_of(bundle_of(release))
     assert starting(lines, f"confirmed: recall {found.pk}: node {host.node.id} signed at ")
-    assert starting(lines, f"recalled: bento {release.bento_id}, by {world.otto.id} at ")
+    assert starting(lines, f"recalled: bento {release.bento_id}, by {signers.otto.id} at ")
     assert starting(lines, f"recall {found.pk}: {revision_of(release).pk} ran ")
     assert not starting(lines, "contradicted")
-    lift(found, reason="a false alarm", actor=world.vera)
+    lift(found, reason="a false alarm", actor=signers.vera)
     lines = lines_of(bundle_of(release))
-    assert starting(lines, f"lifted: by {world.vera.id} at ")
+    assert starting(lines, f"lifted: by {signers.vera.id} at ")
     assert starting(lines, "recalled: "), "the release stays revoked"
 
 
 def test_the_command_says_that_it_is_recalled(
     release: Release,
     host: Host,
-    world: Signers,
+    signers: Signers,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = {"kind": "version", "what": release.version_id, "reason": "poisoned"}
-    recall(**said, project=world.project, actor=world.otto)
+    recall(**said, project=signers.project, actor=signers.otto)
     write_checkpoint()
     file = tmp_path / "release.zip"
     file.write_bytes(taken(Release.objects.get(pk=release.pk)))
@@ -211,11 +208,11 @@ def test_the_command_says_that_it_is_recalled(
 
 
 def test_a_run_behind_the_nodes_own_word_is_contradicted(
-    release: Release, host: Host, world: Signers
+    release: Release, host: Host, signers: Signers
 ) -> None:
     host.starts(revision_of(release))
     said = {"kind": "bento", "what": release.bento_id, "reason": "poisoned"}
-    found = recall(**said, project=world.project, actor=world.otto)
+    found = recall(**said, project=signers.project, actor=signers.otto)
     host.stops()
     late = {"started_at": found.created_at, "ended_at": now() + timedelta(seconds=60)}
     text = host.node.ran(revision_of(release), **late)
@@ -226,14 +223,14 @@ def test_a_run_behind_the_nodes_own_word_is_contradicted(
 
 
 def test_the_receipts_of_another_release_do_not_come_along(
-    release: Release, host: Host, world: Signers
+    release: Release, host: Host, signers: Signers
 ) -> None:
     host.starts(revision_of(release))
     host.stops()
-    bento = world.bento(world.version())
+    bento = signers.bento(signers.version())
     papers(bento)
-    other = world.request("staging", bento, endpoint="other")
-    world.sign(other, world.rex)
+    other = signers.request("staging", bento, endpoint="other")
+    signers.sign(other, signers.rex)
     goes_live(other)
     mine, theirs = bundle_of(release), bundle_of(other)
     assert canonical.loads(theirs["receipts.json"]) == []

@@ -46,13 +46,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transacti
 
 
 @pytest.fixture
-def world() -> Signers:
-    made = Signers()
-    made.publish("staging", SIGNED)
-    return made
-
-
-@pytest.fixture
 def pinned(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyRing]:
     """The installation's keys, with a demand of passkeys in staging that the root signed."""
     root = PrivateKey.load(config().keys / "root.key")
@@ -74,13 +67,15 @@ def permit_of(release: Release, ring: KeyRing | None = None, document: str = "")
     return permit(text, ring or keystore.ring(), expect=expect, starting_at=release.created_at)
 
 
-def test_a_decision_signed_with_a_passkey_approves_and_its_permit_shows_it(world: Signers) -> None:
-    release = world.request("staging")
-    decision = world.sign(release, world.rex, comment="Looks right")
+def test_a_decision_signed_with_a_passkey_approves_and_its_permit_shows_it(
+    signers: Signers,
+) -> None:
+    release = signers.request("staging")
+    decision = signers.sign(release, signers.rex, comment="Looks right")
     release.refresh_from_db()
     assert release.state == "approved"
-    assert permit_of(release).passkeys == {world.rex.id}
-    shown = api(world.people["Ada"]).get(f"/releases/{release.pk}/decisions").json()["items"]
+    assert permit_of(release).passkeys == {signers.rex.id}
+    shown = api(signers.people["Ada"]).get(f"/releases/{release.pk}/decisions").json()["items"]
     assert [(d["id"], d["passkey"], d["comment"]) for d in shown] == [
         (decision.pk, True, "Looks right")
     ]
@@ -89,54 +84,54 @@ def test_a_decision_signed_with_a_passkey_approves_and_its_permit_shows_it(world
     assert (logged["assertion"], logged["envelope"]) == (decision.assertion, decision.envelope)
 
 
-def test_a_session_alone_decides_nothing_where_a_passkey_is_demanded(world: Signers) -> None:
-    release = world.request("staging")
+def test_a_session_alone_decides_nothing_where_a_passkey_is_demanded(signers: Signers) -> None:
+    release = signers.request("staging")
     for verdict in ("approve", "reject"):
         with pytest.raises(NeedsPasskey, match="passkey"):
-            world.decide(release, world.rex, verdict)
+            signers.decide(release, signers.rex, verdict)
     with pytest.raises(NeedsPasskey):
         actions.ask_to_decide(
-            release, verdict="approve", statement_digest=release.request_digest, actor=world.rita
+            release, verdict="approve", statement_digest=release.request_digest, actor=signers.rita
         )
     release.refresh_from_db()
     assert release.state == "requested"
     assert not Decision.objects.exists()
 
 
-def test_where_none_is_demanded_everything_is_as_before(world: Signers) -> None:
-    world.publish("staging", SIGNED.replace(", passkey: true", ""))
-    release = world.request("staging")
-    world.decide(release, world.rex)
+def test_where_none_is_demanded_everything_is_as_before(signers: Signers) -> None:
+    signers.publish("staging", SIGNED.replace(", passkey: true", ""))
+    release = signers.request("staging")
+    signers.decide(release, signers.rex)
     release.refresh_from_db()
     assert release.state == "approved"
     assert not permit_of(release).passkeys
 
 
-def test_a_passkey_signs_rejections_too(world: Signers) -> None:
-    release = world.request("staging")
-    world.sign(release, world.rex, "reject", comment="No")
+def test_a_passkey_signs_rejections_too(signers: Signers) -> None:
+    release = signers.request("staging")
+    signers.sign(release, signers.rex, "reject", comment="No")
     release.refresh_from_db()
     assert release.state == "rejected"
 
 
-def test_the_whole_decision_by_the_api(world: Signers) -> None:
-    release, rex = world.request("staging"), api(world.people["Rex"])
+def test_the_whole_decision_by_the_api(signers: Signers) -> None:
+    release, rex = signers.request("staging"), api(signers.people["Rex"])
     said = {"verdict": "approve", "statement_digest": release.request_digest, "comment": "Yes"}
     path = f"/releases/{release.pk}/decisions"
     assert rex.post(path, said).json()["code"] == "needs_passkey"
     asked = rex.post(f"{path}/challenge", said)
     assert (asked.status_code, asked["Cache-Control"]) == (201, "no-store")
-    signed = said | {"assertion": answer(world.keys["Rex"], Question(**asked.json()))}
+    signed = said | {"assertion": answer(signers.keys["Rex"], Question(**asked.json()))}
     assert rex.post(path, signed | {"comment": "No"}).json()["code"] == "changed"
     assert rex.post(path, signed).status_code == 201
     assert rex.post(path, signed).status_code == 409
 
 
 def test_openssl_and_the_offline_verifier_check_an_exported_decision(
-    world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    signers: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    decision = world.sign(world.request("staging"), world.rex, comment="Checked")
-    reader = api(world.people["Ada"])
+    decision = signers.sign(signers.request("staging"), signers.rex, comment="Checked")
+    reader = api(signers.people["Ada"])
     answered = reader.get(f"/decisions/{decision.pk}/export", accept="application/zip")
     with zipfile.ZipFile(io.BytesIO(answered.content)) as archive:
         archive.extractall(tmp_path)
@@ -164,23 +159,23 @@ def test_openssl_and_the_offline_verifier_check_an_exported_decision(
 
 
 def test_the_offline_verifier_says_who_signed_a_permit_with_a_passkey(
-    world: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    signers: Signers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release = world.request("staging")
-    world.sign(release, world.rex)
+    release = signers.request("staging")
+    signers.sign(release, signers.rex)
     file = tmp_path / "permit.json"
     file.write_text(actions.assemble_permit(release))
     keys = ["--keys", str(config().keys / "keys.json"), "--root", str(config().keys / "root.pub")]
     assert verifier(["permit", str(file), *keys]) == 0
     said = capsys.readouterr().out
-    assert f"{world.rex.id} as reviewer: approve" in said
+    assert f"{signers.rex.id} as reviewer: approve" in said
     assert "each of those passkeys is enrolled, up to the root key" in said
 
 
 def test_the_page_that_asks_for_a_passkey_takes_no_more_queries_than_any_other(
-    world: Signers,
+    signers: Signers,
 ) -> None:
-    release, page = world.request("staging"), browser(world.people["Rex"])
+    release, page = signers.request("staging"), browser(signers.people["Rex"])
     with CaptureQueriesContext(connection) as caught:
         answered = page.get(f"/releases/{release.pk}/")
     assert b"Your passkey signs it" in answered.content
@@ -190,7 +185,7 @@ def test_the_page_that_asks_for_a_passkey_takes_no_more_queries_than_any_other(
 # --- what the answer must be ----------------------------------------------------------------------
 
 
-def ask(world: Signers, release: Release, who: Actor, verdict: str = "approve") -> Question:
+def ask(signers: Signers, release: Release, who: Actor, verdict: str = "approve") -> Question:
     return actions.ask_to_decide(
         release, verdict=verdict, statement_digest=release.request_digest, actor=who
     )
@@ -206,37 +201,37 @@ def refusal(release: Release, who: Actor, assertion: dict[str, str], verdict: st
     return caught.value.code
 
 
-def test_an_answer_is_for_one_release_one_verdict_and_once(world: Signers) -> None:
-    bento = world.bento(world.version())
-    first = world.request("staging", bento, endpoint="one")
-    second = world.request("staging", bento, endpoint="two")
-    signed = answer(world.keys["Rex"], ask(world, first, world.rex))
-    assert refusal(second, world.rex, signed, "approve") == NotAsked.code
-    ask(world, second, world.rex)
-    assert refusal(second, world.rex, signed, "approve") == WrongPasskey.code
-    assert refusal(first, world.rex, signed, "reject") == errors.Changed.code
+def test_an_answer_is_for_one_release_one_verdict_and_once(signers: Signers) -> None:
+    bento = signers.bento(signers.version())
+    first = signers.request("staging", bento, endpoint="one")
+    second = signers.request("staging", bento, endpoint="two")
+    signed = answer(signers.keys["Rex"], ask(signers, first, signers.rex))
+    assert refusal(second, signers.rex, signed, "approve") == NotAsked.code
+    ask(signers, second, signers.rex)
+    assert refusal(second, signers.rex, signed, "approve") == WrongPasskey.code
+    assert refusal(first, signers.rex, signed, "reject") == errors.Changed.code
 
 
-def test_an_answer_to_an_older_question_does_not_count(world: Signers) -> None:
-    release = world.request("staging")
-    old = answer(world.keys["Rex"], ask(world, release, world.rex))
-    ask(world, release, world.rex)
-    assert refusal(release, world.rex, old, "approve") == WrongPasskey.code
+def test_an_answer_to_an_older_question_does_not_count(signers: Signers) -> None:
+    release = signers.request("staging")
+    old = answer(signers.keys["Rex"], ask(signers, release, signers.rex))
+    ask(signers, release, signers.rex)
+    assert refusal(release, signers.rex, old, "approve") == WrongPasskey.code
 
 
-def test_an_answer_does_not_outlive_the_request_it_is_about(world: Signers) -> None:
-    release = world.request("staging")
-    signed = answer(world.keys["Rex"], ask(world, release, world.rex))
-    world.publish("staging", SIGNED + "description: Anew\n")
+def test_an_answer_does_not_outlive_the_request_it_is_about(signers: Signers) -> None:
+    release = signers.request("staging")
+    signed = answer(signers.keys["Rex"], ask(signers, release, signers.rex))
+    signers.publish("staging", SIGNED + "description: Anew\n")
     release.refresh_from_db()
-    assert refusal(release, world.rex, signed, "approve") == errors.Changed.code
+    assert refusal(release, signers.rex, signed, "approve") == errors.Changed.code
 
 
-def test_a_release_withdrawn_meanwhile_is_not_approved(world: Signers) -> None:
-    release = world.request("staging")
-    signed = answer(world.keys["Rex"], ask(world, release, world.rex))
-    actions.withdraw(release, actor=world.ada)
-    assert refusal(release, world.rex, signed, "approve") == errors.WrongState.code
+def test_a_release_withdrawn_meanwhile_is_not_approved(signers: Signers) -> None:
+    release = signers.request("staging")
+    signed = answer(signers.keys["Rex"], ask(signers, release, signers.rex))
+    actions.withdraw(release, actor=signers.ada)
+    assert refusal(release, signers.rex, signed, "approve") == errors.WrongState.code
 
 
 @pytest.mark.parametrize(
@@ -250,27 +245,27 @@ def test_a_release_withdrawn_meanwhile_is_not_approved(world: Signers) -> None:
     ],
 )
 def test_another_authenticator_page_or_party_is_refused(
-    world: Signers, changes: dict[str, object]
+    signers: Signers, changes: dict[str, object]
 ) -> None:
-    release = world.request("staging")
-    question = ask(world, release, world.rex)
-    forger = replace(world.keys["Rex"], **changes)
-    assert refusal(release, world.rex, answer(forger, question), "approve") == WrongPasskey.code
+    release = signers.request("staging")
+    question = ask(signers, release, signers.rex)
+    forger = replace(signers.keys["Rex"], **changes)
+    assert refusal(release, signers.rex, answer(forger, question), "approve") == WrongPasskey.code
 
 
-def test_a_passkey_of_another_person_is_refused(world: Signers) -> None:
-    release = world.request("staging")
-    question = ask(world, release, world.rex)
-    stolen = replace(world.keys["Vera"], credential=question.credential)
-    assert refusal(release, world.rex, answer(stolen, question), "approve") == WrongPasskey.code
+def test_a_passkey_of_another_person_is_refused(signers: Signers) -> None:
+    release = signers.request("staging")
+    question = ask(signers, release, signers.rex)
+    stolen = replace(signers.keys["Vera"], credential=question.credential)
+    assert refusal(release, signers.rex, answer(stolen, question), "approve") == WrongPasskey.code
 
 
-def test_a_withdrawn_passkey_signs_no_decision(world: Signers) -> None:
-    release = world.request("staging")
-    signed = answer(world.keys["Rex"], ask(world, release, world.rex))
-    row = ApproverPasskey.objects.get(person=world.people["Rex"])
-    withdraw_passkey(row, actor=world.rex)
-    assert refusal(release, world.rex, signed, "approve") == NeedsPasskey.code
+def test_a_withdrawn_passkey_signs_no_decision(signers: Signers) -> None:
+    release = signers.request("staging")
+    signed = answer(signers.keys["Rex"], ask(signers, release, signers.rex))
+    row = ApproverPasskey.objects.get(person=signers.people["Rex"])
+    withdraw_passkey(row, actor=signers.rex)
+    assert refusal(release, signers.rex, signed, "approve") == NeedsPasskey.code
 
 
 @pytest.mark.parametrize(
@@ -278,38 +273,40 @@ def test_a_withdrawn_passkey_signs_no_decision(world: Signers) -> None:
     [{}, {"credential": "x"}, {"credential": "AA", "authenticator_data": "é", "client_data": "",
                                "signature": ""}],
 )  # fmt: skip
-def test_nonsense_is_no_answer(world: Signers, assertion: dict[str, str]) -> None:
-    release = world.request("staging")
-    ask(world, release, world.rex)
-    assert refusal(release, world.rex, assertion, "approve") == "invalid_input"
+def test_nonsense_is_no_answer(signers: Signers, assertion: dict[str, str]) -> None:
+    release = signers.request("staging")
+    ask(signers, release, signers.rex)
+    assert refusal(release, signers.rex, assertion, "approve") == "invalid_input"
 
 
 # --- whoever can write to the database ------------------------------------------------------------
 
 
-def test_an_enrolment_put_in_by_sql_lets_nobody_decide(world: Signers) -> None:
+def test_an_enrolment_put_in_by_sql_lets_nobody_decide(signers: Signers) -> None:
     """Rita has a passkey, and somebody with the database enrols it for her."""
     own = authenticator()
-    voucher = ApproverPasskey.objects.get(person=world.people["Vera"])
+    voucher = ApproverPasskey.objects.get(person=signers.people["Vera"])
     sql(
         "INSERT INTO identity_approverpasskey (id, person_id, name, credential, public_key, rp_id,"
         " state, envelope, created_at, enrolled_at, vouched_by_id) SELECT %s, %s, 'x', %s,"
         " public_key, rp_id, 'enrolled', envelope, now(), now(), id FROM"
         " identity_approverpasskey WHERE id = %s",
-        "pky_" + "0" * 32, world.people["Rita"].pk, own.credential, voucher.pk,
+        "pky_" + "0" * 32, signers.people["Rita"].pk, own.credential, voucher.pk,
     )  # fmt: skip
-    release = world.request("staging")
-    question = ask(world, release, world.rita)
-    assert refusal(release, world.rita, answer(own, question), "approve") == WrongPasskey.code
+    release = signers.request("staging")
+    question = ask(signers, release, signers.rita)
+    assert refusal(release, signers.rita, answer(own, question), "approve") == WrongPasskey.code
 
 
-def test_a_decision_made_with_the_servers_own_keys_gives_no_permit(world: Signers) -> None:
+def test_a_decision_made_with_the_servers_own_keys_gives_no_permit(signers: Signers) -> None:
     """A stolen ``decision`` key and the database: the row says approved, the permit does not."""
-    release = world.request("staging")
-    plain = actions.decisions._ready(release, release.request_digest, world.rex)
-    signed = actions.decisions._plain(plain, "approve", "", keystore.signer("decision"), world.rex)
+    release = signers.request("staging")
+    plain = actions.decisions._ready(release, release.request_digest, signers.rex)
+    signed = actions.decisions._plain(
+        plain, "approve", "", keystore.signer("decision"), signers.rex
+    )
     Decision.objects.create(
-        release=release, project=release.project, person=world.rex.id, role="reviewer",
+        release=release, project=release.project, person=signers.rex.id, role="reviewer",
         verdict="approve", statement_digest=release.request_digest,
         envelope=signed.envelope.to_json(), gates=[],
     )  # fmt: skip
@@ -348,9 +345,9 @@ def test_a_flipped_bit_of_what_is_stored_gives_no_permit(
 
 
 @pytest.fixture
-def signed_permit(world: Signers) -> tuple[Release, str]:
-    release = world.request("staging")
-    world.sign(release, world.rex)
+def signed_permit(signers: Signers) -> tuple[Release, str]:
+    release = signers.request("staging")
+    signers.sign(release, signers.rex)
     release.refresh_from_db()
     return release, actions.assemble_permit(release)
 
@@ -358,49 +355,49 @@ def signed_permit(world: Signers) -> tuple[Release, str]:
 # --- policies -------------------------------------------------------------------------------------
 
 
-def test_a_policy_that_demands_passkeys_is_replaced_with_one_only(world: Signers) -> None:
+def test_a_policy_that_demands_passkeys_is_replaced_with_one_only(signers: Signers) -> None:
     lax = SIGNED.replace(", passkey: true", "")
-    draft = actions.draft_policy(world.environment("staging"), source=lax, actor=world.vera)
+    draft = actions.draft_policy(signers.environment("staging"), source=lax, actor=signers.vera)
     with pytest.raises(NeedsPasskey):
-        actions.publish_policy(draft, actor=world.vito)
+        actions.publish_policy(draft, actor=signers.vito)
     path = f"/projects/risk/environments/staging/policies/{draft.number}"
-    vito = api(world.people["Vito"])
+    vito = api(signers.people["Vito"])
     asked = vito.post(f"{path}/challenge", {})
     assert asked.status_code == 201
-    signed = {"assertion": answer(world.keys["Vito"], Question(**asked.json()))}
+    signed = {"assertion": answer(signers.keys["Vito"], Question(**asked.json()))}
     assert vito.post(f"{path}/publish", signed).json()["state"] == "published"
     assert Event.objects.filter(kind="policy.published.v1", subject=draft.pk).count() == 1
 
 
-def test_the_drafter_does_not_publish_with_a_passkey_either(world: Signers) -> None:
-    draft = actions.draft_policy(world.environment("staging"), source=SIGNED, actor=world.vera)
+def test_the_drafter_does_not_publish_with_a_passkey_either(signers: Signers) -> None:
+    draft = actions.draft_policy(signers.environment("staging"), source=SIGNED, actor=signers.vera)
     with pytest.raises(errors.OwnDraft):
-        actions.ask_to_publish(draft, actor=world.vera)
+        actions.ask_to_publish(draft, actor=signers.vera)
 
 
 def test_where_the_root_demands_passkeys_no_other_policy_passes(
-    world: Signers, pinned: KeyRing
+    signers: Signers, pinned: KeyRing
 ) -> None:
     lax = SIGNED.replace(", passkey: true", "")
     with pytest.raises(errors.InvalidPolicy) as caught:
-        actions.draft_policy(world.environment("staging"), source=lax, actor=world.vera)
+        actions.draft_policy(signers.environment("staging"), source=lax, actor=signers.vera)
     assert "passkey: true" in caught.value.errors[0].detail
-    release = world.request("staging")
-    world.sign(release, world.rex)
+    release = signers.request("staging")
+    signers.sign(release, signers.rex)
     release.refresh_from_db()
     assert release.state == "approved"
-    assert permit_of(release, pinned).passkeys == {world.rex.id}
+    assert permit_of(release, pinned).passkeys == {signers.rex.id}
     actions.begin_rollout(release, ring=pinned, actor=SYSTEM)
 
 
-def test_a_policy_from_before_the_demand_of_the_root_gives_no_permit(world: Signers) -> None:
+def test_a_policy_from_before_the_demand_of_the_root_gives_no_permit(signers: Signers) -> None:
     """A session was enough for it: a release under it does not start once the root demands more."""
     lax = SIGNED.replace(", passkey: true", "")
-    world.publish("staging", lax)
-    draft = actions.draft_policy(world.environment("staging"), source=lax, actor=world.vera)
-    actions.publish_policy(draft, actor=world.vito)
-    release = world.request("staging")
-    world.sign(release, world.rex)
+    signers.publish("staging", lax)
+    draft = actions.draft_policy(signers.environment("staging"), source=lax, actor=signers.vera)
+    actions.publish_policy(draft, actor=signers.vito)
+    release = signers.request("staging")
+    signers.sign(release, signers.rex)
     release.refresh_from_db()
     assert permit_of(release)
     root = PrivateKey.load(config().keys / "root.key")
@@ -411,20 +408,20 @@ def test_a_policy_from_before_the_demand_of_the_root_gives_no_permit(world: Sign
         actions.begin_rollout(release, ring=ring, actor=SYSTEM)
 
 
-def test_a_policy_that_demands_passkeys_is_published_with_one(world: Signers) -> None:
-    world.publish("staging", SIGNED.replace(", passkey: true", ""))
-    draft = actions.draft_policy(world.environment("staging"), source=SIGNED, actor=world.vera)
+def test_a_policy_that_demands_passkeys_is_published_with_one(signers: Signers) -> None:
+    signers.publish("staging", SIGNED.replace(", passkey: true", ""))
+    draft = actions.draft_policy(signers.environment("staging"), source=SIGNED, actor=signers.vera)
     with pytest.raises(NeedsPasskey):
-        actions.publish_policy(draft, actor=world.vito)
+        actions.publish_policy(draft, actor=signers.vito)
 
 
 def test_a_session_alone_decides_nothing_where_the_root_demands_passkeys(
-    world: Signers, monkeypatch: pytest.MonkeyPatch
+    signers: Signers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.publish("staging", SIGNED.replace(", passkey: true", ""))
-    release = world.request("staging")
+    signers.publish("staging", SIGNED.replace(", passkey: true", ""))
+    release = signers.request("staging")
     root = PrivateKey.load(config().keys / "root.key")
     ring = KeyRing.open(keystore.ring().pin(["staging"]).seal(root), root.public)
     monkeypatch.setattr(keystore, "ring", lambda: ring)
     with pytest.raises(NeedsPasskey):
-        world.decide(release, world.rex)
+        signers.decide(release, signers.rex)

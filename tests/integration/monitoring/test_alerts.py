@@ -1,6 +1,5 @@
 """Endpoints that do not keep to what was agreed, and what becomes of it."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 from django.core import mail
 
 from apps.audit.actions.state import plain_state
-from apps.audit.models import Event
 from apps.audit.queries import replay
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
@@ -24,26 +22,23 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Stale
 from tests.support import factories
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import RunJobs, Story, kinds
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 TERMS = Terms(availability=0.99, latency_ms=250, min_requests=10, window_minutes=5)
 
 
 @pytest.fixture
-def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+def endpoint(story: Story) -> Endpoint:
     """An endpoint where one version is live."""
-    return release_one(world, node, run_jobs).endpoint
+    return release_one(story).endpoint
 
 
-def release_one(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+def release_one(story: Story) -> Release:
     """Take one more version all the way to live."""
-    release = world.request("development")
-    run(node, run_jobs)
-    release.refresh_from_db()
-    assert release.state == "live", release.state
+    release = story.live()
     Revision.objects.filter(state="live").update(live_at=now() - timedelta(hours=1))
     return release
 
@@ -60,7 +55,7 @@ def hold(world: World, endpoint: Endpoint, **changes: Any) -> Objective:
 
 
 def answer(
-    node: SimulatedNode, run_jobs: RunJobs, revision: Revision, *, good: int = 100, bad: int = 0,
+    story: Story, revision: Revision, *, good: int = 100, bad: int = 0,
     slow: int = 0, ago: float = 60, error: str = "",
 ) -> None:  # fmt: skip
     """Have the node report a window of requests, and the platform look."""
@@ -69,22 +64,19 @@ def answer(
         "seconds": 10.0, "status_2xx": good, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
         "latency": {"5": good + bad - slow, "1000": slow},
     }  # fmt: skip
-    assert node.report(metrics=[{**window, "error": error} if error else window]).status_code == 200
-    run_jobs("control")
+    assert (
+        story.node.report(metrics=[{**window, "error": error} if error else window]).status_code
+        == 200
+    )
+    story.run_jobs("control")
     reconciler.watch_endpoints()
-    run_jobs("control")
+    story.run_jobs("control")
 
 
 def alerts(**wanted: Any) -> list[tuple[str, str]]:
     """Return kind and state of the alerts, oldest first."""
     rows = Alert.objects.filter(**wanted).order_by("pk")
     return [(row.kind, row.state) for row in rows]
-
-
-def kinds(subject: str) -> list[str]:
-    """Return the events about one thing, in order."""
-    rows = Event.objects.filter(subject=subject).order_by("index")
-    return list(rows.values_list("kind", flat=True))
 
 
 def in_the_log(row: Alert) -> None:
@@ -140,15 +132,15 @@ class TestObjective:
 
 class TestBreach:
     def test_errors_open_one_alert_and_tell_the_owner_once(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        hold(world, endpoint)
-        answer(node, run_jobs, live(endpoint), good=90, bad=10)
-        answer(node, run_jobs, live(endpoint), good=90, bad=10, ago=50)
+        hold(story.world, endpoint)
+        answer(story, live(endpoint), good=90, bad=10)
+        answer(story, live(endpoint), good=90, bad=10, ago=50)
         assert alerts() == [("objective", "open")]
         row = Alert.objects.get()
         assert (row.endpoint, row.revision, row.owner) == (
-            endpoint, live(endpoint).pk, world.otto.id,
+            endpoint, live(endpoint).pk, story.otto.id,
         )  # fmt: skip
         assert "90 % of 100 requests in 5 min" in row.summary
         assert [m.to for m in mail.outbox] == [["otto.risk@example.com"]]
@@ -157,76 +149,70 @@ class TestBreach:
         assert kinds(row.pk) == ["alert.opened.v1"]
         in_the_log(Alert.objects.get())
 
-    def test_slow_answers_open_it_too(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-    ) -> None:
-        hold(world, endpoint, availability=None)
-        answer(node, run_jobs, live(endpoint), good=100, slow=2)
+    def test_slow_answers_open_it_too(self, story: Story, endpoint: Endpoint) -> None:
+        hold(story.world, endpoint, availability=None)
+        answer(story, live(endpoint), good=100, slow=2)
         assert alerts() == [("objective", "open")]
         assert "p99 of 100 requests in 5 min is up to 1000 ms" in Alert.objects.get().summary
 
     def test_it_is_resolved_when_the_endpoint_keeps_to_it_again(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        hold(world, endpoint)
-        answer(node, run_jobs, live(endpoint), good=90, bad=10)
-        answer(node, run_jobs, live(endpoint), good=2000, ago=50)
+        hold(story.world, endpoint)
+        answer(story, live(endpoint), good=90, bad=10)
+        answer(story, live(endpoint), good=2000, ago=50)
         assert alerts() == [("objective", "resolved")]
         row = Alert.objects.get()
         assert (row.resolved_by, kinds(row.pk)[-1]) == ("system", "alert.resolved.v1")
         assert [m.subject.split(":")[0] for m in mail.outbox] == [
             "[Placet] Alert", "[Placet] Resolved",
         ]  # fmt: skip
-        answer(node, run_jobs, live(endpoint), good=0, bad=900, ago=40)
+        answer(story, live(endpoint), good=0, bad=900, ago=40)
         assert alerts() == [("objective", "resolved"), ("objective", "open")]
 
-    def test_no_news_is_not_good_news(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-    ) -> None:
-        hold(world, endpoint)
-        answer(node, run_jobs, live(endpoint), good=90, bad=10)
+    def test_no_news_is_not_good_news(self, story: Story, endpoint: Endpoint) -> None:
+        hold(story.world, endpoint)
+        answer(story, live(endpoint), good=90, bad=10)
         MetricWindow.objects.all().delete()
         reconciler.watch_endpoints()
         assert alerts() == [("objective", "open")]
 
     def test_requests_of_another_time_or_revision_do_not_count(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        hold(world, endpoint)
-        answer(node, run_jobs, live(endpoint), bad=100, ago=301)
+        hold(story.world, endpoint)
+        answer(story, live(endpoint), bad=100, ago=301)
         Revision.objects.filter(pk=live(endpoint).pk).update(live_at=now() - timedelta(seconds=30))
-        answer(node, run_jobs, live(endpoint), bad=100, ago=60)
+        answer(story, live(endpoint), bad=100, ago=60)
         assert alerts() == []
 
     def test_it_ends_with_the_objective_or_the_endpoint(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        hold(world, endpoint)
-        answer(node, run_jobs, live(endpoint), bad=100)
-        actions.remove_objective(endpoint, if_generation=0, actor=world.otto)
+        hold(story.world, endpoint)
+        answer(story, live(endpoint), bad=100)
+        actions.remove_objective(endpoint, if_generation=0, actor=story.otto)
         reconciler.watch_endpoints()
         assert alerts() == [("objective", "resolved")]
-        hold(world, endpoint)
+        hold(story.world, endpoint)
         reconciler.watch_endpoints()
-        stop_endpoint(endpoint, actor=world.otto)
+        stop_endpoint(endpoint, actor=story.otto)
         reconciler.watch_endpoints()
         assert alerts() == [("objective", "resolved")] * 2
 
 
 class TestRollback:
-    def two(self, world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+    def two(self, story: Story) -> Endpoint:
         """Return an endpoint whose first version is kept warm behind a second one."""
-        release_one(world, node, run_jobs)
-        return release_one(world, node, run_jobs).endpoint
+        release_one(story)
+        return release_one(story).endpoint
 
-    def test_a_breach_rolls_back_when_the_objective_says_so(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        endpoint = self.two(world, node, run_jobs)
-        hold(world, endpoint, roll_back=True)
+    def test_a_breach_rolls_back_when_the_objective_says_so(self, story: Story) -> None:
+        endpoint = self.two(story)
+        hold(story.world, endpoint, roll_back=True)
         bad = live(endpoint)
-        answer(node, run_jobs, bad, bad=100)
-        run(node, run_jobs)
+        answer(story, bad, bad=100)
+        story.settle()
         rollout = Rollout.objects.get(kind="rollback")
         row = Alert.objects.get()
         assert (rollout.started_by, rollout.state) == ("system", "done")
@@ -235,52 +221,46 @@ class TestRollback:
         assert live(endpoint).number == 1
         assert [row.answer in m.body for m in mail.outbox] == [True]
         reconciler.watch_endpoints()
-        run_jobs("control")
+        story.run_jobs("control")
         assert alerts() == [("objective", "resolved")]
         assert kinds(row.pk) == ["alert.opened.v1", "alert.answered.v1", "alert.resolved.v1"]
         in_the_log(Alert.objects.get())
 
-    def test_what_was_rolled_back_to_is_not_rolled_back_in_turn(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        release_one(world, node, run_jobs)
-        endpoint = self.two(world, node, run_jobs)
-        hold(world, endpoint, roll_back=True)
-        answer(node, run_jobs, live(endpoint), bad=100)
-        run(node, run_jobs)
+    def test_what_was_rolled_back_to_is_not_rolled_back_in_turn(self, story: Story) -> None:
+        release_one(story)
+        endpoint = self.two(story)
+        hold(story.world, endpoint, roll_back=True)
+        answer(story, live(endpoint), bad=100)
+        story.settle()
         assert live(endpoint).number == 2
         Revision.objects.filter(pk=live(endpoint).pk).update(live_at=now() - timedelta(hours=1))
-        answer(node, run_jobs, live(endpoint), bad=100)
-        run(node, run_jobs)
+        answer(story, live(endpoint), bad=100)
+        story.settle()
         assert live(endpoint).number == 2
         assert Rollout.objects.filter(kind="rollback").count() == 1
         assert "people decide" in Alert.objects.latest("pk").answer
 
     def test_without_an_earlier_version_people_are_told_so(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        hold(world, endpoint, roll_back=True)
-        answer(node, run_jobs, live(endpoint), bad=100)
+        hold(story.world, endpoint, roll_back=True)
+        answer(story, live(endpoint), bad=100)
         assert Alert.objects.get().answer.startswith("Could not be rolled back: No earlier")
         assert "Could not be rolled back" in mail.outbox[0].body
         assert live(endpoint).number == 1
 
-    def test_counts_with_gaps_roll_nothing_back(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        endpoint = self.two(world, node, run_jobs)
-        hold(world, endpoint, roll_back=True)
-        answer(node, run_jobs, live(endpoint), bad=100, error="5 requests are not in these counts")
+    def test_counts_with_gaps_roll_nothing_back(self, story: Story) -> None:
+        endpoint = self.two(story)
+        hold(story.world, endpoint, roll_back=True)
+        answer(story, live(endpoint), bad=100, error="5 requests are not in these counts")
         assert alerts() == [("objective", "open")]
         assert not Rollout.objects.filter(kind="rollback").exists()
         assert len(mail.outbox) == 1
 
     @pytest.mark.parametrize("change", ["objective", "revision", "over"])
-    def test_what_is_no_longer_called_for_is_not_done(
-        self, change: str, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        endpoint = self.two(world, node, run_jobs)
-        row = hold(world, endpoint, roll_back=True)
+    def test_what_is_no_longer_called_for_is_not_done(self, change: str, story: Story) -> None:
+        endpoint = self.two(story)
+        row = hold(story.world, endpoint, roll_back=True)
         finding = reconciler.Finding(
             AlertKind.OBJECTIVE, subject=endpoint.pk, about="x", summary="x", endpoint=endpoint,
             revision=live(endpoint).pk, roll_back=True,
@@ -290,21 +270,21 @@ class TestRollback:
         if change == "objective":
             terms = Terms(availability=0.9)
             actions.set_objective(
-                endpoint, terms=terms, if_generation=row.generation, actor=world.otto
+                endpoint, terms=terms, if_generation=row.generation, actor=story.otto
             )
         elif change == "revision":
             Alert.objects.filter(pk=alert.pk).update(revision="rev_other")
         else:
             actions.close_settled([alert], actor=SYSTEM)
-        run_jobs("control")
+        story.run_jobs("control")
         assert Alert.objects.get().answer.startswith("Not rolled back: ")
         assert live(endpoint).number == 2
 
     def test_a_worker_that_died_after_it_began_does_not_begin_another(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+        self, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        endpoint = self.two(world, node, run_jobs)
-        hold(world, endpoint, roll_back=True)
+        endpoint = self.two(story)
+        hold(story.world, endpoint, roll_back=True)
         answer_module = "apps.rollouts.actions.answer"
         with monkeypatch.context() as patch:
 
@@ -312,28 +292,28 @@ class TestRollback:
                 raise RuntimeError("died")
 
             patch.setattr(f"{answer_module}.note_answer", die)
-            answer(node, run_jobs, live(endpoint), bad=100)
+            answer(story, live(endpoint), bad=100)
         assert Rollout.objects.filter(kind="rollback").count() == 1
         Job.objects.filter(kind="rollouts.answer_alert").update(due_at=now())
-        run(node, run_jobs)
+        story.settle()
         assert Rollout.objects.filter(kind="rollback").count() == 1
         assert Alert.objects.get().answer == "Rolled back to churn:1 (revision 1)"
 
 
 class TestOtherTroubles:
     def test_a_service_killed_for_its_memory_again_and_again(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
         why = "its replica ended 3 times in a row: killed by the memory limit of 1024 MB"
-        node.phase[live(endpoint).pk] = ("failed", why)
-        node.step()
+        story.node.phase[live(endpoint).pk] = ("failed", why)
+        story.node.step()
         reconciler.watch_endpoints()
         assert alerts() == [("replicas", "open")]
         assert why in Alert.objects.get().summary
-        run_jobs("control")
+        story.run_jobs("control")
         assert sorted(mail.outbox[0].recipients()) == ["otto.risk@example.com"]
-        node.phase.clear()
-        node.step()
+        story.node.phase.clear()
+        story.node.step()
         reconciler.watch_endpoints()
         assert alerts() == [("replicas", "resolved")]
 
@@ -346,27 +326,27 @@ class TestOtherTroubles:
         assert alerts() == []
 
     def test_a_silent_node_is_an_alert_and_its_replicas_are_unknown(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        node.phase[live(endpoint).pk] = ("failed", "x")
-        node.step()
+        story.node.phase[live(endpoint).pk] = ("failed", "x")
+        story.node.step()
         reconciler.watch_endpoints()
         Node.objects.update(last_seen_at=now() - timedelta(seconds=61))
         reconciler.watch_endpoints()
         assert alerts() == [("replicas", "open"), ("node_silent", "open")]
         assert Alert.objects.get(kind="node_silent").project is None
-        node.phase.clear()
-        node.step()
+        story.node.phase.clear()
+        story.node.step()
         reconciler.watch_endpoints()
         assert alerts() == [("replicas", "resolved"), ("node_silent", "resolved")]
 
     def test_traffic_that_was_expected_and_does_not_come(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        hold(world, endpoint, expect_traffic=True)
+        hold(story.world, endpoint, expect_traffic=True)
         reconciler.watch_endpoints()
         assert alerts() == [("no_data", "open")]
-        answer(node, run_jobs, live(endpoint), good=100)
+        answer(story, live(endpoint), good=100)
         assert alerts() == [("no_data", "resolved")]
 
     def test_a_version_that_has_just_gone_live_is_given_its_window(
@@ -377,11 +357,9 @@ class TestOtherTroubles:
         reconciler.watch_endpoints()
         assert alerts() == []
 
-    def test_counts_that_a_node_does_not_trust(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-    ) -> None:
-        hold(world, endpoint)
-        answer(node, run_jobs, live(endpoint), error="5 requests are not in these counts")
+    def test_counts_that_a_node_does_not_trust(self, story: Story, endpoint: Endpoint) -> None:
+        hold(story.world, endpoint)
+        answer(story, live(endpoint), error="5 requests are not in these counts")
         assert alerts() == [("no_data", "open")]
 
     def test_a_job_that_failed_for_good_stays_until_somebody_has_looked(

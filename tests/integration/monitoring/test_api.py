@@ -1,7 +1,6 @@
 """Objectives and alerts over REST and on the command line, and what the pages ask the database."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,18 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support.factories import api, browser, grant, person, token_for
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
-
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+def endpoint(story: Story) -> Endpoint:
     """An endpoint whose live version answers 5 % of its requests with an error."""
-    release = world.request("development")
-    run(node, run_jobs)
+    release = story.live()
     Revision.objects.filter(state="live").update(live_at=now() - timedelta(hours=1))
+    serving = Revision.objects.get(state="live").pk
     MetricWindow.objects.create(
-        node=node.id, revision=Revision.objects.get(state="live").pk, started_at=now(), seconds=10,
+        node=story.node.id, revision=serving, started_at=now(), seconds=10,
         status_2xx=950, status_5xx=50, latency={"25": 990, "inf": 10},
     )  # fmt: skip
     return release.endpoint

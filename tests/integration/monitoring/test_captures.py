@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -24,28 +23,24 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
 from tests.support.captures import FILE, line, send, text
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 CAPTURE = {"percent": 100, "days": 7}
 
 
 @pytest.fixture
-def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+def endpoint(story: Story) -> Endpoint:
     """An endpoint whose live revision captures everything."""
-    return released(world, node, run_jobs).endpoint
+    return released(story).endpoint
 
 
-def released(world: World, node: SimulatedNode, run_jobs: RunJobs, **capture: Any) -> Release:
+def released(story: Story, **capture: Any) -> Release:
     """Take a version that captures all the way to live."""
     serving = {"unit": {"header": "X-User"}, "capture": CAPTURE | capture}
-    release = world.request("development", serving=serving)
-    run(node, run_jobs)
-    release.refresh_from_db()
-    assert release.state == "live", release.state
-    return release
+    return story.live(serving=serving)
 
 
 def live(endpoint: Endpoint) -> Revision:
@@ -133,11 +128,9 @@ class TestComingIn:
         row = CaptureRange.objects.get()
         assert (row.unreadable, row.dropped) == (len(bad) + 2, 4)
 
-    def test_an_id_outside_the_share_is_not_believed(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        endpoint = released(world, node, run_jobs, percent=0.01).endpoint
-        capture(node, endpoint, *(line(live(endpoint).pk) for _ in range(5)))
+    def test_an_id_outside_the_share_is_not_believed(self, story: Story) -> None:
+        endpoint = released(story, percent=0.01).endpoint
+        capture(story.node, endpoint, *(line(live(endpoint).pk) for _ in range(5)))
         assert CapturedPrediction.objects.count() == 0
         assert CaptureRange.objects.get().unreadable == 5
 
@@ -154,13 +147,11 @@ class TestComingIn:
                            b"x").status_code == 401  # fmt: skip
         assert send(node, "rev_nothing", text(line(revision)))[0] == 404
 
-    def test_a_revision_that_was_not_approved_to_capture_brings_nothing(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        release = world.request("development")
-        run(node, run_jobs)
+    def test_a_revision_that_was_not_approved_to_capture_brings_nothing(self, story: Story) -> None:
+        release = story.release("development")
+        story.settle()
         revision = live(release.endpoint).pk
-        assert send(node, revision, text(line(revision)))[0] == 404
+        assert send(story.node, revision, text(line(revision)))[0] == 404
 
 
 class TestWhoMayRead:
@@ -232,14 +223,14 @@ class TestFiles:
 
 class TestErasing:
     def test_a_unit_is_gone_from_the_index_and_from_the_files(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
         revision = live(endpoint).pk
         kept = line(revision, "u2")
-        capture(node, endpoint, line(revision, "u1"), kept, line(revision, "u1", ago=86_400))
+        capture(story.node, endpoint, line(revision, "u1"), kept, line(revision, "u1", ago=86_400))
         before = set(CapturePart.objects.values_list("sha256", flat=True))
-        erasure = actions.erase_unit(endpoint, unit="u1", actor=world.otto)
-        run_jobs("control")
+        erasure = actions.erase_unit(endpoint, unit="u1", actor=story.otto)
+        story.run_jobs("control")
         erasure.refresh_from_db()
         assert erasure.done_at is not None and erasure.erased == 2
         (left,) = CapturedPrediction.objects.all()
@@ -250,29 +241,29 @@ class TestErasing:
         assert actions.carry_out(erasure.pk) == 2  # a repeat is harmless
 
     def test_the_log_says_who_and_where_but_not_of_whom(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        capture(node, endpoint, line(live(endpoint).pk, "ada@example.com"))
-        erasure = actions.erase_unit(endpoint, unit="ada@example.com", actor=world.otto)
-        run_jobs("control")
+        capture(story.node, endpoint, line(live(endpoint).pk, "ada@example.com"))
+        erasure = actions.erase_unit(endpoint, unit="ada@example.com", actor=story.otto)
+        story.run_jobs("control")
         rows = list(Event.objects.filter(subject=erasure.pk).order_by("index"))
         assert [row.kind for row in rows] == ["erasure.requested.v1", "erasure.done.v1"]
-        assert rows[0].actor_id == world.otto.id
+        assert rows[0].actor_id == story.otto.id
         assert not any("ada@" in row.body or erasure.unit in row.body for row in rows)
 
     def test_what_comes_later_of_the_time_before_is_not_stored(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
         revision = live(endpoint).pk
         late, other = line(revision, "u1"), line(revision, "u2")
-        assert send(node, revision, text(late))[0] == 201  # received, and not stored yet
-        actions.erase_unit(endpoint, unit="u1", actor=world.otto)
-        actions.erase_unit(endpoint, unit="u1", actor=world.otto)
-        run_jobs("control")
+        assert send(story.node, revision, text(late))[0] == 201  # received, and not stored yet
+        actions.erase_unit(endpoint, unit="u1", actor=story.otto)
+        actions.erase_unit(endpoint, unit="u1", actor=story.otto)
+        story.run_jobs("control")
         actions.store_captures()
-        capture(node, endpoint, other, line(revision, "u1", ago=2))
+        capture(story.node, endpoint, other, line(revision, "u1", ago=2))
         after = line(revision, "u1", ago=-30)
-        capture(node, endpoint, after)
+        capture(story.node, endpoint, after)
         found = {str(row.prediction) for row in CapturedPrediction.objects.all()}
         assert found == {other["id"], after["id"]}
 
@@ -301,16 +292,16 @@ class TestErasing:
         assert queries.contents([left])[left.pk].prediction == str(left.prediction)
 
     def test_what_a_restore_did_not_bring_back_holds_nothing_up(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        capture(node, endpoint, line(live(endpoint).pk, "u1"))
+        capture(story.node, endpoint, line(live(endpoint).pk, "u1"))
         store().delete(CapturePart.objects.get().sha256)
-        client = factories.api(factories.token_for(world.people["Rex"]))
+        client = factories.api(factories.token_for(story.people["Rex"]))
         (shown,) = client.get(f"/endpoints/{endpoint.pk}/predictions").json()["items"]
         assert (shown["inputs"], shown["rows"]) == (None, None)
-        capture(node, endpoint, line(live(endpoint).pk, "u2"))
-        assert actions.erase_unit(endpoint, unit="u1", actor=world.otto).erased == 0
-        run_jobs("control")
+        capture(story.node, endpoint, line(live(endpoint).pk, "u2"))
+        assert actions.erase_unit(endpoint, unit="u1", actor=story.otto).erased == 0
+        story.run_jobs("control")
         assert Erasure.objects.get().erased == 1
         (left,) = CapturedPrediction.objects.all()
         assert left.pk in queries.contents([left])
@@ -328,7 +319,7 @@ class TestErasing:
 
 class TestWhatIsMissing:
     def test_a_killed_service_is_seen_in_the_figures(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
         revision = live(endpoint)
         count = {"status_2xx": 30, "status_3xx": 0, "status_4xx": 9, "status_5xx": 9}
@@ -337,10 +328,10 @@ class TestWhatIsMissing:
             "revision": revision.pk, "seconds": 10.0, "latency": {"5": 48},
             "started_at": rfc3339(now() - timedelta(seconds=300)), "apart": {"mirrored": copies},
         }  # fmt: skip
-        assert node.report(metrics=[window]).status_code == 200
-        run_jobs("control")
-        capture(node, endpoint, *(line(revision.pk, ago=200) for _ in range(37)))
-        answer = factories.api(factories.token_for(world.people["Ada"])).get(
+        assert story.node.report(metrics=[window]).status_code == 200
+        story.run_jobs("control")
+        capture(story.node, endpoint, *(line(revision.pk, ago=200) for _ in range(37)))
+        answer = factories.api(factories.token_for(story.people["Ada"])).get(
             f"/endpoints/{endpoint.pk}/capture"
         )
         (row,) = answer.json()["items"]
@@ -349,20 +340,18 @@ class TestWhatIsMissing:
             "percent": 100, "redact": ["personal"], "days": 7, "max_bytes": 16384,
         }  # fmt: skip
 
-    def test_nothing_is_said_where_nothing_is_captured(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        release = world.request("development")
-        run(node, run_jobs)
+    def test_nothing_is_said_where_nothing_is_captured(self, story: Story) -> None:
+        release = story.release("development")
+        story.settle()
         assert queries.captured_of(release.endpoint) == []
 
     def test_the_page_takes_few_queries_however_much_there_is(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
-        capture(node, endpoint, *(line(live(endpoint).pk) for _ in range(30)))
-        actions.erase_unit(endpoint, unit="u9", actor=world.otto)
-        run_jobs("control")
-        client = factories.browser(world.people["Otto"])
+        capture(story.node, endpoint, *(line(live(endpoint).pk) for _ in range(30)))
+        actions.erase_unit(endpoint, unit="u9", actor=story.otto)
+        story.run_jobs("control")
+        client = factories.browser(story.people["Otto"])
         with CaptureQueriesContext(connection) as counted:
             page = client.get(f"/endpoints/{endpoint.pk}/predictions/")
         assert page.status_code == 200
@@ -371,34 +360,32 @@ class TestWhatIsMissing:
 
 class TestDisagreements:
     def test_answers_to_one_request_are_joined_and_those_that_differ_are_listed(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+        self, story: Story, endpoint: Endpoint
     ) -> None:
         old = live(endpoint)
-        release = released(world, node, run_jobs)
-        rollout = Rollout.objects.get(release=release)
+        release = released(story)
+        rollout = story.rollout(release)
         same, other, alone, large = (line(old.pk, ago=-1) for _ in range(4))
         large["outputs"] = None
         both = {"revision": rollout.to_revision_id}
         raw = text(same, other, alone, large)
-        assert send(node, old.pk, raw)[0] == 201
+        assert send(story.node, old.pk, raw)[0] == 201
         raw = text(same | both, other | both | {"outputs": "[2]"}, large | both)
-        assert send(node, rollout.to_revision_id, raw)[0] == 201
+        assert send(story.node, rollout.to_revision_id, raw)[0] == 201
         assert actions.store_captures() == 7
-        client = factories.api(factories.token_for(world.people["Rex"]))
+        client = factories.api(factories.token_for(story.people["Rex"]))
         body = client.get(f"/rollouts/{rollout.pk}/disagreements").json()
         assert (body["pairs"], body["disagreements"], body["share"]) == (2, 1, 0.5)
         (found,) = body["items"]
         assert (found["id"], found["stable"], found["candidate"]) == (other["id"], [1], [2])
         assert found["inputs"] == [{"age": 41}]
-        page = factories.browser(world.people["Rex"]).get(f"/rollouts/{rollout.pk}/disagreements/")
+        page = factories.browser(story.people["Rex"]).get(f"/rollouts/{rollout.pk}/disagreements/")
         assert other["id"] in page.content.decode() and same["id"] not in page.content.decode()
         assert client.get(f"/rollouts/{rollout.pk}/disagreements?tolerance=nan").status_code == 400
-        ada = factories.api(factories.token_for(world.people["Ada"]))
+        ada = factories.api(factories.token_for(story.people["Ada"]))
         assert ada.get(f"/rollouts/{rollout.pk}/disagreements").status_code == 403
 
-    def test_without_pairs_nothing_is_said_to_agree(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-    ) -> None:
-        rollout = Rollout.objects.get(release=released(world, node, run_jobs))
-        found = disagreements(rollout, world.rex)
+    def test_without_pairs_nothing_is_said_to_agree(self, story: Story, endpoint: Endpoint) -> None:
+        rollout = Rollout.objects.get(release=released(story))
+        found = disagreements(rollout, story.rex)
         assert (found.pairs, found.share) == (0, None)

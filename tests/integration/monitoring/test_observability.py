@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from apps.monitoring.rules import Terms
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 FOLDER = Path(__file__).resolve().parents[3] / "platform" / "deploy" / "observability"
 DASHBOARD = json.loads((FOLDER / "grafana-placet.json").read_text())
@@ -84,21 +82,17 @@ def test_panels_do_not_overlap_and_each_has_an_id() -> None:
 
 
 @pytest.fixture
-def scraped(run_jobs: Callable[..., int]) -> dict[str, list[Any]]:
+def scraped(story: Story) -> dict[str, list[Any]]:
     """What /metrics says of an installation where something of everything is there."""
-    world = World()
-    node = SimulatedNode.joined(world.target)
-    node.report()
-    release = world.request("development")
-    run(node, run_jobs)
+    release = story.live()
     live = Revision.objects.get(state="live")
     MetricWindow.objects.create(
-        node=node.id, revision=live.pk, started_at=now(), seconds=10, status_2xx=90, status_4xx=9,
-        status_5xx=1, latency={"100": 100},
+        node=story.node.id, revision=live.pk, started_at=now(), seconds=10,
+        status_2xx=90, status_4xx=9, status_5xx=1, latency={"100": 100},
     )  # fmt: skip
     terms = Terms(availability=0.9, min_requests=10)
     Revision.objects.update(live_at=now() - timedelta(hours=1))
-    actions.set_objective(release.endpoint, terms=terms, actor=world.otto)
+    actions.set_objective(release.endpoint, terms=terms, actor=story.otto)
     finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x")
     actions.open_alert(finding, actor=SYSTEM)
     enqueue("observability.nothing")

@@ -1,7 +1,7 @@
 """What became of predictions: matched once, counted for who answered, gone when it is to be."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,19 +16,19 @@ from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
 from tests.support import factories
 from tests.support.captures import line, send, text
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
 
 
 @pytest.fixture
-def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+def endpoint(story: Story) -> Endpoint:
     """An endpoint whose live revision captures everything."""
-    release = world.request("development", serving=SERVING)
-    run(node, run_jobs)
+    release = story.release("development", serving=SERVING)
+    story.settle()
     release.refresh_from_db()
     return release.endpoint
 
@@ -138,12 +138,10 @@ class TestReporting:
         many = [(str(uuid4()), 1)] * 1001
         assert report(world, endpoint, *many).status_code == 400
 
-    def test_where_nothing_is_captured_nothing_could_count(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs
-    ) -> None:
-        release = world.request("development")
-        run(node, run_jobs)
-        refusal = report(world, release.endpoint, (str(uuid4()), 1))
+    def test_where_nothing_is_captured_nothing_could_count(self, story: Story) -> None:
+        release = story.release("development")
+        story.settle()
+        refusal = report(story.world, release.endpoint, (str(uuid4()), 1))
         assert (refusal.status_code, refusal.json()["code"]) == (409, "nothing_captured")
 
     def test_only_operators_report(self, world: World, endpoint: Endpoint) -> None:
@@ -200,13 +198,11 @@ class TestCounting:
         assert counted(endpoint) == (0, 0)
 
 
-def test_erasing_a_unit_takes_its_outcomes_along(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    gone, kept = capture(node, endpoint, "u1", "u2")
-    report(world, endpoint, (gone, 1), (kept, 0))
-    actions.erase_unit(endpoint, unit="u1", actor=world.otto)
-    run_jobs("control")
+def test_erasing_a_unit_takes_its_outcomes_along(story: Story, endpoint: Endpoint) -> None:
+    gone, kept = capture(story.node, endpoint, "u1", "u2")
+    report(story.world, endpoint, (gone, 1), (kept, 0))
+    actions.erase_unit(endpoint, unit="u1", actor=story.otto)
+    story.run_jobs("control")
     (left,) = Outcome.objects.all()
     assert str(left.prediction) == kept
 

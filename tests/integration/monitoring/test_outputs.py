@@ -1,7 +1,6 @@
 """Counting what captured predictions gave."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import uuid4
@@ -13,7 +12,7 @@ from apps.monitoring.models import CapturedPrediction
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from tests.support.captures import line, send, text
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -23,10 +22,9 @@ HIDDEN = "[redacted]"
 class Captured:
     """An endpoint that captures everything, and what its predictions gave."""
 
-    def __init__(self, world: World, node: SimulatedNode, run_jobs: Callable[..., int]) -> None:
+    def __init__(self, story: Story) -> None:
         serving = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
-        self.node, self.endpoint = node, world.request("development", serving=serving).endpoint
-        run(node, run_jobs)
+        self.node, self.endpoint = story.node, story.live(serving=serving).endpoint
         self.revision = Revision.objects.get(endpoint=self.endpoint, state="live").pk
 
     def gave(self, *outputs: Any, **changes: Any) -> list[dict[str, Any]]:
@@ -50,9 +48,9 @@ class Captured:
 
 
 @pytest.fixture
-def captured(world: World, node: SimulatedNode, run_jobs: Callable[..., int]) -> Captured:
+def captured(story: Story) -> Captured:
     """A fresh endpoint."""
-    return Captured(world, node, run_jobs)
+    return Captured(story)
 
 
 def test_values_are_counted_as_what_they_are(captured: Captured) -> None:

@@ -18,16 +18,15 @@ from apps.monitoring.actions import Said, report_outcomes, store_captures
 from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions
 from apps.rollouts.models import Look, Rollout
-from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import InvalidInput
 from tests.support.captures import line, send, text
 from tests.support.factories import api, browser
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story, weights
 from tests.support.world import World
 
-pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
 METRICS = [{"metric": "error_rate", "margin": 0.01}]
 
 
@@ -41,20 +40,17 @@ def plan(**changes: Any) -> dict[str, Any]:
 class Canary:
     """A release that goes out, and what its node reports of it."""
 
-    def __init__(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs,
-        serving: dict[str, Any] | None = None, **changes: Any,
-    ):  # fmt: skip
-        self.world, self.node, self.run_jobs = world, node, run_jobs
-        self.release: Release = world.request(
+    def __init__(self, story: Story, serving: dict[str, Any] | None = None, **changes: Any) -> None:
+        self.story = story
+        self.release: Release = story.release(
             "development", plan=plan(**changes), serving=serving or {}
         )
-        run(node, run_jobs)
+        story.settle()
 
     @property
     def row(self) -> Rollout:
         """The rollout as it stands."""
-        return Rollout.objects.get(release=self.release)
+        return self.story.rollout(self.release)
 
     @property
     def place(self) -> tuple[str, int]:
@@ -68,7 +64,7 @@ class Canary:
             "status_2xx": count - errors, "status_3xx": 0, "status_4xx": 0, "status_5xx": errors,
             "latency": {"100": count, "inf": 0},
         }  # fmt: skip
-        self.node.metrics.append(window | changes)
+        self.story.node.metrics.append(window | changes)
 
     def report(self, new: tuple[int, int], old: tuple[int, int], **changes: Any) -> None:
         """Report (requests, errors) of both revisions and let everything come of it."""
@@ -81,9 +77,9 @@ class Canary:
     def settle(self) -> None:
         """Send what was counted; let jobs and node take turns, as if the last look was long ago."""
         Look.objects.update(at=F("at") - timedelta(minutes=1))
-        self.node.step()
-        self.node.metrics = []
-        run(self.node, self.run_jobs, rounds=4)
+        self.story.node.step()
+        self.story.node.metrics = []
+        self.story.settle(rounds=4)
 
     def let_pass(self, seconds: int) -> None:
         """Have the analysis begun so much earlier."""
@@ -95,20 +91,15 @@ class Canary:
 
 
 @pytest.fixture
-def start(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Callable[..., Canary]:
+def start(story: Story) -> Callable[..., Canary]:
     """Begin a canary and bring it to its first analysis."""
 
     def begin(**changes: Any) -> Canary:
-        canary = Canary(world, node, run_jobs, **changes)
+        canary = Canary(story, **changes)
         assert canary.place == ("analysing", 1)
         return canary
 
     return begin
-
-
-def weights() -> list[int]:
-    """Return the weight of every revision, the oldest first."""
-    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
 
 
 def kinds(rollout: Rollout) -> list[str]:
@@ -152,11 +143,11 @@ def test_a_worse_release_gives_all_requests_back_at_the_look_that_shows_it(
     assert row.from_revision_id is not None
     canary.counts(row.to_revision_id, 500, 60)
     canary.counts(row.from_revision_id, 9_500, 95)
-    canary.node.step()
-    canary.node.metrics = []
-    canary.run_jobs("control")
+    canary.story.node.step()
+    canary.story.node.metrics = []
+    canary.story.run_jobs("control")
     assert (canary.row.state, weights()) == ("aborting", [10_000, 0])
-    run(canary.node, canary.run_jobs)
+    canary.story.settle()
     row = canary.row
     assert row.state == "failed"
     assert row.reason.startswith("The analysis failed. 12 % of 500 requests failed, 1 % of 9,500")
@@ -190,7 +181,7 @@ def test_each_analysis_counts_its_own_requests(start: Callable[..., Canary]) -> 
     canary = start()
     canary.report((5_000, 25), (95_000, 475))
     assert canary.place == ("analysing", 3)
-    run(canary.node, canary.run_jobs)
+    canary.story.settle()
     assert canary.place == ("analysing", 3)
     last = Look.objects.filter(rollout=canary.row, step=3).latest("at")
     assert last.verdict["sentence"] == "No requests were counted yet"
@@ -242,7 +233,7 @@ def test_a_window_told_twice_counts_once(start: Callable[..., Canary]) -> None:
     assert row.from_revision_id is not None
     canary.counts(row.to_revision_id, 50, 0)
     canary.counts(row.from_revision_id, 950, 0)
-    canary.node.metrics *= 30
+    canary.story.node.metrics *= 30
     canary.settle()
     last = Look.objects.filter(rollout=row).latest("at")
     assert (last.verdict["new_requests"], last.outcome) == (50, "inconclusive")
@@ -264,11 +255,11 @@ def test_a_node_that_fell_silent_does_not_pass(start: Callable[..., Canary]) -> 
     assert row.from_revision_id is not None
     canary.counts(row.to_revision_id, *GOOD[0])
     canary.counts(row.from_revision_id, *GOOD[1])
-    canary.node.step()
-    silent = canary.node.row
+    canary.story.node.step()
+    silent = canary.story.node.row
     silent.last_seen_at = now() - timedelta(hours=1)
     silent.save()
-    canary.run_jobs("control")
+    canary.story.run_jobs("control")
     assert canary.place == ("analysing", 1)
     assert Look.objects.filter(rollout=row).latest("at").outcome == "error"
     canary.settle()
@@ -302,16 +293,16 @@ def test_windows_that_come_during_a_look_count_for_both_revisions_or_neither(
 def test_nobody_goes_on_by_what_was_seen_some_time_ago(start: Callable[..., Canary]) -> None:
     canary = start()
     canary.let_pass(3_000)  # another look comes after half a minute
-    actions.pause(canary.row, reason="lunch", actor=canary.world.otto)
+    actions.pause(canary.row, reason="lunch", actor=canary.story.otto)
     canary.report(*GOOD)
     canary.settle()
     assert Look.objects.filter(rollout=canary.row).latest("at").outcome == "successful"
     canary.counts(canary.row.to_revision_id, 10, 0, **GAP)
-    canary.node.step()
-    canary.node.metrics = []
-    run(canary.node, canary.run_jobs)
-    actions.resume(canary.row, step=1, reason="back", actor=canary.world.otto)
-    run(canary.node, canary.run_jobs)
+    canary.story.node.step()
+    canary.story.node.metrics = []
+    canary.story.settle()
+    actions.resume(canary.row, step=1, reason="back", actor=canary.story.otto)
+    canary.story.settle()
     assert canary.place == ("analysing", 1)
     assert Look.objects.filter(rollout=canary.row).latest("at").outcome == "error"
 
@@ -344,7 +335,7 @@ def test_at_the_timeout_the_plan_says_what_happens(
     canary.let_pass(61)
     canary.settle()
     assert canary.place == (state, step)
-    home = browser(canary.world.people["Otto"]).get("/").content.decode()
+    home = browser(canary.story.people["Otto"]).get("/").content.decode()
     assert ("1 rollout waits for a person to go on" in home) is (ending == "wait")
 
 
@@ -367,8 +358,8 @@ def test_with_a_split_by_unit_each_unit_counts_once(start: Callable[..., Canary]
 
 def test_a_person_may_skip_an_analysis(start: Callable[..., Canary]) -> None:
     canary = start()
-    actions.skip(canary.row, step=1, reason="known to be slow", actor=canary.world.otto)
-    run(canary.node, canary.run_jobs)
+    actions.skip(canary.row, step=1, reason="known to be slow", actor=canary.story.otto)
+    canary.story.settle()
     assert canary.place == ("analysing", 3)
     assert "step_skipped" in kinds(canary.row)
 
@@ -377,7 +368,7 @@ def test_looks_are_listed_newest_first_and_by_step(start: Callable[..., Canary])
     canary = start()
     canary.report((5_000, 25), (95_000, 475))
     canary.report((50, 0), (50, 0))
-    reader, path = api(canary.world.people["Rex"]), f"/rollouts/{canary.row.pk}/looks"
+    reader, path = api(canary.story.people["Rex"]), f"/rollouts/{canary.row.pk}/looks"
     found = reader.get(path).json()["items"]
     assert [look["at"] for look in found] == sorted((look["at"] for look in found), reverse=True)
     assert {look["step"] for look in found} == {1, 3}
@@ -396,7 +387,7 @@ def test_its_page_asks_few_questions_however_many_looks_there_are(
     canary = start()
     for _ in range(3):
         canary.report((50, 1), (950, 10))
-    page = browser(canary.world.people["Otto"])
+    page = browser(canary.story.people["Otto"])
     with CaptureQueriesContext(connection) as asked:
         answer = page.get(f"/rollouts/{canary.row.pk}/")
     assert answer.status_code == 200
@@ -412,52 +403,48 @@ def test_a_long_analysis_looks_more_seldom(start: Callable[..., Canary]) -> None
     canary.let_pass(86_400)
     before = Look.objects.count()
     canary.counts(canary.row.to_revision_id, 50, 50)
-    canary.node.step()
-    canary.node.metrics = []
-    canary.run_jobs("control")
+    canary.story.node.step()
+    canary.story.node.metrics = []
+    canary.story.run_jobs("control")
     assert Look.objects.count() == before
     Look.objects.update(at=F("at") - timedelta(minutes=15))
     enqueue("rollouts.reconcile", key=canary.row.pk, rollout=canary.row.pk)
-    canary.run_jobs("control")
+    canary.story.run_jobs("control")
     assert Look.objects.count() == before + 1
 
 
-def test_what_clients_report_of_predictions_stops_a_release(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
+def test_what_clients_report_of_predictions_stops_a_release(story: Story) -> None:
     fraud = {"metric": "outcome", "name": "fraud", "margin": 0.02}
     serving = {"capture": {"percent": 100}}
     with pytest.raises(InvalidInput) as refusal:
-        Canary(world, node, run_jobs, metrics=[fraud])
+        Canary(story, metrics=[fraud])
     assert refusal.value.errors[0].pointer == "/serving/capture"
-    world.request("development", serving=serving)
-    run(node, run_jobs)
-    canary = Canary(world, node, run_jobs, serving, metrics=[fraud])
+    story.release("development", serving=serving)
+    story.settle()
+    canary = Canary(story, serving, metrics=[fraud])
     row = canary.row
     assert row.from_revision_id is not None
     said: list[Said] = []
     for revision, count, bad in ((row.to_revision_id, 50, 25), (row.from_revision_id, 950, 19)):
         lines = [line(revision, ago=-1) for _ in range(count)]
-        assert send(node, revision, text(*lines))[0] == 201
+        assert send(story.node, revision, text(*lines))[0] == 201
         said += [Said(UUID(item["id"]), "fraud", n < bad) for n, item in enumerate(lines)]
     canary.report((5_000, 0), (95_000, 0))
     assert canary.place == ("analysing", 1)
     store_captures()
-    assert report_outcomes(canary.release.endpoint, said, actor=world.otto).counted == 1000
+    assert report_outcomes(canary.release.endpoint, said, actor=story.otto).counted == 1000
     canary.settle()
     assert canary.row.state == "failed"
     assert "50 % of 50 outcomes had fraud, 2 % of 950 on stable" in canary.row.reason
 
 
-def test_outputs_that_are_spread_in_another_way_stop_a_release(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
+def test_outputs_that_are_spread_in_another_way_stop_a_release(story: Story) -> None:
     """The candidate finds no fraud at all: neither errors nor latency would tell."""
     label = {"metric": "output", "is": ["fraud"], "margin": 0.01}
     serving = {"capture": {"percent": 100}}
-    world.request("development", serving=serving)
-    run(node, run_jobs)
-    canary = Canary(world, node, run_jobs, serving, metrics=[label])
+    story.release("development", serving=serving)
+    story.settle()
+    canary = Canary(story, serving, metrics=[label])
     row = canary.row
     assert row.from_revision_id is not None
     for revision, count, given in ((row.to_revision_id, 200, 0), (row.from_revision_id, 800, 400)):
@@ -465,7 +452,7 @@ def test_outputs_that_are_spread_in_another_way_stop_a_release(
             line(revision, ago=-1, outputs=json.dumps(["fraud" if n < given else "ok"]))
             for n in range(count)
         ]
-        assert send(node, revision, text(*lines))[0] == 201
+        assert send(story.node, revision, text(*lines))[0] == 201
     store_captures()
     canary.report((5_000, 0), (95_000, 0))
     assert canary.row.state == "failed"

@@ -1,6 +1,5 @@
 """Steering a rollout over HTTP, from the command line and on its page."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,13 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.governance import plans
 from apps.rollouts.models import Rollout
-from apps.serving.models import Revision
 from tests.support.factories import api, browser
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story, weights
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 CANARY = {
     "strategy": "canary",
     "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 33.33}, {"pause": {}}],
@@ -23,16 +20,11 @@ CANARY = {
 
 
 @pytest.fixture
-def waiting(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Rollout:
+def waiting(story: Story, first_release: None) -> Rollout:
     """A canary that waits for a person at 5 %."""
-    release = world.request("development", plan=CANARY)
-    run(node, run_jobs)
-    return Rollout.objects.get(release=release)
-
-
-def weights() -> list[int]:
-    """Return the weight of every revision, the oldest first."""
-    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
+    release = story.release("development", plan=CANARY)
+    story.settle()
+    return story.rollout(release)
 
 
 def test_a_rollout_tells_its_steps_and_is_steered(world: World, waiting: Rollout) -> None:
@@ -66,14 +58,12 @@ def test_a_reason_is_needed_and_named(world: World, waiting: Rollout, verb: str)
         assert [e["pointer"] for e in answer.json()["errors"]] == ["/reason"]
 
 
-def test_an_aborted_one_is_tried_again_as_another_rollout(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
-) -> None:
-    otto, path = api(world.people["Otto"]), f"/rollouts/{waiting.pk}"
+def test_an_aborted_one_is_tried_again_as_another_rollout(story: Story, waiting: Rollout) -> None:
+    otto, path = api(story.people["Otto"]), f"/rollouts/{waiting.pk}"
     early = otto.post(f"{path}/retry", {"reason": "again"})
     assert (early.status_code, early.json()["code"]) == (409, "not_retryable")
     assert otto.post(f"{path}/abort", {"reason": "worse"}).status_code == 202
-    run(node, run_jobs)
+    story.settle()
     again = otto.post(f"{path}/retry", {"reason": "the node was full"})
     assert again.status_code == 202
     assert again.json()["id"] != waiting.pk
@@ -189,15 +179,13 @@ def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting:
     assert part.content.decode().startswith('<div id="rollout-now"')
 
 
-def test_who_may_let_it_go_on_is_told_at_home(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
-) -> None:
-    otto, ada = browser(world.people["Otto"]), browser(world.people["Ada"])
+def test_who_may_let_it_go_on_is_told_at_home(story: Story, waiting: Rollout) -> None:
+    otto, ada = browser(story.people["Otto"]), browser(story.people["Ada"])
     assert "Waits for a person to go on" in otto.get("/").content.decode()
     assert "Waits for a person to go on" not in ada.get("/").content.decode()
-    api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/skip", {"reason": "x", "step": 1})
+    api(story.people["Otto"]).post(f"/rollouts/{waiting.pk}/skip", {"reason": "x", "step": 1})
     assert "Waits for a person to go on" not in otto.get("/").content.decode()
-    api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/pause", {"reason": "lunch & tea"})
+    api(story.people["Otto"]).post(f"/rollouts/{waiting.pk}/pause", {"reason": "lunch & tea"})
     with CaptureQueriesContext(connection) as caught:
         home = otto.get("/").content.decode()
     assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
@@ -223,19 +211,17 @@ def test_a_click_on_the_page_does_what_it_says_and_a_late_one_says_so(
 
 
 @pytest.mark.parametrize("state", ["starting", "waiting", "aborted", "done"])
-def test_its_page_can_be_read_at_every_end(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout, state: str
-) -> None:
-    otto = api(world.people["Otto"])
+def test_its_page_can_be_read_at_every_end(story: Story, waiting: Rollout, state: str) -> None:
+    otto = api(story.people["Otto"])
     if state in ("aborted", "done"):
         verb = "abort" if state == "aborted" else "promote"
         otto.post(f"/rollouts/{waiting.pk}/{verb}", {"reason": "so"})
-        run(node, run_jobs)
+        story.settle()
     if state == "starting":
         Rollout.objects.filter(pk=waiting.pk).update(state=state, step=-1, step_times={})
-    page = browser(world.people["Otto"]).get(f"/rollouts/{waiting.pk}/")
+    page = browser(story.people["Otto"]).get(f"/rollouts/{waiting.pk}/")
     assert page.status_code == 200
-    first = browser(world.people["Otto"]).get(f"/rollouts/{Rollout.objects.earliest('pk').pk}/")
+    first = browser(story.people["Otto"]).get(f"/rollouts/{Rollout.objects.earliest('pk').pk}/")
     assert first.status_code == 200
-    release = browser(world.people["Otto"]).get(f"/releases/{waiting.release_id}/")
+    release = browser(story.people["Otto"]).get(f"/releases/{waiting.release_id}/")
     assert f"/rollouts/{waiting.pk}/" in release.content.decode()

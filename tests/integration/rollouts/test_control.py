@@ -1,6 +1,5 @@
 """What operators do to a rollout under way: at once, with a reason, once however often asked."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,15 +11,13 @@ from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.errors import NotRetryable, NotSkippable, PastSteps, StepMoved
 from apps.rollouts.models import Rollout
-from apps.serving.models import Revision
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story, weights
 from tests.support.world import World
 
-pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
 CANARY = {
     "strategy": "canary",
     "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}, {"pause": {}}],
@@ -29,18 +26,13 @@ FROZEN = "version: 1\ngates:\n  - {gate: build}\n  - {gate: freeze}\n"
 
 
 @pytest.fixture
-def waiting(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Rollout:
+def waiting(story: Story) -> Rollout:
     """A canary that waits for a person at 5 %."""
-    release = world.request("development", plan=CANARY)
-    run(node, run_jobs)
-    found = Rollout.objects.get(release=release)
+    release = story.release("development", plan=CANARY)
+    story.settle()
+    found = story.rollout(release)
     assert (found.state, found.step) == ("waiting", 1)
     return found
-
-
-def weights() -> list[int]:
-    """Return the weight of every revision, the oldest first."""
-    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
 
 
 def fresh(rollout: Rollout) -> Rollout:
@@ -53,17 +45,15 @@ def events(rollout: Rollout, kind: str) -> int:
     return Event.objects.filter(subject=rollout.pk, kind=f"rollout.{kind}.v1").count()
 
 
-def test_a_paused_rollout_goes_no_further_and_keeps_its_weights(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    release = world.request("development", plan=CANARY)
-    run_jobs("control")
-    rollout = Rollout.objects.get(release=release)
-    actions.pause(rollout, reason="lunch", actor=world.otto)
-    run(node, run_jobs)
+def test_a_paused_rollout_goes_no_further_and_keeps_its_weights(story: Story) -> None:
+    release = story.release("development", plan=CANARY)
+    story.run_jobs("control")
+    rollout = story.rollout(release)
+    actions.pause(rollout, reason="lunch", actor=story.otto)
+    story.settle()
     assert (fresh(rollout).state, weights()) == ("starting", [10_000, 0])
-    actions.resume(rollout, step=-1, reason="back", actor=world.otto)
-    run(node, run_jobs)
+    actions.resume(rollout, step=-1, reason="back", actor=story.otto)
+    story.settle()
     assert (fresh(rollout).state, weights()) == ("waiting", [9_500, 500])
 
 
@@ -75,106 +65,100 @@ def test_pausing_twice_is_pausing_once(world: World, waiting: Rollout) -> None:
 
 
 def test_resuming_ends_both_pauses_and_a_second_click_ends_no_other(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+    story: Story, waiting: Rollout
 ) -> None:
-    actions.pause(waiting, reason="lunch", actor=world.otto)
-    actions.resume(waiting, step=1, reason="well", actor=world.otto)
+    actions.pause(waiting, reason="lunch", actor=story.otto)
+    actions.resume(waiting, step=1, reason="well", actor=story.otto)
     assert (fresh(waiting).paused_by, weights()) == ("", [5_000, 5_000])
-    run(node, run_jobs)
+    story.settle()
     assert fresh(waiting).step == 3
     with pytest.raises(StepMoved):
-        actions.resume(waiting, step=1, reason="well", actor=world.otto)
+        actions.resume(waiting, step=1, reason="well", actor=story.otto)
     assert fresh(waiting).step == 3
     assert events(waiting, "resumed") == 1
 
 
-def test_resuming_what_nobody_holds_changes_nothing(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    release = world.request("development", plan=CANARY)
-    run_jobs("control")
-    rollout = Rollout.objects.get(release=release)
-    actions.resume(rollout, step=-1, reason="go", actor=world.otto)
+def test_resuming_what_nobody_holds_changes_nothing(story: Story) -> None:
+    release = story.release("development", plan=CANARY)
+    story.run_jobs("control")
+    rollout = story.rollout(release)
+    actions.resume(rollout, step=-1, reason="go", actor=story.otto)
     assert fresh(rollout).generation == rollout.generation
     assert events(rollout, "resumed") == 0
 
 
-def test_a_step_is_skipped_at_once_and_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
-) -> None:
-    actions.skip(waiting, step=1, reason="seen enough", actor=world.otto)
+def test_a_step_is_skipped_at_once_and_once(story: Story, waiting: Rollout) -> None:
+    actions.skip(waiting, step=1, reason="seen enough", actor=story.otto)
     assert (fresh(waiting).step, weights()) == (2, [5_000, 5_000])
     with pytest.raises(StepMoved):
-        actions.skip(waiting, step=1, reason="seen enough", actor=world.otto)
-    run(node, run_jobs)
+        actions.skip(waiting, step=1, reason="seen enough", actor=story.otto)
+    story.settle()
     assert fresh(waiting).step == 3
     assert events(waiting, "step_skipped") == 1
 
 
 def test_a_skipped_step_of_a_paused_rollout_leaves_it_paused(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+    story: Story, waiting: Rollout
 ) -> None:
-    actions.pause(waiting, reason="slowly", actor=world.otto)
-    actions.skip(waiting, step=1, reason="by hand", actor=world.otto)
-    run(node, run_jobs)
+    actions.pause(waiting, reason="slowly", actor=story.otto)
+    actions.skip(waiting, step=1, reason="by hand", actor=story.otto)
+    story.settle()
     assert (fresh(waiting).step, weights()) == (2, [5_000, 5_000])
-    assert fresh(waiting).paused_by == world.otto.id
+    assert fresh(waiting).paused_by == story.otto.id
 
 
-def test_what_is_not_ready_has_no_step_to_skip(world: World, node: SimulatedNode) -> None:
-    release = world.request("development", plan=CANARY | {"start": "manual"})
-    rollout = actions.start_rollout(release, actor=world.otto)
+def test_what_is_not_ready_has_no_step_to_skip(story: Story) -> None:
+    release = story.release("development", plan=CANARY | {"start": "manual"})
+    rollout = actions.start_rollout(release, actor=story.otto)
     with pytest.raises(NotSkippable):
-        actions.skip(rollout, step=-1, reason="now", actor=world.otto)
+        actions.skip(rollout, step=-1, reason="now", actor=story.otto)
 
 
 def test_promoting_sends_everything_at_once_and_ends_the_rollout(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+    story: Story, waiting: Rollout
 ) -> None:
-    actions.pause(waiting, reason="lunch", actor=world.otto)
+    actions.pause(waiting, reason="lunch", actor=story.otto)
     for _ in range(2):
-        actions.promote(waiting, reason="it is well", actor=world.otto)
+        actions.promote(waiting, reason="it is well", actor=story.otto)
     assert weights() == [0, 10_000]
-    run(node, run_jobs)
+    story.settle()
     assert fresh(waiting).state == "done"
     assert events(waiting, "promoted") == 1
 
 
-def test_one_promoted_before_it_is_ready_takes_all_requests_when_it_is(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    release = world.request("development", plan=CANARY | {"start": "manual"})
-    rollout = actions.start_rollout(release, actor=world.otto)
-    actions.promote(rollout, reason="urgent", actor=world.otto)
+def test_one_promoted_before_it_is_ready_takes_all_requests_when_it_is(story: Story) -> None:
+    release = story.release("development", plan=CANARY | {"start": "manual"})
+    rollout = actions.start_rollout(release, actor=story.otto)
+    actions.promote(rollout, reason="urgent", actor=story.otto)
     assert weights() == [10_000, 0]
-    run(node, run_jobs)
+    story.settle()
     assert (fresh(rollout).state, weights()) == ("done", [0, 10_000])
 
 
 @pytest.mark.parametrize("held", [False, True])
 def test_an_abort_at_a_step_gives_everything_back_at_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout, held: bool
+    story: Story, waiting: Rollout, held: bool
 ) -> None:
     if held:
-        actions.pause(waiting, reason="lunch", actor=world.otto)
-    actions.abort(waiting, reason="worse", actor=world.otto)
+        actions.pause(waiting, reason="lunch", actor=story.otto)
+    actions.abort(waiting, reason="worse", actor=story.otto)
     assert weights() == [10_000, 0]
-    run(node, run_jobs)
+    story.settle()
     found = fresh(waiting)
     assert (found.state, found.reason, found.paused_by) == ("aborted", "worse", "")
 
 
 @pytest.mark.parametrize("held", [False, True])
 def test_a_rollback_works_while_it_waits_or_is_held_and_during_a_freeze(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout, held: bool
+    story: Story, waiting: Rollout, held: bool
 ) -> None:
-    world.policy("development", FROZEN)
-    governance.set_freeze(world.environment("development"), reason="night", actor=world.vera)
+    story.world.policy("development", FROZEN)
+    governance.set_freeze(story.world.environment("development"), reason="night", actor=story.vera)
     if held:
-        actions.pause(waiting, reason="lunch", actor=world.otto)
-    back = actions.rollback(waiting.endpoint, reason="worse", actor=world.otto)
+        actions.pause(waiting, reason="lunch", actor=story.otto)
+    back = actions.rollback(waiting.endpoint, reason="worse", actor=story.otto)
     assert (back.pk, back.state, weights()) == (waiting.pk, "aborting", [10_000, 0])
-    run(node, run_jobs)
+    story.settle()
     assert fresh(waiting).state == "aborted"
 
 
@@ -183,39 +167,39 @@ def test_a_rollback_works_while_it_waits_or_is_held_and_during_a_freeze(
     [("pause", {}), ("resume", {"step": 1}), ("skip", {"step": 1}), ("promote", {})],
 )
 def test_each_needs_the_permission_and_a_reason_and_an_open_rollout(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout, verb: str, more: Any
+    story: Story, waiting: Rollout, verb: str, more: Any
 ) -> None:
     act: Any = getattr(actions, verb)
     with pytest.raises(Forbidden):
-        act(waiting, reason="x", actor=world.ada, **more)
+        act(waiting, reason="x", actor=story.ada, **more)
     stranger = factories.actor_of(factories.person("Sam Stranger"))
     with pytest.raises(NotFound):
         act(waiting, reason="x", actor=stranger, **more)
     with pytest.raises(InvalidInput):
-        act(waiting, reason="  ", actor=world.otto, **more)
-    actions.abort(waiting, actor=world.otto)
-    run(node, run_jobs)
+        act(waiting, reason="  ", actor=story.otto, **more)
+    actions.abort(waiting, actor=story.otto)
+    story.settle()
     with pytest.raises(PastSteps):
-        act(waiting, reason="x", actor=world.otto, **more)
+        act(waiting, reason="x", actor=story.otto, **more)
 
 
-def aborted(rollout: Rollout, world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+def aborted(rollout: Rollout, story: Story) -> Release:
     """Abort it, and return its release."""
-    actions.abort(rollout, reason="worse", actor=world.otto)
-    run(node, run_jobs)
+    actions.abort(rollout, reason="worse", actor=story.otto)
+    story.settle()
     return Release.objects.get(pk=rollout.release_id)
 
 
 def test_what_was_aborted_is_tried_again_on_the_same_approval(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+    story: Story, waiting: Rollout
 ) -> None:
-    release = aborted(waiting, world, node, run_jobs)
+    release = aborted(waiting, story)
     decided = release.request_digest
-    again = actions.retry(waiting, reason="the node was full", actor=world.otto)
+    again = actions.retry(waiting, reason="the node was full", actor=story.otto)
     assert again.pk != waiting.pk
     with pytest.raises(WrongState):
-        actions.retry(waiting, reason="the node was full", actor=world.otto)
-    run(node, run_jobs)
+        actions.retry(waiting, reason="the node was full", actor=story.otto)
+    story.settle()
     assert (fresh(again).state, fresh(again).step) == ("waiting", 1)
     release.refresh_from_db()
     assert (release.state, release.request_digest) == ("rolling_out", decided)
@@ -223,26 +207,23 @@ def test_what_was_aborted_is_tried_again_on_the_same_approval(
 
 
 def test_nothing_is_tried_again_that_a_gate_or_the_time_forbids(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
+    story: Story, waiting: Rollout
 ) -> None:
-    release = aborted(waiting, world, node, run_jobs)
+    release = aborted(waiting, story)
     Release.objects.filter(pk=release.pk).update(not_after=now())
     with pytest.raises(Expired):
-        actions.retry(waiting, reason="again", actor=world.otto)
+        actions.retry(waiting, reason="again", actor=story.otto)
     Release.objects.filter(pk=release.pk).update(not_after=release.not_after)
     type(release.bento.build).objects.filter(pk=release.bento.build_id).update(state="failed")
     with pytest.raises(GatesFailed):
-        actions.retry(waiting, reason="again", actor=world.otto)
-    release.refresh_from_db()
-    assert release.state == "failed"
+        actions.retry(waiting, reason="again", actor=story.otto)
+    assert story.state(release) == "failed"
 
 
-def test_what_goes_out_or_went_out_is_not_tried_again(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, waiting: Rollout
-) -> None:
+def test_what_goes_out_or_went_out_is_not_tried_again(story: Story, waiting: Rollout) -> None:
     with pytest.raises(NotRetryable):
-        actions.retry(waiting, reason="again", actor=world.otto)
-    actions.promote(waiting, reason="well", actor=world.otto)
-    run(node, run_jobs)
+        actions.retry(waiting, reason="again", actor=story.otto)
+    actions.promote(waiting, reason="well", actor=story.otto)
+    story.settle()
     with pytest.raises(NotRetryable):
-        actions.retry(fresh(waiting), reason="again", actor=world.otto)
+        actions.retry(fresh(waiting), reason="again", actor=story.otto)

@@ -26,25 +26,18 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Stale
 from tests.support import factories
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def endpoint(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+def endpoint(story: Story) -> Endpoint:
     """An endpoint whose second release is live and whose first is kept warm."""
-    release = world.request("development")
-    run(node, run_jobs)
-    return Endpoint.objects.get(pk=release.endpoint_id)
-
-
-def states(endpoint: Endpoint) -> list[tuple[int, str, int]]:
-    """Return number, state and weight of every revision."""
-    rows = Revision.objects.filter(endpoint=endpoint).order_by("number")
-    return [(row.number, row.state, row.weight) for row in rows]
+    story.live()
+    return story.live().endpoint
 
 
 def sweep() -> None:
@@ -92,19 +85,17 @@ def kinds(subject: str) -> list[str]:
     return [kind.removesuffix(".v1") for kind in rows.values_list("kind", flat=True)]
 
 
-def test_a_drill_sends_everything_back_and_returns(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    before, warm = states(endpoint), Revision.objects.get(endpoint=endpoint, number=1).warm_until
+def test_a_drill_sends_everything_back_and_returns(story: Story, endpoint: Endpoint) -> None:
+    before, warm = story.states(), Revision.objects.get(endpoint=endpoint, number=1).warm_until
     releases = list(Release.objects.order_by("pk").values_list("state", flat=True))
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
-    assert states(endpoint) == [(1, "ready", 10_000), (2, "live", 0)]
-    node.step()
-    run_jobs("control")
-    assert states(endpoint) == [(1, "ready", 0), (2, "live", 10_000)]
-    run(node, run_jobs, rounds=2)
-    assert states(endpoint) == before == [(1, "warm", 0), (2, "live", 10_000)]
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
+    assert story.states() == [(1, "ready", 10_000), (2, "live", 0)]
+    story.node.step()
+    story.run_jobs("control")
+    assert story.states() == [(1, "ready", 0), (2, "live", 10_000)]
+    story.settle(rounds=2)
+    assert story.states() == before == [(1, "warm", 0), (2, "live", 10_000)]
     assert Revision.objects.get(endpoint=endpoint, number=1).warm_until == warm is not None
     assert list(Release.objects.order_by("pk").values_list("state", flat=True)) == releases
     assert drill.rollout is not None
@@ -114,16 +105,15 @@ def test_a_drill_sends_everything_back_and_returns(
 
 
 def test_what_came_of_it_is_written_when_the_counts_are_in(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run(node, run_jobs, rounds=4)
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.settle(rounds=4)
     first, second = Revision.objects.filter(endpoint=endpoint).order_by("number")
-    window(node, first.pk, good=40)
-    window(node, second.pk, good=60, bad=2)
+    window(story.node, first.pk, good=40)
+    window(story.node, second.pk, good=60, bad=2)
     sweep()
-    drill.refresh_from_db()
-    assert drill.state == "running"
+    assert story.state(drill) == "running"
     done = finished(drill)
     assert (done.state, done.reason) == ("passed", "")
     assert (done.answers, done.failed_requests) == (40, 2)
@@ -131,29 +121,30 @@ def test_what_came_of_it_is_written_when_the_counts_are_in(
     assert done.return_seconds is not None
     assert 0 < done.seconds < 30
     assert 0 < done.return_seconds < 30
-    assert done.started_by == world.otto.id
+    assert done.started_by == story.otto.id
     assert kinds(drill.pk) == ["drill.started", "drill.finished"]
     assert not Alert.objects.exists()
     assert_the_log_has(done)
 
 
-def test_gaps_in_the_counts_are_not_taken_for_no_failure(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run(node, run_jobs, rounds=4)
+def test_gaps_in_the_counts_are_not_taken_for_no_failure(story: Story, endpoint: Endpoint) -> None:
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.settle(rounds=4)
     window(
-        node, Revision.objects.get(endpoint=endpoint, number=2).pk, good=9, error="3 are missing"
+        story.node,
+        Revision.objects.get(endpoint=endpoint, number=2).pk,
+        good=9,
+        error="3 are missing",
     )
     assert finished(drill).failed_requests is None
 
 
 def test_a_former_revision_that_answers_with_errors_fails_the_drill_and_alerts(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run(node, run_jobs, rounds=4)
-    window(node, Revision.objects.get(endpoint=endpoint, number=1).pk, good=7, bad=3)
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.settle(rounds=4)
+    window(story.node, Revision.objects.get(endpoint=endpoint, number=1).pk, good=7, bad=3)
     done = finished(drill)
     why = "3 of 10 answers of the former revision were server errors"
     assert (done.state, done.reason) == ("failed", why)
@@ -162,41 +153,38 @@ def test_a_former_revision_that_answers_with_errors_fails_the_drill_and_alerts(
     assert why in alert.summary
     MetricWindow.objects.all().delete()
     with later(60):
-        node.report()
-        again = actions.run_drill(endpoint, actor=world.otto)
-        run(node, run_jobs, rounds=4)
+        story.node.report()
+        again = actions.run_drill(endpoint, actor=story.otto)
+        story.settle(rounds=4)
         assert finished(again).state == "passed"
-    alert.refresh_from_db()
-    assert alert.state == "resolved"
+    assert story.state(alert) == "resolved"
 
 
 def test_a_former_revision_that_breaks_gives_everything_back(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
-    set_objective(endpoint, terms=Terms(availability=0.99), actor=world.otto)
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
+    set_objective(endpoint, terms=Terms(availability=0.99), actor=story.otto)
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
     first = Revision.objects.get(endpoint=endpoint, number=1)
-    node.phase[first.pk] = ("failed", "out of memory")
-    run(node, run_jobs)
-    assert states(endpoint) == [(1, "failed", 0), (2, "live", 10_000)]
+    story.node.phase[first.pk] = ("failed", "out of memory")
+    story.settle()
+    assert story.states() == [(1, "failed", 0), (2, "live", 10_000)]
     done = finished(drill)
     assert (done.state, done.reason) == ("failed", "It failed: out of memory")
     alert = Alert.objects.get()
-    assert (alert.kind, alert.owner) == ("drill_failed", world.otto.id)
+    assert (alert.kind, alert.owner) == ("drill_failed", story.otto.id)
 
 
-def test_a_node_that_does_not_follow_is_not_waited_for(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    drill = actions.run_drill(endpoint, actor=world.otto)
+def test_a_node_that_does_not_follow_is_not_waited_for(story: Story, endpoint: Endpoint) -> None:
+    drill = actions.run_drill(endpoint, actor=story.otto)
     first = Revision.objects.get(endpoint=endpoint, number=1)
-    node.frozen_weights[first.pk] = 0
-    run(node, run_jobs, rounds=3)
-    assert states(endpoint) == [(1, "ready", 10_000), (2, "live", 0)]
+    story.node.frozen_weights[first.pk] = 0
+    story.settle(rounds=3)
+    assert story.states() == [(1, "ready", 10_000), (2, "live", 0)]
     with later(31):
-        run(node, run_jobs, rounds=4)
-        assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
+        story.settle(rounds=4)
+        assert story.states() == [(1, "warm", 0), (2, "live", 10_000)]
         done = finished(drill)
     assert done.state == "failed"
     assert done.seconds is None
@@ -204,14 +192,14 @@ def test_a_node_that_does_not_follow_is_not_waited_for(
 
 
 def test_a_drill_that_does_not_come_back_is_told_of_while_it_lasts(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
     second = Revision.objects.get(endpoint=endpoint, number=2)
-    node.frozen_weights[second.pk] = 0
-    run(node, run_jobs, rounds=3)
-    assert states(endpoint) == [(1, "ready", 0), (2, "live", 10_000)]
+    story.node.frozen_weights[second.pk] = 0
+    story.settle(rounds=3)
+    assert story.states() == [(1, "ready", 0), (2, "live", 10_000)]
     sweep()
     assert not Alert.objects.exists()
     with later(61):
@@ -219,29 +207,29 @@ def test_a_drill_that_does_not_come_back_is_told_of_while_it_lasts(
         sweep()
     alert = Alert.objects.get()
     assert "does not say that the live revision has them again" in alert.summary
-    node.frozen_weights.clear()
+    story.node.frozen_weights.clear()
     with later(62):
-        run(node, run_jobs, rounds=3)
+        story.settle(rounds=3)
         done = finished(drill)
     assert done.state == "failed"
     assert "only after" in done.reason
-    assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
+    assert story.states() == [(1, "warm", 0), (2, "live", 10_000)]
 
 
 def test_an_operator_may_abort_it_and_the_former_revision_stays_warm(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
     warm = Revision.objects.get(endpoint=endpoint, number=1).warm_until
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
     assert drill.rollout is not None
     for hold in (actions.pause, actions.promote):
         with pytest.raises(PastSteps):
-            hold(drill.rollout, reason="wait", actor=world.otto)
-    actions.abort(drill.rollout, actor=world.otto, reason="not now")
-    assert states(endpoint) == [(1, "ready", 0), (2, "live", 10_000)]
-    run(node, run_jobs, rounds=3)
-    assert states(endpoint) == [(1, "warm", 0), (2, "live", 10_000)]
+            hold(drill.rollout, reason="wait", actor=story.otto)
+    actions.abort(drill.rollout, actor=story.otto, reason="not now")
+    assert story.states() == [(1, "ready", 0), (2, "live", 10_000)]
+    story.settle(rounds=3)
+    assert story.states() == [(1, "warm", 0), (2, "live", 10_000)]
     assert Revision.objects.get(endpoint=endpoint, number=1).warm_until == warm
     assert (finished(drill).state, finished(drill).reason) == ("failed", "not now")
 
@@ -255,20 +243,18 @@ def too_slow(endpoint: Endpoint) -> Alert:
     return alert
 
 
-def test_a_rollback_takes_over_a_drill_that_is_on_its_way(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    drill = actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
-    node.step()
+def test_a_rollback_takes_over_a_drill_that_is_on_its_way(story: Story, endpoint: Endpoint) -> None:
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
+    story.node.step()
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, number=2, actor=world.otto)
-    rollout = actions.rollback(endpoint, reason="Wrong answers", actor=world.otto)
-    assert states(endpoint) == [(1, "ready", 10_000), (2, "live", 0)]
+        actions.rollback(endpoint, number=2, actor=story.otto)
+    rollout = actions.rollback(endpoint, reason="Wrong answers", actor=story.otto)
+    assert story.states() == [(1, "ready", 10_000), (2, "live", 0)]
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, actor=world.otto)
-    run(node, run_jobs)
-    assert [state for _, state, _ in states(endpoint)] == ["live", "stopped"]
+        actions.rollback(endpoint, actor=story.otto)
+    story.settle()
+    assert [state for _, state, _ in story.states()] == ["live", "stopped"]
     assert list(Release.objects.order_by("number").values_list("state", flat=True)) == [
         "live", "rolled_back",
     ]  # fmt: skip
@@ -284,51 +270,47 @@ def test_a_rollback_takes_over_a_drill_that_is_on_its_way(
     assert_the_log_has(rollout, drill)
 
 
-def test_a_drill_on_its_way_back_is_waited_for(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=world.otto)
-    actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
-    node.step()
-    run_jobs("control")
+def test_a_drill_on_its_way_back_is_waited_for(story: Story, endpoint: Endpoint) -> None:
+    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=story.otto)
+    actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
+    story.node.step()
+    story.run_jobs("control")
     assert Rollout.objects.get(kind="drill").state == "returning"
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, actor=world.otto)
+        actions.rollback(endpoint, actor=story.otto)
     alert = too_slow(endpoint)
     assert actions.answer_alert(alert.pk) == "wait"
-    node.step()
-    run_jobs("control")
+    story.node.step()
+    story.run_jobs("control")
     assert actions.answer_alert(alert.pk) == "rolled_back"
     assert actions.answer_alert(alert.pk) == "left"
 
 
 def test_an_alert_that_asks_for_a_rollback_takes_over_a_drill(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
-    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=world.otto)
-    drill = actions.run_drill(endpoint, actor=world.otto)
+    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=story.otto)
+    drill = actions.run_drill(endpoint, actor=story.otto)
     alert = too_slow(endpoint)
     assert actions.answer_alert(alert.pk) == "rolled_back"
     alert.refresh_from_db()
     assert drill.rollout is not None
     assert alert.rollout == drill.rollout.pk
-    run(node, run_jobs)
+    story.settle()
     assert Revision.objects.get(endpoint=endpoint, state="live").number == 1
 
 
-def test_the_page_offers_to_stay_where_a_drill_goes(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    page = factories.browser(world.people["Otto"])
-    actions.run_drill(endpoint, actor=world.otto)
-    run_jobs("control")
+def test_the_page_offers_to_stay_where_a_drill_goes(story: Story, endpoint: Endpoint) -> None:
+    page = factories.browser(story.people["Otto"])
+    actions.run_drill(endpoint, actor=story.otto)
+    story.run_jobs("control")
     text = page.get(f"/endpoints/{endpoint.pk}/").content.decode()
     assert "Roll back to churn:1?" in text
     assert "(revision 1) is kept warm" in text
     form = {"next": f"/endpoints/{endpoint.pk}/", "reason": "Wrong answers"}
     page.post(f"/endpoints/{endpoint.pk}/rollback", form)
-    run(node, run_jobs)
+    story.settle()
     assert Revision.objects.get(endpoint=endpoint, state="live").number == 1
 
 
@@ -414,9 +396,9 @@ def test_who_may(world: World, endpoint: Endpoint) -> None:
 
 
 def test_a_drill_runs_by_its_schedule_once_however_many_look(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
+    story: Story, endpoint: Endpoint
 ) -> None:
-    schedule = actions.schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    schedule = actions.schedule_drills(endpoint, every_days=7, hour=3, actor=story.otto)
     assert schedule.next_at > now()
     assert (schedule.next_at.hour, schedule.next_at.minute) == (3, 0)
     sweep()
@@ -427,7 +409,7 @@ def test_a_drill_runs_by_its_schedule_once_however_many_look(
     assert drill is not None
     assert actions.run_planned(schedule) is None
     assert drill.planned_for == schedule.next_at
-    run(node, run_jobs, rounds=4)
+    story.settle(rounds=4)
     assert finished(drill).state == "passed"
     assert Drill.objects.count() == 1
     assert_the_log_has(drill, schedule)
@@ -467,29 +449,24 @@ def test_a_schedule_is_changed_and_ended_by_who_has_seen_it(
     assert row_key(row) not in replay()
 
 
-def test_the_worker_finishes_and_begins_by_itself(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    actions.schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+def test_the_worker_finishes_and_begins_by_itself(story: Story, endpoint: Endpoint) -> None:
+    actions.schedule_drills(endpoint, every_days=7, hour=3, actor=story.otto)
     DrillSchedule.objects.update(next_at=now())
     enqueue("rollouts.drills", key="rollouts.drills")
-    run(node, run_jobs, rounds=6)
+    story.settle(rounds=6)
     drill = Drill.objects.get()
     assert drill.rollout is not None
     assert drill.rollout.state == "done"
     Rollout.objects.filter(pk=drill.rollout.pk).update(finished_at=now() - timedelta(seconds=30))
     assert kinds(drill.pk) == ["drill.started"]
     enqueue("rollouts.drills", key="rollouts.drills")
-    run_jobs("control")
-    drill.refresh_from_db()
-    assert drill.state == "passed"
+    story.run_jobs("control")
+    assert story.state(drill) == "passed"
 
 
-def test_over_http_and_on_the_page(
-    world: World, node: SimulatedNode, endpoint: Endpoint, run_jobs: RunJobs
-) -> None:
-    otto, path = factories.api(world.people["Otto"]), f"/endpoints/{endpoint.pk}"
-    page = factories.browser(world.people["Otto"])
+def test_over_http_and_on_the_page(story: Story, endpoint: Endpoint) -> None:
+    otto, path = factories.api(story.people["Otto"]), f"/endpoints/{endpoint.pk}"
+    page = factories.browser(story.people["Otto"])
     assert otto.get(f"{path}/drill-schedule").status_code == 404
     made = otto.put(f"{path}/drill-schedule", {"every_days": 30, "hour": 3})
     assert (made.status_code, made.json()["every_days"]) == (201, 30)
@@ -502,7 +479,7 @@ def test_over_http_and_on_the_page(
     twice = otto.post(f"{path}/drills")
     assert (twice.status_code, twice.json()["code"]) == (409, "drill_refused")
     assert twice.json()["detail"] == "A drill is under way"
-    run(node, run_jobs, rounds=4)
+    story.settle(rounds=4)
     finished(Drill.objects.get())
     (row,) = otto.get(f"{path}/drills").json()["items"]
     assert (row["id"], row["state"], row["failed_requests"]) == (begun.json()["id"], "passed", 0)

@@ -17,14 +17,13 @@ from apps.rollouts.errors import NotShown, StepMoved
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.problems import Forbidden
-from tests.integration.rollouts.test_analysing import Canary, kinds, weights
+from tests.integration.rollouts.test_analysing import Canary, kinds
 from tests.support import factories
 from tests.support.factories import actor_of, api, browser
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story, weights
 from tests.support.world import World
 
-pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
 BETTER, EQUAL = ((20_000, 200), (20_000, 1_000)), ((500, 10), (500, 12))
 
 
@@ -32,16 +31,15 @@ class Trial(Canary):
     """An A/B test under way, half and half; Ada asked for it, Alan made the version."""
 
     def __init__(
-        self, world: World, node: SimulatedNode, run_jobs: RunJobs,
-        serving: dict[str, Any] | None = None, **declared: Any,
-    ):  # fmt: skip
-        self.world, self.node, self.run_jobs = world, node, run_jobs
+        self, story: Story, serving: dict[str, Any] | None = None, **declared: Any
+    ) -> None:
+        self.story = story
         test = {"metric": {"metric": "error_rate"}, "minimum_effect": 0.01, **declared}
         steps = [{"set_weight": 50}, {"ab_test": test}]
-        self.release: Release = world.request(
+        self.release: Release = story.release(
             "development", plan={"strategy": "ab_test", "steps": steps}, serving=serving or {}
         )
-        run(node, run_jobs)
+        story.settle()
 
     def show(self) -> None:
         """Have the node report what shows the effect."""
@@ -50,11 +48,11 @@ class Trial(Canary):
 
 
 @pytest.fixture
-def start(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Callable[..., Trial]:
+def start(story: Story) -> Callable[..., Trial]:
     """Begin a test and bring it to its allocation."""
 
     def begin(**changes: Any) -> Trial:
-        trial = Trial(world, node, run_jobs, **changes)
+        trial = Trial(story, **changes)
         assert (trial.place, weights()) == (("analysing", 1), [5_000, 5_000])
         return trial
 
@@ -71,7 +69,7 @@ def test_what_is_shown_ships_by_the_approval_of_somebody_else(
     assert weights() == [5_000, 5_000]
     actions.ship(trial.row, step=2, reason="fewer errors", actor=world.vera)
     assert weights() == [0, 10_000]
-    run(trial.node, trial.run_jobs)
+    trial.story.settle()
     assert trial.row.state == "done"
     assert kinds(trial.row) == [
         "started", "weight_set", "testing", "analysed", "effect_shown", "shipped", "shifting",
@@ -100,7 +98,7 @@ def test_without_the_effect_nobody_ships_it(start: Callable[..., Trial], world: 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_shown")
     assert (trial.place, weights()) == (("analysing", 1), [5_000, 5_000])
     actions.abort(trial.row, reason="enough", actor=world.otto)
-    run(trial.node, trial.run_jobs)
+    trial.story.settle()
     assert (trial.row.state, weights()) == ("aborted", [10_000, 0])
 
 

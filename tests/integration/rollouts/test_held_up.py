@@ -1,6 +1,5 @@
 """An approved release whose start was held up starts by itself when nothing is in its way."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,39 +8,23 @@ from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.jobs.models import Job
 from placet.kernel.clock import database_now
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def node(world: World) -> SimulatedNode:
-    """The node of the world's only target."""
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    return joined
-
-
-@pytest.fixture
-def held_up(world: World, run_jobs: RunJobs) -> Release:
+def held_up(story: Story) -> Release:
     """Approved in staging, then frozen before it started, until its start was given up."""
-    release = world.request("staging")
-    world.decide(release, world.rex)
-    governance.set_freeze(world.environment("staging"), reason="Incident", actor=world.vera)
+    release = story.release("staging")
+    story.approve(release)
+    governance.set_freeze(story.world.environment("staging"), reason="Incident", actor=story.vera)
     for _ in range(3):
         Job.objects.filter(kind="rollouts.start").update(due_at=database_now())
-        run_jobs("control")
+        story.run_jobs("control")
     assert Job.objects.get(kind="rollouts.start").state == "failed"
-    assert state(release) == "approved"
+    assert story.state(release) == "approved"
     return release
-
-
-def state(release: Release) -> str:
-    """Return what the release is now."""
-    release.refresh_from_db()
-    return release.state
 
 
 def later(seconds: int) -> None:
@@ -50,29 +33,25 @@ def later(seconds: int) -> None:
     Job.objects.filter(kind="rollouts.start", state="failed").update(finished_at=ended)
 
 
-def lift(world: World, release: Release) -> None:
+def lift(story: Story, release: Release) -> None:
     """Have Otto lift every freeze."""
     for freeze in release.environment.freezes.filter(lifted_at=None):
-        governance.lift_freeze(freeze, actor=world.otto)
+        governance.lift_freeze(freeze, actor=story.otto)
 
 
-def test_a_lifted_freeze_starts_what_was_approved_before_it(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, held_up: Release
-) -> None:
+def test_a_lifted_freeze_starts_what_was_approved_before_it(story: Story, held_up: Release) -> None:
     later(3600)
     assert governance.start_waiting() == 0
-    lift(world, held_up)
+    lift(story, held_up)
     assert governance.start_waiting() == 1
     assert governance.start_waiting() == 0  # it is under way
-    run(node, run_jobs)
-    assert state(held_up) == "live"
+    story.settle()
+    assert story.state(held_up) == "live"
     assert governance.start_waiting() == 0
 
 
-def test_a_start_that_failed_is_tried_again_later_and_later(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, held_up: Release
-) -> None:
-    lift(world, held_up)
+def test_a_start_that_failed_is_tried_again_later_and_later(story: Story, held_up: Release) -> None:
+    lift(story, held_up)
     assert governance.start_waiting() == 0
     later(61)
     assert governance.start_waiting() == 1
@@ -84,20 +63,20 @@ def test_a_start_that_failed_is_tried_again_later_and_later(
 
 
 def test_an_older_release_does_not_come_back_over_a_newer_one_by_itself(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, held_up: Release
+    story: Story, held_up: Release
 ) -> None:
-    lift(world, held_up)
-    newer = world.request("staging")
-    world.decide(newer, world.rex)
-    run(node, run_jobs)
-    assert state(newer) == "live"
+    lift(story, held_up)
+    newer = story.release("staging")
+    story.approve(newer)
+    story.settle()
+    assert story.state(newer) == "live"
     later(3600)
     assert governance.start_waiting() == 0
-    assert state(held_up) == "approved"
+    assert story.state(held_up) == "approved"
 
 
-def test_what_waits_for_an_operator_is_not_started(world: World, node: SimulatedNode) -> None:
-    release = world.request("staging", plan={"start": "manual"})
-    world.decide(release, world.rex)
-    assert state(release) == "approved"
+def test_what_waits_for_an_operator_is_not_started(story: Story) -> None:
+    release = story.release("staging", plan={"start": "manual"})
+    story.approve(release)
+    assert story.state(release) == "approved"
     assert governance.start_waiting() == 0

@@ -16,17 +16,14 @@ from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
 from apps.rollouts.actions import schedule_drills
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
-from apps.serving.actions import create_target
-from apps.serving.models import Endpoint, Revision, Target
-from placet.kernel.actor import SYSTEM
+from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now, rfc3339
 from tests.crashes.points import around
 from tests.integration.jobs.conftest import database_url
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
-RunJobs = Callable[..., int]
 Killed = Callable[[str, Callable[[], object]], None]
 ROOT = Path(__file__).resolve().parents[3]
 # Importing everything takes longer than the work: one process does it once and forks the workers.
@@ -57,18 +54,10 @@ ANALYSIS_POINTS = around("rollout.analysing", "rollout.analysed")
 
 
 @pytest.fixture
-def world() -> World:
-    """A project whose target has a node."""
-    create_target(name="local", labels={"default": "true"}, actor=SYSTEM)
-    return World()
-
-
-@pytest.fixture
-def node(world: World, run_jobs: RunJobs) -> SimulatedNode:
-    """The node of that target, which has reported once."""
-    node = SimulatedNode.joined(Target.objects.get())
-    run(node, run_jobs, rounds=1)
-    return node
+def story(story: Story) -> Story:
+    """What was to be done at first is done, so that nobody dies of that."""
+    story.settle(rounds=1)
+    return story
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +107,13 @@ def let_leases_run_out() -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
+    story: Story, killed: Killed, point: str
 ) -> None:
-    release = world.request("development")
-    killed(point, node.step)
+    release = story.release("development")
+    killed(point, story.node.step)
     for _ in range(4):
         let_leases_run_out()
-        run(node, run_jobs, rounds=2)
+        story.settle(rounds=2)
     assert Release.objects.get(pk=release.pk).state == "live"
     rollout = Rollout.objects.get()
     assert (rollout.state, rollout.commanded) == ("done", rollout.generation)
@@ -138,18 +127,15 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
 
 
 @pytest.mark.parametrize("point", STEP_POINTS)
-def test_a_worker_killed_at_a_step_enters_it_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
-) -> None:
-    world.request("development")
-    run(node, run_jobs)
+def test_a_worker_killed_at_a_step_enters_it_once(story: Story, killed: Killed, point: str) -> None:
+    story.live()
     steps = [{"set_weight": 5}, {"pause": {"duration_seconds": 86_400}}]
-    release = world.request("development", plan={"strategy": "canary", "steps": steps})
-    killed(point, node.step)
+    release = story.release("development", plan={"strategy": "canary", "steps": steps})
+    killed(point, story.node.step)
     for _ in range(4):
         let_leases_run_out()
-        run(node, run_jobs, rounds=2)
-    rollout = Rollout.objects.get(release=release)
+        story.settle(rounds=2)
+    rollout = story.rollout(release)
     assert (rollout.state, rollout.step) == ("waiting", 1)
     assert rollout.commanded == rollout.generation
     kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
@@ -162,19 +148,18 @@ def test_a_worker_killed_at_a_step_enters_it_once(
 
 @pytest.mark.parametrize("point", ANALYSIS_POINTS)
 def test_a_worker_killed_at_an_analysis_judges_it_once(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
+    story: Story, killed: Killed, point: str
 ) -> None:
-    world.request("development")
-    run(node, run_jobs)
+    story.live()
     analysis = {"metrics": [{"metric": "error_rate", "margin": 0.01}]}
     steps = [{"set_weight": 5}, {"analysis": analysis}, {"pause": {}}]
-    release = world.request("development", plan={"strategy": "canary", "steps": steps})
-    killed(point, lambda: measure(node, release))
+    release = story.release("development", plan={"strategy": "canary", "steps": steps})
+    killed(point, lambda: measure(story.node, release))
     for _ in range(6):
         let_leases_run_out()
-        measure(node, release)
-        run(node, run_jobs, rounds=2)
-    rollout = Rollout.objects.get(release=release)
+        measure(story.node, release)
+        story.settle(rounds=2)
+    rollout = story.rollout(release)
     assert (rollout.state, rollout.step) == ("waiting", 2)
     kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
     assert list(kinds.values_list("kind", flat=True)) == [
@@ -184,13 +169,12 @@ def test_a_worker_killed_at_an_analysis_judges_it_once(
 
 
 @pytest.fixture
-def twice(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Endpoint:
+def twice(story: Story) -> Endpoint:
     """An endpoint whose second release is live, and whose drills come round."""
     for _ in range(2):
-        world.request("development")
-        run(node, run_jobs)
+        story.live()
     endpoint = Endpoint.objects.get()
-    schedule_drills(endpoint, every_days=7, hour=3, actor=world.otto)
+    schedule_drills(endpoint, every_days=7, hour=3, actor=story.otto)
     return endpoint
 
 
@@ -204,14 +188,14 @@ def drill_on(node: SimulatedNode) -> None:
 
 @pytest.mark.parametrize("point", DRILL_POINTS)
 def test_a_worker_killed_in_a_drill_gives_everything_back_once(
-    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
+    twice: Endpoint, story: Story, killed: Killed, point: str
 ) -> None:
     DrillSchedule.objects.update(next_at=now())
-    killed(point, lambda: drill_on(node))
+    killed(point, lambda: drill_on(story.node))
     for _ in range(5):
         let_leases_run_out()
-        drill_on(node)
-        run(node, run_jobs, rounds=2)
+        drill_on(story.node)
+        story.settle(rounds=2)
     drill = Drill.objects.get()
     assert (drill.state, drill.reason) == ("passed", "")
     assert DrillSchedule.objects.get().next_at > now()
@@ -229,14 +213,14 @@ def test_a_worker_killed_in_a_drill_gives_everything_back_once(
 
 @pytest.mark.parametrize("point", SKIP_POINTS)
 def test_a_worker_killed_while_it_skips_a_drill_skips_it_once(
-    twice: Endpoint, node: SimulatedNode, run_jobs: RunJobs, killed: Killed, point: str
+    twice: Endpoint, story: Story, killed: Killed, point: str
 ) -> None:
     DrillSchedule.objects.update(next_at=now() - timedelta(days=5))
-    killed(point, lambda: drill_on(node))
+    killed(point, lambda: drill_on(story.node))
     for _ in range(2):
         let_leases_run_out()
-        drill_on(node)
-        run(node, run_jobs, rounds=1)
+        drill_on(story.node)
+        story.settle(rounds=1)
     drill = Drill.objects.get()
     assert (drill.state, drill.rollout) == ("skipped", None)
     kinds = Event.objects.filter(subject=drill.pk).values_list("kind", flat=True)

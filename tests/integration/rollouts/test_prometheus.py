@@ -1,7 +1,7 @@
 """Asking a real Prometheus, and one that answers as none does."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from placet.config import config
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
 from tests.integration.rollouts.test_analysing import Canary
-from tests.support.nodes import SimulatedNode
 from tests.support.processes import until
 from tests.support.prometheus import Server, reading, serving
-from tests.support.world import World
+from tests.support.story import Story
 
 
 @pytest.fixture
@@ -108,17 +107,15 @@ def test_a_token_goes_with_the_question(server: Server, monkeypatch: pytest.Monk
 
 
 @pytest.mark.django_db
-def test_it_stops_a_release(
-    world: World, node: SimulatedNode, run_jobs: Callable[..., int], server: Server,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+@pytest.mark.usefixtures("first_release")
+def test_it_stops_a_release(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     refunds = {"metric": "prometheus", "query": 'refunds{revision="$revision"}', "at_most": 2,
                "for_seconds": 10}  # fmt: skip
     with pytest.raises(InvalidInput) as refusal:
-        Canary(world, node, run_jobs, metrics=[refunds])
+        Canary(story, metrics=[refunds])
     assert refusal.value.errors[0].pointer == "/plan/steps"
     monkeypatch.setattr(config(), "prometheus_url", server.url)
-    canary = Canary(world, node, run_jobs, metrics=[refunds])
+    canary = Canary(story, metrics=[refunds])
     canary.report((500, 0), (9_500, 0))
     assert canary.place == ("analysing", 1)
     assert Look.objects.latest("at").verdict["outcome"] == "error"
@@ -136,13 +133,13 @@ def test_it_stops_a_release(
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("first_release")
 def test_harm_that_is_shown_does_not_wait_for_its_answer(
-    world: World, node: SimulatedNode, run_jobs: Callable[..., int], server: Server,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config(), "prometheus_url", server.url)
     metrics = [{"metric": "error_rate"}, {"metric": "prometheus", "query": "up", "at_most": 2}]
-    canary = Canary(world, node, run_jobs, metrics=metrics)
+    canary = Canary(story, metrics=metrics)
     asked = len(server.asked)
     canary.report((500, 250), (9_500, 0))
     assert canary.row.state == "failed"

@@ -1,6 +1,5 @@
 """A rollout over time: what was planned and measured."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,21 +11,20 @@ from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
 from placet.kernel.clock import rfc3339
 from tests.support.factories import api
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 25}, {"pause": {}}]}
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def rollout(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Rollout:
+def rollout(story: Story, first_release: None) -> Rollout:
     """A canary that waits at 25 %, and that began ten minutes before it was given up."""
-    release = world.request("development", plan=CANARY)
-    run(node, run_jobs)
-    row = Rollout.objects.get(release=release)
+    release = story.release("development", plan=CANARY)
+    story.settle()
+    row = story.rollout(release)
     assert (row.state, row.step) == ("waiting", 1)
     Rollout.objects.filter(pk=row.pk).update(
         created_at=T0, finished_at=T0 + timedelta(minutes=10), state="failed",

@@ -5,7 +5,6 @@ into ``tests/integration/serving`` of a checkout of 5a35692 and run it there.
 """
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +17,11 @@ from apps.serving.actions import issue_join_token
 from apps.serving.models import Node
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.nodes import PLATFORM, SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 JANE = "Mrs Jane Doe of 1 Main Street"
 
 
@@ -115,18 +114,16 @@ def test_an_error_that_comes_and_goes_is_logged_once_a_minute(node: SimulatedNod
     assert Event.objects.filter(kind="node.reported_error.v1").count() == 2
 
 
-def test_a_refusal_and_an_abort_that_come_and_go_are_logged_once_a_minute(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    world.request("development")
-    run(node, run_jobs)
-    (own,) = node.revisions()
+def test_a_refusal_and_an_abort_that_come_and_go_are_logged_once_a_minute(story: Story) -> None:
+    story.release("development")
+    story.settle()
+    (own,) = story.node.revisions()
     abort = {"endpoint": "", "revision": own, "stable": "", "rule": "latency", "detail": JANE,
              "at": "", "state": {"epoch": 1, "number": 1}}  # fmt: skip
     for number in range(6):
-        node.phase[own] = ("refused", JANE) if number % 2 == 0 else ("serving", "")
-        node.aborts = [abort] if number % 2 == 0 else []
-        assert node.report().status_code == 200
+        story.node.phase[own] = ("refused", JANE) if number % 2 == 0 else ("serving", "")
+        story.node.aborts = [abort] if number % 2 == 0 else []
+        assert story.node.report().status_code == 200
     assert Event.objects.filter(kind="revision.refused.v1").count() == 1
     assert Event.objects.filter(kind="revision.requests_taken_back.v1").count() == 1
     assert "Jane" not in bodies()

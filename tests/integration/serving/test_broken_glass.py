@@ -1,10 +1,7 @@
 """A release that a broken glass let start, as a node sees it, and after a recall."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,44 +13,28 @@ from apps.serving.models import Revision
 from placet import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet_agent.home import Home
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse
 from placet_verify.permit import Expected, PermitRefused, permit
 from tests.support.break_glass import POLICY, SAID, broken, opened, responder
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
-from tests.support.nodes import SimulatedNode, run
 from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def live(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+def live(story: Story) -> Release:
     """A release in staging that serves because two people broke the glass for it."""
-    responder(world)
-    world.policy("staging", POLICY + SAID)
-    release = world.request("staging")
-    broken(world, release)
-    run(node, run_jobs)
-    release.refresh_from_db()
-    assert release.state == "live"
+    responder(story.world)
+    story.world.policy("staging", POLICY + SAID)
+    release = story.release("staging")
+    broken(story.world, release)
+    story.settle()
+    assert story.state(release) == "live"
     return release
-
-
-@pytest.fixture
-def trust(world: World, tmp_path: Path) -> Trust:
-    """The verification that the node agent does, with the installation's root pinned."""
-    home = Home(tmp_path / "node")
-    home.make()
-
-    def fetch_keys() -> dict[str, Any]:
-        keys = json.loads(keystore.keys_document())
-        return {"v": 1, "root_public": keystore.ring().root.to_base64(), "keys": keys}
-
-    return Trust(home, world.target.pk, keystore.ring().root, fetch_keys)
 
 
 def test_the_node_runs_what_two_people_broke_the_glass_for(

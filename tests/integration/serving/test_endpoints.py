@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -15,21 +15,16 @@ from apps.serving.errors import RevisionMoved
 from apps.serving.models import Endpoint, EndpointKey, Revision, Target
 from placet.kernel.actor import SYSTEM
 from tests.support.factories import ApiClient, api, person
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def live(world: World, node: SimulatedNode, run_jobs: RunJobs) -> Release:
+def live(story: Story) -> Release:
     """A release that serves and may be scaled to three replicas."""
-    release = world.request("development", serving={"replicas": 1, "max_replicas": 3})
-    run(node, run_jobs)
-    release.refresh_from_db()
-    assert release.state == "live"
-    return release
+    return story.live(serving={"replicas": 1, "max_replicas": 3})
 
 
 @pytest.fixture
@@ -93,28 +88,28 @@ def test_an_endpoint_says_what_runs_behind_it_and_how_it_is(live: Release, otto:
 
 
 def test_replicas_are_scaled_up_to_what_was_approved(
-    live: Release, otto: ApiClient, node: SimulatedNode, run_jobs: RunJobs
+    live: Release, otto: ApiClient, story: Story
 ) -> None:
     path = f"/endpoints/{live.endpoint_id}/scale"
     refused = otto.post(path, {"replicas": 4})
     assert (refused.status_code, refused.json()["code"]) == (409, "scale_not_approved")
     assert otto.post(path, {"replicas": 3}).json()["revisions"][0]["replicas"] == 3
-    run(node, run_jobs, rounds=1)
-    assert [r["replicas"] for r in node.revisions().values()] == [3]
+    story.settle(rounds=1)
+    assert [r["replicas"] for r in story.node.revisions().values()] == [3]
 
 
 def test_a_stopped_endpoint_stops_on_the_node_and_starts_again_without_approval(
-    live: Release, otto: ApiClient, node: SimulatedNode, run_jobs: RunJobs
+    live: Release, otto: ApiClient, story: Story
 ) -> None:
     path = f"/endpoints/{live.endpoint_id}"
     assert otto.post(f"{path}/stop").json()["health"] == "stopped"
     assert otto.post(f"{path}/stop").json()["code"] == "endpoint_state"
-    run(node, run_jobs, rounds=1)
-    assert [r["wanted"] for r in node.revisions().values()] == ["stop"]
+    story.settle(rounds=1)
+    assert [r["wanted"] for r in story.node.revisions().values()] == ["stop"]
     assert otto.post(f"{path}/scale", {"replicas": 2}).status_code == 409
     assert otto.post(f"{path}/start").status_code == 200
-    run(node, run_jobs, rounds=1)
-    assert [r["wanted"] for r in node.revisions().values()] == ["run"]
+    story.settle(rounds=1)
+    assert [r["wanted"] for r in story.node.revisions().values()] == ["run"]
 
 
 def test_a_restart_raises_the_nonce_of_the_live_revision_alone(
@@ -126,7 +121,7 @@ def test_a_restart_raises_the_nonce_of_the_live_revision_alone(
 
 
 def test_a_key_is_shown_once_and_the_node_learns_its_hash(
-    live: Release, otto: ApiClient, node: SimulatedNode, run_jobs: RunJobs
+    live: Release, otto: ApiClient, story: Story
 ) -> None:
     path = f"/endpoints/{live.endpoint_id}/keys"
     made = otto.post(path, {"name": "mobile app"}).json()
@@ -135,12 +130,12 @@ def test_a_key_is_shown_once_and_the_node_learns_its_hash(
     bodies = "".join(Event.objects.values_list("body", flat=True))
     assert made["key"] not in bodies
     assert "mobile app" not in bodies
-    run(node, run_jobs, rounds=1)
+    story.settle(rounds=1)
     stored = EndpointKey.objects.get().secret_hash
-    assert node.state["endpoints"][0]["keys"] == [stored]
+    assert story.node.state["endpoints"][0]["keys"] == [stored]
     otto.post(f"{path}/{made['id']}/revoke")
-    run(node, run_jobs, rounds=1)
-    assert node.state["endpoints"][0]["keys"] == []
+    story.settle(rounds=1)
+    assert story.node.state["endpoints"][0]["keys"] == []
 
 
 def test_a_contributor_makes_an_endpoint_but_does_not_operate_it(world: World) -> None:

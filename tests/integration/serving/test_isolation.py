@@ -1,6 +1,5 @@
 """How what runs is kept apart: as its node reports it, in the API, on pages, and by a filter."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,26 +10,17 @@ from apps.serving.models import Revision
 from apps.serving.rules import ISOLATION, isolation_of
 from placet_protocol.report import ISOLATIONS
 from tests.support.factories import api, browser
-from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.nodes import PLATFORM
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 COUNTS = {"to": "db.example:5432", "connections": 3, "refused": 1, "bytes_in": 20, "bytes_out": 10}
 
 
-@pytest.fixture
-def node(world: World) -> SimulatedNode:
-    """A node that joined the target of every environment."""
-    found = SimulatedNode.joined(world.target)
-    found.report()
-    return found
-
-
-def served(world: World, node: SimulatedNode, run_jobs: RunJobs, **serving: Any) -> Revision:
+def served(story: Story, **serving: Any) -> Revision:
     """Have a release served behind ``churn`` in development."""
-    world.request("development", serving=serving)
-    run(node, run_jobs)
+    story.live(serving=serving)
     return Revision.objects.get(state="live")
 
 
@@ -55,39 +45,35 @@ def seen(world: World, name: str, *arguments: str) -> str:
     return answer.content.decode()
 
 
-def test_an_operator_reads_how_a_revision_is_kept_apart_and_what_it_sent(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    revision = served(world, node, run_jobs, egress=["db.example:5432"])
-    node.apart[revision.pk] = {"isolation": "link", "egress": [COUNTS]}
-    assert node.report().status_code == 200
-    otto = api(world.people["Otto"])
+def test_an_operator_reads_how_a_revision_is_kept_apart_and_what_it_sent(story: Story) -> None:
+    revision = served(story, egress=["db.example:5432"])
+    story.node.apart[revision.pk] = {"isolation": "link", "egress": [COUNTS]}
+    assert story.node.report().status_code == 200
+    otto = api(story.people["Otto"])
     found = otto.get(f"/endpoints/{revision.endpoint_id}").json()
     (row,) = found["revisions"]
     assert (row["egress"], row["isolation"]) == (["db.example:5432"], "link")
     assert row["egress_counts"] == [COUNTS]
     assert found["isolation"] == "link"
-    page = seen(world, "endpoint", revision.endpoint_id)
+    page = seen(story.world, "endpoint", revision.endpoint_id)
     assert "db.example:5432" in page
     assert "A network of its own, reached through a link" in page
 
 
-def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    revision = served(world, node, run_jobs)
-    assert (listed(world, "?isolation=older"), listed(world, "?isolation=socket")) == (
+def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(story: Story) -> None:
+    revision = served(story)
+    assert (listed(story.world, "?isolation=older"), listed(story.world, "?isolation=socket")) == (
         [], ["churn"],
     )  # fmt: skip
     older(revision)
-    node.apart[revision.pk] = {"isolation": "bwrap"}  # what agents of then say
-    node.report()
-    assert (listed(world, "?isolation=older"), listed(world, "?isolation=socket")) == (
+    story.node.apart[revision.pk] = {"isolation": "bwrap"}  # what agents of then say
+    story.node.report()
+    assert (listed(story.world, "?isolation=older"), listed(story.world, "?isolation=socket")) == (
         ["churn"], [],
     )  # fmt: skip
-    page = seen(world, "endpoint", revision.endpoint_id)
+    page = seen(story.world, "endpoint", revision.endpoint_id)
     assert "Older isolation: the host&#x27;s network" in page
-    assert "older isolation" in seen(world, "endpoints")
+    assert "older isolation" in seen(story.world, "endpoints")
 
 
 def test_a_filter_that_nobody_knows_is_named(world: World) -> None:
@@ -97,10 +83,8 @@ def test_a_filter_that_nobody_knows_is_named(world: World) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "isolation")
 
 
-def test_a_stranger_finds_nothing_by_the_filter(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    served(world, node, run_jobs)
+def test_a_stranger_finds_nothing_by_the_filter(story: Story) -> None:
+    served(story)
     sam = World("other").people["Otto"]
     path = "/projects/risk/environments/development/endpoints?isolation=socket"
     assert api(sam).get(path).status_code == 404
@@ -119,11 +103,11 @@ def test_a_stranger_finds_nothing_by_the_filter(
     ],
 )
 def test_a_report_that_makes_no_sense_is_refused_by_its_place(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, said: dict[str, Any], pointer: str
+    story: Story, said: dict[str, Any], pointer: str
 ) -> None:
-    revision = served(world, node, run_jobs)
-    node.apart[revision.pk] = said
-    answer = node.report()
+    revision = served(story)
+    story.node.apart[revision.pk] = said
+    answer = story.node.report()
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
 
 
@@ -137,7 +121,7 @@ def test_a_word_that_nobody_knows_counts_as_the_weakest() -> None:
 
 
 def test_an_agent_of_before_goes_on_with_what_it_runs_and_goes_back_to_it(
-    world: World, node: SimulatedNode, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+    story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both releases were approved before there was egress; the agent knows nothing of it."""
     now = plans.serving
@@ -149,17 +133,17 @@ def test_an_agent_of_before_goes_on_with_what_it_runs_and_goes_back_to_it(
     monkeypatch.setitem(PLATFORM, "features", former)
     with monkeypatch.context() as patched:
         patched.setattr(plans, "serving", then)
-        first = served(world, node, run_jobs)
-        second = served(world, node, run_jobs)
+        first = served(story)
+        second = served(story)
     assert "egress" not in second.serving
-    otto, at = api(world.people["Otto"]), f"/endpoints/{first.endpoint_id}"
+    otto, at = api(story.people["Otto"]), f"/endpoints/{first.endpoint_id}"
     for verb, body in (("scale", {"replicas": 1}), ("restart", {}), ("stop", {}), ("start", {})):
         answer = otto.post(f"{at}/{verb}", body)
         assert answer.status_code == 200, (verb, answer.content)
-        run(node, run_jobs)
+        story.settle()
     assert otto.post(f"{at}/rollback", {"reason": "It was better"}).status_code < 300
-    run(node, run_jobs)
+    story.settle()
     assert Revision.objects.get(state="live").pk == first.pk
-    world.request("development")
-    run(node, run_jobs)
+    story.release("development")
+    story.settle()
     assert Revision.objects.get(state="live").pk == first.pk  # what it cannot keep apart waits

@@ -3,9 +3,7 @@ superuser, not somebody who writes the tables by hand. The node's own verificati
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +27,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.ids import new_id
 from placet.kernel.problems import Forbidden, NotFound
-from placet.keystore import KeyUnavailable, keys_document, ring, signer
-from placet_agent.home import Home
+from placet.keystore import KeyUnavailable, ring, signer
 from placet_agent.trust import StateRefused, Trust
 from placet_verify import canonical, dsse
 from placet_verify.approvers import Signed
@@ -39,11 +36,10 @@ from placet_verify.statements import DecisionStatement, RequestStatement
 from tests.support import factories
 from tests.support.database import sql
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 TWO_REVIEWERS = """
 version: 1
 gates:
@@ -52,29 +48,9 @@ gates:
 
 
 @pytest.fixture
-def live(world: World, run_jobs: RunJobs) -> Release:
+def live(story: Story) -> Release:
     """A release in staging that a reviewer has approved, and that serves."""
-    node = SimulatedNode.joined(world.target)
-    node.report()
-    release = world.request("staging")
-    world.decide(release, world.rex)
-    run(node, run_jobs)
-    release.refresh_from_db()
-    assert release.state == "live"
-    return release
-
-
-@pytest.fixture
-def trust(world: World, tmp_path: Path) -> Trust:
-    """The verification that the node agent does, with the installation's root pinned."""
-    home = Home(tmp_path / "node")
-    home.make()
-    return Trust(home, world.target.pk, ring().root, fetch_keys)
-
-
-def fetch_keys() -> dict[str, Any]:
-    """Answer as the platform's ``GET keys`` does."""
-    return {"v": 1, "root_public": ring().root.to_base64(), "keys": json.loads(keys_document())}
+    return story.live("staging")
 
 
 def test_the_node_runs_what_was_approved(world: World, live: Release, trust: Trust) -> None:

@@ -32,25 +32,26 @@ from placet.keystore import root_public, signer
 from placet_protocol.signing import sign_request
 from placet_verify import checkpoint
 from placet_verify.keys import PrivateKey
-from tests.support.nodes import PLATFORM, SimulatedNode, run
+from tests.support.nodes import PLATFORM, SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
+pytestmark = pytest.mark.django_db
 RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def target(db: None) -> Target:
+def target(world: World) -> Target:
     """A target that waits for its node."""
-    return create_target(name="local", labels={"default": "true"}, actor=SYSTEM)
+    return world.target
 
 
 @pytest.fixture
-def node(target: Target, run_jobs: RunJobs) -> SimulatedNode:
+def node(node: SimulatedNode, run_jobs: RunJobs) -> SimulatedNode:
     """A node that has joined, pulled its first state and reported."""
-    joined = SimulatedNode.joined(target)
     run_jobs("control")
-    joined.step()
-    return joined
+    node.step()
+    return node
 
 
 def a_minute_later(node: SimulatedNode) -> None:
@@ -147,14 +148,14 @@ def test_signing_equal_wishes_keeps_the_number(node: SimulatedNode) -> None:
     assert sign_state(node.row.target_id) == first
 
 
-def test_a_state_is_signed_again_before_it_runs_out(node: SimulatedNode, run_jobs: RunJobs) -> None:
-    before = node.applied
+def test_a_state_is_signed_again_before_it_runs_out(story: Story) -> None:
+    before = story.node.applied
     assert publish_running_out() == 0
     DesiredState.objects.update(signed_at=now() - timedelta(hours=13))
     assert publish_running_out() == 1
-    run_jobs("control")
-    assert node.pull()
-    assert node.applied == before + 1
+    story.run_jobs("control")
+    assert story.node.pull()
+    assert story.node.applied == before + 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -238,52 +239,45 @@ def test_a_checkpoint_that_the_log_does_not_contain_is_noticed(node: SimulatedNo
     assert node.row.fault == ""
 
 
-def test_a_node_that_is_ahead_of_a_restored_database_raises_the_epoch(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    node.report(applied={"epoch": 1, "number": 4000})
-    run_jobs("control")
+def test_a_node_that_is_ahead_of_a_restored_database_raises_the_epoch(story: Story) -> None:
+    story.node.report(applied={"epoch": 1, "number": 4000})
+    story.run_jobs("control")
     assert Event.objects.filter(kind="node.state_ahead.v1").count() == 1
-    assert node.pull()
-    assert (node.epoch, node.applied) == (2, 1)
+    assert story.node.pull()
+    assert (story.node.epoch, story.node.applied) == (2, 1)
 
 
-def test_metrics_are_stored_once_and_only_for_own_revisions(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    world = World()
-    world.request("development")
-    run(node, run_jobs)
-    (own,) = node.revisions()
+def test_metrics_are_stored_once_and_only_for_own_revisions(story: Story) -> None:
+    story.release("development")
+    story.settle()
+    (own,) = story.node.revisions()
     window = {
         "revision": own, "started_at": rfc3339(now()), "seconds": 5.0, "status_2xx": 98,
         "status_3xx": 0, "status_4xx": 0, "status_5xx": 2,
         "latency": {"5": 50, "10": 45, "25": 5, "inf": 0},
     }  # fmt: skip
-    node.metrics = [window, {**window, "revision": "rev_of_somebody_else"}]
-    node.report()
-    node.report()
-    run_jobs("control")
+    story.node.metrics = [window, {**window, "revision": "rev_of_somebody_else"}]
+    story.node.report()
+    story.node.report()
+    story.run_jobs("control")
     assert MetricWindow.objects.count() == 1
     figures = recent(own, 5)
     assert (figures.requests, figures.error_rate) == (100, 0.02)
     assert figures.p50_ms == 5.0
 
 
-def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    World().request("development")
-    run(node, run_jobs)
-    (own,) = node.revisions()
+def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(story: Story) -> None:
+    story.release("development")
+    story.settle()
+    (own,) = story.node.revisions()
     drawn = {"status_2xx": 90, "status_3xx": 0, "status_4xx": 0, "status_5xx": 10,
              "latency": {"5": 100}}  # fmt: skip
     part = {**drawn, "status_2xx": 7, "status_5xx": 1, "latency": {"5": 3, "10": 5}}
     window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, **drawn, "first": part}
     apart = {"no_unit": part, "overridden": part, "mirrored": part, "of_a_newer_agent": {}}
-    node.metrics = [{**window, "apart": apart}]
-    node.report()
-    run_jobs("control")
+    story.node.metrics = [{**window, "apart": apart}]
+    story.node.report()
+    story.run_jobs("control")
 
     stored = MetricWindow.objects.get()
     assert (stored.status_2xx, stored.status_5xx) == (90, 10)
@@ -310,14 +304,12 @@ def test_counts_that_cannot_be_are_refused(node: SimulatedNode, spoilt: dict[str
     assert node.report().status_code == 400
 
 
-def test_the_state_says_which_revision_is_live_and_carries_the_salt(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    World().request("development", serving={"unit": {"header": "X-User"}})
-    run(node, run_jobs)
+def test_the_state_says_which_revision_is_live_and_carries_the_salt(story: Story) -> None:
+    story.release("development", serving={"unit": {"header": "X-User"}})
+    story.settle()
 
     (row,) = Revision.objects.all()
-    (endpoint,) = node.state["endpoints"]
+    (endpoint,) = story.node.state["endpoints"]
     assert endpoint["stable"] == row.pk
     assert endpoint["revisions"][0]["salt"] == row.salt
     assert len(row.salt) == 16
@@ -334,35 +326,31 @@ def test_what_a_node_runs_on_is_in_the_log_when_it_changes(node: SimulatedNode) 
     assert {k: logged[k] for k in plain_state(row)} == plain_state(row)
 
 
-def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    world = World()
-    node.report(platform={**PLATFORM, "features": []})
-    bento = world.bento(world.version())
+def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(story: Story) -> None:
+    story.node.report(platform={**PLATFORM, "features": []})
+    bento = story.world.bento(story.world.version())
     wish = serving_config({"unit": {"header": "X-User"}})
 
-    (problem,) = driver_for(node.row.target).validate(node.row.target, bento, wish)
+    (problem,) = driver_for(story.node.row.target).validate(story.node.row.target, bento, wish)
 
     assert "splits per request only, and not by unit: upgrade it" in problem
-    a_minute_later(node)
-    node.report()
-    assert driver_for(node.row.target).validate(node.row.target, bento, wish) == []
+    a_minute_later(story.node)
+    story.node.report()
+    assert driver_for(story.node.row.target).validate(story.node.row.target, bento, wish) == []
 
 
 def test_a_node_that_keeps_nothing_apart_is_given_only_what_was_approved_before(
-    node: SimulatedNode, run_jobs: RunJobs
+    story: Story,
 ) -> None:
-    world = World()
-    node.upgraded(features=[name for name in PLATFORM["features"] if name != "apart"])
-    bento, driver = world.bento(world.version()), driver_for(node.row.target)
+    story.node.upgraded(features=[name for name in PLATFORM["features"] if name != "apart"])
+    bento, driver = story.world.bento(story.world.version()), driver_for(story.node.row.target)
 
-    (problem,) = driver.validate(node.row.target, bento, serving_config({"egress": []}))
+    (problem,) = driver.validate(story.node.row.target, bento, serving_config({"egress": []}))
 
     assert "cannot keep a replica from the network and its neighbours: upgrade it" in problem
-    assert driver.validate(node.row.target, bento, serving_config({})) == []
-    node.upgraded()
-    assert driver.validate(node.row.target, bento, serving_config({"egress": []})) == []
+    assert driver.validate(story.node.row.target, bento, serving_config({})) == []
+    story.node.upgraded()
+    assert driver.validate(story.node.row.target, bento, serving_config({"egress": []})) == []
 
 
 def test_a_report_that_says_nothing_new_rings_nobody(node: SimulatedNode) -> None:
@@ -374,8 +362,10 @@ def test_a_report_that_says_nothing_new_rings_nobody(node: SimulatedNode) -> Non
 # --- blobs and runtimes -------------------------------------------------------------------------
 
 
-def test_a_node_fetches_what_its_state_needs_and_nothing_else(node: SimulatedNode) -> None:
-    store, world = Store(), World()
+def test_a_node_fetches_what_its_state_needs_and_nothing_else(
+    world: World, node: SimulatedNode
+) -> None:
+    store = Store()
     bento = world.bento(world.version())
     wheel, size = store.put_stream(BytesIO(b"wheel"), limit=100)
     secret, _ = store.put_stream(BytesIO(b"of another target"), limit=100)
@@ -395,15 +385,14 @@ def test_a_node_fetches_what_its_state_needs_and_nothing_else(node: SimulatedNod
 # --- past the end of a state --------------------------------------------------------------------
 
 
-def test_a_node_stops_past_its_states_end_if_an_environment_on_it_says_so(
-    node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    world = World()
-    world.request("development")
-    run(node, run_jobs, rounds=1)
-    assert node.state["on_expired"] == "serve"
-    update_environment(world.environment("production"), on_state_expired="stop", actor=SYSTEM)
-    update_environment(world.environment("development"), on_state_expired="stop", actor=SYSTEM)
-    run_jobs("control")
-    assert node.pull()
-    assert node.state["on_expired"] == "stop"
+def test_a_node_stops_past_its_states_end_if_an_environment_on_it_says_so(story: Story) -> None:
+    story.release("development")
+    story.settle(rounds=1)
+    assert story.node.state["on_expired"] == "serve"
+    update_environment(story.world.environment("production"), on_state_expired="stop", actor=SYSTEM)
+    update_environment(
+        story.world.environment("development"), on_state_expired="stop", actor=SYSTEM
+    )
+    story.run_jobs("control")
+    assert story.node.pull()
+    assert story.node.state["on_expired"] == "stop"

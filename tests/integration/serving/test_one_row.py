@@ -5,9 +5,6 @@ copy this file into ``tests/integration/serving`` of a checkout of 5a35692 and r
 """
 
 import contextlib
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,35 +13,26 @@ from apps.assurance.actions import recall
 from apps.governance.models import Release
 from apps.identity.models import User
 from apps.serving.models import DesiredState, Endpoint, Node, Revision
-from placet.keystore import keys_document, ring
-from placet_agent.home import Home
 from placet_agent.trust import StateRefused, Trust
 from placet_verify.errors import Refused
 from tests.support import factories
 from tests.support.database import sql
 from tests.support.forgeries import signed_now, verdicts
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def trust(world: World, tmp_path: Path) -> Trust:
-    """The verification that the node agent does, with the installation's root pinned."""
-    home = Home(tmp_path / "node")
-    home.make()
-    keys = {"v": 1, "root_public": ring().root.to_base64(), "keys": json.loads(keys_document())}
-    return Trust(home, world.target.pk, ring().root, lambda: keys)
-
-
-@pytest.fixture
-def two(world: World, node: SimulatedNode, run_jobs: RunJobs) -> tuple[Release, Release]:
+def two(story: Story) -> tuple[Release, Release]:
     """Two releases that serve on one node, at an endpoint each."""
-    good = world.request("development", endpoint="good")
-    bad = world.request("development", world.bento(world.version("other")), endpoint="bad")
-    run(node, run_jobs)
+    good = story.release("development", endpoint="good")
+    bad = story.release(
+        "development", story.world.bento(story.world.version("other")), endpoint="bad"
+    )
+    story.settle()
     return good, bad
 
 
@@ -161,13 +149,11 @@ def test_a_state_with_something_left_out_keeps_its_number(
     assert DesiredState.objects.get(target=world.target).number == number
 
 
-def test_a_state_says_what_an_agent_must_know_to_run_a_revision(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
+def test_a_state_says_what_an_agent_must_know_to_run_a_revision(story: Story) -> None:
     serving = {"unit": {"header": "X-User"}, "capture": {"percent": 5}}
-    release = world.request("development", serving=serving)
-    run(node, run_jobs)
-    (row,) = node.revisions().values()
+    release = story.release("development", serving=serving)
+    story.settle()
+    (row,) = story.node.revisions().values()
     expected = ["unit", "capture", *(["apart"] if "egress" in release.serving else [])]
     assert row["needs"] == expected
     assert Endpoint.objects.count() == 1

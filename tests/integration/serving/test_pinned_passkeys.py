@@ -1,7 +1,6 @@
 """A thief of every key that the server has, against a node whose root demands passkeys."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,35 +18,30 @@ from placet_verify.approvers import Signed
 from placet_verify.keys import PrivateKey
 from placet_verify.permit import build_permit
 from placet_verify.statements import DecisionStatement, PolicyStatement, RequestStatement, parse
-from tests.support.enrolment import SIGNED, Signers
+from tests.support.enrolment import Signers
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
-from tests.support.nodes import SimulatedNode, run
+from tests.support.story import Story
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
-def world() -> Signers:
-    made = Signers()
-    made.publish("staging", SIGNED)
-    return made
+def world(signers: Signers) -> Signers:
+    """The project whose people have passkeys."""
+    return signers
 
 
 @pytest.fixture
-def live(world: Signers, run_jobs: RunJobs) -> Release:
+def live(signers: Signers, story: Story) -> Release:
     """A release that Rex approved with his passkey, and that serves."""
-    node = SimulatedNode.joined(world.target)
-    node.report()
-    release = world.request("staging")
-    world.sign(release, world.rex)
-    run(node, run_jobs)
-    release.refresh_from_db()
-    assert release.state == "live"
+    release = story.release("staging")
+    signers.sign(release, signers.rex)
+    story.settle()
+    assert story.state(release) == "live"
     return release
 
 
-def node(world: Signers, folder: Path, *, pinned: bool) -> Trust:
+def trusting(signers: Signers, folder: Path, *, pinned: bool) -> Trust:
     """Return the verification of a node whose ``keys.json`` demands passkeys, or not."""
     document = keys_document()
     if pinned:
@@ -56,15 +50,15 @@ def node(world: Signers, folder: Path, *, pinned: bool) -> Trust:
     home = Home(folder)
     home.make()
     answer: dict[str, Any] = {"keys": json.loads(document)}
-    trust = Trust(home, world.target.pk, ring().root, lambda: answer)
+    trust = Trust(home, signers.target.pk, ring().root, lambda: answer)
     trust.refresh_keys()
     return trust
 
 
-def forged(world: Signers, live: Release) -> tuple[str, str]:
+def forged(signers: Signers, live: Release) -> tuple[str, str]:
     """Return an unapproved Bento's digest, and a state in which it takes the place of what is
     live: policy, request and decision of the thief's own, all signed with the server's keys."""
-    evil, decision_key = unapproved(world), signer("decision")
+    evil, decision_key = unapproved(signers), signer("decision")
     permit = json.loads(Revision.objects.get(release=live.pk).permit)
     real = parse(Signed.from_dict(permit["policy"]).envelope.payload)
     request = parse(dsse.Envelope.from_dict(permit["request"]).payload)
@@ -81,7 +75,7 @@ def forged(world: Signers, live: Release) -> tuple[str, str]:
         nonce="a-new-nonce-000001",
     )  # fmt: skip
     decision = DecisionStatement.on(
-        wanted, verdict="approve", person=world.rex.id, role="reviewer",
+        wanted, verdict="approve", person=signers.rex.id, role="reviewer",
         nonce="another-nonce-00001", at=request.at,
     )  # fmt: skip
     made = build_permit(
@@ -89,33 +83,33 @@ def forged(world: Signers, live: Release) -> tuple[str, str]:
         wanted.sign(decision_key),
         [Signed(decision.sign(decision_key))],
     )
-    content = canonical.dumps(forged_state(world, live, evil, made))
+    content = canonical.dumps(forged_state(signers, live, evil, made))
     return evil.digest, dsse.sign(dsse.STATE, content, signer("state")).to_json()
 
 
 def test_a_node_runs_what_people_signed_with_their_passkeys(
-    world: Signers, live: Release, tmp_path: Path
+    signers: Signers, live: Release, tmp_path: Path
 ) -> None:
-    state = signed_now(world)
+    state = signed_now(signers)
     for pinned in (False, True):
-        trust = node(world, tmp_path / str(pinned), pinned=pinned)
+        trust = trusting(signers, tmp_path / str(pinned), pinned=pinned)
         assert verdicts(trust, state) == {live.bento_id: ""}
 
 
 def test_the_servers_own_keys_together_put_nothing_on_a_node_that_demands_passkeys(
-    world: Signers, live: Release, tmp_path: Path
+    signers: Signers, live: Release, tmp_path: Path
 ) -> None:
     """The same state passes where nothing is pinned: the root's demand is what stops it."""
-    digest, state = forged(world, live)
-    assert verdicts(node(world, tmp_path / "free", pinned=False), state)[digest] == ""
-    assert "passkey" in verdicts(node(world, tmp_path / "pinned", pinned=True), state)[digest]
+    digest, state = forged(signers, live)
+    assert verdicts(trusting(signers, tmp_path / "free", pinned=False), state)[digest] == ""
+    assert "passkey" in verdicts(trusting(signers, tmp_path / "pinned", pinned=True), state)[digest]
 
 
-def test_a_node_does_not_forget_the_demand(world: Signers, live: Release, tmp_path: Path) -> None:
-    trust = node(world, tmp_path / "node", pinned=True)
-    again = Trust(trust.home, world.target.pk, ring().root, lambda: {"keys": keys_document()})
+def test_a_node_does_not_forget_the_demand(signers: Signers, live: Release, tmp_path: Path) -> None:
+    trust = trusting(signers, tmp_path / "node", pinned=True)
+    again = Trust(trust.home, signers.target.pk, ring().root, lambda: {"keys": keys_document()})
     assert again.ring.passkeys == {"staging"}
     with pytest.raises(Exception, match="already seen"):
         again.refresh_keys()
-    digest, state = forged(world, live)
+    digest, state = forged(signers, live)
     assert "passkey" in verdicts(again, state)[digest]

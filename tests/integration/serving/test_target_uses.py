@@ -1,7 +1,6 @@
 """Who may use a target: its list of projects and environments, and who answers for it."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,12 +18,12 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import InvalidInput
 from tests.support import factories
 from tests.support.factories import ApiClient, api
-from tests.support.nodes import SimulatedNode, run
+from tests.support.nodes import SimulatedNode
 from tests.support.replay import assert_log_rebuilds_every_row
+from tests.support.story import Story
 from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
@@ -235,21 +234,19 @@ def test_an_approved_release_does_not_start_where_its_environment_is_no_longer_l
     assert release.state == "approved"
 
 
-def test_a_way_back_is_open_where_the_environment_is_no_longer_listed(
-    world: World, node: SimulatedNode, run_jobs: RunJobs
-) -> None:
-    first = world.request("development")
-    start_rollout(first, actor=world.otto)
-    run(node, run_jobs)
-    second = world.request("development")
-    start_rollout(second, actor=world.otto)
-    run(node, run_jobs)
-    TargetUse.objects.filter(project=world.project).delete()
+def test_a_way_back_is_open_where_the_environment_is_no_longer_listed(story: Story) -> None:
+    first = story.release("development")
+    start_rollout(first, actor=story.otto)
+    story.settle()
+    second = story.release("development")
+    start_rollout(second, actor=story.otto)
+    story.settle()
+    TargetUse.objects.filter(project=story.world.project).delete()
     with pytest.raises(TargetNotListed):
-        world.request("development")
-    back = rollback(first.endpoint, reason="worse", actor=world.otto)
+        story.release("development")
+    back = rollback(first.endpoint, reason="worse", actor=story.otto)
     assert (back.kind, back.to_revision.release) == ("rollback", first.pk)
-    run(node, run_jobs)
+    story.settle()
     assert first.endpoint.revisions.get(state="live").release == first.pk
 
 

@@ -1,0 +1,94 @@
+"""What happens to releases, told in sentences: a project with its people, a node, and the jobs.
+
+first = story.live()
+second = story.release("staging", plan=CANARY)
+story.approve(second, by="Rex")
+story.settle()
+assert story.state(second) == "rolling_out"
+assert story.states() == [(1, "live", 9_500), (2, "ready", 500)]
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from apps.audit.models import Event
+from apps.builds.models import Bento
+from apps.governance.models import Decision, Release
+from apps.identity.models import User
+from apps.rollouts.models import Rollout
+from apps.serving.models import Revision
+from placet.kernel.actor import Actor
+from tests.support.factories import actor_of
+from tests.support.nodes import SimulatedNode, run
+from tests.support.world import World
+
+RunJobs = Callable[..., int]
+
+
+@dataclass
+class Story:
+    """A project, the node of its only target, and the jobs, which run when a test says so."""
+
+    world: World
+    node: SimulatedNode
+    run_jobs: RunJobs
+
+    def __getattr__(self, name: str) -> Actor:
+        """Return a person as an actor in a browser session, e.g. ``story.otto``."""
+        return self.world.__getattr__(name)
+
+    @property
+    def people(self) -> dict[str, User]:
+        """Everybody in the project, by name."""
+        return self.world.people
+
+    def release(
+        self, environment: str = "staging", bento: Bento | None = None, /, **changes: Any
+    ) -> Release:
+        """Have Ada ask for a release: of one more version, built, where no Bento is given."""
+        return self.world.request(environment, bento, **changes)
+
+    def approve(self, release: Release, *, by: str = "Rex") -> Decision:
+        """Have somebody approve what the release is now."""
+        return self.world.decide(release, actor_of(self.people[by]))
+
+    def settle(self, rounds: int = 8) -> None:
+        """Let jobs and node take turns until both have nothing left to do."""
+        run(self.node, self.run_jobs, rounds)
+
+    def live(
+        self, environment: str = "development", bento: Bento | None = None, /, **changes: Any
+    ) -> Release:
+        """Have a release go all the way to live; Rex approves it where people are asked."""
+        release = self.release(environment, bento, **changes)
+        if release.state == "requested":
+            self.approve(release)
+        self.settle()
+        assert self.state(release) == "live"
+        return release
+
+    def rollout(self, release: Release) -> Rollout:
+        """Return the only rollout of ``release`` as it stands."""
+        rows = Rollout.objects.select_related("from_revision", "to_revision")
+        return rows.get(release=release)
+
+    def state(self, row: Release | Rollout) -> str:
+        """Return what a release or a rollout is now."""
+        row.refresh_from_db()
+        return row.state
+
+    def states(self) -> list[tuple[int, str, int]]:
+        """Return number, state and weight of every revision, the oldest first."""
+        return list(Revision.objects.order_by("number").values_list("number", "state", "weight"))
+
+
+def weights() -> list[int]:
+    """Return the weight of every revision, the oldest first."""
+    return list(Revision.objects.order_by("number").values_list("weight", flat=True))
+
+
+def kinds(subject: str) -> list[str]:
+    """Return the kinds of the events about one thing, in order."""
+    rows = Event.objects.filter(subject=subject).order_by("index")
+    return list(rows.values_list("kind", flat=True))
