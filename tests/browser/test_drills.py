@@ -12,52 +12,41 @@ from apps.rollouts.actions import finish_drill, run_planned, schedule_drills
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
-RunJobs = Callable[..., int]
-
-
-class Story:
-    """An endpoint whose second release is live and whose first is kept warm."""
-
-    def __init__(self, run_jobs: RunJobs) -> None:
-        self.world, self.run_jobs = World(), run_jobs
-        self.node = SimulatedNode.joined(self.world.target)
-        self.node.report()
-        for _ in range(2):
-            self.world.request("development")
-            self.go()
-        self.endpoint = Endpoint.objects.get()
-
-    def go(self) -> None:
-        """Let jobs and node do what there is to do, and have the counts of ended drills come in."""
-        run(self.node, self.run_jobs)
-        ended = Rollout.objects.filter(kind="drill").exclude(finished_at=None)
-        ended.update(finished_at=now() - timedelta(seconds=30))
-        for drill in Drill.objects.filter(state="running"):
-            finish_drill(drill)
-
-    def node_breaks(self) -> None:
-        """Have the former revision break as soon as it gets the requests."""
-        former = Revision.objects.get(number=1)
-        self.run_jobs("control")
-        self.node.phase[former.pk] = ("failed", "out of memory")
-        self.go()
 
 
 @pytest.fixture
-def story(run_jobs: RunJobs) -> Story:
-    return Story(run_jobs)
+def endpoint(story: Story) -> Endpoint:
+    """An endpoint whose second release is live and whose first is kept warm."""
+    story.live()
+    return story.live().endpoint
+
+
+def go(story: Story) -> None:
+    """Let jobs and node do what there is to do, and have the counts of ended drills come in."""
+    story.settle()
+    ended = Rollout.objects.filter(kind="drill").exclude(finished_at=None)
+    ended.update(finished_at=now() - timedelta(seconds=30))
+    for drill in Drill.objects.filter(state="running"):
+        finish_drill(drill)
+
+
+def node_breaks(story: Story) -> None:
+    """Have the former revision break as soon as it gets the requests."""
+    former = Revision.objects.get(number=1)
+    story.run_jobs("control")
+    story.node.phase[former.pk] = ("failed", "out of memory")
+    go(story)
 
 
 def test_an_operator_rehearses_a_rollback_and_has_it_come_round(
-    story: Story, open_as: OpenAs
+    story: Story, endpoint: Endpoint, open_as: OpenAs
 ) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/endpoints/{story.endpoint.pk}/")
+    page = open_as(story.people["Otto"])
+    page.goto(f"/endpoints/{endpoint.pk}/")
     card = page.locator("#drills")
     card.get_by_role("button", name="Run now…").click()
     dialog = page.get_by_role("dialog", name="Rehearse a rollback?")
@@ -65,7 +54,7 @@ def test_an_operator_rehearses_a_rollback_and_has_it_come_round(
     dialog.get_by_role("button", name="Run the drill").click()
     card.locator("tr", has_text="Running").wait_for()
     assert card.get_by_role("button", name="Run now…").count() == 0
-    story.go()
+    go(story)
     page.reload()
     row = card.locator("tr", has_text="Passed")
     assert "0 failed requests" in row.inner_text()
@@ -80,16 +69,18 @@ def test_an_operator_rehearses_a_rollback_and_has_it_come_round(
     assert DrillSchedule.objects.get().every_days == 7
 
 
-def test_a_rollback_is_there_while_a_drill_is_under_way(story: Story, open_as: OpenAs) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/endpoints/{story.endpoint.pk}/")
+def test_a_rollback_is_there_while_a_drill_is_under_way(
+    story: Story, endpoint: Endpoint, open_as: OpenAs
+) -> None:
+    page = open_as(story.people["Otto"])
+    page.goto(f"/endpoints/{endpoint.pk}/")
     page.locator("#drills").get_by_role("button", name="Run now…").click()
     page.get_by_role("button", name="Run the drill").click()
     page.get_by_role("button", name="Roll back…").click()
     page.get_by_role("dialog", name="Roll back to churn:1?").get_by_label("Why?").fill("Wrong")
     page.get_by_role("button", name="Roll back", exact=True).click()
     page.locator("#drills").get_by_text("A rollback was asked for meanwhile").wait_for()
-    story.go()
+    go(story)
     assert Revision.objects.get(state="live").number == 1
 
 
@@ -97,19 +88,19 @@ def test_a_rollback_is_there_while_a_drill_is_under_way(story: Story, open_as: O
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )
 def test_the_list_of_drills_reads_well(
-    story: Story, open_as: OpenAs, pictures: Path, theme: str, width: int
+    story: Story, endpoint: Endpoint, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    schedule = schedule_drills(story.endpoint, every_days=30, hour=3, actor=story.world.otto)
+    schedule = schedule_drills(endpoint, every_days=30, hour=3, actor=story.otto)
     DrillSchedule.objects.update(next_at=now() - timedelta(days=5))
     schedule.refresh_from_db()
     run_planned(schedule)  # nobody was there then: skipped
-    page = open_as(story.world.people["Otto"], width=width, theme=theme)
-    page.goto(f"/endpoints/{story.endpoint.pk}/")
-    for ending in (story.go, story.node_breaks):
+    page = open_as(story.people["Otto"], width=width, theme=theme)
+    page.goto(f"/endpoints/{endpoint.pk}/")
+    for ending in (go, node_breaks):
         page.locator("#drills").get_by_role("button", name="Run now…").click()
         page.get_by_role("button", name="Run the drill").click()
         page.locator("#drills tr", has_text="Running").wait_for()
-        ending()
+        ending(story)
         page.reload()
     card = page.locator("#drills")
     card.get_by_text("It failed: out of memory").wait_for()

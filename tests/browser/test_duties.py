@@ -18,9 +18,8 @@ OpenAs = Callable[..., Page]
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )
 def test_an_auditor_reads_how_few_could_and_by_which_steps(
-    open_as: OpenAs, pictures: Path, theme: str, width: int
+    world: World, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    world = World()
     factories.person("Ann Access", roles={"admin": None})
     factories.grant(world.people["Ada"], {"operator": (world.project, "production")})
     page = open_as(factories.person("Eve", roles={"auditor": None}), width=width, theme=theme)

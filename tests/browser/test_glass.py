@@ -9,23 +9,20 @@ from playwright.sync_api import Page
 
 from apps.governance.models import BreakGlass
 from tests.support import factories
-from tests.support.break_glass import POLICY, SAID, broken, opened, responder
+from tests.support.break_glass import broken, fragile, opened
 from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 
 
-def fragile() -> World:
-    """Return a project whose staging lets two people break the glass."""
-    world = World()
-    responder(world)
-    world.policy("staging", POLICY + SAID)
-    return world
+@pytest.fixture
+def world(world: World) -> World:
+    """The project, whose staging lets two people break the glass."""
+    return fragile(world)
 
 
-def test_two_people_break_it_and_a_third_reviews_it(open_as: OpenAs) -> None:
-    world = fragile()
+def test_two_people_break_it_and_a_third_reviews_it(world: World, open_as: OpenAs) -> None:
     release = world.request("staging", plan={"start": "manual"})
     rob = open_as(world.people["Rob"])
     rob.goto(f"/releases/{release.pk}/")
@@ -70,8 +67,7 @@ def test_two_people_break_it_and_a_third_reviews_it(open_as: OpenAs) -> None:
     assert (glass.state, glass.finding) == ("reviewed", "justified")
 
 
-def test_the_pages_can_be_read_by_everybody(open_as: OpenAs, pictures: Path) -> None:
-    world = fragile()
+def test_the_pages_can_be_read_by_everybody(world: World, open_as: OpenAs, pictures: Path) -> None:
     factories.grant(world.people["Ada"], {"auditor": None})
     first = broken(world, world.request("staging", endpoint="first"))
     asked = world.request("staging", endpoint="second")

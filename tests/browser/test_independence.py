@@ -34,8 +34,9 @@ def waiting(world: World) -> Release:
     return world.request("staging", world.bento(version))
 
 
-def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(open_as: OpenAs) -> None:
-    world = World()
+def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(
+    world: World, open_as: OpenAs
+) -> None:
     release = waiting(world)
     rita = open_as(world.people["Rita"])
     rita.goto("/releases/")
@@ -60,9 +61,8 @@ def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(open_as: O
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_pages_are_usable_by_everybody(
-    open_as: OpenAs, pictures: Path, theme: str, width: int
+    world: World, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    world = World()
     release = waiting(world)
     for who, path, name in (
         ("Alan", f"/models/risk/churn/{release.version.number}/people/", "hands"),

@@ -9,8 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from apps.serving.models import Revision
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
@@ -28,18 +27,15 @@ def sound(page: Page, name: str, pictures: Path) -> None:
 
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
 def test_a_destination_is_asked_for_approved_and_seen_in_use(
-    theme: str, width: int, open_as: OpenAs, pictures: Path, run_jobs: Callable[..., int]
+    story: Story, theme: str, width: int, open_as: OpenAs, pictures: Path
 ) -> None:
-    world = World()
-    node = SimulatedNode.joined(world.target)
-    node.report()
-    world.request("development", serving={"egress": ["old.example.com:443"]})
-    run(node, run_jobs)
+    story.live(serving={"egress": ["old.example.com:443"]})
     live = Revision.objects.get(state="live")
     counts = {"to": "old.example.com:443", "connections": 12_345, "refused": 2,
               "bytes_in": 5_000_000, "bytes_out": 80_000}  # fmt: skip
-    node.apart[live.pk] = {"isolation": "socket", "egress": [counts]}
-    node.report()
+    story.node.apart[live.pk] = {"isolation": "socket", "egress": [counts]}
+    story.node.report()
+    world = story.world
     world.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
                  "  - {gate: approvals, role: approver, count: 1}\n")  # fmt: skip
     bento = world.bento(world.version(variables=["MODE"]))

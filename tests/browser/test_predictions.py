@@ -13,53 +13,42 @@ from apps.monitoring import actions
 from apps.monitoring.models import Erasure
 from apps.rollouts.models import Rollout
 from tests.support.captures import line, send, text
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
 
 
-class Story:
-    """A version that captures, and one in its place that was asked the same and differs once."""
-
-    def __init__(self, run_jobs: Callable[..., int]) -> None:
-        self.world, self.run_jobs = World(), run_jobs
-        self.node = SimulatedNode.joined(self.world.target)
-        self.node.report()
-        old, new = self.live(), self.live()
-        self.rollout = new
-        asked: list[dict[str, Any]] = [
-            line(old.to_revision_id, f"customer-{n}", ago=-1, inputs=f'[{{"age":{40 + n}}}]')
-            for n in range(4)
-        ]
-        self.send(old.to_revision_id, asked)
-        copy = {"revision": new.to_revision_id, "cohort": "mirrored"}
-        answered = [row | copy for row in asked]
-        self.send(new.to_revision_id, [answered[0] | {"outputs": "[0]"}, *answered[1:]])
-        actions.store_captures()
-        said = [actions.Said(UUID(row["id"]), "chargeback", n == 2) for n, row in enumerate(asked)]
-        said.append(actions.Said(uuid4(), "chargeback", 1))
-        actions.report_outcomes(new.endpoint, said, actor=self.world.otto)
-
-    def live(self) -> Rollout:
-        release = self.world.request("development", serving=SERVING)
-        run(self.node, self.run_jobs)
-        return Rollout.objects.select_related("endpoint").get(release=release, state="done")
-
-    def send(self, revision: str, lines: list[dict[str, Any]]) -> None:
-        assert send(self.node, revision, text(*lines))[0] == 201
-
-
 @pytest.fixture
-def story(run_jobs: Callable[..., int]) -> Story:
-    return Story(run_jobs)
+def rollout(story: Story) -> Rollout:
+    """That of a version in the place of one that was asked the same; they differ once."""
+    old, new = (story.rollout(story.live(serving=SERVING)) for _ in range(2))
+    asked: list[dict[str, Any]] = [
+        line(old.to_revision_id, f"customer-{n}", ago=-1, inputs=f'[{{"age":{40 + n}}}]')
+        for n in range(4)
+    ]
+    captured(story, old.to_revision_id, asked)
+    copy = {"revision": new.to_revision_id, "cohort": "mirrored"}
+    answered = [row | copy for row in asked]
+    captured(story, new.to_revision_id, [answered[0] | {"outputs": "[0]"}, *answered[1:]])
+    actions.store_captures()
+    said = [actions.Said(UUID(row["id"]), "chargeback", n == 2) for n, row in enumerate(asked)]
+    said.append(actions.Said(uuid4(), "chargeback", 1))
+    actions.report_outcomes(new.endpoint, said, actor=story.otto)
+    return new
 
 
-def test_an_operator_erases_what_was_captured_of_a_unit(story: Story, open_as: OpenAs) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/endpoints/{story.rollout.endpoint_id}/predictions/")
+def captured(story: Story, revision: str, lines: list[dict[str, Any]]) -> None:
+    """Have the node bring what a revision answered."""
+    assert send(story.node, revision, text(*lines))[0] == 201
+
+
+def test_an_operator_erases_what_was_captured_of_a_unit(
+    story: Story, rollout: Rollout, open_as: OpenAs
+) -> None:
+    page = open_as(story.people["Otto"])
+    page.goto(f"/endpoints/{rollout.endpoint_id}/predictions/")
     assert page.get_by_text('"age":41').count() == 2
     assert page.get_by_text("a copy").count() == 4
     assert page.get_by_text("chargeback 1").count() == 1
@@ -77,12 +66,14 @@ def test_an_operator_erases_what_was_captured_of_a_unit(story: Story, open_as: O
     assert Erasure.objects.get().erased == 2
 
 
-def test_the_pages_can_be_read_by_everybody(story: Story, open_as: OpenAs, pictures: Path) -> None:
+def test_the_pages_can_be_read_by_everybody(
+    story: Story, rollout: Rollout, open_as: OpenAs, pictures: Path
+) -> None:
     for theme, width in (("light", 1440), ("light", 390), ("dark", 1440), ("dark", 390)):
-        page = open_as(story.world.people["Otto"], width=width, theme=theme)
+        page = open_as(story.people["Otto"], width=width, theme=theme)
         for name, path, says in (
-            ("predictions", f"/endpoints/{story.rollout.endpoint_id}/predictions/", "Approved"),
-            ("disagreements", f"/rollouts/{story.rollout.pk}/disagreements/", "1 of 4 pairs"),
+            ("predictions", f"/endpoints/{rollout.endpoint_id}/predictions/", "Approved"),
+            ("disagreements", f"/rollouts/{rollout.pk}/disagreements/", "1 of 4 pairs"),
         ):
             page.goto(path)
             page.get_by_text(says).first.wait_for()

@@ -13,9 +13,8 @@ SHOWN = "(e, part) => getComputedStyle(e, part).content"
 
 
 def test_a_printed_record_says_when_and_what_exactly(
-    open_as: Callable[..., Page], pictures: Path
+    world: World, open_as: Callable[..., Page], pictures: Path
 ) -> None:
-    world = World()
     bento = world.bento(world.version(), metrics={"auc": 0.95})
     world.soaked(bento)
     release = world.request("production", bento)

@@ -9,61 +9,52 @@ from playwright.sync_api import Page
 
 from apps.assurance.models import Recall
 from apps.governance.models import Release
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 PLAN = {"keep_warm_seconds": 3600}
 
 
-class Story:
-    """An endpoint that serves a second version while the first is kept warm."""
-
-    def __init__(self, run_jobs: Callable[..., int]) -> None:
-        self.world, self.run_jobs = World(), run_jobs
-        self.node = SimulatedNode.joined(self.world.target)
-        self.node.report()
-        for _ in range(2):
-            self.world.request("development", plan=PLAN)
-            run(self.node, run_jobs)
-        self.live = Release.objects.get(state="live")
-
-    def recall(self, page: Page) -> Recall:
-        """Recall the live version, as Vera does from its page."""
-        version = self.live.version
-        page.goto(f"/models/risk/{version.model.name}/{version.number}/")
-        page.get_by_role("link", name="Recall…").click()
-        page.get_by_text("1 release at 1 endpoint would be reached").wait_for()
-        page.get_by_text("fall back to revision 1").wait_for()
-        assert not Recall.objects.exists()
-        page.get_by_label("Why?").fill("It answers wrongly for people over 80")
-        page.get_by_role("button", name="Recall it now").click()
-        page.get_by_text("0 of 1").wait_for()
-        return Recall.objects.get()
-
-
 @pytest.fixture
-def story(run_jobs: Callable[..., int]) -> Story:
-    return Story(run_jobs)
+def live(story: Story) -> Release:
+    """What an endpoint serves while its first version is kept warm."""
+    story.live(plan=PLAN)
+    return story.live(plan=PLAN)
 
 
-def test_a_recall_is_watched_until_its_node_has_signed(story: Story, open_as: OpenAs) -> None:
-    page = open_as(story.world.people["Vera"])
-    found = story.recall(page)
+def recalled(live: Release, page: Page) -> Recall:
+    """Recall what is live, as Vera does from its page."""
+    version = live.version
+    page.goto(f"/models/risk/{version.model.name}/{version.number}/")
+    page.get_by_role("link", name="Recall…").click()
+    page.get_by_text("1 release at 1 endpoint would be reached").wait_for()
+    page.get_by_text("fall back to revision 1").wait_for()
+    assert not Recall.objects.exists()
+    page.get_by_label("Why?").fill("It answers wrongly for people over 80")
+    page.get_by_role("button", name="Recall it now").click()
+    page.get_by_text("0 of 1").wait_for()
+    return Recall.objects.get()
+
+
+def test_a_recall_is_watched_until_its_node_has_signed(
+    story: Story, live: Release, open_as: OpenAs
+) -> None:
+    page = open_as(story.people["Vera"])
+    found = recalled(live, page)
     page.get_by_text("1 is open").wait_for()
     story.run_jobs("control")
     story.node.confirm()
     page.get_by_text("1 of 1").wait_for()  # without a reload
-    page.goto(f"/endpoints/{story.live.endpoint_id}/")
+    page.goto(f"/endpoints/{live.endpoint_id}/")
     page.get_by_text("The node has confirmed it").wait_for()
-    page.goto(f"/releases/{story.live.pk}/")
+    page.goto(f"/releases/{live.pk}/")
     page.get_by_text("It never runs again").wait_for()
     page.get_by_role("link", name="Open the recall").click()
     assert page.url.endswith(f"/recalls/{found.pk}/")
     assert page.get_by_role("button", name="Lift…").count() == 0, "another person lifts it"
 
-    vito = open_as(story.world.people["Vito"])
+    vito = open_as(story.people["Vito"])
     vito.goto(f"/recalls/{found.pk}/")
     vito.get_by_role("button", name="Lift…").click()
     vito.get_by_label("Why?").fill("A false alarm")
@@ -72,16 +63,18 @@ def test_a_recall_is_watched_until_its_node_has_signed(story: Story, open_as: Op
     assert Recall.objects.get().state == "lifted"
 
 
-def test_the_pages_can_be_read_by_everybody(story: Story, open_as: OpenAs, pictures: Path) -> None:
-    found = story.recall(open_as(story.world.people["Vera"]))
-    asked = f"?kind=version&project=risk&what={story.live.version_id}"
+def test_the_pages_can_be_read_by_everybody(
+    story: Story, live: Release, open_as: OpenAs, pictures: Path
+) -> None:
+    found = recalled(live, open_as(story.people["Vera"]))
+    asked = f"?kind=version&project=risk&what={live.version_id}"
     for theme, width in (("light", 1440), ("light", 390), ("dark", 1440), ("dark", 390)):
-        page = open_as(story.world.people["Otto"], width=width, theme=theme)
+        page = open_as(story.people["Otto"], width=width, theme=theme)
         for name, path, says in (
             ("recalls", "/recalls/", "Version"),
             ("recall-new", f"/recalls/new/{asked}", "would"),
             ("recall", f"/recalls/{found.pk}/", "Fell back"),
-            ("recall-endpoint", f"/endpoints/{story.live.endpoint_id}/", "was recalled"),
+            ("recall-endpoint", f"/endpoints/{live.endpoint_id}/", "was recalled"),
         ):
             page.goto(path)
             page.get_by_text(says).first.wait_for()

@@ -15,12 +15,10 @@ from apps.rollouts.actions import skip
 from apps.rollouts.models import Rollout
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
-RunJobs = Callable[..., int]
 CANARY = {
     "strategy": "canary",
     "steps": [
@@ -34,40 +32,20 @@ AT_NIGHT = {
 SERIOUS = ("serious", "critical")
 
 
-class Story:
-    """A canary that is at 5 % and has answered a thousand requests with the old one."""
-
-    def __init__(self, run_jobs: RunJobs) -> None:
-        self.world, self.run_jobs = World(), run_jobs
-        self.node = SimulatedNode.joined(self.world.target)
-        self.node.report()
-        self.world.request("development")
-        self.go()
-        self.release = self.world.request("development", plan=CANARY)
-        self.go()
-        for revision, good, bad in (
-            (self.rollout.from_revision, 949, 1), (self.rollout.to_revision, 50, 0),
-        ):  # fmt: skip
-            assert revision is not None
-            MetricWindow.objects.create(
-                node=self.node.id, revision=revision.pk, started_at=now() + timedelta(seconds=1),
-                seconds=10, status_2xx=good, status_5xx=bad, latency={"25": good + bad},
-            )  # fmt: skip
-
-    def go(self) -> None:
-        """Let jobs and node do what there is to do."""
-        run(self.node, self.run_jobs)
-
-    @property
-    def rollout(self) -> Rollout:
-        """The canary as it stands."""
-        rows = Rollout.objects.select_related("from_revision", "to_revision")
-        return rows.get(release=self.release)
-
-
 @pytest.fixture
-def story(run_jobs: RunJobs) -> Story:
-    return Story(run_jobs)
+def canary(story: Story) -> Release:
+    """A canary that is at 5 % and has answered a thousand requests with the old one."""
+    story.live()
+    release = story.release("development", plan=CANARY)
+    story.settle()
+    rollout = story.rollout(release)
+    for revision, good, bad in ((rollout.from_revision, 949, 1), (rollout.to_revision, 50, 0)):
+        assert revision is not None
+        MetricWindow.objects.create(
+            node=story.node.id, revision=revision.pk, started_at=now() + timedelta(seconds=1),
+            seconds=10, status_2xx=good, status_5xx=bad, latency={"25": good + bad},
+        )  # fmt: skip
+    return release
 
 
 def say(page: Page, verb: str, reason: str) -> None:
@@ -77,9 +55,11 @@ def say(page: Page, verb: str, reason: str) -> None:
     page.locator(f"#{verb} button:not([data-close])").click()
 
 
-def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, open_as: OpenAs) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/endpoints/{story.rollout.endpoint_id}/")
+def test_an_operator_steers_a_canary_and_the_page_follows(
+    story: Story, canary: Release, open_as: OpenAs
+) -> None:
+    page = open_as(story.people["Otto"])
+    page.goto(f"/endpoints/{story.rollout(canary).endpoint_id}/")
     page.get_by_role("link", name="Release to revision 2").click()
     page.get_by_text("Wait 1 d").wait_for()
     traffic = page.locator("#rollout-now table").first
@@ -90,64 +70,68 @@ def test_an_operator_steers_a_canary_and_the_page_follows(story: Story, open_as:
 
     say(page, "pause", "Lunch")
     page.get_by_text("Held by Otto risk").wait_for()
-    assert story.rollout.paused_by == story.world.otto.id
+    assert story.rollout(canary).paused_by == story.otto.id
     say(page, "resume", "Back")
     page.locator("#b-pause").wait_for()
 
     say(page, "skip", "Seen enough at 5 %")
     page.locator("[aria-current=step]", has_text="Send 50 %").wait_for()
-    story.go()
+    story.settle()
     page.locator("[aria-current=step]", has_text="Wait until a person goes on").wait_for()
     page.get_by_text("Waits for somebody to go on").wait_for()
     say(page, "resume", "Well so far")
-    story.go()
+    story.settle()
     page.locator("#rollout-now .card-actions", has_text="Done").first.wait_for()
     page.get_by_text("Skipped step 2 of the plan").wait_for()
     page.get_by_text("“Seen enough at 5 %”").wait_for()
     assert page.locator("#b-abort").count() == 0
-    assert Release.objects.get(pk=story.release.pk).state == "live"
+    assert Release.objects.get(pk=canary.pk).state == "live"
 
 
-def test_a_stale_dialog_does_not_skip_a_second_step(story: Story, open_as: OpenAs) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/rollouts/{story.rollout.pk}/")
+def test_a_stale_dialog_does_not_skip_a_second_step(
+    story: Story, canary: Release, open_as: OpenAs
+) -> None:
+    page = open_as(story.people["Otto"])
+    page.goto(f"/rollouts/{story.rollout(canary).pk}/")
     page.locator("#b-skip").click()
     page.locator("#skip-why").fill("Twice")
-    skip(story.rollout, step=1, reason="First", actor=story.world.otto)
-    story.go()
-    assert story.rollout.step == 3
+    skip(story.rollout(canary), step=1, reason="First", actor=story.otto)
+    story.settle()
+    assert story.rollout(canary).step == 3
     page.locator("#skip button:not([data-close])").click()
     page.get_by_text("The rollout is at another step by now").wait_for()
-    assert story.rollout.step == 3
+    assert story.rollout(canary).step == 3
 
 
 def test_an_abort_gives_everything_back_and_can_be_tried_again(
-    story: Story, open_as: OpenAs
+    story: Story, canary: Release, open_as: OpenAs
 ) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/rollouts/{story.rollout.pk}/")
-    before = story.rollout
+    page = open_as(story.people["Otto"])
+    page.goto(f"/rollouts/{story.rollout(canary).pk}/")
+    before = story.rollout(canary)
     page.locator("#b-abort").click()
     page.locator("#abort-why").fill("Worse answers")
     page.locator("#abort button:not([data-close])").click()
     page.get_by_text("All requests go to the old revision again").wait_for()
-    story.go()
+    story.settle()
     page.locator(".alert-danger", has_text="Worse answers").wait_for()
     say(page, "retry", "The node was full")
     page.wait_for_url(lambda url: before.pk not in url)
-    assert Rollout.objects.filter(release=story.release).count() == 2
+    assert Rollout.objects.filter(release=canary).count() == 2
 
 
-def test_who_may_not_steer_reads_it_only(story: Story, open_as: OpenAs) -> None:
-    page = open_as(story.world.people["Ada"])
-    page.goto(f"/rollouts/{story.rollout.pk}/")
+def test_who_may_not_steer_reads_it_only(story: Story, canary: Release, open_as: OpenAs) -> None:
+    page = open_as(story.people["Ada"])
+    page.goto(f"/rollouts/{story.rollout(canary).pk}/")
     page.get_by_text("Where it is").wait_for()
     assert page.locator("#rollout-now button[data-dialog]").count() == 0
 
 
-def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, open_as: OpenAs) -> None:
+def test_a_plan_is_chosen_and_seen_before_it_goes_out(
+    story: Story, canary: Release, open_as: OpenAs
+) -> None:
     bento = story.world.bento(story.world.version())
-    page = open_as(story.world.people["Ada"])
+    page = open_as(story.people["Ada"])
     page.goto(f"/releases/new/?version={bento.version_id}")
     page.get_by_label("Careful canary").check()
     page.get_by_label("When it is approved").select_option("manual")
@@ -160,19 +144,19 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(story: Story, open_as: Ope
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_its_pages_are_usable_by_everybody(
-    story: Story, open_as: OpenAs, pictures: Path, theme: str
+    story: Story, canary: Release, open_as: OpenAs, pictures: Path, theme: str
 ) -> None:
     """axe finds nothing serious; nothing scrolls sideways on a phone."""
     bento = story.world.bento(story.world.version())
     places = {
-        "rollout": f"/rollouts/{story.rollout.pk}/",
-        "rollout-release": f"/releases/{story.release.pk}/",
+        "rollout": f"/rollouts/{story.rollout(canary).pk}/",
+        "rollout-release": f"/releases/{canary.pk}/",
         "rollout-ask": f"/releases/new/?version={bento.version_id}",
         "rollout-plans": "/policies/risk/development/",
     }
     place = story.world.environment("development")
     update_environment(place, plans={"in-two-days": CANARY, "by-night": AT_NIGHT}, actor=SYSTEM)
-    people = story.world.people
+    people = story.people
     for name, path in places.items():
         who = people["Ada"] if name == "rollout-ask" else people["Otto"]
         page = open_as(who, theme=theme)

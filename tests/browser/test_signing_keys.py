@@ -19,8 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 
 
-def test_an_approver_trusts_a_key_and_revokes_it(open_as: OpenAs) -> None:
-    world = World()
+def test_an_approver_trusts_a_key_and_revokes_it(world: World, open_as: OpenAs) -> None:
     world.version()
     page = open_as(world.people["Vera"])
     page.goto("/models/risk/churn/")
@@ -42,9 +41,8 @@ def test_an_approver_trusts_a_key_and_revokes_it(open_as: OpenAs) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_pages_are_usable_by_everybody(
-    open_as: OpenAs, pictures: Path, theme: str, width: int
+    world: World, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    world = World()
     labels = ("training-team", "contractor-2025", "research")
     keys = [
         trust_signing_key(

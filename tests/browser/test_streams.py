@@ -17,11 +17,11 @@ from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.certificates import Authority
 from tests.support.receivers import https
+from tests.support.story import RunJobs
 from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
-RunJobs = Callable[..., int]
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 
 def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
-    authority: Authority, open_as: OpenAs, run_jobs: RunJobs
+    world: World, authority: Authority, open_as: OpenAs, run_jobs: RunJobs
 ) -> None:
-    World().request("staging")
+    world.request("staging")
     ann, aude = (
         factories.person("Ann", {"admin": None}),
         factories.person("Aude", {"auditor": None}),
@@ -81,9 +81,9 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )
 def test_streams_read_well(
-    authority: Authority, open_as: OpenAs, run_jobs: RunJobs, pictures: Path, theme: str, width: int
-) -> None:
-    world = World()
+    world: World, authority: Authority, open_as: OpenAs, run_jobs: RunJobs, pictures: Path,
+    theme: str, width: int,
+) -> None:  # fmt: skip
     world.request("staging")
     both = factories.person("Ann Both", {"admin": None, "auditor": None})
 

@@ -18,8 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 
 
-def test_who_manages_targets_lets_a_project_use_one_and_no_longer(open_as: OpenAs) -> None:
-    world = World()
+def test_who_manages_targets_lets_a_project_use_one_and_no_longer(
+    world: World, open_as: OpenAs
+) -> None:
     world.live()
     factories.project("plant", "Plant")
     page = open_as(factories.person("Chief", {"operator": None}))
@@ -48,9 +49,8 @@ def test_who_manages_targets_lets_a_project_use_one_and_no_longer(open_as: OpenA
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_pages_are_usable_by_everybody(
-    open_as: OpenAs, pictures: Path, theme: str, width: int
+    world: World, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    world = World()
     world.live()
     SimulatedNode.joined(world.target)
     said = {"code": "pass_failed", "detail": "TypeError: one of the projects' revisions"}

@@ -30,6 +30,13 @@ def responder(world: World, name: str = "Rob") -> Actor:
     return factories.actor_of(world.people[name])
 
 
+def fragile(world: World) -> World:
+    """Have the staging of a project let two people break the glass; return the project."""
+    responder(world)
+    world.policy("staging", POLICY + SAID)
+    return world
+
+
 def opened(
     world: World,
     release: Release,

@@ -28,6 +28,7 @@ from placet_verify import checkpoint, cosignature, merkle, submission
 from placet_verify.cosignature import WitnessKey
 from placet_verify.keys import PrivateKey
 from tests.support.bucket import NAME, S3
+from tests.support.nodes import SimulatedNode
 from tests.support.witnesses import due, grow, restore, show
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -257,13 +258,10 @@ class TestWhatOnlyKeeps:
 
 
 def test_a_node_that_holds_more_of_the_log_raises_an_alert_that_names_what_is_missing(
-    own_checkpoints: Callable[[], Path],
+    own_checkpoints: Callable[[], Path], node: SimulatedNode
 ) -> None:
     from apps.monitoring.reconciler import watch_endpoints
-    from tests.support.nodes import SimulatedNode
-    from tests.support.world import World
 
-    node = SimulatedNode.joined(World().target)
     old, newer = grow(1).size, grow(30)
     node.checkpoint = newer.note
     restore(old, kept_too=own_checkpoints())
@@ -278,13 +276,10 @@ def test_a_node_that_holds_more_of_the_log_raises_an_alert_that_names_what_is_mi
 
 
 def test_a_checkpoint_that_a_node_made_up_raises_no_alert(
-    own_checkpoints: Callable[[], Path],
+    own_checkpoints: Callable[[], Path], node: SimulatedNode
 ) -> None:
     from apps.monitoring.reconciler import watch_endpoints
-    from tests.support.nodes import SimulatedNode
-    from tests.support.world import World
 
-    node = SimulatedNode.joined(World().target)
     node.checkpoint = checkpoint.make(
         checkpoints.origin(), 10**6, merkle.EMPTY_ROOT, PrivateKey.generate()
     )

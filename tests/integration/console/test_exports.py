@@ -86,8 +86,7 @@ def rows(who: Any, name: str, query: str = "") -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", list(TABLES))
-def test_each_list_holds_what_its_reader_may_see(name: str) -> None:
-    world = World()
+def test_each_list_holds_what_its_reader_may_see(world: World, name: str) -> None:
     world.live(bento=world.bento(world.version(), metrics={"auc": 0.9}))
     recalled(world)
     reader = eve(world)
@@ -97,8 +96,7 @@ def test_each_list_holds_what_its_reader_may_see(name: str) -> None:
     assert [r for r in rows(factories.person("Nina"), name) if name != "tokens"] == []
 
 
-def test_rows_say_what_the_page_says() -> None:
-    world = World()
+def test_rows_say_what_the_page_says(world: World) -> None:
     release = world.request("staging", world.bento(world.version(), metrics={"auc": 0.9}))
     world.decide(release, world.rex)
     reader = eve(world)
@@ -110,9 +108,8 @@ def test_rows_say_what_the_page_says() -> None:
     assert "secret_hash" not in taken(reader, "/exports/tokens?format=json")
 
 
-def test_the_filters_of_the_page_hold() -> None:
-    world, other = World(), World("other")
-    for place in (world, other):
+def test_the_filters_of_the_page_hold(world: World) -> None:
+    for place in (world, World("other")):
         place.live(bento=place.bento(place.version()))
         place.request("staging", place.bento(place.version("fraud")), endpoint="fraud")
     reader = factories.person("Eve", roles={"viewer": None})
@@ -127,8 +124,7 @@ def test_the_filters_of_the_page_hold() -> None:
     assert api(reader).get("/exports/models?format=xlsx").status_code == 400
 
 
-def test_no_cell_is_a_formula() -> None:
-    world = World()
+def test_no_cell_is_a_formula(world: World) -> None:
     world.version()
     RegisteredModel.objects.update(description='=HYPERLINK("http://evil.example")')
     lines = list(csv.reader(io.StringIO(taken(eve(world), "/exports/models"))))
@@ -136,8 +132,7 @@ def test_no_cell_is_a_formula() -> None:
     assert not any(re.match(r"[=+\-@\t\r\n]", cell) for line in lines for cell in line)
 
 
-def test_a_long_list_takes_as_many_queries_as_a_short_one() -> None:
-    world = World()
+def test_a_long_list_takes_as_many_queries_as_a_short_one(world: World) -> None:
     reader = api(eve(world))
 
     def queries(name: str) -> int:
@@ -155,8 +150,7 @@ def test_a_long_list_takes_as_many_queries_as_a_short_one() -> None:
     assert max(before.values()) <= 12
 
 
-def test_every_list_page_has_the_button_with_its_filters() -> None:
-    world = World()
+def test_every_list_page_has_the_button_with_its_filters(world: World) -> None:
     world.live()
     recalled(world)
     client = browser(eve(world))
@@ -172,8 +166,7 @@ def test_every_list_page_has_the_button_with_its_filters() -> None:
     assert "format=csv&amp;state=live" in shown
 
 
-def test_long_lists_come_in_pages() -> None:
-    world = World()
+def test_long_lists_come_in_pages(world: World) -> None:
     for number in range(52):
         world.version(f"model-{number:02}")
     for _ in range(52):

@@ -116,9 +116,8 @@ def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> N
     ],
 )
 def test_a_target_says_what_network_its_replicas_get(
-    world: World, network: dict[str, Any], says: str
+    world: World, node: SimulatedNode, network: dict[str, Any], says: str
 ) -> None:
-    node = SimulatedNode.joined(world.target)
     node.upgraded(**network)
     seen = browser(world.people["Otto"]).get(reverse("targets")).content.decode()
     assert says in seen.split("Network of replicas")[1].split("</dd>")[0]

@@ -94,8 +94,7 @@ def sound(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", list(ODD))
-def test_no_form_breaks_over_odd_text(kind: str) -> None:
-    world = World()
+def test_no_form_breaks_over_odd_text(world: World, kind: str) -> None:
     roles = ("contributor", "reviewer", "approver", "operator", "admin")
     eve = factories.person("Eve", roles=dict.fromkeys(roles))
     client = browser(eve)
@@ -120,8 +119,7 @@ ADDRESSES = (
 
 
 @pytest.mark.parametrize("odd", ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C"])
-def test_no_page_breaks_over_an_odd_address(odd: str) -> None:
-    world = World()
+def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
     world.version()
     client = browser(factories.person("Eve", roles={"contributor": world.project, "auditor": None,
                                                 "operator": None}))  # fmt: skip

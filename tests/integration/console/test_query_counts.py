@@ -133,8 +133,7 @@ def counted(client: Client, path: str) -> int:
     return len(caught)
 
 
-def test_no_page_takes_more_queries_than_it_did() -> None:
-    world = World()
+def test_no_page_takes_more_queries_than_it_did(world: World) -> None:
     release = many(world)
     here = dict.fromkeys(("contributor", "reviewer", "approver"), world.project)
     eve = factories.person("Eve", roles={"auditor": None, **here})

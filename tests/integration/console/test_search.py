@@ -19,8 +19,8 @@ MOST = 12
 
 
 @pytest.fixture
-def live() -> Release:
-    return World().live()
+def live(world: World) -> Release:
+    return world.live()
 
 
 def found(who: Any, text: str) -> list[tuple[str, str]]:
@@ -70,8 +70,7 @@ def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
     )
 
 
-def test_equal_names_come_before_those_that_begin_so_and_those_that_hold_it() -> None:
-    world = World()
+def test_equal_names_come_before_those_that_begin_so_and_those_that_hold_it(world: World) -> None:
     for name in ("b-churn", "churn-a", "churn"):
         world.version(name)
     names = [title for kind, title in found(world.people["Ada"], "churn") if kind == "model"]

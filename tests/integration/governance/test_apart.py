@@ -75,8 +75,9 @@ def test_a_destination_that_nobody_could_keep_to_is_refused_by_its_place(
 OWN = "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
 
 
-def test_a_policy_refuses_a_target_that_gives_no_network_until_it_does(world: World) -> None:
-    node = SimulatedNode.joined(world.target)
+def test_a_policy_refuses_a_target_that_gives_no_network_until_it_does(
+    world: World, node: SimulatedNode
+) -> None:
     world.policy("development", OWN)
     for platform, passed in (
         ({"network": "host"}, False),
@@ -99,8 +100,9 @@ def test_a_policy_refuses_a_target_whose_node_never_spoke(world: World) -> None:
     assert (gate["passed"], gate["reason"][:22]) == (False, "No node of the target ")
 
 
-def test_an_agent_of_before_is_given_nothing_that_it_cannot_keep_apart(world: World) -> None:
-    node = SimulatedNode.joined(world.target)
+def test_an_agent_of_before_is_given_nothing_that_it_cannot_keep_apart(
+    world: World, node: SimulatedNode
+) -> None:
     former = [name for name in PLATFORM["features"] if name != "apart"]
     node.upgraded(features=former)
     release = world.request("development")

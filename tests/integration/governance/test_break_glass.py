@@ -33,6 +33,7 @@ from tests.support.break_glass import (
     SIGNED,
     broken,
     confirmed,
+    fragile,
     opened,
     responder,
     signed_confirmation,
@@ -49,9 +50,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transacti
 @pytest.fixture
 def world(world: World) -> World:
     """The project, whose staging lets two people break the glass."""
-    responder(world)
-    world.policy("staging", POLICY + SAID)
-    return world
+    return fragile(world)
 
 
 def permit_of(release: Release, *, after: timedelta = timedelta(), **more: Any) -> Permit:

@@ -145,8 +145,7 @@ def test_the_same_request_under_its_key_goes_through_afterwards(ada: User) -> No
 # Pages
 
 
-def test_who_decides_in_an_old_session_confirms_and_comes_back_to_the_release() -> None:
-    world = World()
+def test_who_decides_in_an_old_session_confirms_and_comes_back_to_the_release(world: World) -> None:
     rex = person("Rufus", roles={"reviewer": world.project}, password=PASSWORD)
     release, client = world.request("staging"), old(browser(rex))
     page = f"/releases/{release.pk}/"
@@ -168,8 +167,7 @@ def test_a_form_is_not_led_to_another_site(ada: User) -> None:
     assert answer["Location"] == "/"
 
 
-def test_a_policy_is_drafted_by_who_has_just_shown_who_he_is() -> None:
-    world = World()
+def test_a_policy_is_drafted_by_who_has_just_shown_who_he_is(world: World) -> None:
     client = old(browser(world.people["Vera"]))
     page = f"/policies/{world.project.slug}/staging/"
     asked(client.post(page + "draft", {"source": "version: 1", "next": page}), page)

@@ -16,7 +16,7 @@ from placet.kernel.clock import now
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse
 from placet_verify.permit import Expected, PermitRefused, permit
-from tests.support.break_glass import POLICY, SAID, broken, opened, responder
+from tests.support.break_glass import broken, fragile, opened
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
 from tests.support.replay import assert_log_rebuilds_every_row
 from tests.support.story import Story
@@ -28,9 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def live(story: Story) -> Release:
     """A release in staging that serves because two people broke the glass for it."""
-    responder(story.world)
-    story.world.policy("staging", POLICY + SAID)
-    release = story.release("staging")
+    release = fragile(story.world).request("staging")
     broken(story.world, release)
     story.settle()
     assert story.state(release) == "live"

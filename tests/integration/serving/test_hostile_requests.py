@@ -4,10 +4,8 @@ import pytest
 from django.test import RequestFactory
 
 from apps.console.views.base import back
-from apps.serving.actions import create_target
 from apps.serving.models import Endpoint
 from apps.serving.prediction import _json_or_text
-from placet.kernel.actor import SYSTEM
 from tests.support.factories import api, browser, person
 from tests.support.nodes import SimulatedNode
 from tests.support.world import World
@@ -16,8 +14,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_a_node_with_a_clock_at_the_end_of_the_calendar_is_refused(moment: str) -> None:
-    node = SimulatedNode.joined(create_target(name="local", actor=SYSTEM))
+def test_a_node_with_a_clock_at_the_end_of_the_calendar_is_refused(
+    node: SimulatedNode, moment: str
+) -> None:
     headers = {"Placet-Node": node.id, "Placet-Time": moment, "Placet-Signature": "AA=="}
     answer = api().get("/agent/v1/state", **headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "node_refused")
@@ -53,9 +52,10 @@ def test_a_form_leads_back_to_our_own_pages_only(target: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "Churn", "x\ny", "-x", "é", "a" * 61])
-def test_a_requester_cannot_make_an_endpoint_whose_name_a_node_would_choke_on(name: str) -> None:
+def test_a_requester_cannot_make_an_endpoint_whose_name_a_node_would_choke_on(
+    world: World, name: str
+) -> None:
     """One such name in a state, and the node refuses the whole state of its target."""
-    world = World()
     bento = world.bento(world.version())
     asked = {"model": "churn", "version": 1, "environment": "staging", "endpoint": name}
     answer = api(world.people["Ada"]).post("/projects/risk/releases", asked | {"bento": bento.pk})
