@@ -13,12 +13,14 @@ from playwright.sync_api import Page
 from apps.rollouts.models import Look, Rollout
 from placet.config import config
 from placet.kernel.clock import now, rfc3339
-from tests.support.nodes import SimulatedNode, run
 from tests.support.processes import until
 from tests.support.prometheus import reading, serving
-from tests.support.world import World
+from tests.support.story import Story
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser, pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("first_release"),
+]  # fmt: skip
 OpenAs = Callable[..., Page]
 METRICS = [
     {"metric": "error_rate", "margin": 0.01},
@@ -62,24 +64,20 @@ AB_TEST = {
 }
 
 
-class Story:
-    """A canary at 20 % whose node has reported a few windows."""
+class Trial:
+    """A release at 20 % whose node has reported a few windows."""
 
-    def __init__(self, run_jobs: Callable[..., int], plan: dict[str, Any] = CANARY) -> None:
-        self.world, self.run_jobs = World(), run_jobs
-        self.node = SimulatedNode.joined(self.world.target)
-        self.node.report()
-        self.world.request("development")
-        run(self.node, run_jobs)
-        self.release = self.world.request("development", plan=plan)
-        run(self.node, run_jobs)
+    def __init__(self, story: Story, plan: dict[str, Any]) -> None:
+        self.story = story
+        self.release = story.release("development", plan=plan)
+        story.settle()
         for errors in (1, 3, 1, 2, 0, 1):
             self.count(errors)
 
     @property
     def rollout(self) -> Rollout:
-        """The canary as it stands."""
-        return Rollout.objects.get(release=self.release)
+        """It as it stands."""
+        return self.story.rollout(self.release)
 
     def count(self, errors: int, times: int = 1) -> None:
         """Report 100 requests of the new revision, and look; the last look was a minute ago."""
@@ -89,16 +87,16 @@ class Story:
             (row.to_revision_id, 100 * times, errors),
             (row.from_revision_id, 400 * times, 4 * times),
         ):  # fmt: skip
-            self.node.metrics.append(
+            self.story.node.metrics.append(
                 {
                     "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
                     "status_2xx": count - bad, "status_3xx": 0, "status_4xx": 0,
                     "status_5xx": bad, "latency": {"100": count - 3, "250": 0, "inf": 3},
                 }
             )  # fmt: skip
-        self.node.step()
-        self.node.metrics = []
-        run(self.node, self.run_jobs, rounds=2)
+        self.story.node.step()
+        self.story.node.metrics = []
+        self.story.settle(rounds=2)
 
     def reads(self) -> float | None:
         """Look once more, and return what the Prometheus of its analysis said."""
@@ -109,21 +107,22 @@ class Story:
 
 
 @pytest.fixture
-def story(run_jobs: Callable[..., int]) -> Story:
-    return Story(run_jobs)
+def canary(story: Story) -> Trial:
+    """A canary at 20 %."""
+    return Trial(story, CANARY)
 
 
 @pytest.fixture
-def trial(run_jobs: Callable[..., int]) -> Story:
-    """An A/B test at 20 %, as far."""
-    return Story(run_jobs, AB_TEST)
+def ab_test(story: Story) -> Trial:
+    """An A/B test at 20 %."""
+    return Trial(story, AB_TEST)
 
 
 def test_an_analysis_is_followed_until_it_sends_everything_back(
-    story: Story, open_as: OpenAs
+    canary: Trial, open_as: OpenAs
 ) -> None:
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page = open_as(canary.story.people["Otto"])
+    page.goto(f"/rollouts/{canary.rollout.pk}/")
     card = page.get_by_role("region", name="Analysis, step 2")
     card.locator(".card-actions", has_text="Not settled").wait_for()
     assert "8 of 600" not in card.inner_text()
@@ -132,7 +131,7 @@ def test_an_analysis_is_followed_until_it_sends_everything_back(
     assert card.locator("svg.bounds").count() == 2
     assert page.locator("[aria-current=step]", has_text="Analyse:").count() == 1
     for _ in range(3):
-        story.count(40)
+        canary.count(40)
     card.locator(".card-actions", has_text="Failed").wait_for()
     page.locator("#rollout-now .alert", has_text="The analysis failed.").wait_for()
     page.get_by_text("Analysed the new revision in step 2: failed").wait_for()
@@ -141,10 +140,10 @@ def test_an_analysis_is_followed_until_it_sends_everything_back(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_page_reads_well(
-    story: Story, open_as: OpenAs, pictures: Path, theme: str, width: int
+    canary: Trial, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    page = open_as(story.world.people["Otto"], width=width, theme=theme)
-    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page = open_as(canary.story.people["Otto"], width=width, theme=theme)
+    page.goto(f"/rollouts/{canary.rollout.pk}/")
     page.locator("svg.bounds").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=pictures / f"analysis-{theme}-{width}.png", full_page=True)
@@ -155,14 +154,14 @@ def test_the_page_reads_well(
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_an_ab_test_is_read_and_shipped(
-    trial: Story, open_as: OpenAs, pictures: Path, theme: str, width: int
+    ab_test: Trial, open_as: OpenAs, pictures: Path, theme: str, width: int
 ) -> None:
-    page = open_as(trial.world.people["Vera"], width=width, theme=theme)
-    page.goto(f"/rollouts/{trial.rollout.pk}/")
+    page = open_as(ab_test.story.people["Vera"], width=width, theme=theme)
+    page.goto(f"/rollouts/{ab_test.rollout.pk}/")
     card = page.get_by_role("region", name="A/B test")
     card.get_by_text("Whether the effect is there").wait_for()
     page.screenshot(path=pictures / f"ab-test-{theme}-{width}.png", full_page=True)
-    trial.count(0, times=100)
+    ab_test.count(0, times=100)
     card.get_by_role("button", name="Ship…").click()
     page.screenshot(path=pictures / f"ab-test-ship-{theme}-{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -171,21 +170,21 @@ def test_an_ab_test_is_read_and_shipped(
     page.locator("#ship-why").fill("Fewer errors")
     page.get_by_role("button", name="Ship", exact=True).click()
     page.get_by_text("is shipped after its A/B test").wait_for()
-    assert trial.rollout.step == 3
+    assert ab_test.rollout.step == 3
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_what_a_prometheus_says_stands_beside_the_metrics(
-    run_jobs: Callable[..., int], open_as: OpenAs, pictures: Path, theme: str, width: int,
+    story: Story, open_as: OpenAs, pictures: Path, theme: str, width: int,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     with serving() as shop, reading(shop, tmp_path) as url:
         monkeypatch.setattr(config(), "prometheus_url", url)
-        story = Story(run_jobs, BY_PROMETHEUS)
-        shop.body = f'refunds{{revision="{story.rollout.to_revision_id}"}} 1.5\n'.encode()
-        until(lambda: story.reads() == 1.5, what="a value of Prometheus")
-        page = open_as(story.world.people["Otto"], width=width, theme=theme)
-        page.goto(f"/rollouts/{story.rollout.pk}/")
+        watched = Trial(story, BY_PROMETHEUS)
+        shop.body = f'refunds{{revision="{watched.rollout.to_revision_id}"}} 1.5\n'.encode()
+        until(lambda: watched.reads() == 1.5, what="a value of Prometheus")
+        page = open_as(story.people["Otto"], width=width, theme=theme)
+        page.goto(f"/rollouts/{watched.rollout.pk}/")
     card = page.get_by_role("region", name="Analysis, step 2")
     asked = card.locator(".card-body", has=page.get_by_role("heading", name="refunds{"))
     assert "1.5" in asked.inner_text()

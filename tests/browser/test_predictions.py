@@ -22,7 +22,7 @@ SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
 
 @pytest.fixture
 def rollout(story: Story) -> Rollout:
-    """That of a version in the place of one that was asked the same; they differ once."""
+    """The rollout of a version that was asked what the former one was; once they differ."""
     old, new = (story.rollout(story.live(serving=SERVING)) for _ in range(2))
     asked: list[dict[str, Any]] = [
         line(old.to_revision_id, f"customer-{n}", ago=-1, inputs=f'[{{"age":{40 + n}}}]')

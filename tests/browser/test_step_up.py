@@ -23,11 +23,6 @@ VALUES = "boxes => boxes.map(box => box.value)"
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def rosa(world: World) -> User:
     """Somebody who reviews, approves, builds and gives access, and has a password."""
     roles = {"reviewer": world.project, "approver": world.project, "admin": None}

@@ -63,16 +63,10 @@ def fake_place() -> Iterator[Place]:
         yield Place(target, driver.follow, silence)
 
 
-@pytest.fixture(params=[node_place, fake_place], ids=["node", "fake"])
+@pytest.fixture(params=[node_place, fake_place], ids=["node", "fake"], autouse=True)
 def place(request: pytest.FixtureRequest, db: None) -> Iterator[Place]:
-    """Each kind of target in turn."""
+    """Each kind of target in turn: it is there before the world, whose environments use it."""
     yield from request.param()
-
-
-@pytest.fixture
-def world(place: Place) -> World:
-    """A project whose environments use the place."""
-    return World()
 
 
 @pytest.fixture

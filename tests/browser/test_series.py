@@ -14,8 +14,7 @@ from apps.monitoring.models import MetricWindow
 from apps.rollouts.actions import resume
 from apps.rollouts.models import Look, Rollout
 from placet.kernel.clock import now, rfc3339
-from tests.support.nodes import SimulatedNode, run
-from tests.support.world import World
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
@@ -39,23 +38,18 @@ THEMED = """(theme) => document.documentElement.dataset.bsTheme === theme
 WINDOW, PER_WINDOW = 10, 8_000  # seconds, requests
 
 
-class Story:
+class Canary:
     """A canary whose time passes as fast as the test likes, with the traffic of that time."""
 
-    def __init__(self, run_jobs: Callable[..., int]) -> None:
-        self.world, self.run_jobs, self.random = World(), run_jobs, Random(7)
-        self.node = SimulatedNode.joined(self.world.target)
-        self.node.report()
-        self.world.request("development")
-        run(self.node, run_jobs)
-        self.release = self.world.request("development", plan=CANARY)
-        run(self.node, run_jobs)
+    def __init__(self, story: Story) -> None:
+        self.story, self.random = story, Random(7)
+        self.release = story.release("development", plan=CANARY)
+        story.settle()
 
     @property
     def rollout(self) -> Rollout:
         """The canary as it stands."""
-        rows = Rollout.objects.select_related("from_revision", "to_revision")
-        return rows.get(release=self.release)
+        return self.story.rollout(self.release)
 
     def let_pass(self, seconds: int, errors: float = 0.005) -> None:
         """Move all that happened into the past, fill the gap with traffic, and let come of it what
@@ -78,9 +72,9 @@ class Story:
             at, count = begin + timedelta(seconds=start), PER_WINDOW + self.random.randrange(900)
             self.count(row.to_revision_id, at, round(count * share), errors, 1.3)
             self.count(row.from_revision_id, at, round(count * (1 - share)), 0.005, 1)
-        self.node.step()
-        self.node.metrics = []
-        run(self.node, self.run_jobs, rounds=4)
+        self.story.node.step()
+        self.story.node.metrics = []
+        self.story.settle(rounds=4)
 
     def count(
         self, revision: str | None, at: datetime, count: int, errors: float, slow: float
@@ -89,7 +83,7 @@ class Story:
         bad = round(count * errors * self.random.uniform(0.8, 1.2))
         late = round(count * 0.08 * slow * self.random.uniform(0.8, 1.2))
         fast = count // 3
-        self.node.metrics.append(
+        self.story.node.metrics.append(
             {
                 "revision": revision, "started_at": rfc3339(at), "seconds": WINDOW,
                 "status_2xx": count - bad, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
@@ -99,8 +93,9 @@ class Story:
 
 
 @pytest.fixture
-def story(run_jobs: Callable[..., int]) -> Story:
-    return Story(run_jobs)
+def canary(story: Story, first_release: None) -> Canary:
+    """A canary at 5 %."""
+    return Canary(story)
 
 
 def errors_of(page: Page) -> list[str]:
@@ -111,12 +106,14 @@ def errors_of(page: Page) -> list[str]:
     return errors
 
 
-def test_the_page_at_four_moments(story: Story, open_as: OpenAs, pictures: Path) -> None:
+def test_the_page_at_four_moments(
+    story: Story, canary: Canary, open_as: OpenAs, pictures: Path
+) -> None:
     """It follows by itself, is free of faults for axe, fits a phone, and its lines are drawn."""
-    page = open_as(story.world.people["Otto"])
+    page = open_as(story.people["Otto"])
     page.emulate_media(reduced_motion="reduce")
     errors = errors_of(page)
-    page.goto(f"/rollouts/{story.rollout.pk}/")
+    page.goto(f"/rollouts/{canary.rollout.pk}/")
 
     def picture(moment: str, words: str) -> None:
         page.locator("#rollout-now", has_text=words).wait_for()
@@ -141,25 +138,27 @@ def test_the_page_at_four_moments(story: Story, open_as: OpenAs, pictures: Path)
                 page.screenshot(path=pictures / name, full_page=True)
         page.set_viewport_size({"width": 1440, "height": 900})
 
-    story.let_pass(180)
+    canary.let_pass(180)
     picture("running", "Wait 5 min")
-    story.let_pass(140)
+    canary.let_pass(140)
     for _ in range(3):
-        story.let_pass(20)
+        canary.let_pass(20)
     picture("analysis", "Not settled")
-    story.let_pass(120)
+    canary.let_pass(120)
     picture("waiting", "Waits for somebody to go on")
-    resume(story.rollout, step=3, reason="Looks well", actor=story.world.otto)
-    run(story.node, story.run_jobs)
-    story.let_pass(20, errors=0.05)
+    resume(canary.rollout, step=3, reason="Looks well", actor=story.otto)
+    story.settle()
+    canary.let_pass(20, errors=0.05)
     picture("rolled-back", "The analysis failed.")
     assert errors == []
 
 
-def test_a_lost_connection_is_said_and_survived(story: Story, open_as: OpenAs) -> None:
-    story.let_pass(30)
-    page = open_as(story.world.people["Otto"])
-    page.goto(f"/rollouts/{story.rollout.pk}/")
+def test_a_lost_connection_is_said_and_survived(
+    story: Story, canary: Canary, open_as: OpenAs
+) -> None:
+    canary.let_pass(30)
+    page = open_as(story.people["Otto"])
+    page.goto(f"/rollouts/{canary.rollout.pk}/")
     page.get_by_text("planned 5 %, measured 5 %").wait_for()
     lines = page.locator("#series canvas").first
     lines.evaluate("(canvas) => { canvas.dataset.same = 'yes'; }")

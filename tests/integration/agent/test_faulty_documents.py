@@ -2,7 +2,7 @@
 
 Each of these asserts what a node did wrong at 5a35692, and fails there by its assertion: copy this
 file into ``tests/integration/agent`` of a checkout of 5a35692 and run it there. What names an API
-that is newer stands in ``test_what_goes_on.py``.
+that is newer stands in ``test_faulty_states.py``.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from placet_agent.loop import Agent
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
-from tests.integration.agent.test_recalled import recalled
+from tests.integration.agent.test_recalls import recalled
 
 Entry = dict[str, Any]
 

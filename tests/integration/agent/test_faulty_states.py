@@ -14,8 +14,8 @@ from placet_verify import canonical, dsse
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
-from tests.integration.agent.test_one_document import agent, close, handed, refusals
-from tests.integration.agent.test_recalled import recalled
+from tests.integration.agent.test_faulty_documents import agent, close, handed, refusals
+from tests.integration.agent.test_recalls import recalled
 
 __all__ = ["agent"]
 BROKEN = {"keys": ["open sesame"]}
