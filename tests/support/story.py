@@ -1,8 +1,8 @@
 """What happens to releases, told in sentences: a project with its people, a node, and the jobs.
 
-first = story.live()
+first = story.live("staging")
 second = story.release("staging", plan=CANARY)
-story.approve(second, by="Rex")
+story.approve(second, by="Rita")
 story.settle()
 assert story.state(second) == "rolling_out"
 assert story.states() == [(1, "live", 9_500), (2, "ready", 500)]

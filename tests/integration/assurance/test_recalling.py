@@ -112,13 +112,8 @@ def test_a_version_takes_every_bento_of_it_and_the_revision_kept_warm(
     story: Story, twice: list[Release]
 ) -> None:
     old = twice[0]
-    recall(
-        kind="version",
-        what=old.version_id,
-        reason="x",
-        project=story.world.project,
-        actor=story.vera,
-    )
+    said = {"kind": "version", "what": old.version_id, "reason": "x"}
+    recall(**said, project=story.world.project, actor=story.vera)
     assert states() == {1: ("failed", 0), 2: ("live", 10_000)}
     assert RecallEffect.objects.get().action == "ended"
     with pytest.raises((NothingToRollBackTo, NothingLive)):

@@ -19,8 +19,7 @@ def page(world: World, path: str) -> str:
 
 
 def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(story: Story) -> None:
-    release = story.release("development", serving={"unit": {"header": "X-User"}})
-    story.settle()
+    release = story.live(serving={"unit": {"header": "X-User"}})
     (own,) = story.node.revisions()
     counts = {"status_2xx": 1200, "latency": {"5": 1200}}
     part = {"status_2xx": 34, "latency": {"5": 34}}
@@ -41,8 +40,7 @@ def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(story: Sto
 
 
 def test_an_endpoint_without_a_unit_says_nothing_of_units(story: Story) -> None:
-    release = story.release("development")
-    story.settle()
+    release = story.live()
 
     assert "Split by" not in page(story.world, f"/endpoints/{release.endpoint_id}/")
     assert "split by" not in page(story.world, f"/releases/{release.pk}/")

@@ -64,10 +64,8 @@ def answer(
         "seconds": 10.0, "status_2xx": good, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
         "latency": {"5": good + bad - slow, "1000": slow},
     }  # fmt: skip
-    assert (
-        story.node.report(metrics=[{**window, "error": error} if error else window]).status_code
-        == 200
-    )
+    sent = story.node.report(metrics=[{**window, "error": error} if error else window])
+    assert sent.status_code == 200
     story.run_jobs("control")
     reconciler.watch_endpoints()
     story.run_jobs("control")

@@ -148,8 +148,7 @@ class TestComingIn:
         assert send(node, "rev_nothing", text(line(revision)))[0] == 404
 
     def test_a_revision_that_was_not_approved_to_capture_brings_nothing(self, story: Story) -> None:
-        release = story.release("development")
-        story.settle()
+        release = story.live()
         revision = live(release.endpoint).pk
         assert send(story.node, revision, text(line(revision)))[0] == 404
 
@@ -341,8 +340,7 @@ class TestWhatIsMissing:
         }  # fmt: skip
 
     def test_nothing_is_said_where_nothing_is_captured(self, story: Story) -> None:
-        release = story.release("development")
-        story.settle()
+        release = story.live()
         assert queries.captured_of(release.endpoint) == []
 
     def test_the_page_takes_few_queries_however_much_there_is(

@@ -27,8 +27,7 @@ SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
 @pytest.fixture
 def endpoint(story: Story) -> Endpoint:
     """An endpoint whose live revision captures everything."""
-    release = story.release("development", serving=SERVING)
-    story.settle()
+    release = story.live(serving=SERVING)
     release.refresh_from_db()
     return release.endpoint
 
@@ -139,8 +138,7 @@ class TestReporting:
         assert report(world, endpoint, *many).status_code == 400
 
     def test_where_nothing_is_captured_nothing_could_count(self, story: Story) -> None:
-        release = story.release("development")
-        story.settle()
+        release = story.live()
         refusal = report(story.world, release.endpoint, (str(uuid4()), 1))
         assert (refusal.status_code, refusal.json()["code"]) == (409, "nothing_captured")
 

@@ -419,8 +419,7 @@ def test_what_clients_report_of_predictions_stops_a_release(story: Story) -> Non
     with pytest.raises(InvalidInput) as refusal:
         Canary(story, metrics=[fraud])
     assert refusal.value.errors[0].pointer == "/serving/capture"
-    story.release("development", serving=serving)
-    story.settle()
+    story.live(serving=serving)
     canary = Canary(story, serving, metrics=[fraud])
     row = canary.row
     assert row.from_revision_id is not None
@@ -442,8 +441,7 @@ def test_outputs_that_are_spread_in_another_way_stop_a_release(story: Story) -> 
     """The candidate finds no fraud at all: neither errors nor latency would tell."""
     label = {"metric": "output", "is": ["fraud"], "margin": 0.01}
     serving = {"capture": {"percent": 100}}
-    story.release("development", serving=serving)
-    story.settle()
+    story.live(serving=serving)
     canary = Canary(story, serving, metrics=[label])
     row = canary.row
     assert row.from_revision_id is not None

@@ -115,8 +115,7 @@ def test_an_error_that_comes_and_goes_is_logged_once_a_minute(node: SimulatedNod
 
 
 def test_a_refusal_and_an_abort_that_come_and_go_are_logged_once_a_minute(story: Story) -> None:
-    story.release("development")
-    story.settle()
+    story.live()
     (own,) = story.node.revisions()
     abort = {"endpoint": "", "revision": own, "stable": "", "rule": "latency", "detail": JANE,
              "at": "", "state": {"epoch": 1, "number": 1}}  # fmt: skip

@@ -151,8 +151,7 @@ def test_a_state_with_something_left_out_keeps_its_number(
 
 def test_a_state_says_what_an_agent_must_know_to_run_a_revision(story: Story) -> None:
     serving = {"unit": {"header": "X-User"}, "capture": {"percent": 5}}
-    release = story.release("development", serving=serving)
-    story.settle()
+    release = story.live(serving=serving)
     (row,) = story.node.revisions().values()
     expected = ["unit", "capture", *(["apart"] if "egress" in release.serving else [])]
     assert row["needs"] == expected

@@ -248,8 +248,7 @@ def test_a_node_that_is_ahead_of_a_restored_database_raises_the_epoch(story: Sto
 
 
 def test_metrics_are_stored_once_and_only_for_own_revisions(story: Story) -> None:
-    story.release("development")
-    story.settle()
+    story.live()
     (own,) = story.node.revisions()
     window = {
         "revision": own, "started_at": rfc3339(now()), "seconds": 5.0, "status_2xx": 98,
@@ -267,8 +266,7 @@ def test_metrics_are_stored_once_and_only_for_own_revisions(story: Story) -> Non
 
 
 def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(story: Story) -> None:
-    story.release("development")
-    story.settle()
+    story.live()
     (own,) = story.node.revisions()
     drawn = {"status_2xx": 90, "status_3xx": 0, "status_4xx": 0, "status_5xx": 10,
              "latency": {"5": 100}}  # fmt: skip
@@ -305,8 +303,7 @@ def test_counts_that_cannot_be_are_refused(node: SimulatedNode, spoilt: dict[str
 
 
 def test_the_state_says_which_revision_is_live_and_carries_the_salt(story: Story) -> None:
-    story.release("development", serving={"unit": {"header": "X-User"}})
-    story.settle()
+    story.live(serving={"unit": {"header": "X-User"}})
 
     (row,) = Revision.objects.all()
     (endpoint,) = story.node.state["endpoints"]
