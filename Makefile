@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test unit check bench prove compose clean lock schema screenshots system
+.PHONY: help run demo test unit check format bench prove compose clean lock schema screenshots system
 
 PYTHON := .venv/bin/python
 # Half of the tests wait for processes of their own, so a third worker pays off on two cores.
@@ -44,6 +44,11 @@ check: ## Lint, types, layers, migrations, API snapshot
 	@$(PYTHON) manage.py check --fail-level WARNING
 	@$(PYTHON) manage.py spectacular --validate --fail-on-warn | diff -u tests/contract/openapi.yaml - \
 	  || { echo "The API changed: look at the difference, then run 'make schema'." >&2; exit 1; }
+
+format: ## Have ruff mend what it can, and lay out every file
+	@bin/bootstrap dev
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
 
 schema: ## Renew the API snapshot
 	@bin/bootstrap dev
