@@ -21,10 +21,19 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium. Playwright's event loop must not outlive the browser tests."""
+def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """Debian's Chromium. Playwright's event loop must not outlive the browser tests.
+
+    ``--headed`` (and ``--slowmo 300``) of pytest-playwright show what it does.
+    """
+    headed = pytestconfig.getoption("--headed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_binary(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium_binary(headed=headed),
+            args=ARGUMENTS,
+            headless=not headed,
+            slow_mo=pytestconfig.getoption("--slowmo"),
+        )
         yield browser
         browser.close()
 

@@ -19,10 +19,11 @@ def until(check: Callable[[], object], seconds: float = 30, what: str = "it") ->
         time.sleep(0.05)
 
 
-def chromium_binary() -> str:
-    """Return Debian's Chromium: the one without windows of its own, where it is installed."""
-    found = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
-    return os.environ.get("PLACET_CHROMIUM", found)
+def chromium_binary(*, headed: bool = False) -> str:
+    """Return Debian's Chromium: the one without windows of its own, where it is installed, unless
+    somebody wants to see them."""
+    shell = None if headed else shutil.which("chromium-headless-shell")
+    return os.environ.get("PLACET_CHROMIUM", shell or "/usr/bin/chromium")
 
 
 def valkey_binary() -> Path:
