@@ -31,7 +31,6 @@ MARGIN, OUTPUT_MARGIN = 0.01, 0.05
 MAX_METRICS = 4
 MINIMUM_REQUESTS, MAX_MINIMUM = 100, 10_000_000
 TIMEOUT_SECONDS, MAX_TIMEOUT = 3600, 7 * 86_400
-METRICS = ["error_rate", "latency", "outcome", "output", "prometheus"]
 CAPTURED = ("outcome", "output")  # counted of captured predictions
 OUTCOME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOST_VALUE = 1e12
@@ -48,18 +47,23 @@ CAREFUL: dict[str, Any] = {
     "timeout_seconds": TIMEOUT_SECONDS,
     "on_inconclusive": "wait",
 }
-_SHAPES = {
-    frozenset({"metric", "name", "worst", "best", "margin"}): "outcome",
-    frozenset({"metric", "name", "worst", "best", "at_most"}): "outcome",
-    frozenset({"metric", "margin"}): "error_rate",
-    frozenset({"metric", "at_most"}): "error_rate",
-    frozenset({"metric", "over_ms", "margin"}): "latency",
-    frozenset({"metric", "quantile", "at_most_ms"}): "latency",
-    frozenset({"metric", "is", "margin"}): "output",
-    frozenset({"metric", "above", "margin"}): "output",
-    frozenset({"metric", "field", "is", "margin"}): "output",
-    frozenset({"metric", "field", "above", "margin"}): "output",
+# What each kind takes beside its name, and how that is said.
+_SHAPES: dict[str, tuple[set[str], ...]] = {
+    "error_rate": ({"margin"}, {"at_most"}),
+    "latency": ({"over_ms", "margin"}, {"quantile", "at_most_ms"}),
+    "outcome": ({"name", "worst", "best", "margin"}, {"name", "worst", "best", "at_most"}),
+    "output": (
+        {"is", "margin"}, {"above", "margin"},
+        {"field", "is", "margin"}, {"field", "above", "margin"},
+    ),
+}  # fmt: skip
+_TAKES = {
+    "error_rate": "margin or at_most",
+    "latency": "over_ms and margin, or quantile and at_most_ms",
+    "outcome": "name, worst, best, and margin or at_most",
+    "output": "is or above, margin, and perhaps field",
 }
+METRICS = [*_SHAPES, "prometheus"]
 
 
 def analysis(at: str, value: Any, faults: Faults) -> dict[str, Any]:
@@ -116,23 +120,18 @@ def _metric(at: str, item: Any, faults: Faults) -> dict[str, Any]:
     metric = on_scale(item)
     if not {"at_most", "quantile", "at_most_ms"} & set(metric):
         metric.setdefault("margin", OUTPUT_MARGIN if item["metric"] == "output" else MARGIN)
-    if _SHAPES.get(frozenset(metric)) != metric["metric"]:
-        shapes = {
-            "error_rate": "margin or at_most",
-            "latency": "over_ms and margin, or quantile and at_most_ms",
-            "outcome": "name, worst, best, and margin or at_most",
-            "output": "is or above, margin, and perhaps field",
-        }
-        faults.append((at, f"takes {shapes[metric['metric']]}, and nothing else"))
+    kind = metric["metric"]
+    if set(metric) - {"metric"} not in _SHAPES[kind]:
+        faults.append((at, f"takes {_TAKES[kind]}, and nothing else"))
         return {}
     for name, number in metric.items():
         if name in _RANGES:
             share(f"{at}/{name}", number, *_RANGES[name], faults)
         elif name.endswith("_ms"):
             whole(f"{at}/{name}", number, 5, 10_000, faults)
-    if metric["metric"] == "outcome":
+    if kind == "outcome":
         check_scale(at, metric, faults)
-    if metric["metric"] == "output":
+    if kind == "output":
         _check_output(at, metric, faults)
     return metric
 
