@@ -22,7 +22,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"[\w.*-]+/[\w./*-]*|[\w.-]+\.(?:py|md|toml|txt|in|yml|yaml|html|js)|Makefile")
 DOTTED = re.compile(
     r"(?:apps|workers|placet|placet_agent|placet_client|placet_protocol|placet_verify|tests\.support)"
-    r"(?:\.\w+)+"
+    r"(?:\.\w+)+(?<!\.py)"
 )
 ANY = re.compile(r"((?<![A-Za-z])[A-Z]{3,}(?![A-Za-z])(?!\.md))")  # stands for any name
 # Words for what each app has: `models.py`.
@@ -73,9 +73,10 @@ def names_in(path: Path) -> set[str]:
 @pytest.mark.parametrize(("page", "span"), cases(FILE))
 def test_a_file_that_is_named_is_there(page: str, span: str) -> None:
     path, _, name = span.partition("::")
-    whose = f"{ROOT.joinpath(page).parent.relative_to(ROOT)}/{path}".removeprefix("./")
-    everywhere = OF_EVERY_APP.fullmatch(path) and there(f"apps/*/{path}")
-    assert there(path) or there(whose) or everywhere, f"{page} names {path}"
+    home = str(Path(page).parent)
+    places = [path, f"{home}/{path}", *([f"{home}/support/{path}"] if home == "tests" else [])]
+    places += [f"apps/*/{path}"] if OF_EVERY_APP.fullmatch(path) else []
+    assert any(map(there, places)), f"{page} names {path}"
     assert not name or name in names_in(ROOT / path), f"{page} names {span}"
 
 
@@ -115,6 +116,13 @@ def test_every_module_of_support_and_every_folder_of_tests_is_described() -> Non
     folders = {f"{name.split('/')[1]}/" for name in tracked() if re.match(r"tests/\w+/", name)}
     assert modules - said == set()
     assert folders - said == set()
+
+
+def test_the_example_of_a_test_stands_in_the_tree() -> None:
+    text = (ROOT / "tests" / "README.md").read_text()
+    shown = re.findall(r"^```python\n# (\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert all(body in (ROOT / path).read_text() for path, body in shown)
 
 
 def test_every_decision_and_recipe_is_in_its_list() -> None:

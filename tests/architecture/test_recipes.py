@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "docs" / "develop" / "recipes"
 FENCED = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"(?:# |<!-- |--- )(\S+)(?: -->)?\n")  # the first line of a block
-SHELL = re.compile(r"make [a-z]+|\.venv/bin/python -m pytest -n0( --?[a-z]+( \d+)?)*( tests/\S+)+")
+SHELL = re.compile(r"make [a-z]+|\.venv/bin/python -m pytest( --?[a-z]+( \d+)?)*( tests/\S+)+")
 COPIED = ("apps", "benchmarks", "platform", "templates", "tests", "workers", "pyproject.toml")
 
 
