@@ -1,4 +1,7 @@
-"""What the pages for developers name is there: files, functions, tests, targets, variables."""
+"""What the pages for developers name is there: files, functions, tests, targets, variables.
+
+Their links are looked at with those of the guides.
+"""
 
 import ast
 import pkgutil
@@ -101,13 +104,6 @@ def test_a_variable_that_is_named_is_read(page: str, span: str) -> None:
     config = (ROOT / "platform/placet/config.py").read_text()
     files = [ROOT / path for path in tracked() if path.startswith("tests/") and path[-3:] == ".py"]
     assert setting in config or any(f'"{name}"' in file.read_text() for file in files), page
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_link_leads_somewhere(page: Path) -> None:
-    targets = {link.partition("#")[0] for link in LINK.findall(page.read_text())} - {""}
-    gone = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
-    assert gone == []
 
 
 def test_every_module_of_support_and_every_folder_of_tests_is_described() -> None:
