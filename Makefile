@@ -86,7 +86,7 @@ compose: system ## Prove docker-compose.yml with a Docker Engine of its own (roo
 screenshots: system ## Renew the pictures in the docs
 	@bin/system chromium
 	@bin/bootstrap dev
-	@PLACET_SCREENSHOTS=platform/docs/screenshots $(PYTEST) -q tests/browser $(ARGS)
+	@PLACET_SCREENSHOTS=docs/screenshots $(PYTEST) -q tests/browser $(ARGS)
 
 lock: ## Renew requirements/*.txt from requirements/*.in
 	@bin/bootstrap dev

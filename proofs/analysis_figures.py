@@ -1,4 +1,4 @@
-"""Draws the figures of ``platform/docs/statistics.md`` from what ``proofs/analysis.py`` wrote.
+"""Draws the figures of ``docs/statistics.md`` from what ``proofs/analysis.py`` wrote.
 
 ``python proofs/analysis_figures.py proofs/results/analysis-*.json``
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-OUT = ROOT / "platform" / "docs" / "statistics"
+OUT = ROOT / "docs" / "statistics"
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 380, 64, 20, 52
 RIGHT = WIDTH - 190
 INK, FAINT, OURS, OTHERS, LIMIT = "#1d2530", "#d9dee5", "#0a6cbd", "#b35c00", "#b42318"

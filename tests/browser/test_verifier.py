@@ -22,7 +22,7 @@ from placet_verify_js import page as verifier_page
 from tests.support.offline import Second, python_says
 
 pytestmark = pytest.mark.browser
-EXAMPLE = Path(__file__).resolve().parents[2] / "platform/docs/examples"
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples"
 ROOT = (EXAMPLE / "root.pub").read_bytes()
 OLD = Path(__file__).resolve().parents[1] / "bundles"
 

@@ -19,7 +19,7 @@ from placet_verify.statements import ProvenanceStatement
 from tests.support.factories import api, person
 from workers.builder.provenance import sign_model
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "platform/docs/examples"
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples"
 MODEL = b"a model"
 BILL = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
 

@@ -2,7 +2,7 @@
 
 ``judge`` takes what an analysis step asks for and the windows that nodes measured since it began,
 and returns a verdict with its numbers. It may be asked after every window: the statistics stay
-valid however often one looks. See ``platform/docs/statistics.md``.
+valid however often one looks. See ``docs/statistics.md``.
 """
 
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms

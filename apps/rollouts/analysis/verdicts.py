@@ -26,7 +26,7 @@ effect (all of it where nothing guards the test), the other half for the guardra
 bounds the probability that anything is said that is not so: an effect of the declared size, less
 than that, or harm to a guardrail. ``successful`` says that the effect is shown, ``failed`` that it
 is shown to be smaller than declared, or that a guardrail is broken. A guardrail need not be shown
-to hold; what is still unknown of it is said. See ``platform/docs/statistics.md``.
+to hold; what is still unknown of it is said. See ``docs/statistics.md``.
 """
 
 import math

@@ -11,7 +11,7 @@ import pytest
 from placet_verify.pack import packed
 
 ROOT = Path(__file__).resolve().parents[3]
-EXAMPLE = ROOT / "platform/docs/examples"
+EXAMPLE = ROOT / "docs/examples"
 
 
 @pytest.fixture(scope="module")

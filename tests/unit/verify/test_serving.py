@@ -181,7 +181,7 @@ def test_a_whole_family_is_refused_with_each_of_its_members(name: str, more: str
 
 def test_the_specification_lists_every_name_that_is_never_set() -> None:
     """Somebody else may write a third verifier from it."""
-    text = (Path(__file__).resolve().parents[3] / "platform/docs/statements.md").read_text()
+    text = (Path(__file__).resolve().parents[3] / "docs/statements.md").read_text()
     rules = text.split("## The serving configuration")[1].split("\n## ")[0]
     listed = set(re.findall(r"`([A-Z0-9_]+)`", rules)) - {"_"}
     assert listed == {*serving._NEVER, *serving._NEVER_PREFIXES, *serving._NEVER_SUFFIXES}
