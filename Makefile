@@ -83,10 +83,11 @@ compose: system ## Prove docker-compose.yml with a Docker Engine of its own (roo
 	@bin/bootstrap dev
 	@$(PYTHON) tests/compose/prove.py
 
-screenshots: system ## Renew the pictures in the docs
+screenshots: system ## Renew the pictures in the docs; all that were taken lie in test-results
 	@bin/system chromium
 	@bin/bootstrap dev
-	@PLACET_SCREENSHOTS=docs/screenshots $(PYTEST) -q tests/browser $(ARGS)
+	@PLACET_SCREENSHOTS=test-results/screenshots $(PYTEST) -q tests/browser $(ARGS)
+	@$(PYTHON) bin/pictures.py test-results/screenshots
 
 lock: ## Renew requirements/*.txt from requirements/*.in
 	@bin/bootstrap dev
