@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test unit check format bench prove compose clean lock schema screenshots system
+.PHONY: help run demo test unit check format docs bench prove compose clean lock schema screenshots system
 
 PYTHON := .venv/bin/python
 # Half of the tests wait for processes of their own, so a third worker pays off on two cores.
@@ -33,7 +33,7 @@ unit: ## Run the tests that need no service
 	@bin/bootstrap dev
 	@$(PYTEST) -n $(WORKERS) -q tests/unit $(ARGS)
 
-check: ## Lint, types, layers, migrations, API snapshot
+check: ## Lint, types, layers, migrations, the guides' links, API snapshot
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own platform module: remove it." >&2; exit 1; }
 	@bin/bootstrap dev
 	@$(PYTHON) -m ruff check .
@@ -42,6 +42,7 @@ check: ## Lint, types, layers, migrations, API snapshot
 	@PYTHONPATH=platform:. .venv/bin/lint-imports
 	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@$(PYTHON) manage.py check --fail-level WARNING
+	@bin/site check
 	@$(PYTHON) manage.py spectacular --validate --fail-on-warn | diff -u tests/contract/openapi.yaml - \
 	  || { echo "The API changed: look at the difference, then run 'make schema'." >&2; exit 1; }
 
@@ -49,6 +50,10 @@ format: ## Have ruff mend what it can, and lay out every file
 	@bin/bootstrap dev
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+docs: ## Build the guides that Placet serves under /docs/, and check their links
+	@bin/bootstrap server
+	@bin/site check
 
 schema: ## Renew the API snapshot
 	@bin/bootstrap dev
@@ -89,14 +94,16 @@ screenshots: system ## Renew the pictures in the docs; all that were taken lie i
 	@PLACET_SCREENSHOTS=test-results/screenshots $(PYTEST) -q tests/browser $(ARGS)
 	@$(PYTHON) bin/pictures.py test-results/screenshots
 
+LOCK := .boot/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q
 lock: ## Renew requirements/*.txt from requirements/*.in
 	@bin/bootstrap dev
-	@for name in boot dev; do .boot/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q requirements/$$name.in -o requirements/$$name.txt; done
-	@.boot/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements/dev.txt requirements/server.in -o requirements/server.txt
+	@for name in boot dev; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in server site; do $(LOCK) -c requirements/dev.txt requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in agent client; do $(LOCK) --no-annotate -c requirements/dev.txt platform/placet_$$name/pyproject.toml -o requirements/$$name.txt; done
 
 system: ## Install what Debian must bring: the build sandbox
 	@bin/system bubblewrap
 
 clean: ## Remove everything that was made here, the embedded data too
 	@if [ -x $(PYTHON) ]; then $(PYTHON) manage.py down --remove-data; fi
-	@rm -rf .venv .boot .placet .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .boot .site .placet .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -122,11 +122,12 @@ def test_the_image_is_built_from_locks_and_runs_as_nobody_special() -> None:
     build, final = stages[2], stages[3]
     for line in re.findall(r"pip install.*?-r \S+", build.replace("\\\n", " ")):
         assert "--require-hashes" in line
-    assert len(re.findall(r"pip install", build)) == 2
+    assert len(re.findall(r"pip install", build)) == 3
     assert "--compile-bytecode" in build and "compileall" in build
     assert re.findall(r"^USER (\S+)", final, re.MULTILINE) == ["10001:10000"]
     assert "HEALTHCHECK" in final
     assert "COPY ." not in DOCKERFILE
+    assert "/opt/tools" not in final
 
 
 def test_no_layer_can_hold_a_secret() -> None:

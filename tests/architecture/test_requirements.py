@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("boot", "server", "dev")
+LOCKS = ("boot", "server", "dev", "site", "agent", "client")
 
 
 def entries(name: str) -> dict[str, str]:
@@ -34,9 +34,10 @@ def test_every_entry_is_pinned_and_hashed_and_names_no_address(name: str) -> Non
     assert "--index" not in text
 
 
-def test_what_the_server_installs_is_part_of_what_the_tests_ran_with() -> None:
-    server, dev = ({version(line) for line in entries(n).values()} for n in ("server", "dev"))
-    assert server <= dev
+@pytest.mark.parametrize("name", ["server", "agent", "client"])
+def test_what_is_installed_is_part_of_what_the_tests_ran_with(name: str) -> None:
+    installed, dev = ({version(line) for line in entries(n).values()} for n in (name, "dev"))
+    assert installed <= dev
 
 
 def version(line: str) -> str:

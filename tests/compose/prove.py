@@ -109,7 +109,7 @@ class Proof:
                    "--only-binary", ":all:", "--generate-hashes", "--no-emit-index-url",
                    "--python", sys.executable, "-o", str(lock), "-"]  # fmt: skip
         run(*resolve, text="\n".join(gather(wanted, "sklearn")) + "\n")
-        ours = [ROOT / "requirements" / f"{name}.txt" for name in ("boot", "server")]
+        ours = [ROOT / "requirements" / f"{name}.txt" for name in ("boot", "server", "site")]
         locks = {"image": ours, "runtime": [lock]}
         for name, files in locks.items():
             run(sys.executable, "-m", "pip", "download", "-q", "--require-hashes", "--no-deps",
