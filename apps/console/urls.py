@@ -9,6 +9,7 @@ from apps.console.views import (
     drills,
     duties,
     glasses,
+    guides,
     hands,
     home,
     models,
@@ -25,6 +26,7 @@ from apps.console.views import (
     streams,
     targets,
     tokens,
+    wheels,
     witnesses,
 )
 
@@ -38,6 +40,10 @@ PLACE = "policies/<slug:project>/<slug:environment>/"
 urlpatterns = [
     path("", home.home, name="home"),
     path("search/", search.find, name="search"),
+    path("docs/", guides.guide, name="guides"),
+    path("docs/<path:name>", guides.guide, name="guide"),
+    path("wheels/", wheels.wheels, name="wheels"),
+    path("wheels/<str:name>", wheels.wheel, name="wheel"),
     path("models/", models.models, name="models"),
     path("models/new", models.new_model, name="model-new"),
     path("models/<slug:project>/<slug:name>/", models.model, name="model"),

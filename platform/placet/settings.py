@@ -213,6 +213,7 @@ STATIC_URL = "/static/"
 COLLECTED = os.environ.get("PLACET_COLLECTED", "")  # where an image has its static files
 STATIC_ROOT = Path(COLLECTED or DATA_DIR / "static")
 STATICFILES_DIRS = [ROOT / "platform" / "placet" / "static"]
+SITE = ROOT / ".site"  # what bin/site makes: the guides, and the wheels of agent and client
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

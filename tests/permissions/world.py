@@ -144,6 +144,8 @@ def identity(world: World) -> None:
     enrolled_by_root(world.people["approver"], authenticator())
     world.values |= {
         "slug": world.project.slug,
+        "docs/name": "search.html",
+        "wheels/name": "agent.txt",
         "people/person": ada.pk,
         "members/person": ada.pk,
         "team": crew.pk,

@@ -1,0 +1,56 @@
+"""The wheels of agent and client: for everybody, since a node that is to join has no session."""
+
+from hashlib import sha256
+from typing import NamedTuple
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from apps.console import built
+
+PACKAGES = {"agent": "placet_agent", "client": "placet_client"}
+
+
+class Wheel(NamedTuple):
+    """One of our wheels, and the file by which exactly it and what it needs is installed."""
+
+    short: str
+    name: str
+    sha256: str
+    size: int
+    requirements: str
+
+
+def ours(request: HttpRequest) -> list[Wheel]:
+    """Return the wheels that were built."""
+    found = []
+    for short, package in PACKAGES.items():
+        for path in sorted(built.WHEELS.glob(f"{package}-*.whl")):
+            body = built.content(built.WHEELS, path.name)
+            lock = request.build_absolute_uri(reverse("wheel", args=[f"{short}.txt"]))
+            found.append(Wheel(short, path.name, sha256(body).hexdigest(), len(body), lock))
+    return found
+
+
+@require_safe
+def wheels(request: HttpRequest) -> HttpResponse:
+    """Show each wheel with its hash and the command that installs it."""
+    return render(request, "console/wheels.html", {"wheels": ours(request)})
+
+
+@require_safe
+def wheel(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Answer with a wheel, or with what to install: it by address and hash, the rest by hash."""
+    body = built.content(built.WHEELS, name)
+    if name.endswith(".whl"):
+        return built.answer(request, name, body)
+    this = next((wheel for wheel in ours(request) if name == f"{wheel.short}.txt"), None)
+    if this is None:
+        raise Http404
+    address = request.build_absolute_uri(reverse("wheel", args=[this.name]))
+    package = this.name.split("-")[0].replace("_", "-")
+    line = f"{package} @ {address} --hash=sha256:{this.sha256}\n"
+    return HttpResponse(line.encode() + body, content_type="text/plain; charset=utf-8")
