@@ -16,7 +16,10 @@ RECIPES = ROOT / "docs" / "develop" / "recipes"
 FENCED = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"(?:# |<!-- |--- )(\S+)(?: -->)?\n")  # the first line of a block
 SHELL = re.compile(r"make [a-z]+|\.venv/bin/python -m pytest( --?[a-z]+( \d+)?)*( tests/\S+)+")
-COPIED = ("apps", "benchmarks", "platform", "templates", "tests", "workers", "pyproject.toml")
+COPIED = (
+    "apps", "benchmarks", "platform", "proofs", "templates", "tests", "workers", "pyproject.toml",
+)  # fmt: skip
+ENDINGS = (".py", ".toml", ".txt", ".html", ".in", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ["git", "ls-files", *COPIED], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
     for line in listed.splitlines():
-        if line.endswith((".py", ".toml", ".txt", ".html", ".in")) and (ROOT / line).exists():
+        if line.endswith(ENDINGS) and (ROOT / line).exists():
             (copy / line).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / line, copy / line)
     for block in blocks("python", "html", "diff"):
