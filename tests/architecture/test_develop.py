@@ -73,37 +73,37 @@ def names_in(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("page", "span"), cases(FILE))
-def test_a_file_that_is_named_is_there(page: str, span: str) -> None:
+@pytest.mark.parametrize(("on", "span"), cases(FILE))
+def test_a_file_that_is_named_is_there(on: str, span: str) -> None:
     path, _, name = span.partition("::")
-    home = str(Path(page).parent)
+    home = str(Path(on).parent)
     places = [path, f"{home}/{path}", *([f"{home}/support/{path}"] if home == "tests" else [])]
     places += [f"apps/*/{path}"] if OF_EVERY_APP.fullmatch(path) else []
-    assert any(map(there, places)), f"{page} names {path}"
-    assert not name or name in names_in(ROOT / path), f"{page} names {span}"
+    assert any(map(there, places)), f"{on} names {path}"
+    assert not name or name in names_in(ROOT / path), f"{on} names {span}"
 
 
-@pytest.mark.parametrize(("page", "span"), cases(DOTTED))
-def test_a_function_that_is_named_is_there(page: str, span: str) -> None:
+@pytest.mark.parametrize(("on", "span"), cases(DOTTED))
+def test_a_function_that_is_named_is_there(on: str, span: str) -> None:
     try:
         pkgutil.resolve_name(span)
     except (ImportError, AttributeError) as error:
-        pytest.fail(f"{page} names {span}: {error}")
+        pytest.fail(f"{on} names {span}: {error}")
 
 
-@pytest.mark.parametrize(("page", "span"), cases(re.compile(r"make [a-z]+")))
-def test_a_target_of_make_is_there(page: str, span: str) -> None:
+@pytest.mark.parametrize(("on", "span"), cases(re.compile(r"make [a-z]+")))
+def test_a_target_of_make_is_there(on: str, span: str) -> None:
     target = span.removeprefix("make ")
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), page
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), on
 
 
-@pytest.mark.parametrize(("page", "span"), cases(re.compile(r"PLACET_[A-Z_]+(?:=\S*)?")))
-def test_a_variable_that_is_named_is_read(page: str, span: str) -> None:
+@pytest.mark.parametrize(("on", "span"), cases(re.compile(r"PLACET_[A-Z_]+(?:=\S*)?")))
+def test_a_variable_that_is_named_is_read(on: str, span: str) -> None:
     name = span.partition("=")[0]
     setting = f"{name.removeprefix('PLACET_').lower()}:"
     config = (ROOT / "platform/placet/config.py").read_text()
     files = [ROOT / path for path in tracked() if path.startswith("tests/") and path[-3:] == ".py"]
-    assert setting in config or any(f'"{name}"' in file.read_text() for file in files), page
+    assert setting in config or any(f'"{name}"' in file.read_text() for file in files), on
 
 
 def test_every_module_of_support_and_every_folder_of_tests_is_described() -> None:
