@@ -1,6 +1,7 @@
 """What every test stands on: the application's database role, and tables emptied afterwards."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from tests.support import postgres
+from tests.support import postgres, rows
 from tests.support.bucket import CREDENTIALS, NAME, S3, s3
 from tests.support.installation import Running, running
 
@@ -27,25 +28,6 @@ hypothesis.settings.register_profile(  # ``make prove``
     "prove", parent=hypothesis.settings.get_profile("placet"), max_examples=1000, print_blob=True
 )
 hypothesis.settings.load_profile("placet")
-
-# TRUNCATE makes new files for every table and index: 0.13 s where this takes 0.03 s.
-EMPTY = """
-DO $$
-DECLARE
-    found record;
-BEGIN
-    FOR found IN
-        SELECT relname FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN
-            ('django_migrations', 'django_content_type', 'auth_permission')
-    LOOP
-        EXECUTE format('DELETE FROM %I', found.relname);
-    END LOOP;
-    PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
-    FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
-END
-$$
-"""
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +47,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     with django_db_blocker.unblock(), postgres.database(f"placet_test_{worker}"):
         connection_created.connect(become_application, weak=False)
+        rows.remember_first()
         yield
         connection_created.disconnect(become_application)
         connection.close()
@@ -77,20 +60,10 @@ def flush_as_owner() -> Iterator[None]:
     The application's role may not delete, and the log's triggers refuse it to everybody;
     ``session_replication_role`` keeps them, and the foreign keys, from firing meanwhile.
     """
-    from django.db import connection
     from django.test import TransactionTestCase
 
-    def teardown(self: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("RESET ROLE")
-            cursor.execute("SET session_replication_role = replica")
-            cursor.execute(EMPTY)
-            cursor.execute("INSERT INTO audit_loghead (id, size) VALUES (1, 0)")
-            cursor.execute("SET session_replication_role = origin")
-            cursor.execute("SET ROLE placet_app")
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: rows.forget_all())
         yield
 
 
@@ -177,8 +150,10 @@ def patient_log() -> Iterator[None]:
     from importlib import import_module
 
     module = import_module("apps.audit.actions.record")
+    patient = module.TAKE_PLACES.replace("'5s'", "'10min'")
+    assert patient != module.TAKE_PLACES
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "TAKE_PLACES", module.TAKE_PLACES.replace("'5s'", "'10min'"))
+        patch.setattr(module, "TAKE_PLACES", patient)
         yield
 
 
@@ -190,6 +165,16 @@ def cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1000)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_counts() -> Iterator[None]:
+    """Forget what this process counts of each person: the next test has the same people again."""
+    yield
+    if (denied := sys.modules.get("apps.audit.actions.denied")) is not None:
+        denied._recent.clear()
+    if (quota := sys.modules.get("placet.kernel.quota")) is not None:
+        quota.meter.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -109,10 +109,10 @@ class Signers(World):
     """The project's people, of whom Vera, Vito and Rex have passkeys."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self.__dict__ |= rows.once(f"the signers of {self.slug}", self._enrol)
 
     def _enrol(self) -> dict[str, Any]:
+        super().__post_init__()
         self.keys: dict[str, Authenticator] = {name: authenticator() for name in self.people}
         for name in ("Vera", "Vito"):
             enrolled_by_root(self.people[name], self.keys[name])

@@ -31,7 +31,8 @@ def pytest_runtest_logreport(report: Any) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Write them down where that was asked for."""
+    """Write down what took long where that was asked for; what did not run keeps its seconds."""
     if os.environ.get("PLACET_SECONDS") and "PYTEST_XDIST_WORKER" not in os.environ:
-        long = {file: round(took) for file, took in _took.most_common() if took >= LEAST}
+        known = Counter(json.loads(SECONDS.read_text()) | dict(_took)).most_common()
+        long = {f: round(took) for f, took in known if took >= LEAST and Path(f).exists()}
         SECONDS.write_text(json.dumps(long, indent=1) + "\n")

@@ -19,17 +19,14 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 TEMPLATE = "placet_template"
 
-_folder: Path | None = None  # of a run without a database of its user's
+_folder: Path | None = None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
-    """Choose where PostgreSQL will be before Django reads its settings; workers inherit it.
-
-    Somebody's own PostgreSQL is used when ``PLACET_TEST_DATABASE`` is its superuser's address.
-    """
+    """Choose where PostgreSQL will be before Django reads its settings; workers inherit it."""
     global _folder
-    if "PLACET_TEST_DATABASE" in os.environ:
+    if "PYTEST_XDIST_WORKER" in os.environ:
         return
     _folder = Path(tempfile.mkdtemp(prefix="placet-test-"))
     os.environ["PLACET_TEST_CLUSTER"] = str(_folder)
@@ -77,18 +74,16 @@ def database(name: str) -> Iterator[None]:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Hold the other workers back."""
-    place = os.environ.get("PLACET_TEST_CLUSTER", tempfile.gettempdir())
-    with (Path(place) / "placet-test.lock").open("w") as lock:
+    with (Path(os.environ["PLACET_TEST_CLUSTER"]) / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _start() -> None:
-    if "PLACET_TEST_CLUSTER" in os.environ:
-        cluster = _cluster(Path(os.environ["PLACET_TEST_CLUSTER"]))
-        if cluster.pid() is None:
-            cluster.start()
-            cluster.ensure_database()
+    cluster = _cluster(Path(os.environ["PLACET_TEST_CLUSTER"]))
+    if cluster.pid() is None:
+        cluster.start()
+        cluster.ensure_database()
 
 
 def _connected() -> "psycopg.Connection[Any]":

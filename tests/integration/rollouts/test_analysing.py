@@ -158,7 +158,7 @@ def test_a_worse_release_gives_all_requests_back_at_the_look_that_shows_it(
 
 def test_it_fails_while_somebody_holds_it_but_does_not_go_on(start: Callable[..., Canary]) -> None:
     good = start()
-    actions.pause(good.row, reason="lunch", actor=good.world.otto)
+    actions.pause(good.row, reason="lunch", actor=good.story.otto)
     good.report((5_000, 25), (95_000, 475))
     assert good.place == ("analysing", 1)
     good.report((5_000, 900), (95_000, 475))
