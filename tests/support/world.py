@@ -1,7 +1,6 @@
 """A project with its people and built models, for tests of what is decided about them.
 
-Ada asks, Alan made the model, Rex and Rita review, Vera and Vito approve, Otto operates, and Sam
-belongs to another project.
+Ada asks, Alan made the model, Rex and Rita review, Vera and Vito approve, and Otto operates.
 """
 
 import hashlib
