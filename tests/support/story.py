@@ -16,7 +16,8 @@ from apps.audit.models import Event
 from apps.builds.models import Bento
 from apps.governance.models import Decision, Release
 from apps.identity.models import User
-from apps.rollouts.models import Rollout
+from apps.monitoring.models import Alert
+from apps.rollouts.models import Drill, Rollout
 from apps.serving.models import Revision
 from placet.kernel.actor import Actor
 from tests.support.factories import actor_of
@@ -73,8 +74,8 @@ class Story:
         rows = Rollout.objects.select_related("from_revision", "to_revision")
         return rows.get(release=release)
 
-    def state(self, row: Release | Rollout) -> str:
-        """Return what a release or a rollout is now."""
+    def state(self, row: Release | Rollout | Drill | Alert) -> str:
+        """Return what one of them is now."""
         row.refresh_from_db()
         return row.state
 
