@@ -313,13 +313,13 @@ def test_the_state_says_which_revision_is_live_and_carries_the_salt(story: Story
 
 
 def test_what_a_node_runs_on_is_in_the_log_when_it_changes(node: SimulatedNode) -> None:
-    weaker = {**PLATFORM, "memory_limit": "prlimit", "agent_version": "0.2.0"}
+    weaker = {**PLATFORM, "memory_limit": "prlimit", "agent_version": "0.1.0"}
     for _ in range(2):
-        assert node.report(platform=weaker, agent_version="0.2.0").status_code == 200
+        assert node.report(platform=weaker, agent_version="0.1.0").status_code == 200
     (event,) = Event.objects.filter(kind="node.changed.v1")
     assert json.loads(event.body)["data"] == {"what": "agent_version, memory_limit"}
     row, logged = node.row, replay()[row_key(node.row)]
-    assert (logged["platform"], logged["agent_version"]) == (row.platform, "0.2.0")
+    assert (logged["platform"], logged["agent_version"]) == (row.platform, "0.1.0")
     assert {k: logged[k] for k in plain_state(row)} == plain_state(row)
 
 
