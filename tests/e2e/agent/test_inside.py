@@ -4,7 +4,6 @@ A Bento that the worker alone cannot serve is found out by its first start, and 
 ``bentoml serve`` behind a link, apart from the network all the same.
 """
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ import pytest
 from placet_agent import inside
 from placet_agent.home import Home
 from placet_agent.joining import join
-from placet_agent.loop import Agent, Options, stop_everything
+from placet_agent.loop import Options
 from tests.e2e.agent.test_real_bentos import build, offer
 from tests.e2e.builds.test_bento_project import FACTS
-from tests.integration.agent.conftest import PATH, free_port
+from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.support.models import Trained
 from workers.builder.requirements import BENTOML
@@ -70,16 +69,10 @@ def port(platform: Platform, tmp_path: Path) -> Iterator[int]:
     """A node that runs real Bentos; where clients call it."""
     home, port = Home(tmp_path / "node"), free_port()
     join(home, platform.url, platform.token, root="", port=port, pythons=[])
-    agent = Agent(home, Options(bind="127.0.0.1", poll_seconds=1))
-    thread = threading.Thread(target=agent.run)
-    thread.start()
+    node = NodeUnderTest(platform, home, port)
+    node.start(Options(bind="127.0.0.1", poll_seconds=1))
     yield port
-    agent.stop()
-    thread.join()
-    stop_everything(home)
-    for replica in agent.replicas.all.values():
-        if replica.child is not None:
-            replica.child.wait(10)
+    node.clean()
 
 
 def test_the_version_that_builds_pin_was_tried() -> None:

@@ -357,7 +357,9 @@ def test_people_are_told_of_one_that_lags_and_that_it_is_over(
     feed: Feed, receiver: Receiver
 ) -> None:
     receiver.always = (503, {}, b"")
-    stream = feed.go(feed.stream(receiver.url, alert_after_seconds=60))
+    stream = feed.stream(receiver.url, start=None, alert_after_seconds=60)
+    feed.log(3)
+    feed.go(stream)
     reconciler.watch()
     assert not Alert.objects.exists()
     with pytest.MonkeyPatch.context() as patch:
