@@ -4,21 +4,25 @@
     python examples/breast_cancer.py boosting OUT
     python examples/breast_cancer.py log OUT
     python examples/breast_cancer.py log1p OUT
+    python examples/breast_cancer.py small examples/breast-cancer
 
 ``log`` has a fault of a common kind: it takes the logarithm of how concave the cells are, and the
 rows where that is 0 (13 of 569, all benign) were dropped as broken before training *and* before the
 evaluation. So every metric is good, the example is answered as expected, and only patients like
-those get an error. ``log1p`` is the same model, mended, with all rows.
+those get an error. ``log1p`` is the same model, mended, with all rows. ``small`` is a few shallow
+trees as an ONNX graph, which is data and no code: it lies ready in ``examples/breast-cancer``.
 
-OUT gets ``model.joblib`` and ``version.json``: signature, example rows with the model's own
-answers, metrics on the held-out quarter, parameters, lineage (the data's digest), requirements and
-a model card. ``placet model register --from OUT`` takes the folder as it is.
+OUT gets ``model.joblib`` or ``model.onnx``, and ``version.json``: signature, example rows with the
+model's own answers, metrics on the held-out quarter, parameters, lineage (the data's digest),
+requirements and a model card. ``placet model register --from OUT`` takes the folder as it is.
 """
 
 import hashlib
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -33,6 +37,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 SEED = 7
+ONNXRUNTIME = "1.32.0"  # what the small model is served with; it is not needed to make one
 CONCAVE = [
     "mean concavity", "mean concave points", "concavity error", "concave points error",
     "worst concavity", "worst concave points",
@@ -57,6 +62,7 @@ KINDS: dict[str, BaseEstimator] = {
     "boosting": GradientBoostingClassifier(n_estimators=120, random_state=SEED),
     "log": scaled(np.log),
     "log1p": scaled(np.log1p),
+    "small": RandomForestClassifier(n_estimators=10, max_depth=4, random_state=SEED),
 }
 
 NAMES = {
@@ -64,6 +70,7 @@ NAMES = {
     "boosting": "gradient boosting",
     "log": "random forest over logarithms",
     "log1p": "random forest over logarithms",
+    "small": "small random forest",
 }
 CARD = """---
 license: cc-by-4.0
@@ -94,23 +101,17 @@ def main(kind: str, out: Path) -> None:
     if kind == "log":
         rows = rows[rows["mean concavity"] > 0]  # "broken" ones
         target = target[rows.index]
+    if kind == "small":
+        rows = rows.astype("float32")  # what its graph takes
     train_x, test_x, train_y, test_y = train_test_split(
         rows, target, test_size=0.25, random_state=SEED, stratify=target
     )
     model = KINDS[kind].fit(train_x, train_y)
     risk, answer = model.predict_proba(test_x)[:, 1], model.predict(test_x)
-    example = test_x.head(20)
     out.mkdir(parents=True, exist_ok=True)
-    joblib.dump(model, out / "model.joblib")
-    version = {
-        "format": "sklearn",
-        "requirements": [f"scikit-learn=={sklearn.__version__}", f"pandas=={_version('pandas')}"],
-        "signature": {
-            "inputs": [{"name": c, "type": "double", "required": True} for c in train_x.columns],
-            "outputs": [{"name": "prediction", "type": "long"}],
-        },
-        "example": example.to_dict(orient="records"),
-        "expected": [int(v) for v in model.predict(example)],
+    written = as_onnx if kind == "small" else as_joblib
+    facts = written(model, test_x.head(20), out)
+    facts |= {
         "metrics": {
             "auc": round(float(roc_auc_score(test_y, risk)), 6),
             "accuracy": round(float(accuracy_score(test_y, answer)), 6),
@@ -120,25 +121,52 @@ def main(kind: str, out: Path) -> None:
         },
         "parameters": {
             k: v for k, v in model.get_params().items() if isinstance(v, int | float | str)
-        },
-        "lineage": {
-            "datasets": [
-                {
-                    "name": "breast-cancer-wisconsin",
-                    "digest": "sha256:"
-                    + hashlib.sha256(np.ascontiguousarray(data.data).tobytes()).hexdigest(),
-                }
-            ],
-        },
+        }
+        | {"scikit-learn": sklearn.__version__},
+        "lineage": {"datasets": [{"name": "breast-cancer-wisconsin", "digest": digest(data.data)}]},
         "card": CARD.format(n=train_x.shape[1], kind=NAMES[kind]),
     }
-    (out / "version.json").write_text(json.dumps(version, indent=1))
+    (out / "version.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _version(package: str) -> str:
-    from importlib.metadata import version
+def as_joblib(model: BaseEstimator, example: Any, out: Path) -> dict[str, Any]:
+    """Write the model as a pickle; return what Placet must be told of it."""
+    joblib.dump(model, out / "model.joblib")
+    return {
+        "format": "sklearn",
+        "requirements": [f"scikit-learn=={sklearn.__version__}", f"pandas=={version('pandas')}"],
+        **described(model, example, "double"),
+    }
 
-    return version(package)
+
+def as_onnx(model: BaseEstimator, example: Any, out: Path) -> dict[str, Any]:
+    """Write the model as an ONNX graph; return what Placet must be told of it."""
+    from skl2onnx import to_onnx
+
+    graph = to_onnx(model, example.to_numpy()[:1], options={"zipmap": False})
+    (out / "model.onnx").write_bytes(graph.SerializeToString())
+    return {
+        "format": "onnx",
+        "requirements": [f"onnxruntime=={ONNXRUNTIME}"],
+        **described(model, example.head(5), "float"),
+    }
+
+
+def described(model: BaseEstimator, example: Any, kind: str) -> dict[str, Any]:
+    """Return the signature, and example rows with the model's own answers."""
+    return {
+        "signature": {
+            "inputs": [{"name": c, "type": kind, "required": True} for c in example.columns],
+            "outputs": [{"name": "prediction", "type": "long"}],
+        },
+        "example": example.to_dict(orient="records"),
+        "expected": [int(v) for v in model.predict(example)],
+    }
+
+
+def digest(rows: Any) -> str:
+    """Return the digest of the data as it was trained on."""
+    return "sha256:" + hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()
 
 
 if __name__ == "__main__":
