@@ -5,15 +5,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from django.template import engines
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPES = ROOT / "docs" / "develop" / "recipes"
-FENCED = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+from tests.support.blocks import ROOT, Block, every
+
+RECIPES = "docs/develop/recipes/"
 NAMED = re.compile(r"(?:# |<!-- |--- )(\S+)(?: -->)?\n")  # the first line of a block
 SHELL = re.compile(r"make [a-z]+|\.venv/bin/python -m pytest( --?[a-z]+( \d+)?)*( tests/\S+)+")
 COPIED = (
@@ -22,52 +21,39 @@ COPIED = (
 ENDINGS = (".py", ".toml", ".txt", ".html", ".in", ".json")
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One fenced block of a recipe."""
+def path_of(block: Block) -> str:
+    """Return the file that a block is, or changes."""
+    named = NAMED.match(block.text)
+    assert named, f"{block}: it does not begin with a path: {block.text[:40]!r}"
+    return named[1]
 
-    page: str
-    language: str
-    text: str
 
-    @property
-    def path(self) -> str:
-        """The file that it is, or changes."""
-        named = NAMED.match(self.text)
-        assert named, f"{self.page}: a block does not begin with a path: {self.text[:40]!r}"
-        return named[1]
+def body_of(block: Block) -> str:
+    """Return what stands below the path."""
+    return block.text.partition("\n")[2]
 
-    @property
-    def body(self) -> str:
-        """What stands below the path."""
-        return self.text.partition("\n")[2]
 
-    def follow(self, tree: Path) -> None:
-        """Do in ``tree`` what it says."""
-        path = tree / self.path
-        if self.language != "diff":
-            assert not path.exists(), f"{self.page}: {self.path} is there already"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(self.body)
-            return
-        text = path.read_text()
-        for place in self.body.split("@@\n"):
-            lines = [(line[:1], line[1:] + "\n") for line in place.splitlines()]
-            before = "".join(line for sign, line in lines if sign != "+")
-            after = "".join(line for sign, line in lines if sign != "-")
-            assert text.count(before) == 1, f"{self.page}: {self.path} has not once:\n{before}"
-            text = text.replace(before, after)
-        path.write_text(text)
+def follow(block: Block, tree: Path) -> None:
+    """Do in ``tree`` what a block says."""
+    path = tree / path_of(block)
+    if block.language != "diff":
+        assert not path.exists(), f"{block}: {path_of(block)} is there already"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(body_of(block))
+        return
+    text = path.read_text()
+    for place in body_of(block).split("@@\n"):
+        lines = [(line[:1], line[1:] + "\n") for line in place.splitlines()]
+        before = "".join(line for sign, line in lines if sign != "+")
+        after = "".join(line for sign, line in lines if sign != "-")
+        assert text.count(before) == 1, f"{block}: {path_of(block)} has not once:\n{before}"
+        text = text.replace(before, after)
+    path.write_text(text)
 
 
 def blocks(*languages: str) -> list[Block]:
     """Return the blocks of all recipes that are in one of these languages, in order."""
-    return [
-        Block(page.name, language, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
-        for page in sorted(RECIPES.glob("*.md"))
-        for indent, language, text in FENCED.findall(page.read_text())
-        if language in languages
-    ]
+    return [block for block in every(*languages) if block.page.startswith(RECIPES)]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +68,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             (copy / line).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / line, copy / line)
     for block in blocks("python", "html", "diff"):
-        block.follow(copy)
+        follow(block, copy)
     yield copy
     shutil.rmtree(copy)
 
@@ -93,11 +79,13 @@ def run(tree: Path, *words: str) -> None:
 
 
 def touched() -> list[str]:
-    return sorted({block.path for block in blocks("python", "diff") if block.path.endswith(".py")})
+    return sorted(
+        {path_of(block) for block in blocks("python", "diff") if path_of(block).endswith(".py")}
+    )
 
 
 def test_there_is_a_recipe_for_each_thing() -> None:
-    pages = sorted(path.name for path in RECIPES.glob("[0-9]*.md"))
+    pages = sorted(f"{RECIPES}{path.name}" for path in (ROOT / RECIPES).glob("[0-9]*.md"))
     assert len(pages) == 10
     assert {block.page for block in blocks("sh")} == set(pages)
 
@@ -122,11 +110,11 @@ def shell() -> list[str]:
 @pytest.mark.parametrize("line", shell())
 def test_a_command_is_one_that_there_is(line: str) -> None:
     assert SHELL.fullmatch(line), line
-    written = {block.path for block in blocks("python")}
+    written = {path_of(block) for block in blocks("python")}
     for path in re.findall(r"tests/\S+", line):
         assert (ROOT / path).exists() or path in written, path
 
 
-@pytest.mark.parametrize("block", blocks("html"), ids=lambda block: block.path)
+@pytest.mark.parametrize("block", blocks("html"), ids=str)
 def test_a_template_is_one(block: Block) -> None:
-    engines["django"].from_string(block.body)
+    engines["django"].from_string(body_of(block))
