@@ -116,7 +116,7 @@ def understood(command: Any, context: Any) -> None:
     """Stand in for a command of typer that was parsed: read the references, do nothing."""
     for parameter in command.params:
         value = context.params.get(parameter.name)
-        if value is not None and (reader := REFERENCES.get(parameter.metavar)):
+        if isinstance(value, str) and (reader := REFERENCES.get(parameter.metavar)):
             reader(re.sub(r"\$\w+", "1", value))
 
 
@@ -350,6 +350,7 @@ def test_python_names_only_what_there_is(block: Block) -> None:
             assert [a.name for a in node.names if not hasattr(module, a.name)] == []
         elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("placet."):
             path = ast.unparse(node.func).split(".")[1:]
-            method = functools.reduce(getattr, path, Client("http://localhost:8000", "plc_x"))
             given = {str(word.arg): None for word in node.keywords}
-            inspect.signature(method).bind(*node.args, **given)
+            with Client("http://localhost:8000", "plc_x") as placet:
+                method = functools.reduce(getattr, path, placet)
+                inspect.signature(method).bind(*node.args, **given)

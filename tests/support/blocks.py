@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -41,6 +42,7 @@ class Command:
     variables: tuple[tuple[str, str], ...] = ()
 
 
+@cache
 def pages() -> list[Path]:
     """Return every page that has blocks, as git knows them."""
     listed = subprocess.run(
@@ -52,6 +54,11 @@ def pages() -> list[Path]:
 
 def blocks(page: Path, *languages: str) -> list[Block]:
     """Return the blocks of ``page``, in order: all, or those in one of ``languages``."""
+    return [block for block in _read(page) if not languages or block.language in languages]
+
+
+@cache
+def _read(page: Path) -> list[Block]:
     found, mark = [], ""
     for token in MarkdownIt("commonmark").enable("table").parse(page.read_text()):
         if token.type in ("fence", "code_block"):
@@ -61,7 +68,7 @@ def blocks(page: Path, *languages: str) -> list[Block]:
             )
         said = MARK.fullmatch(token.content) if token.type == "html_block" else None
         mark = said[1] if said else ""
-    return [block for block in found if not languages or block.language in languages]
+    return found
 
 
 def every(*languages: str) -> list[Block]:
