@@ -179,7 +179,7 @@ def test_the_first_minutes_end_with_an_answer(clone: Clone, token: str, live: st
     [block] = [b for b in readme() if "endpoint predict" in b.text]
     assert '"predictions": [\n    0\n  ]' in clone.typed(block.text)
     with Client(clone.url, token) as placet:
-        [endpoint] = placet.endpoints.list("clinic")
+        endpoint = placet.endpoints.find("clinic", "staging", "breast-cancer")
     row = json.loads((ROOT / "examples/row.json").read_text())
     answer = httpx.post(f"{endpoint.url}/predict", json=row)
     assert answer.json() == {"predictions": [0]}
