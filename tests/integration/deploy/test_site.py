@@ -17,8 +17,11 @@ BAD = """
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """What the site is made of, elsewhere, with what a run leaves behind; the tools are there."""
-    for name in ("bin", "docs", "requirements", "benchmarks", "platform"):
+    for name in ("bin", "docs", "requirements", "benchmarks", "platform", "proofs"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "tests").mkdir()
+    for name in ("CONTRIBUTING.md", "README.md", "SECURITY.md", "tests/README.md"):  # linked to
+        shutil.copyfile(ROOT / name, tmp_path / name)
     left = tmp_path / "platform" / "placet_agent" / "__pycache__"
     left.mkdir(exist_ok=True)
     (left / "left.pyc").write_bytes(b"left")
