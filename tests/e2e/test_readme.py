@@ -177,12 +177,12 @@ def approve(reviewer: Person, process: "subprocess.Popen[str]", seconds: float =
 def test_the_first_minutes_end_with_an_answer(clone: Clone, token: str, live: str) -> None:
     assert "clinic/breast-cancer:1" in live
     [block] = [b for b in readme() if "endpoint predict" in b.text]
-    assert '"predictions": [\n    0\n  ]' in clone.typed(block.text)
+    assert json.loads(clone.typed(block.text)) == {"prediction": 0}
     with Client(clone.url, token) as placet:
         endpoint = placet.endpoints.find("clinic", "staging", "breast-cancer")
     row = json.loads((ROOT / "examples/row.json").read_text())
     answer = httpx.post(f"{endpoint.url}/predict", json=row)
-    assert answer.json() == {"predictions": [0]}
+    assert answer.json() == {"prediction": 0}
 
 
 def marked(page: str) -> list[Block]:
