@@ -24,6 +24,8 @@ test: system ## Run every test
 	@bin/system chromium
 	@bin/system promtool
 	@bin/system cosign
+	@bin/system curl  # the guides' commands are typed
+	@bin/system jq
 	@[ "$$(id -u)" != 0 ] || bin/system iproute2  # for tests that only root can run
 	@bin/bootstrap dev
 	@bin/system prometheus

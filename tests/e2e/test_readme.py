@@ -220,8 +220,8 @@ def test_what_a_guide_shows_is_what_is_answered(clone: Clone, live: str, block: 
     text = "\n".join(f"{command}\nwas=$?; echo '{RETURN}'; (exit $was)" for command, _, _ in steps)
     said, _ = clone.shell(text).communicate(timeout=120)
     for (command, _, shown), answer in zip(steps, said.split(RETURN), strict=False):
-        lines = [re.escape(line).replace("…", ".*") for line in shown.splitlines()]
-        wanted = r"(?s:.*)".join(rf"^{line} *$" for line in lines)
+        lines = [r"\s+".join(map(re.escape, line.split())) for line in shown.splitlines()]
+        wanted = r"(?s:.*)".join(rf"^{line} *$" for line in lines).replace("…", ".*")
         assert re.search(wanted, answer, re.MULTILINE), f"{command}\n{answer}"
 
 
