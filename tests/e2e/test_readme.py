@@ -221,7 +221,7 @@ def test_what_a_guide_shows_is_what_is_answered(clone: Clone, live: str, block: 
     said, _ = clone.shell(text).communicate(timeout=120)
     for (command, _, shown), answer in zip(steps, said.split(RETURN), strict=False):
         lines = [r"\s+".join(map(re.escape, line.split())) for line in shown.splitlines()]
-        wanted = r"(?s:.*)".join(rf"^{line} *$" for line in lines).replace("…", ".*")
+        wanted = r"(?s:.*)".join(rf"^ *{line} *$" for line in lines).replace("…", ".*")
         assert re.search(wanted, answer, re.MULTILINE), f"{command}\n{answer}"
 
 
