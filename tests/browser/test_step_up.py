@@ -86,6 +86,7 @@ def test_by_a_passkey_too(world: World, rosa: User, open_as: OpenAs) -> None:
     page.get_by_label("Why?").first.fill("Reads well")
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_role("link", name="Use a security key").click()
+    page.wait_for_url("**/2fa/webauthn/reauthenticate/**")  # with the script that the button needs
     page.get_by_role("button", name="Use a security key").click()
     page.wait_for_url(f"**/releases/{release.pk}/")
     assert page.get_by_label("Why?").first.input_value() == "Reads well"
