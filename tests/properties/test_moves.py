@@ -3,7 +3,7 @@
 A hypothesis state machine makes real moves on PostgreSQL: roles, teams, policies, requests,
 decisions, broken glasses, rollouts, and rows written by hand. After each, the control worker signs
 the state and a node, with nothing but the installation's root, judges it. A bystander
-(``moves.oracle``) says from what he saw whether that may be. ``proofs/moves.py`` draws 2,000
+(``moves.oracle``) says from what it saw whether that may be. ``proofs/moves.py`` draws 2,000
 sequences of 50 moves, with many seeds.
 """
 
