@@ -37,9 +37,10 @@ from proofs.record import RESULTS, commit  # noqa: E402
 
 PREVIOUS = "5a35692"  # what this release is upgraded from: the commit of the last one
 CLIENTS, PHASE_SECONDS, PAUSE = 4, 6.0, 0.02
+# Run by the previous release, whose tests stand on tests.factories.
 PEOPLE = """
 import django; django.setup()
-from tests.support.factories import person, project, token_for
+from tests.factories import person, project, token_for
 ada = person("Ada", roles={"contributor": project("risk")})
 aude = person("Aude", roles={"auditor": None})
 print("TOKENS", *[token_for(ada) for _ in range(4)], token_for(aude))
