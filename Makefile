@@ -84,6 +84,8 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) benchmarks/neighbours.py --seed $(SEED)
 	@bin/system cosign
 	@$(PYTHON) proofs/foreign.py --seed $(SEED)
+	@bin/system iproute2
+	@$(PYTHON) proofs/faults.py
 	@$(PYTHON) tests/compose/prove.py
 
 compose: system ## Prove docker-compose.yml with a Docker Engine of its own (root, Debian)

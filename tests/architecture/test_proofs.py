@@ -1,0 +1,17 @@
+"""What the proofs say of tests is so."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FAULTS = tomllib.loads((ROOT / "proofs/former/faults.toml").read_text())["fault"]
+
+
+def test_every_test_that_holds_a_mended_fault_is_there() -> None:
+    named = {name.partition("[")[0] for fault in FAULTS for name in fault["today"]}
+    missing = [
+        name
+        for file, _, name in (test.partition("::") for test in sorted(named))
+        if f"\ndef {name}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []
