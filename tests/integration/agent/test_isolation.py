@@ -55,6 +55,19 @@ def test_what_people_approved_before_that_was_asked_keeps_the_hosts_network(
     assert report["isolation"] == "older"
 
 
+def test_a_variable_that_the_bento_does_not_declare_is_not_set(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    approved = platform.revision(1, platform.build("one"), variables={"NOBODY_READS": "1"})
+    platform.serve({**approved, "weight": 10_000})
+
+    failed = platform.wait_phase("rev_1", "failed", 30)
+
+    assert "does not declare the variable NOBODY_READS" in failed["detail"]
+    assert failed["ready_replicas"] == 0
+    assert node.get().status_code == 503
+
+
 def test_an_approved_name_that_leads_to_this_host_is_refused_and_counted(
     platform: Platform, node: NodeUnderTest, neighbour: int
 ) -> None:

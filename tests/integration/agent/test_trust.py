@@ -72,6 +72,12 @@ def _other_variables(platform: Platform) -> dict[str, Any]:
     return {**revision, "variables": {"LD_PRELOAD": "/tmp/evil.so"}}
 
 
+def _steering_variables(platform: Platform) -> dict[str, Any]:
+    """Approved by everybody who must, and no node takes it."""
+    paths = {"PATH": "/runtime/bin:/usr/bin:/bin"}
+    return platform.revision(1, platform.build("approved"), variables=paths)
+
+
 def _more_memory(platform: Platform) -> dict[str, Any]:
     return {**platform.revision(1, platform.build("approved")), "memory_mb": 4096}
 
@@ -90,6 +96,7 @@ def _rejected(platform: Platform) -> dict[str, Any]:
         _signed_by_the_worker,
         _signed_by_a_stranger,
         _other_variables,
+        _steering_variables,
         _more_memory,
         _rejected,
     ],
