@@ -15,6 +15,7 @@ from tests.support.bucket import CREDENTIALS, NAME, S3, s3
 from tests.support.installation import Running, running
 
 if TYPE_CHECKING:
+    from apps.governance.models import Release
     from tests.support.enrolment import Signers
     from tests.support.nodes import SimulatedNode
     from tests.support.story import Story
@@ -96,10 +97,15 @@ def world() -> "World":
 def node(world: "World") -> "SimulatedNode":
     """The node of the world's only target, which serves nothing yet."""
     from tests.support.nodes import SimulatedNode
+    from tests.support.story import SECONDS, SEEN
 
-    joined = SimulatedNode.joined(world.target)
-    joined.report()
-    return joined
+    def join() -> SimulatedNode:
+        joined = SimulatedNode.joined(world.target)
+        joined.report()
+        return joined
+
+    past = f"{world.past}; a node"
+    return rows.once(past, join, upon=world.past, lasts=SECONDS, lately=SEEN)
 
 
 @pytest.fixture
@@ -107,13 +113,13 @@ def story(world: "World", node: "SimulatedNode", run_jobs: Callable[..., int]) -
     """That project, its node, and the jobs."""
     from tests.support.story import Story
 
-    return Story(world, node, run_jobs)
+    return Story(world, node, run_jobs, past=f"{world.past}; a node")
 
 
 @pytest.fixture
-def first_release(story: "Story") -> None:
+def first_release(story: "Story") -> "Release":
     """The node serves a first release."""
-    story.live()
+    return story.lived()
 
 
 @pytest.fixture

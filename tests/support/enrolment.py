@@ -110,6 +110,7 @@ class Signers(World):
 
     def __post_init__(self) -> None:
         self.__dict__ |= rows.once(f"the signers of {self.slug}", self._enrol)
+        self.past = f"the signers of {self.slug}"
 
     def _enrol(self) -> dict[str, Any]:
         super().__post_init__()

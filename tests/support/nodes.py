@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.test import Client
 
 from apps.audit.models import Event
@@ -51,6 +53,15 @@ class SimulatedNode:
     said: set[str] = field(default_factory=set)  # recalls that it has confirmed
     checkpoint: str | None = None
     client: Client = field(default_factory=Client)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what ``rows.once`` keeps of us: not the client, which is as good anew."""
+        return {**vars(self), "key": self.key.to_pem(), "client": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        key = load_pem_private_key(state["key"], None)
+        assert isinstance(key, Ed25519PrivateKey)
+        vars(self).update(state, key=PrivateKey(key), client=Client())
 
     @classmethod
     def joined(cls, target: Target) -> "SimulatedNode":

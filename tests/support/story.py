@@ -10,7 +10,7 @@ assert story.states() == [(1, "live", 9_500), (2, "ready", 500)]
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from apps.audit.models import Event
 from apps.builds.models import Bento
@@ -20,11 +20,15 @@ from apps.monitoring.models import Alert
 from apps.rollouts.models import Drill, Rollout
 from apps.serving.models import Revision
 from placet.kernel.actor import Actor
+from tests.support import rows
 from tests.support.factories import actor_of
 from tests.support.nodes import SimulatedNode, run
 from tests.support.world import World
 
 RunJobs = Callable[..., int]
+T = TypeVar("T")
+SECONDS = 120.0  # so long is what ``once`` keeps as good as if it had just happened
+SEEN = ("serving_node", "last_seen_at")  # but for a node, which is silent much sooner
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Story:
     world: World
     node: SimulatedNode
     run_jobs: RunJobs
+    past: str = ""  # how ``rows.once`` calls what has happened
 
     def __getattr__(self, name: str) -> Actor:
         """Return a person as an actor in a browser session, e.g. ``story.otto``."""
@@ -43,6 +48,20 @@ class Story:
     def people(self) -> dict[str, User]:
         """Everybody in the project, by name."""
         return self.world.people
+
+    def once(self, what: str, act: Callable[[], T]) -> T:
+        """Have ``act`` happen, or put back what came of it in another test of this worker.
+
+        ``what`` must say all that it depends on, but what has happened ``once`` before.
+        """
+
+        name = f"{self.past}; {what}"
+        made, node = rows.once(
+            name, lambda: (act(), self.node), upon=self.past, lasts=SECONDS, lately=SEEN
+        )
+        vars(self.node).update(vars(node))
+        self.past = name
+        return made
 
     def release(
         self, environment: str = "staging", bento: Bento | None = None, /, **changes: Any
@@ -68,6 +87,20 @@ class Story:
         self.settle()
         assert self.state(release) == "live"
         return release
+
+    def lived(self) -> Release:
+        """``live``, ``once``."""
+        return self.once("a release", self.live)
+
+    def under_way(self, plan: dict[str, Any], **changes: Any) -> Release:
+        """Have a release to development go as far as it goes by itself, ``once``."""
+
+        def begin() -> Release:
+            release = self.release("development", plan=plan, **changes)
+            self.settle()
+            return release
+
+        return self.once(f"a release under way by {plan} {changes}", begin)
 
     def rollout(self, release: Release) -> Rollout:
         """Return the only rollout of ``release`` as it stands."""

@@ -47,7 +47,8 @@ class World:
     people: dict[str, User] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.__dict__ |= rows.once(f"the world {self.slug}", self._make)
+        self.past = f"the world {self.slug}"  # how ``rows.once`` calls it
+        self.__dict__ |= rows.once(self.past, self._make)
 
     def _make(self) -> dict[str, Any]:
         self.target = Target.objects.filter(name="local").first() or Target.objects.create(

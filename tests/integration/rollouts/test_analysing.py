@@ -12,7 +12,6 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
-from apps.governance.models import Release
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import Said, report_outcomes, store_captures
 from apps.monitoring.models import MetricWindow
@@ -42,10 +41,7 @@ class Canary:
 
     def __init__(self, story: Story, serving: dict[str, Any] | None = None, **changes: Any) -> None:
         self.story = story
-        self.release: Release = story.release(
-            "development", plan=plan(**changes), serving=serving or {}
-        )
-        story.settle()
+        self.release = story.under_way(plan(**changes), serving=serving or {})
 
     @property
     def row(self) -> Rollout:

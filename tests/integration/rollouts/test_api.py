@@ -22,9 +22,7 @@ CANARY = {
 @pytest.fixture
 def waiting(story: Story, first_release: None) -> Rollout:
     """A canary that waits for a person at 5 %."""
-    release = story.release("development", plan=CANARY)
-    story.settle()
-    return story.rollout(release)
+    return story.rollout(story.under_way(CANARY))
 
 
 def test_a_rollout_tells_its_steps_and_is_steered(world: World, waiting: Rollout) -> None:

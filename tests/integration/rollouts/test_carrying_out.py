@@ -67,15 +67,15 @@ def test_the_last_few_are_held_for_a_rollback_and_older_ones_are_not(
 
 
 def test_nobody_goes_back_to_a_collected_bento(story: Story) -> None:
-    first = story.live()
-    story.live()
+    first = story.lived()
+    story.lived()
     Bento.objects.filter(pk=first.bento_id).update(collected_at=now())
     with pytest.raises(NothingToRollBackTo):
         actions.rollback(endpoint_of(first), actor=story.otto)
 
 
 def test_the_old_revision_keeps_every_request_until_the_new_one_is_ready(story: Story) -> None:
-    first = story.live()
+    first = story.lived()
     second = story.release("development")
     story.run_jobs("control")
     new = Revision.objects.get(release=second.pk)
@@ -91,7 +91,7 @@ def test_the_old_revision_keeps_every_request_until_the_new_one_is_ready(story: 
 
 
 def test_the_shift_waits_until_the_node_applies_the_weight(story: Story) -> None:
-    story.live()
+    story.lived()
     second = story.release("development")
     story.run_jobs("control")
     new = Revision.objects.get(release=second.pk)
@@ -104,8 +104,8 @@ def test_the_shift_waits_until_the_node_applies_the_weight(story: Story) -> None
 
 
 def test_a_rollback_to_a_warm_revision_shifts_at_once_and_needs_no_approval(story: Story) -> None:
-    first = story.live()
-    second = story.live()
+    first = story.lived()
+    second = story.lived()
     endpoint = endpoint_of(first)
     rollout = actions.rollback(endpoint, reason="worse answers", actor=story.otto)
     story.run_jobs("control")
@@ -137,7 +137,7 @@ def test_a_rollback_to_a_stopped_revision_starts_it_first(story: Story) -> None:
 
 
 def test_a_rollback_goes_to_the_former_revision_that_is_named(story: Story) -> None:
-    releases = [story.live() for _ in range(3)]
+    releases = [story.lived() for _ in range(3)]
     endpoint = endpoint_of(releases[0])
     page = factories.browser(story.people["Otto"])
     assert '<option value="1">1: ' in page.get(f"/endpoints/{endpoint.pk}/").content.decode()
@@ -156,7 +156,7 @@ def test_a_rollback_goes_to_the_former_revision_that_is_named(story: Story) -> N
 def test_while_a_release_goes_out_a_rollback_to_what_serves_aborts_it_and_no_other_is_taken(
     story: Story,
 ) -> None:
-    first, _ = [story.live() for _ in range(2)]
+    first, _ = [story.lived() for _ in range(2)]
     story.release("development", plan={"strategy": "blue_green"})
     story.settle()
     endpoint = endpoint_of(first)
@@ -167,8 +167,8 @@ def test_while_a_release_goes_out_a_rollback_to_what_serves_aborts_it_and_no_oth
 
 
 def test_a_rollback_goes_past_a_release_that_was_rolled_back(story: Story) -> None:
-    first = story.live()
-    story.live()
+    first = story.lived()
+    story.lived()
     actions.rollback(endpoint_of(first), actor=story.otto)
     story.settle()
     story.live()
@@ -180,8 +180,8 @@ def test_a_rollback_goes_past_a_release_that_was_rolled_back(story: Story) -> No
 
 
 def test_a_release_whose_right_to_start_has_ended_can_still_be_rolled_back_to(story: Story) -> None:
-    first = story.live()
-    story.live()
+    first = story.lived()
+    story.lived()
     import time_machine as machine
 
     with machine.travel(first.not_after.replace(year=first.not_after.year + 1), tick=True):
@@ -190,7 +190,7 @@ def test_a_release_whose_right_to_start_has_ended_can_still_be_rolled_back_to(st
 
 
 def test_a_revision_that_the_node_refuses_fails_and_leaves_the_old_one_alone(story: Story) -> None:
-    story.live()
+    story.lived()
     second = story.release("development")
     story.run_jobs("control")
     new = Revision.objects.get(release=second.pk)
@@ -205,7 +205,7 @@ def test_a_revision_that_the_node_refuses_fails_and_leaves_the_old_one_alone(sto
 
 
 def test_a_revision_that_is_never_ready_fails_at_its_deadline(story: Story) -> None:
-    story.live()
+    story.lived()
     second = story.release("development", plan={"ready_timeout_seconds": 10})
     story.run_jobs("control")
     rollout = story.rollout(second)
@@ -219,7 +219,7 @@ def test_a_revision_that_is_never_ready_fails_at_its_deadline(story: Story) -> N
 
 
 def test_one_that_fails_while_requests_move_gives_them_all_back(story: Story) -> None:
-    story.live()
+    story.lived()
     second = story.release("development")
     story.settle(rounds=1)
     new = Revision.objects.get(release=second.pk)
@@ -233,7 +233,7 @@ def test_one_that_fails_while_requests_move_gives_them_all_back(story: Story) ->
 
 
 def test_an_operator_aborts_a_rollout_that_starts(story: Story) -> None:
-    story.live()
+    story.lived()
     second = story.release("development")
     story.run_jobs("control")
     rollout = story.rollout(second)
@@ -248,7 +248,7 @@ def test_an_operator_aborts_a_rollout_that_starts(story: Story) -> None:
 
 
 def test_an_operator_aborts_while_requests_move(story: Story) -> None:
-    story.live()
+    story.lived()
     second = story.release("development")
     story.run_jobs("control")
     rollout = story.rollout(second)
@@ -264,15 +264,15 @@ def test_an_operator_aborts_while_requests_move(story: Story) -> None:
 
 
 def test_an_endpoint_is_moved_by_one_rollout_at_a_time(story: Story) -> None:
-    first = story.live()
-    story.live()
+    first = story.lived()
+    story.lived()
     actions.rollback(endpoint_of(first), actor=story.otto)
     with pytest.raises(RolloutOpen):
         actions.rollback(endpoint_of(first), actor=story.otto)
 
 
 def test_only_an_operator_rolls_back_and_a_stranger_sees_nothing(story: Story) -> None:
-    first = story.live()
+    first = story.lived()
     with pytest.raises(Forbidden):
         actions.rollback(endpoint_of(first), actor=story.ada)
     stranger = factories.actor_of(factories.person("Sam Stranger"))

@@ -28,9 +28,7 @@ FROZEN = "version: 1\ngates:\n  - {gate: build}\n  - {gate: freeze}\n"
 @pytest.fixture
 def waiting(story: Story) -> Rollout:
     """A canary that waits for a person at 5 %."""
-    release = story.release("development", plan=CANARY)
-    story.settle()
-    found = story.rollout(release)
+    found = story.rollout(story.under_way(CANARY))
     assert (found.state, found.step) == ("waiting", 1)
     return found
 

@@ -36,8 +36,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def endpoint(story: Story) -> Endpoint:
     """An endpoint whose second release is live and whose first is kept warm."""
-    story.live()
-    return story.live().endpoint
+    story.lived()
+    return story.lived().endpoint
 
 
 def sweep() -> None:

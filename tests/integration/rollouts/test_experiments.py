@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
 from apps.governance.errors import Separation
-from apps.governance.models import Release
 from apps.identity.errors import NeedsSession
 from apps.rollouts import actions
 from apps.rollouts.errors import NotShown, StepMoved
@@ -36,10 +35,9 @@ class Trial(Canary):
         self.story = story
         test = {"metric": {"metric": "error_rate"}, "minimum_effect": 0.01, **declared}
         steps = [{"set_weight": 50}, {"ab_test": test}]
-        self.release: Release = story.release(
-            "development", plan={"strategy": "ab_test", "steps": steps}, serving=serving or {}
+        self.release = story.under_way(
+            {"strategy": "ab_test", "steps": steps}, serving=serving or {}
         )
-        story.settle()
 
     def show(self) -> None:
         """Have the node report what shows the effect."""

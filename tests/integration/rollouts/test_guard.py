@@ -38,9 +38,7 @@ REASON = f"The node gave all requests back to the old revision by itself: {WHY}"
 @pytest.fixture
 def canary(story: Story) -> Rollout:
     """A canary that waits for a person at 5 %."""
-    release = story.release("development", plan=PLAN)
-    story.settle()
-    rollout = story.rollout(release)
+    rollout = story.rollout(story.under_way(PLAN))
     assert (rollout.state, rollout.step) == ("waiting", 1)
     return rollout
 

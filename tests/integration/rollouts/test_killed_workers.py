@@ -56,7 +56,7 @@ ANALYSIS_POINTS = around("rollout.analysing", "rollout.analysed")
 @pytest.fixture
 def story(story: Story) -> Story:
     """What was to be done at first is done, so that nobody dies of that."""
-    story.settle(rounds=1)
+    story.once("what was to be done at first", lambda: story.settle(rounds=1))
     return story
 
 
@@ -128,7 +128,7 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
 
 @pytest.mark.parametrize("point", STEP_POINTS)
 def test_a_worker_killed_at_a_step_enters_it_once(story: Story, killed: Killed, point: str) -> None:
-    story.live()
+    story.lived()
     steps = [{"set_weight": 5}, {"pause": {"duration_seconds": 86_400}}]
     release = story.release("development", plan={"strategy": "canary", "steps": steps})
     killed(point, story.node.step)
@@ -150,7 +150,7 @@ def test_a_worker_killed_at_a_step_enters_it_once(story: Story, killed: Killed, 
 def test_a_worker_killed_at_an_analysis_judges_it_once(
     story: Story, killed: Killed, point: str
 ) -> None:
-    story.live()
+    story.lived()
     analysis = {"metrics": [{"metric": "error_rate", "margin": 0.01}]}
     steps = [{"set_weight": 5}, {"analysis": analysis}, {"pause": {}}]
     release = story.release("development", plan={"strategy": "canary", "steps": steps})
@@ -172,7 +172,7 @@ def test_a_worker_killed_at_an_analysis_judges_it_once(
 def twice(story: Story) -> Endpoint:
     """An endpoint whose second release is live, and whose drills come round."""
     for _ in range(2):
-        story.live()
+        story.lived()
     endpoint = Endpoint.objects.get()
     schedule_drills(endpoint, every_days=7, hour=3, actor=story.otto)
     return endpoint

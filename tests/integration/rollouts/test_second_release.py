@@ -20,9 +20,7 @@ CANARY: dict[str, Any] = {"strategy": "canary", "steps": [{"set_weight": 5}, {"p
 @pytest.fixture
 def first(story: Story) -> Release:
     """A canary that waits for a person at 5 %."""
-    release = story.release("development", plan=CANARY)
-    story.settle()
-    return release
+    return story.under_way(CANARY)
 
 
 def again(story: Story, times: int = 5) -> None:
@@ -76,7 +74,7 @@ def test_an_older_one_sends_no_newer_one_back(story: Story) -> None:
 
 
 def test_a_rollback_is_never_superseded(story: Story) -> None:
-    story.live()
+    story.lived()
     endpoint = Revision.objects.latest("number").endpoint
     back = actions.rollback(endpoint, reason="worse", actor=story.otto)
     third = story.release("development", plan={"when_busy": "supersede"})

@@ -22,9 +22,7 @@ T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def rollout(story: Story, first_release: None) -> Rollout:
     """A canary that waits at 25 %, and that began ten minutes before it was given up."""
-    release = story.release("development", plan=CANARY)
-    story.settle()
-    row = story.rollout(release)
+    row = story.rollout(story.under_way(CANARY))
     assert (row.state, row.step) == ("waiting", 1)
     Rollout.objects.filter(pk=row.pk).update(
         created_at=T0, finished_at=T0 + timedelta(minutes=10), state="failed",

@@ -82,8 +82,7 @@ def test_an_agent_that_is_too_old_for_a_plan_is_named(story: Story) -> None:
 
 
 def test_a_canary_goes_up_with_its_plan_and_waits_where_it_says(story: Story) -> None:
-    release = story.release("development", plan=CANARY)
-    story.settle()
+    release = story.under_way(CANARY)
     rollout = story.rollout(release)
     assert (rollout.state, rollout.step, weights()) == ("waiting", 1, [9_500, 500])
     story.settle()
@@ -107,8 +106,7 @@ def test_a_canary_goes_up_with_its_plan_and_waits_where_it_says(story: Story) ->
 
 
 def test_an_open_pause_is_looked_at_by_the_sweep(story: Story) -> None:
-    story.release("development", plan=CANARY)
-    story.settle()
+    story.under_way(CANARY)
     assert targets_to_look_at() == [story.world.target]
 
 
@@ -127,8 +125,7 @@ def test_each_weight_waits_until_the_node_applies_it(story: Story) -> None:
 def test_a_node_that_was_away_for_the_whole_pause_is_heard_before_the_next_step(
     story: Story,
 ) -> None:
-    release = story.release("development", plan=CANARY)
-    story.settle()
+    release = story.under_way(CANARY)
     let_pass(story.rollout(release), 3_600)
     row = story.node.row
     row.last_seen_at -= timedelta(hours=1)  # type: ignore[operator]

@@ -28,12 +28,15 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def two(story: Story) -> tuple[Release, Release]:
     """Two releases that serve on one node, at an endpoint each."""
-    good = story.release("development", endpoint="good")
-    bad = story.release(
-        "development", story.world.bento(story.world.version("other")), endpoint="bad"
-    )
-    story.settle()
-    return good, bad
+
+    def serve() -> tuple[Release, Release]:
+        good = story.release("development", endpoint="good")
+        other = story.world.bento(story.world.version("other"))
+        bad = story.release("development", other, endpoint="bad")
+        story.settle()
+        return good, bad
+
+    return story.once("two releases at an endpoint each", serve)
 
 
 def allowed(world: World, trust: Trust) -> dict[str, str]:
