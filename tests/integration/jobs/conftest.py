@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forking import Forked, Forker
 from tests.support.processes import Valkey, database_url, until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 class Worker:
     """One worker process."""
 
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[bytes] | Forked"
     log: Path
     data: Path
 
@@ -32,14 +33,33 @@ class Worker:
         return max((f.stat().st_mtime for f in found), default=0.0)
 
 
+@pytest.fixture(scope="module")
+def forker(django_db_setup: None) -> Iterator[Forker]:
+    """The process that forks workers."""
+    env = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "DJANGO_SETTINGS_MODULE": "placet.settings",
+        "PLACET_DATABASE_URL": database_url(),
+    }
+    made = Forker([sys.executable, "-m", "tests.integration.jobs.forker"], env)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def start_worker(
-    transactional_db: None, valkey: Valkey, tmp_path: Path
+    transactional_db: None, valkey: Valkey, tmp_path: Path, forker: Forker
 ) -> Iterator[Callable[..., Worker]]:
-    """Start a worker: ``start_worker("control")``; all of them are ended afterwards."""
+    """Start a worker: ``start_worker("control")``; all of them are ended afterwards.
+
+    It is forked, but for ``program=True``, which is a start as on a command line.
+    """
     started: list[Worker] = []
 
-    def start(queue: str = "control", *, broker: str = "", **environment: str) -> Worker:
+    def start(
+        queue: str = "control", *, broker: str = "", program: bool = False, **environment: str
+    ) -> Worker:
         number = len(started)
         data = tmp_path / f"data-{number}"
         log = tmp_path / f"worker-{number}.log"
@@ -51,10 +71,15 @@ def start_worker(
             "PLACET_DATA_DIR": str(data),
             **environment,
         }
-        command = [sys.executable, "-m", "celery", "-A", "tests.integration.jobs.worker_app",
-                   "worker", "-Q", queue, "-c", "2", "-n", f"w{number}@test"]  # fmt: skip
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output)
+        words = ["-A", "tests.integration.jobs.worker_app", "worker", "-Q", queue, "-c", "2",
+                 "-n", f"w{number}@test"]  # fmt: skip
+        process: subprocess.Popen[bytes] | Forked
+        if program:
+            command = [sys.executable, "-m", "celery", *words]
+            with log.open("wb") as output:
+                process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output)
+        else:
+            process = forker.start(words, env, log)
         worker = Worker(process, log, data)
         started.append(worker)
         until(lambda: worker.alive_since() or process.poll() is not None, what="the first look")

@@ -143,8 +143,9 @@ def test_a_long_job_keeps_its_lease(start_worker: Start, tmp_path: Path) -> None
     assert (job.attempts, job.losses) == (1, 0)
 
 
-def test_a_worker_stops_when_asked_to(start_worker: Start) -> None:
-    worker = start_worker()
+@pytest.mark.parametrize("program", [True, False], ids=["program", "forked"])
+def test_a_worker_stops_when_asked_to(start_worker: Start, program: bool) -> None:
+    worker = start_worker(program=program)
     worker.signal(signal.SIGTERM)
     assert worker.process.wait(15) == 0
 
