@@ -36,14 +36,14 @@ from placet_protocol.report import MetricWindow, read_report
 from placet_verify import canonical
 from placet_verify.units import WHOLE
 from proofs.record import RESULTS, commit
-from tests.integration.agent.conftest import NodeUnderTest, joined, node, platform
+from tests.integration.agent.conftest import NodeUnderTest, forker, joined, node, platform, runtime
 from tests.integration.agent.control import Platform
 from tests.properties.acceptance import reports
 from tests.properties.acceptance.drawn import KINDS, Asked, asked
 from tests.properties.acceptance.running import serve
 from tests.properties.acceptance.sides import Place, Seen, platform_says, put, signed_anyway
 
-__all__ = ["joined", "node", "platform"]  # fixtures
+__all__ = ["forker", "joined", "node", "platform", "runtime"]  # fixtures
 PROVING = hypothesis.settings.default.max_examples > 100
 EXAMPLES = 10_000 if PROVING else 300
 SERVED = EXAMPLES // 200 if PROVING else 2

@@ -1,6 +1,7 @@
 """A platform and a node that joined it, with real HAProxy and real sandboxed replicas."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,14 +15,19 @@ from typing import Any
 import httpx
 import pytest
 
+from placet_agent.client import Client
 from placet_agent.home import Home
 from placet_agent.joining import join
 from placet_agent.loop import Agent, Options, stop_everything
+from placet_agent.pythons import Interpreters
+from placet_agent.runtimes import Runtimes
 from tests.integration.agent.control import Platform
-from tests.integration.agent.run_agent import OPTIONS
+from tests.integration.agent.run_agent import HURRY, OPTIONS
+from tests.support.forking import Forked, Forker
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = "/cancer/production/screening"
+PATHS = {"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
 
 
 def free_port() -> int:
@@ -38,9 +44,10 @@ class NodeUnderTest:
     platform: Platform
     home: Home
     port: int
+    forker: Forker | None = None  # of agents in processes
     agents: list[Agent] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes] | Forked] = field(default_factory=list)
 
     @property
     def agent(self) -> Agent:
@@ -59,22 +66,16 @@ class NodeUnderTest:
         """Stop the agent as SIGTERM does; what serves goes on."""
         for agent in self.agents:
             agent.stop()
+        self.platform.hang_up()  # an agent waits for its poller, which waits for a state
         for thread in self.threads:
             thread.join(timeout=20)
 
     def start_process(self, **more: str) -> None:
         """Run the agent in a process of its own, with ``more`` in its environment."""
-        script = Path(__file__).with_name("run_agent.py")
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", **more}
-        with (self.home.folder / "agent.log").open("ab") as output:
-            self.processes.append(
-                subprocess.Popen(
-                    [sys.executable, str(script), str(self.home.folder)],
-                    env=environment,
-                    stdout=output,
-                    stderr=output,
-                )
-            )
+        assert self.forker is not None
+        folder, environment = self.home.folder, {**os.environ, **PATHS, **more}
+        forked = self.forker.start(str(folder), environment, folder / "agent.log")
+        self.processes.append(forked)
 
     def kill_process(self) -> None:
         """End the agent's process as ``kill -9`` does."""
@@ -104,21 +105,69 @@ class NodeUnderTest:
                     replica.child.wait(timeout=10)
 
 
+def a_platform() -> Platform:
+    """Return a platform for nodes with this Python."""
+    return Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runtime of the interpreter alone, as an agent installs it: once for all tests.
+
+    What happens while one is installed is ``test_installing.py``'s.
+    """
+    made = a_platform()
+    home = Home(tmp_path_factory.mktemp("installed") / "node")
+    join(home, made.url, made.token, root="", port=free_port(), pythons=[])
+    member = home.membership()
+    client = Client(member.url, home.key, member.node)
+    runtimes = Runtimes(home.folder / "runtimes", client, Interpreters([]))
+    runtimes.install(made.runtime)
+    client.close()
+    made.close()
+    return runtimes.folder / made.runtime.removeprefix("sha256:")
+
+
+def equip(home: Home, runtime: Path) -> None:
+    """Lay a runtime into a node's folder, as it lies there once it is installed."""
+    home.make()
+    shutil.copytree(runtime, home.folder / "runtimes" / runtime.name, symlinks=True)
+
+
 @pytest.fixture
 def platform() -> Iterator[Platform]:
     """A platform without endpoints."""
-    made = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
+    made = a_platform()
     yield made
     made.close()
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """The program that forks agents."""
+    script = Path(__file__).with_name("run_agent.py")
+    made = Forker([sys.executable, str(script), "--fork"], {**os.environ, **PATHS})
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents that run in this process report as often as those that run in their own."""
+    for module, name, seconds in HURRY:
+        monkeypatch.setattr(module, name, seconds)
+
+
 @pytest.fixture
-def joined(platform: Platform, tmp_path: Path) -> Iterator[NodeUnderTest]:
-    """A node that joined; its agent does not run yet."""
+def joined(
+    platform: Platform, tmp_path: Path, runtime: Path, forker: Forker
+) -> Iterator[NodeUnderTest]:
+    """A node that joined and has the runtime; its agent does not run yet."""
     port = free_port()
     home = Home(tmp_path / "node")
     join(home, platform.url, platform.token, root="", port=port, pythons=[])
-    node = NodeUnderTest(platform, home, port)
+    equip(home, runtime)
+    node = NodeUnderTest(platform, home, port, forker)
     yield node
     node.clean()
 

@@ -49,6 +49,7 @@ class Platform:
     node_key: PublicKey | None = None
     down: bool = False
     published_at: float = 0.0
+    hung_up: int = 0  # how often all who waited for a state were sent away
     served: list[str] = field(default_factory=list)  # paths that were asked for
     captured: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by revision and file
 
@@ -63,7 +64,8 @@ class Platform:
         self.runtime = canonical.digest({"python_version": self.python_version, "lock": LOCK})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # looks whether it is to stop a little more often than every half second
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     # --- what people do ----------------------------------------------------------------------
 
@@ -197,6 +199,12 @@ class Platform:
         self.wait(lambda: (rows := self.seen(revision).get("egress")) and condition(rows))
         return list(self.seen(revision)["egress"])
 
+    def hang_up(self) -> None:
+        """Let nobody wait any longer for a state that does not come."""
+        with self.changed:
+            self.hung_up += 1
+            self.changed.notify_all()
+
     def close(self) -> None:
         """Stop listening."""
         self.server.shutdown()
@@ -290,9 +298,10 @@ def handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             known = (int(query["epoch"][0]), int(query["number"][0]))
             end = time.monotonic() + float(query["wait"][0])
             with platform.changed:
+                before = platform.hung_up
                 while not platform.envelope or (platform.epoch, platform.number) == known:
                     left = end - time.monotonic()
-                    if left <= 0 or platform.down:
+                    if left <= 0 or platform.down or platform.hung_up != before:
                         return self.answer(204)
                     platform.changed.wait(min(left, 0.2))
                 envelope = platform.envelope

@@ -1,4 +1,7 @@
-"""An agent in a process of its own whose replicas are ``replica_server.py``."""
+"""An agent in a process of its own whose replicas are ``replica_server.py``.
+
+``run_agent.py HOME`` runs one; ``run_agent.py --fork`` forks them, see ``support/forking.py``.
+"""
 
 import logging
 import os
@@ -6,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from placet_agent import limits
+from placet_agent import limits, replicas, report
 from placet_agent.home import Home
 from placet_agent.loop import Agent, Options
 from placet_agent.starting import Door
@@ -23,10 +26,26 @@ OPTIONS = Options(
     keys_seconds=0.5, max_body_bytes=1 << 20,
 )  # fmt: skip
 
-if __name__ == "__main__":
+# What an agent does every five seconds it does more often here: tests wait for it.
+HURRY = ((report, "EVERY_SECONDS", 0.5), (replicas, "EGRESS_EVERY", 0.5))
+
+
+def run(home: str) -> None:
+    """Run the agent of a folder."""
+    for module, name, seconds in HURRY:
+        setattr(module, name, seconds)
     logging.basicConfig(level="INFO")
     if os.environ.get("PLACET_TEST_LIMITS") == "off":  # to see what the limits are good for
         limits.limiter = lambda: limits.Limiter("prlimit")  # type: ignore[assignment]
-    agent = Agent(Home(Path(sys.argv[1])), OPTIONS)
+    agent = Agent(Home(Path(home)), OPTIONS)
     signal.signal(signal.SIGTERM, lambda *_: agent.stop())
     agent.run()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--fork":
+        from tests.support.forking import serve
+
+        serve(run)
+    else:
+        run(sys.argv[1])

@@ -48,6 +48,6 @@ def test_nothing_of_a_runtime_runs_as_it_is_installed(
     platform.publish()
     platform.wait(lambda: platform.reports and bento in platform.reports[-1]["prefetched"], 60)
 
-    home = next((node.home.folder / "runtimes").glob("*/home"))
+    home = node.home.folder / "runtimes" / platform.runtime.removeprefix("sha256:") / "home"
     assert list(home.glob("ran-*")) == []
     assert list(home.rglob("site-packages/__pycache__/sly.*.pyc"))

@@ -22,6 +22,7 @@ from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 from tests.integration.agent.test_commands import agent
 from tests.support.certificates import Authority
+from tests.support.forking import Forker
 
 
 class SecurePlatform(Platform):
@@ -54,11 +55,13 @@ def platform(platform: Platform, authority: Authority) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def joined(platform: Platform, authority: Authority, tmp_path: Path) -> Iterator[NodeUnderTest]:
+def joined(
+    platform: Platform, authority: Authority, tmp_path: Path, forker: Forker
+) -> Iterator[NodeUnderTest]:
     """A node that joined over TLS."""
     home, port = Home(tmp_path / "node"), free_port()
     join(home, platform.url, platform.token, root="", port=port, pythons=[], ca=str(authority.ca))
-    node = NodeUnderTest(platform, home, port)
+    node = NodeUnderTest(platform, home, port, forker)
     yield node
     node.clean()
 
