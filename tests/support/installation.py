@@ -43,8 +43,7 @@ class Running:
     def environment(self) -> dict[str, str]:
         """What a command on its data needs."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
-        shared = {"PLACET_RUNTIMES_DIR": str(self.runtimes)} if self.runtimes else {}
-        return clean | shared | {"PLACET_DATA_DIR": str(self.data)}
+        return clean | {"PLACET_DATA_DIR": str(self.data)}
 
     @property
     def output(self) -> Path:
@@ -85,6 +84,7 @@ class Running:
     def start(self, *arguments: str, seconds: float = 180) -> None:
         """Run ``manage.py up --demo`` until it says that it runs."""
         self.starts += 1
+        self._share_runtimes()
         command = [sys.executable, str(ROOT / "manage.py"), "up", "--demo", *arguments]
         with self.output.open("w") as log:
             self.process = subprocess.Popen(
@@ -96,6 +96,14 @@ class Running:
             assert self.process.poll() is None, self.output.read_text()
             assert time.monotonic() < end, f"not in {seconds} s: {self.output.read_text()}"
             time.sleep(0.1)
+
+    def _share_runtimes(self) -> None:
+        """Lead to the shared runtimes: ``up`` hands no ``PLACET_`` variable on to its workers."""
+        place = self.data / "runtimes"
+        if self.runtimes is not None and not place.is_symlink():
+            self.runtimes.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(self.runtimes)
 
     def stop(self) -> int:
         """Press Ctrl-C; return the exit code."""
