@@ -120,6 +120,9 @@ write_checkpoint()
 """
 
 
+RESTORED = "SELECT body FROM audit_event WHERE kind = 'backup.restored.v1'"
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Installation]:
     """A new machine."""
@@ -133,89 +136,91 @@ def restore(placet: Installation, home: Path, *more: str) -> "subprocess.Complet
     return placet.manage("restore", str(home / "backup"), "--keys", str(home / "keys"), *more)
 
 
-def test_everything_comes_back_and_nothing_runs_twice(
-    empty: Installation, home: Path, kept: dict[str, str]
+def kill(placet: Installation, home: Path, point: str, *more: str) -> None:
+    """Restore and die at ``point``."""
+    armed = Path(placet.armed["PLACET_CRASH_FOLDER"])
+    armed.mkdir(exist_ok=True)
+    (armed / point).touch()
+    assert restore(placet, home, *more).returncode != 0
+    assert not (armed / point).exists(), "it never came to this point"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A new machine, or what a killed restore made of it: each test begins with destroying that."""
+    folder = tmp_path_factory.mktemp("machine")
+    placet = Installation(folder / "data", {"PLACET_CRASH_FOLDER": str(folder / "armed")})
+    yield placet
+    placet.destroy()
+
+
+def test_a_restore_killed_behind_the_load_is_not_repeated_into_what_it_left(
+    machine: Installation, home: Path, kept: dict[str, str]
 ) -> None:
+    machine.destroy()
+    kill(machine, home, "restore.after_load")
+    assert "The database is not empty" in restore(machine, home).stderr
+
+
+def test_a_restore_killed_at_its_commit_has_all_of_it_or_nothing(
+    machine: Installation, home: Path, kept: dict[str, str]
+) -> None:
+    """Its second process is started by itself here: the first has brought everything so far."""
+    machine.destroy()
+    kill(machine, home, "restore.after_artifacts")
+    machine.cluster.start()
+    kill(machine, home, "before_commit.backup.restored.v1", "--finish")
+    assert machine.sql(RESTORED) == []
+    assert "The database is not empty" in restore(machine, home).stderr
+    machine.cluster.start()
+    kill(machine, home, "after_commit.backup.restored.v1", "--finish")
+    assert len(machine.sql(RESTORED)) == 1
+    verified = machine.manage("audit", "verify", "--deep")
+    assert "the log is intact" in verified.stdout, verified.stderr
+
+
+def test_everything_comes_back_and_nothing_runs_twice(
+    machine: Installation, home: Path, kept: dict[str, str]
+) -> None:
+    """On a new machine after killed restores; and one more of them, before its load, is in the way
+    of nothing."""
+    machine.destroy()
+    kill(machine, home, "restore.before_load")
     began = datetime.now(tz=UTC)
-    done = restore(empty, home, "--checkpoint", str(home / "elsewhere.txt"))
+    done = restore(machine, home, "--checkpoint", str(home / "elsewhere.txt"))
     assert done.returncode == 0, done.stderr
     manifest = json.loads((home / "backup" / "manifest.json").read_text())
+    assert "Restored" in done.stdout
     assert f"The log's root is the manifest's: {manifest['root']}" in done.stdout
     assert manifest["root"] in kept["said"]
-    empty.cluster.start()
-    verified = empty.manage("audit", "verify", "--deep")
+    machine.cluster.start()
+    verified = machine.manage("audit", "verify", "--deep")
     assert verified.returncode == 0, verified.stderr
     assert "the log is intact" in verified.stdout
-    (restored,) = empty.sql("SELECT body FROM audit_event WHERE kind = 'backup.restored.v1'")
+    (restored,) = machine.sql(RESTORED)
     told = json.loads(restored["body"])["data"]
     assert (told["root"], told["size"], told["lost"]) == (manifest["root"], manifest["size"], 0)
-    jobs = {row["args"]["n"]: row for row in empty.sql("SELECT * FROM jobs_job WHERE args ? 'n'")}
+    jobs = {row["args"]["n"]: row for row in machine.sql("SELECT * FROM jobs_job WHERE args ? 'n'")}
     assert {n: row["state"] for n, row in jobs.items()} == {
         1: "queued", 2: "queued", 3: "cancelled", 4: "queued",
         5: "cancelled", 6: "cancelled", 7: "succeeded", 8: "cancelled",
     }  # fmt: skip
     assert (jobs[1]["generation"], jobs[1]["lease_until"], jobs[1]["lease_owner"]) == (4, None, "")
     assert "may have run since" in jobs[5]["error"]
-    (schedule,) = empty.sql("SELECT * FROM jobs_schedule WHERE name = 'mail.digest'")
+    (schedule,) = machine.sql("SELECT * FROM jobs_schedule WHERE name = 'mail.digest'")
     assert schedule["next_at"] > began + timedelta(seconds=50)
-    (state,) = empty.sql("SELECT epoch, number FROM serving_desiredstate")
+    (state,) = machine.sql("SELECT epoch, number FROM serving_desiredstate")
     assert (state["epoch"], state["number"]) == (2, 0)
-    assert empty.sql("SELECT 1 FROM jobs_job WHERE kind = 'serving.publish' AND state = 'queued'")
-    assert empty.sql("SELECT 1 FROM django_session") == []
-    (file,) = empty.sql("SELECT sha256 FROM registry_artifactfile")
-    blob = empty.data / "artifacts" / "sha256" / file["sha256"][:2] / file["sha256"]
+    assert machine.sql("SELECT 1 FROM jobs_job WHERE kind = 'serving.publish' AND state = 'queued'")
+    assert machine.sql("SELECT 1 FROM django_session") == []
+    (file,) = machine.sql("SELECT sha256 FROM registry_artifactfile")
+    blob = machine.data / "artifacts" / "sha256" / file["sha256"][:2] / file["sha256"]
     assert blob.read_bytes() == b"a model"
-    assert json.loads((empty.data / "embedded.json").read_text())["token_key"].startswith("ttt")
-    rebuilt = empty.rebuilt()
+    assert json.loads((machine.data / "embedded.json").read_text())["token_key"].startswith("ttt")
+    rebuilt = machine.rebuilt()
     assert rebuilt.returncode == 0, rebuilt.stderr
-    once_more = restore(empty, home, "--accept-lost-events")
+    once_more = restore(machine, home, "--accept-lost-events")
     assert "The database is not empty" in once_more.stderr
-
-
-@pytest.mark.parametrize(
-    "point",
-    ["restore.before_load", "restore.after_load", "restore.after_artifacts",
-     "before_commit.backup.restored.v1"],
-)  # fmt: skip
-def test_a_killed_restore_is_repeated_on_a_new_machine(
-    home: Path, kept: dict[str, str], tmp_path: Path, point: str
-) -> None:
-    first = kill_restore(tmp_path, home, point)
-    try:
-        again = restore(first, home)
-        if point != "restore.before_load":
-            assert "The database is not empty" in again.stderr
-            first.destroy()
-            again = restore(first, home)
-        assert again.returncode == 0, again.stderr
-        assert "Restored" in again.stdout
-    finally:
-        first.destroy()
-
-
-def test_a_restore_killed_behind_its_commit_is_whole(
-    home: Path, kept: dict[str, str], tmp_path: Path
-) -> None:
-    placet = kill_restore(tmp_path, home, "after_commit.backup.restored.v1")
-    try:
-        placet.cluster.start()
-        verified = placet.manage("audit", "verify", "--deep")
-        assert "the log is intact" in verified.stdout, verified.stderr
-        events = placet.sql("SELECT 1 FROM audit_event WHERE kind = 'backup.restored.v1'")
-        assert len(events) == 1
-    finally:
-        placet.destroy()
-
-
-def kill_restore(folder: Path, home: Path, point: str) -> Installation:
-    """Restore on a new machine and die at ``point``."""
-    armed = folder / "armed"
-    armed.mkdir()
-    (armed / point).touch()
-    placet = Installation(folder / "killed", {"PLACET_CRASH_FOLDER": str(armed)})
-    assert restore(placet, home).returncode != 0
-    assert not (armed / point).exists(), "it never came to this point"
-    return placet
 
 
 def test_the_backup_holds_no_key_and_says_so(home: Path, kept: dict[str, str]) -> None:
