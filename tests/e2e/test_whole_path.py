@@ -1,11 +1,16 @@
-"""The demo's path on a platform that was started as a user starts it, and what it leaves behind."""
+"""One platform, from the first release to the loss of its machine.
+
+It is started as a user starts it, but for a folder in which points are armed: a release goes live
+while processes are killed at them. Then what the path left behind is looked at, what is not
+approved refused, everything stopped and started again; last the machine is lost and restored.
+"""
 
 import json
 import re
+import shutil
 import socket
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +19,30 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from placet.demo.story import BASE, MODEL, SCIENTIST, Story, verifier
+from placet.demo.story import BASE, MODEL, Story, verifier
+from placet.embedded.postgres import Cluster
 from placet.kernel.ids import new_id
 from placet_client import Client
+from tests.crashes.campaign import Campaign, Outcome, campaign
+from tests.support.cache import RUNTIMES
 from tests.support.installation import Running, signed_in
+from tests.support.processes import Process, descendants, until
 
 pytestmark = pytest.mark.e2e
 Json = dict[str, Any]
+# A worker in the middle of a build and of a rollout, the node's agent between its files and
+# HAProxy, a web process before and behind a commit. ``make prove`` goes through all points.
+POINTS = (
+    "before_commit.version.created.v1", "after_commit.release.decided.v1",
+    "builds.after_scan", "builds.after_commit_success",
+    "rollouts.before_command", "rollouts.after_store",
+    "agent.after_rename.state.json", "agent.before_rename.route.map", "agent.after_haproxy_maps",
+)  # fmt: skip
 
 
 @dataclass
 class Told:
-    """What the story has made."""
+    """What the path has made."""
 
     story: Story
     scientist: Client
@@ -48,25 +65,41 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(placet: Running) -> Iterator[Told]:
-    """A forest is live in staging: registered, built, requested, approved and rolled out."""
-    lines: list[str] = []
-    with signed_in(placet) as people, people["contributor"].client(SCIENTIST) as scientist:
-        story = Story(placet.url, people, lines.append)
-        story.policies()
-        forest, rows = story.register(scientist, "forest")
-        story.build(scientist, forest)
-        live, _ = story.release(scientist, forest, "staging", ["reviewer"])
-        endpoint = story.predict(live, rows, forest)
-        yield Told(story, scientist, forest, rows, endpoint)
+def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
+    """The platform, its people, and the points; leases of the dead run out in their own time."""
+    folder = tmp_path_factory.mktemp("path")
+    with campaign(folder, impatient=False, runtimes=RUNTIMES) as found:
+        yield found
 
 
-def until(true: Callable[[], object], what: str, seconds: float = 120) -> None:
-    """Wait until ``true`` answers so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
+@pytest.fixture(scope="module")
+def placet(path: Campaign) -> Running:
+    return path.placet
+
+
+@pytest.fixture(scope="module")
+def outcome(path: Campaign) -> Outcome:
+    """A forest is registered, built, requested, approved and rolled out to staging."""
+    return path.run(POINTS)
+
+
+@pytest.fixture(scope="module")
+def told(path: Campaign, outcome: Outcome) -> Told:
+    """It is live there, and answers."""
+    assert outcome.faults == [], "it did not go live"
+    story = Story(path.placet.url, path.people, lambda line: None)
+    version = path.scientist.get(f"{BASE}/models/{MODEL}/versions/1")
+    (build,) = path.scientist.get(f"{BASE}/models/{MODEL}/versions/1/builds")["items"]
+    (live,) = path.scientist.get(f"{BASE}/releases", environment="staging")["items"]
+    forest = {**version, "bento": build["bento_digest"],
+              "expected": path.trained.facts["expected"]}  # fmt: skip
+    endpoint = story.predict(live, path.trained.rows, forest)
+    return Told(story, path.scientist, forest, path.trained.rows, endpoint)
+
+
+def test_a_release_goes_live_whatever_is_killed_on_its_way(outcome: Outcome) -> None:
+    assert outcome.faults == []
+    assert outcome.hit == sorted(POINTS)
 
 
 def test_the_log_of_the_path_verifies_on_the_server_and_away_from_it(
@@ -85,7 +118,7 @@ def test_a_release_that_was_really_built_is_checked_by_an_outsider(
     """With the root key, the bundle and the Bento's bytes, and nothing of the server."""
     release = told.answer().headers["x-placet-release"]
     auditor, file, bento = told.story.people["auditor"], tmp_path / "r.zip", tmp_path / "bento.tar"
-    until(lambda: bundle_of(auditor, release, file), "a checkpoint covers the release")
+    until(lambda: bundle_of(auditor, release, file), 120, "a checkpoint of the release")
     digest = told.forest["bento"].removeprefix("sha256:")
     [blob] = placet.data.glob(f"artifacts/**/{digest}")
     bento.write_bytes(blob.read_bytes())
@@ -121,30 +154,6 @@ def test_a_second_platform_on_the_same_data_is_refused_in_a_sentence(
     assert told.answer().status_code == 200
 
 
-def test_ctrl_c_ends_all_of_it_and_a_second_start_finds_everything_as_it_was(
-    placet: Running, told: Told
-) -> None:
-    before, running = told.answer(), ours(placet)
-    assert {"haproxy", "postgres", "valkey-server", "bwrap"} <= {p.name for p in running}
-    assert placet.stop() == 0
-    assert [p for p in running if p.alive] == []
-    assert [p for p in ours(placet) if p.alive] == []
-    for url in (placet.url, placet.endpoint_url):
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) != 0
-
-    placet.start()
-    assert placet.setup_link == ""
-    until(told.answers, "the endpoint answers again")
-    after = told.answer()
-    assert after.headers["x-placet-release"] == before.headers["x-placet-release"]
-    assert after.json() == before.json()
-    assert told.story.people["reviewer"].api("GET", "/projects").status_code == 200
-    with signed_in(placet):  # raises for anybody who cannot
-        pass
-    assert placet.manage("audit", "verify").returncode == 0
-
-
 def test_an_unapproved_bento_written_into_the_tables_is_not_served(
     placet: Running, told: Told
 ) -> None:
@@ -163,7 +172,7 @@ def test_an_unapproved_bento_written_into_the_tables_is_not_served(
             refused[:] = [r for r in rows if r["id"] == forged]
             return bool(refused) and refused[0]["phase"] == "refused"
 
-        until(seen, "the node refuses the revision")
+        until(seen, 120, "the refusal of the revision")
         assert "permit" in refused[0]["detail"]
         assert refused[0]["ready_replicas"] == refused[0]["weight"] == 0
         for _ in range(20):
@@ -189,13 +198,14 @@ def test_five_percent_of_a_thousand_requests_are_fifty(placet: Running, told: To
             },
         },
     )  # fmt: skip
+    told.story.requester_is_refused(asked)
     people["reviewer"].decide(asked, "Once more.")
 
     def rollout() -> Json:
         found = people["operator"].do("GET", f"/rollouts?release={asked['id']}")["items"]
         return dict(found[0]) if found else {"state": ""}
 
-    until(lambda: rollout()["state"] == "waiting", "the canary is at its first step")
+    until(lambda: rollout()["state"] == "waiting", 120, "the canary's first step")
     with httpx.Client(timeout=30) as client:
         url, row = f"{told.endpoint['url']}/predict", told.rows[0]
         answers = [client.post(url, json=row) for _ in range(1000)]
@@ -204,8 +214,76 @@ def test_five_percent_of_a_thousand_requests_are_fifty(placet: Running, told: To
 
     path = f"/rollouts/{rollout()['id']}"
     people["operator"].do("POST", f"{path}/promote", {"reason": "It answers alike."})
-    until(lambda: rollout()["state"] == "done", "the release is live")
+    until(lambda: rollout()["state"] == "done", 120, "the end of the rollout")
     assert {told.answer().headers["x-placet-release"] for _ in range(20)} == {asked["id"]}
+
+
+def test_ctrl_c_ends_all_of_it_and_a_second_start_finds_everything_as_it_was(
+    placet: Running, told: Told
+) -> None:
+    before, running = told.answer(), ours(placet)
+    assert {"haproxy", "postgres", "valkey-server", "bwrap"} <= {p.name for p in running}
+    assert placet.stop() == 0
+    assert [p for p in running if p.alive] == []
+    assert [p for p in ours(placet) if p.alive] == []
+    for url in (placet.url, placet.endpoint_url):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) != 0
+
+    placet.start()
+    assert placet.setup_link == ""
+    until(told.answers, 120, "an answer of the endpoint")
+    after = told.answer()
+    assert after.headers["x-placet-release"] == before.headers["x-placet-release"]
+    assert after.json() == before.json()
+    assert told.story.people["reviewer"].api("GET", "/projects").status_code == 200
+    with signed_in(placet):  # raises for anybody who cannot
+        pass
+    assert placet.manage("audit", "verify").returncode == 0
+
+
+def test_on_a_new_machine_endpoints_serve_again_and_nothing_ran_twice(
+    placet: Running, told: Told, tmp_path: Path
+) -> None:
+    """The node is another machine's and lives on."""
+    backup, keys, node = tmp_path / "backup", tmp_path / "keys", tmp_path / "node"
+    said = placet.manage("backup", str(backup), "--keys", str(keys))
+    assert said.returncode == 0, said.stderr
+    manifest = json.loads((backup / "manifest.json").read_text())
+    former = placet.sql("SELECT kind, count(*) AS n FROM audit_event GROUP BY kind")
+    lose_the_machine(placet, node)
+
+    restored = placet.manage("restore", str(backup), "--keys", str(keys))
+    assert restored.returncode == 0, restored.stderr
+    assert manifest["root"] in restored.stdout
+    shutil.move(node, placet.data / "node")
+    placet.start()
+    until(told.answers, 90, "an answer of the endpoint")
+    verified = placet.manage("audit", "verify", "--deep")
+    assert "the log is intact" in verified.stdout, verified.stderr
+    (state,) = placet.sql("SELECT epoch FROM serving_desiredstate")
+    assert state["epoch"] == 2
+    until(lambda: accepted(placet), 90, "the node's new epoch")
+    counts = placet.sql("SELECT kind, count(*) AS n FROM audit_event GROUP BY kind")
+    after = {row["kind"]: row["n"] for row in counts}
+    work = [r for r in former if r["kind"].split(".")[0] in ("build", "rollout", "release")]
+    assert work
+    assert {r["kind"]: r["n"] for r in work} == {r["kind"]: after[r["kind"]] for r in work}
+
+
+def lose_the_machine(placet: Running, node: Path) -> None:
+    """Stop the platform and destroy all it had; only the node's own folder is another machine's."""
+    assert placet.stop() == 0
+    cluster = Cluster.at(placet.data)
+    shutil.move(placet.data / "node", node)
+    shutil.rmtree(cluster.home, ignore_errors=True)
+    shutil.rmtree(placet.data)
+
+
+def accepted(placet: Running) -> bool:
+    """Tell whether the node reports a state of the new epoch, with its revision serving."""
+    (node,) = placet.sql("SELECT report FROM serving_node")
+    return bool(node["report"]["applied"]["epoch"] == 2)
 
 
 def copy(placet: Running, table: str, pk: str, **changes: Any) -> str:
@@ -273,51 +351,7 @@ def sign(placet: Running) -> None:
     )
 
 
-# --- processes ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process of this machine, known by pid and start time."""
-
-    pid: int
-    start: str
-    parent: int
-    name: str
-    command: str
-    environment: str
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still runs; a zombie does not."""
-        now = look(self.pid)
-        return now is not None and now.start == self.start
-
-
-def look(pid: int) -> Process | None:
-    """Read what /proc tells of a process that runs."""
-    folder = Path(f"/proc/{pid}")
-    try:
-        head, _, tail = (folder / "stat").read_text().rpartition(")")
-        fields = tail.split()
-        if fields[0] == "Z":
-            return None
-        text = [(folder / f).read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                for f in ("cmdline", "environ")]  # fmt: skip
-    except OSError:
-        return None
-    return Process(pid, fields[19], int(fields[1]), head.partition("(")[2], *text)
-
-
 def ours(placet: Running) -> list[Process]:
     """Everything that names our data or our database, and all that it has started."""
     home = json.loads((placet.data / "postgres.json").read_text())["home"]
-    marks = re.compile("|".join(map(re.escape, (str(placet.data), home))))
-    pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
-    everything = [p for p in map(look, pids) if p is not None]
-    found = {p.pid: p for p in everything if marks.search(p.command + p.environment)}
-    size = -1
-    while size != len(found):
-        size = len(found)
-        found |= {p.pid: p for p in everything if p.parent in found}
-    return list(found.values())
+    return descendants(re.compile("|".join(map(re.escape, (str(placet.data), home)))))

@@ -1,6 +1,7 @@
 """Other processes that tests bring with them, and waiting for what they do."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -80,3 +81,48 @@ def owner_url() -> str:
 
     parts = urlsplit(os.environ["PLACET_TEST_DATABASE"])
     return f"{parts.scheme}://{parts.netloc}/{connection.settings_dict['NAME']}?{parts.query}"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine, known by pid and start time."""
+
+    pid: int
+    start: str
+    parent: int
+    name: str
+    command: str
+    environment: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        now = look(self.pid)
+        return now is not None and now.start == self.start
+
+
+def look(pid: int) -> Process | None:
+    """Read what /proc tells of a process that runs."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        head, _, tail = (folder / "stat").read_text().rpartition(")")
+        fields = tail.split()
+        if fields[0] == "Z":
+            return None
+        text = [(folder / f).read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                for f in ("cmdline", "environ")]  # fmt: skip
+    except OSError:
+        return None
+    return Process(pid, fields[19], int(fields[1]), head.partition("(")[2], *text)
+
+
+def descendants(mark: re.Pattern[str]) -> list[Process]:
+    """Everything whose command or environment has the mark, and all that it has started."""
+    pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
+    everything = [p for p in map(look, pids) if p is not None]
+    found = {p.pid: p for p in everything if mark.search(p.command + p.environment)}
+    size = -1
+    while size != len(found):
+        size = len(found)
+        found |= {p.pid: p for p in everything if p.parent in found}
+    return list(found.values())
