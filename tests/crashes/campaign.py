@@ -5,11 +5,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from placet.demo.people import Person
 from placet.demo.story import SCIENTIST, Story
@@ -54,7 +55,8 @@ LEFT = """
 SELECT id FROM serving_revision WHERE state IN ('stopped', 'failed') ORDER BY number DESC LIMIT 2
 """
 DEAD_LEASES = """
-SELECT id, split_part(lease_owner, ':', 2)::int AS pid FROM jobs_job WHERE state = 'running'
+SELECT id, queue, generation, split_part(lease_owner, ':', 2)::int AS pid
+  FROM jobs_job WHERE state = 'running'
 """
 EXPIRE = "UPDATE jobs_job SET lease_until = clock_timestamp() WHERE id = %s AND state = 'running'"
 
@@ -81,9 +83,10 @@ class Campaign:
     people: dict[str, Person]
     scientist: Client
     trained: Trained
-    impatient: bool = True  # leases of dead workers run out at once
+    patient: bool = False  # the first lease in each queue of a dead worker runs out by itself
     live: int | None = None
     runs: int = 0
+    first: dict[str, str] = field(default_factory=dict)  # dead lease of each queue
     deaths: list[tuple[float, str]] = field(default_factory=list)  # seen when, and of which child
 
     def run(self, wanted: Sequence[str], *, strike: str = "", seed: int = 0) -> Outcome:
@@ -176,11 +179,16 @@ class Campaign:
 
     def _let_dead_leases_run_out(self, over: threading.Event) -> None:
         """Spare the runs the third of a minute after which a dead worker's job is free anyway."""
-        while self.impatient and not over.wait(0.5):
+        while not over.wait(0.5):
             with suppress(Exception):  # the database may be dead at this moment
                 for row in self.placet.sql(DEAD_LEASES):
-                    if not Path(f"/proc/{row['pid']}").exists():
+                    if not Path(f"/proc/{row['pid']}").exists() and not self._waits_for(row):
                         self.placet.sql(EXPIRE, row["id"])
+
+    def _waits_for(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether this dead lease is to run out by itself."""
+        lease = f"{row['id']} {row['generation']}"
+        return self.patient and self.first.setdefault(row["queue"], lease) == lease
 
     def unsettled(self, run: str) -> list[str]:
         """Wait until nothing is under way; return what is not as it must be."""
@@ -239,7 +247,7 @@ def replicas_of(revision: str) -> set[str]:
 
 @contextmanager
 def campaign(
-    folder: Path, *, impatient: bool = True, runtimes: Path | None = None
+    folder: Path, *, patient: bool = False, runtimes: Path | None = None
 ) -> Iterator[Campaign]:
     """Start a platform in ``folder`` whose points can be armed; it makes its own ``runtimes``."""
     armed = folder / "armed"
@@ -253,7 +261,7 @@ def campaign(
         people["contributor"].client(SCOPES) as scientist,
     ):
         Story(placet.url, people, lambda line: None).policies()
-        yield Campaign(placet, armed, people, scientist, trained, impatient)
+        yield Campaign(placet, armed, people, scientist, trained, patient)
 
 
 @contextmanager

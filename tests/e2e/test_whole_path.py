@@ -66,9 +66,12 @@ class Told:
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
-    """The platform, its people, and the points; leases of the dead run out in their own time."""
+    """The platform, its people, and the points.
+
+    The first lease of each dead worker runs out in its own time, the third of a minute.
+    """
     folder = tmp_path_factory.mktemp("path")
-    with campaign(folder, impatient=False, runtimes=RUNTIMES) as found:
+    with campaign(folder, patient=True, runtimes=RUNTIMES) as found:
         yield found
 
 
