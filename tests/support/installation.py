@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from placet.demo.people import Person
 from placet.embedded.supervisor import free_port
+from tests.support import warm
 from tests.support.cache import RUNTIMES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,10 +129,7 @@ class Running:
             "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
             "DJANGO_SETTINGS_MODULE": "placet.settings",
         }
-        return subprocess.run(
-            [sys.executable, *args], env={**self.environment, **self.armed, **more}, cwd=ROOT,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return warm.run([*args], {**self.environment, **self.armed, **more}, ROOT)
 
     def rebuilt(self) -> subprocess.CompletedProcess[str]:
         """Rebuild every row of its database from its log alone; prints how many there are."""
