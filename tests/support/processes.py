@@ -105,7 +105,8 @@ def look(pid: int) -> Process | None:
     """Read what /proc tells of a process that runs."""
     folder = Path(f"/proc/{pid}")
     try:
-        head, _, tail = (folder / "stat").read_text().rpartition(")")
+        # whoever runs beside us may be called anything, also what is no text
+        head, _, tail = (folder / "stat").read_text(errors="replace").rpartition(")")
         fields = tail.split()
         if fields[0] == "Z":
             return None
