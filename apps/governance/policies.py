@@ -5,20 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from apps.governance import break_glass
 from apps.governance.gates import GATES, GateFault
+from placet.kernel import yaml_text
 from placet_verify import canonical
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
 MAX_GATES = 50
 DEFAULT_EXPIRY_DAYS = 14
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-Path = tuple[str | int, ...]
+Path = yaml_text.Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,80 +57,19 @@ def parse(source: str) -> Policy:
     return Policy(document, canonical.digest(document))
 
 
-def _load(source: str) -> tuple[Any, dict[Path, int]]:
+def _load(source: str) -> tuple[Any, Mapping[Path, int]]:
     if len(source.encode("utf-8", "replace")) > MAX_BYTES:
         raise PolicyFault([Fault(1, "", f"is longer than {MAX_BYTES // 1024} KiB")])
     if found := _CONTROL.search(source):
         line = source.count("\n", 0, found.start()) + 1
         raise PolicyFault([Fault(line, "", "holds a control character")])
     try:
-        _refuse_risky(source)
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise PolicyFault([Fault(line, "", str(error.problem or error.context))]) from None
-    except yaml.YAMLError as error:
-        raise PolicyFault(
-            [Fault(1, "", f"is not YAML: {str(error).splitlines()[0][:120]}")]
-        ) from None
-    if node is None:
+        document = yaml_text.read(source, special="refuse", max_depth=MAX_DEPTH)
+    except yaml_text.YamlFault as error:
+        raise PolicyFault([Fault(error.line, _spell(error.path), error.detail)]) from None
+    if document.value is None:
         raise PolicyFault([Fault(1, "", "is empty")])
-    lines: dict[Path, int] = {}
-    return _build(node, (), lines), lines
-
-
-def _refuse_risky(source: str) -> None:
-    """Look at the events before any tree is built: aliases, tags and depth are refused here."""
-    depth = 0
-    for event in yaml.parse(source, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise PolicyFault([Fault(line, "", "uses an anchor or alias: write it out")])
-        if getattr(event, "tag", None):
-            raise PolicyFault([Fault(line, "", "uses a tag: plain YAML only")])
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise PolicyFault([Fault(line, "", f"is nested deeper than {MAX_DEPTH} levels")])
-
-
-def _build(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
-    lines[path] = line = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key, value in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else ""
-            at = key.start_mark.line + 1
-            if not name or len(name) > 60:
-                raise PolicyFault([Fault(at, _spell(path), "has a member without a plain name")])
-            if name in result:
-                raise PolicyFault([Fault(at, _spell((*path, name)), "stands twice")])
-            result[name] = _build(value, (*path, name), lines)
-            lines[(*path, name)] = at
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(value, (*path, i), lines) for i, value in enumerate(node.value)]
-    if node.tag not in _TAGS:
-        detail = "is a date or another special value: quote it to make it text"
-        raise PolicyFault([Fault(line, _spell(path), detail)])
-    return _scalar(node, path)
-
-
-def _scalar(node: yaml.Node, path: Path) -> Any:
-    constructor = yaml.constructor.SafeConstructor()
-    try:
-        value = constructor.construct_object(node)
-    except (ValueError, OverflowError):
-        raise PolicyFault(
-            [Fault(node.start_mark.line + 1, _spell(path), "is not a value that can be read")]
-        ) from None
-    if isinstance(value, int) and abs(value) >= 2**53:
-        detail = "is too large a number"
-        raise PolicyFault([Fault(node.start_mark.line + 1, _spell(path), detail)])
-    return value
+    return document.value, document.lines
 
 
 def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:

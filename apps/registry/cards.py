@@ -1,17 +1,16 @@
 """Model cards: Markdown with YAML front matter, as on Hugging Face, and their rendering."""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nh3
-import yaml
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from placet.kernel import yaml_text
 from placet.kernel.problems import FieldError
 
 MAX_CARD_BYTES, MAX_FRONT_MATTER_BYTES, MAX_DEPTH = 200_000, 20_000, 10
@@ -39,28 +38,6 @@ class Card:
 
     data: dict[str, Any]
     body: str
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases (they make a small text large) and without repeated keys."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(
-                problem="anchors and aliases are not allowed", problem_mark=event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def parse(text: str) -> Card:
@@ -96,33 +73,16 @@ def _front_matter(text: str) -> dict[str, Any]:
     if len(text) > MAX_FRONT_MATTER_BYTES:
         raise CardError(2, f"front matter may have at most {MAX_FRONT_MATTER_BYTES // 1000} kB")
     try:
-        data = yaml.load(text, _Loader)  # noqa: S506  (a safe loader, made stricter)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 2
-        raise CardError(line, f"not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CardError(2, f"not valid YAML: {str(error).splitlines()[0][:120]}") from None
+        data = yaml_text.read(text, max_depth=MAX_DEPTH).value
+    except yaml_text.YamlFault as error:
+        name = f"{error.path[-1]!r} " if error.path else ""
+        raise CardError(error.line + 1, f"not valid YAML: {name}{error.detail}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise CardError(2, "front matter is a mapping: lines of 'name: value'")
-    plain: dict[str, Any] = _plain(data, 1)
-    return plain
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """Turn what YAML made into JSON values."""
-    if depth > MAX_DEPTH:
-        raise CardError(2, f"front matter is nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        return {str(k): _plain(v, depth + 1) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_plain(v, depth + 1) for v in value]
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat()
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    return str(value)
+    found: dict[str, Any] = data
+    return found
 
 
 def render(card: str, *, heading: int = 2) -> str:

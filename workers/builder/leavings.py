@@ -1,8 +1,21 @@
-"""Looking at what a sandboxed program left behind, which may be links to anywhere."""
+"""Looking at what was uploaded or left by a sandboxed program: links to anywhere, bytes of anyone.
+
+What has to be parsed is parsed in a sandbox (:func:`told_by`); outside it only plain files of
+bounded size are read.
+"""
 
 import os
 import stat
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from workers.builder.errors import BuildCancelled
+from workers.builder.sandbox import Limits, Sandbox, never
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_TOLD = 16 * 1024 * 1024
 
 
 def read_plain(path: Path, limit: int) -> bytes:
@@ -16,6 +29,38 @@ def read_plain(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
             raise OSError(f"{path.name} is no plain file or is too large")
         return stream.read(limit)
+
+
+def told_by(
+    module: str,
+    subject: Path,
+    sandbox: Sandbox,
+    limits: Limits,
+    *,
+    name: str,
+    cancelled: Callable[[], bool] = never,
+) -> str:
+    """Have ``python -m module SUBJECT ANSWER`` of ours read ``subject`` in a sandbox; return its
+    answer. ``name`` is what people call it.
+
+    Raises ``OSError`` or ``ValueError`` with a sentence when there is no whole answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="placet-told-") as folder:
+        answer = Path(folder, "answer.json")
+        result = sandbox.run(
+            [sys.executable, "-m", module, str(subject), str(answer)],
+            binds_ro=[Path(sys.prefix), ROOT / "workers", ROOT / "platform" / "placet" / "kernel",
+                      subject],
+            binds_rw=[Path(folder)],
+            env={"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
+            limits=limits,
+            cancelled=cancelled,
+        )  # fmt: skip
+        if result.reason == "cancelled":
+            raise BuildCancelled
+        if not result.ok:
+            raise ValueError(result.sentence(name))
+        return read_plain(answer, MAX_TOLD).decode()
 
 
 def is_inside(path: Path, root: Path) -> bool:

@@ -108,7 +108,7 @@ def _steps(
             spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
         )
         if spec.own:
-            own.refuse_system_parts(folder)
+            own.refuse_system_parts(folder, workshop.sandbox, clock.cancelled)
     with clock.step("smoke") as log:
         tested = smoke.run(
             spec, folder, place, workshop.runtimes, runtime.digest, log=log,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.registry.errors import FormatUnknown
+from placet.kernel import yaml_text
 from placet.kernel.problems import FieldError, TooLarge
 
 
@@ -67,3 +68,14 @@ def refusal(path: str, detail: str) -> FormatUnknown:
     """Return the error that names a file and what is wrong with it."""
     text = f"{path}: {detail}"
     return FormatUnknown(text, errors=[FieldError(f"/files/{path}", detail)])
+
+
+def yaml_of(files: Files, path: str, limit: int) -> Any:
+    """Return what a YAML file says. Raises the error that names the file, line and fault."""
+    try:
+        return yaml_text.read(files.read(path, limit).decode("utf-8")).value
+    except yaml_text.YamlFault as fault:
+        name = f"{fault.path[-1]} " if fault.path else ""
+        raise refusal(path, f"not valid YAML at line {fault.line}: {name}{fault.detail}") from None
+    except UnicodeDecodeError:
+        raise refusal(path, "not valid YAML: it is not UTF-8 text") from None

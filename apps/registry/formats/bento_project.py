@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
-from apps.registry.formats.base import Derived, Files, refusal
+from apps.registry.formats.base import Derived, Files, refusal, yaml_of
 from apps.registry.rules import requirement_faults
 from placet_verify.serving import declaration_faults
 
@@ -64,17 +62,10 @@ def derive(files: Files) -> Derived:
 def read(files: Files) -> BuildFile:
     """Return the checked build file. Raises an error that names file and member."""
     path = found(files)
-    parsed, packages = (_yaml if path == BENTOFILE else _toml)(files.read(path, MAX_FILE), path)
+    if path == BENTOFILE:
+        return _Reader(path, files).build_file(yaml_of(files, path, MAX_FILE), [])
+    parsed, packages = _toml(files.read(path, MAX_FILE), path)
     return _Reader(path, files).build_file(parsed, packages)
-
-
-def _yaml(raw: bytes, path: str) -> tuple[Any, list[Any]]:
-    try:
-        return yaml.safe_load(raw.decode("utf-8")), []
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise refusal(path, f"not valid YAML{where}") from None
 
 
 def _toml(raw: bytes, path: str) -> tuple[Any, list[Any]]:

@@ -3,9 +3,7 @@
 import re
 from typing import Any
 
-import yaml
-
-from apps.registry.formats.base import Derived, Files, refusal
+from apps.registry.formats.base import Derived, Files, refusal, yaml_of
 from apps.registry.rules import (
     TYPES,
     example_faults,
@@ -49,13 +47,7 @@ def derive(files: Files) -> Derived:
 
 
 def _model_file(files: Files) -> dict[str, Any]:
-    raw = files.read(MODEL_FILE, MAX_MODEL_FILE)
-    try:
-        model = yaml.safe_load(raw.decode("utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise refusal(MODEL_FILE, f"not valid YAML{where}") from None
+    model = yaml_of(files, MODEL_FILE, MAX_MODEL_FILE)
     flavors = model.get("flavors") if isinstance(model, dict) else None
     if not isinstance(flavors, dict):
         raise refusal(MODEL_FILE, "it lists no flavors: was it written by MLflow?")
@@ -157,7 +149,8 @@ def _example(
 
 def _example_paths(model: dict[str, Any], files: Files) -> list[str]:
     info = model.get("saved_input_example_info")
-    named = [info.get("artifact_path"), info.get("serving_input_path")] if info else []
+    keys = ("artifact_path", "serving_input_path")
+    named = [info.get(key) for key in keys] if isinstance(info, dict) else []
     paths = [path for path in (*named, *EXAMPLE_FILES) if isinstance(path, str)]
     return [path for path in dict.fromkeys(paths) if path in files.sizes]
 

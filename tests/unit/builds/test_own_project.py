@@ -9,11 +9,13 @@ import yaml
 
 from workers.builder import own
 from workers.builder.errors import BuildFailed
+from workers.builder.image_parts import PLAIN_COMMAND
+from workers.builder.sandbox import Sandbox, never
 from workers.builder.spec import BuildSpec, SourceFile
 
 PLAIN = {
     "image": {
-        "base_image": "python:3.13-slim", "commands": [own.PLAIN_COMMAND], "post_commands": [],
+        "base_image": "python:3.13-slim", "commands": [PLAIN_COMMAND], "post_commands": [],
         "python_requirements": "bentoml==1.4.40\n\n", "scripts": {},
     },
     "envs": [],
@@ -71,21 +73,26 @@ def bento(tmp_path: Path, told: Any) -> Path:
     return tmp_path
 
 
+def refuse(folder: Path) -> None:
+    """Have the worker look at a built Bento."""
+    own.refuse_system_parts(folder, Sandbox("bwrap"), never)
+
+
 def test_a_bento_without_wishes_is_taken(tmp_path: Path) -> None:
-    own.refuse_system_parts(bento(tmp_path, PLAIN))
+    refuse(bento(tmp_path, PLAIN))
 
 
 @pytest.mark.parametrize(
     "image",
     [
-        {"commands": [own.PLAIN_COMMAND, "id"]}, {"post_commands": ["id"]},
+        {"commands": [PLAIN_COMMAND, "id"]}, {"post_commands": ["id"]},
         {"scripts": {"a": "b"}}, {"base_image": "evil"}, {"python_requirements": "evil==1"},
         {"build_include": ["x"]},
     ],
 )  # fmt: skip
 def test_a_bento_that_asks_for_parts_of_an_image_is_refused(tmp_path: Path, image: Any) -> None:
     with pytest.raises(BuildFailed, match="parts of an image"):
-        own.refuse_system_parts(bento(tmp_path, {"image": {**PLAIN["image"], **image}}))
+        refuse(bento(tmp_path, {"image": {**PLAIN["image"], **image}}))
 
 
 @pytest.mark.parametrize(
@@ -93,10 +100,24 @@ def test_a_bento_that_asks_for_parts_of_an_image_is_refused(tmp_path: Path, imag
 )
 def test_a_bento_with_a_script_or_variables_is_refused(tmp_path: Path, told: Any) -> None:
     with pytest.raises(BuildFailed, match="parts of an image"):
-        own.refuse_system_parts(bento(tmp_path, told))
+        refuse(bento(tmp_path, told))
+
+
+# Ten times as long with each line: as text it is longer than the memory of any machine.
+ALIASES = b"a0: &a0 [x]\n" + b"".join(
+    b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 30)
+)
+
+
+def test_a_bento_yaml_is_read_where_memory_ends(tmp_path: Path) -> None:
+    """BentoML makes aliases of what stands twice; some that its service made are no such thing."""
+    twice = PLAIN["image"] | {"scripts": (same := {}), "post_commands": same}
+    refuse(bento(tmp_path, {"image": twice}))
+    with pytest.raises(BuildFailed, match="cannot be read"):
+        refuse(bento(tmp_path, ALIASES + b"image: {base_image: *a29}\n"))
 
 
 @pytest.mark.parametrize("raw", [b"", b"[", b"- a", b"image: 3"])
 def test_a_bento_yaml_that_cannot_be_read_is_refused(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(BuildFailed, match="cannot be read"):
-        own.refuse_system_parts(bento(tmp_path, raw))
+        refuse(bento(tmp_path, raw))

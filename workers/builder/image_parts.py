@@ -1,0 +1,56 @@
+"""Tells which parts of an image a built Bento asks for. Runs in a sandbox of its own: BentoML wrote
+``bento.yaml`` while the service's own source ran, so it may say anything.
+
+Usage: python -m workers.builder.image_parts BENTO ANSWER
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workers.builder.requirements import BENTOML
+
+# What BentoML writes of an image for every service; anything more was asked for in its source.
+PLAIN_COMMAND = (
+    "apt-get update && apt-get install -q -y --no-install-recommends --allow-remove-essential "
+    "ca-certificates gnupg2 bash build-essential git"
+)
+PLAIN_BASE = re.compile(r"python:3\.\d+-slim")
+PARTS = ("post_commands", "scripts", "build_include")
+
+
+def asked(told: dict[str, Any]) -> list[str]:
+    """Return the names of the parts that ``bento.yaml`` asks for."""
+    found = [*_image(told.get("image") or {}), *_docker(told.get("docker") or {})]
+    return [*found, "envs"] if told.get("envs") else found
+
+
+def _image(image: dict[str, Any]) -> list[str]:
+    found = [name for name in PARTS if image.get(name)]
+    if any(command != PLAIN_COMMAND for command in image.get("commands") or []):
+        found.append("commands")
+    if not PLAIN_BASE.fullmatch(str(image.get("base_image") or "python:3.13-slim")):
+        found.append("base_image")
+    needs = str(image.get("python_requirements") or "").split()
+    return [*found, "python_packages"] if set(needs) - {BENTOML} else found
+
+
+def _docker(docker: dict[str, Any]) -> list[str]:
+    plain = {"distro", "python_version"}
+    return [str(name)[:60] for name in docker if docker[name] and name not in plain]
+
+
+def main(bento: Path, answer: Path) -> int:
+    """Write what the Bento in ``bento`` asks for. BentoML's dumper makes aliases of what stands
+    twice, so they are read here, where time and memory end."""
+    told = yaml.safe_load((bento / "bento.yaml").read_bytes())
+    answer.write_text(json.dumps(asked(told)), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
