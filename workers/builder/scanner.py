@@ -9,7 +9,7 @@ from workers.builder.sandbox import Limits, Sandbox, never
 from workers.builder.spec import Finding, Scan
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
-SCANNER = {"name": "placet", "version": "1"}
+SCANNER = {"name": "placet", "version": "2"}
 
 
 def scan(

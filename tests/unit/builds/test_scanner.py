@@ -225,8 +225,31 @@ def test_plain_text_is_safe(name: str, data: bytes) -> None:
     assert verdict(data, name) == "safe"
 
 
-def test_an_mlmodel_that_is_loaded_by_code_of_its_own_carries_code() -> None:
-    assert verdict(b"loader_module: my_loader\n", "MLmodel") == "code-carrying"
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("flavors:\n  python_function:\n    loader_module: my_loader\n", "code-carrying"),
+        ("{flavors: {python_function: {'loader_module': my_loader}}}", "code-carrying"),
+        ('flavors: {python_function: {"loader_module": "my\\x5floader"}}', "code-carrying"),
+        ("? flavors\n: {x: {? loader_module\n: >-\n my_loader\n}}", "unknown"),
+        ("flavors: {x: {loader_module: mlflow.sklearn, code: code}}", "code-carrying"),
+        ("flavors: {x: {loader_module: mlflow.sklearn, code: ../../..}}", "malicious"),
+        ("flavors: {x: {loader_module: mlflow.sklearn, model_path: /etc/passwd}}", "malicious"),
+        ("flavors: {x: {model_code_path: model.py}}", "code-carrying"),
+        ("a: &a {loader_module: evil}\nflavors: {x: *a}", "unknown"),
+        ("flavors: !!python/object/apply:os.system [id]", "malicious"),
+        ("loader_module: my_loader\n", "unknown"),
+    ],
+)
+def test_an_mlmodel_is_read_as_mlflow_reads_it(text: str, found: Verdict) -> None:
+    assert verdict(text.encode(), "MLmodel") == found
+
+
+def test_a_tag_of_python_in_any_yaml_is_malicious() -> None:
+    assert verdict(b"a: !!python/object/apply:os.system [id]\n", "conda.yaml") == "malicious"
+    assert verdict(b"%TAG ! tag:yaml.org,2002:python/\n---\na: !name:os.system x\n",
+                   "conda.yml") == "malicious"  # fmt: skip
+    assert verdict(b"a: !ours [id]\nb: hello!\n", "conda.yaml") == "safe"
 
 
 def test_text_that_is_not_whole_at_a_piece_is_still_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,8 +282,15 @@ def test_onnx_weights_outside_the_model_are_malicious(location: str, tmp_path: P
 def test_onnx_is_safe_and_needs_its_weights(tmp_path: Path) -> None:
     assert scan_bytes("m.onnx", graph(None), tmp_path).verdict() == "safe"
     assert scan_bytes("m.onnx", graph("weights.bin"), tmp_path).verdict() == "unknown"
-    (tmp_path / "weights.bin").write_bytes(b"1234")
-    assert scan_bytes("m.onnx", graph("weights.bin"), tmp_path).verdict() == "safe"
+    (tmp_path / "m.onnx").write_bytes(graph("weights.bin"))
+    (tmp_path / "a.bin").write_bytes(b"1234")
+    scanner = Scanner(tmp_path)
+    scanner.scan_files()
+    assert scanner.report.verdict() == "unknown"
+    (tmp_path / "a.bin").rename(tmp_path / "weights.bin")
+    scanner = Scanner(tmp_path)
+    scanner.scan_files()
+    assert scanner.report.verdict() == "safe", scanner.report.findings
 
 
 def test_a_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,42 +7,37 @@ from pathlib import Path
 from typing import Any
 
 from workers.builder.scanning.files import Scanner
-from workers.builder.scanning.known import Verdict
+from workers.builder.scanning.known import shown
 
 
 def second_opinion(root: Path, scanner: Scanner) -> None:
-    """Let picklescan look too; what it calls dangerous is."""
+    """Let picklescan look too; what it calls dangerous is. What it cannot read is named."""
     from picklescan.scanner import SafetyLevel, scan_file_path
 
     for path in sorted(root.rglob("*")):
-        if not path.is_file() or path.is_symlink():
+        if path.is_symlink() or not path.is_file() or not path.stat().st_size:
             continue
-        name = path.relative_to(root).as_posix()
-        for found in scan_file_path(str(path)).globals:
-            if found.safety == SafetyLevel.Dangerous:
-                text = f"picklescan: {found.module}.{found.name}"
+        name = shown(path.relative_to(root).as_posix())
+        try:
+            found = scan_file_path(str(path))
+        except Exception as error:
+            what = f"could not be read by picklescan ({type(error).__name__})"
+            scanner.report.note(name, "unknown", what)
+            continue
+        for one in found.globals:
+            if one.safety == SafetyLevel.Dangerous:
+                text = f"picklescan: {one.module}.{one.name}"
                 scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])
 
 
 def main(root: Path, answer: Path) -> int:
     """Scan every file under ``root``."""
     scanner = Scanner(root)
-    for path in sorted(root.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
-            continue
-        try:
-            scanner.scan_file(path)
-        except Exception as error:  # whatever goes wrong, the file is not called safe
-            verdict: Verdict = "unknown"
-            name = path.relative_to(root).as_posix()
-            scanner.report.note(name, verdict, f"could not be scanned ({type(error).__name__})")
-    try:
-        second_opinion(root, scanner)
-    except Exception as error:
-        scanner.report.note("", "unknown", f"picklescan failed ({type(error).__name__})")
+    scanner.scan_files()
+    second_opinion(root, scanner)
     report: dict[str, Any] = {
         "verdict": scanner.report.verdict(),
-        "findings": [f for f in scanner.report.findings if f[2]][:500],
+        "findings": scanner.report.gravest_first()[:500],
         "files": scanner.report.members,
         "types": sorted(scanner.report.types),
         "picklescan": version("picklescan"),

@@ -1,4 +1,9 @@
-"""Tells what a file is by its first bytes, and goes into archives and compressed files."""
+"""Scans files: what any loader could do with each, by :mod:`loaders`, and whether it is whole.
+
+``safe`` is said only by a reader that knows the kind of a file and found it whole. Whatever its
+name and first bytes, a file is walked as a pickle too, since a loader that unpickles asks for
+neither.
+"""
 
 import bz2
 import gzip
@@ -9,56 +14,30 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from workers.builder.scanning import headers, skops, ubjson
-from workers.builder.scanning.known import Verdict, judge, words, worst
-from workers.builder.scanning.onnx import NotOnnx, escapes, outside
-from workers.builder.scanning.walker import Walk, walk_pickle
+from workers.builder.scanning import kinds
+from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
+from workers.builder.scanning.known import shown
+from workers.builder.scanning.loaders import compression, takes
+from workers.builder.scanning.pickled import Walk
+from workers.builder.scanning.report import Report
+from workers.builder.scanning.walker import walk_pickle
 
 MAX_DEPTH = 6
 MAX_MEMBERS = 20_000
 MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
-TEXT = words(
-    """
-    .txt .md .json .jsonl .yaml .yml .csv .tsv .toml .cfg .ini .html .xml .rst .log
-    """
-)
-TEXT_NAMES = frozenset({"MLmodel", "LICENSE", "README", "NOTICE"})
-PICKLES = words(
-    """
-    .pkl .pickle .joblib .pk .p .dill .pt .pth .ckpt .bin .sav .model
-    """
-)
-CODE = words(
-    """
-    .py .pyc .pyx .sh .ipynb .r .js .jar .whl .egg
-    """
-)
-IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PAR1")
-NATIVE = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-
-
-@dataclass(slots=True)
-class Report:
-    """The findings on a set of files."""
-
-    findings: list[tuple[str, Verdict, str]] = field(default_factory=list)
-    members: int = 0
-    expanded: int = 0
-    types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
-
-    def note(self, path: str, verdict: Verdict, what: str) -> None:
-        """Add a finding; a safe or plain one with an empty text only carries its verdict."""
-        if len(self.findings) < 1000 or verdict in {"malicious", "unknown"}:
-            self.findings.append((path, verdict, what))
-
-    def verdict(self) -> Verdict:
-        """Return the gravest verdict."""
-        return worst([verdict for _, verdict, _ in self.findings])
+READ = (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, OSError, EOFError,
+        zlib.error, ValueError, lzma.LZMAError)  # fmt: skip
+OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
+    "joblib zlib": lambda stream: _Zlib(stream),
+    "joblib gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
+    "joblib bz2": lambda stream: bz2.BZ2File(stream, "rb"),
+    "joblib lzma": lzma.LZMAFile,
+    "joblib xz": lzma.LZMAFile,
+}
 
 
 class Scanner:
@@ -66,258 +45,156 @@ class Scanner:
 
     def __init__(self, root: Path) -> None:
         self.root, self.report = root, Report()
+        self.weights: set[str] = set()  # files that an ONNX model reads its weights from
+
+    def scan_files(self) -> None:
+        """Scan everything under the root, ONNX models first: they say what else is theirs."""
+        every = (p for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir())
+        for path in sorted(every, key=lambda path: (path.suffix.lower() != ".onnx", path)):
+            try:
+                self.scan_file(path)
+            except Exception as error:  # whatever goes wrong, the file is not called safe
+                what = f"could not be scanned ({type(error).__name__})"
+                self.report.note(self._name(path), "unknown", what)
+
+    def _name(self, path: Path) -> str:
+        return shown(path.relative_to(self.root).as_posix())
 
     def scan_file(self, path: Path) -> None:
         """Scan one file of the artifact."""
-        name = path.relative_to(self.root).as_posix()
         if path.is_symlink() or not path.is_file():
-            self.report.note(name, "malicious", "is not a plain file")
+            self.report.note(self._name(path), "malicious", "is not a plain file")
             return
         with path.open("rb") as stream:
-            self.scan(name, stream, 0)
+            self.scan(path.relative_to(self.root).as_posix(), path.name, stream, 0)
 
-    def scan(self, name: str, stream: IO[bytes], depth: int) -> None:
-        """Scan one stream that can seek."""
+    def scan(self, name: str, own: str, stream: IO[bytes], depth: int) -> None:
+        """Scan one stream that can seek: ``name`` leads to it, ``own`` is its own."""
         self.report.members += 1
+        told = shown(name)
         if depth > MAX_DEPTH or self.report.members > MAX_MEMBERS:
-            self.report.note(name, "unknown", "is nested too deeply or holds too many members")
+            self.report.note(told, "unknown", "is nested too deeply or holds too many members")
             return
-        head = stream.read(300)
-        stream.seek(0)
-        if zipfile.is_zipfile(stream):
-            stream.seek(0)
-            self._zip(name, stream, depth)
-            if head[:2] == b"PK":
-                return
-        stream.seek(0)
-        if (opened := _opener(head)) is not None:
-            self._disguised(name, stream)
-            self._compressed(name, stream, opened, depth)
-        elif head[257:262] == b"ustar":
-            self._disguised(name, stream)
-            self._tar(name, stream, depth)
-        elif head[:6] == b"\x93NUMPY":
-            self._npy(name, stream)
-        else:
-            self._plain(name, stream, head)
-
-    def _plain(self, name: str, stream: IO[bytes], head: bytes) -> None:
-        path = PurePosixPath(name.rpartition("!")[2])
-        suffix = path.suffix.lower()
-        if suffix in TEXT or path.name in TEXT_NAMES:
-            if name.lower().endswith(".skops!schema.json"):
-                self._skops(name, stream)
-            elif name.lower().endswith(".keras!config.json"):
-                self._keras(name, stream)
-            else:
-                self._text(name, stream, path.name)
-        elif suffix in CODE:
-            self.report.note(name, "code-carrying", "is source or program code")
-        elif reader := self._reader(suffix, head):
-            self._disguised(name, stream)
-            reader(name, stream)
-        else:
-            self._pickle(name, stream, suffix)
-
-    def _reader(self, suffix: str, head: bytes) -> Callable[[str, IO[bytes]], None] | None:
-        """Return what reads a file of this ending or beginning, if it is none of a pickle."""
-        if head.startswith(NATIVE):
-            return lambda name, _: self.report.note(name, "unknown", "is native program code")
-        if head.startswith(headers.HDF5):
-            return self._hdf5
-        if head.startswith(IMAGES) or not head:
-            return lambda name, _: self.report.note(name, "safe", "")
-        return {
-            ".onnx": self._onnx, ".safetensors": self._safetensors, ".ubj": self._ubjson,
-            ".h5": self._hdf5, ".hdf5": self._hdf5, ".keras": self._no_keras,
-        }.get(suffix)  # fmt: skip
-
-    def _disguised(self, name: str, stream: IO[bytes]) -> None:
-        """Look for a pickle in what claims to be something else: a loader goes by neither name
-        nor first bytes, and ``GIF8`` begins a pickle as well as a picture."""
-        walk = walk_pickle(stream)
-        hostile = [found for found in walk.findings if found[0] == "malicious"]
-        if hostile or walk.complete:
-            self.report.note(name, "code-carrying", "is a pickle too")
-            self._note_walk(name, walk)
-        stream.seek(0)
-
-    def _pickle(self, name: str, stream: IO[bytes], suffix: str) -> None:
-        walk = walk_pickle(stream)
-        if not walk.complete:
-            verdict: Verdict = "unknown"
-            self._note_walk(name, walk)
-            what = walk.error if suffix in PICKLES or walk.globals else "is of no known format"
-            self.report.note(name, verdict, what or "is of no known format")
+        head = stream.read(512)
+        if not head:  # there is nothing in it to load
+            self.report.note(told, "safe", "")
             return
-        self.report.note(name, "code-carrying", "")
-        self._note_walk(name, walk)
+        stream.seek(0)
+        walk = walk_pickle(stream)
+        self._pickle(told, walk)
+        stream.seek(0)
+        if self._archive(name, stream, head, depth) or walk.whole or walk.effects:
+            return
+        stream.seek(0)
+        self._plain(name, own, stream, head)
 
-    def _note_walk(self, name: str, walk: Walk) -> None:
+    def _pickle(self, told: str, walk: Walk) -> None:
+        """Count what unpickling would do. A pickle that is cut off has done it until there."""
+        if not walk.whole and not walk.effects:
+            return
+        self.report.note(told, "code-carrying", "")
         for verdict, what in walk.findings:
-            self.report.note(name, verdict, what)
+            self.report.note(told, verdict, what)
+        self.report.note(told, walk.verdict, "")
+        if not walk.complete:
+            self.report.note(told, "unknown", f"is a pickle that is not whole: {walk.error}")
 
-    def _text(self, name: str, stream: IO[bytes], base: str) -> None:
-        """Text is safe, unless it is an old text pickle in disguise."""
-        walk = walk_pickle(stream)
-        hostile = [f for f in walk.findings if f[0] == "malicious"]
-        if walk.complete or hostile:
-            self.report.note(name, "malicious" if hostile else "code-carrying", "is a text pickle")
-            self._note_walk(name, walk)
+    def _archive(self, name: str, stream: IO[bytes], head: bytes, depth: int) -> bool:
+        """Go into what holds files, in every way that some reader would; tell whether one did."""
+        ways = []
+        if takes("numpy zip", head) or zipfile.is_zipfile(stream):
+            ways.append(self._zip)
+        if (opener := compression(head)) and (opener != "joblib zlib" or _is_zlib(head)):
+            ways.append(lambda *place: self._compressed(opener, *place))
+        if head[257:262] == b"ustar":
+            ways.append(self._tar)
+        for go_in in ways:
+            stream.seek(0)
+            try:
+                go_in(name, stream, depth)
+            except Disagreement as fault:
+                self._odd(name, fault)
+            except READ as error:
+                what = f"is a broken archive ({type(error).__name__})"
+                self.report.note(shown(name), "unknown", what)
+        return bool(ways)
+
+    def _odd(self, name: str, fault: Disagreement) -> None:
+        what = f"is an archive that two readers could read differently: {fault}. Pack it anew"
+        self.report.note(shown(name), "unknown", what)
+
+    def _plain(self, name: str, own: str, stream: IO[bytes], head: bytes) -> None:
+        told = shown(name)
+        if name in self.weights:  # read by nobody but onnxruntime, as numbers
+            self.report.note(told, "safe", "")
             return
-        stream.seek(0)
-        try:
-            for piece in iter(lambda: stream.read(CHUNK), b""):
-                piece.decode("utf-8", "strict" if len(piece) < CHUNK else "ignore")
-        except UnicodeDecodeError:
-            self.report.note(name, "unknown", "is called text and is none")
+        reader = kinds.reader(PurePosixPath(own), head, name)
+        if reader is None:
+            self.report.note(told, "unknown", "is of no known format")
             return
-        self.report.note(name, "safe", "")
-        if base == "MLmodel":
-            self._mlmodel(name, stream)
+        for verdict, what in reader(
+            stream, kinds.Place(self.root, name, self.report, self.weights)
+        ):
+            self.report.note(told, verdict, what[:200])
 
-    def _mlmodel(self, name: str, stream: IO[bytes]) -> None:
-        stream.seek(0)
-        for line in stream.read(CHUNK).decode("utf-8", "replace").splitlines():
-            key, _, value = line.strip().partition(":")
-            if key == "loader_module" and not value.strip().strip("'\"").startswith("mlflow."):
-                self.report.note(name, "code-carrying", f"is loaded by {value.strip()[:100]}")
-
-    def _onnx(self, name: str, stream: IO[bytes]) -> None:
-        try:
-            found = outside(stream.read())
-        except (NotOnnx, RecursionError) as error:
-            self.report.note(name, "unknown", f"is called ONNX and is none: {error}")
-            return
-        folder = self.root / PurePosixPath(name).parent
-        for location in found:
-            if escapes(location):
-                self.report.note(name, "malicious", f"reads data from {ascii(location)[:120]}")
-            elif not (folder / location).is_file():
-                self.report.note(
-                    name, "unknown", f"refers to {ascii(location)[:120]}, not uploaded"
-                )
-        self.report.note(name, "safe", "")
-
-    def _safetensors(self, name: str, stream: IO[bytes]) -> None:
-        self._measured(name, stream, headers.safetensors, "safetensors", "safe")
-
-    def _hdf5(self, name: str, stream: IO[bytes]) -> None:
-        """HDF5 is not read beyond its first block, which may link to other files: never safe."""
-        self._measured(name, stream, headers.hdf5, "HDF5", "unknown")
-
-    def _no_keras(self, name: str, stream: IO[bytes]) -> None:
-        self.report.note(name, "unknown", "is called Keras and is no zip archive")
-
-    def _keras(self, name: str, stream: IO[bytes]) -> None:
-        try:
-            found = list(headers.keras(stream.read(CHUNK * 64)))
-        except headers.NotOne as error:
-            self.report.note(name, "unknown", f"is called Keras and is none: {error}")
-            return
-        self.report.note(name, "safe", "")
-        for verdict, what in found:
-            self.report.note(name, verdict, what[:200])
-
-    def _measured(
-        self, name: str, stream: IO[bytes], check: Callable[[IO[bytes]], None], kind: str,
-        verdict: Verdict,
-    ) -> None:  # fmt: skip
-        """Let ``check`` hold the header against the bytes; a header that lies is no accident."""
-        try:
-            check(stream)
-        except headers.NotOne as error:
-            self.report.note(name, "unknown", f"is called {kind} and is none: {error}")
-        except headers.Lies as error:
-            self.report.note(name, "malicious", f"has a {kind} header that lies: {error}")
-        else:
-            what = "" if verdict == "safe" else f"is {kind}, which is not read further"
-            self.report.note(name, verdict, what)
-
-    def _skops(self, name: str, stream: IO[bytes]) -> None:
-        """A skops file names the types it is made of: safe when all stand in the committed list."""
-        try:
-            found = skops.types_of(stream.read(skops.MAX_SCHEMA))
-        except skops.NotSkops as error:
-            self.report.note(name, "unknown", f"is called skops and is none: {error}")
-            return
-        self.report.note(name, "safe", "")
-        for full in sorted(found - skops.trusted()):
-            module, _, kind = full.rpartition(".")
-            verdict, what = judge(module, kind)
-            self.report.note(name, verdict, (what or f"is made of {full}")[:200])
-            if verdict != "code-carrying":
-                found.discard(full)
-        self.report.types |= found
-
-    def _ubjson(self, name: str, stream: IO[bytes]) -> None:
-        try:
-            ubjson.check(stream)
-        except ubjson.NotUbjson as error:
-            self.report.note(name, "unknown", f"is called UBJSON and is none: {error}")
-            return
-        self.report.note(name, "safe", "")
-
-    def _npy(self, name: str, stream: IO[bytes]) -> None:
-        try:
-            objects = headers.numpy_objects(stream)
-        except headers.NotOne as error:
-            self.report.note(name, "unknown", f"is called NumPy and is none: {error}")
-        except headers.Lies as error:
-            self.report.note(name, "malicious", f"has a NumPy header that lies: {error}")
-        else:
-            if objects:
-                self._pickle(name, stream, ".pkl")
-            else:
-                self.report.note(name, "safe", "")
-
+    # archives
     def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:
         try:
-            with zipfile.ZipFile(stream) as archive:
-                for entry in archive.infolist():
-                    if entry.is_dir():
-                        continue
+            check_zip(stream)
+        except Disagreement as fault:  # what zipfile finds in it counts as well
+            self._odd(name, fault)
+        stream.seek(0)
+        with zipfile.ZipFile(stream) as archive:
+            for entry in archive.infolist():
+                if not entry.is_dir():
                     with archive.open(entry) as member:
-                        self._member(f"{name}!{entry.filename}", member, depth)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError,
-                zlib.error, ValueError, lzma.LZMAError) as error:  # fmt: skip
-            self.report.note(name, "unknown", f"is a broken archive ({type(error).__name__})")
+                        self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
+            if name.lower().endswith(".skops"):
+                missing = kinds.missing_files(archive)
+                if missing:
+                    self.report.note(shown(name), "unknown", f"lacks {shown(missing)}, which its "
+                                                             "schema names")  # fmt: skip
 
     def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
-        try:
-            with tarfile.open(fileobj=stream, mode="r:") as archive:
-                for entry in archive:
-                    if entry.isdir():
-                        continue
-                    member = archive.extractfile(entry) if entry.isreg() else None
-                    if member is None:
-                        self.report.note(name, "malicious", "holds a link or a device")
-                        continue
-                    self._member(f"{name}!{entry.name}", member, depth)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            self.report.note(name, "unknown", f"is a broken archive ({type(error).__name__})")
+        told = shown(name)
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
+            seen: set[str] = set()
+            for entry in archive:
+                if entry.isdir():
+                    continue
+                member = archive.extractfile(entry) if entry.type in tarfile.REGULAR_TYPES else None
+                if member is None or entry.issparse():
+                    self.report.note(told, "malicious", "holds a link or a device")
+                    continue
+                if entry.name in seen:
+                    self._odd(name, Disagreement("two members have one name"))
+                seen.add(entry.name)
+                self._member(f"{name}!{entry.name}", entry.name, member, depth)
+            check_tar_end(stream, archive.offset - tarfile.BLOCKSIZE if seen else 0)
 
-    def _compressed(
-        self, name: str, stream: IO[bytes], opened: Callable[[IO[bytes]], Any], depth: int
-    ) -> None:
-        try:
-            with opened(stream) as plain:
-                self._member(f"{name}!", plain, depth)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-            self.report.note(name, "unknown", f"does not decompress ({type(error).__name__})")
+    def _compressed(self, opener: str, name: str, stream: IO[bytes], depth: int) -> None:
+        if opener not in OPENERS:
+            self.report.note(shown(name), "unknown", f"is compressed for {opener}, which is not "
+                                                     "read here")  # fmt: skip
+            return
+        with OPENERS[opener](stream) as plain:
+            own = PurePosixPath(name.rpartition("!")[2]).stem
+            self._member(f"{name}!", own, plain, depth)
+            if getattr(plain, "trailing", False):
+                raise Disagreement("something stands behind its end")
 
-    def _member(self, name: str, member: Any, depth: int) -> None:
+    def _member(self, name: str, own: str, member: Any, depth: int) -> None:
         """Copy a member out, so that it can be read to and fro, and scan it."""
         with tempfile.SpooledTemporaryFile(64 << 20) as copy:
             while piece := member.read(CHUNK):
                 self.report.expanded += len(piece)
                 if self.report.expanded > MAX_EXPANDED:
-                    self.report.note(name, "unknown", "expands to more than a scan may read")
+                    what = "expands to more than a scan may read"
+                    self.report.note(shown(name), "unknown", what)
                     return
                 copy.write(piece)
             copy.seek(0)
-            shown = "".join(c if c.isprintable() else "\ufffd" for c in name)
-            self.scan(shown[:400], copy, depth + 1)
+            self.scan(name, own, copy, depth + 1)
 
 
 class _Zlib:
@@ -332,6 +209,11 @@ class _Zlib:
     def __exit__(self, *error: object) -> None:
         return None
 
+    @property
+    def trailing(self) -> bool:
+        """Tell whether bytes stand behind the end."""
+        return bool(self._inflate.unused_data or self._stream.read(1))
+
     def read(self, size: int) -> bytes:
         """Return at most ``size`` bytes; none at the end."""
         while not self._inflate.eof:
@@ -343,21 +225,13 @@ class _Zlib:
         return b""
 
 
-def _opener(head: bytes) -> Callable[[IO[bytes]], Any] | None:
-    """Return what opens a compressed file with these first bytes."""
-    if head[:2] == b"\x1f\x8b":
-        return lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")
-    if head[:3] == b"BZh":
-        return lambda stream: bz2.BZ2File(stream, "rb")
-    if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"\x5d\x00\x00":
-        return lambda stream: lzma.LZMAFile(stream, "rb")
-    if len(head) > 2 and head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0:
-        return _Zlib
-    return None
+def _is_zlib(head: bytes) -> bool:
+    """An ``x`` begins a zlib stream only with the right second byte; else zlib refuses it."""
+    return len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0
 
 
 def scan_bytes(name: str, data: bytes, root: Path) -> Report:
     """Scan bytes in memory under ``name``."""
     scanner = Scanner(root)
-    scanner.scan(name, io.BytesIO(data), 0)
+    scanner.scan(name, PurePosixPath(name).name, io.BytesIO(data), 0)
     return scanner.report

@@ -41,9 +41,11 @@ def safetensors(stream: IO[bytes]) -> None:
         raise Lies(f"its header has {length} bytes and the file {size}")
     stream.seek(8)
     try:
-        header = json.loads(stream.read(length))
+        header = json.loads(stream.read(length), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise NotOne("its header is not JSON") from None
+    if not isinstance(header, dict):
+        raise NotOne("its header is no object")
     texts = header.pop("__metadata__", {})
     if not isinstance(texts, dict) or not all(isinstance(v, str) for v in texts.values()):
         raise Lies("its metadata is not texts by name")
@@ -54,6 +56,14 @@ def safetensors(stream: IO[bytes]) -> None:
         end = stop
     if end != size - 8 - length:
         raise Lies(f"its tensors take {end} bytes and {size - 8 - length} follow the header")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object whose members stand once: readers differ over which of two counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Lies("its header has a member twice")
+    return found
 
 
 def _span(name: str, tensor: Any) -> tuple[int, int]:

@@ -124,6 +124,11 @@ def judge(module: str, name: str) -> tuple[Verdict, str]:
     return "code-carrying", f"calls for {full}"
 
 
+def shown(text: str) -> str:
+    """Return a name out of a file as people may see it."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text[:200])
+
+
 def worst(verdicts: list[Verdict]) -> Verdict:
     """Return the gravest of ``verdicts``; of none, ``unknown``."""
     return max(verdicts, key=ORDER.index, default="unknown")

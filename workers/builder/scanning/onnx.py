@@ -1,9 +1,10 @@
 """Reads the parts of an ONNX file that point outside it, from the protobuf wire format."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 MAX_DEPTH = 40
+MAX_CHECKED = 512 << 20  # of larger ones the outer structure alone is held against itself
 # message → field number → message, for every way from a model to a tensor
 CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 25: "function", 20: "training"},
@@ -81,6 +82,26 @@ def outside(data: bytes) -> list[str]:
     if not {1, 7} <= top:
         raise NotOnnx("it has no version or no graph")
     return sorted(set(locations(view)))
+
+
+def check(data: bytes, path: Path | None) -> None:
+    """Raise :class:`NotOnnx` unless ONNX's own checker takes the model; ``path`` is where it lies
+    when its weights lie beside it."""
+    if len(data) > MAX_CHECKED:
+        return
+    import onnx  # heavy: only a scan of an ONNX file pays for it
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx.checker import ValidationError, check_model
+
+    try:
+        if path is None:
+            check_model(onnx.ModelProto.FromString(data))
+        else:
+            check_model(str(path))
+    except DecodeError:
+        raise NotOnnx("its bytes are no model") from None
+    except (ValidationError, ValueError) as error:
+        raise NotOnnx(str(error).strip().splitlines()[0][:120]) from None
 
 
 def escapes(location: str) -> bool:

@@ -51,6 +51,24 @@ def types_of(schema: bytes) -> set[str]:
     return found
 
 
+def files_of(schema: bytes) -> set[str]:
+    """Return every member that the schema takes an array from; of none that is JSON, nothing."""
+    try:
+        waiting: list[Any] = [json.loads(schema)]
+    except (ValueError, RecursionError):
+        return set()
+    found: set[str] = set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            if isinstance(value.get("__loader__"), str) and isinstance(value.get("file"), str):
+                found.add(value["file"])
+    return found
+
+
 def _named(node: dict[str, Any]) -> Iterator[str]:
     """Yield what one node names, also where skops hides a name in another member."""
     module, kind, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))

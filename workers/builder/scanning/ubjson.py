@@ -1,106 +1,110 @@
-"""Follows a UBJSON file, as XGBoost writes it, to its end: it must hold nothing behind."""
+"""Reads UBJSON as XGBoost writes it (xgboost ``src/common/json.cc``, ``UBJReader``): one whole
+object, with nothing behind it."""
 
-from typing import IO
+import struct
+import sys
+from array import array
+from typing import IO, Any
 
 MAX_DEPTH = 64
-SIZES = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8, b"C": 1}
-EMPTY = frozenset({b"Z", b"T", b"F", b"N"})
+MAX_BYTES = 1 << 30
+MAX_VALUES = 20_000_000
+# Type mark → code of struct and of array; numbers are big-endian.
+CODES = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q", b"d": "f", b"D": "d"}
+EMPTY = {b"Z": None, b"N": None, b"T": True, b"F": False}
 WHOLE = frozenset({b"i", b"U", b"I", b"l", b"L"})
-
-OBJECT, ARRAY = 0, 1
 
 
 class NotUbjson(Exception):
-    """The bytes are not one whole UBJSON value."""
+    """The bytes are not one whole UBJSON object."""
 
 
-class Reader:
-    """Steps over values without keeping them."""
+def decode(stream: IO[bytes]) -> dict[str, Any]:
+    """Return the object in ``stream``; arrays of one kind of number come as ``array``.
 
+    Raises :class:`NotUbjson`.
+    """
+    size = stream.seek(0, 2)
+    if size > MAX_BYTES:
+        raise NotUbjson(f"it is larger than {MAX_BYTES >> 20} MB")
+    stream.seek(0)
+    reader = _Reader(stream, size)
+    if reader.take(1) != b"{":
+        raise NotUbjson("it does not start with an object")
+    found = reader.object(0)
+    if stream.tell() != size:
+        raise NotUbjson("something stands behind its end")
+    return found
+
+
+class _Reader:
     def __init__(self, stream: IO[bytes], size: int) -> None:
-        self._stream, self._size = stream, size
-        self._open: list[list[int]] = []  # the containers around: kind, items left or -1
+        self._stream, self._size, self._values = stream, size, 0
 
-    def follow(self) -> None:
-        """Read one value and the end of the file. Raises :class:`NotUbjson`."""
-        if self._take(1) != b"{":
-            raise NotUbjson("it does not start with an object")
-        self._enter(OBJECT)
-        while self._open:
-            self._step()
-        if self._stream.tell() != self._size:
-            raise NotUbjson("something stands behind its end")
+    def take(self, size: int) -> bytes:
+        if not 0 <= size <= self._size - self._stream.tell():
+            raise NotUbjson("it is cut off")
+        return self._stream.read(size)
 
-    def _step(self) -> None:
-        around = self._open[-1]
-        kind, left = around
-        if left == 0:
-            self._open.pop()
-            return
-        around[1] -= left > 0
-        mark = self._take(1)
-        if left < 0 and mark == (b"}" if kind == OBJECT else b"]"):
-            self._open.pop()
-            return
-        if kind == OBJECT:
-            self._skip(self._number(mark))  # the member's name
-            mark = self._take(1)
-        self._value(mark)
+    def object(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while (mark := self.take(1)) != b"}":
+            name = self._text(mark)
+            if name in found:
+                raise NotUbjson("an object has a member twice")
+            found[name] = self._value(self.take(1), depth + 1)
+        return found
 
-    def _value(self, mark: bytes) -> None:
+    def _value(self, mark: bytes, depth: int) -> Any:
+        self._values += 1
+        if depth > MAX_DEPTH or self._values > MAX_VALUES:
+            raise NotUbjson("it is nested too deeply or holds too many values")
         if mark == b"{":
-            self._enter(OBJECT)
-        elif mark == b"[":
-            self._array()
-        elif mark in (b"S", b"H"):
-            self._skip(self._number(self._take(1)))
-        elif mark in SIZES:
-            self._skip(SIZES[mark])
-        elif mark not in EMPTY:
-            raise NotUbjson(f"it has a value of an unknown kind, {ascii(mark)[1:]}")
+            return self.object(depth)
+        if mark == b"[":
+            return self._array(depth)
+        if mark in (b"S", b"H"):
+            return self._text(self.take(1))
+        if mark == b"C":
+            return self.take(1).decode("latin-1")
+        if mark in CODES:
+            code = ">" + CODES[mark]
+            return struct.unpack(code, self.take(struct.calcsize(code)))[0]
+        if mark in EMPTY:
+            return EMPTY[mark]
+        raise NotUbjson(f"it has a value of an unknown kind, {ascii(mark)[1:]}")
 
-    def _array(self) -> None:
-        """An array is open, or says the kind and number of its items first."""
-        mark = self._take(1)
+    def _array(self, depth: int) -> Any:
+        """An array is open, or says number, or kind and number, of its items first."""
+        mark = self.take(1)
         if mark == b"#":
-            self._enter(ARRAY, self._number(self._take(1)))
-            return
+            return [self._value(self.take(1), depth + 1) for _ in range(self._number())]
         if mark != b"$":
-            self._stream.seek(-1, 1)
-            self._enter(ARRAY)
-            return
-        kind = self._take(1)
-        if kind not in SIZES or self._take(1) != b"#":
+            found = []
+            while mark != b"]":
+                found.append(self._value(mark, depth + 1))
+                mark = self.take(1)
+            return found
+        kind = self.take(1)
+        if kind not in CODES or self.take(1) != b"#":
             raise NotUbjson("it has an array of an unknown kind")
-        self._skip(self._number(self._take(1)) * SIZES[kind])
+        return self._numbers(CODES[kind], self._number())
 
-    def _enter(self, kind: int, items: int = -1) -> None:
-        if len(self._open) >= MAX_DEPTH:
-            raise NotUbjson("it is nested too deeply")
-        self._open.append([kind, items])
+    def _numbers(self, code: str, count: int) -> "array[Any]":
+        found = array(code)
+        found.frombytes(self.take(count * found.itemsize))
+        if sys.byteorder == "little":
+            found.byteswap()
+        return found
 
-    def _number(self, mark: bytes) -> int:
+    def _number(self, mark: bytes = b"") -> int:
+        mark = mark or self.take(1)
         if mark not in WHOLE:
             raise NotUbjson("it has a length that is no whole number")
-        number = int.from_bytes(self._take(SIZES[mark]), "big", signed=mark != b"U")
+        number = self._value(mark, 0)
         if number < 0:
             raise NotUbjson("it has a negative length")
-        return number
+        return int(number)
 
-    def _skip(self, size: int) -> None:
-        if self._stream.tell() + size > self._size:
-            raise NotUbjson("it is cut off")
-        self._stream.seek(size, 1)
-
-    def _take(self, size: int) -> bytes:
-        taken = self._stream.read(size)
-        if len(taken) != size:
-            raise NotUbjson("it is cut off")
-        return taken
-
-
-def check(stream: IO[bytes]) -> None:
-    """Raise :class:`NotUbjson` unless ``stream`` is one whole UBJSON object."""
-    size = stream.seek(0, 2)
-    stream.seek(0)
-    Reader(stream, size).follow()
+    def _text(self, mark: bytes) -> str:
+        return self.take(self._number(mark)).decode("utf-8", "replace")

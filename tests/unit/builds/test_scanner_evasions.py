@@ -1,0 +1,209 @@
+"""Ways by which a file that runs was once called safe, and the files that honest people send."""
+
+import io
+import json
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.support.models import lightgbm_model, xgboost_model
+from workers.builder.scanning.archives import Disagreement, check_zip
+from workers.builder.scanning.files import Scanner, scan_bytes
+from workers.builder.scanning.report import MAX_TOLD, Report
+
+NOWHERE = Path("/nonexistent")
+RUNS = b"cos\nsystem\n(S'true'\ntR."
+
+
+def verdict(data: bytes, name: str = "model.pkl") -> str:
+    """Scan bytes."""
+    return scan_bytes(name, data, NOWHERE).verdict()
+
+
+def folder(root: Path, **files: bytes) -> Report:
+    """Scan a folder of these files."""
+    for name, data in files.items():
+        (root / name.replace("__", ".")).write_bytes(data)
+    scanner = Scanner(root)
+    scanner.scan_files()
+    return scanner.report
+
+
+# What only one of Python's two unpicklers takes, or pickletools does not.
+ODD_NUMBERS = [b"I0x10\n0", b"I010\n0", b"I 7\n0", b"I1_0\n0", b"L0x10L\n0", b"F1_0.0\n0"]
+
+
+@pytest.mark.parametrize("before", ODD_NUMBERS)
+@pytest.mark.parametrize("name", ["plot.gif", "model.pkl", "notes.txt", "a.json"])
+def test_no_number_stops_the_walk_that_an_unpickler_reads(before: bytes, name: str) -> None:
+    start = b"GIF8" + b"\0" * 5 + b"0" if name == "plot.gif" else b""
+    assert verdict(start + before + RUNS, name) == "malicious"
+
+
+def test_harmless_findings_do_not_push_out_a_grave_one(tmp_path: Path) -> None:
+    report = folder(tmp_path, **{f"a{n}__txt": b"hello" for n in range(1100)}, z__pkl=b"\x80\x04N.")
+    assert report.verdict() == "code-carrying"
+    many = {f"a{n}__py": b"x" for n in range(MAX_TOLD + 50)}
+    report = folder(tmp_path, **many, z__pkl=RUNS)
+    assert report.verdict() == "malicious"
+    assert report.gravest_first()[0][1:] == ("malicious", "asks for os.system")
+
+
+def test_findings_in_one_pickle_do_not_push_out_a_grave_one() -> None:
+    names = b"".join(b"cacme.m%d\nX\n0" % n for n in range(300))
+    assert verdict(names + RUNS) == "malicious"
+
+
+def test_a_member_is_judged_by_its_whole_name() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a" * 390 + ".txt/evil.py", "import os")
+    assert verdict(file.getvalue(), "code.zip") == "code-carrying"
+
+
+def wrapped(module: bytes, data: bytes) -> bytes:
+    """Return a pickle in which joblib, if the class is its own, steps over ``data``."""
+    state = pickle.dumps({"shape": (len(data),), "dtype": numpy.dtype("u1")})[2:-1]
+    return b"\x80\x04c" + module + b"\nNumpyArrayWrapper\n)\x81" + state + b"b" + data + b"."
+
+
+@pytest.mark.parametrize("module", [b"acme", b"joblib", b"sklearn.externals.joblib.numpy_pickle"])
+def test_a_class_that_is_called_like_joblibs_hides_nothing(module: bytes) -> None:
+    assert verdict(wrapped(module, RUNS[:-1] + b"0")) == "malicious"
+
+
+def test_what_joblib_steps_over_is_walked_for_pickle_as_well() -> None:
+    """joblib takes it for the bytes of an array; pickle.load runs it."""
+    assert verdict(wrapped(b"joblib.numpy_pickle", b"\0" * 20)) == "code-carrying"
+    assert verdict(wrapped(b"joblib.numpy_pickle", RUNS[:-1] + b"0")) == "malicious"
+
+
+@pytest.mark.parametrize("name", ["README.md", "requirements.txt", "notes.txt", "data.csv"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "collections of things\nand more\n",
+        "cloudpickle==3.1.0\nscikit-learn==1.7\n",
+        "I am a model.\nIt predicts.\n",
+        "Strings and things.\n",
+        "(a) first\n(b) second\n",
+        "0,1,2\n3,4,5\n",
+        "Nothing.\n",
+        "größe,köln\n",
+    ],
+)
+def test_texts_that_begin_like_opcodes_are_texts(name: str, text: str) -> None:
+    assert verdict(text.encode(), name) == "safe"
+
+
+def test_a_text_that_begins_like_a_pickle_with_a_module_is_not_called_safe() -> None:
+    assert verdict(b"catboost\nnumpy\n", "requirements.txt") != "safe"
+
+
+def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+    assert folder(tmp_path, __init____py=b"", notes__txt=b"").verdict() == "safe"
+
+
+def test_a_zip_of_zips_is_a_zip() -> None:
+    inner, outer = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.txt", "hello")
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one.zip", inner.getvalue())
+        archive.writestr("two.zip", inner.getvalue())
+    assert verdict(outer.getvalue(), "both.zip") == "safe"
+
+
+def packed(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, f"this is {name}")
+    return file.getvalue()
+
+
+GOOD = packed("a.txt", "b.txt")
+PLACE = GOOD.index(b"PK\x01\x02")
+
+
+def replaced(old: bytes, new: bytes, count: int = -1) -> bytes:
+    assert old in GOOD
+    return GOOD.replace(old, new, count)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"#!/bin/sh\n" + GOOD,
+        GOOD + b"x",
+        GOOD + GOOD,
+        GOOD[:PLACE] + b"between" + GOOD[PLACE:],
+        replaced(b"a.txt", b"c.txt", 1),  # another name in its own header
+        replaced(b"b.txt", b"a.txt"),  # a name twice
+        replaced(b"a.txt", b"../a."),
+        replaced(b"a.txt", b"/a.tx"),
+        GOOD[:-2] + struct.pack("<H", 4) + b"PK\x05\x06",
+        GOOD[: PLACE + 16] + b"\0\0\0\0" + GOOD[PLACE + 20 :],  # another checksum in its directory
+    ],
+)
+def test_archives_that_two_readers_could_read_differently_are_refused(data: bytes) -> None:
+    with pytest.raises(Disagreement):
+        check_zip(io.BytesIO(data))
+    assert verdict(data, "data.zip") == "unknown"
+
+
+def test_two_directories_one_harmless_one_not_are_unknown_at_least() -> None:
+    evil = io.BytesIO()
+    with zipfile.ZipFile(evil, "w") as archive:
+        archive.writestr("data.pkl", RUNS)
+    assert verdict(evil.getvalue() + GOOD, "m.pt") in {"unknown", "malicious"}
+    assert verdict(GOOD + evil.getvalue(), "m.pt") == "malicious"
+
+
+def changed(change: Any) -> bytes:
+    """Return XGBoost's JSON with a change in its first tree."""
+    ((_, data),) = xgboost_model(".json").files.items()
+    model = json.loads(data)
+    change(model["learner"]["gradient_booster"]["model"]["trees"][0], model["learner"])
+    return json.dumps(model).encode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree, _: tree["left_children"].__setitem__(0, 10_000),
+        lambda tree, _: tree["left_children"].__setitem__(0, 0),
+        lambda tree, _: tree["right_children"].__setitem__(0, tree["left_children"][0]),
+        lambda tree, _: tree["split_indices"].__setitem__(0, 999),
+        lambda tree, _: tree["split_indices"].__setitem__(0, -1),
+        lambda tree, _: tree["left_children"].pop(),
+        lambda tree, _: tree["tree_param"].__setitem__("num_nodes", "x"),
+        lambda tree, learner: learner.pop("objective"),
+        lambda tree, learner: learner["gradient_booster"]["model"]["trees"].pop(),
+    ],
+)
+def test_a_forest_of_xgboost_that_leads_outside_or_in_a_circle_is_not_safe(change: Any) -> None:
+    assert verdict(changed(lambda *_: None), "m.json") == "safe"
+    assert verdict(changed(change), "m.json") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"left_child=", b"left_child=99999 "),
+        (b"end of trees", b"end of frees"),
+        (b"num_leaves=", b"num_leaves=9"),
+        (b"split_feature=", b"split_feature=-1 "),
+        (b"Tree=1\n", b""),
+    ],
+)
+def test_a_forest_of_lightgbm_that_leads_outside_is_not_safe(old: bytes, new: bytes) -> None:
+    ((name, data),) = lightgbm_model().files.items()
+    assert verdict(data, name) == "safe"
+    assert old in data
+    assert verdict(data.replace(old, new, 1), name) == "unknown"

@@ -1,0 +1,191 @@
+"""Refuses archives that two readers could read differently, before one of them is believed.
+
+A zip has a directory at its end and a header before each member; a loader may go by either, find
+another directory than we do, or start behind bytes that it takes for a script. Here everything
+must agree: one directory, at the end, that names each member once, where it stands, one behind the
+other from the first byte on. (APPNOTE 6.3.10, sections 4.3 to 4.5.)
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+END, LOCAL, CENTRAL = b"PK\x05\x06", b"PK\x03\x04", b"PK\x01\x02"
+END64, LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
+DESCRIPTOR = b"PK\x07\x08"
+MAX_COMMENT = 65_535
+MAX_DIRECTORY = 64 << 20
+ENCRYPTED, STREAMED = 0x1, 0x8
+METHODS = frozenset({0, 8, 12, 14})  # stored, deflated, bzip2, lzma: what zipfile reads
+ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
+BLOCK = 512
+
+
+class Disagreement(Exception):
+    """Two readers could see different things in this archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A member as the directory has it; ``start`` is the place of its own header."""
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    start: int
+
+
+def check_zip(stream: IO[bytes]) -> None:
+    """Raise :class:`Disagreement` unless everybody reads the same members out of the zip."""
+    size = stream.seek(0, 2)
+    place, count, begin = _directory(stream, size)
+    if place - begin > MAX_DIRECTORY:
+        raise Disagreement("its directory is too large")
+    stream.seek(begin)
+    entries = list(_entries(stream.read(place - begin)))
+    if len(entries) != count:
+        raise Disagreement("its directory holds another number of members than its end says")
+    _refuse_names(entries)
+    reached = 0
+    for entry in sorted(entries, key=lambda entry: entry.start):
+        if entry.start != reached:
+            raise Disagreement(f"bytes that are no member stand at {min(reached, entry.start)}")
+        reached = _member_end(stream, entry)
+    if reached != begin:
+        raise Disagreement("bytes that are no member stand before its directory")
+
+
+def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
+    """Return where the directory ends, how many members it has and where it begins."""
+    tail = min(size, MAX_COMMENT + 22)
+    stream.seek(size - tail)
+    raw = stream.read(tail)
+    if raw.count(END) != 1:
+        raise Disagreement("it has no end, or more than one")
+    at = raw.index(END)
+    if len(raw) < at + 22:
+        raise Disagreement("its end is cut off")
+    disk, first, here, count, length, begin, comment = struct.unpack_from("<HHHHIIH", raw, at + 4)
+    if at + 22 + comment != len(raw) or disk or first or here != count:
+        raise Disagreement("something stands behind its end")
+    end = size - tail + at
+    if at >= 20 and raw[at - 20 : at - 16] == LOCATOR64:
+        return _directory64(stream, end - 20, count, begin)
+    if count == FULL16 or FULL32 in (length, begin) or begin + length != end:
+        raise Disagreement("its directory does not stand where its end says")
+    return end, count, begin
+
+
+def _directory64(stream: IO[bytes], locator: int, count: int, begin: int) -> tuple[int, int, int]:
+    """The same for archives above 4 GiB or 65,535 members, and for those that torch writes."""
+    stream.seek(locator)
+    _, disk, place, disks = struct.unpack("<4sIQI", stream.read(20))
+    if disk or disks > 1 or place + 56 != locator:
+        raise Disagreement("its second end does not stand where it should")
+    stream.seek(place)
+    record = struct.unpack("<4sQHHIIQQQQ", stream.read(56))
+    if record[0] != END64 or record[1] != 44 or record[4] or record[5] or record[6] != record[7]:
+        raise Disagreement("its second end is not whole")
+    count64, length64, begin64 = record[7], record[8], record[9]
+    if count not in (FULL16, count64) or begin not in (FULL32, begin64):
+        raise Disagreement("its two ends say different things")
+    if begin64 + length64 != place:
+        raise Disagreement("its directory does not stand where its end says")
+    return place, count64, begin64
+
+
+def _entries(raw: bytes) -> Iterator[Entry]:
+    at = 0
+    while at < len(raw):
+        if raw[at : at + 4] != CENTRAL or len(raw) < at + 46:
+            raise Disagreement("its directory is not whole")
+        flags, method, _, crc, packed, size = struct.unpack_from("<HHIIII", raw, at + 8)
+        name, extra, comment = struct.unpack_from("<HHH", raw, at + 28)
+        disk, start = struct.unpack_from("<H6xI", raw, at + 34)
+        end = at + 46 + name + extra + comment
+        if end > len(raw) or disk:
+            raise Disagreement("its directory is not whole")
+        wide = _wide(raw[at + 46 + name : at + 46 + name + extra], (size, packed, start))
+        yield Entry(raw[at + 46 : at + 46 + name], flags, method, crc, wide[1], wide[0], wide[2])
+        at = end
+
+
+def _wide(extra: bytes, numbers: tuple[int, ...]) -> list[int]:
+    """Return the numbers, those that do not fit in 32 bits from the extra field."""
+    found, place, more = list(numbers), 0, b""
+    while place + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, place)
+        if kind == ZIP64_EXTRA:
+            if more:
+                raise Disagreement("a member has its size twice")
+            more = extra[place + 4 : place + 4 + length]
+        place += 4 + length
+    for position, number in enumerate(found):
+        if number == FULL32:
+            if len(more) < 8:
+                raise Disagreement("a member's size is missing")
+            found[position], more = int.from_bytes(more[:8], "little"), more[8:]
+    return found
+
+
+def _refuse_names(entries: list[Entry]) -> None:
+    seen: set[bytes] = set()
+    for entry in entries:
+        name = entry.name.rstrip(b"/").replace(b"\\", b"/")
+        if not name or b"\0" in name or name.startswith(b"/") or b".." in name.split(b"/"):
+            raise Disagreement("a member's name leads elsewhere")
+        if name in seen:
+            raise Disagreement("two members have one name")
+        seen.add(name)
+
+
+def _member_end(stream: IO[bytes], entry: Entry) -> int:
+    """Return where a member ends; its own header must say what the directory says."""
+    stream.seek(entry.start)
+    raw = stream.read(30)
+    if len(raw) < 30 or raw[:4] != LOCAL:
+        raise Disagreement("a member does not stand where the directory says")
+    flags, method, _, crc, packed, size, name, extra = struct.unpack_from("<HHIIIIHH", raw, 6)
+    if stream.read(name) != entry.name or (flags, method) != (entry.flags, entry.method):
+        raise Disagreement("a member's header says another thing than the directory")
+    if entry.flags & ENCRYPTED or entry.method not in METHODS:
+        raise Disagreement("a member is encrypted, or packed in a way that is not read here")
+    own = _wide(stream.read(extra), (size, packed))
+    end: int = entry.start + 30 + name + extra + entry.packed
+    streamed = bool(flags & STREAMED)
+    if (crc, own[1], own[0]) == (entry.crc, entry.packed, entry.size):
+        return end + (_descriptor(stream, end, entry) if streamed else 0)
+    if streamed and (crc, packed, size) in {(0, 0, 0), (0, FULL32, FULL32)}:
+        return end + _descriptor(stream, end, entry)
+    raise Disagreement("a member's header says another thing than the directory")
+
+
+def _descriptor(stream: IO[bytes], place: int, entry: Entry) -> int:
+    """Return the length of what follows a member that was written without knowing its size."""
+    stream.seek(place)
+    raw = stream.read(24)
+    for form in ("<4sIII", "<4sIQQ", "<III", "<IQQ"):
+        length = struct.calcsize(form)
+        if len(raw) < length:
+            continue
+        parts = struct.unpack_from(form, raw)
+        named = len(parts) == 3 or parts[0] == DESCRIPTOR
+        if named and parts[-3:] == (entry.crc, entry.packed, entry.size):
+            return length
+    raise Disagreement("what follows a member says another thing than the directory")
+
+
+def check_tar_end(stream: IO[bytes], end: int) -> None:
+    """Raise :class:`Disagreement` unless nothing but zeros stands from ``end`` on, two blocks of
+    them at least: a reader that goes on behind the end would find more."""
+    size = stream.seek(0, 2)
+    if size - end < 2 * BLOCK:
+        raise Disagreement("it has no end")
+    stream.seek(end)
+    while piece := stream.read(1 << 20):
+        if piece.strip(b"\0"):
+            raise Disagreement("something stands behind its end")

@@ -1,0 +1,254 @@
+"""What a file is by its ending and first bytes, and the reader that says whether it is whole.
+
+A reader yields verdicts with what is worth telling of them; only a reader says ``safe``.
+"""
+
+import codecs
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import yaml
+
+from workers.builder.scanning import headers, mlflow_folder, skops, trees
+from workers.builder.scanning.known import Verdict, judge, shown, words
+from workers.builder.scanning.onnx import NotOnnx, check, escapes, outside
+from workers.builder.scanning.report import Report
+
+CHUNK = 1 << 20
+MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
+TEXT = words(".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log")
+TEXT_NAMES = frozenset({"LICENSE", "README", "NOTICE"})
+YAML = words(".yaml .yml")
+CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .jar .whl .egg .pth")
+IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
+NATIVE = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+Told = Iterator[tuple[Verdict, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file stands; ``report`` takes the types of skops, ``weights`` the files of ONNX."""
+
+    root: Path
+    name: str
+    report: Report
+    weights: set[str]
+
+
+Reader = Callable[[IO[bytes], Place], Told]
+
+
+def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
+    """Return what reads a file of this name that begins so, ``None`` when nothing does."""
+    suffix = own.suffix.lower()
+    if head.startswith(NATIVE):
+        return _is("unknown", "is native program code")
+    if suffix in CODE:
+        return _is("code-carrying", "is source or program code")
+    if own.name == "MLmodel":
+        return _mlmodel
+    if head.startswith(headers.HDF5):
+        return _hdf5
+    if head.startswith(b"\x93NUMPY"):
+        return _numpy
+    if name.lower().endswith(".skops!schema.json"):
+        return _skops
+    if name.lower().endswith(".keras!config.json"):
+        return _keras
+    if suffix in YAML:
+        return _yaml
+    if suffix in TEXT or own.name in TEXT_NAMES:
+        return _text
+    if head.startswith(IMAGES):
+        return _is("safe", "")
+    return {
+        ".json": _json, ".onnx": _onnx, ".safetensors": _safetensors, ".ubj": _ubjson,
+        ".h5": _hdf5, ".hdf5": _hdf5, ".keras": _is("unknown", "is called Keras and is no zip"),
+    }.get(suffix)  # fmt: skip
+
+
+def _is(verdict: Verdict, what: str) -> Reader:
+    return lambda stream, place: iter([(verdict, what)])
+
+
+def _is_text(stream: IO[bytes]) -> bool:
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while piece := stream.read(CHUNK):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(stream: IO[bytes], place: Place) -> Told:
+    if not _is_text(stream):
+        yield "unknown", "is called text and is none"
+        return
+    try:
+        trees.lightgbm(stream)
+    except trees.NotTrees as fault:
+        yield "unknown", f"is a broken model of LightGBM: {fault}. Save and upload it anew"
+    else:
+        yield "safe", ""
+
+
+def _json(stream: IO[bytes], place: Place) -> Told:
+    if not _is_text(stream):
+        yield "unknown", "is called JSON and is no text"
+        return
+    try:
+        trees.xgboost_json(stream)
+    except trees.NotTrees as fault:
+        yield "unknown", f"is a broken model of XGBoost: {fault}. Save and upload it anew"
+    else:
+        yield "safe", ""
+
+
+def _ubjson(stream: IO[bytes], place: Place) -> Told:
+    try:
+        trees.xgboost_ubjson(stream)
+    except trees.NotTrees as fault:
+        yield "unknown", f"is a broken model of XGBoost: {fault}. Save and upload it anew"
+    else:
+        yield "safe", ""
+
+
+def _yaml(stream: IO[bytes], place: Place) -> Told:
+    """A tag of Python's makes whoever loads it carelessly call something; events make nothing."""
+    if not _is_text(stream):
+        yield "unknown", "is called text and is none"
+        return
+    stream.seek(0)
+    raw = stream.read(MAX_YAML + 1)
+    if b"!" in raw:
+        if len(raw) > MAX_YAML:
+            yield "unknown", "is too large for a YAML file with tags"
+            return
+        try:
+            tags = {str(getattr(e, "tag", None) or "") for e in yaml.parse(raw, yaml.CSafeLoader)}
+        except yaml.YAMLError:
+            yield "unknown", "is called YAML and cannot be read"
+            return
+        if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
+            yield "malicious", "has a tag that makes objects of Python"
+            return
+    yield "safe", ""
+
+
+def _mlmodel(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    found = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
+    yield from found
+    yield "safe", ""
+
+
+def _onnx(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    data = stream.read()
+    folder = PurePosixPath(place.name).parent
+    try:
+        found = outside(data)
+        for location in found:
+            if escapes(location):
+                yield "malicious", f"reads data from {ascii(location)[:120]}"
+                return
+            if "!" in place.name or not (place.root / folder / location).is_file():
+                yield "unknown", f"refers to {ascii(location)[:120]}, not uploaded"
+                return
+        check(data, place.root / place.name if found else None)
+    except (NotOnnx, RecursionError) as error:
+        yield "unknown", f"is called ONNX and is none: {error}"
+        return
+    place.weights.update((folder / location).as_posix() for location in found)
+    yield "safe", ""
+
+
+def _safetensors(stream: IO[bytes], place: Place) -> Told:
+    yield _measured(stream, headers.safetensors, "safetensors", "safe")
+
+
+def _hdf5(stream: IO[bytes], place: Place) -> Told:
+    """HDF5 is not read beyond its first block, which may link to other files: never safe."""
+    yield _measured(stream, headers.hdf5, "HDF5", "unknown")
+
+
+def _measured(
+    stream: IO[bytes], check: Callable[[IO[bytes]], None], kind: str, verdict: Verdict
+) -> tuple[Verdict, str]:
+    """Let ``check`` hold the header against the bytes; a header that lies is no accident."""
+    stream.seek(0)
+    try:
+        check(stream)
+    except headers.NotOne as error:
+        return "unknown", f"is called {kind} and is none: {error}"
+    except headers.Lies as error:
+        return "malicious", f"has a {kind} header that lies: {error}"
+    return verdict, "" if verdict == "safe" else f"is {kind}, which is not read further"
+
+
+def _numpy(stream: IO[bytes], place: Place) -> Told:
+    from workers.builder.scanning.walker import walk_pickle
+
+    stream.seek(0)
+    try:
+        objects = headers.numpy_objects(stream)
+    except headers.NotOne as error:
+        yield "unknown", f"is called NumPy and is none: {error}"
+        return
+    except headers.Lies as error:
+        yield "malicious", f"has a NumPy header that lies: {error}"
+        return
+    if not objects:
+        yield "safe", ""
+        return
+    walk = walk_pickle(stream)
+    yield "code-carrying", ""
+    yield from walk.findings
+    yield walk.verdict, ""
+    if not walk.complete:
+        yield "unknown", f"holds a pickle that is not whole: {walk.error}"
+
+
+def _keras(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    try:
+        found = list(headers.keras(stream.read(MAX_CONFIG)))
+    except headers.NotOne as error:
+        yield "unknown", f"is called Keras and is none: {error}"
+        return
+    yield "safe", ""
+    yield from found
+
+
+def _skops(stream: IO[bytes], place: Place) -> Told:
+    """A skops file names the types it is made of: safe when all stand in the committed list."""
+    stream.seek(0)
+    try:
+        found = skops.types_of(stream.read(skops.MAX_SCHEMA))
+    except skops.NotSkops as error:
+        yield "unknown", f"is called skops and is none: {error}"
+        return
+    yield "safe", ""
+    for full in sorted(found - skops.trusted()):
+        module, _, kind = full.rpartition(".")
+        verdict, what = judge(module, kind)
+        yield verdict, shown(what or f"is made of {full}")
+        if verdict != "code-carrying":
+            found.discard(full)
+    place.report.types |= found
+
+
+def missing_files(archive: zipfile.ZipFile) -> str:
+    """Return a file that the schema of a skops archive names and that it lacks, or ''."""
+    names = set(archive.namelist())
+    if "schema.json" not in names:
+        return "schema.json"
+    with archive.open("schema.json") as schema:
+        named = skops.files_of(schema.read(skops.MAX_SCHEMA))
+    return next(iter(sorted(named - names)), "")

@@ -1,0 +1,82 @@
+"""What the loaders of models go by, each with its source: the scanner follows this table.
+
+A loader decides by a file's place, ending or first bytes what it does with it. What one of them
+unpickles or imports is never ``safe``, whatever it looks like to another.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from workers.builder.scanning.known import words
+
+Does = Literal["unpickles", "decompresses", "opens as zip", "reads data", "imports", "runs names"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """One way into a file. ``starts`` and ``endings``: when it is taken; none of both: always."""
+
+    name: str
+    does: Does
+    source: str
+    starts: tuple[bytes, ...] = ()
+    endings: frozenset[str] = frozenset()
+
+
+LOADERS = (
+    # pickle.load looks at neither name nor first bytes.
+    Loader("pickle", "unpickles", "cpython Lib/pickle.py _Unpickler.load"),
+    Loader("cloudpickle", "unpickles", "cloudpickle/cloudpickle.py: load = pickle.load"),
+    # joblib.load: _detect_compressor compares the first bytes with each prefix, then unpickles.
+    Loader("joblib zlib", "decompresses", "joblib/compressor.py ZlibCompressorWrapper", (b"\x78",)),
+    Loader("joblib gzip", "decompresses", "joblib/compressor.py GzipCompressorWrapper",
+           (b"\x1f\x8b",)),
+    Loader("joblib bz2", "decompresses", "joblib/compressor.py BZ2CompressorWrapper", (b"BZ",)),
+    Loader("joblib lzma", "decompresses", "joblib/compressor.py LZMACompressorWrapper",
+           (b"\x5d\x00",)),
+    Loader("joblib xz", "decompresses", "joblib/compressor.py XZCompressorWrapper",
+           (b"\xfd\x37\x7a\x58\x5a",)),
+    Loader("joblib lz4", "decompresses", "joblib/compressor.py LZ4CompressorWrapper",
+           (b"\x04\x22\x4d\x18",)),
+    Loader("joblib, before 0.10", "decompresses", "joblib/numpy_pickle_compat.py _ZFILE_PREFIX",
+           (b"ZF",)),
+    # numpy.load: a zip by its first bytes, .npy by its magic, and anything else a pickle.
+    Loader("numpy zip", "opens as zip", "numpy/lib/_npyio_impl.py load", (b"PK\x03\x04",
+                                                                          b"PK\x05\x06")),
+    Loader("numpy array", "reads data", "numpy/lib/_format_impl.py read_array", (b"\x93NUMPY",)),
+    # torch.load: a zip by its first bytes, a tar of its first releases, and else pickles in a row.
+    Loader("torch zip", "opens as zip", "torch/serialization.py _is_zipfile", (b"PK\x03\x04",)),
+    Loader("torch", "unpickles", "torch/serialization.py _legacy_load"),
+    Loader("keras", "opens as zip", "keras/src/saving/saving_lib.py load_model",
+           endings=words(".keras")),
+    Loader("keras classes", "runs names", "keras/src/saving/serialization_lib.py "
+           "deserialize_keras_object"),
+    Loader("hdf5", "reads data", "h5py; keras/src/legacy/saving/legacy_h5_format.py",
+           (b"\x89HDF\r\n\x1a\n",), words(".h5 .hdf5")),
+    Loader("skops", "opens as zip", "skops/io/_persist.py load", endings=words(".skops")),
+    Loader("skops types", "runs names", "skops/io/_utils.py gettype"),
+    Loader("mlflow", "runs names", "mlflow/pyfunc/__init__.py load_model: loader_module, code"),
+    Loader("python", "imports", "cpython Lib/importlib/_bootstrap_external.py, Lib/zipimport.py",
+           endings=words(".py .pyc .pyw .so .pyd .zip .egg .whl .pth")),
+    Loader("onnxruntime", "reads data", "onnxruntime/core/graph/model.cc", endings=words(".onnx")),
+    Loader("xgboost", "reads data", "xgboost src/learner.cc LearnerIO::LoadModel",
+           endings=words(".json .ubj")),
+    Loader("lightgbm", "reads data", "LightGBM src/boosting/gbdt_model_text.cpp "
+           "LoadModelFromString", endings=words(".txt")),
+    Loader("safetensors", "reads data", "safetensors/src/tensor.rs SafeTensors::read_metadata",
+           endings=words(".safetensors")),
+)  # fmt: skip
+
+
+def takes(name: str, head: bytes) -> bool:
+    """Tell whether the loader ``name`` takes a file with these first bytes for its own."""
+    [loader] = [loader for loader in LOADERS if loader.name == name]
+    return head.startswith(loader.starts)
+
+
+def compression(head: bytes) -> str:
+    """Return the loader that would decompress a file with these first bytes, or ''."""
+    for loader in LOADERS:
+        if loader.does == "decompresses" and head.startswith(loader.starts):
+            return loader.name
+    return ""

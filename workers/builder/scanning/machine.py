@@ -1,0 +1,369 @@
+"""The pickle machine without its effects, for every opcode of protocols 0 to 5."""
+
+import codecs
+import re
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable
+from typing import Any
+
+from workers.builder.scanning.known import judge, shown
+from workers.builder.scanning.pickled import (
+    ARRAY_NAMES,
+    ARRAYS,
+    MARK,
+    OPAQUE,
+    TEXT,
+    Bytes,
+    Ended,
+    Global,
+    Hostile,
+    Item,
+    Made,
+    Text,
+    Walk,
+    dtype_of,
+    is_array,
+    may_be_text,
+)
+
+MAX_OPCODES = 50_000_000
+MAX_KEPT = 1 << 16  # longer texts are no names
+NEWEST_PROTOCOL = 5
+MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+# As int(text, 0) takes it, and strtol(text, 0), which takes 010 as well.
+INTEGER = re.compile(rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)[lL]?\s*")
+
+
+class Machine:
+    """The pickle machine without its effects. ``joblib``: step over its arrays."""
+
+    def __init__(self, source: Bytes, walk: Walk, *, joblib: bool) -> None:
+        self.source, self.walk, self.joblib = source, walk, joblib
+        self.stack: list[Item] = []
+        self.memo: dict[int, Item] = {}
+
+    def run(self) -> None:
+        """Follow one pickle to its STOP."""
+        for _ in range(MAX_OPCODES):
+            code = self.source.take(1)
+            if code == b".":
+                self._pop()
+                return
+            if code not in STEPS:
+                raise Ended("it holds what is no opcode")
+            STEPS[code](self)
+        raise Hostile("it has too many opcodes")
+
+    # the stack
+    def push(self, item: Item) -> None:
+        self.stack.append(item)
+
+    def _pop(self) -> Item:
+        if not self.stack:
+            raise Ended("it takes from an empty stack")
+        return self.stack.pop()
+
+    def _top(self) -> Item:
+        if not self.stack:
+            raise Ended("it looks at an empty stack")
+        return self.stack[-1]
+
+    def _items(self) -> list[Item]:
+        """Take what stands above the last mark, and the mark."""
+        items: list[Item] = []
+        while (item := self._pop()) is not MARK:
+            items.append(item)
+        return items[::-1]
+
+    # plain values
+    def text(self, raw: bytes, encoding: str) -> None:
+        try:
+            self.push(raw.decode(encoding) if len(raw) <= MAX_KEPT else TEXT)
+        except UnicodeError:
+            self.push(TEXT)
+
+    def counted(self, width: int, *, signed: bool = False) -> bytes | None:
+        """Take a length and that many bytes; ``None`` for more than a name can have."""
+        count = self.source.number(width, signed=signed)
+        if count <= MAX_KEPT:
+            return self.source.take(count)
+        self.source.skip(count)
+        return None
+
+    def unicode(self, width: int) -> None:
+        raw = self.counted(width)
+        if raw is None:
+            self.push(TEXT)
+        else:
+            self.text(raw, "utf-8")
+
+    def string(self, width: int) -> None:
+        """A text of Python 2, which the loader decodes as it likes; names are ASCII."""
+        raw = self.counted(width, signed=width > 1)
+        self.push(TEXT if raw is None else raw.decode("latin-1"))
+
+    def data(self, width: int) -> None:
+        self.source.skip(self.source.number(width))
+        self.push(OPAQUE)
+
+    def integer(self) -> None:
+        if not INTEGER.fullmatch(self.source.line()):
+            raise Ended("it has a number that is none")
+        self.push(OPAQUE)
+
+    def fraction(self) -> None:
+        try:
+            float(self.source.line().decode("ascii"))
+        except ValueError:
+            raise Ended("it has a number that is none") from None
+        self.push(OPAQUE)
+
+    def quoted(self) -> None:
+        line = self.source.line().strip()
+        if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b"'", b'"'):
+            raise Ended("it has a text without quotes")
+        if len(line) > MAX_KEPT:
+            self.push(TEXT)
+            return
+        try:
+            self.push(codecs.escape_decode(line[1:-1])[0].decode("latin-1"))
+        except ValueError:
+            raise Ended("it has a text that cannot be read") from None
+
+    def escaped(self) -> None:
+        self.text(self.source.line(), "raw-unicode-escape")
+
+    def small(self, width: int) -> None:
+        """A number that may be the length or the place of something."""
+        self.push(self.source.number(width, signed=width == 4))
+
+    def long(self, width: int) -> None:
+        self.source.skip(self.source.number(width, signed=width > 1))
+        self.push(OPAQUE)
+
+    # the memo
+    def put(self, place: int) -> None:
+        if place < 0:
+            raise Ended("it stores at a place below zero")
+        self.memo[place] = self._top()
+
+    def get(self, place: int) -> None:
+        if place not in self.memo:
+            raise Ended("it reads a memo that was never written")
+        self.push(self.memo[place])
+
+    def place(self) -> int:
+        try:
+            return int(self.source.line())
+        except ValueError:
+            raise Ended("it names a place that is no number") from None
+
+    # containers
+    def pack(self, count: int) -> None:
+        items = [self._pop() for _ in range(count)]
+        self.push(tuple(items[::-1]))
+
+    def duplicate(self) -> None:
+        self.push(self._top())
+
+    def into(self, count: int) -> None:
+        """Items go into the container below them, which is not followed."""
+        for _ in range(count):
+            self._pop()
+        self._top()
+
+    def all_into(self) -> None:
+        self._items()
+        self._top()
+
+    def set_items(self, items: list[Item]) -> None:
+        target = self._top()
+        for key, value in zip(items[::2], items[1::2], strict=False):
+            if isinstance(target, dict) and isinstance(key, str) and len(target) < 1000:
+                target[key] = value
+
+    # names
+    def named(self) -> None:
+        module, name = self.source.line(), self.source.line()
+        self.refer(module.decode("utf-8", "replace"), name.decode("utf-8", "replace"))
+
+    def instance(self) -> None:
+        self.named()  # asked for before the arguments are looked at
+        maker = self._pop()
+        self.push(Made(maker, tuple(self._items())))
+
+    def stacked(self) -> None:
+        name, module = self._pop(), self._pop()
+        if isinstance(name, str) and isinstance(module, str):
+            self.refer(module, name)
+            return
+        if not all(isinstance(part, str | Text) or may_be_text(part) for part in (name, module)):
+            raise Ended("it asks for something whose name is no text")
+        self.walk.effects = True
+        self.walk.note("malicious", "computes the name of what it asks for")
+        self.push(OPAQUE)
+
+    def refer(self, module: str, name: str) -> None:
+        """Judge the name as it stands, and as Python 3 reads what Python 2 wrote."""
+        if not MODULE.fullmatch(module):
+            raise Ended("it asks for a module that cannot be")
+        self.walk.effects = True
+        newer = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        for verdict, why in {judge(module, name), judge(*newer)}:
+            self.walk.note(verdict, shown(why))
+        if name.rpartition(".")[2] in ARRAY_NAMES and (module, name) not in ARRAYS:
+            self.walk.note("unknown", f"asks for an array of joblib in an odd way: {shown(name)}")
+        self.push(Global(module, name))
+
+    def opaque(self) -> None:
+        """Push a value that is not followed."""
+        self.push(OPAQUE)
+
+    def opaque_items(self) -> None:
+        self._items()
+        self.opaque()
+
+    def number(self) -> None:
+        self.source.skip(8)
+        self.opaque()
+
+    def extension(self, width: int) -> None:
+        self.source.take(width)
+        self.walk.note("unknown", "asks for an entry of the extension registry")
+        self.push(OPAQUE)
+
+    def outside(self, item: Item) -> None:
+        """What it stands for is the loader's to say; plain pickle ends here."""
+        if isinstance(item, tuple):
+            self.walk.note("code-carrying", "refers to objects outside itself")
+        self.push(OPAQUE)
+
+    # calls
+    def call(self, maker: Item, args: Item) -> None:
+        inside = args if isinstance(args, tuple) else ()
+        if not is_array(maker) and any(is_array(part) for part in inside):
+            self.walk.note("unknown", "makes an array of joblib in an odd way")
+        self.push(Made(maker, args))
+
+    def reduce(self) -> None:
+        args, maker = self._pop(), self._pop()
+        self.call(maker, args)
+
+    def reduce_ex(self) -> None:
+        self._pop()
+        self.reduce()
+
+    def make(self) -> None:
+        items = self._items()
+        if not items:
+            raise Ended("it makes an object of nothing")
+        self.call(items[0], tuple(items[1:]))
+
+    def build(self) -> None:
+        state, target = self._pop(), self._top()
+        if isinstance(target, Made):
+            target.state = state
+            if is_array(target.maker):
+                self.walk.arrays = True
+                if self.joblib:
+                    self._array(target)
+
+    def _array(self, wrapper: Made) -> None:
+        """Step over the raw array that joblib writes between two opcodes."""
+        state = wrapper.state
+        if not isinstance(state, dict) or "shape" not in state or "dtype" not in state:
+            raise Hostile("a joblib array has no shape")
+        kind, size = dtype_of(state["dtype"])
+        if kind == "O":  # joblib hands its content to plain pickle
+            Machine(self.source, self.walk, joblib=False).run()
+            return
+        count = 1
+        for length in state["shape"] if isinstance(state["shape"], tuple) else [None]:
+            if not isinstance(length, int) or length < 0:
+                raise Hostile("a joblib array has an odd shape")
+            count *= length
+        if state.get("numpy_array_alignment_bytes") is not None:
+            self.source.skip(self.source.number(1))
+        self.source.skip(count * size)
+
+
+# Every opcode of protocols 0 to 5: https://github.com/python/cpython/blob/3.13/Lib/pickletools.py
+STEPS: dict[bytes, Callable[[Machine], Any]] = {
+    b"(": lambda m: m.push(MARK),
+    b"0": lambda m: m._pop(),
+    b"1": lambda m: m._items(),
+    b"2": Machine.duplicate,
+    b"F": Machine.fraction,
+    b"I": Machine.integer,
+    b"J": lambda m: m.small(4),
+    b"K": lambda m: m.small(1),
+    b"L": Machine.integer,
+    b"M": lambda m: m.small(2),
+    b"N": lambda m: m.push(None),
+    b"P": lambda m: m.outside(m.source.line()),
+    b"Q": lambda m: m.outside(m._pop()),
+    b"R": Machine.reduce,
+    b"S": Machine.quoted,
+    b"T": lambda m: m.string(4),
+    b"U": lambda m: m.string(1),
+    b"V": Machine.escaped,
+    b"X": lambda m: m.unicode(4),
+    b"a": lambda m: m.into(1),
+    b"b": Machine.build,
+    b"c": Machine.named,
+    b"d": lambda m: m.push(_pairs(m._items())),
+    b"}": lambda m: m.push({}),
+    b"e": Machine.all_into,
+    b"g": lambda m: m.get(m.place()),
+    b"h": lambda m: m.get(m.source.number(1)),
+    b"i": Machine.instance,
+    b"j": lambda m: m.get(m.source.number(4)),
+    b"l": Machine.opaque_items,
+    b"]": Machine.opaque,
+    b"o": Machine.make,
+    b"p": lambda m: m.put(m.place()),
+    b"q": lambda m: m.put(m.source.number(1)),
+    b"r": lambda m: m.put(m.source.number(4)),
+    b"s": lambda m: m.set_items([m._pop(), m._pop()][::-1]),
+    b"t": lambda m: m.push(tuple(m._items())),
+    b")": lambda m: m.push(()),
+    b"u": lambda m: m.set_items(m._items()),
+    b"G": Machine.number,
+    b"B": lambda m: m.data(4),
+    b"C": lambda m: m.data(1),
+    b"\x80": lambda m: _protocol(m.source.number(1)),
+    b"\x81": Machine.reduce,
+    b"\x82": lambda m: m.extension(1),
+    b"\x83": lambda m: m.extension(2),
+    b"\x84": lambda m: m.extension(4),
+    b"\x85": lambda m: m.pack(1),
+    b"\x86": lambda m: m.pack(2),
+    b"\x87": lambda m: m.pack(3),
+    b"\x88": lambda m: m.push(True),
+    b"\x89": lambda m: m.push(False),
+    b"\x8a": lambda m: m.long(1),
+    b"\x8b": lambda m: m.long(4),
+    b"\x8c": lambda m: m.unicode(1),
+    b"\x8d": lambda m: m.unicode(8),
+    b"\x8e": lambda m: m.data(8),
+    b"\x8f": Machine.opaque,
+    b"\x90": Machine.all_into,
+    b"\x91": Machine.opaque_items,
+    b"\x92": Machine.reduce_ex,
+    b"\x93": Machine.stacked,
+    b"\x94": lambda m: m.put(len(m.memo)),
+    b"\x95": lambda m: m.source.skip(8),  # how long a frame is changes no opcode
+    b"\x96": lambda m: m.data(8),
+    b"\x97": Machine.opaque,
+    b"\x98": lambda m: m._top(),
+}  # fmt: skip
+
+
+def _pairs(items: list[Item]) -> dict[str, Item]:
+    pairs = zip(items[::2], items[1::2], strict=False)
+    return {key: value for key, value in pairs if isinstance(key, str)}
+
+
+def _protocol(number: int) -> None:
+    if number > NEWEST_PROTOCOL:
+        raise Ended("it is of a protocol that is not known")

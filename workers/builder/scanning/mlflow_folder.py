@@ -1,0 +1,64 @@
+"""What an MLmodel file has MLflow do: import, open and put on Python's path.
+
+Read as MLflow reads it (mlflow ``models/model.py``, ``Model.load``: YAML, then names by key), by
+the platform's own reader: what that refuses cannot be followed and is ``unknown``.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from placet.kernel import yaml_text
+from workers.builder.scanning.known import Verdict, shown
+
+MAX_BYTES = 1 << 20
+# Keys whose value is loaded as code (mlflow/pyfunc/__init__.py, mlflow/models/utils.py).
+MODULES = frozenset({"loader_module", "pickle_module_name", "module_name"})
+CODE = frozenset({"code", "model_code_path", "mlflow_code"})
+# An artifact's origin is told and not opened.
+NOT_OPENED = frozenset({"uri", "source", "artifact_uri", "model_uri", "mlflow_version", "run_id"})
+PYTHON_TAG = "!!python"
+
+
+def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
+    """Yield what is worth telling of an MLmodel file."""
+    if len(raw) > MAX_BYTES:
+        yield "unknown", "is too large for an MLmodel file"
+        return
+    try:
+        model = yaml_text.read(raw.decode("utf-8")).value
+    except yaml_text.YamlFault as fault:
+        grave = PYTHON_TAG.encode() in raw or b"tag:yaml.org,2002:python" in raw
+        yield ("malicious" if grave else "unknown"), f"line {fault.line} {fault.detail}"
+        return
+    except UnicodeDecodeError:
+        yield "unknown", "is called text and is none"
+        return
+    flavors = model.get("flavors") if isinstance(model, dict) else None
+    if not isinstance(flavors, dict):
+        yield "unknown", "lists no flavors, so it cannot be told how MLflow would load it"
+        return
+    for _, flavor in sorted(flavors.items()):
+        yield from _flavor(flavor)
+
+
+def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
+    waiting: list[tuple[str, Any]] = [("", flavor)]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(key, item) for item in value]
+        elif isinstance(value, str) and value and key not in NOT_OPENED:
+            yield from _named(key, value)
+
+
+def _named(key: str, value: str) -> Iterator[tuple[Verdict, str]]:
+    path = PurePosixPath(value.replace("\\", "/"))
+    if key in MODULES and not value.startswith("mlflow."):
+        yield "code-carrying", f"is loaded by {shown(value)}"
+    if key in CODE:
+        yield "code-carrying", f"puts {shown(value)} on Python's path"
+    if ".." in path.parts or path.is_absolute():
+        yield "malicious", f"opens {shown(value)}, which is not in the model"

@@ -1,0 +1,156 @@
+"""What stands on a pickle's stack while it is walked, what the walk remembers, and its bytes."""
+
+import re
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from workers.builder.scanning.known import Verdict, worst
+
+MAX_LINE = 64 << 20
+MAX_TOLD = 200
+MAX_NESTED = 20
+DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d*)")
+ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
+ARRAY_NAMES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
+Item = Any
+
+
+class Ended(Exception):
+    """The stream cannot be followed from here, by no unpickler."""
+
+
+class Hostile(Exception):
+    """A pickle that an unpickler may follow and the walk does not."""
+
+
+class _Mark:
+    """Where a list of items begins on the stack."""
+
+
+MARK = _Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A reference to ``module.name``."""
+
+    module: str
+    name: str
+
+
+@dataclass(slots=True)
+class Made:
+    """An object made by calling a global; ``state`` is what BUILD gave it."""
+
+    maker: Any
+    args: Any
+    state: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A value that is not followed, and is no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that is not followed: too long, or of an encoding that the loader chooses."""
+
+
+OPAQUE, TEXT = Opaque(), Text()
+
+
+@dataclass(slots=True)
+class Walk:
+    """What walking a stream as pickles found.
+
+    ``verdict`` is the gravest of all that was met, however little of it is told.
+    """
+
+    findings: list[tuple[Verdict, str]] = field(default_factory=list)
+    verdict: Verdict = "safe"
+    effects: bool = False  # something was asked for by name: a loader would have imported it
+    complete: bool = False  # every pickle has its STOP, and nothing stands behind the last
+    whole: int = 0  # pickles that have their STOP
+    arrays: bool = False  # joblib and pickle go different ways
+    error: str = ""
+
+    def note(self, verdict: Verdict, what: str) -> None:
+        """Count a verdict; tell of it once, while there is room."""
+        self.verdict = worst([self.verdict, verdict])
+        if what and (verdict, what) not in self.findings and len(self.findings) < MAX_TOLD:
+            self.findings.append((verdict, what))
+
+
+class Bytes:
+    """A stream with an end, read forward."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        here = stream.tell()
+        self.size = stream.seek(0, 2)
+        stream.seek(here)
+
+    def take(self, count: int) -> bytes:
+        """Return exactly ``count`` bytes."""
+        if not 0 <= count <= self.left():
+            raise Ended("it is cut off")
+        return self.stream.read(count)
+
+    def skip(self, count: int) -> None:
+        """Step over ``count`` bytes."""
+        if not 0 <= count <= self.left():
+            raise Ended("it is cut off")
+        self.stream.seek(count, 1)
+
+    def number(self, width: int, *, signed: bool = False) -> int:
+        """Return a little-endian number of ``width`` bytes."""
+        return int.from_bytes(self.take(width), "little", signed=signed)
+
+    def line(self) -> bytes:
+        """Return a line without its end; the end must be there."""
+        line = self.stream.readline(MAX_LINE)
+        if line.endswith(b"\n"):
+            return line[:-1]
+        if len(line) < MAX_LINE:
+            raise Ended("a line has no end")
+        raise Hostile("it has a line that is too long to be followed")
+
+    def left(self) -> int:
+        """Return how many bytes are left."""
+        return self.size - self.stream.tell()
+
+
+def is_array(item: Item) -> bool:
+    return isinstance(item, Global) and (item.module, item.name) in ARRAYS
+
+
+def may_be_text(item: Item) -> bool:
+    """Only what a call returned can be a text that does not stand in the file."""
+    return isinstance(item, Made) and not is_array(item.maker)
+
+
+def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
+    """Return kind and item size, in bytes, of a pickled ``numpy.dtype``; ``O``: it holds objects.
+
+    Its state is (version, order, subtype, names, fields, size, …), of which records have fields and
+    sizes (``numpy/_core/src/multiarray/descriptor.c``, ``arraydescr_reduce``).
+    """
+    text = value.args[0] if isinstance(value, Made) and isinstance(value.args, tuple) else None
+    found = DTYPE.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(value, Made) or found is None or depth > MAX_NESTED:
+        raise Hostile("a joblib array has a type that cannot be followed")
+    kind, digits = found[1], int(found[2] or "1")
+    state = value.state if isinstance(value.state, tuple) and len(value.state) >= 6 else (None,) * 6
+    if kind == "V" and any(dtype_of(part, depth + 1)[0] == "O" for part in _parts(state)):
+        return "O", 0
+    if kind in "USV" and isinstance(state[5], int) and state[5] >= 0:
+        return kind, state[5]
+    return kind, digits * 4 if kind == "U" else digits
+
+
+def _parts(state: tuple[Item, ...]) -> list[Item]:
+    """Return the types of a record's fields, and the one that an inner array is made of."""
+    fields = state[4].values() if isinstance(state[4], dict) else ()
+    inner = [state[2]] if state[2] is not None else []
+    return [part[0] if isinstance(part, tuple) and part else part for part in (*inner, *fields)]

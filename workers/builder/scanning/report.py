@@ -1,0 +1,34 @@
+"""What a scan found: a running verdict over everything, and a list of what is worth telling."""
+
+from dataclasses import dataclass, field
+
+from workers.builder.scanning.known import ORDER, Verdict, worst
+
+MAX_TOLD = 250  # of each verdict, so that harmless ones never hide a grave one
+
+
+@dataclass(slots=True)
+class Report:
+    """The verdict on a set of files. ``safe`` needs a file: of none it is ``unknown``."""
+
+    findings: list[tuple[str, Verdict, str]] = field(default_factory=list)
+    judged: set[Verdict] = field(default_factory=set)
+    told: dict[Verdict, int] = field(default_factory=dict)
+    members: int = 0
+    expanded: int = 0
+    types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
+
+    def note(self, path: str, verdict: Verdict, what: str) -> None:
+        """Count a verdict on ``path``; an empty text is not told."""
+        self.judged.add(verdict)
+        if what and self.told.get(verdict, 0) < MAX_TOLD:
+            self.told[verdict] = self.told.get(verdict, 0) + 1
+            self.findings.append((path, verdict, what))
+
+    def verdict(self) -> Verdict:
+        """Return the gravest verdict of all that were counted."""
+        return worst(list(self.judged))
+
+    def gravest_first(self) -> list[tuple[str, Verdict, str]]:
+        """Return the findings, the gravest first."""
+        return sorted(self.findings, key=lambda found: -ORDER.index(found[1]))
