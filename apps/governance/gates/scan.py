@@ -11,8 +11,9 @@ REPEATABLE = False
 _SAY = {
     "safe": "Safe to load: the files carry no code",
     "code-carrying": "The files carry code (a pickle): never loaded outside sandbox and target",
-    "malicious": "The scanner found malicious code",
-    "unknown": "The scanner could not tell what the files are",
+    "malicious": "The scanner found malicious code: its evidence names the files. Leave them out",
+    "unknown": "The scanner could not tell what every file is: its evidence names them and why. "
+    "Leave out what the model does not need, or save it anew",
 }
 
 
@@ -38,5 +39,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     reason = _SAY.get(verdict, f"The scanner gave no verdict that is known: {verdict[:40]}")
     passed = verdict in gate["allow"] and verdict in ("safe", "code-carrying")
     if not passed and verdict == "code-carrying":
-        reason = "The files carry code, and this policy allows only files that do not"
+        reason = (
+            "The files carry code, and this policy allows only files that do not: write the model "
+            "with skops, as ONNX, or in its library's own format"
+        )
     return answer(gate, title(gate), "passed" if passed else "failed", reason, verdict=verdict)

@@ -92,7 +92,7 @@ class Scanner:
         """Count what unpickling would do. A pickle that is cut off has done it until there."""
         if not walk.whole and not walk.effects:
             return
-        self.report.note(told, "code-carrying", "")
+        self.report.note(told, "code-carrying", "is a pickle")
         for verdict, what in walk.findings:
             self.report.note(told, verdict, what)
         self.report.note(told, walk.verdict, "")

@@ -208,7 +208,7 @@ def _numpy(stream: IO[bytes], place: Place) -> Told:
         yield "safe", ""
         return
     walk = walk_pickle(stream)
-    yield "code-carrying", ""
+    yield "code-carrying", "holds a pickle"
     yield from walk.findings
     yield walk.verdict, ""
     if not walk.complete:
