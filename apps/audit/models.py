@@ -65,10 +65,12 @@ class Event(models.Model):
 
 
 class LogHead(models.Model):
-    """The single row that serialises appends: the next index. Locked last in every transaction."""
+    """The single row that serialises appends: the next index, and the time of the last event (null
+    while only an earlier release has appended). Locked last in every transaction."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     size = models.BigIntegerField(default=0)
+    at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]

@@ -59,7 +59,7 @@ PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 # What a token can never carry, whoever holds it: a decision is made by a person in a session.
 NEVER_BY_TOKEN = frozenset({
     "release.review", "release.approve", "release.break_glass", "break_glass.review",
-    "policy.publish", "access.manage",
+    "policy.publish", "access.manage", "recall.lift",
 })  # fmt: skip
 SCOPES: frozenset[str] = PERMISSIONS - NEVER_BY_TOKEN
 MAX_TOKEN_DAYS = 366

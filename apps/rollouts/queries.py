@@ -2,7 +2,7 @@
 
 from django.db.models import F, Q, QuerySet
 
-from apps.governance.models import Release
+from apps.governance.models import BreakGlass, Release
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, Look, Rollout
@@ -94,10 +94,14 @@ def former_revisions(live: Revision) -> list[Revision]:
     """Return the revisions before ``live`` that one may go back to, the newest first.
 
     Those whose release was superseded. One whose release failed or was rolled back is passed over,
-    one whose Bento was collected cannot start, and one that is still draining is left alone: it
-    is on its way out.
+    one that went out by a break-glass whose review did not find it justified as well, one whose
+    Bento was collected cannot start, and one that is still draining is left alone: it is on its
+    way out.
     """
-    superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded")
+    unjustified = BreakGlass.objects.filter(finding="not_justified").exclude(used_at=None)
+    superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded").exclude(
+        pk__in=unjustified.values("release")
+    )
     found = (
         Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
         .filter(state__in=BACK_FROM, release__in=superseded.values("pk"))

@@ -25,7 +25,6 @@ threads = _config.web_threads
 timeout = 60
 graceful_timeout = 10
 worker_tmp_dir = "/dev/shm"  # noqa: S108  (the heartbeat file of gunicorn, never a disk)
-accesslog = "-"
 control_socket_disable = True
 if _config.tls_cert:
     certfile, keyfile = str(_config.tls_cert), str(_config.tls_key)

@@ -2,11 +2,14 @@
 
 import logging
 import logging.config
+import re
 import sys
 
 import structlog
 
 SECRET_NAMES = ("password", "secret", "token", "authorization", "cookie", "private_key")
+# The names of the page stay: /accounts/password/reset/… , /accounts/oidc/…
+ACCOUNTS = re.compile(r"^(\S+ /accounts/(?:[a-z_-]+/){0,2}+)\S+")
 # at a lower level the S3 SDK writes down what it signs
 QUIET = ("django.server", "httpx", "boto3", "botocore", "urllib3", "s3transfer")
 
@@ -18,6 +21,17 @@ def hide_secrets(
     for key in event:
         if any(word in key.lower() for word in SECRET_NAMES) and isinstance(event[key], str):
             event[key] = "[hidden]"
+    return event
+
+
+def cut_addresses(
+    _logger: object, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Leave out of a request's line what signs somebody in: keys of set-up and reset links, and the
+    codes that an identity provider sends back, all below ``/accounts/``."""
+    request = event.get("request")
+    if isinstance(request, str):
+        event["request"] = ACCOUNTS.sub(r"\1…", request)
     return event
 
 
@@ -37,6 +51,7 @@ SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     hide_secrets,
+    cut_addresses,
 ]
 
 

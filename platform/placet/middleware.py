@@ -45,11 +45,12 @@ def has_nul(request: HttpRequest) -> bool:
 
 
 class RequestIdMiddleware:
-    """Gives every request one id: the client's ``X-Request-ID`` when it is a plain word of at most
-    64 characters, else a new one. Logs, problems, jobs and the answer's header all carry it.
+    """Gives every request one id: the client's ``X-Request-ID`` when it is a UUID or 32 hex digits,
+    else a new one. Logs, problems, jobs, events and the answer's header all carry it: what is
+    hashed for ever must have no room for a name.
     """
 
-    WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
+    RANDOM = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -57,7 +58,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Settle the id before the logs bind it, and answer with it."""
         given = request.headers.get("X-Request-ID", "")
-        known = given if self.WORD.fullmatch(given) else str(uuid.uuid4())
+        known = given if self.RANDOM.fullmatch(given) else str(uuid.uuid4())
         request.META["HTTP_X_REQUEST_ID"] = known
         request.__dict__.pop("headers", None)  # cached before the id was settled
         response = self.get_response(request)

@@ -6,6 +6,7 @@ from apps.assurance.events import RECALL_LIFTED
 from apps.assurance.models import Recall
 from apps.audit.actions import record, seal
 from apps.governance.actions.locking import clean_text
+from apps.identity.actions.checks import by_person
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
@@ -19,7 +20,7 @@ from placet_verify.statements import LiftStatement
 
 def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
     """Let what was recalled be asked for again. Needs ``recall.lift``, and another person than
-    who recalled it; nobody gives his own decisions back.
+    who recalled it, in a session; nobody gives their own decisions back.
 
     Nothing starts by it: whatever is to run again is requested and approved anew.
     """
@@ -29,6 +30,7 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
         row = Recall.objects.select_for_update(of=("self",)).select_related("project")
         found = row.get(pk=recall.pk)
         authorize(actor, "recall.lift", found, view="recall.view")
+        by_person(actor)
         _refuse_party(found, actor)
         demand_fresh(actor)
         sealed = seal(text, person=actor.accountable)

@@ -27,12 +27,12 @@ from placet_verify.merkle import leaf_hash
 
 _current: ContextVar["Recorder | None"] = ContextVar("audit_recorder", default=None)
 
-# RETURNING is computed after the row was locked and changed, so the time is that of the append
-# and not of the moment when the statement began to wait.
+# What is set is computed after the row was locked, so the time is that of the append and not of the
+# moment when the statement began to wait. A clock that is set back does not take the log's time
+# back with it: that stands still until the clock has caught up.
 TAKE_PLACES = """
-UPDATE audit_loghead SET size = size + %s WHERE id = 1
-RETURNING size - %s, clock_timestamp(),
-  set_config('idle_in_transaction_session_timeout', '5s', true)
+UPDATE audit_loghead SET size = size + %s, at = greatest(at, clock_timestamp()) WHERE id = 1
+RETURNING size - %s, at, set_config('idle_in_transaction_session_timeout', '5s', true)
 """
 INSERT = """
 INSERT INTO audit_event ("index", body, leaf_hash)

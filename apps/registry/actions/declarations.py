@@ -2,11 +2,11 @@
 
 from apps.audit.actions import record
 from apps.identity.models import Project, User
-from apps.identity.queries import authorize
+from apps.identity.queries import authorize, people_with
 from apps.registry.actions.locking import refuse
 from apps.registry.events import DECLARED
 from apps.registry.models import Declaration, DeclaredFact, ModelVersion
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify import canonical
 
@@ -20,7 +20,7 @@ def declare(project: Project, *, fact: str, about: str, person: str, actor: Acto
     with record(actor) as log:
         authorize(actor, "version.edit", project)
         refuse(_faults(project, fact, about))
-        named = _person(person)
+        named = _person(person, project)
         said = {
             "project": project, "fact": fact, "about": about, "person": named.pk,
             "declared_by": actor.accountable,
@@ -43,11 +43,19 @@ def _faults(project: Project, fact: str, about: str) -> list[FieldError]:
     return [FieldError("/fact", f"One of {', '.join(DeclaredFact.values)}")]
 
 
-def _person(text: str) -> User:
+def _person(text: str, project: Project) -> User:
+    """Return who is meant. By e-mail address only people of the project are found: who has an
+    account elsewhere is not for everybody to try out. Ids are random, so whoever has one knows."""
     text = text.strip()
-    by = {"email__iexact": text} if "@" in text else {"pk": text}
-    person = User.objects.filter(**by).first()
-    if person is None:
-        detail = "There is nobody with this id or e-mail address"
+    if "@" in text:
+        members = people_with("project.view", Scope(project.pk))
+        found = [person for person in members if person.email.casefold() == text.casefold()]
+    else:
+        found = list(User.objects.filter(pk=text))
+    if not found:
+        detail = (
+            "Nobody in this project has this id or e-mail address: an access admin can give you "
+            "the id of somebody else"
+        )
         raise InvalidInput(errors=[FieldError("/person", detail)])
-    return person
+    return found[0]

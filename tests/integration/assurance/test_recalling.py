@@ -1,5 +1,6 @@
 """What a recall does on the platform: at once, once, and for good."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -322,6 +323,8 @@ def test_another_person_lifts_it_and_the_releases_stay_revoked(world: World) -> 
         lift(found, reason="never mind", actor=world.vera)
     with pytest.raises(Forbidden):
         lift(found, reason="never mind", actor=world.otto)
+    with pytest.raises(Forbidden):  # what a person took back a person gives back, in a session
+        lift(found, reason="by a pipeline", actor=replace(world.vito, token="tok_1"))
     lifted = lift(found, reason="a false alarm", actor=world.vito)
     assert (lifted.state, fresh(gone).state) == ("lifted", "revoked")
     with pytest.raises(AlreadyLifted):

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from apps.audit.models import Event, LogHead, PersonKey, SealedText
 from apps.audit.queries import ERASED, inclusion, timeline, unseal, verify_database
 from apps.identity.models import Project
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden
 from tests.support.replay import assert_log_rebuilds_every_row
 
@@ -291,3 +293,16 @@ def test_two_who_log_the_same_text_do_not_lock_each_other_out() -> None:
             future.result(20)
     assert Event.objects.count() == 3
     assert assert_log_rebuilds_every_row() == 1
+
+
+@pytest.mark.django_db
+def test_a_clock_that_is_set_back_does_not_take_the_logs_time_with_it() -> None:
+    """Else what was vouched for later would count as older, and order by time as another order."""
+    ahead = now() + timedelta(hours=1)
+    LogHead.objects.update(at=ahead)
+    make("first"), make("second")
+    assert {event.at for event in Event.objects.all()} == {rfc3339(ahead)}
+    assert verify_database(deep=True).ok
+    LogHead.objects.update(at=now() - timedelta(hours=1))
+    make("third")
+    assert Event.objects.latest("index").at < rfc3339(now() + timedelta(minutes=1))

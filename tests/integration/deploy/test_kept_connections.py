@@ -15,6 +15,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import hypothesis
 import pytest
@@ -183,7 +184,7 @@ class Client:
         return all(self._answered(answers, one, self._id(first + n)) for n, one in enumerate(asked))
 
     def _id(self, number: int) -> str:
-        return f"{self.number}-{number}"
+        return str(UUID(int=self.number * 1_000_000 + number))
 
     def _answered(self, answers: Answers, asked: Asked, number: str) -> bool:
         answer = HTTPResponse(answers)  # type: ignore[arg-type]

@@ -32,6 +32,19 @@ def test_it_is_added_once_and_the_log_has_ids_alone(world: World) -> None:
     assert assert_log_rebuilds_every_row(Declaration) == 2
 
 
+def test_who_has_an_account_elsewhere_is_not_told(world: World) -> None:
+    """By address only people of the project are found; who was given an id may use it."""
+    other = factories.person("Olga", roles={"viewer": factories.project("elsewhere")})
+    said = {"fact": "data_owner", "about": DATA}
+    answers = set()
+    for address in (other.email, "nobody@example.com"):
+        with pytest.raises(InvalidInput) as refused:
+            declare(world.project, **said, person=address, actor=world.alan)
+        answers.add(refused.value.errors[0].detail)
+    assert len(answers) == 1
+    assert declare(world.project, **said, person=other.pk, actor=world.alan).person == other.pk
+
+
 def test_nobody_takes_back_what_was_said(world: World) -> None:
     row = declare(
         world.project, fact="data_owner", about=DATA, person=world.ada.id, actor=world.alan
@@ -106,7 +119,7 @@ def test_the_page_shows_who_had_a_hand_in_it_and_takes_declarations(world: World
     assert "Nobody has said who owns it" not in page
     assert "says Alan risk" in page
     wrong = client.post(f"{address}declare", form | {"person": "nobody@example.com"})
-    assert "There is nobody with this id" in wrong.content.decode()
+    assert "Nobody in this project has this id" in wrong.content.decode()
     assert 'value="nobody@example.com"' in wrong.content.decode()
     assert "Declare" not in factories.browser(world.rex).get(address).content.decode()
 

@@ -9,6 +9,7 @@ from apps.assurance.actions import recall
 from apps.governance.actions import end_break_glass, end_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.glasses import glass_views
+from apps.rollouts.queries import former_revisions
 from apps.serving.models import Revision
 from placet import keystore
 from placet.kernel.actor import SYSTEM
@@ -44,6 +45,29 @@ def test_the_node_runs_what_two_people_broke_the_glass_for(
     assert end_glasses_due() == 1
     assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}, "what serves goes on"
     assert glass_views(BreakGlass.objects.all())[0].running
+
+
+def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
+    story: Story, live: Release
+) -> None:
+    glass = BreakGlass.objects.get()
+    second = story.world.request("staging")
+    broken(story.world, second)
+    story.settle()
+    now_live = Revision.objects.get(release=second.pk)
+    assert (story.state(second), now_live.state) == ("live", "live")
+    assert [r.release for r in former_revisions(now_live)] == [live.pk]
+    BreakGlass.objects.update(until=now() - timedelta(hours=1))
+    end_glasses_due()
+
+    review_break_glass(
+        BreakGlass.objects.get(pk=glass.pk),
+        finding="not_justified",
+        findings="It could wait",
+        actor=story.world.vito,
+    )
+
+    assert former_revisions(now_live) == []
 
 
 def test_it_lets_nothing_else_run_whoever_writes_the_states(
