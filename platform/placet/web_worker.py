@@ -20,6 +20,7 @@ from gunicorn.workers.gthread import ThreadWorker
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
 Begin = Callable[..., Any]
+Application = Callable[..., Iterable[bytes]]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -28,7 +29,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application; each of its answers waits for the end of the request."""
         super().load_wsgi()
-        self.wsgi = answers_after_the_body(self.wsgi)
+        self.wsgi: Application = answers_after_the_body(self.wsgi)
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Keep the connection, or take the request that came with the last one."""
@@ -40,7 +41,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().finish_request(conn, fs)
 
 
-def answers_after_the_body(application: Callable[..., Iterable[bytes]]) -> Callable[..., Any]:
+def answers_after_the_body(application: Application) -> Application:
     """Return the application with what it leaves of a request's body read before it answers.
 
     Where that is too much, or does not come, the answer says that the connection ends.

@@ -116,10 +116,3 @@ def recall_ran(reference: Endpoint, limit: Limit = None, output: Output = Form.T
     with connected() as client:
         columns = ["started_at", "at", "release", "bento_digest", "node"]
         show_list(client.recalls.ran(id_of(client, reference), limit=limit), columns, output)
-
-
-@recall.command("lift")
-def recall_lift(recall_id: str, reason: Reason, output: Output = Form.TABLE) -> None:
-    """Lift a recall that somebody else made; its releases stay revoked."""
-    with connected() as client:
-        show_one(client.recalls.lift(recall_id, reason=reason), output)

@@ -43,10 +43,6 @@ class Recalls(Noun):
         size."""
         return self._save(at("recalls", recall, "report"), to)
 
-    def lift(self, recall: str, *, reason: str) -> RecallDetail:
-        """Lift a recall that somebody else made; its releases stay revoked."""
-        return self._do(RecallDetail, at("recalls", recall, "lift"), {"reason": reason})
-
     def ran(self, endpoint: str, *, limit: int | None = None) -> Listing[Receipt]:
         """List what nodes signed to have run behind an endpoint (its id), from when to when."""
         return self._list(Receipt, at("endpoints", endpoint, "receipts"), limit)
