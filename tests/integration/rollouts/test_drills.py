@@ -63,9 +63,10 @@ def finished(drill: Drill) -> Drill:
 
 
 def window(node: SimulatedNode, revision: str, good: int, bad: int = 0, error: str = "") -> None:
-    """Store what the node counted just now."""
+    """Store what the node counted while the drill moved requests, however long ago that is."""
+    drill = Rollout.objects.filter(kind="drill").latest("created_at")
     MetricWindow.objects.create(
-        node=node.id, revision=revision, started_at=now() - timedelta(seconds=1), seconds=10,
+        node=node.id, revision=revision, started_at=drill.phase_times["shifting"], seconds=10,
         status_2xx=good, status_5xx=bad, error=error,
     )  # fmt: skip
 
