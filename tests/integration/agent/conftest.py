@@ -22,6 +22,7 @@ from placet_agent.loop import Agent, Options, stop_everything
 from placet_agent.pythons import Interpreters
 from placet_agent.runtimes import Runtimes
 from tests.integration.agent.control import Platform
+from tests.integration.agent.load import LOADS
 from tests.integration.agent.run_agent import HURRY, OPTIONS
 from tests.support.forking import Forked, Forker
 
@@ -156,6 +157,14 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents that run in this process report as often as those that run in their own."""
     for module, name, seconds in HURRY:
         monkeypatch.setattr(module, name, seconds)
+
+
+@pytest.fixture(autouse=True)
+def no_load_left() -> Iterator[None]:
+    """The load of a test that failed before it ended it would fail those after it as well."""
+    yield
+    while LOADS:
+        LOADS.pop().stop()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+LOADS: list["Load"] = []  # of the test that runs
+
 
 @dataclass
 class Load:
@@ -24,9 +26,10 @@ class Load:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._run, args=(number % 2 == 0,))
+            threading.Thread(target=self._run, args=(number % 2 == 0,), daemon=True)
             for number in range(self.connections)
         ]
+        LOADS.append(self)
 
     @property
     def sent(self) -> int:
