@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 from placet_agent import seccomp
+from placet_agent.seccomp import Network
 
 Isolation = Literal["bwrap", "none"]
-Network = Literal["own", "host"]
 
 NO_BWRAP = "bubblewrap (bwrap) does not work on this node, and nothing runs here without it"
 
@@ -108,7 +108,7 @@ def command(
     Where nobody is told of the first process, all ends with the program, or with the thread that
     started it: by itself bwrap goes on as long as anything does that the program left behind.
     """
-    filter_path = seccomp.path()
+    filter_path = seccomp.path(cell.network)
     words = [*_enter(cell.groups, filter_path), PRLIMIT, *cell.limits, bwrap()]
     words += ["--seccomp", str(FILTER_FD)] if filter_path else []
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -121,6 +121,8 @@ def command(
     if cell.network == "own":
         words += ["--unshare-net"]
     words += [*_system(cell.network), "--proc", "/proc", *_kernel_settings(), "--dev", "/dev"]
+    # Terminals are counted for the whole host, and nothing here needs one.
+    words += ["--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
     words += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", "/dev/shm"]  # noqa: S108
     words += ["--perms", "1777", "--size", str(cell.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108
     words += _parents([*cell.read_only, *cell.writable])

@@ -1,12 +1,14 @@
 """Attempts by calls of the kernel: privileges, namespaces, tracing, priorities, limits."""
 
 import ctypes
+import fcntl
 import os
 import platform
 import resource
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -26,6 +28,7 @@ _NUMBERS = {
     "reboot": (169, 142), "swapon": (167, 224), "acct": (163, 89), "syslog": (103, 116),
     "fsopen": (430, 430), "mount_setattr": (442, 442), "quotactl": (179, 60),
     "process_vm_readv": (310, 270), "move_pages": (279, 239), "fanotify_init": (300, 262),
+    "seccomp": (317, 277), "io_setup": (206, 0), "inotify_init1": (294, 26),
 }  # fmt: skip
 _NEWUSER, _NEWNET, _NEWNS = 0x10000000, 0x40000000, 0x00020000
 
@@ -162,6 +165,29 @@ def core(told: Told) -> str:
     return "written" if os.WCOREDUMP(status) else "nothing is written"
 
 
+def filtered(option: int) -> Callable[[Told], str]:
+    """Attach a filter of the older BPF to a socket; for others a program that is not there."""
+
+    def attempt(told: Told) -> str:
+        steps = struct.pack("=HBBI", 0x06, 0, 0, 0xFFFF)
+        kept = ctypes.create_string_buffer(steps)
+        value = struct.pack("HxxxxxxP", 1, ctypes.addressof(kept))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+            one.setsockopt(socket.SOL_SOCKET, option, value)
+        return "attached"
+
+    return attempt
+
+
+def seccomp_filter() -> object:
+    """Return a filter of one step that allows all, and what it points to."""
+    kept = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000))
+    return ctypes.create_string_buffer(struct.pack("HxxxxxxP", 1, ctypes.addressof(kept))), kept
+
+
+_FILTER, _STEPS = seccomp_filter()  # type: ignore[misc]
+
+
 def deadline(told: Told) -> str:
     """Ask for the processor before everybody else."""
     words = (ctypes.c_uint64 * 6)(6 << 32 | 48, 0, 0, 10**7, 10**8, 10**8)
@@ -213,6 +239,20 @@ ATTEMPTS: dict[str, Callable[[Told], str]] = {
     "account_for_processes": call("acct", b"/tmp/given"),
     "read_the_kernels_ring": call("syslog", 3, 0, 0),
     "watch_the_file_system": call("fanotify_init", 0x04, 0),
+    "watch_the_file_system_as_anybody_may": call("fanotify_init", 0x200, 0),
+    "watch_who_starts_programs": call("inotify_init1", 0),
+    "be_told_of_changes_in_a_folder": python(
+        lambda: fcntl.fcntl(os.open("/usr/bin", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_ACCESS)
+    ),
+    "take_a_lease_of_its_log": python(lambda: fcntl.fcntl(1, fcntl.F_SETLEASE, fcntl.F_WRLCK)),
+    "take_a_terminal": python(lambda: os.open("/dev/ptmx", os.O_RDWR)),
+    "take_contexts_of_asynchronous_input": call("io_setup", 65536, (ctypes.c_ulong * 1)()),
+    "filter_a_socket": filtered(26),
+    "filter_a_socket_by_the_newer_bpf": filtered(50),
+    "filter_a_group_of_sockets": filtered(51),
+    "filter_a_group_of_sockets_by_the_newer_bpf": filtered(52),
+    "filter_its_own_calls": call("seccomp", 1, 0, _FILTER),
+    "filter_its_own_calls_by_the_older_call": libc("prctl", 22, 2, _FILTER, 0, 0),
     "run_a_program_as_root_by_its_mode": setuid_program,
     "run_a_set_user_id_file_of_its_own": setuid_file,
     "kill_process_1": libc("kill", 1, 9),

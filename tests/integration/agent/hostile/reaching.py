@@ -124,10 +124,18 @@ def vsock(told: Told) -> str:
 
 def address(told: Told) -> str:
     """Give the own loopback the host's address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
         word = struct.pack("16sHH4s8x", b"lo", socket.AF_INET, 0, socket.inet_aton("10.0.0.1"))
         fcntl.ioctl(trial, 0x8916, word)  # SIOCSIFADDR
         return "done"
+
+
+def interfaces(told: Told) -> str:
+    """Ask the own socket, which somebody outside has made, for the interfaces of its network."""
+    kept = array.array("B", bytes(4096))
+    room = struct.pack("iP", len(kept), kept.buffer_info()[0])
+    fcntl.ioctl(OWN[0], 0x8912, room)  # SIOCGIFCONF
+    return bytes(kept).partition(b"\0")[0].decode()
 
 
 def approved_name(told: Told) -> str:
@@ -181,6 +189,7 @@ ATTEMPTS: dict[str, Callable[[Told], str]] = {
     "egress_to_ipv6": lambda told: connect("2001:db8::1", 443, socket.AF_INET6),
     "egress_by_udp_to_a_name_server": lambda told: udp("192.0.2.53", 53),
     "egress_by_udp_to_the_hosts_loopback": lambda told: udp("127.0.0.1", int(told["greeter"])),
+    "egress_by_udp_and_ipv6": lambda told: udp("::1", int(told["greeter"]), socket.AF_INET6),
     "egress_by_icmp": ping,
     "resolve_a_name_nobody_approved": resolve,
     "egress_to_an_approved_name_that_leads_to_this_host": approved_name,
@@ -190,6 +199,18 @@ ATTEMPTS: dict[str, Callable[[Told], str]] = {
     "open_a_tipc_socket": lambda told: open_family(30, socket.SOCK_SEQPACKET),
     "open_a_bluetooth_socket": lambda told: open_family(31, socket.SOCK_RAW, 1),
     "open_a_can_socket": lambda told: open_family(29, socket.SOCK_RAW, 1),
+    "open_a_multipath_socket": lambda told: open_family(
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP
+    ),
+    "open_a_sctp_socket": lambda told: open_family(
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP
+    ),
+    "open_a_socket_of_udplite": lambda told: open_family(
+        socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDPLITE
+    ),
+    "ask_the_kernel_for_its_routes": lambda told: open_family(socket.AF_NETLINK, socket.SOCK_RAW),
+    "fill_the_kernel_by_netlink": lambda told: open_family(socket.AF_NETLINK, socket.SOCK_DGRAM, 2),
+    "list_the_hosts_interfaces": interfaces,
     "open_a_raw_socket": lambda told: open_family(socket.AF_INET, socket.SOCK_RAW, 1),
     "listen_to_all_packets": raw,
     "give_itself_another_address": address,
