@@ -1,11 +1,14 @@
 """Runs a program that is not trusted: no network, nothing to read but what it was given.
 
 With bubblewrap the program has its own mount, pid, user, ipc and network namespaces, no
-capability and no variable of ours. Where bubblewrap cannot work an unprivileged user and rlimits
+capability and no variable of ours, and runs under the filter of system calls that replicas have
+(``placet_agent.seccomp``). Where bubblewrap cannot work an unprivileged user and rlimits
 are left; ``Sandbox.isolation`` says which, and so does the evidence.
 """
 
+import contextlib
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -13,12 +16,20 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from workers.builder.limits import MAX_PROCESSES, Group, make_group, rlimit_words, sweep_groups
+from placet_agent import seccomp
+from workers.builder.limits import (
+    MAX_PROCESSES,
+    Group,
+    Quota,
+    make_group,
+    rlimit_words,
+    sweep_groups,
+)
 
 Isolation = Literal["bwrap", "user"]
 Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
@@ -131,12 +142,14 @@ class Sandbox:
         words = [
             *group.entry(),
             *rlimit_words(group, limits.memory_mb, limits.disk_mb, limits.processes),
-            *self._wrapper(binds_ro, binds_rw, _variables(env), cwd, seen),
-            *map(seen, command),
         ]
         try:
-            return _watch(words, group, limits, binds_rw, cancelled, on_line,
-                          None if self.isolation == "bwrap" else cwd, _variables(env))  # fmt: skip
+            with _filter(self.isolation) as handles:
+                words += self._wrapper(binds_ro, binds_rw, _variables(env), cwd, seen, handles)
+                words += map(seen, command)
+                return _watch(words, group, limits, binds_rw, cancelled, on_line,
+                              None if self.isolation == "bwrap" else cwd, _variables(env),
+                              handles)  # fmt: skip
         finally:
             group.end()
 
@@ -147,9 +160,10 @@ class Sandbox:
         variables: Mapping[str, str],
         cwd: Path | None,
         seen: Callable[[str], str],
+        filters: Sequence[int],
     ) -> list[str]:
         if self.isolation == "bwrap":
-            return bwrap_words(binds_ro, binds_rw, variables, cwd, seen)
+            return bwrap_words(binds_ro, binds_rw, variables, cwd, seen, filters)
         if os.geteuid() != 0:
             return []
         for folder in binds_rw:
@@ -164,6 +178,7 @@ def bwrap_words(
     variables: Mapping[str, str],
     cwd: Path | None,
     seen: Callable[[str], str],
+    filters: Sequence[int] = (),
 ) -> list[str]:
     """Return the ``bwrap`` command that goes before the program; ``seen`` names paths inside."""
     words = [
@@ -171,7 +186,8 @@ def bwrap_words(
         "--new-session", "--clearenv", "--uid", str(NOBODY), "--gid", str(NOBODY),
         "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
         "--proc", "/proc", *_kernel_settings(),
-        "--dev", "/dev", "--size", SCRATCH, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
+        "--dev", "/dev", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts",  # no terminals
+        "--size", SCRATCH, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
         "--size", SCRATCH, "--tmpfs", "/tmp",  # noqa: S108
     ]  # fmt: skip
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
@@ -193,7 +209,25 @@ def bwrap_words(
         words += ["--bind", str(folder), seen(str(folder))]
     for name, value in variables.items():
         words += ["--setenv", name, seen(value)]
+    for handle in filters:
+        words += ["--seccomp", str(handle)]
     return [*words, "--remount-ro", "/", "--chdir", seen(str(cwd or "/tmp")), "--"]  # noqa: S108
+
+
+@contextlib.contextmanager
+def _filter(isolation: Isolation) -> Iterator[tuple[int, ...]]:
+    """Give a descriptor of the filter that replicas have too; none on a machine without one."""
+    program = seccomp.program(platform.machine())
+    if program is None or isolation != "bwrap":
+        yield ()
+        return
+    handle = os.memfd_create("placet-seccomp")
+    try:
+        os.write(handle, program)
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield (handle,)
+    finally:
+        os.close(handle)
 
 
 def _in_build(workplace: Path | None) -> Callable[[str], str]:
@@ -245,16 +279,17 @@ def _watch(
     on_line: Callable[[str], None],
     cwd: Path | None,
     variables: dict[str, str],
+    handles: Sequence[int],
 ) -> Result:
     """Start the program, pass its lines on, and end it when a limit is reached."""
     started = time.monotonic()
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        cwd=cwd, env=variables, start_new_session=True,
+        cwd=cwd, env=variables, start_new_session=True, pass_fds=handles,
     )  # fmt: skip
     assert process.stdout is not None
     output = _Output(process.stdout)
-    quota = _Quota(binds_rw, limits.disk_mb << 20)
+    quota = Quota(binds_rw, limits.disk_mb << 20)
     reason: Reason = "exited"
     try:
         while True:
@@ -280,7 +315,7 @@ def _watch(
 def _verdict(
     started: float,
     limits: Limits,
-    quota: "_Quota",
+    quota: Quota,
     output: "_Output",
     cancelled: Callable[[], bool],
 ) -> Reason | None:
@@ -353,35 +388,3 @@ class _Output:
 def printable(text: str) -> str:
     """Return ``text`` without its line end and without control characters."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text.rstrip("\r\n"))
-
-
-class _Quota:
-    """Adds up what the writable folders hold, seldom enough to cost little."""
-
-    def __init__(self, folders: Sequence[Path], limit: int) -> None:
-        self._folders, self._limit = folders, limit
-        self._next = 0.0
-
-    def exceeded(self) -> bool:
-        """Tell whether the folders hold more than they may."""
-        now = time.monotonic()
-        if not self._folders or now < self._next:
-            return False
-        used = sum(_size(str(folder)) for folder in self._folders)
-        spent = time.monotonic() - now
-        self._next = time.monotonic() + max(0.3, 20 * spent)
-        return used > self._limit
-
-
-def _size(folder: str) -> int:
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    total += _size(entry.path)
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    except OSError:
-        return total
-    return total

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from placet_agent import seccomp
 from workers.builder import sandbox as module
 from workers.builder.limits import make_group
 from workers.builder.sandbox import Limits, Result, Sandbox, interpreter, printable
@@ -117,6 +118,38 @@ def test_it_has_no_privilege_and_sees_no_process(box: Sandbox) -> None:
     assert "NoNewPrivs:\\t1" in result.tail[1]
     assert int(result.tail[2]) <= 3
     assert result.tail[3:] == ("no", "no")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "refused"),
+    [
+        ("socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).setsockopt(1, 26, PROGRAM)", "EPERM"),
+        ("socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).setsockopt(1, 51, PROGRAM)", "EPERM"),
+        ("check(libc.prctl(22, 2, PROGRAM, 0, 0))", "EPERM"),
+        ("socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 2)", "ENOTSUP"),
+        ("socket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "EPROTONOSUPPORT"),
+        ("check(libc.inotify_init())", "ENOSYS"),
+        ("fcntl.fcntl(os.open('/tmp/x', os.O_CREAT | os.O_RDWR), 1024, 1)", "EPERM"),
+        ("os.open('/dev/ptmx', os.O_RDWR)", "ENOENT"),
+        ("check(libc.ptrace(0, 0, 0, 0))", "EPERM"),
+    ],
+)
+@pytest.mark.skipif(not seccomp.path(), reason="no filter is known for this machine")
+def test_what_the_kernel_counts_for_all_together_is_refused(
+    box: Sandbox, attempt: str, refused: str
+) -> None:
+    """Filters of the older BPF have one bound for the host: without any, no sandbox starts."""
+    code = (
+        "import ctypes, errno, fcntl, os, socket, struct\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "steps = ctypes.create_string_buffer(struct.pack('=HBBI', 6, 0, 0, 0x7FFF0000))\n"
+        "PROGRAM = struct.pack('HxxxxxxP', 1, ctypes.addressof(steps))\n"
+        "def check(result):\n"
+        "    if result < 0: raise OSError(ctypes.get_errno(), '')\n"
+        f"try: {attempt}; print('had it')\n"
+        "except OSError as e: print(errno.errorcode[e.errno])\n"
+    )
+    assert python(box, code).tail == (refused,)
 
 
 def test_a_fork_bomb_runs_into_its_limit(box: Sandbox) -> None:
