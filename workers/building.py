@@ -3,7 +3,6 @@
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,19 +33,26 @@ FLUSH_SECONDS = 0.5
 FLUSH_LINES = 50
 
 
-@lru_cache
+_strong: list[Sandbox] = []  # at most one: bubblewrap, once it worked in this process
+
+
 def sandbox() -> Sandbox:
-    """Return this machine's sandbox, found out once per process."""
-    return Sandbox.detect()
+    """Return this machine's sandbox. That bubblewrap does not work is found out anew each time."""
+    if not _strong:
+        found = Sandbox.detect(config().data_dir / "sandbox.bwrap")
+        if found.isolation != "bwrap":
+            return found
+        _strong.append(found)
+    return _strong[0]
 
 
 def workshop() -> pipeline.Workshop:
     """Return what this worker lends to a build."""
-    blobs = store()
+    blobs, found = store(), sandbox()
     return pipeline.Workshop(
         store=blobs,
-        runtimes=Runtimes(config().runtimes, blobs, sandbox()),
-        sandbox=sandbox(),
+        runtimes=Runtimes(config().runtimes, blobs, found),
+        sandbox=found,
         build_key=signer("build"),
         model_key=model_signing_key(),
     )

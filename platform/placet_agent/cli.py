@@ -28,6 +28,13 @@ Data = Annotated[Path, typer.Option("--data", help="The node's folder.")]
 WindowSeconds = Annotated[
     float, typer.Option(min=1, max=60, help="How long requests are counted into one window.")
 ]
+AllowShared = Annotated[
+    bool,
+    typer.Option(
+        envvar="PLACET_ALLOW_SHARED",
+        help="Start replicas on the host's network when the host gives none of their own any more.",
+    ),
+]
 
 
 class JsonLines(logging.Formatter):
@@ -108,6 +115,7 @@ def run(
         Path | None, typer.Option(envvar="PLACET_TLS_KEY", help="PEM file of its private key.")
     ] = None,
     window_seconds: WindowSeconds = WINDOW_SECONDS,
+    allow_shared: AllowShared = False,
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     handler = logging.StreamHandler(sys.stderr)
@@ -121,7 +129,10 @@ def run(
     try:
         home.membership()
         with files.locked(home.folder):
-            options = Options(bind=bind, certificate=certificate, window_seconds=window_seconds)
+            options = Options(
+                bind=bind, certificate=certificate, window_seconds=window_seconds,
+                allow_shared=allow_shared,
+            )  # fmt: skip
             agent = Agent(home, options)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: agent.stop())

@@ -8,6 +8,7 @@ from placet_agent.client import Client
 from placet_agent.haproxy.process import find_binary, version
 from placet_agent.home import Home, Membership
 from placet_agent.loop import platform_info
+from placet_agent.networks import Networks
 from placet_agent.pythons import Interpreters
 from placet_agent.trust import open_keys
 from placet_protocol.fields import ProtocolError, hex_digest
@@ -58,7 +59,9 @@ def join(
             token=secret,
             public_key=key.public.to_base64(),
             agent_version=__version__,
-            platform=platform_info(interpreters, version(find_binary()), port),
+            platform=platform_info(
+                interpreters, version(find_binary()), port, Networks(home.folder)
+            ),
         )
         reply = client.join(request)
     except Refused as refusal:

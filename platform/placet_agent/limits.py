@@ -4,15 +4,18 @@ By control groups where they work; elsewhere only what ``prlimit`` can bound, an
 process: there a neighbour feels what a replica does to the processor.
 """
 
+import errno
 import os
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 PROCESSES = 2048  # threads count
 SHARE = 1024  # of the processor, against any other replica that wants it
+PROBES = 3  # so often it is tried whether groups can be made
+_CANNOT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,16 @@ class Limiter:
 
     kind: str
     roots: tuple[Path, ...] = field(default=())
+    fault: str = ""  # why groups cannot be made now, although they may be another time
 
     def make(self, name: str, megabytes: int) -> tuple[Path, ...]:
-        """Make the groups of one replica, to be joined before it starts anything."""
+        """Make the groups of one replica, to be joined before it starts anything.
+
+        Raises ``OSError``, also where groups are only not to be had now: without them it would
+        have less of a limit than it was let in with.
+        """
+        if self.fault:
+            raise OSError(self.fault)
         made = []
         for root in self.roots:
             group = self._group(root, name)
@@ -86,30 +96,50 @@ class Limiter:
                 self._group(root, name).rmdir()
 
 
-@cache
+_lock = threading.Lock()
+_found: list[Limiter] = []  # at most one: what works, works while the agent runs
+
+
 def limiter() -> Limiter:
-    """Return the best way of limiting that works here, tried once."""
+    """Return the best way of limiting that works here. That none does is asked again each time."""
+    with _lock:
+        if not _found:
+            try:
+                _found.extend(_groups())
+            except OSError as error:
+                return Limiter("prlimit", fault=f"control groups cannot be made now: {error}")
+        return _found[0] if _found else Limiter("prlimit")
+
+
+def _groups() -> list[Limiter]:
     first = Limiter("cgroup1", (ROOT / "memory/placet",))
     if _works(first):
         more = [ROOT / f"{name}/placet" for name in ("pids", "cpu")]
         also = [root for root in more if _works(Limiter("cgroup1", (root,)))]
-        return Limiter("cgroup1", (*first.roots, *also))
+        return [Limiter("cgroup1", (*first.roots, *also))]
     second = Limiter("cgroup2", (ROOT / "placet",))
-    return second if _works(second) else Limiter("prlimit")
+    return [second] if _works(second) else []
 
 
 def _works(trial: Limiter) -> bool:
+    """Tell whether groups can be made. Raises ``OSError`` if the host is short of something."""
     root, name = trial.roots[0], f"probe-{os.getpid()}"
     if not (root.parent / "cgroup.procs").exists():
         return False
-    try:
-        if trial.kind == "cgroup2":
-            _delegate(root)
-        trial.make(name, 64)
-        trial.remove(name)
-    except OSError:
-        return False
-    return True
+    for left in reversed(range(PROBES)):
+        try:
+            if trial.kind == "cgroup2":
+                _delegate(root)
+            trial.make(name, 64)
+            trial.remove(name)
+        except OSError as error:
+            if error.errno in _CANNOT:
+                return False
+            if not left:
+                raise
+        else:
+            return True
+    return False
 
 
 def _delegate(root: Path) -> None:
@@ -120,4 +150,4 @@ def _delegate(root: Path) -> None:
             with suppress(OSError):
                 (folder / "cgroup.subtree_control").write_text(f"+{name}")
     if "memory" not in (root / "cgroup.subtree_control").read_text():
-        raise OSError("the memory controller is not to be had")
+        raise OSError(errno.EOPNOTSUPP, "the memory controller is not to be had")

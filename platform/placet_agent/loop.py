@@ -22,6 +22,7 @@ from placet_agent.haproxy.proxy import Proxy
 from placet_agent.holding import HolderError
 from placet_agent.home import Home
 from placet_agent.metrics import WINDOW_SECONDS, Meter
+from placet_agent.networks import Networks
 from placet_agent.preparer import Preparer
 from placet_agent.pythons import Interpreters
 from placet_agent.receipts import Receipts, Who
@@ -58,16 +59,19 @@ class Options:
     max_body_bytes: int = 16 << 20
     pythons: list[Path] = field(default_factory=list)
     certificate: Certificate | None = None  # what HAProxy shows to clients
+    allow_shared: bool = False  # the host's network where a replica's own is not to be had now
 
 
-def platform_info(interpreters: Interpreters, haproxy: str, port: int) -> PlatformInfo:
+def platform_info(
+    interpreters: Interpreters, haproxy: str, port: int, networks: Networks
+) -> PlatformInfo:
     """Return what this host can do."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return PlatformInfo(
         pythons=interpreters.versions,
         isolation=sandbox.isolation(),
         memory_limit=limits.limiter().kind,
-        network=sandbox.network(),
+        network=networks.look(),
         memory_mb=pages * size >> 20,
         cpus=os.cpu_count() or 1,
         machine=platform.machine(),
@@ -105,7 +109,10 @@ class Agent:
             uid=sandbox.PROXY_UID if os.geteuid() == 0 else None,
         )
         self.proxy = Proxy(home.folder / "haproxy", settings, binary, options.certificate)
-        self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program)
+        self.replicas = Replicas(
+            home.folder, self.bentos, runtimes, self.wake, options.program,
+            shared=options.allow_shared,
+        )  # fmt: skip
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(home.folder / "aborts.json"), self.wake)
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
@@ -114,7 +121,8 @@ class Agent:
         self.reconciler = Reconciler(*parts, signed)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
-        info = partial(platform_info, interpreters, version(binary), member.port)
+        networks = self.replicas.starter.networks
+        info = partial(platform_info, interpreters, version(binary), member.port, networks)
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
         self.shipper = Shipper(
             home.folder / "capture", self._shipping, lambda: list(self.replicas.all),

@@ -47,10 +47,12 @@ class Replicas:
         runtimes: Runtimes,
         wake: Callable[[], None],
         program: Program = bento_program,
+        *,
+        shared: bool = False,
     ) -> None:
         self.folder = home / "replicas"
         self.bentos = bentos
-        self.starter = Starter(home, bentos, runtimes, program)
+        self.starter = Starter(home, bentos, runtimes, program, shared=shared)
         self.logs = self.starter.logs
         self.wake = wake
         self.all: dict[str, Replica] = {}
@@ -111,7 +113,7 @@ class Replicas:
         self, endpoint: str, revision: DesiredRevision, capture: str, egress: Iterable[str] | None
     ) -> Record:
         others = [r.record for r in self.all.values()]
-        network = "host" if egress is None else sandbox.network()
+        network = "host" if egress is None else self.starter.networks.given()
         return Record(
             id=f"{revision.id}-{uuid4().hex[:8]}",
             revision=revision.id,

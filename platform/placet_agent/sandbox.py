@@ -9,6 +9,7 @@ program on the way is named by its whole path, the environment is empty, and wha
 is set by ``env`` behind the drop.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -33,6 +34,8 @@ LINK_UID = 60603
 REPLICA_UIDS = range(60610, 61100)  # free of system, login and systemd's dynamic users
 TMP_BYTES = 512 << 20
 PROBES = 3  # so often it is tried whether a sandbox works
+# ENOTSUPP, which Python has no name for, is what a filter gets when the host has too many of them.
+_SHORT = (errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EMFILE, errno.ENFILE, 524)
 MARKER = "PLACET_REPLICA"  # how what a half-started replica left behind is found
 SETPRIV, ENV, PRLIMIT, SHELL = "/usr/bin/setpriv", "/usr/bin/env", "/usr/bin/prlimit", "/bin/sh"
 FILTER_FD = 9  # the highest that every shell can open: what is handed on has a higher number
@@ -62,29 +65,50 @@ class Cell:
     groups: tuple[Path, ...] = ()  # control groups that it joins before anything else
 
 
-@cache
+class Unsure(RuntimeError):
+    """Whether this host can give a sandbox cannot be found out now; it may be another time."""
+
+
 def isolation() -> Isolation:
-    """Return whether bwrap works on this host: what is found counts while the agent runs."""
+    """Return whether bwrap works on this host. That it does counts while the agent runs; that it
+    does not is asked again each time."""
     found = (SETPRIV, ENV, PRLIMIT)
-    if bwrap() and all(os.access(path, os.X_OK) for path in found) and _works("host"):
-        return "bwrap"
-    return "none"
+    if not bwrap() or not all(os.access(path, os.X_OK) for path in found):
+        return "none"
+    try:
+        return "bwrap" if gives("host") else "none"
+    except Unsure:
+        return "none"
 
 
 @cache
-def network() -> Network:
-    """Return whether a replica can have a network of its own on this host, found out likewise."""
-    return "own" if isolation() == "bwrap" and _works("own") else "host"
-
-
 def bwrap() -> str:
     """Return the whole path of bwrap, '' where there is none: looked up once by the agent."""
     return shutil.which("bwrap") or ""
 
 
-def _works(network: Network) -> bool:
-    """A host that is only busy, or short of something now, is not taken for one that cannot."""
-    return any(_tried(network) for _ in range(PROBES))
+_given: set[Network] = set()
+
+
+def gives(network: Network, *, anew: bool = False) -> bool:
+    """Tell whether a sandbox with such a network works here. Raises ``Unsure``.
+
+    Only success is kept, ``anew`` not even that. A host that is busy, or short of something now, is
+    not taken for one that cannot: others may have made it so.
+    """
+    tries = 0
+    if anew:
+        _given.discard(network)
+    while network not in _given:
+        try:
+            if not _tried(network):
+                return False
+            _given.add(network)
+        except Unsure:
+            tries += 1
+            if tries == PROBES:
+                raise
+    return True
 
 
 def _tried(network: Network) -> bool:
@@ -93,9 +117,28 @@ def _tried(network: Network) -> bool:
         done = subprocess.run(
             command(probe, ["/usr/bin/true"]), capture_output=True, timeout=20, check=False, env={}
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unsure(f"a sandbox cannot be tried now: {error}") from error
+    said = done.stderr.decode(errors="replace").strip()
+    if done.returncode < 0 or any(word in said for word in _short()):
+        raise Unsure(f"a sandbox cannot be tried now: {said or f'ended by {-done.returncode}'}")
     return done.returncode == 0
+
+
+def _short() -> list[str]:
+    """Return the words for a host that is short of something, in what bwrap says of a failure.
+
+    A host that may have no further network at all says the same as one that has too many.
+    """
+    none = any(_bound(name) == "0" for name in ("net", "user"))
+    return [os.strerror(number) for number in _SHORT if not (none and number == errno.ENOSPC)]
+
+
+def _bound(name: str) -> str:
+    try:
+        return Path(f"/proc/sys/user/max_{name}_namespaces").read_text().strip()
+    except OSError:
+        return ""
 
 
 def command(

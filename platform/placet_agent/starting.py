@@ -30,6 +30,7 @@ from placet_agent.bentos import Bentos
 from placet_agent.counting import Count
 from placet_agent.faults import crash_point
 from placet_agent.holding import Holder, HolderError, listen
+from placet_agent.networks import Networks
 from placet_agent.procs import ProcessRef
 from placet_agent.replica import Record, Replica, first_inside, pair
 from placet_agent.runtimes import INSIDE, Runtimes
@@ -64,11 +65,18 @@ class Starter:
     """Knows what a replica of this node needs around it."""
 
     def __init__(
-        self, home: Path, bentos: Bentos, runtimes: Runtimes, program: Program = bento_program
+        self,
+        home: Path,
+        bentos: Bentos,
+        runtimes: Runtimes,
+        program: Program = bento_program,
+        *,
+        shared: bool = False,
     ) -> None:
         self.logs, self.captured = home / "logs", home / "capture"
         self.sockets, self.given = home / "haproxy/sockets", home / "given"
         self.holder = Holder(home / "holder")
+        self.networks = Networks(home, shared=shared)
         self.bentos = bentos
         self.runtimes = runtimes
         self.program = program
@@ -98,6 +106,8 @@ class Starter:
         record = replica.record
         if sandbox.isolation() != "bwrap":
             raise RuntimeError(sandbox.NO_BWRAP)
+        if record.egress is not None and record.network == "host" != self.networks.given():
+            raise RuntimeError("it may not start on the host's network: this host gives others")
         self._check_variables(record)
         self.prepare()
         uid = sandbox.user(sandbox.PROXY_UID)

@@ -34,12 +34,14 @@ from workers.builder.limits import (
 Isolation = Literal["bwrap", "user"]
 Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
 NOBODY = 65534
+BWRAP = "bwrap"
 ETC = Path(__file__).parent / "sandbox_etc"
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
 TAIL_LINES = 200
 MAX_LINE = 2000
 MAX_OUTPUT = 20_000_000  # bytes; what prints more than this is ended
 TICK = 0.05
+PROBES = 3  # so often it is tried whether bubblewrap works
 SCRATCH = str(1 << 29)  # bytes of /tmp and of shared memory; both count as memory
 
 
@@ -107,13 +109,27 @@ class Sandbox:
     isolation: Isolation
 
     @classmethod
-    def detect(cls) -> "Sandbox":
-        """Return the best sandbox that works here, found out by trying it."""
+    def detect(cls, record: Path | None = None) -> "Sandbox":
+        """Return the best sandbox that works here, found out by trying it.
+
+        ``record`` stands where bubblewrap once worked: there it is used whatever goes wrong now, so
+        that builds fail rather than run with less around them. Who wants it otherwise removes it.
+        """
         sweep_groups()
         sandbox = cls("bwrap")
-        if shutil.which("bwrap") and sandbox.run(["/usr/bin/true"], limits=Limits(seconds=10)).ok:
+        if shutil.which(BWRAP) and any(sandbox.works() for _ in range(PROBES)):
+            if record is not None and not record.exists():
+                record.parent.mkdir(parents=True, exist_ok=True)
+                record.touch()
             return sandbox
-        return cls("user")
+        return sandbox if record is not None and record.exists() else cls("user")
+
+    def works(self) -> bool:
+        """Tell whether a program ends well in it."""
+        try:
+            return self.run(["/usr/bin/true"], limits=Limits(seconds=10)).ok
+        except OSError:
+            return False
 
     def run(
         self,
@@ -182,7 +198,7 @@ def bwrap_words(
 ) -> list[str]:
     """Return the ``bwrap`` command that goes before the program; ``seen`` names paths inside."""
     words = [
-        "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
+        BWRAP, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
         "--new-session", "--clearenv", "--uid", str(NOBODY), "--gid", str(NOBODY),
         "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
         "--proc", "/proc", *_kernel_settings(),
@@ -246,18 +262,8 @@ def _kernel_settings() -> list[str]:
     program that the kernel starts outside every sandbox. Bubblewrap covers these folders only
     where it finds them writable by mode, which they are not.
     """
-    covered = (
-        "sys",
-        "sysrq-trigger",
-        "irq",
-        "bus",
-        "fs",
-        "acpi",
-        "scsi",
-        "mtrr",
-        "asound",
-        "driver",
-    )
+    covered = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr", "asound",
+               "driver")  # fmt: skip
     words: list[str] = []
     for name in covered:
         if Path("/proc", name).exists():

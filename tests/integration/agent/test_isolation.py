@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import procs, relay, replicas
+from placet_agent import procs, relay, replicas, sandbox
 from placet_agent.launching import NotStarted
 from placet_agent.procs import ProcessRef
 from placet_agent.replica import Replica
@@ -53,6 +53,42 @@ def test_what_people_approved_before_that_was_asked_keeps_the_hosts_network(
 
     assert told(node, f"/reach?127.0.0.1:{neighbour}") == "hello"
     assert report["isolation"] == "older"
+
+
+def test_what_may_reach_nothing_waits_until_the_host_gives_networks_again(
+    platform: Platform,
+    node: NodeUnderTest,
+    neighbour: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Also under an agent that starts meanwhile: that the host once gave them is written down."""
+    bento = platform.build("one")
+    platform.serve(platform.revision(1, bento, weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    node.stop()
+    failing, script = tmp_path / "failing", tmp_path / "bwrap"
+    failing.touch()
+    script.write_text(
+        f'#!/bin/sh\nif [ -e {failing} ]; then case " $* " in *" --unshare-net "*)\n'
+        f"  echo 'bwrap: Creating new namespace failed: Operation not permitted' >&2\n"
+        f'  exit 1;; esac; fi\nexec {sandbox.bwrap()} "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(sandbox, "bwrap", lambda: str(script))
+    monkeypatch.setattr(sandbox, "_given", set())
+    node.start()
+    platform.serve(platform.revision(2, platform.build("two"), weight=10_000))
+
+    platform.wait(lambda: "Creating new namespace" in platform.seen("rev_2")["detail"])
+
+    assert platform.seen("rev_2")["ready_replicas"] == 0
+    assert platform.reports[-1]["platform"]["network"] == "own"
+    assert [row["network"] for row in records(node)] == ["own"] * len(records(node))
+    failing.unlink()
+    platform.serve(platform.revision(3, platform.build("three"), weight=10_000))
+    platform.wait_phase("rev_3", "serving")
+    assert told(node, f"/reach?127.0.0.1:{neighbour}") == "ConnectionRefusedError"
 
 
 def test_a_variable_that_the_bento_does_not_declare_is_not_set(

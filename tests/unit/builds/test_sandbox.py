@@ -1,5 +1,6 @@
 """What a program in the sandbox can do to the machine: nothing. All of it is tried for real."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,41 @@ def box() -> Sandbox:
 def python(box: Sandbox, code: str, **options: object) -> Result:
     """Run a Python program in the sandbox."""
     return box.run([PYTHON, "-I", "-c", code], **options)  # type: ignore[arg-type]
+
+
+def test_a_bubblewrap_that_fails_now_is_not_given_up_where_it_worked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A worker that took one failure for an answer ran everything after it without a sandbox."""
+    record, failing, script = tmp_path / "bwrap.txt", tmp_path / "failing", tmp_path / "bwrap"
+    real = shutil.which("bwrap")
+    script.write_text(f'#!/bin/sh\n[ -e {failing} ] && exit 1\nexec {real} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(module, "BWRAP", str(script))
+    failing.touch()
+    assert Sandbox.detect(record).isolation == "user"
+    assert not record.exists()
+
+    failing.unlink()
+    assert Sandbox.detect(record).isolation == "bwrap"
+
+    failing.touch()
+    found = Sandbox.detect(record)
+    assert (found.isolation, python(found, "print('ran')").tail) == ("bwrap", ())
+    record.unlink()
+    assert Sandbox.detect(record).isolation == "user"
+
+
+def test_one_failure_of_bubblewrap_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script, tried = tmp_path / "bwrap", tmp_path / "tried"
+    real = shutil.which("bwrap")
+    script.write_text(f'#!/bin/sh\n[ -e {tried} ] || {{ > {tried}; exit 1; }}\nexec {real} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(module, "BWRAP", str(script))
+
+    assert Sandbox.detect().isolation == "bwrap"
 
 
 def test_it_has_no_network(box: Sandbox) -> None:
