@@ -79,7 +79,8 @@ class Shipper:
                 self._alone(self._send_folder, folder, revision, folder.name not in alive)
         except Unreachable as error:
             log.info("captured predictions wait: %s", error)
-        except OSError as error:
+        except Exception as error:  # whatever it is, the next time others are sent
+            log.exception("captured predictions are not sent")
             self.tell("capture_unreadable", str(error))
 
     def _alone(self, work: Callable[..., None], folder: Path, *more: object) -> None:

@@ -5,13 +5,15 @@
     node.key      the node's private key, 0600        node.json   where it joined, what it pinned
     keys.json     the list of keys, signed by root    state.json  the last verified state
     memory.json   floors that never go down           lock        held by the running agent
+    reported.json  the number of the last report
     aborts.json   what it took back by itself         kept.json   endpoints that go on as they were
     recalls.json  what was ever recalled              receipts.json  what ran, and is to be said
     bentos/  runtimes/  replicas/  logs/  haproxy/  capture/
 """
 
 import threading
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ class Remembered:
     epoch: int = 0
     number: int = 0
     keys_number: int = 0
-    report_number: int = 0
+    report_number: int = 0  # of an agent that had no file for it
     checkpoint: str | None = None
     # "project environment" → the highest policy number that let something start here
     policy_floors: dict[str, int] = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Home:
         self.folder = folder
         self._lock = threading.Lock()
         self._memory: Remembered | None = None
+        self._others: dict[str, Any] = {}  # that a newer agent remembered
+        self._reported = 0
 
     def make(self) -> None:
         """Make the folder and what stands in it."""
@@ -92,7 +96,7 @@ class Home:
         stored = files.read_json(self.folder / "node.json")
         if stored is None:
             raise NotJoined(f"{self.folder} belongs to no node: run `placet-agent join` first")
-        return Membership(**stored)
+        return Membership(**_known(stored, Membership)[0])
 
     def join(self, membership: Membership) -> None:
         """Record where this node joined."""
@@ -112,6 +116,20 @@ class Home:
         """Whether this node has never taken a state."""
         return self.remembered().epoch == 0 and self.remembered().number == 0
 
+    @property
+    def reported(self) -> int:
+        """The number of the last report: a hint, for the platform names it whenever ours is old."""
+        if not self._reported:
+            stored = files.read_hint(self.folder / "reported.json")
+            self._reported = stored if isinstance(stored, int) else self.remembered().report_number
+        return self._reported
+
+    @reported.setter
+    def reported(self, number: int) -> None:
+        self._reported = number
+        with suppress(OSError):  # a full disk keeps no report back
+            files.write_json(self.folder / "reported.json", number, durable=False)
+
     def remembered(self) -> Remembered:
         """Return what is remembered; change it with ``remember`` only."""
         with self._lock:
@@ -120,7 +138,8 @@ class Home:
     def _load(self) -> Remembered:
         if self._memory is None:
             stored: dict[str, Any] = files.read_json(self.folder / "memory.json") or {}
-            self._memory = Remembered(**stored)
+            known, self._others = _known(stored, Remembered)
+            self._memory = Remembered(**known)
         return self._memory
 
     def remember(self, **changes: Any) -> None:
@@ -129,4 +148,11 @@ class Home:
             memory = self._load()
             for name, value in changes.items():
                 setattr(memory, name, value)
-            files.write_json(self.folder / "memory.json", asdict(memory))
+            files.write_json(self.folder / "memory.json", self._others | asdict(memory))
+
+
+def _known(stored: dict[str, Any], kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what of a file this release knows, and what a newer one has added."""
+    names = {one.name for one in fields(kind)}
+    known = {name: value for name, value in stored.items() if name in names}
+    return known, {name: value for name, value in stored.items() if name not in names}

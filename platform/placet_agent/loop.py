@@ -141,7 +141,7 @@ class Agent:
 
     def run(self) -> None:
         """Serve until ``stop``."""
-        self._load_stored()
+        self._guarded(self._load_stored, "reading the state on disk")
         self._prepare()
         self.replicas.adopt()
         self.meter.start()

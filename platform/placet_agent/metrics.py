@@ -17,6 +17,7 @@ from placet_agent.haproxy.admin import Admin, AdminError
 from placet_agent.seen import SeenUnits
 from placet_protocol.fields import format_time
 from placet_protocol.report import LATENCY_BOUNDS_MS, Cohort, MetricWindow, RequestCounts
+from placet_protocol.report.windows import LONGEST_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Meter:
             fcntl.fcntl(self._pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
         except OSError:
             log.info("the pipe of log lines keeps its default size")
-        for name, count in (files.read_json(self.folder / "logged.json") or {}).items():
+        for name, count in (files.read_hint(self.folder / "logged.json") or {}).items():
             pid, _, backend = name.partition(" ")
             self._logged[int(pid), backend] = count
         self._thread.start()
@@ -154,12 +155,15 @@ class Meter:
         began, clock = datetime.now(UTC), time.monotonic()
         while not self._stop.is_set():
             left = clock + self.seconds - time.monotonic()
+            try:
+                if left > 0 and select.select([self._pipe], [], [], min(left, 0.25))[0]:
+                    self._drain()
+            except Exception:  # whatever one line brings, the next are counted, and guards told
+                log.exception("counting failed")
+                self._stop.wait(0.25)
             if left <= 0:
                 self._close_window(began, time.monotonic() - clock)
                 began, clock = datetime.now(UTC), time.monotonic()
-                continue
-            if select.select([self._pipe], [], [], min(left, 0.25))[0]:
-                self._drain()
         self._close_window(began, time.monotonic() - clock)
 
     def _drain(self) -> None:
@@ -188,6 +192,13 @@ class Meter:
             tally.add(line.status, line.milliseconds)
 
     def _close_window(self, began: datetime, seconds: float) -> None:
+        try:
+            self._finish_window(began, seconds)
+            self._save()
+        except Exception:  # a full disk, say: what is saved here is a hint
+            log.exception("a window was not closed as it should be")
+
+    def _finish_window(self, began: datetime, seconds: float) -> None:
         missing = self._missing()
         tallies, self._tallies = self._tallies, defaultdict(Tally)
         windows = []
@@ -197,6 +208,8 @@ class Meter:
         with self._lock:
             self._finished = [*self._finished, *windows][-MAX_KEPT:]
             self._gaps += [f"{n} requests of {b} were not logged" for b, n in missing.items()]
+
+    def _save(self) -> None:
         stored = {f"{pid} {backend}": count for (pid, backend), count in self._logged.items()}
         files.write_json(self.folder / "logged.json", stored, durable=False)
         self._seen.save()
@@ -232,7 +245,8 @@ def _window(
     window = MetricWindow(
         revision=revision,
         started_at=format_time(began),
-        seconds=round(seconds, 3),
+        # an agent that was held up closes its window late: a report with it would be refused
+        seconds=min(max(round(seconds, 3), 0.001), LONGEST_SECONDS),
         status_2xx=counts["status_2xx"],
         status_3xx=counts["status_3xx"],
         status_4xx=counts["status_4xx"],

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from placet_agent.aborts import Aborts
@@ -99,37 +100,41 @@ class Reporter:
         windows, gaps = self.meter.take()
         for gap in gaps:
             self.error("metrics_gap", gap)
-        told, observed = list(self._errors), self.observed
         try:
-            self.client.report(self.envelope(observed, windows[:MAX_WINDOWS], told))
+            self._send(windows[:MAX_WINDOWS])
         except Rejected as refusal:
-            return self._rejected(refusal, windows)
+            self._rejected(refusal)
         except Unreachable as error:
             log.info("a report did not arrive: %s", error)
-            self.meter.give_back(windows)
-            return False
+        except Exception:  # whatever it is: a node that reports no more is taken for a dead one
+            log.exception("reporting failed")
+        else:
+            self.meter.give_back(windows[MAX_WINDOWS:])
+            return True
+        self.meter.give_back(windows)
+        return False
+
+    def _send(self, windows: list[MetricWindow]) -> None:
+        told, observed = list(self._errors), self.observed
+        self.client.report(self.envelope(observed, windows, told))
         for item in told:
-            self._errors.remove(item)
+            with suppress(ValueError):  # it made room for a newer one meanwhile
+                self._errors.remove(item)
         self.aborts.tell(observed.aborts)
         self.receipts.told(observed.receipts)
-        if windows[MAX_WINDOWS:]:
-            self.meter.give_back(windows[MAX_WINDOWS:])
-        return True
 
-    def _rejected(self, refusal: Rejected, windows: list[MetricWindow]) -> bool:
+    def _rejected(self, refusal: Rejected) -> None:
         log.warning("the platform refuses a report: %s %s", refusal.status, refusal)
-        self.meter.give_back(windows)
         number = refusal.body.get("number")
         if refusal.code == STALE_REPORT and isinstance(number, int):
-            self.home.remember(report_number=number)
-        return False
+            self.home.reported = number
 
     def envelope(
         self, observed: Observed, windows: list[MetricWindow], errors: list[NodeError]
     ) -> str:
         """Return the next report, signed."""
-        number = max(self.home.remembered().report_number + 1, int(time.time() * 1000))
-        self.home.remember(report_number=number)
+        number = max(self.home.reported + 1, int(time.time() * 1000))
+        self.home.reported = number
         report = Report(
             v=1,
             node=self.client.node,

@@ -4,6 +4,7 @@ A split is a salt and a weight. Requests of one unit are like each other; its fi
 is one trial for each unit, which is what was drawn.
 """
 
+import os
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -27,7 +28,7 @@ class SeenUnits:
             raw = path.read_bytes()
             if odd := len(raw) % _MARK:  # a write was cut short
                 raw = raw[:-odd]
-                path.write_bytes(raw)
+                os.truncate(path, len(raw))  # needs no room
             self._marks[path.name] = {raw[n : n + _MARK] for n in range(0, len(raw), _MARK)}
             self._last[path.name] = time.monotonic()
 

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import io
 import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from apps.registry.errors import (
 )
 from apps.registry.store import Folder, Store
 from placet.kernel.problems import TooLarge
+from tests.support import disk
 from tests.support.bucket import S3
 
 DATA = os.urandom(3_000_000)
@@ -277,15 +277,8 @@ def test_a_full_disk_cuts_the_upload_back_to_where_it_stood(store: Store) -> Non
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system with room for one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small tmpfs needs root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with disk.small(tmp_path / "disk") as folder:
+        yield folder
 
 
 def test_a_full_disk_leaves_no_blob_and_room_made_is_enough(store: Store, small_disk: Path) -> None:

@@ -1,0 +1,70 @@
+"""What a node tells arrives, whatever happens while it tells it."""
+
+from typing import Any
+
+import pytest
+
+from placet_agent.loop import Agent
+from placet_agent.observed import Observed
+from tests.integration.agent.control import Platform
+from tests.integration.agent.test_faulty_documents import agent
+
+__all__ = ["agent"]
+
+
+def during(agent: Agent, monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
+    """Have something happen while the next report is on its way, and once."""
+    report = agent.client.report
+
+    def on_its_way(envelope: str) -> Any:
+        monkeypatch.setattr(agent.client, "report", report)
+        work()
+        return report(envelope)
+
+    monkeypatch.setattr(agent.client, "report", on_its_way)
+
+
+@pytest.mark.parametrize("waiting", [1, 50], ids=["one", "as many as are kept"])
+def test_what_is_found_while_a_report_is_on_its_way_is_told_by_the_next(
+    agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
+    for number in range(waiting):
+        agent.reporter.error("metrics_gap", f"gap {number}")
+    during(agent, monkeypatch, lambda: agent.reporter.error("metrics_gap", "one more"))
+
+    assert agent.reporter._post()
+    assert agent.reporter._post()
+    first, second = ([row["detail"] for row in r["errors"]] for r in platform.reports)
+    assert first == [f"gap {number}" for number in range(waiting)]
+    assert second == ["one more"]
+
+
+def test_whatever_ends_a_report_the_next_one_brings_what_it_had(
+    agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.reporter.error("metrics_gap", "told in the end")
+    agent.meter.give_back([{"revision": "rev_1"}])  # type: ignore[typeddict-item]
+
+    def fault() -> None:
+        raise OSError(24, "Too many open files")
+
+    during(agent, monkeypatch, fault)
+    assert not agent.reporter._post()
+    assert agent.reporter._post()
+    (report,) = platform.reports
+    assert [row["detail"] for row in report["errors"]] == ["told in the end"]
+    assert [row["revision"] for row in report["metrics"]] == ["rev_1"]
+
+
+def test_a_node_that_forgot_its_last_report_goes_on_behind_it(
+    agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.reporter.show(Observed())
+    assert agent.reporter._post()
+    platform.reports[-1]["number"] += 10**9  # this host's clock was put back by days
+    (agent.home.folder / "reported.json").write_bytes(b"")
+    agent.home._reported = 0
+
+    assert not agent.reporter._post()
+    assert agent.reporter._post()
+    assert platform.reports[-1]["number"] == platform.reports[-2]["number"] + 1
