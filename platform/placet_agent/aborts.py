@@ -1,4 +1,5 @@
-"""What this node gave back to stable by itself: on disk before anything follows from it.
+"""What this node gave back to stable by itself: on disk before anything follows from it, if it can
+be. An abort that the disk does not take counts all the same, and is written when there is room.
 
 An abort counts for its revision, and so for its rollout: another rollout brings another revision.
 It stands through restarts and through every state that goes on with that revision, and it is kept
@@ -36,9 +37,14 @@ class Aborts:
     """The file of aborts. The loop adds and lifts, the reporter says what it told."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._copy = files.Copy(path)
         self._lock = threading.Lock()
         self._kept = [Kept(**row) for row in files.read_json(path) or []]
+
+    @property
+    def fault(self) -> str:
+        """Why the disk does not have all of them; '' when it has."""
+        return self._copy.fault
 
     def of(self, endpoint: str) -> LocalAbort | None:
         """Return the abort that stands at an endpoint."""
@@ -52,19 +58,20 @@ class Aborts:
             return tuple(kept.abort for kept in self._kept)
 
     def add(self, abort: LocalAbort) -> None:
-        """Write an abort down."""
+        """Have an abort count, and write it down."""
         with self._lock:
-            self._store([*self._kept, Kept(abort)])
+            self._kept.append(Kept(abort))
+            self._store()
 
     def follow(self, state: DesiredState) -> None:
-        """Lift what ``state`` has left behind."""
+        """Lift what ``state`` has left behind; write again what could not be written."""
         endpoints = {endpoint.id: endpoint for endpoint in state.endpoints}
         with self._lock:
             standing = [kept for kept in self._kept if not kept.lifted]
             for kept in standing:
                 kept.lifted = lifts(endpoints.get(kept.abort["endpoint"]), kept.abort)
-            if any(kept.lifted for kept in standing):
-                self._tidy()
+            if any(kept.lifted for kept in standing) or self.fault:
+                self._store()
 
     def tell(self, aborts: Iterable[LocalAbort]) -> None:
         """Note that the platform has heard of them."""
@@ -74,12 +81,9 @@ class Aborts:
             for kept in fresh:
                 kept.told = True
             if fresh:
-                self._tidy()
+                self._store()
 
-    def _tidy(self) -> None:
+    def _store(self) -> None:
         """Write down what has changed, without what is over."""
-        self._store([kept for kept in self._kept if not (kept.lifted and kept.told)])
-
-    def _store(self, kept: list[Kept]) -> None:
-        files.write_json(self.path, [asdict(row) for row in kept])
-        self._kept = kept
+        self._kept = [kept for kept in self._kept if not (kept.lifted and kept.told)]
+        self._copy.write([asdict(row) for row in self._kept])

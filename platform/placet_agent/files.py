@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from placet_agent.faults import crash_point
+
+log = logging.getLogger(__name__)
 
 
 class Busy(Exception):
@@ -63,6 +66,27 @@ def read_hint(path: Path) -> Any | None:
         return read_json(path)
     except ValueError:
         return None
+
+
+class Copy:
+    """The copy on disk of what counts in memory, also while the disk does not take it.
+
+    Whoever has one writes it again while ``fault`` says why the last write came to nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fault = ""
+
+    def write(self, value: object) -> None:
+        """Replace the copy, if the disk takes it."""
+        try:
+            write_json(self.path, value)
+            self.fault = ""
+        except OSError as error:
+            if not self.fault:
+                log.exception("%s cannot be written", self.path.name)
+            self.fault = str(error)[:500]
 
 
 def make_folder(path: Path, mode: int = 0o700) -> Path:

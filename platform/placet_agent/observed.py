@@ -1,7 +1,7 @@
 """What a pass of the loop remembers of a revision, and what it saw of all of them."""
 
 import logging
-from collections.abc import Collection, Iterable, MutableMapping
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +34,33 @@ class Control:
         if (phase, complete) != (self.phase, self.complete):
             self.phase, self.complete = phase, complete
             self.since = format_time(datetime.now(UTC))
+
+
+class Errors:
+    """What goes wrong in a pass: reported as long as it does, in the log when it begins to."""
+
+    def __init__(self) -> None:
+        self.now: list[NodeError] = []
+        self._before: list[NodeError] = []
+
+    def begin(self) -> None:
+        """Begin another pass."""
+        self._before, self.now = self.now, []
+
+    def tell(self, code: str, detail: object, *, trace: bool = False) -> None:
+        """Tell of something in this pass."""
+        error = NodeError(code=code, detail=str(detail)[:1900])
+        if error not in self._before:
+            log.error("%s: %s", code, detail, exc_info=trace)
+        self.now.append(error)
+
+    def alone(self, step: Callable[..., None], *words: object) -> None:
+        """Take one step of a pass: one that cannot be taken keeps no other from it, above all not
+        what stops a replica that was recalled."""
+        try:
+            step(*words)
+        except Exception as error:
+            self.tell("pass_failed", f"{type(error).__name__}: {error}", trace=True)
 
 
 @dataclass(frozen=True)

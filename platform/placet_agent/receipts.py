@@ -1,8 +1,8 @@
 """What this node signs with its own key: what ran here from when to when, and that nothing runs
 any more of what was recalled.
 
-On disk as soon as it is known, and kept until the platform has taken it: a node that is cut off
-says it when it is back.
+On disk as soon as it is known, if it can be, and kept until the platform has taken it: a node that
+is cut off says it when it is back.
 """
 
 import threading
@@ -45,13 +45,18 @@ class Receipts:
     """The file of receipts. The loop looks and signs, the reporter says what it told."""
 
     def __init__(self, path: Path, who: Who, book: Callable[[], Book]) -> None:
-        self.path, self.who, self.book = path, who, book
+        self._copy, self.who, self.book = files.Copy(path), who, book
         self._lock = threading.Lock()
         kept = files.read_json(path) or {}
         self._running = {pk: Run(**row) for pk, row in kept.get("running", {}).items()}
         self._stopped: dict[str, str] = kept.get("stopped", {})  # recall → digest of its statement
         self._epoch: int = kept.get("epoch", 0)  # of the platform that was told
         self._unsent: list[str] = kept.get("unsent", [])
+
+    @property
+    def fault(self) -> str:
+        """Why the disk does not have all of it; '' when it has."""
+        return self._copy.fault
 
     def forbidden(self, record: Record) -> bool:
         """Tell whether a replica is of something that was recalled."""
@@ -75,6 +80,8 @@ class Receipts:
             quiet = [one for one in book.standing if self._quiet(one, seen.values())]
             if begun or ended or quiet:
                 self._keep(begun, ended, quiet, now)
+            elif self.fault:
+                self._store()
             return tuple(self._unsent[:MAX_SENT])
 
     def told(self, sent: Iterable[str]) -> None:
@@ -121,7 +128,7 @@ class Receipts:
     def _store(self) -> None:
         running = {pk: asdict(run) for pk, run in self._running.items()}
         kept = {"running": running, "stopped": self._stopped, "unsent": self._unsent}
-        files.write_json(self.path, kept | {"epoch": self._epoch})
+        self._copy.write(kept | {"epoch": self._epoch})
 
 
 def _runs(recall: RecallStatement, records: Iterable[Record]) -> bool:

@@ -14,7 +14,7 @@ from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
-from placet_agent.observed import Control, Observed, leaving_reports, refused_reports
+from placet_agent.observed import Control, Errors, Observed, leaving_reports, refused_reports
 from placet_agent.preparer import Need, Preparer
 from placet_agent.receipts import Receipts
 from placet_agent.replica import Replica, settings_of, wanted_settings
@@ -22,7 +22,7 @@ from placet_agent.replicas import Replicas
 from placet_agent.routing import Standing, route
 from placet_agent.sentinel import Sentinel
 from placet_agent.trust import Verdict
-from placet_protocol.report import NodeError, RevisionReport, weakest
+from placet_protocol.report import RevisionReport, weakest
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
 
@@ -55,7 +55,7 @@ class Reconciler:
         self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
         self._proxy_ready, self._followed = 0.0, False  # whether HAProxy follows the table now
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
-        self._errors: list[NodeError] = []
+        self._errors = Errors()
 
     def take(self, state: DesiredState, verdicts: dict[str, Verdict]) -> None:
         """Follow another state from the next pass on; the pass under way keeps its own.
@@ -73,20 +73,21 @@ class Reconciler:
 
     def run(self) -> None:
         """Do one pass."""
-        self._errors, self.busy = [], False
+        self._errors.begin()
+        self.busy = False
         if self._taken is not None:
             self.state, self.verdicts, self._book = self._taken
         up = self._ensure_proxy()
         # Looked at once: who is found to answer in the middle of a pass would be reported as ready
         # by a pass that led nothing there.
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
-        self._bury_crashed()
-        self._stop_strangers(self.state)
+        self._errors.alone(self._bury_crashed)
+        self._errors.alone(self._stop_strangers, self.state)
         if self.state is not None:
-            self._prepare(self.state)
-            self._scale_each(self.state)
-            self.sentinel.look(self.state, self._able)
-            self._arrange(self.state)
+            self._errors.alone(self._prepare, self.state)
+            self._errors.alone(self._scale_each, self.state)
+            self._errors.alone(self.sentinel.look, self.state, self._able)
+            self._errors.alone(self._arrange, self.state)
         self._followed = up and self._apply()
         self._finish_stopping(up)
         self._observe()
@@ -95,15 +96,14 @@ class Reconciler:
 
     def _ensure_proxy(self) -> bool:
         if time.monotonic() < self._proxy_ready:
-            self._errors.append(NodeError(code="haproxy", detail="HAProxy does not run"))
+            self._errors.tell("haproxy", "HAProxy does not run")
             return False
         try:
             if self.proxy.ensure_running():
                 self._weights = {}
         except (HaproxyError, AdminError, OSError) as error:
-            log.error("%s", error)
             self._proxy_ready = time.monotonic() + 1.0
-            self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
+            self._errors.tell("haproxy", error)
             return False
         return True
 
@@ -111,14 +111,15 @@ class Reconciler:
         try:
             self.proxy.apply()
         except (AdminError, HaproxyError, OSError) as error:
-            log.warning("HAProxy did not take a change: %s", error)
             self.busy = True
-            self._errors.append(NodeError(code="haproxy", detail=str(error)[:1900]))
+            self._errors.tell("haproxy", error)
             return False
+        if self.proxy.unwritten:
+            self._errors.tell("haproxy", f"its files are not written: {self.proxy.unwritten}")
         self.busy |= self.proxy.ending
         self._weights = {r: w for r, w in self.proxy.weights().items() if self._ready(r)}
         for detail, revisions in self.proxy.complaints():
-            self._errors.append(NodeError(code="endpoint_left_out", detail=detail))
+            self._errors.tell("endpoint_left_out", detail)
             for revision in revisions:
                 self._controls.setdefault(revision, Control()).full = detail
         return True
@@ -237,16 +238,11 @@ class Reconciler:
     def _finish_stopping(self, up: bool) -> None:
         for replica in [r for r in self.replicas.all.values() if r.stopping]:
             self.busy = True
-            if replica.alive and not replica.termed_at and not self._drained(replica, up):
-                continue
-            try:
-                self._stop_step(replica)
-            except Exception as error:  # others are to be stopped too, and to be told of
-                log.exception("replica %s cannot be stopped", replica.id)
-                detail = f"{replica.id}: {error!r}"[:1900]
-                self._errors.append(NodeError(code="pass_failed", detail=detail))
+            self._errors.alone(self._stop_step, replica, up)  # others are to be stopped too
 
-    def _stop_step(self, replica: Replica) -> None:
+    def _stop_step(self, replica: Replica, up: bool) -> None:
+        if replica.alive and not replica.termed_at and not self._drained(replica, up):
+            return
         if self.replicas.stop_step(replica):
             self.proxy.table.drop_server(replica.id)
             self.replicas.discard(replica)
@@ -340,7 +336,7 @@ class Reconciler:
     def _observe(self) -> None:
         state = self.state
         if state is None:
-            self.observed = Observed(errors=tuple(self._errors))
+            self.observed = Observed(errors=tuple(self._errors.now))
             return
         reports = [self._report(r) for e in state.endpoints for r in e.revisions]
         reports += refused_reports(state.refused, self._controls)
@@ -348,14 +344,19 @@ class Reconciler:
         records = [r.record for r in self.replicas.all.values()]
         digests = {record.bento_digest for record in records}
         reports += leaving_reports(records, known)
+        receipts = self.receipts.look(records, self._book, state.epoch)
+        if fault := self.sentinel.aborts.fault:
+            self._errors.tell("abort_unstored", fault)
+        if fault := self.receipts.fault:
+            self._errors.tell("receipt_unstored", fault)
         self._controls = {k: c for k, c in self._controls.items() if k in known}
         self.observed = Observed(
             revisions=tuple(reports),
             prefetched=tuple(self.preparer.lying_ready(state.prefetch)),
             recalled=tuple(sorted(state.recalled - digests)),
-            errors=(*self._errors, *state.errors),
+            errors=(*self._errors.now, *state.errors),
             aborts=self.sentinel.aborts.all(),
-            receipts=self.receipts.look(records, self._book, state.epoch),
+            receipts=receipts,
             applied=state.generation,
         )
 

@@ -48,7 +48,9 @@ class Proxy:
         self._text = ""  # the configuration on disk
         self._seen: tuple[object, ...] = ()  # what was wanted when it was written
         self._refused: tuple[tuple[object, ...], str] = ((), "")  # what was wanted, and why not
-        self._applied: tuple[object, ...] = ()  # what HAProxy was last seen to follow
+        self._due: tuple[object, ...] = ()  # what HAProxy is to follow
+        self._applied: tuple[object, ...] = ()  # what it was last seen to follow
+        self.unwritten = ""  # why the disk does not have what it follows
         self._size = (0, 0)
         self._left: dict[str, float] = {}  # servers that nobody has any more, since when
         self.renew()
@@ -63,7 +65,9 @@ class Proxy:
         pem = self.certificate.read()
         digest = hashlib.sha256(pem).hexdigest()
         if digest != self.settings.certificate:
-            files.write_bytes(self.folder / config.CERTIFICATE, pem)
+            path = self.folder / config.CERTIFICATE
+            if not path.exists() or path.read_bytes() != pem:  # a start needs no room on the disk
+                files.write_bytes(path, pem)
             self.settings = replace(self.settings, certificate=digest)
 
     def ensure_running(self) -> bool:
@@ -112,8 +116,26 @@ class Proxy:
             raise
         self._told = self.table.without(self.left_out)
         self._write_files()
-        self._seen = wanted
+        self._seen = self._due = wanted
         return True
+
+    def _write_if_it_can(self) -> str:
+        """Write what changed; return why the disk does not take it.
+
+        HAProxy is told all the same, where that needs no other rules: what is taken away from a
+        revision must not wait for room. One that ended starts from files alone, and waits.
+        """
+        try:
+            self.write()
+        except OSError as error:
+            told = self.table.without(self.left_out.keys() & self.table.endpoints.keys())
+            self._text = self._text or (self.folder / "haproxy.cfg").read_text()
+            if self._reloads(told):
+                raise
+            places.point(self.folder, told.sockets())
+            self._told, self._due = told, (self.settings, self.table.snapshot())
+            return str(error)
+        return ""
 
     def _write_files(self) -> None:
         text = self.judge.text
@@ -130,11 +152,12 @@ class Proxy:
     def apply(self) -> None:
         """Make HAProxy follow the table: new servers first, then routes, then what leaves.
 
-        After an ``AdminError``, ``HaproxyError`` or ``OSError`` the next one tells all of it again.
+        ``unwritten`` says why it does so without the files. After an ``AdminError``,
+        ``HaproxyError`` or ``OSError`` the next one tells all of it again.
         """
         try:
-            self.write()
-            if self._applied != self._seen:
+            self.unwritten = self._write_if_it_can()
+            if self._applied != self._due:
                 self._tell()
             if self._left:
                 self._end_waiting()
@@ -183,8 +206,7 @@ class Proxy:
             del self._left[place]
 
     def _tell(self) -> None:
-        fixed = config.fixed(self._text)
-        if self._size != self._told.size or self.process.fixed != fixed:
+        if self._reloads(self._told):
             log.info("reloading HAProxy for %s endpoints of %s replicas", *self._told.size)
             self.process.reload()
             self._size = self._told.size
@@ -214,6 +236,10 @@ class Proxy:
         self._check()
         self._followed()
 
+    def _reloads(self, told: Table) -> bool:
+        """Tell whether HAProxy must be started anew to follow."""
+        return self._size != told.size or self.process.fixed != config.fixed(self._text)
+
     def _withdraw(self, held: dict[str, dict[str, str]]) -> None:
         """Take away the paths that lead elsewhere now: a slot may be another endpoint's since."""
         paths, actual = config.maps(self._told)[config.PATHS], held[config.PATHS]
@@ -225,7 +251,7 @@ class Proxy:
 
     def _followed(self) -> None:
         """Note that HAProxy does what the table says."""
-        self._applied = self._seen
+        self._applied = self._due
         self.table.settle()
         places.drop_others(self.folder, self._told.sockets())
 

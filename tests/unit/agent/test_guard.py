@@ -16,6 +16,7 @@ from placet_protocol.fields import ProtocolError, parse_time
 from placet_protocol.guard import ErrorRate, Guard, Latency
 from placet_protocol.report import LocalAbort
 from placet_protocol.state import DesiredEndpoint, DesiredState, read_revision
+from tests.support import disk
 from tests.unit.agent.test_routing import endpoint, revision
 
 ROW = Guard(consecutive_failures=3)
@@ -214,6 +215,24 @@ def test_a_tripped_guard_is_on_disk_before_anything_follows(guarded: Guarded) ->
     )  # fmt: skip
     (row,) = json.loads((guarded.folder / "aborts.json").read_text())
     assert row["abort"] == abort
+
+
+def test_a_guard_that_trips_on_a_full_disk_counts_and_is_written_with_room_again(
+    tmp_path: Path,
+) -> None:
+    with disk.small(tmp_path / "disk") as folder:
+        guarded, wish = Guarded(folder), state(canary())
+        guarded.sentinel.follow(wish)
+        ballast = disk.fill(folder)
+        guarded.fail()
+        abort = guarded.look(wish, "rev_1", "rev_2")
+        assert abort is not None
+        guarded.sentinel.aborts.tell([abort])
+        assert "No space" in guarded.sentinel.aborts.fault
+        ballast.unlink()
+        assert guarded.look(wish, "rev_1", "rev_2") == abort
+        assert guarded.sentinel.aborts.fault == ""
+        assert Guarded(folder).look(wish) == abort
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from placet_verify.errors import Malformed
 from placet_verify.keys import PrivateKey
 from placet_verify.recalls import Book
 from placet_verify.statements import Names, RanReceipt, RecallStatement, StoppedReceipt
+from tests.support import disk
 from tests.support.permits import digest_of
 
 WHO = Who("nod_1", "tgt_1", PrivateKey.generate())
@@ -58,6 +59,22 @@ def test_a_run_is_signed_when_its_last_replica_is_gone(tmp_path: Path) -> None:
     (ran,) = said(kept.look([], Book(), 1))
     assert isinstance(ran, RanReceipt)
     assert (ran.revision, ran.bento_digest, ran.started_at <= ran.ended_at) == ("rev_1", GOOD, True)
+
+
+def test_a_full_disk_keeps_nothing_from_being_signed_and_it_is_written_with_room_again(
+    tmp_path: Path,
+) -> None:
+    with disk.small(tmp_path / "disk") as folder:
+        kept, book = receipts(folder), knowing(recall(bentos=[BAD]))
+        kept.look([replica("rev_1", BAD)], book, 1)
+        ballast = disk.fill(folder)
+        first = kept.look([], book, 1)
+        assert [type(one) for one in said(first)] == [RanReceipt, StoppedReceipt]
+        kept.told(first[:1])
+        assert "No space" in kept.fault
+        ballast.unlink()
+        assert kept.look([], book, 1) == first[1:] == receipts(folder).look([], book, 1)
+        assert kept.fault == ""
 
 
 def test_an_agent_that_starts_again_knows_since_when_something_runs(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
-"""A state that comes in the middle of a pass waits for the next one."""
+"""A state that comes in the middle of a pass waits for the next one, and no step for another."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from placet_agent.aborts import Aborts
 from placet_agent.haproxy.table import Table
@@ -29,29 +32,54 @@ def state(number: int) -> DesiredState:
     return cast(DesiredState, wish)
 
 
-def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path) -> None:
-    coming = [state(2)]
-    table = Table()
-
-    def apply() -> None:
-        if coming:
-            reconciler.take(coming.pop(), {})
-
+def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
+    """Return a reconciler of a node where nothing runs."""
     proxy: Any = SimpleNamespace(
-        ensure_running=lambda: False, apply=apply, table=table, ending=False, weights=dict,
-        complaints=list,
+        ensure_running=lambda: False, apply=apply, table=Table(), ending=False, weights=dict,
+        complaints=list, unwritten="",
     )  # fmt: skip
     replicas: Any = SimpleNamespace(all={})
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])
-    sentinel = Sentinel(Aborts(tmp_path / "aborts.json"), lambda: None)
+    sentinel = Sentinel(Aborts(folder / "aborts.json"), lambda: None)
     who = Who("nod_1", "tgt_1", PrivateKey.generate())
-    receipts = Receipts(tmp_path / "receipts.json", who, Book)
-    reconciler = Reconciler(proxy, replicas, preparer, sentinel, receipts)
-    reconciler.take(state(1), {})
+    receipts = Receipts(folder / "receipts.json", who, Book)
+    return Reconciler(proxy, replicas, preparer, sentinel, receipts)
 
-    reconciler.run()
-    assert reconciler.observed.applied == (1, 1)
-    assert reconciler.newest is not None
-    assert reconciler.newest.generation == (1, 2)
-    reconciler.run()
-    assert reconciler.observed.applied == (1, 2)
+
+def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path) -> None:
+    coming = [state(2)]
+
+    def apply() -> None:
+        if coming:
+            one.take(coming.pop(), {})
+
+    one = reconciler(tmp_path, apply)
+    one.take(state(1), {})
+
+    one.run()
+    assert one.observed.applied == (1, 1)
+    assert one.newest is not None
+    assert one.newest.generation == (1, 2)
+    one.run()
+    assert one.observed.applied == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "step", ["_bury_crashed", "_stop_strangers", "_prepare", "_scale_each", "_arrange"]
+)
+def test_a_step_that_fails_keeps_no_other_from_being_taken_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    taken: list[str] = []
+    one = reconciler(tmp_path, lambda: taken.append("apply"))
+    one.take(state(1), {})
+
+    def fault(*words: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(one, step, fault)
+    monkeypatch.setattr(one, "_finish_stopping", lambda up: taken.append("stop"))
+    one.run()
+    assert taken == ["apply", "stop"]
+    assert one.observed.applied == (1, 1)
+    assert [row["code"] for row in one.observed.errors] == ["pass_failed"]

@@ -1,0 +1,83 @@
+"""A node whose disk is really full: what must not answer does not, and what is seen is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from placet_agent import report
+from placet_agent.home import Home
+from placet_agent.joining import join
+from tests.integration.agent.conftest import NodeUnderTest, free_port
+from tests.integration.agent.control import Platform
+from tests.integration.agent.test_guard import GUARD, STARTED
+from tests.integration.agent.test_recalls import recalled
+from tests.support import disk
+
+
+@pytest.fixture
+def joined(platform: Platform, tmp_path: Path) -> Iterator[NodeUnderTest]:
+    """A node that joined, with a small disk of its own; its agent does not run yet."""
+    with disk.small(tmp_path / "disk", megabytes=64) as folder:
+        port, home = free_port(), Home(folder / "node")
+        join(home, platform.url, platform.token, root="", port=port, pythons=[])
+        node = NodeUnderTest(platform, home, port)
+        yield node
+        (folder / disk.BALLAST).unlink(missing_ok=True)
+        node.clean()
+
+
+def test_on_a_full_disk_a_guard_gives_requests_back_and_a_recall_is_heeded(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    new = platform.revision(1, platform.build("candidate"), weight=5_000, guard=GUARD)
+    old = platform.revision(2, platform.build("stable"), weight=5_000)
+    platform.serve(old, new, stable="rev_2")
+    platform.wait(lambda: platform.seen("rev_1")["weight"] == 5_000, STARTED)
+
+    disk.fill(node.home.folder.parent)
+    failed: list[str] = []
+    while failed.count("candidate") < 5:
+        failed.append(node.get("/status/503").json()["name"])
+    platform.wait(lambda: {node.who() for _ in range(6)} == {"stable"})
+    _, envelope = recalled(platform, new["bento_digest"])
+    platform.publish(recalls=[envelope])
+    platform.wait(lambda: not node.agent.replicas.of("rev_1"))
+    assert {node.who() for _ in range(6)} == {"stable"}
+
+
+def test_a_node_with_a_full_disk_goes_on_reporting_and_counting(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "EVERY_SECONDS", 0.1)
+    platform.serve(platform.revision(1, platform.build("good"), weight=10_000))
+    platform.wait_phase("rev_1", "serving", STARTED)
+
+    disk.fill(node.home.folder.parent)
+    for _ in range(3):  # each window is closed, and saved, on a full disk
+        before = len(platform.reports)
+        assert node.get("/status/500").status_code == 500
+        platform.wait(lambda: counted(platform, since=before) == 1)  # noqa: B023
+
+
+def counted(platform: Platform, since: int) -> int:
+    """Return the server errors that were told of ``since`` so many reports."""
+    rows = [row for told in platform.reports[since:] for row in told["metrics"]]
+    return sum(row["status_5xx"] for row in rows)
+
+
+def test_an_agent_starts_anew_on_a_full_disk_and_heeds_a_recall(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    good = platform.revision(1, platform.build("good"), weight=10_000)
+    platform.serve(good)
+    platform.wait_phase("rev_1", "serving", STARTED)
+    node.stop()
+    disk.fill(node.home.folder.parent)
+    node.start()
+    platform.wait(lambda: node.who() == "good")
+    _, envelope = recalled(platform, good["bento_digest"])
+    platform.publish(recalls=[envelope])
+    platform.wait(lambda: not node.agent.replicas.all)
+    platform.wait(lambda: "recall_unstored" in platform.errors())
+    assert node.get().status_code == 503
