@@ -1,5 +1,9 @@
-"""Processes that outlive us: known by pid and start time, so that a reused pid is never ours."""
+"""Processes that outlive us: known by pid and start time, so that a reused pid is never ours.
 
+What cannot be looked at, for want of a descriptor say, is not gone: it raises ``OSError``.
+"""
+
+import errno
 import os
 import select
 import signal
@@ -27,9 +31,8 @@ class ProcessRef:
 
     def signal(self, number: int) -> None:
         """Send a signal to this process and to no other that got its pid."""
-        try:
-            handle = os.pidfd_open(self.pid)
-        except OSError:
+        handle = _open(self.pid)
+        if handle is None:
             return
         try:
             if self.alive:
@@ -44,7 +47,7 @@ class ProcessRef:
         path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         try:
             pids = [int(pid) for pid in path.read_text().split()]
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             return []
         return [ref for pid in pids if (ref := find(pid)) is not None]
 
@@ -64,22 +67,24 @@ class _Stat(NamedTuple):
 def _stat(pid: int) -> _Stat | None:
     try:
         raw = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     # the name may hold spaces, brackets, and bytes that are no text: a process names itself
     fields = raw[raw.rindex(b")") + 2 :].decode().split()
     return _Stat(fields[0], int(fields[19]), int(fields[17]))
 
 
-def with_variable(name: str, value: str) -> list[ProcessRef]:
+def with_variable(name: str, value: str, *, inside: bool = False) -> list[ProcessRef]:
     """Return every process that was started with ``name=value`` near the front of its environment.
 
-    Not all of it is read: anybody's process may have 6 MB, and there may be thousands.
+    Not all of it is read: anybody's process may have 6 MB, and there may be thousands. Of those in
+    another pid namespace only its first is looked at, with which all of them end, unless it is
+    asked for who is ``inside``: what runs in a replica can have whoever reads of it wait.
     """
     marker = f"\0{name}={value}\0".encode()
     found = []
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
+        if not entry.name.isdigit() or (_inner(entry) and not inside):
             continue
         try:
             with (entry / "environ").open("rb", buffering=0) as stream:
@@ -91,11 +96,30 @@ def with_variable(name: str, value: str) -> list[ProcessRef]:
     return found
 
 
+def _inner(entry: Path) -> bool:
+    """Tell whether a process is in another pid namespace, and not its first."""
+    try:
+        status = (entry / "status").read_bytes()
+    except OSError:
+        return True
+    pids = status.partition(b"\nNSpid:")[2].partition(b"\n")[0].split()
+    return len(pids) > 1 and pids[1:] != [b"1"]
+
+
+def _open(pid: int) -> int | None:
+    """Return a descriptor of the process that has ``pid`` now, if one has."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.EINVAL):  # EINVAL: a thread has it
+            return None
+        raise
+
+
 def wait_gone(ref: ProcessRef, seconds: float) -> bool:
     """Wait until ``ref`` is gone, without delay when it goes; tell whether it is."""
-    try:
-        handle = os.pidfd_open(ref.pid)
-    except OSError:
+    handle = _open(ref.pid)
+    if handle is None:
         return not ref.alive
     try:
         if not ref.alive:

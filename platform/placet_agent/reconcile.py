@@ -81,7 +81,8 @@ class Reconciler:
         # Looked at once: who is found to answer in the middle of a pass would be reported as ready
         # by a pass that led nothing there.
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
-        self._errors.alone(self._bury_crashed)
+        for replica in list(self.replicas.all.values()):
+            self._errors.alone(self._bury, replica)
         self._errors.alone(self._stop_strangers, self.state)
         if self.state is not None:
             self._errors.alone(self._prepare, self.state)
@@ -151,22 +152,21 @@ class Reconciler:
             control.settings = settings
         return control
 
-    def _bury_crashed(self) -> None:
-        for replica in list(self.replicas.all.values()):
-            if replica.stopping or replica.alive:
-                continue
-            now = time.monotonic()
-            if self.replicas.found_to_need_port(replica):
-                log.info("replica %s is started anew behind a link", replica.id)
-                replica.stopping_since = now
-                continue
-            control = self._controls.setdefault(replica.record.revision, Control())
-            lived = now - replica.ready_at if replica.ready_at else 0.0
-            control.crashes.was_ready |= replica.record.ready
-            control.crashes.add(now, lived, self.replicas.why(replica))
-            log.warning("replica %s ended by itself", replica.id)
-            self.proxy.table.drop_server(replica.id)
+    def _bury(self, replica: Replica) -> None:
+        if replica.stopping or replica.alive:
+            return
+        now = time.monotonic()
+        if self.replicas.found_to_need_port(replica):
+            log.info("replica %s is started anew behind a link", replica.id)
             replica.stopping_since = now
+            return
+        control = self._controls.setdefault(replica.record.revision, Control())
+        lived = now - replica.ready_at if replica.ready_at else 0.0
+        control.crashes.was_ready |= replica.record.ready
+        control.crashes.add(now, lived, self.replicas.why(replica))
+        log.warning("replica %s ended by itself", replica.id)
+        self.proxy.table.drop_server(replica.id)
+        replica.stopping_since = now
 
     def _prepare(self, state: DesiredState) -> None:
         """Fetch what is to run; what is only to lie ready comes after that."""

@@ -1,5 +1,6 @@
 """One replica: its record on disk, and what can be asked about it."""
 
+import errno
 import json
 import logging
 import os
@@ -27,6 +28,8 @@ OWN_PORT = 3000  # in a network of its own, where nobody else is
 _QUESTION = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.[01] ([2-5][0-9]{2})[ \r\n]")
 _LINE = 256  # bytes
+# What this host lacks: it says nothing of who was asked.
+_LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 
 @dataclass
@@ -173,7 +176,8 @@ def ask(replica: Replica, path: str, timeout: float = 2.0) -> int | None:
     """Return the status of ``path``, ``/readyz`` or ``/livez``; ``None`` while nothing answers.
 
     One line is read, and within the time: a replica that answers for ever, byte by byte or by
-    ``100 Continue``, would have this agent's time and not its own.
+    ``100 Continue``, would have this agent's time and not its own. Raises ``OSError`` where this
+    host is at its end, which is no silence of the replica.
     """
     end, said = time.monotonic() + timeout, b""
     try:
@@ -184,7 +188,9 @@ def ask(replica: Replica, path: str, timeout: float = 2.0) -> int | None:
                 if not (chunk := connection.recv(_LINE)):
                     break
                 said += chunk
-    except OSError:
+    except OSError as error:
+        if error.errno in _LACKING:
+            raise
         return None
     found = _STATUS.match(said)
     return int(found[1]) if found else None

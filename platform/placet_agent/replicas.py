@@ -158,10 +158,17 @@ class Replicas:
         self._look_after(replica)
 
     def _look_after(self, replica: Replica) -> None:
-        if not replica.record.ready:
-            self._probe(replica)
-        if replica.record.ready:
-            self._watch(replica)
+        """Until it is gone, whatever this host lacks meanwhile: room, memory, descriptors."""
+        while not self._closed.is_set():
+            try:
+                if not replica.record.ready:
+                    self._probe(replica)
+                if replica.record.ready:
+                    self._watch(replica)
+                return
+            except Exception:
+                log.exception("replica %s cannot be looked after now", replica.id)
+                self._closed.wait(1.0)
 
     def _watch(self, replica: Replica) -> None:
         """Ask ``/livez`` now and then; end a replica that hangs, so that it is started again."""

@@ -238,7 +238,7 @@ def may_end(wanted: Iterable[str], strike: str) -> Counter[str]:
 def replicas_of(revision: str) -> set[str]:
     """Return the replicas of a revision that have a process, whoever remembers them."""
     found = set()
-    for ref in with_variable("PLACET_REVISION", revision):
+    for ref in with_variable("PLACET_REVISION", revision, inside=True):
         with suppress(OSError):
             words = Path(f"/proc/{ref.pid}/environ").read_bytes().split(b"\0")
             found |= {word.decode() for word in words if word.startswith(b"PLACET_REPLICA=")}

@@ -124,7 +124,8 @@ class HaproxyProcess:
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCH, self.binary, "-db", "-f", "haproxy.cfg", *extra],
                 cwd=self.folder,
-                env={**os.environ, MARKER: str(self.folder.resolve())},
+                # the mark first, where it is looked for
+                env={MARKER: str(self.folder.resolve()), **os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -1,0 +1,120 @@
+"""Processes that the agent knows by pid and start time, and what this host lacks meanwhile."""
+
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from placet_agent import procs
+from placet_agent.procs import ProcessRef
+from placet_agent.reconcile import Reconciler
+from placet_agent.replica import Record, Replica
+from tests.support.processes import until
+
+
+@pytest.fixture
+def asleep() -> Iterator[ProcessRef]:
+    """A process of ours that runs."""
+    child = subprocess.Popen(["sleep", "60"])
+    ref = procs.find(child.pid)
+    assert ref is not None
+    yield ref
+    child.kill()
+    child.wait()
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Take every descriptor that this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        yield
+    finally:
+        for handle in held:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_without_a_descriptor_nobody_is_taken_for_gone(asleep: ProcessRef) -> None:
+    with no_descriptor_left():
+        for look in (
+            lambda: asleep.alive, lambda: procs.find(asleep.pid), asleep.children,
+            lambda: procs.wait_gone(asleep, 5), lambda: asleep.signal(signal.SIGTERM),
+        ):  # fmt: skip
+            with pytest.raises(OSError, match="Too many open files"):
+                look()
+    assert asleep.alive
+    asleep.signal(signal.SIGTERM)
+    assert procs.wait_gone(asleep, 5)
+
+
+def test_who_is_gone_is_gone(asleep: ProcessRef) -> None:
+    earlier = ProcessRef(asleep.pid, asleep.start - 1)
+    assert not earlier.alive
+    assert procs.wait_gone(earlier, 5)
+    nobody = ProcessRef(4_194_000, 1)
+    assert not nobody.alive
+    assert procs.wait_gone(nobody, 5)
+    assert nobody.children() == []
+    nobody.signal(signal.SIGTERM)
+
+
+def test_a_replica_is_not_buried_for_want_of_a_descriptor(
+    asleep: ProcessRef, tmp_path: Path
+) -> None:
+    dropped: list[str] = []
+    living = Replica(record(outer=(asleep.pid, asleep.start)), tmp_path / "rev_1.json", tmp_path)
+    living.launched.set()
+    proxy: Any = SimpleNamespace(table=SimpleNamespace(drop_server=dropped.append))
+    nobody: Any = None
+    pass_ = Reconciler(proxy, nobody, nobody, nobody, nobody)
+    with no_descriptor_left():
+        pass_._errors.alone(pass_._bury, living)
+    assert [row["code"] for row in pass_._errors.now] == ["pass_failed"]
+    assert (dropped, living.stopping, living.alive) == ([], False, True)
+
+
+def record(**more: Any) -> Record:
+    """Return the record of a replica."""
+    row = {
+        "id": "rev_1-00000001", "revision": "rev_1", "release": "rel_1", "endpoint": "end_1",
+        "bento_digest": "sha256:0", "runtime_digest": "sha256:1", "python_version": "3.13",
+        "variables": {}, "memory_mb": 64, "nonce": 0, "port": 0, "uid": None, "reached": "socket",
+        "network": "own", "egress": [],
+    }  # fmt: skip
+    return Record(**row | more)
+
+
+def test_in_a_pid_namespace_its_first_process_alone_is_looked_at(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("a pid namespace needs root")
+    script = "sleep 60 & sleep 60 & wait"
+    with subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+        env={"PLACET_REPLICA": str(tmp_path), "PATH": os.environ["PATH"]},
+    ) as outer:
+        try:
+            until(lambda: len(marked(tmp_path, inside=True)) == 4)
+            first = ProcessRef(outer.pid, 0).children()
+            assert {ref.pid for ref in marked(tmp_path)} == {outer.pid, first[0].pid}
+            first[0].signal(signal.SIGKILL)
+            until(lambda: not marked(tmp_path, inside=True), what="the others end with it")
+        finally:
+            outer.kill()
+
+
+def marked(folder: Path, *, inside: bool = False) -> list[ProcessRef]:
+    """Return who was started for a folder."""
+    return procs.with_variable("PLACET_REPLICA", str(folder), inside=inside)
