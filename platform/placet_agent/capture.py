@@ -2,7 +2,8 @@
 
 A service writes files into a folder of its replica; see ``builder/templates/placet_capture.py``.
 What lies there was written by other people's code: only plain files with the names that we gave
-are read, links are never followed, and a folder that grows past its bound loses its oldest files.
+are read, links are never followed, a folder that grows past its bounds loses its oldest files, and
+none is sent from for longer than others can wait.
 How far the platform has a file it says itself, so nothing is kept here that a crash could lose.
 """
 
@@ -12,6 +13,7 @@ import re
 import shutil
 import stat
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 INSIDE = "/capture"
 EVERY_SECONDS = 2.0
 FOLDER_BYTES = 128 << 20  # a service stops at half of it
+FOLDER_FILES = 1000  # of 4 MiB each, and one for each process that ever wrote
+SLICE_SECONDS = 5.0  # for one folder, then others are sent
 _FILE = re.compile(r"([0-9a-f]{32})-[0-9]{6}\.jsonl")
 _REPLICA = re.compile(r"([A-Za-z0-9_]+)-[0-9a-f]{8}")
 
@@ -91,20 +95,25 @@ class Shipper:
             self.tell("capture_unreadable", f"{folder.name}: {error}")
 
     def _send_folder(self, folder: Path, revision: str, gone: bool) -> None:
-        found = own_files(folder)
-        for path in found:
-            last = not any(p != path and p.name[:33] == path.name[:33] and p > path for p in found)
-            if self._send_file(path, revision) and (gone or not last):
+        found, until = own_files(folder), time.monotonic() + SLICE_SECONDS
+        for path, following in zip(found, [*found[1:], None], strict=True):
+            if time.monotonic() > until:
+                return
+            last = following is None or following.name[:33] != path.name[:33]
+            if self._send_file(path, revision, until) and (gone or not last):
                 self._forget(path)
         if gone and not own_files(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _bound(self, folder: Path) -> None:
-        for path in too_much(own_files(folder)):
-            self.tell("capture_dropped", f"{folder.name} wrote more than is kept: {path.name}")
+        if over := too_much(own_files(folder)):
+            detail = f"{folder.name} wrote more than is kept: {over[0].name}"
+            more = f" and {len(over) - 1} more" if over[1:] else ""
+            self.tell("capture_dropped", detail + more)
+        for path in over:
             self._forget(path)
 
-    def _send_file(self, path: Path, revision: str) -> bool:
+    def _send_file(self, path: Path, revision: str, until: float) -> bool:
         """Send the whole lines that a file has now; tell whether the platform has all of them.
 
         What a busy service writes meanwhile is for the next time: otherwise this would go on with
@@ -116,7 +125,7 @@ class Shipper:
             lines = read_lines(path, offset)
             if not lines:
                 return True
-            if offset >= there:
+            if offset >= there or time.monotonic() > until:
                 return False
             try:
                 known = self.client.capture(revision, path.name, offset, zlib.compress(lines))
@@ -142,9 +151,9 @@ def too_much(found: list[Path]) -> list[Path]:
     """Return the oldest of ``found`` that do not fit into what is kept."""
     newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
     total, over = 0, []
-    for path in newest_first:
+    for place, path in enumerate(newest_first):
         total += path.stat().st_size
-        if total > FOLDER_BYTES:
+        if total > FOLDER_BYTES or place >= FOLDER_FILES:
             over.append(path)
     return over
 

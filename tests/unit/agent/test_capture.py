@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -162,6 +163,49 @@ def test_a_folder_that_grows_past_its_bound_loses_its_oldest(
     node.shipper.once()
     assert node.told == ["capture_dropped"]
     assert [path.name for path in node.folder.iterdir()] == [NEXT]
+
+
+def test_a_folder_of_many_files_loses_its_oldest_and_is_told_of_once(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "FOLDER_FILES", 10)
+    for number in range(50):
+        node.write(number, name=f"{number:032x}-000000.jsonl")
+    node.shipper.once()
+    assert node.told == ["capture_dropped"]
+    assert len(list(node.folder.iterdir())) == len(node.platform.files) == 10
+
+
+def test_a_folder_of_many_files_has_no_other_wait(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file was compared with each: 2,000 empty ones had the others wait for 10 s."""
+    monkeypatch.setattr(capture, "FOLDER_FILES", 100_000)
+    for number in range(4000):
+        (node.folder / f"{number:032x}-000000.jsonl").touch()
+    other = node.root / "rev_2-0123abcd"
+    other.mkdir()
+    (other / FILE).write_text('{"n":1}\n')
+    monkeypatch.setattr(capture, "SLICE_SECONDS", 60.0)
+    began = time.process_time()
+    node.shipper.once()
+    assert time.process_time() - began < 5
+    assert ("rev_2", FILE) in node.platform.files
+
+
+def test_a_folder_that_takes_too_long_goes_on_the_next_time(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "SLICE_SECONDS", 0.0)
+    node.write(1)
+    other = node.root / "rev_2-0123abcd"
+    other.mkdir()
+    (other / FILE).write_text('{"n":1}\n')
+    node.shipper.once()
+    assert node.platform.files == {}
+    monkeypatch.undo()
+    node.shipper.once()
+    assert sorted(node.platform.files) == [("rev_1", FILE), ("rev_2", FILE)]
 
 
 def test_a_long_file_goes_in_pieces(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
