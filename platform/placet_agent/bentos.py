@@ -47,9 +47,21 @@ class Bentos:
         if self.has(digest):
             return
         name = hex_digest(digest)
-        making = self.folder / f".making-{name}"
+        making = self.folder / f"{files.MAKING}{name}"
         shutil.rmtree(making, ignore_errors=True)
         files.make_folder(making)
+        try:
+            self._make(making, digest, size)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            crash_point("agent.before_bento_rename")
+            making.rename(self.folder / name)
+        except BaseException:  # what does not fit must not keep the disk full
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        files.sync_folder(self.folder)
+        crash_point("agent.after_bento_rename")
+
+    def _make(self, making: Path, digest: str, size: int | None) -> None:
         packed = making / "archive"
         self.client.download(digest, size, packed)
         archive.extract(packed, making / "bento")
@@ -58,11 +70,6 @@ class Bentos:
         listing = dict(hashes(making / "bento"))
         files.write_json(making / "files.json", listing)
         making.chmod(0o755)
-        shutil.rmtree(self.folder / name, ignore_errors=True)
-        crash_point("agent.before_bento_rename")
-        making.rename(self.folder / name)
-        files.sync_folder(self.folder)
-        crash_point("agent.after_bento_rename")
 
     def check(self, digest: str) -> None:
         """Hash every file again; anything changed, missing or added removes the Bento."""

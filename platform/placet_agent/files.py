@@ -14,6 +14,8 @@ from placet_agent.faults import crash_point
 
 log = logging.getLogger(__name__)
 
+MAKING, REMOVING = ".making-", ".removing-"  # before the name of a folder that is not whole
+
 
 class Busy(Exception):
     """Another process holds the folder."""
@@ -99,11 +101,25 @@ def make_folder(path: Path, mode: int = 0o700) -> Path:
 def prune(folder: Path, keep: set[str], spare: int) -> list[str]:
     """Remove what ``keep`` does not name from ``folder``, but for the ``spare`` newest of it."""
     old = [p for p in folder.iterdir() if p.name not in keep and not p.name.startswith(".")]
-    removed = sorted(old, key=lambda p: p.stat().st_mtime, reverse=True)[spare:]
-    for path in removed:
+    removed = []
+    for path in sorted(old, key=lambda p: p.stat().st_mtime, reverse=True)[spare:]:
         # under another name first, so that a half-removed folder is never taken for a whole one
-        shutil.rmtree(path.rename(folder / f".removing-{path.name}"), ignore_errors=True)
-    return sorted(path.name for path in removed)
+        hidden = folder / f"{REMOVING}{path.name}"
+        shutil.rmtree(hidden, ignore_errors=True)
+        try:
+            shutil.rmtree(path.rename(hidden), ignore_errors=True)
+        except OSError as error:  # one that stays keeps no other
+            log.warning("%s cannot be removed: %s", path, error)
+            continue
+        removed.append(path.name)
+    return sorted(removed)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what an agent that was killed was making or removing; none may run over ``folder``."""
+    for path in folder.glob(".*-*"):
+        if path.name.startswith((MAKING, REMOVING)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -142,6 +142,8 @@ class Agent:
     def run(self) -> None:
         """Serve until ``stop``."""
         self._guarded(self._load_stored, "reading the state on disk")
+        for name in ("bentos", "runtimes"):
+            files.clear_unfinished(self.home.folder / name)
         self._prepare()
         self.replicas.adopt()
         self.meter.start()
@@ -175,11 +177,17 @@ class Agent:
 
     def _tidy(self) -> None:
         """Take up a renewed certificate; keep logs short, and few Bentos and runtimes unnamed."""
+        self.replicas.trim_logs()
+        self._guarded(self._renew_certificate, "taking up the certificate")
+        self._prune()
+
+    def _renew_certificate(self) -> None:
         try:
             self.proxy.renew()
         except CertificateRefused as refusal:
             self.reporter.error("certificate_refused", str(refusal))
-        self.replicas.trim_logs()
+
+    def _prune(self) -> None:
         state = self.reconciler.state
         if state is None:
             return

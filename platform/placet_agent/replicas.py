@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from placet_agent import files, limits, owners, procs, sandbox
@@ -324,7 +325,7 @@ class Replicas:
     def tail(self, replica: Replica) -> str:
         """Return the end of its output."""
         try:
-            with self.log_path(replica).open("rb") as stream:
+            with _open_log(self.log_path(replica)) as stream:
                 stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
                 return stream.read(TAIL_BYTES).decode(errors="replace").strip()
         except OSError:
@@ -333,13 +334,10 @@ class Replicas:
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""
         for path in self.logs.glob("*.log"):
-            with path.open("r+b") as stream:
-                size = os.fstat(stream.fileno()).st_size  # a replica may change it at any moment
-                if size > LOG_BYTES:
-                    stream.seek(size - LOG_BYTES // 4)
-                    kept = stream.read(LOG_BYTES // 4)
-                    path.with_suffix(".log.1").write_bytes(kept)
-                    stream.truncate(0)
+            try:
+                _trim(path)
+            except OSError as error:  # what one replica does to its own keeps no other
+                log.warning("%s is not trimmed: %s", path.name, error)
 
     def _drop_old_logs(self, keep: int = 20) -> None:
         alive = {self.log_path(r) for r in self.all.values()}
@@ -347,3 +345,24 @@ class Replicas:
         for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
             path.unlink(missing_ok=True)
             path.with_suffix(".log.1").unlink(missing_ok=True)
+
+
+def _open_log(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """Open the output of a replica, without waiting: it may hold a lease on it, or have shut it."""
+    flags |= os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags)
+    except PermissionError:
+        path.chmod(0o644)
+        handle = os.open(path, flags)
+    return os.fdopen(handle, "rb" if flags & os.O_ACCMODE == os.O_RDONLY else "r+b")
+
+
+def _trim(path: Path) -> None:
+    with _open_log(path, os.O_RDWR) as stream:
+        size = os.fstat(stream.fileno()).st_size  # a replica may change it at any moment
+        if size > LOG_BYTES:
+            stream.seek(size - LOG_BYTES // 4)
+            kept = stream.read(LOG_BYTES // 4)
+            stream.truncate(0)  # first: it may be what fills the disk
+            path.with_suffix(".log.1").write_bytes(kept)

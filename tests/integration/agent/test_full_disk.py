@@ -1,5 +1,7 @@
 """A node whose disk is really full: what must not answer does not, and what is seen is told."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +10,11 @@ import pytest
 from placet_agent import report
 from placet_agent.home import Home
 from placet_agent.joining import join
+from placet_agent.loop import Agent
 from tests.integration.agent.conftest import NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
+from tests.integration.agent.run_agent import OPTIONS
+from tests.integration.agent.test_faulty_documents import close
 from tests.integration.agent.test_guard import GUARD, STARTED
 from tests.integration.agent.test_recalls import recalled
 from tests.support import disk
@@ -81,3 +86,23 @@ def test_an_agent_starts_anew_on_a_full_disk_and_heeds_a_recall(
     platform.wait(lambda: not node.agent.replicas.all)
     platform.wait(lambda: "recall_unstored" in platform.errors())
     assert node.get().status_code == 503
+
+
+def test_a_bento_that_does_not_fit_keeps_no_room(platform: Platform, joined: NodeUnderTest) -> None:
+    digest = platform.build("large", **{"src/weights": os.urandom(8 << 20).hex()})
+    folder = joined.home.folder.parent
+    agent = Agent(joined.home, OPTIONS)
+    try:
+        ballast = disk.fill(folder)
+        os.truncate(ballast, ballast.stat().st_size - (10 << 20))
+        room = shutil.disk_usage(folder).free
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                agent.bentos.fetch(digest, None)
+            assert list(agent.bentos.folder.iterdir()) == []
+            assert shutil.disk_usage(folder).free == room
+        ballast.unlink()
+        agent.bentos.fetch(digest, None)
+        agent.bentos.check(digest)
+    finally:
+        close(agent)

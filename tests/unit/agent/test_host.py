@@ -43,6 +43,19 @@ def test_what_nothing_names_is_removed_but_for_the_newest(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
 
 
+def test_what_a_killed_agent_left_half_removed_keeps_nothing_from_being_removed(
+    tmp_path: Path,
+) -> None:
+    for name in ("one", ".removing-one", "two", "three", ".making-four", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+
+    assert files.prune(tmp_path, set(), spare=0) == ["one", "three", "two"]
+    (tmp_path / ".removing-one").mkdir()
+    files.clear_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".hidden"]
+
+
 def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path: Path) -> None:
     Home(tmp_path).remember(epoch=3, policy_floors={"prj_1 production": 4})
 

@@ -1,11 +1,14 @@
 """The replicas of a node, as far as none of them runs."""
 
+import fcntl
 import os
+import signal
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial, partialmethod
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +25,7 @@ from placet_agent.pythons import Interpreters
 from placet_agent.replica import Record, Replica, ask
 from placet_agent.replicas import LOG_BYTES, Replicas
 from placet_agent.runtimes import Runtimes
+from tests.support import disk
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -126,6 +130,69 @@ def test_an_answer_without_end_is_none_and_costs_no_more_than_its_time(
         assert ask(replica, "/readyz", timeout=0.5) is None
         assert time.monotonic() - began < 2
         thread.join(timeout=5)
+
+
+def test_a_log_that_filled_the_disk_is_trimmed(replicas: Replicas, tmp_path: Path) -> None:
+    with disk.small(tmp_path / "disk", megabytes=8) as folder:
+        replicas.logs = files.make_folder(folder / "logs")
+        log = replicas.logs / "rev_1-1.log"
+        log.write_bytes(b"x" * (LOG_BYTES + 1))
+        disk.fill(folder)
+        replicas.trim_logs()
+        assert log.stat().st_size == 0
+        assert log.with_suffix(".log.1").stat().st_size == LOG_BYTES // 4
+
+
+def test_what_a_replica_does_to_its_log_has_nobody_wait_and_keeps_no_other_from_it(
+    replicas: Replicas,
+) -> None:
+    files.make_folder(replicas.logs)
+    leased, lost, other = (replicas.logs / f"rev_{number}-1.log" for number in (1, 2, 3))
+    for log in (leased, other):
+        log.write_bytes(b"x" * (LOG_BYTES + 1))
+    lost.symlink_to("/nowhere")
+    with leased.open("r+b") as stream:
+        fcntl.fcntl(stream, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        began = time.monotonic()
+        replicas.trim_logs()
+        assert replicas.tail(replica_of(replicas)) == "no output"
+        assert time.monotonic() - began < 5, "a lease has a reader wait for 45 s"
+        signal.signal(signal.SIGIO, before)
+    assert (leased.stat().st_size, other.stat().st_size) == (LOG_BYTES + 1, 0)
+    replicas.trim_logs()
+    assert leased.stat().st_size == 0, "without the lease it is"
+
+
+def replica_of(replicas: Replicas) -> Replica:
+    """Return a replica of which there is a log alone."""
+    record = recorded()
+    return Replica(record, replicas.folder / "rev_1-1.json", replicas.starter.socket(record.id))
+
+
+def test_a_log_that_was_shut_is_opened_by_its_owner(replicas: Replicas) -> None:
+    if os.geteuid():
+        pytest.skip("to be somebody else needs root")
+    with tempfile.TemporaryDirectory() as folder:  # where anybody can get to
+        replicas.logs = Path(folder)
+        log = replicas.logs / "rev_1-1.log"
+        log.write_bytes(b"x" * (LOG_BYTES + 1))
+        log.chmod(0)
+        for path in (replicas.logs, log):
+            os.chown(path, 12345, 12345)
+        with as_user(12345):
+            replicas.trim_logs()
+        assert log.stat().st_size == 0
+
+
+@contextmanager
+def as_user(uid: int) -> Iterator[None]:
+    """Have this process be an ordinary user."""
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_a_log_that_shrinks_as_it_is_trimmed_keeps_no_other_from_it(
