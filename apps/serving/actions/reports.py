@@ -30,6 +30,7 @@ from placet_verify.keys import PublicKey
 
 PASSED_ON = ("metrics", "receipts")  # to who keeps them: no part of what the node was seen to do
 MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
+EPOCHS_AHEAD = 100  # restores that a copy of the database may have missed
 LOG_EVERY = timedelta(minutes=1)  # one thing that a node says over and over is logged so often
 
 
@@ -177,13 +178,16 @@ def _contains(note: str) -> bool:
 
 
 def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
-    """A node that runs a newer state than we know would refuse ours for ever: raise the epoch."""
+    """A node that runs a newer state than we know would refuse ours for ever: raise the epoch.
+
+    By a little, and once a minute: a node that lies can spend so few epochs that they never end.
+    """
     applied = report["applied"]
     known, _ = DesiredState.objects.get_or_create(target_id=node.target_id)
     if not _ahead(applied, known):  # looked at without waiting for whoever signs the next one
         return
     state = DesiredState.objects.select_for_update().get(target=node.target_id)
-    if not _ahead(applied, state):
+    if not _ahead(applied, state) or not _first_in_a_minute(node, "state ahead"):
         return
     state.epoch, state.number, state.content_digest = applied["epoch"] + 1, 0, ""
     state.save()
@@ -192,7 +196,8 @@ def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
 
 
 def _ahead(applied: Generation, state: DesiredState) -> bool:
-    return (applied["epoch"], applied["number"]) > (state.epoch, state.number)
+    newer = (applied["epoch"], applied["number"]) > (state.epoch, state.number)
+    return newer and applied["epoch"] <= state.epoch + EPOCHS_AHEAD
 
 
 def _worth_a_look(node: Node, before: Mapping[str, Any], report: Report) -> bool:

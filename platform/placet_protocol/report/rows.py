@@ -83,9 +83,9 @@ class LocalAbort(TypedDict):
 
 
 def read_generation(data: Any, at: str) -> Generation:
-    """Read the number of a state."""
+    """Read the number of a state: any that ``read_head`` takes, for a node says what it follows."""
     return Generation(
-        epoch=bounded.whole(data, "epoch", at, 2**31 - 2),
+        epoch=bounded.whole(data, "epoch", at),
         number=bounded.whole(data, "number", at),
     )
 

@@ -4,6 +4,7 @@ far the log is. Nothing in the rest of a state can keep a node from it."""
 from dataclasses import dataclass
 from typing import Any
 
+from placet_protocol.bounded import MAX_WHOLE
 from placet_protocol.fields import ProtocolError, hex_digest, identifier, whole
 from placet_protocol.report.rows import NodeError
 from placet_verify import canonical
@@ -42,8 +43,8 @@ def read_head(data: Any) -> Head:
     """Read whom a state is for and which one it is; raise ``ProtocolError``."""
     return Head(
         target=identifier(data, "target"),
-        epoch=whole(data, "epoch", 0, 1 << 62),
-        number=whole(data, "number", 0, 1 << 62),
+        epoch=whole(data, "epoch", 0, MAX_WHOLE),
+        number=whole(data, "number", 0, MAX_WHOLE),
     )
 
 

@@ -22,7 +22,7 @@ from apps.monitoring.queries import recent
 from apps.registry.store import Store
 from apps.serving.actions import create_target, issue_join_token, prefetch
 from apps.serving.agent_api.waiting import wait_for_state
-from apps.serving.desired import publish_running_out, sign_state
+from apps.serving.desired import publish, publish_running_out, sign_state
 from apps.serving.drivers import driver_for
 from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
 from apps.serving.rules import serving_config
@@ -245,6 +245,39 @@ def test_a_node_that_is_ahead_of_a_restored_database_raises_the_epoch(story: Sto
     assert Event.objects.filter(kind="node.state_ahead.v1").count() == 1
     assert story.node.pull()
     assert (story.node.epoch, story.node.applied) == (2, 1)
+
+
+@pytest.mark.parametrize("lie", [102, 2**31 - 2, 2**31 - 1, 2**53 - 1])
+def test_a_lie_about_the_epoch_changes_nothing_and_honest_reports_go_on(
+    story: Story, lie: int
+) -> None:
+    state = DesiredState.objects.get(target=story.world.target)
+    assert state.epoch == 1
+    assert story.node.report(applied={"epoch": lie, "number": 1}).status_code == 200
+    story.run_jobs("control")
+    assert DesiredState.objects.get(pk=state.pk).epoch == 1
+    story.node.pull()
+    assert story.node.report().status_code == 200
+
+
+def test_the_last_epoch_of_a_former_lie_can_be_reported(story: Story) -> None:
+    DesiredState.objects.update(epoch=2**31 - 1, number=0, content_digest="")
+    publish(story.world.target.pk)
+    story.run_jobs("control")
+    assert story.node.pull()
+    assert story.node.report().status_code == 200
+    assert story.node.row.report["applied"] == {"epoch": 2**31 - 1, "number": 1}
+
+
+def test_a_node_that_is_ahead_again_and_again_raises_the_epoch_once_a_minute(story: Story) -> None:
+    for number in range(5):
+        ahead = {"epoch": 2 + number, "number": 4000}
+        assert story.node.report(applied=ahead).status_code == 200
+    assert Event.objects.filter(kind="node.state_ahead.v1").count() == 1
+    assert DesiredState.objects.get(target=story.world.target).epoch == 3
+    a_minute_later(story.node)
+    story.node.report(applied={"epoch": 103, "number": 0})
+    assert DesiredState.objects.get(target=story.world.target).epoch == 104
 
 
 def test_metrics_are_stored_once_and_only_for_own_revisions(story: Story) -> None:
