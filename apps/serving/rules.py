@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from placet_protocol.report import read_isolation
-from placet_protocol.state import Wanted
+from placet_protocol.state import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
-from placet_verify.serving import MEMBERS, Destination, check, egress_of
+from placet_verify.serving import (
+    MAX_MEMORY_MB,
+    MAX_REPLICAS,
+    MEMBERS,
+    Destination,
+    check,
+    egress_of,
+)
 from placet_verify.units import UnitSource, unit_source
 
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
@@ -43,7 +50,7 @@ class ServingConfig:
 
     replicas: int = 1
     max_replicas: int = 1
-    memory_mb: int = 1024
+    memory_mb: int = DEFAULT_MEMORY_MB
     variables: tuple[tuple[str, str], ...] = ()
     unit: UnitSource | None = None  # None: the split is per request
     capture: Capture | None = None  # None: no prediction is written down
@@ -58,7 +65,8 @@ class ServingConfig:
 def serving_config(document: Mapping[str, Any]) -> ServingConfig:
     """Read a serving configuration; raise ``ValueError`` with a sentence when it is not one.
 
-    Without ``max_replicas`` an operator may not scale beyond what was approved.
+    Without ``max_replicas`` an operator may not scale beyond what was approved. The bounds are
+    those within which a node reads a state.
     """
     unknown = set(document) - MEMBERS
     if unknown:
@@ -67,7 +75,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         check(document)
     except Refused as refusal:
         raise ValueError(refusal.sentence) from None
-    replicas = _number(document, "replicas", 1, 1, 64)
+    replicas = _number(document, "replicas", 1, 1, MAX_REPLICAS)
     variables = document.get("variables", {})
     if not isinstance(variables, Mapping) or not all(
         isinstance(k, str) and isinstance(v, str) for k, v in variables.items()
@@ -83,8 +91,8 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         raise ValueError(f"capture {error}") from None
     return ServingConfig(
         replicas=replicas,
-        max_replicas=_number(document, "max_replicas", replicas, replicas, 64),
-        memory_mb=_number(document, "memory_mb", 1024, 16, 1 << 24),
+        max_replicas=_number(document, "max_replicas", replicas, replicas, MAX_REPLICAS),
+        memory_mb=_number(document, "memory_mb", DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, MAX_MEMORY_MB),
         variables=tuple(sorted(variables.items())),
         unit=unit,
         capture=capture,

@@ -13,6 +13,7 @@ from placet_agent.recalls import Recalls
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import NodeError
 from placet_protocol.state import (
+    DEFAULT_MEMORY_MB,
     DesiredEndpoint,
     DesiredRevision,
     DesiredState,
@@ -351,10 +352,14 @@ def _as_approved(approved: Mapping[str, Any]) -> Verdict:
 
 
 def _differs(found: permit.Permit, revision: DesiredRevision) -> str:
-    """Say what of the serving configuration is not what was approved; replicas may be scaled."""
+    """Say what of the serving configuration is not what was approved; replicas may be scaled up to
+    ``max_replicas``. What a configuration does not say is meant as platforms always meant it."""
     approved = found.request.serving
     if dict(revision.variables) != approved.get("variables", {}):
         return "the variables are not those that were approved"
-    if revision.memory_mb != approved.get("memory_mb", revision.memory_mb):
+    if revision.memory_mb != approved.get("memory_mb", DEFAULT_MEMORY_MB):
         return "the memory limit is not the one that was approved"
+    most = approved.get("max_replicas", approved.get("replicas", 1))
+    if not isinstance(most, int) or revision.replicas > most:
+        return f"{revision.replicas} replicas are more than were approved"
     return ""

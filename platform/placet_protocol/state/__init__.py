@@ -14,6 +14,8 @@ from placet_protocol.state.endpoints import (
 )
 from placet_protocol.state.head import Head, Heard, read_head, read_heard
 from placet_protocol.state.revisions import (
+    DEFAULT_MEMORY_MB,
+    LEAST_MEMORY_MB,
     DesiredRevision,
     RefusedRevision,
     RevisionEntry,
@@ -34,9 +36,9 @@ from placet_protocol.state.whole import (
 from placet_protocol.testers import HeaderRoute, HeaderRouteEntry
 
 __all__ = [
-    "DesiredEndpoint", "DesiredRevision", "DesiredState", "EndpointEntry", "Head", "HeaderRoute",
-    "HeaderRouteEntry", "Heard", "LeftOut", "Prefetch", "PrefetchEntry", "RefusedRevision",
-    "RevisionEntry", "RuntimeEntry", "StateContent", "StateDocument", "Wanted", "endpoint_path",
-    "read_endpoint", "read_endpoints", "read_head", "read_heard", "read_prefetch", "read_revision",
-    "read_state", "write_state",
+    "DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "DesiredEndpoint", "DesiredRevision", "DesiredState",
+    "EndpointEntry", "Head", "HeaderRoute", "HeaderRouteEntry", "Heard", "LeftOut", "Prefetch",
+    "PrefetchEntry", "RefusedRevision", "RevisionEntry", "RuntimeEntry", "StateContent",
+    "StateDocument", "Wanted", "endpoint_path", "read_endpoint", "read_endpoints", "read_head",
+    "read_heard", "read_prefetch", "read_revision", "read_state", "write_state",
 ]  # fmt: skip

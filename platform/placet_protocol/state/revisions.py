@@ -24,6 +24,7 @@ from placet_verify.units import WHOLE
 
 Wanted = Literal["run", "drain", "stop"]
 LEAST_MEMORY_MB = 16  # of what was approved under earlier rules
+DEFAULT_MEMORY_MB = 1024  # meant by a serving configuration that does not say it
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -13,6 +13,7 @@ from placet_agent.joining import JoinFailed, join
 from placet_verify.keys import PrivateKey
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
+from tests.support.permits import SERVING
 
 
 def test_a_bento_without_an_approval_is_refused_and_the_others_go_on(
@@ -82,6 +83,32 @@ def _more_memory(platform: Platform) -> dict[str, Any]:
     return {**platform.revision(1, platform.build("approved")), "memory_mb": 4096}
 
 
+def _approved_as(platform: Platform, serving: dict[str, Any], **state: Any) -> dict[str, Any]:
+    """A permit for this serving configuration, and what a state makes of it."""
+    bento = platform.build("approved")
+    permit = platform.case(bento, "rel_1", serving=serving).document(platform.keys["decision"])
+    return platform.revision(1, bento, permit=permit, **state)
+
+
+def _more_memory_than_is_meant(platform: Platform) -> dict[str, Any]:
+    """What says no limit is meant with the usual one, and not with any."""
+    return _approved_as(platform, {"variables": {}, "egress": []}, memory_mb=4096)
+
+
+def _more_replicas(platform: Platform) -> dict[str, Any]:
+    return {**platform.revision(1, platform.build("approved")), "replicas": 2}
+
+
+def _more_replicas_than_the_most(platform: Platform) -> dict[str, Any]:
+    serving = {**SERVING, "replicas": 2, "max_replicas": 3}
+    return _approved_as(platform, serving, replicas=4)
+
+
+def _most_replicas_in_words(platform: Platform) -> dict[str, Any]:
+    """Of what was approved under earlier rules no number was judged."""
+    return _approved_as(platform, {"max_replicas": "64", "variables": {}}, replicas=2)
+
+
 def _rejected(platform: Platform) -> dict[str, Any]:
     """One of the people said no."""
     bento = platform.build("rejected")
@@ -98,6 +125,10 @@ def _rejected(platform: Platform) -> dict[str, Any]:
         _other_variables,
         _steering_variables,
         _more_memory,
+        _more_memory_than_is_meant,
+        _more_replicas,
+        _more_replicas_than_the_most,
+        _most_replicas_in_words,
         _rejected,
     ],
 )
@@ -111,6 +142,32 @@ def test_a_permit_that_does_not_fit_is_refused(
     assert refused["detail"] and refused["ready_replicas"] == 0
     assert node.get().status_code == 503
     assert not node.agent.replicas.all
+
+
+@pytest.mark.parametrize(
+    ("serving", "replicas", "memory_mb"),
+    [
+        ({**SERVING, "replicas": 1, "max_replicas": 2}, 2, 1024),
+        ({**SERVING, "replicas": 2, "max_replicas": 4}, 1, 1024),
+        # Approved under earlier rules, and with nothing that could be left out.
+        ({"replicas": 1, "max_replicas": 2, "memory_mb": 512, "variables": {}}, 2, 512),
+        ({"replicas": 2, "memory_mb": 1024, "variables": {}}, 2, 1024),
+        ({}, 1, 1024),
+    ],
+)
+def test_an_operator_may_scale_up_to_what_was_approved(
+    platform: Platform,
+    node: NodeUnderTest,
+    serving: dict[str, Any],
+    replicas: int,
+    memory_mb: int,
+) -> None:
+    wanted = {"replicas": replicas, "memory_mb": memory_mb, "weight": 10_000}
+    platform.serve(_approved_as(platform, serving, **wanted))
+
+    platform.wait_phase("rev_1", "serving")
+    platform.wait(lambda: platform.seen("rev_1")["ready_replicas"] == replicas)
+    assert node.who() == "approved"
 
 
 @pytest.mark.parametrize("purpose", ["decision", "build", "log", "root", "stranger"])

@@ -12,7 +12,8 @@ from apps.serving.rules import (
     to_evict,
     wanted,
 )
-from placet_verify.serving import Destination
+from placet_protocol.state import LEAST_MEMORY_MB
+from placet_verify.serving import MAX_MEMORY_MB, Destination
 from placet_verify.units import UnitSource
 
 
@@ -32,6 +33,11 @@ def test_what_a_replica_reaches_is_read_and_absent_in_what_is_older() -> None:
     assert serving_config({"egress": ["db:1"]}).egress == (Destination("db", 1),)
 
 
+@pytest.mark.parametrize("memory_mb", [LEAST_MEMORY_MB, MAX_MEMORY_MB])
+def test_the_least_and_the_most_memory_are_those_that_a_node_reads(memory_mb: int) -> None:
+    assert serving_config({"memory_mb": memory_mb}).memory_mb == memory_mb
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -42,6 +48,8 @@ def test_what_a_replica_reaches_is_read_and_absent_in_what_is_older() -> None:
         {"replicas": True},
         {"replicas": 3, "max_replicas": 2},
         {"memory_mb": "1024"},
+        {"memory_mb": MAX_MEMORY_MB + 1},
+        {"memory_mb": LEAST_MEMORY_MB - 1},
         {"variables": {"A": 1}},
         {"command": "sh"},
         {"unit": {"header": "a b"}},
