@@ -1,13 +1,15 @@
 -- Copies requests to a replica of the candidate. Nobody waits for its answer, and nobody gets it.
 -- What goes wrong here ends here: a copy that cannot be made or sent is none.
 
-local MOST = 32 -- under way at once; what comes meanwhile is not copied
+local MOST = 32 -- under way at once, of all endpoints; what comes meanwhile is not copied
+local ENDPOINTS = tonumber((...)) -- whose requests are copied
+local SHARE = math.max(1, MOST // ENDPOINTS) -- of one: a candidate that hangs takes no other's
 local MILLISECONDS = 10000
 local METHODS = { GET = "get", HEAD = "head", POST = "post", PUT = "put", DELETE = "delete" }
 local OWN = { ["content-length"] = true, ["transfer-encoding"] = true, ["connection"] = true,
     ["expect"] = true, ["host"] = true, ["x-request-id"] = true, ["x-placet-cohort"] = true }
 
-local under_way, turn = 0, 0
+local under_way, turn = {}, 0 -- by endpoint
 
 -- A replica's slot leads to its socket; a port is one that an older agent started.
 local function pick(targets)
@@ -36,13 +38,13 @@ local function headers_of(txn, body)
     return headers
 end
 
-local function send(method, request, backend, revision)
+local function send(method, request, endpoint, backend, revision)
     local begun = core.now()
     local sent, answer = pcall(function()
         local client = core.httpclient()
         return client[method](client, request)
     end)
-    under_way = under_way - 1
+    under_way[endpoint] = under_way[endpoint] - 1
     local ended = core.now()
     local took = (ended.sec - begun.sec) * 1000 + math.floor((ended.usec - begun.usec) / 1000)
     local status = sent and answer and answer.status or 0
@@ -54,7 +56,8 @@ end
 
 local function copy(txn)
     local method, targets = METHODS[txn.sf:method()], txn:get_var("txn.targets")
-    if method == nil or targets == nil or under_way >= MOST then
+    local endpoint = txn:get_var("txn.ep")
+    if method == nil or targets == nil or (under_way[endpoint] or 0) >= SHARE then
         return
     end
     local body, query = txn.sf:req_body() or "", txn.sf:query() or ""
@@ -69,9 +72,9 @@ local function copy(txn)
         timeout = MILLISECONDS,
     }
     local backend, revision = txn:get_var("txn.mirrored"), txn:get_var("txn.copied")
-    under_way = under_way + 1
+    under_way[endpoint] = (under_way[endpoint] or 0) + 1
     core.register_task(function()
-        send(method, request, backend, revision)
+        send(method, request, endpoint, backend, revision)
     end)
 end
 

@@ -170,10 +170,10 @@ def mirrors(table: Table) -> bool:
 def prepare(table: Table) -> Iterator[str]:
     """Yield what the rules need in the global section."""
     if mirrors(table):
-        for entry in table.endpoints.values():
-            if entry.copies:
-                yield f"  set-var proc.mir_{_name(entry)} int(0)"
-        yield f"  lua-load {LUA}"
+        copied = [entry for entry in table.endpoints.values() if entry.copies]
+        for entry in copied:
+            yield f"  set-var proc.mir_{_name(entry)} int(0)"
+        yield f"  lua-load {LUA} {len(copied)}"
         yield "  tune.lua.maxmem 64"
         yield "  httpclient.resolvers.disabled on"
         yield "  httpclient.retries 0"

@@ -49,18 +49,23 @@ class SocketReplica:
     folder: Path
     name: str
     seen: list[str] = field(default_factory=list)
+    headers: tuple[tuple[str, str], ...] = ()  # of each answer
+    answering: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         told = self
+        self.answering.set()
 
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
                 size = int(self.headers.get("content-length") or 0)
                 self.rfile.read(size)
                 told.seen.append(f"{self.command} {self.path}")
+                told.answering.wait()
                 body = f'{{"name": "{told.name}"}}'.encode()
                 self.send_response(200)
-                self.send_header("content-length", str(len(body)))
+                for name, value in (("content-length", str(len(body))), *told.headers):
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -81,6 +86,7 @@ class SocketReplica:
 
     def stop(self) -> None:
         """Answer no longer."""
+        self.answering.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -104,10 +110,15 @@ class Gateway:
     def entry(self) -> EndpointEntry:
         return self.proxy.table.ensure_endpoint("end_1", PATH)
 
-    def place(self, revision: str, replica: str) -> None:
+    def neighbour(self, name: str) -> EndpointEntry:
+        """Return another endpoint behind the same HAProxy."""
+        return self.proxy.table.ensure_endpoint(f"end_{name}", f"/neighbour/production/{name}")
+
+    def place(self, revision: str, replica: str, entry: EndpointEntry | None = None) -> None:
         """Lead requests for the revision to the replica too."""
         address = places.socket_of(replica)
-        self.proxy.table.ensure_server(self.entry, revision, replica, address).drained = False
+        place = entry or self.entry
+        self.proxy.table.ensure_server(place, revision, replica, address).drained = False
 
     def leave(self, replica: str) -> None:
         """Lead no new requests to a replica."""
@@ -115,11 +126,17 @@ class Gateway:
             for server in servers.values():
                 server.drained |= server.replica == replica
 
-    def replica(self, revision: str, name: str) -> SocketReplica:
+    def replica(
+        self,
+        revision: str,
+        name: str,
+        entry: EndpointEntry | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> SocketReplica:
         """Start a replica and place it."""
-        made = SocketReplica(self.folder, name)
+        made = SocketReplica(self.folder, name, headers=headers)
         self.stack.callback(made.stop)
-        self.place(revision, name)
+        self.place(revision, name, entry)
         return made
 
     def serve(self, stable: str = "rev_1") -> None:
