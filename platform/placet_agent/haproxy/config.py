@@ -31,7 +31,7 @@ PATHS = MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 4
+LAYOUT = 5
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -184,7 +184,8 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "  http-request return status 200 content-type application/json " + (
         'string \'{"status":"ok"}\' if { path /healthz }'
     )
-    yield "  http-request set-var(txn.ep) path,field(1,/,4),map(paths.map)"
+    yield "  http-request set-var(txn.at) path,field(1,/,4)"
+    yield "  http-request set-var(txn.ep) var(txn.at),map(paths.map)"
     yield "  " + refuse(404, UNKNOWN, "!{ var(txn.ep) -m found }")
     yield "  http-request set-var(txn.route) var(txn.ep),map(route.map)"
     yield "  " + refuse(503, NOT_LIVE, "!{ var(txn.route) -m found }")
@@ -192,12 +193,14 @@ def _frontend(table: Table, settings: Settings) -> Iterator[str]:
     yield "  acl has_length req.fhdr(content-length) -m found"
     yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
     yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
+    yield from traffic.bound()
     yield from traffic.choose(table)
     yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
     yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
     yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
     yield from traffic.copy(table)
     yield from traffic.tell()
+    yield from traffic.answers()
     yield "  use_backend %[var(txn.be)]"
 
 

@@ -35,6 +35,15 @@ SINK = "log fd@3 len 1024 format raw local0"
 NO_UNIT, BY_HEADER = "no_unit", "overridden"
 # Tells a replica that no split decided on a request: it writes that down with what it captures.
 COHORT = "X-Placet-Cohort"
+# Of one endpoint, of the 4000 connections that HAProxy takes: who calls what answers nobody leaves
+# the others theirs. One more is refused, and its connection closed.
+MOST_UNDER_WAY = 1000
+# What an answer may not say: it holds for all of the address, the endpoints of others too.
+FOR_ALL = (
+    "Alt-Svc", "Clear-Site-Data", "NEL", "Report-To", "Service-Worker-Allowed",
+    "Strict-Transport-Security",
+)  # fmt: skip
+_DOMAIN, _PATH = "[Dd][Oo][Mm][Aa][Ii][Nn]", "[Pp][Aa][Tt][Hh]"
 UNIT = rf"^[ -~]{{1,{MAX_UNIT}}}\z"
 
 
@@ -84,7 +93,6 @@ def _mine(entry: EndpointEntry) -> str:
 def _accumulate(condition: str) -> Iterator[str]:
     """Add the weight to the endpoint's accumulator, modulo 10,000: it went over if it is below the
     weight now."""
-    yield f"  http-request track-sc0 var(txn.ep) table {ACCUMULATORS} if {condition}"
     yield (f"  http-request sc-set-gpt0(0) sc_get_gpt0(0),add(txn.w),mod({WHOLE}) if {condition}")
     yield (
         "  http-request set-var(txn.be) var(txn.route),field(2,:) "
@@ -98,10 +106,31 @@ def tell() -> Iterator[str]:
     yield f"  http-request set-header {COHORT} %[var(txn.how)] if {{ var(txn.how) -m found }}"
 
 
+def bound() -> Iterator[str]:
+    """Yield the rules that keep one endpoint from taking every connection."""
+    yield f"  http-request track-sc0 var(txn.ep) table {ACCUMULATORS}"
+    yield f"  http-request deny deny_status 503 if {{ sc0_conn_cur gt {MOST_UNDER_WAY} }}"
+
+
+def answers() -> Iterator[str]:
+    """Yield the rules that keep an answer to its own endpoint: all of them share one address.
+
+    A cookie is sent back to the endpoint that set it, for the last ``Path`` counts. Of several
+    domains one is taken out; who names more of them loses all that is said of the cookie.
+    """
+    for name in FOR_ALL:
+        yield f"  http-response del-header {name}"
+    cookie, blank = "  http-response replace-header Set-Cookie", "[[:blank:]]*"
+    for name in (_DOMAIN, _PATH):
+        yield rf"{cookie} '^(.*);{blank}{name}{blank}(=[^;]*)?(;.*)?$' '\1\3'"
+    yield rf"{cookie} '^([^;]*);(.*;)?{blank}{_DOMAIN}{blank}([=;].*)?$' '\1'"
+    yield rf"{cookie} '^(.*)$' '\1; Path=%[var(txn.at)]'"
+
+
 def accumulators() -> Iterator[str]:
     """Yield the section that holds the accumulators."""
     yield f"backend {ACCUMULATORS}"
-    yield "  stick-table type string len 8 size 10k store gpt0"
+    yield "  stick-table type string len 8 size 10k store gpt0,conn_cur"
 
 
 def _units(table: Table) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What one endpoint cannot take from the others behind the same HAProxy, nor say for them."""
 
+import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from placet_agent.haproxy.traffic import MOST_UNDER_WAY
+from tests.integration.agent.conftest import PATH
 from tests.integration.agent.sockets import Gateway, wait
+
+CALLERS = 4100  # more than HAProxy takes connections
 
 
 @pytest.fixture
@@ -15,6 +21,80 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     with ExitStack() as stack:
         made = Gateway(tmp_path / "haproxy", stack)  # HAProxy ends after its replicas
         yield made
+
+
+def call(gateway: Gateway) -> socket.socket:
+    """Send a request whose answer nobody reads yet."""
+    made = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+    made.sendall(f"GET {PATH}/who HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return made
+
+
+def test_callers_of_what_answers_nobody_leave_the_others_served(gateway: Gateway) -> None:
+    entry = gateway.neighbour("good")
+    slow = gateway.replica("rev_1", "slow")
+    gateway.replica("rev_2", "good", entry)
+    entry.stable = "rev_2"
+    gateway.serve()
+    slow.answering.clear()
+    callers = list[socket.socket]()
+    for number in range(CALLERS):
+        callers.append(gateway.stack.enter_context(call(gateway)))
+        if number % 100 == 99:  # no more at once than wait to be accepted
+            wait(lambda: len(slow.seen) == min(len(callers), MOST_UNDER_WAY), 30)
+
+    base = f"http://127.0.0.1:{gateway.port}"
+    assert httpx.get(f"{base}{entry.path}/who", timeout=5).json() == {"name": "good"}
+    assert httpx.get(f"{base}/healthz", timeout=5).json() == {"status": "ok"}
+    assert httpx.get(gateway.url(), timeout=5).json()["code"] == "unavailable"
+
+    slow.answering.set()
+    said = Counter(caller.recv(12)[-3:].decode() for caller in callers)
+    assert said == {
+        "200": MOST_UNDER_WAY,
+        "503": CALLERS - MOST_UNDER_WAY,
+    }
+    assert gateway.who() == "slow"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("id=1", "id=1"),
+        ("id=1; Path=/", "id=1"),
+        ("id=1; path = /neighbour; Secure; path=/", "id=1; path = /neighbour; Secure"),
+        ("id=1; Domain=example.com; HttpOnly; Max-Age=60", "id=1; HttpOnly; Max-Age=60"),
+        ("id=1;domain", "id=1"),
+        ("domain=1; PATH=/; Secure; SameSite=Lax", "domain=1; Secure; SameSite=Lax"),
+        ("id=1; Domain=a.example; DOMAIN=example; Path=/; Secure", "id=1"),
+        (f"{'x' * 4000}=1{';' * 4000} Domain=a; ;Domain=b", f"{'x' * 4000}=1"),
+    ],
+)
+def test_a_cookie_comes_back_to_the_endpoint_alone_that_set_it(
+    gateway: Gateway, said: str, kept: str
+) -> None:
+    gateway.replica("rev_1", "one", headers=(("Set-Cookie", said), ("Set-Cookie", "b=2; Path=/")))
+    gateway.serve()
+
+    answer = httpx.get(gateway.url())
+
+    own = f"; Path={PATH}"  # the last one counts
+    assert answer.headers.get_list("set-cookie") == [kept + own, "b=2" + own]
+
+
+def test_an_answer_says_nothing_that_holds_for_the_whole_address(gateway: Gateway) -> None:
+    wide = (
+        ("Alt-Svc", 'h2="evil.example:443"; ma=86400'), ("Clear-Site-Data", '"*"'),
+        ("Strict-Transport-Security", "max-age=31536000"), ("Service-Worker-Allowed", "/"),
+        ("NEL", '{"report_to": "a", "max_age": 9}'), ("Report-To", '{"group": "a"}'),
+    )  # fmt: skip
+    gateway.replica("rev_1", "one", headers=(*wide, ("X-Own", "kept"), ("alt-svc", "clear")))
+    gateway.serve()
+
+    found = httpx.get(gateway.url()).headers
+
+    assert found["X-Own"] == "kept"
+    assert [name for name, _ in wide if name in found] == []
 
 
 def test_a_candidate_that_keeps_its_copies_waiting_takes_no_others(gateway: Gateway) -> None:
