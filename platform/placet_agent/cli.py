@@ -1,10 +1,11 @@
-"""The command ``placet-agent``: join, run, stop, show."""
+"""The command ``placet-agent``: join, run, stop, show, unit."""
 
 import json
 import logging
 import signal
 import sys
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,9 @@ app = typer.Typer(
     help="Makes this host a node of Placet.", no_args_is_help=True, add_completion=False
 )
 DEFAULT_DATA = Path("/var/lib/placet-agent")
+EVERYWHERE, HERE = "*", "127.0.0.1"
+UNIT = Path(__file__).with_name("placet-agent.service")
+logger = logging.getLogger("placet_agent.cli")
 
 Data = Annotated[Path, typer.Option("--data", help="The node's folder.")]
 WindowSeconds = Annotated[
@@ -33,6 +37,18 @@ AllowShared = Annotated[
     typer.Option(
         envvar="PLACET_ALLOW_SHARED",
         help="Start replicas on the host's network when the host gives none of their own any more.",
+    ),
+]
+Bind = Annotated[
+    str,
+    typer.Option(
+        help="The address that HAProxy listens on: all, or 127.0.0.1 without a certificate."
+    ),
+]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain", help="Answer other machines without TLS: in a closed network, behind a proxy."
     ),
 ]
 
@@ -53,10 +69,57 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
+def log_lines(level: str) -> None:
+    """Have everything logged to stderr, a line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
 def fail(error: object) -> typer.Exit:
     """Print a sentence and end with 1."""
     typer.echo(f"placet-agent: {error}", err=True)
     return typer.Exit(1)
+
+
+def plain_address(home: Home, bind: str, *, plain: bool) -> str:
+    """Return what a node without a certificate listens on: this machine alone, unless it is told
+    otherwise, or has answered others without one before: nobody's clients are cut off by a newer
+    agent."""
+    before = plain_before(home)
+    address = bind or (EVERYWHERE if plain else before or HERE)
+    if plain or local(address):
+        return address
+    if address != before:
+        raise ValueError(
+            "without --tls-cert and --tls-key it answers to this machine alone:"
+            f" give both, or --bind {HERE}, or --plain where others protect the way"
+        )
+    logger.warning(
+        "answers other machines without TLS, on %s, as before:"
+        " give --tls-cert and --tls-key, or --bind %s, or --plain to say that it is meant",
+        address,
+        HERE,
+    )
+    return address
+
+
+def plain_before(home: Home) -> str:
+    """Return the address where HAProxy last answered without TLS; '' when it did not."""
+    for line in (home.read_text("haproxy/haproxy.cfg") or "").splitlines():
+        words = line.split()
+        if words[:1] == ["bind"] and len(words) == 2:
+            return words[1].rpartition(":")[0]
+    return ""
+
+
+def local(address: str) -> bool:
+    """Tell whether only this machine reaches ``address``."""
+    try:
+        return address == "localhost" or ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @app.command("join")
@@ -100,7 +163,8 @@ def join_command(
 @app.command()
 def run(
     data: Data = DEFAULT_DATA,
-    bind: Annotated[str, typer.Option(help="The address that HAProxy listens on.")] = "*",
+    bind: Bind = "",
+    plain: Plain = False,
     stop_all: Annotated[
         bool, typer.Option(help="On exit end the replicas and HAProxy too.")
     ] = False,
@@ -118,10 +182,7 @@ def run(
     allow_shared: AllowShared = False,
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=log_level.upper(), handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_lines(log_level)
     home = Home(data.resolve())
     if bool(tls_cert) != bool(tls_key):
         raise fail("give both --tls-cert and --tls-key")
@@ -129,8 +190,9 @@ def run(
     try:
         home.membership()
         with files.locked(home.folder):
+            address = bind or EVERYWHERE if certificate else plain_address(home, bind, plain=plain)
             options = Options(
-                bind=bind, certificate=certificate, window_seconds=window_seconds,
+                bind=address, certificate=certificate, window_seconds=window_seconds,
                 allow_shared=allow_shared,
             )  # fmt: skip
             agent = Agent(home, options)
@@ -164,3 +226,9 @@ def show(data: Data = DEFAULT_DATA) -> None:
     except NotJoined as error:
         raise fail(error) from error
     typer.echo(json.dumps({**asdict(member), "memory": asdict(home.remembered())}, indent=2))
+
+
+@app.command()
+def unit() -> None:
+    """Print a systemd unit for this node."""
+    typer.echo(UNIT.read_text(), nl=False)

@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -53,6 +56,74 @@ def test_an_operator_joins_runs_and_stops_a_node(platform: Platform, tmp_path: P
 
     assert not ProcessRef(stored["pid"], stored["start"]).alive
     assert agent("stop", "--data", str(data)).returncode == 0
+
+
+def test_a_node_without_a_certificate_answers_to_this_machine_alone(
+    platform: Platform, tmp_path: Path
+) -> None:
+    data, port = tmp_path / "node", free_port()
+    agent("join", platform.url, "--token", platform.token, "--data", str(data),
+          "--listen", str(port))  # fmt: skip
+    refused = agent("run", "--data", str(data), "--bind", "0.0.0.0")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "placet-agent: without --tls-cert and --tls-key it answers to this machine alone:"
+        " give both, or --bind 127.0.0.1, or --plain where others protect the way\n",
+    )
+    with running(data, tmp_path / "log"):
+        health(port)
+        assert listens(port) == ["127.0.0.1"]
+    with running(data, tmp_path / "log", "--plain"):
+        health(port)
+        assert listens(port) == ["0.0.0.0"]
+
+
+def test_a_node_that_answered_others_without_a_certificate_goes_on_and_says_so(
+    platform: Platform, tmp_path: Path
+) -> None:
+    data, port = tmp_path / "node", free_port()
+    agent("join", platform.url, "--token", platform.token, "--data", str(data),
+          "--listen", str(port))  # fmt: skip
+    with running(data, tmp_path / "log", "--plain"):  # as an agent of the release before did
+        health(port)
+    with running(data, tmp_path / "newer"):
+        health(port)
+        assert listens(port) == ["0.0.0.0"]
+    assert "answers other machines without TLS, on *, as before" in (tmp_path / "newer").read_text()
+    with running(data, tmp_path / "log", "--bind", "127.0.0.1"):
+        health(port)
+        assert listens(port) == ["127.0.0.1"]
+
+
+def test_the_agent_brings_the_unit_that_runs_it() -> None:
+    printed = agent("unit")
+    lines = printed.stdout.splitlines()
+    assert "EnvironmentFile=-/etc/placet/agent.env" in lines
+    assert "ExecStart=/opt/placet-agent/bin/placet-agent run --data /var/lib/placet-agent" in lines
+
+
+@contextmanager
+def running(data: Path, log: Path, *words: str) -> Iterator[None]:
+    """Run the agent, and end it with all it started."""
+    command = [sys.executable, "-m", "placet_agent", "run", "--data", str(data), "--stop-all"]
+    with log.open("wb") as stderr:
+        process = subprocess.Popen([*command, *words], env=ENVIRONMENT, stderr=stderr)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0, log.read_text()
+
+
+def listens(port: int) -> list[str]:
+    """Return the IPv4 addresses on which somebody listens at this port."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    found = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return [
+        socket.inet_ntoa(bytes.fromhex(address)[::-1])
+        for address, number in found
+        if int(number, 16) == port
+    ]
 
 
 def health(port: int) -> None:
