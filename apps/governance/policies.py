@@ -164,6 +164,7 @@ expires_after_days: 14
 gates:
   - {gate: build, isolation: bwrap}
   - {gate: scan, allow: [safe, code-carrying]}
+  - {gate: isolation}
   - {gate: freeze}
   - {gate: approvals, role: reviewer, count: 1}
 """,
@@ -174,6 +175,7 @@ expires_after_days: 14
 gates:
   - {gate: build, isolation: bwrap}
   - {gate: scan, allow: [safe, code-carrying]}
+  - {gate: isolation}
   - {gate: schema}
   - {gate: soaked, environment: staging, for: 1h}
   - {gate: freeze}

@@ -100,6 +100,21 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
     )
 
 
+def shared_network(said: str | None, target: str) -> str:
+    """Return why replicas on ``target`` are not kept from the network, '' where they are.
+
+    ``said`` is what its node says it gives them: ``own``, ``host``, '' by an agent from before
+    there was such a thing, ``None`` while no node has reported.
+    """
+    if said is None:
+        return f"no node of the target {target} has said yet that it gives replicas a network"
+    if said == "own":
+        return ""
+    upgrade = "" if said else ": upgrade its agent"
+    given = f"the target {target} gives replicas the host's network{upgrade}"
+    return f"{given}: it can reach whatever the host can" if said else given
+
+
 def isolation_of(reported: str, serving: Mapping[str, Any]) -> str:
     """Return the isolation of a revision by what its node reported; '' while that is nothing.
 

@@ -194,6 +194,7 @@ class ReleaseSerializer(Base):
     environment = serializers.CharField(source="environment.name")
     endpoint = serializers.CharField(source="endpoint.name")
     endpoint_id = serializers.CharField()
+    target = serializers.CharField(source="endpoint.target.name", help_text="Where it runs")
     model = serializers.CharField(source="version.model.name")
     version = serializers.IntegerField(source="version.number")
     version_id = serializers.CharField()
@@ -365,6 +366,9 @@ class ReleaseDetailSerializer(Base):
     all_passed = serializers.BooleanField()
     changes = ChangesSerializer()
     bound = BoundSerializer()
+    shared_network = serializers.CharField(
+        help_text="Why its replicas are not kept from the network, or ''"
+    )
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)
     cannot_count = BarredSerializer(many=True)

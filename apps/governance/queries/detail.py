@@ -34,6 +34,7 @@ from apps.governance.queries.people import (
 )
 from apps.governance.queries.standing import Standings, standings
 from apps.identity.queries import people_names, scope_of
+from apps.serving.rules import shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet_verify import canonical
@@ -117,6 +118,12 @@ class ReleaseView:
     requester_name: str
     author_name: str
     story: tuple[StoryRow, ...]
+    network: str | None  # what the target's node gives a replica, as the gates know it
+
+    @property
+    def shared_network(self) -> str:
+        """Why its replicas are not kept from the network, '' where they are."""
+        return shared_network(self.network, self.release.endpoint.target.name)
 
     @property
     def skipped(self) -> list[GateResult]:
@@ -161,6 +168,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
         story=tuple(
             _story(b, e.index, people, texts) for b, e in zip(bodies, reversed(events), strict=True)
         ),
+        network=facts.network,
     )
 
 

@@ -31,7 +31,8 @@ release = typer.Typer(
     no_args_is_help=True,
 )
 rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
-COLUMNS = ["id", "number", "model", "version", "environment", "endpoint", "state", "created_at"]
+COLUMNS = ["id", "number", "model", "version", "environment", "endpoint", "target", "state",
+           "created_at"]  # fmt: skip
 REFUSED = ("rejected", "withdrawn", "expired", "revoked")
 BROKEN = ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
@@ -204,6 +205,8 @@ def release_show(release_id: str, output: Output = Form.TABLE) -> None:
         show_one(view, output)
         return
     show_one(view.release, output)
+    if view.shared_network:
+        say(f"Its replicas would not be kept from the network: {view.shared_network}")
     show_list(view.gates, ["state", "title", "reason"], output)
     show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
 

@@ -147,6 +147,7 @@ class Release(Record):
     environment: str
     endpoint: str
     endpoint_id: str
+    target: str
     model: str
     version: int
     version_id: str
@@ -271,6 +272,7 @@ class ReleaseDetail(Record):
     all_passed: bool
     changes: Changes
     bound: Bound
+    shared_network: str
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]
     cannot_count: tuple[Barred, ...]

@@ -30,11 +30,47 @@ def asked_by_form(world: World, egress: str) -> Any:
     return browser(world.people["Ada"]).post(reverse("release-request"), fields)
 
 
-def test_an_approver_reads_that_a_replica_reaches_nothing(world: World) -> None:
+def test_an_approver_reads_that_a_replica_reaches_nothing(
+    world: World, node: SimulatedNode
+) -> None:
     assert "<b>reaches nothing.</b>" in page(world, "Vera", world.request("staging"))
 
 
-def test_an_approver_reads_every_destination_and_every_variable(world: World) -> None:
+@pytest.mark.parametrize(
+    ("platform", "says"),
+    [
+        ({"network": "host"}, "the target local gives replicas the host&#x27;s network: it can"
+         " reach whatever the host can"),
+        ({"features": []}, "the target local gives replicas the host&#x27;s network: upgrade its"
+         " agent"),
+        (None, "no node of the target local has said yet that it gives replicas a network"),
+    ],
+)  # fmt: skip
+def test_an_approver_reads_that_the_target_keeps_nobody_from_the_network(
+    world: World, request: pytest.FixtureRequest, platform: dict[str, Any] | None, says: str
+) -> None:
+    if platform is not None:
+        request.getfixturevalue("node").upgraded(**platform)
+    seen = page(world, "Vera", world.request("staging"))
+    assert f"asks to reach nothing, but {says}</span>" in seen
+    assert "reaches nothing." not in seen
+    bento = world.bento(world.version())
+    named = world.request("staging", bento, serving={"egress": ["db.example:5432"]})
+    assert f"asks to reach db.example:5432 and nothing else, but {says}</span>" in page(
+        world, "Vera", named
+    )
+
+
+def test_who_decides_reads_on_which_target_it_would_run(world: World, node: SimulatedNode) -> None:
+    seen = page(world, "Rex", world.request("staging"))
+    assert "in <b>staging</b> on <b>local</b>" in seen
+    assert "<dt>Target</dt><dd>local</dd>" in seen
+    assert seen.count("It would run on the target <b>local</b>.") == 2, "in both dialogs"
+
+
+def test_an_approver_reads_every_destination_and_every_variable(
+    world: World, node: SimulatedNode
+) -> None:
     bento = world.bento(world.version(variables=["MODE"]))
     release = world.request(
         "staging",

@@ -76,6 +76,17 @@ def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(story: S
     assert "older isolation" in seen(story.world, "endpoints")
 
 
+def test_what_shares_the_hosts_network_is_marked_wherever_it_is_named(story: Story) -> None:
+    revision = served(story)
+    story.node.apart[revision.pk] = {"isolation": "shared"}
+    story.node.report()
+    page = " ".join(seen(story.world, "endpoint", revision.endpoint_id).split())
+    assert 'was asked to reach <span class="text-break">nothing</span>' in page
+    assert "It can reach whatever the host can." in page
+    rows = " ".join(seen(story.world, "endpoints").split())
+    assert '<span aria-hidden="true">▲</span> the host\'s network</span>' in rows
+
+
 def test_a_filter_that_nobody_knows_is_named(world: World) -> None:
     answer = api(world.people["Otto"]).get(
         "/projects/risk/environments/development/endpoints?isolation=strong"

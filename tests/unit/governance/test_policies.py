@@ -108,6 +108,8 @@ def test_the_default_policies_are_valid(name: str) -> None:
     assert roles == expected[name]
     isolation = next(g["isolation"] for g in document["gates"] if g["gate"] == "build")
     assert isolation == ("any" if name == "development" else "bwrap")
+    network = [g["network"] for g in document["gates"] if g["gate"] == "isolation"]
+    assert network == ([] if name == "development" else ["own"])
 
 
 def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
