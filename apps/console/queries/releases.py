@@ -1,11 +1,11 @@
 """Releases as the pages show them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
@@ -23,7 +23,8 @@ from apps.governance.queries.presets import TITLES, Preset, common_presets, own_
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
 from apps.rollouts.steps import read
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, TargetUse
+from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
 
@@ -62,6 +63,7 @@ class RequestPage:
     places: list[Place]
     bentos: list[Bento]
     endpoints: list[Endpoint]
+    targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
 
     @property
@@ -134,12 +136,12 @@ def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
 
 def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
     """Return what the form that asks for a release of ``version`` shows."""
-    live = set(
-        Release.objects.filter(version=version, state="live").values_list(
-            "environment_id", flat=True
-        )
-    )
+    here = Release.objects.filter(endpoint=OuterRef("pk"), version=version, state="live")
+    there = Endpoint.objects.filter(project=version.project_id).annotate(serves=Exists(here))
+    endpoints = list(there.order_by("environment", "name"))
+    live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
     rows = policy_rows([version.project], actor)
+    offered = targets_for([row.environment for row in rows], actor)
     own = [preset for row in rows for preset in own_presets(row.environment)]
     return RequestPage(
         places=[
@@ -148,16 +150,31 @@ def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
                 row.gates,
                 row.policy,
                 actor.can("release.request", Scope(version.project_id, row.environment.name)),
-                row.environment.pk in live,
+                row.environment.name in live,
             )
             for row in rows
         ],
         bentos=list(Bento.objects.filter(version=version).order_by("-created_at")[:50]),
-        endpoints=list(
-            Endpoint.objects.filter(project=version.project_id).order_by("environment", "name")
-        ),
+        endpoints=endpoints,
+        targets=offered if len(offered) > 1 else {},
         plans=drawn([*own, *common_presets()]),
     )
+
+
+def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[str]]:
+    """Return the targets that a new endpoint may stand on by name, with the environments that run
+    there, in one query."""
+    listing = TargetUse.objects.filter(
+        Q(environment="") | Q(environment=OuterRef("place")),
+        target=OuterRef("pk"), project=OuterRef("environments__project"),
+    )  # fmt: skip
+    found = visible_targets(actor).filter(environments__in=places)
+    found = found.annotate(place=F("environments__name")).filter(Exists(listing))
+    offered: dict[str, list[str]] = {}
+    rows = found.order_by("name", "environments__position")
+    for name, place in rows.values_list("name", "place"):
+        offered.setdefault(name, []).append(place)
+    return offered
 
 
 PHASES = (

@@ -1,7 +1,5 @@
 """The inbox, a release, asking for one, and deciding."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -11,12 +9,15 @@ from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
+from apps.console.views.release_form import faults_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release, ReleaseState
 from apps.governance.queries.lists import environments, release, releases
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
+from apps.serving.models import Target
+from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
 
@@ -49,10 +50,16 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     return answer
 
 
-def request_form(request: PageRequest, version: ModelVersion, fault: str = "") -> HttpResponse:
+def request_form(
+    request: PageRequest, version: ModelVersion, problem: Problem | None = None
+) -> HttpResponse:
     """Show the form that asks for a release of ``version``, filled in as it was sent."""
+    values = variables_of(request.POST)
+    faults = faults_of(problem, request.POST) if problem else {}
     return show(
-        request, "release_new", version=version, fault=fault, typed=request.POST,
+        request, "release_new", version=version, typed=request.POST, problem=problem,
+        rest=faults.pop("", ""), faults=faults,
+        variables=[(name, values.get(name, "")) for name in version.variables],
         form=request_page(version, request.actor),
     )  # fmt: skip
 
@@ -70,7 +77,8 @@ def request_new(request: PageRequest) -> HttpResponse:
     try:
         return redirect("release", requested(request, version).pk)
     except Problem as problem:
-        return request_form(request, version, fault_of(problem))
+        fault_of(problem)  # raised again where no other text in the form would change it
+        return request_form(request, version, problem)
 
 
 def requested(request: PageRequest, version: ModelVersion) -> Release:
@@ -86,10 +94,21 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         endpoint=request.POST.get("endpoint", ""),
         bento=Bento.objects.filter(version=version, pk=request.POST.get("bento", "")).first(),
         plan={"preset": _preset(request, environment), "start": start},
-        serving=serving_of(request),
+        serving=serving_of(request.POST),
+        target=_target(request, environment),
         reason=request.POST.get("reason", ""),
         actor=request.actor,
     )
+
+
+def _target(request: PageRequest, environment: Environment) -> Target | None:
+    """Read on which target a new endpoint would stand; what is left open is the only one."""
+    name = request.POST.get("target", "")
+    found = visible_targets(request.actor).filter(name=name).first() if name else None
+    if name and (found is None or not environment.targets.filter(pk=found.pk).exists()):
+        detail = f"{environment.name} does not run on {name[:60]}: choose one that it runs on"
+        raise InvalidInput(errors=[FieldError("/target", detail)])
+    return found
 
 
 def _preset(request: PageRequest, environment: Environment) -> str:
@@ -99,24 +118,6 @@ def _preset(request: PageRequest, environment: Environment) -> str:
         detail = f"{name} is a plan of {place}: choose one that {environment.name} has"
         raise InvalidInput(errors=[FieldError("/plan", detail)])
     return name
-
-
-def serving_of(request: PageRequest) -> dict[str, Any]:
-    """Read the serving configuration from the form; what is missing takes its default."""
-    serving: dict[str, Any] = {
-        name: int(request.POST[name])
-        for name in ("replicas", "max_replicas", "memory_mb")
-        if request.POST.get(name, "").isdigit() and len(request.POST[name]) < 8
-    }
-    if source := request.POST.get("unit_source"):
-        serving["unit"] = {source: request.POST.get("unit_name", "").strip()}
-    lines = request.POST.get("egress", "").replace(",", "\n").splitlines()
-    if destinations := [line.strip() for line in lines if line.strip()]:
-        serving["egress"] = destinations
-    share = request.POST.get("capture", "")
-    if share.replace(".", "", 1).isdecimal() and len(share) < 8 and float(share):
-        serving["capture"] = {"percent": float(share)}
-    return serving
 
 
 @action

@@ -124,8 +124,9 @@ def test_the_form_names_destinations_one_on_each_line(world: World) -> None:
 
 def test_the_form_takes_a_line_as_one_destination_and_says_which_is_wrong(world: World) -> None:
     seen = asked_by_form(world, "db.example:5432\n\na b:1\nx:99999").content.decode()
-    assert "serving/egress/1: &#x27;a b:1&#x27;: write it as host:port" in seen
-    assert "serving/egress/2: &#x27;x:99999&#x27;: write it as host:port" in seen
+    beside = " ".join(seen.split('id="egress-fault"')[1].split("</div>")[0].split())
+    assert "line 3: &#x27;a b:1&#x27;: write it as host:port" in beside
+    assert "line 4: &#x27;x:99999&#x27;: write it as host:port" in beside
     assert not Release.objects.exists()
 
 

@@ -1,0 +1,78 @@
+"""The form that asks for a release: what was typed, read, and what is wrong with it, where."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.http import QueryDict
+
+from placet.kernel.problems import FieldError, Problem
+
+VARIABLE = "variable."  # begins the name of an input for a variable
+# Where a member of the request is typed, when the input has another name.
+TYPED = {"unit": "unit_name"}
+INPUTS = frozenset(
+    {
+        "environment", "endpoint", "target", "bento", "plan", "replicas", "max_replicas",
+        "memory_mb", "unit_name", "capture", "egress", "variables", "reason",
+    }
+)  # fmt: skip
+
+
+def serving_of(typed: QueryDict) -> dict[str, Any]:
+    """Read the serving configuration from the form; what is missing takes its default."""
+    serving: dict[str, Any] = {
+        name: int(typed[name])
+        for name in ("replicas", "max_replicas", "memory_mb")
+        if typed.get(name, "").isdigit() and len(typed[name]) < 8
+    }
+    if source := typed.get("unit_source"):
+        serving["unit"] = {source: typed.get("unit_name", "").strip()}
+    if destinations := [text for _, text in lines_of(typed)]:
+        serving["egress"] = destinations
+    if values := {name: value for name, value in variables_of(typed).items() if value}:
+        serving["variables"] = values
+    share = typed.get("capture", "")
+    if share.replace(".", "", 1).isdecimal() and len(share) < 8 and float(share):
+        serving["capture"] = {"percent": float(share)}
+    return serving
+
+
+def lines_of(typed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Return each destination with the line that it stands on, from 1."""
+    for number, line in enumerate(str(typed.get("egress", "")).splitlines(), 1):
+        for text in line.split(","):
+            if text.strip():
+                yield number, text.strip()
+
+
+def variables_of(typed: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was typed for each variable, '' where nothing was."""
+    return {
+        name.removeprefix(VARIABLE): str(typed[name]) for name in typed if name.startswith(VARIABLE)
+    }
+
+
+def faults_of(problem: Problem, typed: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with each input by its name; what belongs to none stands under ''."""
+    found: dict[str, list[str]] = {}
+    for error in problem.errors:
+        name, detail = _place(error, typed)
+        found.setdefault(name, []).append(detail)
+    return {name: "; ".join(details) for name, details in found.items()}
+
+
+def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the input that an error is about, and what to say beside it."""
+    steps = error.pointer.strip("/").split("/")
+    if steps[0] == "serving":
+        steps = steps[1:] or ["memory_mb"]  # what does not fit together is memory
+    name, rest = TYPED.get(steps[0], steps[0]), steps[1:]
+    if name == "egress" and rest and rest[0].isdecimal():
+        lines = [number for number, _ in lines_of(typed)]
+        place = int(rest[0])
+        return name, f"line {lines[place]}: {error.detail}" if place < len(lines) else error.detail
+    if name == "variables" and rest:
+        return name, f"{rest[0]} {error.detail}"
+    if name not in INPUTS:
+        return "", f"{error.pointer.lstrip('/')}: {error.detail}"
+    return name, error.detail

@@ -1,0 +1,88 @@
+"""The form that asks for a release: targets, variables, and what is wrong beside its field."""
+
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from apps.console.views.release_form import serving_of
+from apps.governance.models import Release
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def form(world: World, *declared: str) -> dict[str, Any]:
+    """Return what the form sends of a new version."""
+    bento = world.bento(world.version(variables=list(declared)))
+    return {
+        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
+        "endpoint": "churn",
+    }  # fmt: skip
+
+
+def shown(world: World, fields: dict[str, Any]) -> str:
+    path = f"/releases/new/?version={fields['version']}"
+    return " ".join(browser(world.people["Ada"]).get(path).content.decode().split())
+
+
+def asked(world: World, fields: dict[str, Any]) -> str:
+    answer = browser(world.people["Ada"]).post("/releases/request", fields)
+    return " ".join(answer.content.decode().split())
+
+
+def beside(page: str, field: str) -> str:
+    """Return what is said beside a field."""
+    return page.split(f'id="{field}-fault"')[1].split("</div>")[0]
+
+
+def test_with_several_targets_the_form_asks_on_which_one_a_new_endpoint_stands(
+    world: World,
+) -> None:
+    fields = form(world)
+    assert 'id="target"' not in shown(world, fields), "one target is not asked for"
+    world.another_target("ward-2", "development")
+    page = shown(world, fields)
+    assert "On which target (for a new endpoint)" in page
+    assert '<option value="ward-2"> ward-2 (development)</option>' in page
+    refused = asked(world, fields)
+    assert "development has several targets: name the one" in beside(refused, "target")
+    asked(world, fields | {"target": "ward-2"})
+    assert Release.objects.get().endpoint.target.name == "ward-2"
+
+
+def test_a_target_that_the_environment_does_not_run_on_is_refused_beside_its_field(
+    world: World,
+) -> None:
+    world.another_target("ward-2", "staging")
+    refused = asked(world, form(world) | {"target": "ward-2"})
+    says = "development does not run on ward-2: choose one that it runs on"
+    assert says in beside(refused, "target")
+    assert '<option value="ward-2" selected>' in refused
+    assert not Release.objects.exists()
+
+
+def test_each_variable_that_the_version_declares_has_a_field(world: World) -> None:
+    fields = form(world, "THRESHOLD", "MODE")
+    page = shown(world, fields)
+    assert 'name="variable.THRESHOLD"' in page
+    assert 'name="variable.MODE"' in page
+    refused = asked(world, fields | {"variable.THRESHOLD": "\u200b", "variable.MODE": "<b>"})
+    assert "THRESHOLD must be one line" in beside(refused, "variables")
+    assert 'value="&lt;b&gt;"' in refused
+    asked(world, fields | {"variable.THRESHOLD": "0.4", "variable.MODE": ""})
+    assert Release.objects.get().serving["variables"] == {"THRESHOLD": "0.4"}
+    assert "Variables that the version reads" not in shown(world, form(world))
+
+
+def test_what_does_not_fit_stands_beside_its_field(world: World) -> None:
+    fields = form(world) | {"replicas": "9", "max_replicas": "2", "memory_mb": "9000"}
+    assert "must be a whole number from 9 to 64" in beside(asked(world, fields), "max_replicas")
+    fields |= {"replicas": "1"}
+    assert "9000 MB are asked for" in beside(asked(world, fields), "memory_mb")
+
+
+def test_destinations_may_share_a_line() -> None:
+    typed = QueryDict("egress=a:1,%20b:2%0d%0a%0d%0ac:3")
+    assert serving_of(typed) == {"egress": ["a:1", "b:2", "c:3"]}
