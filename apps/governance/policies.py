@@ -151,11 +151,12 @@ def _spell(path: Path) -> str:
 DEFAULTS: dict[str, str] = {
     "development": """\
 version: 1
-description: Open. Anything that builds and is not malicious may be tried here.
+description: Open. What builds, is not malicious and names no private address may be tried here.
 expires_after_days: 14
 gates:
   - {gate: build}
   - {gate: scan, allow: [safe, code-carrying]}
+  - {gate: isolation, network: any, private: refused}
 """,
     "staging": """\
 version: 1

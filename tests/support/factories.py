@@ -32,16 +32,19 @@ Place = Project | tuple[Project, str] | None  # a project, one environment of it
 
 
 def project(slug: str, name: str = "") -> Project:
-    """Make a project whose policies do not ask what network its target gives: most tests have no
-    node that could say. ``test_default_policies.py`` has the default ones whole."""
+    """Make a project whose policies have no gate ``isolation``: most tests have no node that could
+    say what network it gives. ``test_default_policies.py`` has the default ones whole."""
     return rows.once(
         f"the project {slug} {name}", lambda: _founded(slug, name or slug.capitalize())
     )
 
 
 def _founded(slug: str, name: str) -> Project:
-    gate = "  - {gate: isolation}\n"
-    silent = {place: source.replace(gate, "") for place, source in policies.DEFAULTS.items()}
+    sources = {place: source.splitlines() for place, source in policies.DEFAULTS.items()}
+    silent = {
+        place: "\n".join(line for line in lines if "{gate: isolation" not in line)
+        for place, lines in sources.items()
+    }
     with mock.patch.dict(policies.DEFAULTS, silent):
         return actions.create_project(slug=slug, name=name, actor=SYSTEM)
 

@@ -1,10 +1,12 @@
 """The form that asks for a release: what was typed, read, and what is wrong with it, where."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.http import QueryDict
 
+from apps.serving.marks import marks
 from placet.kernel.problems import FieldError, Problem
 
 VARIABLE = "variable."  # begins the name of an input for a variable
@@ -50,6 +52,15 @@ def variables_of(typed: Mapping[str, Any]) -> dict[str, str]:
     return {
         name.removeprefix(VARIABLE): str(typed[name]) for name in typed if name.startswith(VARIABLE)
     }
+
+
+def marks_of(typed: Mapping[str, Any]) -> list[str]:
+    """Return what of the destinations that were typed should not be read past."""
+    found = []
+    for _, text in lines_of(typed):
+        with suppress(ValueError):  # said beside the field
+            found += marks([text])
+    return found
 
 
 def faults_of(problem: Problem, typed: Mapping[str, Any]) -> dict[str, str]:

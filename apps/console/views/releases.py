@@ -9,7 +9,7 @@ from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
-from apps.console.views.release_form import faults_of, serving_of, variables_of
+from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release, ReleaseState
 from apps.governance.queries.lists import environments, release, releases
@@ -59,6 +59,7 @@ def request_form(
     return show(
         request, "release_new", version=version, typed=request.POST, problem=problem,
         rest=faults.pop("", ""), faults=faults,
+        marks=marks_of(request.POST),
         variables=[(name, values.get(name, "")) for name in version.variables],
         form=request_page(version, request.actor),
     )  # fmt: skip

@@ -369,6 +369,10 @@ class ReleaseDetailSerializer(Base):
     shared_network = serializers.CharField(
         help_text="Why its replicas are not kept from the network, or ''"
     )
+    egress_marks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Private, link-local and metadata addresses among its destinations",
+    )
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)
     cannot_count = BarredSerializer(many=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.fields import Fields
+from apps.serving.marks import marks
 from placet_verify.serving import ServingRefused, network
 
 NAME = "isolation"
@@ -14,15 +15,20 @@ OLDER = "It was asked for under earlier rules, with the host's network: ask for 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
     """``network``: ``own`` (the node gives each replica a network namespace), or ``any``: only
-    what was asked for under earlier rules does not pass."""
+    what was asked for under earlier rules does not pass. ``private: refused``: nor does what names
+    a private, link-local or metadata address."""
     fields = Fields(raw)
     fields.choice("network", ("own", "any"), default="own")
+    if "private" in raw:  # a document without it keeps the digest that it had
+        fields.choice("private", ("allowed", "refused"))
     return fields.done()
 
 
 def title(gate: Mapping[str, Any]) -> str:
     """Return the line of the checklist."""
-    return "A network of its own" if gate["network"] == "own" else "Isolated by today's rules"
+    own = gate["network"] == "own"
+    said = "A network of its own" if own else "Isolated by today's rules"
+    return f"{said}, no private address" if gate.get("private") == "refused" else said
 
 
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
@@ -34,6 +40,9 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         return answer(gate, title(gate), "failed", refusal.sentence, **shown)
     if "egress" not in facts.serving:
         return answer(gate, title(gate), "failed", OLDER, **shown)
+    if gate.get("private") == "refused" and (found := marks(facts.serving["egress"])):
+        reason = f"{'; '.join(found)}: this policy lets no such address be reached"
+        return answer(gate, title(gate), "failed", reason, **shown)
     if gate["network"] == "any" or facts.network == "own":
         return answer(gate, title(gate), "passed", f"It {reaches}", **shown)
     return answer(gate, title(gate), "failed", _why_not(facts.network), **shown)

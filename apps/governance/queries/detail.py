@@ -34,6 +34,7 @@ from apps.governance.queries.people import (
 )
 from apps.governance.queries.standing import Standings, standings
 from apps.identity.queries import people_names, scope_of
+from apps.serving.marks import marks
 from apps.serving.rules import shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
@@ -124,6 +125,11 @@ class ReleaseView:
     def shared_network(self) -> str:
         """Why its replicas are not kept from the network, '' where they are."""
         return shared_network(self.network, self.release.endpoint.target.name)
+
+    @property
+    def egress_marks(self) -> list[str]:
+        """What of its destinations should not be read past, a sentence for each."""
+        return marks(self.release.serving.get("egress", []), self.release.endpoint.target.url)
 
     @property
     def skipped(self) -> list[GateResult]:

@@ -207,6 +207,8 @@ def release_show(release_id: str, output: Output = Form.TABLE) -> None:
     show_one(view.release, output)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
+    for mark in view.egress_marks:
+        say(f"It may reach: {mark}")
     show_list(view.gates, ["state", "title", "reason"], output)
     show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
 

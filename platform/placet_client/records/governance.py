@@ -273,6 +273,7 @@ class ReleaseDetail(Record):
     changes: Changes
     bound: Bound
     shared_network: str
+    egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]
     cannot_count: tuple[Barred, ...]

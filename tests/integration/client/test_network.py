@@ -38,12 +38,13 @@ def test_a_release_names_destinations_and_declared_variables(
 def test_a_command_says_where_a_release_would_run_and_what_keeps_nobody_from_the_network(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release = world.request("staging")
+    release = world.request("staging", serving={"egress": ["10.0.0.5:5432"]})
     assert main(["release", "show", release.pk]) == 0
     said = capsys.readouterr()
     assert "target" in said.out
     assert "local" in said.out
     assert "no node of the target local has said yet" in said.err
+    assert "It may reach: 10.0.0.5:5432 is a private address" in said.err
 
 
 def test_version_json_declares_the_variables(world: World, tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ def test_an_approver_reads_that_the_target_keeps_nobody_from_the_network(
     )
 
 
+def test_an_approver_and_who_asks_read_which_address_is_no_public_one(
+    world: World, node: SimulatedNode
+) -> None:
+    mark = '<span class="text-break">169.254.169.254:80 is a cloud&#x27;s metadata service</span>'
+    release = world.request("staging", serving={"egress": ["a.example:1", "169.254.169.254:80"]})
+    assert mark in page(world, "Vera", release)
+    refused = asked_by_form(world, "169.254.169.254:80\nx:99999").content.decode()
+    assert mark in " ".join(refused.split())
+
+
 def test_who_decides_reads_on_which_target_it_would_run(world: World, node: SimulatedNode) -> None:
     seen = page(world, "Rex", world.request("staging"))
     assert "in <b>staging</b> on <b>local</b>" in seen

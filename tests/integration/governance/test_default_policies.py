@@ -23,6 +23,20 @@ def isolation(release: Release) -> list[str]:
     return [gate["reason"] for gate in release.gates if gate["gate"] == "isolation"]
 
 
+def test_development_asks_nobody_and_lets_no_private_address_be_reached(
+    node: SimulatedNode, fresh: World
+) -> None:
+    node.upgraded(network="host")
+    release = fresh.request("development", serving={"egress": ["169.254.169.254:80"]})
+    assert release.state == "requested"
+    assert isolation(release) == [
+        "169.254.169.254:80 is a cloud's metadata service: this policy lets no such address be"
+        " reached"
+    ]
+    named = fresh.request("development", serving={"egress": ["db.example:5432"]})
+    assert (named.state, isolation(named)) == ("approved", ["It may reach: db.example:5432"])
+
+
 def test_staging_asks_for_a_network_of_its_own_and_development_for_none(
     node: SimulatedNode, fresh: World
 ) -> None:

@@ -103,6 +103,23 @@ def test_a_replica_with_a_network_of_its_own_passes() -> None:
     assert ask("isolation", isolated("host", []), network="any")["state"] == "passed"
 
 
+def test_a_policy_may_refuse_private_addresses_and_names_them() -> None:
+    def asked(*egress: str) -> GateResult:
+        return ask("isolation", isolated("own", list(egress)), private="refused")
+
+    assert (asked()["state"], asked()["title"]) == (
+        "passed", "A network of its own, no private address",
+    )  # fmt: skip
+    assert asked("db.example:1", "8.8.8.8:53")["state"] == "passed"
+    found = asked("db.example:1", "10.0.0.5:5432", "169.254.169.254:80")
+    assert (found["state"], found["reason"]) == (
+        "failed",
+        "10.0.0.5:5432 is a private address; 169.254.169.254:80 is a cloud's metadata service:"
+        " this policy lets no such address be reached",
+    )
+    assert ask("isolation", isolated("own", ["10.0.0.5:1"]))["state"] == "passed"
+
+
 @pytest.mark.parametrize(
     ("network", "says"),
     [
