@@ -107,13 +107,13 @@ class Machine:
         self.push(OPAQUE)
 
     def integer(self) -> None:
-        if not INTEGER.fullmatch(self.source.line()):
+        if not INTEGER.fullmatch(self.source.digits()):
             raise Ended("it has a number that is none")
         self.push(OPAQUE)
 
     def fraction(self) -> None:
         try:
-            float(self.source.line().decode("ascii"))
+            float(self.source.digits().decode("ascii"))
         except ValueError:
             raise Ended("it has a number that is none") from None
         self.push(OPAQUE)
@@ -154,7 +154,7 @@ class Machine:
 
     def place(self) -> int:
         try:
-            return int(self.source.line())
+            return int(self.source.digits())
         except ValueError:
             raise Ended("it names a place that is no number") from None
 

@@ -116,6 +116,10 @@ class Bytes:
             raise Ended("a line has no end")
         raise Hostile("it has a line that is too long to be followed")
 
+    def digits(self) -> bytes:
+        """Return a line that is a number; in C a number ends at a NUL, whatever follows it."""
+        return self.line().partition(b"\0")[0]
+
     def left(self) -> int:
         """Return how many bytes are left."""
         return self.size - self.stream.tell()
