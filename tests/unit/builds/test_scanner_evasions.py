@@ -46,6 +46,12 @@ def test_no_number_stops_the_walk_that_an_unpickler_reads(before: bytes, name: s
     assert verdict(start + before + RUNS, name) == "malicious"
 
 
+@pytest.mark.parametrize("data", [b"cthis\nx", b"cthisx", b"cthis\n", b"N0(ithis\n"])
+def test_a_name_without_its_end_is_imported_by_pythons_own_unpickler(data: bytes) -> None:
+    """joblib unpickles with that one."""
+    assert verdict(data, "notes.txt") == "unknown"
+
+
 def test_harmless_findings_do_not_push_out_a_grave_one(tmp_path: Path) -> None:
     report = folder(tmp_path, **{f"a{n}__txt": b"hello" for n in range(1100)}, z__pkl=b"\x80\x04N.")
     assert report.verdict() == "code-carrying"

@@ -184,7 +184,9 @@ class Machine:
 
     # names
     def named(self) -> None:
-        module, name = self.source.line(), self.source.line()
+        """The last line may lack its end: Python's own unpickler imports what stands before its
+        last character."""
+        module, name = self.source.line(cut=True), self.source.line(cut=True)
         self.refer(module.decode("utf-8", "replace"), name.decode("utf-8", "replace"))
 
     def instance(self) -> None:

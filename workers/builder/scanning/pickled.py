@@ -107,10 +107,10 @@ class Bytes:
         """Return a little-endian number of ``width`` bytes."""
         return int.from_bytes(self.take(width), "little", signed=signed)
 
-    def line(self) -> bytes:
-        """Return a line without its end; the end must be there."""
+    def line(self, *, cut: bool = False) -> bytes:
+        """Return a line without its last character, which is its end unless it is ``cut``."""
         line = self.stream.readline(MAX_LINE)
-        if line.endswith(b"\n"):
+        if line.endswith(b"\n") or (cut and len(line) < MAX_LINE):
             return line[:-1]
         if len(line) < MAX_LINE:
             raise Ended("a line has no end")
