@@ -52,6 +52,11 @@ def test_a_name_without_its_end_is_imported_by_pythons_own_unpickler(data: bytes
     assert verdict(data, "notes.txt") == "unknown"
 
 
+@pytest.mark.parametrize("module", [b"_sysconfigdata__linux_x86_64-linux-gnu", b"own.", b"a.7"])
+def test_a_module_needs_no_name_that_python_could_write(module: bytes) -> None:
+    assert verdict(b"c" + module + b"\nx\n0" + RUNS, "notes.txt") == "malicious"
+
+
 def test_harmless_findings_do_not_push_out_a_grave_one(tmp_path: Path) -> None:
     report = folder(tmp_path, **{f"a{n}__txt": b"hello" for n in range(1100)}, z__pkl=b"\x80\x04N.")
     assert report.verdict() == "code-carrying"

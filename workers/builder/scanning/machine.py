@@ -29,7 +29,8 @@ from workers.builder.scanning.pickled import (
 MAX_OPCODES = 50_000_000
 MAX_KEPT = 1 << 16  # longer texts are no names
 NEWEST_PROTOCOL = 5
-MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+# What an importer finds a file for; "_sysconfigdata__linux_x86_64-linux-gnu" is Python's own.
+MODULE = re.compile(r"[^\W\d][\w-]*(\.[\w-]*)*")
 # As int(text, 0) takes it, and strtol(text, 0), which takes 010 as well.
 INTEGER = re.compile(rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)[lL]?\s*")
 
