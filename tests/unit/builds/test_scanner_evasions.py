@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,22 @@ def test_two_directories_one_harmless_one_not_are_unknown_at_least() -> None:
         archive.writestr("data.pkl", RUNS)
     assert verdict(evil.getvalue() + GOOD, "m.pt") in {"unknown", "malicious"}
     assert verdict(GOOD + evil.getvalue(), "m.pt") == "malicious"
+
+
+def of_unix_v7(path: str, data: bytes) -> bytes:
+    """Return a tar as Unix V7 wrote it: its header has no magic bytes."""
+    header = bytearray(tarfile.TarInfo(path).tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = b"%011o\0" % len(data)
+    header[148:156], header[257:] = b" " * 8, bytes(255)
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + data.ljust(512, b"\0") + bytes(1024)
+
+
+@pytest.mark.parametrize("path", ["GIF89a", "PAR1", "storages"])
+def test_a_tar_without_magic_bytes_is_one(path: str) -> None:
+    assert tarfile.open(fileobj=io.BytesIO(of_unix_v7(path, RUNS))).getnames() == [path]
+    assert verdict(of_unix_v7(path, RUNS), "plot.gif") == "malicious"
+    assert verdict(of_unix_v7("notes.txt", b"hello"), "both.tar") == "safe"
 
 
 def changed(change: Any) -> bytes:

@@ -106,7 +106,7 @@ class Scanner:
             ways.append(self._zip)
         if (opener := compression(head)) and (opener != "joblib zlib" or _is_zlib(head)):
             ways.append(lambda *place: self._compressed(opener, *place))
-        if head[257:262] == b"ustar":
+        if _is_tar(head):
             ways.append(self._tar)
         for go_in in ways:
             stream.seek(0)
@@ -228,6 +228,15 @@ class _Zlib:
 def _is_zlib(head: bytes) -> bool:
     """An ``x`` begins a zlib stream only with the right second byte; else zlib refuses it."""
     return len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0
+
+
+def _is_tar(head: bytes) -> bool:
+    """A tar needs no magic bytes: Unix V7 wrote none, and tarfile goes by the checksum."""
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def scan_bytes(name: str, data: bytes, root: Path) -> Report:
