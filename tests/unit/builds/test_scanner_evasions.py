@@ -132,6 +132,17 @@ def test_a_zip_of_zips_is_a_zip() -> None:
     assert verdict(outer.getvalue(), "both.zip") == "safe"
 
 
+@pytest.mark.parametrize(
+    "kind", [("V0", "O"), ("V0", [("a", "O")]), [("a", "V0", "O")], [("a", ("V0", "O"))]]
+)
+def test_a_type_of_numpys_behind_another_is_no_shape(kind: Any) -> None:
+    header = repr({"descr": kind, "fortran_order": False, "shape": (1,)}).encode()
+    data = b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header + RUNS
+    with pytest.raises(ValueError, match="allow_pickle"):
+        numpy.load(io.BytesIO(data))
+    assert verdict(data, "a.npy") == "malicious"
+
+
 def packed(*names: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

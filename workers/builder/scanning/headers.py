@@ -138,8 +138,20 @@ def _plain(kind: Any) -> bool:
     if isinstance(kind, str):
         return PLAIN.fullmatch(kind) is not None
     if isinstance(kind, list):
-        return all(isinstance(part, tuple) and len(part) > 1 and _plain(part[1]) for part in kind)
-    return isinstance(kind, tuple) and len(kind) == 2 and _plain(kind[0])
+        return all(
+            isinstance(part, tuple) and len(part) > 1 and _plain(part[1]) and _shape(*part[2:])
+            for part in kind
+        )
+    return isinstance(kind, tuple) and len(kind) == 2 and _plain(kind[0]) and _shape(kind[1])
+
+
+def _shape(*shapes: Any) -> bool:
+    """What stands behind a type may be its shape; NumPy takes another type there as well."""
+    return all(
+        isinstance(length, int)
+        for shape in shapes
+        for length in (shape if isinstance(shape, tuple) else (shape,))
+    )
 
 
 def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
