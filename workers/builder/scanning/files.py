@@ -170,7 +170,7 @@ class Scanner:
                     self._odd(name, Disagreement("two members have one name"))
                 seen.add(entry.name)
                 self._member(f"{name}!{entry.name}", entry.name, member, depth)
-            check_tar_end(stream, archive.offset - tarfile.BLOCKSIZE if seen else 0)
+            check_tar_end(stream, archive.offset)  # where tarfile met the first block of zeros
 
     def _compressed(self, opener: str, name: str, stream: IO[bytes], depth: int) -> None:
         if opener not in OPENERS:
