@@ -205,6 +205,34 @@ def test_a_tar_without_magic_bytes_is_one(path: str) -> None:
     assert verdict(of_unix_v7("notes.txt", b"hello"), "both.tar") == "safe"
 
 
+def skops_calling(**function: Any) -> bytes:
+    """Return a skops file that calls this function: as the type of a key."""
+    called = {"__loader__": "FunctionNode", **function}
+    plain = {"__module__": "builtins", "__class__": "list", "__loader__": "ListNode"}
+    text = {"__module__": "builtins", "__class__": "str", "__loader__": "JsonNode", "content": "1"}
+    schema = {"__module__": "builtins", "__class__": "dict", "__loader__": "DictNode",
+              "key_types": {**plain, "content": [called]}, "content": {"true": text}}  # fmt: skip
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", json.dumps(schema))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["model.skops", "model.pkl", "model.zip", "notes.txt"])
+def test_a_skops_file_is_one_by_any_name_and_of_any_protocol(name: str) -> None:
+    new = skops_calling(__module__="os", __class__="system")
+    old = skops_calling(__module__="builtins", __class__="list",
+                        content={"module_path": "os", "function": "system"})  # fmt: skip
+    assert (verdict(new, name), verdict(old, name)) == ("malicious", "malicious")
+
+
+def test_a_schema_that_is_not_of_skops_is_json() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", '{"type": "object"}')
+    assert verdict(file.getvalue(), "both.zip") == "safe"
+
+
 def changed(change: Any) -> bytes:
     """Return XGBoost's JSON with a change in its first tree."""
     ((_, data),) = xgboost_model(".json").files.items()

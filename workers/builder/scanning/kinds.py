@@ -56,6 +56,8 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _numpy
     if name.lower().endswith(".skops!schema.json"):
         return _skops
+    if own.name == "schema.json" and "!" in name:
+        return _schema
     if name.lower().endswith(".keras!config.json"):
         return _keras
     if suffix in YAML:
@@ -242,6 +244,12 @@ def _skops(stream: IO[bytes], place: Place) -> Told:
         if verdict != "code-carrying":
             found.discard(full)
     place.report.types |= found
+
+
+def _schema(stream: IO[bytes], place: Place) -> Told:
+    """skops asks for no ending: MLflow loads what MLmodel names."""
+    stream.seek(0)
+    return (_skops if skops.is_schema(stream.read(skops.MAX_SCHEMA)) else _json)(stream, place)
 
 
 def missing_files(archive: zipfile.ZipFile) -> str:

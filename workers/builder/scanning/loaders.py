@@ -54,7 +54,8 @@ LOADERS = (
            "deserialize_keras_object"),
     Loader("hdf5", "reads data", "h5py; keras/src/legacy/saving/legacy_h5_format.py",
            (b"\x89HDF\r\n\x1a\n",), words(".h5 .hdf5")),
-    Loader("skops", "opens as zip", "skops/io/_persist.py load", endings=words(".skops")),
+    Loader("skops", "opens as zip", "skops/io/_persist.py load; any ending: "
+           "mlflow/sklearn/__init__.py _load_model_from_local_file", endings=words(".skops")),
     Loader("skops types", "runs names", "skops/io/_utils.py gettype"),
     Loader("mlflow", "runs names", "mlflow/pyfunc/__init__.py load_model: loader_module, code"),
     Loader("python", "imports", "cpython Lib/importlib/_bootstrap_external.py, Lib/zipimport.py",

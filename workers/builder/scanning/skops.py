@@ -51,6 +51,15 @@ def types_of(schema: bytes) -> set[str]:
     return found
 
 
+def is_schema(raw: bytes) -> bool:
+    """Tell whether skops would follow this JSON."""
+    try:
+        root = json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(root, dict) and "__loader__" in root
+
+
 def files_of(schema: bytes) -> set[str]:
     """Return every member that the schema takes an array from; of none that is JSON, nothing."""
     try:
@@ -81,6 +90,8 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
     inner = content if isinstance(content, dict) else {}
     if loader == "MethodNode":
         yield f"{module}.{kind}.{inner.get('func')}"
+    elif loader == "FunctionNode" and inner:  # of protocol 0 (skops/io/old/_general_v0.py)
+        yield f"{inner.get('module_path')}.{inner.get('function')}"
     elif loader == "RandomGeneratorNode":
         yield f"numpy.random.{_bit_generator(inner)}"
     elif loader == "TreeNode":  # whatever it calls itself, a Tree is made
