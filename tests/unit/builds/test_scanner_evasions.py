@@ -233,6 +233,12 @@ def test_a_schema_that_is_not_of_skops_is_json() -> None:
     assert verdict(file.getvalue(), "both.zip") == "safe"
 
 
+def test_the_config_of_a_keras_folder_is_read_like_that_of_its_zip() -> None:
+    layer = {"module": "os", "class_name": "function", "config": "system"}
+    assert verdict(json.dumps({"layers": [layer]}).encode(), "model/config.json") == "malicious"
+    assert verdict(b'{"model_type": "bert"}', "config.json") == "safe"
+
+
 def changed(change: Any) -> bytes:
     """Return XGBoost's JSON with a change in its first tree."""
     ((_, data),) = xgboost_model(".json").files.items()

@@ -4,6 +4,7 @@ A reader yields verdicts with what is worth telling of them; only a reader says 
 """
 
 import codecs
+import contextlib
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _schema
     if name.lower().endswith(".keras!config.json"):
         return _keras
+    if own.name == "config.json":
+        return _config
     if suffix in YAML:
         return _yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
@@ -226,6 +229,17 @@ def _keras(stream: IO[bytes], place: Place) -> Told:
         return
     yield "safe", ""
     yield from found
+
+
+def _config(stream: IO[bytes], place: Place) -> Told:
+    """Keras loads a folder with such a file as well (keras/src/saving/saving_api.py)."""
+    yield from _json(stream, place)
+    if stream.seek(0, 2) > MAX_CONFIG:
+        yield "unknown", "is too large for a config"
+        return
+    stream.seek(0)
+    with contextlib.suppress(headers.NotOne):  # then it is another's config
+        yield from headers.keras(stream.read())
 
 
 def _skops(stream: IO[bytes], place: Place) -> Told:

@@ -50,6 +50,7 @@ LOADERS = (
     Loader("torch tar", "opens as tar", "torch/serialization.py legacy_load: whatever tarfile opens"),
     Loader("keras", "opens as zip", "keras/src/saving/saving_lib.py load_model",
            endings=words(".keras")),
+    Loader("keras folder", "runs names", "keras/src/saving/saving_api.py load_model: config.json"),
     Loader("keras classes", "runs names", "keras/src/saving/serialization_lib.py "
            "deserialize_keras_object"),
     Loader("hdf5", "reads data", "h5py; keras/src/legacy/saving/legacy_h5_format.py",
