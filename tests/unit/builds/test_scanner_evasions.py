@@ -239,6 +239,12 @@ def test_the_config_of_a_keras_folder_is_read_like_that_of_its_zip() -> None:
     assert verdict(b'{"model_type": "bert"}', "config.json") == "safe"
 
 
+def test_a_yaml_file_is_read_whole_or_is_unknown() -> None:
+    tag = b"a: !!python/object/apply:os.system ['true']\n"
+    assert verdict(b"# hello\n" * 600_000 + tag, "conda.yaml") == "unknown"
+    assert verdict(b"# hello\n" * 1000 + tag, "conda.yaml") == "malicious"
+
+
 def changed(change: Any) -> bytes:
     """Return XGBoost's JSON with a change in its first tree."""
     ((_, data),) = xgboost_model(".json").files.items()

@@ -131,10 +131,10 @@ def _yaml(stream: IO[bytes], place: Place) -> Told:
         return
     stream.seek(0)
     raw = stream.read(MAX_YAML + 1)
+    if len(raw) > MAX_YAML:
+        yield "unknown", "is too large for a YAML file"
+        return
     if b"!" in raw:
-        if len(raw) > MAX_YAML:
-            yield "unknown", "is too large for a YAML file with tags"
-            return
         try:
             tags = {str(getattr(e, "tag", None) or "") for e in yaml.parse(raw, yaml.CSafeLoader)}
         except yaml.YAMLError:
