@@ -200,7 +200,8 @@ def of_unix_v7(path: str, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("path", ["GIF89a", "PAR1", "storages"])
 def test_a_tar_without_magic_bytes_is_one(path: str) -> None:
-    assert tarfile.open(fileobj=io.BytesIO(of_unix_v7(path, RUNS))).getnames() == [path]
+    with tarfile.open(fileobj=io.BytesIO(of_unix_v7(path, RUNS))) as archive:
+        assert archive.getnames() == [path]
     assert verdict(of_unix_v7(path, RUNS), "plot.gif") == "malicious"
     assert verdict(of_unix_v7("notes.txt", b"hello"), "both.tar") == "safe"
 
@@ -243,6 +244,31 @@ def test_a_yaml_file_is_read_whole_or_is_unknown() -> None:
     tag = b"a: !!python/object/apply:os.system ['true']\n"
     assert verdict(b"# hello\n" * 600_000 + tag, "conda.yaml") == "unknown"
     assert verdict(b"# hello\n" * 1000 + tag, "conda.yaml") == "malicious"
+
+
+@pytest.mark.parametrize(
+    ("loader", "kind", "expected"),
+    [
+        ("xgboost", "xgboost.sklearn.XGBClassifier", "safe"),
+        ("lightgbm", "lightgbm.basic.Booster", "safe"),
+        ("xgboost", "acme.Model", "code-carrying"),
+        ("xgboost", "os.system", "malicious"),
+        ("agno", "xgboost.core.Booster", "code-carrying"),
+    ],
+)
+def test_a_class_or_module_that_mlflow_finds_in_its_settings_is_judged(
+    loader: str, kind: str, expected: str
+) -> None:
+    text = f"flavors:\n  python_function: {{loader_module: mlflow.{loader}}}\n"
+    text += f"  x: {{data: model.json, model_class: {kind}}}\n"
+    assert verdict(text.encode(), "MLmodel") == expected
+
+
+def test_a_module_that_mlflow_finds_in_a_file_is_judged() -> None:
+    assert verdict(b"mlflow.pytorch.pickle_module", "data/pickle_module_info.txt") == "safe"
+    assert verdict(b"keras", "data/keras_module.txt") == "safe"
+    for name in ("data/pickle_module_info.txt", "data/keras_module.txt"):
+        assert verdict(b"acme.loads", name) == "code-carrying"
 
 
 def changed(change: Any) -> bytes:

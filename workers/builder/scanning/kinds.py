@@ -51,6 +51,8 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _is("code-carrying", "is source or program code")
     if own.name == "MLmodel":
         return _mlmodel
+    if own.name in mlflow_folder.NAMING:
+        return _naming
     if head.startswith(headers.HDF5):
         return _hdf5
     if head.startswith(b"\x93NUMPY"):
@@ -150,6 +152,13 @@ def _mlmodel(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
     found = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
     yield from found
+    yield "safe", ""
+
+
+def _naming(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    raw = stream.read(mlflow_folder.MAX_BYTES)
+    yield from mlflow_folder.module_told(raw.decode("utf-8", "replace"))
     yield "safe", ""
 
 

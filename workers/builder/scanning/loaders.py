@@ -9,7 +9,8 @@ from typing import Literal
 
 from workers.builder.scanning.known import words
 
-Does = Literal["unpickles", "decompresses", "opens as zip", "opens as tar", "reads data", "imports", "runs names"]
+Does = Literal["unpickles", "decompresses", "opens as zip", "opens as tar", "reads data",
+               "imports", "runs names"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ LOADERS = (
     # torch.load: a zip by its first bytes, a tar of its first releases, and else pickles in a row.
     Loader("torch zip", "opens as zip", "torch/serialization.py _is_zipfile", (b"PK\x03\x04",)),
     Loader("torch", "unpickles", "torch/serialization.py _legacy_load"),
-    Loader("torch tar", "opens as tar", "torch/serialization.py legacy_load: whatever tarfile opens"),
+    Loader("torch tar", "opens as tar", "torch/serialization.py legacy_load: all that tarfile "
+           "opens"),
     Loader("keras", "opens as zip", "keras/src/saving/saving_lib.py load_model",
            endings=words(".keras")),
     Loader("keras folder", "runs names", "keras/src/saving/saving_api.py load_model: config.json"),

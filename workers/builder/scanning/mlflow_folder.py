@@ -9,11 +9,25 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from placet.kernel import yaml_text
-from workers.builder.scanning.known import Verdict, shown
+from workers.builder.scanning.known import Verdict, judge, shown, words
 
 MAX_BYTES = 1 << 20
 # Keys whose value is loaded as code (mlflow/pyfunc/__init__.py, mlflow/models/utils.py).
-MODULES = frozenset({"loader_module", "pickle_module_name", "module_name"})
+MODULES = frozenset({"loader_module", "pickle_module_name", "module_name", "keras_module"})
+# Of these the files are read here; others import what stands in files and settings of their own
+# (mlflow/agno/__init__.py, mlflow/pydantic_ai/__init__.py, mlflow/llama_index, mlflow/langchain).
+READ = words(
+    """
+    mlflow.sklearn mlflow.xgboost mlflow.lightgbm mlflow.onnx mlflow.catboost mlflow.statsmodels
+    mlflow.pyfunc.model mlflow.pytorch mlflow.tensorflow mlflow.keras mlflow.pytorch.pickle_module
+    keras tf_keras tensorflow.keras
+    """
+)
+# mlflow/xgboost/__init__.py _load_model makes an object of the class that it finds here.
+CLASSES = frozenset({"model_class"})
+BOOSTERS = ("xgboost.core.", "xgboost.sklearn.", "lightgbm.basic.", "lightgbm.sklearn.")
+# Files that hold the name of a module (mlflow/pytorch/__init__.py, mlflow/tensorflow/__init__.py).
+NAMING = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 CODE = frozenset({"code", "model_code_path", "mlflow_code"})
 # An artifact's origin is told and not opened.
 NOT_OPENED = frozenset({"uri", "source", "artifact_uri", "model_uri", "mlflow_version", "run_id"})
@@ -42,6 +56,12 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
         yield from _flavor(flavor)
 
 
+def module_told(name: str) -> Iterator[tuple[Verdict, str]]:
+    """Yield what is worth telling of a module that MLflow imports by this name."""
+    if name not in READ:
+        yield "code-carrying", f"is loaded by {shown(name)}"
+
+
 def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
     waiting: list[tuple[str, Any]] = [("", flavor)]
     while waiting:
@@ -56,8 +76,12 @@ def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
 
 def _named(key: str, value: str) -> Iterator[tuple[Verdict, str]]:
     path = PurePosixPath(value.replace("\\", "/"))
-    if key in MODULES and not value.startswith("mlflow."):
-        yield "code-carrying", f"is loaded by {shown(value)}"
+    if key in MODULES:
+        yield from module_told(value)
+    if key in CLASSES and not value.startswith(BOOSTERS):
+        module, _, kind = value.rpartition(".")
+        verdict, what = judge(module, kind)
+        yield verdict, shown(what or f"is loaded by {value}")
     if key in CODE:
         yield "code-carrying", f"puts {shown(value)} on Python's path"
     if ".." in path.parts or path.is_absolute():
