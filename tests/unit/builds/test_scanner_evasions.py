@@ -6,6 +6,7 @@ import pickle
 import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,22 @@ def test_archives_that_two_readers_could_read_differently_are_refused(data: byte
     with pytest.raises(Disagreement):
         check_zip(io.BytesIO(data))
     assert verdict(data, "data.zip") == "unknown"
+
+
+def test_a_member_with_a_second_name_is_refused() -> None:
+    """zipfile calls it notes.txt, zipimport imports own.py."""
+    entry, file = zipfile.ZipInfo("own.py"), io.BytesIO()
+    body = struct.pack("<BL", 1, zlib.crc32(b"own.py")) + b"notes.txt"
+    entry.extra = struct.pack("<HH", 0x7075, len(body)) + body
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(entry, "import os")
+    assert verdict(file.getvalue(), "code.zip") == "unknown"
+
+
+@pytest.mark.parametrize("start", [b"", b"GIF89a=1\n", b"PAR1=1\n"])
+def test_a_file_that_is_nothing_but_an_ending_has_that_ending(start: bytes) -> None:
+    """importlib finds it for the module "own."."""
+    assert verdict(start + b"import os\n", "own/.py") == "code-carrying"
 
 
 def test_two_directories_one_harmless_one_not_are_unknown_at_least() -> None:

@@ -19,6 +19,7 @@ MAX_DIRECTORY = 64 << 20
 ENCRYPTED, STREAMED = 0x1, 0x8
 METHODS = frozenset({0, 8, 12, 14})  # stored, deflated, bzip2, lzma: what zipfile reads
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
+SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
 BLOCK = 512
 
 
@@ -119,6 +120,8 @@ def _wide(extra: bytes, numbers: tuple[int, ...]) -> list[int]:
     found, place, more = list(numbers), 0, b""
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, place)
+        if kind == SECOND_NAME:
+            raise Disagreement("a member has a second name")
         if kind == ZIP64_EXTRA:
             if more:
                 raise Disagreement("a member has its size twice")

@@ -44,7 +44,7 @@ Reader = Callable[[IO[bytes], Place], Told]
 
 def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
     """Return what reads a file of this name that begins so, ``None`` when nothing does."""
-    suffix = own.suffix.lower()
+    suffix = PurePosixPath(f"x{own.name}").suffix.lower()  # of ".py" too, which can be imported
     if head.startswith(NATIVE):
         return _is("unknown", "is native program code")
     if suffix in CODE:
