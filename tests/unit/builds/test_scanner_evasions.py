@@ -38,7 +38,8 @@ def folder(root: Path, **files: bytes) -> Report:
 
 # What only one of Python's two unpicklers takes, or pickletools does not.
 ODD_NUMBERS = [b"I0x10\n0", b"I010\n0", b"I 7\n0", b"I1_0\n0", b"L0x10L\n0", b"F1_0.0\n0",
-               b"I7\0x\n0", b"L7\0\n0", b"F1\0x\n0", b"Np0\0x\n0", b"Np0\n0g0\0x\n0"]  # fmt: skip
+               b"I7\0x\n0", b"L7\0\n0", b"F1\0x\n0", b"L1\rL\n0",
+               b"Np0\0x\n0", b"Np0\n0g0\0x\n0"]  # fmt: skip
 
 
 @pytest.mark.parametrize("before", ODD_NUMBERS)

@@ -32,7 +32,9 @@ NEWEST_PROTOCOL = 5
 # What an importer finds a file for; "_sysconfigdata__linux_x86_64-linux-gnu" is Python's own.
 MODULE = re.compile(r"[^\W\d][\w-]*(\.[\w-]*)*")
 # As int(text, 0) takes it, and strtol(text, 0), which takes 010 as well.
-INTEGER = re.compile(rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)[lL]?\s*")
+INTEGER = re.compile(
+    rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)\s*[lL]?\s*"
+)
 
 
 class Machine:
