@@ -124,11 +124,12 @@ def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     assert folder(tmp_path, __init____py=b"", notes__txt=b"").verdict() == "safe"
 
 
-def test_a_zip_of_zips_is_a_zip() -> None:
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_zip_of_zips_is_a_zip(packed: int) -> None:
     inner, outer = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("a.txt", "hello")
-    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(outer, "w", packed) as archive:
         archive.writestr("one.zip", inner.getvalue())
         archive.writestr("two.zip", inner.getvalue())
     assert verdict(outer.getvalue(), "both.zip") == "safe"
