@@ -1,7 +1,10 @@
 """Ways by which a file that runs was once called safe, and the files that honest people send."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import pickle
 import struct
 import tarfile
@@ -144,6 +147,22 @@ def test_a_type_of_numpys_behind_another_is_no_shape(kind: Any) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
         numpy.load(io.BytesIO(data))
     assert verdict(data, "a.npy") == "malicious"
+
+
+def test_a_header_whose_length_looks_like_zlib_is_a_header() -> None:
+    header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'.ljust(0x178)
+    data = struct.pack("<Q", len(header)) + header + b"\0"
+    assert data.startswith(b"\x78\x01")
+    assert verdict(data, "model.safetensors") == "safe"
+
+
+@pytest.mark.parametrize("packer", [zlib.compress, gzip.compress, bz2.compress, lzma.compress])
+def test_what_can_be_read_of_a_broken_compressed_file_counts(packer: Any) -> None:
+    for data in (packer(b"") + packer(RUNS), packer(RUNS) + b"x"):
+        assert verdict(data, "plot.gif") in {"malicious", "unknown"}
+    noise = bytes(range(256)) * 40
+    data = packer(b"B" + struct.pack("<I", len(noise)) + noise + b"0" + RUNS)
+    assert verdict(data[:-9], "model.joblib") in {"malicious", "unknown"}
 
 
 def packed(*names: str) -> bytes:

@@ -38,6 +38,12 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib lzma": lzma.LZMAFile,
     "joblib xz": lzma.LZMAFile,
 }
+# A byte is asked of each: whoever reads on may meet an error that comes later.
+FIRST: dict[str, Callable[[], Any]] = {
+    "joblib zlib": zlib.decompressobj, "joblib gzip": lambda: zlib.decompressobj(31),
+    "joblib bz2": bz2.BZ2Decompressor, "joblib lzma": lzma.LZMADecompressor,
+    "joblib xz": lzma.LZMADecompressor,
+}  # fmt: skip
 
 
 class Scanner:
@@ -104,7 +110,7 @@ class Scanner:
         ways = []
         if takes("numpy zip", head) or zipfile.is_zipfile(stream):
             ways.append(self._zip)
-        if (opener := compression(head)) and (opener != "joblib zlib" or _is_zlib(head)):
+        if (opener := compression(head)) and _begins(opener, stream):
             ways.append(lambda *place: self._compressed(opener, *place))
         if _is_tar(head):
             ways.append(self._tar)
@@ -225,9 +231,20 @@ class _Zlib:
         return b""
 
 
-def _is_zlib(head: bytes) -> bool:
-    """An ``x`` begins a zlib stream only with the right second byte; else zlib refuses it."""
-    return len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0
+def _begins(opener: str, stream: IO[bytes]) -> bool:
+    """Tell whether anything can be read out of what begins like a compressed file.
+
+    The length before a header of safetensors can be 0x178, which is how zlib begins.
+    """
+    stream.seek(0)
+    machine = FIRST.get(opener, zlib.decompressobj)()
+    while opener in FIRST and (piece := stream.read(CHUNK)):
+        try:
+            if machine.decompress(piece, 1) or machine.eof:
+                return True
+        except READ:
+            return False
+    return opener not in FIRST
 
 
 def _is_tar(head: bytes) -> bool:
