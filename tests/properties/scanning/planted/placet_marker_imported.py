@@ -1,0 +1,5 @@
+"""Fires when it is imported."""
+
+from placet_marker import fire
+
+fire()

@@ -1,0 +1,285 @@
+"""The ways in which files are loaded: each loader as its users call it. Runs in the sandbox.
+
+Where the loader cannot be here (torch and keras bring gigabytes) its rules stand in its place,
+with their source; ``make prove`` holds them against the real ones where those are installed.
+"""
+
+import bz2
+import gzip
+import importlib
+import io
+import json
+import lzma
+import pickle
+import pickletools
+import sys
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+MODULES = ("own", "own.inner", "own.", "own.inner.x")
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder; of many, the last."""
+    yield from sorted(path for path in folder.rglob("*") if path.is_file())[-20:]
+
+
+def unpickled(path: Path) -> None:
+    with path.open("rb") as stream:
+        pickle.load(stream)
+
+
+def unpickled_in_python(path: Path) -> None:
+    with path.open("rb") as stream:
+        pickle._Unpickler(stream).load()  # type: ignore[attr-defined]
+
+
+def one_by_one(path: Path) -> None:
+    """Unpickle all that stand one behind the other, as torch and many scripts do."""
+    with path.open("rb") as stream:
+        while True:
+            pickle.load(stream)
+
+
+def joblibbed(path: Path) -> None:
+    import joblib
+
+    joblib.load(path)
+
+
+def numpied(path: Path) -> None:
+    import numpy
+
+    found = numpy.load(path, allow_pickle=True)
+    if isinstance(found, numpy.lib.npyio.NpzFile):
+        for name in found.files:
+            found[name]
+
+
+class _Torch(pickle.Unpickler):
+    """Takes every persistent id for a storage (torch/serialization.py ``persistent_load``)."""
+
+    def persistent_load(self, outside: Any) -> Any:
+        return outside[-1] if isinstance(outside, tuple) else None
+
+    def find_class(self, module: str, name: str) -> Any:
+        """A storage's type becomes a plain one; what else is asked for is found."""
+        if module == "torch" and name.endswith("Storage"):
+            return bytearray
+        return super().find_class(module, name)
+
+
+def torched(path: Path) -> None:
+    """``torch.load(path, weights_only=False)`` (torch/serialization.py ``load``, ``_legacy_load``):
+    a zip by its first bytes, a tar if tarfile opens it, and else pickles in a row."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+        stream.seek(0)
+        if head == b"PK\x03\x04":
+            with zipfile.ZipFile(stream) as archive:
+                [data] = [n for n in archive.namelist() if n.endswith("data.pkl")][:1]
+                _Torch(io.BytesIO(archive.read(data))).load()
+            return
+        try:
+            with tarfile.open(fileobj=stream, mode="r:", format=tarfile.PAX_FORMAT) as archive:
+                for part in ("storages", "tensors", "pickle"):
+                    held = archive.extractfile(part)
+                    while held is not None and held.read(1):
+                        held.seek(-1, 1)
+                        _Torch(held).load()
+            return
+        except (tarfile.TarError, KeyError):
+            stream.seek(0)
+        for _ in range(5):  # magic number, protocol, system, object, keys
+            _Torch(stream).load()
+
+
+def skopsed(path: Path) -> None:
+    """Load with all that skops itself says it does not trust: the most that a user may trust."""
+    import skops.io
+
+    skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+def mlflowed(folder: Path) -> None:
+    import mlflow.pyfunc
+
+    mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+
+
+def by_rules_of_mlflow(folder: Path) -> None:
+    """What ``mlflow.pytorch`` and ``mlflow.tensorflow`` import before they need torch or keras.
+
+    ``mlflow/pytorch/__init__.py`` ``_load_model``: ``pickle_module_info.txt``;
+    ``mlflow/tensorflow/__init__.py`` ``_load_pyfunc``: ``keras_module.txt``.
+    """
+    for name in ("pickle_module_info.txt", "keras_module.txt"):
+        for path in folder.rglob(name):
+            importlib.import_module(path.read_text())
+
+
+def by_rules_of_keras(folder: Path) -> None:
+    """Look up what a config names (keras/src/saving/serialization_lib.py
+    ``deserialize_keras_object``, ``_retrieve_class_or_fn``): the classes outside keras are imported
+    by module and called, and a Lambda's code is run where the user allows it."""
+    for path in files(folder):
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                _keras(json.loads(archive.read("config.json")))
+        elif path.name == "config.json":
+            _keras(json.loads(path.read_bytes()))
+
+
+def _keras(value: Any) -> None:
+    from placet_marker import fire
+
+    if isinstance(value, list):
+        for item in value:
+            _keras(item)
+    elif isinstance(value, dict):
+        module, name = value.get("module"), value.get("class_name")
+        if name in ("Lambda", "__lambda__"):
+            fire()
+        if isinstance(module, str) and isinstance(name, str) and module.split(".")[0] != "keras":
+            wanted = value.get("config") if name == "function" else name
+            if vars(importlib.import_module(module)).get(str(wanted)) is not None:
+                fire()
+        for item in value.values():
+            _keras(item)
+
+
+def imported(folder: Path) -> None:
+    """Import what may lie in a folder, and in each archive of it, as a loader's code path does."""
+    tried = [folder, *(path for path in files(folder) if path.suffix != ".txt")]
+    for place in tried:
+        sys.path.insert(0, str(place))
+        sys.path_importer_cache.clear()
+        importlib.invalidate_caches()
+        for name in MODULES:
+            for known in [known for known in sys.modules if known.partition(".")[0] == "own"]:
+                del sys.modules[known]
+            try:
+                importlib.import_module(name)
+            except Exception:
+                continue
+        sys.path.remove(str(place))
+
+
+OPENERS: tuple[Callable[[bytes], bytes], ...] = (
+    gzip.decompress, bz2.decompress, lzma.decompress, zlib.decompress)  # fmt: skip
+
+
+def unpacked(path: Path) -> None:
+    """Unpack whatever can be, and unpickle whatever comes out: somebody who helps themselves."""
+    _unpacked(path.read_bytes(), 0)
+
+
+def _unpacked(data: bytes, depth: int) -> None:
+    inner: list[bytes] = []
+    for opener in OPENERS:
+        try:
+            inner.append(opener(data))
+        except Exception:
+            continue
+    for opened in (_members_of_zip, _members_of_tar):
+        try:
+            inner += opened(data)
+        except Exception:
+            continue
+    for one in inner:
+        if depth < 12 and one != data:
+            _unpacked(one, depth + 1)
+    if depth:
+        try:
+            pickle._Unpickler(io.BytesIO(data)).load()  # type: ignore[attr-defined]
+        except Exception:
+            return
+
+
+def _members_of_zip(data: bytes) -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return [archive.read(name) for name in archive.namelist()]
+
+
+def _members_of_tar(data: bytes) -> list[bytes]:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        held = [archive.extractfile(entry) for entry in archive.getmembers() if entry.isfile()]
+        return [one.read() for one in held if one is not None]
+
+
+def carelessly(path: Path) -> None:
+    import yaml
+
+    yaml.unsafe_load(path.read_bytes())
+
+
+def onnxed(path: Path) -> None:
+    import onnx
+
+    onnx.load(path)
+
+
+def boosted(path: Path) -> None:
+    import xgboost
+
+    xgboost.Booster().load_model(path)
+
+
+def lightgbmed(path: Path) -> None:
+    import lightgbm
+
+    lightgbm.Booster(model_file=path)
+
+
+def by_rules_of_safetensors(path: Path) -> None:
+    """``safetensors/src/tensor.rs`` ``SafeTensors::deserialize``: a header in JSON, then bytes."""
+    import numpy
+
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    for tensor in header.values():
+        start, stop = tensor["data_offsets"]
+        numpy.frombuffer(data[8 + length :][start:stop], dtype="u1")
+
+
+def torch_itself(path: Path) -> None:
+    import torch  # type: ignore[import-not-found]
+
+    torch.load(path, weights_only=False)
+
+
+def keras_itself(folder: Path) -> None:
+    import keras  # type: ignore[import-not-found]
+
+    config = folder / "config.json"
+    for path in [folder] if config.exists() else folder.glob("*.keras"):
+        keras.saving.load_model(path, safe_mode=False)
+
+
+# Each with what it is given: a file, or the whole folder.
+OF_FILES: dict[str, Callable[[Path], None]] = {
+    "pickle": unpickled, "python's pickle": unpickled_in_python, "one by one": one_by_one,
+    "joblib": joblibbed, "numpy": numpied, "torch": torched, "skops": skopsed,
+    "unpacked": unpacked, "careless yaml": carelessly, "onnx": onnxed, "xgboost": boosted,
+    "lightgbm": lightgbmed, "safetensors": by_rules_of_safetensors, "torch itself": torch_itself,
+}  # fmt: skip
+OF_FOLDERS: dict[str, Callable[[Path], None]] = {
+    "mlflow": mlflowed, "mlflow by its rules": by_rules_of_mlflow, "keras": by_rules_of_keras,
+    "keras itself": keras_itself, "imports": imported,
+}  # fmt: skip
+
+
+def disassembled(data: bytes) -> str:
+    """Return a pickle's opcodes, as far as they can be told, for whoever looks at a failure."""
+    told = io.StringIO()
+    try:
+        pickletools.dis(data, told)
+    except Exception as error:
+        told.write(f"{error}\n")
+    return told.getvalue()
