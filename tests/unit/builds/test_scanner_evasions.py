@@ -203,6 +203,15 @@ def test_archives_that_two_readers_could_read_differently_are_refused(data: byte
     assert verdict(data, "data.zip") == "unknown"
 
 
+def test_a_member_called_like_a_folder_is_read() -> None:
+    """numpy.load finds an array in it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("rows/", RUNS)
+        archive.mkdir("data")
+    assert verdict(file.getvalue(), "a.npz") == "malicious"
+
+
 def test_a_member_with_a_second_name_is_refused() -> None:
     """zipfile calls it notes.txt, zipimport imports own.py."""
     entry, file = zipfile.ZipInfo("own.py"), io.BytesIO()

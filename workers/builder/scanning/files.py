@@ -152,7 +152,7 @@ class Scanner:
         stream.seek(0)
         with zipfile.ZipFile(stream) as archive:
             for entry in archive.infolist():
-                if not entry.is_dir():
+                if not entry.is_dir() or entry.file_size:  # NumPy reads what it is called
                     with archive.open(entry) as member:
                         self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
             if name.lower().endswith(".skops"):
