@@ -345,6 +345,22 @@ def test_a_forest_of_xgboost_that_leads_outside_or_in_a_circle_is_not_safe(chang
     assert verdict(changed(change), "m.json") == "unknown"
 
 
+def test_a_forest_of_xgboost_is_one_wherever_its_learner_stands() -> None:
+    broken = changed(lambda tree, _: tree["left_children"].__setitem__(0, 10_000))
+    for size in (10, 5000, 1 << 20):
+        late = b'{"before":"' + b"x" * size + b'",' + broken[1:]
+        assert verdict(late, "m.json") == "unknown"
+    assert verdict(b'["learner"]', "m.json") == verdict(b'{"a":"learner"}', "m.json") == "safe"
+
+
+def test_a_forest_of_lightgbm_is_one_by_its_first_line() -> None:
+    ((name, data),) = lightgbm_model().files.items()
+    for line in (b"tree\r\n", b"tree\nnum_class=3\n", b"tree\n\n"):
+        assert verdict(line + data.removeprefix(b"tree\n"), name) == "safe"
+        broken = line + data.removeprefix(b"tree\n").replace(b"left_child=", b"left_child=9999 ", 1)
+        assert verdict(broken, name) == "unknown"
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

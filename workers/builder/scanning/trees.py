@@ -14,7 +14,8 @@ from workers.builder.scanning import ubjson
 
 MAX_JSON, MAX_TEXT = 256 << 20, 512 << 20
 MAX_TREES = 1_000_000
-LIGHTGBM = b"tree\nversion=v"
+# Its first line: LightGBM ``src/boosting/boosting.cpp``, ``GetBoostingTypeFromModelFile``.
+LIGHTGBM = b"tree"
 WHOLE = re.compile(r"-?\d{1,10}")
 
 
@@ -25,8 +26,7 @@ class NotTrees(Exception):
 def xgboost_json(stream: IO[bytes]) -> bool:
     """Tell whether a JSON file is a model of XGBoost; raise :class:`NotTrees` when a broken one."""
     stream.seek(0)
-    head = stream.read(4096).lstrip()
-    if not head.startswith(b"{") or b'"learner"' not in head:
+    if not stream.read(4096).lstrip().startswith(b"{") or not _holds(stream, b'"learner"'):
         return False
     if stream.seek(0, 2) > MAX_JSON:
         raise NotTrees(f"it is larger than {MAX_JSON >> 20} MB: write it as .ubj")
@@ -39,6 +39,17 @@ def xgboost_json(stream: IO[bytes]) -> bool:
         return False
     _xgboost(model)
     return True
+
+
+def _holds(stream: IO[bytes], word: bytes) -> bool:
+    """Tell whether a word stands anywhere: XGBoost passes over members that it does not know."""
+    stream.seek(0)
+    before = b""
+    while piece := stream.read(1 << 20):
+        if word in before + piece:
+            return True
+        before = piece[-len(word) :]
+    return False
 
 
 def xgboost_ubjson(stream: IO[bytes]) -> None:
@@ -92,7 +103,7 @@ def _xgboost_tree(number: int, tree: Any, features: int) -> None:
 def lightgbm(stream: IO[bytes]) -> bool:
     """Tell whether a text is a model of LightGBM; raise :class:`NotTrees` when a broken one."""
     stream.seek(0)
-    if not stream.read(len(LIGHTGBM)).startswith(LIGHTGBM):
+    if stream.readline(80).strip() != LIGHTGBM:
         return False
     if stream.seek(0, 2) > MAX_TEXT:
         raise NotTrees(f"it is larger than {MAX_TEXT >> 20} MB")
