@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import onnx
 import pytest
 
 from tests.support.models import lightgbm_model, xgboost_model
@@ -316,6 +317,30 @@ def test_a_module_that_mlflow_finds_in_a_file_is_judged() -> None:
     assert verdict(b"keras", "data/keras_module.txt") == "safe"
     for name in ("data/pickle_module_info.txt", "data/keras_module.txt"):
         assert verdict(b"acme.loads", name) == "code-carrying"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("own.py", b"import os\n", "code-carrying"),
+        ("MLmodel", b"flavors: {x: {loader_module: own}}\n", "code-carrying"),
+        ("a.yaml", b"!!python/object/apply:os.system ['true']\n", "malicious"),
+        ("weights.bin", b"MZ", "safe"),
+        ("model.layers.0.weight", b"GIF8", "safe"),
+    ],
+)
+def test_what_a_model_calls_its_weights_is_no_more_than_that(
+    tmp_path: Path, name: str, data: bytes, expected: str
+) -> None:
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[25], data_location=1)
+    for key, word in (("location", name), ("offset", "0"), ("length", "100")):
+        tensor.external_data.add(key=key, value=word)
+    out = onnx.helper.make_tensor_value_info("w", 1, [25])
+    graph = onnx.helper.make_graph([], "g", [], [out], initializer=[tensor])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    (tmp_path / name).write_bytes(data.ljust(100))
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    assert folder(tmp_path).verdict() == expected
 
 
 def changed(change: Any) -> bytes:

@@ -44,7 +44,7 @@ Reader = Callable[[IO[bytes], Place], Told]
 
 def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
     """Return what reads a file of this name that begins so, ``None`` when nothing does."""
-    suffix = PurePosixPath(f"x{own.name}").suffix.lower()  # of ".py" too, which can be imported
+    suffix = _suffix(own)
     if head.startswith(NATIVE):
         return _is("unknown", "is native program code")
     if suffix in CODE:
@@ -71,10 +71,26 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _text
     if head.startswith(IMAGES):
         return _is("safe", "")
+    return readers().get(suffix)
+
+
+def readers() -> dict[str, Reader]:
+    """Return what reads a file by its ending alone."""
     return {
         ".json": _json, ".onnx": _onnx, ".safetensors": _safetensors, ".ubj": _ubjson,
         ".h5": _hdf5, ".hdf5": _hdf5, ".keras": _is("unknown", "is called Keras and is no zip"),
-    }.get(suffix)  # fmt: skip
+    }  # fmt: skip
+
+
+def is_read(own: PurePosixPath) -> bool:
+    """Tell whether some loader takes a file for its own by this name."""
+    named = {"MLmodel", *TEXT_NAMES, *mlflow_folder.NAMING}
+    return own.name in named or _suffix(own) in {*CODE, *TEXT, *YAML, *readers()}
+
+
+def _suffix(own: PurePosixPath) -> str:
+    """Return the ending; of ".py" too, which can be imported."""
+    return PurePosixPath(f"x{own.name}").suffix.lower()
 
 
 def _is(verdict: Verdict, what: str) -> Reader:
