@@ -33,8 +33,8 @@ from workers.builder.sandbox import Sandbox
 from workers.builder.scanning.known import ORDER
 
 PROVING = hypothesis.settings.default.max_examples > 100
-EACH = 22  # of a family in one round
-ROUNDS = 50 if PROVING else 1
+EACH = 110 if PROVING else 22  # of a family in one round
+ROUNDS = 10 if PROVING else 1
 HONEST = 50  # of each kind
 LEAST = 0.4  # of all this share runs: a generator whose files do nothing proves nothing
 BY_ITSELF = {"torch": ("zips of torch", "old files of torch", "a tar"),
@@ -206,4 +206,4 @@ def test_a_library_runs_what_its_rules_say_that_it_runs(
     assert [one.drawn.seed for one in real if one.runs and one.verdict == "safe"] == []
     pairs = zip(said, real, strict=True)
     assert [one.drawn.seed for one, other in pairs if other.runs and not one.runs] == []
-    assert sum(one.runs for one in real) >= LEAST * len(real) / 2
+    assert sum(one.runs for one in real) >= LEAST * len(real) / 2, "it is to be tried, not refused"

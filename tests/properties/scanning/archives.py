@@ -187,7 +187,7 @@ def compressed_twice(random: Chance) -> Made:
 
 
 def compressed_with_something_behind(random: Chance) -> Made:
-    packer = random.choice(PACKERS)
+    packer = random.choice((*PACKERS[2:5] * 3, random.choice(PACKERS)))  # joblib hangs with others
     pieces = [packer(random.choice((b"N", b"", b"N."))), packer(evil(random))]
     extra = random.choice((b"", b"\0", b"x", bytes(600), packer(b"hello")))
     return {name(random): b"".join(random.choice((pieces, pieces[1:]))) + extra}, ("joblib",)

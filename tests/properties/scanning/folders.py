@@ -3,9 +3,13 @@
 import pickle
 from typing import Any
 
+import onnx
+
+from tests.properties.scanning.archives import SOURCE, zipped
 from tests.properties.scanning.drawn import EVERY, Chance, Family, Files, Made
 from tests.properties.scanning.opcodes import called, harmless
 from tests.properties.scanning.polyglots import gif
+from tests.properties.scanning.wrappers import keras_config, nodes_of_skops
 from tests.support.models import xgboost_model
 
 OWN = b"import placet_marker\n\ndef _load_pyfunc(path):\n    placet_marker.fire()\n"
@@ -69,8 +73,6 @@ def modules_that_are_there(random: Chance) -> Made:
 
 def code_in_odd_places(random: Chance) -> Made:
     path = random.choice(("code", "code.zip", "data", ".", "./code", "code/../code"))
-    from tests.properties.scanning.archives import zipped
-
     settings = {"loader_module": "own", "code": path}
     files: Files = {"MLmodel": mlmodel(random, settings)}
     if path == "code.zip":
@@ -104,8 +106,6 @@ def models_of_sklearn(random: Chance) -> Made:
     sklearn = f"  sklearn:\n    pickled_model: {path}\n    serialization_format: {form}\n"
     data = harmless(random) + called(random) + b"."
     if form == "skops":
-        from tests.properties.scanning.wrappers import nodes_of_skops
-
         [data] = nodes_of_skops(random)[0].values()
         sklearn += "    skops_trusted_types: [placet_marker.fire, posix.system, os.system]\n"
     pyfunc = "".join(f"    {key}: {word}\n" for key, word in settings.items())
@@ -150,37 +150,51 @@ def many_files(random: Chance) -> Made:
 
 
 def tags_of_yaml(random: Chance) -> Made:
-    tag = random.choice(("!!python/object/apply:", "!<tag:yaml.org,2002:python/object/apply:",
-                         "!p!object/apply:", "!!python/object/new:", "!!pyth%6fn/object/apply:"))  # fmt: skip
+    tag = random.choice(
+        ("!!python/object/apply:", "!<tag:yaml.org,2002:python/object/apply:",
+         "!p!object/apply:", "!!python/object/new:", "!!pyth%6fn/object/apply:")
+    )  # fmt: skip
     shut = ">" if "<" in tag else ""
     start = "%TAG !p! tag:yaml.org,2002:python/\n---\n" if "!p!" in tag else ""
     called_one = random.choice(("placet_marker.fire", "os.system", "builtins.eval"))
     line = f"{tag}{called_one}{shut} ['1']\n"
     body = random.choice((f"a: {line}", f"- {line}", line, f"? {line}: 1\n", f"{{a: {line}}}\n",
-                          f"a: &b {line}", f"a: [{line}]\n"))  # fmt: skip
+                          f"a: &b {line}", f"a: [{line}]\n", f"{{a:{line}}}\n", f'{{"a":{line}}}\n',
+                          f"a:\t{line}", f"a: b\n--- {line}", f"a: b\n...\n---\n{line}",
+                          f"? - {line}", f"- - {line}", f"a: #\n  {line}", f"a: b\x85c: {line}",
+                          f"a: b\u2028c: {line}", f"a: b\rc: {line}", f"\ufeffa: {line}",
+                          f"a: !!str b\nc: {line}", f"a: !!map {{b: {line}}}\n"))  # fmt: skip
     many = "# a comment\n" * (400_000 if random.random() < 0.03 else random.randrange(3))
     path = random.choice(("conda.yaml", "a.yml", "MLmodel", "python_env.yaml"))
     return {path: (start + many + body).encode()}, ("careless yaml",)
 
 
 def weights_beside_onnx(random: Chance) -> Made:
-    """What an ONNX model reads its weights from is called safe for it; others may unpickle it."""
-    import onnx
-
-    data = (harmless(random) + called(random) + b".").ljust(400, b"\0")
-    tensor = onnx.TensorProto(name="w", data_type=1, dims=[100], data_location=1)
-    for key, word in (("location", "weights.bin"), ("offset", "0"), ("length", "400")):
+    """Others take a file by its name or unpickle it, though an ONNX model calls it its weights."""
+    path = random.choice(("weights.bin", "model.onnx_data", "own.py", "MLmodel", "conda.yaml",
+                          "config.json"))  # fmt: skip
+    ways: tuple[str, ...] = (*EVERY, "onnx")
+    data = harmless(random) + called(random) + b"."
+    if path == "own.py":
+        data, ways = OWN.replace(b"def", b"placet_marker.fire()\ndef"), ("imports",)
+    elif path == "MLmodel":
+        data, ways = mlmodel(random, {"loader_module": "placet_marker_imported"}), ("mlflow",)
+    elif path == "conda.yaml":
+        data, ways = b"!!python/object/apply:placet_marker.fire []", ("careless yaml",)
+    elif path == "config.json":
+        data, ways = keras_config(random), ("keras",)
+    size = -(-len(data) // 4) * 4
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[size // 4], data_location=1)
+    for key, word in (("location", path), ("offset", "0"), ("length", str(size))):
         tensor.external_data.add(key=key, value=word)
-    out = onnx.helper.make_tensor_value_info("w", 1, [100])
+    out = onnx.helper.make_tensor_value_info("w", 1, [size // 4])
     graph = onnx.helper.make_graph([], "g", [], [out], initializer=[tensor])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    return {"model.onnx": model.SerializeToString(), "weights.bin": data}, (*EVERY, "onnx")
+    return {"model.onnx": model.SerializeToString(), path: data.ljust(size)}, ways
 
 
 def code_beside_a_model(random: Chance) -> Made:
     place: Any = random.choice(("own.py", "own/__init__.py", "own/inner/x.py", "a.zip"))
-    from tests.properties.scanning.archives import SOURCE, zipped
-
     data = zipped(("own.py", SOURCE)) if place == "a.zip" else SOURCE
     return {place: data, "model.json": b"{}", "own.txt": pickle.dumps("own")}, ("imports",)
 

@@ -65,7 +65,7 @@ def scanned(folder: Path) -> tuple[str, tuple[str, ...]]:
     return scanner.report.verdict(), told
 
 
-def loaded(folder: Path, sandbox: Sandbox, seconds: float = 600) -> tuple[dict[str, str], float]:
+def loaded(folder: Path, sandbox: Sandbox, seconds: float = 3000) -> tuple[dict[str, str], float]:
     """Have all samples loaded in the build sandbox; return what ran, and seconds of processor."""
     with tempfile.TemporaryDirectory(prefix="placet-loaded-") as place:
         answer = Path(place, "answer.json")

@@ -20,7 +20,7 @@ from tests.properties.scanning.hook import Watch, imported
 from tests.properties.scanning.ways import OF_FILES, OF_FOLDERS, files
 
 BATCH = 60
-SECONDS = 1.5  # of processor for one file: joblib never ends with some broken streams
+SECONDS = 1.0  # of processor for one file: joblib never ends with some broken streams
 MEMORY = 12 << 30  # of addresses
 # What a file had imported is forgotten before the next one is loaded.
 FORGOTTEN = {"own", "this", "antigravity", "idlelib", "placet_marker_imported", "placet-marker"}

@@ -1,7 +1,9 @@
 """Families of what libraries wrap: joblib's arrays, NumPy's, torch's, skops' nodes, keras'."""
 
+import base64
 import io
 import json
+import marshal
 import pickle
 import struct
 from typing import Any
@@ -16,6 +18,9 @@ from tests.properties.scanning.opcodes import TARGETS, called, harmless, name, t
 KINDS = ("|O", "O", [("a", "O")], [("a", [("b", "|O")])], ("|V8", (2,)), ("V0", "O"), ("O", (2,)),
          [("a", "V0", (1,)), ("b", "O")], "object", [("a", ("O", (1,)))], ("V0", [("a", "O")]),
          [("a", ("V0", "O"))], "V0,O", "|O8", ("S0", "O"), "<i8", "V8")  # fmt: skip
+
+
+LAMBDA = lambda rows: rows  # noqa: E731  (Keras keeps the code of one)
 
 
 class Runs:
@@ -104,7 +109,10 @@ def an_npz(random: Chance) -> Made:
     raw = numpy_header(random, random.choice(KINDS)) + called(random) + b"."
     plain = io.BytesIO()
     numpy.save(plain, numpy.arange(3))
-    members = [("a.npy", plain.getvalue()), (random.choice(("b.npy", "b", "b.txt")), raw)]
+    members = [
+        ("a.npy", plain.getvalue()),
+        (random.choice(("b.npy", "b", "b.txt", "b/", "b.npy/")), raw),
+    ]
     random.shuffle(members)
     return {random.choice(("a.npz", "a.zip", "notes.txt")): zipped(*members)}, ("numpy",)
 
@@ -223,17 +231,26 @@ def schemas_with_odd_json(random: Chance) -> Made:
 
 
 def keras_config(random: Chance) -> bytes:
+    """Return the config of a model as Keras writes it; one of its layers is a class of ours."""
     module, attribute, argument = random.choice(TARGETS)
     module = random.choice((module, "placet_marker_imported", "this"))
-    layer = random.choice(
-        ({"module": "keras.layers", "class_name": "Lambda", "config": {"function": {
-            "class_name": "__lambda__", "config": {"code": "4wAAAA=="}}}},
+    code = base64.b64encode(marshal.dumps(LAMBDA.__code__)).decode()
+    held = {"code": code, "defaults": None, "closure": None}
+    function = {"class_name": "__lambda__", "config": held}
+    layer: dict[str, Any] = random.choice(
+        ({"module": "keras.layers", "class_name": "Lambda", "config": {"function": function}},
+         {"module": "keras.layers", "class_name": "Lambda", "config": {"function": function}},
          {"module": "builtins", "class_name": "function", "config": "eval"},
          {"module": module, "class_name": attribute, "config": {"value": argument}},
          {"module": module, "class_name": "function", "config": attribute})
     )  # fmt: skip
-    whole = {"module": "keras", "class_name": "Sequential", "config": {"layers": [layer]}}
-    return json.dumps(whole).encode()
+    if isinstance(layer["config"], dict):
+        layer["config"] |= {"name": "own"}
+    first = {"module": "keras.layers", "class_name": "InputLayer", "registered_name": None,
+             "config": {"batch_shape": [None, 2], "dtype": "float32", "name": "first"}}  # fmt: skip
+    config = {"name": "model", "layers": [first, layer | {"registered_name": None}]}
+    whole = {"module": "keras", "class_name": "Sequential", "config": config}
+    return json.dumps(whole | {"registered_name": None}).encode()
 
 
 def a_keras_zip(random: Chance) -> Made:
