@@ -32,6 +32,7 @@ Data = Annotated[Path, typer.Option("--data", help="The node's folder.")]
 WindowSeconds = Annotated[
     float, typer.Option(min=1, max=60, help="How long requests are counted into one window.")
 ]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 AllowShared = Annotated[
     bool,
     typer.Option(
@@ -168,7 +169,7 @@ def run(
     stop_all: Annotated[
         bool, typer.Option(help="On exit end the replicas and HAProxy too.")
     ] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
     tls_cert: Annotated[
         Path | None,
         typer.Option(

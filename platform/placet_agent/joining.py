@@ -54,14 +54,13 @@ def join(
         public = checked_root(answer, fingerprint)
         ring, text = open_keys(answer, public, 0)
         interpreters = Interpreters(pythons)
+        info = platform_info(interpreters, version(find_binary()), port, Networks(home.folder))
         request = JoinRequest(
             v=1,
             token=secret,
             public_key=key.public.to_base64(),
             agent_version=__version__,
-            platform=platform_info(
-                interpreters, version(find_binary()), port, Networks(home.folder)
-            ),
+            platform=info,
         )
         reply = client.join(request)
     except Refused as refusal:

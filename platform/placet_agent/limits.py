@@ -89,11 +89,13 @@ class Limiter:
             return False
         return any(line.startswith("oom_kill ") and not line.endswith(" 0") for line in lines)
 
-    def remove(self, name: str) -> None:
-        """Remove the groups of a replica of which nothing is left."""
-        for root in self.roots:
+    def remove(self, name: str) -> bool:
+        """Remove the groups of a replica of which nothing is left; tell whether all are gone."""
+        groups = [self._group(root, name) for root in self.roots]
+        for group in groups:
             with suppress(OSError):
-                self._group(root, name).rmdir()
+                group.rmdir()
+        return not any(group.exists() for group in groups)
 
 
 _lock = threading.Lock()

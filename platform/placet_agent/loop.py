@@ -96,8 +96,7 @@ class Agent:
         )
         self.trust = Trust(home, member.target, member.root, self._polling.keys)
         self._keys_asked = time.monotonic()
-        self._wake = threading.Event()
-        self._stopped = threading.Event()
+        self._wake, self._stopped = threading.Event(), threading.Event()
         binary = find_binary()
         interpreters = Interpreters([*options.pythons, *(Path(p) for p in member.runtime_pythons)])
         self.bentos = Bentos(home.folder / "bentos", self._fetching)
@@ -109,25 +108,21 @@ class Agent:
             uid=sandbox.PROXY_UID if os.geteuid() == 0 else None,
         )
         self.proxy = Proxy(home.folder / "haproxy", settings, binary, options.certificate)
-        self.replicas = Replicas(
-            home.folder, self.bentos, runtimes, self.wake, options.program,
-            shared=options.allow_shared,
-        )  # fmt: skip
+        self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program,
+                                 shared=options.allow_shared)  # fmt: skip
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(home.folder / "aborts.json"), self.wake)
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
-        who = Who(member.node, member.target, key)
-        signed = Receipts(home.folder / "receipts.json", who, lambda: self.trust.recalls.book)
+        signed = Receipts(home.folder / "receipts.json", Who(member.node, member.target, key),
+                          lambda: self.trust.recalls.book)  # fmt: skip
         self.reconciler = Reconciler(*parts, signed)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
-        networks = self.replicas.starter.networks
-        info = partial(platform_info, interpreters, version(binary), member.port, networks)
+        info = partial(platform_info, interpreters, version(binary), member.port,
+                       self.replicas.starter.networks)  # fmt: skip
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
-        self.shipper = Shipper(
-            home.folder / "capture", self._shipping, lambda: list(self.replicas.all),
-            self.reporter.error,
-        )  # fmt: skip
+        self.shipper = Shipper(home.folder / "capture", self._shipping,
+                               lambda: list(self.replicas.all), self.reporter.error)  # fmt: skip
         self._poller = threading.Thread(target=self._poll, name="poll", daemon=True)
 
     def wake(self) -> None:

@@ -2,18 +2,22 @@
 
 A runtime is made in the sandbox at ``/runtime`` and seen there by every replica, so its paths are
 the same for ever. A runtime may be installed before anybody approved what is in it, and nothing of
-it runs then: wheels are unpacked, and compiled by a Python that looks for no ``.pth`` file, which
-is code. The installer has no network, sees its wheels alone, and runs as a user of its own.
+it runs then: wheels are unpacked, and compiled by this host's own Python, never by the runtime's,
+which starts with what the wheels say; wheels that would make it another Python are refused. The
+installer has no network, sees its wheels alone, and has a user and control groups of its own.
 """
 
 import importlib.util
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from placet_agent import files, sandbox
+from placet_agent import files, limits, sandbox, wheels
 from placet_agent.bentos import seal
 from placet_agent.client import Client
 from placet_agent.faults import crash_point
@@ -25,6 +29,8 @@ from placet_verify import canonical
 
 INSTALL_SECONDS = 1800
 INSIDE = "/runtime"
+TMP_BYTES = 8 << 30  # where wheels are unpacked first; it counts as memory
+MEMORY_MB = (TMP_BYTES >> 20) + 2048
 
 
 class RuntimeFailed(Exception):
@@ -113,72 +119,101 @@ class Runtimes:
 
     def _install(self, interpreter: Interpreter, making: Path) -> None:
         """Make the virtual environment and install the wheels, each checked against the lock."""
+        python, home = str(interpreter.path), making / "home"
         program, binds = _installer()
-        script = (
-            f"{interpreter.path} -I -m venv --without-pip {INSIDE} && {program} "
-            "--no-index --find-links /wheels --require-hashes --no-deps --quiet -r /lock.txt"
-        )
-        self._run(interpreter, making, ["/bin/sh", "-ec", script], binds)
+        words = "--no-index --find-links /wheels --require-hashes --no-deps --quiet -r /lock.txt"
+        self._run(interpreter, making, [python, "-I", "-m", "venv", "--without-pip", INSIDE])
+        made = wheels.shape(home)
+        check = Path(wheels.__file__).read_text()
+        self._run(interpreter, making, [python, "-I", "-S", "-c", check, "/wheels"])
+        self._run(interpreter, making, [*program, *words.split()], binds)
+        if wheels.shape(home) != made:
+            raise RuntimeFailed("a wheel put something in the place of the runtime's Python")
 
     def _compile(self, interpreter: Interpreter, making: Path) -> None:
         """Compile all bytecode once: a Bento is then ready in 3 s instead of 10 to 14.
 
         ``-S``: what was just installed is not started. (It passes that on to its workers.)
         """
-        words = [f"{INSIDE}/bin/python", "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "2"]
+        words = [str(interpreter.path), "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "2"]
         words += ["--invalidation-mode", "unchecked-hash", f"{INSIDE}/lib"]
         # Files that no Python 3 can compile (templates, old tests) make it end with status 1.
-        self._run(interpreter, making, words, {}, accept=(0, 1))
+        self._run(interpreter, making, words, accept=(0, 1))
 
     def _run(
         self,
         interpreter: Interpreter,
         making: Path,
         program: list[str],
-        binds: dict[str, Path],
+        binds: Mapping[str, Path] = MappingProxyType({}),
         accept: tuple[int, ...] = (0,),
     ) -> None:
-        as_root = os.geteuid() == 0
-        if as_root:
-            os.chown(making / "home", INSTALLER_UID, INSTALLER_UID)
-        cell = Cell(
-            uid=INSTALLER_UID if as_root else None,
-            read_only={
-                **interpreter_binds(interpreter),
-                **binds,
-                "/wheels": making / "wheels",
-                "/lock.txt": making / "lock.txt",
-            },
-            writable={INSIDE: making / "home"},
-            variables={"UV_NO_CONFIG": "1", "UV_CACHE_DIR": "/tmp/uv", "UV_OFFLINE": "1"},  # noqa: S108
-            tmp_bytes=8 << 30,
-        )
         if sandbox.isolation() != "bwrap":
             raise RuntimeFailed(sandbox.NO_BWRAP)
-        done = subprocess.run(
-            sandbox.command(cell, program),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=INSTALL_SECONDS,
-            check=False,
-            env={},
-        )
+        limiter, group = limits.limiter(), f"install{making.name}"
+        try:
+            cell = _cell(interpreter, making, binds, limiter, group)
+            done = subprocess.run(
+                sandbox.command(cell, program),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=INSTALL_SECONDS,
+                check=False,
+                env={},
+            )
+        finally:
+            _remove(limiter, group)
         if done.returncode not in accept:
             tail = " ".join((done.stdout + done.stderr).split())[-1500:]
             raise RuntimeFailed(f"installing the runtime failed: {tail}")
 
 
-def _installer() -> tuple[str, dict[str, Path]]:
+def _cell(
+    interpreter: Interpreter,
+    making: Path,
+    binds: Mapping[str, Path],
+    limiter: limits.Limiter,
+    group: str,
+) -> Cell:
+    """Return what the installer sees; the folder that it fills becomes its own."""
+    uid = sandbox.user(INSTALLER_UID)
+    if uid is not None:
+        os.chown(making / "home", uid, uid)
+    return Cell(
+        uid=uid,
+        read_only={
+            **interpreter_binds(interpreter),
+            **binds,
+            "/wheels": making / "wheels",
+            "/lock.txt": making / "lock.txt",
+        },
+        writable={INSIDE: making / "home"},
+        variables={"UV_NO_CONFIG": "1", "UV_CACHE_DIR": "/tmp/uv", "UV_OFFLINE": "1"},  # noqa: S108
+        tmp_bytes=TMP_BYTES,
+        limits=(*Cell(uid=None).limits, *limiter.words(MEMORY_MB)),
+        groups=limiter.make(group, MEMORY_MB),
+    )
+
+
+def _remove(limiter: limits.Limiter, group: str) -> None:
+    """Remove the installer's groups: its first process may be just ending."""
+    end = time.monotonic() + 2
+    while not limiter.remove(group) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def _installer() -> tuple[list[str], dict[str, Path]]:
     """Return the program that installs and what it needs to be visible: uv, else pip."""
     uv = shutil.which("uv") or _packaged_uv()
+    python = f"{INSIDE}/bin/python"
     if uv is not None:
-        words = f"/uv pip install --offline --link-mode copy --python {INSIDE}/bin/python"
+        words = ["/uv", "pip", "install", "--offline", "--link-mode", "copy", "--python", python]
         return words, {"/uv": Path(uv).resolve()}
     pip = importlib.util.find_spec("pip")
     if pip is None or pip.origin is None:
         raise RuntimeFailed("there is neither uv nor pip beside this agent")
-    return f"{INSIDE}/bin/python /pip install --no-cache-dir", {"/pip": Path(pip.origin).parent}
+    return [python, "-I", "/pip", "install", "--no-cache-dir"], {"/pip": Path(pip.origin).parent}
 
 
 def _packaged_uv() -> str | None:

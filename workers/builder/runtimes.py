@@ -1,7 +1,7 @@
 """Runtimes: a Python version and its locked wheels, resolved, fetched, installed and compiled.
 
-Only wheels are ever taken: resolving and fetching run no code of a package. Whatever starts the
-runtime's interpreter runs in the sandbox, because a wheel's ``.pth`` file is code.
+Only wheels are ever taken: resolving, fetching and installing run no code of a package. Whatever
+starts the runtime's interpreter runs in the sandbox, because a wheel's ``.pth`` file is code.
 """
 
 import fcntl
@@ -21,6 +21,7 @@ from typing import IO, Protocol
 from uuid import uuid4
 
 from placet.kernel.faults import crash_point
+from placet_agent import wheels as wheel_files
 from placet_verify.canonical import digest
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.requirements import gather
@@ -236,36 +237,44 @@ class Runtimes:
     def _install(
         self, making: Path, final: Path, lock: str, log: Log, cancelled: Callable[[], bool]
     ) -> None:
-        """Install offline in the sandbox and compile the bytecode once."""
-        home, uv, base = making / "home", uv_program(), interpreter()
+        """Install offline in the sandbox and compile the bytecode once.
+
+        Nothing of a wheel runs meanwhile, as on a node (``placet_agent.wheels``).
+        """
+        home, uv, base = making / "home", uv_program(), str(interpreter())
         home.mkdir()
-        script = (
-            f"{base} -I -m venv --without-pip {home} && "
-            f"{uv} pip install --offline --no-index --find-links {making}/wheels --require-hashes "
-            f"--no-deps --quiet --python {home}/bin/python -r {making}/lock.txt"
-        )
-        env = {"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"}
+
+        def run(what: str, words: list[str], accept: tuple[int, ...] = (0,)) -> None:
+            # the folder is a mount of its own: what runs inside cannot put a link in its place
+            result = self.sandbox.run(
+                words, env={"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"},
+                binds_ro=[uv, making / "wheels", making / "lock.txt"], binds_rw=[home],
+                limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000), cancelled=cancelled,
+                on_line=log,
+            )  # fmt: skip
+            good = result.reason == "exited" and result.returncode in accept
+            _require(good, result.reason, result.sentence(what))
+
         log("Installing the wheels offline in the sandbox")
-        # the folder is a mount of its own: what runs inside cannot put a link in its place
-        result = self.sandbox.run(
-            ["/bin/sh", "-ec", script], env=env,
-            binds_ro=[uv, making / "wheels", making / "lock.txt"], binds_rw=[home],
-            limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000), cancelled=cancelled, on_line=log,
-        )  # fmt: skip
-        _require(result.ok, result.reason, result.sentence("Installing the runtime"))
+        run("Making the runtime's folder", [base, "-I", "-m", "venv", "--without-pip", str(home)])
+        made = wheel_files.shape(home)
+        check = Path(wheel_files.__file__).read_text()
+        run("Looking at the wheels", [base, "-I", "-S", "-c", check, str(making / "wheels")])
+        run("Installing the runtime", [
+            str(uv), "pip", "install", "--offline", "--no-index", "--find-links",
+            str(making / "wheels"), "--require-hashes", "--no-deps", "--quiet", "--python",
+            str(home / "bin/python"), "-r", str(making / "lock.txt"),
+        ])  # fmt: skip
+        if wheel_files.shape(home) != made:
+            raise BuildFailed("A wheel put something in the place of the runtime's Python")
         shutil.rmtree(home / ".uv-cache", ignore_errors=True)
         log("Compiling bytecode once")
         site = home / "lib" / f"python{platform_python()}" / "site-packages"
-        compiled = self.sandbox.run(
-            [str(home / "bin" / "python"), "-I", "-m", "compileall", "-q", "-q", "-j", "2",
-             "--invalidation-mode", "unchecked-hash", "-s", str(home), "-p", str(final), str(site)],
-            binds_rw=[home], limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000),
-            cancelled=cancelled,
-        )  # fmt: skip
         # files that no Python 3 can compile (templates, old tests) make it end with status 1
-        _require(
-            compiled.reason == "exited", compiled.reason, compiled.sentence("Compiling bytecode")
-        )
+        run("Compiling bytecode", [
+            base, "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "2",
+            "--invalidation-mode", "unchecked-hash", "-s", str(home), "-p", str(final), str(site),
+        ], (0, 1))  # fmt: skip
 
 
 def pinned(lock: str) -> dict[str, str]:

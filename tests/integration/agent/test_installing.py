@@ -1,53 +1,115 @@
 """A runtime is installed before anybody approved what is in it: nothing of it runs then."""
 
-import base64
 import hashlib
-import io
-import zipfile
+import os
+from collections.abc import Mapping
+from pathlib import Path
 
+import pytest
+
+from placet_agent import limits, runtimes, wheels
+from placet_agent.runtimes import INSIDE
 from placet_verify import canonical
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
-
-WHEEL = "sly-1.0-py3-none-any.whl"
-FILES = {
-    "sly.pth": "import os; open('/runtime/ran-' + str(os.getpid()), 'w').close()\n",
-    "sitecustomize.py": "open('/runtime/ran-too', 'w').close()\n",
-    "sly.py": "COLOR = 'green'\n",
-    "sly-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: sly\nVersion: 1.0\n",
-    "sly-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-}
+from tests.support.wheels import NAME, PYTHONS, config, fake, wheel
 
 
-def wheel() -> bytes:
-    """Return a wheel whose code asks to be started with every Python."""
-    rows = []
-    for name, text in FILES.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
-        rows.append(f"{name},sha256={digest.decode()},{len(text)}\n")
-    record = "".join([*rows, "sly-1.0.dist-info/RECORD,,\n"])
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, text in {**FILES, "sly-1.0.dist-info/RECORD": record}.items():
-            archive.writestr(name, text)
-    return packed.getvalue()
+def offer(platform: Platform, content: bytes) -> str:
+    """Have the platform offer a Bento whose runtime is this one wheel; return the Bento."""
+    digest = hashlib.sha256(content).hexdigest()
+    platform.blobs[digest] = content
+    named = {"python_version": platform.python_version, "lock": f"sly==1.0 --hash=sha256:{digest}"}
+    wheels = [{"name": NAME, "sha256": digest, "size": len(content)}]
+    platform.manifest, platform.runtime = {**named, "wheels": wheels}, canonical.digest(named)
+    return platform.build("one", lock=named["lock"])
+
+
+def prefetch(platform: Platform, node: NodeUnderTest, bento: str) -> Path:
+    """Have the node prefetch a Bento; return the folder of its runtime."""
+    platform.prefetch = [{"bento_digest": bento, "runtime_digest": platform.runtime}]
+    platform.publish()
+    platform.wait(lambda: platform.reports and bento in platform.reports[-1]["prefetched"], 60)
+    return installed(platform, node) / "home"
+
+
+def installed(platform: Platform, node: NodeUnderTest) -> Path:
+    """Return where the runtime that is offered lies on the node once it is installed."""
+    return node.home.folder / "runtimes" / platform.runtime.removeprefix("sha256:")
 
 
 def test_nothing_of_a_runtime_runs_as_it_is_installed(
     platform: Platform, node: NodeUnderTest
 ) -> None:
-    content = wheel()
-    digest = hashlib.sha256(content).hexdigest()
-    platform.blobs[digest] = content
-    named = {"python_version": platform.python_version, "lock": f"sly==1.0 --hash=sha256:{digest}"}
-    wheels = [{"name": WHEEL, "sha256": digest, "size": len(content)}]
-    platform.manifest, platform.runtime = {**named, "wheels": wheels}, canonical.digest(named)
-    bento = platform.build("one", lock=named["lock"])
+    home = prefetch(platform, node, offer(platform, wheel({}, INSIDE)))
 
-    platform.prefetch = [{"bento_digest": bento, "runtime_digest": platform.runtime}]
-    platform.publish()
-    platform.wait(lambda: platform.reports and bento in platform.reports[-1]["prefetched"], 60)
-
-    home = node.home.folder / "runtimes" / platform.runtime.removeprefix("sha256:") / "home"
     assert list(home.glob("ran-*")) == []
     assert list(home.rglob("site-packages/__pycache__/sly.*.pyc"))
+
+
+def refused(platform: Platform, node: NodeUnderTest, files: Mapping[str, str], why: str) -> None:
+    """Have a node be asked for a wheel of ``files``; it says why not, and nothing of it ran."""
+    given = {f"sly-1.0.data/{name}": text for name, text in files.items()}
+    bento = offer(platform, wheel({**fake(INSIDE), **given}, INSIDE))
+    platform.serve(platform.revision(1, bento, weight=10_000))
+
+    platform.wait(lambda: why in platform.seen("rev_1")["detail"], 60)
+
+    assert not installed(platform, node).exists()
+    assert list((node.home.folder / "runtimes").rglob("ran-*")) == []
+
+
+@pytest.mark.parametrize("files", PYTHONS.values(), ids=PYTHONS.keys())
+def test_a_wheel_that_brings_a_python_of_its_own_is_refused(
+    platform: Platform, node: NodeUnderTest, files: str
+) -> None:
+    refused(platform, node, {files: config(INSIDE)}, "brings a Python of its own: sly-1.0.data/")
+
+
+@pytest.mark.parametrize(
+    "name", ["data/pyvenv.cfg", "scripts/pyvenv.cfg", "data/bin/pybuilddir.txt"]
+)
+def test_what_stands_in_the_place_of_the_runtimes_python_is_seen_when_all_is_installed(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Also where no wheel says so by a name that one would know."""
+    monkeypatch.setattr(wheels, "__file__", os.devnull)
+
+    refused(platform, node, {name: config(INSIDE)}, "in the place of the runtime's Python")
+
+
+def test_even_then_nothing_of_it_would_have_run(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What compiles is the host's Python, whatever the runtime's would start with."""
+    monkeypatch.setattr(wheels, "__file__", os.devnull)
+    monkeypatch.setattr(wheels, "shape", lambda home: {})
+
+    given = {"sly-1.0.data/data/pyvenv.cfg": config(INSIDE)}
+    home = prefetch(platform, node, offer(platform, wheel({**fake(INSIDE), **given}, INSIDE)))
+
+    assert (home / "pyvenv.cfg").read_text() == config(INSIDE)
+    assert list(home.glob("ran-*")) == []
+    assert list(home.rglob("site-packages/__pycache__/sly.*.pyc"))
+
+
+@pytest.mark.skipif(limits.limiter().kind == "prlimit", reason="there are no control groups here")
+def test_a_wheel_that_unpacks_into_very_much_is_bounded(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtimes, "MEMORY_MB", 64)
+    bento = offer(platform, wheel({"sly.bin": "\0" * (128 << 20)}, INSIDE))
+    platform.serve(platform.revision(1, bento, weight=10_000))
+
+    platform.wait(lambda: "installing the runtime failed" in platform.seen("rev_1")["detail"], 60)
+
+    for root in limits.limiter().roots:
+        assert not list(root.parent.rglob("*install.making-*"))
+
+
+def test_what_honest_wheels_put_beside_their_packages_is_left_alone() -> None:
+    honest = ["a-1.data/scripts/python-argcomplete", "a-1.data/data/share/pyvenv.cfg",
+              "a-1.data/data/etc/jupyter/x.json", "a-1.data/scripts/pythonish", "a/python3",
+              "a-1.data/data/lib/python3.13/site-packages/x.py", "a/pyvenv.cfg", "lib/python3/x",
+              "a-1.data/headers/python3/x.h", "a-1.data/purelib/bin/python"]  # fmt: skip
+    assert wheels.brought(honest) == []
