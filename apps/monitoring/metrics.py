@@ -77,8 +77,8 @@ def node_gauge() -> GaugeMetricFamily:
     """How long ago each node reported."""
     gauge, at = _age(), now()
     for node in Node.objects.exclude(last_seen_at=None).select_related("target").order_by("pk"):
-        assert node.last_seen_at is not None
-        gauge.add_metric([node.target.name], (at - node.last_seen_at).total_seconds())
+        assert node.heard_at is not None
+        gauge.add_metric([node.target.name], (at - node.heard_at).total_seconds())
     return gauge
 
 

@@ -19,7 +19,7 @@ from apps.monitoring.actions.alerts import Finding, close_settled, open_alert
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import Watched
 from apps.monitoring.rules import replicas_fault
-from apps.serving.models import Endpoint, Node
+from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -186,15 +186,15 @@ def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
 def judge_nodes(sweep: Sweep, at: datetime) -> None:
     """Say which nodes have stopped reporting."""
     limit = at - timedelta(seconds=SILENT_SECONDS)
-    silent = Node.objects.filter(last_seen_at__lt=limit).select_related("target")
-    for node in silent.order_by("pk"):
+    silent = Node.objects.alias(heard=HEARD_AT).filter(heard__lt=limit)
+    for node in silent.select_related("target").order_by("pk"):
         sweep.findings.append(
             Finding(
                 AlertKind.NODE_SILENT,
                 subject=node.target_id,
                 about=node.target.name,
                 summary=f"The node of {node.target} last reported at "
-                f"{node.last_seen_at:%Y-%m-%d %H:%M:%S} UTC. It goes on serving what it was told "
+                f"{node.heard_at:%Y-%m-%d %H:%M:%S} UTC. It goes on serving what it was told "
                 "last; its figures and replicas are unknown.",
             )
         )

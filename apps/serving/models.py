@@ -1,7 +1,10 @@
 """Targets and their nodes, endpoints, revisions, and the signed state that nodes pull."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from apps.audit.models import Audited
 from apps.builds.models import Bento
@@ -72,17 +75,23 @@ class JoinToken(models.Model):
     used_by = models.CharField(max_length=64, blank=True)  # the public key that joined with it
 
 
+HEARD_AT = Coalesce("last_report_at", "last_seen_at")  # ``Node.heard_at``, for queries
+
+
 class Node(Audited):
     """The agent that joined a target, and what it last reported."""
 
-    LOG_HIDDEN = frozenset({"last_seen_at", "report", "report_number", "noted", "left_out"})
+    LOG_HIDDEN = frozenset(
+        {"last_seen_at", "last_report_at", "report", "report_number", "noted", "left_out"}
+    )
 
     id = IdField("nod")
     target = models.OneToOneField(Target, on_delete=models.PROTECT, related_name="node")
     public_key = models.CharField(max_length=64)  # Ed25519, base64
     agent_version = models.CharField(max_length=20, blank=True)
     platform = models.JSONField(default=dict)  # python versions, isolation, memory
-    last_seen_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)  # it asked for a state, or reported
+    last_report_at = models.DateTimeField(null=True, blank=True)  # None in what older code wrote
     report = models.JSONField(default=dict)  # the last verified report
     report_number = models.BigIntegerField(default=0)  # goes up; an older report is refused
     fault = models.CharField(max_length=40, blank=True)  # what the platform found wrong with it
@@ -90,6 +99,11 @@ class Node(Audited):
     # of what its target should serve: what cannot be put into a state, and why
     left_out = models.JSONField(default=list, db_default=[])
     created_at = models.DateTimeField(auto_now_add=True)
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """When it last told how it is. One that only asks for states is seen, and not heard."""
+        return self.last_report_at or self.last_seen_at
 
 
 class Endpoint(Audited):

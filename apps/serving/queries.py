@@ -230,12 +230,12 @@ def node_of(target: Target) -> Node | None:
 
 def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
     """Return how ``node`` is."""
-    seen = node.last_seen_at
-    alive = seen is not None and ((at or now()) - seen).total_seconds() < ALIVE_SECONDS
+    heard = node.heard_at
+    alive = heard is not None and ((at or now()) - heard).total_seconds() < ALIVE_SECONDS
     return NodeStatus(
         id=node.pk,
         alive=alive,
-        last_seen_at=seen,
+        last_seen_at=node.last_seen_at,
         agent_version=node.agent_version,
         platform=node.platform,
         errors=(*node.left_out, *node.report.get("errors", [])),

@@ -45,7 +45,7 @@ def node_place() -> Iterator[Place]:
     node.report()
 
     def silence() -> None:
-        Node.objects.filter(pk=node.id).update(last_seen_at=now() - timedelta(seconds=16))
+        Node.objects.filter(pk=node.id).update(last_report_at=now() - timedelta(seconds=16))
 
     yield Place(target, node.step, silence)
 

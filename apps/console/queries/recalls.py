@@ -96,7 +96,7 @@ def recall_view(recall_id: str, actor: Actor) -> RecallView:
     effects, at = [], now()
     for effect in rows[:SHOWN]:
         node = getattr(effect.target, "node", None)
-        alive = node is not None and is_alive(node.last_seen_at, at)
+        alive = node is not None and is_alive(node.heard_at, at)
         effects.append(EffectRow(effect, alive, node is not None))
     texts = unseal_many([recall.reason_sealed, recall.lift_reason_sealed])
     scope = Scope(recall.project_id) if recall.project_id else INSTANCE

@@ -37,7 +37,8 @@ def join_node(token: str, *, public_key: str, platform: PlatformInfo) -> Node:
         node = Node.objects.filter(target=found.target).first() or Node(target=found.target)
         node.public_key, node.platform = public_key, dict(platform)
         node.agent_version, node.report, node.report_number = platform["agent_version"], {}, 0
-        node.last_seen_at, node.fault, node.noted = now(), "", {}
+        node.last_seen_at = node.last_report_at = now()
+        node.fault, node.noted = "", {}
         node.save()
         found.used_at, found.used_by = now(), public_key
         found.save()

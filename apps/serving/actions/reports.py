@@ -48,7 +48,8 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
             raise StaleReport(row.report_number)
         before: Mapping[str, Any] = row.report
         row.report = {name: value for name, value in report.items() if name not in PASSED_ON}
-        row.report_number, row.last_seen_at = report["number"], now()
+        row.report_number = report["number"]
+        row.last_seen_at = row.last_report_at = now()
         _note_refusals(log, row, before, report)
         _note_aborts(log, row, before, report)
         _note_errors(log, row, before, report)

@@ -16,6 +16,7 @@ from apps.monitoring.errors import AlertMoved, ResolvesItself
 from apps.monitoring.models import Alert, AlertKind, AlertState, MetricWindow, Objective
 from apps.monitoring.rules import Terms
 from apps.rollouts.models import Rollout
+from apps.serving import queries
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint, Node, Revision
 from placet.kernel.actor import SYSTEM
@@ -329,7 +330,7 @@ class TestOtherTroubles:
         story.node.phase[live(endpoint).pk] = ("failed", "x")
         story.node.step()
         reconciler.watch_endpoints()
-        Node.objects.update(last_seen_at=now() - timedelta(seconds=61))
+        Node.objects.update(last_report_at=now() - timedelta(seconds=61))
         reconciler.watch_endpoints()
         assert alerts() == [("replicas", "open"), ("node_silent", "open")]
         assert Alert.objects.get(kind="node_silent").project is None
@@ -337,6 +338,21 @@ class TestOtherTroubles:
         story.node.step()
         reconciler.watch_endpoints()
         assert alerts() == [("replicas", "resolved"), ("node_silent", "resolved")]
+
+    def test_a_node_that_asks_for_states_and_reports_nothing_is_silent(
+        self, story: Story, endpoint: Endpoint
+    ) -> None:
+        story.node.step()
+        assert queries.status(endpoint).health == "healthy"
+        past = now() - timedelta(hours=3)
+        Node.objects.update(last_report_at=past, last_seen_at=past)
+        story.node.pull()
+        reconciler.watch_endpoints()
+        assert ("node_silent", "open") in alerts()
+        status = queries.status(endpoint)
+        assert status.health == "unknown"
+        assert status.node is not None and status.node.last_seen_at is not None
+        assert status.node.last_seen_at > past, "it is seen all the same"
 
     def test_traffic_that_was_expected_and_does_not_come(
         self, story: Story, endpoint: Endpoint

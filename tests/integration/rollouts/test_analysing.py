@@ -253,7 +253,7 @@ def test_a_node_that_fell_silent_does_not_pass(start: Callable[..., Canary]) -> 
     canary.counts(row.from_revision_id, *GOOD[1])
     canary.story.node.step()
     silent = canary.story.node.row
-    silent.last_seen_at = now() - timedelta(hours=1)
+    silent.last_report_at = now() - timedelta(hours=1)
     silent.save()
     canary.story.run_jobs("control")
     assert canary.place == ("analysing", 1)

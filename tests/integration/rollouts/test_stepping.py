@@ -128,7 +128,7 @@ def test_a_node_that_was_away_for_the_whole_pause_is_heard_before_the_next_step(
     release = story.under_way(CANARY)
     let_pass(story.rollout(release), 3_600)
     row = story.node.row
-    row.last_seen_at -= timedelta(hours=1)  # type: ignore[operator]
+    row.last_report_at -= timedelta(hours=1)  # type: ignore[operator]
     row.save()
     actions.pause(story.rollout(release), reason="x", actor=story.otto)
     actions.resume(story.rollout(release), step=1, reason="y", actor=story.otto)

@@ -37,7 +37,7 @@ class NodeDriver:
         if node is None:
             return [f"No node has joined {target.name} yet"]
         problems = []
-        if not is_alive(node.last_seen_at, now()):
+        if not is_alive(node.heard_at, now()):
             problems.append(f"The node of {target.name} has not been heard of lately")
         wanted, found = bento.runtime.python_version, pythons(node.platform)
         if short_version(wanted) not in found:
@@ -91,16 +91,16 @@ def observation(node: Node, at: datetime) -> Observation:
         for row in report.get("revisions", [])
     }
     return Observation(
-        alive=is_alive(node.last_seen_at, at),
-        seen_at=node.last_seen_at,
+        alive=is_alive(node.heard_at, at),
+        seen_at=node.heard_at,
         applied=Receipt(applied.get("epoch", 0), applied.get("number", 0)),
         revisions=revisions,
     )
 
 
-def is_alive(last_seen_at: datetime | None, at: datetime) -> bool:
+def is_alive(heard_at: datetime | None, at: datetime) -> bool:
     """Tell whether a node was heard of within the last seconds."""
-    return last_seen_at is not None and at - last_seen_at < timedelta(seconds=ALIVE_SECONDS)
+    return heard_at is not None and at - heard_at < timedelta(seconds=ALIVE_SECONDS)
 
 
 def pythons(platform: Mapping[str, Any]) -> list[str]:

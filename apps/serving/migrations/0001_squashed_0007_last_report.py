@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0001 to 0006: the same in one step.
+"""What a new database gets in place of migrations 0001 to 0007: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
         ("serving", "0004_guard"),
         ("serving", "0005_target_uses"),
         ("serving", "0006_noted"),
+        ("serving", "0007_last_report"),
     ]
     dependencies = [
         ("builds", "0001_initial"),
@@ -136,6 +137,7 @@ class Migration(migrations.Migration):
                     ("fault", models.CharField(blank=True, max_length=40)),
                     ("noted", models.JSONField(db_default={}, default=dict)),
                     ("left_out", models.JSONField(db_default=[], default=list)),
+                    ("last_report_at", models.DateTimeField(blank=True, null=True)),
                 ],
             ),
             migrations.CreateModel(
