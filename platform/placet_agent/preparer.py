@@ -11,7 +11,7 @@ from placet_agent.bentos import BentoRefused, Bentos
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.pythons import NoInterpreter
 from placet_agent.runtimes import RuntimeFailed, Runtimes
-from placet_protocol.state import Prefetch
+from placet_protocol.state import DesiredRevision, Prefetch
 from placet_verify.archive import ArchiveRefused
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,12 @@ class Need:
     bento_size: int | None
     runtime_digest: str
     python_version: str = ""
+
+    @classmethod
+    def of(cls, revision: DesiredRevision) -> "Need":
+        """Return what a revision needs."""
+        bento, runtime = (revision.bento_digest, revision.bento_size), revision.runtime
+        return cls(*bento, runtime.digest, runtime.python_version)
 
 
 @dataclass

@@ -163,7 +163,7 @@ class Reconciler:
         control = self._controls.setdefault(replica.record.revision, Control())
         lived = now - replica.ready_at if replica.ready_at else 0.0
         control.crashes.was_ready |= replica.record.ready
-        control.crashes.add(now, lived, self.replicas.why(replica))
+        control.crashes.add(now, lived, self.replicas.why(replica), replica.wave)
         log.warning("replica %s ended by itself", replica.id)
         self.proxy.table.drop_server(replica.id)
         replica.stopping_since = now
@@ -176,13 +176,7 @@ class Reconciler:
                 control = self._control(revision)
                 if self._wanted(revision) != "run":
                     continue
-                runtime = revision.runtime
-                need = Need(
-                    revision.bento_digest,
-                    revision.bento_size,
-                    runtime.digest,
-                    runtime.python_version,
-                )
+                need = Need.of(revision)
                 needs.add(need)
                 control.progress = self.preparer.ask(need)
                 waiting |= control.progress.running
@@ -201,7 +195,8 @@ class Reconciler:
                 self._scale(endpoint, revision)
             except Exception as error:
                 log.exception("revision %s cannot be scaled", revision.id)
-                self._control(revision).crashes.add(time.monotonic(), 0.0, repr(error))
+                crashes = self._control(revision).crashes
+                crashes.add(time.monotonic(), 0.0, repr(error), crashes.begin())
 
     def _scale(self, endpoint: DesiredEndpoint, revision: DesiredRevision) -> None:
         control, wanted = self._control(revision), self._wanted(revision)
@@ -219,13 +214,19 @@ class Reconciler:
         plan = rules.plan_replicas(count, views)
         for name in plan.stop:
             self.replicas.all[name].begin_stop()
-        may_start = control.progress.ready and not control.crashes.failed
-        if plan.start and may_start:
-            self.busy = True
-            if time.monotonic() >= control.crashes.not_before:
-                verdict = self._verdict(revision)
+        crashes, now = control.crashes, time.monotonic()
+        if plan.start and control.progress.ready:
+            self.busy |= not crashes.failed
+            if now >= crashes.not_before:
+                verdict, wave = self._verdict(revision), crashes.begin()
                 for _ in range(plan.start):
-                    self.replicas.start(endpoint.id, revision, verdict.capture, verdict.egress)
+                    started = self.replicas.start(
+                        endpoint.id, revision, verdict.capture, verdict.egress
+                    )
+                    started.wave = wave
+        since = [r.ready_at for r in mine if r.id in self._answered and not r.stopping]
+        if len(since) >= count > 0:
+            crashes.settle(now - max(since))
 
     def _stop_strangers(self, state: DesiredState | None) -> None:
         """Stop replicas of revisions that are not in the state; without one, what was recalled."""

@@ -88,6 +88,8 @@ class Replicas:
                     replica.ready_at = time.monotonic()
                 if probe:
                     self._thread(self._look_after, replica)
+            else:  # while no agent looked: that the host was started anew, say, is no crash of it
+                replica.begin_stop()
         self.starter.forget_others(set(self.all))
 
     def start(
@@ -175,7 +177,7 @@ class Replicas:
         """Ask ``/livez`` now and then; end a replica that hangs, so that it is started again."""
         silent = 0
         while silent < CHECKS:
-            if self._ended_within(replica, CHECK_EVERY):
+            if self._left_within(replica, CHECK_EVERY):
                 return
             answer = ask(replica, "/livez", CHECK_TIMEOUT)
             silent = silent + 1 if answer is None or answer >= 500 else 0
@@ -184,6 +186,15 @@ class Replicas:
         log.warning("replica %s hangs and is ended", replica.id)
         self.signal(replica, signal.SIGKILL)
         self.wake()
+
+    def _left_within(self, replica: Replica, seconds: float) -> bool:
+        """Wait so long, with its link standing; tell whether it is looked after no more."""
+        looks = 5 if replica.record.link else 1
+        for _ in range(looks):
+            if self._ended_within(replica, seconds / looks):
+                return True
+            self._renew_link(replica)
+        return False
 
     def _ended_within(self, replica: Replica, seconds: float) -> bool:
         """Wait so long; tell whether this agent or the replica ended, or the replica is to."""
@@ -194,6 +205,18 @@ class Replicas:
             self.starter.let_go(replica.id)
             self.wake()
         return gone or self._closed.is_set() or not replica.alive or replica.stopping
+
+    def _renew_link(self, replica: Replica) -> None:
+        """A link that ended leads nobody to its replica: start another on the socket it had."""
+        link, inner = replica.record.link, replica.record.inner
+        if link is None or inner is None or ProcessRef(*link).alive or not replica.alive:
+            return
+        try:
+            self.starter.renew_link(replica.record, ProcessRef(*inner))
+        except Exception as error:
+            log.warning("nothing leads to replica %s: %s", replica.id, error)
+            return
+        replica.save()
 
     def _renew_egress(self, replica: Replica) -> None:
         """A relay that ended leaves its replica without what it may reach: start another."""

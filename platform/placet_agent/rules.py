@@ -9,6 +9,7 @@ from placet_verify.units import WHOLE
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before a crashed replica is started again
 QUICK_CRASHES = 3  # so many without having been ready: failed
+FAILED_WAIT = 300.0  # seconds before a failed one is tried again: it may have been the host
 LIVED_SECONDS = 20.0  # a replica that was ready for so long did not crash quickly
 
 
@@ -142,26 +143,46 @@ def phase_of(seen: Seen) -> tuple[Phase, str]:
 
 @dataclass
 class Crashes:
-    """How often the replicas of one revision ended by themselves."""
+    """How often the replicas of one revision ended by themselves.
+
+    Those that were started together count once: what strikes all of them at the same time, such
+    as the holder or the host, is no row of crashes.
+    """
 
     count: int = 0
     total: int = 0
+    wave: int = 0  # how often some were started; 0: by an earlier agent
+    counted: int = -1  # the newest wave of which one has crashed
     not_before: float = 0.0
     was_ready: bool = False
     detail: str = ""
 
-    def add(self, now: float, lived: float, detail: str) -> None:
+    def begin(self) -> int:
+        """Return the number of a wave that is started now."""
+        self.wave += 1
+        return self.wave
+
+    def add(self, now: float, lived: float, detail: str, wave: int) -> None:
         """Count a crash and set the time before which nothing is started."""
+        self.total += 1
+        self.detail = detail
+        if wave <= self.counted:
+            return
+        self.counted = wave
         if lived >= LIVED_SECONDS:
             self.count = 0
         self.count += 1
-        self.total += 1
-        self.detail = detail
-        self.not_before = now + min(FIRST_WAIT * 2 ** (self.count - 1), LONGEST_WAIT)
+        wait = FAILED_WAIT if self.failed else min(FIRST_WAIT * 2 ** (self.count - 1), LONGEST_WAIT)
+        self.not_before = now + wait
+
+    def settle(self, lived: float) -> None:
+        """Forgive, when all that is wanted has been ready for so long."""
+        if lived >= LIVED_SECONDS:
+            self.count = 0
 
     @property
     def failed(self) -> bool:
-        """Whether this revision is given up: it crashed again and again and was never ready."""
+        """Whether it crashed again and again and was never ready: it is tried again seldom."""
         return self.count >= QUICK_CRASHES and not self.was_ready
 
     @property

@@ -175,16 +175,27 @@ class Starter:
         """Start what leads to a replica and what leads out of it, as far as it needs that."""
         record = replica.record
         if record.port:
-            shared = record.uid if record.uid is not None else os.geteuid()
-            started = link.start(
-                first, listener, record.port, counts=self._counts(record, "link"),
-                log=self.log_path(record.id), uid=sandbox.user(sandbox.LINK_UID),
-                marker=(MARKER, record.id), shared=shared if record.network == "host" else None,
-            )  # fmt: skip
-            record.link = pair(started)
-            limits.limiter().charge(record.id, started.pid)
+            self._open_link(record, first, listener)
         if record.network == "own" and record.egress:
             self.open_egress(record, first)
+
+    def _open_link(self, record: Record, first: ProcessRef, listener: int) -> None:
+        shared = record.uid if record.uid is not None else os.geteuid()
+        started = link.start(
+            first, listener, record.port, counts=self._counts(record, "link"),
+            log=self.log_path(record.id), uid=sandbox.user(sandbox.LINK_UID),
+            marker=(MARKER, record.id), shared=shared if record.network == "host" else None,
+        )  # fmt: skip
+        record.link = pair(started)
+        limits.limiter().charge(record.id, started.pid)
+
+    def renew_link(self, record: Record, first: ProcessRef) -> None:
+        """Start another link on the socket that the holder keeps: who waits there is answered."""
+        listener = sandbox.above(self.holder.give(record.id))
+        try:
+            self._open_link(record, first, listener)
+        finally:
+            os.close(listener)
 
     def open_egress(self, record: Record, first: ProcessRef) -> None:
         """Start the relay of a replica that may reach something."""

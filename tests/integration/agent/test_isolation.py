@@ -1,6 +1,7 @@
 """What shares a node is kept apart: networks, sockets, and what people approved to be reached."""
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -197,6 +198,23 @@ def test_a_bento_that_cannot_serve_on_a_socket_is_reached_through_a_link(
     platform.serve(platform.revision(1, bento, weight=0, wanted="stop"))
     platform.wait_phase("rev_1", "stopped")
     assert procs.wait_gone(link, 5)
+
+
+def test_a_link_that_ends_is_followed_by_another_and_who_calls_meanwhile_is_answered(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    bento = platform.build("several", **{"needs-port.txt": ""})
+    platform.serve(platform.revision(1, bento, weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    before = records(node)[0]
+
+    ProcessRef(*before["link"]).signal(signal.SIGKILL)
+    assert procs.wait_gone(ProcessRef(*before["link"]), 5)
+    assert node.who() == "several"
+    platform.wait(lambda: records(node)[0]["link"] != before["link"])
+    after = records(node)[0]
+    assert (after["id"], after["inner"]) == (before["id"], before["inner"]), "the replica went on"
+    assert platform.seen("rev_1")["restarts"] == 0
 
 
 def test_nothing_of_a_replica_is_left_when_it_stops(

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet_agent.rules import (
+    FAILED_WAIT,
     Crashes,
     Plan,
     ReplicaView,
@@ -134,10 +135,10 @@ def test_a_phase_follows_from_what_is_seen(view: Seen, phase: str) -> None:
 def test_crashes_wait_longer_each_time_and_end_in_failure_with_the_reason() -> None:
     crashes, waits = Crashes(), []
     for _ in range(3):
-        crashes.add(100.0, 0.0, "no such column")
+        crashes.add(100.0, 0.0, "no such column", crashes.begin())
         waits.append(crashes.not_before - 100.0)
 
-    assert waits == [0.5, 1.0, 2.0]
+    assert waits == [0.5, 1.0, FAILED_WAIT], "then it is tried again seldom"
     assert crashes.failed
     assert "no such column" in crashes.sentence
 
@@ -145,9 +146,32 @@ def test_crashes_wait_longer_each_time_and_end_in_failure_with_the_reason() -> N
 def test_what_was_ready_once_is_tried_for_ever_and_a_long_life_forgives() -> None:
     crashes = Crashes(was_ready=True)
     for _ in range(12):
-        crashes.add(0.0, 1.0, "out of memory")
+        crashes.add(0.0, 1.0, "out of memory", crashes.begin())
     assert not crashes.failed
     assert crashes.not_before == 30.0
 
-    crashes.add(0.0, 3_600.0, "once more")
+    crashes.add(0.0, 3_600.0, "once more", crashes.begin())
     assert (crashes.count, crashes.total) == (1, 13)
+
+
+def test_replicas_that_were_started_together_count_once_when_they_end() -> None:
+    crashes = Crashes()
+    for _ in range(3):
+        crashes.add(100.0, 0.0, "the holder was away", 0)
+    assert (crashes.failed, crashes.sentence, crashes.total) == (False, "", 3)
+    assert crashes.not_before == 100.5
+    wave = crashes.begin()
+    for _ in range(8):
+        crashes.add(200.0, 0.0, "the holder was away", wave)
+    assert (crashes.count, crashes.not_before) == (2, 201.0)
+    crashes.add(300.0, 0.0, "no such column", crashes.begin())
+    assert crashes.failed
+
+
+def test_what_is_ready_for_long_is_no_failure_any_more() -> None:
+    crashes = Crashes(count=3)
+    crashes.settle(1.0)
+    assert crashes.failed
+    crashes.settle(20.0)
+    assert not crashes.failed
+    assert crashes.sentence == ""
