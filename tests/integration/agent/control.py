@@ -21,6 +21,7 @@ from placet_verify.archive import pack
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 from tests.support.permits import DOCUMENT, SERVING, Case, approvals, valid_case
 
+PATIENCE = 60.0  # seconds for what takes one or two on a machine with nothing else to do
 SECRET = "one-join-secret"
 SERVER = Path(__file__).with_name("replica_server.py").read_text()
 # What the tests' replicas read.
@@ -115,8 +116,10 @@ class Platform:
         """Return a revision with a valid permit, as a state names it."""
         release = f"rel_{number}"
         variables = changes.get("variables", {})
-        also = {n: v for n in ("unit", "capture", "egress") if (v := changes.pop(n, None))}
-        serving = {**SERVING, "variables": variables} | also
+        approved = ("unit", "capture", "egress", "max_replicas")
+        also = {n: v for n in approved if (v := changes.pop(n, None))}
+        also |= {"replicas": changes.get("replicas", 1), "variables": variables}
+        serving = {**SERVING, **also}
         if permit is None:
             permit = self.case(bento, release, serving=serving).document(self.keys["decision"])
         return {
@@ -178,7 +181,7 @@ class Platform:
         """Return the codes of all errors that were reported."""
         return [error["code"] for report in list(self.reports) for error in report["errors"]]
 
-    def wait(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Wait until ``condition`` holds; fail with the last report."""
         end = time.monotonic() + seconds
         while not condition():
@@ -187,7 +190,7 @@ class Platform:
                 raise AssertionError(f"it did not come to that: {json.dumps(last, indent=1)}")
             time.sleep(0.01)
 
-    def wait_phase(self, revision: str, phase: str, seconds: float = 20.0) -> dict[str, Any]:
+    def wait_phase(self, revision: str, phase: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait until the node reports this phase."""
         self.wait(lambda: self.seen(revision)["phase"] == phase, seconds)
         return self.seen(revision)

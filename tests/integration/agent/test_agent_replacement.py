@@ -16,7 +16,8 @@ OLDER = {name: value for name, value in SERVING.items() if name != "egress"}
 
 def approved_before(platform: Platform, number: int, bento: str, **more: Any) -> dict[str, Any]:
     """Return a revision whose permit is from before a release said what it may reach."""
-    case = platform.case(bento, f"rel_{number}", serving={**OLDER, "variables": {}})
+    serving = {**OLDER, "variables": {}, "replicas": more.get("replicas", 1)}
+    case = platform.case(bento, f"rel_{number}", serving=serving)
     return platform.revision(number, bento, permit=case.document(platform.keys["decision"]), **more)
 
 
@@ -45,7 +46,7 @@ def test_what_an_earlier_agent_serves_is_adopted_where_it_listens_and_started_ap
     assert now.keys() == {record["id"] for record in adopted}
 
     platform.serve({**before, "restart_nonce": 1})
-    platform.wait(lambda: not now.keys() & {record["id"] for record in records(joined)}, 40)
+    platform.wait(lambda: not now.keys() & {record["id"] for record in records(joined)})
     load.until(load.sent + 200)
     assert {record["reached"] for record in records(joined)} == {"socket"}
     assert platform.seen("rev_1")["isolation"] == "older"  # as people approved it

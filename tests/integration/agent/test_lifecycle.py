@@ -74,7 +74,7 @@ def test_a_killed_haproxy_comes_back_with_the_same_state(
 
     before.signal(signal.SIGKILL)
 
-    platform.wait(lambda: haproxy(node) != before and haproxy(node).alive, 5)
+    platform.wait(lambda: haproxy(node) != before and haproxy(node).alive)
     names = [node.who() for _ in range(40)]
     assert (names.count("one"), names.count("two")) == (30, 10)
     assert platform.seen("rev_2")["weight"] == 2_500
@@ -207,7 +207,7 @@ def test_a_service_that_crashes_again_and_again_fails_with_the_end_of_its_log(
     bad = platform.revision(2, platform.build("bad"), variables={"CRASH": "1"})
     platform.serve(good, bad)
 
-    failed = platform.wait_phase("rev_2", "failed", 30)
+    failed = platform.wait_phase("rev_2", "failed")
 
     assert "no such column: age" in failed["detail"]
     assert failed["restarts"] == 3
@@ -235,13 +235,13 @@ def test_memory_over_the_limit_ends_the_replica_and_says_so(
     greedy = platform.revision(1, platform.build("greedy"), variables={"EAT_MB": "1500"})
     platform.serve(greedy)
 
-    failed = platform.wait_phase("rev_1", "failed", 40)
+    failed = platform.wait_phase("rev_1", "failed")
 
     assert "more than 1024 MB of memory" in failed["detail"]
 
 
 def test_scaling_up_and_down_loses_no_request(platform: Platform, node: NodeUnderTest) -> None:
-    revision = platform.revision(1, platform.build("one"), weight=10_000)
+    revision = platform.revision(1, platform.build("one"), weight=10_000, max_replicas=3)
     platform.serve(revision)
     platform.wait_phase("rev_1", "serving")
     load = Load(node.port, f"{PATH}/who?ms=2").start()
@@ -281,13 +281,13 @@ def test_a_restart_that_needs_more_slots_than_there_are_loses_no_request(
 ) -> None:
     revision = platform.revision(1, platform.build("one"), weight=10_000, replicas=5)
     platform.serve(revision)
-    platform.wait(lambda: platform.seen("rev_1")["ready_replicas"] == 5, 60)
+    platform.wait(lambda: platform.seen("rev_1")["ready_replicas"] == 5)
     before = {record["id"] for record in records(node)}
     proxy = haproxy(node)
     load = Load(node.port, f"{PATH}/who").start()
 
     platform.serve({**revision, "restart_nonce": 1})
-    platform.wait(lambda: not before & {record["id"] for record in records(node)}, 60)
+    platform.wait(lambda: not before & {record["id"] for record in records(node)})
     load.until(load.sent + 100)
     load.stop()
 
