@@ -24,6 +24,8 @@ STALE_REPORT: Final = "stale_report"  # the code of the answer to a number that 
 MAX_WINDOWS = 2000
 MAX_RECEIPTS, MAX_RECEIPT = 100, 8192
 MAX_DIGEST = 80
+MAX_BYTES = 1_500_000  # the platform takes 2 MiB of an envelope, in which they are base64
+_SHORTER = (bounded.MAX_DETAIL, 500, 100, 0)  # characters of each detail, until all of it fits
 
 
 class Report(TypedDict):
@@ -56,23 +58,38 @@ def write_report(report: Report) -> bytes:
     """Return the bytes of a report that are signed, such that ``read_report`` takes them.
 
     What a replica printed may hold anything, and lists may be longer than any report is: both are
-    cut here, for a report that is refused tells of nothing at all.
+    cut here, and details shortened until it fits, for a report that is refused tells of nothing at
+    all. One that does not fit without any has no counts of what was reached either.
     """
-    whole = report | {
-        "revisions": [_storable(row) for row in report["revisions"][: bounded.MAX_ROWS]],
-        "errors": [_storable(row) for row in report["errors"][: bounded.MAX_ROWS]],
-        "aborts": [_storable(row) for row in report["aborts"][: bounded.MAX_ROWS]],
-        "metrics": [_storable(row) for row in report["metrics"][:MAX_WINDOWS]],
+    payload = b""
+    for longest in _SHORTER:
+        payload = canonical.dumps(_cut(report, longest))
+        if len(payload) <= MAX_BYTES:
+            break
+    return payload
+
+
+def _cut(report: Report, longest: int) -> dict[str, Any]:
+    def rows(name: str, most: int = bounded.MAX_ROWS) -> list[dict[str, Any]]:
+        return [_storable(row, longest) for row in found[name][:most]]
+
+    found: Mapping[str, Any] = report
+    return {
+        **found,
+        "revisions": rows("revisions"),
+        "errors": rows("errors"),
+        "aborts": rows("aborts"),
+        "metrics": rows("metrics", MAX_WINDOWS),
         "prefetched": report["prefetched"][: bounded.MAX_ROWS],
         "recalled": report["recalled"][: bounded.MAX_ROWS],
         "receipts": report["receipts"][:MAX_RECEIPTS],
     }
-    return canonical.dumps(whole)
 
 
-def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+def _storable(row: Mapping[str, Any], longest: int) -> dict[str, Any]:
     told = {name: row[name] for name in ("detail", "error") if name in row}
-    return {**row, **{name: bounded.storable(text) for name, text in told.items()}}
+    less = {} if longest or "egress" not in row else {"egress": []}
+    return {**row, **less, **{name: bounded.storable(t[:longest]) for name, t in told.items()}}
 
 
 def read_report(payload: bytes, node: str) -> Report:

@@ -17,11 +17,14 @@ from placet_protocol.report import (
     weakest,
     write_report,
 )
+from placet_verify import dsse
+from placet_verify.keys import PrivateKey
 from tests.support.nodes import PLATFORM
 
 JANE = "Mrs Jane Doe of 1 Main Street "
 DIGEST = "sha256:" + "ab" * 32
 WINDOW = {"revision": "rev_1", "started_at": "2026-11-27T12:00:00Z", "seconds": 10.0}
+COUNTED = ("connections", "refused", "bytes_in", "bytes_out")
 PLATFORM_ROOT = Path(__file__).resolve().parents[3] / "platform"
 
 
@@ -208,3 +211,22 @@ def test_what_an_agent_writes_is_taken_whatever_was_printed_and_however_much_the
     found = read_report(write_report(meant), "nod_1")
     assert found["revisions"][0]["detail"] == "the end\ufffd\ufffd"
     assert (len(found["recalled"]), len(found["receipts"])) == (500, 100)
+
+
+@pytest.mark.parametrize(
+    ("said", "times", "egress", "kept"),
+    [("x", 500, 0, 2000), ("é", 400, 0, 500), ("\ufffd", 500, 0, 500), ("x", 500, 32, 0)],
+)
+def test_a_report_fits_into_what_the_platform_takes_however_much_went_wrong(
+    said: str, times: int, egress: int, kept: int
+) -> None:
+    meant = read()
+    to: Any = {"to": "db.example.com:5432" * 8, **dict.fromkeys(COUNTED, 2**31 - 1)}
+    meant["revisions"] = [
+        {**meant["revisions"][0], "detail": said * 2000, "egress": [to] * egress}
+    ] * times
+    payload = write_report(meant)
+    key = PrivateKey.generate()
+    assert len(dsse.sign(dsse.REPORT, payload, key).to_json()) <= 2 * 1024**2
+    found = read_report(payload, "nod_1")["revisions"]
+    assert (len(found), len(found[-1]["detail"])) == (times, kept)
