@@ -116,13 +116,13 @@ class Tenants:
         ]
         platform.publish()
         for revision in ("rev_2", "rev_3"):
-            platform.wait_phase(revision, "serving", 60)
+            platform.wait_phase(revision, "serving")
         reach = [f"{socket.gethostname().lower()}:{self.greeter.port}"]
         reach += [f"{own_address()}:{self.greeter.port}"] if own_address() else []
         hostile = self.revision(1, self.bento(), "hostile", reach)
         platform.endpoints.append(self.endpoint("hostile", 1, hostile))
         platform.publish()
-        platform.wait_phase("rev_1", "serving", 60)
+        platform.wait_phase("rev_1", "serving")
 
     def start_agent(self) -> None:
         """Run the agent as its user."""

@@ -1,7 +1,9 @@
 """What serves at an endpoint that a newer state cannot say goes on, and what was learned stays."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +113,31 @@ def test_the_last_entry_is_on_disk_whenever_the_agent_is_cut_short(
     except OSError:
         monkeypatch.setattr(agent.home, "write_text", write)
     assert at_start(agent.home)[0] == {"rev_1": ""}, "by the state on disk it still goes on"
+
+
+@pytest.mark.parametrize("written", range(5), ids="after {} writes".format)
+@pytest.mark.parametrize("back", [False, True], ids=["it cannot be said", "it can be again"])
+def test_what_goes_on_is_on_disk_after_each_write_of_a_state_that_was_taken(
+    agent: Agent, platform: Platform, monkeypatch: Any, back: bool, written: int
+) -> None:
+    good = serving(agent, platform)
+    if back:
+        handed(agent, platform)
+        platform.endpoints = [platform.endpoint(good)]
+    platform.publish()
+    write, done = files.write_bytes, list[str]()
+
+    def cut(path: Path, *words: Any, **options: Any) -> None:
+        if len(done) == written:
+            raise OSError("the power is gone")
+        done.append(path.name)
+        write(path, *words, **options)
+
+    with monkeypatch.context() as patch, suppress(OSError):
+        patch.setattr(files, "write_bytes", cut)
+        agent.accept(platform.envelope)
+    assert done == ["kept.json", "state.json", "memory.json", "kept.json"][:written]
+    assert at_start(agent.home)[0] == {"rev_1": ""}
 
 
 def test_an_older_state_teaches_signed_recalls_and_nothing_else(

@@ -15,7 +15,7 @@ from tests.integration.agent.conftest import NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 from tests.integration.agent.test_faulty_documents import close
-from tests.integration.agent.test_guard import GUARD, STARTED
+from tests.integration.agent.test_guard import GUARD
 from tests.integration.agent.test_recalls import recalled
 from tests.support import disk
 
@@ -38,7 +38,7 @@ def test_on_a_full_disk_a_guard_gives_requests_back_and_a_recall_is_heeded(
     new = platform.revision(1, platform.build("candidate"), weight=5_000, guard=GUARD)
     old = platform.revision(2, platform.build("stable"), weight=5_000)
     platform.serve(old, new, stable="rev_2")
-    platform.wait(lambda: platform.seen("rev_1")["weight"] == 5_000, STARTED)
+    platform.wait(lambda: platform.seen("rev_1")["weight"] == 5_000)
 
     disk.fill(node.home.folder.parent)
     failed: list[str] = []
@@ -56,7 +56,7 @@ def test_a_node_with_a_full_disk_goes_on_reporting_and_counting(
 ) -> None:
     monkeypatch.setattr(report, "EVERY_SECONDS", 0.1)
     platform.serve(platform.revision(1, platform.build("good"), weight=10_000))
-    platform.wait_phase("rev_1", "serving", STARTED)
+    platform.wait_phase("rev_1", "serving")
 
     disk.fill(node.home.folder.parent)
     for _ in range(3):  # each window is closed, and saved, on a full disk
@@ -76,7 +76,7 @@ def test_an_agent_starts_anew_on_a_full_disk_and_heeds_a_recall(
 ) -> None:
     good = platform.revision(1, platform.build("good"), weight=10_000)
     platform.serve(good)
-    platform.wait_phase("rev_1", "serving", STARTED)
+    platform.wait_phase("rev_1", "serving")
     node.stop()
     disk.fill(node.home.folder.parent)
     node.start()

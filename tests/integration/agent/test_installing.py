@@ -29,7 +29,7 @@ def prefetch(platform: Platform, node: NodeUnderTest, bento: str) -> Path:
     """Have the node prefetch a Bento; return the folder of its runtime."""
     platform.prefetch = [{"bento_digest": bento, "runtime_digest": platform.runtime}]
     platform.publish()
-    platform.wait(lambda: platform.reports and bento in platform.reports[-1]["prefetched"], 60)
+    platform.wait(lambda: platform.reports and bento in platform.reports[-1]["prefetched"])
     return installed(platform, node) / "home"
 
 
@@ -53,7 +53,7 @@ def refused(platform: Platform, node: NodeUnderTest, files: Mapping[str, str], w
     bento = offer(platform, wheel({**fake(INSIDE), **given}, INSIDE))
     platform.serve(platform.revision(1, bento, weight=10_000))
 
-    platform.wait(lambda: why in platform.seen("rev_1")["detail"], 60)
+    platform.wait(lambda: why in platform.seen("rev_1")["detail"])
 
     assert not installed(platform, node).exists()
     assert list((node.home.folder / "runtimes").rglob("ran-*")) == []
@@ -101,7 +101,7 @@ def test_a_wheel_that_unpacks_into_very_much_is_bounded(
     bento = offer(platform, wheel({"sly.bin": "\0" * (128 << 20)}, INSIDE))
     platform.serve(platform.revision(1, bento, weight=10_000))
 
-    platform.wait(lambda: "installing the runtime failed" in platform.seen("rev_1")["detail"], 60)
+    platform.wait(lambda: "installing the runtime failed" in platform.seen("rev_1")["detail"])
 
     for root in limits.limiter().roots:
         assert not list(root.parent.rglob("*install.making-*"))

@@ -98,7 +98,7 @@ def test_a_variable_that_the_bento_does_not_declare_is_not_set(
     approved = platform.revision(1, platform.build("one"), variables={"NOBODY_READS": "1"})
     platform.serve({**approved, "weight": 10_000})
 
-    failed = platform.wait_phase("rev_1", "failed", 30)
+    failed = platform.wait_phase("rev_1", "failed")
 
     assert "does not declare the variable NOBODY_READS" in failed["detail"]
     assert failed["ready_replicas"] == 0

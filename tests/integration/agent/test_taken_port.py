@@ -73,7 +73,7 @@ def test_nobody_answers_in_place_of_a_replica_that_is_starting(
     platform.wait(lambda: [r for r in records(node) if r["revision"] == "rev_2" and r["inner"]])
 
     node.get("/attack")
-    platform.wait_phase("rev_2", "ready", 40)
+    platform.wait_phase("rev_2", "ready")
     platform.serve({**attacker, "weight": 0}, {**newcomer, "weight": 10_000})
     platform.wait(lambda: platform.seen("rev_2")["weight"] == 10_000)
 
