@@ -104,6 +104,8 @@ class Reporter:
             self._send(windows[:MAX_WINDOWS])
         except Rejected as refusal:
             self._rejected(refusal)
+            if "/metrics" in str(refusal.body.get("errors")):  # they would be refused for ever
+                windows = windows[MAX_WINDOWS:]
         except Unreachable as error:
             log.info("a report did not arrive: %s", error)
         except Exception:  # whatever it is: a node that reports no more is taken for a dead one

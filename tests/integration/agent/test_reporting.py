@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from placet_agent.client import Rejected
 from placet_agent.loop import Agent
 from placet_agent.observed import Observed
 from tests.integration.agent.control import Platform
@@ -54,6 +55,21 @@ def test_whatever_ends_a_report_the_next_one_brings_what_it_had(
     (report,) = platform.reports
     assert [row["detail"] for row in report["errors"]] == ["told in the end"]
     assert [row["revision"] for row in report["metrics"]] == ["rev_1"]
+
+
+def test_counts_that_the_platform_does_not_read_come_with_no_second_report(
+    agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.meter.give_back([{"revision": "rev_1"}])  # type: ignore[typeddict-item]
+
+    def refuse() -> None:
+        at = [{"pointer": "/metrics/0/seconds", "detail": "Must be a number above 0"}]
+        raise Rejected(400, "invalid_input", "", {"errors": at})
+
+    during(agent, monkeypatch, refuse)
+    assert not agent.reporter._post()
+    assert agent.reporter._post()
+    assert platform.reports[-1]["metrics"] == []
 
 
 def test_a_node_that_forgot_its_last_report_goes_on_behind_it(
