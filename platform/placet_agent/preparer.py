@@ -89,6 +89,8 @@ class Preparer:
             for need in set(self._progress) - needs:
                 if not self._progress[need].running:
                     del self._progress[need]
+            left = {d for n in self._progress for d in (n.bento_digest, n.runtime_digest)}
+            self._makers = {d: lock for d, lock in self._makers.items() if d in left}
 
     def _work(self, need: Need, progress: Progress) -> None:
         failure, note = "", ""

@@ -8,10 +8,17 @@ import os
 import select
 import signal
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 _ENVIRONMENT = 1 << 16  # bytes of it; what is marked has the mark first
+
+
+@cache
+def boot() -> str:
+    """Return what tells this start of the host from every other: pids and times begin anew."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class Record:
     egress: list[str] | None = None  # what people approved; None: before there was such a thing
     relay: tuple[int, int] | None = None  # what lets it reach that
     link: tuple[int, int] | None = None  # what leads from its socket to its port
+    boot: str = ""  # which start of the host these processes are of
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Record":

@@ -76,6 +76,8 @@ class Replicas:
                 self._end_marked(path.stem)
                 path.unlink()
                 continue
+            if record.boot not in ("", procs.boot()):  # whoever has these pids now is another
+                record.outer = record.inner = record.relay = record.link = None
             replica = Replica(record, path, self.starter.socket(record.id))
             replica.launched.set()
             self.all[replica.id] = replica
@@ -134,6 +136,7 @@ class Replicas:
             reached="socket",
             network=network,
             egress=None if egress is None else list(egress),
+            boot=procs.boot(),
         )
 
     def _port(self, digest: str, network: str, others: Iterable[Record]) -> int:

@@ -56,3 +56,7 @@ def test_two_needs_that_share_a_runtime_make_it_once() -> None:
     assert runtimes.made == [RUNTIME]
     assert preparer.ask(ahead).ready
     assert preparer.ask(wanted).ready
+    preparer.forget_others({ahead})
+    assert set(preparer._makers) == {BENTO, RUNTIME}
+    preparer.forget_others(set())
+    assert preparer._makers == {}, "one for each digest that was ever asked for"

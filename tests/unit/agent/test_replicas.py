@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import partial, partialmethod
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from placet_agent import files
+from placet_agent import files, procs
 from placet_agent.bentos import Bentos
 from placet_agent.client import Client
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.observed import leaving_reports
 from placet_agent.pythons import Interpreters
+from placet_agent.reconcile import Reconciler
 from placet_agent.replica import Record, Replica, ask
 from placet_agent.replicas import LOG_BYTES, Replicas
 from placet_agent.runtimes import Runtimes
@@ -130,6 +132,31 @@ def test_an_answer_without_end_is_none_and_costs_no_more_than_its_time(
         assert ask(replica, "/readyz", timeout=0.5) is None
         assert time.monotonic() - began < 2
         thread.join(timeout=5)
+
+
+def test_a_process_that_has_the_pid_of_one_before_the_host_started_anew_is_no_replica(
+    replicas: Replicas,
+) -> None:
+    me = procs.find(os.getpid())
+    assert me is not None
+    for number, boot in enumerate(("", procs.boot(), "another")):
+        record = recorded(id=f"rev_1-{number}", inner=(me.pid, me.start), boot=boot)
+        files.write_json(replicas.folder / f"rev_1-{number}.json", asdict(record))
+    replicas.adopt(probe=False)
+    assert sorted(replicas.all) == ["rev_1-0", "rev_1-1"]
+
+
+def test_what_ended_while_no_agent_looked_is_stopped_and_no_crash(replicas: Replicas) -> None:
+    for number in range(3):
+        record = recorded(id=f"rev_1-{number}", inner=(4_194_000, 1), outer=(4_194_001, 1))
+        files.write_json(replicas.folder / f"rev_1-{number}.json", asdict(record))
+    replicas.adopt(probe=False)
+    assert [one.stopping for one in replicas.all.values()] == [True] * 3
+    nobody: Any = None
+    pass_ = Reconciler(nobody, replicas, nobody, nobody, nobody)
+    for one in replicas.all.values():
+        pass_._bury(one)
+    assert pass_._controls == {}
 
 
 def test_a_log_that_filled_the_disk_is_trimmed(replicas: Replicas, tmp_path: Path) -> None:
