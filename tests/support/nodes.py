@@ -166,8 +166,12 @@ class SimulatedNode:
     def upgraded(self, **platform: Any) -> None:
         """Say of the host what was not so before, as if a minute had passed since the last change:
         what changes more often is neither stored nor logged."""
-        Node.objects.filter(pk=self.id).update(noted={})
+        self.a_minute_later()
         assert self.report(platform={**PLATFORM, **platform}).status_code == 200
+
+    def a_minute_later(self) -> None:
+        """Have it be a minute since anything was logged of us."""
+        Node.objects.filter(pk=self.id).update(noted={})
 
     def step(self) -> None:
         """Pull, do as told, and report."""

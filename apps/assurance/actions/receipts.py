@@ -27,10 +27,11 @@ from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import AlertKind
 from apps.serving.models import Node, Revision
+from apps.serving.noted import first_in_a_minute
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.states import move
-from placet_protocol.report import Report
+from placet_protocol.report import MAX_RECEIPTS, Report
 from placet_verify import recalls
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
@@ -38,57 +39,102 @@ from placet_verify.keys import PublicKey
 from placet_verify.statements import RanReceipt, StoppedReceipt
 
 SKEW = timedelta(seconds=120)  # a node's clock may differ from ours by so much
+MAX_WAITING = 600  # an agent sends 50 with a report, every five seconds
 
 
 def take_in(node: Node, report: Report, log: Recorder) -> None:
     """Keep what is new of the receipts in ``report``, confirm what they confirm, and note what
-    contradicts an earlier one."""
-    kept = [row for text in report["receipts"] if (row := _keep(node, text, log))]
-    ran = [(row.release, row.at) for row in kept if row.kind == ReceiptKind.RAN]
-    for row in kept:
-        if row.kind == ReceiptKind.STOPPED:
-            _confirm(node, row, report, ran, log)
+    contradicts an earlier one.
+
+    The log gets one event a minute for each release that ran and each recall that was followed, so
+    that a node cannot fill it. What comes meanwhile waits with the node's report, and one event
+    shows all of it when the minute is over: nothing that was signed is lost.
+    """
+    told = _new(node, [*node.report.get("waiting", []), *report["receipts"]], log)
+    ran = [(row.release, row.at) for row in told if row.kind == ReceiptKind.RAN]
+    waiting = list[Receipt]()
+    for about, rows in _by_subject(told).items():
+        due = first_in_a_minute(node, f"receipt {about}")
+        waiting += rows[MAX_RECEIPTS:] if due else rows
+        if due:
+            _keep(node, rows[:MAX_RECEIPTS], report, ran, log)
+    node.report["waiting"] = [row.envelope for row in waiting[:MAX_WAITING]]
     confirmed = RecallEffect.objects.filter(target=node.target_id, state=EffectState.CONFIRMED)
     for effect in confirmed.select_related("release", "endpoint"):
         assert effect.confirmed_at is not None
         if why := _denied(effect, effect.confirmed_at, report, ran):
-            _contradict(effect, why, log)
+            _contradict(node, effect, why, log)
 
 
-def _keep(node: Node, text: str, log: Recorder) -> Receipt | None:
-    """Verify one receipt and write it down; ``None`` when it is known, or does not count."""
-    try:
-        envelope = Envelope.from_json(text)
-        said = recalls.receipt(envelope, PublicKey.from_base64(node.public_key), node.pk)
-        if b"\\u0000" in envelope.payload:  # JSON writes it in no other way
-            raise recalls.RecallRefused("malformed", "it holds a null character")
-        if Receipt.objects.filter(digest=said.digest).exists():
-            return None
-        row = Receipt(
-            node=node, target_id=node.target_id, public_key=node.public_key,
-            digest=said.digest, envelope=envelope.to_json(), at=said.at,
-        )  # fmt: skip
-        if said.target != node.target_id or said.at > now() + SKEW:
-            raise recalls.RecallRefused("impossible", "another target, or a time to come")
-        subject = _stopped(row, said) if isinstance(said, StoppedReceipt) else _ran(row, said)
-    except Refused as refusal:
-        log.add(RECEIPT_REFUSED, subject=node.pk, data={"code": refusal.code})
-        return None
-    row.save(force_insert=True)
-    if row.kind == ReceiptKind.RAN:
-        log.add(RECEIPT_KEPT, row, subject=subject)
+def _by_subject(rows: Iterable[Receipt]) -> dict[str, list[Receipt]]:
+    """Return the receipts of each release that ran, and of each recall: what one event shows, for
+    a bundle holds whole events and nothing of another release."""
+    found = dict[str, list[Receipt]]()
+    for row in rows:
+        found.setdefault(row.release or row.recall, []).append(row)
+    return found
+
+
+def _new(node: Node, texts: Iterable[str], log: Recorder) -> list[Receipt]:
+    """Return what is not known of receipts that count, none of it twice and none saved."""
+    found = dict[str, Receipt]()
+    for text in texts:
+        try:
+            row = _read(node, text)
+        except Refused as refusal:
+            if first_in_a_minute(node, f"receipt {refusal.code}"):
+                log.add(RECEIPT_REFUSED, subject=node.pk, data={"code": refusal.code})
+        else:
+            found.setdefault(row.digest, row)
+    known = Receipt.objects.filter(digest__in=found).values_list("digest", flat=True)
+    return [row for digest, row in found.items() if digest not in set(known)]
+
+
+def _read(node: Node, text: str) -> Receipt:
+    """Verify one receipt; raise ``Refused`` when it does not count."""
+    envelope = Envelope.from_json(text)
+    said = recalls.receipt(envelope, PublicKey.from_base64(node.public_key), node.pk)
+    if b"\\u0000" in envelope.payload:  # JSON writes it in no other way
+        raise recalls.RecallRefused("malformed", "it holds a null character")
+    row = Receipt(
+        node=node, target_id=node.target_id, public_key=node.public_key,
+        digest=said.digest, envelope=envelope.to_json(), at=said.at,
+    )  # fmt: skip
+    if said.target != node.target_id or said.at > now() + SKEW:
+        raise recalls.RecallRefused("impossible", "another target, or a time to come")
+    if isinstance(said, StoppedReceipt):
+        _stopped(row, said)
+    else:
+        _ran(row, said)
     return row
 
 
-def _stopped(row: Receipt, said: StoppedReceipt) -> str:
+def _keep(
+    node: Node,
+    rows: list[Receipt],
+    report: Report,
+    ran: Iterable[tuple[str, datetime]],
+    log: Recorder,
+) -> None:
+    """Write down receipts about one release or recall, with one event. Of those that say the same
+    recall was followed the newest says most: what ran before it does not deny it."""
+    if rows[0].kind == ReceiptKind.STOPPED:
+        newest = max(rows, key=lambda row: row.at)
+        newest.save(force_insert=True)
+        return _confirm(node, newest, report, ran, log)
+    for row in rows:
+        row.save(force_insert=True)
+    return log.add(RECEIPT_KEPT, *rows, subject=rows[0].endpoint)
+
+
+def _stopped(row: Receipt, said: StoppedReceipt) -> None:
     found = Recall.objects.filter(pk=said.recall, statement_digest=said.recall_digest).first()
     if found is None or said.at < found.created_at - SKEW:
         raise recalls.RecallRefused("unknown_recall", "there was no such recall then")
     row.kind, row.recall, row.project_id = ReceiptKind.STOPPED, found.pk, found.project_id
-    return said.recall
 
 
-def _ran(row: Receipt, said: RanReceipt) -> str:
+def _ran(row: Receipt, said: RanReceipt) -> None:
     found = Revision.objects.filter(
         pk=said.revision, release=said.release, endpoint=said.endpoint, bento=said.bento_digest,
         endpoint__target=said.target,
@@ -98,7 +144,6 @@ def _ran(row: Receipt, said: RanReceipt) -> str:
     row.kind, row.project_id = ReceiptKind.RAN, found.project_id
     row.endpoint, row.release, row.revision = said.endpoint, said.release, said.revision
     row.bento_digest, row.started_at = said.bento_digest, said.started_at
-    return said.endpoint
 
 
 def _confirm(
@@ -116,7 +161,7 @@ def _confirm(
     done = []
     for effect in effects:
         if why := _denied(effect, receipt.at, report, known):
-            _contradict(effect, why, log)
+            _contradict(node, effect, why, log)
         elif move(
             effect, expected=UNCONFIRMED, to=EffectState.CONFIRMED,
             receipt=receipt.pk, confirmed_at=receipt.at, contradiction="",
@@ -135,8 +180,11 @@ def _denied(
     return contradiction(confirmed, rows=report["revisions"], windows=report["metrics"], ran=ran)
 
 
-def _contradict(effect: RecallEffect, why: str, log: Recorder) -> None:
-    if effect.contradiction == why or not move(
+def _contradict(node: Node, effect: RecallEffect, why: str, log: Recorder) -> None:
+    in_turns = effect.state == EffectState.CONTRADICTED  # for another reason
+    if effect.contradiction == why or (in_turns and not first_in_a_minute(node, effect.pk)):
+        return
+    if not move(
         effect, expected=(EffectState.OPEN, EffectState.CONFIRMED, EffectState.CONTRADICTED),
         to=EffectState.CONTRADICTED, contradiction=why,
     ):  # fmt: skip

@@ -1,7 +1,6 @@
 """What a node reports: verified, stored, and logged where an audit must know."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from apps.audit.actions import Recorder, record
@@ -19,7 +18,8 @@ from apps.serving.events import (
     REVISION_REFUSED,
 )
 from apps.serving.models import DesiredState, Node, Revision
-from placet.kernel.clock import now, rfc3339
+from apps.serving.noted import first_in_a_minute
+from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import ERROR_CODES, Generation, Report, read_report
@@ -31,7 +31,6 @@ from placet_verify.keys import PublicKey
 PASSED_ON = ("metrics", "receipts")  # to who keeps them: no part of what the node was seen to do
 MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
 EPOCHS_AHEAD = 100  # restores that a copy of the database may have missed
-LOG_EVERY = timedelta(minutes=1)  # one thing that a node says over and over is logged so often
 
 
 def receive_report(node: Node, envelope: str | bytes) -> Node:
@@ -48,6 +47,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
             raise StaleReport(row.report_number)
         before: Mapping[str, Any] = row.report
         row.report = {name: value for name, value in report.items() if name not in PASSED_ON}
+        row.report["waiting"] = before.get("waiting", [])  # receipts that are logged later
         row.report_number = report["number"]
         row.last_seen_at = row.last_report_at = now()
         _note_refusals(log, row, before, report)
@@ -77,21 +77,6 @@ def _read(node: Node, envelope: str | bytes) -> Report:
         raise malformed(error) from error
 
 
-def _first_in_a_minute(node: Node, what: str) -> bool:
-    """Tell whether ``what`` may be logged of ``node`` now, and note that it was.
-
-    The caller holds the node's row: of two reports the second sees what the first noted.
-    """
-    at, kept = now(), dict[str, str]()
-    for name, moment in node.noted.items():
-        if abs(at - datetime.fromisoformat(moment)) < LOG_EVERY:  # a clock may be set back
-            kept[name] = moment
-    if what in kept:
-        return False
-    node.noted = {**kept, what: rfc3339(at)}
-    return True
-
-
 def _note_changes(log: Recorder, node: Node, report: Report) -> None:
     """Store and log what the log keeps of a node, together: within a minute of the last change the
     row stays as the log has it, and a later report brings what is so then."""
@@ -103,7 +88,7 @@ def _note_changes(log: Recorder, node: Node, report: Report) -> None:
     names = {name for name, _ in _logged(node).items() ^ known.items()}
     # What stood in a row before members were bounded may have any name.
     changed = sorted({name if name in platform or name == "fault" else "other" for name in names})
-    if changed and not _first_in_a_minute(node, "changed"):
+    if changed and not first_in_a_minute(node, "changed"):
         node.platform, node.agent_version, node.fault = before
         changed = []
     if node.fault and node.fault != before[2]:
@@ -131,7 +116,7 @@ def _note_refusals(log: Recorder, node: Node, before: Mapping[str, Any], report:
     refused = [pk for pk, phase in newly.items() if phase == "refused" != known.get(pk)]
     found = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
     for revision in found.select_related("endpoint"):
-        if _first_in_a_minute(node, f"refused {revision.pk}"):
+        if first_in_a_minute(node, f"refused {revision.pk}"):
             log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
 
 
@@ -143,7 +128,7 @@ def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: R
     for revision in found.select_related("endpoint"):
         row = newly[revision.pk]
         data = {"node": node.pk, "rule": row["rule"], "state": row["state"]}
-        if _first_in_a_minute(node, f"took back {revision.pk}"):
+        if first_in_a_minute(node, f"took back {revision.pk}"):
             log.add(REQUESTS_TAKEN_BACK, revision, data=data)
 
 
@@ -155,7 +140,7 @@ def _note_errors(log: Recorder, node: Node, before: Mapping[str, Any], report: R
     known = {row["code"] for row in before.get("errors", [])}
     newly = {row["code"] for row in report["errors"]} - known
     for code in sorted({code if code in ERROR_CODES else "other" for code in newly}):
-        if _first_in_a_minute(node, f"error {code}"):
+        if first_in_a_minute(node, f"error {code}"):
             log.add(NODE_REPORTED_ERROR, subject=node.pk, data={"code": code})
 
 
@@ -188,7 +173,7 @@ def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
     if not _ahead(applied, known):  # looked at without waiting for whoever signs the next one
         return
     state = DesiredState.objects.select_for_update().get(target=node.target_id)
-    if not _ahead(applied, state) or not _first_in_a_minute(node, "state ahead"):
+    if not _ahead(applied, state) or not first_in_a_minute(node, "state ahead"):
         return
     state.epoch, state.number, state.content_digest = applied["epoch"] + 1, 0, ""
     state.save()

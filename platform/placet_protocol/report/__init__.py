@@ -16,6 +16,7 @@ from placet_protocol.report.rows import (
     weakest,
 )
 from placet_protocol.report.whole import (
+    MAX_RECEIPTS,
     STALE_REPORT,
     Report,
     ReportReply,
@@ -31,10 +32,9 @@ from placet_protocol.report.windows import (
 )
 
 __all__ = [
-    "COHORTS", "ERROR_CODES", "FEATURES", "ISOLATIONS", "LATENCY_BOUNDS_MS", "PHASES",
-    "STALE_REPORT", "Cohort", "EgressCount", "Generation", "Isolation", "LocalAbort",
+    "COHORTS", "ERROR_CODES", "FEATURES", "ISOLATIONS", "LATENCY_BOUNDS_MS", "MAX_RECEIPTS",
+    "PHASES", "STALE_REPORT", "Cohort", "EgressCount", "Generation", "Isolation", "LocalAbort",
     "MetricWindow", "Network", "NodeError", "Phase", "PlatformInfo", "Report", "ReportReply",
     "RequestCounts", "RevisionReport", "read_isolation", "read_platform", "read_report",
-    "weakest",
-    "write_report",
+    "weakest", "write_report",
 ]  # fmt: skip

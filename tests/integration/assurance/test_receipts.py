@@ -1,6 +1,9 @@
 """What nodes sign about a recall: believed as far as the signature goes, and compared."""
 
+import json
+from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -103,13 +106,14 @@ def test_a_receipt_of_another_recall_time_or_target_does_not_count(
     node: SimulatedNode, recalled: Recall
 ) -> None:
     node.pull()
-    report(
-        node,
+    for receipt in (
         node.stopped(recalled.pk, recall_digest="sha256:" + "0" * 64),
         node.stopped(recalled.pk, at=now() - timedelta(hours=1)),
         node.stopped(recalled.pk, at=now() + timedelta(hours=1)),
         node.stopped(recalled.pk, target="tgt_" + "0" * 32),
-    )
+    ):
+        node.a_minute_later()
+        report(node, receipt)
     assert effect().state == "open"
     assert refusals() == ["unknown_recall", "unknown_recall", "impossible", "impossible"]
 
@@ -127,6 +131,9 @@ def test_a_node_that_reports_what_it_says_it_stopped_contradicts_itself(
     report(node, revisions=running)
     assert Event.objects.filter(kind="recall.contradicted.v1").count() == 1, "said once"
     report(node, node.stopped(recalled.pk))
+    assert effect().state == "contradicted", "it waits until a minute is over"
+    node.a_minute_later()
+    report(node)
     assert (effect().state, effect().contradiction) == ("confirmed", ""), "a newer, true receipt"
     assert_log_rebuilds_every_row(Receipt, RecallEffect)
 
@@ -165,6 +172,61 @@ def test_what_ran_from_when_to_when_is_kept_and_cannot_be_changed(
     for statement in ("UPDATE assurance_receipt SET at = now()", "DELETE FROM assurance_receipt"):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             connection.cursor().execute(statement)
+
+
+def kept_events() -> list[dict[str, Any]]:
+    """Return what each event about runs shows."""
+    found = Event.objects.filter(kind="receipt.kept.v1").order_by("index")
+    return [json.loads(body)["after"] for body in found.values_list("body", flat=True)]
+
+
+def test_a_hundred_short_runs_within_a_minute_are_two_events_and_none_is_lost(
+    node: SimulatedNode, live: Release
+) -> None:
+    revision = Revision.objects.select_related("endpoint").get()
+    before, signed = Event.objects.count(), list[str]()
+    for _ in range(5):
+        signed += [node.ran(revision) for _ in range(20)]
+        report(node, *signed[-20:])
+    assert [len(shown) for shown in kept_events()] == [20]
+    assert len(node.row.report["waiting"]) == 80
+
+    node.a_minute_later()
+    report(node)
+    assert [len(shown) for shown in kept_events()] == [20, 80]
+    assert set(Receipt.objects.values_list("envelope", flat=True)) == set(signed)
+    assert node.row.report["waiting"] == []
+    assert Event.objects.count() - before == 2
+    assert_log_rebuilds_every_row(Receipt)
+
+
+def test_a_run_that_waits_to_be_logged_contradicts_at_once(
+    node: SimulatedNode, recalled: Recall
+) -> None:
+    revision = Revision.objects.get()
+    report(node, node.ran(revision))
+    node.confirm()
+    report(node, node.ran(revision, ended_at=now() + timedelta(seconds=60)))
+    assert len(node.row.report["waiting"]) == 1
+    assert (effect().state, effect().contradiction) == ("contradicted", "ran_after")
+
+
+def test_receipts_that_do_not_count_and_words_that_turn_are_logged_once_a_minute(
+    node: SimulatedNode, recalled: Recall
+) -> None:
+    running = node.report_body()["revisions"]
+    node.confirm()
+    before = Event.objects.count()
+    for number in range(10):
+        at = now() + timedelta(milliseconds=number)
+        report(node, "{}", node.stopped(recalled.pk, at=at), revisions=running)
+        window = {"revision": effect().revisions[0], "seconds": 10, "status_2xx": 3}
+        soon = rfc3339(now() + timedelta(seconds=30))
+        report(node, metrics=[window | {"started_at": soon}])
+    kinds = Event.objects.order_by("index").values_list("kind", flat=True)[before:]
+    assert Counter(kinds) == {
+        "receipt.refused.v1": 1, "recall.contradicted.v1": 1, "alert.opened.v1": 1,
+    }  # fmt: skip
 
 
 def test_a_lift_reaches_the_nodes_signed_too(story: Story, recalled: Recall, live: Release) -> None:

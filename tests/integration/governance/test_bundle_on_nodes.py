@@ -216,10 +216,24 @@ def test_a_run_behind_the_nodes_own_word_is_contradicted(
     host.stops()
     late = {"started_at": found.created_at, "ended_at": now() + timedelta(seconds=60)}
     text = host.node.ran(revision_of(release), **late)
+    host.node.a_minute_later()
     assert host.node.report(receipts=[text]).status_code == 200
     lines = lines_of(bundle_of(release))
     assert starting(lines, f"contradicted: recall {found.pk}: node {host.node.id} signed at ")
     assert "that nothing of it runs, and that" in str(lines)
+
+
+def test_runs_that_one_event_shows_are_all_in_the_bundle(release: Release, host: Host) -> None:
+    for _ in range(4):
+        host.starts(revision_of(release))
+        host.stops()
+    assert Receipt.objects.count() == 1, "the others wait for the minute's end"
+    host.node.a_minute_later()
+    host.reports()
+    files = bundle_of(release)
+    assert len(canonical.loads(files["receipts.json"])) == 4
+    revision = revision_of(release).pk
+    assert len(starting(lines_of(files), f"ran: {revision} from ")) == 4
 
 
 def test_the_receipts_of_another_release_do_not_come_along(
