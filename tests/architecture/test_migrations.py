@@ -2,6 +2,8 @@
 
 import importlib
 import pkgutil
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,48 +14,18 @@ from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
 
-from tests.support.migrations import Originals, knowing, lacking
+from proofs.upgrade import PREVIOUS
+from tests.architecture.test_layout import ROOT
+from tests.support.migrations import RELEASED, Originals, knowing, lacking
 
-# What the previous release (proofs/upgrade.py names its commit) knows already.
-RELEASED = {
-    "audit": 4, "identity": 2, "jobs": 2, "registry": 1, "builds": 2, "serving": 2,
-    "governance": 2, "monitoring": 2, "rollouts": 2, "assurance": 0, "console": 0,
-}  # fmt: skip
 # Tables that grow with every request: an index on them is made CONCURRENTLY.
 GROWING = {"event", "evidence", "artifactfile", "buildline", "job", "window", "sealedtext"}
 # Anything else, when somebody thought about old code that still runs: the migration and why it
 # does no harm.
 THOUGHT_ABOUT: dict[str, str] = {
-    "identity.0004_credential_changes": "functions and triggers that count; what old code writes"
-    " goes through as before",
-    "monitoring.0006_stable_down": "the name of one more kind of alert, nothing in the database;"
-    " old code shows it by its name and leaves it to the new code to end it",
-    "audit.0007_timestamps": "triggers on a table that old code does not know",
-    "audit.0008_archives": "triggers on tables that old code does not know, and one on events that"
-    " refuses old code all that the one before it refused; a row goes only by the new command",
-    "audit.0010_event_filters": "what a function costs, for the planner alone; old code's questions"
-    " are answered as before, and sooner",
-    "assurance.0003_retention": "a constraint of a table that it makes",
-    "assurance.0001_initial": "constraints of the tables that it makes",
-    "assurance.0002_receipts_stay": "a function and a trigger on a table that old code does not"
-    " know",
-    "governance.0007_break_glass": "two tables, and a trigger on one of them, that old code does"
-    " not know; it starts nothing by them, for to it a gate that has not passed has not passed",
     "governance.0009_target_uses": "rows of a table that old code does not know, and their events,"
     " which old code reads as any others; what old code puts on a target after that is refused by"
     " the new code until somebody lists it",
-    "monitoring.0011_recall": "the name of one more kind of alert, as before",
-    "monitoring.0008_drill_failed": "the name of one more kind of alert, as before; old code would"
-    " have a person wait for it to end by itself",
-    "monitoring.0010_stream_lag": "the name of one more kind of alert, as before",
-    "registry.0005_declarations": "a function and a trigger on a table that old code does not know",
-    "identity.0004_squashed_0007_position": "what it replaces, in one step",
-    "assurance.0001_squashed_0003_retention": "what it replaces, in one step",
-    "rollouts.0003_steps": "one state more, and the same uniqueness told by the other states: old"
-    " code leaves a rollout that waits alone, and opens no second one beside it",
-    "rollouts.0004_analyses": "a table, and one state more that old code leaves alone as well",
-    "rollouts.0005_drills": "two tables, and one state more that old code leaves alone: a drill"
-    " that new code began is brought back by new code, which runs beside it",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 
@@ -100,6 +72,15 @@ def test_new_migrations_only_add() -> None:
         "An upgrade runs while the previous release serves. Do it in two releases (add and fill, "
         "then remove), or name the migration in THOUGHT_ABOUT with the reason why it does no harm."
     )
+
+
+def test_the_previous_release_had_these_migrations() -> None:
+    command = ["git", "ls-tree", "-r", "--name-only", PREVIOUS, "apps"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"the commit {PREVIOUS} is not in this clone")
+    found = re.findall(r"^apps/(\w+)/migrations/(\d{4})_", listed.stdout, re.M)
+    assert {app: int(number) for app, number in sorted(found)} == RELEASED
 
 
 def test_every_exception_is_a_migration_that_there_is() -> None:

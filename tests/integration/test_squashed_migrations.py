@@ -15,20 +15,15 @@ from django.db import connection
 from psycopg import sql
 
 from placet.embedded.postgres import packaged_program
-from tests.support.migrations import lacking
+from tests.support.migrations import RELEASED, lacking
 
 ROOT = Path(__file__).resolve().parents[2]
-# The last migration of each app that the release before, 5a35692, had.
-BEFORE = {
-    "assurance": 3, "audit": 10, "builds": 4, "governance": 8, "identity": 7, "integrations": 1,
-    "jobs": 2, "monitoring": 11, "registry": 5, "rollouts": 5, "serving": 4,
-}  # fmt: skip
 STEP_BY_STEP = f"""
 import django; django.setup()
 from django.core.management import call_command
 from django.db.migrations import executor
 from tests.support.migrations import Originals
-Originals.newest = {BEFORE}
+Originals.newest = {RELEASED}
 executor.MigrationLoader = Originals
 call_command("migrate", verbosity=0, skip_checks=True)
 """
