@@ -102,6 +102,7 @@ urlpatterns = [
     path("targets/new", targets.new_target, name="target-new"),
     path("targets/<slug:name>/", targets.target, name="target"),
     path("targets/<slug:name>/owner", targets.owner, name="target-owner"),
+    path("targets/<slug:name>/address", targets.address, name="target-address"),
     path("targets/<slug:name>/uses/add", targets.add_use, name="target-use-add"),
     path(
         "targets/<slug:name>/uses/<str:use_id>/remove",

@@ -7,7 +7,7 @@ from typing import Any
 from apps.identity.queries import authorize
 from apps.serving.errors import PredictFailed
 from apps.serving.models import Endpoint
-from apps.serving.queries import endpoint_url, status
+from apps.serving.queries import endpoint_url, no_address, status
 from placet.kernel.actor import Actor
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.outbound import OutboundFailed, post
@@ -35,12 +35,15 @@ def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -
     and follows no redirect.
     """
     authorize(actor, "endpoint.predict", endpoint, view="endpoint.view")
+    address = endpoint_url(endpoint)
+    if not address:
+        raise PredictFailed(no_address(endpoint.target.name))
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if api_key:
         headers["X-API-Key"] = api_key
     try:
         answer = post(
-            f"{endpoint_url(endpoint)}/{_api(endpoint)}",
+            f"{address}/{_api(endpoint)}",
             body=json.dumps(body, allow_nan=False).encode(),
             headers=headers,
             timeout=TIMEOUT,

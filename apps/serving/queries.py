@@ -33,6 +33,7 @@ from placet.kernel.problems import NotFound
 from placet_protocol.report import weakest
 from placet_verify.serving import network
 
+BUILT_IN = "local"  # the name of the target that Placet makes for its own node
 WITHHELD = "The node says more to those who see every target"
 
 
@@ -85,6 +86,11 @@ class EndpointStatus:
     url: str
     node: NodeStatus | None
     revisions: tuple[RevisionStatus, ...]
+
+    @property
+    def no_address(self) -> str:
+        """Why clients have no address to call, '' when they have."""
+        return "" if self.url else no_address(self.endpoint.target.name)
 
     @property
     def live(self) -> RevisionStatus | None:
@@ -172,7 +178,8 @@ def statuses_of(endpoints: Iterable[Endpoint]) -> list[EndpointStatus]:
     )
     newest = Fetch("revisions", present.order_by("-number"), to_attr="present_revisions")
     prefetch_related_objects(rows, newest)
-    return [_status(endpoint, at) for endpoint in rows]
+    bases = base_urls(endpoint.target for endpoint in rows)
+    return [_status(endpoint, at, bases) for endpoint in rows]
 
 
 def isolated(endpoints: QuerySet[Endpoint], word: str) -> QuerySet[Endpoint]:
@@ -189,16 +196,16 @@ def status(endpoint: Endpoint) -> EndpointStatus:
 def status_with(endpoint: Any, revisions: Iterable[Revision]) -> EndpointStatus:
     """Return the status of one endpoint whose present revisions are among ``revisions``."""
     endpoint.present_revisions = [row for row in revisions if row.state in PRESENT]
-    return _status(endpoint, now())
+    return _status(endpoint, now(), base_urls([endpoint.target]))
 
 
-def _status(endpoint: Any, at: datetime) -> EndpointStatus:
+def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointStatus:
     node = node_of(endpoint.target)
     reported = reported_revisions(node)
     rows = sorted(endpoint.present_revisions, key=lambda r: (r.state != "live", -r.number))
     return EndpointStatus(
         endpoint=endpoint,
-        url=endpoint_url(endpoint),
+        url=_below(bases[endpoint.target_id], endpoint),
         node=node_status(node, at) if node else None,
         revisions=tuple(revision_status(row, reported) for row in rows),
     )
@@ -259,9 +266,33 @@ def reported_revisions(node: Node | None) -> dict[str, Mapping[str, Any]]:
 
 
 def endpoint_url(endpoint: Endpoint) -> str:
-    """Return the address that clients call; ``/predict`` and the others come after it."""
-    base = endpoint.target.url or config().endpoint_url
-    return f"{base}/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}"
+    """Return the address that clients call; ``/predict`` and the others come after it. '' while
+    nobody has said where the target is reached."""
+    return _below(base_urls([endpoint.target])[endpoint.target_id], endpoint)
+
+
+def _below(base: str, endpoint: Endpoint) -> str:
+    return f"{base}/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}" if base else ""
+
+
+def base_urls(targets: Iterable[Target]) -> dict[str, str]:
+    """Return where clients reach each target, by its id, '' where nobody has said.
+
+    ``PLACET_ENDPOINT_URL`` is the address of the target that comes with Placet, or of the only one
+    that there is; the address of any other is never guessed from it.
+    """
+    rows = {target.pk: target for target in targets}
+    unsaid = [key for key, row in rows.items() if not row.url and row.name != BUILT_IN]
+    alone = len(unsaid) == 1 and not Target.objects.exclude(pk=unsaid[0]).exists()
+    usual = config().endpoint_url
+    return {
+        key: row.url or ("" if key in unsaid and not alone else usual) for key, row in rows.items()
+    }
+
+
+def no_address(target: str) -> str:
+    """Say that clients cannot know where ``target`` is reached, and what to do."""
+    return f"{target} has no address yet: placet target edit {target} --url https://…"
 
 
 def allowed_runtimes(target: Target) -> set[str]:

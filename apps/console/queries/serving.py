@@ -98,8 +98,11 @@ class EndpointView:
 
     @property
     def address(self) -> str:
-        """The URL that clients call: ``/predict``, or the API that the live version names."""
+        """The URL that clients call: ``/predict``, or the API that the live version names; '' while
+        the target has no address."""
         live = self.status.live
+        if not self.status.url:
+            return ""
         return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
 
     @property

@@ -14,6 +14,8 @@ from apps.identity.queries import name_in
 from apps.serving.models import Revision, Target, TargetUse
 from apps.serving.queries import (
     NodeStatus,
+    base_urls,
+    no_address,
     node_of,
     node_status,
     told,
@@ -52,6 +54,12 @@ class TargetRow:
     used_mb: int
     owner: str  # their name
     uses: Uses
+    address: str  # where clients reach it, '' while nobody has said
+
+    @property
+    def no_address(self) -> str:
+        """What to do about it."""
+        return no_address(self.target.name)
 
     @property
     def more(self) -> int:
@@ -136,7 +144,7 @@ def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
     shown: dict[str, list[Revision]] = defaultdict(list)
     for revision in _first(there.filter(seen)):
         shown[revision.endpoint.target_id].append(revision)
-    found, uses = [], uses_of_all(targets, actor)
+    found, uses, addresses = [], uses_of_all(targets, actor), base_urls(targets)
     for target in targets:
         node = node_of(target)
         here = counted.get(target.pk, {"present": 0, "visible": 0, "used": 0})
@@ -150,6 +158,7 @@ def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
                 used_mb=here["used"],
                 owner=getattr(target, "owner_name", ""),
                 uses=uses[target.pk],
+                address=addresses[target.pk],
             )
         )
     return found

@@ -70,14 +70,29 @@ def target(request: PageRequest, name: str) -> HttpResponse:
 @action
 def owner(request: PageRequest, name: str) -> HttpResponse:
     """Have another person answer for a target, if it is still as the form showed it."""
-    text = request.POST.get("revision", "")
-    revision = int(text) if text.isdecimal() and len(text) < 9 else 0
     update_target(
-        get_target(name, request.actor), owner=request.POST.get("owner", ""), revision=revision,
-        actor=request.actor,
+        get_target(name, request.actor), owner=request.POST.get("owner", ""),
+        revision=revision_of(request), actor=request.actor,
     )  # fmt: skip
     messages.success(request, "Changed.")
     return back(request)
+
+
+@action
+def address(request: PageRequest, name: str) -> HttpResponse:
+    """Change where clients reach a target, if it is still as the form showed it."""
+    update_target(
+        get_target(name, request.actor), url=request.POST.get("url", "").strip(),
+        revision=revision_of(request), actor=request.actor,
+    )  # fmt: skip
+    messages.success(request, "Changed.")
+    return back(request)
+
+
+def revision_of(request: PageRequest) -> int:
+    """Return the revision that the form was made from, 0 for nonsense."""
+    text = request.POST.get("revision", "")
+    return int(text) if text.isdecimal() and len(text) < 9 else 0
 
 
 @action

@@ -104,6 +104,7 @@ def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
         "name": endpoint.name,
         "target": endpoint.target.name,
         "url": row.url,
+        "no_address": row.no_address,
         "state": endpoint.state,
         "health": row.health,
         "isolation": row.isolation,

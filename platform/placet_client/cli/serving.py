@@ -82,10 +82,12 @@ def _endpoints(
 
 
 def _told(row: records.Endpoint, output: Form) -> Item:
-    """Return an endpoint as the API has it, for people with its isolation in words."""
+    """Return an endpoint as the API has it, for people with its isolation in words, and why it has
+    no address in place of one."""
     if output is Form.JSON:
         return row
-    return row.raw | {"isolation": ISOLATION.get(row.isolation, "")}
+    words = {"isolation": ISOLATION.get(row.isolation, ""), "url": row.url or row.no_address}
+    return {name: value for name, value in (row.raw | words).items() if name != "no_address"}
 
 
 @endpoint.command("show")

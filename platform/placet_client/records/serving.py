@@ -94,6 +94,7 @@ class Endpoint(Record):
     name: str
     target: str
     url: str
+    no_address: str
     state: str
     health: str
     isolation: str
