@@ -7,14 +7,10 @@ from apps.governance import experiments, trials
 from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
 from apps.governance.guard import CAREFUL as CAREFUL_GUARD
 from apps.governance.guard import guard
+from apps.governance.shapes import egress_wrong, maximum_wrong, variables_wrong
 from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
-from placet_verify.serving import (
-    egress_faults,
-    number_faults,
-    undeclared,
-    variables_faults,
-)
+from placet_verify.serving import number_faults, undeclared
 from placet_verify.units import UnitSource
 
 MAX_STEPS = 30
@@ -255,9 +251,10 @@ def serving(raw: Mapping[str, Any] | None) -> Serving:
         variables=given.pop("variables", {}),
         egress=_egress(given.pop("egress", []), faults),
     )
-    faults += [(f"/serving/{name}", detail) for name, detail in number_faults(document)]
+    counted = [*number_faults(document), *maximum_wrong(dict(document))]
+    faults += [(f"/serving/{name}", detail) for name, detail in counted]
     # what cannot be seen is refused too: people approve what a page shows them
-    wrong = variables_faults(document["variables"])
+    wrong = variables_wrong(document["variables"])
     at = "/serving/variables"
     faults += [(f"{at}/{name}" if name else at, detail) for name, detail in wrong]
     if "unit" in given:
@@ -302,10 +299,6 @@ def undeclared_faults(document: Serving, declared: Iterable[str]) -> Faults:
 def _egress(value: Any, faults: Faults) -> list[str]:
     """Return the destinations in their one form."""
     at = "/serving/egress"
-    wrong, found = egress_faults(value)
-    for n, detail in wrong:
-        if n is None:
-            faults.append((at, detail))
-        else:  # with its text: who typed lines into a form does not count them
-            faults.append((f"{at}/{n}", f"{str(value[n])[:80]!r}: {detail}"))
-    return [str(one) for one in found]
+    wrong, found = egress_wrong(value)
+    faults += [(at if n is None else f"{at}/{n}", detail) for n, detail in wrong]
+    return found

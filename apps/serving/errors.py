@@ -76,6 +76,12 @@ class JoinRefused(Forbidden):
 
     code, title = "join_refused", "This join token is not valid"
 
+    def __init__(self) -> None:
+        super().__init__(
+            "This join token was used, replaced or has expired:"
+            " `placet target join-token NAME` makes another"
+        )
+
 
 class NodeRefused(Problem):
     """The request is not signed by a node we know, or its clock is off."""

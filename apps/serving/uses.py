@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apps.identity.models import Project
 from apps.serving.errors import TargetNotListed
 from apps.serving.models import Target, TargetUse
 
@@ -34,21 +35,19 @@ def unlisted(
     known: dict[str, set[str]] = {}
     for target, named in entries.values_list("target", "environment"):
         known.setdefault(target, set()).add(named)
-    return {
-        pk: _why(name, environment, elsewhere=pk in known)
-        for pk, name in names.items()
-        if not known.get(pk, set()) & {"", environment}
-    }
+    refused = [pk for pk in names if not known.get(pk, set()) & {"", environment}]
+    slug = Project.objects.get(pk=project).slug if refused else ""
+    return {pk: _why(names[pk], slug, environment, elsewhere=pk in known) for pk in refused}
 
 
-def _why(target: str, environment: str, *, elsewhere: bool) -> str:
-    if elsewhere:
-        return f"{target} does not list {environment} of this project"
-    return f"{target} does not list this project"
+def _why(target: str, project: str, environment: str, *, elsewhere: bool) -> str:
+    whom = f"{environment} of this project" if elsewhere else "this project"
+    command = f"placet target allow {target} {project}/{environment}"
+    return f"{target} does not list {whom}: who manages targets adds it ({command})"
 
 
 def refuse_unlisted(target: str, project: str, environment: str, *, hold: bool = True) -> None:
     """Raise :class:`TargetNotListed` unless the target (an id) lists the environment, and hold it
     as :func:`unlisted` does. What runs there already and a way back are not asked this."""
     if why := unlisted([target], project, environment, hold=hold).get(target):
-        raise TargetNotListed(f"{why}: who manages targets can add it")
+        raise TargetNotListed(why)

@@ -66,19 +66,27 @@ class DutySerializer(Base):
     break_glass = GlassDutySerializer(allow_null=True)
 
 
+def targets_field() -> serializers.ListField:
+    """Return the field that names targets."""
+    says = {"not_a_list": 'must be a list of names: ["local"]'}
+    return serializers.ListField(
+        child=serializers.CharField(max_length=60), required=False, error_messages=says
+    )
+
+
 class NewEnvironmentSerializer(Base):
     """An environment to be added."""
 
     name = serializers.CharField(max_length=40)
     position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
-    targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+    targets = targets_field()
 
 
 class EnvironmentChangeSerializer(Base):
     """What may change about an environment."""
 
     position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
-    targets = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+    targets = targets_field()
     on_state_expired = serializers.CharField(required=False, help_text="serve or stop")
     on_recall = serializers.CharField(required=False, help_text="fall_back or stop")
     plans = serializers.DictField(

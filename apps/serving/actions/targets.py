@@ -28,6 +28,8 @@ from placet.keystore import ring
 
 JOIN_TOKEN_MINUTES = 60
 MAX_LABELS = 32
+NAME_SAYS = "Use up to 60 small letters, digits and hyphens, no hyphen first or last: plant-7"
+SITE_SAYS = "Choose on-premise, cloud or edge"
 TARGET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -119,7 +121,7 @@ def check_fields(**fields: Any) -> None:
     """Refuse values that no target may have, naming the field."""
     errors = []
     if "name" in fields and not TARGET_NAME.fullmatch(fields["name"]):
-        errors.append(FieldError("/name", "Use up to 60 small letters, digits and hyphens"))
+        errors.append(FieldError("/name", NAME_SAYS))
     if "driver" in fields and fields["driver"] not in drivers.kinds():
         errors.append(FieldError("/driver", f"Choose one of {', '.join(drivers.kinds())}"))
     if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
@@ -130,7 +132,7 @@ def check_fields(**fields: Any) -> None:
     ):
         errors.append(FieldError("/url", "Give an http:// or https:// address"))
     if "site" in fields and fields["site"] not in Site.values:
-        errors.append(FieldError("/site", f"Choose one of {', '.join(Site.values)}"))
+        errors.append(FieldError("/site", SITE_SAYS))
     if fields.get("on_expired", "serve") not in ("serve", "stop"):
         errors.append(FieldError("/on_expired", "Choose serve or stop"))
     labels = fields.get("labels", {})

@@ -4,9 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.serving.actions.targets import NAME_SAYS, SITE_SAYS
 from apps.serving.models import Site
 from apps.serving.rules import ISOLATION
 
+SITES = {"invalid_choice": SITE_SAYS}
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 
@@ -50,7 +52,7 @@ class TargetSerializer(serializers.Serializer[Any]):
 class TargetChangeSerializer(serializers.Serializer[Any]):
     """What may change about a target."""
 
-    site = serializers.ChoiceField(choices=Site.values, required=False)
+    site = serializers.ChoiceField(choices=Site.values, required=False, error_messages=SITES)
     labels = serializers.DictField(child=serializers.CharField(max_length=60), required=False)
     capacity_mb = serializers.IntegerField(min_value=64, max_value=1 << 24, required=False)
     url = serializers.CharField(max_length=200, allow_blank=True, required=False)
@@ -63,9 +65,9 @@ class TargetChangeSerializer(serializers.Serializer[Any]):
 class NewTargetSerializer(serializers.Serializer[Any]):
     """A target to be added."""
 
-    name = serializers.RegexField(NAME, max_length=60)
+    name = serializers.RegexField(NAME, max_length=60, error_messages={"invalid": NAME_SAYS})
     driver = serializers.CharField(max_length=20, default="node")
-    site = serializers.ChoiceField(choices=Site.values, default="on-premise")
+    site = serializers.ChoiceField(choices=Site.values, default="on-premise", error_messages=SITES)
     labels = serializers.DictField(child=serializers.CharField(max_length=60), required=False)
     capacity_mb = serializers.IntegerField(min_value=64, max_value=1 << 24, default=4096)
     url = serializers.CharField(max_length=200, allow_blank=True, default="")

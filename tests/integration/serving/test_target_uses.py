@@ -26,6 +26,12 @@ from tests.support.world import World, listed
 pytestmark = pytest.mark.django_db
 
 
+def unlisted(target: str, environment: str, whom: str = "this project") -> str:
+    """Return what is said of a target that does not list it, and what to type."""
+    command = f"placet target allow {target} risk/{environment}"
+    return f"{target} does not list {whom}: who manages targets adds it ({command})"
+
+
 @pytest.fixture
 def chief() -> ApiClient:
     """The operator of everything."""
@@ -64,9 +70,9 @@ def test_a_target_that_one_may_not_see_is_not_there_and_another_does_not_list_th
     both = factories.person("Bo", {"operator": world.project})
     factories.grant(both, {"viewer": Project.objects.get(slug="plant")})
     answer = api(both).patch(path, body, if_match=tag(otto, path))
-    assert faults(answer) == {"/targets": "plant-7 does not list this project"}
+    assert faults(answer) == {"/targets": unlisted("plant-7", "development")}
     answer = api(both).post("/projects/risk/environments", {"name": "edge", "targets": ["plant-7"]})
-    assert faults(answer) == {"/targets": "plant-7 does not list this project"}
+    assert faults(answer) == {"/targets": unlisted("plant-7", "edge")}
     assert not Environment.objects.filter(project=world.project, targets=plant).exists()
 
 
@@ -81,7 +87,7 @@ def test_an_entry_of_one_environment_lets_no_other_one_in(world: World) -> None:
             world.environment("development"), targets=[world.target, target], actor=world.otto
         )
     (error,) = refused.value.errors
-    assert error.detail == "edge does not list development of this project"
+    assert error.detail == unlisted("edge", "development", "development of this project")
 
 
 def test_an_environment_that_is_on_an_unlisted_target_may_still_be_changed(world: World) -> None:
@@ -109,7 +115,7 @@ def test_an_endpoint_is_not_made_on_a_target_that_does_not_list_its_environment(
     world.environment("development").targets.add(plant)  # as if older code had put it there
     with pytest.raises(InvalidInput) as refused:
         world.request("development", target=plant)
-    assert [e.detail for e in refused.value.errors] == ["plant-7 does not list this project"]
+    assert [e.detail for e in refused.value.errors] == [unlisted("plant-7", "development")]
     assert world.request("development").endpoint.target == world.target  # the only one left
 
 

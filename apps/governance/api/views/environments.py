@@ -32,7 +32,9 @@ def place_of(slug: str, name: str, actor: Actor) -> Environment:
     return lists.environment(project_by_slug(slug, actor), name, actor)
 
 
-def targets_of(names: list[str], actor: Actor, place: Environment | None = None) -> list[Target]:
+def targets_of(
+    names: list[str], actor: Actor, place: Environment | None = None, *, at: str = "/targets"
+) -> list[Target]:
     """Return targets by name, or say which is not there: one that ``actor`` may not see is none.
 
     Those that ``place`` is on already may be named again. Whether the others may be used the
@@ -43,7 +45,7 @@ def targets_of(names: list[str], actor: Actor, place: Environment | None = None)
         found |= {t.name: t for t in place.targets.all() if t.name in names}
     missing = [n for n in names if n not in found]
     if missing:
-        errors = [FieldError("/targets", f"There is no target {n}") for n in missing]
+        errors = [FieldError(at, f"There is no target {n}") for n in missing]
         raise InvalidInput(errors=errors)
     return list(found.values())
 

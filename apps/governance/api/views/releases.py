@@ -60,7 +60,7 @@ def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str,
     if name := data.pop("environment", ""):
         data["environment"] = lists.environment(project, name, actor)
     if name := data.pop("target", ""):
-        data["target"] = targets_of([name], actor)[0]
+        data["target"] = targets_of([name], actor, at="/target")[0]
     if digest := data.pop("bento", ""):
         data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
         if data["bento"] is None:

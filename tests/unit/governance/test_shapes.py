@@ -1,0 +1,63 @@
+"""What a program is told that writes a serving configuration in a wrong shape."""
+
+from typing import Any
+
+import pytest
+
+from apps.governance import plans
+
+
+def faults(**serving: Any) -> dict[str, str]:
+    with pytest.raises(plans.DocumentFault) as refused:
+        plans.serving(serving)
+    return dict(refused.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (0.4, 'must be a text: write "0.4"'),
+        (7, 'must be a text: write "7"'),
+        (True, 'must be a text: write "true"'),
+        (None, "must be a text"),
+        (["a"], "must be a text"),
+    ],
+)
+def test_a_value_that_is_no_text_is_shown_as_one(value: Any, says: str) -> None:
+    found = faults(variables={"THRESHOLD": value, "MODE": "fine", "path": "x"})
+    assert found.pop("/serving/variables/THRESHOLD") == says
+    assert list(found) == ["/serving/variables/path"], "what else is wrong is said too"
+
+
+@pytest.mark.parametrize("value", [["THRESHOLD"], "THRESHOLD=1", None, 1])
+def test_variables_are_an_object(value: Any) -> None:
+    assert faults(variables=value) == {"/serving/variables": 'must be an object {"NAME": "value"}'}
+
+
+def test_all_numbers_that_are_wrong_are_said_at_once() -> None:
+    assert faults(replicas=0, max_replicas="two", memory_mb=1) == {
+        "/serving/replicas": "must be a whole number from 1 to 64",
+        "/serving/max_replicas": "must be a whole number from 1 to 64",
+        "/serving/memory_mb": "must be a whole number from 64 to 1048576",
+    }
+    assert list(faults(replicas=0)) == ["/serving/replicas"]
+    assert faults(replicas=3, max_replicas=2) == {
+        "/serving/max_replicas": "must be a whole number from 3 to 64"
+    }
+
+
+@pytest.mark.parametrize(
+    ("egress", "pointer", "says"),
+    [
+        ("db:1", "", 'must be a list of texts: ["host:port"]'),
+        (["db:1"] * 33, "", "33 are too many, 32 at most"),
+        ([None], "/0", "null: write it as host:port"),
+        ([{"a": 1}], "/0", '{"a": 1}: write it as host:port'),
+        (["fe80::1:80"], "/0", "'fe80::1:80': an IPv6 address goes in brackets: [fe80::1]:80"),
+        (["a b:1"], "/0", "'a b:1': write it as host:port"),
+    ],
+)
+def test_a_destination_is_shown_as_it_was_written(egress: Any, pointer: str, says: str) -> None:
+    ((at, detail),) = faults(egress=egress).items()
+    assert at == f"/serving/egress{pointer}"
+    assert detail.startswith(says)
