@@ -5,10 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+    prefetch_related_objects,
+)
 from django.db.models import Prefetch as Fetch
 
 from apps.builds.models import Runtime
+from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.serving.models import (
     Endpoint,
@@ -34,6 +45,7 @@ from placet_protocol.report import weakest
 from placet_verify.serving import network
 
 BUILT_IN = "local"  # the name of the target that Placet makes for its own node
+MISSING = "no such environment yet"
 WITHHELD = "The node says more to those who see every target"
 
 
@@ -141,8 +153,14 @@ def get_target(name: str, actor: Actor) -> Target:
 
 
 def uses_of(target: Target, actor: Actor) -> QuerySet[TargetUse]:
-    """Return who may use ``target``: the entries about projects that ``actor`` may see."""
-    return visible(target.uses.select_related("project"), actor)
+    """Return who may use ``target``: the entries about projects that ``actor`` may see, each with
+    a ``note`` where its environment is not there."""
+    there = Project.objects.filter(
+        pk=OuterRef("project"), environments__name=OuterRef("environment")
+    )
+    missing = When(~Q(environment="") & ~Exists(there), then=Value(MISSING))
+    note = Case(missing, default=Value(""), output_field=CharField())
+    return visible(target.uses.select_related("project").annotate(note=note), actor)
 
 
 def visible_endpoints(actor: Actor) -> QuerySet[Endpoint]:

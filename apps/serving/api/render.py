@@ -25,12 +25,13 @@ def use_tag(use: TargetUse) -> str:
     return etag(use.pk, 1)
 
 
-def use_body(use: TargetUse) -> dict[str, Any]:
-    """Return an entry of a target's list."""
+def use_body(use: Any) -> dict[str, Any]:
+    """Return an entry of a target's list, as ``uses_of`` reads it."""
     return {
         "id": use.pk,
         "project": use.project.slug,
         "environment": use.environment,
+        "note": use.note,
         "created_by": use.created_by,
         "created_at": rfc3339(use.created_at),
     }

@@ -82,6 +82,7 @@ class TargetUseSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     project = serializers.CharField()
     environment = serializers.CharField(help_text="Empty: every environment of the project")
+    note = serializers.CharField(help_text="That there is no such environment yet, or ''")
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
 

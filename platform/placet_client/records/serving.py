@@ -44,6 +44,7 @@ class TargetUse(Record):
     id: str
     project: str
     environment: str  # '' for every one of the project
+    note: str  # that there is no such environment yet
     created_by: str
     created_at: datetime
 

@@ -362,3 +362,19 @@ def test_an_entry_that_goes_and_an_endpoint_that_comes_do_not_slip_past_each_oth
     there = Endpoint.objects.filter(name="new").exists()
     entry = TargetUse.objects.filter(pk=use.pk).exists()
     assert there == entry == (kind == "creation first")
+
+
+def test_an_environment_that_is_not_there_may_be_listed_and_is_said_to_be_missing(
+    world: World, chief: ApiClient
+) -> None:
+    path = "/targets/local/uses"
+    made = chief.post(path, {"project": "risk", "environment": "edge"})
+    assert (made.status_code, made.json()["note"]) == (201, "no such environment yet")
+    there = chief.post(path, {"project": "risk", "environment": "staging"})
+    assert (there.status_code, there.json()["note"]) == (201, "")
+    notes = {row["environment"]: row["note"] for row in chief.get(path).json()["items"]}
+    assert notes == {"": "", "edge": "no such environment yet", "staging": ""}
+    otto = factories.browser(factories.person("Olga", {"operator": None}))
+    assert "no such environment yet" in otto.get("/targets/local/").content.decode()
+    actions.create_environment(world.project, name="edge", actor=world.otto)
+    assert chief.post(path, {"project": "risk", "environment": "edge"}).json()["note"] == ""

@@ -121,7 +121,9 @@ class UseList(PlacetView):
             raise InvalidInput(errors=errors) from None
         use, made = actions.allow_use(target, project=project, actor=self.actor, **data)
         headers = {"ETag": use_tag(use), "Location": f"/api/v1/targets/{name}/uses/{use.pk}"}
-        return Response(use_body(use), status=201 if made else 200, headers=headers)
+        return Response(
+            use_body(use_of(name, use.pk, self.actor)), status=201 if made else 200, headers=headers
+        )
 
 
 class UseDetail(PlacetView):
