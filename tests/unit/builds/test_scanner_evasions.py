@@ -340,3 +340,12 @@ def test_what_a_model_calls_its_weights_is_no_more_than_that(
     (tmp_path / name).write_bytes(data.ljust(100))
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     assert folder(tmp_path).verdict() == expected
+
+
+def test_the_numbers_of_an_array_that_look_like_opcodes_are_no_malice() -> None:
+    """pickle.load would read them so: by chance they ask for a computed name or an extension."""
+    memo = b"\x80\x04c__main__\nX\n)R\x940"
+    for numbers in (b"h\x00h\x00\x93", b"\x82\x01", b"h\x00h\x00\x85R\x93"):
+        inside = wrapped(b"joblib.numpy_pickle", numbers)
+        assert verdict(memo + inside.removeprefix(b"\x80\x04")) == "code-carrying", numbers
+    assert verdict(memo + b"h\x00h\x00\x93.") == "malicious"

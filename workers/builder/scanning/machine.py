@@ -6,7 +6,7 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from typing import Any
 
-from workers.builder.scanning.known import judge, shown
+from workers.builder.scanning.known import Verdict, judge, shown
 from workers.builder.scanning.pickled import (
     ARRAY_NAMES,
     ARRAYS,
@@ -205,7 +205,8 @@ class Machine:
         if not all(isinstance(part, str | Text) or may_be_text(part) for part in (name, module)):
             raise Ended("it asks for something whose name is no text")
         self.walk.effects = True
-        self.walk.note("malicious", "computes the name of what it asks for")
+        grave: Verdict = "code-carrying" if self.walk.garbled else "malicious"
+        self.walk.note(grave, "computes the name of what it asks for")
         self.push(OPAQUE)
 
     def refer(self, module: str, name: str) -> None:
@@ -234,6 +235,8 @@ class Machine:
 
     def extension(self, width: int) -> None:
         self.source.take(width)
+        if self.walk.garbled:
+            raise Ended("it asks for an extension that nobody registered")
         self.walk.note("unknown", "asks for an entry of the extension registry")
         self.push(OPAQUE)
 

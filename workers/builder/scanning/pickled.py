@@ -73,6 +73,7 @@ class Walk:
     complete: bool = False  # every pickle has its STOP, and nothing stands behind the last
     whole: int = 0  # pickles that have their STOP
     arrays: bool = False  # joblib and pickle go different ways
+    garbled: bool = False  # numbers of arrays are read as opcodes: by chance they may say much
     error: str = ""
 
     def note(self, verdict: Verdict, what: str) -> None:

@@ -34,7 +34,7 @@ def walk_pickle(stream: IO[bytes]) -> Walk:
 
 
 def _walk(stream: IO[bytes], *, joblib: bool) -> Walk:
-    walk, source = Walk(), Bytes(stream)
+    walk, source = Walk(garbled=not joblib), Bytes(stream)
     try:
         while walk.whole < MAX_PICKLES:
             Machine(source, walk, joblib=joblib).run()
