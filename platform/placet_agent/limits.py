@@ -14,6 +14,9 @@ from pathlib import Path
 ROOT = Path("/sys/fs/cgroup")
 PROCESSES = 2048  # threads count
 SHARE = 1024  # of the processor, against any other replica that wants it
+# What TCP holds of a replica's is counted apart by version 1, and for all of the host together:
+# who fills it has everybody's connections stall and break.
+TCP_BYTES = 64 << 20
 PROBES = 3  # so often it is tried whether groups can be made
 _CANNOT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL}
 
@@ -58,6 +61,7 @@ class Limiter:
         settings: dict[str, object] = {
             "memory.limit_in_bytes": megabytes << 20,
             "memory.max": megabytes << 20,
+            "memory.kmem.tcp.limit_in_bytes": TCP_BYTES,
             "pids.max": PROCESSES,
             "cpu.shares": SHARE,
             "cpu.weight": 100,

@@ -24,7 +24,7 @@ from placet_agent.counting import Count, Counts
 from placet_agent.namespaces import Network, NotEntered, demand_user, drop
 from placet_agent.owners import Owner
 from placet_agent.procs import ProcessRef
-from placet_agent.pump import Pump, reset
+from placet_agent.pump import Pump, bound, reset
 
 NAME = "link"  # of its one line in the counts
 SECONDS = 5.0  # to connect
@@ -92,6 +92,7 @@ class Link:
         far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             far.setblocking(False)
+            bound(far)
             far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.wait_for(self.loop.sock_connect(far, ("127.0.0.1", self.port)), SECONDS)
             if self._owned() != before:

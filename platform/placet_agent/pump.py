@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
+BUFFER = 64 << 10  # bytes that the kernel is asked to hold of a connection, each way; it doubles it
 _CHUNK = 32768
 _shared = memoryview(bytearray(_CHUNK))  # one thread reads, and writes at once what it has read
 _RESET = struct.pack("ii", 1, 0)
@@ -16,6 +17,16 @@ def reset(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     connection.close()
+
+
+def bound(connection: socket.socket) -> None:
+    """Have the kernel hold little of a connection, however slow its other side is.
+
+    By itself it holds ten megabytes, for which nobody is charged, of memory that all connections
+    of the host share.
+    """
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        connection.setsockopt(socket.SOL_SOCKET, option, BUFFER)
 
 
 class Pump:

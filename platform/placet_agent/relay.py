@@ -23,7 +23,7 @@ from placet_agent.counting import Count, Counts
 from placet_agent.loopback import listen_inside
 from placet_agent.namespaces import Network, NotEntered, demand_user, drop
 from placet_agent.procs import ProcessRef
-from placet_agent.pump import Pump, reset
+from placet_agent.pump import Pump, bound, reset
 from placet_verify.serving import Destination
 
 CONNECTIONS = 256  # at once; further ones are refused
@@ -74,6 +74,7 @@ class Relay:
             count.refuse(f"{CONNECTIONS} connections are open")
             return reset(near)
         near.setblocking(False)
+        bound(near)
         task = asyncio.get_running_loop().create_task(self._serve(destination, near, count))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
@@ -145,6 +146,7 @@ async def _connect(address: reach.Address, port: int, seconds: float) -> socket.
     far = socket.socket(family, socket.SOCK_STREAM)
     try:
         far.setblocking(False)
+        bound(far)
         far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         far.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE:

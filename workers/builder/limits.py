@@ -12,6 +12,8 @@ from uuid import uuid4
 ROOT = Path("/sys/fs/cgroup")
 PREFIX = "placet-"
 MAX_PROCESSES = 1024
+TCP_BYTES = 64 << 20  # of a run's connections, which version 1 counts apart from its memory
+OPTIONAL = ("memory.swap.max", "memory.kmem.tcp.limit_in_bytes")  # of what a kernel may be without
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ def make_group(memory_mb: int, processes: int = MAX_PROCESSES) -> Group:
     name = f"{PREFIX}{os.getpid()}-{uuid4().hex[:12]}"
     if (ROOT / "memory" / "cgroup.procs").exists():
         wanted = {
-            ROOT / "memory" / name: {"memory.limit_in_bytes": memory_mb << 20},
+            ROOT / "memory" / name: {
+                "memory.limit_in_bytes": memory_mb << 20,
+                "memory.kmem.tcp.limit_in_bytes": TCP_BYTES,
+            },
             ROOT / "pids" / name: {"pids.max": processes},
         }
         mechanism = "cgroup1"
@@ -80,7 +85,7 @@ def make_group(memory_mb: int, processes: int = MAX_PROCESSES) -> Group:
         for folder, values in wanted.items():
             folder.mkdir()
             for file, value in values.items():
-                if file == "memory.swap.max" and not (folder / file).exists():
+                if file in OPTIONAL and not (folder / file).exists():
                     continue
                 (folder / file).write_text(str(value))
     except OSError:

@@ -1,10 +1,12 @@
 """A replica reaches what people approved, by the address that was judged, and nothing else."""
 
+import ctypes
 import json
 import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from placet_agent import counting, holding, launching, procs, relay
+from placet_agent import counting, holding, launching, procs, pump, relay
 from placet_agent.procs import ProcessRef
 from placet_verify.serving import Destination
 from tests.integration.agent import outside
@@ -203,6 +205,37 @@ def test_bytes_are_counted_and_arrive_whole_at_the_pace_of_the_slower(
     assert (count.connections, count.bytes_out, count.refused) == (1, sent, 0)
     count = world.counts(f"{INTERNET}:{REPORTS}")
     assert (count.bytes_out, count.bytes_in) == (1_000_000, len(said))
+
+
+@both
+def test_little_of_a_connection_is_held_by_the_kernel(worlds: Worlds, uid: int) -> None:
+    """By itself it holds megabytes, in memory that all of the host's connections share."""
+    world = worlds(f"{INTERNET}:{ECHOES}", uid=uid)
+    assert world.do("stay", host=INTERNET, port=ECHOES, count=3) == ["word"] * 3
+
+    sizes = buffers(world.found["relay"][0])
+
+    assert sizes == [2 * pump.BUFFER] * 12  # two ways of two sockets for each of three
+
+
+def buffers(pid: int) -> list[int]:
+    """Return how much the kernel may hold of each connection of a process, each way."""
+    libc, handle, found = ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid), []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        taken = libc.syscall(ctypes.c_long(438), handle, int(entry.name), 0)  # pidfd_getfd
+        assert taken >= 0, os.strerror(ctypes.get_errno())
+        try:
+            one = socket.socket(fileno=taken)
+        except OSError:  # no socket
+            os.close(taken)
+            continue
+        with one:
+            listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if one.family in (socket.AF_INET, socket.AF_INET6) and not listens:
+                found += [one.getsockopt(socket.SOL_SOCKET, way)
+                          for way in (socket.SO_SNDBUF, socket.SO_RCVBUF)]  # fmt: skip
+    os.close(handle)
+    return found
 
 
 def test_the_connection_past_the_256th_is_refused_until_another_ends(worlds: Worlds) -> None:

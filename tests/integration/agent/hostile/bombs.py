@@ -159,6 +159,37 @@ def sockets() -> tuple[int, int]:
     return one.detach(), other.detach()
 
 
+def tcp(told: Told) -> str:
+    """Leave ever more bytes in connections of its own that nobody reads."""
+
+    def act() -> str:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        return left([listener.getsockname()[:2]] * 500, float(told["seconds"]))
+
+    return in_child(act)
+
+
+def through_the_relay(told: Told) -> str:
+    """Leave ever more bytes in connections to an approved destination, which reads nothing."""
+    to = (told["to"], int(told["greeter"]))
+    return in_child(lambda: left([to] * 250, float(told["seconds"])))
+
+
+def left(places: list[tuple[str, int]], seconds: float) -> str:
+    """Write into connections until none takes any more for so long; say what they took."""
+    held, total = [], 0
+    for place in places:
+        held.append(socket.create_connection(place, timeout=10))
+        held[-1].setblocking(False)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and total < MOST_MB << 20:
+        for one in held:
+            with suppress(OSError):
+                total += one.send(CHUNK)
+                end = time.monotonic() + seconds
+    return f"left {total >> 20} MB" if total > 256 << 20 else "bounded"
+
+
 def fork(told: Told) -> str:
     """Begin processes until none can be begun, and keep them: small ones, so that memory lasts."""
     script = "exec 9<&0; i=0; while [ $i -lt 2500 ]; do read x <&9 & i=$((i+1)); done; echo $i"
@@ -284,6 +315,8 @@ ATTEMPTS: dict[str, Callable[[Told], str]] = {
     "fill_nameless_files": memfd,
     "fill_pipes": buffers(os.pipe),
     "fill_sockets": buffers(sockets),
+    "fill_connections": tcp,
+    "fill_the_relay": through_the_relay,
     "begin_processes": fork,
     "begin_and_end_processes": fork_faster,
     "begin_threads": threads,
