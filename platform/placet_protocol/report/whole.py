@@ -88,7 +88,7 @@ def _cut(report: Report, longest: int) -> dict[str, Any]:
 
 def _storable(row: Mapping[str, Any], longest: int) -> dict[str, Any]:
     told = {name: row[name] for name in ("detail", "error") if name in row}
-    less = {} if longest or "egress" not in row else {"egress": []}
+    less = {"egress": list[Any]()} if not longest and "egress" in row else {}
     return {**row, **less, **{name: bounded.storable(t[:longest]) for name, t in told.items()}}
 
 
