@@ -230,7 +230,7 @@ def test_nothing_of_a_replica_is_left_when_it_stops(
     platform.wait_phase("rev_1", "stopped")
 
     assert node.agent.replicas.starter.holder.names() == set()
-    assert not procs.with_variable(MARKER, record["id"])
+    assert not procs.with_variable(MARKER, record["id"], inside=True)
 
     def left() -> list[str]:
         folders = ("given", "replicas", "haproxy/sockets", "haproxy/s")

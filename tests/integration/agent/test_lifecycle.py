@@ -184,7 +184,7 @@ def test_a_replica_that_hangs_is_started_again(
     time.sleep(1)  # several looks: one that answers stays
     assert [record["id"] for record in records(node)] == [victim["id"]]
 
-    for ref in procs.with_variable(MARKER, victim["id"]):
+    for ref in procs.with_variable(MARKER, victim["id"], inside=True):
         ref.signal(signal.SIGSTOP)
 
     platform.wait(lambda: platform.seen("rev_1")["restarts"] == 1)
