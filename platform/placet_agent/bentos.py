@@ -47,17 +47,11 @@ class Bentos:
         if self.has(digest):
             return
         name = hex_digest(digest)
-        making = self.folder / f"{files.MAKING}{name}"
-        shutil.rmtree(making, ignore_errors=True)
-        files.make_folder(making)
-        try:
+        with files.making(self.folder, name) as making:
             self._make(making, digest, size)
             shutil.rmtree(self.folder / name, ignore_errors=True)
             crash_point("agent.before_bento_rename")
             making.rename(self.folder / name)
-        except BaseException:  # what does not fit must not keep the disk full
-            shutil.rmtree(making, ignore_errors=True)
-            raise
         files.sync_folder(self.folder)
         crash_point("agent.after_bento_rename")
 

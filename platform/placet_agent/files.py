@@ -115,6 +115,20 @@ def prune(folder: Path, keep: set[str], spare: int) -> list[str]:
     return sorted(removed)
 
 
+@contextmanager
+def making(folder: Path, name: str) -> Iterator[Path]:
+    """Hold a folder that becomes ``name`` when it is whole: what does not is removed at once, and
+    keeps no disk full."""
+    path = folder / f"{MAKING}{name}"
+    shutil.rmtree(path, ignore_errors=True)
+    make_folder(path)
+    try:
+        yield path
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
 def clear_unfinished(folder: Path) -> None:
     """Remove what an agent that was killed was making or removing; none may run over ``folder``."""
     for path in folder.glob(".*-*"):

@@ -92,19 +92,18 @@ class Runtimes:
             raise RuntimeFailed("the runtime that came has another digest than the one wanted")
         interpreter = self.interpreters.find(manifest["python_version"])
         name = hex_digest(digest)
-        making = self.folder / f".making-{name}"
-        shutil.rmtree(making, ignore_errors=True)
-        for folder in ("wheels", "home"):
-            files.make_folder(making / folder, 0o755)
-        self._fetch_wheels(manifest, making)
-        self._install(interpreter, making)
-        self._compile(interpreter, making)
-        shutil.rmtree(making / "wheels")
-        seal(making / "home")
-        making.chmod(0o755)
-        shutil.rmtree(self.folder / name, ignore_errors=True)
-        crash_point("agent.before_runtime_rename")
-        making.rename(self.folder / name)
+        with files.making(self.folder, name) as making:
+            for folder in ("wheels", "home"):
+                files.make_folder(making / folder, 0o755)
+            self._fetch_wheels(manifest, making)
+            self._install(interpreter, making)
+            self._compile(interpreter, making)
+            shutil.rmtree(making / "wheels")
+            seal(making / "home")
+            making.chmod(0o755)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            crash_point("agent.before_runtime_rename")
+            making.rename(self.folder / name)
         files.sync_folder(self.folder)
         crash_point("agent.after_runtime_rename")
 

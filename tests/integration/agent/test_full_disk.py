@@ -11,6 +11,7 @@ from placet_agent import report
 from placet_agent.home import Home
 from placet_agent.joining import join
 from placet_agent.loop import Agent
+from placet_agent.runtimes import RuntimeFailed
 from tests.integration.agent.conftest import NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
@@ -88,7 +89,9 @@ def test_an_agent_starts_anew_on_a_full_disk_and_heeds_a_recall(
     assert node.get().status_code == 503
 
 
-def test_a_bento_that_does_not_fit_keeps_no_room(platform: Platform, joined: NodeUnderTest) -> None:
+def test_a_bento_or_runtime_that_does_not_fit_keeps_no_room(
+    platform: Platform, joined: NodeUnderTest
+) -> None:
     digest = platform.build("large", **{"src/weights": os.urandom(8 << 20).hex()})
     folder = joined.home.folder.parent
     agent = Agent(joined.home, OPTIONS)
@@ -101,8 +104,15 @@ def test_a_bento_that_does_not_fit_keeps_no_room(platform: Platform, joined: Nod
                 agent.bentos.fetch(digest, None)
             assert list(agent.bentos.folder.iterdir()) == []
             assert shutil.disk_usage(folder).free == room
+        disk.fill(folder)
+        runtimes, runtime = agent.preparer.runtimes, platform.runtime
+        with pytest.raises((OSError, RuntimeFailed)):
+            runtimes.install(runtime)
+        assert list(runtimes.folder.iterdir()) == []
         ballast.unlink()
         agent.bentos.fetch(digest, None)
         agent.bentos.check(digest)
+        runtimes.install(runtime)
+        assert runtimes.has(runtime)
     finally:
         close(agent)
