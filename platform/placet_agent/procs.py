@@ -17,8 +17,12 @@ _ENVIRONMENT = 1 << 16  # bytes of it; what is marked has the mark first
 
 @cache
 def boot() -> str:
-    """Return what tells this start of the host from every other: pids and times begin anew."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    """Return what tells this start of the host from every other, for pids and times begin anew; ''
+    where the host does not say it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)

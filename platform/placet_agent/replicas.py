@@ -76,7 +76,7 @@ class Replicas:
                 self._end_marked(path.stem)
                 path.unlink()
                 continue
-            if record.boot not in ("", procs.boot()):  # whoever has these pids now is another
+            if record.boot and record.boot != procs.boot():  # whoever has these pids now is another
                 record.outer = record.inner = record.relay = record.link = None
             replica = Replica(record, path, self.starter.socket(record.id))
             replica.launched.set()
