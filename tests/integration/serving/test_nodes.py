@@ -218,11 +218,11 @@ def test_a_malformed_report_changes_nothing(
 
 
 def test_an_error_that_lasts_is_logged_once(node: SimulatedNode) -> None:
-    node.errors = [{"code": "generation_went_back", "detail": "2.1 after 3.0"}]
+    node.errors = [{"code": "state_refused", "detail": "2.1 after 3.0"}]
     node.report()
     node.report()
     events = Event.objects.filter(kind="node.reported_error.v1")
-    assert [json.loads(e.body)["data"] for e in events] == [{"code": "generation_went_back"}]
+    assert [json.loads(e.body)["data"] for e in events] == [{"code": "state_refused"}]
     assert "2.1 after" not in events.get().body
 
 
@@ -417,7 +417,7 @@ def test_a_node_fetches_what_its_state_needs_and_nothing_else(
 
 def test_a_node_stops_past_its_states_end_if_an_environment_on_it_says_so(story: Story) -> None:
     story.release("development")
-    story.settle(rounds=1)
+    story.turns(1)
     assert story.node.state["on_expired"] == "serve"
     update_environment(story.world.environment("production"), on_state_expired="stop", actor=SYSTEM)
     update_environment(
