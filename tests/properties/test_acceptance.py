@@ -185,7 +185,9 @@ def test_what_an_agent_writes_the_platform_reads_as_it_was_meant(
 ) -> None:
     payload = reports.written(place.folder, observed, windows)
     found = read_report(payload, reports.NODE)
-    assert dict(found) == json.loads(payload)
+    said = json.loads(payload)
+    said["metrics"] = [{"apart": {}, "error": ""} | window for window in said["metrics"]]
+    assert dict(found) == said
     assert storable(found)
     counted.setdefault("reports as written", [0, 0])[0] += 1
     told = [*observed.revisions, *observed.errors, *observed.aborts]

@@ -1,6 +1,8 @@
 """Reports of nodes: as an agent's own writer makes them, and with one thing in them changed."""
 
 import copy
+from collections import Counter
+from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,8 +10,10 @@ from typing import Any, cast
 from hypothesis import strategies as st
 
 from placet_agent.home import Home
+from placet_agent.metrics import Tally, _window
 from placet_agent.observed import Observed
 from placet_agent.report import Reporter
+from placet_protocol.bounded import MAX_WHOLE
 from placet_protocol.guard import GUARD_RULES
 from placet_protocol.report import (
     COHORTS,
@@ -22,7 +26,6 @@ from placet_protocol.report import (
     LocalAbort,
     MetricWindow,
     NodeError,
-    RequestCounts,
     RevisionReport,
 )
 from placet_verify import dsse
@@ -37,6 +40,7 @@ DIGEST = "sha256:" + "ab" * 32
 Path_ = tuple[Any, ...]
 
 COUNT = st.integers(0, 2**31 - 1)
+SEEN = st.integers(0, 10**8)  # of one kind in one window
 PRINTED = st.text(max_size=60)  # NUL and halves of pairs among it, as a replica may print them
 SAID = st.one_of(PRINTED, st.sampled_from(["", "\x00", "no such column", "é\ud800", "x" * 1900]))
 PK = st.from_regex(r"[a-z]{3}_[0-9a-z]{1,30}", fullmatch=True)
@@ -52,34 +56,40 @@ REVISION = st.builds(
     egress=st.lists(EGRESS, max_size=2),
 )  # fmt: skip
 ERROR = st.builds(NodeError, code=st.sampled_from(sorted(ERROR_CODES)), detail=SAID)
-GENERATION = st.builds(
-    Generation, epoch=st.integers(0, 2**31 - 2), number=st.integers(0, 2**53 - 1)
-)
+NUMBER = st.integers(0, MAX_WHOLE)  # of a state: ``read_head`` takes any
+GENERATION = st.builds(Generation, epoch=NUMBER, number=NUMBER)
 ABORT = st.builds(
     LocalAbort, endpoint=PK, revision=PK, stable=PK, rule=st.sampled_from(GUARD_RULES),
     detail=SAID.map(lambda text: text[:500]), at=TIME, state=GENERATION,
 )  # fmt: skip
-BOUNDS = st.sampled_from([*map(str, LATENCY_BOUNDS_MS), "inf"])
-COUNTS: dict[str, Any] = {
-    **dict.fromkeys(("status_2xx", "status_3xx", "status_4xx", "status_5xx"), COUNT),
-    "latency": st.dictionaries(BOUNDS, COUNT, max_size=4),
-}
-PART = st.builds(RequestCounts, **COUNTS)
-WINDOW = st.builds(
-    MetricWindow, **COUNTS, revision=PK, started_at=TIME, seconds=st.floats(0.001, 3600),
-    first=PART,
-    apart=st.dictionaries(st.sampled_from(COHORTS), PART, max_size=2),
-    error=SAID.map(lambda t: t[:200]),
+TALLIES = st.builds(
+    Tally, statuses=st.dictionaries(st.integers(-1, 9), SEEN).map(Counter),
+    latency=st.dictionaries(st.sampled_from([*map(str, LATENCY_BOUNDS_MS), "inf"]), SEEN).map(
+        Counter
+    ),
 )  # fmt: skip
+
+
+@st.composite
+def window(draw: st.DrawFn) -> MetricWindow:
+    """Draw a window as the meter closes it: whenever the clock says, and however much later."""
+    tally = draw(TALLIES)
+    tally.first = draw(st.none() | TALLIES)
+    tally.apart = draw(st.dictionaries(st.sampled_from(COHORTS), TALLIES, max_size=2))
+    began = draw(st.datetimes(timezones=st.just(UTC)))
+    seconds = draw(st.sampled_from([0.0, 0.0004, 10.0, 3600.0]) | st.floats(0, 1e9))
+    return _window(draw(PK), tally, began, seconds, draw(SEEN))
+
+
 OBSERVED = st.builds(
     Observed, revisions=st.lists(REVISION, max_size=3).map(tuple),
     prefetched=st.lists(st.just(DIGEST), max_size=2).map(tuple),
     recalled=st.lists(st.just(DIGEST), max_size=2).map(tuple),
     errors=st.lists(ERROR, max_size=2).map(tuple), aborts=st.lists(ABORT, max_size=2).map(tuple),
     receipts=st.lists(st.just("{}"), max_size=2).map(tuple),
-    applied=st.tuples(st.integers(0, 2**31 - 2), st.integers(0, 2**53 - 1)),
+    applied=st.tuples(NUMBER, NUMBER),
 )  # fmt: skip
-WINDOWS = st.lists(WINDOW, max_size=2)
+WINDOWS = st.lists(window(), max_size=2)
 
 
 def written(folder: Path, observed: Observed, windows: list[MetricWindow]) -> bytes:
