@@ -6,20 +6,23 @@ is cut off says it when it is back.
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from placet_agent import files
 from placet_agent.replica import Record
-from placet_verify import times
+from placet_verify import canonical, times
+from placet_verify.dsse import Envelope
 from placet_verify.keys import PrivateKey
 from placet_verify.recalls import Book
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 from placet_verify.statements.recall import Receipt
 
 MAX_SENT = 50  # with one report
+MAX_UNSENT = 500  # while the platform is away
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,25 @@ class Receipts:
                 )
             )  # fmt: skip
         self._unsent += [one.sign(self.who.key).to_json() for one in signed]
+        self._join_runs()
         self._store()
+
+    def _join_runs(self) -> None:
+        """Keep no more than ``MAX_UNSENT``: of the revision that ran most often the two newest runs
+        become one, from the start of the first to the end of the second. No run is left out."""
+        while len(self._unsent) > MAX_UNSENT:
+            runs = defaultdict[str, list[tuple[str, RanReceipt]]](list)
+            for text in self._unsent[MAX_SENT:]:  # those before may be on their way
+                said = _said(text)
+                if isinstance(said, RanReceipt):
+                    runs[said.revision].append((text, said))
+            most = max(runs.values(), key=len, default=[])
+            if len(most) < 2:
+                return
+            (gone, first), (last, ran) = most[-2:]
+            joined = replace(ran, started_at=min(first.started_at, ran.started_at))
+            self._unsent[self._unsent.index(last)] = joined.sign(self.who.key).to_json()
+            self._unsent.remove(gone)
 
     def _ran(self, revision: str, run: Run, now: datetime) -> RanReceipt:
         started_at = times.parse(run.started_at)
@@ -129,6 +150,13 @@ class Receipts:
         running = {pk: asdict(run) for pk, run in self._running.items()}
         kept = {"running": running, "stopped": self._stopped, "unsent": self._unsent}
         self._copy.write(kept | {"epoch": self._epoch})
+
+
+def _said(text: str) -> Receipt:
+    """Return what an envelope of ours says."""
+    payload = Envelope.from_json(text).payload
+    ran = canonical.loads(payload)["predicateType"] == RanReceipt.TYPE
+    return RanReceipt.parse(payload) if ran else StoppedReceipt.parse(payload)
 
 
 def _runs(recall: RecallStatement, records: Iterable[Record]) -> bool:

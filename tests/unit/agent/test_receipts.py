@@ -1,6 +1,7 @@
 """What a node signs about itself: once, on disk before it is sent, and only what is true."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from placet_agent.recalls import Recalls
-from placet_agent.receipts import Receipts, Who
+from placet_agent.receipts import MAX_UNSENT, Receipts, Who
 from placet_agent.replica import Record
 from placet_verify import recalls
 from placet_verify.dsse import Envelope
@@ -59,6 +60,28 @@ def test_a_run_is_signed_when_its_last_replica_is_gone(tmp_path: Path) -> None:
     (ran,) = said(kept.look([], Book(), 1))
     assert isinstance(ran, RanReceipt)
     assert (ran.revision, ran.bento_digest, ran.started_at <= ran.ended_at) == ("rev_1", GOOD, True)
+
+
+def test_of_what_the_platform_was_not_told_there_is_so_much_and_no_run_is_left_out(
+    tmp_path: Path,
+) -> None:
+    kept, once, often = receipts(tmp_path), replica("rev_1", GOOD), replica("rev_2", GOOD)
+    began = datetime.now(UTC)
+    kept.look([once], Book(), 1)
+    for _ in range(MAX_UNSENT + 100):
+        kept.look([often], Book(), 1)
+        kept.look([], Book(), 1)
+    again, found = receipts(tmp_path), list[Any]()
+    while sent := again.look([], Book(), 1):
+        found += said(sent)
+        again.told(sent)
+
+    assert len(found) == MAX_UNSENT
+    assert [one.revision for one in found].count("rev_1") == 1
+    spans = sorted((one.started_at, one.ended_at) for one in found if one.revision == "rev_2")
+    assert began <= spans[0][0]
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+    assert max(ended - started for started, ended in spans) == spans[-1][1] - spans[-1][0]
 
 
 def test_a_full_disk_keeps_nothing_from_being_signed_and_it_is_written_with_room_again(
