@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from apps.serving.models import Revision
+from tests.support import factories
 from tests.support.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -39,20 +40,47 @@ def test_a_destination_is_asked_for_approved_and_seen_in_use(
     world.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
                  "  - {gate: approvals, role: approver, count: 1}\n")  # fmt: skip
     bento = world.bento(world.version(variables=["MODE"]))
+    world.another_target("ward-2", "development")
     page = open_as(world.people["Ada"], theme=theme, width=width)
     page.goto(f"/releases/new?version={bento.version.pk}")
-    page.get_by_label("What it may reach").fill(f"{FEATURES}\n[2001:db8::1]:443")
+    page.get_by_label("Behind which endpoint").fill("probe")
+    page.get_by_label("On which target").select_option("ward-2")
+    page.get_by_label("MODE").fill("strict")
+    page.get_by_label("What it may reach").fill(f"{FEATURES}\nx:99999\n169.254.169.254:80")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#egress-fault")).to_contain_text("line 2: 'x:99999'")
+    expect(page.get_by_text("169.254.169.254:80 is a cloud's metadata service")).to_be_visible()
     sound(page, f"network-form-{theme}-{width}", pictures)
+    page.get_by_label("What it may reach").fill(f"{FEATURES}\n169.254.169.254:80")
     page.get_by_role("button", name="Ask").click()
     page.wait_for_url("**/releases/rel_*/")
     asked = page.url
     page = open_as(world.people["Vera"], theme=theme, width=width)
     page.goto(asked)
     expect(page.locator("code", has_text=FEATURES).first).to_be_visible()
-    expect(page.get_by_text("A network of its own")).to_be_visible()
+    expect(page.get_by_text("A network of its own", exact=True)).to_be_visible()
+    expect(page.get_by_text("169.254.169.254:80 is a cloud's metadata service")).to_be_visible()
+    expect(page.get_by_text("no node of the target ward-2 has said yet")).to_be_visible()
     sound(page, f"network-release-{theme}-{width}", pictures)
+    page.get_by_role("button", name="Approve as approver").click()
+    expect(page.get_by_text("It would run on the target ward-2.")).to_be_visible()
+    sound(page, f"network-approve-{theme}-{width}", pictures)
     page = open_as(world.people["Otto"], theme=theme, width=width)
     page.goto(f"/endpoints/{live.endpoint_id}/")
     expect(page.get_by_role("heading", name="Network")).to_be_visible()
     expect(page.get_by_text(re.compile("12.345 opened"))).to_be_visible()
     sound(page, f"network-endpoint-{theme}-{width}", pictures)
+    shared = {"isolation": "shared", "egress": [counts]}
+    story.node.apart[live.pk] = shared
+    story.node.report()
+    page.reload()
+    expect(page.get_by_text("It can reach whatever the host can.")).to_be_visible()
+    sound(page, f"network-shared-{theme}-{width}", pictures)
+    page.goto("/endpoints/")
+    expect(page.get_by_text("the host's network")).to_be_visible()
+    sound(page, f"network-list-{theme}-{width}", pictures)
+    manager = factories.person("Olga", roles={"operator": None})
+    page = open_as(manager, theme=theme, width=width)
+    page.goto("/targets/ward-2/")
+    expect(page.get_by_text("ward-2 has no address yet")).to_be_visible()
+    sound(page, f"network-target-{theme}-{width}", pictures)

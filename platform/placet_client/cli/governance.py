@@ -8,7 +8,7 @@ import typer
 from placet_client import refs
 from placet_client.cli.command import Limit, Output, Place, connected, json_or_file, pairs
 from placet_client.output import Form, show_list, show_one
-from placet_client.records import DryRunResult
+from placet_client.records import DryRun, DryRunResult
 from placet_client.records.base import Json
 
 environment = typer.Typer(help="Environments of a project", no_args_is_help=True)
@@ -159,7 +159,13 @@ def _show_fate(found: DryRunResult, output: Form) -> None:
     if output is Form.JSON:
         show_one(found, output)
     else:
-        show_list(found.items, ["release", "state", "passes_now", "passes_then"], output)
+        rows = [row.raw | {"held_by": _held_by(row)} for row in found.items]
+        show_list(rows, ["release", "state", "passes_now", "passes_then", "held_by"], output)
+
+
+def _held_by(row: DryRun) -> str:
+    """Say which gates would not have passed, and why."""
+    return "; ".join(f"{gate.title}: {gate.reason}" for gate in row.gates if not gate.passed)
 
 
 @duty.command("list")

@@ -1,5 +1,6 @@
 """What a release may reach and set, on the pages where people ask for it and approve it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +8,11 @@ from django.urls import reverse
 
 from apps.governance import plans
 from apps.governance.models import Release
+from apps.serving.models import Endpoint, Node
+from placet.kernel.clock import now
 from tests.support.factories import browser
 from tests.support.nodes import SimulatedNode
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -168,6 +172,22 @@ def test_a_target_says_what_network_its_replicas_get(
     node.upgraded(**network)
     seen = browser(world.people["Otto"]).get(reverse("targets")).content.decode()
     assert says in seen.split("Network of replicas")[1].split("</dd>")[0]
+
+
+def test_whoever_asked_under_an_open_policy_is_not_said_to_have_approved_it(world: World) -> None:
+    seen = page(world, "Ada", world.request("development"))
+    said = seen.split("Release 1 is approved: its gates let it through")[1][:120]
+    assert "set off by Ada risk" in said
+
+
+def test_an_endpoint_says_that_its_node_is_silent(story: Story) -> None:
+    story.live()
+    path = f"/endpoints/{Endpoint.objects.get().pk}/"
+    client = browser(story.people["Otto"])
+    assert "has been silent" not in client.get(path).content.decode()
+    Node.objects.update(last_seen_at=now() - timedelta(seconds=20))
+    seen = " ".join(client.get(path).content.decode().split())
+    assert "local has been silent: what stands here is what it said last" in seen
 
 
 def test_a_version_says_which_variables_it_reads(world: World) -> None:

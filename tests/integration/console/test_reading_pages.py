@@ -179,7 +179,7 @@ def test_a_busy_target_names_the_first_and_counts_the_rest(world: World) -> None
     content = browser(reader).get("/targets/").content.decode()
     assert content.count(f'href="/endpoints/{release.endpoint_id}/"') == 10
     assert f"and {mine.count() - 10} more" in content
-    assert "and 2 entries of projects you do not see" in " ".join(content.split())
+    assert "and 2 revisions of projects you do not see" in " ".join(content.split())
     assert "secret" not in content
     assert f"{shown_number(used)} of" in content
 

@@ -9,6 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from placet.config import config
 from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
 
+# As README calls them, with the roles that they hold.
+ROLES = {"contributor": "data scientist (contributor, reviewer)"}
+
 
 class Command(BaseCommand):
     """Starts and supervises everything on loopback; stops all of it on Ctrl-C."""
@@ -59,5 +62,6 @@ def introduce(say: Any, supervisor: Supervisor, facts: dict[str, Any]) -> None:
             f"\nSet the administrator's password here, once:\n  http://localhost:{supervisor.port}{link}"
         )
     for person in facts.get("people", []):
-        say(f"  {person['role']:<16} {person['email']:<28} {person['password']}")
+        role = ROLES.get(person["role"], person["role"])
+        say(f"  {role:<38} {person['email']:<28} {person['password']}")
     say("\nCtrl-C stops all of it.")
