@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ _PROBE = (
     "os.path.realpath(sys.executable)]))"
 )
 _MINORS = range(9, 20)
+_PROBES = 3  # so often one is asked that does not answer
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,24 @@ def _candidates() -> list[Path]:
 
 
 @cache
+def _answer(path: Path) -> bytes:
+    """Return what an interpreter says of itself: only an answer is kept."""
+    words = [str(path), "-I", "-S", "-c", _PROBE]
+    return subprocess.run(words, capture_output=True, timeout=20, check=True).stdout
+
+
+def _asked(path: Path) -> bytes:
+    """A host that is only busy, or short of something now, has its Pythons all the same."""
+    for _ in range(_PROBES - 1):
+        with suppress(OSError, subprocess.TimeoutExpired):
+            return _answer(path)
+    return _answer(path)
+
+
 def probe(path: Path) -> Interpreter | None:
     """Ask an interpreter who it is; ``None`` if it does not answer."""
     try:
-        answer = subprocess.run(
-            [str(path), "-I", "-S", "-c", _PROBE],
-            capture_output=True,
-            timeout=20,
-            check=True,
-        )
-        version, prefix, real = json.loads(answer.stdout)
+        version, prefix, real = json.loads(_asked(path))
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     major, minor, micro = version

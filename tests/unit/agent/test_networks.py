@@ -4,13 +4,14 @@ import errno
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from placet_agent import limits, sandbox
+from placet_agent import limits, pythons, sandbox
 from placet_agent.networks import Networks
 
 CANNOT = "bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted"
@@ -147,6 +148,22 @@ def test_of_a_host_that_is_busy_nothing_is_kept(
 
     assert not faults
     assert (sandbox.isolation(), Networks(tmp_path).look()) == ("bwrap", "own")
+
+
+def test_a_busy_hosts_python_is_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults, real = [subprocess.TimeoutExpired("python", 20)], subprocess.run
+
+    def busy(*words: Any, **options: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return real(*words, **options)
+
+    pythons._answer.cache_clear()
+    monkeypatch.setattr(subprocess, "run", busy)
+    found = pythons.probe(Path(sys.executable))
+
+    assert found is not None and found.version == sys.version_info[:3]
+    assert not faults
 
 
 @pytest.mark.parametrize(
