@@ -1,6 +1,7 @@
 """What bounds a sandboxed process: a cgroup of its own where we may make one, else rlimits."""
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ ROOT = Path("/sys/fs/cgroup")
 PREFIX = "placet-"
 MAX_PROCESSES = 1024
 TCP_BYTES = 64 << 20  # of a run's connections, which version 1 counts apart from its memory
+CANNOT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL}
 OPTIONAL = ("memory.swap.max", "memory.kmem.tcp.limit_in_bytes")  # of what a kernel may be without
 
 
@@ -66,7 +68,10 @@ def _members(folder: Path) -> list[int]:
 
 
 def make_group(memory_mb: int, processes: int = MAX_PROCESSES) -> Group:
-    """Make a group with these limits by the best mechanism this machine lets us use."""
+    """Make a group with these limits by the best mechanism this machine lets us use.
+
+    Raises ``OSError`` where groups may be made and only fail now: rlimits bound less.
+    """
     name = f"{PREFIX}{os.getpid()}-{uuid4().hex[:12]}"
     if (ROOT / "memory" / "cgroup.procs").exists():
         wanted = {
@@ -88,8 +93,10 @@ def make_group(memory_mb: int, processes: int = MAX_PROCESSES) -> Group:
                 if file in OPTIONAL and not (folder / file).exists():
                     continue
                 (folder / file).write_text(str(value))
-    except OSError:
+    except OSError as error:
         group.end()
+        if error.errno not in CANNOT:
+            raise
         return Group("prlimit")
     return group
 

@@ -1,5 +1,6 @@
 """What a program in the sandbox can do to the machine: nothing. All of it is tried for real."""
 
+import errno
 import shutil
 import socket
 import subprocess
@@ -258,6 +259,26 @@ def test_lines_come_while_it_runs(box: Sandbox) -> None:
 
 def test_control_characters_do_not_reach_the_log() -> None:
     assert printable("a\x1b[2Jb\x00c\r\n") == "a\ufffd[2Jb\ufffdc"
+
+
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.ENOSPC])
+def test_no_program_runs_with_less_because_a_group_fails_now(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(path: Path, *words: object, **options: object) -> None:
+        raise OSError(number, "not now")
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(OSError, match="not now"):
+        make_group(100)
+
+
+def test_where_no_group_may_be_made_there_are_rlimits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *words: object, **options: object) -> None:
+        raise OSError(errno.EROFS, "never")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert make_group(100).mechanism == "prlimit"
 
 
 def test_nothing_is_left_behind(box: Sandbox) -> None:
