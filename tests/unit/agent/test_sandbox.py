@@ -1,6 +1,9 @@
 """What a tenant can do on the way into a cell, and inside it: nothing that is not its own."""
 
+import errno
 import os
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -123,6 +126,91 @@ def test_the_filter_is_made_for_the_machines_that_it_knows() -> None:
         found = seccomp.program(machine)
         assert found and len(found) % 8 == 0 and len(found) // 8 < 4096
     assert seccomp.program("riscv64") is None
+
+
+ALLOW, KILL = "allow", "kill"
+# what → number on x86_64, on aarch64; three arguments; with its own network, with the host's
+JUDGED: dict[str, tuple[tuple[int, int], tuple[int, int, int], str, str]] = {
+    "read": ((0, 63), (0, 0, 0), ALLOW, ALLOW),
+    "a connection": ((41, 198), (socket.AF_INET, socket.SOCK_STREAM, 0), ALLOW, ALLOW),
+    "one that does not block": ((41, 198), (10, 1 | socket.SOCK_NONBLOCK, 6), ALLOW, ALLOW),
+    "a datagram": ((41, 198), (socket.AF_INET, 2, 0), "EPROTONOSUPPORT", ALLOW),
+    "one of UDP": ((41, 198), (socket.AF_INET6, 2 | 0o2000000, 17), "EPROTONOSUPPORT", ALLOW),
+    "an echo": ((41, 198), (socket.AF_INET, 2, 1), "EPROTONOSUPPORT", "EPROTONOSUPPORT"),
+    "of many paths": ((41, 198), (socket.AF_INET, 1, 262), "EPROTONOSUPPORT", "EPROTONOSUPPORT"),
+    "a group": ((41, 198), (socket.AF_INET, 1, 2), "EPROTONOSUPPORT", "EPROTONOSUPPORT"),
+    "netlink": ((41, 198), (socket.AF_NETLINK, 3, 0), "ENOTSUP", "ENOTSUP"),
+    "vsock": ((41, 198), (40, 1, 0), "EAFNOSUPPORT", "EAFNOSUPPORT"),
+    "a pair": ((53, 199), (socket.AF_UNIX, 2, 0), ALLOW, ALLOW),
+    "a pair of datagrams": ((53, 199), (socket.AF_INET, 2, 0), "EPROTONOSUPPORT", ALLOW),
+    "a filter": ((54, 208), (3, 1, 26), "EPERM", "EPERM"),
+    "a group's filter": ((54, 208), (3, 1, 51), "EPERM", "EPERM"),
+    "a buffer's size": ((54, 208), (3, 1, socket.SO_SNDBUF), ALLOW, ALLOW),
+    "the same number of TCP": ((54, 208), (3, 6, 26), ALLOW, ALLOW),
+    "seccomp": ((317, 277), (1, 0, 0), "EPERM", "EPERM"),
+    "the older seccomp": ((157, 167), (22, 2, 0), "EPERM", "EPERM"),
+    "a name": ((157, 167), (15, 0, 0), ALLOW, ALLOW),
+    "a lease": ((72, 25), (1, 1024, 1), "EPERM", "EPERM"),
+    "flags": ((72, 25), (1, 4, 0), ALLOW, ALLOW),
+    "interfaces": ((16, 29), (3, 0x8912, 0), "EPERM", "EPERM"),
+    "the last of them": ((16, 29), (3, 0x89FF, 0), "EPERM", "EPERM"),
+    "what waits to be read": ((16, 29), (3, 0x541B, 0), ALLOW, ALLOW),
+    "behind them": ((16, 29), (3, 0x8A00, 0), ALLOW, ALLOW),
+    "a thread": ((56, 220), (0x3D0F00, 0, 0), ALLOW, ALLOW),
+    "a namespace": ((56, 220), (0x10000011, 0, 0), "EPERM", "EPERM"),
+    "a file that grows": ((285, 47), (1, 0, 0), ALLOW, ALLOW),
+    "space behind its end": ((285, 47), (1, 1, 0), "ENOTSUP", "ENOTSUP"),
+    "asynchronous input": ((206, 0), (1, 0, 0), "ENOSYS", "ENOSYS"),
+    "a watch": ((294, 26), (0, 0, 0), "ENOSYS", "ENOSYS"),
+}
+
+
+def judged(program: bytes, machine: int, number: int, arguments: tuple[int, int, int]) -> str:
+    """Return what the kernel would answer, by the steps of a filter."""
+    data = struct.pack("<iIQ6Q", number, machine, 0, *arguments, 0, 0, 0)
+    steps = list(struct.iter_unpack("=HBBI", program))
+    value, place = 0, 0
+    while True:
+        code, yes, no, operand = steps[place]
+        place += 1
+        if code == 0x06:
+            return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(
+                operand, errno.errorcode.get(operand & 0xFFFF, "?")
+            )
+        if code == 0x20:
+            value = struct.unpack_from("<I", data, operand)[0]
+        elif code == 0x54:
+            value &= operand
+        else:
+            right = {0x15: value == operand, 0x35: value >= operand, 0x45: bool(value & operand)}
+            place += yes if right[code] else no
+
+
+@pytest.mark.parametrize(("column", "name"), [(0, "x86_64"), (1, "aarch64")])
+def test_the_filter_judges_alike_on_every_machine(column: int, name: str) -> None:
+    machine = (0xC000003E, 0xC00000B7)[column]
+    for network, answer in (("own", 2), ("host", 3)):
+        program = seccomp.program(name, network)  # type: ignore[arg-type]
+        assert program is not None
+        found = {what: judged(program, machine, row[0][column], row[1])
+                 for what, row in JUDGED.items()}  # fmt: skip
+        assert found == {what: row[answer] for what, row in JUDGED.items()}
+        assert judged(program, 3, 0, (0, 0, 0)) == KILL  # calls of another kind of machine
+
+
+def test_with_the_hosts_network_names_are_resolved_by_udp(tmp_path: Path) -> None:
+    """What was approved before there was ``egress`` goes on as it was, as far as others let it."""
+    script = (
+        "import socket\n"
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()\n"
+        "try: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)\n"
+        "except OSError as error: print(error.errno)\n"
+    )
+    words = sandbox.command(Cell(OUR_UID, network="host"), ["/usr/bin/python3", "-c", script])
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+
+    assert done.stdout == f"{errno.EOPNOTSUPP}\n", done.stderr
 
 
 def test_what_is_handed_to_a_cell_never_has_the_number_of_its_filter() -> None:
