@@ -28,7 +28,7 @@ from tests.support.world import World
 RunJobs = Callable[..., int]
 T = TypeVar("T")
 SECONDS = 120.0  # so long is what ``once`` keeps as good as if it had just happened
-SEEN = ("serving_node", "last_seen_at")  # but for a node, which is silent much sooner
+SEEN = ("serving_node", "last_report_at")  # but for a node, which is silent much sooner
 
 
 @dataclass
