@@ -45,7 +45,7 @@ def test_a_destination_is_asked_for_approved_and_seen_in_use(
     page.goto(f"/releases/new?version={bento.version.pk}")
     page.get_by_label("Behind which endpoint").fill("probe")
     page.get_by_label("On which target").select_option("ward-2")
-    page.get_by_label("MODE").fill("strict")
+    page.get_by_label("MODE", exact=True).fill("strict")
     page.get_by_label("What it may reach").fill(f"{FEATURES}\nx:99999\n169.254.169.254:80")
     page.get_by_role("button", name="Ask").click()
     expect(page.locator("#egress-fault")).to_contain_text("line 2: 'x:99999'")
@@ -57,7 +57,7 @@ def test_a_destination_is_asked_for_approved_and_seen_in_use(
     asked = page.url
     page = open_as(world.people["Vera"], theme=theme, width=width)
     page.goto(asked)
-    expect(page.locator("code", has_text=FEATURES).first).to_be_visible()
+    expect(page.get_by_text(f"asks to reach {FEATURES}, 169.254.169.254:80")).to_be_visible()
     expect(page.get_by_text("A network of its own", exact=True)).to_be_visible()
     expect(page.get_by_text("169.254.169.254:80 is a cloud's metadata service")).to_be_visible()
     expect(page.get_by_text("no node of the target ward-2 has said yet")).to_be_visible()

@@ -62,7 +62,7 @@ class RequestPage:
 
     places: list[Place]
     bentos: list[Bento]
-    endpoints: list[Endpoint]
+    endpoints: Sequence[Endpoint]
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
 

@@ -23,7 +23,7 @@ INPUTS = frozenset(
 def serving_of(typed: QueryDict) -> dict[str, Any]:
     """Read the serving configuration from the form; what is missing takes its default."""
     serving: dict[str, Any] = {
-        name: int(typed[name])
+        name: int(str(typed[name]))
         for name in ("replicas", "max_replicas", "memory_mb")
         if typed.get(name, "").isdigit() and len(typed[name]) < 8
     }

@@ -68,7 +68,7 @@ class DutySerializer(Base):
 
 def targets_field() -> serializers.ListField:
     """Return the field that names targets."""
-    says = {"not_a_list": 'must be a list of names: ["local"]'}
+    says: Any = {"not_a_list": 'must be a list of names: ["local"]'}
     return serializers.ListField(
         child=serializers.CharField(max_length=60), required=False, error_messages=says
     )

@@ -8,7 +8,7 @@ from apps.serving.actions.targets import NAME_SAYS, SITE_SAYS
 from apps.serving.models import Site
 from apps.serving.rules import ISOLATION
 
-SITES = {"invalid_choice": SITE_SAYS}
+SITES: Any = {"invalid_choice": SITE_SAYS}
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 
