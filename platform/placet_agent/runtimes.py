@@ -149,7 +149,8 @@ class Runtimes:
     ) -> None:
         if sandbox.isolation() != "bwrap":
             raise RuntimeFailed(sandbox.NO_BWRAP)
-        limiter, group = limits.limiter(), f"install{making.name}"
+        # Another agent of this host may install the same runtime at the same time.
+        limiter, group = limits.limiter(), f"install-{os.getpid()}{making.name}"
         try:
             cell = _cell(interpreter, making, binds, limiter, group)
             done = subprocess.run(
