@@ -46,6 +46,16 @@ Bind = Annotated[
         help="The address that HAProxy listens on: all, or 127.0.0.1 without a certificate."
     ),
 ]
+StopAll = Annotated[bool, typer.Option(help="On exit end the replicas and HAProxy too.")]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="PLACET_TLS_CERT", help="PEM file of the certificate that clients are shown."
+    ),
+]
+TlsKey = Annotated[
+    Path | None, typer.Option(envvar="PLACET_TLS_KEY", help="PEM file of its private key.")
+]
 Plain = Annotated[
     bool,
     typer.Option(
@@ -166,19 +176,10 @@ def run(
     data: Data = DEFAULT_DATA,
     bind: Bind = "",
     plain: Plain = False,
-    stop_all: Annotated[
-        bool, typer.Option(help="On exit end the replicas and HAProxy too.")
-    ] = False,
+    stop_all: StopAll = False,
     log_level: LogLevel = "info",
-    tls_cert: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="PLACET_TLS_CERT", help="PEM file of the certificate that clients are shown."
-        ),
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(envvar="PLACET_TLS_KEY", help="PEM file of its private key.")
-    ] = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     window_seconds: WindowSeconds = WINDOW_SECONDS,
     allow_shared: AllowShared = False,
 ) -> None:

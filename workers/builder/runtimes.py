@@ -237,10 +237,8 @@ class Runtimes:
     def _install(
         self, making: Path, final: Path, lock: str, log: Log, cancelled: Callable[[], bool]
     ) -> None:
-        """Install offline in the sandbox and compile the bytecode once.
-
-        Nothing of a wheel runs meanwhile, as on a node (``placet_agent.wheels``).
-        """
+        """Install offline in the sandbox and compile the bytecode once; nothing of a wheel runs
+        meanwhile, as on a node (``placet_agent.wheels``)."""
         home, uv, base = making / "home", uv_program(), str(interpreter())
         home.mkdir()
 

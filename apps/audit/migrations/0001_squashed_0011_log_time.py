@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0001 to 0010: the same in one step.
+"""What a new database gets in place of migrations 0001 to 0011: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
         ("audit", "0008_archives"),
         ("audit", "0009_tile_roots"),
         ("audit", "0010_event_filters"),
+        ("audit", "0011_log_time"),
     ]
     dependencies = []
 
@@ -175,6 +176,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                     ("size", models.BigIntegerField(default=0)),
+                    ("at", models.DateTimeField(null=True)),
                 ],
                 options={
                     "constraints": [
