@@ -38,9 +38,10 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib lzma": lzma.LZMAFile,
     "joblib xz": lzma.LZMAFile,
 }
-# A byte is asked of each: whoever reads on may meet an error that comes later.
+# A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
+# them, since readers differ over its header.
 FIRST: dict[str, Callable[[], Any]] = {
-    "joblib zlib": zlib.decompressobj, "joblib gzip": lambda: zlib.decompressobj(31),
+    "joblib zlib": zlib.decompressobj,
     "joblib bz2": bz2.BZ2Decompressor, "joblib lzma": lzma.LZMADecompressor,
     "joblib xz": lzma.LZMADecompressor,
 }  # fmt: skip
