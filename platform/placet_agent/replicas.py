@@ -7,9 +7,11 @@ environment of everything it starts; an agent that died in between finds and end
 import logging
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -285,8 +287,11 @@ class Replicas:
 
     def discard(self, replica: Replica) -> None:
         """Forget a replica that is gone."""
-        if replica.child is not None:
-            replica.child.poll()
+        child = replica.child
+        if child is not None and child.poll() is None:  # a start that failed before its mark stood
+            child.kill()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(2)
         self.starter.clear(replica.id)
         replica.path.unlink(missing_ok=True)
         self.all.pop(replica.id, None)

@@ -49,7 +49,7 @@ def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(
     alan.get_by_role("link", name="Who had a hand in it").click()
     alan.get_by_label("Who owns it?").fill("nobody@example.com")
     alan.get_by_role("button", name="Declare").first.click()
-    alan.get_by_text("There is nobody with this id or e-mail address").wait_for()
+    alan.get_by_text("Nobody in this project has this id or e-mail address").wait_for()
     alan.get_by_label("Who owns it?").fill("otto.risk@example.com")
     alan.get_by_role("button", name="Declare").first.click()
     alan.get_by_text("says Alan risk").wait_for()

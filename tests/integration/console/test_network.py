@@ -185,7 +185,8 @@ def test_an_endpoint_says_that_its_node_is_silent(story: Story) -> None:
     path = f"/endpoints/{Endpoint.objects.get().pk}/"
     client = browser(story.people["Otto"])
     assert "has been silent" not in client.get(path).content.decode()
-    Node.objects.update(last_seen_at=now() - timedelta(seconds=20))
+    ago = now() - timedelta(seconds=20)
+    Node.objects.update(last_seen_at=ago, last_report_at=ago)
     seen = " ".join(client.get(path).content.decode().split())
     assert "local has been silent: what stands here is what it said last" in seen
 

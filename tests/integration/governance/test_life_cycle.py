@@ -72,7 +72,7 @@ def test_a_reported_scan_is_not_pinned_over_the_measured_one(world: World) -> No
     )
     release = world.request("development", bento)
     assert state(release) == "requested"
-    assert gate(release, "scan")["reason"] == "The scanner found malicious code"
+    assert gate(release, "scan")["reason"].startswith("The scanner found malicious code")
 
 
 def test_a_draft_version_and_one_without_a_bento_are_not_released(world: World) -> None:

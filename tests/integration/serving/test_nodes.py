@@ -417,7 +417,7 @@ def test_a_node_fetches_what_its_state_needs_and_nothing_else(
 
 def test_a_node_stops_past_its_states_end_if_an_environment_on_it_says_so(story: Story) -> None:
     story.release("development")
-    story.turns(1)
+    story.settle(rounds=1)
     assert story.node.state["on_expired"] == "serve"
     update_environment(story.world.environment("production"), on_state_expired="stop", actor=SYSTEM)
     update_environment(
