@@ -86,8 +86,8 @@ def _new(node: Node, texts: Iterable[str], log: Recorder) -> list[Receipt]:
                 log.add(RECEIPT_REFUSED, subject=node.pk, data={"code": refusal.code})
         else:
             found.setdefault(row.digest, row)
-    known = Receipt.objects.filter(digest__in=found).values_list("digest", flat=True)
-    return [row for digest, row in found.items() if digest not in set(known)]
+    known = set(Receipt.objects.filter(digest__in=found).values_list("digest", flat=True))
+    return [row for digest, row in found.items() if digest not in known]
 
 
 def _read(node: Node, text: str) -> Receipt:
