@@ -11,8 +11,9 @@ def backoff(attempt: int) -> float:
 
 
 def in_words(error: BaseException) -> str:
-    """Return ``error`` as the sentence that a person reads at the job."""
-    text = str(getattr(error, "detail", "") or error).strip()
-    name = type(error).__name__
-    words = f"{name}: {text}" if text else name
+    """Return ``error`` as the sentence that a person reads at the job; what has one of its own (a
+    ``detail``) needs no name of a class before it."""
+    said, name = str(getattr(error, "detail", "")).strip(), type(error).__name__
+    text = str(error).strip()
+    words = said or (f"{name}: {text}" if text else name)
     return words if len(words) <= MAX_ERROR else words[: MAX_ERROR - 1] + "…"

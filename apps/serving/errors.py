@@ -53,6 +53,10 @@ class DoesNotFit(Conflict):
     code, title = "does_not_fit", "The target cannot run this"
 
 
+class NoRoom(DoesNotFit):
+    """There is not enough memory now; there may be another time."""
+
+
 class RevisionMoved(Conflict):
     """Somebody else changed the revision first."""
 

@@ -34,7 +34,6 @@ from apps.serving.rules import (
     ALIVE_SECONDS,
     ISOLATION,
     PRESENT,
-    Occupant,
     isolation_of,
 )
 from placet.config import config
@@ -124,13 +123,6 @@ class EndpointStatus:
         if self.node is None or not self.node.alive:
             return "unknown"
         return "healthy" if self.live.healthy else "degraded"
-
-
-def occupants(target: Target) -> list[Occupant]:
-    """Return what takes memory on ``target``, longest warm first."""
-    rows = Revision.objects.filter(endpoint__target=target, state__in=PRESENT - {"draining"})
-    values = rows.order_by("warm_until", "pk").values_list("pk", "state", "memory_mb", "replicas")
-    return [Occupant(pk, state, memory * replicas) for pk, state, memory, replicas in values]
 
 
 def visible_targets(actor: Actor) -> QuerySet[Target]:

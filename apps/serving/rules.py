@@ -21,6 +21,7 @@ from placet_verify.units import UnitSource, unit_source
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
 STATE_HOURS = 24  # how long a signed state is good
 RENEW_HOURS = 12  # it is signed again when less than this is left
+NAMED = 4  # of those that have memory of a target, when somebody asks for more
 
 REVISION_MOVES: dict[str, frozenset[str]] = {
     "starting": frozenset({"ready", "stopped", "failed"}),
@@ -149,6 +150,8 @@ class Occupant:
     id: str
     state: str
     memory_mb: int  # of all its replicas
+    project: str = ""
+    endpoint: str = ""  # with its environment, as people of its project know it
 
 
 def to_evict(
@@ -168,3 +171,18 @@ def to_evict(
             chosen.append(row.id)
             free += row.memory_mb
     return chosen if free >= 0 else None
+
+
+def taken(occupants: Iterable[Occupant], project: str) -> str:
+    """Return who has how much, the largest first, as people of ``project`` may know it: what is
+    warm gives way and is left out, and other projects are one."""
+    sums: dict[str, int] = {}
+    for row in occupants:
+        if row.state != "warm":
+            who = row.endpoint if row.project == project else ""
+            sums[who] = sums.get(who, 0) + row.memory_mb
+    rows = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    said = [f"{memory:,} MB by {who or 'other projects'}" for who, memory in rows[:NAMED]]
+    if rest := rows[NAMED:]:
+        said.append(f"{sum(memory for _, memory in rest):,} MB by {len(rest)} more")
+    return ", ".join(said) or "0"

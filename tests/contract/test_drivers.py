@@ -89,13 +89,6 @@ def test_a_driver_says_which_python_is_missing(place: Place, world: World) -> No
     assert "Python 3.9" in problem
 
 
-def test_a_driver_says_that_the_memory_is_short(place: Place, world: World) -> None:
-    bento = world.bento(world.version())
-    wish = serving_config({"replicas": 5, "memory_mb": 1024})
-    (problem,) = place.driver.validate(place.target, bento, wish)
-    assert "5120 MB" in problem
-
-
 def test_a_driver_says_that_the_target_is_silent(place: Place, world: World) -> None:
     place.silence()
     bento = world.bento(world.version())

@@ -9,8 +9,7 @@ from apps.builds.models import Bento
 from apps.serving import desired, drivers
 from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
 from apps.serving.models import Revision, Target
-from apps.serving.queries import occupants
-from apps.serving.rules import ServingConfig, to_evict
+from apps.serving.rules import ServingConfig
 from placet.kernel.clock import now
 from placet_verify import canonical
 
@@ -47,17 +46,12 @@ class FakeDriver:
         serving: ServingConfig,
         needs: Collection[str] = (),
     ) -> list[str]:
-        """Ask for a known Python and for room."""
+        """Ask for a known Python."""
         problems = []
         if not self.alive:
             problems.append("The target has not been heard of lately")
         if bento.runtime.python_version not in PYTHONS:
             problems.append(f"The target has no Python {bento.runtime.python_version}")
-        room = to_evict(
-            occupants(target), capacity_mb=target.capacity_mb, needed_mb=serving.total_mb
-        )
-        if room is None:
-            problems.append(f"{serving.total_mb} MB do not fit")
         return problems
 
     def observe(self, target: Target) -> Observation:

@@ -11,6 +11,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.paging import keyed
 from apps.identity.models import Project
 from apps.identity.queries import name_in
+from apps.serving.capacity import HAS_MEMORY
 from apps.serving.models import Revision, Target, TargetUse
 from apps.serving.queries import (
     NodeStatus,
@@ -55,6 +56,17 @@ class TargetRow:
     owner: str  # their name
     uses: Uses
     address: str  # where clients reach it, '' while nobody has said
+
+    @property
+    def host_mb(self) -> int:
+        """The memory of its host in MB as its node measured it, 0 while that is not known."""
+        found = self.node.platform.get("memory_mb", 0) if self.node else 0
+        return found if isinstance(found, int) else 0
+
+    @property
+    def promises_more(self) -> bool:
+        """Tell whether more is promised to models than its host has."""
+        return 0 < self.host_mb < self.target.capacity_mb
 
     @property
     def no_address(self) -> str:
@@ -138,7 +150,7 @@ def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
     counts = there.values("endpoint__target").annotate(
         present=Count("pk"),
         visible=Count("pk", filter=seen),
-        used=Sum(F("memory_mb") * F("replicas")),
+        used=Sum(F("memory_mb") * F("replicas"), filter=HAS_MEMORY, default=0),
     )
     counted = {row["endpoint__target"]: row for row in counts}
     shown: dict[str, list[Revision]] = defaultdict(list)

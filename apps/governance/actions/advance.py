@@ -8,11 +8,10 @@ from apps.governance.events import RELEASE_APPROVED
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
 from apps.governance.queries.facts import evaluate
+from apps.governance.queries.waiting import START
 from apps.jobs.actions import enqueue
 from placet.kernel import clock
 from placet.kernel.states import move
-
-START = "rollouts.start"  # the job that begins to roll a release out
 
 
 def move_release(

@@ -6,16 +6,12 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from apps.audit.actions import record
 from apps.governance import gates
-from apps.governance.actions.advance import (
-    START,
-    approve_if_passed,
-    move_release,
-    store_gates,
-)
+from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import lock_release
 from apps.governance.events import RELEASE_EXPIRED
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
+from apps.governance.queries.waiting import START
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
 from apps.serving.actions import release_prefetch

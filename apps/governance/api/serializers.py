@@ -381,6 +381,9 @@ class ReleaseDetailSerializer(Base):
         child=serializers.CharField(),
         help_text="Private, link-local and metadata addresses among its destinations",
     )
+    waits_for = serializers.CharField(
+        help_text="What it waits for beside its gates, its turn or room on its target, or ''"
+    )
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)
     cannot_count = BarredSerializer(many=True)

@@ -33,6 +33,7 @@ from apps.governance.queries.people import (
     why_not,
 )
 from apps.governance.queries.standing import Standings, standings
+from apps.governance.queries.waiting import waits_for
 from apps.identity.queries import people_names, scope_of
 from apps.serving.marks import marks
 from apps.serving.rules import shared_network
@@ -120,6 +121,7 @@ class ReleaseView:
     author_name: str
     story: tuple[StoryRow, ...]
     network: str | None  # what the target's node gives a replica, as the gates know it
+    waits_for: str  # its turn, or room, in a sentence
 
     @property
     def shared_network(self) -> str:
@@ -175,6 +177,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
             _story(b, e.index, people, texts) for b, e in zip(bodies, reversed(events), strict=True)
         ),
         network=facts.network,
+        waits_for=waits_for(row),
     )
 
 

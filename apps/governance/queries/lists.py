@@ -21,6 +21,7 @@ from apps.governance.models import (
 )
 from apps.governance.queries.people import needed_roles, why_not
 from apps.governance.queries.standing import Standings, standings
+from apps.governance.queries.waiting import with_waiting
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from placet.kernel import clock
@@ -142,7 +143,7 @@ def release(release_id: str, actor: Actor) -> Release:
         "bento__runtime",
         "policy",
     )
-    row = visible(rows, actor, view="release.view").first()
+    row = with_waiting(visible(rows, actor, view="release.view")).first()
     if row is None:
         raise NotFound
     return row

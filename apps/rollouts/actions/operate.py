@@ -3,6 +3,7 @@
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.rollouts.actions.drills import take_over
+from apps.rollouts.actions.locking import lock_rollout
 from apps.rollouts.actions.start import check_return, open_return, refuse_open, ring_reconciler
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
@@ -26,11 +27,7 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
     Possible until the new revision is live; after that, roll back.
     """
     with record(actor) as log:
-        row = (
-            Rollout.objects.select_for_update(of=("self",))
-            .select_related("endpoint", "from_revision", "to_revision", "release")
-            .get(pk=rollout.pk)
-        )
+        row = lock_rollout(rollout, "from_revision", "to_revision", "release")
         authorize(actor, "rollout.operate", row, view="rollout.view")
         times = {**row.phase_times, "aborting": rfc3339(now())}
         text = reason or "Aborted by an operator"
@@ -111,7 +108,7 @@ def _begin(endpoint: Endpoint, number: int | None, reason: str, actor: Actor) ->
 def _wake(previous: Revision, endpoint: Endpoint, actor: Actor) -> None:
     """Start ``previous`` again if it was stopped."""
     if previous.state == "stopped":
-        serving.make_room(endpoint, serving_config(previous.serving), actor=actor)
+        serving.make_room(endpoint, serving_config(previous.serving).total_mb, actor=actor)
         serving.set_revision(previous, state="starting", weight=0, actor=actor)
 
 

@@ -154,7 +154,7 @@ def _fall_back(live: Revision, reason: str, keys: KeyRing, log: Recorder) -> Rev
 def _go_back(live: Revision, former: Revision, reason: str, keys: KeyRing, log: Recorder) -> None:
     check_return(former, live.endpoint, keys)
     if former.state == "stopped":
-        serving.make_room(live.endpoint, serving_config(former.serving), actor=SYSTEM)
+        serving.make_room(live.endpoint, serving_config(former.serving).total_mb, actor=SYSTEM)
         serving.set_revision(former, state="starting", weight=0, actor=SYSTEM)
     rollout = open_return(live, former, kind="rollback", reason=reason[:2000], actor=SYSTEM)
     data = {"release": former.release, "revision": former.number}

@@ -9,9 +9,11 @@ from apps.audit.events import EventKind
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.serving import desired, guards
+from apps.serving.actions.revisions import make_room
+from apps.serving.capacity import lacking, occupants, running_mb
 from apps.serving.errors import (
-    DoesNotFit,
     EndpointExists,
+    NoRoom,
     NothingLive,
     RevisionMoved,
     ScaleNotApproved,
@@ -26,7 +28,6 @@ from apps.serving.events import (
     ENDPOINT_STOPPED,
 )
 from apps.serving.models import Endpoint, Revision, Target
-from apps.serving.queries import occupants
 from apps.serving.rules import serving_config, to_evict
 from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor, Scope
@@ -87,7 +88,8 @@ def stop_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
 def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
     """Let what was live serve again. Starts nothing that was not live: no approval is needed.
 
-    Its target must list it: somebody may have taken it off the list since it was stopped.
+    Its target must list it, and have room: somebody may have taken it off the list since it was
+    stopped, and its memory was free for others.
     """
     return _switch(endpoint, "stopped", "active", ENDPOINT_STARTED, actor)
 
@@ -95,10 +97,12 @@ def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
 def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor: Actor) -> Endpoint:
     with record(actor) as log:
         row = _lock(endpoint, actor)
-        if not move(row, expected=before, to=after):
+        if row.state != before:
             raise WrongEndpointState(f"The endpoint is {row.state}")
         if after == "active":
             refuse_unlisted(row.target_id, row.project_id, row.environment)
+            make_room(row, running_mb(row), actor=actor)
+        move(row, expected=before, to=after)
         log.add(kind, row)
         desired.publish(row.target_id)
     return row
@@ -125,10 +129,11 @@ def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> Endpoi
             )
         more = (replicas - revision.replicas) * revision.memory_mb
         target = row_target(revision)
-        if more > 0 and to_evict(
-            occupants(target), capacity_mb=target.capacity_mb, needed_mb=more
-        ) != []:  # fmt: skip
-            raise DoesNotFit(f"{more} MB more do not fit on {target.name}")
+        rows = occupants(target)
+        evicted = to_evict(rows, capacity_mb=target.capacity_mb, needed_mb=more)
+        if more > 0 and evicted != []:
+            why = lacking(target, rows, more, revision.project_id)
+            raise NoRoom(why or f"{more:,} MB more do not fit on {target.name} beside what is warm")
         return {"replicas": replicas}
 
     return _change_live(endpoint, set_replicas, ENDPOINT_SCALED, actor)

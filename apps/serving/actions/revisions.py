@@ -13,10 +13,10 @@ from django.db.models import Max
 from apps.audit.actions import record
 from apps.builds.models import Bento
 from apps.serving import desired
-from apps.serving.errors import DoesNotFit, NotPermitted, RevisionMoved, WrongEndpointState
+from apps.serving.capacity import lacking, occupants
+from apps.serving.errors import NoRoom, NotPermitted, RevisionMoved, WrongEndpointState
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
 from apps.serving.models import Endpoint, Revision
-from apps.serving.queries import occupants
 from apps.serving.recalls import keeper, refuse_recalled
 from apps.serving.rules import (
     ENDED,
@@ -92,7 +92,7 @@ def add_revision(
         row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         if row.state != "active":
             raise WrongEndpointState("The endpoint is stopped: start it first")
-        make_room(row, wish, actor=actor)
+        make_room(row, wish.total_mb, actor=actor)
         number = (row.revisions.aggregate(last=Max("number"))["last"] or 0) + 1
         revision = Revision.objects.create(
             endpoint=row,
@@ -119,15 +119,13 @@ def _wished(wish: ServingConfig) -> dict[str, Any]:
     }
 
 
-def make_room(endpoint: Endpoint, wish: ServingConfig, *, actor: Actor) -> None:
-    """Drain warm revisions of the target, longest warm first, until ``wish`` fits."""
+def make_room(endpoint: Endpoint, needed_mb: int, *, actor: Actor) -> None:
+    """Drain warm revisions of the target, longest warm first, until ``needed_mb`` more fit."""
     target = endpoint.target
-    chosen = to_evict(occupants(target), capacity_mb=target.capacity_mb, needed_mb=wish.total_mb)
+    rows = occupants(target)
+    chosen = to_evict(rows, capacity_mb=target.capacity_mb, needed_mb=needed_mb)
     if chosen is None:
-        raise DoesNotFit(
-            f"{wish.total_mb} MB do not fit beside what runs on {target.name} "
-            f"({target.capacity_mb} MB)"
-        )
+        raise NoRoom(lacking(target, rows, needed_mb, endpoint.project_id))
     for revision in Revision.objects.filter(pk__in=chosen).select_related("endpoint"):
         set_revision(revision, state="draining", actor=actor)
 

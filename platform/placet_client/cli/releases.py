@@ -33,8 +33,7 @@ release = typer.Typer(
 rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
 COLUMNS = ["id", "number", "model", "version", "environment", "endpoint", "target", "state",
            "created_at"]  # fmt: skip
-REFUSED = ("rejected", "withdrawn", "expired", "revoked")
-BROKEN = ("failed", "rolled_back")
+REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
 Instead = Annotated[str, typer.Option(help=INSTEAD)]
 Variables = Annotated[
@@ -134,6 +133,8 @@ def _followed(client: Client, asked: Release, timeout: float | None) -> Release:
         return until_live(client, asked.id, timeout)
     if failing := failed(asked.gates):
         say(_gates("It cannot be approved as it is", failing))
+    if why := client.releases.get(asked.id).waits_for:
+        say(f"Beside its gates it waits: {why}")
     return asked
 
 
@@ -147,8 +148,7 @@ def release_wait(release_id: str, timeout: Timeout = 3600, output: Output = Form
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
     """Wait; raise :class:`Ended` when it ends otherwise, never can, or the time is over."""
     for last in polling(timeout):
-        view = client.releases.get(release_id)
-        found = view.release
+        found = (view := client.releases.get(release_id)).release
         if found.state == "live" or (found.state == "superseded" and found.live_at):
             return found
         if found.state in REFUSED + BROKEN:
@@ -174,7 +174,7 @@ def _over(view: ReleaseDetail) -> Ended:
     if view.release.state == "requested":
         waiting = [gate for gate in view.gates if not gate.passed]
         return Ended(WAITING, _gates("Still waiting", waiting))
-    return Ended(TIMED_OUT, f"The release is still {view.release.state}")
+    return Ended(TIMED_OUT, f"It is still {view.release.state}. {view.waits_for}".rstrip(". "))
 
 
 @release.command("list")
@@ -209,6 +209,8 @@ def release_show(release_id: str, output: Output = Form.TABLE) -> None:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:
         say(f"It may reach: {mark}")
+    if view.waits_for:
+        say(f"Beside its gates it waits: {view.waits_for}")
     show_list(view.gates, ["state", "title", "reason"], output)
     show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
 

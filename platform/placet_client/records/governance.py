@@ -273,6 +273,7 @@ class ReleaseDetail(Record):
     changes: Changes
     bound: Bound
     shared_network: str
+    waits_for: str
     egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]

@@ -11,5 +11,5 @@ def test_waiting_doubles_up_to_five_minutes() -> None:
 def test_an_error_is_a_sentence_of_bounded_length() -> None:
     assert in_words(ValueError("the disk is full")) == "ValueError: the disk is full"
     assert in_words(KeyError()) == "KeyError"
-    assert in_words(Conflict("It is live already")) == "Conflict: It is live already"
+    assert in_words(Conflict("It is live already")) == "It is live already"
     assert len(in_words(ValueError("x" * 9999))) == MAX_ERROR

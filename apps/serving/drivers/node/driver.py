@@ -8,8 +8,7 @@ from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
 from apps.serving.models import Node, Revision, Target
-from apps.serving.queries import occupants
-from apps.serving.rules import ALIVE_SECONDS, ServingConfig, to_evict
+from apps.serving.rules import ALIVE_SECONDS, ServingConfig
 from placet.kernel.clock import now
 
 LACKS = {
@@ -32,7 +31,7 @@ class NodeDriver:
         serving: ServingConfig,
         needs: Collection[str] = (),
     ) -> list[str]:
-        """Ask the last report: joined, alive, the right Python, enough memory."""
+        """Ask the last report: joined, alive, the right Python, an agent that can do it."""
         node = Node.objects.filter(target=target).first()
         if node is None:
             return [f"No node has joined {target.name} yet"]
@@ -48,12 +47,6 @@ class NodeDriver:
             asked.add("apart")
         missing = {*needs, *asked} - set(features(node.platform))
         problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
-        if to_evict(occupants(target), capacity_mb=target.capacity_mb,
-                    needed_mb=serving.total_mb) is None:  # fmt: skip
-            problems.append(
-                f"{serving.total_mb} MB do not fit beside what runs on {target.name} "
-                f"({target.capacity_mb} MB)"
-            )
         return problems
 
     def observe(self, target: Target) -> Observation:

@@ -1,6 +1,7 @@
 """``manage.py prepare``: what the first start must make, repeated harmlessly at every start."""
 
 import json
+import os
 import secrets
 from argparse import ArgumentParser
 from pathlib import Path
@@ -76,9 +77,22 @@ def make_administrator() -> str:
 
 
 def local_target() -> Target:
-    """Return the target of this machine's own node, made at the first start."""
+    """Return the target of this machine's own node, made at the first start with what the machine
+    has for models."""
     known = Target.objects.filter(name="local").first()
-    return known or create_target(name="local", url=config().endpoint_url, actor=SYSTEM)
+    url, memory = config().endpoint_url, for_models(physical_mb())
+    return known or create_target(name="local", url=url, capacity_mb=memory, actor=SYSTEM)
+
+
+def physical_mb() -> int:
+    """Return the memory of this machine in MB."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+def for_models(memory_mb: int) -> int:
+    """Return what of a machine's memory models may reserve: three quarters, and no less than 3 GiB
+    is left to Placet itself, the builds and the system, if the machine has so much."""
+    return max(512, memory_mb - max(3072, memory_mb // 4))
 
 
 def demo_project(target: Target) -> Project:

@@ -1,0 +1,57 @@
+"""The memory of a target: what has it, and why something does not fit beside that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat, JSONObject
+
+from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.rules import PRESENT, RUNNING, Occupant, taken, to_evict
+
+# Of a revision: it has memory of its target, or is about to. One behind a stopped endpoint ends,
+# and so does one that drains.
+HAS_MEMORY = Q(state__in=PRESENT - {"draining"}, endpoint__state="active")
+
+
+def _rows(target: Any) -> QuerySet[Revision, Any]:
+    """Select what takes memory on ``target``, longest warm first, as an :class:`Occupant` each."""
+    found = Revision.objects.filter(HAS_MEMORY, endpoint__target=target)
+    names = "endpoint__environment", Value("/"), "endpoint__name"
+    place = Concat(*names, output_field=TextField())
+    row = JSONObject(
+        id="pk", state="state", memory_mb=F("memory_mb") * F("replicas"), project="project",
+        endpoint=place,
+    )  # fmt: skip
+    return found.order_by("warm_until", "pk").values(json=row)
+
+
+def occupants(target: Target) -> list[Occupant]:
+    """Return what takes memory on ``target``, longest warm first."""
+    return [Occupant(**row["json"]) for row in _rows(target)]
+
+
+def occupying(target: str) -> ArraySubquery:
+    """Return the same for the target to which this column of another query leads."""
+    return ArraySubquery(_rows(OuterRef(target)))
+
+
+def lacking(target: Target, rows: Sequence[Occupant], needed_mb: int, project: str) -> str:
+    """Return why ``needed_mb`` more do not fit on ``target`` beside ``rows``, '' when they do.
+
+    It is said to people of ``project`` (an id): what others run there is not named.
+    """
+    if to_evict(rows, capacity_mb=target.capacity_mb, needed_mb=needed_mb) is not None:
+        return ""
+    return (
+        f"{needed_mb:,} MB do not fit on {target.name} now: {taken(rows, project)} of "
+        f"{target.capacity_mb:,} MB are taken. There is room when one of them is stopped or scaled "
+        "down, or the target gets more memory"
+    )
+
+
+def running_mb(endpoint: Endpoint) -> int:
+    """Return the memory of what runs behind ``endpoint`` while it is active."""
+    rows = endpoint.revisions.filter(state__in=RUNNING)
+    return sum(memory * replicas for memory, replicas in rows.values_list("memory_mb", "replicas"))
