@@ -90,15 +90,15 @@ def _hold_projects(project: Project | None) -> None:
 
 
 def _hold(found: Reach, ring: KeyRing) -> Reach:
-    """Hold rollouts, endpoints and releases, in the order in which whoever moves them does, and
+    """Hold endpoints, rollouts and releases, in the order in which whoever moves them does, and
     look again: meanwhile something may have started."""
     behind = {release.endpoint_id for release in found.releases}
     if found.subject.kind in SIGNERS:  # releases whose decisions are voided, or that may start now
         waiting = Release.objects.filter(touched_by(found.subject), state__in=UNFINISHED_STATES)
         behind |= set(waiting.values_list("endpoint_id", flat=True))
+    list(Endpoint.objects.select_for_update().filter(pk__in=behind).order_by("pk"))
     moving = Rollout.objects.select_for_update(of=("self",)).order_by("pk")
     list(moving.filter(endpoint__in=behind, state__in=OPEN_STATES))
-    list(Endpoint.objects.select_for_update().filter(pk__in=behind).order_by("pk"))
     lock_releases(Release.objects.filter(endpoint__in=behind))
     return reach(found.subject, ring)
 

@@ -9,6 +9,7 @@ from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.registry import actions as registry
 from apps.registry.models import Alias, Hold
+from apps.rollouts.actions.locking import lock_endpoint
 from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
@@ -77,6 +78,7 @@ def carry_out(
     was, and what was begun is taken back with the transaction.
     """
     assert intent.to is not None
+    lock_endpoint(rollout.endpoint_id)
     if not move(
         rollout, expected=rollout.state, to=intent.to, **(_changes(rollout, intent) | columns)
     ):

@@ -18,6 +18,7 @@ from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize, fresh_grants
 from apps.rollouts import rules
 from apps.rollouts.actions.advance import carry_out
+from apps.rollouts.actions.locking import lock_rollout
 from apps.rollouts.actions.start import ring_reconciler
 from apps.rollouts.errors import NotShown, NotSkippable, PastSteps, StepMoved
 from apps.rollouts.events import (
@@ -153,15 +154,10 @@ def _held(
     rollout: Rollout, actor: Actor, permission: str = "rollout.operate", step: int | None = None
 ) -> Rollout:
     """Lock a rollout for somebody who may do that to it, while it has steps before it."""
-    beside = (
-        "release__version",
-        "release__policy",
-        "endpoint",
-        "from_revision__endpoint",
+    row = lock_rollout(
+        rollout, "release__version", "release__policy", "from_revision__endpoint",
         "to_revision__endpoint",
-    )
-    rows = Rollout.objects.select_for_update(of=("self",)).select_related(*beside)
-    row = rows.get(pk=rollout.pk)
+    )  # fmt: skip
     authorize(actor, permission, row, view="rollout.view")
     if row.kind == "drill":
         raise PastSteps("A rollback drill is not held or hurried: abort it")

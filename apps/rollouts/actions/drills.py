@@ -15,6 +15,7 @@ from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import alerts_of, between, objective_of
 from apps.rollouts import drills
+from apps.rollouts.actions.locking import lock_endpoint
 from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
 from apps.rollouts.drills import Ended
 from apps.rollouts.errors import DrillRefused
@@ -41,7 +42,7 @@ def run_drill(endpoint: Endpoint, *, actor: Actor) -> Drill:
     """
     keys = ring()
     with record(actor) as log:
-        row = _lock(endpoint)
+        row = lock_endpoint(endpoint.pk)
         authorize(actor, "drill.run", row, view="endpoint.view")
         if why := obstacle(row, keys):
             raise DrillRefused(why)
@@ -56,7 +57,7 @@ def run_planned(schedule: DrillSchedule) -> Drill | None:
     keys, at = ring(), now()
     planned = schedule.next_at
     with record(SYSTEM) as log:
-        row = _lock(schedule.endpoint)
+        row = lock_endpoint(schedule.endpoint_id)
         following = drills.next_time(planned, schedule.every_days, at)
         mine = DrillSchedule.objects.filter(pk=schedule.pk, generation=schedule.generation)
         if planned > at or not mine.filter(next_at=planned).update(next_at=following):
@@ -64,14 +65,6 @@ def run_planned(schedule: DrillSchedule) -> Drill | None:
         late = f"Placet did not run at {planned:%Y-%m-%d %H:%M} UTC"
         why = late if at - planned > drills.LATE else obstacle(row, keys)
         return _skip(row, log, why, planned) if why else _begin(row, log, planned)
-
-
-def _lock(endpoint: Endpoint) -> Endpoint:
-    return (
-        Endpoint.objects.select_for_update(of=("self",))
-        .select_related("target")
-        .get(pk=endpoint.pk)
-    )
 
 
 def obstacle(endpoint: Endpoint, keys: KeyRing) -> str:
