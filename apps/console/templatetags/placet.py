@@ -219,9 +219,9 @@ def reaches(egress: Any) -> str:
 
 
 @register.filter
-def variables(document: Any) -> str:
-    """Show the variables of a serving configuration on one line."""
-    return ", ".join(f"{name}={value}" for name, value in (document or {}).items()) or "none"
+def variables(document: Any) -> list[tuple[str, str]]:
+    """Return the variables of a serving configuration with their values, by name."""
+    return sorted((document or {}).items())
 
 
 @register.filter

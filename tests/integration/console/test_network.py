@@ -97,7 +97,22 @@ def test_an_approver_reads_every_destination_and_every_variable(
     seen = page(world, "Vera", release)
     assert '<code class="text-break">db.example:5432</code>' in seen
     assert '<code class="text-break">[2001:db8::1]:443</code> and nothing else.' in seen
-    assert "MODE=&lt;b&gt;, OMP_NUM_THREADS=2" in seen
+    assert "<code>MODE</code> = <code>&lt;b&gt;</code>" in seen
+    assert "<code>OMP_NUM_THREADS</code> = <code>2</code>" in seen
+
+
+def test_the_value_of_a_variable_cannot_pass_for_another_variable(
+    world: World, node: SimulatedNode
+) -> None:
+    bento = world.bento(world.version(variables=["MODE", "THRESHOLD"]))
+    world.live(serving={"variables": {"OMP_NUM_THREADS": "2"}})
+    values = {"MODE": "hi,  THRESHOLD=0.1 "}
+    release = world.request("development", bento, serving={"variables": values})
+    answer = browser(world.people["Vera"]).get(reverse("release", args=[release.pk]))
+    seen = answer.content.decode()
+    row = "<code>MODE</code> = <code>hi,  THRESHOLD=0.1 </code>"
+    assert seen.count(row) == 2, "where it is approved, and beside what is live"
+    assert "<code>THRESHOLD</code>" not in seen
 
 
 def test_what_was_asked_for_under_earlier_rules_is_called_so(
@@ -124,7 +139,7 @@ def test_a_change_of_destinations_and_variables_stands_beside_what_is_live(world
         "development", bento, serving={"egress": ["new.example:2"], "variables": {"MODE": "x"}}
     )
     seen = page(world, "Vera", release)
-    before, after = seen.index("old.example:1"), seen.rindex("MODE=x")
+    before, after = seen.index("old.example:1"), seen.rindex("<code>MODE</code> = <code>x")
     assert "May reach" in seen[: seen.index("old.example:1")]
     assert seen.index("none") < after
     assert before < seen.index("new.example:2", before)
