@@ -12,11 +12,11 @@ from placet.kernel.api.errors import database_problem, headers_of, render, reque
 from placet.kernel.problems import Forbidden, NotFound, Problem
 
 
-def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """Answer ``problem`` in the form the client asked for."""
+def answer(request: HttpRequest, problem: Problem, *, back_to: str = "") -> HttpResponse:
+    """Answer ``problem`` in the form the client asked for; a page leads ``back_to`` its form."""
     if request.path.startswith(("/api/", "/agent/")):
         return render(problem, request)
-    context = {"problem": problem, "request_id": request_id()}
+    context = {"problem": problem, "request_id": request_id(), "back_to": back_to}
     return render_page(request, "error.html", context, status=problem.status)
 
 

@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Callable
 
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
-from placet.kernel.problems import InvalidInput, Problem
+from placet.kernel.problems import InvalidInput, Problem, WrongMethod
 
 
 class ProbeMiddleware:
@@ -77,9 +77,14 @@ class ProblemMiddleware:
         if has_nul(request):
             return answer(request, InvalidInput("The address holds a NUL character"))
         try:
-            return self.get_response(request)
+            response = self.get_response(request)
         except Problem as problem:
             return answer(request, problem)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        told = answer(request, WrongMethod())  # Django's own is an empty page
+        told["Allow"] = response["Allow"]
+        return told
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a refusal that a view raised; leave every other exception to Django."""

@@ -177,6 +177,7 @@ SESSION_ENGINE = "apps.identity.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "apps.console.views.base.stale_form"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED
 SESSION_COOKIE_AGE = 12 * 3600
 # A header of a proxy counts only where a proxy ends TLS: gunicorn then listens on loopback alone.

@@ -171,6 +171,64 @@ def test_what_was_sent_and_done_is_not_put_back(world: World, rosa: User, open_a
     assert not page.locator("#reject").is_visible()
 
 
+def sign_in(page: Page, who: User) -> None:
+    """Sign in as somebody who has a password."""
+    page.get_by_role("heading", name="Sign in to Placet").wait_for()
+    page.locator("input[name=login]").fill(who.email)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_who_was_signed_out_meanwhile_finds_the_comment_again_and_nobody_else_does(
+    world: World, rosa: User, open_as: OpenAs
+) -> None:
+    bob = person("Bob", {"reviewer": world.project}, password=PASSWORD)
+    path = f"/releases/{world.request('staging').pk}/"
+    page = open_as(rosa)
+    errors = errors_of(page)
+    for who, finds in ((rosa, "Worse on Mondays"), (bob, "")):
+        page.goto(path)
+        page.get_by_role("button", name="Reject…").click()
+        page.locator("#reject textarea").fill("Worse on Mondays")
+        page.context.clear_cookies(name="sessionid")
+        page.get_by_role("button", name="Reject", exact=True).click()
+        sign_in(page, who)
+        page.wait_for_url(f"**{path}")
+        assert page.locator("#reject textarea").input_value() == finds
+        assert page.locator("#reject").is_visible() == bool(finds)
+    assert not Decision.objects.exists()
+    assert errors == []
+
+
+def test_who_signed_in_again_in_another_tab_is_told_and_finds_the_comment_again(
+    world: World, rosa: User, open_as: OpenAs, pictures: Path
+) -> None:
+    path = f"/releases/{world.request('staging').pk}/"
+    page = open_as(rosa)
+    page.goto(path)
+    page.get_by_role("button", name="Reject…").click()
+    page.locator("#reject textarea").fill("Worse on Mondays")
+    page.context.clear_cookies(name="sessionid")
+    other = page.context.new_page()
+    other.goto("/")
+    sign_in(other, rosa)
+    other.get_by_label("Your menu").wait_for()
+    page.get_by_role("button", name="Reject", exact=True).click()
+    page.get_by_text("signed in again in another tab").wait_for()
+    page.emulate_media(reduced_motion="reduce")  # a colour on its way has less contrast
+    for width, theme in ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
+        page.screenshot(path=pictures / f"stale-form-{theme}-{width}.png")
+        assert Axe().run(page).response["violations"] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("link", name="Back to the form").click()
+    page.wait_for_url(f"**{path}")
+    assert page.locator("#reject textarea").input_value() == "Worse on Mondays"
+    page.get_by_role("button", name="Reject", exact=True).click()
+    page.get_by_text("Rejected.").first.wait_for()
+
+
 @pytest.mark.parametrize(
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )

@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -13,12 +14,26 @@ from django.views.decorators.http import require_http_methods
 
 from apps.identity.errors import Reauthenticate
 from apps.identity.freshness import ask_again
+from placet.errors import answer
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, InvalidInput, Problem
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 
 P = ParamSpec("P")
+
+
+class StaleForm(Forbidden):
+    """The form was made for another session than the one that sends it."""
+
+    code, title = "stale_form", "This form is out of date"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was done. Since its page was opened you signed out, or signed in again in "
+            "another tab, or your browser keeps no cookies. Open it anew and send it again: what "
+            "you typed is put back where your browser could keep it."
+        )
 
 
 class PageRequest(HttpRequest):
@@ -39,12 +54,14 @@ def action(view: View[P]) -> View[P]:
     """Make ``view`` the target of a form: signed in, POST only.
 
     A refusal becomes a message on the page that the form was on. A form with much to type catches
-    its refusals itself and is shown again as it was sent (:func:`fault_of`). Whoever has to show
-    first who he is comes back to that page, where ``typed.js`` puts back what he typed.
+    its refusals itself and is shown again as it was sent (:func:`fault_of`). Whoever has to sign in
+    or show first who they are comes back to that page, where ``typed.js`` puts back what was typed.
     """
 
     @wraps(view)
     def guarded(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(page_of(request))
         try:
             refuse_null(request)
             return view(request, *args, **kwargs)
@@ -56,7 +73,12 @@ def action(view: View[P]) -> View[P]:
             messages.error(request, sentence(problem))
             return back(request)
 
-    return cast("View[P]", require_http_methods(["POST"])(login_required(guarded)))
+    return cast("View[P]", require_http_methods(["POST"])(guarded))
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form whose token does not fit the session any more, with the way back to it."""
+    return answer(request, StaleForm(), back_to=page_of(request))
 
 
 def refuse_null(request: HttpRequest) -> None:

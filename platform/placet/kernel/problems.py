@@ -80,6 +80,12 @@ class NotFound(Problem):
     status, code, title = 404, "not_found", "There is no such thing, or you may not see it"
 
 
+class WrongMethod(Problem):
+    """The address is there, but does not take this method."""
+
+    status, code, title = 405, "method_not_allowed", "This address is no page to open by itself"
+
+
 class Conflict(Problem):
     """The object's state does not allow this now; ``code`` names the reason."""
 

@@ -1,6 +1,7 @@
 """What the forms of the pages do, what they refuse, and that sending one twice does no harm."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.http import HttpResponse
@@ -193,13 +194,31 @@ def test_a_form_never_leads_off_the_site(world: World, elsewhere: str) -> None:
 def test_a_form_without_its_csrf_token_is_refused(world: World) -> None:
     release = world.request("staging")
     client = browser(world.people["Rex"], csrf=True)
-    answer = client.post(f"/releases/{release.pk}/decide", {"verdict": "approve"})
+    page = f"/releases/{release.pk}/"
+    answer = client.post(f"{page}decide", {"verdict": "approve", "next": page})
     assert answer.status_code == 403
     assert not release.decisions.exists()
+    seen = answer.content.decode()
+    assert "signed out, or signed in again in another tab" in seen
+    assert f'href="{page}" data-keeps-typed>Back to the form</a>' in seen
+    assert "script-src 'self'" in answer["Content-Security-Policy"]
+    elsewhere = client.post(f"{page}decide", {"next": "https://evil.example/"}).content.decode()
+    assert 'href="/" data-keeps-typed>Back to the form</a>' in elsewhere
+
+
+def test_who_is_not_signed_in_any_more_comes_back_to_the_page_of_the_form(world: World) -> None:
+    page = f"/releases/{world.request('staging').pk}/"
+    answer = browser().post(f"{page}comment", {"comment": "Long", "next": f"{page}?a=b"})
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/accounts/login/?next={quote(f'{page}?a=b')}"
+    elsewhere = browser().post(f"{page}comment", {"next": "//evil.example/"})
+    assert elsewhere["Location"] == "/accounts/login/?next=/"
 
 
 def test_a_form_is_no_page_and_a_page_is_no_form(world: World) -> None:
     release = world.request("staging")
     client = browser(world.people["Ada"])
-    assert client.get(f"/releases/{release.pk}/withdraw").status_code == 405
+    answer = client.get(f"/releases/{release.pk}/withdraw")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert '<a class="btn btn-primary" href="/">Go to the home page</a>' in answer.content.decode()
     assert client.post(f"/releases/{release.pk}/").status_code == 405

@@ -1,10 +1,11 @@
-// What somebody typed into a form is put back when he had to show first who he is.
+// What somebody typed into a form is put back when they had to sign in or show first who they are.
 //
-// It is kept in this tab alone and for this one detour. The server keeps nothing of it: whoever has
-// the session's cookie could put something of his own in its place.
+// It is kept in this tab alone, for this one detour and for the person whose page it was. The server
+// keeps nothing of it: whoever has the session's cookie could put something else in its place.
 (() => {
   const KEY = "placet.typed";
   const UNKEPT = ["hidden", "password", "file", "submit", "button", "reset"];
+  const person = document.currentScript.dataset.person;
   const here = location.pathname + location.search;
   const controls = (form) => [...form.elements].filter((c) => c.name && c.type && !UNKEPT.includes(c.type));
   // Attributes, because a control named "action" hides the property.
@@ -38,7 +39,7 @@
     return; // the forms of the detour itself are not kept
   }
   sessionStorage.removeItem(KEY);
-  if (kept && kept.asked && kept.page === here) {
+  if (kept && kept.asked && kept.page === here && kept.person === person) {
     const form = [...document.forms].find((f) => place(f) === kept.place);
     if (form) {
       write(form, kept.typed);
@@ -51,7 +52,7 @@
     const form = event.target;
     if (attribute(form, "method") !== "post") return;
     try {
-      sessionStorage.setItem(KEY, JSON.stringify({ page: back(form), place: place(form), typed: read(form) }));
+      sessionStorage.setItem(KEY, JSON.stringify({ person, page: back(form), place: place(form), typed: read(form) }));
     } catch { /* more than a tab may keep: it is typed again */ }
   }, true);
 })();
