@@ -9,7 +9,7 @@ from apps.serving.errors import TargetNotListed
 from apps.serving.models import Target, TargetUse
 
 
-def covering(environment: str) -> Q:
+def covering(environment: str | OuterRef) -> Q:
     """Select the entries that reach ``environment`` of the project that they are about."""
     return Q(environment__in=("", environment))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.builds.models import Bento
 from apps.console.queries.glance import Tile, tiles
@@ -25,6 +25,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.steps import read
 from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
+from apps.serving.uses import covering
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
 
@@ -165,14 +166,15 @@ def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[s
     """Return the targets that a new endpoint may stand on by name, with the environments that run
     there, in one query."""
     listing = TargetUse.objects.filter(
-        Q(environment="") | Q(environment=OuterRef("place")),
-        target=OuterRef("pk"), project=OuterRef("environments__project"),
+        covering(OuterRef("environment__name")),
+        target=OuterRef("target"), project=OuterRef("environment__project"),
     )  # fmt: skip
-    found = visible_targets(actor).filter(environments__in=places)
-    found = found.annotate(place=F("environments__name")).filter(Exists(listing))
+    found = Environment.targets.through.objects.filter(
+        Exists(listing), environment__in=places, target__in=visible_targets(actor)
+    )
     offered: dict[str, list[str]] = {}
-    rows = found.order_by("name", "environments__position")
-    for name, place in rows.values_list("name", "place"):
+    rows = found.order_by("target__name", "environment__position")
+    for name, place in rows.values_list("target__name", "environment__name"):
         offered.setdefault(name, []).append(place)
     return offered
 

@@ -6,9 +6,13 @@ import pytest
 from django.http import QueryDict
 
 from apps.console.views.release_form import serving_of
+from apps.governance.actions import update_environment
 from apps.governance.models import Release
+from apps.serving.models import TargetUse
+from placet.kernel.actor import SYSTEM
+from tests.support import factories
 from tests.support.factories import browser
-from tests.support.world import World
+from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +54,20 @@ def test_with_several_targets_the_form_asks_on_which_one_a_new_endpoint_stands(
     assert "development has several targets: name the one" in beside(refused, "target")
     asked(world, fields | {"target": "ward-2"})
     assert Release.objects.get().endpoint.target.name == "ward-2"
+
+
+def test_a_target_that_two_projects_use_is_offered_once_and_as_this_one_may_use_it(
+    world: World,
+) -> None:
+    """The other one lists all of its environments there, this one development alone."""
+    ward = world.another_target("ward-2", "development", "staging", "production")
+    listed(ward, other := factories.project("secret"))
+    for place in other.environments.all():
+        update_environment(place, targets=[ward], actor=SYSTEM)
+    TargetUse.objects.filter(target=ward, project=world.project).update(environment="development")
+    page = shown(world, form(world))
+    assert '<option value="ward-2"> ward-2 (development)</option>' in page
+    assert '<option value="local"> local (development, staging, production)</option>' in page
 
 
 def test_a_target_that_the_environment_does_not_run_on_is_refused_beside_its_field(
