@@ -1,6 +1,5 @@
 """Endpoints and targets as the pages show them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,11 +89,11 @@ class EndpointView:
         return serving_config(live.revision.serving).capture if live else None
 
     @property
-    def sample(self) -> str:
-        """One example row of the live version as JSON, for the snippets."""
+    def sample(self) -> Any:
+        """One example row of the live version, for the snippets."""
         live = self.status.live
         example = live.revision.bento.version.example if live else None
-        return json.dumps(example[0] if example else {}, ensure_ascii=False)
+        return example[0] if example else {}
 
     @property
     def address(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -202,6 +203,18 @@ def theme(value: str | None) -> str:
 def as_json(value: Any) -> str:
     """Show a value as JSON on one line."""
     return json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def shell(text: str) -> str:
+    """Quote a text for a POSIX shell."""
+    return shlex.quote(text)
+
+
+@register.filter
+def python(value: Any) -> str:
+    """Return data that was JSON as Python writes it."""
+    return repr(value)
 
 
 @register.filter

@@ -13,6 +13,7 @@ from apps.identity.freshness import demand_fresh
 from apps.identity.models import User
 from apps.identity.queries import authorize
 from apps.serving import desired, drivers
+from apps.serving.addresses import address_fault
 from apps.serving.errors import TargetExists
 from apps.serving.events import (
     JOIN_TOKEN_ISSUED,
@@ -93,6 +94,8 @@ def update_target(
             raise Stale
         if "owner" in changes:
             changes["owner"] = _owner(changes["owner"])
+        if "url" in changes:
+            changes["url"] = changes["url"].rstrip("/")
         for field, value in changes.items():
             setattr(row, field, value)
         row.revision += 1
@@ -126,11 +129,8 @@ def check_fields(**fields: Any) -> None:
         errors.append(FieldError("/driver", f"Choose one of {', '.join(drivers.kinds())}"))
     if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
         errors.append(FieldError("/capacity_mb", "Give the memory for replicas, from 64 MB on"))
-    url = fields.get("url", "")
-    if url and not (
-        url.startswith(("http://", "https://")) and len(url) <= 200 and url.isprintable()
-    ):
-        errors.append(FieldError("/url", "Give an http:// or https:// address"))
+    if fields.get("url") and (fault := address_fault(fields["url"])):
+        errors.append(FieldError("/url", fault))
     if "site" in fields and fields["site"] not in Site.values:
         errors.append(FieldError("/site", SITE_SAYS))
     if fields.get("on_expired", "serve") not in ("serve", "stop"):

@@ -1,12 +1,20 @@
 """Where clients reach an endpoint: as its target says, and never by a guess."""
 
+import ast
+import json
+import shlex
+from html import unescape
+
 import pytest
 
+from apps.registry.models import ModelVersion
 from apps.serving.actions import create_endpoint, create_target, update_target
 from apps.serving.models import Endpoint, Target
 from apps.serving.queries import endpoint_url
 from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import InvalidInput
 from tests.support.factories import api, browser, person
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +74,53 @@ def test_who_manages_targets_changes_the_address_on_the_page(world: World, apart
     odd = form | {"revision": "2", "url": "ward-2:1"}
     refused = browser(olga).post("/targets/ward-2/address", odd, follow=True)
     assert "Give an http:// or https:// address" in refused.content.decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://models.plant-7.example", "http://10.0.0.7:8443/placet/v1", "http://[2001:db8::1]:80",
+        "https://placet_node", "http://a/~b/c.d/",
+    ],
+)  # fmt: skip
+def test_an_address_is_a_host_with_a_port_and_a_plain_path(url: str) -> None:
+    target = create_target(name="plant-8", url=url, actor=SYSTEM)
+    assert target.url == url.rstrip("/")
+    assert update_target(target, url=f"{target.url}/", actor=SYSTEM).url == target.url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://", "https://:443", "https://a:0", "https://a:65536", "https://a:b", "https://a b",
+        "https://you:secret@a", "https://a/?b=c", "https://a/#b", "https://a/$(id)", "https://a;id",
+        "https://a/'", "https://a/`id`", "https://a/../b", "https://a\n", "https://a\\b",
+        "https://[::1", "https://[1.2.3.4]", "https://-a", "HTTPS://a", "ftp://a", "https://a/%0a",
+        "https://\u0430", "https://" + "a" * 200,
+    ],
+)  # fmt: skip
+def test_what_a_shell_or_a_browser_would_take_for_more_is_no_address(
+    world: World, url: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        update_target(world.target, url=url, actor=SYSTEM)
+    assert [error.pointer for error in refused.value.errors] == ["/url"]
+
+
+def test_what_is_copied_from_the_page_is_one_word_of_a_shell_and_python(story: Story) -> None:
+    """An address that was stored before such were refused, and a row with quotes and booleans."""
+    odd = "http://a/$(touch pwned);'\"\\"
+    row = {"name": 'it\'s "x" $(id)', "on": True, "off": None}
+    story.live()
+    ModelVersion.objects.update(example=[row])
+    Target.objects.update(url=odd)
+    page = browser(story.people["Otto"]).get(f"/endpoints/{Endpoint.objects.get().pk}/")
+    seen = unescape(page.content.decode())
+    curl = shlex.split(seen.split('id="curl">')[1].split("</pre>")[0])
+    assert curl[:2] == ["curl", f"{odd}/risk/development/churn/predict"]
+    assert json.loads(curl[-1]) == row
+    tree = ast.parse(seen.split('id="python">')[1].split("</pre>")[0]).body
+    assert isinstance(tree[1], ast.Assign) and isinstance(tree[2], ast.Assign)
+    assert ast.literal_eval(tree[1].value) == row
+    assert isinstance(tree[2].value, ast.Call)
+    assert ast.literal_eval(tree[2].value.args[0]) == curl[1]
