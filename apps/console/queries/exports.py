@@ -29,6 +29,7 @@ from apps.identity.queries import own_tokens, visible, visible_passkeys
 from apps.integrations.queries import standings, visible_streams
 from apps.registry.models import SigningKey
 from apps.registry.queries import versions
+from apps.serving.queries import RevisionStatus
 from placet.kernel.actor import Actor
 
 BATCH = 500
@@ -95,7 +96,9 @@ def _release(row: Release, decided: list[Decision], names: Mapping[str, str]) ->
 
 
 def _endpoints(actor: Actor, given: Filters) -> Iterator[Values]:
-    found = endpoints_matching(actor, project=given.get("project", ""))
+    found = endpoints_matching(
+        actor, project=given.get("project", ""), isolation=given.get("isolation", "")
+    )
     for batch in _in_batches(found.order_by("project__slug", "environment", "name")):
         for row in endpoint_rows(batch):
             endpoint, release = row.status.endpoint, row.release
@@ -104,19 +107,33 @@ def _endpoints(actor: Actor, given: Filters) -> Iterator[Values]:
                 endpoint.target.name, endpoint.state, row.status.health,
                 str(release.version) if release else "", release.bento_id if release else "",
                 release.live_at if release else None, row.approvers,
-                release.number if release else None, endpoint.pk,
+                release.number if release else None, row.status.isolation,
+                _reached(row.status.revisions), endpoint.pk,
             )  # fmt: skip
+
+
+def _reached(revisions: Sequence[RevisionStatus]) -> list[str]:
+    """Return what replicas of them may reach, as it was approved."""
+    said = [row.revision.serving.get("egress") for row in revisions]
+    return list(
+        dict.fromkeys(
+            text
+            for egress in said
+            for text in (["the host's network"] if egress is None else egress or ["nothing"])
+        )
+    )
 
 
 def _targets(actor: Actor, given: Filters) -> Iterator[Values]:
     for batch in _in_batches(named_targets(actor).order_by("name")):
-        for row in target_rows(batch, actor):
+        for row in target_rows(batch, actor, uses=None):
             target, node = row.target, row.node
             yield (
                 target.name, target.driver, target.site, target.url, target.labels,
                 target.capacity_mb, row.used_mb, node is not None and node.alive,
                 node.last_seen_at if node else None, node.agent_version if node else "",
-                row.present, target.created_at, target.pk,
+                row.present, row.network, row.owner, [str(use) for use in row.uses.shown],
+                row.uses.others, target.created_at, target.pk,
             )  # fmt: skip
 
 
@@ -290,12 +307,13 @@ TABLES: dict[str, Table] = {
     ),
     "endpoints": Table(
         ("project", "environment", "endpoint", "url", "target", "state", "health", "runs", "bento",
-         "live_at", "approved_by", "release", "id"),
-        ("project",), _endpoints,
+         "live_at", "approved_by", "release", "isolation", "egress", "id"),
+        ("project", "isolation"), _endpoints,
     ),
     "targets": Table(
         ("target", "driver", "site", "url", "labels", "capacity_mb", "promised_mb", "alive",
-         "last_seen_at", "agent_version", "revisions", "created_at", "id"),
+         "last_seen_at", "agent_version", "revisions", "network", "owner", "uses", "other_uses",
+         "created_at", "id"),
         (), _targets,
     ),
     "policies": Table(

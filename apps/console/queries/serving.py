@@ -24,6 +24,7 @@ from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (
     EndpointStatus,
     endpoint_keys,
+    isolated,
     status_with,
     statuses_of,
     visible_endpoints,
@@ -127,18 +128,22 @@ class EndpointView:
 
 
 def endpoint_page(
-    actor: Actor, *, project: str = "", after: str = ""
+    actor: Actor, *, project: str = "", isolation: str = "", after: str = ""
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after."""
-    found = endpoints_matching(actor, project=project)
+    found = endpoints_matching(actor, project=project, isolation=isolation)
     rows, key = keyed(found, ("project__slug", "environment", "name"), after)
     return endpoint_rows(rows), key
 
 
-def endpoints_matching(actor: Actor, *, project: str = "") -> QuerySet[Endpoint]:
-    """Return the endpoints that ``actor`` may see, of one project or of all of them."""
+def endpoints_matching(
+    actor: Actor, *, project: str = "", isolation: str = ""
+) -> QuerySet[Endpoint]:
+    """Return the endpoints that ``actor`` may see, of one project or of all of them; with
+    ``isolation`` those where it is the weakest of what runs."""
     found = visible_endpoints(actor)
-    return found.filter(project__slug=project) if project else found
+    found = found.filter(project__slug=project) if project else found
+    return isolated(found, isolation) if isolation else found
 
 
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:

@@ -69,6 +69,16 @@ class TargetRow:
         return 0 < self.host_mb < self.target.capacity_mb
 
     @property
+    def network(self) -> str:
+        """What replicas get there: ``own`` or ``host``; '' while no node has said it."""
+        if self.node is None:
+            return ""
+        features = self.node.platform.get("features") or ()
+        return (
+            "own" if "apart" in features and self.node.platform.get("network") == "own" else "host"
+        )
+
+    @property
     def no_address(self) -> str:
         """What to do about it."""
         return no_address(self.target.name)
@@ -123,15 +133,18 @@ def target_view(actor: Actor, name: str, after: str = "") -> TargetView:
     )
 
 
-def uses_of_all(targets: Sequence[Target], actor: Actor) -> dict[str, Uses]:
-    """Return who may use each of ``targets``, in two queries."""
+def uses_of_all(
+    targets: Sequence[Target], actor: Actor, most: int | None = USES
+) -> dict[str, Uses]:
+    """Return who may use each of ``targets``, ``most`` entries of each, in two queries."""
     projects = actor.projects_with("project.view")
     seen = Q() if projects is None else Q(project__in=projects)
     entries = TargetUse.objects.filter(target__in=targets)
     found: dict[str, Uses] = {target.pk: Uses() for target in targets}
     order = ("project__slug", "environment")
     place = Window(RowNumber(), partition_by="target", order_by=order)
-    first = entries.filter(seen).annotate(place=place).filter(place__lte=USES)
+    first = entries.filter(seen).annotate(place=place)
+    first = first if most is None else first.filter(place__lte=most)
     for use in first.select_related("project").order_by(*order):
         found[use.target_id].shown.append(use)
     counts = entries.values("target").annotate(all=Count("pk"), visible=Count("pk", filter=seen))
@@ -142,8 +155,11 @@ def uses_of_all(targets: Sequence[Target], actor: Actor) -> dict[str, Uses]:
     return found
 
 
-def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
-    """Return targets; revisions of projects that the actor may not see are only counted."""
+def target_rows(
+    targets: Sequence[Target], actor: Actor, uses: int | None = USES
+) -> list[TargetRow]:
+    """Return targets; revisions of projects that the actor may not see are only counted. At most
+    so many ``uses`` of each are read."""
     projects = actor.projects_with("endpoint.view")
     seen = Q() if projects is None else Q(project__in=projects)
     there = Revision.objects.filter(state__in=PRESENT, endpoint__target__in=targets)
@@ -156,7 +172,7 @@ def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
     shown: dict[str, list[Revision]] = defaultdict(list)
     for revision in _first(there.filter(seen)):
         shown[revision.endpoint.target_id].append(revision)
-    found, uses, addresses = [], uses_of_all(targets, actor), base_urls(targets)
+    found, listed, addresses = [], uses_of_all(targets, actor, uses), base_urls(targets)
     for target in targets:
         node = node_of(target)
         here = counted.get(target.pk, {"present": 0, "visible": 0, "used": 0})
@@ -169,7 +185,7 @@ def target_rows(targets: Sequence[Target], actor: Actor) -> list[TargetRow]:
                 others=here["present"] - here["visible"],
                 used_mb=here["used"],
                 owner=getattr(target, "owner_name", ""),
-                uses=uses[target.pk],
+                uses=listed[target.pk],
                 address=addresses[target.pk],
             )
         )

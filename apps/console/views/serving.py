@@ -18,6 +18,7 @@ from apps.serving.actions import (
     stop_endpoint,
 )
 from apps.serving.queries import endpoint_keys, get_endpoint
+from apps.serving.rules import ISOLATION
 from placet.kernel.problems import NotFound
 
 
@@ -25,10 +26,12 @@ from placet.kernel.problems import NotFound
 def endpoints(request: PageRequest) -> HttpResponse:
     """List what runs where."""
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
-    rows, key = endpoint_page(request.actor, project=project, after=after)
+    isolation = request.GET.get("isolation", "")
+    isolation = isolation if isolation in ISOLATION else ""
+    rows, key = endpoint_page(request.actor, project=project, isolation=isolation, after=after)
     return show(
         request, "endpoints", rows=rows, key=key, after=after, project=project,
-        projects=projects_of(request.actor),
+        isolation=isolation, isolations=ISOLATION, projects=projects_of(request.actor),
     )  # fmt: skip
 
 

@@ -82,11 +82,12 @@ def _endpoints(
 
 
 def _told(row: records.Endpoint, output: Form) -> Item:
-    """Return an endpoint as the API has it, for people with its isolation in words, and why it has
-    no address in place of one."""
+    """Return an endpoint as the API has it, for people with its isolation in words behind the one
+    that ``--isolation`` takes, and why it has no address in place of one."""
     if output is Form.JSON:
         return row
-    words = {"isolation": ISOLATION.get(row.isolation, ""), "url": row.url or row.no_address}
+    says = f"{row.isolation} ({ISOLATION[row.isolation]})" if row.isolation in ISOLATION else ""
+    words = {"isolation": says or row.isolation, "url": row.url or row.no_address}
     return {name: value for name, value in (row.raw | words).items() if name != "no_address"}
 
 

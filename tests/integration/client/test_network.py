@@ -77,7 +77,7 @@ def test_a_command_lists_what_runs_from_before(
     story.node.report()
     assert main(older) == 0
     printed = capsys.readouterr().out
-    assert "older isolation: the host's network" in printed
+    assert "older (older isolation: the host's network)" in printed
     assert "development" in printed
     assert main(["endpoint", "list", "risk/development", "--isolation", "older", "-o", "json"]) == 0
     assert [row["isolation"] for row in answer(capsys)] == ["older"]

@@ -18,6 +18,8 @@ from apps.integrations.actions import add_stream
 from apps.integrations.rules import Terms
 from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
+from apps.serving.actions import allow_use, update_target
+from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support import break_glass, factories
@@ -25,7 +27,8 @@ from tests.support.database import owning_tables
 from tests.support.enrolment import offered_passkey
 from tests.support.factories import api, browser
 from tests.support.signed_models import public_pem, signing_key
-from tests.support.world import World
+from tests.support.story import Story
+from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
 PAGES = {
@@ -106,6 +109,33 @@ def test_rows_say_what_the_page_says(world: World) -> None:
     assert asked["decisions"] == ["Rex risk (reviewer): approve"]
     assert (asked["requested_by"], asked["bento"]) == ("Ada risk", release.bento_id)
     assert "secret_hash" not in taken(reader, "/exports/tokens?format=json")
+
+
+def test_a_report_says_how_what_runs_is_kept_apart_and_who_may_use_which_target(
+    story: Story,
+) -> None:
+    story.live(serving={"egress": ["db.example:5432"]})
+    secret = factories.project("secret")
+    listed(story.world.target, secret)
+    olga = factories.person("Olga", roles={"operator": None})
+    update_target(story.world.target, owner=olga.email, actor=SYSTEM)
+    reader = story.people["Otto"]
+    (found,) = rows(reader, "endpoints")
+    assert (found["isolation"], found["egress"]) == ("socket", ["db.example:5432"])
+    assert rows(reader, "endpoints", "&isolation=older") == []
+    assert len(rows(reader, "endpoints", "&isolation=socket")) == 1
+    (target,) = rows(reader, "targets")
+    assert (target["network"], target["owner"]) == ("own", "Olga")
+    own = ["risk", *(f"risk/{name}" for name in ("development", "production", "staging"))]
+    assert (target["uses"], target["other_uses"]) == (own, 4)
+    Revision.objects.update(serving={"replicas": 1, "memory_mb": 512})
+    assert rows(reader, "endpoints")[0]["egress"] == ["the host's network"]
+    Revision.objects.update(serving={"replicas": 1, "memory_mb": 512, "egress": []})
+    assert rows(reader, "endpoints")[0]["egress"] == ["nothing"]
+    for number in range(8):
+        allow_use(story.world.target, project=secret, environment=f"later-{number}", actor=SYSTEM)
+    everything = rows(factories.person("Vic", {"viewer": None}), "targets")[0]
+    assert len(everything["uses"]) == 16, "all of them, not the first that the page shows"
 
 
 def test_the_filters_of_the_page_hold(world: World) -> None:

@@ -76,6 +76,23 @@ def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(story: S
     assert "older isolation" in seen(story.world, "endpoints")
 
 
+def test_the_page_of_endpoints_says_it_and_shows_those_of_one_isolation(story: Story) -> None:
+    revision = served(story)
+    address, otto = reverse("endpoint", args=[revision.endpoint_id]), story.people["Otto"]
+    page = seen(story.world, "endpoints")
+    assert '<span class="text-secondary d-none d-lg-inline">its own</span>' in page
+    assert '<option value="socket">A network of its own</option>' in page
+
+    def only(word: str) -> str:
+        return browser(otto).get(f"/endpoints/?isolation={word}").content.decode()
+
+    assert address in only("socket")
+    assert "isolation=socket" in only("socket").split("exports/endpoints?")[1][:60]
+    assert address not in only("older")
+    assert "Nothing that you may see runs so" in only("older")
+    assert address in only("no-such"), "a word that nobody knows narrows nothing"
+
+
 def test_what_shares_the_hosts_network_is_marked_wherever_it_is_named(story: Story) -> None:
     revision = served(story)
     story.node.apart[revision.pk] = {"isolation": "shared"}
