@@ -259,3 +259,36 @@ def test_what_one_service_does_to_its_files_is_no_matter_of_the_others(node: Nod
 
     assert node.arrived() == [1]
     assert node.told == ["capture_unreadable"]
+
+
+def test_a_service_that_wrote_nothing_yet_keeps_no_other_waiting(node: Node) -> None:
+    idle = node.root / "rev_0-0123abcd"
+    idle.mkdir()
+    node.alive.append(idle.name)
+    node.write(1)
+    node.shipper.once()
+
+    assert node.arrived() == [1]
+    assert node.told == []
+    assert idle.exists()
+
+
+def test_whatever_fails_in_one_folder_is_no_matter_of_the_others(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled = node.root / "rev_0-0123abcd"
+    spoiled.mkdir()
+    (spoiled / FILE).write_text("{}\n")
+    node.write(1)
+    send = node.shipper._send_file
+
+    def spoil(path: Path, revision: str, until: float) -> bool:
+        if path.parent == spoiled:
+            raise ValueError("of another kind than any that was met")
+        return send(path, revision, until)
+
+    monkeypatch.setattr(node.shipper, "_send_file", spoil)
+    node.shipper.once()
+
+    assert node.arrived() == [1]
+    assert node.told == ["capture_unreadable"]
