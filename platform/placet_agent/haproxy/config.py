@@ -31,7 +31,7 @@ PATHS = MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 5
+LAYOUT = 6
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 

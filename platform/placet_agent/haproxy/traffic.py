@@ -38,11 +38,27 @@ COHORT = "X-Placet-Cohort"
 # Of one endpoint, of the 4000 connections that HAProxy takes: who calls what answers nobody leaves
 # the others theirs. One more is refused, and its connection closed.
 MOST_UNDER_WAY = 1000
-# What an answer may not say: it holds for all of the address, the endpoints of others too.
+# What an answer may not say: it holds for all of the address, the endpoints of others too. What
+# holds for a document alone (Permissions-Policy, say) is its own endpoint's matter.
 FOR_ALL = (
-    "Alt-Svc", "Clear-Site-Data", "NEL", "Report-To", "Service-Worker-Allowed",
-    "Strict-Transport-Security",
-)  # fmt: skip
+    "Accept-CH",  # RFC 8942: kept for the origin
+    "Alt-Svc",  # RFC 7838: of the origin
+    "Cache-Group-Invalidation",  # RFC 9875: of the origin's groups
+    "Clear-Site-Data",  # W3C Clear Site Data: the origin's
+    "Critical-CH",  # Client Hints Infrastructure: against what is kept for the origin
+    "Critical-Origin-Trial",  # Chromium, beside Origin-Trial
+    "NEL",  # W3C Network Error Logging: a policy of the origin
+    "Origin-Agent-Cluster",  # HTML: the first one counts for the origin's other documents
+    "Origin-Trial",  # Chromium, components/origin_trials: a persistent one is kept for the domain
+    "Public-Key-Pins",  # RFC 7469: of the host
+    "Report-To",  # W3C Reporting API of 2018: of the origin
+    "Sec-Session-Registration",  # the earlier name of the next
+    "Secure-Session-Registration",  # W3C Device Bound Session Credentials: the origin's requests
+    "Service-Worker-Allowed",  # W3C Service Workers: a scope above the script's own path
+    "Set-Login",  # W3C FedCM: the origin's status
+    "Strict-Transport-Security",  # RFC 6797: of the host
+    "Use-As-Dictionary",  # RFC 9842: for any path of the origin
+)
 _DOMAIN, _PATH = "[Dd][Oo][Mm][Aa][Ii][Nn]", "[Pp][Aa][Tt][Hh]"
 UNIT = rf"^[ -~]{{1,{MAX_UNIT}}}\z"
 

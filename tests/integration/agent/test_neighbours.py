@@ -87,13 +87,20 @@ def test_an_answer_says_nothing_that_holds_for_the_whole_address(gateway: Gatewa
         ("Alt-Svc", 'h2="evil.example:443"; ma=86400'), ("Clear-Site-Data", '"*"'),
         ("Strict-Transport-Security", "max-age=31536000"), ("Service-Worker-Allowed", "/"),
         ("NEL", '{"report_to": "a", "max_age": 9}'), ("Report-To", '{"group": "a"}'),
+        ("Accept-CH", "Sec-CH-UA-Model"), ("Critical-CH", "Sec-CH-UA-Model"),
+        ("Origin-Agent-Cluster", "?0"), ("Origin-Trial", "token"),
+        ("Critical-Origin-Trial", "trial"), ("Public-Key-Pins", 'pin-sha256="a"; max-age=9'),
+        ("Secure-Session-Registration", '(ES256);path="start"'), ("Set-Login", "logged-out"),
+        ("Sec-Session-Registration", '(ES256);path="start"'),
+        ("Cache-Group-Invalidation", '"all"'), ("Use-As-Dictionary", 'match="/*"'),
     )  # fmt: skip
-    gateway.replica("rev_1", "one", headers=(*wide, ("X-Own", "kept"), ("alt-svc", "clear")))
+    own = (("X-Own", "kept"), ("Permissions-Policy", "camera=()"), ("Cache-Groups", '"own"'))
+    gateway.replica("rev_1", "one", headers=(*wide, *own, ("alt-svc", "clear")))
     gateway.serve()
 
     found = httpx.get(gateway.url()).headers
 
-    assert found["X-Own"] == "kept"
+    assert [(name, found.get(name)) for name, _ in own] == list(own)
     assert [name for name, _ in wide if name in found] == []
 
 
