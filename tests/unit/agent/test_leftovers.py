@@ -1,0 +1,116 @@
+"""What strangers left is removed whatever its form, in little memory, or set aside once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from placet_agent.leftovers import ASIDE, remove
+
+DEEP, LIMIT_MB, USER = 4000, 300, 60999
+PLATFORM = Path(__file__).resolve().parents[3] / "platform"
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+
+
+def deep(folder: Path, depth: int = DEEP) -> None:
+    """Make folders in folders, with a file in the last: a path of a million characters."""
+    folder.mkdir()
+    handle = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d" * 250, dir_fd=handle)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    os.close(handle)
+
+
+def removed(path: Path, *before: str) -> str:
+    """Remove ``path`` in a process of its own; return what it says of that."""
+    code = (
+        "import sys; from pathlib import Path; from placet_agent.leftovers import remove; "
+        "print(remove(Path(sys.argv[1])))"
+    )
+    done = subprocess.run(
+        [*before, sys.executable, "-c", code, path], env={"PYTHONPATH": str(PLATFORM)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_a_tree_of_any_depth_is_removed_in_little_memory(tmp_path: Path) -> None:
+    deep(tmp_path / "left")
+    bounds = ("prlimit", f"--as={LIMIT_MB << 20}", "--nofile=32:32")
+
+    assert removed(tmp_path / "left", *bounds) == "True"
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_wide_tree_is_removed(tmp_path: Path) -> None:
+    for number in range(1500):
+        (tmp_path / "left" / f"d{number}" / "inner").mkdir(parents=True)
+        (tmp_path / "left" / f"f{number}").touch()
+        (tmp_path / "left" / "d0" / f"f{number}").touch()
+    assert remove(tmp_path / "left")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    (tmp_path / "left").mkdir()
+    for link in (tmp_path / "left" / "link", tmp_path / "link"):
+        link.symlink_to(tmp_path / "kept")
+    assert remove(tmp_path / "left")
+    assert remove(tmp_path / "link")
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept", "file"]
+
+
+def test_what_is_not_there_and_a_plain_file_are_removed_as_well(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert remove(tmp_path / "file")
+    assert remove(tmp_path / "file")
+    assert [*tmp_path.iterdir()] == []
+
+
+@root_only
+def test_folders_that_their_owner_closed_are_removed_without_root(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    (place / "left" / "closed" / "shut" / "in").mkdir(parents=True)
+    (place / "left" / "readable" / "in").mkdir(parents=True)
+    for path in (place, *place.rglob("*")):
+        os.chown(path, USER, USER)
+    for name, mode in (("readable/in", 0o500), ("readable", 0o500), ("closed/shut/in", 0),
+                       ("closed/shut", 0), ("closed", 0), ("", 0)):  # fmt: skip
+        (place / "left" / name).chmod(mode)
+
+    assert removed(place / "left", *as_user(tmp_path)) == "True"
+    assert [*place.iterdir()] == []
+
+
+@root_only
+def test_what_cannot_be_removed_is_set_aside_once(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    (place / "left" / "of root").mkdir(parents=True)
+    (place / "left" / "of root" / "file").touch()
+    for path in (place, place / "left"):
+        os.chown(path, USER, USER)
+    before = as_user(tmp_path)
+
+    assert removed(place / "left", *before) == "False"
+    assert [path.name for path in place.iterdir()] == [ASIDE]
+    (aside,) = (place / ASIDE).iterdir()
+    assert (aside / "of root" / "file").exists()
+    assert removed(place / "left", *before) == "True"
+    assert removed(aside, *before) == "False"
+    assert [*(place / ASIDE).iterdir()] == [aside]
+
+
+def as_user(folder: Path) -> tuple[str, ...]:
+    """Return what runs a program as an ordinary user, who may reach ``folder``."""
+    for path in (folder, *folder.parents[:3]):
+        if path.stat().st_uid == os.geteuid() and path != Path("/tmp"):
+            path.chmod(0o755)
+    return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
