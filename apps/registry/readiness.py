@@ -101,14 +101,9 @@ def read_files(files: list[ArtifactFile], blobs: Store) -> tuple[str, formats.Fi
     view = formats.Files(
         sizes={file.path: file.size for file in files},
         reader=lambda path, limit: blobs.read(digests[path], limit=limit),
-        header=lambda path, size: _head(blobs, digests[path], size),
+        opener=lambda path: blobs.open(digests[path]),
     )
     return formats.detect(view), view
-
-
-def _head(blobs: Store, sha256: str, size: int) -> bytes:
-    with blobs.open(sha256) as stream:
-        return stream.read(size)
 
 
 def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:

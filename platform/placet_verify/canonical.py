@@ -13,6 +13,8 @@ from placet_verify.errors import Malformed
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _CHUNK = 1 << 20
+# What CPython takes for a list, an object, a further value and a member
+_WEIGHTS = ((b"[", 64), (b"{", 184), (b",", 40), (b":", 160))
 _UNSAFE = 2**53
 _SAFE_DIGITS = 16  # shorter numbers are below 2^53
 
@@ -54,6 +56,12 @@ def loads(document: bytes | str) -> Any:
         raise Malformed("the document is nested too deeply") from None
     except ValueError as error:
         raise Malformed(f"the document is not JSON: {error}") from None
+
+
+def weight(document: bytes) -> int:
+    """Return about how many bytes a JSON text takes when it is read, at most: ``[],`` are three
+    bytes that become a list of 56."""
+    return len(document) + sum(document.count(mark) * size for mark, size in _WEIGHTS)
 
 
 def digest(value: Any) -> str:

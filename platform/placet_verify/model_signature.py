@@ -23,6 +23,7 @@ from placet_verify.errors import Malformed, Refused
 
 FILE_NAME = "model.sig"
 MAX_BYTES = 4 << 20
+MAX_WEIGHT = 8 << 20  # of what is read out of it; 2,000 files weigh 3 MB
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PREDICATE = "https://model_signing/signature/v1.0"
 _STATEMENT = "https://in-toto.io/Statement/v1"
@@ -143,7 +144,7 @@ def read(document: bytes) -> ModelSignature:
     if len(document) > MAX_BYTES:
         raise Malformed(f"{FILE_NAME} has more than {MAX_BYTES >> 20} MiB")
     bundle = _exactly(
-        canonical.loads(document), "it", "mediaType", "verificationMaterial", "dsseEnvelope"
+        _loads(document), "it", "mediaType", "verificationMaterial", "dsseEnvelope"
     )
     if bundle["mediaType"] != MEDIA_TYPE:
         raise Malformed(f"{FILE_NAME} is not a Sigstore bundle of version 0.3")
@@ -158,12 +159,18 @@ def read(document: bytes) -> ModelSignature:
     match signature:
         case {"sig": str(sig), **rest} if set(rest) <= {"keyid"}:
             return ModelSignature(
-                files=_files(canonical.loads(raw)),
+                files=_files(_loads(raw)),
                 hint=_hint(bundle["verificationMaterial"]),
                 message=dsse.pae(dsse.STATEMENT, raw),
                 signature=decode(sig, FILE_NAME),
             )
     raise Malformed(f"the signature in {FILE_NAME} needs sig, and no more than keyid beside it")
+
+
+def _loads(document: bytes) -> Any:
+    if canonical.weight(document) > MAX_WEIGHT:
+        raise Malformed(f"{FILE_NAME} has more in it than any signature")
+    return canonical.loads(document)
 
 
 def _hint(material: Any) -> str:

@@ -144,7 +144,9 @@ def seen(files: tuple[SourceFile, ...], artifact: Path) -> formats.Files:
         with (artifact / path).open("rb") as stream:
             return stream.read(size)
 
-    return formats.Files({file.path: file.size for file in files}, head, head)
+    return formats.Files(
+        {file.path: file.size for file in files}, head, lambda path: (artifact / path).open("rb")
+    )
 
 
 def model_path(model_format: str, files: formats.Files) -> str:

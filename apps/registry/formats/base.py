@@ -2,28 +2,35 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from apps.registry.errors import FormatUnknown
 from placet.kernel import yaml_text
 from placet.kernel.problems import FieldError, TooLarge
+
+MAX_FEATURES = 10_000  # columns that a file may tell; a service can be made for no more
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
     """A version's files: their sizes by path, and two readers.
 
-    ``reader(path, limit)`` gives a whole file and refuses a larger one; ``header(path, size)``
-    gives its first bytes, which is enough to tell what it is.
+    ``reader(path, limit)`` gives a whole file and refuses a larger one; ``opener(path)`` gives its
+    bytes from the first on, as a stream that may not be able to seek.
     """
 
     sizes: Mapping[str, int]
     reader: Callable[[str, int], bytes]
-    header: Callable[[str, int], bytes]
+    opener: Callable[[str], IO[bytes]]
 
     def ending(self, *endings: str) -> list[str]:
         """Return the sorted paths with one of these endings, whatever their case."""
         return sorted(path for path in self.sizes if path.lower().endswith(endings))
+
+    def header(self, path: str, size: int) -> bytes:
+        """Return a file's first bytes, which is enough to tell what it is."""
+        with self.opener(path) as stream:
+            return stream.read(size)
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's bytes; one larger than ``limit`` is refused by name."""

@@ -14,12 +14,15 @@ from typing import Any
 
 from apps.registry.formats.base import Derived, Files, refusal, yaml_of
 from apps.registry.rules import requirement_faults
+from apps.registry.rules.requirements import MAX_LINES
 from placet_verify.serving import declaration_faults
 
 BENTOFILE, PYPROJECT = "bentofile.yaml", "pyproject.toml"
 MAX_FILE, MAX_TEXT, MAX_NODES, MAX_PATTERNS = 64 * 1024, 500, 2000, 200
 _SERVICE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", re.ASCII)
+# tomllib takes time and memory by the square of a name's parts: 4 GB for 64 kB of "a.a.a.…"
+_LONG_NAME = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){20}""")
 _REFUSED = {
     "docker": "Placet chooses what a Bento runs on: no base image, template, script or package "
     "of the system",
@@ -70,7 +73,10 @@ def read(files: Files) -> BuildFile:
 
 def _toml(raw: bytes, path: str) -> tuple[Any, list[Any]]:
     try:
-        document = tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        if _LONG_NAME.search(text):
+            raise refusal(path, "a name has more than 20 parts")
+        document = tomllib.loads(text)
         packages = document.get("project", {}).get("dependencies", [])
         return document["tool"]["bentoml"]["build"], list(packages)
     except (ValueError, RecursionError) as error:
@@ -196,6 +202,8 @@ class _Reader:
             text = self.files.read(path, MAX_FILE).decode("utf-8", "replace")
             kept = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
             lines += [(path, line) for line in kept if line]
+        if len(lines) > MAX_LINES:
+            self._refuse(lines[-1][0], f"at most {MAX_LINES} requirements")
         for where, line in lines:
             if faults := requirement_faults([line]):
                 self._refuse(where, f"{ascii(line)[:60]}: {faults[0].detail}")

@@ -3,11 +3,19 @@
 import re
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, outputs_of_trees, refusal, unsaid
+from apps.registry.formats.base import (
+    MAX_FEATURES,
+    Derived,
+    Files,
+    outputs_of_trees,
+    refusal,
+    unsaid,
+)
 
 ENDINGS = (".txt",)
 START = b"tree\nversion=v"
 HEAD = 2 * 1024**2
+WANTED = ("feature_names", "max_feature_idx", "objective", "num_class")
 _CLASSES = {"multiclass", "multiclassova", "softmax", "ova"}
 
 
@@ -21,10 +29,14 @@ def derive(files: Files) -> Derived:
     """Return the signature that the header declares."""
     path = candidates(files)[0]
     facts = _header(path, files.header(path, HEAD))
-    names = facts.get("feature_names", "").split(" ")
-    if str(len(names) - 1) != facts.get("max_feature_idx"):
+    text = facts["feature_names"]
+    features = text.count(" ") + 1
+    if str(features - 1) != facts["max_feature_idx"]:
         raise refusal(path, "not a whole LightGBM model: its feature_names and max_feature_idx "
                             "do not agree")  # fmt: skip
+    if features > MAX_FEATURES:
+        return unsaid("lightgbm", f"{path} has more than {MAX_FEATURES} features")
+    names = text.split(" ")
     if len(set(names)) != len(names):
         return unsaid("lightgbm", f"{path} names a feature twice")
     inputs = [{"name": name, "type": "double"} for name in names]
@@ -32,16 +44,27 @@ def derive(files: Files) -> Derived:
 
 
 def _header(path: str, raw: bytes) -> dict[str, str]:
-    head, separator, _ = raw.decode("utf-8", "replace").partition("\n\n")
-    if not separator:
+    """Return what is wanted of the header; millions of other lines in it are never split."""
+    end = raw.find(b"\n\n")
+    if end < 0:
         raise refusal(path, "not a whole LightGBM model: its header has no end")
-    pairs = [line.partition("=") for line in head.splitlines()]
-    return {name: value.strip() for name, _, value in pairs}
+    return {name: _line(raw, end, name) for name in WANTED}
+
+
+def _line(raw: bytes, end: int, name: str) -> str:
+    """Return what the last line ``name=…`` says."""
+    mark = b"\n%b=" % name.encode()
+    place = raw.rfind(mark, 0, end)
+    if place < 0:
+        return ""
+    start = place + len(mark)
+    stop = raw.find(b"\n", start)
+    return raw[start : min(stop, end)].decode("utf-8", "replace").strip()
 
 
 def _outputs(facts: dict[str, str]) -> list[dict[str, Any]]:
-    objective = facts.get("objective", "").split(" ")[0]
+    objective = facts["objective"].split(" ")[0]
     if objective in _CLASSES:
-        number = facts.get("num_class", "")
+        number = facts["num_class"]
         return outputs_of_trees(int(number) if re.fullmatch(r"[1-9]\d{0,3}", number) else 2)
     return outputs_of_trees(2 if objective == "binary" else 0)

@@ -11,13 +11,15 @@ from apps.registry.rules import (
     requirement_faults,
     signature_faults,
 )
+from apps.registry.rules.requirements import MAX_LINES
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 
 MODEL_FILE, REQUIREMENTS_FILE = "MLmodel", "requirements.txt"
 EXAMPLE_FILES = ("input_example.json", "serving_input_example.json")
-MAX_MODEL_FILE, MAX_EXAMPLE_FILE, MAX_ROWS = 256 * 1024, 8 * 1024**2, 10
+MAX_MODEL_FILE, MAX_EXAMPLE_FILE, MAX_ROWS = 256 * 1024, 4 * 1024**2, 10
+MAX_WEIGHT = 16 * 1024**2  # of an example that is read; most of its rows are thrown away
 UNNAMED_INPUT, UNNAMED_OUTPUT = "input", "prediction"
 _NUMPY = {
     "float64": "double", "float32": "float", "float16": "float",
@@ -79,6 +81,8 @@ def _requirements(files: Files) -> list[str] | None:
             continue
         if faults := requirement_faults([requirement]):
             raise refusal(REQUIREMENTS_FILE, f"line {number}: {faults[0].detail}")
+        if len(kept) == MAX_LINES:
+            raise refusal(REQUIREMENTS_FILE, f"it has more than {MAX_LINES} requirements")
         kept.append(requirement)
     return kept
 
@@ -138,8 +142,11 @@ def _example(
     for path in _example_paths(model, files):
         if files.sizes[path] > MAX_EXAMPLE_FILE:
             continue
+        raw = files.read(path, MAX_EXAMPLE_FILE)
+        if canonical.weight(raw) > MAX_WEIGHT:
+            continue
         try:
-            rows = _rows(canonical.loads(files.read(path, MAX_EXAMPLE_FILE)), signature["inputs"])
+            rows = _rows(canonical.loads(raw), signature["inputs"])
         except (Malformed, InvalidInput, LookupError, TypeError, ValueError):
             continue
         if rows and not example_faults(rows, signature):

@@ -1,15 +1,23 @@
 """XGBoost's own files: JSON tells its features and objective, UBJSON only that it is XGBoost."""
 
-import json
 import re
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, outputs_of_trees, refusal, unsaid
+from apps.registry.formats.base import (
+    MAX_FEATURES,
+    Derived,
+    Files,
+    outputs_of_trees,
+    refusal,
+    unsaid,
+)
+from apps.registry.formats.json_stream import Document, NotJson, TooMuch
 
 JSON_ENDINGS, BINARY_ENDINGS = (".json",), (".ubj",)
 HEAD, MAX_JSON = 4096, 64 * 1024**2
 _JSON_START = re.compile(rb'\s*\{\s*("version"\s*:\s*\[[\d\s,]*\]\s*,\s*)?"learner"\s*:\s*\{')
 _BINARY_START = re.compile(rb"\{[LliUI](.{1,8})(learner\{|version\[)", re.DOTALL)
+_WANTED = {"feature_names", "feature_types", "objective", "learner_model_param"}
 _TYPES = {"float": "float", "q": "float", "int": "long", "i": "boolean"}
 
 
@@ -31,10 +39,15 @@ def derive(files: Files) -> Derived:
         return unsaid("xgboost", f"{path} is binary and not read here")
     if files.sizes[path] > MAX_JSON:
         return unsaid("xgboost", f"{path} is too large to be read here")
-    learner = _learner(path, files.read(path, MAX_JSON))
+    try:
+        learner = _learner(path, files)
+    except TooMuch:
+        return unsaid("xgboost", f"{path} is too large to be read here")
     names, kinds = learner.get("feature_names"), learner.get("feature_types")
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         return unsaid("xgboost", f"{path} names no features (it was not trained on a DataFrame)")
+    if len(names) > MAX_FEATURES:
+        return unsaid("xgboost", f"{path} has more than {MAX_FEATURES} features")
     kinds = (
         kinds if isinstance(kinds, list) and len(kinds) == len(names) else ["float"] * len(names)
     )
@@ -44,16 +57,33 @@ def derive(files: Files) -> Derived:
     return Derived("xgboost", signature={"inputs": inputs, "outputs": _outputs(learner)})
 
 
-def _learner(path: str, raw: bytes) -> dict[str, Any]:
+def _learner(path: str, files: Files) -> dict[str, Any]:
+    """Return what a signature needs of the learner. The trees are passed over."""
     try:
-        model = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise refusal(path, f"not valid JSON{where}: is the upload whole?") from None
-    learner = model.get("learner") if isinstance(model, dict) else None
-    if not isinstance(learner, dict) or not isinstance(learner.get("gradient_booster"), dict):
+        with files.opener(path) as stream:
+            document = Document(stream)
+            learner = _members(document)
+            document.end()
+    except NotJson as error:
+        raise refusal(path, f"{error}: is the upload whole?") from None
+    if not learner.get("gradient_booster"):
         raise refusal(path, "not an XGBoost model: it has no learner with a booster")
-    found: dict[str, Any] = learner
+    return learner
+
+
+def _members(document: Document) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in document.members():
+        if name != "learner":
+            continue
+        found = {}
+        if not document.starts_with(b"{"):
+            continue
+        for member in document.members():
+            if member in _WANTED:
+                found[member] = document.value()
+            elif member == "gradient_booster":
+                found[member] = document.starts_with(b"{")
     return found
 
 

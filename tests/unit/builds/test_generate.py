@@ -1,5 +1,6 @@
 """The generated project: whatever a column is called, it is data and never source."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_the_model_is_found_among_its_files() -> None:
     def files(*paths: str) -> Files:
         heads = {"m.json": b'{"learner":{"x":1', "m.txt": b"tree\nversion=v4\n"}
         sizes = dict.fromkeys(paths, 1)
-        return Files(sizes, lambda path, size: b"", lambda path, size: heads.get(path, b"")[:size])
+        return Files(sizes, lambda path, size: b"", lambda path: io.BytesIO(heads.get(path, b"")))
 
     assert model_path("sklearn", files("README.md", "a/model.pkl")) == "a/model.pkl"
     assert model_path("onnx", files("model.onnx", "weights.bin")) == "model.onnx"

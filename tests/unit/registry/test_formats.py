@@ -25,7 +25,7 @@ def files_of(contents: dict[str, bytes]) -> Files:
         return contents[path]
 
     sizes = {path: len(raw) for path, raw in contents.items()}
-    return Files(sizes, read, lambda path, size: contents[path][:size])
+    return Files(sizes, read, lambda path: io.BytesIO(contents[path]))
 
 
 def folder_of(root: Path) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """skops, XGBoost and LightGBM files are recognised by what stands in them."""
 
+import io
 import json
 from typing import Any
 
@@ -20,7 +21,7 @@ def files_of(contents: dict[str, bytes]) -> Files:
         return contents[path]
 
     sizes = {path: len(raw) for path, raw in contents.items()}
-    return Files(sizes, read, lambda path, size: contents[path][:size])
+    return Files(sizes, read, lambda path: io.BytesIO(contents[path]))
 
 
 def xgboost_text(**learner: Any) -> bytes:
