@@ -1,11 +1,13 @@
 """Model cards: Markdown with YAML front matter, as on Hugging Face, and their rendering."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
@@ -14,14 +16,22 @@ from placet.kernel import yaml_text
 from placet.kernel.problems import FieldError
 
 MAX_CARD_BYTES, MAX_FRONT_MATTER_BYTES, MAX_DEPTH = 200_000, 20_000, 10
+MAX_MARKS, MAX_HTML = 16_000, 1_000_000  # a server lays it out in 0.2 s; a line counts as four
+_MARKS = "|*_~`[]<>&!\\#"
+_AS_WRITTEN = "This card is shown as it was written: it is too large or too deep to be laid out."
+_LONG_WORD = re.compile(r"(\S{80})")
 _FENCE = "---"
 _TAGS = frozenset({
     "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img",
     "li", "ol", "p", "pre", "s", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead",
-    "tr", "ul",
+    "tr", "ul", "wbr",
 })  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt"}, "ol": {"start"}, "code": {"class"}}
 _PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:image/webp;")
+
+
+class _TooMuch(Exception):
+    """The Markdown costs more than a card should."""
 
 
 class CardError(ValueError):
@@ -96,7 +106,10 @@ def render(card: str, *, heading: int = 2) -> str:
         body = parse(card).body
     except CardError:
         body = card
-    html = _markdown(heading).render(body)
+    try:
+        html = _html(body, heading)
+    except _TooMuch:
+        return f"<p>{_AS_WRITTEN}</p>\n<pre><code>{_breakable(body)}</code></pre>"
     return nh3.clean(
         html,
         tags=set(_TAGS),
@@ -105,6 +118,24 @@ def render(card: str, *, heading: int = 2) -> str:
         url_schemes={"http", "https", "mailto", "data"},
         link_rel="nofollow noopener noreferrer",
     )
+
+
+def _html(body: str, heading: int) -> str:
+    """Return Markdown as HTML. Raises :class:`_TooMuch` for what costs more than a card should."""
+    if 4 * body.count("\n") + sum(map(body.count, _MARKS)) > MAX_MARKS:
+        raise _TooMuch
+    parser, env = _markdown(heading), dict[str, Any]()
+    tokens = parser.parse(body, env)
+    if sum(map(_size, tokens)) > MAX_HTML:
+        raise _TooMuch
+    html: str = parser.renderer.render(tokens, parser.options, env)
+    return html
+
+
+def _size(token: Token) -> int:
+    """Return about how long a token is as HTML: what a link says once is written at each use."""
+    own = len(token.content) + sum(len(str(value)) for value in token.attrs.values())
+    return own + sum(map(_size, token.children or ()))
 
 
 def _filter(tag: str, name: str, value: str) -> str | None:
@@ -119,7 +150,10 @@ def _filter(tag: str, name: str, value: str) -> str | None:
 
 def _markdown(heading: int) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.options["highlight"] = lambda content, *_: _breakable(content)
     parser.add_render_rule("image", _image)
+    for rule, tags in (("text", ""), ("code_inline", "code"), ("code_block", "pre code")):
+        parser.add_render_rule(rule, _text(*tags.split()))
     shift = heading - 1
 
     def lower(renderer: RendererHTML, tokens: Sequence[Token], index: int, *rest: Any) -> str:
@@ -132,6 +166,24 @@ def _markdown(heading: int) -> MarkdownIt:
     return parser
 
 
+def _text(*tags: str) -> Callable[..., str]:
+    """Return what writes a token's text inside ``tags``."""
+    opened = "".join(f"<{tag}>" for tag in tags)
+    closed = "".join(f"</{tag}>" for tag in reversed(tags))
+
+    def write(_: RendererHTML, tokens: Sequence[Token], index: int, *rest: Any) -> str:
+        return f"{opened}{_breakable(tokens[index].content)}{closed}"
+
+    return write
+
+
+def _breakable(text: str) -> str:
+    """Return text as HTML in which long words may be broken: where the next place for that is far
+    away, a browser looks for one over and over (14 s for a word of 200,000 W)."""
+    parts = map(escapeHtml, _LONG_WORD.split(text))
+    return "".join(f"{part}<wbr>" if number % 2 else part for number, part in enumerate(parts))
+
+
 def _image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
@@ -141,4 +193,4 @@ def _image(
         return renderer.image(tokens, index, options, env)
     label = renderer.renderInlineAsText(token.children or [], options, env) or "picture"
     token.attrs = {"href": token.attrs.get("src", "")}
-    return f"<a{renderer.renderAttrs(token)}>{nh3.clean_text(label)}</a>"
+    return f"<a{renderer.renderAttrs(token)}>{_breakable(label)}</a>"

@@ -1,10 +1,12 @@
 """Model cards come from strangers and are shown to approvers."""
 
+import time
 from html.parser import HTMLParser
 
 import pytest
 
 from apps.registry import cards
+from tests.support.hostile_cards import HOSTILE
 
 CARD = """---
 license: apache-2.0
@@ -114,3 +116,29 @@ def test_a_picture_from_elsewhere_becomes_a_link_and_one_inside_stays() -> None:
 
 def test_an_old_card_that_would_be_refused_today_is_still_shown() -> None:
     assert "still" in cards.render("---\nunclosed\n\nstill here")
+
+
+@pytest.mark.parametrize("card", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_card_holds_a_server(card: str) -> None:
+    begun = time.process_time()
+    html = cards.render(card)
+    spent = time.process_time() - begun
+    # 0.2 s, and as much again: a processor that others share counts more for the same work
+    assert (spent < 0.4, len(html) < 2_000_000) == (True, True), f"{spent:.2f} s, {len(html)}"
+
+
+def test_a_card_that_costs_too_much_is_shown_as_it_was_written() -> None:
+    html = cards.render("# <b>Risk</b>\n" + "*a " * 20_000)
+    assert html.startswith("<p>This card is shown as it was written")
+    assert "<pre><code># &lt;b&gt;Risk&lt;/b&gt;\n*a *a" in html
+    assert "<pre>" not in cards.render(
+        "# Risk\n\n" + "It predicts *churn* of `customers`.\n\n" * 900
+    )
+
+
+def test_a_long_word_may_be_broken_and_stays_one_word() -> None:
+    html = cards.render("W" * 200 + " `" + "x" * 100 + "`\n\n    " + "y" * 90 + "\n")
+    assert html == (
+        f"<p>{'W' * 80}<wbr>{'W' * 80}<wbr>{'W' * 40} <code>{'x' * 80}<wbr>{'x' * 20}</code></p>\n"
+        f"<pre><code>{'y' * 80}<wbr>{'y' * 10}\n</code></pre>"
+    )
