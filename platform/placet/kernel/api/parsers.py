@@ -1,6 +1,8 @@
 """Parses JSON bodies strictly: size, depth, encoding, duplicate names, NaN."""
 
 import json
+import re
+from collections import Counter
 from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
@@ -9,6 +11,7 @@ from placet.config import config
 from placet.kernel.problems import FieldError, InvalidInput, TooLarge
 
 MAX_DEPTH = 32
+_UNFIT = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def strict_loads(raw: bytes) -> Any:
@@ -38,8 +41,8 @@ def _invalid(detail: str) -> InvalidInput:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the name {twice[:80]!r} stands twice in one object")
     return result
 
@@ -52,7 +55,7 @@ def _check(value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise _invalid(f"The body is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        if _UNFIT.search(value):
             raise _invalid("The body holds a NUL character or half of a surrogate pair")
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")):
