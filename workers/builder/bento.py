@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version
 from workers.builder.leavings import is_inside
@@ -79,7 +80,10 @@ def build(
     if result.reason == "cancelled":
         raise BuildCancelled
     if not result.ok:
-        raise BuildFailed(result.sentence("bentoml build"))
+        found = cause(result.tail) if result.reason == "exited" else ""
+        raise BuildFailed(
+            f"bentoml build failed: {found}" if found else result.sentence("bentoml build")
+        )
     folder = place.home / "bentos" / bento_name(spec) / version
     if not is_inside(folder, place.root) or not (folder / "bento.yaml").is_file():
         raise BuildFailed("bentoml build left no Bento behind")

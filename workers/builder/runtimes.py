@@ -294,7 +294,7 @@ def _compile(inputs: list[str], cancelled: Callable[[], bool]) -> str:
         cancelled, text="\n".join(inputs) + "\n",
     )  # fmt: skip
     if done.returncode:
-        raise BuildFailed(f"The requirements cannot be resolved: {_scrub(done.stdout)}")
+        raise BuildFailed(f"The requirements cannot be resolved: {_because(done.stdout)}")
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     for line in lines:
         if not (NAME_LINE.match(line) or HASH_LINE.match(line)):
@@ -330,6 +330,12 @@ def _outside(words: list[str], cancelled: Callable[[], bool], text: str = "") ->
                 if time.monotonic() > deadline:
                     raise BuildFailed("The package index did not answer in time") from None
                 raise BuildCancelled from None
+
+
+def _because(text: str) -> str:
+    """Return the resolver's reason without the heading above it and the frame around it."""
+    plain = re.sub(r"(?m)^[\s\u2500-\u25ff\u00d7]+", "", text)
+    return _scrub(plain[max(plain.find("Because "), 0) :])
 
 
 def _scrub(text: str) -> str:

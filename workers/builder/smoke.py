@@ -1,7 +1,6 @@
 """The smoke test: does the built service start, refuse a bad row, and answer as expected?"""
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.builder.bento import Workplace, environment
+from workers.builder.causes import cause
 from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
 from workers.builder.errors import BuildCancelled
 from workers.builder.leavings import read_plain
@@ -21,7 +21,6 @@ READY_SECONDS = 120.0
 MAX_ROWS = 100
 MAX_ANSWERS_FILE = 64 * 1024 * 1024
 START_FAILED = "Application startup failed"
-ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 UNKNOWN_FIELD = "placet: no such field"
 _Given = tuple[list[Any], Any, tuple[int, str] | None]
 
@@ -72,7 +71,7 @@ def run(
     log(f"Ready after {found.seconds:.1f} s")
     tolerance = ACCELERATED if accelerated else EXACT
     isolation, seconds = runtimes.sandbox.isolation, round(result.seconds, 3)
-    return judge(spec, found.answers, isolation, seconds, tolerance)
+    return judge(spec, found.answers, isolation, seconds, tolerance, cause(result.tail))
 
 
 @dataclass(slots=True)
@@ -95,9 +94,8 @@ class _Watcher:
 
 def _last_words(result: Result) -> str:
     """Return the last error that the log names, else how the run ended."""
-    for line in reversed(result.tail):
-        if ERROR_LINE.match(line):
-            return line
+    if found := cause(result.tail):
+        return found
     return result.sentence("serving it") if not result.ok else "it did not say why"
 
 
@@ -122,9 +120,10 @@ def _read(path: Path) -> _Found | None:
 
 def judge(
     spec: BuildSpec, answers: list[tuple[int, str]], isolation: str, seconds: float,
-    tolerance: Tolerance = EXACT,
+    tolerance: Tolerance = EXACT, error: str = "",
 ) -> Smoke:  # fmt: skip
-    """Compare the answers with what the version says it answers."""
+    """Compare the answers with what the version says it answers; ``error`` is the last that the
+    service printed."""
     rows = len((spec.example or [])[:MAX_ROWS])
 
     def verdict(result: Any, equal: int, detail: str) -> Smoke:
@@ -140,7 +139,7 @@ def judge(
         return verdict("starts", 0, "It starts; the version has no example to ask")
     given, single, bad = _own_answers(answers) if spec.own else _predictions(answers, rows)
     if bad:
-        return verdict("failed", 0, f"The example was not predicted: {_short(bad)}")
+        return verdict("failed", 0, f"The example was not predicted: {_short(bad, error)}")
     if not spec.expected:
         return verdict("starts", 0, "It starts and predicts; the version has no expected output")
     expected = spec.expected[:rows]
@@ -214,6 +213,8 @@ def _difference(given: list[Any], expected: list[Any], single: Any, tolerance: T
     return f"One bare row is {json.dumps(single)[:120]}, expected {json.dumps(expected[0])[:120]}"
 
 
-def _short(answer: tuple[int, str]) -> str:
+def _short(answer: tuple[int, str], error: str) -> str:
     status, body = answer
+    if status >= 500 and error:  # the answer itself tells nobody what is inside
+        return error
     return f"status {status}, {str(body)[:300]}"

@@ -1,6 +1,7 @@
 """Predicts with a scikit-learn estimator, however it was loaded."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 from placet_values import frame, matrix, per_row
@@ -14,7 +15,7 @@ class Fitted:
     def __init__(self, info: dict[str, Any], estimator: Any) -> None:
         self.columns = info["signature"]["inputs"]
         self._outputs = [output["name"] for output in info["signature"].get("outputs") or []]
-        self.estimator = estimator
+        self.estimator = _able(estimator, info["model_path"])
         self._names = list(getattr(self.estimator, "feature_names_in_", []))
         self._as_frame = bool(self._names) and _has_pandas()
         if self._names:
@@ -38,6 +39,21 @@ class Fitted:
             else:
                 results[name] = self.estimator.predict(data)
         return per_row(results, len(rows))
+
+
+def _able(loaded: Any, path: str) -> Any:
+    """Return what was loaded; refuse at once what could not predict later."""
+    kind = type(loaded)
+    if isinstance(loaded, type):
+        held = f"the class {loaded.__name__} itself"
+    elif not callable(getattr(loaded, "predict", None)):
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        held = f"a value of the type {module}{kind.__qualname__}"
+    else:
+        return loaded
+    raise TypeError(
+        f"{Path(path).name} holds {held}, which cannot predict: save a fitted estimator"
+    )
 
 
 def _has_pandas() -> bool:
