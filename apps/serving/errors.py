@@ -118,3 +118,19 @@ def malformed(error: ProtocolError) -> InvalidInput:
     if not error.pointer:
         return InvalidInput(str(error))
     return InvalidInput(errors=[FieldError(error.pointer, str(error))])
+
+
+class NewerPoll(Conflict):
+    """One request of a node may wait, the newest."""
+
+    code, title = "newer_poll", "A newer request of this node waits for its state"
+
+
+class CannotWait(Problem):
+    """There is nothing new, and no place to wait for it. Nodes ask again a little later."""
+
+    status, code, title = (
+        503,
+        "cannot_wait",
+        "There is no newer state, and no place to wait for one",
+    )

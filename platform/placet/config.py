@@ -81,7 +81,7 @@ class Config(BaseSettings):
     ca_file: Path | None = None  # who vouches for endpoints and webhooks, instead of the usual
     endpoint_url: str = "http://localhost:8080"  # what clients call; the node's HAProxy
     web_threads: int = Field(default=16, ge=2, le=256)  # of each web process; each may hold
-    # one connection to PostgreSQL
+    # one connection to PostgreSQL, and one more listens for the nodes that wait
     debug: bool = False
     # how long ago the person in a browser session may have shown who he is, for what is asked of
     # somebody who has just done so: at most as long as a session lives

@@ -3,13 +3,18 @@
 import re
 import uuid
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+import structlog
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
 from placet.kernel.problems import InvalidInput, Problem, WrongMethod
+from placet.kernel.waiting import ASKED, WAITED, Wait
 
 
 class ProbeMiddleware:
@@ -64,6 +69,33 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = known
         return response
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Logs one line for each request when it is answered; of one that has waited, how long."""
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Log it, or leave that to whoever answers it later."""
+        wait: Wait | None = request.META.get(ASKED)
+        if wait is None:
+            if WAITED in request.META:
+                structlog.contextvars.bind_contextvars(waited=rounded(request.META[WAITED].waited))
+            super().handle_response(request, response)
+            return
+        line = {"code": response.status_code, "request": self.format_request(request)}
+        wait.log = partial(log_later, line | structlog.contextvars.get_contextvars())
+        structlog.contextvars.clear_contextvars()
+
+
+def log_later(line: dict[str, Any], seconds: float) -> None:
+    """Log a request that was answered without news, ``seconds`` after it came."""
+    logger = structlog.get_logger(RequestMiddleware.__module__)
+    logger.info("request_finished", **line, waited=rounded(seconds))
+
+
+def rounded(seconds: float) -> float:
+    """Return seconds as logs have them."""
+    return round(seconds, 3)
 
 
 class ProblemMiddleware:

@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "placet.middleware.ProbeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "placet.middleware.RequestIdMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "placet.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,4 +1,5 @@
-"""gunicorn's threaded worker, with connections that can be kept whatever was asked on them.
+"""gunicorn's threaded worker, with connections that can be kept whatever was asked on them, and
+requests that can wait without a thread.
 
 Two things of gunicorn 26 cut clients off that keep their connection. What is left of a body that
 nobody read is read *after* the answer was sent (``ThreadWorker._keepalive_after``): the next
@@ -7,15 +8,24 @@ kept connection waits until its socket has bytes (``finish_request``), which tho
 after two seconds it is closed without an answer. A client that pipelines meets the second alone.
 So bodies are read to their end before the answer begins, and a connection whose next request is
 here already is not left waiting.
+
+A request that waits for news (``placet.kernel.waiting``) goes through three hands. The application
+gives it back unanswered (``Kept``, raised where gunicorn would write the answer), the main thread
+keeps its connection (``placet.waiting_room``), and at last a thread answers it: with what the
+application had said for when nothing comes, or, when there is news, with what it says now.
 """
 
 import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from datetime import timedelta
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
+
+from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
+from placet.waiting_room import Held, WaitingRoom
 
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
@@ -26,19 +36,129 @@ Application = Callable[..., Iterable[bytes]]
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Serves Placet's pages and API."""
 
+    def init_process(self) -> None:
+        """Make the waiting room: here, because each process has its own."""
+        self.room = WaitingRoom(self)
+        self.log.access = whole_time(self.log.access)
+        super().init_process()
+
     def load_wsgi(self) -> None:
         """Load the application; each of its answers waits for the end of the request."""
         super().load_wsgi()
-        self.wsgi: Application = answers_after_the_body(self.wsgi)
+        self.wsgi: Application = waits_for_news(answers_after_the_body(self.wsgi), self.room)
+
+    def handle(self, conn: Any) -> Any:
+        """Answer the request that has waited on a connection, else the next one that comes."""
+        held, conn.held = getattr(conn, "held", None), None
+        if held is None:
+            return super().handle(conn)
+        try:
+            conn.sock.setblocking(True)
+            held.request.held = held
+            return self._keepalive_after(conn, self.handle_request(held.request, conn))
+        except (OSError, StopIteration) as error:
+            self.log.debug("Who waited has gone. %s", error)
+        except Exception as error:
+            self.handle_error(held.request, conn.sock, conn.client, error)
+        return False
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request of HTTP/1, or return that it is to wait."""
+        req.may_wait = True
+        try:
+            return super().handle_request(req, conn)
+        except Kept as kept:
+            return kept.held
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:
+        if isinstance(keepalive, Held):
+            return keepalive
+        return super()._keepalive_after(conn, keepalive)
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Keep the connection, or take the request that came with the last one."""
-        if self.alive and not fs.cancelled() and not fs.exception() and fs.result() is True:
+        had_waited = self.room.answered(conn)
+        result = None if fs.cancelled() or fs.exception() else fs.result()
+        if isinstance(result, Held):
+            self.room.take(conn, result)
+            return
+        if self.alive and result is True:
             reader = getattr(conn.parser, "unreader", None)
             if reader is not None and reader.buf.getbuffer().nbytes:
                 self.enqueue_req(conn)
                 return
+        if had_waited and not self.alive:
+            # gunicorn would wait for each client to close its end, one after another
+            self.nr_conns -= 1
+            conn.close()
+            return
         super().finish_request(conn, fs)
+
+    def murder_keepalived(self) -> None:
+        """Close kept connections that nobody uses, and answer those that waited long enough."""
+        super().murder_keepalived()
+        self.room.answer_late()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections or not; a process that ends answers all that wait on it."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            self.room.answer_all()
+
+
+def whole_time(access: Callable[..., None]) -> Callable[..., None]:
+    """Return what writes access logs, with the time that a request has waited in its time."""
+
+    def write(resp: Any, req: Any, environ: dict[str, Any], took: timedelta) -> None:
+        held: Held | None = getattr(req, "held", None)
+        whole = took if held is None else timedelta(seconds=held.wait.waited)
+        access(resp, req, environ, whole)
+
+    return write
+
+
+class Kept(Exception):
+    """No answer is to be written now: the request waits."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__()
+        self.held = held
+
+
+def waits_for_news(application: Application, room: WaitingRoom) -> Application:
+    """Return the application, with requests kept that it wants to wait.
+
+    Raises ``Kept`` for these. One that has waited in vain is not asked of the application again.
+    """
+
+    def call(environ: dict[str, Any], start_response: Begin) -> Iterable[bytes]:
+        response = start_response.__self__  # type: ignore[attr-defined]
+        held: Held | None = getattr(response.req, "held", None)
+        if held is not None and not held.news:
+            if held.wait.log is not None:
+                held.wait.log(held.wait.waited)
+            start_response(*held.answer)
+            return held.body
+        if held is not None:
+            environ[WAITED] = held.wait
+        elif getattr(response.req, "may_wait", False):
+            environ[POSSIBLE] = not room.full
+        found = application(environ, start_response)
+        if (wait := environ.get(ASKED)) is None:
+            return found
+        body = whole(found)
+        raise Kept(Held(response.req, wait, (response.status, response.headers), body))
+
+    return call
+
+
+def whole(answer: Iterable[bytes]) -> list[bytes]:
+    """Return all of an answer, and close it: what it held, such as a database connection, goes."""
+    try:
+        return list(answer)
+    finally:
+        if close := getattr(answer, "close", None):
+            close()
 
 
 def answers_after_the_body(application: Application) -> Application:

@@ -20,6 +20,8 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     E and N: what the node has verified and stored (0 and 0 at first). 200 with the DSSE envelope
     (payload type ``dsse.STATE``) as soon as there is a state other than (E, N), 204 after S
     seconds without one. The node refuses a lower (epoch, number) and says so in its report.
+    One such request of a node waits at a time: another ends it with 409 ``newer_poll``. 503
+    ``cannot_wait``: there is nothing new and no place to wait. Both mean: ask again a little later.
 
     A revision of the state may carry ``serving``, the approved configuration; the node compares
     what it is to run (``memory_mb``, ``variables``) with the one inside the permit instead.

@@ -13,12 +13,13 @@ from apps.builds.models import Runtime
 from apps.registry.store import store
 from apps.serving import actions, queries
 from apps.serving.agent_api.signing import check_signature, node_of
-from apps.serving.agent_api.waiting import wait_for_state
-from apps.serving.errors import malformed
+from apps.serving.agent_api.waiting import Poll, other_state, wait_for_news
+from apps.serving.errors import NewerPoll, malformed
 from apps.serving.models import Node
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.waiting import WAITED
 from placet.keystore import keys_document, root_public
 from placet_protocol.fields import ProtocolError
 from placet_protocol.joining import JoinReply, KeysReply, read_join
@@ -72,13 +73,18 @@ class State(AgentView):
 
     def get(self, request: Request) -> HttpResponse:
         """Return the state as soon as it differs from the one the node has; 204 if it does not."""
-        node = self.node(request)
-        epoch, newest, wait = (number(request, name) for name in ("epoch", "number", "wait"))
-        Node.objects.filter(pk=node.pk).update(last_seen_at=now())
-        found = wait_for_state(node.target_id, (epoch, newest), wait)
-        if found is None:
-            return HttpResponse(status=204)
-        return HttpResponse(found, content_type="application/json")
+        epoch, newest, seconds = (number(request, name) for name in ("epoch", "number", "wait"))
+        poll: Poll | None = request.META.get(WAITED)
+        node = node_of(request._request, came=poll.came if poll is not None else None)
+        if poll is None:
+            Node.objects.filter(pk=node.pk).update(last_seen_at=now())
+        elif poll.newer:
+            raise NewerPoll
+        if found := other_state(node.target_id, (epoch, newest)):
+            return HttpResponse(found, content_type="application/json")
+        if poll is None and seconds:
+            wait_for_news(request._request, Poll.of(node, (epoch, newest), seconds))
+        return HttpResponse(status=204)
 
 
 def number(request: Request, name: str) -> int:

@@ -1,53 +1,74 @@
-"""The long poll: a request that waits until the state of its target is another one."""
+"""The long poll: a request that waits until the state of its target is another one.
 
-import time
+It waits without a thread (``placet.kernel.waiting``). :class:`Listener` hears for all that wait in
+a process.
+"""
 
-from django.db import connection
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from apps.serving.desired import CHANNEL
-from apps.serving.models import DesiredState
+from django.http import HttpRequest
+
+from apps.serving.agent_api.listening import listener
+from apps.serving.errors import CannotWait
+from apps.serving.models import DesiredState, Node
+from placet.kernel.clock import now
+from placet.kernel.waiting import ASKED, POSSIBLE, Wait
 
 MAX_WAIT = 25.0
-LOOK_EVERY = 2.0  # a notification wakes us at once; this is for one that was lost
+Generation = tuple[int, int]  # epoch, number
 
 
-def wait_for_state(target_id: str, known: tuple[int, int], seconds: float) -> str | None:
-    """Return the signed state as soon as it is not the ``known`` (epoch, number), else ``None``.
+@dataclass(eq=False, kw_only=True)
+class Poll(Wait):
+    """A node that knows one state and waits for another."""
 
-    Listens before it looks, so that nothing signed in between is missed.
+    node: str
+    target: str
+    known: Generation
+    came: datetime = field(default_factory=now)
+    newer: bool = False  # another poll of the node came, which waits in place of this one
+    news: Callable[[], None] = field(init=False)
+
+    @classmethod
+    def of(cls, node: Node, known: Generation, seconds: float) -> "Poll":
+        """Return the poll of a node, ``MAX_WAIT`` seconds long at most."""
+        return cls(node=node.pk, target=node.target_id, known=known,
+                   seconds=min(seconds, MAX_WAIT))  # fmt: skip
+
+    def begin(self, news: Callable[[], None]) -> None:
+        """Have the process's listener hear for it too."""
+        self.news = news
+        listener.add(self)
+
+    def end(self) -> None:
+        """Have nobody hear for it any more."""
+        listener.remove(self)
+
+    def give_way(self) -> None:
+        """End, for a newer poll of the node."""
+        self.newer = True
+        self.news()
+
+
+def wait_for_news(request: HttpRequest, poll: Poll) -> None:
+    """Have ``request`` wait once it has been answered that there is nothing new.
+
+    Raises :class:`CannotWait` where the server keeps no request, or no more of them: nobody holds
+    a thread meanwhile, and a node that was told so asks again later and later.
     """
-    deadline = time.monotonic() + min(max(seconds, 0.0), MAX_WAIT)
-    with connection.cursor() as cursor:
-        cursor.execute(f"LISTEN {CHANNEL}")
-    try:
-        while True:
-            if found := _other_state(target_id, known):
-                return found
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
-            _sleep(target_id, min(left, LOOK_EVERY))
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"UNLISTEN {CHANNEL}")
+    if not request.META.get(POSSIBLE) or request.body:
+        raise CannotWait
+    request.META[ASKED] = poll
 
 
-def _other_state(target_id: str, known: tuple[int, int]) -> str | None:
+def other_state(target_id: str, known: Generation) -> str | None:
+    """Return the signed state unless it is the ``known`` one."""
     row = (
         DesiredState.objects.filter(target=target_id)
         .exclude(envelope="")
         .values_list("epoch", "number", "envelope")
         .first()
     )
-    if row is None or (row[0], row[1]) == known:
-        return None
-    return row[2]
-
-
-def _sleep(target_id: str, seconds: float) -> None:
-    """Sleep until a state of ``target_id`` is signed, ``seconds`` at most."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        notices = list(connection.connection.notifies(timeout=left, stop_after=1))
-        if any(notice.payload == target_id for notice in notices):
-            return
+    return None if row is None or row[:2] == known else row[2]

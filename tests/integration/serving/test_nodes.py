@@ -2,14 +2,12 @@
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from django.db import connection
 
 from apps.audit.actions import plain_state, row_key
 from apps.audit.models import Event, LogHead
@@ -20,8 +18,7 @@ from apps.jobs.models import Job
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import recent
 from apps.registry.store import Store
-from apps.serving.actions import create_target, issue_join_token, prefetch
-from apps.serving.agent_api.waiting import wait_for_state
+from apps.serving.actions import issue_join_token, prefetch
 from apps.serving.desired import publish, publish_running_out, sign_state
 from apps.serving.drivers import driver_for
 from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
@@ -158,26 +155,19 @@ def test_a_state_is_signed_again_before_it_runs_out(story: Story) -> None:
     assert story.node.applied == before + 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_waiting_node_is_answered_as_soon_as_something_is_signed() -> None:
-    target = create_target(name="local", actor=SYSTEM)
-    known = sign_state(target.pk).generation
-    answered: list[float] = []
-
-    def wait() -> None:
-        if wait_for_state(target.pk, known, 10) is not None:
-            answered.append(time.monotonic())
-        connection.close()
-
-    waiter = threading.Thread(target=wait)
-    waiter.start()
-    time.sleep(0.5)
+def test_where_no_request_can_wait_a_node_is_told_to_come_again_and_no_thread_is_held(
+    node: SimulatedNode,
+) -> None:
+    assert not node.pull(), "it does not want to wait"
+    begun = time.monotonic()
+    path = f"/agent/v1/state?epoch={node.epoch}&number={node.applied}&wait=25"
+    answer = node.call("GET", path)
+    assert (answer.status_code, answer.json()["code"]) == (503, "cannot_wait")
+    assert answer["Retry-After"]
+    assert time.monotonic() - begun < 10
     DesiredState.objects.update(content_digest="")
-    sign_state(target.pk)
-    signed = time.monotonic()
-    waiter.join(12)
-    assert answered, "the node waited to the end"
-    assert answered[0] - signed < 1.0
+    sign_state(node.row.target_id)
+    assert node.pull(wait=25), "what is new comes without a wait"
 
 
 # --- reports ------------------------------------------------------------------------------------
