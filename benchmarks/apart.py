@@ -25,7 +25,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ import django  # noqa: E402
 
 django.setup()  # for what builds: it reads settings and no database
 
+from benchmarks.intervals import interval  # noqa: E402
 from placet_agent.home import Home  # noqa: E402
 from placet_agent.joining import join  # noqa: E402
 from placet_agent.loop import stop_everything  # noqa: E402
@@ -168,20 +168,6 @@ class Callers:
                 raise RuntimeError(f"an answer of status {answer.status}")
             self.answers.append((time.monotonic(), answer.headers["X-Placet-Revision"]))
         connection.close()
-
-
-def interval(ratios: list[float]) -> tuple[float, float]:
-    """Return the interval of the median that holds with 95 %: by the order of the values, so that
-    nothing is supposed of their distribution (the sign test's; Conover, Practical Nonparametric
-    Statistics, 3.2)."""
-    found, count = sorted(ratios), len(ratios)
-    below, outside = 0, 0.0
-    while below < count // 2:
-        outside += 2 * comb(count, below) / 2**count
-        if outside > 0.05:
-            break
-        below += 1
-    return found[max(below - 1, 0)], found[min(count - below, count - 1)]
 
 
 def judged(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:

@@ -6,19 +6,26 @@ Each signs its requests with its own key, as an agent does, and asks again once 
 import asyncio
 import base64
 import json
+import random
 import socket
 import ssl
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
 
-from placet.kernel.clock import now
+import psycopg
+
 from placet_protocol.signing import sign_request
 from placet_verify.keys import PrivateKey
-from tests.support.nodes import SimulatedNode
+from tests.support.processes import until
+
+if TYPE_CHECKING:
+    from tests.support.nodes import SimulatedNode
 
 RETRY = 0.25  # as an agent after a failure
 
@@ -33,14 +40,14 @@ class Waiter:
     learned: dict[tuple[int, int], float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, node: SimulatedNode) -> "Waiter":
+    def of(cls, node: "SimulatedNode") -> "Waiter":
         """Return one with the key of a node that has joined."""
         return cls(node.id, node.key)
 
     def request(self, wait: int, *, ago: float = 0, more: tuple[str, ...] = ()) -> bytes:
         """Return a signed poll, as if ``ago`` seconds in the past."""
         path = f"/agent/v1/state?epoch={self.known[0]}&number={self.known[1]}&wait={wait}"
-        at = now() - timedelta(seconds=ago)
+        at = datetime.now(tz=UTC) - timedelta(seconds=ago)
         headers = sign_request(self.key, "GET", path, b"", node=self.id, at=at)
         lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -91,6 +98,26 @@ def _nothing() -> None:
     """What an answer does to its reader when it ends."""
 
 
+class Ear:
+    """Hears which nodes wait, as web processes do."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection, self.heard = connection, Counter[str]()
+        connection.execute("LISTEN placet_polls")
+
+    def wait_for(self, *waiters: Waiter, seconds: float = 30) -> None:
+        """Wait until each of them waits once more than it was waited for before."""
+        wanted = Counter({waiter.id: 1 for waiter in waiters})
+
+        def all_wait() -> bool:
+            for notice in self.connection.notifies(timeout=0.1):
+                self.heard.update(name.partition(".")[0] for name in notice.payload.split())
+            return self.heard >= wanted
+
+        until(all_wait, seconds=seconds, what=f"{len(waiters)} nodes wait")
+        self.heard -= wanted
+
+
 @dataclass
 class Crowd:
     """Nodes that poll until the crowd is dissolved."""
@@ -99,6 +126,8 @@ class Crowd:
     waiters: list[Waiter]
     wait: int = 25
     tls: ssl.SSLContext | None = None
+    spread: bool = False  # the first waits end at different times, as those of agents do
+    told: Callable[[Waiter], None] = lambda waiter: None  # of each state that a node learns
     answers: Counter[int] = field(default_factory=Counter)  # status -> how often
     failures: Counter[str] = field(default_factory=Counter)
 
@@ -150,9 +179,10 @@ class Crowd:
         self, waiter: Waiter, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Poll over one connection until it ends."""
-        kept = True
+        kept, wait = True, random.randint(1, self.wait) if self.spread else self.wait
         while kept:
-            writer.write(waiter.request(self.wait))
+            writer.write(waiter.request(wait))
+            wait = self.wait
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
             headers = dict(line.split(": ", 1) for line in head[1:] if line)
             body = await reader.readexactly(int(headers.get("content-length", 0)))
@@ -160,6 +190,7 @@ class Crowd:
             self.answers[status] += 1
             if status == 200:
                 waiter.learn(body)
+                self.told(waiter)
             elif status != 204:
                 await asyncio.sleep(RETRY)
             kept = headers.get("connection") != "close"

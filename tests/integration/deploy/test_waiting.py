@@ -9,12 +9,10 @@ import ssl
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -28,7 +26,7 @@ from tests.integration.agent.conftest import free_port
 from tests.integration.deploy.test_web import ROOT, wait_listening
 from tests.support.certificates import Authority
 from tests.support.nodes import SimulatedNode
-from tests.support.pollers import Caller, Crowd, Waiter
+from tests.support.pollers import Caller, Crowd, Ear, Waiter
 from tests.support.processes import database_url, owner_url, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,26 +161,6 @@ def call() -> Iterator[Call]:
     yield connect
     for caller in made:
         caller.leave()
-
-
-class Ear:
-    """Hears which nodes wait, as web processes do."""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self.connection, self.heard = connection, Counter[str]()
-        connection.execute("LISTEN placet_polls")
-
-    def wait_for(self, *waiters: Waiter) -> None:
-        """Wait until each of them waits once more than it was waited for before."""
-        wanted = Counter({waiter.id: 1 for waiter in waiters})
-
-        def all_wait() -> bool:
-            for notice in self.connection.notifies(timeout=0.1):
-                self.heard.update(name.partition(".")[0] for name in notice.payload.split())
-            return self.heard >= wanted
-
-        until(all_wait, what=f"{len(waiters)} nodes wait")
-        self.heard -= wanted
 
 
 @pytest.fixture
