@@ -1,6 +1,6 @@
 """Which projects and environments may use which target."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -38,6 +38,14 @@ def unlisted(
     refused = [pk for pk in names if not known.get(pk, set()) & {"", environment}]
     slug = Project.objects.get(pk=project).slug if refused else ""
     return {pk: _why(names[pk], slug, environment, elsewhere=pk in known) for pk in refused}
+
+
+def why_unlisted(target: str, project: str, environment: str, listed: Collection[str]) -> str:
+    """Return why a target (its name) may not be used by an environment of a project (its slug),
+    which it lists as ``listed``; '' when it may."""
+    if {"", environment} & set(listed):
+        return ""
+    return _why(target, project, environment, elsewhere=bool(listed))
 
 
 def _why(target: str, project: str, environment: str, *, elsewhere: bool) -> str:

@@ -6,15 +6,15 @@ from apps.governance.models import Release
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, Retry, every, handler
 from apps.rollouts import actions, queries, reconciler
-from apps.serving.errors import NoRoom
+from apps.serving.errors import NoRoom, TargetNotListed
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
 
 
 @handler("rollouts.start", queue="control", max_attempts=3)
 def start(job: LeasedJob) -> dict[str, Any] | None:
-    """Start the rollout of a release that was approved, when its turn has come and there is room;
-    its page says meanwhile what it waits for."""
+    """Start the rollout of a release that was approved, when its turn has come, its target lists it
+    and there is room; its page says meanwhile what it waits for."""
     release = Release.objects.select_related("endpoint", "environment", "bento").get(
         pk=job.args["release"]
     )
@@ -25,7 +25,7 @@ def start(job: LeasedJob) -> dict[str, Any] | None:
         return {"state": release.state}
     try:
         rollout = actions.start_rollout(release, actor=SYSTEM)
-    except NoRoom as why:
+    except (NoRoom, TargetNotListed) as why:
         raise Retry(why.detail, after=5, counts=False) from why
     return {"rollout": rollout.pk}
 

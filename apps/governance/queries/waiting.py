@@ -1,7 +1,8 @@
-"""What a release waits for beside its gates: its turn, or room on its target."""
+"""What a release waits for beside its gates: its turn, its target's list, or room there."""
 
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
@@ -9,7 +10,9 @@ from apps.governance.models import Release
 from apps.jobs.models import Job
 from apps.jobs.queries import OPEN
 from apps.serving.capacity import lacking, occupying
+from apps.serving.models import TargetUse
 from apps.serving.rules import Occupant, serving_config
+from apps.serving.uses import why_unlisted
 
 START = "rollouts.start"  # the job that begins to roll a release out
 
@@ -18,7 +21,14 @@ def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring what :func:`waits_for` looks at."""
     tried = Job.objects.filter(kind=START, key=OuterRef("pk")).exclude(error="").order_by("-pk")
     said = tried.values(json=JSONObject(error="error", state="state"))
-    return releases.annotate(tried=Subquery(said[:1]), beside=occupying("endpoint__target"))
+    entries = TargetUse.objects.filter(
+        target=OuterRef("endpoint__target"), project=OuterRef("project")
+    )
+    return releases.annotate(
+        tried=Subquery(said[:1]),
+        beside=occupying("endpoint__target"),
+        listed=ArraySubquery(entries.values("environment")),
+    )
 
 
 def waits_for(release: Any) -> str:
@@ -31,5 +41,8 @@ def waits_for(release: Any) -> str:
     if release.state == "approved" and release.tried:
         error = str(release.tried["error"])
         return error if release.tried["state"] in OPEN else f"It could not be started: {error}"
+    target, place = release.endpoint.target, release.environment.name
+    if why := why_unlisted(target.name, release.project.slug, place, release.listed):
+        return f"{why}. It cannot start until then"
     rows, needed = [Occupant(**row) for row in release.beside], serving_config(release.serving)
-    return lacking(release.endpoint.target, rows, needed.total_mb, release.project_id)
+    return lacking(target, rows, needed.total_mb, release.project_id)

@@ -10,14 +10,16 @@ from apps.audit.models import Event
 from apps.governance import actions
 from apps.governance.models import Environment
 from apps.identity.models import Project
+from apps.jobs.models import Job
 from apps.rollouts.actions import rollback, start_rollout
 from apps.serving import actions as serving
 from apps.serving.errors import TargetInUse, TargetNotListed
 from apps.serving.models import Endpoint, Node, Target, TargetUse
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import database_now
 from placet.kernel.problems import InvalidInput
 from tests.support import factories
-from tests.support.factories import ApiClient, api
+from tests.support.factories import ApiClient, api, browser
 from tests.support.nodes import SimulatedNode
 from tests.support.replay import assert_log_rebuilds_every_row
 from tests.support.story import Story
@@ -379,3 +381,33 @@ def test_an_environment_that_is_not_there_may_be_listed_and_is_said_to_be_missin
     assert "no such environment yet" in otto.get("/targets/local/").content.decode()
     actions.create_environment(world.project, name="edge", actor=world.otto)
     assert chief.post(path, {"project": "risk", "environment": "edge"}).json()["note"] == ""
+
+
+def test_a_release_says_that_its_target_does_not_list_it_any_more_and_starts_once_it_does(
+    story: Story,
+) -> None:
+    asked = story.release("staging", endpoint="other")
+    unheld = story.world.request("development", plan={"start": "manual"})
+    TargetUse.objects.filter(project=story.world.project).delete()
+    ada = api(story.people["Ada"])
+    why = f"{unlisted('local', 'staging')}. It cannot start until then"
+    assert ada.get(f"/releases/{asked.pk}").json()["waits_for"] == why
+    why = f"{unlisted('local', 'development')}. It cannot start until then"
+    assert ada.get(f"/releases/{unheld.pk}").json()["waits_for"] == why
+    page = browser(story.people["Rex"]).get(f"/releases/{asked.pk}/").content.decode()
+    dialog = page.split('<dialog id="approve"')[1].split("</dialog>")[0]
+    assert "Approved, it would have to wait: local does not list this project" in dialog
+    assert (
+        "cannot start until then" not in page.split('<dialog id="reject"')[1].split("</dialog>")[0]
+    )
+
+    story.approve(asked)
+    for _ in range(4):  # more often than what fails would be tried
+        Job.objects.filter(kind="rollouts.start", state="queued").update(due_at=database_now())
+        story.settle(rounds=3)
+    assert story.state(asked) == "approved"
+    assert ada.get(f"/releases/{asked.pk}").json()["waits_for"] == unlisted("local", "staging")
+    listed(story.world.target, story.world.project)
+    Job.objects.filter(kind="rollouts.start", state="queued").update(due_at=database_now())
+    story.settle()
+    assert story.state(asked) == "live"
