@@ -1,4 +1,8 @@
-"""Which environments that come last in their project share a target with something else."""
+"""Which environments that come last in their project share a target with something else.
+
+An environment is on a target where something of it runs, and where it may run; one that is about to
+move away may still run where it was, so what comes last is judged by what runs, once anything does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +13,31 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.governance.models import Environment
 from apps.identity.queries import visible
+from apps.serving.models import Revision, TargetUse
+from apps.serving.rules import RUNNING
+from apps.serving.uses import covering
 from placet.kernel.actor import Actor
 
 NAMED = 3  # other projects in one sentence
 SHOWN = 5
 On = Environment.targets.through  # one row for each target that an environment is on
+
+
+# Of a row: the target lists the environment, something of it runs there, something of it runs.
+_LISTED = Q(
+    Exists(
+        TargetUse.objects.filter(
+            covering(OuterRef("environment__name")),
+            target=OuterRef("target"), project=OuterRef("environment__project"),
+        )
+    )
+)  # fmt: skip
+_RUNNING = Revision.objects.filter(
+    state__in=RUNNING, endpoint__state="active", project=OuterRef("environment__project"),
+    endpoint__environment=OuterRef("environment__name"),
+)  # fmt: skip
+_RUNS = Q(Exists(_RUNNING.filter(endpoint__target=OuterRef("target"))))
+_RUNS_ANYWHERE = Q(Exists(_RUNNING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +66,13 @@ def _listing(names: Sequence[str]) -> str:
 
 def shared_last(actor: Actor) -> list[Shared]:
     """Return the first few that ``actor`` may see, in one query; no project that they may not."""
-    beside = On.objects.filter(target=OuterRef("target"))
+    beside = On.objects.filter(_LISTED | _RUNS, target=OuterRef("target"))
     same = Q(environment__project=OuterRef("environment__project"))
     earlier = beside.filter(same).exclude(environment=OuterRef("environment"))
     others = _seen(beside.exclude(same), actor).order_by("environment__project__name")
     names = others.values("environment__project__name").distinct()
     rows = (
-        _seen(On.objects.filter(~Exists(_later())), actor)
+        _seen(On.objects.filter(_RUNS | _LISTED & ~_RUNS_ANYWHERE, ~Exists(_later())), actor)
         .filter(Q(Exists(earlier)) | Q(Exists(others)))
         .order_by("environment__project__name", "environment__project", "target__name")
         .annotate(

@@ -4,11 +4,14 @@ import pytest
 
 from apps.audit.models import Event
 from apps.governance.actions import update_environment
-from apps.serving.models import Target, TargetUse
+from apps.governance.models import Release
+from apps.serving.actions import create_target, stop_endpoint
+from apps.serving.models import Revision, Target, TargetUse
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.factories import browser
-from tests.support.world import World, listed
+from tests.support.story import Story
+from tests.support.world import OPEN, World, listed
 
 pytestmark = pytest.mark.django_db
 
@@ -16,6 +19,14 @@ pytestmark = pytest.mark.django_db
 def home(world: World, name: str = "Ada") -> str:
     """Return the text of the home page of one of the world's people, on one line."""
     return " ".join(browser(world.people[name]).get("/").content.decode().split())
+
+
+def runs(release: Release) -> None:
+    """Have a release run on a target that no node of the test's own serves."""
+    Revision.objects.create(
+        endpoint=release.endpoint, project=release.project, bento=release.bento, number=1,
+        release=release.pk, permit="{}", state="live",
+    )  # fmt: skip
 
 
 def alone(world: World) -> Target:
@@ -34,6 +45,42 @@ def test_home_says_what_production_shares_its_target_with(world: World) -> None:
 
 def test_home_says_nothing_of_it_once_production_has_a_target_of_its_own(world: World) -> None:
     alone(world)
+    assert "shares the target" not in home(world)
+
+
+def test_it_goes_away_when_production_has_moved_as_the_guide_says(story: Story) -> None:
+    """The old target stays with the environment, because the stopped endpoint stands there."""
+    world = story.world
+    for place in ("staging", "production"):
+        world.policy(place, OPEN)
+    old = story.live("production")
+    target = create_target(name="prod-1", actor=SYSTEM)
+    listed(target, world.project, "production")
+    both = [world.target, target]
+    update_environment(world.environment("production"), targets=both, actor=SYSTEM)
+    said = "In Risk, production shares the target local with development and staging."
+    assert said in home(world), "it still runs there"
+    new = world.request("production", endpoint="new", target=target, plan={"start": "manual"})
+    runs(new)
+    assert said in home(world), "the old one still runs there"
+    stop_endpoint(old.endpoint, actor=world.otto)
+    assert "shares the target" not in home(world)
+    stop_endpoint(new.endpoint, actor=world.otto)
+    assert said in home(world), "with nothing that runs it may be put there again"
+
+
+def test_who_may_not_use_the_target_any_more_and_runs_nothing_there_shares_nothing(
+    story: Story,
+) -> None:
+    world = story.world
+    TargetUse.objects.filter(project=world.project).exclude(environment="production").delete()
+    assert "shares the target" not in home(world)
+    listed(world.target, world.project)
+    development = story.live("development")
+    assert "with development and staging" in home(world)
+    TargetUse.objects.filter(project=world.project).exclude(environment="production").delete()
+    assert "shares the target local with development." in home(world), "it runs there"
+    stop_endpoint(development.endpoint, actor=world.otto)
     assert "shares the target" not in home(world)
 
 
