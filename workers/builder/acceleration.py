@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from placet_verify import canonical
 from workers.builder import generate
 from workers.builder.bento import Workplace, environment
 from workers.builder.comparison import ACCELERATED, Comparison, compare
 from workers.builder.errors import BuildCancelled
-from workers.builder.leavings import read_plain
+from workers.builder.leavings import MAX_WEIGHT, read_json, read_plain
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Limits
 from workers.builder.scanner import scan
@@ -71,11 +72,14 @@ class Bench:
 
     def answers(self, name: str) -> list[Any]:
         """Return the answers that a program left, which are not trusted."""
-        return _list(self._left(name, MAX_FILE * 4))
+        found = self._json_left(name, MAX_FILE * 4)
+        if not isinstance(found, list):
+            raise KeepOriginal("The answers are not a list")
+        return found
 
     def told(self) -> dict[str, Any]:
         """Return what the conversion says of itself, when it is of the right form."""
-        match _json(self._left("told.json", MAX_FILE)):
+        match self._json_left("told.json", MAX_FILE):
             case {"columns": list(columns), "whole": bool(whole), "converters": dict(converters)}:
                 known = {"columns": [str(c) for c in columns], "whole": whole}
                 return {**known, "converters": {str(k): str(v) for k, v in converters.items()}}
@@ -91,6 +95,12 @@ class Bench:
         if verdict != "safe":
             raise KeepOriginal(f"The scan of the converted model says {verdict}")
         return raw
+
+    def _json_left(self, name: str, limit: int) -> Any:
+        try:
+            return read_json(self.folder / name, limit)
+        except (OSError, ValueError):
+            raise KeepOriginal(f"The conversion left no usable {name}") from None
 
     def _left(self, name: str, limit: int) -> bytes:
         try:
@@ -159,8 +169,10 @@ def _attached(path: Path) -> list[dict[str, Any]]:
         return []
     if path.stat().st_size > MAX_FILE:
         raise KeepOriginal(f"{ROWS_FILE} is larger than {MAX_FILE >> 20} MB")
-    rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    raw, rows = path.read_bytes(), []
+    if canonical.weight(raw) > MAX_WEIGHT:
+        raise KeepOriginal(f"{ROWS_FILE} has more in it than is read")
+    for number, line in enumerate(raw.split(b"\n", MAX_ROWS)[:MAX_ROWS], 1):
         row = _json(line) if line.strip() else None
         if not isinstance(row, dict):
             raise KeepOriginal(f"{ROWS_FILE}: line {number} is no row: {{input: value}}")
@@ -173,10 +185,3 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
-
-
-def _list(raw: bytes) -> list[Any]:
-    found = _json(raw)
-    if not isinstance(found, list):
-        raise KeepOriginal("The answers are not a list")
-    return found

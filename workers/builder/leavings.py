@@ -4,18 +4,22 @@ What has to be parsed is parsed in a sandbox (:func:`told_by`); outside it only 
 bounded size are read.
 """
 
+import json
 import os
 import stat
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from placet_verify import canonical
 from workers.builder.errors import BuildCancelled
 from workers.builder.sandbox import Limits, Sandbox, never
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_TOLD = 16 * 1024 * 1024
+MAX_WEIGHT = 512 * 1024 * 1024  # of memory, for what is read as JSON
 
 
 def read_plain(path: Path, limit: int) -> bytes:
@@ -29,6 +33,20 @@ def read_plain(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
             raise OSError(f"{path.name} is no plain file or is too large")
         return stream.read(limit)
+
+
+def read_json(path: Path, limit: int) -> Any:
+    """Read JSON that a sandboxed program left; ``[],`` over and over takes 20 times its length.
+
+    Raises ``OSError``, or ``ValueError`` for what is none or would fill the worker's memory.
+    """
+    raw = read_plain(path, limit)
+    if canonical.weight(raw) > MAX_WEIGHT:
+        raise ValueError(f"{path.name} has more in it than is read")
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise ValueError(f"{path.name} is nested too deeply") from None
 
 
 def told_by(

@@ -11,7 +11,7 @@ from workers.builder.bento import Workplace, environment
 from workers.builder.causes import cause
 from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
 from workers.builder.errors import BuildCancelled
-from workers.builder.leavings import read_plain
+from workers.builder.leavings import read_json
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Limits, Result
 from workers.builder.spec import BuildSpec, Smoke
@@ -109,11 +109,11 @@ class _Found:
 def _read(path: Path) -> _Found | None:
     """Read what the sandbox left, which is not trusted: ``None`` when it is not of the form."""
     try:
-        match json.loads(read_plain(path, MAX_ANSWERS_FILE)):
+        match read_json(path, MAX_ANSWERS_FILE):
             case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)}:
                 pairs = [(int(status), str(body)) for status, body in answers]
                 return _Found(ready, seconds, pairs)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError):
         return None
     return None
 

@@ -8,12 +8,21 @@ import pytest
 
 from workers.builder.bento import pack, without_addresses
 from workers.builder.errors import BuildFailed
-from workers.builder.leavings import is_inside, read_plain
+from workers.builder.leavings import is_inside, read_json, read_plain
 
 
 def test_a_plain_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert read_plain(tmp_path / "a", 10) == b"abc"
+
+
+@pytest.mark.parametrize("raw", [b"[" + b"[]," * 6_000_000 + b"1]", b"[" * 200_000, b"[1"])
+def test_json_that_would_fill_memory_is_not_read(raw: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(raw)
+    with pytest.raises(ValueError):
+        read_json(tmp_path / "a.json", 64 << 20)
+    (tmp_path / "a.json").write_bytes(b'[[200, "{}"]]')
+    assert read_json(tmp_path / "a.json", 64) == [[200, "{}"]]
 
 
 def test_links_devices_and_giants_are_refused(tmp_path: Path) -> None:
