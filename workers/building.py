@@ -1,6 +1,5 @@
 """Between a job and the pipeline: reads the version, keeps the log, reports the outcome."""
 
-import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from placet.config import config
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 from placet.keystore import model_signing_key, signer
+from placet_agent.leftovers import remove
 from workers.builder import pipeline
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import Runtimes
@@ -189,7 +189,7 @@ class Journal:
 
 def _remove_earlier(build_id: str) -> None:
     for left in workplaces().glob(f"{build_id}-*"):
-        shutil.rmtree(left, ignore_errors=True)
+        remove(left)
 
 
 def sweep_folders() -> int:
@@ -198,8 +198,7 @@ def sweep_folders() -> int:
     for folder in workplaces().glob("bld_*-*"):
         build_id = folder.name.rpartition("-")[0]
         if not Build.objects.filter(pk=build_id, state=BuildState.RUNNING).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
+            removed += remove(folder)
     return removed
 
 

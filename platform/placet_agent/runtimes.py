@@ -21,6 +21,7 @@ from placet_agent import files, limits, sandbox, wheels
 from placet_agent.bentos import seal
 from placet_agent.client import Client
 from placet_agent.faults import crash_point
+from placet_agent.leftovers import remove
 from placet_agent.pythons import Interpreter, Interpreters
 from placet_agent.sandbox import INSTALLER_UID, Cell
 from placet_protocol.fields import hex_digest
@@ -98,10 +99,10 @@ class Runtimes:
             self._fetch_wheels(manifest, making)
             self._install(interpreter, making)
             self._compile(interpreter, making)
-            shutil.rmtree(making / "wheels")
+            remove(making / "wheels")
             seal(making / "home")
             making.chmod(0o755)
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            remove(self.folder / name)
             crash_point("agent.before_runtime_rename")
             making.rename(self.folder / name)
         files.sync_folder(self.folder)

@@ -5,7 +5,6 @@ its record names no process then, so that the next agent ends it by its marker.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -30,6 +29,7 @@ from placet_agent.bentos import Bentos
 from placet_agent.counting import Count
 from placet_agent.faults import crash_point
 from placet_agent.holding import Holder, HolderError, listen
+from placet_agent.leftovers import remove
 from placet_agent.networks import Networks
 from placet_agent.procs import ProcessRef
 from placet_agent.replica import Record, Replica, first_inside, pair
@@ -252,11 +252,11 @@ class Starter:
     def clear(self, name: str) -> None:
         """Remove what is left of a replica that is gone."""
         self.let_go(name)
-        shutil.rmtree(self.sockets / name, ignore_errors=True)
+        remove(self.sockets / name)
         hosts, *counted = (self.given / f"{name}{suffix}" for suffix in _GIVEN)
         hosts.unlink(missing_ok=True)
         for folder in counted:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
         limits.limiter().remove(name)
 
     def forget_others(self, known: set[str]) -> None:

@@ -6,12 +6,12 @@ goes on with the original, and the evidence says why.
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from placet_agent.leftovers import remove
 from placet_verify import canonical
 from workers.builder import generate
 from workers.builder.bento import Workplace, environment
@@ -48,7 +48,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.folder = self.place.root / "acceleration"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
         self.folder.mkdir()
 
     def run(self, program: str, project: Path, *words: Path) -> None:

@@ -9,10 +9,12 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from placet_agent.leftovers import remove
 from placet_verify import canonical
 from workers.builder.errors import BuildCancelled
 from workers.builder.sandbox import Limits, Sandbox, never
@@ -63,13 +65,13 @@ def told_by(
 
     Raises ``OSError`` or ``ValueError`` with a sentence when there is no whole answer.
     """
-    with tempfile.TemporaryDirectory(prefix="placet-told-") as folder:
-        answer = Path(folder, "answer.json")
+    with folder_for_answer() as folder:
+        answer = folder / "answer.json"
         result = sandbox.run(
             [sys.executable, "-m", module, str(subject), str(answer)],
             binds_ro=[Path(sys.prefix), ROOT / "workers", ROOT / "platform" / "placet" / "kernel",
                       subject],
-            binds_rw=[Path(folder)],
+            binds_rw=[folder],
             env={"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
             limits=limits,
             cancelled=cancelled,
@@ -79,6 +81,16 @@ def told_by(
         if not result.ok:
             raise ValueError(result.sentence(name))
         return read_plain(answer, MAX_TOLD).decode()
+
+
+@contextmanager
+def folder_for_answer() -> Iterator[Path]:
+    """Lend a folder that a sandboxed program may write in."""
+    folder = Path(tempfile.mkdtemp(prefix="placet-told-"))
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 def is_inside(path: Path, root: Path) -> bool:

@@ -5,7 +5,6 @@ is timed, may be cancelled between and inside, and leaves nothing behind when it
 """
 
 import hashlib
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from apps.registry.errors import BlobCorrupt, BlobMissing
 from placet.kernel.faults import crash_point
+from placet_agent.leftovers import remove
 from placet_verify import canonical
 from placet_verify.keys import PrivateKey
 from placet_verify.model_signature import Finding as Signed
@@ -78,12 +78,12 @@ def run(
     fails. Raises :class:`BuildFailed` with words for people, or :class:`BuildCancelled`.
     """
     place, clock = bento.Workplace(workdir, spec.own), Clock(log, cancelled)
-    shutil.rmtree(workdir, ignore_errors=True)
+    remove(workdir)
     place.make()
     try:
         return _steps(spec, workshop, place, clock, on_scan)
     finally:
-        shutil.rmtree(workdir, ignore_errors=True)
+        remove(workdir)
 
 
 def _steps(

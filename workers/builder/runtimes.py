@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from placet.kernel.faults import crash_point
 from placet_agent import wheels as wheel_files
+from placet_agent.leftovers import remove
 from placet_verify.canonical import digest
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.requirements import gather
@@ -167,7 +168,7 @@ class Runtimes:
                     continue
                 gone = self.root / f".making-{home.name}-{uuid4().hex[:8]}"
                 home.rename(gone)  # whoever dies now leaves nothing under the name
-            shutil.rmtree(gone, ignore_errors=True)
+            remove(gone)
             removed += 1
         return removed
 
@@ -175,7 +176,7 @@ class Runtimes:
         self, name: str, lock: str, log: Log, cancelled: Callable[[], bool]
     ) -> RuntimeSpec:  # fmt: skip
         for left in self.root.glob(f".making-{short(name)}-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            remove(left)
         making = self.root / f".making-{short(name)}-{uuid4().hex[:8]}"
         making.mkdir(parents=True)
         try:
@@ -187,12 +188,12 @@ class Runtimes:
             with (home / "placet-runtime.json").open("x") as file:
                 json.dump(manifest, file)
             self._keep_wheels(making / "wheels", home / WHEELS, wheels)
-            shutil.rmtree(self.folder(name), ignore_errors=True)
+            remove(self.folder(name))
             crash_point("builds.before_runtime_rename")
             home.rename(self.folder(name))
             crash_point("builds.after_runtime_rename")
         finally:
-            shutil.rmtree(making, ignore_errors=True)
+            remove(making)
         return RuntimeSpec(name, platform_python(), lock, wheels)
 
     def _keep_wheels(self, fetched: Path, kept: Path, wheels: tuple[Wheel, ...]) -> None:
@@ -265,7 +266,7 @@ class Runtimes:
         ])  # fmt: skip
         if wheel_files.shape(home) != made:
             raise BuildFailed("A wheel put something in the place of the runtime's Python")
-        shutil.rmtree(home / ".uv-cache", ignore_errors=True)
+        remove(home / ".uv-cache")
         log("Compiling bytecode once")
         site = home / "lib" / f"python{platform_python()}" / "site-packages"
         # files that no Python 3 can compile (templates, old tests) make it end with status 1

@@ -1,12 +1,13 @@
 """The smoke test: does the built service start, refuse a bad row, and answer as expected?"""
 
 import json
-import shutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from placet_agent.leftovers import remove
 from workers.builder.bento import Workplace, environment
 from workers.builder.causes import cause
 from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
@@ -45,7 +46,7 @@ def run(
 ) -> Smoke:  # fmt: skip
     """Serve the Bento in the sandbox and judge its answers."""
     folder = place.root / "smoke"
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     folder.mkdir()
     asked, answered = folder / "questions.json", folder / "answers.json"
     asked.write_text(json.dumps(questions(spec)), encoding="utf-8")

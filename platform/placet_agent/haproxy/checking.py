@@ -4,7 +4,6 @@ HAProxy reads its file in ``-c`` mode in a folder of its own, with bounds of tim
 crash of what it reads. Which endpoints are at fault is found by halving those that have rules.
 """
 
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Collection, Mapping
@@ -15,6 +14,7 @@ from placet_agent import files
 from placet_agent.haproxy import config
 from placet_agent.haproxy.process import HaproxyError, alerts
 from placet_agent.haproxy.table import EndpointEntry, Table
+from placet_agent.leftovers import remove
 
 CHECK_SECONDS = 20
 CHECK_KILOBYTES = 2 << 20
@@ -36,7 +36,7 @@ def refusal(folder: Path, binary: str, table: Table, settings: config.Settings) 
     ``folder`` is HAProxy's own, where a certificate lies. Raises ``ValueError`` when the table
     cannot be written at all.
     """
-    shutil.rmtree(folder / _FOLDER, ignore_errors=True)  # of an agent that was killed meanwhile
+    remove(folder / _FOLDER)  # of an agent that was killed meanwhile
     scratch = files.make_folder(folder / _FOLDER)
     try:
         config.write_files(scratch)
@@ -47,7 +47,7 @@ def refusal(folder: Path, binary: str, table: Table, settings: config.Settings) 
             (scratch / config.CERTIFICATE).symlink_to(Path("..") / config.CERTIFICATE)
         return _run(scratch, binary)
     finally:
-        shutil.rmtree(scratch)
+        remove(scratch)
 
 
 def _run(scratch: Path, binary: str) -> str:

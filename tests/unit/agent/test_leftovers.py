@@ -8,23 +8,11 @@ from pathlib import Path
 import pytest
 
 from placet_agent.leftovers import ASIDE, remove
+from tests.support.trees import deep
 
-DEEP, LIMIT_MB, USER = 4000, 300, 60999
+LIMIT_MB, USER = 300, 60999
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
-
-
-def deep(folder: Path, depth: int = DEEP) -> None:
-    """Make folders in folders, with a file in the last: a path of a million characters."""
-    folder.mkdir()
-    handle = os.open(folder, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir("d" * 250, dir_fd=handle)
-        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=handle)
-        os.close(handle)
-        handle = inner
-    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
-    os.close(handle)
 
 
 def removed(path: Path, *before: str) -> str:

@@ -1,0 +1,35 @@
+"""What a build left is swept away whatever it is: the sweeper runs outside every limit."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.integration.builds.conftest import Yard
+from tests.support.trees import deep, memory_of
+from workers import building
+from workers.builder import leavings
+
+
+@pytest.mark.django_db
+def test_what_an_ended_build_left_is_removed_however_deep(yard: Yard) -> None:
+    running = yard.taken()[0]
+    building.workplaces().mkdir(parents=True)
+    left, other = (building.workplaces() / name for name in ("bld_0-1", f"{running.pk}-1"))
+    other.mkdir()
+    (left / "smoke").mkdir(parents=True)
+    deep(left / "smoke")
+    with memory_of(300):
+        assert building.sweep_folders() == 1
+    assert [*building.workplaces().iterdir()] == [other]
+
+
+def test_the_folder_of_an_answer_is_removed_however_deep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scanner that what it read took over leaves what it likes beside its answer."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ExitStack() as bound, leavings.folder_for_answer() as folder:
+        deep(folder / "left")
+        bound.enter_context(memory_of(300))
+    assert [*tmp_path.iterdir()] == []
