@@ -13,13 +13,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from placet_agent import seccomp
 from workers.builder.limits import (
@@ -30,6 +28,7 @@ from workers.builder.limits import (
     rlimit_words,
     sweep_groups,
 )
+from workers.builder.output import TURN, Output
 
 Isolation = Literal["bwrap", "user"]
 Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
@@ -37,10 +36,8 @@ NOBODY = 65534
 BWRAP = "bwrap"
 ETC = Path(__file__).parent / "sandbox_etc"
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
-TAIL_LINES = 200
-MAX_LINE = 2000
-MAX_OUTPUT = 20_000_000  # bytes; what prints more than this is ended
 TICK = 0.05
+LAST_WORDS = 5.0  # seconds to pass on what stands in the pipe when the program ended by itself
 PROBES = 3  # so often it is tried whether bubblewrap works
 SCRATCH = str(1 << 29)  # bytes of /tmp and of shared memory; both count as memory
 
@@ -294,7 +291,7 @@ def _watch(
         cwd=cwd, env=variables, start_new_session=True, pass_fds=handles,
     )  # fmt: skip
     assert process.stdout is not None
-    output = _Output(process.stdout)
+    output = Output(process.stdout)
     quota = Quota(binds_rw, limits.disk_mb << 20)
     reason: Reason = "exited"
     try:
@@ -311,8 +308,7 @@ def _watch(
         if process.poll() is None:
             _kill(process, group)
             process.wait()
-    output.finish(on_line)
-    process.stdout.close()
+    output.finish(on_line, LAST_WORDS if reason == "exited" else TURN)
     if reason == "exited" and process.returncode != 0 and group.ran_out_of_memory():
         reason = "memory"
     return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
@@ -322,12 +318,12 @@ def _verdict(
     started: float,
     limits: Limits,
     quota: Quota,
-    output: "_Output",
+    output: Output,
     cancelled: Callable[[], bool],
 ) -> Reason | None:
     if time.monotonic() - started > limits.seconds:
         return "timeout"
-    if output.size > MAX_OUTPUT:
+    if output.too_much:
         return "output"
     if quota.exceeded():
         return "disk"
@@ -347,50 +343,3 @@ def _give(folder: Path, owner: int) -> None:
     for place, _, files in os.walk(folder):
         for name in (".", *files):
             os.chown(os.path.join(place, name), owner, owner, follow_symlinks=False)  # noqa: PTH118
-
-
-class _Output:
-    """Reads a pipe in a thread, so that a silent program can still be ended."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self.size = 0
-        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._lines: deque[str] = deque()
-        self._news = threading.Event()
-        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
-        self._thread.start()
-
-    def _read(self, pipe: IO[bytes]) -> None:
-        while True:
-            try:
-                raw = pipe.readline(MAX_LINE)
-            except ValueError:  # closed under us
-                return
-            if not raw:
-                return
-            self.size += len(raw)
-            if self.size <= MAX_OUTPUT:
-                self._lines.append(printable(raw.decode("utf-8", "replace")))
-            self._news.set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait until there is a line, at most ``seconds``."""
-        self._news.wait(seconds)
-
-    def deliver(self, on_line: Callable[[str], None]) -> None:
-        """Pass on what came since the last time."""
-        self._news.clear()
-        while self._lines:
-            line = self._lines.popleft()
-            self.tail.append(line)
-            on_line(line)
-
-    def finish(self, on_line: Callable[[str], None]) -> None:
-        """Read what is left after the program ended."""
-        self._thread.join(2)
-        self.deliver(on_line)
-
-
-def printable(text: str) -> str:
-    """Return ``text`` without its line end and without control characters."""
-    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text.rstrip("\r\n"))

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from placet_agent import seccomp
+from workers.builder import output
 from workers.builder import sandbox as module
 from workers.builder.limits import make_group
-from workers.builder.sandbox import Limits, Result, Sandbox, interpreter, printable
+from workers.builder.output import printable
+from workers.builder.sandbox import Limits, Result, Sandbox, interpreter
 
 PYTHON = str(interpreter())
 
@@ -243,10 +245,47 @@ def test_cancelling_ends_it_at_once(box: Sandbox) -> None:
 
 
 def test_endless_output_is_cut_off(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_OUTPUT", 100_000)
+    monkeypatch.setattr(output, "MAX_OUTPUT", 100_000)
     result = python(box, "while True: print('x' * 1000)", limits=Limits(seconds=20))
     assert result.reason == "output"
-    assert len(result.tail) <= module.TAIL_LINES
+    assert len(result.tail) <= output.TAIL_LINES
+
+
+FLOOD = "import os, time\nfor _ in range(320): os.write(1, b'ab\\n' * 20000)\ntime.sleep(300)\n"
+
+
+def test_lines_without_end_are_cut_off_as_bytes_are(box: Sandbox) -> None:
+    seen: list[str] = []
+    result = python(box, FLOOD, limits=Limits(seconds=60), on_line=seen.append)
+    assert result.reason == "output"
+    assert len(seen) <= output.MAX_LINES
+
+
+def test_limits_hold_whatever_is_printed(box: Sandbox) -> None:
+    """Lines that were taken one by one until none was left kept every limit waiting."""
+    taken: list[float] = []
+
+    def slow(line: str) -> None:
+        until = time.perf_counter() + 0.005  # as long as a journal takes that is written down
+        while time.perf_counter() < until:
+            pass
+        taken.append(until)
+
+    result = python(box, FLOOD, limits=Limits(seconds=1), on_line=slow)
+    assert result.reason == "timeout"
+    assert result.seconds < 4
+
+    taken.clear()
+    result = python(box, FLOOD, on_line=slow, cancelled=lambda: len(taken) > 20)
+    assert result.reason == "cancelled"
+    assert result.seconds < 4
+
+
+def test_what_a_program_printed_last_is_not_lost(box: Sandbox) -> None:
+    seen: list[str] = []
+    result = python(box, "for n in range(20000): print(n)", on_line=seen.append)
+    assert seen == [str(n) for n in range(20000)]
+    assert result.tail[-1] == "19999"
 
 
 def test_lines_come_while_it_runs(box: Sandbox) -> None:
