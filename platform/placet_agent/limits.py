@@ -7,6 +7,7 @@ process: there a neighbour feels what a replica does to the processor.
 import errno
 import os
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +101,13 @@ class Limiter:
             with suppress(OSError):
                 group.rmdir()
         return not any(group.exists() for group in groups)
+
+    def remove_soon(self, name: str, seconds: float = 2.0) -> bool:
+        """Remove groups whose last process may be just ending."""
+        end = time.monotonic() + seconds
+        while not (gone := self.remove(name)) and time.monotonic() < end:
+            time.sleep(0.02)
+        return gone
 
 
 _lock = threading.Lock()

@@ -92,7 +92,12 @@ def with_variable(name: str, value: str, *, inside: bool = False) -> list[Proces
     another pid namespace only its first is looked at, with which all of them end, unless it is
     asked for who is ``inside``: what runs in a replica can have whoever reads of it wait.
     """
-    marker = f"\0{name}={value}\0".encode()
+    return [ref for ref, found in with_name(name, inside=inside) if found == value]
+
+
+def with_name(name: str, *, inside: bool = False) -> list[tuple[ProcessRef, str]]:
+    """Return every process that was started with such a variable, and what it says."""
+    marker = f"\0{name}=".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or (_inner(entry) and not inside):
@@ -102,9 +107,18 @@ def with_variable(name: str, value: str, *, inside: bool = False) -> list[Proces
                 environment = b"\0" + stream.read(_ENVIRONMENT) + b"\0"
         except OSError:
             continue
-        if marker in environment and (ref := find(int(entry.name))) is not None:
-            found.append(ref)
+        _, marked, rest = environment.partition(marker)
+        if marked and (ref := find(int(entry.name))) is not None:
+            found.append((ref, rest.partition(b"\0")[0].decode(errors="replace")))
     return found
+
+
+def output_of(ref: ProcessRef) -> str:
+    """Return the file that a process writes to, removed or not; '' where that cannot be seen."""
+    try:
+        return str(Path(f"/proc/{ref.pid}/fd/1").readlink()).removesuffix(" (deleted)")
+    except OSError:
+        return ""
 
 
 def _inner(entry: Path) -> bool:

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from placet_agent import files, limits, owners, procs, sandbox
+from placet_agent import files, limits, owners, procs, sandbox, strays
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.procs import ProcessRef
 from placet_agent.replica import OWN_PORT, Record, Replica, ask, free_port
 from placet_agent.runtimes import Runtimes
-from placet_agent.sandbox import MARKER
 from placet_agent.starting import Program, Starter, bento_program
 from placet_protocol.report import EgressCount
 from placet_protocol.state import DesiredRevision
@@ -69,13 +68,15 @@ class Replicas:
     # --- start -------------------------------------------------------------------------------
 
     def adopt(self, *, probe: bool = True) -> None:
-        """Take over the replicas that an earlier agent started; end what it left half-started."""
+        """Take over the replicas that an earlier agent started; end what it left half-started, and
+        what has no record any more: of that nobody could say that it runs, or that it does not.
+        """
         for path in sorted(self.folder.glob("*.json")):
             try:
                 record = Record.from_json(files.read_json(path) or {})
             except (TypeError, ValueError) as error:  # cut short: it was never flushed to disk
                 log.warning("the record %s cannot be read: %s", path.name, error)
-                self._end_marked(path.stem)
+                strays.end(path.stem)
                 path.unlink()
                 continue
             if record.boot and record.boot != procs.boot():  # whoever has these pids now is another
@@ -84,7 +85,7 @@ class Replicas:
             replica.launched.set()
             self.all[replica.id] = replica
             if not replica.refs:
-                self._end_marked(replica.id)
+                strays.end(replica.id)
                 self.discard(replica)
             elif replica.alive:
                 log.info("adopted replica %s (%s)", replica.id, record.kept)
@@ -94,7 +95,8 @@ class Replicas:
                     self._thread(self._look_after, replica)
             else:  # while no agent looked: that the host was started anew, say, is no crash of it
                 replica.begin_stop()
-        self.starter.forget_others(set(self.all))
+        ended = strays.end_others(self.logs, self.all)
+        self.starter.forget_others(set(self.all), ended)
 
     def start(
         self,
@@ -263,7 +265,7 @@ class Replicas:
         if replica.alive:
             return False
         crash_point("agent.after_replica_stop")
-        self._end_marked(replica.id)
+        strays.end(replica.id)
         adopted = replica.record.reached == "port"
         return not adopted or not owners.listening(replica.record.port)
 
@@ -278,12 +280,6 @@ class Replicas:
         for ref in (inner, outer):  # the outer one may be stopped, and would never notice
             if ref is not None:
                 ref.signal(number)
-
-    def _end_marked(self, name: str) -> None:
-        """End all that was started for a replica, what stands beside it included."""
-        for ref in procs.with_variable(MARKER, name):
-            ref.signal(signal.SIGKILL)
-            procs.wait_gone(ref, 2)
 
     def discard(self, replica: Replica) -> None:
         """Forget a replica that is gone."""

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +163,7 @@ class Runtimes:
                 env={},
             )
         finally:
-            _remove(limiter, group)
+            limiter.remove_soon(group)  # its first process may be just ending
         if done.returncode not in accept:
             tail = " ".join((done.stdout + done.stderr).split())[-1500:]
             raise RuntimeFailed(f"installing the runtime failed: {tail}")
@@ -195,13 +194,6 @@ def _cell(
         limits=(*Cell(uid=None).limits, *limiter.words(MEMORY_MB)),
         groups=limiter.make(group, MEMORY_MB),
     )
-
-
-def _remove(limiter: limits.Limiter, group: str) -> None:
-    """Remove the installer's groups: its first process may be just ending."""
-    end = time.monotonic() + 2
-    while not limiter.remove(group) and time.monotonic() < end:
-        time.sleep(0.02)
 
 
 def _installer() -> tuple[list[str], dict[str, Path]]:

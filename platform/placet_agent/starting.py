@@ -259,14 +259,17 @@ class Starter:
             remove(folder)
         limits.limiter().remove(name)
 
-    def forget_others(self, known: set[str]) -> None:
-        """Remove what an agent that died had made for a replica that never came to be."""
-        names = {path.name for path in self.sockets.glob("*")}
+    def forget_others(self, known: set[str], ended: set[str]) -> None:
+        """Remove what an agent that died had made for a replica that never came to be, and what
+        is left of those that were ``ended``."""
+        names = ended | {path.name for path in self.sockets.glob("*")}
         names |= {path.stem for path in self.given.glob("*") if path.suffix in _GIVEN}
         with suppress(HolderError):
             names |= self.holder.names()
         for name in names - known:
             self.clear(name)
+        for name in ended:
+            limits.limiter().remove_soon(name)
 
     def let_go(self, name: str) -> None:
         """Have the socket of a replica closed: who still waits there gets an error at once."""
