@@ -64,11 +64,12 @@ class Bentos:
         listing = dict(hashes(making / "bento"))
         files.write_json(making / "files.json", listing)
         making.chmod(0o755)
+        files.sync_tree(making)
 
     def check(self, digest: str) -> None:
         """Hash every file again; anything changed, missing or added removes the Bento."""
         folder = self.path(digest)
-        expected = json.loads((folder.parent / "files.json").read_bytes())
+        expected = files.read_hint(folder.parent / "files.json")
         if dict(hashes(folder)) != expected:
             shutil.rmtree(folder.parent, ignore_errors=True)
             raise BentoRefused(

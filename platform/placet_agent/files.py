@@ -1,5 +1,6 @@
 """Small files that survive a crash: written beside, then renamed."""
 
+import ctypes
 import fcntl
 import json
 import logging
@@ -13,6 +14,7 @@ from typing import Any
 from placet_agent.faults import crash_point
 
 log = logging.getLogger(__name__)
+_libc = ctypes.CDLL(None, use_errno=True)
 
 MAKING, REMOVING = ".making-", ".removing-"  # before the name of a folder that is not whole
 
@@ -42,6 +44,20 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make all that was written below ``folder`` survive a power cut, with all of its file system.
+
+    To be called before ``folder`` gets the name of what is whole: the name alone, once it is
+    durable, would stand for files of which nothing had come to the disk.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _libc.syncfs(handle):
+            raise OSError(number := ctypes.get_errno(), os.strerror(number), str(folder))
     finally:
         os.close(handle)
 

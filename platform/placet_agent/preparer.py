@@ -127,6 +127,7 @@ class Preparer:
             self.bentos.lock(need.bento_digest).split()
             != self.runtimes.lock(need.runtime_digest).split()
         ):
+            self.bentos.check(need.bento_digest)  # a power cut may have left it so
             raise BentoRefused("the runtime is not the one that the Bento was built with")
 
     def _only_one(self, digest: str) -> threading.Lock:

@@ -8,10 +8,11 @@ installer has no network, sees its wheels alone, and has a user and control grou
 """
 
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,7 @@ from placet_protocol.fields import hex_digest
 from placet_protocol.runtimes import RuntimeManifest, RuntimeRef
 from placet_verify import canonical
 
+log = logging.getLogger(__name__)
 INSTALL_SECONDS = 1800
 INSIDE = "/runtime"
 TMP_BYTES = 8 << 30  # where wheels are unpacked first; it counts as memory
@@ -66,6 +68,7 @@ class Runtimes:
         self.folder = folder
         self.client = client
         self.interpreters = interpreters
+        self._checked: set[str] = set()  # what is as it was installed
 
     def has(self, digest: str) -> bool:
         """Whether the runtime is installed; a half-made one never has this name."""
@@ -81,8 +84,11 @@ class Runtimes:
         return (self.folder / hex_digest(digest) / "lock.txt").read_text()
 
     def install(self, digest: str, python_version: str = "") -> None:
-        """Make sure that the runtime is installed; raise ``NoInterpreter`` without its Python."""
-        if self.has(digest):
+        """Make sure that the runtime is installed; raise ``NoInterpreter`` without its Python.
+
+        One that is not as it was installed, a power cut may have left it so, is installed anew.
+        """
+        if self.has(digest) and self._whole(digest, python_version):
             return
         if python_version:
             self.interpreters.find(python_version)
@@ -101,11 +107,35 @@ class Runtimes:
             remove(making / "wheels")
             seal(making / "home")
             making.chmod(0o755)
+            (making / "listing").write_text(_listing(making / "home"))
+            files.sync_tree(making)
             remove(self.folder / name)
             crash_point("agent.before_runtime_rename")
             making.rename(self.folder / name)
         files.sync_folder(self.folder)
         crash_point("agent.after_runtime_rename")
+
+    def _whole(self, digest: str, python_version: str) -> bool:
+        """Tell whether lock and files are those that were installed: once while an agent runs.
+
+        An agent of an earlier release wrote no listing: there the lock alone speaks.
+        """
+        if digest in self._checked:
+            return True
+        folder = self.folder / hex_digest(digest)
+        try:
+            named = {"python_version": python_version, "lock": self.lock(digest)}
+            fits = not python_version or canonical.digest(named) == f"sha256:{hex_digest(digest)}"
+            listing = folder / "listing"
+            if listing.exists():
+                fits &= listing.read_text() == _listing(folder / "home")
+        except (FileNotFoundError, UnicodeDecodeError):
+            fits = False
+        if fits and python_version:
+            self._checked.add(digest)
+        if not fits:
+            log.warning("the runtime %s is not as it was installed: it is installed anew", digest)
+        return fits
 
     def _fetch_wheels(self, manifest: RuntimeManifest, making: Path) -> None:
         lock = making / "lock.txt"
@@ -167,6 +197,24 @@ class Runtimes:
         if done.returncode not in accept:
             tail = " ".join((done.stdout + done.stderr).split())[-1500:]
             raise RuntimeFailed(f"installing the runtime failed: {tail}")
+
+
+def _listing(home: Path) -> str:
+    """Return what tells the files of a runtime, by name and size, from any others."""
+    rows = sorted(
+        (os.path.relpath(entry.path, home), entry.stat(follow_symlinks=False).st_size)
+        for entry in _files(home)
+    )
+    return canonical.digest([list(row) for row in rows])
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            else:
+                yield entry
 
 
 def _cell(

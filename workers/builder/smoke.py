@@ -1,7 +1,6 @@
 """The smoke test: does the built service start, refuse a bad row, and answer as expected?"""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
