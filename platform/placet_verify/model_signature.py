@@ -143,9 +143,7 @@ def read(document: bytes) -> ModelSignature:
     """Read a ``model.sig``; raise ``Malformed`` unless it is in the one form that is taken."""
     if len(document) > MAX_BYTES:
         raise Malformed(f"{FILE_NAME} has more than {MAX_BYTES >> 20} MiB")
-    bundle = _exactly(
-        _loads(document), "it", "mediaType", "verificationMaterial", "dsseEnvelope"
-    )
+    bundle = _exactly(_loads(document), "it", "mediaType", "verificationMaterial", "dsseEnvelope")
     if bundle["mediaType"] != MEDIA_TYPE:
         raise Malformed(f"{FILE_NAME} is not a Sigstore bundle of version 0.3")
     envelope = _exactly(
