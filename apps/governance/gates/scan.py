@@ -10,7 +10,8 @@ NAME = "scan"
 REPEATABLE = False
 _SAY = {
     "safe": "Safe to load: the files carry no code",
-    "code-carrying": "The files carry code (a pickle): never loaded outside sandbox and target",
+    "code-carrying": "The files carry code (a pickle, or a service's own source): never loaded "
+    "outside sandbox and target",
     "malicious": "The scanner found malicious code: its evidence names the files. Leave them out",
     "unknown": "The scanner could not tell what every file is: its evidence names them and why. "
     "Leave out what the model does not need, or save it anew",

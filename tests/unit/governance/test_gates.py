@@ -242,6 +242,12 @@ def test_only_an_allowed_verdict_passes(verdict: str, allow: list[str], passes: 
     )
 
 
+def test_a_service_in_source_is_not_said_to_be_a_pickle() -> None:
+    carries = with_evidence(fact("scan", verdict="code-carrying"))
+    reason = ask("scan", carries, allow=["safe", "code-carrying"])["reason"]
+    assert reason.startswith("The files carry code (a pickle, or a service's own source): never")
+
+
 def test_a_reported_scan_does_not_stand_in_for_ours() -> None:
     assert not ask("scan", with_evidence(fact("scan", "reported", verdict="safe")))["passed"]
 
