@@ -21,6 +21,7 @@ from django.db.models import Prefetch as Fetch
 from apps.builds.models import Runtime
 from apps.identity.models import Project
 from apps.identity.queries import visible
+from apps.serving.marks import marks
 from apps.serving.models import (
     Endpoint,
     EndpointKey,
@@ -77,6 +78,12 @@ class RevisionStatus:
     def network(self) -> str:
         """What a replica may reach, in words."""
         return network(self.revision.serving)
+
+    @property
+    def egress_marks(self) -> list[str]:
+        """What of its destinations should not be read past, a sentence for each."""
+        egress = self.revision.serving.get("egress") or []
+        return marks(egress, self.revision.endpoint.target.url)
 
     @property
     def isolation_says(self) -> str:

@@ -71,3 +71,23 @@ def test_the_pages_are_usable_by_everybody(
         assert not bad, "; ".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in bad)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         page.screenshot(path=pictures / f"{name}-{theme}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_long_name_fits_on_a_phone(
+    world: World, open_as: OpenAs, pictures: Path, theme: str
+) -> None:
+    Target.objects.update(name="w" * 60)
+    release = world.request("staging", serving={"egress": ["169.254.169.254:80"]})
+    chief = factories.person("Chief", {"operator": None})
+    page = open_as(chief, width=390, theme=theme)
+    for path, name in (
+        ("/targets/", "targets-long"),
+        (f"/targets/{'w' * 60}/", "target-long"),
+        ("/", "home-long"),
+        (f"/endpoints/{release.endpoint_id}/", "endpoint-long"),
+        (f"/releases/{release.pk}/", "release-long"),
+    ):
+        page.goto(path)
+        page.screenshot(path=pictures / f"{name}-{theme}-390.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name

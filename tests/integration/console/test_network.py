@@ -154,8 +154,8 @@ def test_the_form_names_destinations_one_on_each_line(world: World) -> None:
 def test_the_form_takes_a_line_as_one_destination_and_says_which_is_wrong(world: World) -> None:
     seen = asked_by_form(world, "db.example:5432\n\na b:1\nx:99999").content.decode()
     beside = " ".join(seen.split('id="egress-fault"')[1].split("</div>")[0].split())
-    assert "line 3: &#x27;a b:1&#x27;: write it as host:port" in beside
-    assert "line 4: &#x27;x:99999&#x27;: write it as host:port" in beside
+    assert '<li class="text-break">line 3: &#x27;a b:1&#x27;: write it as host:port' in beside
+    assert '<li class="text-break">line 4: &#x27;x:99999&#x27;: write it as host:port' in beside
     assert not Release.objects.exists()
 
 
@@ -193,6 +193,14 @@ def test_whoever_asked_under_an_open_policy_is_not_said_to_have_approved_it(worl
     seen = page(world, "Ada", world.request("development"))
     said = seen.split("Release 1 is approved: its gates let it through")[1][:120]
     assert "set off by Ada risk" in said
+
+
+def test_an_endpoint_says_which_address_is_no_public_one(story: Story) -> None:
+    story.live(serving={"egress": ["169.254.169.254:80", "a.example:1"]})
+    path = f"/endpoints/{Endpoint.objects.get().pk}/"
+    seen = browser(story.people["Otto"]).get(path).content.decode()
+    assert "169.254.169.254:80 is a cloud&#x27;s metadata service</span>" in seen
+    assert "a.example:1 is" not in seen
 
 
 def test_an_endpoint_says_that_its_node_is_silent(story: Story) -> None:
