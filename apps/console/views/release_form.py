@@ -63,13 +63,13 @@ def marks_of(typed: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def faults_of(problem: Problem, typed: Mapping[str, Any]) -> dict[str, str]:
+def faults_of(problem: Problem, typed: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return what is wrong with each input by its name; what belongs to none stands under ''."""
     found: dict[str, list[str]] = {}
     for error in problem.errors:
         name, detail = _place(error, typed)
         found.setdefault(name, []).append(detail)
-    return {name: "; ".join(details) for name, details in found.items()}
+    return found
 
 
 def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
+from placet_verify.serving import SETTABLE
 
 
 @page
@@ -56,11 +57,14 @@ def request_form(
     """Show the form that asks for a release of ``version``, filled in as it was sent."""
     values = variables_of(request.POST)
     faults = faults_of(problem, request.POST) if problem else {}
+    usual = sorted(SETTABLE - {*version.variables})
     return show(
         request, "release_new", version=version, typed=request.POST, problem=problem,
-        rest=faults.pop("", ""), faults=faults,
+        rest=faults.pop("", []), faults=faults,
         marks=marks_of(request.POST),
         variables=[(name, values.get(name, "")) for name in version.variables],
+        usual=[(name, values.get(name, "")) for name in usual],
+        usual_typed=any(values.get(name) for name in usual),
         form=request_page(version, request.actor),
     )  # fmt: skip
 

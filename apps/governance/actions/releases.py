@@ -237,7 +237,8 @@ def _only_target(place: Environment) -> Target:
         raise NoEndpoint(f"{place.name} has no target yet: an operator adds one")
     if len(targets) > 1:
         detail = f"{place.name} has several targets: name the one for the new endpoint"
-        raise NoEndpoint(errors=[FieldError("/target", detail)])
+        choose = f"Choose a target: {place.name} has several"
+        raise NoEndpoint(choose, errors=[FieldError("/target", detail)])
     return targets[0]
 
 

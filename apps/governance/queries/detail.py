@@ -139,6 +139,11 @@ class ReleaseView:
         return [result for result in self.gates if result["state"] == "skipped"]
 
     @property
+    def failing(self) -> list[GateResult]:
+        """The gates that neither people nor time will open."""
+        return [g for g in self.gates if not g["passed"] and g["state"] in ("failed", "error")]
+
+    @property
     def can_decide(self) -> bool:
         """Tell whether the reader may decide now."""
         return bool(self.you_decide_as)

@@ -267,3 +267,20 @@ def test_an_endpoint_names_who_approved_each_revision(world: World) -> None:
     assert "approved by Rex risk" in page
     assert "open policy" in page  # for the other one
     assert queries(client, f"/endpoints/{release.endpoint_id}/") <= MOST
+
+
+def test_a_release_that_nothing_will_open_says_which_gate_has_failed(world: World) -> None:
+    gates = "[{gate: scan, allow: [safe]}, {gate: approvals, role: reviewer, count: 1}]"
+    world.policy("staging", f"version: 1\ngates: {gates}\n")
+
+    def head(verdict: str) -> str:
+        release = world.request("staging", world.bento(world.version(), verdict=verdict))
+        page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
+        return " ".join(page.split("data-release-state")[1].split("asked by")[0].split())
+
+    assert "Held back by failed gate: Scanned</span>" in head("code-carrying")
+    assert "Waiting for a reviewer</span>" in head("code-carrying")
+    assert "Held back" not in head("safe")
+    world.policy("staging", "version: 1\ngates: [{gate: scan, allow: [safe]}]\n")
+    assert "Waiting for the gates" not in head("code-carrying")
+    assert "Held back by failed gate: Scanned</span>" in head("code-carrying")

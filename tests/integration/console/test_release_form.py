@@ -49,9 +49,12 @@ def test_with_several_targets_the_form_asks_on_which_one_a_new_endpoint_stands(
     world.another_target("ward-2", "development")
     page = shown(world, fields)
     assert "On which target (for a new endpoint)" in page
+    assert '<option value="">Choose one, where the environment has several</option>' in page
     assert '<option value="ward-2"> ward-2 (development)</option>' in page
     refused = asked(world, fields)
     assert "development has several targets: name the one" in beside(refused, "target")
+    assert "Choose a target: development has several" in refused
+    assert "cannot be made by itself" not in refused
     asked(world, fields | {"target": "ward-2"})
     assert Release.objects.get().endpoint.target.name == "ward-2"
 
@@ -92,6 +95,20 @@ def test_each_variable_that_the_version_declares_has_a_field(world: World) -> No
     asked(world, fields | {"variable.THRESHOLD": "0.4", "variable.MODE": ""})
     assert Release.objects.get().serving["variables"] == {"THRESHOLD": "0.4"}
     assert "Variables that the version reads" not in shown(world, form(world))
+
+
+def test_the_variables_that_any_version_may_be_given_have_fields_too(world: World) -> None:
+    fields = form(world, "MODE", "OMP_NUM_THREADS")
+    page = shown(world, fields)
+    assert '<details class="col-12">' in page
+    declared, usual = page.split("Variables that any version may be given")
+    assert 'name="variable.OMP_NUM_THREADS"' in declared
+    assert 'name="variable.OMP_NUM_THREADS"' not in usual
+    assert 'name="variable.TOKENIZERS_PARALLELISM"' in usual
+    fields |= {"variable.MKL_NUM_THREADS": "2"}
+    assert '<details class="col-12" open>' in asked(world, fields | {"memory_mb": "9000"})
+    asked(world, fields)
+    assert Release.objects.get().serving["variables"] == {"MKL_NUM_THREADS": "2"}
 
 
 def test_what_does_not_fit_stands_beside_its_field(world: World) -> None:

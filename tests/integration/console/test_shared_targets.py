@@ -104,6 +104,8 @@ def test_home_says_so_to_nobody_who_sees_no_environment(world: World) -> None:
 def test_who_manages_targets_says_on_its_page_who_may_use_one(world: World) -> None:
     chief = factories.person("Chief", roles={"operator": None})
     client, olga = browser(chief), factories.person("Olga")
+    form_says = "Left empty, all environments of the project may use this target"
+    assert form_says in client.get("/targets/local/").content.decode()
     form = {"project": "risk", "environment": "later", "next": "/targets/local/"}
     for _ in range(2):
         assert client.post("/targets/local/uses/add", form)["Location"] == "/targets/local/"
