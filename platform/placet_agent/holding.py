@@ -77,15 +77,18 @@ class Holder:
 
     def _note(self, ref: ProcessRef) -> None:
         self.ref = ref
-        record = {"pid": ref.pid, "start": ref.start}
+        record = {"pid": ref.pid, "start": ref.start, "boot": procs.boot()}
         if files.read_hint(self.folder / "holder.json") != record:
             files.write_json(self.folder / "holder.json", record, durable=False)
 
     def _ours(self) -> list[ProcessRef]:
-        """Return every holder of this folder: on record, or found by what it was started with."""
+        """Return every holder of this folder: on record, or found by what it was started with.
+
+        Whoever has the pid and the start time of the record after another start of the host is not.
+        """
         found = procs.with_variable(MARKER, str(self.folder.resolve()))
         record = files.read_hint(self.folder / "holder.json")
-        if record:
+        if record and record.get("boot", procs.boot()) == procs.boot():
             found.append(ProcessRef(record["pid"], record["start"]))
         return found
 

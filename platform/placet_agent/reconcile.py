@@ -53,7 +53,8 @@ class Reconciler:
         self.busy = False  # whether to look again soon
         self._controls: dict[str, Control] = {}
         self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
-        self._proxy_ready, self._followed = 0.0, False  # whether HAProxy follows the table now
+        self._proxy_ready, self._up = 0.0, False  # whether HAProxy runs
+        self._followed = False  # and whether it follows the table now
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors = Errors()
 
@@ -77,7 +78,7 @@ class Reconciler:
         self.busy = False
         if self._taken is not None:
             self.state, self.verdicts, self._book = self._taken
-        up = self._ensure_proxy()
+        up = self._up = self._ensure_proxy()
         # Looked at once: who is found to answer in the middle of a pass would be reported as ready
         # by a pass that led nothing there.
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
@@ -363,7 +364,7 @@ class Reconciler:
 
     def _report(self, revision: DesiredRevision) -> RevisionReport:
         control, mine = self._control(revision), self.replicas.of(revision.id)
-        ready = sum(self._takes_requests(r) for r in mine)
+        ready = sum(self._takes_requests(r) for r in mine) if self._up else 0
         wanted, verdict = self._wanted(revision), self._verdict(revision)
         starting = [r.note for r in mine if r.id not in self._answered and not r.stopping]
         seen = rules.Seen(
@@ -373,7 +374,7 @@ class Reconciler:
             replicas=revision.replicas,
             ready=ready,
             present=len(mine),
-            weight=self._weights.get(revision.id, 0),
+            weight=self._weights.get(revision.id, 0) if self._up else 0,
             sessions=sum(self._sessions(r) for r in mine) if wanted == "drain" else 0,
             prepared=control.progress.ready,
             failed=control.progress.failure or control.full or control.crashes.sentence,

@@ -10,11 +10,16 @@ from pathlib import Path
 from placet_agent.haproxy import words
 
 _FORCED_MAINTENANCE, _CONFIGURED_MAINTENANCE, _FORCED_DRAIN = 0x01, 0x04, 0x08
+_NOBODY = (FileNotFoundError, ConnectionRefusedError)
 _BATCH = 6000  # bytes of commands in one line; HAProxy takes a buffer of 16 kB
 
 
 class AdminError(Exception):
     """HAProxy does not answer, or refuses a command."""
+
+
+class Nobody(AdminError):
+    """Nobody listens on the socket: no HAProxy takes requests here, whoever still ends some."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Admin:
                 while chunk := connection.recv(65536):
                     chunks.append(chunk)
         except OSError as error:
-            raise AdminError(f"HAProxy does not answer on its socket: {error}") from error
+            kind = Nobody if isinstance(error, _NOBODY) else AdminError
+            raise kind(f"HAProxy does not answer on its socket: {error}") from error
         return b"".join(chunks).decode()
 
     def _connect(self, timeout: float) -> socket.socket:
@@ -79,9 +85,10 @@ class Admin:
             answers.append(self.ask(";".join(batch)))
         return "".join(answers)
 
-    def info(self) -> dict[str, str]:
+    def info(self, *, timeout: float = 5.0) -> dict[str, str]:
         """Return ``show info``."""
-        pairs = (line.partition(": ") for line in self.ask("show info").splitlines())
+        answer = self.ask("show info", timeout=timeout)
+        pairs = (line.partition(": ") for line in answer.splitlines())
         return {key: value for key, colon, value in pairs if colon}
 
     def servers(self) -> dict[str, ServerState]:

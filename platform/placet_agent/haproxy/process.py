@@ -1,5 +1,6 @@
 """Starts, adopts and reloads HAProxy; it outlives the agent."""
 
+import logging
 import os
 import shutil
 import signal
@@ -8,14 +9,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NoReturn
 
 from placet_agent import files
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
-from placet_agent.haproxy.admin import Admin, AdminError
-from placet_agent.procs import ProcessRef, find, wait_gone, with_variable
+from placet_agent.haproxy.admin import Admin, AdminError, Nobody
+from placet_agent.procs import ProcessRef, boot, find, wait_gone, with_variable
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 10.0
+ASK_EVERY, ASK_SECONDS = 3.0, 3.0  # between two looks whether it answers, and how long one waits
+SILENCES = 3  # so many in a row: it stands still
 MARKER = "PLACET_HAPROXY"  # in its environment: the folder that it was started for
 _LOG_LIMIT = 1 << 20
 # HAProxy writes its log lines into descriptor 3, a named pipe that it holds open both ways: the
@@ -56,6 +62,8 @@ class HaproxyProcess:
         self.admin = Admin(folder)
         self.ref: ProcessRef | None = None
         self.fixed: list[str] = []  # as the running one was started
+        self.silences = 0  # in a row, since it last answered
+        self._asked = 0.0
         self._children: list[subprocess.Popen[bytes]] = []
 
     def adopt(self) -> bool:
@@ -63,27 +71,35 @@ class HaproxyProcess:
 
         The one that answers on the socket goes before the one on record: an agent that died
         right after a start or a reload had not written it down. What that one was started with is
-        unknown then, so that the next ``apply`` reloads it.
+        unknown then, so that the next ``apply`` reloads it. One on record that does not answer is
+        taken over too: ``serves`` judges it.
         """
-        record = files.read_json(self.folder / "process.json") or {"pid": 0, "start": 0}
+        record = self._record()
         recorded = ProcessRef(record["pid"], record["start"])
-        answering = self._answering()
-        ref = answering or recorded
+        try:
+            ref = self._answering() or recorded
+        except AdminError:
+            ref = recorded
         if not ref.alive:
             return False
         self.ref = ref
         self.fixed = record.get("listening", []) if ref == recorded else []
         return True
 
-    def _answering(self) -> ProcessRef | None:
-        """Return the process of ours that answers on the admin socket."""
-        try:
-            pid = self.admin.info().get("Pid")
-        except AdminError:
-            return None
-        return next((ref for ref in self._ours() if str(ref.pid) == pid), None)
+    def _record(self) -> dict[str, Any]:
+        """Return what is written down of the one that runs, if that is of this start of the host:
+        whoever has its pid and start time after another is a stranger."""
+        record = files.read_json(self.folder / "process.json")
+        if not record or record.get("boot", boot()) != boot():
+            return {"pid": 0, "start": 0}
+        return dict(record)
 
-    def _ours(self) -> list[ProcessRef]:
+    def _answering(self) -> ProcessRef | None:
+        """Return the process of ours that answers on the admin socket. Raises ``AdminError``."""
+        pid = self.admin.info().get("Pid")
+        return next((ref for ref in self.ours() if str(ref.pid) == pid), None)
+
+    def ours(self) -> list[ProcessRef]:
         """Return every HAProxy that was started for this folder, whoever remembers it."""
         return with_variable(MARKER, str(self.folder.resolve()))
 
@@ -93,33 +109,85 @@ class HaproxyProcess:
         self._children = [child for child in self._children if child.poll() is None]
         return self.ref is not None and self.ref.alive
 
+    def serves(self) -> bool:
+        """Tell whether the one that runs takes requests; it is asked every few seconds.
+
+        It does not when nobody listens: a newer one took its sockets over and died. One that stands
+        still is ended, and ``HaproxyError`` says so.
+        """
+        if not self.alive:
+            return False
+        if not self.silences and time.monotonic() - self._asked < ASK_EVERY:
+            return True
+        try:
+            self.admin.info(timeout=ASK_SECONDS)
+        except Nobody:
+            return False
+        except AdminError as error:
+            self.silences += 1
+            if self.silences < SILENCES:
+                return True
+            self._end_silent(error)
+        self.silences, self._asked = 0, time.monotonic()
+        return True
+
+    def _end_silent(self, error: AdminError) -> NoReturn:
+        """End the one that stands still: who is connected to it would wait for ever."""
+        self.silences = 0
+        if self.ref is not None:
+            self.ref.signal(signal.SIGKILL)
+            wait_gone(self.ref, 3)
+        raise HaproxyError(
+            f"HAProxy stood still and was ended: {SILENCES} times in a row it did not answer"
+        ) from error
+
     def start(self) -> None:
         """Start HAProxy from the files in the folder.
 
         One that nobody knows any more must not go on listening beside it: it would answer some of
         the requests by an old table. Told to leave, it ends its own ones first.
         """
-        for ref in self._ours():
+        for ref in self.ours():
             ref.signal(signal.SIGUSR1)
         self._launch([])
 
     def reload(self) -> None:
-        """Start a new HAProxy that takes the old one's sockets over; no connection is refused."""
+        """Start a new HAProxy that takes the old one's sockets over; no connection is refused.
+
+        One that dies after it took them leaves the old one without: nobody listens, and there is
+        nothing to take over. Then another starts beside what the old one has still to answer.
+        """
         if self.ref is None or not self.ref.alive:
-            return self.start()
-        self._launch(["-x", "admin.sock", "-sf", str(self.ref.pid)])
-        return None
+            self.start()
+            return
+        try:
+            self._launch(["-x", "admin.sock", "-sf", str(self.ref.pid)])
+        except HaproxyError as error:
+            if not self._deserted():
+                raise
+            log.warning("nobody listens any more, HAProxy is started anew: %s", error)
+            self._asked = 0.0  # should that fail too, the next look sees that nobody listens
+            self.start()
+
+    def _deserted(self) -> bool:
+        try:
+            self.admin.info(timeout=ASK_SECONDS)
+        except Nobody:
+            return True
+        except AdminError:
+            pass
+        return False
 
     def _launch(self, extra: list[str]) -> None:
         fifo = self.folder / "log.fifo"
         if not fifo.exists():
             os.mkfifo(fifo, 0o600)
         fixed = config.fixed((self.folder / "haproxy.cfg").read_text())
-        log = self.folder / "haproxy.log"
+        said = self.folder / "haproxy.log"
         crash_point("agent.before_haproxy_start")
-        fresh = not log.exists() or log.stat().st_size > _LOG_LIMIT
-        with log.open("wb" if fresh else "ab") as output:
-            log.chmod(0o600)  # it quotes what other people named
+        fresh = not said.exists() or said.stat().st_size > _LOG_LIMIT
+        with said.open("wb" if fresh else "ab") as output:
+            said.chmod(0o600)  # it quotes what other people named
             before = output.tell()
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCH, self.binary, "-db", "-f", "haproxy.cfg", *extra],
@@ -132,14 +200,14 @@ class HaproxyProcess:
                 start_new_session=True,
             )
         self._children.append(child)
-        self._await(child, lambda: _tail(log, before))
+        self._await(child, lambda: _tail(said, before))
         crash_point("agent.after_haproxy_start")
         self.fixed = fixed
         ref = find(child.pid)
         if ref is None:
-            raise HaproxyError(f"HAProxy ended at once: {_tail(log, before)}")
-        self.ref = ref
-        record = {"pid": ref.pid, "start": ref.start, "listening": fixed}
+            raise HaproxyError(f"HAProxy ended at once: {_tail(said, before)}")
+        self.ref, self.silences, self._asked = ref, 0, time.monotonic()
+        record = {"pid": ref.pid, "start": ref.start, "boot": boot(), "listening": fixed}
         files.write_json(self.folder / "process.json", record)
 
     def _await(self, child: "subprocess.Popen[bytes]", why: Callable[[], str]) -> None:
@@ -164,7 +232,7 @@ class HaproxyProcess:
             if not wait_gone(self.ref, 3):
                 self.ref.signal(signal.SIGKILL)
                 wait_gone(self.ref, 3)
-        left = self._ours()
+        left = self.ours()
         for ref in left:
             ref.signal(signal.SIGKILL)
         for ref in left:

@@ -71,13 +71,16 @@ class Proxy:
             self.settings = replace(self.settings, certificate=digest)
 
     def ensure_running(self) -> bool:
-        """Adopt or start HAProxy when it does not run; tell whether it had to be started."""
-        if self.process.alive:
+        """Adopt or start HAProxy when none serves; tell whether it had to be started.
+
+        Raises ``HaproxyError`` when one that stood still had to be ended.
+        """
+        if self.process.serves():
             return False
         places.make_folders(self.folder, self.settings.uid)
-        if self.process.ref is None and self.process.adopt():
+        if self.process.ref is None and self.process.adopt() and self.process.serves():
             log.info("adopted HAProxy, pid %s", self.process.ref)
-            self._size = self._size_of_running()
+            self._size = (0, 0) if self.process.silences else self._size_of_running()
             return False
         try:
             self.write()
@@ -156,6 +159,7 @@ class Proxy:
         ``HaproxyError`` or ``OSError`` the next one tells all of it again.
         """
         try:
+            self._speak()
             self.unwritten = self._write_if_it_can()
             if self._applied != self._due:
                 self._tell()
@@ -164,6 +168,11 @@ class Proxy:
         except Exception:
             self._applied = ()
             raise
+
+    def _speak(self) -> None:
+        """Raise ``AdminError`` while it is silent: each word would wait long for its answer."""
+        if self.process.silences:
+            raise AdminError("HAProxy does not answer on its socket")
 
     def weights(self) -> dict[str, int]:
         """Return what HAProxy gives each revision, out of 10,000."""
@@ -272,6 +281,7 @@ class Proxy:
 
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""
+        self._speak()
         place = self.table.place(replica)
         return 0 if place is None else self.admin.sessions(place)
 

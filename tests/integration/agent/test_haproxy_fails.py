@@ -1,0 +1,231 @@
+"""HAProxy itself fails: it dies while it takes over, or it stands still."""
+
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from placet_agent import files, procs
+from placet_agent.haproxy import process
+from placet_agent.haproxy.config import Settings
+from placet_agent.haproxy.process import MARKER, find_binary
+from placet_agent.haproxy.proxy import Proxy
+from placet_agent.holding import Holder
+from tests.integration.agent.conftest import NodeUnderTest, free_port
+from tests.integration.agent.control import Platform
+from tests.integration.agent.run_agent import OPTIONS
+from tests.integration.agent.test_lifecycle import haproxy
+from tests.support.processes import until
+
+# As the kernel ends a program when memory is short: once, after it took the sockets over and the
+# old one, told so, listens no more.
+DYING = """#!%s
+import os, pathlib, signal, subprocess, sys, time
+words = [%r, *sys.argv[1:]]
+armed = pathlib.Path("armed")
+if "-sf" not in words or not armed.exists():
+    os.execv(words[0], words)
+armed.unlink()
+child = subprocess.Popen(words)
+old = words[words.index("-sf") + 1]
+
+def listens(pid):
+    held = {os.readlink(e.path) for e in os.scandir(f"/proc/{pid}/fd")}
+    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    mine = [line.split() for line in lines if f":%04X " in line]
+    return any(f"socket:[{f[9]}]" in held for f in mine if f[3] == "0A")
+
+while not listens(child.pid) or listens(old):
+    time.sleep(0.01)
+child.kill()
+child.wait()
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    """Where clients call."""
+    return free_port()
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, port: int) -> Iterator[Proxy]:
+    """A proxy whose next HAProxy that takes over dies, once the file ``armed`` is there."""
+    program = tmp_path / "haproxy-that-dies"
+    program.write_text(DYING % (sys.executable, find_binary(), port))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    made = Proxy(tmp_path / "haproxy", Settings(port=port, bind="127.0.0.1"), str(program))
+    yield made
+    made.process.stop()
+
+
+@pytest.fixture
+def slow() -> Iterator[socket.socket]:
+    """A replica that takes connections, and answers nobody by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture
+def stranger() -> Iterator[procs.ProcessRef]:
+    """A process that is none of ours."""
+    child = subprocess.Popen(["sleep", "600"])
+    ref = procs.find(child.pid)
+    assert ref is not None
+    yield ref
+    child.kill()
+    child.wait()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HAProxy is asked more often whether it is there, and for less long."""
+    monkeypatch.setattr(process, "ASK_EVERY", 0.2)
+    monkeypatch.setattr(process, "ASK_SECONDS", 0.5)
+
+
+def well(port: int) -> bool:
+    """Tell whether HAProxy answers a client."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def reloaded(proxy: Proxy) -> None:
+    """Have the table need a reload, as one more replica than there are slots does."""
+    table = proxy.table
+    for number in range(table.slots):
+        table.ensure_server(table.endpoints["end_1"], "rev_2", f"more-{number}", 20_000 + number)
+    table.ensure_server(table.endpoints["end_1"], "rev_2", "one-more", 21_000)
+
+
+def served(proxy: Proxy, slow: socket.socket, port: int) -> tuple[list[int], threading.Thread]:
+    """Start HAProxy and a request that the replica holds; return what becomes of it."""
+    proxy.ensure_running()
+    entry = proxy.table.ensure_endpoint("end_1", "/p/production/e")
+    proxy.table.ensure_server(entry, "rev_1", "one", slow.getsockname()[1])
+    entry.stable = "rev_1"
+    proxy.apply()
+    said: list[int] = []
+    url = f"http://127.0.0.1:{port}/p/production/e/x"
+    thread = threading.Thread(target=lambda: said.append(httpx.get(url, timeout=60).status_code))
+    thread.start()
+    return said, thread
+
+
+def test_a_haproxy_that_dies_when_it_took_over_leaves_the_port_open_and_the_old_one_its_requests(
+    proxy: Proxy, slow: socket.socket, port: int, tmp_path: Path
+) -> None:
+    said, thread = served(proxy, slow, port)
+    held, _ = slow.accept()
+    old = proxy.process.ref
+    assert old is not None
+    (tmp_path / "haproxy/armed").touch()
+    reloaded(proxy)
+
+    proxy.apply()
+
+    assert not (tmp_path / "haproxy/armed").exists(), "nobody took over and died"
+    assert well(port), "nobody listens"
+    assert old.alive and proxy.process.ref != old and not said
+    held.recv(65536)
+    held.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    held.close()
+    thread.join(timeout=20)
+    assert said == [200]
+    until(lambda: not old.alive)
+
+
+def test_another_agent_finds_nobody_listening_and_starts_one_beside_what_still_ends(
+    proxy: Proxy, slow: socket.socket, port: int, tmp_path: Path
+) -> None:
+    said, thread = served(proxy, slow, port)
+    held, _ = slow.accept()
+    old = proxy.process.ref
+    assert old is not None
+    old.signal(signal.SIGUSR1)  # what it does when it is told that another took over
+    until(lambda: not well(port))
+    later = Proxy(tmp_path / "haproxy", proxy.settings, proxy.process.binary)
+
+    assert later.ensure_running()
+
+    assert well(port) and old.alive and later.process.ref != old
+    held.close()
+    thread.join(timeout=20)
+    assert said == [502]
+    later.process.stop()
+
+
+def test_whoever_has_the_pid_and_start_time_of_another_start_of_the_host_is_nobodys(
+    proxy: Proxy, stranger: procs.ProcessRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.ensure_running()
+    proxy.process.stop()
+    record = {"pid": stranger.pid, "start": stranger.start, "boot": "another", "listening": []}
+    files.write_json(tmp_path / "haproxy/process.json", record)
+    later = Proxy(tmp_path / "haproxy", proxy.settings, proxy.process.binary)
+    assert not later.process.adopt()
+    holder = Holder(tmp_path / "holder")
+    files.make_folder(holder.folder)
+    files.write_json(holder.folder / "holder.json", record)
+
+    holder.ensure()
+    holder.stop()
+
+    assert stranger.alive
+    files.write_json(tmp_path / "haproxy/process.json", {**record, "boot": procs.boot()})
+    assert later.process.adopt() and later.process.ref == stranger
+    assert later.ensure_running() and later.process.ref != stranger, "it answers nobody"
+    assert stranger.alive
+    later.process.stop()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_haproxy_that_stands_still_is_told_of_and_replaced(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    still, before = haproxy(node), len(platform.reports)
+
+    still.signal(signal.SIGSTOP)
+    platform.wait(lambda: haproxy(node) != still and well(node.port))
+
+    assert not still.alive
+    platform.wait(lambda: any("stood still" in e["detail"] for e in errors(platform, before)))
+    lost = [row for report in platform.reports[before:] for row in report["revisions"]]
+    assert any((row["ready_replicas"], row["weight"]) == (0, 0) for row in lost)
+    platform.wait(lambda: platform.seen("rev_1")["phase"] == "serving")
+    assert node.who() == "one"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_agent_that_finds_a_haproxy_standing_still_replaces_it(
+    platform: Platform, joined: NodeUnderTest
+) -> None:
+    joined.start()
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    joined.stop()
+    still = haproxy(joined)
+    still.signal(signal.SIGSTOP)
+
+    joined.start(OPTIONS)
+
+    platform.wait(lambda: haproxy(joined) != still and joined.who() == "one", seconds=60)
+    folder = str((joined.home.folder / "haproxy").resolve())
+    assert procs.with_variable(MARKER, folder) == [haproxy(joined)]
+
+
+def errors(platform: Platform, since: int) -> list[dict[str, str]]:
+    """Return what the node told of HAProxy since a report."""
+    reports = platform.reports[since:]
+    return [e for report in reports for e in report["errors"] if e["code"] == "haproxy"]
