@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from placet_agent import files
+from placet_agent import files, limits
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.process import HaproxyError
@@ -185,6 +185,8 @@ def run(
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     log_lines(log_level)
+    if few := limits.too_few_files():  # recalls are heeded all the same
+        logger.error("%s", few)
     home = Home(data.resolve())
     if bool(tls_cert) != bool(tls_key):
         raise fail("give both --tls-cert and --tls-key")

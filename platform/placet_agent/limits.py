@@ -6,12 +6,14 @@ process: there a neighbour feels what a replica does to the processor.
 
 import errno
 import os
+import resource
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+FILES = 8192  # that each replica may have open; HAProxy needs 8025
 ROOT = Path("/sys/fs/cgroup")
 PROCESSES = 2048  # threads count
 SHARE = 1024  # of the processor, against any other replica that wants it
@@ -20,6 +22,24 @@ SHARE = 1024  # of the processor, against any other replica that wants it
 TCP_BYTES = 64 << 20
 PROBES = 3  # so often it is tried whether groups can be made
 _CANNOT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+def too_few_files() -> str:
+    """Say why HAProxy and replicas cannot have as many files open as they need; '' when they can.
+
+    The hard limit is raised where this process may do that.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= FILES:
+        return ""
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, FILES))
+    except (OSError, ValueError):
+        return (
+            f"HAProxy and each replica need {FILES} open files, and this host allows {hard}: "
+            f"start the agent with a hard limit of {FILES} or more (LimitNOFILE=, ulimit -Hn)"
+        )
+    return ""
 
 
 @dataclass(frozen=True)

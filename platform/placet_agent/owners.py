@@ -3,7 +3,8 @@
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _TAKERS = (
     frozenset({"0.0.0.0", "::ffff:0.0.0.0"}),  # noqa: S104 - compared, not bound
     frozenset({"::"}),
 )
+_EVERYWHERE = ("", "*", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _TABLES = (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6))
 
 
@@ -99,6 +101,52 @@ def _address(local: str, family: int) -> str:
     return socket.inet_ntop(family, packed)
 
 
+def other(address: str, port: int, ours: Collection[ProcessRef]) -> str:
+    """Name who listens where one of ours is to listen; '' when nobody does.
+
+    The kernel lets processes of one user share a port, each with a part of what comes.
+    """
+    mine = {ref.pid for ref in ours}
+    for one in _meeting(address, port):
+        holders = _holders(one.inode)
+        if holders.isdisjoint(mine) and (holders or one in _meeting(address, port)):
+            return _named(min(holders)) if holders else "a process that is not seen from here"
+    return ""
+
+
+def _meeting(address: str, port: int) -> list[Listening]:
+    """Return what listens at an address of HAProxy's, or at one that holds it or is held by it.
+
+    A socket for IPv6 is none of those of IPv4: one that takes both, the kernel refuses itself.
+    """
+    wanted = "127.0.0.1" if address == "localhost" else address.strip("[]")
+    try:
+        found = asked(port)
+    except OSError:
+        found = read(port)
+    meeting = []
+    for at, sockets in ((at.removeprefix("::ffff:"), some) for at, some in found.items()):
+        same = (":" in at) == (":" in wanted)
+        if same and (at == wanted or at in _EVERYWHERE or wanted in _EVERYWHERE):
+            meeting += sockets
+    return meeting
+
+
+def _holders(inode: int) -> set[int]:
+    """Return the processes that have a socket in their hands."""
+    name = f"socket:[{inode}]"
+    numbers = [entry.name for entry in os.scandir("/proc") if entry.name.isdigit()]
+    return {int(number) for number in numbers if name in _open_ones(f"/proc/{number}")}
+
+
+def _named(pid: int) -> str:
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        name = "a process"
+    return f"{name} (pid {pid})"
+
+
 class Owner:
     """The replica that a port should belong to."""
 
@@ -146,10 +194,12 @@ def _pid_namespace(process: str) -> str | None:
 
 
 def _open_ones(process: str) -> set[str]:
-    found = set()
+    found = set[str]()
     try:
-        for entry in os.scandir(f"{process}/fd"):
-            found.add(os.readlink(entry.path))  # noqa: PTH115
+        numbers = os.listdir(f"{process}/fd")  # noqa: PTH208 - no path: a kernel's name
     except OSError:
-        pass  # it ends, or closes some as we look: the next look sees what is left
+        return found  # it ends
+    for number in numbers:
+        with suppress(OSError):  # it closes some as we look: the next look sees what is left
+            found.add(os.readlink(f"{process}/fd/{number}"))  # noqa: PTH115
     return found

@@ -106,6 +106,8 @@ class Starter:
         record = replica.record
         if sandbox.isolation() != "bwrap":
             raise RuntimeError(sandbox.NO_BWRAP)
+        if few := limits.too_few_files():
+            raise RuntimeError(few)
         if record.egress is not None and record.network == "host" != self.networks.given():
             raise RuntimeError("it may not start on the host's network: this host gives others")
         self._check_variables(record)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from placet_agent import files
+from placet_agent import files, limits
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import Admin, AdminError, Nobody
@@ -179,6 +179,8 @@ class HaproxyProcess:
         return False
 
     def _launch(self, extra: list[str]) -> None:
+        if few := limits.too_few_files():
+            raise HaproxyError(few)
         fifo = self.folder / "log.fifo"
         if not fifo.exists():
             os.mkfifo(fifo, 0o600)

@@ -6,13 +6,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from placet_agent import files
+from placet_agent import files, owners
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config, places, words
 from placet_agent.haproxy.admin import AdminError, ServerState
-from placet_agent.haproxy.certificate import Certificate
+from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
-from placet_agent.haproxy.process import HaproxyProcess
+from placet_agent.haproxy.process import HaproxyError, HaproxyProcess
 from placet_agent.haproxy.table import EndpointEntry, Server, Table
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,21 @@ class Proxy:
         self.unwritten = ""  # why the disk does not have what it follows
         self._size = (0, 0)
         self._left: dict[str, float] = {}  # servers that nobody has any more, since when
-        self.renew()
+        try:
+            self.renew()
+        except CertificateRefused as refusal:
+            self._go_on_with_certificate(refusal)
+
+    def _go_on_with_certificate(self, refusal: CertificateRefused) -> None:
+        """Show what was shown before: an agent that did not run would heed no recall."""
+        path = self.folder / config.CERTIFICATE
+        try:
+            Certificate(path, path).read()
+        except CertificateRefused:
+            raise refusal from None
+        log.error("goes on with the certificate before: %s", refusal)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.settings = replace(self.settings, certificate=digest)
 
     def renew(self) -> None:
         """Take up replaced certificate files at the next ``apply``.
@@ -88,12 +102,22 @@ class Proxy:
             if not (self.folder / "haproxy.cfg").exists():
                 raise
             log.error("HAProxy starts with what it served before: %s", error)
+        self._refuse_taken_port()
         self.process.start()
         self._size = self._told.size
         if self._seen:
             self._followed()
         log.info("started HAProxy, pid %s", self.process.ref)
         return True
+
+    def _refuse_taken_port(self) -> None:
+        """Raise ``HaproxyError`` when somebody else listens there: another node of this host, say,
+        whose HAProxy would go on answering a part of what clients ask of this one."""
+        port = self.settings.port
+        if who := owners.other(self.settings.bind, port, self.process.ours()):
+            raise HaproxyError(
+                f"port {port} is taken by {who}: end that, or join again with another --listen"
+            )
 
     def _size_of_running(self) -> tuple[int, int]:
         """Return how many slots the adopted HAProxy was started with."""

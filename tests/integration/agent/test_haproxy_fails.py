@@ -1,5 +1,6 @@
 """HAProxy itself fails: it dies while it takes over, or it stands still."""
 
+import os
 import signal
 import socket
 import stat
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,10 +17,10 @@ import pytest
 from placet_agent import files, procs
 from placet_agent.haproxy import process
 from placet_agent.haproxy.config import Settings
-from placet_agent.haproxy.process import MARKER, find_binary
+from placet_agent.haproxy.process import MARKER, HaproxyError, find_binary
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.holding import Holder
-from tests.integration.agent.conftest import NodeUnderTest, free_port
+from tests.integration.agent.conftest import PATHS, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 from tests.integration.agent.test_lifecycle import haproxy
@@ -162,6 +164,54 @@ def test_another_agent_finds_nobody_listening_and_starts_one_beside_what_still_e
     thread.join(timeout=20)
     assert said == [502]
     later.process.stop()
+
+
+def test_two_nodes_of_a_host_do_not_share_a_port(proxy: Proxy, port: int, tmp_path: Path) -> None:
+    proxy.ensure_running()
+    assert proxy.process.ref is not None
+    for bind in ("127.0.0.1", "*"):
+        settings = replace(proxy.settings, bind=bind)
+        second = Proxy(tmp_path / "second", settings, find_binary())
+        with pytest.raises(HaproxyError) as refused:
+            second.ensure_running()
+        sentence = f"port {port} is taken by haproxy (pid {proxy.process.ref.pid}): end that, "
+        assert str(refused.value) == sentence + "or join again with another --listen"
+    elsewhere = Proxy(tmp_path / "second", replace(proxy.settings, bind="127.0.0.2"), find_binary())
+    assert elsewhere.ensure_running()
+    elsewhere.process.stop()
+    proxy.process.ref.signal(signal.SIGKILL)
+    assert procs.wait_gone(proxy.process.ref, 5)
+    assert proxy.ensure_running(), "its own port is not taken"
+
+
+FEW = """
+import sys
+from pathlib import Path
+from placet_agent import limits
+from placet_agent.haproxy.config import Settings
+from placet_agent.haproxy.process import HaproxyError, find_binary
+from placet_agent.haproxy.proxy import Proxy
+print(limits.too_few_files())
+try:
+    Proxy(Path(sys.argv[1]), Settings(port=int(sys.argv[2])), find_binary()).ensure_running()
+except HaproxyError as error:
+    print(error)
+"""
+
+
+def test_too_few_descriptors_are_told_with_the_number_that_is_needed(
+    tmp_path: Path, port: int
+) -> None:
+    words = ["prlimit", "--nofile=1024:4096"]
+    if os.geteuid() == 0:  # who may raise limits has none
+        words += ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"]
+    done = subprocess.run(
+        [*words, sys.executable, "-c", FEW, str(tmp_path / "few"), str(port)],
+        capture_output=True, text=True, check=False, env={**os.environ, **PATHS},
+    )  # fmt: skip
+    first, second = done.stdout.splitlines()
+    assert first == second, done.stderr
+    assert "need 8192 open files, and this host allows 4096" in first
 
 
 def test_whoever_has_the_pid_and_start_time_of_another_start_of_the_host_is_nobodys(

@@ -1,6 +1,7 @@
 """TLS on loopback, for real: the node checks the platform, and clients the node."""
 
 import os
+import signal
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 from tests.integration.agent.test_commands import agent
+from tests.integration.agent.test_lifecycle import haproxy
 from tests.support.certificates import Authority
 from tests.support.forking import Forker
 
@@ -133,6 +135,31 @@ def test_an_agent_that_starts_anew_has_the_running_haproxy_show_the_certificate_
     assert shown(joined.port) == first
     joined.start(options)
     wait_shown(joined.port, second)
+
+
+def test_an_agent_that_starts_between_two_files_of_a_renewal_shows_the_certificate_before(
+    platform: Platform, joined: NodeUnderTest, authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(loop, "TRIM_SECONDS", 0.2)
+    chain, key, first = authority.issue("endpoints")
+    options = replace(OPTIONS, certificate=Certificate(chain, key))
+    joined.start(options)
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    joined.stop()
+    haproxy(joined).signal(signal.SIGKILL)
+    before, whole = len(platform.reports), key.read_bytes()
+    authority.issue("endpoints")
+    key.write_bytes(whole)  # the chain is the new one already
+
+    joined.start(options)
+
+    refused = lambda: [e for r in platform.reports[before:] for e in r["errors"]]  # noqa: E731
+    platform.wait(lambda: "certificate_refused" in {error["code"] for error in refused()})
+    wait_shown(joined.port, first)
+    _, _, third = authority.issue("endpoints")
+    wait_shown(joined.port, third)
 
 
 def test_a_node_refuses_a_platform_that_nobody_it_trusts_vouches_for(
