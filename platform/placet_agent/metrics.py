@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import get_args
 
 from placet_agent import files
 from placet_agent.haproxy.admin import Admin, AdminError
+from placet_agent.procs import ProcessRef, find
 from placet_agent.seen import SeenUnits
 from placet_protocol.fields import format_time
 from placet_protocol.report import LATENCY_BOUNDS_MS, Cohort, MetricWindow, RequestCounts
@@ -110,7 +112,9 @@ class Meter:
         self._gaps: list[str] = []
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self._seen = SeenUnits(folder / "units")
-        self._logged: Counter[tuple[int, str]] = Counter()  # lines per HAProxy and backend
+        self._logged: Counter[tuple[ProcessRef, str]] = Counter()  # lines per HAProxy and backend
+        self._writers: dict[int, ProcessRef] = {}  # who had the pid of a line last
+        self._looked: set[int] = set()  # pids that were looked at for what was read at once
         self._rest = b""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
@@ -129,8 +133,9 @@ class Meter:
         except OSError:
             log.info("the pipe of log lines keeps its default size")
         for name, count in (files.read_hint(self.folder / "logged.json") or {}).items():
-            pid, _, backend = name.partition(" ")
-            self._logged[int(pid), backend] = count
+            pid, *start, backend = name.split(" ")  # an older agent wrote down no start
+            ref = ProcessRef(int(pid), int(start[0])) if start else self._writer(int(pid))
+            self._logged[ref, backend] = count
         self._thread.start()
 
     def stop(self) -> None:
@@ -172,6 +177,7 @@ class Meter:
                 chunk = os.read(self._pipe, 65536)
             except BlockingIOError:
                 return
+            self._looked.clear()  # another HAProxy may have the pid since
             *lines, self._rest = (self._rest + chunk).split(b"\n")
             for raw in lines:
                 line = parse_line(raw.decode(errors="replace"))
@@ -179,7 +185,7 @@ class Meter:
                     self._count(line)
 
     def _count(self, line: Line) -> None:
-        self._logged[line.pid, line.backend] += 1
+        self._logged[self._writer(line.pid), line.backend] += 1
         self._heed(line)
         if line.revision != "-":
             tally = self._tallies[line.revision]
@@ -190,6 +196,14 @@ class Meter:
             if line.cohort is not None:
                 tally = tally.apart.setdefault(line.cohort, Tally())
             tally.add(line.status, line.milliseconds)
+
+    def _writer(self, pid: int) -> ProcessRef:
+        """Return the HAProxy that has ``pid``, or had it when it could last be looked at."""
+        if pid not in self._looked:
+            self._looked.add(pid)
+            with suppress(OSError):  # without a descriptor lines are counted all the same
+                self._writers[pid] = find(pid) or self._writers.get(pid, ProcessRef(pid, 0))
+        return self._writers.setdefault(pid, ProcessRef(pid, 0))
 
     def _close_window(self, began: datetime, seconds: float) -> None:
         try:
@@ -210,7 +224,10 @@ class Meter:
             self._gaps += [f"{n} requests of {b} were not logged" for b, n in missing.items()]
 
     def _save(self) -> None:
-        stored = {f"{pid} {backend}": count for (pid, backend), count in self._logged.items()}
+        stored = {
+            f"{ref.pid} {ref.start} {backend}": count
+            for (ref, backend), count in self._logged.items()
+        }
         files.write_json(self.folder / "logged.json", stored, durable=False)
         self._seen.save()
 
@@ -221,20 +238,23 @@ class Meter:
         every counted request's line lies in the pipe. A difference is told once.
         """
         try:
-            pid = int(self.admin.info()["Pid"])
+            ref = find(int(self.admin.info()["Pid"]))
             counters = self.admin.backends()
-        except (AdminError, KeyError, ValueError):
+        except (AdminError, KeyError, ValueError, OSError):
             self._drain()
             return {}
         self._drain()
+        if ref is None:
+            return {}
         found = {}
         for backend, counter in counters.items():
-            lost = counter.total - self._logged[pid, backend]
+            lost = counter.total - self._logged[ref, backend]
             if lost > 0:
                 found[backend] = lost
-                self._logged[pid, backend] += lost
-        for key in [key for key in self._logged if key[0] != pid]:
+                self._logged[ref, backend] += lost
+        for key in [key for key in self._logged if key[0] != ref]:
             del self._logged[key]
+        self._writers = {ref.pid: ref}
         return found
 
 

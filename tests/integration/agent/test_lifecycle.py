@@ -381,7 +381,7 @@ def test_lost_log_lines_are_reported_as_a_gap(platform: Platform, node: NodeUnde
     platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
     platform.wait_phase("rev_1", "serving")
     platform.wait(lambda: node.get().status_code == 200)
-    node.agent.meter._logged.subtract({(haproxy(node).pid, "e000r0"): 7})
+    node.agent.meter._logged.subtract({(haproxy(node), "e000r0"): 7})
 
     platform.wait(lambda: "metrics_gap" in platform.errors())
 

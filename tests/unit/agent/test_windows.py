@@ -1,13 +1,15 @@
 """Windows of counts, as the meter closes them and the platform reads them."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from placet_agent.haproxy.admin import Admin
+from placet_agent.haproxy.admin import Admin, BackendCounters
 from placet_agent.metrics import Meter, parse_line
+from placet_agent.procs import find
 from placet_protocol.report.windows import read_window
 
 
@@ -27,3 +29,35 @@ def test_a_window_is_one_that_the_platform_reads_however_late_it_was_closed(
     meter.stop()
     read = read_window(json.loads(json.dumps(window)), "/metrics/0")
     assert (read["seconds"], read["status_2xx"]) == (told, 1)
+
+
+def test_lines_of_a_haproxy_that_had_the_same_pid_hide_none_that_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = find(os.getpid())
+    assert now is not None
+    (tmp_path / "logged.json").write_text(json.dumps({f"{now.pid} {now.start - 1} e000r1": 40}))
+    meter = Meter(tmp_path, Admin(tmp_path), seconds=1000)
+    monkeypatch.setattr(meter.admin, "info", lambda: {"Pid": str(now.pid)})
+    monkeypatch.setattr(meter.admin, "backends", lambda: {"e000r1": BackendCounters(3, 0)})
+    meter.start()
+    line = parse_line(f"m2 {now.pid} e000r1 rev_1 200 3 - - -")
+    assert line is not None
+    meter._count(line)
+    meter._close_window(datetime.now(UTC), 10)
+    ((window,), gaps) = meter.take()
+    meter.stop()
+    assert gaps == ["2 requests of e000r1 were not logged"]
+    assert window["error"] == "2 requests are not in these counts"
+    kept = json.loads((tmp_path / "logged.json").read_text())
+    assert kept == {f"{now.pid} {now.start} e000r1": 3}
+
+
+def test_what_an_older_agent_counted_goes_on(tmp_path: Path) -> None:
+    now = find(os.getpid())
+    assert now is not None
+    (tmp_path / "logged.json").write_text(json.dumps({f"{now.pid} e000r1": 40}))
+    meter = Meter(tmp_path, Admin(tmp_path), seconds=1000)
+    meter.start()
+    assert meter._logged == {(now, "e000r1"): 40}
+    meter.stop()
