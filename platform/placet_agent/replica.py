@@ -92,6 +92,7 @@ class Replica:
     hung: str = ""  # why it was ended although it ran
     note: str = "starting"
     ready_at: float = 0.0
+    since: float = field(default_factory=time.monotonic)  # this agent looks after it
     wave: int = 0  # of starts of its revision; 0: an earlier agent started it
     child: "subprocess.Popen[bytes] | None" = None
     launched: threading.Event = field(default_factory=threading.Event)

@@ -5,7 +5,6 @@ environment of everything it starts; an agent that died in between finds and end
 """
 
 import logging
-import os
 import signal
 import subprocess
 import threading
@@ -13,10 +12,9 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
-from placet_agent import files, limits, owners, procs, sandbox, strays
+from placet_agent import files, limits, outputs, owners, procs, sandbox, strays
 from placet_agent.bentos import Bentos
 from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
@@ -34,9 +32,9 @@ CHECK_EVERY = 5.0  # seconds between two looks at a replica that is ready
 CHECK_TIMEOUT = 5.0
 CHECKS = 3  # so many without an answer in a row: it hangs
 EGRESS_EVERY = 5.0  # seconds between two looks at what was reached
+LINKS_EVERY = 1.0  # seconds between two looks at what leads to a replica that starts
+START_SECONDS = 1800.0  # a start that takes longer is given up, and counts as a crash
 TERM_SECONDS = 5.0
-LOG_BYTES = 4 << 20
-TAIL_BYTES = 3000
 
 
 class Replicas:
@@ -189,8 +187,12 @@ class Replicas:
             answer = ask(replica, "/livez", CHECK_TIMEOUT)
             silent = silent + 1 if answer is None or answer >= 500 else 0
             self._renew_egress(replica)
-        replica.hung = f"it hung: {CHECKS} times in a row /livez did not answer"
-        log.warning("replica %s hangs and is ended", replica.id)
+        self._give_up(replica, f"it hung: {CHECKS} times in a row /livez did not answer")
+
+    def _give_up(self, replica: Replica, why: str) -> None:
+        """End a replica that is as good as none; that counts as a crash."""
+        replica.hung = why
+        log.warning("replica %s is ended: %s", replica.id, why)
         self.signal(replica, signal.SIGKILL)
         self.wake()
 
@@ -238,7 +240,8 @@ class Replicas:
         replica.save()
 
     def _probe(self, replica: Replica) -> None:
-        """Ask ``/readyz`` until it answers 200, the process ends or it is to stop."""
+        """Ask ``/readyz`` until it answers 200, the process ends or it is to stop; not for ever."""
+        looked = 0.0
         while replica.alive and not replica.stopping:
             answer = ask(replica, "/readyz")
             if answer == 200:
@@ -247,6 +250,14 @@ class Replicas:
                 replica.save()
                 break
             replica.note = "not listening yet" if answer is None else f"/readyz answers {answer}"
+            now = time.monotonic()
+            if now - replica.since > START_SECONDS:
+                self._give_up(replica, f"it was not ready within {START_SECONDS:.0f} s")
+                return
+            if now - looked > LINKS_EVERY:  # without them it might never be
+                self._renew_link(replica)
+                self._renew_egress(replica)
+                looked = now
             time.sleep(PROBE_EVERY)
         self.wake()
 
@@ -351,18 +362,13 @@ class Replicas:
 
     def tail(self, replica: Replica) -> str:
         """Return the end of its output."""
-        try:
-            with _open_log(self.log_path(replica)) as stream:
-                stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
-                return stream.read(TAIL_BYTES).decode(errors="replace").strip()
-        except OSError:
-            return "no output"
+        return outputs.tail(self.log_path(replica))
 
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""
         for path in self.logs.glob("*.log"):
             try:
-                _trim(path)
+                outputs.trim(path)
             except OSError as error:  # what one replica does to its own keeps no other
                 log.warning("%s is not trimmed: %s", path.name, error)
 
@@ -372,24 +378,3 @@ class Replicas:
         for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
             path.unlink(missing_ok=True)
             path.with_suffix(".log.1").unlink(missing_ok=True)
-
-
-def _open_log(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
-    """Open the output of a replica, without waiting: it may hold a lease on it, or have shut it."""
-    flags |= os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        handle = os.open(path, flags)
-    except PermissionError:
-        path.chmod(0o644)
-        handle = os.open(path, flags)
-    return os.fdopen(handle, "rb" if flags & os.O_ACCMODE == os.O_RDONLY else "r+b")
-
-
-def _trim(path: Path) -> None:
-    with _open_log(path, os.O_RDWR) as stream:
-        size = os.fstat(stream.fileno()).st_size  # a replica may change it at any moment
-        if size > LOG_BYTES:
-            stream.seek(size - LOG_BYTES // 4)
-            kept = stream.read(LOG_BYTES // 4)
-            stream.truncate(0)  # first: it may be what fills the disk
-            path.with_suffix(".log.1").write_bytes(kept)

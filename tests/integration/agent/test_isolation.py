@@ -217,6 +217,29 @@ def test_a_link_that_ends_is_followed_by_another_and_who_calls_meanwhile_is_answ
     assert platform.seen("rev_1")["restarts"] == 0
 
 
+@pytest.mark.parametrize("part", ["link", "relay"])
+def test_what_leads_to_a_replica_is_started_again_while_the_replica_starts(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(replicas, "LINKS_EVERY", 0.1)
+    bento = platform.build("several", **{"needs-port.txt": ""})
+    slow = {"READY_AFTER": "3"}
+    platform.serve(
+        platform.revision(1, bento, weight=10_000, variables=slow, egress=["192.0.2.7:443"])
+    )
+    platform.wait(lambda: [r for r in records(node) if r["link"] and r["relay"]])
+    before = records(node)[0]
+    assert not before["ready"]
+
+    ProcessRef(*before[part]).signal(signal.SIGKILL)
+
+    platform.wait_phase("rev_1", "serving")
+    after = records(node)[0]
+    assert (after["id"], after["inner"]) == (before["id"], before["inner"]), "the replica went on"
+    assert after[part] != before[part]
+    assert node.who() == "several"
+
+
 def test_nothing_of_a_replica_is_left_when_it_stops(
     platform: Platform, node: NodeUnderTest
 ) -> None:

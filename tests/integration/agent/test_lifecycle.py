@@ -193,6 +193,19 @@ def test_a_replica_that_hangs_is_started_again(
     assert victim["id"] not in {record["id"] for record in records(node)}
 
 
+def test_a_replica_that_is_never_ready_is_given_up_and_fails(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "START_SECONDS", 0.5)
+    late = {"READY_AFTER": "600"}
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000, variables=late))
+
+    failed = platform.wait_phase("rev_1", "failed")
+
+    assert "it was not ready within" in failed["detail"]
+    assert failed["restarts"] == 3
+
+
 def place(node: NodeUnderTest, replica: str) -> str:
     """Return a replica's place in HAProxy."""
     found = node.agent.proxy.table.place(replica)

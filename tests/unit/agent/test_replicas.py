@@ -22,10 +22,11 @@ from placet_agent.bentos import Bentos
 from placet_agent.client import Client
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.observed import leaving_reports
+from placet_agent.outputs import LOG_BYTES
 from placet_agent.pythons import Interpreters
 from placet_agent.reconcile import Reconciler
 from placet_agent.replica import Record, Replica, ask
-from placet_agent.replicas import LOG_BYTES, Replicas
+from placet_agent.replicas import Replicas
 from placet_agent.runtimes import Runtimes
 from tests.support import disk
 
