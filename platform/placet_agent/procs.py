@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # it says nothing of the process
 _ENVIRONMENT = 1 << 16  # bytes of it; what is marked has the mark first
 
 
@@ -105,8 +106,10 @@ def with_name(name: str, *, inside: bool = False) -> list[tuple[ProcessRef, str]
         try:
             with (entry / "environ").open("rb", buffering=0) as stream:
                 environment = b"\0" + stream.read(_ENVIRONMENT) + b"\0"
-        except OSError:
-            continue
+        except OSError as error:
+            if error.errno in _SHORT:
+                raise
+            continue  # it ended, or is somebody else's
         _, marked, rest = environment.partition(marker)
         if marked and (ref := find(int(entry.name))) is not None:
             found.append((ref, rest.partition(b"\0")[0].decode(errors="replace")))
@@ -125,7 +128,9 @@ def _inner(entry: Path) -> bool:
     """Tell whether a process is in another pid namespace, and not its first."""
     try:
         status = (entry / "status").read_bytes()
-    except OSError:
+    except OSError as error:
+        if error.errno in _SHORT:
+            raise
         return True
     pids = status.partition(b"\nNSpid:")[2].partition(b"\n")[0].split()
     return len(pids) > 1 and pids[1:] != [b"1"]

@@ -100,6 +100,8 @@ def test_the_agent_brings_the_unit_that_runs_it() -> None:
     lines = printed.stdout.splitlines()
     assert "EnvironmentFile=-/etc/placet/agent.env" in lines
     assert "ExecStart=/opt/placet-agent/bin/placet-agent run --data /var/lib/placet-agent" in lines
+    unit = lines[lines.index("[Unit]") : lines.index("[Service]")]
+    assert "StartLimitIntervalSec=0" in unit, "five quick ends would be its last"
 
 
 @contextmanager

@@ -60,6 +60,28 @@ def test_without_a_descriptor_nobody_is_taken_for_gone(asleep: ProcessRef) -> No
     assert procs.wait_gone(asleep, 5)
 
 
+def test_who_is_marked_is_not_missed_for_want_of_a_descriptor(
+    asleep: ProcessRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    listed = Path.iterdir
+
+    # They run out when the processes are listed already, as for another thread's sake.
+    def list_and_run_out(path: Path) -> Iterator[Path]:
+        found = [*listed(path)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", list_and_run_out)
+    try:
+        for inside in (False, True):
+            with pytest.raises(OSError, match="Too many open files"):
+                procs.with_variable("NOBODY", "has it", inside=inside)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_who_is_gone_is_gone(asleep: ProcessRef) -> None:
     earlier = ProcessRef(asleep.pid, asleep.start - 1)
     assert not earlier.alive
