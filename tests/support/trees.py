@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from placet_agent.leftovers import remove
+
 DEEP = 4000
 NAME = "d" * 250
 
 
-def deep(folder: Path, depth: int = DEEP) -> None:
-    """Make folders in folders, with a file in the last: a path of a million characters."""
+@contextmanager
+def deep(folder: Path, depth: int = DEEP) -> Iterator[None]:
+    """Lend folders in folders, with a file in the last: a path of a million characters.
+
+    None of it is left to pytest, which removes it by ``shutil.rmtree``.
+    """
     folder.mkdir(exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     for _ in range(depth):
@@ -21,6 +27,10 @@ def deep(folder: Path, depth: int = DEEP) -> None:
         handle = inner
     os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
     os.close(handle)
+    try:
+        yield
+    finally:
+        remove(folder)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from workers.builder.leavings import is_inside
 from workers.builder.runtimes import Runtimes, uv_program
 from workers.builder.sandbox import Limits
 from workers.builder.spec import BuildSpec
+from workers.builder.trees import TooMuch, walk
 
 ADDRESS_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links",
                    "--trusted-host", "--no-index")  # fmt: skip
@@ -117,9 +118,8 @@ def pack(folder: Path, archive: Path) -> None:
     and folders fails the build.
     """
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
-        for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).as_posix()):
-            mode = path.lstat().st_mode
-            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+        for name, mode in _listed(folder):
+            path, entry = folder / name, tarfile.TarInfo(name)
             if stat.S_ISDIR(mode):
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o755
                 tar.addfile(entry)
@@ -127,6 +127,13 @@ def pack(folder: Path, archive: Path) -> None:
                 _add_file(tar, entry, path)
             else:
                 raise BuildFailed(f"The Bento holds {entry.name!r}, which is no file and no folder")
+
+
+def _listed(folder: Path) -> list[tuple[str, int]]:
+    try:
+        return sorted((entry.path, entry.found.st_mode) for entry in walk(folder))
+    except TooMuch as error:
+        raise BuildFailed(f"The Bento holds {error}") from None
 
 
 def _add_file(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def told_by(
                       subject],
             binds_rw=[folder],
             env={"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
-            limits=limits,
+            limits=replace(limits, disk_mb=64, files=100),
             cancelled=cancelled,
         )  # fmt: skip
         if result.reason == "cancelled":

@@ -5,7 +5,6 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +30,10 @@ class Group:
             return []
         joins = "; ".join(f"echo $$ > {folder}/cgroup.procs" for folder in self.folders)
         return ["/bin/sh", "-ec", f'{joins}; exec "$@"', "sandbox"]
+
+    def members(self) -> list[int]:
+        """Return the processes of the group; none where rlimits alone bound it."""
+        return _members(self.folders[0]) if self.folders else []
 
     def ran_out_of_memory(self) -> bool:
         """Tell whether the kernel ended a process of the group for its memory."""
@@ -134,35 +137,3 @@ def sweep_groups() -> None:
             pid = group.name.removeprefix(PREFIX).partition("-")[0]
             if pid.isdigit() and not Path(f"/proc/{pid}").exists():
                 Group("cgroup1", (group,)).end()
-
-
-class Quota:
-    """Adds up what the writable folders hold, seldom enough to cost little."""
-
-    def __init__(self, folders: Sequence[Path], limit: int) -> None:
-        self._folders, self._limit = folders, limit
-        self._next = 0.0
-
-    def exceeded(self) -> bool:
-        """Tell whether the folders hold more than they may."""
-        now = time.monotonic()
-        if not self._folders or now < self._next:
-            return False
-        used = sum(_size(str(folder)) for folder in self._folders)
-        spent = time.monotonic() - now
-        self._next = time.monotonic() + max(0.3, 20 * spent)
-        return used > self._limit
-
-
-def _size(folder: str) -> int:
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    total += _size(entry.path)
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    except OSError:
-        return total
-    return total

@@ -248,8 +248,8 @@ class Runtimes:
             result = self.sandbox.run(
                 words, env={"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"},
                 binds_ro=[uv, making / "wheels", making / "lock.txt"], binds_rw=[home],
-                limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000), cancelled=cancelled,
-                on_line=log,
+                limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000, files=500_000),
+                cancelled=cancelled, on_line=log,
             )  # fmt: skip
             good = result.reason == "exited" and result.returncode in accept
             _require(good, result.reason, result.sentence(what))

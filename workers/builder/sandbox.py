@@ -23,12 +23,13 @@ from placet_agent import seccomp
 from workers.builder.limits import (
     MAX_PROCESSES,
     Group,
-    Quota,
     make_group,
     rlimit_words,
     sweep_groups,
 )
 from workers.builder.output import TURN, Output
+from workers.builder.quota import Quota, descendants
+from workers.builder.trees import walk
 
 Isolation = Literal["bwrap", "user"]
 Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
@@ -77,6 +78,7 @@ class Limits:
     memory_mb: int = 4096
     seconds: float = 600
     disk_mb: int = 8192
+    files: int = 50_000  # and folders, in what it may write
     processes: int = MAX_PROCESSES
 
 
@@ -292,7 +294,13 @@ def _watch(
     )  # fmt: skip
     assert process.stdout is not None
     output = Output(process.stdout)
-    quota = Quota(binds_rw, limits.disk_mb << 20)
+
+    def running() -> list[int]:
+        if process.returncode is not None:
+            return []
+        return group.members() if group.folders else descendants(process.pid)
+
+    quota = Quota(binds_rw, limits.disk_mb << 20, limits.files, running)
     reason: Reason = "exited"
     try:
         while True:
@@ -309,6 +317,8 @@ def _watch(
             _kill(process, group)
             process.wait()
     output.finish(on_line, LAST_WORDS if reason == "exited" else TURN)
+    if reason == "exited" and quota.over():  # whoever reads it next relies on the bounds
+        reason = "disk"
     if reason == "exited" and process.returncode != 0 and group.ran_out_of_memory():
         reason = "memory"
     return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
@@ -340,6 +350,6 @@ def _kill(process: subprocess.Popen[bytes], group: Group) -> None:
 
 
 def _give(folder: Path, owner: int) -> None:
-    for place, _, files in os.walk(folder):
-        for name in (".", *files):
-            os.chown(os.path.join(place, name), owner, owner, follow_symlinks=False)  # noqa: PTH118
+    os.chown(folder, owner, owner, follow_symlinks=False)
+    for entry in walk(folder):
+        os.chown(entry.name, owner, owner, dir_fd=entry.folder, follow_symlinks=False)

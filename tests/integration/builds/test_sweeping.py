@@ -18,10 +18,10 @@ def test_what_an_ended_build_left_is_removed_however_deep(yard: Yard) -> None:
     left, other = (building.workplaces() / name for name in ("bld_0-1", f"{running.pk}-1"))
     other.mkdir()
     (left / "smoke").mkdir(parents=True)
-    deep(left / "smoke")
-    with memory_of(300):
-        assert building.sweep_folders() == 1
-    assert [*building.workplaces().iterdir()] == [other]
+    with deep(left / "smoke"):
+        with memory_of(300):
+            assert building.sweep_folders() == 1
+        assert [*building.workplaces().iterdir()] == [other]
 
 
 def test_the_folder_of_an_answer_is_removed_however_deep(
@@ -29,7 +29,7 @@ def test_the_folder_of_an_answer_is_removed_however_deep(
 ) -> None:
     """A scanner that what it read took over leaves what it likes beside its answer."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with ExitStack() as bound, leavings.folder_for_answer() as folder:
-        deep(folder / "left")
-        bound.enter_context(memory_of(300))
+    with ExitStack() as inside, leavings.folder_for_answer() as folder:
+        inside.enter_context(deep(folder / "left"))
+        inside.enter_context(memory_of(300))
     assert [*tmp_path.iterdir()] == []
