@@ -15,7 +15,25 @@ from pathlib import Path
 
 FILES = 8192  # that each replica may have open; HAProxy needs 8025
 ROOT = Path("/sys/fs/cgroup")
-PROCESSES = 2048  # threads count
+FEW_FILES, FEW_PROCESSES = 1200, 512  # that everybody has: an endpoint has 1000 connections
+
+
+def share_of_files(processes: int, files: int) -> tuple[int, int]:
+    """Return as many processes, and open files of each, but no more than have a quarter of what the
+    host may have open, or the few that everybody has.
+
+    An open file costs who holds it some 240 bytes, and when there are ``fs.file-max`` of them only
+    root opens another one. ``docs/install.md`` says how a host has more.
+    """
+    try:
+        quarter = int(Path("/proc/sys/fs/file-max").read_text()) // 4
+    except OSError:
+        return processes, files
+    files = min(files, max(quarter // processes, FEW_FILES))
+    return min(processes, max(quarter // files, FEW_PROCESSES)), files
+
+
+PROCESSES, OPEN_FILES = share_of_files(2048, 8192)  # threads count as processes
 SHARE = 1024  # of the processor, against any other replica that wants it
 # What TCP holds of a replica's is counted apart by version 1, and for all of the host together:
 # who fills it has everybody's connections stall and break.

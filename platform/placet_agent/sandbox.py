@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from placet_agent import seccomp
+from placet_agent.limits import OPEN_FILES, PROCESSES
 from placet_agent.seccomp import Network
 
 Isolation = Literal["bwrap", "none"]
@@ -58,10 +59,10 @@ class Cell:
     network: Network = "own"
     variables: Mapping[str, str] = field(default_factory=dict)
     tmp_bytes: int = TMP_BYTES
-    limits: tuple[str, ...] = ("--nofile=8192:8192", "--core=0:0")
+    limits: tuple[str, ...] = (f"--nofile={OPEN_FILES}:{OPEN_FILES}", "--core=0:0")
     # Set inside: set outside, where all replicas may be one user, it would count their processes
     # together, and one that begins as many as it may would leave the others none.
-    processes: str = "--nproc=2048:2048"
+    processes: str = f"--nproc={PROCESSES}:{PROCESSES}"
     groups: tuple[Path, ...] = ()  # control groups that it joins before anything else
 
 

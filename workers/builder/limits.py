@@ -11,7 +11,7 @@ from uuid import uuid4
 
 ROOT = Path("/sys/fs/cgroup")
 PREFIX = "placet-"
-MAX_PROCESSES = 1024
+MAX_PROCESSES, MAX_OPEN = 1024, 4096  # fewer on a host that may have few files open
 TCP_BYTES = 64 << 20  # of a run's connections, which version 1 counts apart from its memory
 CANNOT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL}
 OPTIONAL = ("memory.swap.max", "memory.kmem.tcp.limit_in_bytes")  # of what a kernel may be without
@@ -116,12 +116,14 @@ def _own_v2_group() -> Path:
     return ROOT
 
 
-def rlimit_words(group: Group, memory_mb: int, file_mb: int, processes: int) -> list[str]:
+def rlimit_words(
+    group: Group, memory_mb: int, file_mb: int, processes: int, files: int = MAX_OPEN
+) -> list[str]:
     """Return the ``prlimit`` command that goes before the program."""
     words = [
         "/usr/bin/prlimit",
         "--core=0",
-        "--nofile=4096:4096",
+        f"--nofile={files}:{files}",
         f"--fsize={file_mb << 20}",
     ]
     if group.mechanism == "prlimit":

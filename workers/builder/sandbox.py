@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 from placet_agent import seccomp
+from placet_agent.limits import share_of_files
 from workers.builder.limits import (
+    MAX_OPEN,
     MAX_PROCESSES,
     Group,
     make_group,
@@ -153,10 +155,11 @@ class Sandbox:
         """
         limits = limits or Limits()
         seen = _in_build(workplace if self.isolation == "bwrap" else None)
-        group = make_group(limits.memory_mb, limits.processes)
+        processes, files = share_of_files(limits.processes, MAX_OPEN)
+        group = make_group(limits.memory_mb, processes)
         words = [
             *group.entry(),
-            *rlimit_words(group, limits.memory_mb, limits.disk_mb, limits.processes),
+            *rlimit_words(group, limits.memory_mb, limits.disk_mb, processes, files),
         ]
         try:
             with _filter(self.isolation) as handles:

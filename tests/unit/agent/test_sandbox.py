@@ -318,3 +318,12 @@ def test_what_a_program_leaves_behind_ends_with_it() -> None:
 
     assert (done.returncode, done.stdout) == (0, "begun\n")
     assert time.monotonic() - began < 6  # its output is closed, so that nothing has it any more
+
+
+def test_a_replica_has_no_sizable_share_of_the_files_that_the_host_may_open() -> None:
+    cell = Cell(uid=sandbox.user(INSTALLER_UID))
+    done = run(cell, "ulimit -n; ulimit -u || ulimit -p")
+    opened, processes = map(int, done.stdout.split())
+    host = int(Path("/proc/sys/fs/file-max").read_text())
+    assert opened * processes <= max(host // 4, limits.FEW_FILES * limits.FEW_PROCESSES)
+    assert opened >= limits.FEW_FILES

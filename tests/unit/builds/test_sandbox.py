@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from placet_agent import seccomp
+from placet_agent.limits import FEW_FILES, FEW_PROCESSES
 from workers.builder import output
 from workers.builder import sandbox as module
 from workers.builder.limits import make_group
@@ -202,6 +203,27 @@ def test_a_fork_bomb_runs_into_its_limit(box: Sandbox) -> None:
     result = python(box, code, limits=Limits(processes=40, seconds=20))
     assert result.tail[-1] == "stopped 11"
     assert result.seconds < 20
+
+
+def test_a_run_has_no_sizable_share_of_the_files_that_the_host_may_open(box: Sandbox) -> None:
+    host = int(Path("/proc/sys/fs/file-max").read_text())
+    code = (
+        "import os, time\n"
+        "n = 0\n"
+        "try:\n"
+        "    while True: os.open('/dev/null', 0); n += 1\n"
+        "except OSError: print(n, flush=True)\n"
+        "forks = 1\n"
+        "try:\n"
+        "    while True:\n"
+        "        if os.fork() == 0: time.sleep(60)\n"
+        "        forks += 1\n"
+        "except OSError: print(forks)\n"
+    )
+    opened, forked = map(int, python(box, code, limits=Limits(seconds=60)).tail)
+    assert opened * forked <= max(host // 4, FEW_FILES * FEW_PROCESSES)
+    assert opened > 1000  # and one process has what anything honest needs
+    assert forked > 500
 
 
 def test_memory_is_limited_and_said_in_words(box: Sandbox) -> None:
