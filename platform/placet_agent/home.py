@@ -13,7 +13,7 @@
 
 import threading
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ class Home:
         self._lock = threading.Lock()
         self._memory: Remembered | None = None
         self._others: dict[str, Any] = {}  # that a newer agent remembered
+        self._unstored = False  # whether more is remembered than the disk has
         self._reported = 0
 
     def make(self) -> None:
@@ -143,12 +144,39 @@ class Home:
         return self._memory
 
     def remember(self, **changes: Any) -> None:
-        """Change what is remembered, on disk before anything follows from it."""
+        """Change what is remembered, on disk before anything follows from it.
+
+        Raises ``OSError``, and nothing has changed, where the disk does not take it.
+        """
         with self._lock:
-            memory = self._load()
-            for name, value in changes.items():
-                setattr(memory, name, value)
-            files.write_json(self.folder / "memory.json", self._others | asdict(memory))
+            memory = replace(self._load(), **changes)
+            self._write(memory)
+            self._memory = memory
+
+    def note(self, **changes: Any) -> str:
+        """Change what is remembered, on disk if it can be; return why it is not there."""
+        with self._lock:
+            self._memory, self._unstored = replace(self._load(), **changes), True
+        try:
+            self.store()
+        except OSError as error:
+            return str(error)[:500]
+        return ""
+
+    @property
+    def stored(self) -> bool:
+        """Whether the disk has all that is remembered."""
+        return not self._unstored
+
+    def store(self) -> None:
+        """Write down what the disk did not take before. Raises ``OSError``."""
+        with self._lock:
+            if self._unstored:
+                self._write(self._load())
+
+    def _write(self, memory: Remembered) -> None:
+        files.write_json(self.folder / "memory.json", self._others | asdict(memory))
+        self._unstored = False
 
 
 def _known(stored: dict[str, Any], kind: type) -> tuple[dict[str, Any], dict[str, Any]]:

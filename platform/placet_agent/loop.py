@@ -216,7 +216,7 @@ class Agent:
         try:
             opened = self.trust.hear(text, stored=True)
             self._tell(opened.errors)
-            state = self.trust.state_of(opened).going_on(self.trust.kept())
+            state = self.trust.state_of(opened).going_on(self.trust.latest.kept())
         except StateRefused as refusal:
             self.reporter.error("stored_state_refused", str(refusal))
             return
@@ -241,12 +241,25 @@ class Agent:
             self._stopped.wait(wait)
 
     def _poll_once(self) -> bool:
+        self._store()
         state = self.reconciler.newest
         epoch, number = state.generation if state else (0, 0)
         text = self._polling.state(epoch, number, self.options.poll_seconds)
         good = True if text is None else self.accept(text)
         self._renew_keys()
         return good
+
+    def _store(self) -> None:
+        """Write down what the disk did not take before, and let in what waited for that."""
+        if not self.trust.behind:
+            return
+        if fault := self.trust.store():
+            self.reporter.error("state_unstored", fault)
+            return
+        state = self.reconciler.newest
+        if state is not None:
+            self.reconciler.take(state, self.trust.judge(state, fetch=False))
+            self.wake()
 
     def _renew_keys(self) -> None:
         """Take up a newer list of keys by and by, and judge by it what was let in before."""
@@ -293,11 +306,12 @@ class Agent:
     def _take(self, opened: Opened, text: str) -> bool:
         known = self.reconciler.newest
         state = self.trust.state_of(opened)
-        state = state.going_on(known.endpoints if known is not None else self.trust.kept())
+        state = state.going_on(known.endpoints if known is not None else self.trust.latest.kept())
         verdicts = self.trust.judge(state)
         if known is not None and state.generation <= known.generation:
             return False
-        self.trust.keep(state, text)
+        if fault := self.trust.keep(state, text):
+            self.reporter.error("state_unstored", fault)
         log.info("state %s.%s", state.epoch, state.number)
         self.reconciler.take(state, verdicts)
         self.wake()

@@ -1,6 +1,6 @@
 """What this node was ever told is recalled: on disk before anything follows from it, if it can be.
 
-A recall that the disk does not take counts all the same, and is written with the next one.
+A recall that the disk does not take counts all the same, and is written when there is room.
 
 The list only grows. An older state, or one that somebody signs who has stolen the ``state`` key,
 cannot take anything off it: recalls and lifts are each signed by the ``decision`` key.
@@ -27,7 +27,7 @@ class Recalls:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._texts: list[str] = files.read_json(path) or []
-        self._stored = True  # whether the file has all of them
+        self.stored = True  # whether the file has all of them
         self.book = Book()
         self.book.add(_stored(text) for text in self._texts)
 
@@ -50,21 +50,21 @@ class Recalls:
         book = Book(dict(self.book.recalls), dict(self.book.lifts))
         grown = book.add(found)
         if grown:
-            self._texts, self._stored = [*self._texts, *kept], False
-        if not self._stored:
-            errors += self._store()
+            self._texts, self.stored = [*self._texts, *kept], False
+        try:
+            self.store()
+        except OSError as error:
+            log.exception("recalls cannot be written down")
+            errors.append(NodeError(code="recall_unstored", detail=str(error)[:500]))
         if grown:
             self.book = book
         return errors
 
-    def _store(self) -> list[NodeError]:
-        try:
+    def store(self) -> None:
+        """Write down what the disk did not take before. Raises ``OSError``."""
+        if not self.stored:
             files.write_json(self.path, self._texts)
-        except OSError as error:
-            log.exception("recalls cannot be written down")
-            return [NodeError(code="recall_unstored", detail=str(error)[:500])]
-        self._stored = True
-        return []
+            self.stored = True
 
 
 def _stored(text: str) -> RecallStatement | LiftStatement:

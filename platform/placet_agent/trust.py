@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from placet_agent import files
+from placet_agent.admission import Admission
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.home import Home
+from placet_agent.latest import Latest
 from placet_agent.recalls import Recalls
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import NodeError
@@ -18,7 +19,6 @@ from placet_protocol.state import (
     DesiredRevision,
     DesiredState,
     Heard,
-    read_endpoints,
     read_head,
     read_heard,
     read_state,
@@ -83,6 +83,9 @@ class Trust:
         self.root = root
         self._fetch_keys = fetch_keys
         self.recalls = Recalls(home.folder / "recalls.json")
+        self.latest = Latest(home)
+        self._keys_unstored = ""  # the list of keys that the disk did not take
+        self._waiting = False  # whether something is not let in because the disk was full
         stored = home.read_text("keys.json")
         floor = home.remembered().keys_number
         self.ring = KeyRing.open(stored, root, floor=floor) if stored else KeyRing(0, (), root)
@@ -92,10 +95,18 @@ class Trust:
         ring, text = open_keys(self._fetch_keys(), self.root, self.ring.number)
         if ring.number == self.ring.number:
             return False
-        self.home.write_text("keys.json", text)
-        self.home.remember(keys_number=ring.number)
-        self.ring = ring
+        self.ring, self._keys_unstored = ring, text
+        try:
+            self._store_keys()
+        except OSError as error:  # what a key no longer signs must not count on a full disk either
+            log.warning("the list of keys cannot be written down: %s", error)
         return True
+
+    def _store_keys(self) -> None:
+        if self._keys_unstored:
+            self.home.write_text("keys.json", self._keys_unstored)
+            self.home.remember(keys_number=self.ring.number)
+            self._keys_unstored = ""
 
     def hear(self, text: str, *, stored: bool = False) -> Opened:
         """Verify an envelope and learn what must not run, before anything else of it is read.
@@ -144,12 +155,12 @@ class Trust:
             return StateRefused(
                 "other_target", f"the state is for {head.target}, not for this node"
             )
-        memory = self.home.remembered()
-        if head.generation < (memory.epoch, memory.number):
+        epoch, number = self.latest.generation
+        if head.generation < (epoch, number):
             return StateRefused(
                 "generation_went_back",
                 f"the state has generation {head.epoch}.{head.number}, "
-                f"this node has already taken {memory.epoch}.{memory.number}",
+                f"this node has already taken {epoch}.{number}",
             )
         return None
 
@@ -193,26 +204,28 @@ class Trust:
             log.warning("no newer keys: %s", error)
             return False
 
-    def keep(self, state: DesiredState, text: str) -> None:
-        """Store a state that was accepted, and what goes on though the state leaves it out.
+    def keep(self, state: DesiredState, text: str) -> str:
+        """Have a state that was accepted count; return why the disk does not have it all."""
+        self.latest.follow(state, text)
+        return self.store()
 
-        Whenever this is cut short, what goes on by either state is on disk.
-        """
-        kept = [dict(endpoint.entry) for endpoint in state.kept]
-        path = self.home.folder / "kept.json"
-        before = files.read_json(path) or []
-        names = {endpoint.id for endpoint in state.kept}
-        if kept or before:
-            others = [entry for entry in before if entry["id"] not in names]
-            files.write_json(path, [*kept, *others])
-        self.home.write_text("state.json", text)
-        self.home.remember(epoch=state.epoch, number=state.number)
-        if kept or before:
-            files.write_json(path, kept)
+    @property
+    def behind(self) -> bool:
+        """Whether the disk lacks something, or something waits for it to have room."""
+        parts = (self.latest, self.home, self.recalls)
+        return self._waiting or bool(self._keys_unstored) or not all(p.stored for p in parts)
 
-    def kept(self) -> tuple[DesiredEndpoint, ...]:
-        """Return the endpoints that went on when the state on disk was taken."""
-        return read_endpoints(files.read_json(self.home.folder / "kept.json") or [])[0]
+    def store(self) -> str:
+        """Write down what the disk did not take before; return why it still does not."""
+        try:
+            self.recalls.store()
+            self._store_keys()
+            self.latest.store()
+            self.home.store()
+        except OSError as error:
+            log.warning("what is followed cannot be written down: %s", error)
+            return str(error)[:500]
+        return ""
 
     def _keep_checkpoint(self, note: str | None) -> list[NodeError]:
         if note is None:
@@ -230,19 +243,30 @@ class Trust:
             if new.size == old.size and new.root != old.root:
                 detail = f"the log of {new.size} entries has another root than before"
                 return [NodeError(code="checkpoint_differs", detail=detail)]
-        try:
-            self.home.remember(checkpoint=note)
-        except OSError as error:  # a full disk keeps nobody from what else the state says
-            return [NodeError(code="checkpoint_unstored", detail=str(error)[:500])]
-        return []
+        # a full disk keeps nobody from what else the state says
+        fault = self.home.note(checkpoint=note)
+        return [NodeError(code="checkpoint_unstored", detail=fault)] if fault else []
 
     def judge(self, state: DesiredState, *, fetch: bool = True) -> dict[str, Verdict]:
-        """Return, for every revision of a state, whether it may run here."""
-        first = self.home.fresh
-        verdicts = {}
-        for endpoint in state.endpoints:
-            for revision in endpoint.revisions:
-                verdicts[revision.id] = self._judge(state, endpoint, revision, first, fetch)
+        """Return, for every revision of a state, whether it may run here.
+
+        What is let in anew is on disk before it runs; where the disk does not take it, it waits.
+        """
+        first = self.latest.first(state)
+        known = Admission.beginning(self.home.remembered())
+        verdicts = {
+            revision.id: self._judge(state, endpoint, revision, known, first, fetch)
+            for endpoint in state.endpoints
+            for revision in endpoint.revisions
+        }
+        self._waiting = False
+        if known.changed:
+            try:
+                self.home.remember(**known.changes)
+            except OSError as error:
+                self._waiting = True
+                refused = Verdict(False, f"that it is let in cannot be written down: {error}")
+                verdicts |= dict.fromkeys(known.fresh, refused)
         return verdicts
 
     def _judge(
@@ -250,6 +274,7 @@ class Trust:
         state: DesiredState,
         endpoint: DesiredEndpoint,
         revision: DesiredRevision,
+        known: Admission,
         first: bool,
         fetch: bool,
     ) -> Verdict:
@@ -259,34 +284,36 @@ class Trust:
         if recall := self.recalls.book.forbids(bento_digest=digest, release=release):
             return Verdict(False, f"it was recalled: {recall.kind} {recall.what}")
         try:
-            found = self._permit(endpoint, revision, first)
+            found = self._permit(endpoint, revision, known, first)
         except Refused as refusal:
-            known = refusal.code not in {"unknown_key", "key_not_valid"}
+            final = refusal.code not in {"unknown_key", "key_not_valid"}
             try:
-                if known or not fetch or not self.refresh_keys():
+                if final or not fetch or not self.refresh_keys():
                     return Verdict(False, refusal.sentence)
-                found = self._permit(endpoint, revision, first)
+                found = self._permit(endpoint, revision, known, first)
             except Refused as again:
                 return Verdict(False, again.sentence)
-        reason = _differs(found, revision) or self._moved(endpoint)
+        reason = _differs(found, revision) or known.moved(endpoint)
         if reason:
             return Verdict(False, reason)
         verdict = _as_approved(found.request.serving)
         if verdict.allowed:
-            self._admit(endpoint, revision, found)
+            known.admit(endpoint, revision, found)
         return verdict
 
     def _permit(
-        self, endpoint: DesiredEndpoint, revision: DesiredRevision, first: bool
+        self,
+        endpoint: DesiredEndpoint,
+        revision: DesiredRevision,
+        known: Admission,
+        first: bool,
     ) -> permit.Permit:
         """Check the permit. What was let in before is not stopped by time or a newer policy.
 
         A node with an empty disk cannot tell what already served, so its first state is taken
         as serving; the signature over the state stands for that.
         """
-        memory = self.home.remembered()
-        known = first or memory.admitted.get(revision.release) == revision.bento_digest
-        scope = f"{endpoint.project} {endpoint.environment}"
+        before = first or known.knows(revision)
         return permit.permit(
             revision.permit,
             self.ring,
@@ -297,34 +324,9 @@ class Trust:
                 bento_digest=revision.bento_digest,
                 release=revision.release,
             ),
-            starting_at=None if known else datetime.now(UTC),
-            policy_floor=0 if known else memory.policy_floors.get(scope, 0),
+            starting_at=None if before else datetime.now(UTC),
+            policy_floor=0 if before else known.floor(endpoint),
             uncounted=self.recalls.book.uncounted,
-        )
-
-    def _moved(self, endpoint: DesiredEndpoint) -> str:
-        """Say that an address changed hands: what was approved for one must not answer another."""
-        paths = self.home.remembered().paths
-        if paths.get(endpoint.path, endpoint.id) != endpoint.id:
-            return "the address is another endpoint's"
-        if any(kept == endpoint.id and path != endpoint.path for path, kept in paths.items()):
-            return "the endpoint has another address"
-        return ""
-
-    def _admit(
-        self, endpoint: DesiredEndpoint, revision: DesiredRevision, found: permit.Permit
-    ) -> None:
-        memory = self.home.remembered()
-        scope = f"{endpoint.project} {endpoint.environment}"
-        floor = max(memory.policy_floors.get(scope, 0), found.policy.number)
-        known = memory.admitted.get(revision.release) == revision.bento_digest
-        placed = memory.paths.get(endpoint.path) == endpoint.id
-        if known and placed and floor == memory.policy_floors.get(scope):
-            return
-        self.home.remember(
-            paths={**memory.paths, endpoint.path: endpoint.id},
-            policy_floors={**memory.policy_floors, scope: floor},
-            admitted={**memory.admitted, revision.release: revision.bento_digest},
         )
 
 

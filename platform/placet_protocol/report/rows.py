@@ -22,7 +22,8 @@ ERROR_CODES: Final = frozenset(
     {
         "state_refused", "stored_state_refused", "endpoint_refused", "revision_refused",
         "endpoint_left_out", "prefetch_refused", "recall_refused", "recall_unstored",
-        "checkpoint_unstored", "abort_unstored", "receipt_unstored", "keys_refused",
+        "checkpoint_unstored", "abort_unstored", "receipt_unstored", "state_unstored",
+        "keys_refused",
         "checkpoint_refused", "checkpoint_went_back", "checkpoint_differs", "metrics_gap",
         "haproxy", "holder", "pass_failed", "poll_failed",
         "certificate_refused", "capture_unreadable", "capture_dropped", "capture_refused",

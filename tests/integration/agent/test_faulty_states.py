@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from placet_agent import files, loop, starting
+from placet_agent.home import Home
 from placet_agent.loop import Agent
 from placet_agent.observed import Observed
 from placet_protocol.report import NodeError, read_report
@@ -274,13 +275,16 @@ def test_a_full_disk_keeps_no_recall_from_being_heeded(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_bytes", full)
-        with pytest.raises(OSError, match="No space"):
-            agent.accept(platform.envelope)
+        assert agent.accept(platform.envelope)
+        agent._store()
         assert "it was recalled" in refusals(agent)["rev_1"]
     codes = {error["code"] for error in agent.reporter._errors}
-    assert codes == {"recall_unstored", "checkpoint_unstored"}
+    assert codes == {"recall_unstored", "checkpoint_unstored", "state_unstored"}
+    assert at_start(agent.home)[0] == {"rev_1": ""}, "the disk has the state before"
 
-    assert agent.accept(platform.envelope), "with room again it is taken"
+    agent._store()  # with room again
+    assert not agent.trust.behind
+    assert Home(agent.home.folder).remembered().checkpoint == platform.checkpoint
     assert len(json.loads((agent.home.folder / "recalls.json").read_text())) == 1
     assert "it was recalled" in at_start(agent.home)[0]["rev_1"]
 

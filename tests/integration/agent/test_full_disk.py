@@ -89,6 +89,36 @@ def test_an_agent_starts_anew_on_a_full_disk_and_heeds_a_recall(
     assert node.get().status_code == 503
 
 
+def test_on_a_full_disk_people_take_requests_back_and_stop_a_revision(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    new = platform.revision(1, platform.build("candidate"), weight=5_000)
+    old = platform.revision(2, platform.build("stable"), weight=5_000)
+    platform.serve(old, new, stable="rev_2")
+    platform.wait(lambda: platform.seen("rev_1")["weight"] == 5_000)
+
+    ballast = disk.fill(node.home.folder.parent)
+    old, new = {**old, "weight": 10_000}, {**new, "weight": 0}
+    platform.serve(old, new, stable="rev_2")
+    platform.wait(lambda: platform.seen("rev_2")["weight"] == 10_000)
+    assert {node.who() for _ in range(8)} == {"stable"}
+    platform.serve(old, {**new, "wanted": "stop"}, stable="rev_2")
+    platform.wait(lambda: not node.agent.replicas.of("rev_1"))
+    platform.wait(lambda: platform.reports[-1]["applied"]["number"] == platform.number)
+    platform.wait(lambda: "state_unstored" in platform.errors())
+
+    third = platform.revision(3, platform.build("third"), weight=0)
+    platform.serve(old, third, stable="rev_2")
+    waits = platform.wait_phase("rev_3", "refused")
+    assert "cannot be written down" in waits["detail"], "nobody would know that it was let in"
+    ballast.unlink()
+    platform.wait_phase("rev_3", "ready")
+    platform.wait(lambda: not node.agent.trust.behind)
+    again = Home(node.home.folder)
+    assert again.remembered().number == platform.number
+    assert again.read_text("state.json") == platform.envelope
+
+
 def test_a_bento_or_runtime_that_does_not_fit_keeps_no_room(
     platform: Platform, joined: NodeUnderTest
 ) -> None:
