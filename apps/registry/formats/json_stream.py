@@ -18,7 +18,7 @@ _SPACE = b" \t\r\n"
 _MARKS = b'"[]{}'
 _OTHERS = bytes(set(range(256)) - set(_MARKS))
 _TEXT = re.compile(rb'"[^"]*"')
-_OUTSIDE, _INSIDE = re.compile(rb'["\[\]{}]'), re.compile(rb'["\\]')
+_OUTSIDE, _INSIDE = re.compile(rb'["\[\]{}]'), re.compile(rb'(?:[^"\\]+|\\.)*+', re.DOTALL)
 _PLAIN = re.compile(rb"[^,\]}\s]*")
 _OPENED = b"<"  # stands for the bracket that a value began with: nothing pairs with it
 
@@ -175,22 +175,33 @@ class Document:
     def _one_by_one(self, state: bytes, closes: bytes, taken: bytearray | None) -> None:
         waiting = [b"]" if mark == b"["[0] else b"}" for mark in state[1:]]
         waiting.insert(0, closes)
+        opened = 0
         while waiting:
             mark = self._until(_OUTSIDE, taken)
             if mark == b'"':
                 self._rest_of_text(taken)
             elif mark in (b"[", b"{"):
                 waiting.append(b"]" if mark == b"[" else b"}")
-                if len(waiting) > MAX_DEPTH:
+                opened += taken is not None
+                if len(waiting) > MAX_DEPTH or opened > MAX_ITEMS:
                     raise TooMuch
             elif mark != waiting.pop():
                 raise self._fault()
 
     def _rest_of_text(self, taken: bytearray | None) -> None:
-        while self._until(_INSIDE, taken) == b"\\":
-            if not self._fill():
-                raise self._fault()
+        while self._fill():
+            found = _INSIDE.match(self._buffer, self._place)
+            self._step(found.end() - self._place if found else 0, taken)
+            if self._place == len(self._buffer):
+                continue
+            ends = self._buffer[self._place] == b'"'[0]
             self._step(1, taken)
+            if ends:
+                return
+            if not self._fill():
+                break
+            self._step(1, taken)  # what an escape at the buffer's end has behind it
+        raise self._fault()
 
     def _until(self, marks: re.Pattern[bytes], taken: bytearray | None) -> bytes:
         """Go behind the next of ``marks`` and return it."""
