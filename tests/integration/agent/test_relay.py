@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,6 +249,31 @@ def test_the_connection_past_the_256th_is_refused_until_another_ends(worlds: Wor
     until(
         lambda: world.do("stay", host=INTERNET, port=ECHOES, count=1) == ["word"],
         "there is room again",
+    )
+
+
+def test_a_replica_that_begins_connections_without_end_leaves_the_host_its_ports(
+    worlds: Worlds,
+) -> None:
+    """The host keeps the port of each that ended for a minute, and others have the same ones."""
+    destination = f"{INTERNET}:{ECHOES}"
+    began = time.monotonic()
+    world = worlds(destination)
+    said: list[str] = []
+    while len(said) < 2 * relay.BURST:
+        said += world.do("stay", host=INTERNET, port=ECHOES, count=50)
+        assert world.do("let_go") <= 50
+    made, most = said.count("word"), relay.BURST + relay.RATE * (time.monotonic() - began)
+
+    assert relay.BURST <= made <= most
+    refused = len(said) - made
+    until(lambda: world.counts(destination).refused == refused, "each is counted")
+    assert world.counts(destination).reason == (
+        "30 connections a second are begun already: keep them open"
+    )
+    until(
+        lambda: world.do("stay", host=INTERNET, port=ECHOES, count=1) == ["word"],
+        "a second later there is one again",
     )
 
 
