@@ -52,7 +52,12 @@ class Job(models.Model):
                 fields=["queue", "due_at"],
                 condition=Q(state__in=["queued", "running"]),
                 name="jobs_open",
-            )
+            ),
+            models.Index(
+                fields=["queue", "project", "finished_at"],
+                condition=Q(finished_at__isnull=False),
+                name="jobs_last_of_project",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -114,6 +114,12 @@ class Config(BaseSettings):
     session_requests_per_minute: int = Field(default=1200, ge=0)  # each person in the browser
     build_memory_mb: int = Field(default=4096, ge=256)
     build_seconds: int = Field(default=900, ge=10)
+    # quotas: how many of a kind there may be at a time
+    max_endpoints: int = Field(default=100, ge=1)  # of a project
+    max_target_endpoints: int = Field(default=500, ge=1)  # on a target; a node reports on so many
+    max_waiting_builds: int = Field(default=20, ge=1)  # of a project, beside those that run
+    max_prefetched: int = Field(default=20, ge=0)  # Bentos of a project that a target fetches ahead
+    max_targets: int = Field(default=1000, ge=1)
     # what nothing needs is given up after so many days, and its bytes removed so many hours later;
     # the hours must be longer than any build or upload takes from its first bytes to its end
     collect_after_days: int = Field(default=14, ge=1)

@@ -5,14 +5,16 @@ from apps.builds.errors import BuildEnded, NotFinalised, OtherBuildOpen
 from apps.builds.events import BUILD_CANCEL_ASKED, BUILD_CANCELLED, BUILD_REQUESTED
 from apps.builds.models import Build, BuildState
 from apps.builds.rules import ACCELERABLE, OPEN
+from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job, JobState
 from apps.registry.actions.locking import lock_version
 from apps.registry.models import ModelVersion, VersionState
+from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, QuotaReached
 from placet.kernel.states import move
 
 
@@ -24,6 +26,8 @@ def request_build(version: ModelVersion, *, accelerate: bool = False, actor: Act
     :class:`OtherBuildOpen` while a build with the other choice is open.
     """
     with record(actor) as log:
+        # of two at once the second counts the first
+        project = Project.objects.select_for_update(no_key=True).get(pk=version.project_id)
         row = lock_version(version, actor, "build.start")
         if row.state != VersionState.FINALISED:
             raise NotFinalised
@@ -33,6 +37,7 @@ def request_build(version: ModelVersion, *, accelerate: bool = False, actor: Act
             if open_build.accelerate != accelerate:
                 raise OtherBuildOpen
             return open_build
+        _refuse_many(project)
         build = Build(
             version=row, project_id=row.project_id, requested_by=actor.id, accelerate=accelerate
         )
@@ -42,6 +47,16 @@ def request_build(version: ModelVersion, *, accelerate: bool = False, actor: Act
         build.save(force_insert=True)
         log.add(BUILD_REQUESTED, build, data={"version": row.pk, "accelerate": accelerate})
     return build
+
+
+def _refuse_many(project: Project) -> None:
+    quota = config().max_waiting_builds
+    waiting = Build.objects.filter(project=project, state=BuildState.QUEUED).count()
+    if waiting >= quota:
+        raise QuotaReached(
+            f"{waiting:,} builds of {project.slug} wait", quota,
+            remedy="wait for one, or cancel one", setting="PLACET_MAX_WAITING_BUILDS",
+        )  # fmt: skip
 
 
 def _not_faster(model_format: str) -> str:

@@ -30,15 +30,25 @@ READY = """
       WHERE r.state = 'running' AND r.kind = j.kind AND r.key = j.key AND r.key <> ''))
   )
 """
+# On a queue of long work projects take turns: whose work runs least comes first, then who has had
+# none for longest. Elsewhere only the time counts at which work is due.
+FAIR = ("build",)
+TURN = """
+  CASE WHEN j.queue = ANY(%(fair)s) THEN (SELECT count(*) FROM jobs_job r
+    WHERE r.state = 'running' AND r.queue = j.queue AND r.project = j.project) ELSE 0 END,
+  CASE WHEN j.queue = ANY(%(fair)s) THEN (SELECT max(f.finished_at) FROM jobs_job f
+    WHERE f.finished_at IS NOT NULL AND f.queue = j.queue AND f.project = j.project) END NULLS FIRST
+"""
 CLAIM = f"""
 UPDATE jobs_job SET
   state = 'running', generation = generation + 1, attempts = attempts + 1,
   losses = losses + (state = 'running')::int, lease_owner = %(owner)s,
   lease_until = clock_timestamp() + make_interval(secs => (%(leases)s::jsonb ->> kind)::float)
 WHERE id = (
-  SELECT id FROM jobs_job j WHERE {READY} ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+  SELECT id FROM jobs_job j WHERE {READY} ORDER BY {TURN}, due_at, id LIMIT 1
+  FOR UPDATE SKIP LOCKED
 ) RETURNING id
-"""  # noqa: S608  (READY is the constant above)
+"""  # noqa: S608  (READY and TURN are the constants above)
 COUNT = f"SELECT count(*) FROM (SELECT 1 FROM jobs_job j WHERE {READY} LIMIT %(limit)s) ready"  # noqa: S608
 BEAT = """
 UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)
@@ -52,6 +62,7 @@ def _parameters(queues: Sequence[str] | None, job_id: str | None) -> dict[str, A
         "kinds": list(known),
         "queues": None if queues is None else list(queues),
         "id": job_id,
+        "fair": list(FAIR),
         "owner": f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"[:120],
         "leases": json.dumps({kind: h.lease_seconds for kind, h in known.items()}),
     }
@@ -82,7 +93,7 @@ def seconds_to_next(queues: Sequence[str], ceiling: float) -> float:
 
 
 def claim(queues: Sequence[str] | None = None, *, job_id: str | None = None) -> Job | None:
-    """Take the lease of the job that is due longest, or of ``job_id``; ``None`` if none is."""
+    """Take the lease of the job whose turn it is, or of ``job_id``; ``None`` if none is due."""
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, _parameters(queues, job_id))
         row = cursor.fetchone()

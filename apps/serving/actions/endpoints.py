@@ -30,8 +30,9 @@ from apps.serving.events import (
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import serving_config, to_evict
 from apps.serving.uses import refuse_unlisted
+from placet.config import config
 from placet.kernel.actor import Actor, Scope
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, QuotaReached
 from placet.kernel.states import move
 from placet_protocol.fields import is_name
 
@@ -61,6 +62,7 @@ def create_endpoint(
             created_by=actor.id,
         )
         guards.check(endpoint)
+        _refuse_many(project, target)
         try:
             with transaction.atomic():
                 endpoint.save(force_insert=True)
@@ -69,6 +71,22 @@ def create_endpoint(
         log.add(ENDPOINT_CREATED, endpoint)
         desired.publish(target.pk)
     return endpoint
+
+
+def _refuse_many(project: Project, target: Target) -> None:
+    """Hold the project, so that of two at once the second sees the first, and count."""
+    quota, most = config().max_endpoints, config().max_target_endpoints
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    if (count := Endpoint.objects.filter(project=project).count()) >= quota:
+        raise QuotaReached(
+            f"{project.slug} has {count:,} endpoints", quota,
+            remedy="release to one of them", setting="PLACET_MAX_ENDPOINTS",
+        )  # fmt: skip
+    if Endpoint.objects.filter(target=target).count() >= most:
+        raise QuotaReached(
+            f"{target.name} has as many endpoints as it may", most,
+            remedy="choose another target", setting="PLACET_MAX_TARGET_ENDPOINTS",
+        )  # fmt: skip
 
 
 def _authorize_create(actor: Actor, project: Project, environment: str) -> None:

@@ -5,15 +5,20 @@ from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.events import PREFETCH_ADDED, PREFETCH_REMOVED
 from apps.serving.models import Prefetch, Target
+from placet.config import config
 from placet.kernel.actor import Actor
 
 
-def prefetch(target: Target, *, bento: Bento, holder: str, actor: Actor) -> Prefetch:
+def prefetch(target: Target, *, bento: Bento, holder: str, actor: Actor) -> Prefetch | None:
     """Have ``target`` fetch ``bento`` for ``holder`` (a release id). Fetching starts nothing.
 
-    The caller has authorised the request of the release. Repeating it changes nothing.
+    The caller has authorised the request of the release. Repeating it changes nothing. Beyond the
+    quota of the Bento's project it is ``None``: the Bento is fetched when it is to start.
     """
+    ahead = Prefetch.objects.filter(target=target, project=bento.project_id).exclude(bento=bento)
     with record(actor) as log:
+        if ahead.values("bento").distinct().count() >= config().max_prefetched:
+            return None
         row, made = Prefetch.objects.get_or_create(
             target=target, bento=bento, holder=holder, defaults={"project_id": bento.project_id}
         )

@@ -22,9 +22,10 @@ from apps.serving.events import (
     TARGET_OWNER_CHANGED,
 )
 from apps.serving.models import DesiredState, JoinToken, Site, Target
+from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
-from placet.kernel.problems import FieldError, InvalidInput, Stale
+from placet.kernel.problems import FieldError, InvalidInput, QuotaReached, Stale
 from placet.keystore import ring
 
 JOIN_TOKEN_MINUTES = 60
@@ -55,6 +56,7 @@ def create_target(
     )
     with record(actor) as log:
         authorize(actor, "target.manage", None)
+        _refuse_many()
         try:
             with transaction.atomic():
                 target = Target.objects.create(
@@ -103,6 +105,14 @@ def update_target(
         log.add(TARGET_OWNER_CHANGED if set(changes) == {"owner"} else TARGET_CHANGED, row)
         desired.publish(row.pk)
     return row
+
+
+def _refuse_many() -> None:
+    if (count := Target.objects.count()) >= (quota := config().max_targets):
+        raise QuotaReached(
+            f"There are {count:,} targets", quota, remedy="use one of them",
+            setting="PLACET_MAX_TARGETS",
+        )  # fmt: skip
 
 
 def _owner(named: str) -> str:

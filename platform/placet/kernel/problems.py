@@ -92,6 +92,16 @@ class Conflict(Problem):
     status, code, title = 409, "conflict", "The current state does not allow this"
 
 
+class QuotaReached(Conflict):
+    """There are as many of something as the administrator allows."""
+
+    code, title = "quota_reached", "The quota is used up"
+
+    def __init__(self, what: str, quota: int, *, remedy: str, setting: str) -> None:
+        allowed = f"{what}, and {quota:,} are allowed"
+        super().__init__(f"{allowed}: {remedy}, or have the administrator raise {setting}")
+
+
 class Stale(Problem):
     """``If-Match`` names an older state."""
 

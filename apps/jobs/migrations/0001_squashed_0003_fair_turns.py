@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0001 to 0002: the same in one step.
+"""What a new database gets in place of migrations 0001 to 0003: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
     """See the module."""
 
     initial = True
-    replaces = [("jobs", "0001_initial"), ("jobs", "0002_lost_leases")]
+    replaces = [
+        ("jobs", "0001_initial"), ("jobs", "0002_lost_leases"), ("jobs", "0003_fair_turns"),
+    ]  # fmt: skip
     dependencies = []
 
     operations = [
@@ -72,7 +74,12 @@ class Migration(migrations.Migration):
                             condition=Q(("state__in", ["queued", "running"])),
                             fields=["queue", "due_at"],
                             name="jobs_open",
-                        )
+                        ),
+                        models.Index(
+                            condition=Q(("finished_at__isnull", False)),
+                            fields=["queue", "project", "finished_at"],
+                            name="jobs_last_of_project",
+                        ),
                     ],
                     "constraints": [
                         models.UniqueConstraint(
