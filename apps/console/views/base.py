@@ -77,8 +77,12 @@ def action(view: View[P]) -> View[P]:
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose token does not fit the session any more, with the way back to it."""
-    return answer(request, StaleForm(), back_to=page_of(request))
+    """Answer a form whose token does not fit the session any more, with the way back to it.
+
+    A form of the admin is on the very page that it is sent to.
+    """
+    own = request.path if request.path.startswith("/admin/") else ""
+    return answer(request, StaleForm(), back_to=page_of(request) if "next" in request.POST else own)
 
 
 def refuse_null(request: HttpRequest) -> None:

@@ -204,6 +204,10 @@ def test_a_form_without_its_csrf_token_is_refused(world: World) -> None:
     assert "script-src 'self'" in answer["Content-Security-Policy"]
     elsewhere = client.post(f"{page}decide", {"next": "https://evil.example/"}).content.decode()
     assert 'href="/" data-keeps-typed>Back to the form</a>' in elsewhere
+    nowhere = client.post("/accounts/logout/").content.decode()
+    assert '<a class="btn btn-primary" href="/">Go to the home page</a>' in nowhere
+    admin = client.post("/admin/identity/team/add/").content.decode()
+    assert 'href="/admin/identity/team/add/" data-keeps-typed>Back to the form</a>' in admin
 
 
 def test_who_is_not_signed_in_any_more_comes_back_to_the_page_of_the_form(world: World) -> None:

@@ -278,9 +278,9 @@ def test_a_release_that_nothing_will_open_says_which_gate_has_failed(world: Worl
         page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
         return " ".join(page.split("data-release-state")[1].split("asked by")[0].split())
 
-    assert "Held back by failed gate: Scanned</span>" in head("code-carrying")
+    assert "A gate has failed: Scanned</span>" in head("code-carrying")
     assert "Waiting for a reviewer</span>" in head("code-carrying")
-    assert "Held back" not in head("safe")
+    assert "has failed" not in head("safe")
     world.policy("staging", "version: 1\ngates: [{gate: scan, allow: [safe]}]\n")
     assert "Waiting for the gates" not in head("code-carrying")
-    assert "Held back by failed gate: Scanned</span>" in head("code-carrying")
+    assert "A gate has failed: Scanned</span>" in head("code-carrying")
