@@ -189,16 +189,17 @@ def _peer(connection: socket.socket) -> int:
 def connect(path: Path, seconds: float, kind: int = socket.SOCK_STREAM) -> socket.socket:
     """Connect to a Unix socket, however long its path. Raises ``OSError``."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    connection = socket.socket(socket.AF_UNIX, kind)
     try:
-        # A Unix socket that does not block is refused where the queue is full: this one waits.
-        limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
-        connection.settimeout(seconds)
-    except BaseException:
-        connection.close()
-        raise
+        connection = socket.socket(socket.AF_UNIX, kind)
+        try:
+            # A Unix socket that does not block is refused where the queue is full: this one waits.
+            limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+            connection.settimeout(seconds)
+        except BaseException:
+            connection.close()
+            raise
     finally:
         os.close(folder)
     return connection

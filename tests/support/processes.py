@@ -2,11 +2,12 @@
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,23 @@ def until(check: Callable[[], object], seconds: float = 30, what: str = "it") ->
     while not check():
         assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
         time.sleep(0.05)
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Take every descriptor that this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        yield
+    finally:
+        for handle in held:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def chromium_binary(*, headed: bool = False) -> str:

@@ -11,11 +11,16 @@ from placet_agent.haproxy import words
 
 _FORCED_MAINTENANCE, _CONFIGURED_MAINTENANCE, _FORCED_DRAIN = 0x01, 0x04, 0x08
 _NOBODY = (FileNotFoundError, ConnectionRefusedError)
+_SILENT = (TimeoutError, BlockingIOError)  # the latter where its queue is full
 _BATCH = 6000  # bytes of commands in one line; HAProxy takes a buffer of 16 kB
 
 
 class AdminError(Exception):
     """HAProxy does not answer, or refuses a command."""
+
+
+class Silent(AdminError):
+    """Somebody listens on the socket and does not answer in time."""
 
 
 class Nobody(AdminError):
@@ -54,20 +59,22 @@ class Admin:
                 while chunk := connection.recv(65536):
                     chunks.append(chunk)
         except OSError as error:
-            kind = Nobody if isinstance(error, _NOBODY) else AdminError
+            kinds = ((_NOBODY, Nobody), (_SILENT, Silent), (OSError, AdminError))
+            kind = next(kind for errors, kind in kinds if isinstance(error, errors))
             raise kind(f"HAProxy does not answer on its socket: {error}") from error
         return b"".join(chunks).decode()
 
     def _connect(self, timeout: float) -> socket.socket:
         """Connect through the folder's descriptor: a socket's path may have 107 bytes only."""
         handle = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(timeout)
-            connection.connect(f"/proc/self/fd/{handle}/admin.sock")
-        except OSError:
-            connection.close()
-            raise
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                connection.settimeout(timeout)
+                connection.connect(f"/proc/self/fd/{handle}/admin.sock")
+            except OSError:
+                connection.close()
+                raise
         finally:
             os.close(handle)
         return connection

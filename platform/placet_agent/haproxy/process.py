@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from placet_agent import files, limits
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
-from placet_agent.haproxy.admin import Admin, AdminError, Nobody
+from placet_agent.haproxy.admin import Admin, AdminError, Nobody, Silent
 from placet_agent.procs import ProcessRef, boot, find, wait_gone, with_variable
 
 log = logging.getLogger(__name__)
@@ -123,11 +123,13 @@ class HaproxyProcess:
             self.admin.info(timeout=ASK_SECONDS)
         except Nobody:
             return False
-        except AdminError as error:
+        except Silent as error:
             self.silences += 1
             if self.silences < SILENCES:
                 return True
             self._end_silent(error)
+        except AdminError:  # this host has no descriptor left, say: it says nothing of HAProxy
+            return True
         self.silences, self._asked = 0, time.monotonic()
         return True
 

@@ -16,6 +16,7 @@ import pytest
 
 from placet_agent import files, procs
 from placet_agent.haproxy import process
+from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import MARKER, HaproxyError, find_binary
 from placet_agent.haproxy.proxy import Proxy
@@ -24,7 +25,7 @@ from tests.integration.agent.conftest import PATHS, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS
 from tests.integration.agent.test_lifecycle import haproxy
-from tests.support.processes import until
+from tests.support.processes import no_descriptor_left, until
 
 # As the kernel ends a program when memory is short: once, after it took the sockets over and the
 # old one, told so, listens no more.
@@ -164,6 +165,23 @@ def test_another_agent_finds_nobody_listening_and_starts_one_beside_what_still_e
     thread.join(timeout=20)
     assert said == [502]
     later.process.stop()
+
+
+def test_a_haproxy_is_not_taken_for_silent_for_want_of_a_descriptor(
+    proxy: Proxy, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "ASK_EVERY", 0.0)
+    proxy.ensure_running()
+    before = proxy.process.ref
+    spare = os.open("/dev/null", os.O_RDONLY)
+    with no_descriptor_left():
+        os.close(spare)  # enough to look whether it runs, and not to ask it
+        for _ in range(process.SILENCES + 1):
+            with pytest.raises(AdminError, match="Too many open files"):
+                proxy.admin.info()
+            assert proxy.process.serves()
+    assert proxy.process.silences == 0
+    assert proxy.process.serves() and proxy.process.ref == before and well(port)
 
 
 def test_two_nodes_of_a_host_do_not_share_a_port(proxy: Proxy, port: int, tmp_path: Path) -> None:

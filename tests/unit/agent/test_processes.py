@@ -5,7 +5,6 @@ import resource
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from placet_agent import procs
 from placet_agent.procs import ProcessRef
 from placet_agent.reconcile import Reconciler
 from placet_agent.replica import Record, Replica
-from tests.support.processes import until
+from tests.support.processes import no_descriptor_left, until
 
 
 @pytest.fixture
@@ -28,23 +27,6 @@ def asleep() -> Iterator[ProcessRef]:
     yield ref
     child.kill()
     child.wait()
-
-
-@contextmanager
-def no_descriptor_left() -> Iterator[None]:
-    """Take every descriptor that this process may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    held: list[int] = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
-    try:
-        with pytest.raises(OSError, match="Too many open files"):
-            while True:
-                held.append(os.open("/dev/null", os.O_RDONLY))
-        yield
-    finally:
-        for handle in held:
-            os.close(handle)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_without_a_descriptor_nobody_is_taken_for_gone(asleep: ProcessRef) -> None:
