@@ -67,9 +67,11 @@ def platform_info(
 ) -> PlatformInfo:
     """Return what this host can do."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    isolation = sandbox.isolation()
+    cannot = {"apart"} if isolation == "none" else set[str]()
     return PlatformInfo(
         pythons=interpreters.versions,
-        isolation=sandbox.isolation(),
+        isolation=isolation,
         memory_limit=limits.limiter().kind,
         network=networks.look(),
         memory_mb=pages * size >> 20,
@@ -78,7 +80,7 @@ def platform_info(
         haproxy=haproxy,
         port=port,
         agent_version=__version__,
-        features=list(FEATURES),
+        features=[name for name in FEATURES if name not in cannot],
     )
 
 

@@ -16,7 +16,7 @@ from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support.driver import installed
-from tests.support.nodes import SimulatedNode
+from tests.support.nodes import PLATFORM, SimulatedNode
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -24,11 +24,13 @@ pytestmark = pytest.mark.django_db
 
 @dataclass
 class Place:
-    """A target with its driver, and ways to let it do as told and to silence it."""
+    """A target with its driver, and ways to let it do as told, to silence it and to take from it
+    what keeps replicas apart."""
 
     target: Target
     follow: Callable[[], None]
     silence: Callable[[], None]
+    lay_bare: Callable[[], None]
 
     @property
     def driver(self) -> Driver:
@@ -47,7 +49,11 @@ def node_place() -> Iterator[Place]:
     def silence() -> None:
         Node.objects.filter(pk=node.id).update(last_report_at=now() - timedelta(seconds=16))
 
-    yield Place(target, node.step, silence)
+    def lay_bare() -> None:
+        able = [name for name in PLATFORM["features"] if name != "apart"]
+        node.upgraded(isolation="none", features=able)
+
+    yield Place(target, node.step, silence, lay_bare)
 
 
 def fake_place() -> Iterator[Place]:
@@ -60,7 +66,10 @@ def fake_place() -> Iterator[Place]:
         def silence() -> None:
             driver.alive = False
 
-        yield Place(target, driver.follow, silence)
+        def lay_bare() -> None:
+            driver.bare = True
+
+        yield Place(target, driver.follow, silence, lay_bare)
 
 
 @pytest.fixture(params=[node_place, fake_place], ids=["node", "fake"], autouse=True)
@@ -87,6 +96,15 @@ def test_a_driver_says_which_python_is_missing(place: Place, world: World) -> No
     bento.refresh_from_db()
     (problem,) = place.driver.validate(place.target, bento, serving_config({}))
     assert "Python 3.9" in problem
+
+
+def test_a_driver_says_that_the_target_keeps_nothing_apart(place: Place, world: World) -> None:
+    bento = world.bento(world.version())
+    apart = serving_config({"egress": []})
+    assert place.driver.validate(place.target, bento, apart) == []
+    place.lay_bare()
+    (problem,) = place.driver.validate(place.target, bento, apart)
+    assert "cannot keep apart what runs on it" in problem
 
 
 def test_a_driver_says_that_the_target_is_silent(place: Place, world: World) -> None:

@@ -33,6 +33,7 @@ class FakeDriver:
     stubborn: dict[str, str] = field(default_factory=dict)  # revision id → the phase it stays in
     other_bytes: set[str] = field(default_factory=set)
     alive: bool = True
+    bare: bool = False  # nothing can be kept apart there
     down: bool = False
     meanwhile: Callable[[], None] | None = None  # runs once while a command is on its way
     commands: int = 0
@@ -50,6 +51,8 @@ class FakeDriver:
         problems = []
         if not self.alive:
             problems.append("The target has not been heard of lately")
+        if self.bare:
+            problems.append("The target cannot keep apart what runs on it")
         if bento.runtime.python_version not in PYTHONS:
             problems.append(f"The target has no Python {bento.runtime.python_version}")
         return problems

@@ -1,6 +1,6 @@
 """What a node reports: what it is, what it runs, and how requests were answered."""
 
-from placet_protocol.report.host import FEATURES, Network, PlatformInfo, read_platform
+from placet_protocol.report.host import FEATURES, MAX_REPLICAS, Network, PlatformInfo, read_platform
 from placet_protocol.report.rows import (
     ERROR_CODES,
     ISOLATIONS,
@@ -33,8 +33,8 @@ from placet_protocol.report.windows import (
 
 __all__ = [
     "COHORTS", "ERROR_CODES", "FEATURES", "ISOLATIONS", "LATENCY_BOUNDS_MS", "MAX_RECEIPTS",
-    "PHASES", "STALE_REPORT", "Cohort", "EgressCount", "Generation", "Isolation", "LocalAbort",
-    "MetricWindow", "Network", "NodeError", "Phase", "PlatformInfo", "Report", "ReportReply",
-    "RequestCounts", "RevisionReport", "read_isolation", "read_platform", "read_report",
-    "weakest", "write_report",
+    "MAX_REPLICAS", "PHASES", "STALE_REPORT", "Cohort", "EgressCount", "Generation", "Isolation",
+    "LocalAbort", "MetricWindow", "Network", "NodeError", "Phase", "PlatformInfo", "Report",
+    "ReportReply", "RequestCounts", "RevisionReport", "read_isolation", "read_platform",
+    "read_report", "weakest", "write_report",
 ]  # fmt: skip

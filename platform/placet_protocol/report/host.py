@@ -8,6 +8,7 @@ from placet_protocol import bounded
 # What this agent can do beside what every agent could. ``apart``: it knows egress, replicas that
 # share nothing, and which variables a Bento declares.
 FEATURES: Final = ("unit", "header_route", "mirror", "capture", "guard", "receipts", "apart")
+MAX_REPLICAS: Final = 490  # on one node: so many users an agent that is root has for them
 
 Network = Literal["own", "host"]
 MAX_PYTHONS, MAX_FEATURES = 16, 64

@@ -25,7 +25,7 @@ ERROR_CODES: Final = frozenset(
         "checkpoint_unstored", "abort_unstored", "receipt_unstored", "state_unstored",
         "keys_refused",
         "checkpoint_refused", "checkpoint_went_back", "checkpoint_differs", "metrics_gap",
-        "haproxy", "holder", "pass_failed", "poll_failed",
+        "haproxy", "holder", "pass_failed", "poll_failed", "report_cut",
         "certificate_refused", "capture_unreadable", "capture_dropped", "capture_refused",
     }
 )  # fmt: skip

@@ -25,6 +25,7 @@ MAX_WINDOWS = 2000
 MAX_RECEIPTS, MAX_RECEIPT = 100, 8192
 MAX_DIGEST = 80
 MAX_BYTES = 1_500_000  # the platform takes 2 MiB of an envelope, in which they are base64
+_NAMED = 10  # of what is cut
 _SHORTER = (bounded.MAX_DETAIL, 500, 100, 0)  # characters of each detail, until all of it fits
 
 
@@ -58,8 +59,9 @@ def write_report(report: Report) -> bytes:
     """Return the bytes of a report that are signed, such that ``read_report`` takes them.
 
     What a replica printed may hold anything, and lists may be longer than any report is: both are
-    cut here, and details shortened until it fits, for a report that is refused tells of nothing at
-    all. One that does not fit without any has no counts of what was reached either.
+    cut here, as ``errors`` says of the longest, and details shortened until it fits, for a report
+    that is refused tells of nothing at all. One that does not fit without any has no counts of what
+    was reached either.
     """
     payload = b""
     for longest in _SHORTER:
@@ -73,7 +75,9 @@ def _cut(report: Report, longest: int) -> dict[str, Any]:
     def rows(name: str, most: int = bounded.MAX_ROWS) -> list[dict[str, Any]]:
         return [_storable(row, longest) for row in found[name][:most]]
 
-    found: Mapping[str, Any] = report
+    ordered = _newest_first(report["revisions"])
+    errors = [*_left_out(ordered, report), *report["errors"]]
+    found: Mapping[str, Any] = {**report, "revisions": ordered, "errors": errors}
     return {
         **found,
         "revisions": rows("revisions"),
@@ -84,6 +88,32 @@ def _cut(report: Report, longest: int) -> dict[str, Any]:
         "recalled": report["recalled"][: bounded.MAX_ROWS],
         "receipts": report["receipts"][:MAX_RECEIPTS],
     }
+
+
+def _newest_first(revisions: list[RevisionReport]) -> list[RevisionReport]:
+    """Return the rows, where there are too many, such that those that matter least are cut: what is
+    stopped, and that for longest, of which an earlier report has told."""
+    if len(revisions) <= bounded.MAX_ROWS:
+        return revisions
+    newest = sorted(revisions, key=lambda row: row["since"], reverse=True)
+    return sorted(newest, key=lambda row: row["phase"] == "stopped")
+
+
+def _left_out(ordered: list[RevisionReport], report: Report) -> list[NodeError]:
+    """Return an error for each list that is longer than a report may be."""
+    lists: dict[str, list[str]] = {
+        "revisions": [row["id"] for row in ordered],
+        "Bentos that lie ready": report["prefetched"],
+        "recalled Bentos": report["recalled"],
+    }
+    return [_told_of(what, names) for what, names in lists.items() if len(names) > bounded.MAX_ROWS]
+
+
+def _told_of(what: str, names: list[str]) -> NodeError:
+    cut = names[bounded.MAX_ROWS :]
+    some = ", ".join(cut[:_NAMED]) + " …" * (len(cut) > _NAMED)
+    room = f"more than the {bounded.MAX_ROWS} that a report has room for"
+    return NodeError(code="report_cut", detail=f"{len(names)} {what} are {room}; not in it: {some}")
 
 
 def _storable(row: Mapping[str, Any], longest: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from apps.registry.store import Store
 from apps.serving.actions import issue_join_token, prefetch
 from apps.serving.desired import publish, publish_running_out, sign_state
 from apps.serving.drivers import driver_for
+from apps.serving.drivers.node import driver
 from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
 from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM
@@ -357,6 +358,25 @@ def test_a_node_whose_agent_is_too_old_is_given_nothing_that_is_split_by_unit(st
     a_minute_later(story.node)
     story.node.report()
     assert driver_for(story.node.row.target).validate(story.node.row.target, bento, wish) == []
+
+
+def test_a_node_is_given_no_more_than_it_tells_of_and_has_users_for(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.lived()
+    target, bento = story.node.row.target, story.world.bento(story.world.version())
+    validate = driver_for(target).validate
+    most = serving_config({"replicas": 1, "memory_mb": 64})
+    monkeypatch.setattr(driver, "MAX_ROWS", 2)
+    monkeypatch.setattr(driver, "MAX_REPLICAS", 2)
+    assert validate(target, bento, most) == []
+
+    monkeypatch.setattr(driver, "MAX_ROWS", 1)
+    monkeypatch.setattr(driver, "MAX_REPLICAS", 1)
+    assert validate(target, bento, most) == [
+        f"{target.name} has 1 revisions, and a node tells of no more",
+        f"2 replicas are wanted on {target.name}, and a node has users for 1",
+    ]
 
 
 def test_a_node_that_keeps_nothing_apart_is_given_only_what_was_approved_before(

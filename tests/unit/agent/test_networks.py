@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from placet_agent import limits, pythons, sandbox
+from placet_agent.loop import platform_info
 from placet_agent.networks import Networks
+from placet_agent.pythons import Interpreters
 
 CANNOT = "bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted"
 Faulty = Callable[..., Path]
@@ -198,3 +200,16 @@ def test_that_no_control_group_can_be_made_now_is_not_kept(
 
     assert limits.limiter().kind == "cgroup1"
     assert len(limits.limiter().make("rev_1-1", 64)) == 3
+
+
+def test_a_host_where_bwrap_does_not_work_does_not_say_that_it_keeps_replicas_apart(
+    faulty: Faulty, tmp_path: Path
+) -> None:
+    failing = faulty(option="--unshare-pid")
+    told = lambda: platform_info(Interpreters([]), "3.2", 8080, Networks(tmp_path))  # noqa: E731
+    assert (told()["isolation"], "apart" in told()["features"]) == ("none", False)
+    assert "unit" in told()["features"]
+
+    failing.unlink()
+
+    assert (told()["isolation"], "apart" in told()["features"]) == ("bwrap", True)

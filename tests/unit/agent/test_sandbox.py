@@ -14,6 +14,7 @@ import pytest
 
 from placet_agent import limits, sandbox, seccomp
 from placet_agent.sandbox import INSTALLER_UID, Cell
+from placet_protocol.report import MAX_REPLICAS
 
 OUR_UID = INSTALLER_UID if os.geteuid() == 0 else os.geteuid()
 
@@ -327,3 +328,7 @@ def test_a_replica_has_no_sizable_share_of_the_files_that_the_host_may_open() ->
     host = int(Path("/proc/sys/fs/file-max").read_text())
     assert opened * processes <= max(host // 4, limits.FEW_FILES * limits.FEW_PROCESSES)
     assert opened >= limits.FEW_FILES
+
+
+def test_the_platform_lets_in_as_many_replicas_as_there_are_users_for() -> None:
+    assert len(sandbox.REPLICA_UIDS) == MAX_REPLICAS

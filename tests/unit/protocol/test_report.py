@@ -212,6 +212,31 @@ def test_what_an_agent_writes_is_taken_whatever_was_printed_and_however_much_the
     found = read_report(write_report(meant), "nod_1")
     assert found["revisions"][0]["detail"] == "the end\ufffd\ufffd"
     assert (len(found["recalled"]), len(found["receipts"])) == (500, 100)
+    (cut,) = [error for error in found["errors"] if error["code"] == "report_cut"]
+    assert cut["detail"] == (
+        f"501 recalled Bentos are more than the 500 that a report has room for; not in it: {DIGEST}"
+    )
+
+
+def test_of_too_many_revisions_those_are_told_that_run_or_changed_last() -> None:
+    meant = read()
+    row = meant["revisions"][0]
+    stopped = [
+        {**row, "id": f"rev_{n:03}", "phase": "stopped", "since": f"2026-08-01T00:00:00.{n:03}Z"}
+        for n in range(520)
+    ]
+    runs = [{**row, "id": f"run_{n}", "phase": "serving", "since": "2026-07-01T00:00:00Z"}
+            for n in range(2)]  # fmt: skip
+    meant["revisions"] = [*stopped, *runs]
+    meant["errors"] = []
+    found = read_report(write_report(meant), "nod_1")
+    told = {revision["id"] for revision in found["revisions"]}
+    assert len(told) == 500
+    assert {"run_0", "run_1", "rev_519", "rev_022"} <= told
+    assert [error["code"] for error in found["errors"]] == ["report_cut"]
+    detail = found["errors"][0]["detail"]
+    assert detail.startswith("522 revisions are more than the 500 that a report has room for; not")
+    assert detail.endswith(" …") and "rev_000" not in told
 
 
 @pytest.mark.parametrize(

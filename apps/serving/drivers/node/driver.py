@@ -4,12 +4,16 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Count, Sum
+
 from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
 from apps.serving.models import Node, Revision, Target
-from apps.serving.rules import ALIVE_SECONDS, ServingConfig
+from apps.serving.rules import ALIVE_SECONDS, PRESENT, ServingConfig
 from placet.kernel.clock import now
+from placet_protocol.bounded import MAX_ROWS
+from placet_protocol.report import MAX_REPLICAS
 
 LACKS = {
     "unit": "splits per request only, and not by unit",
@@ -19,6 +23,8 @@ LACKS = {
     "guard": "cannot apply the guard of the plan",
     "apart": "cannot keep a replica from the network and its neighbours",
 }
+
+BARE = "cannot keep apart what runs on it (bubblewrap does not work there), and runs nothing"
 
 
 class NodeDriver:
@@ -35,7 +41,7 @@ class NodeDriver:
         node = Node.objects.filter(target=target).first()
         if node is None:
             return [f"No node has joined {target.name} yet"]
-        problems = []
+        problems = beyond(target, serving)
         if not is_alive(node.heard_at, now()):
             problems.append(f"The node of {target.name} has not been heard of lately")
         wanted, found = bento.runtime.python_version, pythons(node.platform)
@@ -45,6 +51,9 @@ class NodeDriver:
         asked = {name for name in ("unit", "capture") if getattr(serving, name)}
         if serving.egress is not None:
             asked.add("apart")
+        if node.platform.get("isolation") == "none":
+            problems.append(f"The node of {target.name} {BARE}")
+            asked.discard("apart")  # which its agent does not say then, whatever its version
         missing = {*needs, *asked} - set(features(node.platform))
         problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
         return problems
@@ -63,6 +72,22 @@ class NodeDriver:
     def remove(self, revision: Revision) -> Receipt:
         """A revision that ended is not in the state any more: sign it."""
         return desired.sign_state(revision.endpoint.target_id)
+
+
+def beyond(target: Target, serving: ServingConfig) -> list[str]:
+    """Return what one more revision would be too much for, whatever memory there is."""
+    present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
+    found = present.aggregate(revisions=Count("pk"), replicas=Sum("replicas"))
+    revisions, replicas = found["revisions"] + 1, (found["replicas"] or 0) + serving.replicas
+    problems = []
+    if revisions > MAX_ROWS:
+        problems.append(f"{target.name} has {MAX_ROWS} revisions, and a node tells of no more")
+    if replicas > MAX_REPLICAS:
+        problems.append(
+            f"{replicas} replicas are wanted on {target.name}, and a node has users for "
+            f"{MAX_REPLICAS}"
+        )
+    return problems
 
 
 def observation(node: Node, at: datetime) -> Observation:
