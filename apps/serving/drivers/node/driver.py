@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from apps.builds.models import Bento
 from apps.serving import desired
@@ -77,7 +77,8 @@ class NodeDriver:
 def beyond(target: Target, serving: ServingConfig) -> list[str]:
     """Return what one more revision would be too much for, whatever memory there is."""
     present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
-    found = present.aggregate(revisions=Count("pk"), replicas=Sum("replicas"))
+    running = Sum("replicas", filter=Q(endpoint__state="active"))  # where one is stopped, none does
+    found = present.aggregate(revisions=Count("pk"), replicas=running)
     revisions, replicas = found["revisions"] + 1, (found["replicas"] or 0) + serving.replicas
     problems = []
     if revisions > MAX_ROWS:
