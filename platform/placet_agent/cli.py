@@ -217,7 +217,7 @@ def stop(data: Data = DEFAULT_DATA) -> None:
         home.membership()
         with files.locked(home.folder):
             stop_everything(home)
-    except (NotJoined, files.Busy, HaproxyError) as error:
+    except (NotJoined, files.Busy, files.Unreadable, HaproxyError) as error:
         raise fail(error) from error
 
 
@@ -226,10 +226,10 @@ def show(data: Data = DEFAULT_DATA) -> None:
     """Print where this node joined and what it remembers."""
     home = Home(data.resolve())
     try:
-        member = home.membership()
-    except NotJoined as error:
+        member, memory = home.membership(), home.remembered()
+    except (NotJoined, files.Unreadable) as error:
         raise fail(error) from error
-    typer.echo(json.dumps({**asdict(member), "memory": asdict(home.remembered())}, indent=2))
+    typer.echo(json.dumps({**asdict(member), "memory": asdict(memory)}, indent=2))
 
 
 @app.command()

@@ -19,21 +19,42 @@ _libc = ctypes.CDLL(None, use_errno=True)
 MAKING, REMOVING = ".making-", ".removing-"  # before the name of a folder that is not whole
 
 
+ANEW = "or join anew with an empty folder"
+REMEDIES = {  # beside a copy of the file: what is to be done without one
+    "node.json": "or run `placet-agent join` again",
+    "recalls.json": "or delete it: then what was recalled counts as the platform tells it",
+    "receipts.json": "or delete it: then what it had to say of what ran is lost",
+    "aborts.json": "or delete it: then a candidate that was taken back may get requests again",
+}
+
+
 class Busy(Exception):
     """Another process holds the folder."""
+
+
+class Unreadable(ValueError):
+    """A file of the node is not what it was; the sentence says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        remedy = REMEDIES.get(path.name, ANEW)
+        super().__init__(f"{path} cannot be read: put back a copy of it, {remedy}")
 
 
 def write_bytes(path: Path, content: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
     """Replace ``path`` in one step; with ``durable`` it also survives a power cut."""
     temporary = path.with_name(f".{path.name}.new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        if durable:
-            stream.flush()
-            os.fsync(stream.fileno())
-    crash_point(f"agent.before_rename.{path.name}")
-    temporary.replace(path)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        crash_point(f"agent.before_rename.{path.name}")
+        temporary.replace(path)
+    except BaseException:  # on a full disk each name would leave one
+        temporary.unlink(missing_ok=True)
+        raise
     if durable:
         sync_folder(path.parent)
     crash_point(f"agent.after_rename.{path.name}")
@@ -68,11 +89,13 @@ def write_json(path: Path, value: object, *, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any | None:
-    """Return what ``path`` holds, or ``None`` when it is absent."""
+    """Return what ``path`` holds, or ``None`` when it is absent. Raises ``Unreadable``."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise Unreadable(path) from error
 
 
 def read_hint(path: Path) -> Any | None:
@@ -150,6 +173,13 @@ def clear_unfinished(folder: Path) -> None:
     for path in folder.glob(".*-*"):
         if path.name.startswith((MAKING, REMOVING)):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def clear_temporaries(*folders: Path) -> None:
+    """Remove what an agent that was killed was writing; none may run over ``folders``."""
+    for folder in folders:
+        for path in folder.glob(".*.new"):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from placet_agent import files
+from placet_verify.errors import Malformed
 from placet_verify.keys import PrivateKey, PublicKey
 
 
@@ -83,14 +84,17 @@ class Home:
     @property
     def key(self) -> PrivateKey:
         """The node's private key."""
-        return PrivateKey.load(self.folder / "node.key")
+        try:
+            return PrivateKey.load(self.folder / "node.key")
+        except Malformed as error:
+            raise files.Unreadable(self.folder / "node.key") from error
 
     def ensure_key(self) -> PrivateKey:
         """Return the node's key, made at the first call; a repeated join uses the same one."""
         path = self.folder / "node.key"
         if not path.exists():
             PrivateKey.generate().save(path)
-        return PrivateKey.load(path)
+        return self.key
 
     def membership(self) -> Membership:
         """Return where this node joined."""

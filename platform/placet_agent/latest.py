@@ -1,8 +1,13 @@
 """The state that a node follows, and its copy on disk, also while the disk does not take it."""
 
+import logging
+from typing import Any
+
 from placet_agent import files
 from placet_agent.home import Home
 from placet_protocol.state import DesiredEndpoint, DesiredState, read_endpoints
+
+log = logging.getLogger(__name__)
 
 
 class Latest:
@@ -43,7 +48,7 @@ class Latest:
         state, text = self._unstored
         kept = [dict(endpoint.entry) for endpoint in state.kept]
         path = self.home.folder / "kept.json"
-        before = files.read_json(path) or []
+        before = self._entries()
         names = {endpoint.id for endpoint in state.kept}
         if kept or before:
             others = [entry for entry in before if entry["id"] not in names]
@@ -56,4 +61,11 @@ class Latest:
 
     def kept(self) -> tuple[DesiredEndpoint, ...]:
         """Return the endpoints that went on when the state on disk was taken."""
-        return read_endpoints(files.read_json(self.home.folder / "kept.json") or [])[0]
+        return read_endpoints(self._entries())[0]
+
+    def _entries(self) -> list[Any]:
+        try:
+            return files.read_json(self.home.folder / "kept.json") or []
+        except files.Unreadable as error:  # it keeps nobody from following what comes
+            log.warning("what was left out of states does not go on: %s", error)
+            return []

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from placet_agent import procs
+
 FILES = 8192  # that each replica may have open; HAProxy needs 8025
 ROOT = Path("/sys/fs/cgroup")
 FEW_FILES, FEW_PROCESSES = 1200, 512  # that everybody has: an endpoint has 1000 connections
@@ -146,6 +148,17 @@ class Limiter:
         while not (gone := self.remove(name)) and time.monotonic() < end:
             time.sleep(0.02)
         return gone
+
+    def sweep(self) -> None:
+        """Remove what an agent that was killed made for an installation or to try something."""
+        for root in self.roots:
+            for kind in ("install", "probe"):
+                pattern = self._group(root, f"{kind}-*")
+                for group in pattern.parent.glob(pattern.name):
+                    pid = group.name.rpartition(f"{kind}-")[2].partition(".")[0]
+                    if pid.isdigit() and procs.find(int(pid)) is None:
+                        with suppress(OSError):  # something of it runs still
+                            group.rmdir()
 
 
 _lock = threading.Lock()

@@ -139,8 +139,7 @@ class Agent:
     def run(self) -> None:
         """Serve until ``stop``."""
         self._guarded(self._load_stored, "reading the state on disk")
-        for name in ("bentos", "runtimes"):
-            files.clear_unfinished(self.home.folder / name)
+        self._guarded(self._clear, "clearing what an agent that was killed left")
         self._prepare()
         self.replicas.adopt()
         self.meter.start()
@@ -164,6 +163,14 @@ class Agent:
         self._poller.join(timeout=1.5)
         for client in (self.client, self._polling, self._fetching, self._shipping):
             client.close()
+
+    def _clear(self) -> None:
+        """Remove what an agent that was killed was making or writing."""
+        home = self.home.folder
+        files.clear_temporaries(home, *(home / n for n in ("replicas", "given", "haproxy")))
+        for name in ("bentos", "runtimes"):
+            files.clear_unfinished(home / name)
+        limits.limiter().sweep()
 
     def _prepare(self) -> None:
         """Have ready what starts need; each start tries again, and what serves goes on without."""

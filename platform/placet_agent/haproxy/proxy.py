@@ -41,7 +41,7 @@ class Proxy:
         self.process = HaproxyProcess(folder, binary)
         self.admin = self.process.admin
         self.judge = Judge(folder, binary)
-        stored = files.read_json(folder / "table.json")
+        stored = files.read_hint(folder / "table.json")  # it can be made anew
         self.table = Table() if stored is None else Table.from_json(stored)
         self.left_out: dict[str, str] = {}  # endpoint → why
         self._told = self.table  # without those

@@ -58,6 +58,19 @@ def test_an_operator_joins_runs_and_stops_a_node(platform: Platform, tmp_path: P
     assert agent("stop", "--data", str(data)).returncode == 0
 
 
+def test_a_file_that_cannot_be_read_is_one_sentence(platform: Platform, tmp_path: Path) -> None:
+    data = tmp_path / "node"
+    agent("join", platform.url, "--token", platform.token, "--data", str(data))
+    for name, command in (("memory.json", "show"), ("node.json", "stop"), ("node.key", "run")):
+        before = (data / name).read_bytes()
+        (data / name).write_bytes(b"")
+        said = agent(command, "--data", str(data))
+        assert said.returncode == 1
+        assert said.stderr.splitlines()[-1].startswith(f"placet-agent: {data / name} cannot be")
+        assert "Traceback" not in said.stderr
+        (data / name).write_bytes(before)
+
+
 def test_a_node_without_a_certificate_answers_to_this_machine_alone(
     platform: Platform, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -105,6 +106,30 @@ def test_a_wheel_that_unpacks_into_very_much_is_bounded(
 
     for root in limits.limiter().roots:
         assert not list(root.parent.rglob(f"*install-{os.getpid()}.making-*"))
+
+
+@pytest.mark.skipif(limits.limiter().kind == "prlimit", reason="there are no control groups here")
+def test_groups_of_an_installation_that_was_killed_are_removed_and_no_others(
+    joined: NodeUnderTest,
+) -> None:
+    gone, found = subprocess.Popen(["/bin/true"]), limits.limiter()
+    gone.wait()
+    kept = [f"install-{os.getpid()}.making-abc", "rev_1-install-x"]
+    dead = [f"install-{gone.pid}.making-abc", f"probe-{gone.pid}"]
+    try:
+        for name in (*kept, *dead):
+            found.make(name, 64)
+        (joined.home.folder / "replicas/.rev_1-00000001.json.new").touch()
+
+        joined.start()
+        joined.platform.wait(lambda: joined.platform.reports)
+
+        made = [(n, found._group(r, n).exists()) for n in (*kept, *dead) for r in found.roots]
+        assert {name for name, there in made if there} == set(kept)
+        assert list((joined.home.folder / "replicas").iterdir()) == []
+    finally:
+        for name in (*kept, *dead):
+            found.remove(name)
 
 
 def test_what_honest_wheels_put_beside_their_packages_is_left_alone() -> None:
