@@ -7,6 +7,11 @@ from placet_agent.home import Remembered
 from placet_protocol.state import DesiredEndpoint, DesiredRevision
 from placet_verify import permit
 
+_ANEW = (
+    "release it to another endpoint, or, if the platform was set up anew,"
+    " have the node join again, with an empty folder if it has joined there since"
+)
+
 
 @dataclass
 class Admission:
@@ -40,10 +45,10 @@ class Admission:
     def moved(self, endpoint: DesiredEndpoint) -> str:
         """Say that an address changed hands: what was approved for one must not answer another."""
         if self.paths.get(endpoint.path, endpoint.id) != endpoint.id:
-            return "the address is another endpoint's"
+            return f"the address is another endpoint's: {_ANEW}"
         kept = self.paths.items()
         if any(name == endpoint.id and path != endpoint.path for path, name in kept):
-            return "the endpoint has another address"
+            return f"the endpoint has another address: {_ANEW}"
         return ""
 
     def admit(

@@ -107,6 +107,19 @@ class Home:
         """Record where this node joined."""
         files.write_json(self.folder / "node.json", asdict(membership))
 
+    def begin_anew(self) -> None:
+        """Forget what another platform, or another target, had this node remember.
+
+        What was recalled stays recalled. The state goes first: whenever this is cut short, no
+        state is older than what is remembered.
+        """
+        for name in ("state.json", "kept.json", "aborts.json", "keys.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        with self._lock:
+            self._others = {}
+            self._write(memory := Remembered())
+            self._memory = memory
+
     def read_text(self, name: str) -> str | None:
         """Return a file's text, ``None`` when it is absent."""
         path = self.folder / name

@@ -1,12 +1,13 @@
 """Joining a target: check the root's fingerprint, pin it, offer a key of our own."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from placet_agent import __version__
+from placet_agent import __version__, files
 from placet_agent.client import Client
 from placet_agent.haproxy.process import find_binary, version
-from placet_agent.home import Home, Membership
+from placet_agent.home import Home, Membership, NotJoined
 from placet_agent.loop import platform_info
 from placet_agent.networks import Networks
 from placet_agent.pythons import Interpreters
@@ -15,6 +16,8 @@ from placet_protocol.fields import ProtocolError, hex_digest
 from placet_protocol.joining import JoinRequest
 from placet_verify.errors import Refused
 from placet_verify.keys import PublicKey
+
+log = logging.getLogger(__name__)
 
 
 class JoinFailed(Exception):
@@ -67,8 +70,6 @@ def join(
         raise JoinFailed(f"the platform's keys are refused: {refusal.sentence}") from refusal
     finally:
         client.close()
-    home.write_text("keys.json", text)
-    home.remember(keys_number=ring.number)
     member = Membership(
         url=client.url,
         node=reply["node"],
@@ -79,5 +80,28 @@ def join(
         runtime_pythons=[str(path) for path in pythons],
         ca=ca,
     )
-    home.join(member)
+    _take_up(home, member)
+    home.write_text("keys.json", text)
+    home.remember(keys_number=ring.number)
     return member
+
+
+def _take_up(home: Home, member: Membership) -> None:
+    """Have the folder belong where the node joined, whatever it belonged to before."""
+    if _elsewhere(home, member):
+        log.warning("the node joins another platform or target: it begins with a fresh memory")
+        try:
+            with files.locked(home.folder):
+                home.begin_anew()
+        except files.Busy as error:
+            raise JoinFailed(f"{error}: end it before the node joins elsewhere") from error
+    home.join(member)
+
+
+def _elsewhere(home: Home, member: Membership) -> bool:
+    """Tell whether the folder belonged to another platform, or to another target of one."""
+    try:
+        before = home.membership()
+    except (NotJoined, files.Unreadable):
+        return False
+    return (before.root_public, before.target) != (member.root_public, member.target)
