@@ -78,6 +78,7 @@ prove: system ## Run the long, seeded proofs
 	@$(PYTHON) proofs/upgrade.py
 	@$(PYTHON) benchmarks/rollbacks.py
 	@$(PYTHON) benchmarks/apart.py
+	@$(PYTHON) benchmarks/waiting.py
 	@$(PYTHON) benchmarks/split.py
 	@$(PYTHON) proofs/agreement.py --seed $(SEED)
 	@$(PYTHON) proofs/recall.py --seed $(SEED)

@@ -41,10 +41,11 @@ class Held:
 
 def most_connections(others: int) -> int:
     """Return how many may wait beside ``others``; have this process open all files that it may."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = others + MOST + SPARE_FILES
-    files = files if most == resource.RLIM_INFINITY else min(files, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    now, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = others + MOST + SPARE_FILES
+    files = wanted if limit == resource.RLIM_INFINITY else min(wanted, limit)
+    if files > now != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, limit))
     return max(files - others - SPARE_FILES, files // 2)
 
 

@@ -66,6 +66,7 @@ class Caller:
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.port = plain.getsockname()[1]
         self.wire = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
         self.reader = self.wire.makefile("rb")
 

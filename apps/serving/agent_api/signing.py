@@ -21,7 +21,8 @@ def node_of(request: HttpRequest, *, came: datetime | None = None) -> Node:
     """Return the node that signed ``request``, or raise :class:`NodeRefused`.
 
     ``came`` is when the request came, if that is not now: it has waited. A replayed request is
-    harmless: reading twice reads the same, and reports are numbered.
+    harmless: reading twice reads the same, a wait that it ends is begun anew, and reports are
+    numbered.
     """
     pk = request.headers.get(signing.HEADER_NODE, "")
     node = Node.objects.select_related("target").filter(pk=pk).first()
