@@ -98,6 +98,8 @@ def former_revisions(live: Revision) -> list[Revision]:
     Bento was collected cannot start, and one that is still draining is left alone: it is on its
     way out.
     """
+    if live.number == 1:
+        return []
     unjustified = BreakGlass.objects.filter(finding="not_justified").exclude(used_at=None)
     superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded").exclude(
         pk__in=unjustified.values("release")

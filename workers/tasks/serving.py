@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import structlog
+
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.serving import desired
 from apps.serving.drivers import driver_for
 from apps.serving.models import Target
+
+log = structlog.get_logger(__name__)
 
 
 @handler("serving.publish", queue="control", max_attempts=20)
@@ -16,6 +20,26 @@ def publish(job: LeasedJob) -> dict[str, Any] | None:
         return None
     receipt = driver_for(target).apply(target)
     return {"epoch": receipt.epoch, "number": receipt.number}
+
+
+@handler("serving.publish_all", queue="control", max_attempts=20)
+def publish_all(job: LeasedJob) -> dict[str, Any]:
+    """Do so for each of many targets. One that fails is tried again by a job of its own."""
+    failed = [target for target in job.args["targets"] if not _applied(target)]
+    for target in failed:
+        desired.publish(target)
+    return {"failed": failed}
+
+
+def _applied(target_id: str) -> bool:
+    try:
+        target = Target.objects.filter(pk=target_id).first()
+        if target is not None:
+            driver_for(target).apply(target)
+    except Exception:
+        log.exception("publish_failed", target=target_id)
+        return False
+    return True
 
 
 @every(seconds=600, name="serving.renew", queue="control")

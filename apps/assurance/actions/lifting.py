@@ -10,7 +10,7 @@ from apps.identity.actions.checks import by_person
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
-from apps.serving.desired import publish
+from apps.serving.desired import publish, together
 from placet import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -44,8 +44,9 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
             lifted_at=statement.at,
         ):  # fmt: skip
             raise AlreadyLifted
-        for target in targets_of(found):
-            publish(target)
+        with together():
+            for target in targets_of(found):
+                publish(target)
         log.add(RECALL_LIFTED, found, data={"kind": found.kind})
         return found
 

@@ -19,7 +19,7 @@ from apps.assurance.queries.reach import (
     Subject,
     check_place,
     reach,
-    stops,
+    stopping_among,
     subject_of,
     touched_by,
 )
@@ -32,7 +32,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.rollouts.actions import TakenOff, take_off
 from apps.rollouts.models import OPEN_STATES, Rollout
-from apps.serving.desired import publish
+from apps.serving.desired import publish, together
 from apps.serving.models import Endpoint, Revision, Target
 from placet import keystore
 from placet.kernel.actor import Actor
@@ -74,8 +74,9 @@ def recall(
             return standing
         found = _hold(reach(subject, keys.ring), keys.ring)
         row = _write(found, text, keys, actor)
-        _publish(row)
-        effects = _take_effect(row, found, keys.ring, log)
+        with together():
+            _publish(row)
+            effects = _take_effect(row, found, keys.ring, log)
         _uncount(found)
         behind = {effect.endpoint_id for effect in effects}
         data = {"kind": kind, "releases": len(effects), "endpoints": len(behind)}
@@ -154,19 +155,22 @@ def _take_effect(row: Recall, found: Reach, ring: KeyRing, log: Recorder) -> lis
     for release in found.releases:
         by_endpoint.setdefault(release.endpoint_id, []).append(release)
     effects: list[RecallEffect] = []
+    rows = Endpoint.objects.select_related("target").in_bulk(by_endpoint)
+    stopping = stopping_among(rows.values())
     for pk in sorted(by_endpoint):
-        made = _at_endpoint(row, by_endpoint[pk], ring)
+        made = _at_endpoint(row, rows[pk], by_endpoint[pk], ring, stop=pk in stopping)
         effects += made
         log.add(RECALL_REACHED, *made, subject=pk, data={"releases": len(made)})
     return effects
 
 
-def _at_endpoint(row: Recall, releases: list[Release], ring: KeyRing) -> list[RecallEffect]:
+def _at_endpoint(
+    row: Recall, endpoint: Endpoint, releases: list[Release], ring: KeyRing, *, stop: bool
+) -> list[RecallEffect]:
     """Revoke the releases of one endpoint and take their revisions off it."""
     reason = words(row.kind)
     for release in releases:
         governance.revoke(release, reason=reason)
-    endpoint = Endpoint.objects.select_related("target").get(pk=releases[0].endpoint_id)
     revisions = Revision.objects.filter(
         endpoint=endpoint, release__in=[release.pk for release in releases]
     )
@@ -174,7 +178,7 @@ def _at_endpoint(row: Recall, releases: list[Release], ring: KeyRing) -> list[Re
     for pk, brought, state in revisions.order_by("number").values_list("pk", "release", "state"):
         of_release.setdefault(brought, []).append((pk, state))
     bad = {pk for found in of_release.values() for pk, _ in found}
-    taken = take_off(endpoint, bad, stop=stops(endpoint), reason=reason, keys=ring)
+    taken = take_off(endpoint, bad, stop=stop, reason=reason, keys=ring)
     return [
         _effect(row, release, endpoint, of_release.get(release.pk, []), taken)
         for release in releases

@@ -3,7 +3,7 @@
 The same functions answer the preview and, with everything held, the recall itself.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -279,7 +279,8 @@ def _foresee(place: Place, every: Collection[Revision], superseded: Collection[s
     place.action = EffectAction.FELL_BACK if place.fallback else EffectAction.STOPPED
 
 
-def stops(endpoint: Endpoint) -> bool:
-    """Tell whether the environment of ``endpoint`` says to stop rather than to fall back."""
-    place = Environment.objects.filter(project=endpoint.project_id, name=endpoint.environment)
-    return place.filter(on_recall="stop").exists()
+def stopping_among(endpoints: Iterable[Endpoint]) -> set[str]:
+    """Return those whose environments say to stop rather than to fall back."""
+    places = Environment.objects.filter(on_recall="stop").values_list("project", "name")
+    stopping = set(places)
+    return {one.pk for one in endpoints if (one.project_id, one.environment) in stopping}

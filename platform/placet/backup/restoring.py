@@ -28,7 +28,7 @@ from placet_verify.errors import Refused
 # that was open nobody knows whether it ran after the backup was made, so it is not run again.
 REPEATABLE = (
     "builds.run", "rollouts.start", "rollouts.reconcile", "rollouts.reconcile_target",
-    "serving.publish", "audit.verify",
+    "serving.publish", "serving.publish_all", "audit.verify",
 )  # fmt: skip
 Say = Callable[[str], None]
 

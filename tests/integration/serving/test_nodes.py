@@ -19,7 +19,7 @@ from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import recent
 from apps.registry.store import Store
 from apps.serving.actions import issue_join_token, prefetch
-from apps.serving.desired import publish, publish_running_out, sign_state
+from apps.serving.desired import publish, publish_running_out, sign_state, together
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.node import driver
 from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
@@ -154,6 +154,28 @@ def test_a_state_is_signed_again_before_it_runs_out(story: Story) -> None:
     story.run_jobs("control")
     assert story.node.pull()
     assert story.node.applied == before + 1
+
+
+def test_what_is_published_together_is_signed_by_one_job_and_a_fault_keeps_no_other(
+    node: SimulatedNode, world: World, run_jobs: RunJobs
+) -> None:
+    other = world.another_target("edge")
+    run_jobs("control")
+    fine, gone = node.row.target_id, other.pk
+    before = DesiredState.objects.get(target=fine).number
+    DesiredState.objects.update(content_digest="")
+    Target.objects.filter(pk=gone).update(driver="nothing")
+    Job.objects.all().delete()
+    with together():
+        for target in (gone, fine, gone):
+            publish(target)
+    assert [(job.kind, job.args) for job in Job.objects.all()] == [
+        ("serving.publish_all", {"targets": sorted([fine, gone])})
+    ]
+    run_jobs("control", limit=3)
+    assert DesiredState.objects.get(target=fine).number == before + 1
+    again = Job.objects.get(kind="serving.publish")
+    assert (again.key, again.state) == (gone, "queued"), "tried again by itself"
 
 
 def test_where_no_request_can_wait_a_node_is_told_to_come_again_and_no_thread_is_held(
