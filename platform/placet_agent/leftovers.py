@@ -10,8 +10,9 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,7 +20,6 @@ log = logging.getLogger(__name__)
 
 ASIDE = ".left"  # beside what could not be removed: the folder that it is put into
 MOST_SECONDS = 600.0  # for one: who still writes into it would keep us for ever
-_AT_ONCE = 1000  # names of a folder that are read together
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -46,9 +46,8 @@ def _remove(path: Path) -> None:
     try:
         with _opened(parent, path.name) as top:
             emptying = _Emptying(top)
-            while names := _some(top):
-                for name in names:
-                    emptying.remove(name)
+            while _each(top, emptying.remove):
+                pass
         os.rmdir(path.name, dir_fd=parent)
     finally:
         os.close(parent)
@@ -64,18 +63,20 @@ class _Emptying:
 
     def remove(self, name: str) -> None:
         """Remove one entry; the folders in it are moved up beside it."""
+        if time.monotonic() > self._until:
+            raise TimeoutError(errno.ETIMEDOUT, f"not done in {MOST_SECONDS:.0f} s")
         if _gone(self._top, name):
             return
         with _opened(self._top, name) as folder:
-            while inner := _some(folder):
-                if time.monotonic() > self._until:
-                    raise TimeoutError(errno.ETIMEDOUT, f"not done in {MOST_SECONDS:.0f} s")
-                for entry in inner:
-                    if not _gone(folder, entry):
-                        self._move_up(folder, entry)
+            while _each(folder, partial(self._move_up, folder)):
+                pass
         os.rmdir(name, dir_fd=self._top)
 
     def _move_up(self, folder: int, name: str) -> None:
+        if time.monotonic() > self._until:
+            raise TimeoutError(errno.ETIMEDOUT, f"not done in {MOST_SECONDS:.0f} s")
+        if _gone(folder, name):
+            return
         self._number += 1
         new = f"{self._token}{self._number}"
         try:
@@ -126,10 +127,17 @@ def _allow(parent: int, name: str) -> None:
         os.close(handle)
 
 
-def _some(folder: int) -> list[str]:
-    """Return some names of what is in a folder: not all, of which there may be millions."""
+def _each(folder: int, work: Callable[[str], None]) -> bool:
+    """Do something with all names in a folder as they are read; tell whether there was any.
+
+    Of millions a buffer is held; to begin anew after some would read again where those stood.
+    """
+    found = False
     with os.scandir(folder) as entries:
-        return [entry.name for entry, _ in zip(entries, range(_AT_ONCE), strict=False)]
+        for entry in entries:
+            found = True
+            work(entry.name)
+    return found
 
 
 def _set_aside(path: Path, error: OSError) -> bool:
