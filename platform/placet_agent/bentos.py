@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from placet_agent import files
+from placet_agent import files, trees
 from placet_agent.client import Client
 from placet_agent.faults import crash_point
+from placet_agent.leftovers import remove
 from placet_protocol.fields import hex_digest
 from placet_verify import archive
 from placet_verify.serving import declaration_faults
@@ -49,7 +49,7 @@ class Bentos:
         name = hex_digest(digest)
         with files.making(self.folder, name) as making:
             self._make(making, digest, size)
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            remove(self.folder / name)
             crash_point("agent.before_bento_rename")
             making.rename(self.folder / name)
         files.sync_folder(self.folder)
@@ -60,7 +60,7 @@ class Bentos:
         self.client.download(digest, size, packed)
         archive.extract(packed, making / "bento")
         packed.unlink()
-        seal(making / "bento")
+        trees.seal(making / "bento")
         listing = dict(hashes(making / "bento"))
         files.write_json(making / "files.json", listing)
         making.chmod(0o755)
@@ -71,7 +71,7 @@ class Bentos:
         folder = self.path(digest)
         expected = files.read_hint(folder.parent / "files.json")
         if dict(hashes(folder)) != expected:
-            shutil.rmtree(folder.parent, ignore_errors=True)
+            remove(folder.parent)
             raise BentoRefused(
                 "the files of the Bento on this node were changed; it is fetched anew"
             )
@@ -121,16 +121,3 @@ def hashes(folder: Path) -> Iterator[tuple[str, str]]:
             else:
                 with path.open("rb") as stream:
                     yield inside, hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def seal(folder: Path) -> None:
-    """Nobody may write here any more; when we are root it belongs to root, not to a replica."""
-    for root, folders, names in os.walk(folder):
-        for name in [*folders, *names, "."]:
-            path = Path(root, name)
-            if path.is_symlink():
-                continue
-            if os.geteuid() == 0:
-                os.chown(path, 0, 0)
-            executable = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if executable else 0o644)

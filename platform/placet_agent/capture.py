@@ -3,24 +3,25 @@
 A service writes files into a folder of its replica; see ``builder/templates/placet_capture.py``.
 What lies there was written by other people's code: only plain files with the names that we gave
 are read, links are never followed, a folder that grows past its bounds loses its oldest files, and
-none is sent from for longer than others can wait.
+none is looked at, sent from or removed for longer than others can wait.
 How far the platform has a file it says itself, so nothing is kept here that a crash could lose.
 """
 
 import logging
 import os
 import re
-import shutil
 import stat
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from placet_agent import files
 from placet_agent.client import Client, Rejected, Unreachable
+from placet_agent.leftovers import remove
 from placet_agent.replica import Record
 from placet_protocol.captures import CAPTURE_BYTES
 
@@ -30,7 +31,10 @@ INSIDE = "/capture"
 EVERY_SECONDS = 2.0
 FOLDER_BYTES = 128 << 20  # a service stops at half of it
 FOLDER_FILES = 1000  # of 4 MiB each, and one for each process that ever wrote
+FOLDER_NAMES = 10_000  # of whatever lies there, that one look reads
 SLICE_SECONDS = 5.0  # for one folder, then others are sent
+REMOVE_SECONDS = 1.0  # that one look waits for folders which are given up; removing them goes on
+SAY_SECONDS = 60.0  # between two words of the same kind about one folder
 _FILE = re.compile(r"([0-9a-f]{32})-[0-9]{6}\.jsonl")
 _REPLICA = re.compile(r"([A-Za-z0-9_]+)-[0-9a-f]{8}")
 
@@ -55,6 +59,8 @@ class Shipper:
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
+        self._removing: threading.Thread | None = None
+        self._said: dict[tuple[str, str], float] = {}
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
@@ -81,6 +87,7 @@ class Shipper:
                 self._alone(self._bound, folder)
             for folder, revision in ours:
                 self._alone(self._send_folder, folder, revision, folder.name not in alive)
+            self._remove()
         except Unreachable as error:
             log.info("captured predictions wait: %s", error)
         except Exception as error:  # whatever it is, the next time others are sent
@@ -94,7 +101,25 @@ class Shipper:
         except Unreachable:
             raise
         except Exception as error:  # a file that goes, a lease, and what nobody has thought of
-            self.tell("capture_unreadable", f"{folder.name}: {error}")
+            self._say("capture_unreadable", folder, f"{folder.name}: {error}")
+
+    def _say(self, code: str, folder: Path, detail: str) -> None:
+        """Tell of a folder, once a minute: its owner may have it said at each look."""
+        now = time.monotonic()
+        self._said = {key: at for key, at in self._said.items() if at > now - SAY_SECONDS}
+        if (code, folder.name) not in self._said:
+            self._said[code, folder.name] = now
+            self.tell(code, detail)
+
+    def _remove(self) -> None:
+        """Remove the folders that were given up, however much their owners have put there."""
+        if self._removing is None or not self._removing.is_alive():
+            left = [p for p in self.root.iterdir() if p.name.startswith(files.REMOVING)]
+            if not left:
+                return
+            self._removing = threading.Thread(target=lambda: [*map(remove, left)], daemon=True)
+            self._removing.start()
+        self._removing.join(REMOVE_SECONDS)
 
     def _send_folder(self, folder: Path, revision: str, gone: bool) -> None:
         found, until = own_files(folder), time.monotonic() + SLICE_SECONDS
@@ -105,13 +130,17 @@ class Shipper:
             if self._send_file(path, revision, until) and (gone or not last):
                 self._forget(path)
         if gone and not own_files(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.rename(folder.with_name(f"{files.REMOVING}{folder.name}"))
 
     def _bound(self, folder: Path) -> None:
+        with os.scandir(folder) as entries:
+            if len([*islice(entries, FOLDER_NAMES + 1)]) > FOLDER_NAMES:
+                detail = f"{folder.name} holds more than {FOLDER_NAMES} names: some are not sent"
+                self._say("capture_dropped", folder, detail)
         if over := too_much(own_files(folder)):
             detail = f"{folder.name} wrote more than is kept: {over[0].name}"
             more = f" and {len(over) - 1} more" if over[1:] else ""
-            self.tell("capture_dropped", detail + more)
+            self._say("capture_dropped", folder, detail + more)
         for path in over:
             self._forget(path)
 
@@ -132,7 +161,7 @@ class Shipper:
             try:
                 known = self.client.capture(revision, path.name, offset, zlib.compress(lines))
             except Rejected as refusal:
-                self.tell("capture_refused", f"{path.name}: {refusal}")
+                self._say("capture_refused", path.parent, f"{path.name}: {refusal}")
                 known = offset + len(lines)  # others would be refused for the same reason
             if known == offset:
                 raise Unreachable("the platform asks for what it was sent")
@@ -144,17 +173,21 @@ class Shipper:
 
 
 def own_files(folder: Path) -> list[Path]:
-    """Return the files that a service writes, in the order of their names."""
-    found = [path for path in folder.iterdir() if _FILE.fullmatch(path.name)]
-    return sorted(path for path in found if stat.S_ISREG(path.lstat().st_mode))
+    """Return the files that a service writes, in the order of their names.
+
+    Of what lies there ``FOLDER_NAMES`` are looked at: who puts more beside them has fewer found.
+    """
+    with os.scandir(folder) as entries:
+        found = (one for one in islice(entries, FOLDER_NAMES) if _FILE.fullmatch(one.name))
+        return sorted(folder / one.name for one in found if one.is_file(follow_symlinks=False))
 
 
 def too_much(found: list[Path]) -> list[Path]:
     """Return the oldest of ``found`` that do not fit into what is kept."""
-    newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    newest_first = sorted(found, key=lambda path: path.lstat().st_mtime, reverse=True)
     total, over = 0, []
     for place, path in enumerate(newest_first):
-        total += path.stat().st_size
+        total += path.lstat().st_size
         if total > FOLDER_BYTES or place >= FOLDER_FILES:
             over.append(path)
     return over

@@ -5,13 +5,13 @@ import fcntl
 import json
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from placet_agent.faults import crash_point
+from placet_agent.leftovers import remove
 
 log = logging.getLogger(__name__)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -144,9 +144,9 @@ def prune(folder: Path, keep: set[str], spare: int) -> list[str]:
     for path in sorted(old, key=lambda p: p.stat().st_mtime, reverse=True)[spare:]:
         # under another name first, so that a half-removed folder is never taken for a whole one
         hidden = folder / f"{REMOVING}{path.name}"
-        shutil.rmtree(hidden, ignore_errors=True)
+        remove(hidden)
         try:
-            shutil.rmtree(path.rename(hidden), ignore_errors=True)
+            remove(path.rename(hidden))
         except OSError as error:  # one that stays keeps no other
             log.warning("%s cannot be removed: %s", path, error)
             continue
@@ -159,12 +159,12 @@ def making(folder: Path, name: str) -> Iterator[Path]:
     """Hold a folder that becomes ``name`` when it is whole: what does not is removed at once, and
     keeps no disk full."""
     path = folder / f"{MAKING}{name}"
-    shutil.rmtree(path, ignore_errors=True)
+    remove(path)
     make_folder(path)
     try:
         yield path
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
         raise
 
 
@@ -172,7 +172,7 @@ def clear_unfinished(folder: Path) -> None:
     """Remove what an agent that was killed was making or removing; none may run over ``folder``."""
     for path in folder.glob(".*-*"):
         if path.name.startswith((MAKING, REMOVING)):
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
 
 
 def clear_temporaries(*folders: Path) -> None:

@@ -11,6 +11,7 @@ from placet_agent.bentos import BentoRefused, Bentos
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.pythons import NoInterpreter
 from placet_agent.runtimes import RuntimeFailed, Runtimes
+from placet_agent.trees import TooMuch
 from placet_protocol.state import DesiredRevision, Prefetch
 from placet_verify.archive import ArchiveRefused
 
@@ -100,7 +101,7 @@ class Preparer:
             note = str(error)
         except Rejected as error:
             note = f"the platform does not hand it out: {error}"
-        except (NoInterpreter, RuntimeFailed, BentoRefused, ArchiveRefused) as error:
+        except (NoInterpreter, RuntimeFailed, BentoRefused, ArchiveRefused, TooMuch) as error:
             failure = str(error)
         except Exception as error:
             log.exception("preparing %s failed", need.bento_digest)

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from placet_agent import files, limits, sandbox, wheels
-from placet_agent.bentos import seal
+from placet_agent import files, limits, sandbox, trees, wheels
 from placet_agent.client import Client
 from placet_agent.faults import crash_point
 from placet_agent.leftovers import remove
@@ -105,7 +104,7 @@ class Runtimes:
             self._install(interpreter, making)
             self._compile(interpreter, making)
             remove(making / "wheels")
-            seal(making / "home")
+            trees.seal(making / "home")
             making.chmod(0o755)
             (making / "listing").write_text(_listing(making / "home"))
             files.sync_tree(making)
@@ -156,6 +155,7 @@ class Runtimes:
         check = Path(wheels.__file__).read_text()
         self._run(interpreter, making, [python, "-I", "-S", "-c", check, "/wheels"])
         self._run(interpreter, making, [*program, *words.split()], binds)
+        trees.bound(home)  # before anything reads all names of a folder
         if wheels.shape(home) != made:
             raise RuntimeFailed("a wheel put something in the place of the runtime's Python")
 

@@ -4,9 +4,13 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +19,8 @@ import pytest
 from placet_agent import capture
 from placet_agent.capture import Shipper, read_lines
 from placet_agent.client import Rejected, Unreachable
+from placet_agent.leftovers import remove
+from tests.unit.agent.test_leftovers import PLATFORM, deep
 
 REPLICA = "rev_1-0123abcd"
 FILE = "a" * 32 + "-000000.jsonl"
@@ -292,3 +298,72 @@ def test_whatever_fails_in_one_folder_is_no_matter_of_the_others(
 
     assert node.arrived() == [1]
     assert node.told == ["capture_unreadable"]
+
+
+def test_a_folder_of_any_depth_is_given_up_in_little_memory(node: Node) -> None:
+    """Removing it took 2 GB outside every limit of who had made it."""
+    deep(node.folder / "deep")
+    code = (
+        "import sys; from pathlib import Path; from placet_agent.capture import Shipper; "
+        "shipper = Shipper(Path(sys.argv[1]), None, lambda: [], print); shipper.once(); "
+        "shipper._removing.join()"
+    )
+    done = subprocess.run(
+        ["prlimit", f"--as={300 << 20}", sys.executable, "-c", code, node.root],
+        env={"PYTHONPATH": str(PLATFORM)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout + done.stderr == ""
+    assert list(node.root.iterdir()) == []
+
+
+def test_of_a_folder_without_end_so_much_is_read_and_others_are_sent(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "FOLDER_NAMES", 100)
+    spoiled = node.root / "rev_0-0123abcd"
+    spoiled.mkdir()
+    for number in range(500):
+        (spoiled / f"other {number}").touch()
+    node.alive.append(spoiled.name)
+    node.write(1)
+    read: list[str] = []
+    scan = os.scandir
+
+    @contextmanager
+    def counted(folder: Path) -> Iterator[Iterator["os.DirEntry[str]"]]:
+        with scan(folder) as entries:
+            yield (read.append(entry.name) or entry for entry in entries)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    node.shipper.once()
+    monkeypatch.setattr(os, "scandir", scan)
+
+    assert len(read) <= 2 * (101 + 100)
+    assert node.arrived() == [1]
+    node.shipper.once()
+    assert node.told == ["capture_dropped"], "once a minute"
+
+
+def test_a_folder_that_takes_long_to_remove_keeps_no_other_waiting(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "REMOVE_SECONDS", 0.0)
+    let_go = threading.Event()
+
+    def slow(path: Path) -> bool:
+        assert let_go.wait(30)
+        return remove(path)
+
+    monkeypatch.setattr(capture, "remove", slow)
+    other = node.root / "rev_2-0123abcd"
+    other.mkdir()
+    node.alive[:] = [other.name]
+    node.shipper.once()
+    assert [path.name for path in node.root.iterdir() if path != other] == [f".removing-{REPLICA}"]
+    (other / FILE).write_text('{"n":1}\n')
+    node.shipper.once()
+    assert ("rev_2", FILE) in node.platform.files
+    let_go.set()
+    assert node.shipper._removing is not None
+    node.shipper._removing.join()
+    assert list(node.root.iterdir()) == [other]
