@@ -1,11 +1,14 @@
 """What one look at a state lets in: gathered while it is judged, written down once."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 from placet_agent.home import Remembered
 from placet_protocol.state import DesiredEndpoint, DesiredRevision
 from placet_verify import permit
+from placet_verify.keys import KeyRing
+from placet_verify.recalls import Book
 
 _ANEW = (
     "release it to another endpoint, or, if the platform was set up anew,"
@@ -67,6 +70,34 @@ class Admission:
         self.changed = True
         if not known:
             self.fresh.add(revision.id)
+
+
+class Checked:
+    """Permits that hold for what was let in before, by what they were checked against.
+
+    Time has no part in that, so that a state that goes on with them need not have them checked
+    again; another list of keys or another recall has all of them checked.
+    """
+
+    def __init__(self) -> None:
+        self._by: tuple[KeyRing, Book] | None = None
+        self._before: dict[Hashable, permit.Permit] = {}
+        self._now: dict[Hashable, permit.Permit] = {}
+
+    def begin(self) -> None:
+        """Forget what the look before the last one needed."""
+        self._before, self._now = self._now, {}
+
+    def get(
+        self, ring: KeyRing, book: Book, key: Hashable, check: Callable[[], permit.Permit]
+    ) -> permit.Permit:
+        """Return the permit of ``key``, checked now unless these keys and recalls have held it."""
+        by = self._by
+        if by is None or by[0] is not ring or by[1] is not book:
+            self._by, self._before, self._now = (ring, book), {}, {}
+        found = self._now.get(key) or self._before.get(key) or check()
+        self._now[key] = found
+        return found
 
 
 def _scope(endpoint: DesiredEndpoint) -> str:

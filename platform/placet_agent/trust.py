@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from placet_agent.admission import Admission
+from placet_agent.admission import Admission, Checked
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.home import Home
 from placet_agent.latest import Latest
@@ -85,6 +85,7 @@ class Trust:
         self.recalls = Recalls(home.folder / "recalls.json")
         self.latest = Latest(home)
         self._keys_unstored = ""  # the list of keys that the disk did not take
+        self._checked = Checked()
         self._waiting = False  # whether something is not let in because the disk was full
         stored = home.read_text("keys.json")
         floor = home.remembered().keys_number
@@ -252,6 +253,7 @@ class Trust:
 
         What is let in anew is on disk before it runs; where the disk does not take it, it waits.
         """
+        self._checked.begin()
         first = self.latest.first(state)
         known = Admission.beginning(self.home.remembered())
         verdicts = {
@@ -314,20 +316,28 @@ class Trust:
         as serving; the signature over the state stands for that.
         """
         before = first or known.knows(revision)
-        return permit.permit(
-            revision.permit,
-            self.ring,
-            expect=permit.Expected(
-                project=endpoint.project,
-                environment=endpoint.environment,
-                endpoint=endpoint.id,
-                bento_digest=revision.bento_digest,
-                release=revision.release,
-            ),
-            starting_at=None if before else datetime.now(UTC),
-            policy_floor=0 if before else known.floor(endpoint),
-            uncounted=self.recalls.book.uncounted,
+        ring, book = self.ring, self.recalls.book
+        expect = permit.Expected(
+            project=endpoint.project,
+            environment=endpoint.environment,
+            endpoint=endpoint.id,
+            bento_digest=revision.bento_digest,
+            release=revision.release,
         )
+
+        def check() -> permit.Permit:
+            return permit.permit(
+                revision.permit,
+                ring,
+                expect=expect,
+                starting_at=None if before else datetime.now(UTC),
+                policy_floor=0 if before else known.floor(endpoint),
+                uncounted=book.uncounted,
+            )
+
+        if not before:
+            return check()
+        return self._checked.get(ring, book, (revision.permit, expect), check)
 
 
 def _as_approved(approved: Mapping[str, Any]) -> Verdict:
