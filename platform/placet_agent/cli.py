@@ -15,6 +15,7 @@ from placet_agent import files, limits
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.process import HaproxyError
+from placet_agent.holder import raise_handles
 from placet_agent.home import Home, NotJoined
 from placet_agent.joining import JoinFailed, join
 from placet_agent.loop import Agent, Options, stop_everything
@@ -185,6 +186,7 @@ def run(
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     log_lines(log_level)
+    raise_handles()
     if few := limits.too_few_files():  # recalls are heeded all the same
         logger.error("%s", few)
     home = Home(data.resolve())

@@ -27,6 +27,7 @@ from typing import Any
 SOCKET = "holder.sock"
 LOCK = "holder.lock"
 MAX_NAMES = 4096
+HANDLES = 65536  # what the unit of the agent has
 MAX_CLIENTS = 64
 MESSAGE_BYTES = 16384
 NAME_CHARACTERS = 100
@@ -205,15 +206,23 @@ def open_socket(folder: str) -> socket.socket | None:
     return listener
 
 
-def _room() -> int:
-    """Return how many sockets can be kept: the limit of descriptors is raised as far as it goes."""
+def raise_handles(wanted: int = HANDLES) -> int:
+    """Raise the limit of descriptors as far as it goes, to ``wanted`` at most; return it.
+
+    An ordinary user can hand over none once more are under way in Unix sockets of all its programs
+    together than this limit says: each of its replicas may keep 8192 there.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_NAMES + _SPARE
     best = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < best:
         resource.setrlimit(resource.RLIMIT_NOFILE, (best, hard))
         soft = best
-    return MAX_NAMES if soft == resource.RLIM_INFINITY else min(MAX_NAMES, soft - _SPARE)
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def _room() -> int:
+    """Return how many sockets can be kept."""
+    return min(MAX_NAMES, raise_handles() - _SPARE)
 
 
 def main(arguments: list[str]) -> None:
