@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.monitoring import parquet
+from apps.monitoring.actions.daily import fits
 from apps.monitoring.actions.outcomes import match_waiting
 from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved, OtherOffset
@@ -42,6 +43,7 @@ KEEP_RANGES = timedelta(days=30)
 def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: bytes) -> int:
     """Take in lines of a file from ``offset`` on, once; return how far we have the file now.
 
+    What is more than is kept of a revision in a day is dropped, and answered like the rest.
     Raises :class:`OtherOffset` when we have it up to another byte: those lines came before, or
     others are missing before them.
     """
@@ -49,20 +51,28 @@ def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: 
     if found is None or serving_config(found.serving).capture is None:
         raise NotFound
     try:
-        end = offset + len(unpack(packed))
+        lines = unpack(packed)
     except ValueError as error:
         raise InvalidInput(errors=[FieldError("/", str(error))]) from None
+    end = offset + len(lines)
     with transaction.atomic():
-        row, _ = CaptureFile.objects.get_or_create(
-            node=node.pk, revision=revision, name=file, defaults={"changed_at": now()}
-        )
+        kept = fits(revision, lines)
+        files = CaptureFile.objects.filter(node=node.pk, revision=revision, name=file)
+        if kept:
+            files.get_or_create(
+                node=node.pk, revision=revision, name=file, defaults={"changed_at": now()}
+            )
+        row = files.first()
+        if row is None:
+            return end  # a file that began when nothing more is kept: no row either
         here = CaptureFile.objects.filter(pk=row.pk, offset=offset)
         if not here.update(offset=end, changed_at=now()):
             row.refresh_from_db()
             raise OtherOffset(row.offset)
-        CaptureRange.objects.create(
-            file=row, start=offset, end=end, packed=packed, received_at=now()
-        )
+        if kept:
+            CaptureRange.objects.create(
+                file=row, start=offset, end=end, packed=packed, received_at=now()
+            )
     return end
 
 

@@ -1,0 +1,39 @@
+"""How much is taken in a day of what the services of one revision captured.
+
+Services are other people's code, and write what they like: without a bound they fill the database.
+"""
+
+import logging
+
+from django.core.cache import cache
+
+from placet.kernel.clock import now
+
+log = logging.getLogger(__name__)
+
+DAY_BYTES = 4 << 30  # of lines of one revision, before compression
+LEAST_BYTES = 4096  # that lines which came together count as: their row takes room as well
+SAY_SECONDS = 60.0
+_DAY_SECONDS = 86_400.0
+
+
+def fits(revision: str, lines: bytes) -> bool:
+    """Count lines of a revision that came; tell whether they are kept.
+
+    A node sends one after the other, so none is counted over another. The caller's transaction
+    takes the count back with everything else.
+    """
+    key = f"captured {revision} {now().date()}"
+    taken, dropped = cache.get(key, (0, 0))
+    kept = taken < DAY_BYTES
+    if kept:
+        taken += max(len(lines), LEAST_BYTES)
+    else:
+        dropped += lines.count(b"\n")
+    cache.set(key, (taken, dropped), _DAY_SECONDS)
+    if not kept and cache.add(f"captured said {revision}", 1, SAY_SECONDS):
+        log.warning(
+            "revision %s captured more than %s bytes today: %s lines are dropped so far",
+            revision, DAY_BYTES, dropped,
+        )  # fmt: skip
+    return kept
