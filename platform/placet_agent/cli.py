@@ -186,9 +186,9 @@ def run(
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     log_lines(log_level)
-    raise_handles()
     if few := limits.too_few_files():  # recalls are heeded all the same
         logger.error("%s", few)
+    raise_handles()
     home = Home(data.resolve())
     if bool(tls_cert) != bool(tls_key):
         raise fail("give both --tls-cert and --tls-key")

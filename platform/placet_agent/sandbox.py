@@ -169,7 +169,7 @@ def command(
     words += ["--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
     words += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", "/dev/shm"]  # noqa: S108
     words += ["--perms", "1777", "--size", str(cell.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108
-    words += _parents([*cell.read_only, *cell.writable])
+    words += parents([*cell.read_only, *cell.writable])
     for inside, outside in cell.read_only.items():
         words += ["--ro-bind", str(outside), inside]
     for inside, outside in cell.writable.items():
@@ -194,7 +194,7 @@ def above(handle: int) -> int:
         os.close(handle)
 
 
-def _parents(insides: Iterable[str]) -> list[str]:
+def parents(insides: Iterable[str]) -> list[str]:
     """Make the folders above each mount, open to all: left to itself bwrap closes them."""
     found = {parent for inside in insides for parent in Path(inside).parents}
     made = sorted(str(parent) for parent in found - {Path("/"), Path("/tmp")})  # noqa: S108

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from uuid import uuid4
 ROOT = Path("/sys/fs/cgroup")
 PREFIX = "placet-"
 MAX_PROCESSES, MAX_OPEN = 1024, 4096  # fewer on a host that may have few files open
+SIGNALS, QUEUES = 1024, 64 << 10  # that wait for who reads them; bytes of message queues
 TCP_BYTES = 64 << 20  # of a run's connections, which version 1 counts apart from its memory
 CANNOT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL}
 OPTIONAL = ("memory.swap.max", "memory.kmem.tcp.limit_in_bytes")  # of what a kernel may be without
@@ -125,10 +127,24 @@ def rlimit_words(
         "--core=0",
         f"--nofile={files}:{files}",
         f"--fsize={file_mb << 20}",
+        *_of_the_user(),
     ]
     if group.mechanism == "prlimit":
         words += [f"--data={memory_mb << 20}", f"--nproc={processes}"]
     return [*words, "--"]
+
+
+def _of_the_user() -> list[str]:
+    """Bound what is counted by user, below what the worker itself may have: the rest stays its."""
+    words = []
+    for name, number, most in (
+        ("sigpending", resource.RLIMIT_SIGPENDING, SIGNALS),
+        ("msgqueue", resource.RLIMIT_MSGQUEUE, QUEUES),
+    ):
+        _, hard = resource.getrlimit(number)
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard // 2)
+        words.append(f"--{name}={bound}:{bound}")
+    return words
 
 
 def sweep_groups() -> None:

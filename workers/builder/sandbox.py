@@ -21,6 +21,7 @@ from typing import Literal
 
 from placet_agent import seccomp
 from placet_agent.limits import share_of_files
+from placet_agent.sandbox import parents
 from workers.builder.limits import (
     MAX_OPEN,
     MAX_PROCESSES,
@@ -31,11 +32,10 @@ from workers.builder.limits import (
 )
 from workers.builder.output import TURN, Output
 from workers.builder.quota import Quota, descendants
-from workers.builder.trees import walk
+from workers.builder.users import ANYBODY, ROOT, apart, become, give
 
 Isolation = Literal["bwrap", "user"]
 Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
-NOBODY = 65534
 BWRAP = "bwrap"
 ETC = Path(__file__).parent / "sandbox_etc"
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -157,11 +157,10 @@ class Sandbox:
         seen = _in_build(workplace if self.isolation == "bwrap" else None)
         processes, files = share_of_files(limits.processes, MAX_OPEN)
         group = make_group(limits.memory_mb, processes)
-        words = [
-            *group.entry(),
-            *rlimit_words(group, limits.memory_mb, limits.disk_mb, processes, files),
-        ]
+        words = group.entry()
+        words += rlimit_words(group, limits.memory_mb, limits.disk_mb, processes, files)
         try:
+            self._lend(binds_rw, limits.files)
             with _filter(self.isolation) as handles:
                 words += self._wrapper(binds_ro, binds_rw, _variables(env), cwd, seen, handles)
                 words += map(seen, command)
@@ -170,6 +169,12 @@ class Sandbox:
                               handles)  # fmt: skip
         finally:
             group.end()
+
+    def _lend(self, folders: Sequence[Path], most: int) -> None:
+        """Give the folders to the user that the program will be, where it is one of its own."""
+        if apart() or (self.isolation == "user" and os.geteuid() == 0):
+            for folder in folders:
+                give(folder, most)
 
     def _wrapper(
         self,
@@ -182,12 +187,7 @@ class Sandbox:
     ) -> list[str]:
         if self.isolation == "bwrap":
             return bwrap_words(binds_ro, binds_rw, variables, cwd, seen, filters)
-        if os.geteuid() != 0:
-            return []
-        for folder in binds_rw:
-            _give(folder, NOBODY)
-        return ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]  # fmt: skip
+        return become() if os.geteuid() == 0 else []
 
 
 def bwrap_words(
@@ -200,13 +200,13 @@ def bwrap_words(
 ) -> list[str]:
     """Return the ``bwrap`` command that goes before the program; ``seen`` names paths inside."""
     words = [
-        BWRAP, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
-        "--new-session", "--clearenv", "--uid", str(NOBODY), "--gid", str(NOBODY),
-        "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
+        BWRAP, *(ROOT if apart() else ANYBODY), "--die-with-parent",
+        "--new-session", "--clearenv", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
         "--proc", "/proc", *_kernel_settings(),
         "--dev", "/dev", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts",  # no terminals
-        "--size", SCRATCH, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
-        "--size", SCRATCH, "--tmpfs", "/tmp",  # noqa: S108
+        "--perms", "1777", "--size", SCRATCH, "--tmpfs", "/dev/shm",  # noqa: S108
+        "--remount-ro", "/dev",
+        "--perms", "1777", "--size", SCRATCH, "--tmpfs", "/tmp",  # noqa: S108
     ]  # fmt: skip
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = Path("/", name)
@@ -214,22 +214,37 @@ def bwrap_words(
             words += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
+    words += _given(binds_ro, binds_rw, seen)
+    for name, value in variables.items():
+        words += ["--setenv", name, seen(value)]
+    for handle in filters:
+        words += ["--seccomp", str(handle)]
+    place, words = seen(str(cwd or "/tmp")), [*words, "--remount-ro", "/"]  # noqa: S108
+    if not apart():
+        return [*words, "--chdir", place, "--"]
+    # bubblewrap is root without its capabilities there, and may not enter what is another's
+    return [*words, "--chdir", "/", "--", *become(), "/usr/bin/env", f"--chdir={place}"]
+
+
+def _given(
+    binds_ro: Sequence[Path], binds_rw: Sequence[Path], seen: Callable[[str], str]
+) -> list[str]:
+    """Return the mounts of what is no system folder."""
+    prefixes = {sys.base_prefix, str(Path(sys.base_prefix).resolve())}
+    inside = [seen(str(folder)) for folder in (*binds_ro, *binds_rw)]
+    words = parents(["/etc/hosts", *prefixes, *inside])  # which bubblewrap closes, left to itself
     for file in SYSTEM_FILES:
         words += ["--ro-bind-try", file, file]
     for own in sorted(ETC.iterdir()):
         words += ["--ro-bind", str(own), f"/etc/{own.name}"]
     if not Path(sys.base_prefix).is_relative_to("/usr"):
-        for prefix in {sys.base_prefix, str(Path(sys.base_prefix).resolve())}:
+        for prefix in prefixes:
             words += ["--ro-bind", prefix, prefix]
     for folder in binds_ro:
         words += ["--ro-bind", str(folder), seen(str(folder))]
     for folder in binds_rw:
         words += ["--bind", str(folder), seen(str(folder))]
-    for name, value in variables.items():
-        words += ["--setenv", name, seen(value)]
-    for handle in filters:
-        words += ["--seccomp", str(handle)]
-    return [*words, "--remount-ro", "/", "--chdir", seen(str(cwd or "/tmp")), "--"]  # noqa: S108
+    return words
 
 
 @contextlib.contextmanager
@@ -297,13 +312,7 @@ def _watch(
     )  # fmt: skip
     assert process.stdout is not None
     output = Output(process.stdout)
-
-    def running() -> list[int]:
-        if process.returncode is not None:
-            return []
-        return group.members() if group.folders else descendants(process.pid)
-
-    quota = Quota(binds_rw, limits.disk_mb << 20, limits.files, running)
+    quota = Quota(binds_rw, limits.disk_mb << 20, limits.files, lambda: _running(process, group))
     reason: Reason = "exited"
     try:
         while True:
@@ -320,11 +329,23 @@ def _watch(
             _kill(process, group)
             process.wait()
     output.finish(on_line, LAST_WORDS if reason == "exited" else TURN)
-    if reason == "exited" and quota.over():  # whoever reads it next relies on the bounds
-        reason = "disk"
-    if reason == "exited" and process.returncode != 0 and group.ran_out_of_memory():
-        reason = "memory"
+    if reason == "exited":
+        reason = _ended(process, quota, group)
     return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
+
+
+def _ended(process: subprocess.Popen[bytes], quota: Quota, group: Group) -> Reason:
+    """Say how a program ended to which we put no end."""
+    if quota.over():  # whoever reads next what it left relies on the bounds
+        return "disk"
+    out_of_memory = process.returncode != 0 and group.ran_out_of_memory()
+    return "memory" if out_of_memory else "exited"
+
+
+def _running(process: subprocess.Popen[bytes], group: Group) -> list[int]:
+    if process.returncode is not None:
+        return []
+    return group.members() if group.folders else descendants(process.pid)
 
 
 def _verdict(
@@ -350,9 +371,3 @@ def _kill(process: subprocess.Popen[bytes], group: Group) -> None:
     except ProcessLookupError:
         process.kill()
     group.end()
-
-
-def _give(folder: Path, owner: int) -> None:
-    os.chown(folder, owner, owner, follow_symlinks=False)
-    for entry in walk(folder):
-        os.chown(entry.name, owner, owner, dir_fd=entry.folder, follow_symlinks=False)
