@@ -29,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -186,8 +187,8 @@ def memory(placet: Any) -> list[float]:
 # --- what is measured -----------------------------------------------------------------------------
 
 
-def pages(placet: Any, seconds: float) -> float:
-    """Have two people look at pages for so long; return the p95 of the seconds that one takes."""
+def pages(people: list[Any], seconds: float) -> float:
+    """Have people look at pages for so long; return the p95 of the seconds that one takes."""
     took: list[float] = []
     over = time.monotonic() + seconds
 
@@ -200,8 +201,7 @@ def pages(placet: Any, seconds: float) -> float:
             assert answer.status_code == 200, answer.url
             number += 1
 
-    with ExitStack() as stack, ThreadPoolExecutor(READERS) as pool:
-        people = [stack.enter_context(placet.person("operator")) for _ in range(READERS)]
+    with ThreadPoolExecutor(len(people)) as pool:
         list(pool.map(read, people))
     return sorted(took)[int(0.95 * len(took))]
 
@@ -258,16 +258,19 @@ def forty(nodes: Nodes) -> int:
 def measure(placet: Any, nodes: Nodes, fleet: Any, options: Any) -> dict[str, Any]:
     """Do all of it; return the figures."""
     database = placet.known["database_url"]
-    pages(placet, options.seconds)  # the first ones do not count
-    alone, rounds = memory(placet), []
-    for number in range(options.rounds):
-        quiet = lambda: pages(placet, options.seconds)  # noqa: E731
-        first = quiet() if number % 2 else 0.0
-        with nodes.waiting(database):
-            waiting = quiet()
-            beside = memory(placet)
-        rounds.append({"none": first or quiet(), "waiting": waiting})
-        print(number + 1, json.dumps(rounds[-1]), flush=True)
+    alone, beside, rounds = list[float](), list[float](), []
+    with ExitStack() as stack:
+        people = [stack.enter_context(placet.person("operator")) for _ in range(READERS)]
+        look = partial(pages, people, options.seconds)
+        look()  # the first ones do not count
+        alone = memory(placet)
+        for number in range(options.rounds):
+            first = look() if number % 2 else 0.0
+            with nodes.waiting(database):
+                waiting = look()
+                beside = memory(placet)
+            rounds.append({"none": first or look(), "waiting": waiting})
+            print(number + 1, json.dumps(rounds[-1]), flush=True)
     with nodes.waiting(database):
         late = change(nodes, fleet)
     refreshed(nodes, fleet)
