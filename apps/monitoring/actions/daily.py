@@ -25,7 +25,7 @@ def fits(revision: str, lines: bytes) -> bool:
     """
     key = f"captured {revision} {now().date()}"
     taken, dropped = cache.get(key, (0, 0))
-    kept = taken < DAY_BYTES
+    kept = bool(taken < DAY_BYTES)
     if kept:
         taken += max(len(lines), LEAST_BYTES)
     else:
