@@ -12,12 +12,8 @@ DEEP = 4000
 NAME = "d" * 250
 
 
-@contextmanager
-def deep(folder: Path, depth: int = DEEP) -> Iterator[None]:
-    """Lend folders in folders, with a file in the last: a path of a million characters.
-
-    None of it is left to pytest, which removes it by ``shutil.rmtree``.
-    """
+def deep(folder: Path, depth: int = DEEP) -> None:
+    """Make folders in folders, with a file in the last: a path of a million characters."""
     folder.mkdir(exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     for _ in range(depth):
@@ -27,6 +23,12 @@ def deep(folder: Path, depth: int = DEEP) -> Iterator[None]:
         handle = inner
     os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
     os.close(handle)
+
+
+@contextmanager
+def lent_deep(folder: Path) -> Iterator[None]:
+    """Lend such a tree, and leave nothing of it to pytest, which removes by ``shutil.rmtree``."""
+    deep(folder)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.builds.conftest import Yard
-from tests.support.trees import deep, memory_of
+from tests.support.trees import lent_deep, memory_of
 from workers import building
 from workers.builder import leavings
 
@@ -18,7 +18,7 @@ def test_what_an_ended_build_left_is_removed_however_deep(yard: Yard) -> None:
     left, other = (building.workplaces() / name for name in ("bld_0-1", f"{running.pk}-1"))
     other.mkdir()
     (left / "smoke").mkdir(parents=True)
-    with deep(left / "smoke"):
+    with lent_deep(left / "smoke"):
         with memory_of(300):
             assert building.sweep_folders() == 1
         assert [*building.workplaces().iterdir()] == [other]
@@ -30,6 +30,6 @@ def test_the_folder_of_an_answer_is_removed_however_deep(
     """A scanner that what it read took over leaves what it likes beside its answer."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with ExitStack() as inside, leavings.folder_for_answer() as folder:
-        inside.enter_context(deep(folder / "left"))
+        inside.enter_context(lent_deep(folder / "left"))
         inside.enter_context(memory_of(300))
     assert [*tmp_path.iterdir()] == []
