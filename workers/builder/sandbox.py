@@ -162,11 +162,11 @@ class Sandbox:
         try:
             self._lend(binds_rw, limits.files)
             with _filter(self.isolation) as handles:
-                words += self._wrapper(binds_ro, binds_rw, _variables(env), cwd, seen, handles)
+                words += self._wrapper(binds_ro, binds_rw, seen, handles)
+                words += self._as_asked(env, cwd, seen)
                 words += map(seen, command)
                 return _watch(words, group, limits, binds_rw, cancelled, on_line,
-                              None if self.isolation == "bwrap" else cwd, _variables(env),
-                              handles)  # fmt: skip
+                              None if self.isolation == "bwrap" else cwd, handles)  # fmt: skip
         finally:
             group.end()
 
@@ -180,21 +180,27 @@ class Sandbox:
         self,
         binds_ro: Sequence[Path],
         binds_rw: Sequence[Path],
-        variables: Mapping[str, str],
-        cwd: Path | None,
         seen: Callable[[str], str],
         filters: Sequence[int],
     ) -> list[str]:
         if self.isolation == "bwrap":
-            return bwrap_words(binds_ro, binds_rw, variables, cwd, seen, filters)
+            return bwrap_words(binds_ro, binds_rw, seen, filters)
         return become() if os.geteuid() == 0 else []
+
+    def _as_asked(
+        self, env: Mapping[str, str] | None, cwd: Path | None, seen: Callable[[str], str]
+    ) -> list[str]:
+        """Return the command that sets the variables, behind the drop of all rights: until then a
+        loader would do as root what they say. Only who it is then may enter the folder, too."""
+        words = ["/usr/bin/env", "-i"]
+        if self.isolation == "bwrap":
+            words.append(f"--chdir={seen(str(cwd or '/tmp'))}")  # noqa: S108
+        return [*words, *(f"{name}={seen(value)}" for name, value in _variables(env).items())]
 
 
 def bwrap_words(
     binds_ro: Sequence[Path],
     binds_rw: Sequence[Path],
-    variables: Mapping[str, str],
-    cwd: Path | None,
     seen: Callable[[str], str],
     filters: Sequence[int] = (),
 ) -> list[str]:
@@ -215,15 +221,10 @@ def bwrap_words(
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
     words += _given(binds_ro, binds_rw, seen)
-    for name, value in variables.items():
-        words += ["--setenv", name, seen(value)]
     for handle in filters:
         words += ["--seccomp", str(handle)]
-    place, words = seen(str(cwd or "/tmp")), [*words, "--remount-ro", "/"]  # noqa: S108
-    if not apart():
-        return [*words, "--chdir", place, "--"]
-    # bubblewrap is root without its capabilities there, and may not enter what is another's
-    return [*words, "--chdir", "/", "--", *become(), "/usr/bin/env", f"--chdir={place}"]
+    words += ["--remount-ro", "/", "--chdir", "/", "--"]
+    return [*words, *become()] if apart() else words
 
 
 def _given(
@@ -288,6 +289,10 @@ def _kernel_settings() -> list[str]:
     return words
 
 
+# Of what stands before the program, all of it ours.
+_PLAIN = {"PATH": os.environ.get("PATH", os.defpath)}
+
+
 def _variables(env: Mapping[str, str] | None) -> dict[str, str]:
     base = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108
     return {**base, "PYTHONNOUSERSITE": "1", **(env or {})}
@@ -301,14 +306,13 @@ def _watch(
     cancelled: Callable[[], bool],
     on_line: Callable[[str], None],
     cwd: Path | None,
-    variables: dict[str, str],
     handles: Sequence[int],
 ) -> Result:
     """Start the program, pass its lines on, and end it when a limit is reached."""
     started = time.monotonic()
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        cwd=cwd, env=variables, start_new_session=True, pass_fds=handles,
+        cwd=cwd, env=_PLAIN, start_new_session=True, pass_fds=handles,
     )  # fmt: skip
     assert process.stdout is not None
     output = Output(process.stdout)

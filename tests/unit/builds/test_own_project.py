@@ -69,8 +69,9 @@ def test_a_build_file_that_became_bad_is_refused_by_the_worker_too(tmp_path: Pat
 def bento(tmp_path: Path, told: Any) -> Path:
     """Return a built Bento that says this of itself."""
     raw = told if isinstance(told, bytes) else yaml.safe_dump(told).encode()
-    (tmp_path / "bento.yaml").write_bytes(raw)
-    return tmp_path
+    (folder := tmp_path / "bento").mkdir(exist_ok=True)  # pytest closes its own to everybody else
+    (folder / "bento.yaml").write_bytes(raw)
+    return folder
 
 
 def refuse(folder: Path) -> None:

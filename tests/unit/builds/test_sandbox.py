@@ -144,6 +144,13 @@ def test_it_gets_no_variable_of_ours(box: Sandbox, monkeypatch: pytest.MonkeyPat
     assert "ASKED" in result.tail[0]
 
 
+def test_its_variables_are_not_there_before_it_has_given_up_its_rights(box: Sandbox) -> None:
+    """A loader does what they say in each program that it starts: here it writes a line each."""
+    said = python(box, "print('started')", env={"LD_DEBUG": "statistics"}).tail
+    assert "started" in said
+    assert sum("total startup time" in line for line in said) == 1
+
+
 def test_it_has_no_privilege_and_sees_no_process(box: Sandbox) -> None:
     code = (
         "import os\n"
