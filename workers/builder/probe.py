@@ -5,25 +5,31 @@ Standard library only. It judges nothing: the worker outside compares.
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+PORTS = range(20_000, 30_000)  # below what kernels give to who asks for any port
 TIMEOUT = 30.0
 MAX_ANSWER = 32 * 1024 * 1024
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nothing listens on, and that the kernel gives nobody by itself: what
+    BentoML starts asks it for ports of its own before the service listens."""
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def ask(port: int, path: str, body: Any = None, timeout: float = TIMEOUT) -> tuple[int, str]:
@@ -37,7 +43,7 @@ def ask(port: int, path: str, body: Any = None, timeout: float = TIMEOUT) -> tup
             return answer.status, answer.read(MAX_ANSWER).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(MAX_ANSWER).decode("utf-8", "replace")
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         return 0, type(error).__name__
 
 
