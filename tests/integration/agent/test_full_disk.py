@@ -84,9 +84,9 @@ def test_an_agent_starts_anew_on_a_full_disk_and_heeds_a_recall(
     platform.wait(lambda: node.who() == "good")
     _, envelope = recalled(platform, good["bento_digest"])
     platform.publish(recalls=[envelope])
-    platform.wait(lambda: not node.agent.replicas.all)
     platform.wait(lambda: "recall_unstored" in platform.errors())
-    assert node.get().status_code == 503
+    platform.wait(lambda: node.get().status_code == 503)
+    platform.wait(lambda: not node.agent.replicas.all)
 
 
 def test_on_a_full_disk_people_take_requests_back_and_stop_a_revision(
@@ -107,6 +107,7 @@ def test_on_a_full_disk_people_take_requests_back_and_stop_a_revision(
     platform.wait(lambda: platform.reports[-1]["applied"]["number"] == platform.number)
     platform.wait(lambda: "state_unstored" in platform.errors())
 
+    disk.fill(node.home.folder.parent)  # what was stopped has left some room
     third = platform.revision(3, platform.build("third"), weight=0)
     platform.serve(old, third, stable="rev_2")
     waits = platform.wait_phase("rev_3", "refused")

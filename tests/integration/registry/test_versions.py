@@ -35,6 +35,13 @@ def test_a_name_is_taken_once_per_project(lab: Lab) -> None:
     assert lab.api.post("/projects/risk/models", {"name": "Churn!"}).status_code == 400
 
 
+@pytest.mark.parametrize("value", [0, 1.5, True])
+def test_a_number_is_no_text(lab: Lab, value: object) -> None:
+    answer = lab.api.post("/projects/risk/models", {"name": "n", "description": value})
+    assert answer.status_code == 400
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/description"]
+
+
 def test_victor_may_look_but_not_register(lab: Lab) -> None:
     client = api(lab.victor)
     assert client.post("/projects/risk/models", {"name": "x"}).status_code == 403

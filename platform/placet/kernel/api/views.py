@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, CharField, Field
 from rest_framework.views import APIView
 
 from placet.kernel.actor import ANONYMOUS, Actor
@@ -54,6 +54,9 @@ class PlacetView(APIView):
             unknown = sorted(set(self.request.data) - writable)
             if unknown:
                 raise InvalidInput(errors=[FieldError(f"/{n}", "Unknown field") for n in unknown])
+            fields = serializer.fields.items()
+            if odd := [n for n, f in fields if _no_text(f, self.request.data.get(n))]:
+                raise InvalidInput(errors=[FieldError(f"/{n}", "Must be a text") for n in odd])
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
@@ -131,3 +134,8 @@ def require_match(request: Request, current: str) -> None:
         raise PreconditionRequired
     if sent.strip() != current:
         raise Stale
+
+
+def _no_text(field: "Field[Any, Any, Any, Any]", value: Any) -> bool:
+    """Tell whether a number stands where the document says text: REST framework writes it out."""
+    return isinstance(field, CharField) and isinstance(value, int | float)
