@@ -36,9 +36,12 @@ class Lists(Noun):
                       model=model, endpoint=endpoint)  # fmt: skip
         return self._save("/exports/releases", to, **query)
 
-    def endpoints(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
-        """Write what runs where."""
-        return self._save("/exports/endpoints", to, **given(format=form, project=project))
+    def endpoints(
+        self, to: Path, *, form: Form = "csv", project: str = "", isolation: str = ""
+    ) -> int:
+        """Write what runs where; ``isolation`` is how what runs is kept apart."""
+        query = given(format=form, project=project, isolation=isolation)
+        return self._save("/exports/endpoints", to, **query)
 
     def targets(self, to: Path, *, form: Form = "csv") -> int:
         """Write the targets and how their nodes are."""

@@ -2,15 +2,14 @@
 
 import os
 import resource
+import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from placet_agent.holder import HANDLES
+from placet_agent.holder import HANDLES, raise_handles
+from tests.support.users import as_user
 
-PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 USER = 60997  # whose descriptors nobody else counts
 KEEP = """
 import array, os, socket, sys
@@ -25,18 +24,22 @@ except OSError as error:
     print(error.strerror, flush=True)
 sys.stdin.read()
 """
-HAND_OVER = """
-import os, socket
-from placet_agent.holder import raise_handles
-def hand_over():
+
+
+def hand_over() -> str:
+    """Hand over a socket, as the agent does; say how it went."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        socket.send_fds(near, [b"x"], [near.fileno()])
+    with near, far:
+        try:
+            socket.send_fds(near, [b"x"], [near.fileno()])
+        except OSError as error:
+            return str(error.strerror)
         return "handed over"
-    except OSError as error:
-        return error.strerror
-print(hand_over(), raise_handles(), hand_over(), sep=", ")
-"""
+
+
+def agent() -> str:
+    """Try it before and after the limit was raised."""
+    return f"{hand_over()}, {raise_handles()}, {hand_over()}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a user of its own")
@@ -53,11 +56,8 @@ def test_what_a_replica_keeps_under_way_leaves_the_agent_its_own() -> None:
     assert keep.stdout is not None
     try:
         assert keep.stdout.readline() == "Too many references: cannot splice\n"
-        done = subprocess.run(
-            ["prlimit", f"--nofile=1024:{most}", *become, sys.executable, "-c", HAND_OVER],
-            env={"PYTHONPATH": str(PLATFORM)}, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        said = as_user(USER, agent, files=(1024, most))
     finally:
         keep.communicate("", timeout=30)
 
-    assert done.stdout == f"Too many references: cannot splice, {most}, handed over\n"
+    assert said == f"Too many references: cannot splice, {most}, handed over"

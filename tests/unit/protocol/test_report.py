@@ -40,7 +40,9 @@ def told() -> set[str]:
                 continue
             if getattr(call.func, "id", "") == "NodeError":
                 words = [word.value for word in call.keywords if word.arg == "code"]
-            elif getattr(call.func, "attr", "") in {"error", "tell"} and len(call.args) == 2:
+            elif (called := getattr(call.func, "attr", "")) == "_say" or (
+                called in {"error", "tell"} and len(call.args) == 2
+            ):
                 words = call.args[:1]
             else:
                 continue
