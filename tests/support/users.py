@@ -17,6 +17,7 @@ def as_user(uid: int, work: Callable[[], str], *, files: tuple[int, int] = (0, 0
         try:
             ours = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (files[0] or ours[0], files[1] or ours[1]))
+            os.chdir("/")  # where we stand it may not be
             os.setgroups([])
             os.setgid(uid)
             os.setuid(uid)

@@ -172,12 +172,18 @@ class HaproxyProcess:
             self.start()
 
     def _deserted(self) -> bool:
-        try:
-            self.admin.info(timeout=ASK_SECONDS)
-        except Nobody:
-            return True
-        except AdminError:
-            pass
+        """Tell whether nobody listens any more. One that was told to leave closes its sockets one
+        after the other: it is waited for until the last is closed."""
+        until = time.monotonic() + ASK_SECONDS
+        while time.monotonic() < until:
+            try:
+                if self.admin.info(timeout=ASK_SECONDS).get("Stopping") != "1":
+                    return False
+            except Nobody:
+                return True
+            except AdminError:
+                pass
+            time.sleep(0.05)
         return False
 
     def _launch(self, extra: list[str]) -> None:
