@@ -1,6 +1,7 @@
 """A run has no more of the disk than it may, whatever it does with names, links and descriptors."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from placet_agent.leftovers import remove
 from tests.support.trees import lent_deep, memory_of
 from tests.support.users import as_user
-from workers.builder import users
+from workers.builder import sandbox, users
 from workers.builder.bento import pack
 from workers.builder.errors import BuildFailed
 from workers.builder.quota import Quota
@@ -138,9 +139,11 @@ def test_a_walk_sees_all_and_follows_no_link(tmp_path: Path) -> None:
 
 
 @root_only
-def test_it_holds_for_a_worker_that_is_an_ordinary_user() -> None:
+def test_it_holds_for_a_worker_that_is_an_ordinary_user(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Path(tempfile.mkdtemp(prefix="placet-quota-"))  # who else runs pytest closes its folder
     os.chown(place, USER, USER)
+    own = shutil.copytree(sandbox.ETC, place / "etc")  # a worker can read what is its own
+    monkeypatch.setattr(sandbox, "ETC", own)
     ways = {**ATTACKS, "closed": "os.mkdir('d'); os.mkdir('d/e'); os.chmod('d', 0)"}
 
     def worker() -> str:
