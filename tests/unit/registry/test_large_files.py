@@ -15,7 +15,7 @@ from apps.registry.formats import Files, json_stream, onnx, protobuf, xgboost
 from placet.kernel.problems import TooLarge
 from placet_verify import model_signature
 from placet_verify.errors import Malformed
-from tests.support.spending import seconds
+from tests.support.spending import spent
 
 SECONDS, BYTES = 0.5, 20_000_000
 ONNX_START = b"\x08\x09"  # an ir_version
@@ -41,12 +41,12 @@ def files_of(contents: dict[str, bytes], stream: Any = io.BytesIO) -> Files:
 
 def bounded(read: Callable[[], Any]) -> Any:
     """Return what ``read`` returns, once its time and its memory are known to be small."""
-    spent = seconds(read, SECONDS)
+    took, _ = spent(read, SECONDS)
     tracemalloc.start()
     found = read()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (spent < SECONDS, peak < BYTES) == (True, True), f"{spent:.2f} s, {peak} bytes"
+    assert (took < SECONDS, peak < BYTES) == (True, True), f"{took:.2f} s, {peak} bytes"
     return found
 
 
