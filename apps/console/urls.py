@@ -83,6 +83,7 @@ urlpatterns = [
     path(ENDPOINT + "rollback", serving.roll_back, name="endpoint-rollback"),
     path(ENDPOINT + "drill", drills.run, name="endpoint-drill"),
     path(ENDPOINT + "drill-schedule", drills.schedule, name="endpoint-drill-schedule"),
+    path(ENDPOINT + "delete", serving.delete, name="endpoint-delete"),
     path(ENDPOINT + "scale", serving.scale, name="endpoint-scale"),
     path(ENDPOINT + "keys", serving.new_key, name="endpoint-key-new"),
     path(ENDPOINT + "keys/<str:key_id>/revoke", serving.revoke_key, name="endpoint-key-revoke"),

@@ -10,9 +10,10 @@ class GovernanceConfig(AppConfig):
     label = "governance"
 
     def ready(self) -> None:
-        """Give new projects their environments, refuse endpoints outside of them, and look on when
-        people may do more than before."""
+        """Give new projects their environments, refuse endpoints outside of them, end releases with
+        them, and look on when people may do more than before."""
         from apps.builds import references
+        from apps.governance.actions.deleted import open_release, retire
         from apps.governance.actions.duties import watch_duties
         from apps.governance.actions.environments import (
             check_endpoint,
@@ -26,5 +27,6 @@ class GovernanceConfig(AppConfig):
         on_project_created(create_project_defaults)
         on_more_access(watch_duties)
         guards.register(check_endpoint)
+        guards.on_delete(open_release, retire)
         guards.on_expired(stops_when_expired)
         references.register(bentos_needed)

@@ -26,6 +26,7 @@ RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not starte
 RELEASE_COMMENTED = event_kind("release.commented", "Commented on release {number}")
 RELEASE_STARTED = event_kind("release.rolling_out", "Release {number} is going out")
 RELEASE_LIVE = event_kind("release.live", "Release {number} is live")
+RELEASE_RETIRED = event_kind("release.retired", "Release {number} went with its endpoint")
 RELEASE_SUPERSEDED = event_kind("release.superseded", "Release {number} was replaced by {by}")
 RELEASE_FAILED = event_kind("release.failed", "The rollout of release {number} failed")
 RELEASE_REOPENED = event_kind("release.reopened", "Release {number} may be rolled out again")

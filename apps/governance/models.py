@@ -88,6 +88,7 @@ class ReleaseState(models.TextChoices):
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
     REVOKED = "revoked"
+    RETIRED = "retired"  # it was live until its endpoint was deleted
 
 
 UNFINISHED_STATES = ("requested", "approved")  # not started: a new policy still reaches them

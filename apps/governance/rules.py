@@ -16,7 +16,7 @@ RELEASE_MOVES: dict[str, frozenset[str]] = {
     ),
     "approved": frozenset({"rolling_out", "withdrawn", "expired", "requested", "revoked"}),
     "rolling_out": frozenset({"live", "failed", "rolled_back", "revoked"}),
-    "live": frozenset({"superseded", "rolled_back", "revoked"}),
+    "live": frozenset({"superseded", "rolled_back", "revoked", "retired"}),
     "superseded": frozenset({"live", "revoked"}),
     "rejected": frozenset(),
     "withdrawn": frozenset(),
@@ -24,6 +24,7 @@ RELEASE_MOVES: dict[str, frozenset[str]] = {
     "failed": frozenset({"approved", "revoked"}),
     "rolled_back": frozenset(),
     "revoked": frozenset(),
+    "retired": frozenset(),
 }
 
 

@@ -172,7 +172,7 @@ SEVERITIES = {
               "reported_error", "revoked", "requests_taken_back"),
     NOTICE: ("rejected", "withdrawn", "deactivated", "erased", "deleted", "removed", "granted",
              "published", "rollback_started", "rolled_back", "restored", "reset", "changed",
-             "paused", "stopped"),
+             "paused", "stopped", "retired"),
 }  # fmt: skip
 _SEVERITY = {word: level for level, words in SEVERITIES.items() for word in words}
 

@@ -1,4 +1,4 @@
-"""Registers the app under its last word, and declares its event kinds."""
+"""Registers the app, and takes part in what serving does below it."""
 
 from django.apps import AppConfig
 
@@ -10,7 +10,10 @@ class RolloutsConfig(AppConfig):
     label = "rollouts"
 
     def ready(self) -> None:
-        """Declare the event kinds."""
+        """Declare the event kinds, and take part when an endpoint is deleted."""
         from apps.rollouts import events
+        from apps.rollouts.actions.deleted import let_go, open_rollout
+        from apps.serving import guards
 
         assert events.ENTERED
+        guards.on_delete(open_rollout, let_go)

@@ -81,7 +81,9 @@ def compose(target: Target) -> StateContent:
 
     Nobody has looked yet whether a node can read it: see :func:`readable.split`.
     """
-    endpoints = Endpoint.objects.filter(target=target).select_related("project").order_by("pk")
+    endpoints = (
+        Endpoint.objects.kept().filter(target=target).select_related("project").order_by("pk")
+    )
     present = Revision.objects.filter(state__in=rules.PRESENT).select_related("bento__runtime")
     keys = EndpointKey.objects.filter(revoked_at=None).order_by("pk")
     fetched = endpoints.prefetch_related(

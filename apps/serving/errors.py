@@ -35,6 +35,12 @@ class WrongEndpointState(Conflict):
     code, title = "endpoint_state", "The endpoint's state does not allow this now"
 
 
+class EndpointNeeded(Conflict):
+    """Something stands behind the endpoint, or is on its way there."""
+
+    code, title = "endpoint_needed", "The endpoint is still needed"
+
+
 class NothingLive(Conflict):
     """Nothing serves behind the endpoint."""
 

@@ -20,6 +20,7 @@ NODE_STATE_AHEAD = event_kind(
 ENDPOINT_CREATED = event_kind("endpoint.created", "Created an endpoint")
 ENDPOINT_STOPPED = event_kind("endpoint.stopped", "Stopped an endpoint")
 ENDPOINT_STARTED = event_kind("endpoint.started", "Started an endpoint")
+ENDPOINT_DELETED = event_kind("endpoint.deleted", "Deleted an endpoint")
 ENDPOINT_RESTARTED = event_kind("endpoint.restarted", "Restarted the replicas of an endpoint")
 ENDPOINT_SCALED = event_kind("endpoint.scaled", "Scaled an endpoint to {replicas} replicas")
 ENDPOINT_KEYS_CHANGED = event_kind(

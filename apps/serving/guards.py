@@ -1,15 +1,21 @@
 """Lets apps that stand above take part: they know environments, this app does not.
 
-They may refuse a new endpoint, and say what a node does when its signed state has run out.
+They may refuse a new endpoint, say why one is still needed and what follows when it is deleted,
+and what a node does when its signed state has run out.
 """
 
 from collections.abc import Callable
 
 from apps.serving.models import Endpoint, Target
+from placet.kernel.actor import Actor
 
 Guard = Callable[[Endpoint], None]
+Need = Callable[[Endpoint], str]
+Deleted = Callable[[Endpoint, Actor], None]
 StopsWhenExpired = Callable[[Target], bool]
 _guards: list[Guard] = []
+_needs: list[Need] = []
+_deleted: list[Deleted] = []
 _expiry: list[StopsWhenExpired] = []
 
 
@@ -23,6 +29,25 @@ def check(endpoint: Endpoint) -> None:
     """Ask every guard."""
     for guard in _guards:
         guard(endpoint)
+
+
+def on_delete(need: Need, deleted: Deleted) -> None:
+    """Have ``need`` say why an endpoint must stay ('' when nothing does), and ``deleted`` called
+    when it goes. Both are called in the transaction that deletes it, which holds its row."""
+    if need not in _needs:
+        _needs.append(need)
+        _deleted.append(deleted)
+
+
+def needs(endpoint: Endpoint) -> list[str]:
+    """Return why ``endpoint`` cannot be deleted, a sentence for each reason."""
+    return [why for need in _needs if (why := need(endpoint))]
+
+
+def tell_deleted(endpoint: Endpoint, actor: Actor) -> None:
+    """Tell every app above that ``endpoint`` goes."""
+    for deleted in _deleted:
+        deleted(endpoint, actor)
 
 
 def on_expired(rule: StopsWhenExpired) -> None:

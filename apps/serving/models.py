@@ -1,6 +1,7 @@
 """Targets and their nodes, endpoints, revisions, and the signed state that nodes pull."""
 
 from datetime import datetime
+from typing import Self
 
 from django.db import models
 from django.db.models import Q
@@ -106,24 +107,40 @@ class Node(Audited):
         return self.last_report_at or self.last_seen_at
 
 
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    """Endpoints as rows."""
+
+    def kept(self) -> Self:
+        """Leave out those that were deleted: their rows stay for what the log tells of them."""
+        return self.exclude(state="deleted")
+
+
 class Endpoint(Audited):
-    """The stable name and URL that clients call, in one environment of one project."""
+    """The stable name and URL that clients call, in one environment of one project.
+
+    One that was deleted keeps its row: releases, recalls and the log go on naming it. Its name is
+    free for another.
+    """
 
     id = IdField("end")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="endpoints")
     environment = models.CharField(max_length=40)
     name = models.SlugField(max_length=60)
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="endpoints")
-    state = models.CharField(max_length=10, default="active")  # active, stopped
+    state = models.CharField(max_length=10, default="active")  # active, stopped, deleted
     api_key_required = models.BooleanField(default=False)
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
     generation = models.IntegerField(default=0)
 
+    objects = EndpointQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["project", "environment", "name"], name="serving_endpoint_name"
+                fields=["project", "environment", "name"],
+                condition=~Q(state="deleted"),
+                name="serving_endpoint_kept_name",
             )
         ]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.identity.queries import authorize
+from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.errors import PredictFailed
 from apps.serving.models import Endpoint
 from apps.serving.queries import endpoint_url, no_address, status
@@ -35,6 +36,7 @@ def predict(endpoint: Endpoint, body: Any, *, actor: Actor, api_key: str = "") -
     and follows no redirect.
     """
     authorize(actor, "endpoint.predict", endpoint, view="endpoint.view")
+    refuse_deleted(endpoint)
     address = endpoint_url(endpoint)
     if not address:
         raise PredictFailed(no_address(endpoint.target.name))

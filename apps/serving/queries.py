@@ -108,6 +108,8 @@ class EndpointStatus:
     @property
     def no_address(self) -> str:
         """Why clients have no address to call, '' when they have."""
+        if self.endpoint.state == "deleted":
+            return "It was deleted"
         return "" if self.url else no_address(self.endpoint.target.name)
 
     @property
@@ -122,9 +124,9 @@ class EndpointStatus:
 
     @property
     def health(self) -> str:
-        """One word: ``healthy``, ``degraded``, ``unknown`` (no news), ``stopped``, ``empty``."""
-        if self.endpoint.state == "stopped":
-            return "stopped"
+        """One of :data:`apps.serving.rules.HEALTH`: ``unknown`` is no news."""
+        if self.endpoint.state != "active":
+            return self.endpoint.state
         if self.live is None:
             return "empty"
         if self.node is None or not self.node.alive:
@@ -162,15 +164,16 @@ def uses_of(target: Target, actor: Actor) -> QuerySet[TargetUse]:
     return visible(target.uses.select_related("project").annotate(note=note), actor)
 
 
-def visible_endpoints(actor: Actor) -> QuerySet[Endpoint]:
-    """Return the endpoints that ``actor`` may see."""
-    rows = Endpoint.objects.select_related("project", "target__node")
-    return visible(rows, actor, view="endpoint.view")
+def visible_endpoints(actor: Actor, *, deleted: bool = False) -> QuerySet[Endpoint]:
+    """Return the endpoints that ``actor`` may see; with ``deleted`` also what there was."""
+    rows = Endpoint.objects.all() if deleted else Endpoint.objects.kept()
+    found = rows.select_related("project", "target__node")
+    return visible(found, actor, view="endpoint.view")
 
 
 def get_endpoint(endpoint_id: str, actor: Actor) -> Endpoint:
-    """Return one endpoint, or raise :class:`NotFound`."""
-    found = visible_endpoints(actor).filter(pk=endpoint_id).first()
+    """Return one endpoint, a deleted one too, or raise :class:`NotFound`."""
+    found = visible_endpoints(actor, deleted=True).filter(pk=endpoint_id).first()
     if found is None:
         raise NotFound
     return found
@@ -289,7 +292,9 @@ def endpoint_url(endpoint: Endpoint) -> str:
 
 
 def _below(base: str, endpoint: Endpoint) -> str:
-    return f"{base}/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}" if base else ""
+    if not base or endpoint.state == "deleted":
+        return ""
+    return f"{base}/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}"
 
 
 def base_urls(targets: Iterable[Target]) -> dict[str, str]:

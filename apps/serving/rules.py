@@ -26,8 +26,8 @@ NAMED = 4  # of those that have memory of a target, when somebody asks for more
 REVISION_MOVES: dict[str, frozenset[str]] = {
     "starting": frozenset({"ready", "stopped", "failed"}),
     "ready": frozenset({"live", "warm", "draining", "stopped", "failed"}),
-    "live": frozenset({"warm", "draining", "failed"}),
-    "warm": frozenset({"ready", "draining", "failed"}),
+    "live": frozenset({"warm", "draining", "stopped", "failed"}),
+    "warm": frozenset({"ready", "draining", "stopped", "failed"}),
     "draining": frozenset({"stopped", "failed"}),
     "stopped": frozenset({"starting"}),
     "failed": frozenset(),
@@ -36,6 +36,7 @@ TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
+HEALTH = ("healthy", "degraded", "unknown", "stopped", "deleted", "empty")  # of an endpoint
 # How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {
     "older": "older isolation: the host's network",

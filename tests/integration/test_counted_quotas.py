@@ -29,8 +29,8 @@ def test_an_endpoint_too_many_is_refused_and_nothing_of_the_request_stays(
     answer = ada.post("/projects/risk/releases", body | {"endpoint": "two"})
     assert (answer.status_code, answer.json()["code"]) == (409, "quota_reached")
     assert answer.json()["detail"] == (
-        "risk has 1 endpoints, and 1 are allowed: release to one of them, or have the "
-        "administrator raise PLACET_MAX_ENDPOINTS"
+        "risk has 1 endpoints, and 1 are allowed: release to one of them, delete one, or have "
+        "the administrator raise PLACET_MAX_ENDPOINTS"
     )
     assert [row.name for row in Endpoint.objects.all()] == ["one"]
     World("toys").request("development", endpoint="theirs")

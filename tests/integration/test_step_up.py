@@ -260,7 +260,8 @@ registry.start_upload
 builds.cancel_build builds.collect_bentos builds.end_cancelled builds.fail builds.record_scan
 builds.request_build builds.settle_lost builds.start builds.succeed
 
-serving.add_revision serving.create_endpoint serving.create_target serving.end_use
+serving.add_revision serving.create_endpoint serving.create_target serving.delete_endpoint
+serving.end_use
 serving.make_room
 serving.prefetch serving.raise_epochs serving.release_prefetch serving.require_api_key
 serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serving.set_revision

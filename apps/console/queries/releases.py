@@ -138,8 +138,8 @@ def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
 def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
     """Return what the form that asks for a release of ``version`` shows."""
     here = Release.objects.filter(endpoint=OuterRef("pk"), version=version, state="live")
-    there = Endpoint.objects.filter(project=version.project_id).annotate(serves=Exists(here))
-    endpoints = list(there.order_by("environment", "name"))
+    there = Endpoint.objects.kept().filter(project=version.project_id)
+    endpoints: list[Any] = list(there.annotate(serves=Exists(here)).order_by("environment", "name"))
     live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
     rows = policy_rows([version.project], actor)
     offered = targets_for([row.environment for row in rows], actor)

@@ -168,7 +168,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
 
 def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     """Return everything the page of one endpoint shows, or raise ``NotFound``."""
-    rows = visible_endpoints(actor).select_related("objective", "drill_schedule")
+    rows = visible_endpoints(actor, deleted=True).select_related("objective", "drill_schedule")
     endpoint = rows.annotate(**read_along()).filter(pk=endpoint_id).first()
     if endpoint is None:
         raise NotFound

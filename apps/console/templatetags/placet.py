@@ -39,6 +39,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "rolling_out": ("wait", "◷", "Rolling out"),
     "live": ("pass", "●", "Live"),
     "superseded": ("plain", "–", "Superseded"),
+    "retired": ("plain", "–", "Retired"),
+    "deleted": ("plain", "–", "Deleted"),
     "rejected": ("fail", "✕", "Rejected"),
     "withdrawn": ("plain", "–", "Withdrawn"),
     "expired": ("plain", "–", "Expired"),

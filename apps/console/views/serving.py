@@ -10,6 +10,7 @@ from apps.console.views.base import PageRequest, action, back, page, show
 from apps.monitoring.rules import BOUNDS_MS
 from apps.rollouts.actions import rollback
 from apps.serving.actions import (
+    delete_endpoint,
     issue_endpoint_key,
     restart_endpoint,
     revoke_endpoint_key,
@@ -62,6 +63,16 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
     act(get_endpoint(endpoint_id, request.actor), actor=request.actor)
     messages.success(request, words)
     return back(request)
+
+
+@action
+def delete(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Delete an endpoint that nothing needs any more."""
+    found, text = get_endpoint(endpoint_id, request.actor), request.POST.get("generation", "")
+    read = int(text) if text.isdecimal() and len(text) < 10 else -1
+    delete_endpoint(found, if_generation=read, actor=request.actor)
+    messages.success(request, f"Deleted {found}: its name is free again.")
+    return redirect("endpoints")
 
 
 @action

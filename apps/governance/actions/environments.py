@@ -142,7 +142,8 @@ def _own_plans(given: Mapping[str, Any]) -> dict[str, documents.Plan]:
 
 
 def _endpoints(environment: Environment) -> QuerySet[Endpoint]:
-    return Endpoint.objects.filter(project=environment.project_id, environment=environment.name)
+    found = Endpoint.objects.kept().filter(project=environment.project_id)
+    return found.filter(environment=environment.name)
 
 
 def stops_when_expired(target: Target) -> bool:
@@ -153,7 +154,7 @@ def stops_when_expired(target: Target) -> bool:
     strict = Environment.objects.filter(
         project=OuterRef("project"), name=OuterRef("environment"), on_state_expired="stop"
     )
-    return Endpoint.objects.filter(Exists(strict), target=target).exists()
+    return Endpoint.objects.kept().filter(Exists(strict), target=target).exists()
 
 
 def _refuse_used(environment: Environment, targets: Sequence[Target]) -> None:

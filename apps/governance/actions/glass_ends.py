@@ -22,7 +22,8 @@ from placet.kernel.states import move
 from placet_verify.approvers import Signed
 
 BATCH = 200
-OVER = ("rejected", "withdrawn", "expired", "rolled_back", "revoked")  # nothing is started any more
+# nothing is started any more
+OVER = ("rejected", "withdrawn", "expired", "rolled_back", "revoked", "retired")
 FINDINGS = ("justified", "not_justified")
 
 

@@ -198,9 +198,10 @@ def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Be
 def _endpoint(
     endpoint: Endpoint | str, place: Environment, target: Target | None, actor: Actor
 ) -> Endpoint:
-    found = Endpoint.objects.select_related("target").filter(
+    # held until the release is in: nobody deletes it meanwhile
+    found = Endpoint.objects.kept().select_for_update(of=("self",), no_key=True).filter(
         project=place.project_id, environment=place.name
-    )
+    ).select_related("target")  # fmt: skip
     if isinstance(endpoint, Endpoint) or endpoint.startswith("end_"):
         key = endpoint.pk if isinstance(endpoint, Endpoint) else endpoint
         row = found.filter(pk=key).first()

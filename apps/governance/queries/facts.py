@@ -111,7 +111,7 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
         project=OuterRef("project"),
         bento=OuterRef("bento"),
         live_at__isnull=False,
-        state__in=("live", "superseded"),
+        state__in=("live", "superseded", "retired"),
     ).values(
         json=JSONObject(
             environment="environment__name", release="id", live_at="live_at", ended_at="ended_at"

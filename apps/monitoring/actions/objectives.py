@@ -8,6 +8,7 @@ from apps.identity.queries import actor_for_user, authorize
 from apps.monitoring.events import OBJECTIVE_REMOVED, OBJECTIVE_SET
 from apps.monitoring.models import Objective
 from apps.monitoring.rules import Terms
+from apps.serving.actions import refuse_deleted
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale
@@ -30,6 +31,7 @@ def set_objective(
     with record(actor) as log:
         place = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         authorize(actor, "endpoint.operate", place, view="endpoint.view")
+        refuse_deleted(place)
         if faults := terms.faults():
             raise InvalidInput(errors=[FieldError(f"/{n}", d) for n, d in faults.items()])
         row = Objective.objects.filter(endpoint=place).first()

@@ -70,7 +70,7 @@ def run_planned(schedule: DrillSchedule) -> Drill | None:
 def obstacle(endpoint: Endpoint, keys: KeyRing) -> str:
     """Return why no drill may begin now, in words; '' when one may."""
     if endpoint.state != "active":
-        return "The endpoint is stopped"
+        return f"The endpoint is {endpoint.state}"
     if Drill.objects.filter(endpoint=endpoint, state=DrillState.RUNNING).exists():
         return "A drill is under way"
     if Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).exists():

@@ -81,6 +81,7 @@ def go_back(
     with record(actor) as log:
         row = Endpoint.objects.select_for_update().select_related("target").get(pk=endpoint.pk)
         authorize(actor, "rollout.operate", row, view="endpoint.view")
+        serving.refuse_deleted(row)
         if row.state != "active":
             raise EndpointStopped
         rollout = take_over(row, number, reason, log) or _begin(row, number, reason, actor)

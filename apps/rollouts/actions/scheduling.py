@@ -1,10 +1,11 @@
 """When the drills of an endpoint come round: setting that, and ending it."""
 
-from apps.audit.actions import record
+from apps.audit.actions import Recorder, record
 from apps.identity.queries import authorize
 from apps.rollouts import drills
 from apps.rollouts.events import DRILLS_SCHEDULED, DRILLS_UNSCHEDULED
 from apps.rollouts.models import DrillSchedule
+from apps.serving.actions import refuse_deleted
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -27,6 +28,7 @@ def schedule_drills(
     with record(actor) as log:
         place = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         authorize(actor, "drill.schedule", place, view="endpoint.view")
+        refuse_deleted(place)
         _check(every_days, hour)
         row = DrillSchedule.objects.filter(endpoint=place).first()
         if (row.generation if row else None) != if_generation:
@@ -61,6 +63,11 @@ def unschedule_drills(endpoint: Endpoint, *, if_generation: int, actor: Actor) -
             raise NotFound
         if row.generation != if_generation:
             raise Stale
-        log.add(DRILLS_UNSCHEDULED, subject=place.pk, deleted=(row,), project=place.project_id,
-                environment=place.environment)  # fmt: skip
-        row.delete()
+        end_schedule(row, place, log)
+
+
+def end_schedule(row: DrillSchedule, endpoint: Endpoint, log: Recorder) -> None:
+    """Delete the schedule of ``endpoint``, which the caller holds."""
+    log.add(DRILLS_UNSCHEDULED, subject=endpoint.pk, deleted=(row,), project=endpoint.project_id,
+            environment=endpoint.environment)  # fmt: skip
+    row.delete()

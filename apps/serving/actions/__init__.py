@@ -1,5 +1,6 @@
 """Every write of this app."""
 
+from apps.serving.actions.deletion import delete_endpoint, refuse_deleted
 from apps.serving.actions.endpoints import (
     create_endpoint,
     require_api_key,
@@ -23,6 +24,7 @@ __all__ = [
     "check_permit",
     "create_endpoint",
     "create_target",
+    "delete_endpoint",
     "end_use",
     "issue_endpoint_key",
     "issue_join_token",
@@ -31,6 +33,7 @@ __all__ = [
     "prefetch",
     "raise_epochs",
     "receive_report",
+    "refuse_deleted",
     "release_prefetch",
     "require_api_key",
     "restart_endpoint",

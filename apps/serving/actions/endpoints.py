@@ -9,6 +9,7 @@ from apps.audit.events import EventKind
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.serving import desired, guards
+from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.actions.revisions import make_room
 from apps.serving.capacity import lacking, occupants, running_mb
 from apps.serving.errors import (
@@ -77,12 +78,12 @@ def _refuse_many(project: Project, target: Target) -> None:
     """Hold the project, so that of two at once the second sees the first, and count."""
     quota, most = config().max_endpoints, config().max_target_endpoints
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    if (count := Endpoint.objects.filter(project=project).count()) >= quota:
+    if (count := Endpoint.objects.kept().filter(project=project).count()) >= quota:
         raise QuotaReached(
             f"{project.slug} has {count:,} endpoints", quota,
-            remedy="release to one of them", setting="PLACET_MAX_ENDPOINTS",
+            remedy="release to one of them, delete one", setting="PLACET_MAX_ENDPOINTS",
         )  # fmt: skip
-    if Endpoint.objects.filter(target=target).count() >= most:
+    if Endpoint.objects.kept().filter(target=target).count() >= most:
         raise QuotaReached(
             f"{target.name} has as many endpoints as it may", most,
             remedy="choose another target", setting="PLACET_MAX_TARGET_ENDPOINTS",
@@ -187,6 +188,7 @@ def require_api_key(endpoint: Endpoint, *, required: bool, actor: Actor) -> Endp
     """Say whether clients need an API key of the endpoint."""
     with record(actor) as log:
         row = _lock(endpoint, actor, permission="endpoint.manage")
+        refuse_deleted(row)
         row.api_key_required = required
         row.generation += 1
         row.save(update_fields=["api_key_required", "generation"])

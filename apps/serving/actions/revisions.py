@@ -91,7 +91,7 @@ def add_revision(
     with record(actor) as log:
         row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         if row.state != "active":
-            raise WrongEndpointState("The endpoint is stopped: start it first")
+            raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
         make_room(row, wish.total_mb, actor=actor)
         number = (row.revisions.aggregate(last=Max("number"))["last"] or 0) + 1
         revision = Revision.objects.create(

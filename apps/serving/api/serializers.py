@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from apps.serving.actions.targets import NAME_SAYS, SITE_SAYS
 from apps.serving.models import Site
-from apps.serving.rules import ISOLATION
+from apps.serving.rules import HEALTH, ISOLATION
 
 SITES: Any = {"invalid_choice": SITE_SAYS}
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -168,7 +168,7 @@ class EndpointSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(help_text="What clients call; empty while the target has none")
     no_address = serializers.CharField(help_text="Why there is no url, or ''")
     state = serializers.ChoiceField(choices=["active", "stopped"])
-    health = serializers.ChoiceField(choices=["healthy", "degraded", "unknown", "stopped", "empty"])
+    health = serializers.ChoiceField(choices=HEALTH)
     isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()
     created_at = serializers.DateTimeField()

@@ -149,7 +149,7 @@ def until_live(client: Client, release_id: str, timeout: float) -> Release:
     """Wait; raise :class:`Ended` when it ends otherwise, never can, or the time is over."""
     for last in polling(timeout):
         found = (view := client.releases.get(release_id)).release
-        if found.state == "live" or (found.state == "superseded" and found.live_at):
+        if found.state == "live" or (found.state in ("superseded", "retired") and found.live_at):
             return found
         if found.state in REFUSED + BROKEN:
             code = DENIED if found.state in REFUSED else ERROR

@@ -187,6 +187,13 @@ def endpoint_restart(reference: Endpoint, output: Output = Form.TABLE) -> None:
         show_one(_told(client.endpoints.restart(id_of(client, reference)), output), output)
 
 
+@endpoint.command("delete")
+def endpoint_delete(reference: Endpoint) -> None:
+    """End an endpoint that is stopped or empty; its history stays, its name is free again."""
+    with connected() as client:
+        client.endpoints.delete(id_of(client, reference))
+
+
 @key.command("list")
 def key_list(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
     """List the API keys."""

@@ -150,6 +150,10 @@ class Endpoints(Noun):
         """Replace the replicas, one after another."""
         return self._do(Endpoint, at("endpoints", endpoint, "restart"))
 
+    def delete(self, endpoint: str, *, if_match: str = "") -> None:
+        """End an endpoint that nothing needs any more; its history stays, its name is free."""
+        self._delete(at("endpoints", endpoint), if_match)
+
     def keys(self, endpoint: str, *, limit: int | None = None) -> Listing[EndpointKey]:
         """List the API keys of an endpoint."""
         return self._list(EndpointKey, at("endpoints", endpoint, "keys"), limit)

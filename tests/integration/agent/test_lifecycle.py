@@ -154,6 +154,20 @@ def test_past_its_time_a_state_is_served_or_stopped_as_it_says(
     assert node.get().status_code == status
 
 
+def test_an_endpoint_that_was_deleted_is_gone_from_the_node(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+    ran = records(node)
+    platform.endpoints = []
+    platform.publish()
+    platform.wait(lambda: ran and not records(node))
+    assert not any(ProcessRef(*record["inner"]).alive for record in ran)
+    platform.wait(lambda: node.get().status_code == 404)
+    assert not list((node.home.folder / "haproxy/sockets").iterdir())
+
+
 def test_a_replica_that_dies_is_started_again(platform: Platform, node: NodeUnderTest) -> None:
     platform.serve(platform.revision(1, platform.build("one"), weight=10_000, replicas=2))
     platform.wait(lambda: platform.seen("rev_1")["ready_replicas"] == 2)

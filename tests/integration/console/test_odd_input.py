@@ -41,6 +41,7 @@ def forms(world: World) -> dict[str, list[str]]:
         f"/releases/{release.pk}/decide": ["verdict", "statement_digest", "comment"],
         f"/releases/{release.pk}/comment": ["comment"],
         f"/endpoints/{live.endpoint_id}/scale": ["replicas"],
+        f"/endpoints/{live.endpoint_id}/delete": ["generation"],
         f"/endpoints/{live.endpoint_id}/rollback": ["reason"],
         f"/endpoints/{live.endpoint_id}/keys": ["name"],
         "/targets/new": ["name", "site", "capacity_mb", "url"],

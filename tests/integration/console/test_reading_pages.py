@@ -13,7 +13,7 @@ from apps.monitoring.actions import acknowledge, close_settled, open_alert
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind
 from apps.registry.actions import set_alias, set_card
-from apps.serving.actions import issue_endpoint_key
+from apps.serving.actions import issue_endpoint_key, stop_endpoint
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import SYSTEM
@@ -203,6 +203,26 @@ def test_operating_buttons_show_for_the_operator_alone(world: World) -> None:
     shown = browser(viewer).get(page).content
     assert b'data-dialog="stop"' not in shown
     assert b"New key" not in shown
+
+
+def test_an_endpoint_that_is_stopped_can_be_deleted_and_its_page_says_so(world: World) -> None:
+    release = world.live()
+    page = f"/endpoints/{release.endpoint_id}/"
+    otto = browser(world.people["Otto"])
+    stop_endpoint(release.endpoint, actor=world.otto)
+    shown = otto.get(page)
+    assert b'data-dialog="delete"' in shown.content
+    generation = shown.context["endpoint"].generation
+    stale = otto.post(f"{page}delete", {"generation": generation - 1, "next": page}, follow=True)
+    assert b'data-dialog="delete"' in stale.content
+    done = otto.post(f"{page}delete", {"generation": generation, "next": page})
+    assert (done.status_code, done["Location"]) == (302, "/endpoints/")
+    after = otto.get(page).content
+    assert b"It was deleted: its address leads to nothing." in after
+    for name in ("delete", "drill-schedule", "new-key", "objective", "scale", "stop"):
+        assert f'data-dialog="{name}"'.encode() not in after, name
+    assert page.encode() not in otto.get("/endpoints/").content
+    assert b"Retired" in otto.get(f"/releases/{release.pk}/").content
 
 
 def test_a_hostile_card_and_hostile_names_come_out_as_text(world: World) -> None:

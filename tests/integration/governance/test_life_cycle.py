@@ -11,6 +11,7 @@ from apps.governance.models import Release
 from apps.jobs.models import Job
 from apps.registry.actions import add_evidence
 from apps.registry.models import Evidence
+from apps.serving.actions import delete_endpoint
 from apps.serving.models import Endpoint, Prefetch
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -215,6 +216,15 @@ def test_a_release_becomes_approved_by_itself_when_it_has_soaked(world: World) -
     )
     assert actions.advance_waiting() == 1
     assert state(release) == "approved"
+
+
+def test_what_was_live_until_its_endpoint_was_deleted_has_soaked(world: World) -> None:
+    bento = world.bento(world.version())
+    world.soaked(bento)
+    endpoint = Release.objects.get(environment__name="staging").endpoint
+    delete_endpoint(endpoint, if_generation=endpoint.generation, actor=world.otto)
+    assert Release.objects.get(environment__name="staging").state == "retired"
+    assert gate(world.request("production", bento), "soaked")["passed"]
 
 
 def test_another_bento_or_one_that_was_rolled_back_has_not_soaked(world: World) -> None:

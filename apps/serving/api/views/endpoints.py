@@ -21,7 +21,7 @@ from apps.serving.api.serializers import (
 from apps.serving.models import Endpoint
 from apps.serving.prediction import predict
 from apps.serving.rules import ISOLATION
-from placet.kernel.api.views import PlacetView
+from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 
@@ -98,6 +98,15 @@ class EndpointDetail(PlacetView):
     def get(self, request: Request, endpoint: str) -> Response:
         """Read an endpoint and what is present behind it."""
         return answer(queries.get_endpoint(endpoint, self.actor))
+
+    @extend_schema(operation_id="endpoints_delete", responses={204: None})
+    def delete(self, request: Request, endpoint: str) -> Response:
+        """End an endpoint that nothing needs any more: it is stopped or serves nothing, and no
+        release is on its way there. Its name is free again; its history stays. Needs If-Match."""
+        row = queries.get_endpoint(endpoint, self.actor)
+        require_match(request, endpoint_tag(row))
+        actions.delete_endpoint(row, if_generation=row.generation, actor=self.actor)
+        return Response(status=204)
 
 
 class _Operate(PlacetView):

@@ -1,0 +1,29 @@
+"""What the deletion of an endpoint means for rollouts, drills, and what they keep in the
+registry."""
+
+from apps.audit.actions import record
+from apps.registry import actions as registry
+from apps.registry.models import Alias, Hold
+from apps.rollouts.actions.scheduling import end_schedule
+from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
+from apps.serving.models import Endpoint
+from placet.kernel.actor import SYSTEM, Actor
+
+
+def open_rollout(endpoint: Endpoint) -> str:
+    """Say what moves ``endpoint``, '' when nothing does."""
+    row = Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).first()
+    return f"A {row.kind} is under way: end it first, or wait for its end" if row else ""
+
+
+def let_go(endpoint: Endpoint, actor: Actor) -> None:
+    """Have no drill of ``endpoint`` come round any more, and give up the alias that follows it and
+    the versions that are held for it. The caller holds the endpoint."""
+    with record(actor) as log:
+        for row in DrillSchedule.objects.filter(endpoint=endpoint):
+            end_schedule(row, endpoint, log)
+    for alias in Alias.objects.filter(managed_by=endpoint.pk).select_related("model"):
+        registry.delete_alias(alias.model, name=alias.name, actor=SYSTEM)
+    holders = endpoint.revisions.values("pk")
+    for hold in Hold.objects.filter(holder__in=holders).select_related("version"):
+        registry.release_hold(hold.version, reason=hold.reason, holder=hold.holder, actor=SYSTEM)
