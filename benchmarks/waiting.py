@@ -57,13 +57,19 @@ def be_crowd(port: int, file: Path) -> None:
     """Poll for every node of ``file`` until stdin ends; say each state that one learns."""
 
     def say(waiter: Waiter) -> None:
-        print(json.dumps([waiter.id, waiter.known[1], time.time()]), flush=True)
+        _line([waiter.id, waiter.known[1], time.time()])
 
     rows = json.loads(file.read_text())
     waiters = [Waiter(i, key_of(pem), (e, n)) for i, pem, e, n in rows]
     with Crowd([port], waiters, spread=True, told=say) as crowd:
         sys.stdin.read()
-    print(json.dumps({"answers": crowd.answers, "failures": crowd.failures}), flush=True)
+    _line({"answers": crowd.answers, "failures": crowd.failures})
+
+
+def _line(value: Any) -> None:
+    """Print one line at once: the crowd has a thread of its own."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def key_of(pem: str) -> PrivateKey:
@@ -123,6 +129,7 @@ def prepared(placet: Any, count: int) -> Any:
     os.environ |= {
         "PLACET_DATA_DIR": str(placet.data), "PLACET_PROCESS": "manage",
         "PLACET_LOG_LEVEL": "error", "DJANGO_SETTINGS_MODULE": "placet.settings",
+        "PLACET_MAX_TARGETS": str(count + 1), "PLACET_MAX_ENDPOINTS": str(count + 1),
     }  # fmt: skip
     import django
 
