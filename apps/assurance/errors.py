@@ -28,7 +28,7 @@ class OwnRecall(Forbidden):
 
 
 class OwnDecisions(Forbidden):
-    """Nobody gives his own decisions back."""
+    """Nobody gives their own decisions back."""
 
     code, title = "own_decisions", "A recall of your own decisions is lifted by somebody else"
 

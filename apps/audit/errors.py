@@ -4,7 +4,7 @@ from placet.kernel.problems import Conflict, Problem
 
 
 class OwnErasure(Conflict):
-    """Somebody asked to erase himself."""
+    """Somebody asked to erase themselves."""
 
     code, title = "own_erasure", "Somebody else must erase you"
 

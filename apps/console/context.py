@@ -35,7 +35,7 @@ MENU = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return the actor and the menu that he may use; nothing for a part of a page."""
+    """Return the actor and the menu that they may use; nothing for a part of a page."""
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
         return {"actor": actor, "navigation": []}

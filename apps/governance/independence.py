@@ -67,7 +67,7 @@ def obstacles(
     requester: str,
     author: str,
 ) -> list[str]:
-    """Return why ``person`` fills none of the places ``rules``; nothing when he fills one.
+    """Return why ``person`` fills none of the places ``rules``; nothing when they fill one.
 
     Of several the reasons of the place that asks least are told.
     """

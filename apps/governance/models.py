@@ -189,7 +189,7 @@ class Decision(Audited):
     statement_digest = models.CharField(max_length=71)  # the request statement that was shown
     envelope = models.TextField()  # DSSE by the decision key
     assertion = models.JSONField(null=True, blank=True)  # over the same, by the person's passkey
-    standing = models.JSONField(null=True, blank=True)  # where he stood, as signed; if it was asked
+    standing = models.JSONField(null=True, blank=True)  # where they stood, signed; if it was asked
     gates = models.JSONField(default=list)  # what the person saw
     voided_reason = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

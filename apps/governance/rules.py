@@ -51,7 +51,7 @@ def still_needed(
     author: str,
     standing: Standing | None,
 ) -> set[str]:
-    """Return the roles that lack an approval which ``person`` could give, if he held them.
+    """Return the roles that lack an approval which ``person`` could give, if they held them.
 
     Where all that is missing must be of the second line, only somebody of it is needed.
     """
@@ -104,7 +104,7 @@ def others_roles(
     author: str,
 ) -> list[str]:
     """Return the roles out of ``held`` for which ``person`` is not excluded as requester or author,
-    wherever he stands."""
+    wherever they stand."""
     gates = {g["role"]: g for g in approval_gates(document)}
     allowed = []
     for role in (APPROVER, REVIEWER):

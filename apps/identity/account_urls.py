@@ -2,8 +2,9 @@
 
 Addresses and linked identities are not managed by oneself: whoever controls an address can have
 the password reset to it. A change of second factors is sealed in the log in its own transaction.
-A first password or another factor is given by who has just shown who he is: whoever found a session
-open could show that with it ever after. (allauth asks only people who have a password or factor.)
+A first password or another factor is given by who has just shown who they are: whoever found a
+session open could show that with it ever after. (allauth asks only people who have a password or
+factor.)
 """
 
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def closed(request: HttpRequest, **_kwargs: str) -> NoReturn:
 
 
 def fresh(view: View) -> View:
-    """Have ``view`` see nobody who did not just show who he is."""
+    """Have ``view`` see nobody who did not just show who they are."""
 
     @wraps(view)
     def asked(request: HttpRequest, **names: Any) -> HttpResponse:
@@ -46,8 +47,8 @@ def fresh(view: View) -> View:
 
 
 def anew(view: View) -> View:
-    """Have the identity provider ask who is signed in here for his password or the like, however
-    well it knows him: he comes to show who he is (OpenID Connect Core, section 3.1.2.1).
+    """Have the identity provider ask who is signed in here for their password or the like, however
+    well it knows them: they come to show who they are (OpenID Connect Core, section 3.1.2.1).
 
     Whoever signs in is asked if that is long ago; by ``max_age`` it says when it was (section 2),
     so that nobody who found a browser open is fresh by signing out and in again.

@@ -39,7 +39,7 @@ class PlacetAdminSite(AdminSite):
         return actor.can("access.manage")
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Have whoever did not just show who he is do so, and come back to the page."""
+        """Have whoever did not just show who they are do so, and come back to the page."""
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)

@@ -16,9 +16,9 @@ class CsrfFailed(Forbidden):
 
 
 class OwnAccess(Forbidden):
-    """An access admin reached for more access of his own."""
+    """An access admin reached for more access of their own."""
 
-    code, title = "own_access", "Nobody widens his own access: ask another access admin"
+    code, title = "own_access", "Nobody widens their own access: ask another access admin"
 
 
 class NotYourToken(Forbidden):
@@ -34,11 +34,11 @@ class NeedsSession(Forbidden):
 
 
 class Reauthenticate(Forbidden):
-    """The person in the session showed who he is too long ago for this."""
+    """The person in the session showed who they are too long ago for this."""
 
     code, title = (
         "reauthenticate",
-        "This needs somebody who has just shown who he is: authenticate again at"
+        "This needs somebody who has just shown who they are: authenticate again at"
         " /accounts/reauthenticate/, then repeat it",
     )
 
@@ -64,7 +64,7 @@ class Inactive(Conflict):
 class HasPassword(Conflict):
     """A set-up link is only for a person who never set a password."""
 
-    code, title = "has_password", "This person has a password: he resets it by e-mail himself"
+    code, title = "has_password", "This person has a password: they reset it by e-mail themselves"
 
 
 class NotVouched(Conflict):
@@ -73,7 +73,7 @@ class NotVouched(Conflict):
     code, title = (
         "not_vouched",
         "The record of this account was changed outside Placet: deactivate the person, which puts"
-        " it right, reactivate him and make a new set-up link",
+        " it right, reactivate them and make a new set-up link",
     )
 
 
@@ -117,7 +117,7 @@ class WrongPasskey(Unprocessable):
 
 
 class OwnEnrolment(Forbidden):
-    """Somebody would vouch for his own passkey."""
+    """Somebody would vouch for their own passkey."""
 
     code, title = "own_enrolment", "Another approver vouches for your passkey"
 

@@ -1,8 +1,8 @@
-"""Step-up: what is asked of somebody who has just shown who he is.
+"""Step-up: what is asked of somebody who has just shown who they are.
 
 A browser session lives for hours, and whoever gets hold of its cookie has all of it. So what gives
 access, decides, or sends requests to what was approved needs more than a session: in it the person
-has lately given his password, a second factor or a passkey, or come from the identity provider.
+has lately given their password, a second factor or a passkey, or come from the identity provider.
 django-allauth writes each of these down in the session (``account_authentication_methods``).
 """
 
@@ -27,18 +27,18 @@ FROM_PROVIDER = "socialaccount"  # the method of a record: a second factor may c
 
 
 def demand_fresh(actor: Actor) -> None:
-    """Raise :class:`Reauthenticate` unless the person in the session has just shown who he is.
+    """Raise :class:`Reauthenticate` unless the person in the session has just shown who they are.
 
     Programs have nobody to ask: a token is no session, and what it may do was settled when
-    somebody who had just shown who he is made it.
+    somebody who had just shown who they are made it.
     """
     if actor.kind == "person" and actor.token is None:
         _demand(actor.authenticated_at)
 
 
 def demand_fresh_session(request: HttpRequest) -> None:
-    """Raise :class:`Reauthenticate` unless the session's person has just shown who he is, whatever
-    token comes along: for views that act for who is signed in, and ask no actor."""
+    """Raise :class:`Reauthenticate` unless the session's person has just shown who they are,
+    whatever token comes along: for views that act for who is signed in, and ask no actor."""
     if request.user.is_authenticated:
         _demand(last_proof(proofs(request.session, request.user.pk)))
 
@@ -50,17 +50,17 @@ def _demand(authenticated_at: datetime | None) -> None:
 
 
 def ask_again(back_to: str) -> HttpResponseRedirect:
-    """Send the person in the session to show who he is, and then back to the page ``back_to``.
+    """Send the person in the session to show who they are, and then back to the page ``back_to``.
 
-    What he asked for is not kept here to be carried out then: whoever has the session's cookie
-    could put something of his own in its place.
+    What they asked for is not kept here to be carried out then: whoever has the session's cookie
+    could put something else in its place.
     """
     query = urlencode({REDIRECT_FIELD_NAME: back_to})
     return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{query}")
 
 
 def proofs(session: Mapping[str, Any] | SessionBase, person: str) -> list[dict[str, Any]]:
-    """Return the ways in which ``person`` showed in this session who he is, the last one last."""
+    """Return how ``person`` showed in this session who they are, the last way last."""
     records = session.get(RECORDS)
     if session.get(WHOSE) != person or not isinstance(records, list):
         return []

@@ -66,10 +66,10 @@ class LineOfDefence(models.TextChoices):
 
 
 class Position(Audited):
-    """Where a person stands in the organisation: line of defence, and to whom he reports.
+    """Where a person stands in the organisation: line of defence, and to whom they report.
 
-    Without a ``manager`` and not at the ``top`` nobody knows to whom he reports. What counts is
-    what the sealed log says of the row. For nobody it counts what he ``set`` himself.
+    Without a ``manager`` and not at the ``top`` nobody knows to whom they report. What counts
+    is what the sealed log says of the row. For nobody it counts what they ``set`` themselves.
     """
 
     id = IdField("pos")

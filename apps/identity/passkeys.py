@@ -58,7 +58,7 @@ def ask(
 ) -> Question:
     """Keep ``document`` for five minutes as what ``actor`` is to sign ``about`` something.
 
-    It takes the place of what he was asked about the same before.
+    It takes the place of what they were asked about the same before.
     """
     kept = {"document": base64.b64encode(document).decode("ascii"), **(notes or {})}
     cache.set(_name(actor, about), json.dumps(kept), SECONDS)

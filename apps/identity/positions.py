@@ -36,8 +36,8 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Positions by person. ``for_`` says of whom something is asked: what he set himself, about
-    whomever, is as if it were not there."""
+    """Positions by person. ``for_`` says of whom something is asked: what they set themselves,
+    about whomever, is as if it were not there."""
 
     rows: Mapping[str, Placed]
 

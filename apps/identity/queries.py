@@ -1,4 +1,4 @@
-"""The only ways in: ``authorize`` for what an actor does, ``visible`` for what he reads."""
+"""The only ways in: ``authorize`` for what an actor does, ``visible`` for what they read."""
 
 import hmac
 import json
@@ -60,7 +60,7 @@ def authorize(actor: Actor, action: str, row: Scoped | None, *, view: str = "pro
     """Let ``actor`` do ``action`` (a permission name) to ``row``, or raise.
 
     Raises :class:`NotFound` when the actor may not even see it (``view`` is not held there) and
-    :class:`Forbidden` when he sees it but may not do this.
+    :class:`Forbidden` when they see it but may not do this.
     """
     scope = scope_of(row)
     if actor.can(action, scope):
@@ -95,8 +95,8 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
     is being taken away is either gone here or stays until the caller is done. Locks are taken in
     one order: person, memberships, roles. Whoever is deactivated has none.
 
-    Only what the log vouches for counts: a role, a membership, a person or a way to sign in as him
-    that somebody wrote into the tables past the actions gives nobody a voice.
+    Only what the log vouches for counts: a role, a membership, a person or a way to sign in as
+    one that somebody wrote into the tables past the actions gives nobody a voice.
     """
     if person_id.startswith("svc_"):
         return _service_grants(person_id, lock=lock)
@@ -173,7 +173,7 @@ def people_with(permission: str, scope: Scope) -> list[User]:
 def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Actor:
     """Return the person in a browser session as an actor (one query).
 
-    ``session`` tells whether a second factor opened it, and when he last showed who he is.
+    ``session`` tells whether a second factor opened it, and when they last showed who they are.
     """
     if not user.is_active:
         return ANONYMOUS
@@ -329,7 +329,7 @@ def visible_passkeys(actor: Actor) -> models.QuerySet[ApproverPasskey]:
 
 
 def visible_people(actor: Actor) -> models.QuerySet[User]:
-    """Return everybody for who administers or audits access, else the actor himself."""
+    """Return everybody for who administers or audits access, else the actor alone."""
     people = User.objects.all()
     return people if actor.can("access.view") else people.filter(pk=actor.accountable)
 
@@ -343,7 +343,7 @@ def visible_teams(actor: Actor) -> models.QuerySet[Team]:
 
 
 def visible_services(actor: Actor) -> models.QuerySet[ServiceAccount]:
-    """Return every service account for who administers or audits access, else those he owns."""
+    """Return every service account for who administers or audits access, else those they own."""
     services = ServiceAccount.objects.all()
     if actor.can("access.view"):
         return services
@@ -351,7 +351,7 @@ def visible_services(actor: Actor) -> models.QuerySet[ServiceAccount]:
 
 
 def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
-    """Return the roles at the scopes whose access ``actor`` may see, and his own."""
+    """Return the roles at the scopes whose access ``actor`` may see, and their own."""
     bindings = RoleBinding.objects.select_related("person", "team", "service_account", "project")
     projects = actor.projects_with("access.view")
     if projects is None:

@@ -141,7 +141,7 @@ def _checksum(body: str) -> str:
 
 
 def is_fresh(authenticated_at: datetime | None, now: datetime, limit: timedelta) -> bool:
-    """Tell whether somebody showed who he is at most ``limit`` ago.
+    """Tell whether somebody showed who they are at most ``limit`` ago.
 
     What lies in the future is not: the clock was set back since, and nobody knows by how much.
     """

@@ -55,8 +55,8 @@ def _method(record: dict[str, Any]) -> str:
 def confirmed(
     request: HttpRequest, method: str, user: User, reauthenticated: bool = False, **_kwargs: Any
 ) -> None:
-    """Log that somebody authenticated again in his session, and give it another cookie: whoever
-    took the old one must not have what he opens now."""
+    """Log that somebody authenticated again in their session, and give it another cookie: whoever
+    took the old one must not have what is opened now."""
     if reauthenticated:
         request.session.cycle_key()
         note_sign_in_event(events.CONFIRMED, person=user, data={"method": METHODS[method]})

@@ -1,4 +1,4 @@
-"""Whether a person, and all that lets him sign in, is what the log vouches for.
+"""Whether a person, and all that lets them sign in, is what the log vouches for.
 
 Whoever can write to the tables could put another password, address, second factor, passkey or
 linked identity beside somebody's name. None of it counts: each change that Placet makes is sealed
@@ -48,7 +48,7 @@ def credentials(person: User) -> str:
 
 
 def about(person: User, *rows: Any) -> Logged:
-    """Return what the log says last of ``person``, of his credentials and of ``rows``."""
+    """Return what the log says last of ``person``, of their credentials and of ``rows``."""
     return last_logged([person, *rows], datum=(person.pk, "credentials"))
 
 

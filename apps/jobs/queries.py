@@ -12,7 +12,7 @@ OPEN = (JobState.QUEUED, JobState.RUNNING)
 def jobs_visible(actor: Actor) -> QuerySet[Job]:
     """Return the jobs that ``actor`` may see.
 
-    Those of projects that he sees, and all of them, the instance's own too, where he holds
+    Those of projects that they see, and all of them, the instance's own too, where the actor holds
     ``job.view`` for the instance.
     """
     if actor.can("job.view", INSTANCE):

@@ -50,7 +50,7 @@ class Fact(TypedDict):
 def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
     """Return the project called ``slug``.
 
-    404 when the actor may not see it, 403 when he sees it but not what ``view`` names.
+    404 when the actor may not see it, 403 when they see it but not what ``view`` names.
     """
     project = visible(Project.objects.filter(slug=slug), actor, view=view, project="pk").first()
     if project is not None:

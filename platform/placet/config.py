@@ -83,7 +83,7 @@ class Config(BaseSettings):
     web_threads: int = Field(default=16, ge=2, le=256)  # of each web process; each may hold
     # one connection to PostgreSQL, and one more listens for the nodes that wait
     debug: bool = False
-    # how long ago the person in a browser session may have shown who he is, for what is asked of
+    # how long ago the person in a browser session may have shown who they are, for what is asked of
     # somebody who has just done so: at most as long as a session lives
     reauthenticate_after_minutes: int = Field(default=15, ge=1, le=720)
     # mail: links and alerts; empty host means they are printed to the log in embedded mode

@@ -176,7 +176,7 @@ def share(folder: Path, process: str, group: int) -> list[Path]:
     """Let ``group`` read the keys that ``process`` loads; return their files.
 
     For processes that run as users of their own while the folder stays its owner's: an owner may
-    give a file to a group that he is in, without any privilege.
+    give a file to a group of their own, without any privilege.
     """
     if process not in ACCESS or process == "manage":
         known = ", ".join(sorted(set(ACCESS) - {"manage"}))

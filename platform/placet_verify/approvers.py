@@ -52,7 +52,7 @@ class Approvers:
         self._enrolled: dict[str, EnrolmentStatement] = {}
 
     def check(self, signed: Signed, *, person: str, credential: str, at: datetime) -> None:
-        """Raise :class:`Refused` unless ``person`` signed this with his passkey ``credential``."""
+        """Raise :class:`Refused` unless ``person`` signed it with their passkey ``credential``."""
         enrolled = self._enrolled.get(credential)
         if enrolled is None:
             raise ApproverRefused("not_enrolled", f"{person} signed with a passkey nobody enrolled")
@@ -81,7 +81,7 @@ class Approvers:
 
     def _check_voucher(self, signed: Signed, statement: EnrolmentStatement) -> None:
         if statement.enrolled_by == statement.person:
-            raise ApproverRefused("own_enrolment", f"{statement.person} vouches for himself")
+            raise ApproverRefused("own_enrolment", f"{statement.person} vouches for themselves")
         self.check(
             signed, person=statement.enrolled_by, credential=statement.credential, at=statement.at
         )

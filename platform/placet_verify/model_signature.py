@@ -2,8 +2,8 @@
 
 A ``model.sig`` is a Sigstore bundle (v0.3) whose DSSE envelope holds an in-toto statement: the
 SHA-256 of every file of a model (predicate ``https://model_signing/signature/v1.0``, OpenSSF Model
-Signing 1.0). Its own library follows what the *signer* says about the check: paths that he
-ignores, links, other hashes, a second signature that nobody looks at. Here the signer says nothing
+Signing 1.0). Its own library follows what the *signer* says about the check: paths to be
+ignored, links, other hashes, a second signature that nobody looks at. Here the signer says nothing
 about the check: every file must be named, with its SHA-256, and no other.
 """
 

@@ -1,4 +1,4 @@
-"""Where somebody stood when he decided: the facts that rules about independence are counted by.
+"""Where somebody stood when they decided: the facts that rules about independence are counted by.
 
 They stand in the signed decision as they were at that instant, as the role does, so that the
 quorum is counted from the permit alone. What nobody knows is ``None`` (a line of defence ''), and
@@ -23,11 +23,11 @@ People = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What was known of a person and of the version on which he decided.
+    """What was known of a person and of the version on which they decided.
 
-    ``line`` is his line of defence. ``reports_to`` are his managers, from his own up to the top of
-    the organisation; whoever is the top himself reports to nobody: an empty list. The others are
-    ids of people, sorted.
+    ``line`` is their line of defence. ``reports_to`` are their managers, from their own up to the
+    top of the organisation; whoever is the top reports to nobody: an empty list. The others are ids
+    of people, sorted.
     """
 
     line: str = ""
@@ -71,7 +71,7 @@ class Standing:
         return cls(line=members["line"], **lists)
 
     def obstacle(self, demand: str, *, person: str, requester: str, author: str) -> str:
-        """Return why ``person`` does not meet ``demand``, as a word; '' when he does."""
+        """Return why ``person`` does not meet ``demand``, as a word; '' when they do."""
         match demand:
             case "second_line":
                 return {"second": "", "": "no_line"}.get(self.line, "not_second_line")

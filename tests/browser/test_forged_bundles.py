@@ -110,7 +110,7 @@ def bound_otherwise(name: str) -> Callable[[Papers], None]:
     return spoil
 
 
-def vouched_by_himself(papers: Papers) -> None:
+def vouched_by_themselves(papers: Papers) -> None:
     papers.enrolments[1] = papers.enrol("reviewer", "vera", enrolled_by="per_reviewer")
 
 
@@ -219,7 +219,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("another credential", with_the_passkey({"credential": "AAAA"}), "other_passkey"),
     ("another key", another_passkey, "bad_signature"),
     ("a passkey nobody enrolled", lambda p: p.enrolments.pop(1), "not_enrolled"),
-    ("enrolled by himself", vouched_by_himself, "own_enrolment"),
+    ("enrolled by themselves", vouched_by_themselves, "own_enrolment"),
     ("enrolled by the server", enrolled_by_the_server, "no_assertion"),
     ("enrolled by a false root", a_root_of_their_own, "bad_signature"),
     ("enrolled afterwards", enrolled_afterwards, "enrolled_later"),

@@ -27,7 +27,7 @@ VIRTUAL = {
 
 def plug_in(page: Page, passkey: Authenticator, *, verified: bool = True) -> Callable[[], object]:
     """Give the browser an authenticator that holds ``passkey`` and says yes; ``verified``: to its
-    owner. Returns what has it verify him from then on."""
+    owner. Returns what has it verify the owner from then on."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     options: dict[str, Any] = VIRTUAL | {"isUserVerified": verified}

@@ -95,7 +95,7 @@ def test_no_flip_in_the_zip_itself_brings_in_other_files(second: Second) -> None
         flipped.append(bytes(raw))
     files, *found = unzipped(second, whole, *flipped)
     assert files == bundle.read(EXAMPLE / "release-bundle.zip")
-    # of what a zip says only who packed it and the file's mode on his disk is not looked at
+    # of what a zip says only who packed it and the file's mode on a disk is not looked at
     assert all(one in ("malformed", files) for one in found)
     assert found.count("malformed") > 185
 

@@ -1,7 +1,7 @@
-"""What is done only by somebody who has just shown who he is, and what a session is enough for.
+"""What is done only by somebody who has just shown who they are, and what a session is enough for.
 
 Every action that takes an actor stands in one of the two tables. A session that somebody found
-open, or whose cookie he stole, is one whose person authenticated a while ago.
+open, or whose cookie they stole, is one whose person authenticated a while ago.
 """
 
 from collections.abc import Callable, Iterator
@@ -314,7 +314,7 @@ def test_every_action_says_whether_a_session_is_enough() -> None:
 
 
 @pytest.mark.parametrize("name", FRESH)
-def test_it_takes_somebody_who_has_just_shown_who_he_is(name: str, things: Things) -> None:
+def test_it_takes_somebody_who_has_just_shown_who_they_are(name: str, things: Things) -> None:
     case, limit = FRESH[name], timedelta(minutes=config().reauthenticate_after_minutes)
     act, who = case.ready(things), things.who(case.who)
     before = Event.objects.count()

@@ -122,7 +122,7 @@ Refusal = type[Problem]
 class Direct:
     """One question: who asks, what, and how it is refused (``None``: by finding nothing).
 
-    Who asks has just signed in, unless he is ``stale``.
+    Who asks has just signed in, unless they are ``stale``.
     """
 
     name: str
@@ -229,7 +229,7 @@ class Things:
         return rollout
 
     def to_decide(self, who: Actor) -> Decision:
-        """Have ``who`` approve the release that waits, in his session."""
+        """Have ``who`` approve the release that waits, in their session."""
         return decide(
             self.release, verdict="approve", statement_digest=self.release.request_digest, actor=who
         )

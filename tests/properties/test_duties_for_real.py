@@ -107,7 +107,7 @@ class Office:
 
 
 def either(actors: list[Actor], act: Callable[[Actor], Any]) -> Any:
-    """Have the first of ``actors`` who may do it; a person acts himself or by his program."""
+    """Have the first of ``actors`` who may do it; people act themselves or by their programs."""
     refused: Problem | None = None
     for actor in actors:
         try:
@@ -128,7 +128,7 @@ def walk(office: Office, found: Found) -> Release:
         "request": lambda a: office.request(made["make"], a),
         "approve": lambda a: office.decide(made["request"], a),
     }
-    # approvals as approver first, as he decides who may do both while one is missing
+    # approvals as approver first, as who may do both decides while one is missing
     for step in sorted(found.steps, key=lambda s: (s.act == "approve", s.role)):
         made[step.act] = either(office.actors(step.who), acts[step.act])
     return Release.objects.get(pk=made["request"].pk)

@@ -87,7 +87,7 @@ def test_a_passkey_that_only_the_server_enrolled_does_not_count() -> None:
     assert refusal(document) == "bad_signature"
 
 
-def test_nobody_enrols_a_passkey_for_himself_or_by_another_ones() -> None:
+def test_nobody_enrols_a_passkey_for_themselves_or_by_another_ones() -> None:
     own = Authenticator()
     for statement, by, code in (
         (enrolment("per_approver", own, "per_approver", SIGNING.approver), SIGNING.approver,

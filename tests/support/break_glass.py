@@ -23,7 +23,7 @@ SIGNED = POLICY.replace("count: 1", "count: 1, passkey: true")
 
 
 def responder(world: World, name: str = "Rob") -> Actor:
-    """Have somebody join who may open break-glasses in the project; return him."""
+    """Have somebody join who may open break-glasses in the project; return that actor."""
     if name not in world.people:
         roles = {"responder": world.project}
         world.people[name] = factories.person(f"{name} {world.slug}", roles=roles)
@@ -65,7 +65,7 @@ def broken(world: World, release: Release, **more: Any) -> BreakGlass:
 
 
 def signed_opening(world: Signers, release: Release, who: Actor, **said: Any) -> BreakGlass:
-    """Have ``who`` open one with his passkey."""
+    """Have ``who`` open one with their passkey."""
     said = {"statement_digest": release.request_digest, "reason": "It burns"} | said
     question = actions.ask_to_open(release, **said, actor=who)
     assertion = answer(world.key(who), question)
@@ -73,7 +73,7 @@ def signed_opening(world: Signers, release: Release, who: Actor, **said: Any) ->
 
 
 def signed_confirmation(world: Signers, glass: BreakGlass, who: Actor, **said: Any) -> BreakGlass:
-    """Have ``who`` confirm one with his passkey."""
+    """Have ``who`` confirm one with their passkey."""
     said = {"opening_digest": glass.opening_digest} | said
     question = actions.ask_to_confirm(glass, **said, actor=who)
     assertion = answer(world.key(who), question)

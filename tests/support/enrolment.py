@@ -99,7 +99,7 @@ def enrolled_by_root(person: User, passkey: Authenticator, name: str = "key") ->
 def enrolled_by(
     voucher: User, own: Authenticator, person: User, passkey: Authenticator, **more: Any
 ) -> ApproverPasskey:
-    """Have ``person`` sign with ``passkey``, for which ``voucher`` vouches with his own."""
+    """Have ``person`` sign with ``passkey``, for which ``voucher`` vouches with their own."""
     row, actor = offered_passkey(person, passkey, **more), actor_of(voucher)
     question = actions.ask_to_enrol(row, actor=actor)
     return actions.enrol_passkey(row, assertion=answer(own, question), actor=actor)
@@ -127,7 +127,7 @@ class Signers(World):
     def sign(
         self, release: Release, who: Actor, verdict: str = "approve", comment: str = ""
     ) -> Decision:
-        """Have ``who`` decide with his passkey on what the release is now."""
+        """Have ``who`` decide with their passkey on what the release is now."""
         release.refresh_from_db()
         said = {
             "verdict": verdict, "statement_digest": release.request_digest, "comment": comment,
@@ -137,7 +137,7 @@ class Signers(World):
         return deciding.decide(release, **said, assertion=assertion, actor=who)
 
     def publish(self, environment: str, source: str) -> PolicyRevision:
-        """Have Vera draft a policy and Vito publish it with his passkey."""
+        """Have Vera draft a policy and Vito publish it with a passkey."""
         draft = deciding.draft_policy(self.environment(environment), source=source, actor=self.vera)
         question = deciding.ask_to_publish(draft, actor=self.vito)
         assertion = answer(self.keys["Vito"], question)

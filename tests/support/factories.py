@@ -186,7 +186,7 @@ def sign_in(client: Client, who: User | Actor) -> None:
 
 
 def grow_old(client: Client, minutes: float = 16) -> None:
-    """Let the person in the session have authenticated so many minutes earlier than he did."""
+    """Let the person in the session have authenticated so many minutes earlier than they did."""
     session = client.session
     for record in session[RECORDS]:
         record["at"] -= minutes * 60

@@ -1,9 +1,9 @@
 """Takes one permission check at a time out of the running code.
 
 A check is a call of ``authorize`` or ``visible``, of a question whether somebody has just shown who
-he is, or of one of the actor's own questions. The module is compiled again with the call replaced
-by what would be left if somebody had forgotten it, and the functions that are already there get the
-new code: nothing is imported anew, and no file is written.
+they are, or of one of the actor's own questions. The module is compiled again with the call
+replaced by what would be left if somebody had forgotten it, and the functions that are already
+there get the new code: nothing is imported anew, and no file is written.
 """
 
 import ast

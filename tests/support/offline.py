@@ -124,7 +124,7 @@ class Papers:
         return Signed(envelope, self.people[who].sign(envelope.payload, **client))
 
     def decision(self, who: str, **changes: Any) -> PasskeyDecision:
-        """Return what a person states when he approves."""
+        """Return what a person states when they approve."""
         said: dict[str, Any] = {
             "verdict": "approve", "person": f"per_{who}", "role": who,
             "nonce": f"{who}-nonce-000001", "at": NOON + timedelta(hours=1),

@@ -31,7 +31,7 @@ class Draft:
     by_kind: dict[str, list[str]] = field(default_factory=dict)
 
     def person(self, mailbox: str = "", **fields: bool) -> str:
-        """Add somebody; return his id."""
+        """Add somebody; return their id."""
         name = f"per_{len(self.people)}"
         self.people.append(Person(name, mailbox or f"{name}@example.com", **fields))
         return name
@@ -203,7 +203,7 @@ def signed(rng: random.Random, size: int) -> Draft:
     return draft
 
 
-def _signs_himself(draft: Draft) -> None:
+def _admin_signs(draft: Draft) -> None:
     draft.grant("admin", draft.one("approver"), "")
 
 
@@ -218,7 +218,7 @@ def _enrolled_long_ago(draft: Draft) -> None:
 
 
 SIGNED_PLANTS: dict[str, Callable[[Draft], None]] = {
-    "admin who signs": _signs_himself,
+    "admin who signs": _admin_signs,
     "admin with a second account that signs": _signs_by_a_second_account,
     "admin who still has a passkey": _enrolled_long_ago,
 }
@@ -248,14 +248,14 @@ def anything(rng: random.Random) -> Organisation:
 
 def placed(rng: random.Random, people: list[Person]) -> list[Person]:
     """Give each of ``people`` a line of defence and a manager: one of two heads under one top, that
-    top, somebody before him, or nobody that is known. A few are a top themselves."""
+    top, somebody before them, or nobody that is known. A few are a top themselves."""
     above: dict[str, tuple[str, ...] | None] = {"ceo": (), "h1": ("ceo",), "h2": ("ceo",)}
     found = []
     for person in people:
-        manager = rng.choice([*above, "h1", "h2", "nobody", "himself"])
+        manager = rng.choice([*above, "h1", "h2", "nobody", "themselves"])
         line = above.get(manager)
         above[person.id] = (
-            () if manager == "himself" else None if line is None else (manager, *line)
+            () if manager == "themselves" else None if line is None else (manager, *line)
         )
         found.append(
             replace(

@@ -31,7 +31,7 @@ DOCUMENT: dict[str, Any] = {"version": 1, "expires_after_days": 14, "gates": RUL
 class Signing:
     """The keys of an installation, and the passkeys of its people.
 
-    The approver was enrolled with the root key; he vouches for the reviewer.
+    The approver was enrolled with the root key, and vouches for the reviewer.
     """
 
     keys: Keys = field(default_factory=Keys)
@@ -97,7 +97,7 @@ POLICY_FIELDS = (
 
 
 def decision(request: RequestStatement, role: str, by: Authenticator) -> PasskeyDecision:
-    """Return the assent of ``per_<role>``, to be signed with his passkey."""
+    """Return the assent of ``per_<role>``, to be signed with their passkey."""
     return PasskeyDecision.on(
         request,
         verdict="approve",

@@ -89,7 +89,7 @@ class Walk:
         )
 
     def may(self, state: State, who: str, permission: str, scope: Scope = HERE) -> bool:
-        """Tell whether ``who`` may do it now, or what he did before has the effect still."""
+        """Tell whether ``who`` may do it now, or what they did before has the effect still."""
         if who.startswith("nobody"):
             roles = {state.hired[int(who.removeprefix("nobody"))]}
         else:
@@ -105,7 +105,7 @@ class Walk:
         return [p.id for p in self.people] + [f"nobody{n}" for n in range(len(state.hired))]
 
     def signs(self, state: State, who: str) -> bool:
-        """Tell whether he has a passkey that counts, or somebody who walks vouches for one."""
+        """Tell whether ``who`` has a passkey that counts, or somebody who walks vouches for one."""
         enrolled = [p.id for p in self.people if p.passkey and p.active]
         return who in enrolled or any(
             (other, "approver") in state.given
@@ -128,7 +128,7 @@ class Walk:
         return all(each.met for each in counted)
 
     def standing(self, state: State, who: str) -> Standing:
-        """Return where ``who`` stands towards the release. Whoever decided on it before he was
+        """Return where ``who`` stands towards the release. Whoever decided on it before being
         moved, or does not exist, or is a stranger, stands where it helps."""
         assert state.release is not None
         author, requester, maker = state.release

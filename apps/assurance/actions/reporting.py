@@ -1,4 +1,4 @@
-"""Handing a recall to an outsider: everything that he needs to see how far it is without us."""
+"""Handing a recall to an outsider: everything that they need to see how far it is without us."""
 
 from collections import deque
 

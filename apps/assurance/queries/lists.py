@@ -10,8 +10,8 @@ from placet.kernel.problems import NotFound
 
 
 def visible_recalls(actor: Actor) -> QuerySet[Recall]:
-    """Return the recalls that ``actor`` may see: of his projects, and those that count everywhere
-    for who sees every project."""
+    """Return the recalls that ``actor`` may see: of their projects, and those that count
+    everywhere for who sees every project."""
     return visible(Recall.objects.select_related("project"), actor, view="recall.view")
 
 

@@ -41,7 +41,7 @@ def stamp_checkpoints() -> dict[str, str]:
     """Have the newest checkpoint stamped by every authority whose turn it is.
 
     Returns the sentence of each fault that stands, by the authority's name. Talks to other
-    machines: call it outside any transaction. Repeating it asks nobody before his turn.
+    machines: call it outside any transaction. Repeating it asks none before its turn.
     """
     named = {one.name: one for one in config().timestamp_authorities}
     _know(named)
@@ -63,8 +63,8 @@ def _know(named: dict[str, TimestampAuthority]) -> None:
 
 
 def _take_turn(state: TimestampState) -> bool:
-    """Put the next turn off before asking: who is killed while he asks does not ask at once again,
-    and of two at a time one asks."""
+    """Put the next turn off before asking: what is killed while it asks does not ask at once
+    again, and of two at a time one asks."""
     mine = TimestampState.objects.filter(pk=state.pk, next_at=state.next_at)
     return bool(mine.update(next_at=now() + _wait(state.attempts)))
 

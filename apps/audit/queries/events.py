@@ -43,15 +43,15 @@ class EventFilter:
 
 
 def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
-    """Return the events that ``actor`` may read whole: where he holds ``audit.view``.
+    """Return the events that ``actor`` may read whole: where they hold ``audit.view``.
 
-    Raises :class:`Forbidden` when he holds it nowhere.
+    Raises :class:`Forbidden` when they hold it nowhere.
     """
     return events_where(actor, "audit.view", filters or EventFilter())
 
 
 def events_exportable(actor: Actor, filters: EventFilter) -> QuerySet[Event]:
-    """Return the events that ``actor`` may take a copy of: where he holds ``audit.export``."""
+    """Return the events that ``actor`` may take a copy of: where they hold ``audit.export``."""
     return events_where(actor, "audit.export", filters)
 
 

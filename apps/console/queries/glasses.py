@@ -29,7 +29,7 @@ class GlassPage:
     may_confirm: bool
     may_end: bool
     may_review: bool
-    signing: Signing | None  # how the reader confirms it; None: as he is signed in
+    signing: Signing | None  # how the reader confirms it; None: as they are signed in
 
 
 @dataclass(frozen=True, slots=True)

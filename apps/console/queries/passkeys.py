@@ -47,7 +47,7 @@ class PasskeyPage:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """How a decision is signed: with which of the reader's passkeys, or that he has none."""
+    """How a decision is signed: with which of the reader's passkeys, or that they have none."""
 
     passkeys: list[ApproverPasskey]
 
@@ -77,7 +77,7 @@ def signing(
 
 
 def signed_by(actor: Actor, environment: str, *, demanded: bool) -> Signing | None:
-    """Return how the reader signs where a passkey is ``demanded`` of him, by a policy or by
+    """Return how the reader signs where a passkey is ``demanded`` of them, by a policy or by
     ``keys.json``; else ``None``."""
     if environment not in keystore.ring().passkeys and not demanded:
         return None

@@ -42,7 +42,7 @@ class ReleasePage:
     live_packages: int
     strategy: str
     picture: Picture
-    signing: Signing | None  # how the reader's decision is signed; None: as he is signed in
+    signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
     opening: Opening | None  # of a break-glass, where the reader may open one
 
 
@@ -120,7 +120,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
 
 
 def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
-    """Return how the reader signs, where he may decide and passkeys are demanded of him."""
+    """Return how the reader signs, where they may decide and passkeys are demanded of them."""
     if not view.can_decide:
         return None
     release = view.release

@@ -24,7 +24,7 @@ from placet_verify.serving import SETTABLE
 
 @page
 def release_list(request: PageRequest) -> HttpResponse:
-    """Show what waits on the reader, then every release he may see."""
+    """Show what waits on the reader, then every release they may see."""
     state = request.GET.get("state", "")
     state = state if state in ReleaseState.values else ""
     project, after = request.GET.get("project", ""), request.GET.get("after", "")

@@ -1,6 +1,6 @@
 """Breaking the glass: one person opens an exception for one release, others confirm it.
 
-Nobody is let past anything here that the policy in force does not let him past: what each signs
+Nobody is let past anything here that the policy in force does not let them past: what each signs
 goes into the permit, and the permit is counted anew wherever the release is to run.
 """
 
@@ -101,7 +101,7 @@ def ask_to_open(
     passkey: str = "",
     actor: Actor,
 ) -> Question:
-    """Return what the actor's passkey (``passkey``, else his newest) signs to open it like this."""
+    """Return what the actor's passkey (``passkey``, else the newest) signs to open it like this."""
     words = _checked(reason, actor)
     with transaction.atomic():
         return _asked(_openable(release, statement_digest, words, hours, actor), passkey, actor)
@@ -153,7 +153,7 @@ def ask_to_confirm(
     passkey: str = "",
     actor: Actor,
 ) -> Question:
-    """Return what the actor's passkey (``passkey``, else his newest) signs to confirm it."""
+    """Return what the actor's passkey (``passkey``, else the newest) signs to confirm it."""
     words = _checked(comment, actor, empty=True)
     with transaction.atomic():
         return _asked(_confirmable(glass, opening_digest, words, actor), passkey, actor)

@@ -1,4 +1,4 @@
-"""Handing a release to an outsider: everything that he needs to check it without us."""
+"""Handing a release to an outsider: everything that they need to check it without us."""
 
 from collections import deque
 

@@ -63,7 +63,7 @@ class _Ready:
     request: RequestStatement
     gates: list[GateResult]
     role: str
-    standing: Standing | None  # where he stands, if the policy asks
+    standing: Standing | None  # where they stand, if the policy asks
 
     def statement(self, **said: Any) -> DecisionStatement:
         """Return a decision on it: with a passkey's ``credential`` one that this passkey signs."""
@@ -81,7 +81,7 @@ def ask_to_decide(
     passkey: str = "",
     actor: Actor,
 ) -> Question:
-    """Return what the actor's passkey (``passkey``, else his newest) signs to decide like this.
+    """Return what the actor's passkey (``passkey``, else the newest) signs to decide like this.
 
     Nothing is decided yet: :func:`decide` takes the same words with the passkey's answer.
     """
@@ -232,7 +232,7 @@ def _role(
     standing: Standing | None,
     actor: Actor,
 ) -> str:
-    """Return the role this person decides as, by what he holds and where he stands now."""
+    """Return the role this person decides as, by what they hold and where they stand now."""
     document = release.policy.document
     parties = {
         "person": actor.accountable,

@@ -60,7 +60,7 @@ def lock_releases(wanted: QuerySet[Release]) -> list[Release]:
 
 
 def demand_fresh_at(policy: PolicyRevision | None, actor: Actor) -> None:
-    """Have ``actor`` just shown who he is, where ``policy`` has people approve what goes out."""
+    """Have ``actor`` just shown who they are, where ``policy`` has people approve what goes out."""
     if policy is not None and rules.approval_gates(policy.document):
         demand_fresh(actor)
 

@@ -99,7 +99,7 @@ def withdraw_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
 
 
 def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -> Question:
-    """Return what the actor's passkey (``passkey``, else his newest) signs to publish a draft."""
+    """Return what the actor's passkey (``passkey``, else the newest) signs to publish a draft."""
     _check_session(actor)
     ring = keystore.ring()  # a file: read before the transaction
     with transaction.atomic():

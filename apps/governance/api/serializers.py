@@ -359,7 +359,7 @@ class DeciderSerializer(Base):
 
 
 class BarredSerializer(Base):
-    """Somebody whose role is missing, and why he cannot count."""
+    """Somebody whose role is missing, and why they cannot count."""
 
     id = serializers.CharField()
     name = serializers.CharField()

@@ -49,8 +49,8 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What somebody did that still has effect, whatever he may do now: a version that he made, an
-    unfinished release that he asked for or decided on, a draft of a policy."""
+    """What somebody did that still has effect, whatever they may do now: a version that they made,
+    an unfinished release that they asked for or decided on, a draft of a policy."""
 
     person: str
     permission: str
@@ -218,7 +218,7 @@ def _stands(person: Person, place: Place, *, decided: bool) -> tuple[str, Branch
     """Return line of defence and branch of a person, where the policy asks for them.
 
     Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:
-    he is taken to have stood where it helps.
+    they are taken to have stood where it helps.
     """
     line = "second" if decided else person.line
     branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)

@@ -43,7 +43,7 @@ LAX_PINNED = tuple(
     (ApprovalRule(role, 1, exclude_requester=False, exclude_author=False, passkey=True),)
     for role in DECIDES_AS
 )
-# nobody meets these towards a version that he made and asked for himself
+# nobody meets these towards a version that they made and asked for themselves
 APART = frozenset({OTHER_REPORTING_LINE, NOT_LAST_TOUCHED})
 _ROLE_FOR = {
     "make": "contributor", "edit": "contributor", "request": "contributor",
@@ -67,7 +67,7 @@ class Step:
 def demanded(rules: Sequence[ApprovalRule]) -> int:
     """Return how many distinct people a policy demands, requester and author among them.
 
-    One person may be both; he fills a place of the quorum too where a gate excludes neither.
+    One person may be both, and fills a place of the quorum too where a gate excludes neither.
     """
     places = sum(rule.count for rule in rules)
     own = any(
@@ -117,7 +117,7 @@ def _made_up(place: Place, boss: Account) -> list[Account]:
 
 
 def _hirings(boss: Account, steps: Sequence[Step]) -> list[Step]:
-    """Return how everybody comes in who does not exist, with the roles that he needs."""
+    """Return how everybody comes in who does not exist, with the roles that they need."""
     needed: dict[str, set[str]] = {}
     for step in steps:
         if step.who.startswith(NOBODY):
@@ -154,7 +154,7 @@ class _Hand:
     def _made(self, *, every_editor: bool) -> Iterator[tuple[Step, Account]]:
         """Yield how a version comes about, and whom it names as its author.
 
-        Which editor it is matters only where he who touched the artifact does not count.
+        Which editor it is matters only where who touched the artifact does not count.
         """
         for author in self._unlike(MAKE):
             yield Step("make", author.id), author

@@ -43,8 +43,8 @@ class Found:
 def fewest(place: Place, *, most: int, hire: bool = False) -> Found | None:
     """Return a smallest set of at most ``most`` humans who reach ``place``, ``None`` without one.
 
-    With ``hire`` an access admin may add people who do not exist; without it everybody is who he
-    seems to be.
+    With ``hire`` an access admin may add people who do not exist; without it everybody is who they
+    seem to be.
     """
     most = min(most, SMALL)
     humans = _humans(place.accounts, hire=hire)

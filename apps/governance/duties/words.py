@@ -7,7 +7,7 @@ from placet_verify.glass import OPENER
 
 
 def sentences(steps: Sequence[Step], names: Mapping[str, str], environment: str) -> list[str]:
-    """Return one sentence for each step; who makes a version and asks himself does it in one."""
+    """Return one sentence for each step; who makes a version and asks too does it in one."""
     told: list[str] = []
     for number, step in enumerate(steps):
         before = steps[number - 1] if number else None

@@ -102,7 +102,7 @@ def _first(facts: Facts) -> dict[str, DecisionFact]:
 
 
 def _fills(rules: Sequence[ApprovalRule], decision: DecisionFact, facts: Facts) -> bool:
-    """Tell whether a decision fills one of the places, where its person stood when he made it."""
+    """Tell whether a decision fills one of the places, where its person stood at that moment."""
     standing = Standing.from_dict(decision.standing) if decision.standing else None
     return not obstacles(
         rules, standing, person=decision.person, requester=facts.requester, author=facts.author

@@ -193,7 +193,7 @@ def _deciders(
     decisions: Sequence[Decision],
     actor: Actor,
 ) -> dict[str, Any]:
-    """Return who may still decide, and who may not though his role is missing."""
+    """Return who may still decide, and who may not though their role is missing."""
     missing = rules.missing_roles(results) if row.state == "requested" else set()
     decided = [d.person for d in decisions if not d.voided_reason]
     known = _standings(row, people, actor)
@@ -283,7 +283,7 @@ def _standings(row: Release, people: People, actor: Actor) -> Standings:
 
 
 def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
-    """Tell whether the reader could decide now, if his role and where he stands let him."""
+    """Tell whether the reader could decide now, if their role and where they stand let them."""
     late = row.not_after <= clock.now()
     if actor.kind != "person" or actor.token or row.state != "requested" or late:
         return False
@@ -291,7 +291,7 @@ def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
 
 
 def _as(row: Release, actor: Actor, decided: list[str], known: Standings) -> str:
-    """Return the role as which the reader would decide now, '' when he may not."""
+    """Return the role as which the reader would decide now, '' when they may not."""
     if not _may_act(row, actor, decided):
         return ""
     role = needed_as(row, actor, known)
@@ -311,7 +311,7 @@ def _as(row: Release, actor: Actor, decided: list[str], known: Standings) -> str
 def _you(
     row: Release, actor: Actor, decided: list[str], missing: set[str], known: Standings
 ) -> str:
-    """Say why the reader, whose role is missing, cannot count; '' when he can, or holds none."""
+    """Say why the reader, whose role is missing, cannot count; '' when they can, or hold none."""
     if not _may_act(row, actor, decided):
         return ""
     held = held_roles(actor, scope_of(row)) & missing

@@ -33,8 +33,8 @@ from placet_verify.statements import APPROVE
 class Duty:
     """One environment: how many people its policy demands, and how few could do.
 
-    ``fewest`` is the smallest set of people who could, each being who he seems to be; ``hired`` a
-    smaller one with an access admin who adds people that do not exist. Each with its path.
+    ``fewest`` is the smallest set of people who could, each being who they seem to be; ``hired``
+    a smaller one with an access admin who adds people that do not exist. Each with its path.
     ``break_glass`` says the same of those who break the glass; ``None`` where nobody may.
     """
 

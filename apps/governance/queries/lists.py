@@ -1,4 +1,4 @@
-"""What somebody may see: environments, policies, freezes, releases, and his inbox."""
+"""What somebody may see: environments, policies, freezes, releases, and their inbox."""
 
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
@@ -174,8 +174,8 @@ def comments(of: Release, actor: Actor) -> QuerySet[Comment]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits: ``needed`` for this person's decision; ``barred`` for one of his role, which he
-    cannot give, and why, in a sentence; and whose glass is broken meanwhile."""
+    """What waits: ``needed`` for this person's decision; ``barred`` for one of their role, which
+    they cannot give, and why, in a sentence; and whose glass is broken meanwhile."""
 
     needed: list[Release]
     barred: list[tuple[Release, str]]
@@ -188,7 +188,7 @@ class Waiting:
 
 
 def waiting_on(actor: Actor) -> Waiting:
-    """Return the releases where this person's role is missing and he has not decided.
+    """Return the releases where this person's role is missing and this person has not decided.
 
     Oldest first: it waits longest. One query, and one more where policies have rules about
     independence; what the gates answered last says who is missing.
@@ -229,7 +229,7 @@ def menu(actor: Actor) -> Menu:
 
 
 def _waiting_or_broken(actor: Actor) -> QuerySet[Release]:
-    """Return what waits for a decision in the actor's reach, and what he sees whose glass is
+    """Return what waits for a decision in the actor's reach, and what they see whose glass is
     broken: each says which it is in ``waits`` and ``glass``."""
     open_ones = BreakGlass.objects.filter(state__in=GLASS_OPEN, until__gt=clock.now())
     undecided = _undecided(actor).order_by()
@@ -271,8 +271,8 @@ def startable(actor: Actor) -> list[Release]:
 
 
 def asked_as(of: Release, actor: Actor) -> set[str]:
-    """Return the missing roles that ``actor`` holds and that his being requester or author does not
-    exclude; where he stands is not asked."""
+    """Return the missing roles that ``actor`` holds and that being requester or author does not
+    exclude; where the actor stands is not asked."""
     held = held_roles(actor, Scope(of.project_id, of.environment.name))
     others = rules.others_roles(
         of.policy.document,
@@ -285,7 +285,7 @@ def asked_as(of: Release, actor: Actor) -> set[str]:
 
 
 def needed_as(of: Release, actor: Actor, known: Standings) -> str:
-    """Return the role as which ``actor`` is still needed, '' when he is not."""
+    """Return the role as which ``actor`` is still needed, '' when they are not."""
     held = held_roles(actor, Scope(of.project_id, of.environment.name))
     useful = needed_roles(of, actor.accountable, held, of.gates, known)
     return rules.deciding_role(useful, set(useful)) if useful else ""

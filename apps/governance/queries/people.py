@@ -110,7 +110,7 @@ def barred(
     missing: Iterable[str],
     known: Standings,
 ) -> list[Barred]:
-    """Return who holds a role that is missing and cannot count, because of where he stands."""
+    """Return who holds a role that is missing and cannot count, because of where they stand."""
     lacking, found = set(missing), []
     for person in people:
         why = why_not(release, person.id, set(person.roles) & lacking, known)

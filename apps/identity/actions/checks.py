@@ -44,7 +44,7 @@ def authorize_access(actor: Actor, row: Scoped | None = None) -> None:
     """Let ``actor`` manage access where ``row`` belongs, by a role that the log vouches for.
 
     A role written into the tables would otherwise make whoever has it give out real ones. Whoever
-    gives access has just shown who he is.
+    gives access has just shown who they are.
     """
     authorize(actor, "access.manage", row)
     if actor.kind == "system":
@@ -56,6 +56,6 @@ def authorize_access(actor: Actor, row: Scoped | None = None) -> None:
 
 
 def not_own(actor: Actor, *people: str) -> None:
-    """Refuse when ``actor`` is one of ``people``: nobody widens his own access."""
+    """Refuse when ``actor`` is one of ``people``: nobody widens their own access."""
     if actor.accountable in people:
         raise OwnAccess

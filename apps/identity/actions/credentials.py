@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 def held(person: User) -> User:
-    """Return the row of ``person``, locked together with all that lets him sign in.
+    """Return the row of ``person``, locked together with all that lets them sign in.
 
     Others who change any of it, past Placet too, wait until the transaction ends.
     """
@@ -52,13 +52,13 @@ def log_person(
     *rows: Audited,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Log ``person`` as he is now, with the digest of all that lets him sign in."""
+    """Log ``person`` as they are now, with the digest of all that lets them sign in."""
     log.add(kind, person, *rows, data={**(data or {}), "credentials": credentials(person)})
 
 
 def set_own_password(person: User, password: str) -> None:
-    """Give ``person`` the password that he chose himself."""
-    with record(himself(person)) as log:
+    """Give ``person`` the password that they chose themselves."""
+    with record(themselves(person)) as log:
         row = vouched(person)
         row.password = person.password = make_password(password)
         row.save(update_fields=["password"])
@@ -67,7 +67,7 @@ def set_own_password(person: User, password: str) -> None:
 
 def rehash_password(person: User, password: str) -> None:
     """Store the same password under a newer kind of hash, unless it was changed meanwhile."""
-    with record(himself(person)) as log:
+    with record(themselves(person)) as log:
         row = held(person)
         if row.password != person.password or not is_vouched(row):
             return
@@ -77,8 +77,8 @@ def rehash_password(person: User, password: str) -> None:
 
 
 def change_credentials(person: User, change: Callable[[User], R]) -> R:
-    """Carry out ``change``, in which ``person`` changes his factors or is linked, and seal it."""
-    with record(himself(person)) as log:
+    """Carry out ``change``, in which ``person`` changes their factors or is linked, and seal it."""
+    with record(themselves(person)) as log:
         row = vouched(person)
         before = credentials(row)
         result = change(row)
@@ -111,6 +111,6 @@ def restore(row: User) -> None:
         row.save(update_fields=["name", "email", "is_staff", "is_superuser"])
 
 
-def himself(person: User) -> Actor:
-    """Return ``person`` as the one who does something to his own account."""
+def themselves(person: User) -> Actor:
+    """Return ``person`` as the one who does something to their own account."""
     return Actor(kind="person", id=person.pk, label=str(person), owner=person.pk)

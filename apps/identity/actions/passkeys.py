@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from apps.audit.actions import Recorder, record
 from apps.identity import guards, passkeys
 from apps.identity.actions.checks import by_person, clean_text, unique
-from apps.identity.actions.credentials import himself, vouched
+from apps.identity.actions.credentials import themselves, vouched
 from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
 from apps.identity.events import PASSKEY_ENROLLED, PASSKEY_OFFERED, PASSKEY_WITHDRAWN
 from apps.identity.freshness import demand_fresh
@@ -38,7 +38,7 @@ from placet_verify.webauthn import Passkey, encode
 
 def ask_to_offer(authenticator: int, *, actor: Actor) -> Question:
     """Return what a passkey of the actor's own signs to be offered: that it is there, and asks who
-    touches it. ``authenticator`` is the number of one that he signs in with."""
+    touches it. ``authenticator`` is the number of one that they sign in with."""
     passkey = _sign_in_passkey(authenticator, actor)
     members = {"offer": passkey.credential, "person": actor.id, "nonce": secrets.token_hex(16)}
     return ask(actor, f"offer {authenticator}", canonical.dumps(members), passkey)
@@ -47,7 +47,7 @@ def ask_to_offer(authenticator: int, *, actor: Actor) -> Question:
 def offer_passkey(
     authenticator: int, *, name: str, assertion: Mapping[str, Any], actor: Actor
 ) -> ApproverPasskey:
-    """Offer a passkey that the actor signs in with as one that he signs decisions with."""
+    """Offer a passkey that the actor signs in with as one that they sign decisions with."""
     passkey = _sign_in_passkey(authenticator, actor)
     text = clean_text("name", name)
     with record(actor) as log:
@@ -67,7 +67,7 @@ def offer_passkey(
 
 
 def ask_to_enrol(row: ApproverPasskey, *, chosen: str = "", actor: Actor) -> Question:
-    """Return what the actor's passkey (``chosen``, else his newest) signs to vouch for ``row``."""
+    """Return what the actor's passkey (``chosen``, else the newest) signs to vouch for ``row``."""
     _check_voucher(row, actor)
     own = signing_passkey(actor, chosen)
     statement = EnrolmentStatement(
@@ -143,7 +143,7 @@ def withdraw_of(person: User, log: Recorder, credential: str = "") -> None:
 def withdraw_removed(person: User, authenticator: Authenticator) -> None:
     """Have what ``person`` no longer signs in with sign no decision either."""
     if authenticator.type == Authenticator.Type.WEBAUTHN:
-        with record(himself(person)) as log:
+        with record(themselves(person)) as log:
             withdraw_of(person, log, credential_of(authenticator))
 
 

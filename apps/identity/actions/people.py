@@ -59,7 +59,7 @@ def _address(email: str) -> str:
 
 def _set_first_password(person: User, password: str, actor: Actor) -> None:
     if actor is not SYSTEM:
-        raise Forbidden("A person sets his own password, through a set-up link")
+        raise Forbidden("A person sets their own password, through a set-up link")
     try:
         validate_password(password, person)
     except ValidationError as error:
@@ -70,7 +70,7 @@ def _set_first_password(person: User, password: str, actor: Actor) -> None:
 def update_person(person: User, *, name: str, actor: Actor) -> User:
     """Change a person's name.
 
-    The address stays: whoever could change it could have the password reset to himself.
+    The address stays: whoever could change it could have the password reset to themselves.
     """
     by_person(actor)
     with record(actor) as log:
@@ -83,10 +83,10 @@ def update_person(person: User, *, name: str, actor: Actor) -> User:
 
 
 def deactivate_person(person: User, *, actor: Actor) -> User:
-    """End a person's access at once: sign-in, every session, every token, and his services' tokens.
+    """End a person's access at once: sign-in, every session, every token, their services' tokens.
 
-    Everything that lets him in is discarded: the password (which invalidates each session's
-    fingerprint for good), second factors, passkeys, linked identities; passkeys that he signed
+    Everything that lets them in is discarded: the password (which invalidates each session's
+    fingerprint for good), second factors, passkeys, linked identities; passkeys that they signed
     decisions with are withdrawn. A reactivated person starts with a new set-up link. This also
     puts an account right that was changed past Placet: name, address and flags become again what
     the log vouches for.

@@ -1,4 +1,4 @@
-"""Saying where a person stands: line of defence, and to whom he reports."""
+"""Saying where a person stands: line of defence, and to whom they report."""
 
 from apps.audit.actions import record
 from apps.identity import guards
@@ -19,11 +19,11 @@ def place_person(
     top: bool = False,
     actor: Actor,
 ) -> Position:
-    """Say of ``person`` in which line of defence he is and to whom he reports.
+    """Say of ``person`` in which line of defence they are and to whom they report.
 
-    Whoever is at the ``top`` reports to nobody. Nobody places himself, and what somebody says of
-    others counts for them alone: not when it is asked whether he himself may decide. Decisions
-    that were made keep what was so when they were made.
+    Whoever is at the ``top`` reports to nobody. Nobody places themselves, and what somebody says
+    of others counts for these others alone: not when it is asked whether who said it may decide.
+    Decisions that were made keep what was so when they were made.
     """
     by_person(actor)
     with record(actor) as log:
@@ -63,7 +63,7 @@ def _check(person: User, line: str, manager: User | None, top: bool) -> None:
 
 
 def _everybody_above(person: User) -> set[str]:
-    """Return a person and whoever is above him, whoever set it."""
+    """Return a person and whoever is above them, whoever set it."""
     rows = positions([person.pk]).rows
     found, at = set[str](), person.pk
     while at and at not in found:

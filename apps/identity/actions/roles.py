@@ -27,8 +27,8 @@ def grant_role(
 ) -> RoleBinding:
     """Give ``role`` to one subject everywhere, in ``project``, or in one environment of it.
 
-    An access admin never reaches himself: not directly, not by a team he is in, not by a service
-    account he owns.
+    Access admins never reach themselves: not directly, not by a team they are in, not by a service
+    account they own.
     """
     by_person(actor)
     subjects: list[Subject] = [s for s in (person, team, service_account) if s is not None]

@@ -33,7 +33,7 @@ def create_service_account(*, name: str, owner: User, actor: Actor) -> ServiceAc
 def change_owner(account: ServiceAccount, *, owner: User, actor: Actor) -> ServiceAccount:
     """Give a service account another owner; the former owner's tokens for it end.
 
-    Nobody takes over a service account that holds roles: they would be his.
+    Nobody takes over a service account that holds roles: these would be theirs.
     """
     by_person(actor)
     with record(actor) as log:

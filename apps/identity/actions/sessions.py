@@ -4,7 +4,7 @@ from django.contrib.sessions.models import Session
 
 from apps.audit.actions import record
 from apps.audit.events import EventKind
-from apps.identity.actions.credentials import himself
+from apps.identity.actions.credentials import themselves
 from apps.identity.models import User
 from placet.kernel.actor import ANONYMOUS
 
@@ -16,7 +16,7 @@ def note_sign_in_event(
 
     ``person`` is ``None`` for an address that nobody has; the address itself is never logged.
     """
-    with record(himself(person) if person else ANONYMOUS) as log:
+    with record(themselves(person) if person else ANONYMOUS) as log:
         log.add(kind, subject=person.pk if person else "", data=dict(data or {}))
 
 

@@ -43,7 +43,7 @@ def delete_team(team: Team, *, actor: Actor) -> None:
 
 
 def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
-    """Put a person into a team. Nobody adds himself: the team's roles would be his."""
+    """Put a person into a team. Nobody adds themselves: the team's roles would be theirs."""
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)

@@ -32,7 +32,7 @@ def issue_token(
 ) -> tuple[ApiToken, str]:
     """Make a token and return it with its text, which is shown this once and never stored.
 
-    A token acts for the person who makes it or for a service account he owns: an access admin
+    A token acts for the person who makes it or for a service account they own: an access admin
     could otherwise act as anybody. It never carries more than its holder may do at the time of
     use, and never a decision.
     """

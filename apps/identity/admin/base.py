@@ -49,7 +49,7 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows rows and writes them through actions only.
 
     One form is one unit of work: if an action refuses, nothing of it happened and the form is
-    shown again with the reason; the site sends whoever has to show first who he is to do so.
+    shown again with the reason; the site sends whoever has to show first who they are to do so.
     Subclasses implement ``save_model`` (and ``delete_model`` where
     ``deletes``) by calling actions. Django's own admin log is not written: the audit log is.
     """

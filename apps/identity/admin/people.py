@@ -47,7 +47,7 @@ class PersonAdmin(ActionAdmin):
 
     @admin.display(description="Roles")
     def roles(self, person: User) -> str:
-        """Return the person's roles, his teams' included."""
+        """Return the person's roles, their teams' included."""
         teams = person.memberships.values("team_id")
         found = RoleBinding.objects.select_related("project", "team")
         own = [str(b) for b in found.filter(person=person)]
@@ -56,7 +56,7 @@ class PersonAdmin(ActionAdmin):
         )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Add a person, rename one, or end or renew his access."""
+        """Add a person, rename one, or end or renew their access."""
         actor = actor_of(request)
         if not change:
             obj.pk = actions.create_person(email=obj.email, name=obj.name, actor=actor).pk
@@ -87,7 +87,7 @@ class PersonAdmin(ActionAdmin):
 
     def _link(self, request: HttpRequest, person: User) -> HttpResponse:
         path = actions.setup_link(person, actor=actor_of(request))
-        text = f"Give this link to {person}: it opens once, and there he sets his password."
+        text = f"Give this link to {person}: it opens once, and there they set their password."
         return secret_page(
             request, "One-time set-up link", text, config().public_url.rstrip("/") + path
         )

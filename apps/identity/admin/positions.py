@@ -26,7 +26,7 @@ class PositionForm(ActionForm):
 
 @admin.register(Position)
 class PositionAdmin(ActionAdmin):
-    """Where people stand. Nobody places himself."""
+    """Where people stand. Nobody places themselves."""
 
     form = PositionForm
     list_display = ("person", "line", "manager", "top", "set_by", "set_at")

@@ -77,7 +77,7 @@ class PersonChangeSerializer(serializers.Serializer[Any]):
 
 
 class PositionSerializer(serializers.Serializer[Any]):
-    """Where a person stands. Without a manager, and not at the top, his line is not known."""
+    """Where a person stands. Without a manager, and not at the top, their line is not known."""
 
     person = serializers.CharField(source="person_id")
     line = serializers.ChoiceField(LineOfDefence.values, help_text="Line of defence; '': not set")
@@ -94,9 +94,9 @@ class NewPositionSerializer(serializers.Serializer[Any]):
         LineOfDefence.values, required=False, help_text="Line of defence; '': not known"
     )
     manager = serializers.CharField(
-        max_length=40, required=False, allow_null=True, help_text="Whom he reports to, by id"
+        max_length=40, required=False, allow_null=True, help_text="Whom they report to, by id"
     )
-    top = serializers.BooleanField(required=False, help_text="He reports to nobody")
+    top = serializers.BooleanField(required=False, help_text="They report to nobody")
 
 
 class SetupLinkSerializer(serializers.Serializer[Any]):
@@ -283,7 +283,7 @@ class GrantSerializer(serializers.Serializer[Any]):
 
 
 class WhoamiSerializer(serializers.Serializer[Any]):
-    """Who is asking, and what he may do."""
+    """Who is asking, and what they may do."""
 
     kind = serializers.ChoiceField(choices=["person", "service"])
     id = serializers.CharField()

@@ -28,7 +28,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale
 from placet.kernel.states import move
 
-START = "audit.export"  # whoever lets events go out may take them out himself
+START = "audit.export"  # whoever lets events go out may take them out too
 
 
 def add_stream(

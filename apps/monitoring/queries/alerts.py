@@ -9,7 +9,7 @@ from placet.kernel.problems import NotFound
 
 
 def visible_alerts(actor: Actor) -> QuerySet[Alert]:
-    """Return the alerts that ``actor`` may see: those of his projects, and those about the
+    """Return the alerts that ``actor`` may see: those of their projects, and those about the
     installation itself for who sees alerts everywhere."""
     rows = Alert.objects.select_related("project", "endpoint")
     projects = actor.projects_with("alert.view")

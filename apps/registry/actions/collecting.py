@@ -5,7 +5,7 @@ old and not needed ──► condemned ──(grace)──► sweeping ──►
                            │ claimed by whoever puts or relies on the bytes, or needed again
                            └──► kept
 ```
-Whoever is about to rely on bytes claims them first, which takes the sentence away; he must have
+Whoever is about to rely on bytes claims them first, which takes the sentence away, and must have
 written down what needs them within the grace. A blob being swept cannot be claimed: 409, and a
 moment later the bytes are put anew. One sweeper at a time, by a lock that lives as long as the
 sweeper's connection: one that was put to sleep still holds it, so nobody sweeps beside it.

@@ -47,7 +47,7 @@ class Store(Staging):
     def open(self, sha256: str) -> BufferedReader:
         """Open the blob. Raises :class:`BlobMissing`.
 
-        From a folder the bytes come as they are, for somebody who hashes them himself. From a
+        From a folder the bytes come as they are, for callers who hash them themselves. From a
         bucket a damaged blob is never read to its end: :class:`BlobCorrupt`.
         """
         return self.backend.open(hex_digest(sha256))

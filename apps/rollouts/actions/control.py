@@ -170,7 +170,7 @@ def _held(
 
 def _held_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> Rollout:
     """Lock a rollout for somebody who sends more to its new revision: where people approve what
-    goes out, he has just shown who he is."""
+    goes out, they have just shown who they are."""
     row = _held(rollout, actor, step=step)
     demand_fresh_at(row.release.policy, actor)
     return row

@@ -39,7 +39,7 @@ class Person:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """Call the API in this session, as the pages do; when it is too long ago that the person
-        signed in, he authenticates again and asks once more."""
+        signed in, they authenticate again and ask once more."""
         answer = self._call(method, path, body, headers or {})
         if answer.status_code == 403 and answer.json()["code"] == "reauthenticate":
             self.confirm()

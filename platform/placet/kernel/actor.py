@@ -45,8 +45,8 @@ class Actor:
     ``id`` is a public id (``per_…``, ``svc_…``, ``nod_…``) or ``system``. ``owner`` is the person
     who answers for a service account; for a person it is the person. ``token`` is the id of the
     API token in use, ``None`` in a browser session. ``mfa`` says that this session was opened
-    with a second factor; ``authenticated_at`` when the person in it last showed who he is, ``None``
-    where nothing tells.
+    with a second factor; ``authenticated_at`` when the person in it last showed who they are,
+    ``None`` where nothing tells.
     """
 
     kind: ActorKind

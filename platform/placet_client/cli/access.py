@@ -197,7 +197,7 @@ def person_show(person_id: str, output: Output = Form.TABLE) -> None:
 
 @person.command("position")
 def person_position(person_id: str, output: Output = Form.TABLE) -> None:
-    """Show where a person stands: line of defence, and to whom he reports."""
+    """Show where a person stands: line of defence, and to whom they report."""
     with connected() as client:
         show_one(client.people.position(person_id), output)
 

@@ -256,7 +256,7 @@ class Decider(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Barred(Record):
-    """Somebody whose role is missing, and why he cannot count."""
+    """Somebody whose role is missing, and why they cannot count."""
 
     id: str
     name: str

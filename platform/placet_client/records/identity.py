@@ -40,7 +40,7 @@ class Person(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position(Record):
-    """Where a person stands: line of defence, and to whom he reports."""
+    """Where a person stands: line of defence, and to whom they report."""
 
     person: str
     line: str

@@ -17,8 +17,8 @@ from placet_verify.webauthn import Passkey
 class EnrolmentStatement(Statement):
     """``person`` signs with this passkey.
 
-    ``enrolled_by`` is the person who vouches for it and ``credential`` the passkey that he does it
-    with; both are '' where the root key does.
+    ``enrolled_by`` is the person who vouches for it and ``credential`` the passkey that does it;
+    both are '' where the root key does.
     """
 
     TYPE = ENROLMENT_TYPE

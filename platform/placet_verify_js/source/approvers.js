@@ -54,14 +54,14 @@ export class Approvers {
     } else {
       await this.keys.statement(signed.envelope, "decision");
       if (found.enrolled_by === found.person) {
-        refuse("own_enrolment", `${found.person} vouches for himself`);
+        refuse("own_enrolment", `${found.person} vouches for themselves`);
       }
       await this.check(signed, found.enrolled_by, found.credential, at);
     }
     this.enrolled.set(passkey.credential, { person: found.person, passkey, at });
   }
 
-  // Refused unless this person signed it with this passkey of his, enrolled by then.
+  // Refused unless this person signed it with this passkey of theirs, enrolled by then.
   async check(signed, person, credential, at) {
     const enrolled = this.enrolled.get(credential);
     if (!enrolled) refuse("not_enrolled", `${person} signed with a passkey nobody enrolled`);

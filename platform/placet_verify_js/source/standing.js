@@ -1,4 +1,4 @@
-// Rules about independence: whether a person, where he stood when he decided, meets a demand.
+// Rules about independence: whether a person, where they stood when they decided, meets a demand.
 
 import { hasExactly } from "./json.js";
 

@@ -227,7 +227,7 @@ class TestHolds:
         subject = {"project": "risk", "person": dana.pk, "everything": ""}[scope]
         with record(actor_of(dana)) as log:
             for _ in range(4):
-                log.add(NOTED, subject="hers")
+                log.add(NOTED, subject="theirs")
         write_checkpoint()
         place_hold(name="case-2", scope=scope, subject=subject, reason="x", actor=SYSTEM)
         if scope == "everything":
@@ -237,7 +237,7 @@ class TestHolds:
         archive()
         notes = Event.objects.filter(kind="test.written.v1")
         assert notes.filter(project=old.pk).count() == (600 if scope == "project" else 0)
-        assert notes.filter(subject="hers").count() == (4 if scope == "person" else 0)
+        assert notes.filter(subject="theirs").count() == (4 if scope == "person" else 0)
 
     def test_a_hold_that_comes_while_the_file_is_written_is_kept(
         self, old: Project, monkeypatch: pytest.MonkeyPatch

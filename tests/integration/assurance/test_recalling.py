@@ -334,7 +334,7 @@ def test_another_person_lifts_it_and_the_releases_stay_revoked(world: World) -> 
     rebuilt()
 
 
-def test_nobody_gives_his_own_decisions_back(world: World) -> None:
+def test_nobody_gives_their_own_decisions_back(world: World) -> None:
     own = factories.person("Vic", {"approver": None})
     found = recall(kind="person", what=own.pk, reason="x", actor=everywhere("Oda"))
     with pytest.raises(OwnDecisions):

@@ -131,7 +131,7 @@ def test_an_event_is_proven_once_a_checkpoint_covers_it(risk: Project, auditor: 
     assert merkle.verify_inclusion(leaf, 0, proof["size"], steps, root)
 
 
-def test_everybody_signed_in_can_check_the_tree_and_reads_only_what_he_may(
+def test_everybody_signed_in_can_check_the_tree_and_reads_only_what_they_may(
     risk: Project, local_auditor: User
 ) -> None:
     write_checkpoint()

@@ -223,7 +223,7 @@ def test_erasing_a_person_hides_the_texts_and_leaves_every_proof_valid(
 
 
 @pytest.mark.django_db
-def test_nobody_erases_himself_or_without_the_permission() -> None:
+def test_nobody_erases_themselves_or_without_the_permission() -> None:
     seal("x", person="per_eve")
     seal("x", person="per_ada")
     with pytest.raises(OwnErasure):

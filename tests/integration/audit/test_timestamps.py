@@ -307,7 +307,7 @@ class TestKept:
     def test_a_stamp_from_before_an_event_that_it_covers_is_named(
         self, server: Server, authority: StampAuthority
     ) -> None:
-        """Whoever rewrites everything can date events as he likes, but no stamp back."""
+        """Whoever rewrites everything can date events as they like, but no stamp back."""
         head = grow(3)
         stamp_checkpoints()
         row, pinned = Timestamp.objects.get(), read_pinned(authority.ca)

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def release(signers: Signers) -> Release:
-    """A release that Rex approved with his passkey."""
+    """A release that Rex approved with a passkey."""
     bento = signers.bento(signers.version())
     papers(bento)
     asked = signers.request("staging", bento)

@@ -98,7 +98,7 @@ def host(node: SimulatedNode, tmp_path: Path) -> Host:
 
 @pytest.fixture
 def release(signers: Signers) -> Release:
-    """A release that Rex approved with his passkey, and that is live."""
+    """A release that Rex approved with a passkey, and that is live."""
     bento = signers.bento(signers.version())
     papers(bento)
     asked = signers.request("staging", bento)
@@ -292,7 +292,7 @@ def _logged(files: dict[str, bytes]) -> list[str]:
 
 
 def test_a_receipt_by_another_key_is_not_handed_out(release: Release, host: Host) -> None:
-    """Whoever writes into the log past Placet: the node's signature is what he cannot make."""
+    """Whoever writes into the log past Placet: the node's signature is what they cannot make."""
     host.starts(revision_of(release))
     own, host.receipts.who = (
         host.node.key,

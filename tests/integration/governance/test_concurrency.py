@@ -1,4 +1,4 @@
-"""Several people at the same moment, each in a transaction of his own."""
+"""Several people at the same moment, each in a transaction of their own."""
 
 import threading
 from collections.abc import Callable

@@ -60,7 +60,7 @@ def test_who_asks_for_releases_is_not_made_one_who_drafts(world: World, ann: Act
     assert Event.objects.count() == events
 
 
-def test_nor_by_a_team_that_he_is_in_or_comes_into(world: World, ann: Actor) -> None:
+def test_nor_by_a_team_that_they_are_in_or_come_into(world: World, ann: Actor) -> None:
     ours = factories.team("Ours", world.people["Ada"])
     with pytest.raises(BypassOpened):
         actions.grant_role(role="approver", team=ours, project=world.project, actor=ann)
@@ -70,7 +70,7 @@ def test_nor_by_a_team_that_he_is_in_or_comes_into(world: World, ann: Actor) -> 
     assert not TeamMember.objects.filter(team=theirs).exists()
 
 
-def test_nor_by_a_service_account_that_is_his_or_becomes_his(world: World, ann: Actor) -> None:
+def test_nor_by_a_service_account_that_is_or_becomes_theirs(world: World, ann: Actor) -> None:
     bot = factories.service_account("bot", world.people["Vera"])
     with pytest.raises(BypassOpened):
         actions.grant_role(
@@ -119,7 +119,7 @@ def test_a_way_that_was_there_is_shown_and_blocks_nothing_else(world: World, ann
     assert production(world).state == "kept"
 
 
-def test_what_he_drafted_before_is_remembered_until_it_is_withdrawn(
+def test_what_somebody_drafted_before_is_remembered_until_it_is_withdrawn(
     world: World, ann: Actor
 ) -> None:
     otto = world.people["Otto"]
@@ -134,7 +134,7 @@ def test_what_he_drafted_before_is_remembered_until_it_is_withdrawn(
     actions.grant_role(role="contributor", person=otto, project=world.project, actor=ann)
 
 
-def test_what_he_asked_for_before_is_remembered(world: World, ann: Actor) -> None:
+def test_what_somebody_asked_for_before_is_remembered(world: World, ann: Actor) -> None:
     alan = world.people["Alan"]
     world.request("production", actor=world.alan)
     actions.revoke_role(RoleBinding.objects.get(person=alan), actor=ann)

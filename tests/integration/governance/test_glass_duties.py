@@ -63,7 +63,7 @@ def test_one_human_who_could_is_a_bypass_however_it_came(world: World) -> None:
     assert duty.break_glass is None, "nothing was published"
 
 
-def test_somebody_who_opened_one_counts_though_his_role_is_gone(world: World) -> None:
+def test_somebody_who_opened_one_counts_though_their_role_is_gone(world: World) -> None:
     rob = responder(world)
     world.policy("staging", POLICY + SAID)
     before = staging(world).break_glass

@@ -1,4 +1,4 @@
-"""Rules about independence: who counts, who is told that he does not, who tries nevertheless."""
+"""Rules about independence: who counts, who is told that they do not, who tries nevertheless."""
 
 from typing import Any
 
@@ -146,7 +146,7 @@ def test_one_of_two_is_of_the_second_line(world: World) -> None:
     assert gate["reason"] == "Waiting for one reviewer of the second line; 1 of 2 approved"
     assert [p.name for p in release_view(release.pk, world.ada).may_still_decide] == ["Rita risk"]
     assert lists.inbox(factories.actor_of(rudi)) == []
-    world.decide(release, factories.actor_of(rudi))  # he may, and it is not enough
+    world.decide(release, factories.actor_of(rudi))  # Rudi may, and it is not enough
     release.refresh_from_db()
     assert release.state == "requested"
     world.decide(release, world.rita)
@@ -187,7 +187,7 @@ def test_a_row_that_says_another_line_than_was_signed_starts_nothing(world: Worl
         begin_rollout(release, actor=SYSTEM)
 
 
-def test_who_was_of_the_second_line_when_he_decided_counts_on(world: World, ann: Actor) -> None:
+def test_who_was_of_the_second_line_when_they_decided_counts_on(world: World, ann: Actor) -> None:
     staging(world, "second_line: all")
     place_person(world.people["Rita"], line="second", actor=SYSTEM)
     release = world.request()
@@ -197,7 +197,7 @@ def test_who_was_of_the_second_line_when_he_decided_counts_on(world: World, ann:
     begin_rollout(release, actor=SYSTEM)
 
 
-def test_an_admin_who_reviews_does_not_make_himself_count(world: World) -> None:
+def test_an_admin_who_reviews_does_not_make_themselves_count(world: World) -> None:
     staging(world, "second_line: all")
     both = factories.person("Rudi", roles={"reviewer": world.project, "admin": None})
     rudi = factories.actor_of(both)
@@ -257,7 +257,7 @@ def test_nobody_counts_while_the_line_of_a_party_is_not_known(world: World, top:
     assert refused(world, release, world.rita) == f"You cannot count: {why}"
 
 
-def test_nobody_counts_by_what_he_said_himself_of_others(world: World, top: User) -> None:
+def test_nobody_counts_by_what_they_said_themselves_of_others(world: World, top: User) -> None:
     staging(world, "other_reporting_line: true")
     department(world, "Models", top, Ada="first", Alan="first")
     both = factories.person("Rudi", roles={"reviewer": world.project, "admin": None})
@@ -268,7 +268,7 @@ def test_nobody_counts_by_what_he_said_himself_of_others(world: World, top: User
     release = world.request()
     assert "in one reporting line" in refused(world, release, rudi)
     place_person(elsewhere, manager=top, actor=SYSTEM)
-    for name in ("Ada", "Alan"):  # out of his own line, by himself
+    for name in ("Ada", "Alan"):  # out of Rudi's own line, by Rudi
         place_person(world.people[name], manager=elsewhere, actor=rudi)
     assert "no reporting line" in refused(world, release, rudi)
 
@@ -330,7 +330,7 @@ def test_the_author_of_the_code_does_not_count(world: World) -> None:
     grant_role(role="contributor", person=world.people["Rita"], project=world.project, actor=SYSTEM)
     rita = factories.actor_of(world.people["Rita"])
     declare(world.project, person=world.people["Alan"].pk, **said, actor=rita)
-    assert refused(world, release, rita) == why  # what she declared counts for others
+    assert refused(world, release, rita) == why  # what Rita declared counts for others
     declare(world.project, person=world.people["Rex"].pk, **said, actor=world.ada)
     assert "wrote the training code" in refused(world, release, world.rex)
     world.decide(release, rita)

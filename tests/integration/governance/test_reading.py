@@ -48,7 +48,7 @@ def test_the_page_shows_what_changes_against_what_is_live(world: World) -> None:
     assert changes.dependency_count == 1 and changes.dependencies == ()
 
 
-def test_the_page_tells_each_reader_what_he_may_do(world: World) -> None:
+def test_the_page_tells_each_reader_what_they_may_do(world: World) -> None:
     release = world.request("staging")
     grant_role(role="reviewer", person=world.people["Alan"], project=world.project, actor=SYSTEM)
     for_rex = release_view(release.pk, world.rex)
@@ -125,7 +125,7 @@ def test_the_inbox_holds_what_waits_on_this_person_alone(world: World) -> None:
     assert inbox(factories.actor_of(paul)) == []
 
 
-def test_the_requester_who_reviews_elsewhere_does_not_find_his_own_request(world: World) -> None:
+def test_the_requester_who_reviews_elsewhere_does_not_find_their_own_request(world: World) -> None:
     grant_role(role="reviewer", person=world.people["Ada"], project=world.project, actor=SYSTEM)
     world.request("staging")
     assert inbox(world.ada) == []

@@ -283,7 +283,7 @@ def test_nonsense_is_no_answer(signers: Signers, assertion: dict[str, str]) -> N
 
 
 def test_an_enrolment_put_in_by_sql_lets_nobody_decide(signers: Signers) -> None:
-    """Rita has a passkey, and somebody with the database enrols it for her."""
+    """Rita has a passkey, and somebody with the database enrols it."""
     own = authenticator()
     voucher = ApproverPasskey.objects.get(person=signers.people["Vera"])
     sql(

@@ -41,7 +41,7 @@ def ann() -> User:
 
 @pytest.fixture
 def desk(ann: User) -> Client:
-    """Her browser."""
+    """Ann's browser."""
     return browser(ann)
 
 
@@ -135,7 +135,7 @@ def test_a_refused_form_says_why_at_the_field_and_nothing_happened(desk: Client)
     assert User.objects.count() == 2
 
 
-def test_a_person_is_deactivated_there_with_his_tokens(desk: Client) -> None:
+def test_a_person_is_deactivated_there_with_their_tokens(desk: Client) -> None:
     ada = person("Ada")
     text = token_for(ada)
     page = f"/admin/identity/user/{ada.pk}/change/"
@@ -182,10 +182,10 @@ def test_a_team_is_made_with_members_and_loses_them(desk: Client) -> None:
     ]  # fmt: skip
 
 
-def test_an_access_admin_cannot_put_herself_into_a_new_team(desk: Client, ann: User) -> None:
+def test_an_access_admin_cannot_put_themselves_into_a_new_team(desk: Client, ann: User) -> None:
     ada = person("Ada")
     answer = desk.post("/admin/identity/team/add/", {"name": "Crew", **formset(ada, ann)})
-    assert "Nobody widens his own access" in errors(answer)
+    assert "Nobody widens their own access" in errors(answer)
     assert not Team.objects.exists()
     assert not TeamMember.objects.exists()
     assert "team.created.v1" not in kinds()

@@ -119,7 +119,7 @@ def test_a_program_can_do_the_whole_story_by_the_api(people: People) -> None:
 # --- who may not ----------------------------------------------------------------------------------
 
 
-def test_nobody_vouches_for_himself(people: People) -> None:
+def test_nobody_vouches_for_themselves(people: People) -> None:
     own = offered_passkey(people.vera, authenticator())
     with pytest.raises(OwnEnrolment):
         actions.ask_to_enrol(own, actor=actor_of(people.vera))
@@ -167,7 +167,7 @@ def test_a_token_neither_offers_nor_vouches(people: People) -> None:
 
 
 def test_a_passkey_is_offered_by_whoever_holds_it(people: People) -> None:
-    """Being signed in as Vito is not enough: his authenticator has to answer."""
+    """Being signed in as Vito is not enough: Vito's authenticator has to answer."""
     key, actor = authenticator(), actor_of(people.vito)
     number = signs_in_with(people.vito, key)
     question = actions.ask_to_offer(number, actor=actor)
@@ -200,7 +200,7 @@ def test_an_answer_counts_once_and_for_what_was_asked(people: People) -> None:
 
 
 def test_a_passkey_put_into_the_table_vouches_for_nobody(people: People) -> None:
-    """Mallory, with the database, enrols his own passkey by hand and vouches with it."""
+    """Mallory, with the database, enrols a passkey of their own by hand and vouches with it."""
     mallory = person("Mallory", {"approver": people.risk})
     own = authenticator()
     row = offered_passkey(mallory, own)

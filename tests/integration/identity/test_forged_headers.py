@@ -64,6 +64,6 @@ class TestBehindAProxy:
         guesses("192.0.2.1", 10)
         assert let_in("192.0.2.200")
 
-    def test_he_himself_is_stopped_whatever_he_says_he_came_through(self) -> None:
+    def test_the_guesser_is_stopped_whatever_they_say_they_came_through(self) -> None:
         guesses("198.51.100.{}, 192.0.2.1", 10)
         assert not let_in("198.51.100.99, 192.0.2.1")

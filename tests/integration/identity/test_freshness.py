@@ -154,7 +154,7 @@ def test_who_decides_in_an_old_session_confirms_and_comes_back_to_the_release(wo
     assert not Decision.objects.exists()
     back = client.post(ASK, {"password": PASSWORD, "next": page})
     assert back["Location"] == page
-    assert not Decision.objects.exists()  # nothing was kept to be done behind his back
+    assert not Decision.objects.exists()  # nothing was kept to be done behind Rex's back
     assert client.post(page + "decide", form)["Location"] == page
     assert Decision.objects.get().person == rex.pk
 
@@ -167,7 +167,7 @@ def test_a_form_is_not_led_to_another_site(ada: User) -> None:
     assert answer["Location"] == "/"
 
 
-def test_a_policy_is_drafted_by_who_has_just_shown_who_he_is(world: World) -> None:
+def test_a_policy_is_drafted_by_who_has_just_shown_who_they_are(world: World) -> None:
     client = old(browser(world.people["Vera"]))
     page = f"/policies/{world.project.slug}/staging/"
     asked(client.post(page + "draft", {"source": "version: 1", "next": page}), page)
@@ -178,7 +178,7 @@ def test_a_policy_is_drafted_by_who_has_just_shown_who_he_is(world: World) -> No
 
 @pytest.fixture
 def desk(ann: User) -> Client:
-    """The access admin's browser, which she left open."""
+    """The access admin's browser, which was left open."""
     return old(browser(ann))
 
 
@@ -250,7 +250,7 @@ def test_a_thief_does_not_guess_the_password_for_long(ada: User) -> None:
 
 def test_a_thief_gives_the_account_no_password_and_no_factor(ada: User) -> None:
     """Who comes by the identity provider alone has none: the thief's would be the first, and could
-    show at once who he is not. A token of his own beside the cookie changes nothing."""
+    show at once who they are not. A token of the thief's beside the cookie changes nothing."""
     ada.set_unusable_password()
     ada.save(update_fields=["password"])
     thief = old(browser(ada))

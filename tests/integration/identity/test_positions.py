@@ -58,11 +58,11 @@ def test_the_same_again_is_no_news_but_who_says_it_is(ann: Actor) -> None:
     assert Event.objects.filter(kind="person.placed.v1").count() == 2
 
 
-def test_nobody_places_himself_nor_by_a_token(ann: Actor) -> None:
-    himself = User.objects.get(pk=ann.id)
+def test_nobody_places_themselves_nor_by_a_token(ann: Actor) -> None:
+    admin = User.objects.get(pk=ann.id)
     with pytest.raises(OwnAccess):
-        place_person(himself, line="second", actor=ann)
-    robot = factories.service_account("robot", owner=himself)
+        place_person(admin, line="second", actor=ann)
+    robot = factories.service_account("robot", owner=admin)
     with pytest.raises(NeedsSession):
         place_person(people("Rex")[0], line="second", actor=factories.actor_of(robot))
     assert not Position.objects.exists()
@@ -78,7 +78,7 @@ def test_who_does_not_manage_access_places_nobody() -> None:
     ("said", "field"),
     [
         ({"line": "fourth"}, "/line"),
-        ({"manager": "himself"}, "/manager"),
+        ({"manager": "themselves"}, "/manager"),
         ({"manager": "below"}, "/manager"),
         ({"manager": "gone"}, "/manager"),
         ({"manager": "other", "top": True}, "/manager"),
@@ -89,7 +89,7 @@ def test_what_makes_no_sense_is_refused(said: dict[str, Any], field: str, ann: A
     place_person(below, manager=rex, actor=ann)
     place_person(lowest, manager=below, actor=ann)
     deactivate_person(gone, actor=ann)
-    named = {"himself": rex, "below": lowest, "gone": gone, "other": other}
+    named = {"themselves": rex, "below": lowest, "gone": gone, "other": other}
     if "manager" in said:
         said = {**said, "manager": named[said["manager"]]}
     with pytest.raises(InvalidInput) as refused:
@@ -131,7 +131,7 @@ def test_a_reporting_line_is_known_when_it_reaches_the_top() -> None:
     assert positions([rex.pk]).managers(rex.pk, for_="x") is None
 
 
-def test_what_somebody_said_counts_for_others_and_not_for_him(ann: Actor) -> None:
+def test_what_somebody_said_counts_for_others_and_not_for_themselves(ann: Actor) -> None:
     rex, top = people("Rex", "Top")
     place_person(top, top=True, actor=SYSTEM)
     place_person(rex, line="second", manager=top, actor=ann)
@@ -203,7 +203,7 @@ def test_it_is_said_in_the_administration(ann: Actor) -> None:
     refused = client.post(
         "/admin/identity/position/add/", {"person": ann.id, "line": "second", "manager": ""}
     )
-    assert "Nobody widens his own access" in refused.content.decode()
+    assert "Nobody widens their own access" in refused.content.decode()
     circle = client.post(
         "/admin/identity/position/add/", {"person": boss.pk, "line": "", "manager": rex.pk}
     )

@@ -34,7 +34,7 @@ def whoami(who: Any, **headers: str) -> Any:
     return api(who).get("/whoami", **headers)
 
 
-def test_a_person_in_a_session_is_himself() -> None:
+def test_a_person_in_a_session_is_themselves() -> None:
     ada = person("Ada")
     answer = whoami(ada)
     assert answer.status_code == 200
@@ -77,7 +77,7 @@ def test_a_host_that_is_not_ours_is_refused_in_words(path: str, host: str) -> No
 def test_a_mail_leads_to_the_host_that_was_asked_and_to_no_forwarded_one(
     mailoutbox: list[Any],
 ) -> None:
-    person("Ada", password="a long password of hers")
+    person("Ada", password="a long password of Ada's")
     other = Client(headers={"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"})
     other.post("/accounts/password/reset/", {"email": "ada@example.com"})
     assert "http://testserver/accounts/password/reset/key/" in mailoutbox[0].body
@@ -125,22 +125,22 @@ def test_a_bad_token_is_refused_even_beside_a_good_session() -> None:
 
 def test_a_prefix_with_a_foreign_secret_opens_nothing() -> None:
     ada, eve = person("Ada"), person("Eve")
-    hers, other = token_for(ada), token_for(eve)
-    body = hers[:13] + other[13:-6]
+    own, other = token_for(ada), token_for(eve)
+    body = own[:13] + other[13:-6]
     assert whoami(with_checksum(body)).json()["code"] == "token_unknown"
 
 
-def test_a_deactivated_person_loses_tokens_sessions_and_his_services_tokens() -> None:
+def test_a_deactivated_person_loses_tokens_sessions_and_their_services_tokens() -> None:
     ada = person("Ada")
     bot = service_account("bot", owner=ada)
-    session, hers, bots = api(ada), token_for(ada), token_for(bot)
+    session, own, bots = api(ada), token_for(ada), token_for(bot)
     actions.deactivate_person(ada, actor=SYSTEM)
     assert session.get("/whoami").status_code == 401
-    assert whoami(hers).status_code == 401
+    assert whoami(own).status_code == 401
     assert whoami(bots).status_code == 401
     actions.reactivate_person(ada, actor=SYSTEM)
     assert session.get("/whoami").status_code == 401
-    assert whoami(hers).json()["code"] == "token_revoked"
+    assert whoami(own).json()["code"] == "token_revoked"
 
 
 def test_a_service_accounts_token_stops_when_its_owner_is_inactive() -> None:
@@ -185,7 +185,7 @@ def test_a_session_that_writes_needs_the_csrf_token_and_a_bearer_does_not() -> N
     )
 
 
-def test_an_access_admin_issues_no_token_for_another_person_or_his_service() -> None:
+def test_an_access_admin_issues_no_token_for_another_person_or_their_service() -> None:
     ann, ada = person("Ann", roles={"admin": None}), person("Ada")
     bot = service_account("bot", owner=ada)
     admin = actor_of(ann)

@@ -13,7 +13,7 @@ from tests.support.factories import actor_of, person, project, service_account, 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_contributor_sees_his_project_and_not_another() -> None:
+def test_a_contributor_sees_their_project_and_not_another() -> None:
     risk, fraud = project("risk"), project("fraud")
     ada = actor_of(person("Ada", roles={"contributor": risk}))
     assert list(visible(Project.objects.all(), ada, project="pk")) == [risk]
@@ -45,7 +45,7 @@ def test_a_team_gives_its_roles_to_its_members_while_they_are_in_it() -> None:
     assert not actor_of(ada).can("project.view", Scope(risk.pk))
 
 
-def test_an_access_admin_cannot_widen_his_own_access_in_any_way() -> None:
+def test_an_access_admin_cannot_widen_their_own_access_in_any_way() -> None:
     ann = person("Ann", roles={"admin": None})
     admin = actor_of(ann)
     own_team, other_team = team("Ours", ann), team("Theirs")

@@ -97,7 +97,7 @@ def test_a_deactivated_person_does_not_come_in_linked_or_not(provider: Provider)
     assert who(other) is None
 
 
-def test_nobody_links_another_identity_to_himself_by_hand(provider: Provider) -> None:
+def test_nobody_links_another_identity_to_themselves_by_hand(provider: Provider) -> None:
     ada, eve = person("Ada"), person("Eve")
     client = browser(eve)
     _, answer = come_in(
@@ -109,7 +109,7 @@ def test_nobody_links_another_identity_to_himself_by_hand(provider: Provider) ->
 
 
 def test_a_provider_written_into_the_database_is_nobodys(provider: Provider, settings: Any) -> None:
-    """Whoever writes the tables could name a provider of his own, which vouches for anybody."""
+    """Whoever writes the tables could name a provider of their own, which vouches for anybody."""
     person("Ada")
     apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
     sql(

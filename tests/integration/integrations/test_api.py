@@ -22,13 +22,13 @@ GOOD = {"name": "siem", "kind": "jsonl", "url": "https://siem.example/in"}
 
 @pytest.fixture
 def ann(feed: Feed) -> User:
-    """She administers, and may not read the log."""
+    """Who administers, and may not read the log."""
     return factories.person("Ann", {"admin": None})
 
 
 @pytest.fixture
 def aude(feed: Feed) -> User:
-    """She audits."""
+    """Who audits."""
     return factories.person("Aude", {"auditor": None})
 
 
@@ -42,7 +42,7 @@ def fields(answer: Any) -> list[str]:
     return [error["pointer"] for error in answer.json()["errors"]]
 
 
-def test_who_may_not_read_the_log_cannot_have_it_sent_to_herself(
+def test_who_may_not_read_the_log_cannot_have_it_sent_to_themselves(
     ann: User, aude: User, feed: Feed, receiver: Receiver
 ) -> None:
     made = add(ann, url=receiver.url, ca_file="ca.pem", start=0)

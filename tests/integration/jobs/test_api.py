@@ -9,7 +9,7 @@ from tests.support.factories import api, person, project
 pytestmark = pytest.mark.django_db
 
 
-def test_a_viewer_sees_the_jobs_of_his_project_without_their_arguments() -> None:
+def test_a_viewer_sees_the_jobs_of_their_project_without_the_arguments() -> None:
     risk, other = project("risk"), project("other")
     mine = enqueue("t.mine", project=risk.pk, secret="hunter2")
     theirs = enqueue("t.theirs", project=other.pk)

@@ -30,7 +30,7 @@ def sha256(data: bytes) -> str:
 
 
 class Lab:
-    """A project with a data scientist, his model, and a stranger from another project."""
+    """A project with a data scientist, their model, and a stranger from another project."""
 
     def __init__(self) -> None:
         self.project: Project = project("risk")

@@ -148,7 +148,7 @@ def test_everything_that_scikit_learn_lacks_is_named_at_once(lab: Lab) -> None:
     assert "scikit-learn==" in faults(answer)["/requirements"]
 
 
-def test_ada_asks_what_is_missing_before_she_finalises(lab: Lab) -> None:
+def test_ada_asks_what_is_missing_before_finalising(lab: Lab) -> None:
     version = lab.draft(requirements=[])
     address = f"{lab.at(version)}/finalise"
     assert lab.api.get(address).json() == {

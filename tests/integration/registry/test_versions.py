@@ -355,7 +355,7 @@ def test_ids_of_another_project_do_not_work_through_ones_own(lab: Lab) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/lineage/parent"
 
 
-def test_when_ada_loses_her_role_she_can_neither_write_nor_read(lab: Lab) -> None:
+def test_ada_without_the_role_can_neither_write_nor_read_any_more(lab: Lab) -> None:
     from apps.identity.models import RoleBinding
 
     version = lab.draft()

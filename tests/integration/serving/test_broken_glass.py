@@ -96,7 +96,7 @@ def test_a_node_refuses_it_when_one_person_is_left_out(live: Release) -> None:
 
 
 def test_a_recall_of_who_confirmed_it_takes_it_down(world: World, live: Release) -> None:
-    recall(kind="person", what=world.vera.id, reason="It was not her", actor=SYSTEM)
+    recall(kind="person", what=world.vera.id, reason="It was not Vera", actor=SYSTEM)
     live.refresh_from_db()
     assert live.state == "revoked"
 

@@ -36,7 +36,7 @@ def otto(world: World) -> ApiClient:
 # --- targets ------------------------------------------------------------------------------------
 
 
-def test_an_operator_of_everything_adds_a_target_and_changes_it_as_he_read_it() -> None:
+def test_an_operator_of_everything_adds_a_target_and_changes_it_as_it_was_read() -> None:
     chief = api(person("Chief", {"operator": None}))
     made = chief.post("/targets", {"name": "edge-1", "site": "edge", "labels": {"row": "4"}})
     assert made.status_code == 201

@@ -1,4 +1,4 @@
-"""Access that somebody writes into the log himself: nobody decides by it, and it is found."""
+"""Access that somebody writes into the log by hand: nobody decides by it, and it is found."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def mallory(world: World) -> User:
 
 
 def last_grant(person: User) -> dict[str, Any]:
-    """Return the body of the event that gave ``person`` his role, saying ``reviewer`` now."""
+    """Return the body of the event that gave ``person`` their role, saying ``reviewer`` now."""
     binding = RoleBinding.objects.get(person=person)
     event = Event.objects.filter(kind="role.granted.v1", subject=binding.pk).latest("index")
     body: dict[str, Any] = json.loads(event.body)
@@ -44,7 +44,7 @@ def last_grant(person: User) -> dict[str, Any]:
 def append_by_hand(body: dict[str, Any], *, key: str = "") -> int:
     """Append an event as somebody does who has the application's database role; return its leaf.
 
-    ``key`` is a worker's key that he seals it with.
+    ``key`` is a worker's key that it is sealed with.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, size FROM audit_loghead")

@@ -33,7 +33,7 @@ def world(signers: Signers) -> Signers:
 
 @pytest.fixture
 def live(signers: Signers, story: Story) -> Release:
-    """A release that Rex approved with his passkey, and that serves."""
+    """A release that Rex approved with a passkey, and that serves."""
     release = story.release("staging")
     signers.sign(release, signers.rex)
     story.settle()

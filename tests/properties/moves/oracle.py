@@ -1,8 +1,8 @@
 """What a bystander knows who saw every move that the platform let through, and nothing else.
 
-He reads no table: who holds a role he knows from what was granted, what was approved from what was
-decided before his eyes. He counts a quorum by trying every way to place people, not as the product
-does.
+They read no table: who holds a role they know from what was granted, what was approved from what
+was decided before their eyes. They count a quorum by trying every way to place people, not as the
+product does.
 """
 
 import itertools
@@ -93,7 +93,7 @@ class Oracle:
     glasses: dict[str, Broken] = field(default_factory=dict)  # by the digest of what opened it
 
     def holds(self, person: str, role: str, environment: str) -> bool:
-        """Tell whether somebody has a role there, by himself or by a team he is in."""
+        """Tell whether somebody has a role there, directly or by a team they are in."""
         subjects = [person, *(team for team, people in self.members.items() if person in people)]
         held = set().union(*(self.roles[subject] for subject in subjects))
         return person not in self.away and bool({(role, environment), (role, "")} & held)
@@ -107,7 +107,7 @@ class Oracle:
         return max(self.policies[environment])
 
     def decided(self, said: DecisionStatement) -> None:
-        """Somebody's decision was taken: he must be able to make it, on what was asked for."""
+        """Somebody's decision was taken: they must be able to make it, on what was asked for."""
         self.signed(said)
         if said.verdict == "reject":
             self.over.add(said.release)
@@ -117,7 +117,7 @@ class Oracle:
         request.assents.append((said.person, said.role))
 
     def signed(self, said: DecisionStatement) -> None:
-        """Somebody signed for a release: he may, and it is what was asked for."""
+        """Somebody signed for a release: they may, and it is what was asked for."""
         asked = self.asked[said.release]
         assert self.holds(said.person, said.role, asked.environment), f"is no {said.role}"
         assert (said.environment, said.bento_digest) == (asked.environment, asked.bento)
@@ -135,7 +135,7 @@ class Oracle:
         glass.confirmers.add(said.person)
 
     def broken(self, glass: Broken) -> bool:
-        """Tell whether so many took part as the policy asks for, each with a part of his own."""
+        """Tell whether so many took part as the policy asks for, each with a part of their own."""
         asked = self.asked[glass.release]
         said = self.policies[asked.environment].get(glass.policy, ())
         counted = glass.confirmers - {glass.opener, asked.requester, asked.author}
@@ -177,7 +177,7 @@ class Oracle:
 
 
 def enough(demands: Demands, asked: Asked, assents: Iterable[tuple[str, str]]) -> bool:
-    """Tell whether each demand's places can be filled with a person of his own."""
+    """Tell whether each demand's places can be filled with a person of its own."""
     places = [d for d in demands if isinstance(d, Demand) for _ in range(d.count)]
     return any(
         len({person for person, _ in chosen}) == len(places)

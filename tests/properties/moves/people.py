@@ -75,7 +75,7 @@ class People(Parts):
         back=st.booleans(),
     )
     def send_away(self, admin: str, person: str, back: bool) -> None:
-        """An access admin ends somebody's access, or lets him in again."""
+        """An access admin ends somebody's access, or lets them in again."""
         row = self.world.people[person]
         with self.move("let in again" if back else "send away"):
             (access.reactivate_person if back else access.deactivate_person)(

@@ -30,7 +30,7 @@ class Writers(Glasses):
     @precondition(lambda self: self.by_hand and bool(self.oracle.asked))
     @rule(which=SOME)
     def superuser(self, which: int) -> None:
-        """Mallory makes himself a superuser, decides and starts."""
+        """Mallory becomes a superuser by hand, decides and starts."""
         self.forged = True
         mallory = self.world.people["Mallory"].pk
         with connection.cursor() as cursor:

@@ -21,7 +21,7 @@ ME = {
 
 
 class Server(BaseHTTPRequestHandler):
-    """Tells everybody that he is Dana."""
+    """Tells everybody that they are Dana."""
 
     def do_GET(self) -> None:
         """Answer."""

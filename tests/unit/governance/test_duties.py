@@ -34,7 +34,7 @@ def around(rules: tuple[ApprovalRule, ...], *bindings: Binding, **more: object) 
 
 
 def usual(*more: Binding) -> tuple[Binding, ...]:
-    """Everybody in his place: Ada asks, Rex reviews, Vera and Vito approve."""
+    """Everybody in their place: Ada asks, Rex reviews, Vera and Vito approve."""
     return (
         Binding("contributor", "ada", "risk"),
         Binding("reviewer", "rex", "risk"),
@@ -82,7 +82,7 @@ def test_who_asks_and_drafts_needs_one_who_publishes() -> None:
     ]
 
 
-def test_nobody_publishes_what_he_drafted_himself() -> None:
+def test_nobody_publishes_what_they_drafted_themselves() -> None:
     place = around(TWO_DECIDE, *usual(Binding("contributor", "vera", "risk")))
     assert fewest(place, most=1) is None
 
@@ -107,7 +107,7 @@ def test_a_program_asks_and_drafts_for_its_owner_and_decides_for_nobody() -> Non
     services = {"bot": "vera"}
     asks = around(ONE, Binding("approver", "vera", "risk"),
                   Binding("contributor", "bot", "risk"), services=services)  # fmt: skip
-    assert fewest(asks, most=1) is None  # she counts as the requester
+    assert fewest(asks, most=1) is None  # Vera counts as the requester
     decides = around(ONE, Binding("contributor", "ada", "risk"),
                      Binding("approver", "bot", "risk"), services=services)  # fmt: skip
     assert fewest(decides, most=2) is None
@@ -154,7 +154,7 @@ def test_a_superuser_is_nobody() -> None:
 
 def test_an_access_admin_alone_suffices_where_nobody_signs_with_a_passkey() -> None:
     place = around(TWO_DECIDE, *usual(Binding("admin", "ann")))
-    assert fewest(place, most=2) is None  # everybody being who he seems to be
+    assert fewest(place, most=2) is None  # everybody being who they seem to be
     found = fewest(place, most=2, hire=True)
     assert found is not None and found.people == 1
     told = sentences(found.steps, NAMES, "production")
@@ -165,17 +165,17 @@ def test_an_access_admin_alone_suffices_where_nobody_signs_with_a_passkey() -> N
     assert len(told) == 6
 
 
-def test_with_passkeys_he_needs_an_approver_who_vouches() -> None:
+def test_with_passkeys_the_admin_needs_an_approver_who_vouches() -> None:
     people = tuple(Person(n, f"{n}@x.org", passkey=n == "vera") for n in NAMES)
     place = around(ONE_SIGNS, *usual(Binding("admin", "ann")), people=people)
     assert fewest(place, most=1, hire=True) is None
     found = fewest(place, most=2, hire=True)
     assert found is not None and found.people == 2
     assert opened(around(TWO_DECIDE, *usual()), place) is None  # by what is demanded, not by access
-    himself = around(
+    signing = around(
         ONE_SIGNS, *usual(Binding("admin", "ann"), Binding("admin", "vera")), people=people
     )
-    alone = fewest(himself, most=1, hire=True)
+    alone = fewest(signing, most=1, hire=True)
     assert alone is not None and alone.steps == (
         Step("hire", "vera", "made up 1", "contributor"),
         Step("make", "made up 1"),

@@ -33,7 +33,7 @@ def gate(**members: Any) -> dict[str, Any]:
 
 
 def asked(policy_gate: dict[str, Any], **people: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the answer where these reviewers approved, each with where he stood."""
+    """Return the answer where these reviewers approved, each with where they stood."""
     decisions = [
         DecisionFact(f"per_{name}", "reviewer", "approve", standing=standing)
         for name, standing in people.items()
@@ -156,14 +156,14 @@ def test_where_nobody_makes_anything_yet_somebody_of_elsewhere_is_thought_of() -
     assert not locked_out(place)
 
 
-def test_who_decided_before_he_was_moved_counts_on() -> None:
+def test_who_decided_before_being_moved_counts_on() -> None:
     past = (Past("vera", "release.approve", "risk", "production"),)
     ada, vera = who("ada", reports_to=DESK), who("vera", "first", DESK)
     assert not locked_out(around(SECOND_LINE, ada, vera, past=past))
     assert not locked_out(around(OTHER_LINE, ada, vera, past=past))
 
 
-def test_who_made_and_touched_it_himself_fills_no_place() -> None:
+def test_who_made_and_touched_it_themselves_fills_no_place() -> None:
     lax = ApprovalRule("approver", 1, exclude_requester=False, exclude_author=False)
     assert demanded((lax,)) == 1
     for demand in ("other_reporting_line", "not_last_touched"):

@@ -22,7 +22,7 @@ def roles(held: set[str], person: str = "per_rex", document: object = BOTH) -> l
     )
 
 
-def test_somebody_decides_by_the_roles_he_holds() -> None:
+def test_somebody_decides_by_the_roles_they_hold() -> None:
     assert roles({"reviewer"}) == ["reviewer"]
     assert roles({"reviewer", "approver"}) == ["approver", "reviewer"]
     assert roles(set()) == []
@@ -34,7 +34,7 @@ def test_requester_and_author_decide_by_no_role(person: str) -> None:
     assert roles({"reviewer"}, person, {"gates": [{"gate": "build"}]}) == []
 
 
-def test_a_gate_that_lets_the_author_decide_lets_him_by_that_role_alone() -> None:
+def test_a_gate_that_lets_the_author_decide_does_so_for_that_role_alone() -> None:
     lax = {"gates": [{**BOTH["gates"][0], "exclude_author": False}, BOTH["gates"][1]]}
     assert roles({"reviewer", "approver"}, "per_alan", lax) == ["reviewer"]
     assert roles({"reviewer", "approver"}, "per_ada", lax) == []

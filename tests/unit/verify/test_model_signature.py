@@ -151,7 +151,7 @@ def _twice(statement: Any) -> None:
         lambda statement: {"predicate": None},
     ],
 )
-def test_a_trusted_signer_cannot_say_how_he_is_checked(
+def test_a_trusted_signer_cannot_say_how_they_are_checked(
     folder: Path, document: bytes, key: ec.EllipticCurvePrivateKey, change: Callable[[Any], Any]
 ) -> None:
     with pytest.raises(Refused):

@@ -30,7 +30,7 @@ class RoleList(PlacetView):
         operation_id="roles_grant", request=s.NewRoleSerializer, responses={201: s.RoleSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Grant a role. Nobody widens his own access."""
+        """Grant a role. Nobody widens their own access."""
         access_manager(self.actor)
         data: Any = self.body(s.NewRoleSerializer)
         binding = actions.grant_role(

@@ -76,7 +76,7 @@ class PersonDeactivate(PlacetView):
 
     @extend_schema(operation_id="people_deactivate", request=None, responses=s.PersonSerializer)
     def post(self, request: Request, person: str) -> Response:
-        """End a person's access: sign-in, sessions, tokens, and the tokens of his services."""
+        """End a person's access: sign-in, sessions, tokens, and the tokens of their services."""
         row = one(visible_people(self.actor), person)
         return person_answer(actions.deactivate_person(row, actor=self.actor))
 
@@ -86,7 +86,7 @@ class PersonReactivate(PlacetView):
 
     @extend_schema(operation_id="people_reactivate", request=None, responses=s.PersonSerializer)
     def post(self, request: Request, person: str) -> Response:
-        """Let a deactivated person in again; he needs a new set-up link."""
+        """Let a deactivated person in again; they need a new set-up link."""
         row = one(visible_people(self.actor), person)
         return person_answer(actions.reactivate_person(row, actor=self.actor))
 

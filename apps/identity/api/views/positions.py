@@ -55,7 +55,7 @@ class PositionDetail(PlacetView):
         responses=s.PositionSerializer,
     )
     def put(self, request: Request, person: str) -> Response:
-        """Say where a person stands. Needs If-Match. Nobody places himself."""
+        """Say where a person stands. Needs If-Match. Nobody places themselves."""
         row = one(visible_people(self.actor), person)
         access_manager(self.actor)
         data: Any = self.body(s.NewPositionSerializer)

@@ -1,4 +1,4 @@
-"""``manage.py create_admin --email … --name …``: an access admin and his one-time set-up link."""
+"""``manage.py create_admin --email … --name …``: an access admin and their one-time set-up link."""
 
 import os
 from argparse import ArgumentParser
@@ -18,7 +18,7 @@ from placet.kernel.problems import Problem
 class Command(BaseCommand):
     """Adds an access admin (or makes an existing person one) and prints a set-up link."""
 
-    help = "Add an access admin and print the one-time link where he sets his password."
+    help = "Add an access admin and print the one-time link where they set their password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address and the name."""

@@ -7,7 +7,7 @@ from placet.kernel.problems import NotSignedIn
 
 
 class SignedIn(BasePermission):
-    """Lets any actor but the anonymous one through; what he may do is decided by the action."""
+    """Lets any actor but the anonymous one through; what they may do is decided by the action."""
 
     def has_permission(self, request: Request, view: object) -> bool:
         """Raise 401 for the anonymous actor."""

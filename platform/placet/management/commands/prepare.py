@@ -122,7 +122,7 @@ def demo_people(project: Project) -> list[dict[str, str]]:
         place = None if role in ("operator", "auditor") else project
         # The data scientist may review the work of others, so that a refusal is about one's own.
         roles = (role, "reviewer") if role == "contributor" else (role,)
-        with record(SYSTEM):  # somebody without his roles would be skipped at the next start
+        with record(SYSTEM):  # somebody without their roles would be skipped at the next start
             person = create_person(email=email, name=name, password=passwords[role], actor=SYSTEM)
             for held in roles:
                 grant_role(role=held, person=person, project=place, actor=SYSTEM)
