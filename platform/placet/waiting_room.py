@@ -122,6 +122,8 @@ class WaitingRoom:
 
     def _readable(self, conn: Any, _: Any) -> None:
         """Find a client that has gone away; keep what another sends ahead of its answer."""
+        if conn not in self._held:
+            return  # news came in the same turn of the loop: a thread answers it, and sees
         try:
             more = conn.sock.recv(PIECE)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

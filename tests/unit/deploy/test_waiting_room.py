@@ -1,0 +1,98 @@
+"""Who waits for news, and goes away in the very turn of the loop in which there is some."""
+
+import io
+import selectors
+import socket
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from placet.kernel.waiting import Wait
+from placet.waiting_room import Held, WaitingRoom
+
+
+class Poll(Wait):
+    """Waits until a test has news for it."""
+
+    news: Callable[[], None]
+    ended = 0
+
+    def begin(self, news: Callable[[], None]) -> None:
+        self.news = news
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+class Worker:
+    """What a room needs of gunicorn's worker; a test does what other threads ask of it."""
+
+    worker_connections, alive, nr_conns = 10, True, 1
+    cfg = SimpleNamespace(threads=4)
+
+    def __init__(self) -> None:
+        self.poller = selectors.DefaultSelector()
+        self.asked: list[Any] = []
+        self.enqueued: list[Any] = []
+        self.method_queue = SimpleNamespace(defer=lambda *call: self.asked.append(call))
+        self.enqueue_req = self.enqueued.append
+
+    def turn(self) -> None:
+        """Do what one look at the sockets brings: first what other threads asked for, then what
+        the clients did, which the same look has found."""
+        ready = self.poller.select(1)
+        for act, *words in self.asked:
+            act(*words)
+        for key, _ in ready:
+            key.data(key.fileobj)
+
+
+class Conn:
+    """A connection whose client waits, and the client's end of it."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.sock, self.client = socket.socketpair()
+        self.parser = SimpleNamespace(unreader=SimpleNamespace(buf=io.BytesIO()))
+        self.closed, self.poll = False, Poll(seconds=25.0)
+        WaitingRoom(worker).take(self, Held(object(), self.poll, (), []))
+
+    def close(self) -> None:
+        self.closed = True
+        self.sock.close()
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    with made.poller:
+        yield made
+
+
+@pytest.fixture
+def conn(worker: Worker) -> Iterator[Conn]:
+    made = Conn(worker)
+    yield made
+    made.close()
+    made.client.close()
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_client_that_goes_or_sends_as_its_news_come_harms_nobody(
+    worker: Worker, conn: Conn, goes: bool
+) -> None:
+    conn.poll.news()
+    if goes:
+        conn.client.close()
+    else:
+        conn.client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    worker.turn()
+    assert (worker.enqueued, conn.poll.ended) == ([conn], 1)  # a thread answers, and reads on
+    assert (conn.closed, conn.parser.unreader.buf.getvalue()) == (False, b"")
+
+
+def test_a_client_that_goes_while_it_waits_is_forgotten(worker: Worker, conn: Conn) -> None:
+    conn.client.close()
+    worker.turn()
+    assert (worker.enqueued, conn.poll.ended, conn.closed) == ([], 1, True)
