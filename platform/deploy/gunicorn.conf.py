@@ -24,6 +24,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = _config.web_threads
 timeout = 60
 graceful_timeout = 10
+keepalive = 75  # longer than a proxy keeps its own (nginx 60 s): who closes first loses no request
 worker_tmp_dir = "/dev/shm"  # noqa: S108  (the heartbeat file of gunicorn, never a disk)
 control_socket_disable = True
 if _config.tls_cert:
