@@ -12,16 +12,27 @@ from functools import wraps
 from typing import Any, NoReturn
 
 from allauth.account.views import password_reset_from_key, password_set
+from allauth.mfa.base.views import authenticate
 from allauth.mfa.recovery_codes.views import generate_recovery_codes
 from allauth.mfa.totp.views import activate_totp, deactivate_totp
-from allauth.mfa.webauthn.views import add_webauthn, remove_webauthn
+from allauth.mfa.webauthn.views import (
+    add_webauthn,
+    login_webauthn,
+    reauthenticate_webauthn,
+    remove_webauthn,
+)
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.providers.openid_connect.views import login as from_provider
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
+from fido2.webauthn import AuthenticationResponse, RegistrationResponse
+from requests import RequestException
 
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import Reauthenticate
 from apps.identity.freshness import ask_again, demand_fresh_session
+from apps.identity.passkey_answers import UNREADABLE, Kind, can_be_read
 from placet.config import config
 
 View = Callable[..., HttpResponse]
@@ -61,9 +72,29 @@ def anew(view: View) -> View:
         here = request.user.is_authenticated
         asked["auth_params"] = "prompt=login&max_age=0" if here else within
         request.GET = asked  # type: ignore[assignment]
-        return view(request, **names)
+        try:
+            return view(request, **names)
+        except RequestException as error:  # allauth catches it on the way back alone
+            provider = get_adapter().get_provider(request, provider=names["provider_id"])
+            said: HttpResponse = render_authentication_error(request, provider, exception=error)
+            return said
 
     return sent
+
+
+def readable(view: View, kind: Kind) -> View:
+    """Have ``view`` see only what a passkey can have answered, right or wrong."""
+
+    @wraps(view)
+    def seen(request: HttpRequest, **names: Any) -> HttpResponse:
+        text = request.POST.get("credential")
+        if text is not None and not can_be_read(text, kind):
+            form = request.POST.copy()
+            form["credential"] = UNREADABLE
+            request.POST = form  # type: ignore[assignment]
+        return view(request, **names)
+
+    return seen
 
 
 def sealed(view: View) -> View:
@@ -102,7 +133,23 @@ urlpatterns = [
         sealed(generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
-    path("2fa/webauthn/add/", sealed(add_webauthn), name="mfa_add_webauthn"),
+    path(
+        "2fa/webauthn/add/",
+        sealed(readable(add_webauthn, RegistrationResponse)),
+        name="mfa_add_webauthn",
+    ),
+    *(
+        path(place, readable(view, AuthenticationResponse), name=name)
+        for place, view, name in (
+            ("2fa/authenticate/", authenticate, "mfa_authenticate"),
+            ("2fa/webauthn/login/", login_webauthn, "mfa_login_webauthn"),
+            (
+                "2fa/webauthn/reauthenticate/",
+                reauthenticate_webauthn,
+                "mfa_reauthenticate_webauthn",
+            ),
+        )
+    ),
     path("2fa/webauthn/keys/<int:pk>/remove/", sealed(remove_webauthn), name="mfa_remove_webauthn"),
     path("password/set/", fresh(password_set), name="account_set_password"),
     path("oidc/<str:provider_id>/login/", anew(from_provider), name="openid_connect_login"),

@@ -12,12 +12,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.shortcuts import render
 from django.urls import reverse
+from requests import Session
 
 from apps.identity.actions import note_sign_in_event
 from apps.identity.actions.credentials import change_credentials, set_own_password
 from apps.identity.errors import NotVouched
 from apps.identity.events import IDENTITY_LINKED, SIGN_IN_FAILED
 from apps.identity.models import User
+from apps.identity.provider_answers import bounded
 from apps.identity.vouching import is_vouched
 
 
@@ -64,6 +66,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def list_apps(self, request: HttpRequest, **which: Any) -> list[SocialApp]:
         """Return the providers of the settings. One in the database is somebody else's."""
         return [app for app in super().list_apps(request, **which) if app.pk is None]
+
+    def get_requests_session(self) -> Session:
+        """Ask the provider within bounds."""
+        return bounded(super().get_requests_session())
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Link a first sign-in to the person it belongs to, or refuse it."""

@@ -12,6 +12,7 @@ import pytest
 from apps.audit.models import Event
 from apps.identity import actions
 from apps.identity.models import User
+from apps.identity.provider_answers import MAX_BYTES
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.integration.identity.identity_provider import Provider, running
@@ -106,6 +107,34 @@ def test_nobody_links_another_identity_to_themselves_by_hand(provider: Provider)
     assert answer.status_code == 403
     assert not eve.socialaccount_set.exists()
     assert ada
+
+
+@pytest.mark.parametrize(
+    "said", [b"{}" + b" " * MAX_BYTES, b"[]", b"{", b'{"a": NaN}', b"[" * 100_000, b"", b"\xff"]
+)
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/userinfo"])
+def test_what_a_provider_answers_is_bounded_and_an_odd_answer_opens_nothing(
+    provider: Provider, path: str, said: bytes
+) -> None:
+    person("Ada")
+    provider.instead[path] = said
+    client = browser()
+    client.raise_request_exception = False
+    if path.startswith("/.well-known/"):
+        answer = client.post("/accounts/oidc/oidc/login/")
+    else:
+        client, answer = come_in(provider, client, email="ada@example.com", email_verified=True)
+    assert answer.status_code == 401, answer.content
+    assert b"An error occurred" in answer.content
+    assert who(client) is None
+
+
+def test_a_provider_that_is_away_is_said_on_a_page(provider: Provider, settings: Any) -> None:
+    app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
+    app["settings"]["server_url"] = "http://127.0.0.1:9"  # nobody answers there
+    answer = browser().post("/accounts/oidc/oidc/login/")
+    assert answer.status_code == 401
+    assert b"An error occurred" in answer.content
 
 
 def test_a_provider_written_into_the_database_is_nobodys(provider: Provider, settings: Any) -> None:

@@ -1,0 +1,49 @@
+"""What a browser says that a passkey answered, looked at before django-allauth reads it.
+
+Its reader (python-fido2) makes of a number as many bytes (``"authenticatorData": 1000000000``
+took 2.9 GB), copies what is left of CBOR for each item in it (1.4 million take 12 s), follows it as
+deep as it goes, and lets pass whatever Python raises on the way. Whoever comes to sign in can send
+it that.
+"""
+
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from fido2.webauthn import AuthenticationResponse, CollectedClientData, RegistrationResponse
+
+from placet.kernel.api.parsers import strict_loads
+
+MAX_CHARACTERS = 32_768  # with the chain of an attestation they have a quarter of it
+UNREADABLE = "[0]"  # in place of one: allauth says that it is not right
+PARTS = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
+
+Kind = type[RegistrationResponse] | type[AuthenticationResponse]
+
+
+def can_be_read(text: str, kind: Kind) -> bool:
+    """Tell whether an answer of ``kind`` is one, right or wrong, in every part that is read."""
+    if len(text) > MAX_CHARACTERS:
+        return False
+    try:
+        said = strict_loads(text.encode())
+        texts = [said["rawId"], *(said["response"].get(name) or "" for name in PARTS)]
+        if not all(isinstance(one, str) for one in texts):
+            return False
+        found = kind.from_dict(said).response
+        return _client(found.client_data) and _rest(found)
+    except Exception:  # of a few bytes, and nothing but them: whatever it is, they are no answer
+        return False
+
+
+def _client(data: CollectedClientData) -> bool:
+    return isinstance(data.type, str) and isinstance(data.origin, str)
+
+
+def _rest(response: Any) -> bool:
+    if (new := getattr(response, "attestation_object", None)) is None:
+        return b"\0" not in (response.user_handle or b"")  # which PostgreSQL takes for no id
+    try:
+        new.auth_data.credential_data.public_key.verify(b"", b"")
+    except InvalidSignature:
+        return True  # so it can be asked
+    return False
