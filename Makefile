@@ -67,7 +67,7 @@ bench: system ## Run the benchmarks
 
 prove: system ## Run the long, seeded proofs
 	@bin/bootstrap dev
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties tests/contract/test_schemathesis.py --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q tests/properties tests/contract/test_schemathesis.py tests/contract/test_broken_bodies.py --hypothesis-profile=prove --hypothesis-seed=$(SEED) $(ARGS)
 	@$(PYTHON) proofs/analysis.py --seed $(SEED)
 	@$(PYTHON) proofs/bypass.py --seed $(SEED)
 	@$(PYTHON) proofs/mutation.py
