@@ -26,9 +26,11 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from placet.heads import Heads
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
+from placet.patience import Patience, bound
 from placet.waiting_room import Held, WaitingRoom
 
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
@@ -41,8 +43,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Serves Placet's pages and API."""
 
     def init_process(self) -> None:
-        """Make the waiting room: here, because each process has its own."""
-        self.room = WaitingRoom(self)
+        """Make what keeps connections without a thread: here, because each process has its own."""
+        self.room, self.heads = WaitingRoom(self), Heads(self)
         self.log.access = whole_time(self.log.access)
         super().init_process()
 
@@ -50,6 +52,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Load the application; each of its answers waits for the end of the request."""
         super().load_wsgi()
         self.wsgi: Application = waits_for_news(answers_after_the_body(self.wsgi), self.room)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection, and wait for its first request."""
+        if self.cfg.is_ssl:
+            super().accept(listener)
+            return
+        try:
+            wire, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        self.heads.take(TConn(self.cfg, wire, address, listener.getsockname()))
+
+    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Take the next request of a kept connection."""
+        if self.cfg.is_ssl:
+            super().on_client_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self.heads.take(conn)
 
     def handle(self, conn: Any) -> Any:
         """Answer the request that has waited on a connection, else the next one that comes."""
@@ -68,7 +91,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request of HTTP/1, or return that it is to wait."""
-        req.may_wait = True
+        req.may_wait, req.patience = True, bound(req)
         try:
             return super().handle_request(req, conn)
         except Kept as kept:
@@ -89,7 +112,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if self.alive and result is True:
             reader = getattr(conn.parser, "unreader", None)
             if reader is not None and reader.buf.getbuffer().nbytes:
-                self.enqueue_req(conn)
+                if self.cfg.is_ssl:
+                    self.enqueue_req(conn)
+                else:
+                    self.heads.take(conn, reader.take_buffered())
                 return
         if had_waited and not self.alive:
             # gunicorn would wait for each client to close its end, one after another
@@ -118,6 +144,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.nr_conns -= 1
             conn.close()
         self.room.answer_late()
+        self.heads.end_late()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; a process that ends answers all that wait on it, and closes what
@@ -126,6 +153,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not self.alive:
             self.room.answer_all()
             self.murder_keepalived()
+            self.heads.end_all()
 
 
 def readable(wire: socket.socket) -> bool:
@@ -201,8 +229,9 @@ def answers_after_the_body(application: Application) -> Application:
 
     def call(environ: dict[str, Any], start_response: Begin) -> Iterable[bytes]:
         def begin(*answer: Any) -> Any:
-            if not read_to_its_end(environ):
-                start_response.__self__.force_close()  # type: ignore[attr-defined]
+            response = start_response.__self__  # type: ignore[attr-defined]
+            if not read_to_its_end(environ["wsgi.input"], getattr(response.req, "patience", None)):
+                response.force_close()
             return start_response(*answer)
 
         return application(environ, begin)
@@ -210,22 +239,17 @@ def answers_after_the_body(application: Application) -> Application:
     return call
 
 
-def read_to_its_end(environ: dict[str, Any]) -> bool:
+def read_to_its_end(body: Any, patience: Patience | None) -> bool:
     """Read what is left of a request's body; tell whether its end came."""
-    body, wire = environ["wsgi.input"], environ.get("gunicorn.socket")
     until, left = time.monotonic() + SECONDS, MAX_UNREAD
-    before = wire.gettimeout() if isinstance(wire, socket.socket) else None
+    if patience is not None:
+        patience.end_after(SECONDS)
     try:
-        while left > 0 and (wait := until - time.monotonic()) > 0:
-            if isinstance(wire, socket.socket):
-                wire.settimeout(wait)
+        while left > 0 and time.monotonic() < until:
             piece = body.read(min(left, PIECE))
             if not piece:
-                return True
+                return patience is None or patience.left > 0
             left -= len(piece)
     except Exception:  # gunicorn has its own errors for bodies that break the protocol
         return False
-    finally:
-        if isinstance(wire, socket.socket):
-            wire.settimeout(before)
     return False

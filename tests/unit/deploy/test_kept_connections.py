@@ -45,8 +45,8 @@ def worker() -> Iterator[Any]:
     made.alive, made.worker_connections, made.nr_conns = True, 8, 0
     made.keepalived_conns, made.poller = deque(), selectors.DefaultSelector()
     made.room = SimpleNamespace(answer_late=lambda: None)
-    made.asked, made.ends = [], []
-    made.enqueue_req = made.asked.append
+    made.asked, made.ends, made.cfg = [], [], SimpleNamespace(is_ssl=False)
+    made.heads = SimpleNamespace(take=made.asked.append, end_late=lambda: None)
     yield made
     for end in made.ends:
         end.close()

@@ -1,0 +1,64 @@
+"""How long a thread waits for what a client is still to send, and how much it gathers meanwhile."""
+
+import time
+from typing import Any
+
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import NoMoreData
+
+SECONDS, RATE = 20.0, 8 << 10  # and a second more for so many bytes that came
+PIECE = 1 << 13
+MAX_LINE = 16 << 10  # of a size between chunks, and of all that follows the last
+
+
+class Patience:
+    """Reads from a socket until time is up; then it is as if the client had ended."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock, self._began, self._received = sock, time.monotonic(), 0
+        self._last = float("inf")
+
+    @property
+    def left(self) -> float:
+        """For how many seconds more it is waited."""
+        until = self._began + SECONDS + self._received / RATE
+        return min(until, self._last) - time.monotonic()
+
+    def end_after(self, seconds: float) -> None:
+        """Wait for so long at most from now on, whatever comes."""
+        self._last = time.monotonic() + seconds
+
+    def chunk(self) -> bytes:
+        """Return what came, as gunicorn's reader of a socket does."""
+        if (left := self.left) <= 0:
+            return b""
+        self._sock.settimeout(left)
+        try:
+            piece: bytes = self._sock.recv(PIECE)
+        except TimeoutError:
+            return b""
+        finally:
+            self._sock.settimeout(None)
+        self._received += len(piece)
+        return piece
+
+
+def bound(request: Any) -> Patience | None:
+    """Have the body of a request of gunicorn come in time, and no line of it without end; return
+    how long that is. ``None`` where it comes from no socket."""
+    unreader = request.unreader
+    if not hasattr(unreader, "sock"):
+        return None
+    patience = Patience(unreader.sock)
+    unreader.chunk = patience.chunk
+    if isinstance(reader := request.body.reader, ChunkedReader):
+        reader.get_data = short
+    return patience
+
+
+def short(unreader: Any, buf: Any) -> None:
+    """Read on in a line between chunks, or what follows the last; gunicorn gathers it whole."""
+    data = unreader.read() if buf.tell() <= MAX_LINE else b""
+    if not data:
+        raise NoMoreData
+    buf.write(data)
