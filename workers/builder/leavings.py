@@ -62,7 +62,8 @@ def told_by(
     cancelled: Callable[[], bool] = never,
 ) -> str:
     """Have ``python -m module SUBJECT ANSWER`` of ours read ``subject`` in a sandbox; return its
-    answer. ``name`` is what people call it.
+    answer. ``name`` is what people call it. What it puts aside lies beside the answer, on the disk:
+    a sandbox's own /tmp is memory.
 
     Raises ``OSError`` or ``ValueError`` with a sentence when there is no whole answer.
     """
@@ -73,8 +74,9 @@ def told_by(
             binds_ro=[Path(sys.prefix), ROOT / "workers", ROOT / "platform" / "placet" / "kernel",
                       subject],
             binds_rw=[folder],
-            env={"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
-            limits=replace(limits, disk_mb=64, files=100),
+            env={"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1",
+                 "TMPDIR": str(folder)},
+            limits=replace(limits, files=100),
             cancelled=cancelled,
         )  # fmt: skip
         if result.reason == "cancelled":

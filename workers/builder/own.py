@@ -60,8 +60,8 @@ def refuse_system_parts(bento: Path, sandbox: Sandbox, cancelled: Callable[[], b
     try:
         read_plain(bento / "bento.yaml", MAX_BENTO_FILE)
         told = told_by(
-            "workers.builder.image_parts", bento, sandbox, Limits(memory_mb=1024, seconds=30),
-            name="reading it", cancelled=cancelled,
+            "workers.builder.image_parts", bento, sandbox,
+            Limits(memory_mb=1024, seconds=30, disk_mb=64), name="reading it", cancelled=cancelled,
         )  # fmt: skip
         asked = [str(name)[:60] for name in json.loads(told)][:20]
     except (OSError, ValueError, TypeError, RecursionError):

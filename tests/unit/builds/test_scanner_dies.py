@@ -1,6 +1,7 @@
 """A scanner that hangs or dies has found nothing out: what it looked at is not safe."""
 
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -25,6 +26,21 @@ def test_it_fails_closed(artifact: Path, what: str, memory_mb: int, seconds: flo
     assert found.verdict == "unknown"
     (finding,) = found.findings
     assert finding.what.startswith("The scan did not finish")
+
+
+def test_a_zip_of_zips_has_room_beside_it(artifact: Path) -> None:
+    """The inner one stores 520 MB: more than a sandbox has of /tmp, which is memory."""
+    line = b"hello".ljust(63, b".") + b"\n"
+    with (
+        ZipFile(artifact / "both.zip", "w", ZIP_DEFLATED, compresslevel=1) as outer,
+        outer.open("one.zip", "w", force_zip64=True) as member,
+        ZipFile(member, "w") as inner,
+        inner.open("notes.txt", "w", force_zip64=True) as text,
+    ):
+        for _ in range(520):
+            text.write(line * (1 << 14))
+    found = scanner.scan(artifact, Sandbox.detect())
+    assert (found.verdict, found.findings) == ("safe", ())
 
 
 def test_left_in_peace_it_says_safe(artifact: Path) -> None:
