@@ -8,7 +8,7 @@ from apps.governance.models import Release
 from apps.jobs.models import Job
 from apps.serving.models import Endpoint, Target
 from placet.kernel.clock import database_now
-from placet.management.commands.prepare import for_models
+from placet.management.commands.prepare import for_models, local_target, physical_mb
 from tests.support.factories import api
 from tests.support.story import Story
 from tests.support.world import World
@@ -115,3 +115,4 @@ def test_a_warm_revision_gives_way_and_is_not_waited_for(large: Release, story: 
 )
 def test_the_target_of_this_machine_offers_what_the_machine_has(machine: int, models: int) -> None:
     assert for_models(machine) == models
+    assert local_target().capacity_mb == for_models(physical_mb())

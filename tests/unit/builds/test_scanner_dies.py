@@ -43,5 +43,12 @@ def test_a_zip_of_zips_has_room_beside_it(artifact: Path) -> None:
     assert (found.verdict, found.findings) == ("safe", ())
 
 
+def test_an_empty_file_is_no_fault(artifact: Path) -> None:
+    """picklescan, the second opinion, cannot read one."""
+    (artifact / "__init__.py").touch()
+    found = scanner.scan(artifact, Sandbox.detect())
+    assert (found.verdict, found.findings) == ("safe", ())
+
+
 def test_left_in_peace_it_says_safe(artifact: Path) -> None:
     assert scanner.scan(artifact, Sandbox.detect()).verdict == "safe"

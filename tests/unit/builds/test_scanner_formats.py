@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from tests.support.models import forest, lightgbm_model, skops_model, xgboost_model
@@ -114,6 +115,25 @@ def test_a_schema_is_read_for_every_name_it_calls(schema: Any, verdict: str, wha
     assert not what or any(what in found for _, _, found in report.findings)
     if verdict in {"malicious", "unknown"}:
         assert report.types <= trusted(), "what is hostile is never handed on to be loaded"
+
+
+def test_a_skops_file_needs_every_array_that_its_schema_names() -> None:
+    array = json.dumps(node("numpy.ndarray", "NdArrayNode", type="numpy", file="1.npy")).encode()
+    lacking = scan_bytes("model.skops", zipped({"schema.json": array}), NOWHERE)
+    assert lacking.verdict() == "unknown"
+    assert "lacks 1.npy" in lacking.findings[0][2]
+    file = io.BytesIO()
+    numpy.save(file, numpy.zeros(2))
+    whole = zipped({"schema.json": array, "1.npy": file.getvalue()})
+    assert scan_bytes("model.skops", whole, NOWHERE).verdict() == "safe"
+
+
+def test_an_onnx_file_is_safe_only_when_its_graph_holds() -> None:
+    for graph in (b"", b"\x12\x01g", b"\x0a\x03\x0a\x01x\x12\x01g"):
+        data = b"\x08\x09\x3a" + bytes([len(graph)]) + graph
+        report = scan_bytes("model.onnx", data, NOWHERE)
+        assert report.verdict() == "unknown"
+        assert "is called ONNX and is none" in report.findings[0][2]
 
 
 def test_native_files_of_boosted_trees_are_data() -> None:

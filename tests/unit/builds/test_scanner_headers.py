@@ -167,6 +167,12 @@ def test_tensors_that_are_not_where_they_say_lie(header: Any, why: str) -> None:
     assert any("w.safetensors" in path and why in what for path, _, what in found.findings)
 
 
+def test_a_tensor_that_is_named_twice_lies() -> None:
+    tensor = b'"a":' + json.dumps(GOOD).encode()
+    found = report(tensors(b"{" + tensor + b"," + tensor + b"}", b"\x00" * 8), "w.safetensors")
+    assert found.verdict() == "malicious"
+
+
 def test_a_header_longer_than_its_file_lies() -> None:
     data = struct.pack("<Q", 50_000_000) + b"{}"
     assert report(data, "w.safetensors").verdict() == "malicious"

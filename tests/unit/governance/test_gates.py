@@ -248,6 +248,22 @@ def test_a_service_in_source_is_not_said_to_be_a_pickle() -> None:
     assert reason.startswith("The files carry code (a pickle, or a service's own source): never")
 
 
+@pytest.mark.parametrize(
+    ("verdict", "to_do"),
+    [
+        ("malicious", "its evidence names the files. Leave them out"),
+        ("unknown", "its evidence names them and why. Leave out what the model does not need, or"),
+        ("code-carrying", "write the model with skops, as ONNX, or in its library's own format"),
+    ],
+)
+def test_a_verdict_that_does_not_pass_says_where_to_look_and_what_to_do(
+    verdict: str, to_do: str
+) -> None:
+    found = ask("scan", with_evidence(fact("scan", verdict=verdict)), allow=["safe"])
+    assert not found["passed"]
+    assert to_do in found["reason"]
+
+
 def test_a_reported_scan_does_not_stand_in_for_ours() -> None:
     assert not ask("scan", with_evidence(fact("scan", "reported", verdict="safe")))["passed"]
 

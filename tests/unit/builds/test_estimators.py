@@ -1,0 +1,55 @@
+"""What predicts is served; what was saved in its place is refused at once, in words."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "workers" / "builder" / "templates"
+INFO: dict[str, Any] = {
+    "signature": {"inputs": [{"name": "age", "type": "double"}]}, "model_path": "/x/model.pkl"
+}  # fmt: skip
+NAMES = ("placet_values", "placet_estimator")
+
+
+class Doubling:
+    """Predicts twice the first column."""
+
+    def predict(self, data: Any) -> Any:
+        """Return one number for each row."""
+        return data[:, 0] * 2
+
+
+@pytest.fixture
+def fitted() -> Iterator[Any]:
+    """The template's class."""
+    sys.path.insert(0, str(TEMPLATES))
+    try:
+        yield [importlib.import_module(name) for name in NAMES][-1].Fitted
+    finally:
+        sys.path.remove(str(TEMPLATES))
+        for name in NAMES:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("saved", "held"),
+    [
+        (7, "a value of the type int"),
+        ({"a": Doubling()}, "a value of the type dict"),
+        (Path("a"), "a value of the type pathlib"),
+        (Doubling, "the class Doubling itself"),
+    ],
+)
+def test_what_cannot_predict_is_refused_before_anybody_asks_it(
+    fitted: Any, saved: Any, held: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^model\.pkl holds {held}.*: save a fitted estimator$"):
+        fitted(INFO, saved)
+
+
+def test_whatever_predicts_is_served(fitted: Any) -> None:
+    assert fitted(INFO, Doubling()).predict([{"age": 2.0}, {"age": 3.5}]) == [4.0, 7.0]
