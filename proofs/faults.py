@@ -2,8 +2,9 @@
 
 Takes that release's code from git, lays the tests of ``proofs/former`` among its own, and runs
 them: they are written against its API. Each must fail, by its own assertion, with the words that
-``proofs/former/faults.toml`` expects. Then the tests of today that it names for each must pass
-here. The result is written to ``proofs/results/faults-DATE-COMMIT.json``.
+the ``faults.toml`` beside it expects. Then the tests of today that it names for each must pass
+here. The result is written to ``proofs/results/faults-DATE-COMMIT.json``, that of one part alone
+(``--part inputs``) with its name behind.
 
 It needs root: the agents of both releases give each replica a user of its own. The former release
 runs in a network of its own, so that what its replicas reach is nobody's.
@@ -30,8 +31,7 @@ from proofs.record import RESULTS, commit  # noqa: E402
 
 FORMER = "5a35692"  # where the faults were found
 TESTS = ROOT / "proofs" / "former"
-THERE = "tests/integration/agent/former"  # below what they share fixtures with
-# A network with an address that is not the loopback's (RFC 5737): OUTSIDE in test_networks.py.
+# Has an address that is not the loopback's (RFC 5737): OUTSIDE in tenants/test_networks.py.
 NETWORK = 'ip link set lo up && ip address add 198.51.100.7 dev lo && exec "$0" "$@"'
 OUTCOMES = {"failure": "failed", "error": "error", "skipped": "skipped"}  # by pytest's element
 ASSERTION = re.compile(r"AssertionError\b|assert |Failed: DID NOT RAISE ")
@@ -50,6 +50,21 @@ class Fault:
     missed: list[str] = field(default_factory=list)  # what is not as it should be
 
 
+@dataclass
+class Part:
+    """Faults that were mended together; their tests lie in a folder of this name."""
+
+    name: str
+    what: str
+    among: str  # where its tests are laid there, below what they share fixtures with
+    faults: list[Fault]
+
+    @property
+    def missed(self) -> list[str]:
+        """Return all that is not as it should be."""
+        return [line for fault in self.faults for line in fault.missed]
+
+
 @dataclass(frozen=True)
 class Case:
     """What became of one test with its parameters."""
@@ -62,6 +77,16 @@ class Case:
     def test(self) -> str:
         """Its name without parameters."""
         return self.name.partition("[")[0]
+
+
+def parts() -> dict[str, Part]:
+    """Read the tables, by the names of their folders."""
+    found = {}
+    for path in sorted(TESTS.glob("*/faults.toml")):
+        table, name = tomllib.loads(path.read_text()), path.parent.name
+        faults = [Fault(**row) for row in table["fault"]]
+        found[name] = Part(name, table["what"], table["among"], faults)
+    return found
 
 
 def cases(report: Path) -> list[Case]:
@@ -88,20 +113,22 @@ def pytest(root: Path, words: list[str], *before: str) -> list[Case]:
         return cases(report)
 
 
-def former(folder: Path) -> list[Case]:
-    """Run our tests among those of the former release."""
+def former(folder: Path, chosen: list[Part]) -> list[Case]:
+    """Run the tests of these parts among those of the former release."""
     archive = subprocess.run(["git", "archive", FORMER], cwd=ROOT, capture_output=True)
     if archive.returncode:
         raise SystemExit(f"{FORMER} is not in this clone: fetch the whole history")
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-    shutil.copytree(TESTS, folder / THERE)
-    words = ["-vv", "--tb=no", "--no-summary", THERE]  # -vv: messages are not shortened
+    for part in chosen:
+        shutil.copytree(TESTS / part.name, folder / part.among)
+    words = ["-vv", "--tb=no", "--no-summary"]  # -vv: messages are not shortened
+    words += [part.among for part in chosen]
     return pytest(folder, words, "unshare", "--net", "/bin/sh", "-c", NETWORK)
 
 
-def show(fault: Fault, found: list[Case]) -> None:
+def show(part: Part, fault: Fault, found: list[Case]) -> None:
     """Hold what happened at the former release against what the fault says."""
-    tried = [case for case in found if case.test == f"{THERE}/{fault.there}"]
+    tried = [case for case in found if case.test == f"{part.among}/{fault.there}"]
     if not tried:
         fault.missed.append(f"there is no {fault.there}")
     for case in tried:
@@ -119,9 +146,9 @@ def hold(fault: Fault, found: list[Case]) -> None:
         fault.missed += wrong if tried else [f"there is no {name}"]
 
 
-def unnamed(faults: list[Fault], found: list[Case]) -> list[str]:
+def unnamed(chosen: list[Part], found: list[Case]) -> list[str]:
     """Return tests that ran at the former release and stand for no fault."""
-    named = {f"{THERE}/{fault.there}" for fault in faults}
+    named = {f"{part.among}/{fault.there}" for part in chosen for fault in part.faults}
     return sorted({case.test for case in found} - named)
 
 
@@ -135,30 +162,36 @@ def tell(fault: Fault) -> None:
 
 def main() -> int:
     """Show it; 1 when any fault is not shown there, or not held today."""
-    ArgumentParser(description="Show at the former release what was mended since.").parse_args()
+    known = parts()
+    parser = ArgumentParser(description="Show at the former release what was mended since.")
+    parser.add_argument("--part", choices=known, help="this one alone")
+    part = parser.parse_args().part
     if os.geteuid() != 0:
         raise SystemExit("faults.py needs root: each replica gets a user of its own")
     begun, state = datetime.now(tz=UTC), commit()
-    rows = tomllib.loads((TESTS / "faults.toml").read_text())["fault"]
-    faults = [Fault(**row) for row in rows]
+    chosen = [known[part]] if part else list(known.values())
     with tempfile.TemporaryDirectory(prefix="placet-former-", ignore_cleanup_errors=True) as folder:
-        there = former(Path(folder))
-    here = pytest(ROOT, ["-q", *sorted({name for fault in faults for name in fault.today})])
-    for fault in faults:
-        show(fault, there)
-        hold(fault, here)
-        tell(fault)
-    missed = [line for fault in faults for line in fault.missed] + [
-        f"{test} stands for no fault" for test in unnamed(faults, there)
+        there = former(Path(folder), chosen)
+    named = {name for part in chosen for fault in part.faults for name in fault.today}
+    here = pytest(ROOT, ["-q", *sorted(named)])
+    for one in chosen:
+        print(one.what)
+        for fault in one.faults:
+            show(one, fault, there)
+            hold(fault, here)
+            tell(fault)
+    missed = [line for one in chosen for line in one.missed] + [
+        f"{test} stands for no fault" for test in unnamed(chosen, there)
     ]
     report = {
         "what": "faults of the former release", "date": begun.isoformat(timespec="seconds"),
-        "commit": state, "former": FORMER, "faults": [asdict(fault) for fault in faults],
+        "commit": state, "former": FORMER, "parts": [asdict(one) for one in chosen],
         "tests_there": len(there), "tests_here": len(here), "missed": missed, "good": not missed,
     }  # fmt: skip
-    out = RESULTS / f"faults-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
+    kind = f"-{part}" if part else ""
+    out = RESULTS / f"faults-{begun:%Y%m%d-%H%M}-{state[:12]}{kind}.json"
     out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    print(f"{len(faults)} faults", *missed, sep="\n")
+    print(f"{sum(len(one.faults) for one in chosen)} faults", *missed, sep="\n")
     return 1 if missed else 0
 
 
