@@ -13,6 +13,10 @@ ACCOUNTS = re.compile(r"^(\S+ /accounts/(?:[a-z_-]+/){0,2}+)\S+")
 # at a lower level the S3 SDK writes down what it signs
 QUIET = ("django.server", "httpx", "boto3", "botocore", "urllib3", "s3transfer")
 
+# Who asks for a host that is not ours: the line of the request says so, and a trace of calls for
+# each would let strangers fill the disk.
+STRANGERS = "django.security.DisallowedHost"
+
 
 def hide_secrets(
     _logger: object, _name: str, event: structlog.typing.EventDict
@@ -76,7 +80,10 @@ def configure_logging(level: str) -> None:
                 }
             },
             "root": {"handlers": ["stderr"], "level": level.upper()},
-            "loggers": {name: {"level": "WARNING"} for name in QUIET},
+            "loggers": {
+                **{name: {"level": "WARNING"} for name in QUIET},
+                STRANGERS: {"level": "CRITICAL"},
+            },
         }
     )
     structlog.configure(

@@ -31,6 +31,14 @@ def test_an_odd_id_is_replaced(odd: str) -> None:
     assert answer.json()["request_id"] == answer["X-Request-ID"]
 
 
+def test_who_asks_for_another_host_leaves_a_line_and_no_trace_of_calls(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert api(None).get("/whoami", host="evil.example").status_code == 400
+    assert not [row for row in caplog.records if row.exc_info]
+    assert "evil.example" not in caplog.text
+
+
 def test_pages_carry_one_too() -> None:
     first, second = (browser().get("/accounts/login/") for _ in range(2))
     assert first["X-Request-ID"] != second["X-Request-ID"]

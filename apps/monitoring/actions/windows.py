@@ -1,16 +1,23 @@
 """Storing metric windows. They are measurements, not decisions: the log does not repeat them."""
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from django.db.models import Count
+from django.db.models.functions import TruncHour
 
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.rules import valid_latency
 from apps.serving.models import Revision
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
+from placet_protocol.signing import MAX_SKEW_SECONDS
 
 KEEP_DAYS = 30
+AHEAD = timedelta(seconds=MAX_SKEW_SECONDS)  # as far as a node's clock may be
+MOST_AN_HOUR = 3600  # windows of one revision; an agent makes one every few seconds
 COUNTED = ("status_2xx", "status_4xx", "status_5xx", "latency")  # a redirect is no prediction
 
 
@@ -18,7 +25,8 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
     """Store the windows that ``node`` measured of its own revisions; return how many were new.
 
     A window comes again when the reply to a report was lost: (node, revision, start) names it,
-    and the first one stays.
+    and the first one stays. What begins in the future, or before what is kept, or is more of an
+    hour than :data:`MOST_AN_HOUR` is dropped: a node could fill the database with it.
     """
     wanted = {window["revision"] for window in windows}
     own = set(
@@ -31,11 +39,43 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
         for window in windows
         if window["revision"] in own and all(map(valid_latency, _latencies(window)))
     ]
+    rows = _bounded(node, rows)
     before = MetricWindow.objects.filter(node=node).count()
     crash_point("monitoring.before_windows")
     MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
     crash_point("monitoring.after_windows")
     return MetricWindow.objects.filter(node=node).count() - before
+
+
+def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
+    """Return those of ``rows`` that there is room for, in the order of time."""
+    first, last = now() - timedelta(days=KEEP_DAYS), now() + AHEAD
+    timely = sorted(
+        (row for row in rows if first <= row.started_at <= last), key=lambda row: row.started_at
+    )
+    if not timely:
+        return []
+    there = (
+        MetricWindow.objects.filter(
+            node=node, revision__in={row.revision for row in timely},
+            started_at__gte=_hour(timely[0].started_at),
+            started_at__lt=_hour(timely[-1].started_at) + timedelta(hours=1),
+        )
+        .annotate(hour=TruncHour("started_at", tzinfo=UTC))
+        .values_list("revision", "hour")
+        .annotate(count=Count("pk"))
+    )  # fmt: skip
+    taken = Counter({(revision, hour): count for revision, hour, count in there})
+    kept = []
+    for row in timely:
+        taken[row.revision, _hour(row.started_at)] += 1
+        if taken[row.revision, _hour(row.started_at)] <= MOST_AN_HOUR:
+            kept.append(row)
+    return kept
+
+
+def _hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _latencies(window: dict[str, Any]) -> list[dict[str, int]]:

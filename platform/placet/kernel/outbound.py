@@ -1,17 +1,23 @@
 """Outbound HTTP: short, bounded, never redirected, never by way of a proxy from the environment."""
 
 import re
+import socket
 import ssl
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from placet.config import config
 
 MAX_ANSWER = 4 * 1024 * 1024
+LATE = "The answer did not come to its end in time"
 
 
 class OutboundFailed(Exception):
@@ -61,38 +67,80 @@ def post(
     body: bytes,
     headers: dict[str, str],
     timeout: float = 10.0,
+    whole: float | None = None,
     limit: int = MAX_ANSWER,
     trust: ssl.SSLContext | None = None,
 ) -> Answer:
     """POST ``body`` and return the answer, whatever its status.
 
+    ``timeout`` is for how many seconds the other side may be silent, ``whole`` for how many all of
+    it may take (three times as long), in however small pieces it comes.
+
     Call it outside any transaction. Raises :class:`OutboundFailed` on a timeout, a refused
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
-    verify = trust or _usual()
+    verify, seconds = trust or _usual(), 3 * timeout if whole is None else whole
+    end = time.monotonic() + seconds
     try:
         with (
+            _ended_after(seconds) as watch,
             httpx.Client(
                 timeout=timeout, follow_redirects=False, trust_env=False, verify=verify
             ) as client,
-            client.stream("POST", url, content=body, headers=headers) as response,
+            client.stream(
+                "POST", url, content=body, headers=headers, extensions={"trace": watch}
+            ) as response,
         ):
-            received = _received(response, limit, time.monotonic() + 3 * timeout)
+            received = _received(response, limit, end)
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=received,
             seconds=response.elapsed.total_seconds(),
         )
-    except httpx.TimeoutException:
-        raise OutboundFailed(f"There was no answer within {timeout:g} s") from None
-    except httpx.ConnectError as error:
-        raise OutboundFailed(f"The call failed: no connection ({in_words(error)})") from None
-    except (httpx.InvalidURL, UnicodeError):  # a name that no host can have
-        raise OutboundFailed("The call failed: no host has such a name") from None
-    except httpx.HTTPError as error:
-        raise OutboundFailed(f"The call failed: {type(error).__name__}") from None
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        late = time.monotonic() >= end
+        raise OutboundFailed(LATE if late else _why(error, timeout)) from None
+
+
+def _why(error: Exception, timeout: float) -> str:
+    """Say why there was no answer."""
+    match error:
+        case httpx.TimeoutException():
+            return f"There was no answer within {timeout:g} s"
+        case httpx.ConnectError():
+            return f"The call failed: no connection ({in_words(error)})"
+        case httpx.InvalidURL() | UnicodeError():
+            return "The call failed: no host has such a name"
+    return f"The call failed: {type(error).__name__}"
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[Any]:
+    """Yield what httpx tells of each connection that it makes; none is open for longer.
+
+    A time-out of httpx is for each piece of an answer: a head of one byte every few seconds would
+    keep us for hours.
+    """
+    wires: list[socket.socket] = []
+
+    def watch(event: str, told: dict[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            wires.append(told["return_value"].get_extra_info("socket"))
+
+    def end() -> None:
+        for wire in wires:
+            with suppress(OSError):  # TLS took its place, or it has ended
+                wire.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield watch
+    finally:
+        timer.cancel()
 
 
 def _received(response: httpx.Response, limit: int, end: float) -> bytes:
@@ -103,7 +151,7 @@ def _received(response: httpx.Response, limit: int, end: float) -> bytes:
         if len(received) > limit:
             raise OutboundFailed(f"The answer has more than {limit} bytes")
         if time.monotonic() > end:
-            raise OutboundFailed("The answer did not come to its end in time")
+            raise OutboundFailed(LATE)
     return bytes(received)
 
 

@@ -5,7 +5,7 @@ into ``tests/integration/serving`` of a checkout of 5a35692 and run it there.
 """
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,11 @@ import pytest
 from apps.audit.actions import plain_state, row_key
 from apps.audit.models import Event
 from apps.audit.queries import replay
+from apps.monitoring.actions import windows
+from apps.monitoring.models import MetricWindow
 from apps.serving.actions import issue_join_token
-from apps.serving.models import Node
+from apps.serving.models import Node, Revision
+from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.support.nodes import PLATFORM, SimulatedNode
@@ -159,3 +162,36 @@ def test_a_clock_that_is_set_back_keeps_nothing_out_of_the_log(node: SimulatedNo
     Node.objects.filter(pk=node.id).update(noted={"changed": rfc3339(now() + timedelta(hours=1))})
     node.report(platform={**PLATFORM, "memory_limit": "prlimit"})
     assert changes() == ["memory_limit"]
+
+
+def window(revision: str, at: datetime) -> dict[str, Any]:
+    """Return what a node measured in a second."""
+    counts = {"status_2xx": 1, "status_3xx": 0, "status_4xx": 0, "status_5xx": 0}
+    return {**counts, "latency": {}, "revision": revision, "started_at": rfc3339(at), "seconds": 1}
+
+
+def test_a_node_cannot_fill_the_database_with_what_it_measures(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.lived()
+    revision, at = Revision.objects.get().pk, now().replace(minute=30, second=0, microsecond=0)
+    MetricWindow.objects.all().delete()
+    day, hour = timedelta(days=1), timedelta(hours=1)
+    for odd in (at + 3000 * day, at + hour + hour, at - 31 * day, at - 3000 * day):
+        assert story.node.report(metrics=[window(revision, odd)]).status_code == 200
+    story.run_jobs()
+    assert not MetricWindow.objects.exists()
+    monkeypatch.setattr(windows, "MOST_AN_HOUR", 30)
+    for before in (2 * hour, 3 * hour):
+        said = [window(revision, at - before + timedelta(seconds=n)) for n in range(25)]
+        story.node.report(metrics=said)
+        later_on = [window(revision, at - before + timedelta(seconds=30 + n)) for n in range(25)]
+        story.node.report(metrics=later_on)
+    story.run_jobs()
+    assert MetricWindow.objects.filter(revision=revision).count() == 60
+
+
+@pytest.mark.parametrize("path", ["/agent/v1/join", "/agent/v1/report"])
+def test_a_body_that_is_too_large_for_a_node_is_a_413(node: SimulatedNode, path: str) -> None:
+    answer = node.call("POST", path, b" " * (config().max_body_bytes + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

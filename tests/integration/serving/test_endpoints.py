@@ -13,6 +13,8 @@ from apps.governance.models import Release
 from apps.serving.actions import set_revision
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Endpoint, EndpointKey, Revision, Target
+from apps.serving.prediction import turns
+from placet.config import config
 from placet.kernel.actor import SYSTEM
 from tests.support.factories import ApiClient, api, person
 from tests.support.story import Story
@@ -237,6 +239,20 @@ def test_trying_an_endpoint_never_follows_a_redirect(
     ada = api(world.people["Ada"])
     sent = ada.post(f"/endpoints/{endpoint.pk}/predict", {"redirect": True})
     assert (sent.status_code, sent.json()["status"]) == (200, 302)
+
+
+def test_who_waits_for_models_leaves_threads_to_others(
+    world: World, endpoint: Endpoint, answering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, path = api(world.people["Ada"]), f"/endpoints/{endpoint.pk}/predict"
+    with turns.taken(world.ada.accountable), turns.taken(world.ada.accountable):
+        refused = ada.post(path, {})
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert api(world.people["Otto"]).post(path, {}).status_code == 200
+    assert ada.post(path, {}).status_code == 200
+    monkeypatch.setattr(config(), "web_threads", 8)
+    with turns.taken("per_1"), turns.taken("per_2"):
+        assert ada.post(path, {}).status_code == 429
 
 
 def test_an_endpoint_that_does_not_answer_is_a_502(world: World, endpoint: Endpoint) -> None:

@@ -3,13 +3,14 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from placet.config import config
 from placet.kernel.problems import (
     DatabaseFull,
     FieldError,
@@ -17,6 +18,7 @@ from placet.kernel.problems import (
     InvalidInput,
     NotFound,
     Problem,
+    TooLarge,
     Unavailable,
 )
 
@@ -80,6 +82,8 @@ def as_problem(error: Exception) -> Problem | None:
         return NotFound()
     if isinstance(error, PermissionDenied):
         return Forbidden()
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge(f"At most {config().max_body_bytes:,} bytes are taken here")
     if isinstance(error, DjangoValidationError):
         return InvalidInput(errors=[FieldError("/", m) for m in error.messages])
     if isinstance(error, drf.ValidationError):
