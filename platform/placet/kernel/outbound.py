@@ -80,18 +80,17 @@ def post(
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
-    verify, seconds = trust or _usual(), 3 * timeout if whole is None else whole
+    seconds = 3 * timeout if whole is None else whole
     end = time.monotonic() + seconds
     try:
         with (
             _ended_after(seconds) as watch,
-            httpx.Client(
-                timeout=timeout, follow_redirects=False, trust_env=False, verify=verify
-            ) as client,
+            httpx.Client(timeout=timeout, trust_env=False, verify=trust or _usual()) as client,
             client.stream(
-                "POST", url, content=body, headers=headers, extensions={"trace": watch}
+                "POST", url, content=body, headers=headers, extensions={"trace": watch},
+                follow_redirects=False,
             ) as response,
-        ):
+        ):  # fmt: skip
             received = _received(response, limit, end)
         return Answer(
             status=response.status_code,
