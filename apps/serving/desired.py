@@ -177,7 +177,7 @@ def sign_state(target_id: str) -> Receipt:
     with transaction.atomic():
         target = Target.objects.get(pk=target_id)
         DesiredState.objects.get_or_create(target=target)
-        state = DesiredState.objects.select_for_update().get(target=target)
+        state = DesiredState.objects.select_for_update(no_key=True).get(target=target)
         content, left_out = readable.split(compose(target))
         _sign(state, content, key)
     crash_point("serving.after_state_commit")

@@ -27,7 +27,7 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
     signer = keystore.signer("decision")
     text = clean_text("reason", reason, limit=2000, empty=False)
     with record(actor) as log:
-        row = Recall.objects.select_for_update(of=("self",)).select_related("project")
+        row = Recall.objects.select_for_update(of=("self",), no_key=True).select_related("project")
         found = row.get(pk=recall.pk)
         authorize(actor, "recall.lift", found, view="recall.view")
         by_person(actor)

@@ -97,8 +97,8 @@ def _hold(found: Reach, ring: KeyRing) -> Reach:
     if found.subject.kind in SIGNERS:  # releases whose decisions are voided, or that may start now
         waiting = Release.objects.filter(touched_by(found.subject), state__in=UNFINISHED_STATES)
         behind |= set(waiting.values_list("endpoint_id", flat=True))
-    list(Endpoint.objects.select_for_update().filter(pk__in=behind).order_by("pk"))
-    moving = Rollout.objects.select_for_update(of=("self",)).order_by("pk")
+    list(Endpoint.objects.select_for_update(no_key=True).filter(pk__in=behind).order_by("pk"))
+    moving = Rollout.objects.select_for_update(of=("self",), no_key=True).order_by("pk")
     list(moving.filter(endpoint__in=behind, state__in=OPEN_STATES))
     lock_releases(Release.objects.filter(endpoint__in=behind))
     return reach(found.subject, ring)

@@ -27,10 +27,13 @@ from placet_verify.merkle import leaf_hash
 
 _current: ContextVar["Recorder | None"] = ContextVar("audit_recorder", default=None)
 
+# Foreign keys are deferred: left alone, COMMIT would check them behind the head, and lock the rows
+# that they lead to while everybody waits. Checked here, in the same round trip, they are behind us.
 # What is set is computed after the row was locked, so the time is that of the append and not of the
 # moment when the statement began to wait. A clock that is set back does not take the log's time
 # back with it: that stands still until the clock has caught up.
 TAKE_PLACES = """
+SET CONSTRAINTS ALL IMMEDIATE;
 UPDATE audit_loghead SET size = size + %s, at = greatest(at, clock_timestamp()) WHERE id = 1
 RETURNING size - %s, at, set_config('idle_in_transaction_session_timeout', '5s', true)
 """
@@ -153,13 +156,15 @@ def append(entries: list[Entry]) -> None:
     """Append ``entries`` to the log. Must be the last statement of its transaction.
 
     Locks the head row and reads ``clock_timestamp()`` under that lock: time order, leaf order and
-    commit order are one. Nothing may be locked after this.
+    commit order are one. Nothing may be locked after this, so foreign keys are checked before: a
+    row that refers to what is not there raises ``IntegrityError`` here.
     """
     if not entries:
         return
     store_sealed(text for entry in entries for text in entry.texts)
     with connection.cursor() as cursor:
         cursor.execute(TAKE_PLACES, [len(entries), len(entries)])
+        cursor.nextset()  # behind the answer to SET CONSTRAINTS
         found = cursor.fetchone()
         if found is None:
             raise RuntimeError("the log has no head row: run migrate")

@@ -93,7 +93,7 @@ def erase_person(person_id: str, *, actor: Actor) -> None:
             raise Forbidden("This needs the permission access.manage")
         if person_id == actor.accountable:
             raise OwnErasure
-        key = PersonKey.objects.select_for_update().filter(pk=person_id).first()
+        key = PersonKey.objects.select_for_update(no_key=True).filter(pk=person_id).first()
         if key is None:
             raise NotFound
         if not key.key:

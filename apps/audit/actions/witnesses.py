@@ -156,7 +156,7 @@ def _note_answer(state: WitnessState, head: Checkpoint, answer: Answer) -> None:
     """Write down what a witness said, and log when its judgement of our log changes."""
     witness = state.witness
     with record(SYSTEM) as events:
-        row = WitnessState.objects.select_for_update().filter(pk=state.pk).first()
+        row = WitnessState.objects.select_for_update(no_key=True).filter(pk=state.pk).first()
         if row is None:
             return  # removed meanwhile
         before, row.attempts, row.error, row.asked_at = row.fault, 0, "", now()

@@ -49,7 +49,11 @@ def collect_bentos(*, actor: Actor) -> GivenUp:
 
 def _give_up_bento(digest: str, before: datetime, actor: Actor) -> bool:
     with record(actor) as log:
-        bento = Bento.objects.select_for_update().filter(pk=digest, collected_at=None).first()
+        bento = (
+            Bento.objects.select_for_update(no_key=True)
+            .filter(pk=digest, collected_at=None)
+            .first()
+        )
         if bento is None or references.needed([digest], before):
             return False
         bento.collected_at = database_now()
@@ -60,7 +64,7 @@ def _give_up_bento(digest: str, before: datetime, actor: Actor) -> bool:
 
 def _give_up_runtime(digest: str, before: datetime, actor: Actor) -> bool:
     with record(actor) as log:
-        row = Runtime.objects.select_for_update().filter(pk=digest).first()
+        row = Runtime.objects.select_for_update(no_key=True).filter(pk=digest).first()
         if row is None or not unneeded_runtimes(before).filter(pk=digest).exists():
             return False
         row.collected_at = database_now()

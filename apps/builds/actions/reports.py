@@ -127,7 +127,7 @@ def _runtime(built: Built) -> Runtime | None:
         lock=built.runtime.lock,
         wheels=built.runtime.wheels,
     )
-    known = Runtime.objects.select_for_update().filter(pk=runtime.pk).first()
+    known = Runtime.objects.select_for_update(no_key=True).filter(pk=runtime.pk).first()
     if known is not None:  # held until the Bento is in: nobody gives it up meanwhile
         if known.collected_at is None:
             return None
@@ -197,7 +197,7 @@ def _held(build_id: str, job: LeasedJob, generation: int | None = None) -> Build
     """Hold the lease, then the build's row; refuse a build that another worker took over."""
     job.fence()
     build = (
-        Build.objects.select_for_update(of=("self",))
+        Build.objects.select_for_update(of=("self",), no_key=True)
         .select_related("version__model")
         .get(pk=build_id)
     )

@@ -72,8 +72,8 @@ def cancel_build(build: Build, *, actor: Actor) -> Build:
     """
     with record(actor) as log:
         # the job first: workers lock in this order
-        job = Job.objects.select_for_update().filter(pk=build.job).first()
-        row = Build.objects.select_for_update().filter(pk=build.pk).first()
+        job = Job.objects.select_for_update(no_key=True).filter(pk=build.job).first()
+        row = Build.objects.select_for_update(no_key=True).filter(pk=build.pk).first()
         if row is None:
             raise NotFound
         authorize(actor, "build.cancel", row, view="build.view")

@@ -23,7 +23,9 @@ def open_release(endpoint: Endpoint) -> str:
 def retire(endpoint: Endpoint, actor: Actor) -> None:
     """End the release that was live behind ``endpoint``, which the caller holds."""
     with record(actor) as log:
-        live = Release.objects.select_for_update(of=("self",)).select_related("environment")
+        live = Release.objects.select_for_update(of=("self",), no_key=True).select_related(
+            "environment"
+        )
         for row in live.filter(endpoint=endpoint, state="live"):
             reason = "Its endpoint was deleted"
             move_release(row, expected="live", to="retired", ended_at=now(), ended_reason=reason)

@@ -52,7 +52,7 @@ def lift_freeze(freeze: Freeze, *, actor: Actor) -> Freeze:
             raise NotFound
         place = lock_environment(found.environment, actor, "freeze.set")
         demand_fresh_at(current_policy(place), actor)  # what waits for the end of it then starts
-        row = Freeze.objects.select_for_update(of=("self",)).get(pk=found.pk)
+        row = Freeze.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
         if row.lifted_at is not None:
             raise WrongState("The freeze is lifted already", code="freeze_lifted")
         row.lifted_at = clock.now()

@@ -33,7 +33,7 @@ def lock_glass(glass: BreakGlass, actor: Actor, permission: str) -> BreakGlass:
     if found is None:
         raise NotFound
     release = lock_release(found.release, actor, permission)
-    row = BreakGlass.objects.select_for_update(of=("self",)).get(pk=found.pk)
+    row = BreakGlass.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
     row.release = release
     return row
 
@@ -139,7 +139,7 @@ def end_glass(glass: BreakGlass, log: Recorder) -> bool:
 def end_glasses_of(release: Release, log: Recorder) -> None:
     """End what is open for ``release``, which is held: it is not what people signed any more."""
     rows = BreakGlass.objects.filter(release=release, state__in=("opened", "confirmed"))
-    for glass in rows.select_for_update(of=("self",)):
+    for glass in rows.select_for_update(of=("self",), no_key=True):
         glass.release = release
         end_glass(glass, log)
 

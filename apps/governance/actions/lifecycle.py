@@ -142,7 +142,9 @@ def mark_live(release: Release, *, actor: Actor = SYSTEM) -> Release:
 
 
 def _supersede(release: Release, log: Recorder) -> None:
-    live = Release.objects.select_for_update(of=("self",)).select_related("environment")
+    live = Release.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "environment"
+    )
     for previous in live.filter(endpoint=release.endpoint_id, state="live").exclude(pk=release.pk):
         _move(previous, "live", "superseded", ended_at=clock.now())
         data = {"number": previous.number, "by": release.number}

@@ -32,7 +32,7 @@ def lock_policy(policy: PolicyRevision, actor: Actor, permission: str) -> Policy
     if row is None:
         raise NotFound
     environment = lock_environment(row.environment, actor, permission)
-    row = PolicyRevision.objects.select_for_update().get(pk=policy.pk)
+    row = PolicyRevision.objects.select_for_update(no_key=True).get(pk=policy.pk)
     row.environment = environment
     return row
 
@@ -54,7 +54,7 @@ def lock_releases(wanted: QuerySet[Release]) -> list[Release]:
     Two statements: a row that another transaction moved to another policy while we waited would
     no longer match the policy it was joined with, and be missing from a locking join.
     """
-    held = list(wanted.order_by("pk").select_for_update().values_list("pk", flat=True))
+    held = list(wanted.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
     rows = Release.objects.filter(pk__in=held).select_related("project", *WITH_ALL)
     return list(rows.order_by("pk"))
 

@@ -275,7 +275,7 @@ def _move_release(
 ) -> None:
     """Put an unfinished release under the new policy: decisions void, request signed anew."""
     decisions = list(
-        Decision.objects.select_for_update(of=("self",))
+        Decision.objects.select_for_update(of=("self",), no_key=True)
         .select_related("release__environment")
         .filter(release=release, voided_reason="")
         .order_by("pk")

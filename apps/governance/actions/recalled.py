@@ -36,7 +36,7 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
     """
     with record(SYSTEM) as log:
         _end_uncounted_glass(release, uncounted, log)
-        rows = Decision.objects.select_for_update(of=("self",)).select_related(
+        rows = Decision.objects.select_for_update(of=("self",), no_key=True).select_related(
             "release__environment"
         )
         gone = [

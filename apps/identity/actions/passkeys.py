@@ -125,7 +125,7 @@ def withdraw_passkey(row: ApproverPasskey, *, actor: Actor) -> ApproverPasskey:
         if row.person_id != actor.accountable:
             authorize(actor, "access.manage", None)
             demand_fresh(actor)
-        found = ApproverPasskey.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
         if not move(found, expected=("offered", "enrolled"), to="withdrawn", withdrawn_at=now()):
             raise NotOffered("It was withdrawn before")
         log.add(PASSKEY_WITHDRAWN, found)
@@ -134,7 +134,9 @@ def withdraw_passkey(row: ApproverPasskey, *, actor: Actor) -> ApproverPasskey:
 
 def withdraw_of(person: User, log: Recorder, credential: str = "") -> None:
     """Withdraw what ``person`` signs with: all of it, or the one passkey of this credential."""
-    rows = ApproverPasskey.objects.select_for_update(of=("self",)).filter(person=person)
+    rows = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).filter(
+        person=person
+    )
     for row in rows.filter(credential=credential) if credential else rows.order_by("pk"):
         if move(row, expected=("offered", "enrolled"), to="withdrawn", withdrawn_at=now()):
             log.add(PASSKEY_WITHDRAWN, row)
@@ -155,7 +157,7 @@ def credential_of(authenticator: Authenticator) -> str:
 def _enrol(
     row: ApproverPasskey, signed: Signed, own: ApproverPasskey | None, log: Recorder
 ) -> ApproverPasskey:
-    found = ApproverPasskey.objects.select_for_update(of=("self",)).get(pk=row.pk)
+    found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
     assertion = signed.assertion.to_dict() if signed.assertion else None
     if not move(
         found, expected="offered", to="enrolled", envelope=signed.envelope.to_json(),

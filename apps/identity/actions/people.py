@@ -109,7 +109,7 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
 
 
 def _end_tokens(person: User) -> list[ApiToken]:
-    open_tokens = ApiToken.objects.select_for_update().filter(revoked_at=None)
+    open_tokens = ApiToken.objects.select_for_update(no_key=True).filter(revoked_at=None)
     tokens = list(open_tokens.filter(person=person).order_by("pk"))
     services = person.service_accounts.values("pk")
     tokens += list(open_tokens.filter(service_account__in=services).order_by("pk"))

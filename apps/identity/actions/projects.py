@@ -49,7 +49,7 @@ def update_project(
     """Change a project's name, description or storage quota; ``version`` is the one the caller
     read. A quota of 0 is none; one below what is kept keeps more from coming and drops nothing."""
     with record(actor) as log:
-        row = Project.objects.select_for_update().get(pk=project.pk)
+        row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         authorize(actor, "project.edit", row)
         if version is not None and version != row.version:
             raise Stale

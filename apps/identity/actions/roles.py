@@ -71,7 +71,7 @@ def _reached(subject: Subject) -> list[str]:
             raise Inactive
         return [row.pk]
     if isinstance(subject, Team):
-        Team.objects.select_for_update().get(pk=subject.pk)
+        Team.objects.select_for_update(no_key=True).get(pk=subject.pk)
         return list(TeamMember.objects.filter(team=subject).values_list("person_id", flat=True))
     account = ServiceAccount.objects.select_for_update(no_key=True).get(pk=subject.pk)
     if not account.is_active:

@@ -39,7 +39,7 @@ def change_owner(account: ServiceAccount, *, owner: User, actor: Actor) -> Servi
     with record(actor) as log:
         authorize_access(actor)
         with guards.more_access(actor):
-            row = ServiceAccount.objects.select_for_update().get(pk=account.pk)
+            row = ServiceAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
             person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
             if not person.is_active:
                 raise Inactive("The new owner is deactivated")
@@ -57,7 +57,7 @@ def change_owner(account: ServiceAccount, *, owner: User, actor: Actor) -> Servi
 def deactivate_service_account(account: ServiceAccount, *, actor: Actor) -> ServiceAccount:
     """End a service account and every token of it. Its owner may do this too."""
     with record(actor) as log:
-        row = ServiceAccount.objects.select_for_update().get(pk=account.pk)
+        row = ServiceAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         if row.owner_id != actor.accountable or actor.token is not None:
             by_person(actor)
             authorize_access(actor)
@@ -73,7 +73,7 @@ def deactivate_service_account(account: ServiceAccount, *, actor: Actor) -> Serv
 
 def _end_tokens(account: ServiceAccount) -> list[ApiToken]:
     tokens = list(
-        ApiToken.objects.select_for_update()
+        ApiToken.objects.select_for_update(no_key=True)
         .filter(service_account=account, revoked_at=None)
         .order_by("pk")
     )

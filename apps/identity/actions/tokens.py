@@ -92,7 +92,7 @@ def _check_holder(actor: Actor, person: User | None, account: ServiceAccount | N
 def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
     """End a token at once: whoever answers for it may, the token itself, or an access admin."""
     with record(actor) as log:
-        row = ApiToken.objects.select_for_update(of=("self",)).get(pk=token.pk)
+        row = ApiToken.objects.select_for_update(of=("self",), no_key=True).get(pk=token.pk)
         if not own_tokens(actor).filter(pk=row.pk).exists():
             if not actor.can("access.view"):
                 raise NotFound

@@ -25,7 +25,7 @@ def delivered(stream: Stream, batch: Batch, sent: Sent, *, job: LeasedJob) -> bo
     """
     with record(SYSTEM) as log:
         job.fence()
-        row = Stream.objects.select_for_update().filter(pk=stream.pk).first()
+        row = Stream.objects.select_for_update(no_key=True).filter(pk=stream.pk).first()
         head = {"checkpoint": batch.head.size} if batch.head else {}
         here = Stream.objects.filter(pk=stream.pk, cursor=batch.first)
         if row is None or not here.update(
@@ -50,7 +50,7 @@ def fell_through(stream: Stream, batch: Batch, sent: Sent, *, job: LeasedJob) ->
     """Write down that a batch was not taken: try again later, or wait for a person."""
     with record(SYSTEM) as log:
         job.fence()
-        row = Stream.objects.select_for_update().filter(pk=stream.pk).first()
+        row = Stream.objects.select_for_update(no_key=True).filter(pk=stream.pk).first()
         if row is None:
             return
         row.failures += 1
@@ -81,7 +81,7 @@ def tested(stream: Stream, batch: Batch, sent: Sent, *, job: LeasedJob) -> None:
     """Write down what came of a test. The stream stays as it is."""
     with record(SYSTEM):
         job.fence()
-        if Stream.objects.select_for_update().filter(pk=stream.pk).exists():
+        if Stream.objects.select_for_update(no_key=True).filter(pk=stream.pk).exists():
             _keep(stream, batch, sent)
 
 

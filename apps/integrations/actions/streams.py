@@ -141,15 +141,16 @@ def ask_for_test(stream: Stream, *, actor: Actor) -> Stream:
 def remove_stream(stream: Stream, *, if_generation: int, actor: Actor) -> None:
     """Send nothing more, for good. Needs ``stream.manage``."""
     with record(actor) as log:
-        row = _locked(stream, "stream.manage", actor)
+        row = _locked(stream, "stream.manage", actor, removed=True)
         if row.generation != if_generation:
             raise Stale
         log.add(STREAM_REMOVED, deleted=(row,), data={"cursor": row.cursor})
         row.delete()
 
 
-def _locked(stream: Stream, permission: str, actor: Actor) -> Stream:
-    rows = Stream.objects.select_for_update(of=("self",)).select_related("project")
+def _locked(stream: Stream, permission: str, actor: Actor, *, removed: bool = False) -> Stream:
+    rows = Stream.objects.select_for_update(of=("self",), no_key=not removed)
+    rows = rows.select_related("project")
     row = rows.filter(pk=stream.pk).first()
     if row is None:
         raise NotFound

@@ -93,7 +93,7 @@ def cancel(job_id: str, *, actor: Actor) -> Job:
         job = job_visible(job_id, actor)
         if not actor.can("job.cancel", Scope(job.project)):
             raise Forbidden("This needs the permission job.cancel")
-        job = Job.objects.select_for_update().get(pk=job.pk)
+        job = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
         if job.state not in (JobState.QUEUED, JobState.RUNNING):
             raise Conflict(f"The job is {job.state} already", code="job_ended")
         job.cancel_requested = True

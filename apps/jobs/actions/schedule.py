@@ -38,7 +38,9 @@ def plan_due(queues: Sequence[str] | None = None) -> int:
         where &= Q(queue__in=queues)
     with transaction.atomic():
         now = database_now()
-        due = Schedule.objects.select_for_update(skip_locked=True).filter(where, next_at__lte=now)
+        due = Schedule.objects.select_for_update(skip_locked=True, no_key=True).filter(
+            where, next_at__lte=now
+        )
         for schedule in due.order_by("name"):
             planned += _plan(schedule)
             step = timedelta(seconds=schedule.every_seconds)

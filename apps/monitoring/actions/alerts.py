@@ -131,7 +131,7 @@ def note_answer(alert: Alert, *, answer: str, rollout: str = "", actor: Actor) -
 
 
 def _lock(alert: Alert, actor: Actor) -> Alert:
-    row = Alert.objects.select_for_update(of=("self",)).get(pk=alert.pk)
+    row = Alert.objects.select_for_update(of=("self",), no_key=True).get(pk=alert.pk)
     authorize(actor, "alert.handle", row, view="alert.view")
     return row
 

@@ -29,7 +29,7 @@ def set_objective(
     read, ``None`` when there was none: another one meanwhile is :class:`Stale`.
     """
     with record(actor) as log:
-        place = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        place = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
         authorize(actor, "endpoint.operate", place, view="endpoint.view")
         refuse_deleted(place)
         if faults := terms.faults():
@@ -62,7 +62,7 @@ def _owner(wished: str, endpoint: Endpoint, actor: Actor) -> str:
 def remove_objective(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> None:
     """Hold ``endpoint`` to nothing any more. Needs ``endpoint.operate``."""
     with record(actor) as log:
-        place = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        place = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
         authorize(actor, "endpoint.operate", place, view="endpoint.view")
         row = Objective.objects.filter(endpoint=place).first()
         if row is None:

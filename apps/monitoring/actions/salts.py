@@ -18,4 +18,4 @@ def lock_captured(endpoint: str) -> None:
 
     The salt was made before.
     """
-    CaptureSalt.objects.select_for_update().get(pk=endpoint)
+    CaptureSalt.objects.select_for_update(no_key=True).get(pk=endpoint)

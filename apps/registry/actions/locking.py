@@ -17,7 +17,7 @@ def lock_model(
     model: RegisteredModel, actor: Actor, permission: str, if_revision: int | None = None
 ) -> RegisteredModel:
     """Lock the model's row for ``permission``; ``if_revision`` refuses a state read earlier."""
-    row = RegisteredModel.objects.select_for_update().filter(pk=model.pk).first()
+    row = RegisteredModel.objects.select_for_update(no_key=True).filter(pk=model.pk).first()
     if row is None:
         raise NotFound
     authorize(actor, permission, row, view="model.view")
@@ -31,7 +31,7 @@ def lock_version(
 ) -> ModelVersion:
     """Lock the version's row for ``permission``; ``if_generation`` refuses a state read earlier."""
     row = (
-        ModelVersion.objects.select_for_update(of=("self",))
+        ModelVersion.objects.select_for_update(of=("self",), no_key=True)
         .select_related("model__project", "project")
         .filter(pk=version.pk)
         .first()

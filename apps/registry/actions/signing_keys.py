@@ -61,7 +61,7 @@ def revoke_signing_key(key: SigningKey, *, actor: Actor) -> SigningKey:
     """Trust nothing that ``key`` ever signed, from now on: no gate counts it any more."""
     with record(actor) as log:
         row = (
-            SigningKey.objects.select_for_update(of=("self",))
+            SigningKey.objects.select_for_update(of=("self",), no_key=True)
             .select_related("project")
             .filter(pk=key.pk)
             .first()

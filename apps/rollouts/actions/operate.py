@@ -79,7 +79,11 @@ def go_back(
     """
     keys = ring()
     with record(actor) as log:
-        row = Endpoint.objects.select_for_update().select_related("target").get(pk=endpoint.pk)
+        row = (
+            Endpoint.objects.select_for_update(no_key=True)
+            .select_related("target")
+            .get(pk=endpoint.pk)
+        )
         authorize(actor, "rollout.operate", row, view="endpoint.view")
         serving.refuse_deleted(row)
         if row.state != "active":

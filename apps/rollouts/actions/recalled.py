@@ -82,7 +82,7 @@ def _moving(endpoint: Endpoint) -> Rollout | None:
     if not found.exists():
         return None
     named = found.select_related("endpoint", "from_revision", "to_revision", "release")
-    return named.select_for_update(of=("self",)).first()
+    return named.select_for_update(of=("self",), no_key=True).first()
 
 
 def _end_moving(

@@ -101,7 +101,7 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
 def _hold(release: Release) -> None:
     """Hold the endpoint before the release, as whoever moves both does, and its target between
     them, which must list it: the states that are published on the way come behind both."""
-    row = Endpoint.objects.select_for_update().get(pk=release.endpoint_id)
+    row = Endpoint.objects.select_for_update(no_key=True).get(pk=release.endpoint_id)
     serving.refuse_deleted(row)
     refuse_unlisted(row.target_id, row.project_id, row.environment)
 

@@ -21,7 +21,7 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
     its way there. ``if_generation`` is the endpoint that was read: another one is :class:`Stale`.
     """
     with record(actor) as log:
-        row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        row = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
         authorize(actor, "endpoint.manage", row, view="endpoint.view")
         refuse_deleted(row)
         if row.generation != if_generation:

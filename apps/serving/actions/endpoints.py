@@ -198,6 +198,6 @@ def require_api_key(endpoint: Endpoint, *, required: bool, actor: Actor) -> Endp
 
 
 def _lock(endpoint: Endpoint, actor: Actor, permission: str = "endpoint.operate") -> Endpoint:
-    row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+    row = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
     authorize(actor, permission, row, view="endpoint.view")
     return row

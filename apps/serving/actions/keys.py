@@ -43,7 +43,7 @@ def issue_endpoint_key(endpoint: Endpoint, *, name: str, actor: Actor) -> tuple[
 def revoke_endpoint_key(key: EndpointKey, *, actor: Actor) -> EndpointKey:
     """End a key: the node stops accepting it with its next state. Repeating it changes nothing."""
     with record(actor) as log:
-        row = EndpointKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+        row = EndpointKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
         endpoint = Endpoint.objects.get(pk=row.endpoint_id)
         authorize(actor, "endpoint.manage", endpoint, view="endpoint.view")
         if row.revoked_at is None:

@@ -42,7 +42,11 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
     """
     report = _read(node, envelope)
     with record(node_actor(node)) as log:
-        row = Node.objects.select_for_update(of=("self",)).select_related("target").get(pk=node.pk)
+        row = (
+            Node.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("target")
+            .get(pk=node.pk)
+        )
         if report["number"] <= row.report_number:
             raise StaleReport(row.report_number)
         before: Mapping[str, Any] = row.report
@@ -172,7 +176,7 @@ def _note_state_ahead(log: Recorder, node: Node, report: Report) -> None:
     known, _ = DesiredState.objects.get_or_create(target_id=node.target_id)
     if not _ahead(applied, known):  # looked at without waiting for whoever signs the next one
         return
-    state = DesiredState.objects.select_for_update().get(target=node.target_id)
+    state = DesiredState.objects.select_for_update(no_key=True).get(target=node.target_id)
     if not _ahead(applied, state) or not first_in_a_minute(node, "state ahead"):
         return
     state.epoch, state.number, state.content_digest = applied["epoch"] + 1, 0, ""

@@ -89,7 +89,7 @@ def add_revision(
                  serving=serving, starting_at=now())  # fmt: skip
     wish = serving_config(serving)
     with record(actor) as log:
-        row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        row = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
         if row.state != "active":
             raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
         make_room(row, wish.total_mb, actor=actor)
@@ -188,7 +188,7 @@ def _follows(revision: Revision, after: str) -> dict[str, Any]:
 
 
 def _check_sum(revision: Revision, weight: int) -> None:
-    Endpoint.objects.select_for_update().get(pk=revision.endpoint_id)
+    Endpoint.objects.select_for_update(no_key=True).get(pk=revision.endpoint_id)
     others = Revision.objects.filter(endpoint=revision.endpoint_id).exclude(pk=revision.pk)
     taken = sum(others.values_list("weight", flat=True))
     if taken + weight > WHOLE:

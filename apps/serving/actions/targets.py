@@ -91,7 +91,7 @@ def update_target(
     with record(actor) as log:
         authorize(actor, "target.manage", None)
         expected = target.revision if revision is None else revision
-        row = Target.objects.select_for_update().get(pk=target.pk)
+        row = Target.objects.select_for_update(no_key=True).get(pk=target.pk)
         if row.revision != expected:
             raise Stale
         if "owner" in changes:

@@ -9,17 +9,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
 from apps.audit.actions import erase_person, record, seal, write_checkpoint
 from apps.audit.errors import OwnErasure
 from apps.audit.events import event_kind
 from apps.audit.models import Event, LogHead, PersonKey, SealedText
 from apps.audit.queries import ERASED, inclusion, timeline, unseal, verify_database
-from apps.identity.models import Project
+from apps.identity.models import Project, RoleBinding
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden
+from tests.support import factories
+from tests.support.meeting import at_once, waited_for
+from tests.support.processes import until
 from tests.support.replay import assert_log_rebuilds_every_row
 
 MADE = event_kind("test.made", "Made {what}")
@@ -161,6 +164,38 @@ def test_four_writers_at_once_leave_one_row_of_places_in_the_order_of_time() -> 
     assert times == sorted(times)
     assert LogHead.objects.get().size == 120
     assert assert_log_rebuilds_every_row() == 120
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_the_row_that_theirs_refers_to_keeps_nobody_from_the_log() -> None:
+    """Foreign keys are deferred, but not behind the head."""
+    person, held = factories.person("Ada"), make("held")
+
+    def refer() -> None:
+        with record(BOB) as log:
+            binding = RoleBinding.objects.create(person=person, project=held, role="viewer")
+            log.add(MADE, binding)
+
+    def log_alone() -> None:
+        make("stranger")
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            Project.objects.select_for_update().get(pk=held.pk)  # as who deletes it
+            waiting = pool.submit(at_once, refer)
+            until(waited_for, what="waiting for the project")
+            pool.submit(log_alone).result(timeout=30)
+        assert waiting.result(timeout=30) == [None]
+    assert [body["actor_id"] for body in bodies()][-3:] == ["per_ada", "per_ada", "per_bob"]
+
+
+@pytest.mark.django_db
+def test_what_refers_to_nothing_is_refused_before_the_log() -> None:
+    person, before = factories.person("Ada"), LogHead.objects.get().size
+    with pytest.raises(IntegrityError), record(BOB) as log:
+        log.add(MADE, RoleBinding.objects.create(person=person, project_id="prj_x", role="viewer"))
+    assert LogHead.objects.get().size == before
 
 
 @pytest.mark.django_db(transaction=True)
