@@ -26,8 +26,8 @@ def unlisted(
     """Return why each of ``targets`` (ids) may not be used, in a sentence, by the target's id.
 
     With ``hold`` all of them are held until the transaction ends, in one order: an entry that is
-    being taken away is either gone here, or stays until what is put there can be seen. Hold
-    targets behind endpoints and releases, and before :func:`apps.serving.desired.publish`.
+    being taken away is either gone here, or stays until what is put there can be seen. See
+    :mod:`apps.rollouts.actions.locking` for what is held before and behind them.
     """
     rows = Target.objects.filter(pk__in=list(targets)).order_by("pk")
     names = {row.pk: row.name for row in (rows.select_for_update(no_key=True) if hold else rows)}

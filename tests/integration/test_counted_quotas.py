@@ -8,10 +8,13 @@ from apps.jobs.actions import enqueue
 from apps.jobs.actions.lease import claim, end
 from apps.jobs.handlers import LeasedJob
 from apps.jobs.models import JobState
+from apps.serving.actions import targets
 from apps.serving.models import Endpoint, Prefetch, Target
 from placet.config import config
+from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import QuotaReached
 from tests.support.factories import api, person
+from tests.support.meeting import Meeting, at_once
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +82,17 @@ def test_so_many_targets_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = chief.post("/targets", {"name": "edge-2"})
     assert (refused.status_code, refused.json()["code"]) == (409, "quota_reached")
     assert Target.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_targets_at_once_the_second_sees_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config(), "max_targets", 1)
+    monkeypatch.setattr(targets, "_refuse_many", Meeting().behind(targets._refuse_many))
+    found = at_once(
+        lambda: targets.create_target(name="edge-1", actor=SYSTEM),
+        lambda: targets.create_target(name="edge-2", actor=SYSTEM),
+    )
+    assert {type(one) for one in found} == {Target, QuotaReached}
 
 
 def _turns(count: int, *, at_once: int = 1) -> list[str]:

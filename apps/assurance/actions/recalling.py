@@ -32,6 +32,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.rollouts.actions import TakenOff, take_off
 from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
 from apps.serving.models import Endpoint, Revision, Target
 from placet import keystore
@@ -91,13 +92,13 @@ def _hold_projects(project: Project | None) -> None:
 
 
 def _hold(found: Reach, ring: KeyRing) -> Reach:
-    """Hold endpoints, rollouts and releases, in the order in which whoever moves them does, and
-    look again: meanwhile something may have started."""
+    """Hold endpoints, their targets, rollouts and releases, in the order in which whoever moves
+    them does, and look again: meanwhile something may have started."""
     behind = {release.endpoint_id for release in found.releases}
     if found.subject.kind in SIGNERS:  # releases whose decisions are voided, or that may start now
         waiting = Release.objects.filter(touched_by(found.subject), state__in=UNFINISHED_STATES)
         behind |= set(waiting.values_list("endpoint_id", flat=True))
-    list(Endpoint.objects.select_for_update(no_key=True).filter(pk__in=behind).order_by("pk"))
+    lock_endpoints(behind)
     moving = Rollout.objects.select_for_update(of=("self",), no_key=True).order_by("pk")
     list(moving.filter(endpoint__in=behind, state__in=OPEN_STATES))
     lock_releases(Release.objects.filter(endpoint__in=behind))

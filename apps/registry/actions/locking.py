@@ -1,4 +1,6 @@
-"""Locking the rows that an action changes."""
+"""Locking the rows that an action changes, in one order: project, models by id, versions by id."""
+
+from collections.abc import Iterable
 
 from apps.identity.queries import authorize
 from apps.registry.errors import NotDraft
@@ -42,6 +44,12 @@ def lock_version(
     if if_generation is not None and row.generation != if_generation:
         raise Stale
     return row
+
+
+def lock_versions(versions: Iterable[str]) -> None:
+    """Hold the versions of these ids, in one order, before one after another is changed."""
+    rows = ModelVersion.objects.filter(pk__in=set(versions)).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def lock_draft(

@@ -5,20 +5,20 @@ from apps.registry.errors import QuotaExceeded
 from apps.registry.usage import bytes_kept, counted
 
 
-def lock_and_refuse(project_id: str, wanted: int = 0, sha256: str = "") -> None:
-    """Hold the project's row until the end of the transaction and refuse what exceeds its quota.
+def lock_project(project_id: str) -> Project:
+    """Hold the project's row until the end of the transaction: before its versions, as whoever
+    has one built does."""
+    return Project.objects.select_for_update(no_key=True).get(pk=project_id)
+
+
+def refuse_over_quota(project: Project, wanted: int = 0, sha256: str = "") -> None:
+    """Refuse ``wanted`` more bytes than the quota leaves. A quota of 0 is none.
 
     ``wanted`` bytes count on top of what is kept and announced, unless ``sha256`` is among that;
     0 asks whether all that is there fits.
     """
-    project = Project.objects.select_for_update(no_key=True).get(pk=project_id)
-    if project.artifact_quota and wanted and counted(project_id, sha256):
+    if project.artifact_quota and wanted and sha256 and counted(project.pk, sha256):
         wanted = 0
-    refuse_over_quota(project, wanted)
-
-
-def refuse_over_quota(project: Project, wanted: int = 0) -> None:
-    """Refuse ``wanted`` more bytes than the quota leaves. A quota of 0 is none."""
     if not project.artifact_quota:
         return
     used = bytes_kept(project.pk)

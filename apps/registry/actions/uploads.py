@@ -18,7 +18,7 @@ from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.registry import rules
 from apps.registry.actions.locking import lock_draft, refuse, touch
-from apps.registry.actions.quotas import lock_and_refuse, refuse_over_quota
+from apps.registry.actions.quotas import lock_project, refuse_over_quota
 from apps.registry.actions.unpacking import MAX_FILES, Blob, unpack
 from apps.registry.errors import (
     ArchiveRefused,
@@ -66,6 +66,7 @@ def start_upload(
     refuse(_announcement_faults(path, size, sha256, archive))
     present = not archive and _present(version, size, sha256)
     with record(actor) as log:
+        project = lock_project(version.project_id)
         row = lock_draft(version, actor)
         same = row.files.filter(path=path).first()
         if same is not None and not archive:
@@ -80,7 +81,7 @@ def start_upload(
         if waiting is not None:
             return waiting
         _refuse_crowding(row, path, size, archive)
-        lock_and_refuse(row.project_id, size, sha256)
+        refuse_over_quota(project, size, sha256)
         upload = Upload(
             version=row, path=path, size=size, sha256=sha256, archive=archive, created_by=actor.id
         )
@@ -142,10 +143,11 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
             raise
         crash_point("registry.before_files_added")
         with record(actor) as log:
+            project = lock_project(row.version.project_id)
             version = lock_draft(row.version, actor)
             files = _add(version, found)
             Upload.objects.filter(pk=row.pk).delete()
-            lock_and_refuse(version.project_id)
+            refuse_over_quota(project)
             log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
         crash_point("registry.after_files_added")
     blobs.drop(row.pk)

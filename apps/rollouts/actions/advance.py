@@ -8,6 +8,7 @@ from apps.audit.events import EventKind
 from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.registry import actions as registry
+from apps.registry.actions.locking import lock_versions
 from apps.registry.models import Alias, Hold
 from apps.rollouts.actions.locking import lock_endpoint
 from apps.rollouts.analysis import KeptVerdict
@@ -183,13 +184,16 @@ def _move_holds(rollout: Rollout) -> None:
     Of an endpoint's former revisions the last few count; what is older may be collected.
     """
     new, old = rollout.to_revision, rollout.from_revision
+    served = rollout.endpoint.revisions.exclude(pk=new.pk).exclude(live_at=None)
+    beyond = served.order_by("-live_at")[ROLLBACK_KEPT:].values("pk")
+    ended = Hold.objects.filter(reason="rollback", holder__in=beyond).select_related("version")
+    kept = [row.bento.version_id for row in (new, old) if row is not None]
+    lock_versions([*kept, *ended.values_list("version", flat=True)])
     registry.place_hold(new.bento.version, reason="live", holder=new.pk, actor=SYSTEM)
     if old is not None:
         registry.release_hold(old.bento.version, reason="live", holder=old.pk, actor=SYSTEM)
         registry.place_hold(old.bento.version, reason="rollback", holder=old.pk, actor=SYSTEM)
-    served = rollout.endpoint.revisions.exclude(pk=new.pk).exclude(live_at=None)
-    beyond = served.order_by("-live_at")[ROLLBACK_KEPT:].values("pk")
-    for hold in Hold.objects.filter(reason="rollback", holder__in=beyond).select_related("version"):
+    for hold in ended:
         registry.release_hold(hold.version, reason="rollback", holder=hold.holder, actor=SYSTEM)
 
 
@@ -213,6 +217,7 @@ def retire(revision: Revision, *, state: str, job: Fence) -> bool:
     try:
         with record(SYSTEM):
             job.fence()
+            lock_endpoint(revision.endpoint_id)
             serving.set_revision(revision, state=state, actor=SYSTEM)
     except RevisionMoved:
         return False

@@ -22,8 +22,9 @@ def let_go(endpoint: Endpoint, actor: Actor) -> None:
     with record(actor) as log:
         for row in DrillSchedule.objects.filter(endpoint=endpoint):
             end_schedule(row, endpoint, log)
-    for alias in Alias.objects.filter(managed_by=endpoint.pk).select_related("model"):
+    aliases = Alias.objects.filter(managed_by=endpoint.pk).select_related("model")
+    for alias in aliases.order_by("model", "name"):
         registry.delete_alias(alias.model, name=alias.name, actor=SYSTEM)
-    holders = endpoint.revisions.values("pk")
-    for hold in Hold.objects.filter(holder__in=holders).select_related("version"):
+    holds = Hold.objects.filter(holder__in=endpoint.revisions.values("pk"))
+    for hold in holds.select_related("version").order_by("version", "pk"):
         registry.release_hold(hold.version, reason=hold.reason, holder=hold.holder, actor=SYSTEM)

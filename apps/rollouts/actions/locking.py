@@ -1,5 +1,18 @@
-"""In which order rows are held: an endpoint before the rollouts that move it, those before its
-revisions and releases. Whoever holds two of them in another order waits for who waits for them."""
+"""In which order rows are held. Whoever holds two in another order waits for who waits for them.
+
+1. a project, then its environment;
+2. endpoints, by id;
+3. the targets where they stand, by id;
+4. the rollouts that move the endpoints, then revisions and releases;
+5. models, by id, then versions, by id (and versions behind a project, where both are changed);
+6. the head of the log, which is the last: see :mod:`apps.audit.actions.record`.
+
+So whoever holds a target waits for no endpoint. A revision behind another endpoint, which must make
+room, is moved by compare-and-set alone: it is warm and carries no weight.
+
+Everybody holds rows ``FOR NO KEY UPDATE`` (``no_key=True``) unless they delete them: it keeps out
+whoever would hold the same row, and lets in whoever inserts a row that refers to it.
+"""
 
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint

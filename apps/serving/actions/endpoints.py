@@ -10,6 +10,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.serving import desired, guards
 from apps.serving.actions.deletion import refuse_deleted
+from apps.serving.actions.locking import lock_target
 from apps.serving.actions.revisions import make_room
 from apps.serving.capacity import lacking, occupants, running_mb
 from apps.serving.errors import (
@@ -62,6 +63,8 @@ def create_endpoint(
             api_key_required=api_key_required,
             created_by=actor.id,
         )
+        # before the target, which guards hold: as whoever asks for a release does
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         guards.check(endpoint)
         _refuse_many(project, target)
         try:
@@ -75,9 +78,8 @@ def create_endpoint(
 
 
 def _refuse_many(project: Project, target: Target) -> None:
-    """Hold the project, so that of two at once the second sees the first, and count."""
+    """Count. Project and target are held: of two at once the second sees the first."""
     quota, most = config().max_endpoints, config().max_target_endpoints
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if (count := Endpoint.objects.kept().filter(project=project).count()) >= quota:
         raise QuotaReached(
             f"{project.slug} has {count:,} endpoints", quota,
@@ -147,7 +149,7 @@ def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> Endpoi
                 "release with a larger max_replicas"
             )
         more = (replicas - revision.replicas) * revision.memory_mb
-        target = row_target(revision)
+        target = lock_target(revision.endpoint.target_id)  # of two the second sees the first
         rows = occupants(target)
         evicted = to_evict(rows, capacity_mb=target.capacity_mb, needed_mb=more)
         if more > 0 and evicted != []:
@@ -156,11 +158,6 @@ def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> Endpoi
         return {"replicas": replicas}
 
     return _change_live(endpoint, set_replicas, ENDPOINT_SCALED, actor)
-
-
-def row_target(revision: Revision) -> Target:
-    """Return where ``revision`` runs."""
-    return revision.endpoint.target
 
 
 def _change_live(

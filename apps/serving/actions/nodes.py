@@ -20,7 +20,7 @@ def join_node(token: str, *, public_key: str, platform: PlatformInfo) -> Node:
     """
     with record(SYSTEM) as log:
         found = (
-            JoinToken.objects.select_for_update(no_key=True)
+            JoinToken.objects.select_for_update(of=("self", "target"), no_key=True)
             .select_related("target")
             .filter(secret_hash=token_hash(token))
             .first()

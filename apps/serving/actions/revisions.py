@@ -13,6 +13,7 @@ from django.db.models import Max
 from apps.audit.actions import record
 from apps.builds.models import Bento
 from apps.serving import desired
+from apps.serving.actions.locking import lock_target
 from apps.serving.capacity import lacking, occupants
 from apps.serving.errors import NoRoom, NotPermitted, RevisionMoved, WrongEndpointState
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
@@ -120,8 +121,12 @@ def _wished(wish: ServingConfig) -> dict[str, Any]:
 
 
 def make_room(endpoint: Endpoint, needed_mb: int, *, actor: Actor) -> None:
-    """Drain warm revisions of the target, longest warm first, until ``needed_mb`` more fit."""
-    target = endpoint.target
+    """Drain warm revisions of the target, longest warm first, until ``needed_mb`` more fit.
+
+    The target is held until the transaction ends: of two at once the second sees the first. Hold
+    it before any revision is moved, for who makes room may want that one.
+    """
+    target = lock_target(endpoint.target_id)
     rows = occupants(target)
     chosen = to_evict(rows, capacity_mb=target.capacity_mb, needed_mb=needed_mb)
     if chosen is None:
@@ -160,7 +165,8 @@ def set_revision(
         **_follows(revision, after),
     }
     with record(actor) as log:
-        _check_sum(revision, target_weight)
+        if target_weight:  # none breaks no sum: whoever makes room waits for no other endpoint
+            _check_sum(revision, target_weight)
         if not move(revision, expected=before, to=after, **changes):
             raise RevisionMoved
         log.add(

@@ -6,7 +6,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from apps.audit.actions import record
 from apps.identity.freshness import demand_fresh
@@ -29,6 +29,7 @@ from placet.kernel.problems import FieldError, InvalidInput, QuotaReached, Stale
 from placet.keystore import ring
 
 JOIN_TOKEN_MINUTES = 60
+LOCK = 0x74617267  # any number that no other advisory lock has: targets are added one by one
 MAX_LABELS = 32
 NAME_SAYS = "Use up to 60 small letters, digits and hyphens, no hyphen first or last: plant-7"
 SITE_SAYS = "Choose on-premise, cloud or edge"
@@ -108,6 +109,9 @@ def update_target(
 
 
 def _refuse_many() -> None:
+    """Count, one by one until the commit: of two at once the second sees the first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     if (count := Target.objects.count()) >= (quota := config().max_targets):
         raise QuotaReached(
             f"There are {count:,} targets", quota, remedy="use one of them",

@@ -4,6 +4,7 @@ from apps.audit.actions import record
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.serving.actions.locking import lock_target
 from apps.serving.errors import TargetInUse
 from apps.serving.events import TARGET_USE_ADDED, TARGET_USE_REMOVED
 from apps.serving.models import Endpoint, Target, TargetUse
@@ -29,7 +30,7 @@ def allow_use(
     with record(actor) as log:
         authorize(actor, "target.manage", None)
         demand_fresh(actor)
-        row = _hold(target)
+        row = lock_target(target.pk)  # as whoever puts something on it does
         use, made = TargetUse.objects.get_or_create(
             target=row, project=project, environment=environment,
             defaults={"created_by": actor.id},
@@ -47,7 +48,7 @@ def end_use(use: TargetUse, *, actor: Actor) -> None:
     """
     with record(actor) as log:
         authorize(actor, "target.manage", None)
-        target = _hold(use.target)
+        target = lock_target(use.target_id)
         row = TargetUse.objects.select_for_update().filter(pk=use.pk).first()
         if row is None:
             raise NotFound
@@ -56,11 +57,6 @@ def end_use(use: TargetUse, *, actor: Actor) -> None:
         row.delete()
         row.pk = pk  # the log names the row that is gone
         log.add(TARGET_USE_REMOVED, subject=target.pk, deleted=(row,), data={"whom": _whom(row)})
-
-
-def _hold(target: Target) -> Target:
-    """Hold the target, as whoever puts something on it does."""
-    return Target.objects.select_for_update(no_key=True).get(pk=target.pk)
 
 
 def _whom(use: TargetUse) -> str:

@@ -5,13 +5,18 @@ import json
 import pytest
 
 from apps.audit.models import Event
-from apps.builds.actions import append_lines
+from apps.builds.actions import append_lines, request_build, requests
+from apps.builds.errors import NotFinalised
 from apps.builds.models import Build
 from apps.builds.rules import Line
 from apps.jobs.models import Job
+from apps.registry.actions import create_version, start_upload, uploads
+from apps.registry.models import Upload
 from placet.kernel.clock import now
 from tests.integration.builds.conftest import Yard
 from tests.support.factories import api
+from tests.support.meeting import Meeting, at_once
+from tests.support.world import World
 
 
 def kinds(build: Build) -> list[str]:
@@ -132,3 +137,19 @@ def test_the_log_is_read_piece_by_piece(yard: Yard) -> None:
 @pytest.mark.parametrize("path", ["/bentos/sha256:" + "0" * 64, "/runtimes/sha256:" + "0" * 64])
 def test_what_does_not_exist_is_not_found(yard: Yard, path: str) -> None:
     assert api(yard.ada).get(path).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_announced_while_its_version_is_to_be_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The project is held before the version, whatever somebody wants of it."""
+    world, meeting = World(), Meeting()
+    draft = create_version(world.version().model, actor=world.ada)
+    monkeypatch.setattr(uploads, "lock_draft", meeting.behind(uploads.lock_draft))
+    monkeypatch.setattr(requests, "lock_version", meeting.before(requests.lock_version))
+    found = at_once(
+        lambda: start_upload(draft, path="a.txt", size=1, sha256="0" * 64, actor=world.ada),
+        lambda: request_build(draft, actor=world.ada),
+    )
+    assert [type(one) for one in found] == [Upload, NotFinalised]

@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from apps.audit.actions import record
 from apps.governance import actions, errors
+from apps.governance.actions import releases
 from apps.governance.models import Decision, Release
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding
 from apps.jobs.models import Job
+from apps.registry.actions import add_evidence
+from apps.serving import guards
+from apps.serving.actions import create_endpoint
+from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
+from tests.support.meeting import Meeting
+from tests.support.meeting import at_once as both
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -214,3 +222,30 @@ def test_requests_for_two_environments_get_numbers_of_their_own(world: World) ->
         )
     )
     assert sorted(results) == [1, 2]  # type: ignore[type-var]
+
+
+def test_who_changes_a_version_keeps_nobody_from_asking_for_its_release(world: World) -> None:
+    bento = world.bento(world.version())
+    with ThreadPoolExecutor(1) as pool, record(world.ada):
+        add_evidence(bento.version, kind="metrics", data={"auc": 0.9}, actor=world.ada)
+        asked = pool.submit(outcome, lambda: world.request("staging", bento)).result(timeout=30)
+    assert isinstance(asked, Release)
+
+
+def test_an_endpoint_is_made_while_a_release_to_a_new_one_is_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project is held before the target, whichever way an endpoint comes."""
+    bento, meeting = world.bento(world.version()), Meeting()
+    monkeypatch.setattr(releases, "_check_documents", meeting.before(releases._check_documents))
+    guard = guards._guards[0]  # it holds the target
+    monkeypatch.setattr(guards, "_guards", [meeting.behind(guard)])
+
+    def make() -> Endpoint:
+        return create_endpoint(
+            world.project, environment="development", name="direct", target=world.target,
+            actor=world.otto,
+        )  # fmt: skip
+
+    found = both(make, lambda: world.request("development", bento, endpoint="new"))
+    assert [type(one) for one in found] == [Endpoint, Release]

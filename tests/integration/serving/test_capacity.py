@@ -1,15 +1,20 @@
 """What does not fit on a target: said when it is asked for, and started when there is room."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from apps.governance.models import Release
 from apps.jobs.models import Job
+from apps.serving.actions import endpoints, scale_endpoint
+from apps.serving.capacity import occupants
+from apps.serving.errors import NoRoom
 from apps.serving.models import Endpoint, Target
 from placet.kernel.clock import database_now
 from placet.management.commands.prepare import for_models, local_target, physical_mb
 from tests.support.factories import api
+from tests.support.meeting import Meeting, at_once
 from tests.support.story import Story
 from tests.support.world import World
 
@@ -116,3 +121,22 @@ def test_a_warm_revision_gives_way_and_is_not_waited_for(large: Release, story: 
 def test_the_target_of_this_machine_offers_what_the_machine_has(machine: int, models: int) -> None:
     assert for_models(machine) == models
     assert local_target().capacity_mb == for_models(physical_mb())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_are_scaled_at_once_the_second_sees_the_first(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Target.objects.filter(name="local").update(capacity_mb=3000)
+    for name in ("one", "two"):
+        wish = {"memory_mb": 1000, "replicas": 1, "max_replicas": 2}
+        story.live("development", endpoint=name, serving=wish)
+    monkeypatch.setattr(endpoints, "occupants", Meeting().behind(endpoints.occupants))
+    places, otto = list(Endpoint.objects.order_by("name")), story.otto
+
+    def scale(place: Endpoint) -> Callable[[], object]:
+        return lambda: scale_endpoint(place, replicas=2, actor=otto)
+
+    found = at_once(*map(scale, places))
+    assert {type(one) for one in found} == {Endpoint, NoRoom}
+    assert sum(row.memory_mb for row in occupants(places[0].target)) == 3000
