@@ -68,8 +68,7 @@ def start_upload(
     with record(actor) as log:
         project = lock_project(version.project_id)
         row = lock_draft(version, actor)
-        same = row.files.filter(path=path).first()
-        if same is not None and not archive:
+        if not archive and (same := row.files.filter(path=path).first()):
             if (same.sha256, same.size) != (sha256, size):
                 raise PathTaken(f"The version has another file at {path}: delete it first")
             return same

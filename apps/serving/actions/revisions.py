@@ -165,8 +165,7 @@ def set_revision(
         **_follows(revision, after),
     }
     with record(actor) as log:
-        if target_weight:  # none breaks no sum: whoever makes room waits for no other endpoint
-            _check_sum(revision, target_weight)
+        _check_sum(revision, target_weight)
         if not move(revision, expected=before, to=after, **changes):
             raise RevisionMoved
         log.add(
@@ -194,6 +193,8 @@ def _follows(revision: Revision, after: str) -> dict[str, Any]:
 
 
 def _check_sum(revision: Revision, weight: int) -> None:
+    if not weight:  # breaks no sum, so whoever makes room waits for no other endpoint
+        return
     Endpoint.objects.select_for_update(no_key=True).get(pk=revision.endpoint_id)
     others = Revision.objects.filter(endpoint=revision.endpoint_id).exclude(pk=revision.pk)
     taken = sum(others.values_list("weight", flat=True))
