@@ -6,6 +6,7 @@ from typing import NoReturn
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats import bento_project, lightgbm, mlflow, onnx, sklearn, skops, xgboost
 from apps.registry.formats.base import Derived, Files
+from apps.registry.formats.usable import usable
 from placet.kernel.problems import FieldError
 
 FORMATS: dict[str, Callable[[Files], Derived]] = {
@@ -57,8 +58,12 @@ def detect(files: Files) -> str:
 
 
 def derive(name: str, files: Files) -> Derived:
-    """Return what the files of format ``name`` say about themselves."""
-    return FORMATS[name](files)
+    """Return what the files of format ``name`` say about themselves, as far as an author could."""
+
+    def path() -> str:
+        return CANDIDATES[name](files)[0] if name in CANDIDATES else mlflow.MODEL_FILE
+
+    return usable(FORMATS[name](files), path)
 
 
 def _refuse(detail: str) -> NoReturn:

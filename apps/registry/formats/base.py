@@ -60,6 +60,12 @@ def unsaid(name: str, detail: str) -> Derived:
     return Derived(name, faults=[fault])
 
 
+def shown(text: Any) -> str:
+    """Return what a file calls something as a message can hold it: short, and escaped."""
+    whole = str(text)
+    return repr(whole if len(whole) <= 60 else f"{whole[:60]}…")
+
+
 def outputs_of_trees(classes: int, targets: int = 1) -> list[dict[str, Any]]:
     """Return the output columns of boosted trees: ``classes`` is 0 for a regression."""
     if classes == 0:

@@ -37,8 +37,6 @@ def derive(files: Files) -> Derived:
     if features > MAX_FEATURES:
         return unsaid("lightgbm", f"{path} has more than {MAX_FEATURES} features")
     names = text.split(" ")
-    if len(set(names)) != len(names):
-        return unsaid("lightgbm", f"{path} names a feature twice")
     inputs = [{"name": name, "type": "double"} for name in names]
     return Derived("lightgbm", signature={"inputs": inputs, "outputs": _outputs(facts)})
 

@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, refusal, yaml_of
+from apps.registry.formats.base import Derived, Files, refusal, shown, yaml_of
+from apps.registry.formats.usable import trouble
 from apps.registry.rules import (
     TYPES,
     example_faults,
     python_version_faults,
     requirement_faults,
-    signature_faults,
 )
 from apps.registry.rules.requirements import MAX_LINES
 from placet.kernel.problems import FieldError, InvalidInput
@@ -95,8 +95,8 @@ def _signature(model: dict[str, Any]) -> dict[str, Any]:
         "inputs": _columns(stored.get("inputs"), "input", UNNAMED_INPUT),
         "outputs": _columns(stored.get("outputs"), "output", UNNAMED_OUTPUT),
     }
-    if faults := signature_faults(signature):
-        raise _NotOurs(f"its signature is not usable: {faults[0].pointer}: {faults[0].detail}")
+    if said := trouble(signature):
+        raise _NotOurs(said)
     return signature
 
 
@@ -121,12 +121,13 @@ def _column(stored: dict[str, Any], name: str, side: str) -> dict[str, Any]:
     if kind == "tensor":
         spec = stored.get("tensor-spec")
         if not isinstance(spec, dict) or not isinstance(spec.get("shape"), list):
-            raise _NotOurs(f"{side} {name!r} is a tensor without a shape")
+            raise _NotOurs(f"{side} {shown(name)} is a tensor without a shape")
         dtype = str(spec.get("dtype"))
         kind = "string" if dtype.startswith(("<U", "|U")) else _NUMPY.get(dtype, dtype)
         shape = spec["shape"][1:]
-    if kind not in TYPES:
-        raise _NotOurs(f"{side} {name!r} has the type {kind!s}, which cannot be served")
+    if not isinstance(kind, str) or kind not in TYPES:
+        told = shown(kind)[1:-1]
+        raise _NotOurs(f"{side} {shown(name)} has the type {told}, which cannot be served")
     column: dict[str, Any] = {"name": name, "type": kind}
     if side == "input" and stored.get("required") is False:
         column["required"] = False

@@ -9,6 +9,7 @@ from apps.registry.formats.base import (
     Files,
     outputs_of_trees,
     refusal,
+    shown,
     unsaid,
 )
 from apps.registry.formats.json_stream import Document, NotJson, TooMuch
@@ -52,7 +53,9 @@ def derive(files: Files) -> Derived:
         kinds if isinstance(kinds, list) and len(kinds) == len(names) else ["float"] * len(names)
     )
     if strange := [n for n, k in zip(names, kinds, strict=True) if str(k) not in _TYPES]:
-        return unsaid("xgboost", f"{path} has categories in {strange[0]!r}, served as their codes")
+        return unsaid(
+            "xgboost", f"{path} has categories in {shown(strange[0])}, served as their codes"
+        )
     inputs = [{"name": n, "type": _TYPES[k]} for n, k in zip(names, kinds, strict=True)]
     return Derived("xgboost", signature={"inputs": inputs, "outputs": _outputs(learner)})
 

@@ -27,7 +27,9 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def signature_faults(signature: Any, pointer: str = "/signature") -> list[FieldError]:
+def signature_faults(
+    signature: Any, pointer: str = "/signature", most: int = MAX_COLUMNS
+) -> list[FieldError]:
     """Return what is wrong with ``{"inputs": […], "outputs": […]}``.
 
     A column has a unique ``name``, a ``type``, for inputs whether it is ``required`` (yes unless
@@ -42,13 +44,13 @@ def signature_faults(signature: Any, pointer: str = "/signature") -> list[FieldE
     if not isinstance(api, str) or not _API.fullmatch(api):
         faults.append(FieldError(f"{pointer}/api", "The name of an API: letters, digits and _"))
     for side in ("inputs", "outputs"):
-        faults += _side_faults(signature[side], f"{pointer}/{side}")
+        faults += _side_faults(signature[side], f"{pointer}/{side}", most)
     return faults
 
 
-def _side_faults(columns: Any, pointer: str) -> list[FieldError]:
-    if not isinstance(columns, list) or not 1 <= len(columns) <= MAX_COLUMNS:
-        return [FieldError(pointer, f"A list of 1 to {MAX_COLUMNS} columns")]
+def _side_faults(columns: Any, pointer: str, most: int) -> list[FieldError]:
+    if not isinstance(columns, list) or not 1 <= len(columns) <= most:
+        return [FieldError(pointer, f"A list of 1 to {most} columns")]
     faults: list[FieldError] = []
     names: set[str] = set()
     for position, column in enumerate(columns):

@@ -15,6 +15,7 @@ from apps.registry.errors import AlreadyFinalised, ChangedMeanwhile
 from apps.registry.models import ModelVersion, VersionState
 from placet_verify import canonical
 from tests.integration.registry.helpers import SIGNATURE, Lab, sha256
+from tests.unit.registry.test_odd_columns import ODD, TOLD, WRITERS
 
 MLMODEL = b"""flavors:
   python_function: {python_version: 3.13.5}
@@ -200,6 +201,29 @@ def test_a_given_example_must_fit_the_signature_of_the_files(lab: Lab) -> None:
     version = lab.draft(signature=None, example=[{"age": "old"}], expected=None)
     lab.put(version, "MLmodel", MLMODEL)
     assert set(faults(finalise(lab, version))) == {"/example/0/age"}
+
+
+@pytest.mark.parametrize("odd", ["NUL", "half a surrogate pair", "twice", "long"])
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_column_that_no_author_may_name_so_is_asked_of_the_author(
+    lab: Lab, name: str, odd: str
+) -> None:
+    if (name, odd) in TOLD:
+        pytest.skip(f"{name} reads it as another name")
+    files = WRITERS[name]("b", ODD[odd])
+    requirements = ["scikit-learn==1.7.2"]
+    draft = lab.draft(signature=None, example=None, expected=None, requirements=requirements)
+    (path,) = files.sizes
+    lab.put(draft, path, files.read(path, 1 << 20))
+    assert lab.api.get(lab.at(draft)).status_code == 200
+    answer = finalise(lab, draft)
+    assert answer.status_code == 422
+    [(pointer, said)] = faults(answer).items()
+    if (name, odd) != ("onnx", "half a surrogate pair"):
+        assert pointer == "/signature"
+        assert "give the signature yourself" in said
+        actions.edit_draft(draft, signature=SIGNATURE, actor=lab.actor)
+        assert finalise(lab, draft).status_code == 200
 
 
 def test_expected_outputs_belong_to_an_example(lab: Lab) -> None:

@@ -1,0 +1,40 @@
+"""Whatever files say of columns is held to what an author may say: it is frozen for good."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from apps.registry.formats.base import MAX_FEATURES, Derived, shown, unsaid
+from apps.registry.rules import example_faults, signature_faults
+from apps.registry.rules.values import json_faults
+
+
+def usable(found: Derived, path: Callable[[], str]) -> Derived:
+    """Return ``found`` without the signature and the example that an author would be refused.
+
+    A file may tell more columns than an author: as many as a service can be made for. ``path``
+    names the file, which is not asked for while all is well.
+    """
+    if found.signature is None:
+        return found
+    if said := trouble(found.signature):
+        faults = [*found.faults, *unsaid(found.format, f"{path()}: {said}").faults]
+        return replace(found, signature=None, example=None, faults=faults)
+    if found.example is not None and (
+        example_faults(found.example, found.signature) or json_faults(found.example, "/example")
+    ):
+        return replace(found, example=None)
+    return found
+
+
+def trouble(signature: dict[str, Any]) -> str:
+    """Return what is wrong with a signature that a file tells, and with which column; or ''."""
+    faults = signature_faults(signature, most=MAX_FEATURES)
+    if not faults:
+        return ""
+    side, *place = faults[0].pointer.split("/")[2:]  # /signature/inputs/0/name
+    if not place:
+        return f"its {side}: {faults[0].detail}"
+    number, member = int(place[0]), "/".join(place[1:]) or "form"
+    name = shown(signature[side][number].get("name"))
+    return f"the {member} of column {number + 1} of its {side}, {name}: {faults[0].detail}"
