@@ -36,6 +36,7 @@ TRIED = frozenset({"starting", "ready"})  # not live yet
 RUNNING = frozenset({"starting", "ready", "live", "warm"})
 PRESENT = RUNNING | {"draining"}
 ENDED = frozenset({"stopped", "failed"})
+ENDPOINT_STATES = ("active", "stopped", "deleted")
 HEALTH = ("healthy", "degraded", "unknown", "stopped", "deleted", "empty")  # of an endpoint
 # How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {

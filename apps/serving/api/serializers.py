@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from apps.serving.actions.targets import NAME_SAYS, SITE_SAYS
 from apps.serving.models import Site
-from apps.serving.rules import HEALTH, ISOLATION
+from apps.serving.rules import ENDPOINT_STATES, HEALTH, ISOLATION
 
 SITES: Any = {"invalid_choice": SITE_SAYS}
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -167,7 +167,7 @@ class EndpointSerializer(serializers.Serializer[Any]):
     target = serializers.CharField()
     url = serializers.CharField(help_text="What clients call; empty while the target has none")
     no_address = serializers.CharField(help_text="Why there is no url, or ''")
-    state = serializers.ChoiceField(choices=["active", "stopped"])
+    state = serializers.ChoiceField(choices=ENDPOINT_STATES)
     health = serializers.ChoiceField(choices=HEALTH)
     isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()
