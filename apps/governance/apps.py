@@ -10,8 +10,8 @@ class GovernanceConfig(AppConfig):
     label = "governance"
 
     def ready(self) -> None:
-        """Give new projects their environments, refuse endpoints outside of them, end releases with
-        them, and look on when people may do more than before."""
+        """Give new projects their environments, refuse endpoints outside of them, follow what
+        becomes of those, and look on when people may do more than before."""
         from apps.builds import references
         from apps.governance.actions.deleted import open_release, retire
         from apps.governance.actions.duties import watch_duties
@@ -20,6 +20,7 @@ class GovernanceConfig(AppConfig):
             create_project_defaults,
             stops_when_expired,
         )
+        from apps.governance.actions.stopped import serve_anew
         from apps.governance.queries import bentos_needed
         from apps.identity.guards import on_more_access, on_project_created
         from apps.serving import guards
@@ -28,5 +29,6 @@ class GovernanceConfig(AppConfig):
         on_more_access(watch_duties)
         guards.register(check_endpoint)
         guards.on_delete(open_release, retire)
+        guards.on_start(serve_anew)
         guards.on_expired(stops_when_expired)
         references.register(bentos_needed)

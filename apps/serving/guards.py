@@ -1,7 +1,7 @@
 """Lets apps that stand above take part: they know environments, this app does not.
 
-They may refuse a new endpoint, say why one is still needed and what follows when it is deleted,
-and what a node does when its signed state has run out.
+They may refuse a new endpoint, say why one is still needed, and what follows when it is started
+again or deleted, and what a node does when its signed state has run out.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,12 @@ from placet.kernel.actor import Actor
 
 Guard = Callable[[Endpoint], None]
 Need = Callable[[Endpoint], str]
-Deleted = Callable[[Endpoint, Actor], None]
+Told = Callable[[Endpoint, Actor], None]
 StopsWhenExpired = Callable[[Target], bool]
 _guards: list[Guard] = []
 _needs: list[Need] = []
-_deleted: list[Deleted] = []
+_deleted: list[Told] = []
+_started: list[Told] = []
 _expiry: list[StopsWhenExpired] = []
 
 
@@ -31,7 +32,7 @@ def check(endpoint: Endpoint) -> None:
         guard(endpoint)
 
 
-def on_delete(need: Need, deleted: Deleted) -> None:
+def on_delete(need: Need, deleted: Told) -> None:
     """Have ``need`` say why an endpoint must stay ('' when nothing does), and ``deleted`` called
     when it goes. Both are called in the transaction that deletes it, which holds its row."""
     if need not in _needs:
@@ -48,6 +49,19 @@ def tell_deleted(endpoint: Endpoint, actor: Actor) -> None:
     """Tell every app above that ``endpoint`` goes."""
     for deleted in _deleted:
         deleted(endpoint, actor)
+
+
+def on_start(started: Told) -> None:
+    """Have ``started`` called when an endpoint that was stopped is started, in the transaction that
+    does it, which holds its row."""
+    if started not in _started:
+        _started.append(started)
+
+
+def tell_started(endpoint: Endpoint, actor: Actor) -> None:
+    """Tell every app above that ``endpoint`` serves again."""
+    for started in _started:
+        started(endpoint, actor)
 
 
 def on_expired(rule: StopsWhenExpired) -> None:

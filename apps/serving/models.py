@@ -127,10 +127,11 @@ class Endpoint(Audited):
     environment = models.CharField(max_length=40)
     name = models.SlugField(max_length=60)
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="endpoints")
-    state = models.CharField(max_length=10, default="active")  # active, stopped, deleted
+    state = models.CharField(max_length=10, default="active")  # of ENDPOINT_STATES
     api_key_required = models.BooleanField(default=False)
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)  # since when, until it is started
     generation = models.IntegerField(default=0)
 
     objects = EndpointQuerySet.as_manager()

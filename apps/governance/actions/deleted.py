@@ -2,11 +2,11 @@
 
 from apps.audit.actions import record
 from apps.governance.actions.advance import move_release
+from apps.governance.actions.stopped import served_until
 from apps.governance.events import RELEASE_RETIRED
 from apps.governance.models import OPEN_STATES, Release, ReleaseState
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
-from placet.kernel.clock import now
 
 
 def open_release(endpoint: Endpoint) -> str:
@@ -27,6 +27,8 @@ def retire(endpoint: Endpoint, actor: Actor) -> None:
             "environment"
         )
         for row in live.filter(endpoint=endpoint, state="live"):
-            reason = "Its endpoint was deleted"
-            move_release(row, expected="live", to="retired", ended_at=now(), ended_reason=reason)
+            reason, ended = "Its endpoint was deleted", served_until(row, endpoint)
+            if endpoint.state == "stopped" and endpoint.stopped_at is None:
+                reason += "; since when it had been stopped is not known"
+            move_release(row, expected="live", to="retired", ended_at=ended, ended_reason=reason)
             log.add(RELEASE_RETIRED, row, data={"number": row.number})

@@ -11,6 +11,7 @@ from apps.governance.actions.glass_ends import broken_by, use_glass
 from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
+from apps.governance.actions.stopped import served_until
 from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
 from apps.governance.events import (
     RELEASE_FAILED,
@@ -146,7 +147,7 @@ def _supersede(release: Release, log: Recorder) -> None:
         "environment"
     )
     for previous in live.filter(endpoint=release.endpoint_id, state="live").exclude(pk=release.pk):
-        _move(previous, "live", "superseded", ended_at=clock.now())
+        _move(previous, "live", "superseded", ended_at=served_until(previous, release.endpoint))
         data = {"number": previous.number, "by": release.number}
         log.add(RELEASE_SUPERSEDED, previous, data=data)
 

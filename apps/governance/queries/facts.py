@@ -93,8 +93,7 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
     """Decisions, freezes, soaks, signers, break-glasses, nodes and recalls of every release in one
     query.
 
-    A decision counts while it is not voided and is about the request that stands now. A stretch
-    that ended in a rollback soaked nothing.
+    A decision counts while it is not voided and is about the request that stands now.
     """
     decisions = (
         Decision.objects.filter(
@@ -107,26 +106,30 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
     freezes = Freeze.objects.filter(
         environment=OuterRef("environment"), lifted_at__isnull=True
     ).values(json=JSONObject(id="id", starts_at="starts_at", ends_at="ends_at"))
-    soaks = Release.objects.filter(
-        project=OuterRef("project"),
-        bento=OuterRef("bento"),
-        live_at__isnull=False,
-        state__in=("live", "superseded", "retired"),
-    ).values(
-        json=JSONObject(
-            environment="environment__name", release="id", live_at="live_at", ended_at="ended_at"
-        )
-    )
     signers = (
         SigningKey.objects.filter(project=OuterRef("project"))
         .annotate(revoked=Case(When(revoked_at__isnull=True, then=False), default=True))
         .values(json=JSONObject(fingerprint="fingerprint", label="label", revoked="revoked"))
     )
-    beside = (decisions, freezes, soaks, signers, _in_force(now), _nodes())
+    beside = (decisions, freezes, _soaks(), signers, _in_force(now), _nodes())
     rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
         "pk", *map(ArraySubquery, beside), keeper().listed("bento")
     )
     return {pk: (d, f, s, k, b, n, r) for pk, d, f, s, k, b, n, r in rows}
+
+
+def _soaks() -> QuerySet[Release, Any]:
+    """Return when the Bento was live, and what became of its endpoint. A stretch that ended in a
+    rollback soaked nothing."""
+    found = Release.objects.filter(
+        project=OuterRef("project"), bento=OuterRef("bento"), live_at__isnull=False,
+        state__in=("live", "superseded", "retired"),
+    )  # fmt: skip
+    said = {name: name for name in ("live_at", "ended_at")}
+    place = {"endpoint": "endpoint__state", "stopped_at": "endpoint__stopped_at"}
+    return found.values(
+        json=JSONObject(environment="environment__name", release="id", **said, **place)
+    )
 
 
 def _nodes() -> QuerySet[Node, Any]:
@@ -168,7 +171,7 @@ def _facts(
     decisions, freezes, soaks, signers, broken, nodes, recalls = beside
     by_environment: dict[str, list[SoakFact]] = {}
     for s in soaks:
-        stretch = SoakFact(s["release"], _time(s["live_at"]), _maybe(s["ended_at"]))
+        stretch = SoakFact(s["release"], _time(s["live_at"]), _served_until(s))
         by_environment.setdefault(s["environment"], []).append(stretch)
     return Facts(
         now=now,
@@ -191,6 +194,20 @@ def _facts(
         network=_network(nodes),
         recalled=keeper().sentence(recalls),
     )
+
+
+def _served_until(stretch: dict[str, Any]) -> datetime | None:
+    """Return when a stretch ended: with the release, or as its endpoint was stopped before that.
+
+    One goes on while its endpoint is active alone; where that was stopped nobody knows when, or
+    before the release became live, it is not known to have served at all.
+    """
+    began, ended, stopped = (
+        _maybe(stretch[name]) for name in ("live_at", "ended_at", "stopped_at")
+    )
+    if began and stopped and stopped > began:
+        return min(ended or stopped, stopped)
+    return began if ended is None and stretch["endpoint"] == "stopped" else ended
 
 
 def describe(version: ModelVersion) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from apps.serving.rules import serving_config, to_evict
 from apps.serving.uses import refuse_unlisted
 from placet.config import config
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, QuotaReached
 from placet.kernel.states import move
 from placet_protocol.fields import is_name
@@ -123,8 +124,10 @@ def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor:
         if after == "active":
             refuse_unlisted(row.target_id, row.project_id, row.environment)
             make_room(row, running_mb(row), actor=actor)
-        move(row, expected=before, to=after)
+        move(row, expected=before, to=after, stopped_at=None if after == "active" else now())
         log.add(kind, row)
+        if after == "active":
+            guards.tell_started(row, actor)
         desired.publish(row.target_id)
     return row
 

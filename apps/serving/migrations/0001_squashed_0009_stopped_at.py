@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0001 to 0007: the same in one step.
+"""What a new database gets in place of migrations 0001 to 0009: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -22,6 +22,8 @@ class Migration(migrations.Migration):
         ("serving", "0005_target_uses"),
         ("serving", "0006_noted"),
         ("serving", "0007_last_report"),
+        ("serving", "0008_deleted"),
+        ("serving", "0009_stopped_at"),
     ]
     dependencies = [
         ("builds", "0001_initial"),
@@ -85,11 +87,14 @@ class Migration(migrations.Migration):
                             on_delete=models.PROTECT, related_name="endpoints", to="serving.target"
                         ),
                     ),
+                    ("stopped_at", models.DateTimeField(blank=True, null=True)),
                 ],
                 options={
                     "constraints": [
                         models.UniqueConstraint(
-                            fields=("project", "environment", "name"), name="serving_endpoint_name"
+                            fields=("project", "environment", "name"),
+                            condition=~Q(state="deleted"),
+                            name="serving_endpoint_kept_name",
                         )
                     ],
                 },

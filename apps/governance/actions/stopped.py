@@ -1,0 +1,34 @@
+"""What the stop of an endpoint means for the release that is live behind it, and its start."""
+
+from datetime import datetime
+
+from apps.audit.actions import record
+from apps.governance.events import RELEASE_RESTORED
+from apps.governance.models import Release
+from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.states import move
+
+
+def served_until(release: Release, endpoint: Endpoint) -> datetime:
+    """Return when a live release whose time ends now served last: until its endpoint was stopped.
+
+    One that was stopped before that was written down is not known to have served at all.
+    """
+    if endpoint.state != "stopped":
+        return now()
+    began = release.live_at or now()
+    return max(began, endpoint.stopped_at or began)
+
+
+def serve_anew(endpoint: Endpoint, actor: Actor) -> None:
+    """Begin the time of the release that is live behind ``endpoint``, which the caller has started.
+
+    It did not serve meanwhile: what it soaks is counted without a break.
+    """
+    with record(actor) as log:
+        live = Release.objects.select_for_update(no_key=True, of=("self",))
+        for row in live.filter(endpoint=endpoint, state="live").select_related("environment"):
+            move(row, expected="live", to="live", live_at=now())
+            log.add(RELEASE_RESTORED, row, data={"number": row.number})
