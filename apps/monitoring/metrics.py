@@ -33,7 +33,7 @@ class MonitoringCollector(Collector):
         return [_requests(), _latency(), _objective(), _age(), _alerts()]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Read everything in a fixed number of queries, and one more for each objective."""
+        """Read everything in a fixed number of queries, however many endpoints there are."""
         try:
             found = [*endpoint_gauges(), objective_gauge(), node_gauge(), alert_gauge()]
         except DatabaseError as error:

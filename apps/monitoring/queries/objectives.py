@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.monitoring.models import Objective
-from apps.monitoring.queries.windows import Measured, Recent, by_revision, recent_of, windows
+from apps.monitoring.queries.windows import (
+    Measured,
+    Recent,
+    by_revision,
+    recent_of,
+    since_each,
+    windows,
+)
 from apps.monitoring.rules import Verdict, judge
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import node_of, node_status
@@ -70,7 +77,10 @@ def verdict_of(objective: Objective, found: Measured, at: datetime) -> Verdict:
 
 
 def watched() -> list[Watched]:
-    """Return how every active endpoint with an objective and a live revision stands."""
+    """Return how every active endpoint with an objective and a live revision stands.
+
+    With three queries, however many there are: it is asked every ten seconds.
+    """
     rows = Objective.objects.filter(endpoint__state="active").select_related(
         "endpoint__target__node", "endpoint__project"
     )
@@ -81,8 +91,14 @@ def watched() -> list[Watched]:
         ).select_related("bento__version__model")
     }
     at = now()
+    held = [(row, live[row.endpoint_id]) for row in rows.order_by("pk") if row.endpoint_id in live]
+    sinces = {revision.pk: since_of(row, revision, at) for row, revision in held}
+    found = since_each(sinces)
     return [
-        Watched(row, live[row.endpoint_id], stands(row, live[row.endpoint_id], at))
-        for row in rows.order_by("pk")
-        if row.endpoint_id in live
+        Watched(
+            row,
+            revision,
+            verdict_of(row, Measured.of(found[revision.pk], sinces[revision.pk]), at),
+        )
+        for row, revision in held
     ]

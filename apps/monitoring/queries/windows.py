@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Func, IntegerField, Sum, TextField, Value
+from django.db.models import F, Func, IntegerField, Q, Sum, TextField, Value
 from django.db.models.functions import Cast, Extract, Floor
 
 from apps.monitoring.models import MetricWindow
@@ -68,6 +68,20 @@ def by_revision(revisions: Iterable[str], since: datetime) -> dict[str, list[Met
     """Return the windows of each revision that began at ``since`` or later, with one query."""
     found: dict[str, list[MetricWindow]] = {revision: [] for revision in revisions}
     for row in MetricWindow.objects.filter(revision__in=found, started_at__gte=since):
+        found[row.revision].append(row)
+    return found
+
+
+def since_each(sinces: Mapping[str, datetime]) -> dict[str, list[MetricWindow]]:
+    """Return the windows of each revision that began at its own time or later, with one query."""
+    found: dict[str, list[MetricWindow]] = {revision: [] for revision in sinces}
+    together: dict[datetime, list[str]] = {}
+    for revision, since in sinces.items():
+        together.setdefault(since, []).append(revision)
+    wanted = Q(pk__in=[])
+    for since, revisions in together.items():
+        wanted |= Q(revision__in=revisions, started_at__gte=since)
+    for row in MetricWindow.objects.filter(wanted):
         found[row.revision].append(row)
     return found
 
