@@ -161,8 +161,8 @@ def take_over(endpoint: Endpoint, number: int | None, reason: str, log: Recorder
 def finish_drill(drill: Drill) -> bool:
     """Write down what came of a drill whose rollout has ended, once the node's counts are in.
 
-    A failed one opens an alert, a passed one ends it. ``False`` when it is too early, or somebody
-    else has written it.
+    A failed one opens an alert, a passed one ends it, as does any of an endpoint that was deleted
+    meanwhile. ``False`` when it is too early, or somebody else has written it.
     """
     rollout = drill.rollout
     if rollout is None or rollout.finished_at is None:
@@ -181,7 +181,8 @@ def finish_drill(drill: Drill) -> bool:
             return False
         data = {"outcome": state.label.lower(), "seconds": ended.seconds}
         log.add(DRILL_FINISHED, drill, data=data)
-        if why:
+        gone = Endpoint.objects.filter(pk=drill.endpoint_id, state="deleted").exists()
+        if why and not gone:
             _tell(drill, f"The rollback drill failed. {why}")
         else:
             close_settled(_alerts(drill), actor=SYSTEM)

@@ -20,7 +20,7 @@ from apps.monitoring.rules import Terms
 from apps.rollouts import actions, queries
 from apps.rollouts.errors import DrillRefused, PastSteps, RolloutOpen
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
-from apps.serving.actions import stop_endpoint
+from apps.serving.actions import delete_endpoint, stop_endpoint
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -159,6 +159,21 @@ def test_a_former_revision_that_answers_with_errors_fails_the_drill_and_alerts(
         story.settle(rounds=4)
         assert finished(again).state == "passed"
     assert story.state(alert) == "resolved"
+
+
+def test_a_drill_that_failed_as_its_endpoint_went_opens_no_alert_and_ends_the_one_there_is(
+    story: Story, endpoint: Endpoint
+) -> None:
+    drill = actions.run_drill(endpoint, actor=story.otto)
+    story.settle(rounds=4)
+    window(story.node, Revision.objects.get(endpoint=endpoint, number=1).pk, good=7, bad=3)
+    earlier = open_alert(
+        Finding(AlertKind.DRILL_FAILED, subject=endpoint.pk, about="x", summary="x"), actor=SYSTEM
+    )
+    stopped = stop_endpoint(endpoint, actor=story.otto)
+    delete_endpoint(stopped, if_generation=stopped.generation, actor=story.otto)
+    assert finished(drill).state == "failed"
+    assert [(row, row.state) for row in Alert.objects.all()] == [(earlier, "resolved")]
 
 
 def test_a_former_revision_that_breaks_gives_everything_back(
