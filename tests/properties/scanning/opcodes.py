@@ -33,7 +33,8 @@ def integer(random: Chance) -> bytes:
         b"0x%x" % random.randrange(999), b"0X%X" % random.randrange(999), b"0o17", b"0b101",
         b"010", b"00", b"01", b"1_0", b" " + digits, b"\t" + digits, digits + b" ", b"-" + digits,
         b"+" + digits, digits, digits + b"\r", digits + b"\0" + b"anything", b"0x_f", b"000",
-        b"\v7", b"\f7", b"9" * random.choice((20, 400)), digits + b"\0",
+        b"\v7", b"\f7", b"9" * random.choice((20, 400)), digits + b"\0", b"\0",
+        b"\0anything",
     )  # fmt: skip
     return random.choice(forms)
 

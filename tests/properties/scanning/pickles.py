@@ -152,6 +152,14 @@ def odd_names_of_modules(random: Chance) -> Made:
     return file(random, harmless(random) + ask + b"0" + called(random) + end(random), TEXTS)
 
 
+def modules_behind_a_dot(random: Chance) -> Made:
+    """The importer looks for what stands behind the last dot, and imports it anew."""
+    module = "." + random.choice(("this", "placet_marker_imported", "os"))
+    made = asked(random, module, random.choice(("x", "system")))
+    call = b"(" + text(random, "true") + b"tR" if random.random() < 0.5 else b""
+    return file(random, harmless(random) + made + call + end(random))
+
+
 def names_of_python_2(random: Chance) -> Made:
     target = random.choice(OF_PYTHON_2)
     early = b"\x80\x02" if random.random() < 0.5 else b""
@@ -264,7 +272,8 @@ FAMILIES: tuple[Family, ...] = (
     a_plain_call, whole_numbers, fractions, counted_numbers, places_of_the_memo,
     names_out_of_the_memo, a_memo_that_is_written_twice, quoted_texts, escaped_texts, instances,
     objects, new_objects, states, containers_of_their_own, names_that_are_computed, names_as_bytes,
-    dotted_names, odd_names_of_modules, names_of_python_2, lines_without_an_end, frames,
+    dotted_names, odd_names_of_modules, modules_behind_a_dot, names_of_python_2,
+    lines_without_an_end, frames,
     objects_from_outside, extensions, pickles_one_behind_the_other, marks_and_pops, containers,
     bytes_and_buffers, long_texts_that_hide, soup, changed_bytes, what_pickle_itself_writes,
 )  # fmt: skip

@@ -42,6 +42,7 @@ def folder(root: Path, **files: bytes) -> Report:
 # What only one of Python's two unpicklers takes, or pickletools does not.
 ODD_NUMBERS = [b"I0x10\n0", b"I010\n0", b"I 7\n0", b"I1_0\n0", b"L0x10L\n0", b"F1_0.0\n0",
                b"I7\0x\n0", b"L7\0\n0", b"F1\0x\n0", b"L1\rL\n0",
+               b"I\0\n0", b"I\0anything\n0", b"I\0\x80\n0",
                b"Np0\0x\n0", b"Np0\n0g0\0x\n0"]  # fmt: skip
 
 
@@ -50,6 +51,27 @@ ODD_NUMBERS = [b"I0x10\n0", b"I010\n0", b"I 7\n0", b"I1_0\n0", b"L0x10L\n0", b"F
 def test_no_number_stops_the_walk_that_an_unpickler_reads(before: bytes, name: str) -> None:
     start = b"GIF8" + b"\0" * 5 + b"0" if name == "plot.gif" else b""
     assert verdict(start + before + RUNS, name) == "malicious"
+
+
+@pytest.mark.parametrize("before", [b"I7x\n0", b"Fx\n0", b"Lx\n0", b"Sabc\n0", b"S'\\x4'\n0"])
+def test_a_call_behind_a_number_that_none_is_known_to_read_is_not_safe(before: bytes) -> None:
+    assert verdict(before + RUNS, "notes.txt") == "unknown"
+    assert verdict(before + b"cat\ndog\n", "notes.txt") == "safe"
+
+
+@pytest.mark.parametrize("data", [b"c.this\nx\n.", b"c..os\nsystem\n.", b"N0(i.os\nsystem\n.",
+                                  b"\x8c\x03a b\x8c\x01x\x93.", b"\x8c\x00\x8c\x01x\x93.",
+                                  b"c?,?\nFloatStorage\n0cos\nsystem\n."])  # fmt: skip
+@pytest.mark.parametrize("name", ["notes.txt", "model.pkl"])
+def test_a_module_by_an_odd_name_is_malicious(data: bytes, name: str) -> None:
+    """The importer looks for what stands behind the last dot; torch finds storages by name."""
+    assert verdict(data, name) == "malicious"
+
+
+def test_what_stands_outside_a_pickle_may_be_a_name() -> None:
+    """torch gives back what stands in a tuple (``torch/serialization.py``, ``_legacy_load``)."""
+    outside = b"(S'module'\nS'posix'\ntQ"
+    assert verdict(b"N." + outside + b"S'system'\n\x93(S'true'\ntR.") == "malicious"
 
 
 @pytest.mark.parametrize("data", [b"cthis\nx", b"cthisx", b"cthis\n", b"N0(ithis\n"])

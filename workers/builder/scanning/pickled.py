@@ -74,6 +74,9 @@ class Walk:
     whole: int = 0  # pickles that have their STOP
     arrays: bool = False  # joblib and pickle go different ways
     garbled: bool = False  # numbers of arrays are read as opcodes: by chance they may say much
+    calls: bool = False
+    lenient: bool = False  # numbers and texts that no unpickler reads are taken as read
+    doubtful: bool = False  # it ended at one of them
     error: str = ""
 
     def note(self, verdict: Verdict, what: str) -> None:

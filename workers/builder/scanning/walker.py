@@ -4,6 +4,9 @@ The opcodes are read as widely as either unpickler of Python reads them (``Lib/p
 ``Modules/_pickle.c``): what one of them follows, the walk follows. Where the walk ends early both
 have ended too, so what it met until then is all that a loader can have done.
 
+Should an unpickler read a number or text that is held to be none here, then what it met behind it
+is asked as well: a call there makes the file unknown, for no honest text has one by chance.
+
 Two loaders go different ways: joblib steps over raw arrays that stand between two opcodes
 (``joblib/numpy_pickle.py``, ``NumpyUnpickler.load_build``), pickle reads them as opcodes. A file
 with such arrays is walked both ways.
@@ -30,11 +33,17 @@ def walk_pickle(stream: IO[bytes]) -> Walk:
         for verdict, what in plain.findings:
             walk.note(verdict, what)
         walk.note(plain.verdict, "")
+    if walk.doubtful and not walk.effects:
+        stream.seek(here)
+        beyond = _walk(stream, joblib=True, lenient=True)
+        if beyond.effects and beyond.calls:
+            walk.effects = True
+            walk.note("unknown", "calls something behind what no unpickler is known to read")
     return walk
 
 
-def _walk(stream: IO[bytes], *, joblib: bool) -> Walk:
-    walk, source = Walk(garbled=not joblib), Bytes(stream)
+def _walk(stream: IO[bytes], *, joblib: bool, lenient: bool = False) -> Walk:
+    walk, source = Walk(garbled=not joblib, lenient=lenient), Bytes(stream)
     try:
         while walk.whole < MAX_PICKLES:
             Machine(source, walk, joblib=joblib).run()
