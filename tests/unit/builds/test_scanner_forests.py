@@ -1,6 +1,8 @@
 """Forests of XGBoost and LightGBM that lead outside are not safe, however they begin."""
 
+import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,16 @@ def verdict(data: bytes, name: str) -> str:
     return scan_bytes(name, data, Path("/nonexistent")).verdict()
 
 
+@functools.cache
+def grown() -> bytes:
+    """Train trees of XGBoost; its JSON."""
+    ((_, data),) = xgboost_model(".json").files.items()
+    return data
+
+
 def changed(change: Any) -> bytes:
     """Return XGBoost's JSON with a change in its first tree."""
-    ((_, data),) = xgboost_model(".json").files.items()
-    model = json.loads(data)
+    model = json.loads(grown())
     change(model["learner"]["gradient_booster"]["model"]["trees"][0], model["learner"])
     return json.dumps(model).encode()
 
@@ -56,6 +64,162 @@ def test_a_forest_of_lightgbm_is_one_by_its_first_line() -> None:
         assert verdict(line + data.removeprefix(b"tree\n"), name) == "safe"
         broken = line + data.removeprefix(b"tree\n").replace(b"left_child=", b"left_child=9999 ", 1)
         assert verdict(broken, name) == "unknown"
+
+
+def forest(model: Any) -> Any:
+    """Return XGBoost's forest."""
+    return model["gradient_booster"]["model"]
+
+
+def parts(**values: Any) -> Any:
+    """Return a change that gives the first tree these parts."""
+    return lambda tree, _: tree.update(values)
+
+
+def setting(name: str, value: str) -> Any:
+    """Return a change of a number that the whole model has."""
+    return lambda _, learner: learner["learner_model_param"].update({name: value})
+
+
+def categories(**values: list[int]) -> Any:
+    """Return a change by which the root asks for a category."""
+    whole = {"nodes": [0], "segments": [0], "sizes": [1], "categories": [3], **values}
+
+    def change(tree: Any, _: Any) -> None:
+        tree["split_type"][0] = 1
+        for name, value in whole.items():
+            tree[name if name == "categories" else f"categories_{name}"] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(lambda _, learner, n=n: forest(learner)["tree_info"].__setitem__(0, n)
+          for n in (1, 5, -1, 500_000_000, 0.5)),
+        lambda _, learner: forest(learner).update(iteration_indptr=[0, 1, 100_000]),
+        lambda _, learner: forest(learner).update(iteration_indptr=[]),
+        lambda _, learner: forest(learner)["gbtree_model_param"].update(num_parallel_tree="99999"),
+        lambda _, learner: forest(learner).update(news=[]),
+        lambda _, learner: forest(learner).update(weight_drop=[1.0]),
+        lambda _, learner: forest(learner)["cats"].update(feature_segments=[0, 5, 1 << 30]),
+        lambda _, learner: forest(learner)["cats"].update(sorted_idx=[5]),
+        lambda _, learner: learner["objective"].update(softmax={"num_class": "0"}),
+        setting("num_class", "1000000000"), setting("num_target", "1000000000"),
+        setting("num_class", "-1"), setting("base_score", "[0.5,0.5,0.5]"),
+        setting("num_feature", "-1"),
+        lambda tree, _: tree["tree_param"].update(size_leaf_vector="100000"),
+        lambda tree, _: tree["parents"].__setitem__(1, 10**9),
+        lambda tree, _: tree["parents"].__setitem__(1, 2),
+        lambda tree, _: tree["parents"].__setitem__(0, 1),
+        parts(parents=[]), parts(base_weights=[]), parts(loss_changes=[]), parts(sum_hessian=[]),
+        parts(leaf_weights=[]), parts(split_type=[]),
+        lambda tree, _: tree["split_type"].__setitem__(0, 1),
+        lambda tree, _: tree["split_type"].__setitem__(0, 2),
+        categories(sizes=[100_000]), categories(segments=[1 << 40]), categories(segments=[-1]),
+        categories(sizes=[0]), categories(categories=[-1]), categories(categories=[(1 << 31) - 1]),
+        categories(nodes=[1 << 20]), categories(nodes=[]), categories(sizes=[]),
+    ],
+)  # fmt: skip
+def test_no_number_of_xgboosts_leads_outside_what_it_counts(change: Any) -> None:
+    assert verdict(changed(change), "m.json") == "unknown"
+
+
+def test_a_node_of_xgboosts_may_ask_for_a_category() -> None:
+    assert verdict(changed(categories()), "m.json") == "safe"
+
+
+@pytest.mark.parametrize("name", ["m.json", "m.txt", "m.yaml", "m.csv", "schema.json", "MLmodel"])
+def test_blanks_and_endings_do_not_hide_a_forest(name: str) -> None:
+    ((_, lines),) = lightgbm_model().files.items()
+    outside = changed(lambda tree, _: tree["left_children"].__setitem__(0, 10_000))
+    for broken in (b" " * 5000 + outside, b"\n" * (1 << 20) + outside, b"tree\nversion=v4\nbroken",
+                   b"tree\rversion=v4\rbroken", b"tree\r\nversion=v4\r\nbroken",
+                   lines.replace(b"left_child=", b"left_child=9", 1)):  # fmt: skip
+        assert verdict(broken, name) != "safe"
+
+
+def test_a_member_that_stands_twice_is_read_by_nobody() -> None:
+    whole = changed(lambda *_: None)
+    twice = whole.replace(b'"tree_info"', b'"tree_info": [900], "tree_info"', 1)
+    assert verdict(twice, "m.json") == "unknown"
+
+
+@functools.cache
+def grown_from_categories() -> bytes:
+    """Train a tree of LightGBM that asks for a category; its own file."""
+    import lightgbm
+    import numpy
+
+    values = numpy.random.default_rng(0).integers(0, 8, (300, 2))
+    data = lightgbm.Dataset(values, values[:, 0] % 3, categorical_feature=[0])
+    text = lightgbm.train({"verbose": -1, "min_data_in_leaf": 5}, data, 2).model_to_string()
+    assert "cat_threshold=" in text
+    return str(text).encode()
+
+
+def resized(data: bytes) -> bytes:
+    """Write anew how long each tree is, so that LightGBM finds it."""
+    trees = re.split(rb"(?<=[\r\n])(?=Tree=)", re.split(rb"(?=end of trees)", data)[0])[1:]
+    sizes = b" ".join(b"%d" % len(tree) for tree in trees)
+    return re.sub(rb"tree_sizes=[^\r\n]*", b"tree_sizes=" + sizes, data, count=1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (rb"num_tree_per_iteration=1", rb"num_tree_per_iteration=2"),
+        (rb"num_class=1", rb"num_class=100000000"),
+        (rb"num_tree_per_iteration=1\n", b"num_tree_per_iteration=1\n=num_class=7\n"),
+        (rb"objective=\w+", b"objective=multiclass num_class:9"),
+        (rb"tree_sizes=\d+", b"tree_sizes=90000000"),
+        (rb"max_feature_idx=1", b"max_feature_idx=90000000"),
+        (rb"num_cat=\d+", b"num_cat=0"),
+        (rb"num_cat=\d+", b"num_cat=900"),
+        (rb"cat_boundaries=0", b"cat_boundaries=90000000"),
+        (rb"cat_boundaries=0 \d+", b"cat_boundaries=0 90000000"),
+        (rb"cat_threshold=\d+", b"cat_threshold="),
+        (rb"\nthreshold=\d+", b"\nthreshold=100000000"),
+        (rb"\nthreshold=0", b"\nthreshold=\xd9\xa0"),
+        (rb"decision_type=\d+", b"decision_type="),
+        (rb"(left_child=)", b"left_child=90000000\n\\1"),
+        (rb"(left_child=)", b"left_child=90000000\nx\n\\1"),
+        (rb"(left_child=)", b"left_child=90000000\nx=\xe2\x80\xa8\\1"),
+        (rb"(left_child=)", b"left_child=90000000\nx=\x0b\\1"),
+        (rb"(left_child=)", b"\n\\1"),
+        (rb"is_linear=0", b"is_linear=1"),
+        (rb"shrinkage=", b"\0="),
+    ],
+)
+@pytest.mark.parametrize("ending", [b"\n", b"\r"])
+def test_no_number_of_lightgbms_leads_outside_what_it_counts(
+    old: bytes, new: bytes, ending: bytes
+) -> None:
+    data = grown_from_categories()
+    broken = re.sub(old, new, data, count=1)
+    assert broken != data
+    assert verdict(resized(data.replace(b"\n", ending)), "m.txt") == "safe"
+    broken = broken.replace(b"\n", ending)
+    assert verdict(broken if b"tree_sizes" in new else resized(broken), "m.txt") == "unknown"
+
+
+def test_leaves_of_lightgbm_that_are_lines_ask_for_features_that_there_are() -> None:
+    import lightgbm
+    import numpy
+
+    values = numpy.random.default_rng(0).random((300, 3))
+    data = lightgbm.Dataset(values, values.sum(axis=1))
+    settings = {"verbose": -1, "linear_tree": True, "num_leaves": 4}
+    text = lightgbm.train(settings, data, 2).model_to_string().encode()
+    assert verdict(text, "m.txt") == "safe"
+    for name, old in ((b"leaf_features=", rb"\d"), (b"leaf_const=", rb"\S+"),
+                      (b"num_features=", rb"\d"), (b"leaf_coeff=", rb"\S+")):  # fmt: skip
+        new = name + (b"" if old == rb"\S+" else b"9")
+        old = name + old
+        broken = resized(re.sub(old, new, text, count=1))
+        assert broken != text
+        assert verdict(broken, "m.txt") == "unknown"
 
 
 @pytest.mark.parametrize(

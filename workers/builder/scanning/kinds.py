@@ -13,10 +13,11 @@ from typing import IO
 
 import yaml
 
-from workers.builder.scanning import headers, mlflow_folder, skops, trees
+from workers.builder.scanning import headers, lightgbm, mlflow_folder, skops, xgboost
 from workers.builder.scanning.known import Verdict, judge, shown, words
 from workers.builder.scanning.onnx import NotOnnx, check, escapes, outside
 from workers.builder.scanning.report import Report
+from workers.builder.scanning.trees import NotTrees
 
 CHUNK = 1 << 20
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
@@ -109,34 +110,36 @@ def _is_text(stream: IO[bytes]) -> bool:
     return True
 
 
+def forests(stream: IO[bytes]) -> Told:
+    """Hold a text against itself when XGBoost or LightGBM would read it: neither asks for an
+    ending."""
+    for library, read in (("LightGBM", lightgbm.read), ("XGBoost", xgboost.read_json)):
+        try:
+            read(stream)
+        except NotTrees as fault:
+            yield "unknown", f"is a broken model of {library}: {fault}. Save and upload it anew"
+
+
 def _text(stream: IO[bytes], place: Place) -> Told:
     if not _is_text(stream):
         yield "unknown", "is called text and is none"
         return
-    try:
-        trees.lightgbm(stream)
-    except trees.NotTrees as fault:
-        yield "unknown", f"is a broken model of LightGBM: {fault}. Save and upload it anew"
-    else:
-        yield "safe", ""
+    yield from forests(stream)
+    yield "safe", ""
 
 
 def _json(stream: IO[bytes], place: Place) -> Told:
     if not _is_text(stream):
         yield "unknown", "is called JSON and is no text"
         return
-    try:
-        trees.xgboost_json(stream)
-    except trees.NotTrees as fault:
-        yield "unknown", f"is a broken model of XGBoost: {fault}. Save and upload it anew"
-    else:
-        yield "safe", ""
+    yield from forests(stream)
+    yield "safe", ""
 
 
 def _ubjson(stream: IO[bytes], place: Place) -> Told:
     try:
-        trees.xgboost_ubjson(stream)
-    except trees.NotTrees as fault:
+        xgboost.read_ubjson(stream)
+    except NotTrees as fault:
         yield "unknown", f"is a broken model of XGBoost: {fault}. Save and upload it anew"
     else:
         yield "safe", ""
@@ -161,6 +164,7 @@ def _yaml(stream: IO[bytes], place: Place) -> Told:
         if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
             yield "malicious", "has a tag that makes objects of Python"
             return
+    yield from forests(stream)
     yield "safe", ""
 
 
@@ -168,6 +172,7 @@ def _mlmodel(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
     found = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
     yield from found
+    yield from forests(stream)
     yield "safe", ""
 
 
@@ -175,6 +180,7 @@ def _naming(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
     raw = stream.read(mlflow_folder.MAX_BYTES)
     yield from mlflow_folder.module_told(raw.decode("utf-8", "replace"))
+    yield from forests(stream)
     yield "safe", ""
 
 

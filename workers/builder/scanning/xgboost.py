@@ -1,0 +1,237 @@
+"""Models of XGBoost in JSON and UBJSON, held against themselves.
+
+Sources: xgboost ``src/tree/tree_model.cc``, ``src/gbm/gbtree_model.cc``, ``src/learner.cc``,
+``src/data/cat_container.cc`` and ``doc/model.schema``. A part of a tree or forest that is not known
+here makes the model unknown.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from workers.builder.scanning import ubjson
+from workers.builder.scanning.trees import NotTrees, bounded, follow, number, spans, whole
+
+MAX_JSON = 256 << 20
+ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
+MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
+MAX_CLASSES = 100_000
+FOREST = frozenset({"gbtree_model_param", "trees", "tree_info", "iteration_indptr", "cats",
+                    "weight_drop"})  # fmt: skip
+# Each has an item for each node.
+NODES = ("left_children", "right_children", "split_indices", "split_conditions", "default_left",
+         "parents", "base_weights", "loss_changes", "sum_hessian", "split_type")  # fmt: skip
+OLDER = frozenset({"parents", "base_weights", "loss_changes", "sum_hessian", "split_type"})
+CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+TREE = frozenset({"id", "tree_param", *NODES, *CATEGORIES})
+
+
+def read_json(stream: IO[bytes]) -> bool:
+    """Tell whether a JSON file is a model of XGBoost; raise :class:`NotTrees` when a broken one."""
+    if not _holds(stream, b'"learner"'):
+        return False
+    if stream.seek(0, 2) > MAX_JSON:
+        raise NotTrees(f"it is larger than {MAX_JSON >> 20} MB: write it as .ubj")
+    stream.seek(0)
+    try:
+        model = json.loads(stream.read(), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise NotTrees("it is no whole JSON") from None
+    if not isinstance(model, dict) or "learner" not in model:
+        return False
+    _model(model)
+    return True
+
+
+def read_ubjson(stream: IO[bytes]) -> None:
+    """Raise :class:`NotTrees` unless ``stream`` is a whole model of XGBoost in UBJSON."""
+    try:
+        _model(ubjson.decode(stream))
+    except ubjson.NotUbjson as error:
+        raise NotTrees(str(error)) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object whose members stand once: readers differ over which of two counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs) and found.keys() & {"learner", *FOREST, *TREE}:
+        raise NotTrees("it has a member twice")
+    return found
+
+
+def _holds(stream: IO[bytes], word: bytes) -> bool:
+    """Tell whether an object begins the file and a word stands anywhere: XGBoost passes over
+    blanks before it, and over members that it does not know."""
+    stream.seek(0)
+    before, begun = b"", False
+    while piece := stream.read(1 << 20):
+        if not begun and (start := piece.lstrip(b" \t\r\n\v\f\0\xef\xbb\xbf")):
+            if not start.startswith(b"{"):
+                return False
+            begun = True
+        if word in before + piece:
+            return True
+        before = piece[-len(word) :]
+    return False
+
+
+def _model(model: Any) -> None:
+    learner = _member(model, "learner", dict)
+    booster = _member(learner, "gradient_booster", dict)
+    features = _count(_member(learner, "learner_model_param", dict), "num_feature")
+    groups = _groups(learner)
+    name = booster.get("name")
+    if name == "gblinear":
+        weights = _member(_member(booster, "model", dict), "weights", Sequence)
+        if len(weights) != (features + 1) * groups:
+            raise NotTrees("its weights are not one for each feature and group")
+        return
+    if name not in {"gbtree", "dart"}:
+        raise NotTrees("its booster is not known")
+    inner = _member(booster, "gbtree", dict) if name == "dart" else booster
+    forest = _member(inner, "model", dict)
+    count = _forest(forest, groups, features)
+    for holder in (booster, forest):
+        if "weight_drop" in holder and len(_member(holder, "weight_drop", Sequence)) != count:
+            raise NotTrees("it has another number of weights than of trees")
+    for place, tree in enumerate(forest["trees"]):
+        _tree(place, tree, features)
+
+
+def _groups(learner: dict[str, Any]) -> int:
+    """Return how many numbers an answer has; XGBoost has room for so many."""
+    settings = _member(learner, "learner_model_param", dict)
+    classes, targets = (number(str(settings.get(name, 0))) for name in ("num_class", "num_target"))
+    groups = max(classes, targets, 1)
+    if classes < 0 or targets < 0 or groups > MAX_CLASSES or (classes > 1 and targets > 1):
+        raise NotTrees("it has an odd number of classes or targets")
+    for value in _member(learner, "objective", dict).values():
+        named = value.get("num_class") if isinstance(value, dict) else None
+        if named is not None and (number(str(named)) != classes or classes < 1):
+            raise NotTrees("its objective has another number of classes")
+    if str(settings.get("base_score", "")).count(",") not in {0, groups - 1}:
+        raise NotTrees("it has another number of scores to begin with than of classes")
+    return groups
+
+
+def _forest(forest: dict[str, Any], groups: int, features: int) -> int:
+    """Hold together what says of the trees what they are for; return how many there are."""
+    if not forest.keys() <= FOREST:
+        raise NotTrees("a part of its forest is not known")
+    settings = _member(forest, "gbtree_model_param", dict)
+    count = len(_member(forest, "trees", list))
+    if count != _count(settings, "num_trees"):
+        raise NotTrees("it holds another number of trees than it says")
+    info = _member(forest, "tree_info", Sequence)
+    if len(info) != count:
+        raise NotTrees("it does not say of each tree what it is for")
+    for group in info:
+        bounded(group, 0, groups, "a tree is for a class that there is not")
+    parallel = number(str(settings.get("num_parallel_tree", 1)))
+    bounded(parallel, 0, max(count, 1) + 1, "it has more trees side by side than trees")
+    if "iteration_indptr" in forest:
+        rounds = _member(forest, "iteration_indptr", Sequence)
+        spans(rounds, count, "its rounds are not those of its trees")
+    if "cats" in forest:
+        _cats(_member(forest, "cats", dict), features)
+    return count
+
+
+def _cats(cats: dict[str, Any], features: int) -> None:
+    """The categories that a model was trained with, feature by feature."""
+    names = ("enc", "feature_segments", "sorted_idx")
+    every, segments, order = (_member(cats, name, Sequence) for name in names)
+    if cats.keys() != {*names}:
+        raise NotTrees("a part of its categories is not known")
+    if not every:
+        if len(segments) or len(order):
+            raise NotTrees("its categories are of no feature")
+        return
+    if len(every) != features or len(segments) != features + 1:
+        raise NotTrees("its categories are not one list for each feature")
+    spans(segments, len(order), "its categories are of other features")
+    for feature, one in enumerate(every):
+        start, stop = segments[feature], segments[feature + 1]
+        values = _member(one, "values", Sequence)
+        if "offsets" in one:
+            offsets = _member(one, "offsets", Sequence)
+            if offsets or values or start != stop:
+                spans(offsets, len(values), "its categories are longer than they are")
+            count = max(len(offsets) - 1, 0)
+        else:
+            count = len(values)
+        if count != stop - start:
+            raise NotTrees("a feature has another number of categories than it says")
+        if sorted(whole(place) for place in order[start:stop]) != [*range(count)]:
+            raise NotTrees("its categories are in an order that there is not")
+
+
+def _tree(place: int, tree: Any, features: int) -> None:
+    settings = _member(tree, "tree_param", dict)
+    size = _count(settings, "num_nodes")
+    if number(str(settings.get("size_leaf_vector", 0))) not in {0, 1}:
+        raise NotTrees(f"tree {place} has leaves of several numbers, which are not read here")
+    if not tree.keys() <= TREE:
+        raise NotTrees(f"a part of tree {place} is not known")
+    parts = {
+        part: _member(tree, part, Sequence) for part in NODES if part in tree or part not in OLDER
+    }
+    if {size} != {len(part) for part in parts.values()}:
+        raise NotTrees(f"tree {place} has parts of different lengths")
+    left, right = parts["left_children"], parts["right_children"]
+    children = {
+        node: (left[node], right[node])
+        for node in range(size)
+        if left[node] != -1 or right[node] != -1
+    }
+    reached = follow(place, children, size)
+    for node in reached & children.keys():
+        bounded(parts["split_indices"][node], 0, max(features, 1),
+                f"tree {place} asks for a feature that there is not")  # fmt: skip
+    if "parents" in parts:
+        _parents(place, parts["parents"], children, reached)
+    _categories(place, tree, parts.get("split_type", [0] * size), reached & children.keys())
+
+
+def _parents(
+    place: int, parents: Sequence[Any], children: Mapping[int, tuple[Any, ...]], reached: set[int]
+) -> None:
+    wrong = f"tree {place} has a node whose parent is another"
+    for parent in parents:
+        if whole(parent) not in ROOT:
+            bounded(parent, 0, len(parents), wrong)
+    if parents[0] not in ROOT:
+        raise NotTrees(wrong)
+    for node in reached & children.keys():
+        if any(parents[child] != node for child in children[node]):
+            raise NotTrees(wrong)
+
+
+def _categories(place: int, tree: Any, kinds: Sequence[Any], inner: set[int]) -> None:
+    """Nodes that ask for a category have a piece of the list of categories each."""
+    wrong = f"tree {place} asks for a category that there is not"
+    values, nodes, starts, sizes = (
+        _member(tree, part, Sequence) if part in tree else [] for part in CATEGORIES
+    )
+    if not len(nodes) == len(starts) == len(sizes):
+        raise NotTrees(wrong)
+    marked = [node for node, kind in enumerate(kinds) if bounded(kind, 0, 2, wrong)]
+    if marked != [whole(node) for node in nodes] or not inner.issuperset(marked):
+        raise NotTrees(wrong)
+    for start, size in zip(starts, sizes, strict=True):
+        bounded(size, 1, len(values) + 1, wrong)
+        bounded(start, 0, len(values) - size + 1, wrong)
+    for value in values:
+        bounded(value, 0, MAX_CATEGORY, wrong)
+
+
+def _member(value: Any, name: str, kind: Any) -> Any:
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, kind) or isinstance(found, str):
+        raise NotTrees(f"it has no {name}")
+    return found
+
+
+def _count(value: Mapping[str, Any], name: str) -> int:
+    """XGBoost writes numbers as texts here."""
+    return bounded(number(str(value.get(name, ""))), 0, 1 << 31, f"its {name} is none")
