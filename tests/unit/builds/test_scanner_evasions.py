@@ -351,6 +351,43 @@ def test_a_module_that_mlflow_finds_in_a_file_is_judged() -> None:
         ("a.yaml", b"!!python/object/apply:os.system ['true']\n", "malicious"),
         ("weights.bin", b"MZ", "safe"),
         ("model.layers.0.weight", b"GIF8", "safe"),
+        *(
+            (name, b"\1\2", "safe")
+            for name in (
+                "onnx__MatMul_12",
+                "m.onnx.data",
+                "m.onnx_data",
+                "a.weights",
+                "layers.0.bias",
+            )
+        ),
+        *(
+            (name, b"\1\2", "unknown")
+            for name in (
+                "evil.cpython-313-x86_64-linux-gnu.so",
+                "saved_model.pb",
+                "x.pl",
+                "x.bat",
+                "x.dll",
+            )
+        ),
+        *(
+            (name, start, "unknown")
+            for name in ("run", "weights.bin")
+            for start in (
+                b"\x7fELF",
+                b"#!/usr/bin/perl\n",
+                b"\xcf\xfa\xed\xfe",
+                b"\xce\xfa\xed\xfe",
+                b"MZ".ljust(60) + b"\x40\0\0\0PE\0\0",
+                b"\x89HDF\r\n\x1a\n",
+                b"\x04\x22\x4d\x18",
+                b"tree\nversion=v4\n",
+                b'{"learner": 1}',
+            )
+        ),
+        ("evil.so", b"GIF89a\0\0", "unknown"),
+        ("saved_model.pb", b"PAR1\0\0", "unknown"),
     ],
 )
 def test_what_a_model_calls_its_weights_is_no_more_than_that(
@@ -365,6 +402,14 @@ def test_what_a_model_calls_its_weights_is_no_more_than_that(
     (tmp_path / name).write_bytes(data.ljust(100))
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     assert folder(tmp_path).verdict() == expected
+
+
+@pytest.mark.parametrize("start", [b"GIF89a\0\0", b"PAR1\0\0", b"\x89PNG\r\n\x1a\n"])
+def test_a_picture_is_one_by_its_name_as_well(start: bytes) -> None:
+    """A library to load, or a graph that TensorFlow runs, may begin like one."""
+    assert verdict(start, "plot.gif") == verdict(start, "a.parquet") == "safe"
+    for name in ("evil.so", "saved_model.pb", "plot"):
+        assert verdict(start, name) == "unknown"
 
 
 def test_the_numbers_of_an_array_that_look_like_opcodes_are_no_malice() -> None:

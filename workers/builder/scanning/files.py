@@ -132,7 +132,7 @@ class Scanner:
 
     def _plain(self, name: str, own: str, stream: IO[bytes], head: bytes) -> None:
         told = shown(name)
-        if name in self.weights and not kinds.is_read(PurePosixPath(own)):
+        if name in self.weights and kinds.is_weights(PurePosixPath(own), head, stream):
             # read by nobody but onnxruntime, as numbers
             self.report.note(told, "safe", "")
             return

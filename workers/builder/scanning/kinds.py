@@ -26,7 +26,14 @@ TEXT_NAMES = frozenset({"LICENSE", "README", "NOTICE"})
 YAML = words(".yaml .yml")
 CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .jar .whl .egg .pth")
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
-NATIVE = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+PICTURES = words(".png .jpg .jpeg .gif .parquet")
+PROGRAMS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa\xce",
+            b"\xfe\xed\xfa\xcf", b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf", b"#!")  # fmt: skip
+NATIVE = (*PROGRAMS[:-1], b"MZ")
+# How ONNX and PyTorch call the files that a model's weights lie in, after a tensor or the model.
+WEIGHTS = {"", *words(".data .bin .weight .weights .bias .onnx_data")}
+# What a loader takes a file by, whatever its name: NumPy, HDF5, LightGBM, XGBoost, ONNX' own.
+FORMATS = (b"\x93NUMPY", headers.HDF5, b"tree\n", b"tree\r", b'{"', b"{L\0\0", b"{i", b"{U")
 Told = Iterator[tuple[Verdict, str]]
 
 
@@ -70,7 +77,7 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return _text
-    if head.startswith(IMAGES):
+    if head.startswith(IMAGES) and suffix in PICTURES:
         return _is("safe", "")
     return readers().get(suffix)
 
@@ -83,10 +90,17 @@ def readers() -> dict[str, Reader]:
     }  # fmt: skip
 
 
-def is_read(own: PurePosixPath) -> bool:
-    """Tell whether some loader takes a file for its own by this name."""
+def is_weights(own: PurePosixPath, head: bytes, stream: IO[bytes]) -> bool:
+    """Tell whether no loader takes what a model calls its weights for anything else, neither by
+    its name nor by its first bytes."""
     named = {"MLmodel", *TEXT_NAMES, *mlflow_folder.NAMING}
-    return own.name in named or _suffix(own) in {*CODE, *TEXT, *YAML, *readers()}
+    if own.name in named or _suffix(own) not in WEIGHTS or head.startswith((*PROGRAMS, *FORMATS)):
+        return False
+    if not head.startswith(b"MZ"):
+        return True
+    # Any number may begin so; a program has its second header where the first one says.
+    stream.seek(int.from_bytes(head[60:64], "little"))
+    return stream.read(4) != b"PE\0\0"
 
 
 def _suffix(own: PurePosixPath) -> str:
