@@ -203,6 +203,16 @@ def test_what_is_called_hdf5_and_is_none_is_unknown(data: bytes) -> None:
     assert report(data, "w.h5").verdict() == "unknown"
 
 
+def keras(name: str, **settings: Any) -> dict[str, Any]:
+    """Return the config of an object of Keras's own."""
+    return {"module": "keras.layers", "class_name": name, "config": settings}
+
+
+def called(module: str | None, name: str) -> dict[str, Any]:
+    """Return the config of a function."""
+    return {"module": module, "class_name": "function", "config": name}
+
+
 @pytest.mark.parametrize(
     ("config", "verdict", "why"),
     [
@@ -216,6 +226,22 @@ def test_what_is_called_hdf5_and_is_none_is_unknown(data: bytes) -> None:
             "asks for subprocess.run",
         ),
         ({"module": "acme.layers", "class_name": "Own"}, "code-carrying", "acme.layers.Own"),
+        (keras("TorchModuleWrapper", module="gASV"), "code-carrying", "which is a pickle"),
+        (keras("TFSMLayer", filepath="/tmp/x"), "code-carrying", "a graph of TensorFlow"),
+        (keras("JaxLayer"), "unknown", "JaxLayer"),
+        ({**keras("Dense"), "registered_name": "Lambda"}, "code-carrying", "Lambda layer"),
+        ({**keras("Dense"), "registered_name": "own>Dense"}, "unknown", "own>Dense"),
+        (called("keras.utils", "get_file"), "unknown", "get_file"),
+        (called("keras.src.utils.python_utils", "func_load"), "unknown", "func_load"),
+        (called("builtins", "get_file"), "malicious", "get_file"),
+        (called("builtins", "relu"), "safe", ""),
+        (called(None, "get_file"), "unknown", "get_file"),
+        (keras("TextVectorization", vocabulary="/etc/passwd"), "unknown", "from a file"),
+        (keras("StringLookup"), "unknown", "StringLookup"),
+        (called("keras.activations", "relu"), "safe", ""),
+        ({"layers": [keras("Conv2D"), keras("LSTM")], "optimizer": keras("Adam")}, "safe", ""),
+        ({"class_name": "no object of Keras"}, "safe", ""),
+        ({"class_name": "Dense", "registered_name": [], "config": {}}, "safe", ""),
     ],
 )
 def test_a_keras_config_is_read_for_what_it_calls(config: Any, verdict: str, why: str) -> None:

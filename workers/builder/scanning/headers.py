@@ -1,10 +1,12 @@
 """Headers of files that hold arrays: what they say must be true of the bytes that follow."""
 
 import ast
+import functools
 import json
 import math
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
 from workers.builder.scanning.known import Verdict, judge
@@ -20,6 +22,14 @@ BITS = {
 PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
 SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16}
 KERAS_ROOTS = frozenset({"keras", "tf_keras"})
+KERAS_NAMES = Path(__file__).with_name("keras_names.txt")
+# What Keras calls what it makes of program code, or reads from elsewhere, in a config.
+KERAS_CODE = {
+    "Lambda": "a Lambda layer, which is program code",
+    "__lambda__": "a Lambda layer, which is program code",
+    "TorchModuleWrapper": "a module of PyTorch, which is a pickle",
+    "TFSMLayer": "a layer that runs a graph of TensorFlow from a folder",
+}
 
 
 class Lies(Exception):
@@ -170,13 +180,29 @@ def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
                 yield from _keras_object(value)
 
 
+@functools.cache
+def keras_names() -> frozenset[str]:
+    """Return what Keras has that only computes."""
+    lines = KERAS_NAMES.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
 def _keras_object(value: dict[str, Any]) -> Iterator[tuple[Verdict, str]]:
-    module, name = value.get("module"), value["class_name"]
-    if name in {"Lambda", "__lambda__"}:
-        yield "code-carrying", "holds a Lambda layer, which is program code"
-    elif name == "function" and isinstance(value.get("config"), str):
-        name = value["config"]  # a function is named where others have their settings
-    if not isinstance(module, str) or module.partition(".")[0] in KERAS_ROOTS:
+    module, name, settings = value.get("module"), value["class_name"], value.get("config")
+    if name == "function" and isinstance(settings, str):
+        name = settings  # a function is named where others have their settings
+    names = (name, value.get("registered_name"), value.get("spec_name"))
+    named = {one for one in names if isinstance(one, str)} - {"", "function"}
+    for what in sorted({KERAS_CODE[one] for one in named & KERAS_CODE.keys()}):
+        yield "code-carrying", f"holds {what}"
+    if isinstance(settings, dict) and isinstance(settings.get("vocabulary"), str):
+        yield "unknown", "has a layer that reads its words from a file"
+    own = not isinstance(module, str) or module.partition(".")[0] in KERAS_ROOTS
+    if own or module == "builtins":  # there Keras looks functions up among its own
+        known = keras_names() if "config" in value else named
+        for one in sorted(named - KERAS_CODE.keys() - known):
+            yield "unknown", f"calls for {ascii(one)[1:-1][:80]}, which Keras may do anything with"
+    if own or (module == "builtins" and name in keras_names()):
         return
     verdict, what = judge(module, name)
     yield verdict, what or f"calls for {module}.{name}"
