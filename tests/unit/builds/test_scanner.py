@@ -25,6 +25,7 @@ from onnx import TensorProto, helper
 from workers.builder.scanning import files
 from workers.builder.scanning.files import Scanner, scan_bytes
 from workers.builder.scanning.known import Verdict
+from workers.builder.scanning.onnx import NotOnnx, outside
 
 CANARY = "/tmp/placet-canary"
 
@@ -291,6 +292,16 @@ def test_onnx_is_safe_and_needs_its_weights(tmp_path: Path) -> None:
     scanner = Scanner(tmp_path)
     scanner.scan_files()
     assert scanner.report.verdict() == "safe", scanner.report.findings
+
+
+def test_a_field_whose_number_protobuf_cuts_is_refused(tmp_path: Path) -> None:
+    """It reads 32 bits of it: a second graph, merged into the first, could name another file."""
+    hidden = onnx.ModelProto.FromString(graph("/etc/passwd")).graph.SerializeToString()
+    tag = b"\xba\x80\x80\x80\x10"  # of the graph, and a bit above the 32
+    data = graph(None) + tag + bytes([len(hidden) & 127 | 128, len(hidden) >> 7]) + hidden
+    with pytest.raises(NotOnnx):
+        outside(data)
+    assert scan_bytes("m.onnx", data, tmp_path).verdict() == "unknown"
 
 
 def test_a_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,8 @@ def _keras_object(value: dict[str, Any]) -> Iterator[tuple[Verdict, str]]:
         yield "code-carrying", f"holds {what}"
     if isinstance(settings, dict) and isinstance(settings.get("vocabulary"), str):
         yield "unknown", "has a layer that reads its words from a file"
-    own = not isinstance(module, str) or module.partition(".")[0] in KERAS_ROOTS
+    module = module if isinstance(module, str) else "keras"
+    own = module.partition(".")[0] in KERAS_ROOTS
     if own or module == "builtins":  # there Keras looks functions up among its own
         known = keras_names() if "config" in value else named
         for one in sorted(named - KERAS_CODE.keys() - known):

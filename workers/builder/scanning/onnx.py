@@ -42,8 +42,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         key, place = varint(data, place)
         number, wire = key >> 3, key & 7
         value: int | memoryview
-        if number == 0:
-            raise NotOnnx("a field has no number")
+        if number == 0 or key >> 32:  # protobuf drops what does not fit into 32 bits
+            raise NotOnnx("a field has no number, or one that is too large")
         if wire == 0:
             value, place = varint(data, place)
         elif wire in {1, 2, 5}:
