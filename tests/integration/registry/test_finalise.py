@@ -203,13 +203,15 @@ def test_a_given_example_must_fit_the_signature_of_the_files(lab: Lab) -> None:
     assert set(faults(finalise(lab, version))) == {"/example/0/age"}
 
 
-@pytest.mark.parametrize("odd", ["NUL", "half a surrogate pair", "twice", "long"])
-@pytest.mark.parametrize("name", WRITERS)
+REFUSED = [(name, odd) for name in WRITERS
+           for odd in ("NUL", "half a surrogate pair", "twice", "long")
+           if (name, odd) not in TOLD]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "odd"), REFUSED)
 def test_a_column_that_no_author_may_name_so_is_asked_of_the_author(
     lab: Lab, name: str, odd: str
 ) -> None:
-    if (name, odd) in TOLD:
-        pytest.skip(f"{name} reads it as another name")
     files = WRITERS[name]("b", ODD[odd])
     requirements = ["scikit-learn==1.7.2"]
     draft = lab.draft(signature=None, example=None, expected=None, requirements=requirements)
