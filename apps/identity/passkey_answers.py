@@ -1,9 +1,9 @@
 """What a browser says that a passkey answered, looked at before django-allauth reads it.
 
 Its reader (python-fido2) makes of a number as many bytes (``"authenticatorData": 1000000000``
-took 2.9 GB), copies what is left of CBOR for each item in it (1.4 million take 12 s), follows it as
-deep as it goes, and lets pass whatever Python raises on the way. Whoever comes to sign in can send
-it that.
+took 2.9 GB), copies what is left of CBOR for each item in it (200,000 take 0.25 s, and it grows
+with the square), follows it as deep as it goes, and lets pass whatever Python raises on the way.
+Whoever comes to sign in can send it that.
 """
 
 from typing import Any

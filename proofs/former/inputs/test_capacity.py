@@ -79,7 +79,6 @@ def test_a_stopped_endpoint_frees_its_memory(
 
 
 def test_the_target_of_this_machine_offers_what_it_has() -> None:
+    """It fails there on a machine with more than 8 GiB: the target offered 4 GiB of any."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-    if machine <= 8192:
-        pytest.skip("needs a machine with more than 8 GiB of memory")
     assert local_target().capacity_mb >= machine // 2
