@@ -39,6 +39,13 @@ def test_a_project_has_so_many_endpoints(world: World) -> None:
     assert Endpoint.objects.count() <= 100
 
 
+def test_an_endpoint_that_nothing_needs_can_be_deleted(world: World) -> None:
+    endpoint = make(world, "unneeded")
+    client = api(world.people["Otto"])
+    etag = client.get(f"/endpoints/{endpoint.pk}").headers["ETag"]
+    assert client.delete(f"/endpoints/{endpoint.pk}", if_match=etag).status_code == 204
+
+
 def test_a_target_has_so_many_endpoints(world: World) -> None:
     first = make(world, "first")
     for slug in ("a", "b", "c", "d", "e"):
