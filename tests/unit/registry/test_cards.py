@@ -120,8 +120,9 @@ def test_an_old_card_that_would_be_refused_today_is_still_shown() -> None:
 
 @pytest.mark.parametrize("card", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_card_holds_a_server(card: str) -> None:
-    seconds, html = spent(lambda: cards.render(card), 0.3)
-    assert (seconds < 0.3, len(html) < 2_000_000) == (True, True), f"{seconds:.2f} s"
+    most = 0.6  # seconds of a processor: 0.2 on a quiet machine, twice as many where many share it
+    seconds, html = spent(lambda: cards.render(card), most)
+    assert (seconds < most, len(html) < 2_000_000) == (True, True), f"{seconds:.2f} s"
 
 
 def test_a_card_that_costs_too_much_is_shown_as_it_was_written() -> None:
