@@ -175,8 +175,9 @@ def test_a_replica_that_dies_is_started_again(platform: Platform, node: NodeUnde
     load.until(50)
     victim = records(node)[0]
     # nothing is under way on it, as when it is drained: what it had taken cannot be saved
-    node.agent.proxy.admin.tell([f"set server {place(node, victim['id'])} state drain"])
-    time.sleep(0.1)
+    admin, server = node.agent.proxy.admin, place(node, victim["id"])
+    admin.tell([f"set server {server} state drain"])
+    platform.wait(lambda: admin.sessions(server) == 0)
 
     ProcessRef(*victim["inner"]).signal(signal.SIGKILL)
 

@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import threading
-import time
 from collections import Counter
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.load import Load
+from tests.integration.agent.test_lifecycle import place, records_of
 
 
 def test_a_client_reaches_the_approved_bento_at_the_stable_path(
@@ -69,7 +69,8 @@ def test_a_slow_request_is_finished_before_its_replica_is_stopped(
     answers: list[httpx.Response] = []
     slow = threading.Thread(target=lambda: answers.append(node.get("/who?ms=1500")))
     slow.start()
-    time.sleep(0.3)
+    server = place(node, records_of(node, "rev_1")["id"])
+    platform.wait(lambda: node.agent.proxy.admin.sessions(server) == 1)
 
     platform.serve({**old, "weight": 0, "wanted": "stop"}, {**new, "weight": 10_000})
     platform.wait_phase("rev_2", "serving")

@@ -21,8 +21,9 @@ from apps.serving.actions import create_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
-from tests.support.meeting import Meeting
+from tests.support.meeting import Meeting, waited_for
 from tests.support.meeting import at_once as both
+from tests.support.processes import until
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,18 +98,17 @@ def test_a_role_taken_away_before_the_commit_does_not_decide(world: World) -> No
     release = world.request("staging")
     rex, shown = world.rex, release.request_digest
     binding = RoleBinding.objects.get(person=world.people["Rex"])
-    revoked, may_commit = threading.Event(), threading.Event()
+    revoked = threading.Event()
 
     def revoke() -> object:
         with transaction.atomic():
             revoke_role(binding, actor=SYSTEM)
             revoked.set()
-            assert may_commit.wait(30)
+            until(waited_for, what="a decision that waits for the revocation")
         return "revoked"
 
     def decide() -> object:
         assert revoked.wait(30)
-        threading.Timer(0.5, may_commit.set).start()
         return actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).pk
 
     results = at_once(revoke, decide)
@@ -129,7 +129,7 @@ def test_a_role_taken_away_during_a_decision_waits_for_its_commit(
 
     def slow(*args: Any) -> None:
         deciding.set()
-        threading.Event().wait(0.5)
+        until(waited_for, what="a revocation that waits for the decision")
         follow(*args)
         order.append("decided")
 
