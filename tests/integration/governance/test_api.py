@@ -168,9 +168,15 @@ def test_names_in_a_request_that_are_not_there_are_refused(world: World) -> None
     mine = world.bento(world.version())
     ada = client(world, "Ada")
     body = {"model": "churn", "version": 1, "environment": "staging", "endpoint": "churn"}
+    for change, pointer in [
+        ({"model": "nope"}, "/version"), ({"version": 9}, "/version"),
+        ({"environment": "moon"}, "/environment"), ({"bento": foreign.digest}, "/bento"),
+    ]:  # fmt: skip
+        answer = ada.post("/projects/risk/releases", body | change)
+        named = [error["pointer"] for error in answer.json()["errors"]]
+        assert (change, answer.status_code, named) == (change, 400, [pointer])
     for change, status in [
-        ({"model": "nope"}, 404), ({"version": 9}, 404), ({"environment": "moon"}, 404),
-        ({"bento": foreign.digest}, 404), ({"endpoint": "end_" + "0" * 32}, 404),
+        ({"endpoint": "end_" + "0" * 32}, 404),
         ({"target": "nope"}, 400), ({"plan": {"strategy": "x"}}, 400),
         ({"serving": {"gpu": 1}}, 400), ({"surprise": 1}, 400),
         ({"reason": "bell \u0007"}, 400),

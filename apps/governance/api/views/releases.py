@@ -1,5 +1,7 @@
 """Releases: asking, reading, deciding, talking, withdrawing, and the permit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
@@ -54,17 +56,31 @@ def rendered(rows: Any) -> list[Any]:
     return list(ReleaseSerializer(rows, many=True).data)
 
 
+@contextmanager
+def naming(pointer: str, what: str) -> Iterator[None]:
+    """Say which name of a request leads nowhere; the project itself is one that the actor sees."""
+    try:
+        yield
+    except NotFound:
+        detail = f"There is no {what} here, or you may not see it"
+        raise InvalidInput(errors=[FieldError(pointer, detail)]) from None
+
+
 def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str, Any]:
-    """Turn the names in a request into rows that the actor may see."""
-    version = version_for(project.slug, data.pop("model"), data.pop("version"), actor)
+    """Turn the names in a request into rows that the actor may see, or say which are none."""
+    model, number = data.pop("model"), data.pop("version")
+    with naming("/version", f"version {number} of a model {model}"):
+        version = version_for(project.slug, model, number, actor)
     if name := data.pop("environment", ""):
-        data["environment"] = lists.environment(project, name, actor)
+        with naming("/environment", f"environment {name}"):
+            data["environment"] = lists.environment(project, name, actor)
     if name := data.pop("target", ""):
         data["target"] = targets_of([name], actor, at="/target")[0]
     if digest := data.pop("bento", ""):
-        data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
-        if data["bento"] is None:
-            raise NotFound
+        with naming("/bento", f"Bento {digest[:80]} of this version"):
+            data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
+            if data["bento"] is None:
+                raise NotFound
     return {**data, "version": version}
 
 
