@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from placet_client.client import Client
@@ -30,15 +30,17 @@ FACTS = ("format", "python_version", "requirements", "variables", "parameters", 
          "signature", "example", "expected", "tags", "card")  # fmt: skip
 EDITABLE = ("tags", "card")  # somebody may have changed them since
 DESCRIPTION = "version.json"
+LEFT_BEHIND = frozenset({".git", ".DS_Store", ".ipynb_checkpoints", "__pycache__"})
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A finalised version; ``new`` unless it was there before, whole."""
+    """A finalised version; ``new`` unless it was there before, whole; and what was not sent."""
 
     version: Version
     new: bool
+    left_out: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Content:
     facts: dict[str, Any]
     metrics: dict[str, Any]
     files: dict[str, str]
+    left_out: list[str]  # what programs leave behind in folders, and no model needs
 
     @classmethod
     def of(cls, folder: Path) -> "Content":
@@ -57,14 +60,20 @@ class Content:
             raise PlacetError(0, "no_folder", f"{folder} is not a folder")
         facts = read_facts(folder)
         metrics = facts.pop("metrics", None) or {}
-        files = {
-            file.relative_to(folder).as_posix(): digest(file)
+        found = {
+            file.relative_to(folder): file
             for file in sorted(folder.rglob("*"))
             if file.is_file() and file != folder / DESCRIPTION
         }
+        left_out = [path.as_posix() for path in found if is_left_behind(path)]
+        files = {
+            path.as_posix(): digest(file)
+            for path, file in found.items()
+            if not is_left_behind(path)
+        }
         if not files:
             raise PlacetError(0, "no_files", f"{folder} holds no model files")
-        return cls(folder, facts, metrics, files)
+        return cls(folder, facts, metrics, files, left_out)
 
     @property
     def artifact_digest(self) -> str:
@@ -111,7 +120,7 @@ def register(
     ensure_model(client, project, name)
     version = None if again else _find(client, project, name, content)
     if version is not None and version.state != "draft":
-        return Registered(version, new=False)
+        return Registered(version, new=False, left_out=content.left_out)
     if version is None:
         version = _draft(client, project, name, content, again=again)
     place = (project, name, version.number)
@@ -121,12 +130,17 @@ def register(
                 *place, folder / path, path, sha256=sha256, progress=_of(progress, path)
             )
         _report(client, place, content)
-        return Registered(_finalise(client, place), new=True)
+        return Registered(_finalise(client, place), new=True, left_out=content.left_out)
     except Conflict:  # if somebody else finalised just this meanwhile, it is done
         now = client.versions.get(*place)
         if now.state == "draft" or not content.is_in(now):
             raise
-        return Registered(now, new=True)
+        return Registered(now, new=True, left_out=content.left_out)
+
+
+def is_left_behind(path: PurePath) -> bool:
+    """Tell whether git, Python, a notebook or a Mac left this in a folder."""
+    return any(part in LEFT_BEHIND or part.startswith("._") for part in path.parts)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -50,5 +50,8 @@ def _raised(lines: Sequence[str], start: int) -> tuple[str, str]:
 
 def _shown(said: str, place: str) -> str:
     if _MISSING.search(said):
-        said += ": name its package in the requirements"
+        said += (
+            ": name its package in the requirements; a module of your own comes along in an MLflow "
+            "folder with code_paths, or in a BentoML project"
+        )
     return said[:MAX_CAUSE] + (f" ({place})" if place else "")

@@ -1,5 +1,6 @@
 """model, alias, evidence, declaration, signing-key."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,6 +68,11 @@ def model_edit(name: Model, description: str, output: Output = Form.TABLE) -> No
         show_one(client.models.update(*refs.model(name), description=description), output)
 
 
+def more(rest: Sequence[str]) -> str:
+    """Return how many more there are, to stand behind a list that was cut."""
+    return f" and {len(rest)} more" if rest else ""
+
+
 @model.command("register")
 def model_register(
     project: Annotated[str, typer.Option(help="the project")],
@@ -92,6 +98,8 @@ def model_register(
         version = made.version
         verb = "Registered" if made.new else "Registered before:"
         say(f"{verb} {project}/{name}:{version.number}, {version.artifact_digest[:19]}…")
+        if made.left_out:
+            say(f"Not sent: {', '.join(made.left_out[:5])}{more(made.left_out[5:])}")
         if build:
             started = client.builds.start(project, name, version.number, accelerate=accelerate)
             say(f"Build {started.id}")

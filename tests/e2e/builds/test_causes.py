@@ -34,7 +34,8 @@ RAISES = b"class Gone(Exception): pass\n" + SERVICE.replace(b"class Greeter:\n",
         (
             version(b"\x80\x04\x8c\x0anot_a_lib1\x8c\x05Model\x93)R."),
             "The service never became ready: ModuleNotFoundError: No module named 'not_a_lib1': "
-            "name its package in the requirements",
+            "name its package in the requirements; a module of your own comes along in an MLflow "
+            "folder with code_paths, or in a BentoML project",
         ),
         (
             version(pickle.dumps(7)),
@@ -44,7 +45,8 @@ RAISES = b"class Gone(Exception): pass\n" + SERVICE.replace(b"class Greeter:\n",
         (
             project(b"import nothing_there\n" + SERVICE),
             "bentoml build failed: No module named 'nothing_there': name its package in the "
-            "requirements",
+            "requirements; a module of your own comes along in an MLflow folder with code_paths, "
+            "or in a BentoML project",
         ),
         (
             project(b"def broken(:\n" + SERVICE),

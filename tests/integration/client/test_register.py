@@ -53,6 +53,19 @@ def test_only_the_version_json_at_the_top_is_the_description(world: World, out: 
     assert files == {"model.joblib", "weights.bin", "data/version.json"}
 
 
+def test_what_programs_leave_in_a_folder_is_not_sent_and_named(
+    world: World, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (".git/HEAD", "__pycache__/model.pyc", ".DS_Store", "data/._weights.bin"):
+        (out / path).parent.mkdir(exist_ok=True)
+        (out / path).write_bytes(b"left behind")
+    assert main(command(out)) == 0
+    files = set(ModelVersion.objects.get().files.values_list("path", flat=True))
+    assert files == {"model.joblib", "weights.bin", "data/version.json"}
+    said = capsys.readouterr().err
+    assert "Not sent: .DS_Store, .git/HEAD, __pycache__/model.pyc, data/._weights.bin" in said
+
+
 def test_an_interrupted_registration_goes_on_with_the_same_draft_and_offset(
     world: World, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,8 @@ ENDED = ["", "2026-11-27T23:46:40+0000 [ERROR] [:1] Application startup failed. 
         ([TRACEBACK, *FRAMES, "KeyError: 1", "", TRACEBACK, *FRAMES], ""),
         ([TRACEBACK, *FRAMES, "KeyError: 1", "",
           "If by path: 'Failed to import module \"placet_entry\": No module named 'a.b'", "Try it"],
-         "No module named 'a.b': name its package in the requirements"),
+         "No module named 'a.b': name its package in the requirements; a module of your own comes "
+         "along in an MLflow folder with code_paths, or in a BentoML project"),
     ],
 )  # fmt: skip
 def test_the_cause_is_the_last_error(lines: list[str], said: str) -> None:

@@ -226,6 +226,60 @@ def test_plain_text_is_safe(name: str, data: bytes) -> None:
     assert verdict(data, name) == "safe"
 
 
+WORDS = {
+    "labels.txt": b"cancer\nhealthy\n",
+    "requirements.txt": b"catboost\nnumpy\npandas\n",
+    "chol.csv": b"cholesterol\n200\n180\n",
+    "drugs.txt": b"insulin\nmetformin\n",
+    "README": b"colon\nlung",
+}
+
+
+@pytest.mark.parametrize(("name", "data"), WORDS.items())
+def test_words_that_a_pickle_could_begin_with_are_words(
+    name: str, data: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert verdict_of(tmp_path) == "safe"
+
+
+@pytest.mark.parametrize(
+    ("data", "beside", "found"),
+    [
+        (b"cos\nsystem\n", None, "malicious"),
+        (b"cwebbrowser\nopen\n", None, "malicious"),
+        (b"ccalendar\nday\n", None, "unknown"),  # Python's own
+        (b"cancer\nhealthy\n", "ancer.py", "unknown"),
+        (b"cancer\nhealthy\n", "code/ancer/__init__.py", "unknown"),
+        (b"cancer\nhealthy\n(tR", None, "unknown"),  # calls it
+        (b"cancer\nhealthy\n\x00", None, "unknown"),  # is no text
+        (b"cancer\nhealthy\n.", None, "code-carrying"),  # is a pickle
+        (b"cancer\nhealthy\n", "MLmodel", "code-carrying"),  # whose loader may unpickle it
+    ],
+)
+def test_words_that_a_loader_could_follow_are_not_safe(
+    data: bytes, beside: str | None, found: Verdict, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.txt").write_bytes(data)
+    if beside:
+        (tmp_path / beside).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / beside).write_bytes(b"")
+    assert verdict_of(tmp_path) == found
+
+
+def verdict_of(folder: Path) -> Verdict:
+    """Scan a folder."""
+    scanner = Scanner(folder)
+    scanner.scan_files()
+    return scanner.report.verdict()
+
+
+@pytest.mark.parametrize("name", ["poetry.lock", ".gitattributes", "Dockerfile", "CITATION.cff"])
+def test_a_text_that_lies_beside_many_models_is_text(name: str) -> None:
+    assert verdict(b"# of this model\n", name) == "safe"
+    assert verdict(b"\xff\x00", name) == "unknown"
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

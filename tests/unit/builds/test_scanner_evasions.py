@@ -141,10 +141,6 @@ def test_texts_that_begin_like_opcodes_are_texts(name: str, text: str) -> None:
     assert verdict(text.encode(), name) == "safe"
 
 
-def test_a_text_that_begins_like_a_pickle_with_a_module_is_not_called_safe() -> None:
-    assert verdict(b"catboost\nnumpy\n", "requirements.txt") != "safe"
-
-
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     assert folder(tmp_path, __init____py=b"", notes__txt=b"").verdict() == "safe"
 

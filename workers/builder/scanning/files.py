@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -53,10 +54,12 @@ class Scanner:
     def __init__(self, root: Path) -> None:
         self.root, self.report = root, Report()
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
+        self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
     def scan_files(self) -> None:
         """Scan everything under the root, ONNX models first: they say what else is theirs."""
-        every = (p for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir())
+        every = [p for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir()]
+        self.beside = {n.partition(".")[0] for p in every for n in p.relative_to(self.root).parts}
         for path in sorted(every, key=lambda path: (path.suffix.lower() != ".onnx", path)):
             try:
                 self.scan_file(path)
@@ -88,12 +91,26 @@ class Scanner:
             return
         stream.seek(0)
         walk = walk_pickle(stream)
+        if walk.looks_for_names_alone and self._is_words(stream, walk.modules):
+            if "MLmodel" in self.beside:  # it may name any file, and many of its loaders unpickle
+                what = "begins like a pickle: begin it with a comment or a header"
+                self.report.note(told, "code-carrying", what)
+            walk = Walk()
         self._pickle(told, walk)
         stream.seek(0)
         if self._archive(name, stream, head, depth) or walk.whole or walk.effects:
             return
         stream.seek(0)
         self._plain(name, own, stream, head)
+
+    def _is_words(self, stream: IO[bytes], modules: set[str]) -> bool:
+        """Tell whether a text that begins like a pickle is one by chance.
+
+        A line of one word that begins with "c" or "i" asks for a module. Whoever unpickled it
+        would look for that, and fail: it is neither Python's own nor beside it.
+        """
+        tops = {module.partition(".")[0] for module in modules}
+        return not tops & (sys.stdlib_module_names | self.beside) and kinds.is_plain(stream)
 
     def _pickle(self, told: str, walk: Walk) -> None:
         """Count what unpickling would do. A pickle that is cut off has done it until there."""

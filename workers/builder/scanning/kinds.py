@@ -21,8 +21,15 @@ from workers.builder.scanning.trees import NotTrees
 
 CHUNK = 1 << 20
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
-TEXT = words(".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log")
-TEXT_NAMES = frozenset({"LICENSE", "README", "NOTICE"})
+TEXT = words(
+    ".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff .lock .in .bib .tex .sql "
+    ".md5 .sha256 .gitattributes .gitignore .dockerignore .editorconfig"
+)
+TEXT_NAMES = frozenset(
+    words(
+        "LICENSE README NOTICE AUTHORS CHANGELOG CITATION CONTRIBUTING VERSION Dockerfile Makefile"
+    )
+)
 YAML = words(".yaml .yml")
 CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .jar .whl .egg .pth")
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
@@ -34,6 +41,7 @@ NATIVE = (*PROGRAMS[:-1], b"MZ")
 WEIGHTS = {"", *words(".data .bin .weight .weights .bias .onnx_data")}
 # What a loader takes a file by, whatever its name: NumPy, HDF5, LightGBM, XGBoost, ONNX' own.
 FORMATS = (b"\x93NUMPY", headers.HDF5, b"tree\n", b"tree\r", b'{"', b"{L\0\0", b"{i", b"{U")
+_CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 Told = Iterator[tuple[Verdict, str]]
 
 
@@ -118,6 +126,20 @@ def _is_text(stream: IO[bytes]) -> bool:
     try:
         while piece := stream.read(CHUNK):
             decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_plain(stream: IO[bytes]) -> bool:
+    """Tell whether all of it is text that can be read aloud: UTF-8 without control characters."""
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while piece := stream.read(CHUNK):
+            if _CONTROLS.intersection(decoder.decode(piece)):
+                return False
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False

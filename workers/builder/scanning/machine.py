@@ -233,6 +233,7 @@ class Machine:
             self.walk.note(grave, f"asks for a module by an odd name: {shown(module)}")
             module = module.lstrip(".")
         newer = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        self.walk.modules |= {module, newer[0]}
         for verdict, why in {judge(module, name), judge(*newer)}:
             self.walk.note(verdict, shown(why))
         if name.rpartition(".")[2] in ARRAY_NAMES and (module, name) not in ARRAYS:

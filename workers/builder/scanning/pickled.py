@@ -77,7 +77,19 @@ class Walk:
     calls: bool = False
     lenient: bool = False  # numbers and texts that no unpickler reads are taken as read
     doubtful: bool = False  # it ended at one of them
+    ended: bool = False  # no unpickler reads what stands where it ended
+    modules: set[str] = field(default_factory=set)  # that a loader would have imported
     error: str = ""
+
+    @property
+    def looks_for_names_alone(self) -> bool:
+        """Whether an unpickler would import what is asked for, call nothing, and then fail."""
+        return (
+            self.ended
+            and bool(self.modules)
+            and self.verdict == "code-carrying"
+            and not (self.whole or self.calls or self.arrays or self.doubtful)
+        )
 
     def note(self, verdict: Verdict, what: str) -> None:
         """Count a verdict; tell of it once, while there is room."""

@@ -53,7 +53,7 @@ def _walk(stream: IO[bytes], *, joblib: bool, lenient: bool = False) -> Walk:
                 return walk
         raise Hostile("it holds too many pickles")
     except Ended as error:
-        walk.error = str(error)
+        walk.ended, walk.error = True, str(error)
         if walk.whole:
             walk.error = "something stands behind its end"
     except Exception as error:  # an unpickler may go on where the walk does not
