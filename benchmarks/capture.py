@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from benchmarks.predictions import Server, turn  # noqa: E402
-from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from tests.support.installation import Running, running, signed_in  # noqa: E402
 
 

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from tests.support.installation import Running, running, signed_in  # noqa: E402
 
 CLIENTS = 8

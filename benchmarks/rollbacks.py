@@ -27,12 +27,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from apps.operations.demo.load import Answer, Load  # noqa: E402
+from apps.operations.demo.people import Person  # noqa: E402
+from apps.operations.demo.second_act import CONCAVE  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from apps.rollouts.guard import ABORTED  # noqa: E402
 from benchmarks.serving import AFTER, ASK_EVERY, ENDED, RATE, Version, back, release  # noqa: E402
-from placet.demo.load import Answer, Load  # noqa: E402
-from placet.demo.people import Person  # noqa: E402
-from placet.demo.second_act import CONCAVE  # noqa: E402
-from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from placet_client import Client  # noqa: E402
 from proofs.record import commit  # noqa: E402
 from tests.support.installation import Running, running  # noqa: E402

@@ -27,9 +27,9 @@ import httpx
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from placet.demo.load import Load  # noqa: E402
-from placet.demo.people import Person  # noqa: E402
-from placet.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
+from apps.operations.demo.load import Load  # noqa: E402
+from apps.operations.demo.people import Person  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
 from tests.support.installation import Running, running  # noqa: E402
 
 ENDED = {"done", "failed", "aborted"}

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.assurance",
     "apps.integrations",
     "apps.console",
+    "apps.operations",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -78,7 +78,7 @@ WRITES = re.compile(
 )
 
 
-@pytest.mark.parametrize("folder", ["apps/console", "workers", "platform/placet/management"])
+@pytest.mark.parametrize("folder", ["apps/console", "workers", "apps/operations/management"])
 def test_pages_workers_and_commands_write_through_actions_alone(folder: str) -> None:
     found = [
         f"{p.relative_to(ROOT)}:{n}"

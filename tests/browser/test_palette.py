@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from placet.demo.story import SCIENTIST
+from apps.operations.demo.story import SCIENTIST
 from tests.support.installation import Running
 
 pytestmark = pytest.mark.browser

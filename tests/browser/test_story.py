@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from placet.demo.story import SCIENTIST
+from apps.operations.demo.story import SCIENTIST
 from tests.support.installation import ROOT, Running
 
 pytestmark = pytest.mark.browser

@@ -27,8 +27,8 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from placet.demo.people import Person  # noqa: E402
-from placet.demo.story import Story  # noqa: E402
+from apps.operations.demo.people import Person  # noqa: E402
+from apps.operations.demo.story import Story  # noqa: E402
 from proofs.record import RESULTS, commit  # noqa: E402
 from tests.compose.engine import Engine, install, run  # noqa: E402
 from workers.builder.requirements import gather  # noqa: E402

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from placet.demo.people import Person
-from placet.demo.story import SCIENTIST, Story
+from apps.operations.demo.people import Person
+from apps.operations.demo.story import SCIENTIST, Story
 from placet.embedded.processes import GIVE_UP_AFTER
 from placet_agent.procs import with_variable
 from placet_client import Client

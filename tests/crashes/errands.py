@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from placet.demo.people import Person
-from placet.demo.story import BASE, MODEL, STAGING_POLICY
+from apps.operations.demo.people import Person
+from apps.operations.demo.story import BASE, MODEL, STAGING_POLICY
 from tests.crashes.path import Broken, Json, Walk, ensure
 from tests.support.signed_models import public_pem, signing_key
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 
+from apps.operations.demo.people import Person
+from apps.operations.demo.story import BASE, MODEL, PROJECT
 from placet.config import ROOT
-from placet.demo.people import Person
-from placet.demo.story import BASE, MODEL, PROJECT
 from placet_client import Client, PlacetError
 from tests.support.installation import Running
 

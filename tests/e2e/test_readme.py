@@ -22,7 +22,7 @@ import httpx
 import onnx
 import pytest
 
-from placet.demo.people import Person
+from apps.operations.demo.people import Person
 from placet.embedded.supervisor import free_port
 from placet_client import Client
 from tests.support.blocks import ROOT, Block, blocks

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from placet.demo.story import BASE, MODEL, Story, verifier
+from apps.operations.demo.story import BASE, MODEL, Story, verifier
 from placet.embedded.postgres import Cluster
 from placet.kernel.ids import new_id
 from placet_client import Client

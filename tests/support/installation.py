@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from placet.demo.people import Person
+from apps.operations.demo.people import Person
 from placet.embedded.supervisor import free_port
 from tests.support import warm
 from tests.support.cache import RUNTIMES

@@ -34,9 +34,9 @@ from apps.integrations.actions import add_stream, rewind_stream
 from apps.integrations.models import Stream
 from apps.integrations.queries import next_batch
 from apps.integrations.rules import Terms
+from apps.operations.backup.database import recomputed, snapshot
 from apps.registry.actions import collect_blobs
 from apps.registry.store import store
-from placet.backup.database import recomputed, snapshot
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now

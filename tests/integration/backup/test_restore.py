@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.backup.restoring import REPEATABLE
+from apps.operations.backup.restoring import REPEATABLE
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
 from tests.support.installation import ROOT, Running
 

@@ -20,8 +20,8 @@ from apps.identity import actions
 from apps.identity.freshness import RECORDS, WHOSE, last_proof, proofs
 from apps.identity.models import ApiToken, RoleBinding, Team, User
 from apps.identity.rules import is_fresh
+from apps.operations.demo.people import Person
 from placet.config import Config
-from placet.demo.people import Person
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.support.factories import api, browser, grow_old, person, service_account, team, token_for

@@ -7,12 +7,12 @@ import pytest
 
 from apps.governance.models import Release
 from apps.jobs.models import Job
+from apps.operations.management.commands.prepare import for_models, local_target, physical_mb
 from apps.serving.actions import endpoints, scale_endpoint
 from apps.serving.capacity import occupants
 from apps.serving.errors import NoRoom
 from apps.serving.models import Endpoint, Target
 from placet.kernel.clock import database_now
-from placet.management.commands.prepare import for_models, local_target, physical_mb
 from tests.support.factories import api
 from tests.support.meeting import Meeting, at_once
 from tests.support.story import Story

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from placet.demo.errors import DemoFailed
-from placet.demo.load import Answer
-from placet.demo.second_act import CONCAVE, added, figures, measured_weights, patients
+from apps.operations.demo.errors import DemoFailed
+from apps.operations.demo.load import Answer
+from apps.operations.demo.second_act import CONCAVE, added, figures, measured_weights, patients
 
 ROLLOUT: dict[str, Any] = {
     "release": "new",

@@ -11,11 +11,11 @@ from apps.audit.events import RESTORED
 from apps.audit.queries import kept, verify_database
 from apps.identity.actions import close_all_sessions
 from apps.jobs.actions import settle_restored
+from apps.operations.backup import artifacts
+from apps.operations.backup.making import SETTINGS
+from apps.operations.backup.manifest import BackupRefused, Manifest
 from apps.registry.store import store
 from apps.serving.actions import raise_epochs
-from placet.backup import artifacts
-from placet.backup.making import SETTINGS
-from placet.backup.manifest import BackupRefused, Manifest
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now

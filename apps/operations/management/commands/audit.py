@@ -13,11 +13,11 @@ from apps.assurance.queries.retention import missing_files
 from apps.audit.actions import export_folder, write_checkpoint
 from apps.audit.queries import Verification, verify_database
 from apps.audit.queries.fsck import fsck
-from placet.backup.database import owner_url
-from placet.backup.manifest import BackupRefused
+from apps.operations.backup.database import owner_url
+from apps.operations.backup.manifest import BackupRefused
+from apps.operations.management.commands.restore import manage
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
-from placet.management.commands.restore import manage
 from placet_verify.errors import Refused
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from placet.backup.manifest import BackupRefused
+from apps.operations.backup.manifest import BackupRefused
 from placet.config import config
 from placet.embedded.postgres import packaged_program
 from placet_verify.log import verify_log

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from placet.backup.making import copy_keys, make_backup
-from placet.backup.manifest import BackupRefused
+from apps.operations.backup.making import copy_keys, make_backup
+from apps.operations.backup.manifest import BackupRefused
 from placet.kernel.problems import Problem
 from placet_verify.errors import Refused
 

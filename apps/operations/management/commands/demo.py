@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.operations.demo.errors import DemoFailed
+from apps.operations.demo.people import Person
+from apps.operations.demo.story import Story
+from apps.operations.management.commands.up import introduce
 from placet.config import config
-from placet.demo.errors import DemoFailed
-from placet.demo.people import Person
-from placet.demo.story import Story
 from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
-from placet.management.commands.up import introduce
 from placet_client import PlacetError
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 
+from apps.operations.demo.errors import DemoFailed, must
+from apps.operations.demo.load import Load
+from apps.operations.demo.people import Person
+from apps.operations.demo.second_act import SecondAct
 from placet.config import ROOT
-from placet.demo.errors import DemoFailed, must
-from placet.demo.load import Load
-from placet.demo.people import Person
-from placet.demo.second_act import SecondAct
 from placet_client import Client
 
 Json = dict[str, Any]

@@ -13,8 +13,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from placet.backup import database, restoring
-from placet.backup.manifest import DATABASE, BackupRefused, Manifest, read_manifest
+from apps.operations.backup import database, restoring
+from apps.operations.backup.manifest import DATABASE, BackupRefused, Manifest, read_manifest
 from placet.config import ROOT, config
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
 from placet.embedded.supervisor import CannotStart, lock_data

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
 
+from apps.operations.backup.manifest import BLOBS, BackupRefused
 from apps.registry.errors import BlobCorrupt, BlobMissing
 from apps.registry.store import Store
-from placet.backup.manifest import BLOBS, BackupRefused
 
 FOLDER = "artifacts"
 

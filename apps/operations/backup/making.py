@@ -7,9 +7,9 @@ from pathlib import Path
 
 from apps.audit.actions import record
 from apps.audit.events import BACKUP_BEGUN
+from apps.operations.backup import artifacts, database
+from apps.operations.backup.manifest import BLOBS, DATABASE, BackupRefused, Manifest, file_digest
 from apps.registry.store import store
-from placet.backup import artifacts, database
-from placet.backup.manifest import BLOBS, DATABASE, BackupRefused, Manifest, file_digest
 from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339

@@ -8,12 +8,12 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from placet.demo.errors import DemoFailed, must
-from placet.demo.load import Answer, Load
+from apps.operations.demo.errors import DemoFailed, must
+from apps.operations.demo.load import Answer, Load
 from placet_client import Client
 
 if TYPE_CHECKING:
-    from placet.demo.story import Story
+    from apps.operations.demo.story import Story
 
 Json = dict[str, Any]
 DECIDERS = ["reviewer", "approver"]
