@@ -51,8 +51,8 @@ def prepare(application_url: str) -> None:
     from django.core.management import call_command
     from django.db import connections
 
-    from placet.config import config
-    from placet.keystore import ensure_keys
+    from placet.kernel.config import config
+    from placet.kernel.keystore import ensure_keys
     from placet.settings import database
 
     call_command("migrate", verbosity=0)

@@ -135,8 +135,8 @@ def signers() -> "Signers":
 @pytest.fixture(scope="session", autouse=True)
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of this run's own keys, valid since long before any time a test moves to."""
-    from placet.config import config
-    from placet.keystore import ensure_keys
+    from placet.kernel.config import config
+    from placet.kernel.keystore import ensure_keys
 
     folder = tmp_path_factory.mktemp("keys")
     ensure_keys(folder, valid_from=datetime(2020, 1, 1, tzinfo=UTC))

@@ -18,10 +18,10 @@ from apps.builds.rules import (
 from apps.jobs.handlers import Cancelled, LeasedJob, LeaseLost
 from apps.registry.signing import evidence_of, trusted_keys
 from apps.registry.store import store
-from placet.config import config
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.faults import crash_point
-from placet.keystore import model_signing_key, signer
+from placet.kernel.keystore import model_signing_key, signer
 from placet_agent.leftovers import remove
 from workers.builder import pipeline
 from workers.builder.errors import BuildCancelled, BuildFailed

@@ -13,8 +13,8 @@ from django.db import close_old_connections, connections
 from apps.jobs.actions import plan_due, run_due
 from apps.jobs.actions.lease import count_ready, seconds_to_next
 from apps.jobs.actions.schedule import ensure_schedules
-from placet.config import config
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import config
 from placet.kernel.faults import crash_point
 
 POLL_SECONDS = 1.0

@@ -33,7 +33,7 @@ from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import Reauthenticate
 from apps.identity.freshness import ask_again, demand_fresh_session
 from apps.identity.passkey_answers import UNREADABLE, Kind, can_be_read
-from placet.config import config
+from placet.kernel.config import config
 
 View = Callable[..., HttpResponse]
 

@@ -18,9 +18,9 @@ from django.utils.http import urlencode
 
 from apps.identity.errors import Reauthenticate
 from apps.identity.rules import is_fresh
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.config import config
 
 RECORDS, WHOSE = "account_authentication_methods", "account_authentication_methods_user"
 FROM_PROVIDER = "socialaccount"  # the method of a record: a second factor may come behind it

@@ -16,8 +16,8 @@ from django.core.cache import cache
 
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
 from apps.identity.models import ApproverPasskey
-from placet.config import config
 from placet.kernel.actor import Actor
+from placet.kernel.config import config
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.dsse import Envelope

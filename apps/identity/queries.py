@@ -29,9 +29,9 @@ from apps.identity.models import (
 )
 from apps.identity.rules import ROLES, cut, grants_of, token_prefix
 from apps.identity.vouching import about, is_vouched
-from placet.config import config
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, NotFound
 
 M = TypeVar("M", bound=models.Model)

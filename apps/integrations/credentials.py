@@ -5,7 +5,7 @@ from pathlib import Path
 
 from apps.integrations.models import Stream
 from apps.integrations.rules import FILE_NAME
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.outbound import OutboundFailed, trusting
 
 MOST = 16 * 1024  # bytes of a token

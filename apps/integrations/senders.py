@@ -12,7 +12,7 @@ from apps.integrations.formats import Batch, Payload
 from apps.integrations.models import Stream, StreamKind
 from apps.integrations.rules import Verdict, host_and_port, verdict
 from apps.integrations.tls import Connection
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.outbound import Answer, OutboundFailed, in_words, post, trusting
 
 TIMEOUT = 10.0

@@ -23,7 +23,7 @@ from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import checkpoint
 from placet_verify.errors import Refused
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from apps.rollouts.analysis.readings import Point, Reading, Threshold, reading, unread
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.outbound import OutboundFailed, post
 
 TIMEOUT = 5.0  # a look waits for it

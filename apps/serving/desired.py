@@ -29,7 +29,7 @@ from apps.serving.models import (
 )
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
-from placet.keystore import signer
+from placet.kernel.keystore import signer
 from placet_protocol.report import FEATURES
 from placet_protocol.state import (
     EndpointEntry,

@@ -13,9 +13,9 @@ from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.errors import PredictFailed
 from apps.serving.models import Endpoint
 from apps.serving.queries import endpoint_url, no_address, status
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.api.parsers import strict_loads
+from placet.kernel.config import config
 from placet.kernel.outbound import OutboundFailed, post
 from placet.kernel.problems import Problem, TooManyRequests
 

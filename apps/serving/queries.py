@@ -37,9 +37,9 @@ from apps.serving.rules import (
     PRESENT,
     isolation_of,
 )
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import NotFound
 from placet_protocol.report import weakest
 from placet_verify.serving import network

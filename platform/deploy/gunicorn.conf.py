@@ -6,7 +6,7 @@ renewed certificate needs no restart. Without, a proxy on this machine ends TLS.
 
 import os
 
-from placet import config as _settings  # the name `config` is gunicorn's own
+from placet.kernel import config as _settings  # the name `config` is gunicorn's own
 
 _config = _settings.config()
 _host = _config.listen.rpartition(":")[0]

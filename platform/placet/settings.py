@@ -1,4 +1,4 @@
-"""Django settings, derived from :class:`placet.config.Config`."""
+"""Django settings, derived from :class:`placet.kernel.config.Config`."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
-from placet.config import ROOT, config
+from placet.kernel.config import ROOT, config
 from placet.logs import configure_logging
 
 _config = config()

@@ -29,7 +29,7 @@ from apps.governance import plans, policies
 from apps.governance.api.serializers import NewDecisionSerializer, NewReleaseSerializer
 from apps.registry.errors import NotReady
 from apps.registry.rules.signature import signature_faults
-from placet.config import Config
+from placet.kernel.config import Config
 from placet_client import Client, refs
 from placet_verify import canonical, dsse
 from placet_verify.__main__ import _parser as verifier

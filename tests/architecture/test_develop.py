@@ -101,7 +101,7 @@ def test_a_target_of_make_is_there(on: str, span: str) -> None:
 def test_a_variable_that_is_named_is_read(on: str, span: str) -> None:
     name = span.partition("=")[0]
     setting = f"{name.removeprefix('PLACET_').lower()}:"
-    config = (ROOT / "platform/placet/config.py").read_text()
+    config = (ROOT / "platform/placet/kernel/config.py").read_text()
     files = [ROOT / path for path in tracked() if path.startswith("tests/") and path[-3:] == ".py"]
     assert setting in config or any(f'"{name}"' in file.read_text() for file in files), on
 

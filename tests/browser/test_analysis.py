@@ -11,8 +11,8 @@ from django.db.models import F
 from playwright.sync_api import Page
 
 from apps.rollouts.models import Look, Rollout
-from placet.config import config
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import config
 from tests.support.processes import until
 from tests.support.prometheus import reading, serving
 from tests.support.story import Story

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from playwright.sync_api import Page
 
 from apps.governance.models import Decision, Release
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify.permit import holds
 from placet_verify.webauthn import decode
 from tests.support.authenticator import Authenticator

@@ -12,8 +12,8 @@ from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
 from apps.integrations.rules import Terms
 from apps.jobs.actions import enqueue
-from placet.config import config
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 from tests.support import factories
 from tests.support.certificates import Authority
 from tests.support.receivers import https

@@ -22,9 +22,9 @@ from schemathesis.core.failures import FailureGroup
 
 from apps.identity.rules import ROLES
 from apps.serving.actions import create_target
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet_protocol.signing import sign_request
 from tests.contract.operations import send
 from tests.permissions.world import build

@@ -97,7 +97,7 @@ def refused(world: World, op: Operation, body: Any, kind: str, status: int) -> s
 
 
 def test_a_huge_body_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from placet.config import config
+    from placet.kernel.config import config
 
     monkeypatch.setattr(config(), "max_body_bytes", 2000)
     body = b'{"name": "' + b"x" * 3000 + b'"}'

@@ -21,7 +21,7 @@ import httpx
 
 from apps.operations.demo.people import Person
 from apps.operations.demo.story import BASE, MODEL, PROJECT
-from placet.config import ROOT
+from placet.kernel.config import ROOT
 from placet_client import Client, PlacetError
 from tests.support.installation import Running
 

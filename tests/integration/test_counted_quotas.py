@@ -10,8 +10,8 @@ from apps.jobs.handlers import LeasedJob
 from apps.jobs.models import JobState
 from apps.serving.actions import targets
 from apps.serving.models import Endpoint, Prefetch, Target
-from placet.config import config
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 from placet.kernel.problems import QuotaReached
 from tests.support.factories import api, person
 from tests.support.meeting import Meeting, at_once

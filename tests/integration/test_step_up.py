@@ -31,9 +31,9 @@ from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import NotShown
 from apps.rollouts.models import Rollout
 from apps.serving import actions as serving
-from placet.config import config
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import Problem
 from tests.support import break_glass, factories
 from tests.support.enrolment import SIGNED, Signers, answer, offered_passkey

@@ -104,11 +104,11 @@ from apps.serving.actions import (
 from apps.serving.api.render import target_body
 from apps.serving.models import Node, Target
 from apps.serving.queries import uses_of
-from placet.config import ROOT
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
+from placet.kernel.config import ROOT
+from placet.kernel.keystore import ring
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
-from placet.keystore import ring
 from tests.permissions.world import World
 from tests.support.database import owning_tables
 from tests.support.enrolment import authenticator, enrolled_by_root

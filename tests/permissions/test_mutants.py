@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.config import config
+from placet.kernel.config import config
 from tests.permissions.asking import Examiner
 from tests.permissions.table import COLUMNS
 from tests.support.mutants import Mutant, checks, functions, mutants, recorded, removed

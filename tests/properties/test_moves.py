@@ -23,7 +23,7 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from apps.governance.models import PolicyRevision
 from apps.identity.models import RoleBinding
-from placet.keystore import keys_document, ring
+from placet.kernel.keystore import keys_document, ring
 from placet_agent.home import Home
 from placet_agent.trust import Trust
 from tests.properties.machine.parts import rolled_back

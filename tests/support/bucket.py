@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from placet.artifacts import BucketAddress
+from placet.kernel.artifacts import BucketAddress
 
 NAME = "artifacts"
 # what the SDK looks for in the environment; no such account exists anywhere

@@ -13,7 +13,7 @@ from apps.registry.models import ArtifactFile, ModelVersion
 from apps.registry.readiness import manifest
 from apps.registry.store import store
 from placet.kernel.clock import now
-from placet.keystore import model_signing_key, signer
+from placet.kernel.keystore import model_signing_key, signer
 from placet_verify import canonical
 from placet_verify.statements import ProvenanceStatement
 from tests.support.factories import api, person

@@ -19,9 +19,9 @@ from apps.governance.models import Decision, PolicyRevision, Release
 from apps.identity import actions, passkeys
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import ApproverPasskey, User
-from placet import keystore
-from placet.config import config
+from placet.kernel import keystore
 from placet.kernel.actor import Actor
+from placet.kernel.config import config
 from placet_verify.webauthn import decode, encode
 from tests.support import rows
 from tests.support.authenticator import Authenticator

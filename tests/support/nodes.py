@@ -20,7 +20,7 @@ from apps.serving.actions import issue_join_token
 from apps.serving.models import Node, Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_agent import __version__
 from placet_protocol.report import PlatformInfo
 from placet_protocol.signing import sign_request

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from apps.audit.models import Checkpoint, Timestamp
-from placet.config import TimestampAuthority
+from placet.kernel.config import TimestampAuthority
 from placet_verify import timestamp
 
 POLICY = "1.3.6.1.4.1.32473.1"

@@ -2,7 +2,7 @@
 
 from apps.jobs import actions
 from apps.jobs.handlers import LeasedJob, every
-from placet.celery import app
+from placet.kernel.broker import app
 from workers import poller
 
 

@@ -25,7 +25,7 @@ from apps.registry.store import store
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
-from placet.keystore import root_public
+from placet.kernel.keystore import root_public
 from placet_verify import log_archive
 
 log = structlog.get_logger(__name__)

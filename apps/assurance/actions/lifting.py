@@ -11,7 +11,7 @@ from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
 from apps.serving.desired import publish, together
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move

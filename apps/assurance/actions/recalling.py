@@ -35,7 +35,7 @@ from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
 from apps.serving.models import Endpoint, Revision, Target
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.ids import new_id

@@ -9,7 +9,7 @@ from apps.audit.actions import log_export
 from apps.audit.queries.proofs import tlog_proofs
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
-from placet.keystore import keys_document, ring, root_public
+from placet.kernel.keystore import keys_document, ring, root_public
 from placet_verify import bundle, events, nodes, recall_report
 from placet_verify.errors import Refused
 

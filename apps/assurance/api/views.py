@@ -30,7 +30,7 @@ from apps.governance.api.views.exports import ZipRenderer, zipped
 from apps.identity.api.serializers import page_of
 from apps.identity.api.views.lookups import named_project
 from apps.serving.queries import get_endpoint
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput

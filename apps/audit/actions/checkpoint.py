@@ -14,7 +14,7 @@ from apps.audit.models import Checkpoint, Tile
 from apps.audit.queries import kept
 from apps.audit.queries.proofs import latest_checkpoint, leaf_hashes, log_size, tree
 from placet.kernel.faults import crash_point
-from placet.keystore import root_public, signer
+from placet.kernel.keystore import root_public, signer
 from placet_verify import checkpoint, merkle
 
 CHUNK = 4096

@@ -16,10 +16,10 @@ from apps.audit.queries.proofs import (
     log_size,
 )
 from apps.audit.queries.timestamps import every_stamp
-from placet.config import config
 from placet.kernel.actor import Actor
+from placet.kernel.config import config
+from placet.kernel.keystore import export as export_keys
 from placet.kernel.problems import Conflict, Forbidden
-from placet.keystore import export as export_keys
 
 
 def log_export(actor: Actor, *, form: str, count: int, project: str | None = None) -> None:

@@ -20,7 +20,7 @@ from apps.audit.models import Audited, SealedText
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.faults import crash_point
-from placet.keystore import signer
+from placet.kernel.keystore import signer
 from placet_verify import seals
 from placet_verify.keys import PrivateKey
 from placet_verify.merkle import leaf_hash

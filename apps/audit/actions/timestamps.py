@@ -15,9 +15,9 @@ from apps.audit import rules
 from apps.audit.models import Checkpoint, Timestamp, TimestampState
 from apps.audit.queries.proofs import latest_checkpoint
 from apps.audit.queries.timestamps import newest_event_at
-from placet.config import TimestampAuthority, config
 from placet.kernel import outbound
 from placet.kernel.clock import now
+from placet.kernel.config import TimestampAuthority, config
 from placet.kernel.faults import crash_point
 from placet_verify import timestamp
 from placet_verify.chains import read_pinned

@@ -28,8 +28,8 @@ from apps.audit.models import (
 )
 from apps.audit.queries.proofs import latest_checkpoint, log_size, tree
 from apps.audit.witnesses import Ahead, Answer, Forked, PushFailed, Shown, Taken, show_to
-from placet.artifacts import BucketAddress, artifact_address
 from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet_verify.cosignature import WitnessKey

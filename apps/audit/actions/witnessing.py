@@ -22,8 +22,8 @@ from apps.audit.models import WitnessedHead, WitnessedLog
 from apps.audit.witnesses.answers import LARGEST
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
+from placet.kernel.keystore import KeyUnavailable, root_public, signer
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
-from placet.keystore import KeyUnavailable, root_public, signer
 from placet_verify import checkpoint, cosignature, merkle, submission
 from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Malformed, Refused

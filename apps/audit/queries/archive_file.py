@@ -11,7 +11,7 @@ from pathlib import Path
 from apps.audit.actions.checkpoint import origin
 from apps.audit.models import Checkpoint, Event
 from apps.audit.queries.proofs import cosigned_note, full_tile, leaf_hashes, tree
-from placet.keystore import keys_document, root_public
+from placet.kernel.keystore import keys_document, root_public
 from placet_verify import log_archive
 from placet_verify.export import log_line
 from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH

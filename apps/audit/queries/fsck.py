@@ -23,7 +23,7 @@ from apps.audit.queries.proofs import full_tile
 from apps.audit.queries.texts import opened_many
 from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import checkpoint, cosignature
 from placet_verify.errors import Refused
 from placet_verify.keys import PublicKey

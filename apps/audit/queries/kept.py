@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from placet.config import config
-from placet.keystore import ring
+from placet.kernel.config import config
+from placet.kernel.keystore import ring
 from placet_verify import checkpoint
 from placet_verify.checkpoint import Checkpoint
 

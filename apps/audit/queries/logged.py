@@ -11,7 +11,7 @@ from apps.audit.actions.record import pending
 from apps.audit.actions.state import plain_state, row_key
 from apps.audit.models import Audited, Event
 from apps.audit.queries.events import touching
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import canonical, seals
 from placet_verify.errors import Refused
 

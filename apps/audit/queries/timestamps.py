@@ -9,7 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from apps.audit import rules
 from apps.audit.models import Checkpoint, Event, Timestamp, TimestampState
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import NotFound
 from placet_verify import timestamp
 from placet_verify.chains import read_pinned

@@ -10,7 +10,7 @@ from apps.audit.models import Checkpoint, Event, Tile
 from apps.audit.queries import kept
 from apps.audit.queries.archived import every_record
 from apps.audit.queries.proofs import log_size, tiles_in_rows
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import checkpoint, merkle
 from placet_verify.errors import Refused
 from placet_verify.log import Fault, Report, verify_log

@@ -9,8 +9,8 @@ from apps.audit.actions.witnessing import witness_name
 from apps.audit.models import Witness, WitnessedHead, WitnessedLog
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.keystore import ring, witness_public
 from placet.kernel.problems import Forbidden
-from placet.keystore import ring, witness_public
 from placet_verify.checkpoint import verifier_key
 from placet_verify.cosignature import WitnessKey
 

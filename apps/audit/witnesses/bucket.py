@@ -13,7 +13,7 @@ from typing import Any
 from apps.audit.models import Witness
 from apps.audit.witnesses.answers import PushFailed
 from apps.audit.witnesses.shelf import MOST_READ, Kept
-from placet.artifacts import BucketAddress, artifact_address
+from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
 
 _LAST = 10**19 - 1

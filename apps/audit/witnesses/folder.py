@@ -10,7 +10,7 @@ from pathlib import Path
 from apps.audit.models import Witness
 from apps.audit.witnesses.answers import PushFailed
 from apps.audit.witnesses.shelf import Kept
-from placet.config import config
+from placet.kernel.config import config
 
 _NAME = re.compile(r"(0|[1-9][0-9]{0,18})\.txt", re.ASCII)
 _MOST_BYTES = 1 << 16

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from apps.audit.witnesses.answers import Ahead, Answer, Forked, PushFailed, Shown, Taken
 from placet.kernel.clock import now
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import checkpoint, merkle
 from placet_verify.errors import Refused
 

@@ -13,9 +13,9 @@ from apps.audit.actions import record
 from apps.builds import references
 from apps.builds.events import BENTO_COLLECTED, RUNTIME_COLLECTED
 from apps.builds.models import Bento, Runtime
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
+from placet.kernel.config import config
 
 
 @dataclass(frozen=True, slots=True)

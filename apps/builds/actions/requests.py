@@ -11,9 +11,9 @@ from apps.jobs.actions import enqueue
 from apps.jobs.models import Job, JobState
 from apps.registry.actions.locking import lock_version
 from apps.registry.models import ModelVersion, VersionState
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
+from placet.kernel.config import config
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, QuotaReached
 from placet.kernel.states import move
 

@@ -11,7 +11,7 @@ from apps.identity.actions.passkeys import credential_of
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import public_half
 from apps.identity.queries import visible_passkeys
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import Actor
 
 SHOWN = 200

@@ -27,7 +27,7 @@ from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people
 from apps.registry.models import ModelVersion
 from apps.serving.drivers.node.driver import is_alive
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.ids import is_id

@@ -15,7 +15,7 @@ from apps.identity.queries import authorize
 from apps.serving.logged import joined, made, placed
 from apps.serving.recalls import keeper
 from placet.kernel.actor import Actor
-from placet.keystore import keys_document, ring, root_public
+from placet.kernel.keystore import keys_document, ring, root_public
 from placet_verify import bundle, nodes
 from placet_verify import events as proven
 from placet_verify.errors import Refused

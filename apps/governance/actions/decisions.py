@@ -35,8 +35,7 @@ from apps.identity.queries import fresh_grants, scope_of
 from apps.serving.actions import release_prefetch
 from apps.serving.errors import Recalled
 from apps.serving.recalls import keeper
-from placet import keystore
-from placet.kernel import clock
+from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify.approvers import Signed

@@ -26,8 +26,7 @@ from apps.governance.models import Decision, Release
 from apps.identity import passkeys
 from apps.serving.actions import release_prefetch
 from apps.serving.recalls import keeper, refuse_recalled
-from placet import keystore
-from placet.kernel import clock
+from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError
 from placet_verify.dsse import Envelope

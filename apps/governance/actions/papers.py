@@ -13,7 +13,7 @@ from apps.registry.readiness import manifest
 from apps.registry.store import store
 from apps.serving.recalls import keeper
 from placet.kernel import clock
-from placet.keystore import ring, signer
+from placet.kernel.keystore import ring, signer
 from placet_verify import bundle, canonical, model_signature
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused

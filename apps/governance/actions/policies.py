@@ -35,8 +35,7 @@ from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
-from placet import keystore
-from placet.kernel import clock
+from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden
 from placet.kernel.states import move

@@ -43,10 +43,9 @@ from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.models import Endpoint, Target
 from apps.serving.recalls import refuse_recalled
 from apps.serving.uses import refuse_unlisted, usable
-from placet import keystore
-from placet.config import config
-from placet.kernel import clock
+from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
+from placet.kernel.config import config
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 
 

@@ -22,7 +22,7 @@ from apps.identity.models import ApproverPasskey, RoleBinding, TeamMember, User
 from apps.identity.positions import all_positions
 from apps.identity.queries import visible
 from apps.registry.models import ModelVersion
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet_verify.glass import CONFIRMER, OPENER, glass_rule
 from placet_verify.quorum import approval_rules

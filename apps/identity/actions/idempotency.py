@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from apps.identity.errors import IdempotencyConflict, IdempotencyInProgress
 from apps.identity.models import IdempotencyRecord
-from placet.config import config
 from placet.kernel.clock import now
+from placet.kernel.config import config
 
 KEPT_FOR = timedelta(hours=24)
 

@@ -23,7 +23,7 @@ from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey, User
 from apps.identity.passkeys import Question, answered, ask, public_half, signing_passkey
 from apps.identity.queries import authorize, fresh_grants, visible_passkeys
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound

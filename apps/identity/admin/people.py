@@ -10,7 +10,7 @@ from apps.identity import actions
 from apps.identity.admin.base import ActionAdmin, actor_of, in_words
 from apps.identity.errors import Reauthenticate
 from apps.identity.models import RoleBinding, ServiceAccount, Team, TeamMember, User
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput, Problem
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from placet.config import config
 from placet.errors import answer
 from placet.kernel.actor import Actor
+from placet.kernel.config import config
 from placet.kernel.problems import TooManyRequests
 from placet.kernel.quota import WINDOW, Usage, meter
 

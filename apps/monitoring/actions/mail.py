@@ -7,9 +7,9 @@ from django.core.mail import EmailMessage
 from apps.identity.models import User
 from apps.identity.queries import people_with
 from apps.monitoring.models import Alert, AlertState
-from placet.config import config
 from placet.kernel.actor import Scope
 from placet.kernel.clock import now
+from placet.kernel.config import config
 
 MAX_RECIPIENTS = 50
 WORDS = {AlertState.OPEN: "Alert", AlertState.RESOLVED: "Resolved"}

@@ -13,8 +13,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from apps.operations.backup.manifest import BackupRefused
-from placet.config import config
 from placet.embedded.postgres import packaged_program
+from placet.kernel.config import config
 from placet_verify.log import verify_log
 
 REFERENCED = """

@@ -10,11 +10,11 @@ from apps.audit.events import BACKUP_BEGUN
 from apps.operations.backup import artifacts, database
 from apps.operations.backup.manifest import BLOBS, DATABASE, BackupRefused, Manifest, file_digest
 from apps.registry.store import store
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import config
 from placet.kernel.faults import crash_point
-from placet.keystore import root_public
+from placet.kernel.keystore import root_public
 
 SETTINGS = "settings.json"
 KEPT_SETTINGS = ("secret_key", "token_key", "public_url", "endpoint_url", "artifact_url")

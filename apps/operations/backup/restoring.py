@@ -16,11 +16,11 @@ from apps.operations.backup.making import SETTINGS
 from apps.operations.backup.manifest import BackupRefused, Manifest
 from apps.registry.store import store
 from apps.serving.actions import raise_epochs
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.faults import crash_point
-from placet.keystore import ring, root_public
+from placet.kernel.keystore import ring, root_public
 from placet_verify import checkpoint
 from placet_verify.errors import Refused
 

@@ -17,7 +17,7 @@ from apps.operations.demo.errors import DemoFailed, must
 from apps.operations.demo.load import Load
 from apps.operations.demo.people import Person
 from apps.operations.demo.second_act import SecondAct
-from placet.config import ROOT
+from placet.kernel.config import ROOT
 from placet_client import Client
 
 Json = dict[str, Any]

@@ -26,9 +26,9 @@ from apps.registry.errors import BlobSwept
 from apps.registry.events import BLOBS_COLLECTED
 from apps.registry.models import CondemnedBlob
 from apps.registry.store import Store, Stored, store
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
+from placet.kernel.config import config
 from placet.kernel.faults import crash_point
 
 T = TypeVar("T")

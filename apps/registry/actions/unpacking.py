@@ -8,7 +8,7 @@ from apps.registry import rules
 from apps.registry.errors import ArchiveRefused
 from apps.registry.models import Upload
 from apps.registry.store import Store, room
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import FieldError
 from placet_verify import archive
 

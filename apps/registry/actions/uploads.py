@@ -30,9 +30,9 @@ from apps.registry.errors import (
 from apps.registry.events import FILE_REMOVED, FILES_ADDED, UPLOAD_DROPPED, UPLOAD_STARTED
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.registry.store import Readable, Store, store
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
+from placet.kernel.config import config
 from placet.kernel.faults import crash_point
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale, TooLarge
 

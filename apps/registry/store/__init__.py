@@ -14,8 +14,8 @@ from apps.registry.store.blobs import Store
 from apps.registry.store.disk import room
 from apps.registry.store.folder import Folder
 from apps.registry.store.staging import Readable, Staging
-from placet.artifacts import BucketAddress
-from placet.config import config
+from placet.kernel.artifacts import BucketAddress
+from placet.kernel.config import config
 
 
 def store() -> Store:

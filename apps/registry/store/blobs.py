@@ -14,7 +14,7 @@ from apps.registry.store.backend import PIECE, Backend, Stored, hex_digest
 from apps.registry.store.disk import make_folder, room
 from apps.registry.store.folder import Folder
 from apps.registry.store.staging import Readable, Staging
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import TooLarge
 
 

@@ -19,7 +19,7 @@ from apps.registry.errors import BlobMissing, DigestMismatch, StoreUnavailable
 from apps.registry.store.backend import PIECE, Stored
 from apps.registry.store.refusals import code_of, service
 from apps.registry.store.verifying import Body, Verifying
-from placet.artifacts import BucketAddress
+from placet.kernel.artifacts import BucketAddress
 from placet.kernel.buckets import client
 
 PART = 64 * 1024 * 1024  # a larger file goes in parts of this size: 10,000 of them at most

@@ -28,8 +28,8 @@ from apps.serving.errors import NotPermitted, Recalled
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
+from placet.kernel.keystore import ring
 from placet.kernel.states import move
-from placet.keystore import ring
 from placet_verify.keys import KeyRing
 
 REASON = "A rollback drill: everything is given back as soon as it is seen to work"

@@ -17,8 +17,8 @@ from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.keystore import ring
 from placet.kernel.states import move
-from placet.keystore import ring
 from placet_verify.units import WHOLE
 
 

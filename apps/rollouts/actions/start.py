@@ -24,7 +24,7 @@ from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify.keys import KeyRing
 
 

@@ -32,9 +32,9 @@ from apps.serving.events import (
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import serving_config, to_evict
 from apps.serving.uses import refuse_unlisted
-from placet.config import config
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, QuotaReached
 from placet.kernel.states import move
 from placet_protocol.fields import is_name

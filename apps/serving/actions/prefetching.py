@@ -5,8 +5,8 @@ from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.events import PREFETCH_ADDED, PREFETCH_REMOVED
 from apps.serving.models import Prefetch, Target
-from placet.config import config
 from placet.kernel.actor import Actor
+from placet.kernel.config import config
 
 
 def prefetch(target: Target, *, bento: Bento, holder: str, actor: Actor) -> Prefetch | None:

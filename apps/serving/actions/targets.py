@@ -22,11 +22,11 @@ from apps.serving.events import (
     TARGET_OWNER_CHANGED,
 )
 from apps.serving.models import DesiredState, JoinToken, Site, Target
-from placet.config import config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import config
+from placet.kernel.keystore import ring
 from placet.kernel.problems import FieldError, InvalidInput, QuotaReached, Stale
-from placet.keystore import ring
 
 JOIN_TOKEN_MINUTES = 60
 LOCK = 0x74617267  # any number that no other advisory lock has: targets are added one by one

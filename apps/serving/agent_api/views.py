@@ -18,9 +18,9 @@ from apps.serving.errors import NewerPoll, malformed
 from apps.serving.models import Node
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.clock import now
+from placet.kernel.keystore import keys_document, root_public
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet.kernel.waiting import WAITED
-from placet.keystore import keys_document, root_public
 from placet_protocol.fields import ProtocolError
 from placet_protocol.joining import JoinReply, KeysReply, read_join
 from placet_protocol.report import ReportReply

@@ -18,10 +18,10 @@ from types import FrameType
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from placet.config import ROOT, Config
 from placet.embedded import valkey
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
 from placet.embedded.processes import GIVE_UP_AFTER, Child
+from placet.kernel.config import ROOT, Config
 
 Say = Callable[[str], None]
 

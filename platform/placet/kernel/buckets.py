@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config as ClientConfig
 
-from placet.artifacts import BucketAddress
+from placet.kernel.artifacts import BucketAddress
 
 ATTEMPTS = 4
 

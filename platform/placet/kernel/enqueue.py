@@ -21,7 +21,7 @@ def ring(job_id: str, queue: str) -> None:
     global _silent_until
     if time.monotonic() < _silent_until:
         return
-    from placet.celery import app
+    from placet.kernel.broker import app  # what never rings need not load it
 
     try:
         app.send_task("jobs.look", args=[job_id], queue=queue, retry=False, expires=EXPIRES)

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from placet.config import config
+from placet.kernel.config import config
 
 MAX_ANSWER = 4 * 1024 * 1024
 LATE = "The answer did not come to its end in time"

@@ -15,8 +15,8 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from placet.config import config
 from placet.kernel.clock import now
+from placet.kernel.config import config
 
 WINDOW = 60  # seconds
 PATIENCE = 0.25  # seconds that a request waits for Valkey at most

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.config import config
+from placet.kernel.config import config
 from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient, api, person, project
 

@@ -14,7 +14,7 @@ from apps.builds.models import Bento, Build
 from apps.jobs.models import Job
 from apps.registry.models import ArtifactFile
 from apps.registry.store import store
-from placet.config import ROOT, config
+from placet.kernel.config import ROOT, config
 from tests.integration.jobs.conftest import database_url
 from tests.support.bentos import register
 from tests.support.cache import RUNTIMES

@@ -37,9 +37,9 @@ from apps.integrations.rules import Terms
 from apps.operations.backup.database import recomputed, snapshot
 from apps.registry.actions import collect_blobs
 from apps.registry.store import store
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from placet_client.cli import main as placet
 from placet_verify import log_archive, merkle

@@ -9,7 +9,7 @@ from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.serving.models import DesiredState
-from placet.keystore import ring, signer
+from placet.kernel.keystore import ring, signer
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse
 from placet_verify.statements import LiftStatement, Names, RecallStatement

@@ -18,7 +18,7 @@ from apps.rollouts.errors import DrillRefused, NothingToRollBackTo
 from apps.rollouts.models import Rollout
 from apps.serving.errors import NothingLive, Recalled
 from apps.serving.models import Endpoint, Revision
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories

@@ -16,7 +16,7 @@ from apps.governance.models import Release
 from apps.monitoring.models import Alert
 from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import recalls
 from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused

@@ -11,7 +11,7 @@ from apps.assurance.models import Recall, RecallEffect, Receipt
 from apps.assurance.queries import of_recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import bundle, recall_report
 from placet_verify.__main__ import main
 from placet_verify.errors import Refused

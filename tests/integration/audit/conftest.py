@@ -11,8 +11,8 @@ from apps.audit.models import (
     Witness,
 )
 from apps.audit.queries.witnesses import own_keys
-from placet.config import config
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from apps.audit.models import Event
 from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify import checkpoint, merkle, tlog_proof
 from placet_verify.merkle import leaf_hash
 from tests.support.factories import api, person, project

@@ -20,10 +20,10 @@ from apps.audit.models import Checkpoint, Event, Timestamp, TimestampState
 from apps.audit.queries import timestamps as stamps
 from apps.audit.queries.fsck import fsck
 from apps.monitoring.models import Alert
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.keystore import signer
+from placet.kernel.config import config
+from placet.kernel.keystore import signer
 from placet_client.cli import main as placet
 from placet_verify import checkpoint, merkle, timestamp
 from placet_verify.__main__ import main as verifier
@@ -412,7 +412,7 @@ class TestOutsiders:
 def test_a_setting_that_cannot_be_right_is_refused_at_start(
     wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from placet.config import Config
+    from placet.kernel.config import Config
 
     monkeypatch.setenv("PLACET_TIMESTAMP_AUTHORITIES", wrong)
     with pytest.raises(ValueError, match="timestamp_authorities"):

@@ -23,7 +23,7 @@ from apps.audit.queries.witnesses import own_keys
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.keystore import signer
+from placet.kernel.keystore import signer
 from placet_verify import checkpoint, cosignature, merkle, submission
 from placet_verify.cosignature import WitnessKey
 from placet_verify.keys import PrivateKey

@@ -20,8 +20,8 @@ from apps.audit.models import (
 from apps.audit.queries.proofs import tlog_proofs
 from apps.audit.queries.witnesses import own_keys
 from placet.kernel.actor import ANONYMOUS, SYSTEM
+from placet.kernel.keystore import root_public, signer
 from placet.kernel.problems import Forbidden, InvalidInput, Problem
-from placet.keystore import root_public, signer
 from placet_verify import checkpoint, merkle, submission
 from placet_verify.__main__ import main as verifier
 from placet_verify.cosignature import WitnessKey

@@ -291,8 +291,12 @@ def test_without_the_right_keys_nothing_is_restored(
 ) -> None:
     without = empty.manage("restore", str(home / "backup"))
     assert "put them back, or name their folder with --keys" in without.stderr
-    assert empty.run("-c", "from pathlib import Path\nfrom placet.keystore import ensure_keys\n"
-                     f"ensure_keys(Path({str(home / 'other')!r}))").returncode == 0  # fmt: skip
+    program = f"""
+from pathlib import Path
+from placet.kernel.keystore import ensure_keys
+ensure_keys(Path({str(home / "other")!r}))
+"""
+    assert empty.run("-c", program).returncode == 0
     other = empty.manage("restore", str(home / "backup"), "--keys", str(home / "other"))
     assert "belong to another installation" in other.stderr
     assert not (empty.data / "postgres.json").exists()

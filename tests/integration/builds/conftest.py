@@ -10,7 +10,7 @@ from apps.builds.models import Build
 from apps.jobs.actions.lease import claim
 from apps.jobs.handlers import LeasedJob
 from apps.registry.models import ModelVersion, RegisteredModel
-from placet.config import config
+from placet.kernel.config import config
 from tests.support.factories import actor_of, person, project
 
 

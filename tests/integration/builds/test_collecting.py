@@ -19,9 +19,9 @@ from apps.registry.actions import place_hold
 from apps.registry.store import Store
 from apps.serving.actions import prefetch
 from apps.serving.models import Prefetch
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from tests.integration.builds.conftest import Yard
 from tests.integration.builds.test_reports import built
 from tests.support.world import World

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.governance.models import Decision, Release
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify.permit import Expected, permit
 from tests.support import factories
 from tests.support.factories import ApiClient, api

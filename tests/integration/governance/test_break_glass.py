@@ -19,7 +19,7 @@ from apps.governance.queries.lists import menu
 from apps.identity.actions import grant_role
 from apps.identity.errors import NeedsPasskey, NeedsSession, Reauthenticate
 from apps.jobs.models import Job
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound

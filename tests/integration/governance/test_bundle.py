@@ -19,8 +19,8 @@ from apps.governance.actions.papers import verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.registry.models import ArtifactFile
-from placet.config import config
-from placet.keystore import ring
+from placet.kernel.config import config
+from placet.kernel.keystore import ring
 from placet_verify import bundle, tlog_proof
 from placet_verify.__main__ import main
 from placet_verify.dsse import Envelope

@@ -23,7 +23,7 @@ from apps.serving.desired import sign_state
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_agent.receipts import Receipts, Who
 from placet_agent.replica import Record
 from placet_verify import bundle, canonical, recalls

@@ -10,8 +10,8 @@ from apps.identity.errors import NeedsSession
 from apps.identity.models import User
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
+from placet.kernel.keystore import ring
 from placet.kernel.problems import Forbidden, NotFound
-from placet.keystore import ring
 from placet_verify.permit import Expected, permit
 from tests.support import factories
 from tests.support.world import World

@@ -17,7 +17,7 @@ from apps.identity.models import Position, User
 from apps.registry.actions import declare
 from apps.registry.events import FILE_REMOVED, FILES_ADDED
 from apps.registry.models import Declaration, ModelVersion
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet_verify import dsse

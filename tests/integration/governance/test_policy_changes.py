@@ -10,8 +10,8 @@ from apps.identity.actions import grant_role
 from apps.identity.errors import NeedsSession
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
+from placet.kernel.keystore import ring
 from placet.kernel.problems import Forbidden, NotFound
-from placet.keystore import ring
 from placet_verify.dsse import Envelope
 from placet_verify.statements import PolicyStatement
 from tests.support import factories

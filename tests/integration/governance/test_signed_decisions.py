@@ -26,9 +26,9 @@ from apps.identity.actions import withdraw_passkey
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import Question
-from placet import keystore
-from placet.config import config
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.config import config
 from placet.kernel.problems import Problem
 from placet_verify import canonical
 from placet_verify.__main__ import main as verifier

@@ -22,7 +22,7 @@ from apps.identity.errors import (
 )
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import signing_passkey
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from placet_verify.approvers import read_enrolments

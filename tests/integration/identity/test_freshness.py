@@ -21,9 +21,9 @@ from apps.identity.freshness import RECORDS, WHOSE, last_proof, proofs
 from apps.identity.models import ApiToken, RoleBinding, Team, User
 from apps.identity.rules import is_fresh
 from apps.operations.demo.people import Person
-from placet.config import Config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import Config
 from tests.support.factories import api, browser, grow_old, person, service_account, team, token_for
 from tests.support.world import World
 

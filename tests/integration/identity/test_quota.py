@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from placet.config import config
 from placet.kernel import quota
+from placet.kernel.config import config
 from placet.kernel.quota import Meter
 from tests.support.factories import api, browser, person, token_for
 from tests.support.processes import Valkey, running_valkey

@@ -20,7 +20,7 @@ from apps.integrations.models import Delivery, Stream
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.keystore import keys_document, root_public
+from placet.kernel.keystore import keys_document, root_public
 from tests.integration.integrations.conftest import Feed
 from tests.support import factories
 from tests.support.certificates import Authority, encrypted

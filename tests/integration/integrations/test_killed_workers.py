@@ -12,8 +12,8 @@ import pytest
 from apps.audit.queries import log_size
 from apps.integrations.models import Stream
 from apps.jobs.models import Job
-from placet.config import config
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from tests.integration.integrations.conftest import Feed
 from tests.support.processes import database_url, until
 from tests.support.receivers import Receiver

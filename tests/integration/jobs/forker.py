@@ -8,7 +8,7 @@ from pathlib import Path
 import django
 from celery.bin.celery import celery
 
-from placet.config import config
+from placet.kernel.config import config
 from tests.integration.jobs.worker_app import app
 from tests.support.forking import serve
 

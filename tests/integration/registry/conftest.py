@@ -6,7 +6,7 @@ import pytest
 
 from apps.audit.actions.record import _current as unit_of_work
 from apps.registry.store import Store
-from placet.config import config
+from placet.kernel.config import config
 from tests.integration.registry.helpers import Lab
 from tests.support import rows
 

@@ -20,9 +20,9 @@ from apps.registry import actions
 from apps.registry.errors import BlobMissing, NotDraft
 from apps.registry.models import ArtifactFile, Upload
 from apps.registry.store import Store
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import TooLarge
 from tests.integration.registry.helpers import CHUNK, Lab, chunk, sha256
 from tests.support.factories import actor_of, api, token_for

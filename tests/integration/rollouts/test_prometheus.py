@@ -12,8 +12,8 @@ from apps.rollouts.analysis import Threshold
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.models import Look
 from apps.rollouts.prometheus import readings
-from placet.config import config
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput
 from tests.integration.rollouts.test_analysing import Canary
 from tests.support.processes import until

@@ -17,9 +17,9 @@ from apps.monitoring.actions import windows
 from apps.monitoring.models import MetricWindow
 from apps.serving.actions import issue_join_token
 from apps.serving.models import Node, Revision
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import config
 from tests.support.nodes import PLATFORM, SimulatedNode
 from tests.support.story import Story
 from tests.support.world import World

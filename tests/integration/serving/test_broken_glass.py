@@ -11,7 +11,7 @@ from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.glasses import glass_views
 from apps.rollouts.queries import former_revisions
 from apps.serving.models import Revision
-from placet import keystore
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_agent.trust import Trust

@@ -17,7 +17,7 @@ from apps.serving import actions
 from apps.serving.errors import EndpointExists, EndpointNeeded, WrongEndpointState
 from apps.serving.models import Endpoint, EndpointKey
 from apps.serving.queries import visible_endpoints
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, NotFound, Stale
 from tests.support.factories import ApiClient, api
 from tests.support.story import Story, kinds

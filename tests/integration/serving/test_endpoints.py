@@ -14,8 +14,8 @@ from apps.serving.actions import set_revision
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Endpoint, EndpointKey, Revision, Target
 from apps.serving.prediction import turns
-from placet.config import config
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 from tests.support.factories import ApiClient, api, person
 from tests.support.story import Story
 from tests.support.world import World

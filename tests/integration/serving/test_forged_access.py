@@ -13,7 +13,7 @@ from apps.governance.errors import NoRole
 from apps.identity.actions import grant_role, revoke_role
 from apps.identity.models import RoleBinding, User
 from placet.kernel.actor import SYSTEM
-from placet.keystore import KeyUnavailable, signer
+from placet.kernel.keystore import KeyUnavailable, signer
 from placet_verify import canonical, seals
 from placet_verify.merkle import leaf_hash
 from tests.support import factories

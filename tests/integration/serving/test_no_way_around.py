@@ -26,8 +26,8 @@ from apps.serving.models import DesiredState, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.ids import new_id
+from placet.kernel.keystore import KeyUnavailable, ring, signer
 from placet.kernel.problems import Forbidden, NotFound
-from placet.keystore import KeyUnavailable, ring, signer
 from placet_agent.trust import StateRefused, Trust
 from placet_verify import canonical, dsse
 from placet_verify.approvers import Signed

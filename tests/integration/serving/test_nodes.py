@@ -26,7 +26,7 @@ from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
 from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from placet.keystore import root_public, signer
+from placet.kernel.keystore import root_public, signer
 from placet_protocol.signing import sign_request
 from placet_verify import checkpoint
 from placet_verify.keys import PrivateKey

@@ -9,8 +9,8 @@ import pytest
 
 from apps.governance.models import Release
 from apps.serving.models import Revision
-from placet.config import config
-from placet.keystore import keys_document, ring, signer
+from placet.kernel.config import config
+from placet.kernel.keystore import keys_document, ring, signer
 from placet_agent.home import Home
 from placet_agent.trust import Trust
 from placet_verify import canonical, dsse

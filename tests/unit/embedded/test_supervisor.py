@@ -8,10 +8,10 @@ from unittest.mock import Mock, patch
 
 import pytest
 
-from placet.config import Config
 from placet.embedded.postgres import Cluster
 from placet.embedded.processes import GIVE_UP_AFTER
 from placet.embedded.supervisor import ENDING, CannotStart, Supervisor, choose_ports, lock_data
+from placet.kernel.config import Config
 
 
 def test_a_second_start_is_refused_by_what_is_the_matter(tmp_path: Path) -> None:

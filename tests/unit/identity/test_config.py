@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from placet.config import EMBEDDED_SECRET, Config
+from placet.kernel.config import EMBEDDED_SECRET, Config
 
 GOOD: dict[str, Any] = {
     "mode": "production",

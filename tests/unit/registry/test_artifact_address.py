@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from placet.artifacts import BucketAddress, FolderAddress, artifact_address
-from placet.config import Config
+from placet.kernel.artifacts import BucketAddress, FolderAddress, artifact_address
+from placet.kernel.config import Config
 
 
 def test_a_folder_and_a_bucket_are_read() -> None:

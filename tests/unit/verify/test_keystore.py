@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.management import CommandError, call_command
 
-from placet import keystore
-from placet.config import config
-from placet.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
+from placet.kernel import keystore
+from placet.kernel.config import config
+from placet.kernel.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
 from placet_verify.keys import KeyRefused, PrivateKey, make_ring
 
 

@@ -16,8 +16,8 @@ from apps.audit.queries.archived import in_order
 from apps.audit.queries.events import readable
 from apps.audit.queries.proofs import full_tile, latest_cosigned
 from placet.kernel.api.views import PlacetView
+from placet.kernel.keystore import keys_document, root_public
 from placet.kernel.problems import NotFound
-from placet.keystore import keys_document, root_public
 from placet_verify.pack import packed
 from placet_verify_js import NAME, page
 

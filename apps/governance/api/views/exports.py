@@ -17,7 +17,7 @@ from apps.governance.models import Decision
 from apps.governance.queries import lists
 from apps.identity import passkeys
 from placet.kernel.api.views import PlacetView
-from placet.keystore import ring
+from placet.kernel.keystore import ring
 from placet_verify.dsse import Envelope
 from placet_verify.export import decision_bundle, passkey_bundle
 from placet_verify.webauthn import Assertion

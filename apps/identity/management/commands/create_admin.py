@@ -10,8 +10,8 @@ from apps.audit.actions import record
 from apps.identity import actions
 from apps.identity.models import RoleBinding, User
 from apps.identity.queries import fresh_grants
-from placet.config import config
 from placet.kernel.actor import INSTANCE, SYSTEM
+from placet.kernel.config import config
 from placet.kernel.problems import Problem
 
 

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.identity import actions
 from apps.identity.models import ApproverPasskey
 from apps.identity.passkeys import public_half
-from placet import keystore
-from placet.config import config
+from placet.kernel import keystore
+from placet.kernel.config import config
 from placet.kernel.problems import Problem
 from placet_verify.errors import Refused
 

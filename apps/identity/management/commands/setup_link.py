@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from apps.identity import actions
 from apps.identity.models import User
-from placet.config import config
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 from placet.kernel.problems import Problem
 
 

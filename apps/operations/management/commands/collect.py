@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.builds.actions import collect_bentos, unneeded_bentos, unneeded_runtimes
 from apps.registry.actions import collect_blobs, unneeded
 from apps.registry.store import store
-from placet.config import config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import database_now
+from placet.kernel.config import config
 from placet.kernel.problems import Problem
 
 

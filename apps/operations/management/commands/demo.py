@@ -11,8 +11,8 @@ from apps.operations.demo.errors import DemoFailed
 from apps.operations.demo.people import Person
 from apps.operations.demo.story import Story
 from apps.operations.management.commands.up import introduce
-from placet.config import config
 from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
+from placet.kernel.config import config
 from placet_client import PlacetError
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from placet.config import ROOT, config
 from placet.embedded.postgres import Cluster
+from placet.kernel.config import ROOT, config
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.jobs.queries import open_jobs
-from placet.config import config
+from placet.kernel.config import config
 
 
 class Command(BaseCommand):

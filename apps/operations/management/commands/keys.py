@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from placet import keystore
-from placet.config import config
+from placet.kernel import keystore
+from placet.kernel.config import config
 from placet_verify import times
 from placet_verify.errors import Refused
 

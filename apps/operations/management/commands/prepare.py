@@ -14,9 +14,9 @@ from apps.identity.actions import create_person, create_project, grant_role, set
 from apps.identity.models import Project, User
 from apps.serving.actions import create_target, issue_join_token
 from apps.serving.models import Node, Target
-from placet.config import config
 from placet.kernel.actor import SYSTEM
-from placet.keystore import ensure_keys
+from placet.kernel.config import config
+from placet.kernel.keystore import ensure_keys
 
 ADMIN = "admin@placet.local"
 DEMO_PROJECT = "clinic"

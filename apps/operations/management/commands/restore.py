@@ -15,9 +15,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.operations.backup import database, restoring
 from apps.operations.backup.manifest import DATABASE, BackupRefused, Manifest, read_manifest
-from placet.config import ROOT, config
 from placet.embedded.postgres import APPLICATION, OWNER, Cluster
 from placet.embedded.supervisor import CannotStart, lock_data
+from placet.kernel.config import ROOT, config
 from placet.kernel.faults import crash_point
 from placet.kernel.problems import Problem
 from placet_verify.errors import Refused

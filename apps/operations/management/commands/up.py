@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from placet.config import config
 from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
+from placet.kernel.config import config
 
 # As README calls them, with the roles that they hold.
 ROLES = {"contributor": "data scientist (contributor, reviewer)"}

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import (
     DatabaseFull,
     FieldError,

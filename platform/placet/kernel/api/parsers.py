@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
 
-from placet.config import config
+from placet.kernel.config import config
 from placet.kernel.problems import FieldError, InvalidInput, TooLarge
 
 MAX_DEPTH = 32

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from placet.artifacts import BucketAddress, FolderAddress, artifact_address
+from placet.kernel.artifacts import BucketAddress, FolderAddress, artifact_address
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WORKERS = ("control", "build")  # values of PLACET_PROCESS that sign no session and know no token
 WEB_SECRETS = ("secret_key", "token_key")
 EMBEDDED_SECRET = "embedded-only-not-a-secret-embedded-only-not-a-secret"  # noqa: S105

@@ -19,7 +19,7 @@ from typing import Literal
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from placet.config import config
+from placet.kernel.config import config
 from placet_verify.errors import Refused
 from placet_verify.keys import (
     OVERLAP,
