@@ -1,5 +1,8 @@
 """Projects, people, teams, service accounts, role bindings, API tokens, idempotency records."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -30,6 +33,8 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    rehasher: ClassVar[Callable[["User", str], None]]  # handed in by the app
+
     objects = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -43,9 +48,7 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 
     def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of an outdated kind is replaced, and logged."""
-        from apps.identity.actions.credentials import rehash_password  # stands above the models
-
-        return check_password(raw_password, self.password, lambda raw: rehash_password(self, raw))
+        return check_password(raw_password, self.password, lambda raw: self.rehasher(self, raw))
 
     def get_full_name(self) -> str:
         """Return the name people know this person by."""

@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from apps.audit.api.views.witnesses import AddCheckpoint
 from placet.errors import bad_request, forbidden, not_found, server_error
 
 API = [
@@ -26,7 +25,7 @@ urlpatterns = [
     path("api/", include("placet.schema_urls")),
     path("agent/v1/", include("apps.serving.agent_api.urls")),
     path("agent/v1/", include("apps.monitoring.agent_api.urls")),
-    path("witness/add-checkpoint", AddCheckpoint.as_view(), name="witness-add-checkpoint"),
+    path("witness/", include("apps.audit.witness_urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("apps.identity.account_urls")),
     path("", include("apps.console.urls")),

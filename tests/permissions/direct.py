@@ -22,8 +22,8 @@ from apps.assurance.queries.retention import (
     visible_holds,
 )
 from apps.assurance.rules import IN_PROJECT
+from apps.audit.actions.erasure import erase_person
 from apps.audit.actions.export import export_folder
-from apps.audit.actions.seal import erase_person
 from apps.audit.actions.witnesses import add_witness, remove_witness
 from apps.audit.actions.witnessing import forget_log, witness_log
 from apps.audit.models import ArchivedLeaf

@@ -1,7 +1,7 @@
 """Every write of the registry."""
 
 from apps.registry.actions.aliases import delete_alias, set_alias
-from apps.registry.actions.collecting import claim, collect_blobs, unneeded
+from apps.registry.actions.collecting import collect_blobs, unneeded
 from apps.registry.actions.declarations import declare
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
 from apps.registry.actions.finalising import finalise
@@ -24,6 +24,7 @@ from apps.registry.actions.versions import (
     set_card,
     set_tags,
 )
+from apps.registry.claims import claim
 
 __all__ = [
     "DraftFields",

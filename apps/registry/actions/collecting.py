@@ -22,7 +22,6 @@ from django.db import connection, transaction
 
 from apps.audit.actions import record
 from apps.registry import references
-from apps.registry.errors import BlobSwept
 from apps.registry.events import BLOBS_COLLECTED
 from apps.registry.models import CondemnedBlob
 from apps.registry.store import Store, Stored, store
@@ -44,16 +43,6 @@ class Collected:
     condemned: int = 0
     blobs: int = 0
     size: int = 0
-
-
-def claim(sha256: str) -> None:
-    """Take the sentence off a blob that is about to be relied upon. Raises :class:`BlobSwept`."""
-    if not CondemnedBlob.objects.filter(pk=sha256).exists():
-        return
-    with transaction.atomic():
-        CondemnedBlob.objects.filter(pk=sha256, sweeping=False).delete()
-        if CondemnedBlob.objects.filter(pk=sha256).exists():
-            raise BlobSwept
 
 
 def unneeded(blobs: Store, before: datetime) -> Iterator[Stored]:

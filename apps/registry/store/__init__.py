@@ -9,6 +9,7 @@ its digest is known before a bucket hears of it. Nothing here knows the database
 may be called inside a transaction.
 """
 
+from apps.registry.claims import claim  # the one thing that asks the database
 from apps.registry.store.backend import Backend, Stored
 from apps.registry.store.blobs import Store
 from apps.registry.store.disk import room
@@ -20,8 +21,6 @@ from placet.kernel.config import config
 
 def store() -> Store:
     """Return the store of this installation; whoever puts into it is safe from the collector."""
-    from apps.registry.actions.collecting import claim  # the one thing that asks the database
-
     address = config().artifact_address
     if isinstance(address, BucketAddress):
         from apps.registry.store.bucket import Bucket  # the SDK is slow to import
