@@ -26,6 +26,7 @@ RELEASE_MOVES: dict[str, frozenset[str]] = {
     "revoked": frozenset(),
     "retired": frozenset(),
 }
+REVOCABLE = tuple(state for state, moves in RELEASE_MOVES.items() if "revoked" in moves)
 
 
 def approval_gates(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

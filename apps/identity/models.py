@@ -48,7 +48,7 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 
     def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of an outdated kind is replaced, and logged."""
-        return check_password(raw_password, self.password, lambda raw: self.rehasher(self, raw))
+        return check_password(raw_password, self.password, lambda raw: User.rehasher(self, raw))
 
     def get_full_name(self) -> str:
         """Return the name people know this person by."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
@@ -175,3 +176,8 @@ def signed(envelope: str, assertion: Mapping[str, Any] | None) -> Signed:
 
 def _name(actor: Actor, about: str) -> str:
     return f"passkey:{actor.id}:{about}"
+
+
+def credential_of(authenticator: Authenticator) -> str:
+    """Return the credential id of a passkey that somebody signs in with."""
+    return encode(authenticator.wrap().authenticator_data.credential_data.credential_id)

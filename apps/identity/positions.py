@@ -7,8 +7,8 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from apps.audit.actions.state import row_key
 from apps.audit.queries.logged import is_logged, last_logged
+from apps.audit.rows import row_key
 from apps.identity.models import Position
 
 DEPTH = 64  # most managers above somebody

@@ -12,9 +12,9 @@ from django.db import connection, models
 from django.db.models import CharField, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
 
-from apps.audit.actions.state import row_key
 from apps.audit.models import Audited
 from apps.audit.queries.logged import is_logged, last_logged
+from apps.audit.rows import row_key
 from apps.identity.errors import BadToken
 from apps.identity.freshness import last_proof, proofs
 from apps.identity.models import (

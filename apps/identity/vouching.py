@@ -13,9 +13,9 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 
-from apps.audit.actions.state import plain_state, row_key
 from apps.audit.queries.logged import Logged, last_logged
 from apps.audit.queries.texts import opened_many
+from apps.audit.rows import plain_state, row_key
 from apps.identity.models import CredentialChanges, User
 from placet_verify import canonical
 from placet_verify.errors import Malformed

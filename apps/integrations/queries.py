@@ -7,9 +7,9 @@ from itertools import islice
 
 from django.db.models import Q, QuerySet
 
-from apps.audit.actions.checkpoint import origin
 from apps.audit.followers import Follower
 from apps.audit.models import ArchivedLeaf, Checkpoint, Event
+from apps.audit.names import origin
 from apps.audit.queries import latest_checkpoint, log_size
 from apps.audit.queries.archived import in_order
 from apps.identity.queries import visible

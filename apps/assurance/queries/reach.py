@@ -12,8 +12,8 @@ from apps.assurance.errors import KeyInUse
 from apps.assurance.models import EffectAction
 from apps.assurance.rules import FORMS, IN_PROJECT, written
 from apps.builds.models import Bento
-from apps.governance.actions.recalled import REVOCABLE
 from apps.governance.models import Environment, Release
+from apps.governance.rules import REVOCABLE
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion

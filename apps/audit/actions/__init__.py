@@ -4,9 +4,11 @@ from apps.audit.actions.checkpoint import write_checkpoint
 from apps.audit.actions.denied import log_denied
 from apps.audit.actions.erasure import erase_person
 from apps.audit.actions.export import export_folder, log_export
-from apps.audit.actions.record import Entry, Recorder, append, encode, record
+from apps.audit.actions.record import Recorder, append, encode, record
 from apps.audit.actions.seal import commitment_of, fresh_salt, seal
-from apps.audit.actions.state import plain, plain_state, row_key, row_state
+from apps.audit.actions.state import row_state
+from apps.audit.entries import Entry
+from apps.audit.rows import plain, plain_state, row_key
 
 __all__ = [
     "Entry",

@@ -11,20 +11,16 @@ from django.db import transaction
 from apps.audit import rules
 from apps.audit.errors import LogRewritten
 from apps.audit.models import Checkpoint, Tile
+from apps.audit.names import origin
 from apps.audit.queries import kept
 from apps.audit.queries.proofs import latest_checkpoint, leaf_hashes, log_size, tree
 from placet.kernel.faults import crash_point
-from placet.kernel.keystore import root_public, signer
+from placet.kernel.keystore import signer
 from placet_verify import checkpoint, merkle
 
 CHUNK = 4096
 KEEP_NEWEST = 100  # by-size files; of older ones the last of each day stays
 log = structlog.get_logger(__name__)
-
-
-def origin() -> str:
-    """Return the name of this log: unique to the installation, because its root key is in it."""
-    return f"placet.dev/log/{root_public().id}"
 
 
 def write_checkpoint() -> Checkpoint | None:

@@ -4,7 +4,6 @@ import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,11 @@ import structlog
 from django.db import connection, transaction
 
 from apps.audit.actions.seal import store_sealed
-from apps.audit.actions.state import row_key, row_state
+from apps.audit.actions.state import row_state
+from apps.audit.entries import Entry, entries_of_thread
 from apps.audit.events import EventKind, kinds
 from apps.audit.models import Audited, SealedText
+from apps.audit.rows import row_key
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.faults import crash_point
@@ -24,8 +25,6 @@ from placet.kernel.keystore import signer
 from placet_verify import seals
 from placet_verify.keys import PrivateKey
 from placet_verify.merkle import leaf_hash
-
-_current: ContextVar["Recorder | None"] = ContextVar("audit_recorder", default=None)
 
 # Foreign keys are deferred: left alone, COMMIT would check them behind the head, and lock the rows
 # that they lead to while everybody waits. Checked here, in the same round trip, they are behind us.
@@ -41,20 +40,6 @@ INSERT = """
 INSERT INTO audit_event ("index", body, leaf_hash)
 SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bytea[])
 """
-
-
-@dataclass(slots=True)
-class Entry:
-    """One event before it has an index and a time."""
-
-    kind: EventKind
-    actor: Actor
-    subject: str
-    project: str | None
-    environment: str | None
-    after: dict[str, Any]
-    data: dict[str, Any]
-    texts: list[SealedText] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -114,19 +99,20 @@ def record(actor: Actor) -> Iterator[Recorder]:
     exception takes back change and events together: all of them when it leaves the outermost
     block, those of the nested action (a savepoint) when its caller catches it.
     """
-    outer = _current.get()
+    outer = entries_of_thread.get()
     if outer is not None:
         yield from _nested(outer, actor)
         return
     recorder = Recorder(actor)
     with transaction.atomic():
-        token = _current.set(recorder)
+        token = entries_of_thread.set(recorder.entries)
         try:
             yield recorder
             append(recorder.entries)
             _crash_points("before_commit", recorder.entries)
         finally:
-            _current.reset(token)  # before the commit: what waits for that has its own transaction
+            # before the commit: what waits for that has its own transaction
+            entries_of_thread.reset(token)
     _crash_points("after_commit", recorder.entries)
 
 
@@ -136,19 +122,13 @@ def _crash_points(moment: str, entries: list[Entry]) -> None:
         crash_point(f"{moment}.{entry.kind.name}")
 
 
-def pending() -> list[Entry]:
-    """Return what the unit of work that is open in this thread will append, in order."""
-    current = _current.get()
-    return list(current.entries) if current is not None else []
-
-
-def _nested(outer: Recorder, actor: Actor) -> Iterator[Recorder]:
-    before = len(outer.entries)
+def _nested(outer: list[Entry], actor: Actor) -> Iterator[Recorder]:
+    before = len(outer)
     try:
         with transaction.atomic():
-            yield Recorder(actor, outer.entries)
+            yield Recorder(actor, outer)
     except BaseException:
-        del outer.entries[before:]
+        del outer[before:]
         raise
 
 

@@ -1,23 +1,11 @@
-"""A row as the log holds it: every logged column as JSON, free text as a commitment."""
+"""A row as it goes into the log: free text as a commitment, and sealed aside."""
 
-import base64
-import json
-from datetime import datetime
 from typing import Any
-
-from django.db import models
 
 from apps.audit.actions.seal import seal_column
 from apps.audit.models import Audited, SealedText
+from apps.audit.rows import plain_state, row_key
 from placet.kernel.actor import Actor
-from placet.kernel.clock import rfc3339
-
-UNLOGGED_RELATIONS = frozenset({"groups", "user_permissions"})  # Django's own, unused
-
-
-def row_key(row: models.Model) -> str:
-    """Return the name of a row in ``after``: ``app.model:primary key``."""
-    return f"{row._meta.label_lower}:{row.pk}"
 
 
 def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, Any]:
@@ -36,35 +24,3 @@ def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, 
             state[name], sealed = seal_column(str(state[name]), person=owner, place=place)
             texts += [sealed] if sealed else []
     return state
-
-
-def plain_state(row: Audited) -> dict[str, Any]:
-    """Return every logged column of ``row`` as JSON values, sealed ones still as text."""
-    state = {
-        column.attname: plain(getattr(row, column.attname))
-        for column in row._meta.concrete_fields
-        if column.name not in row.LOG_HIDDEN
-    }
-    for relation in row._meta.many_to_many:
-        if relation.name not in row.LOG_HIDDEN | UNLOGGED_RELATIONS:
-            keys = getattr(row, relation.name).values_list("pk", flat=True)
-            state[relation.name] = sorted(str(pk) for pk in keys)
-    return state
-
-
-def plain(value: Any) -> Any:
-    """Return ``value`` as canonical JSON can hold it; times are RFC 3339, big numbers text."""
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, bytes | memoryview):
-        return base64.b64encode(bytes(value)).decode()
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
-        return str(value)
-    if isinstance(value, dict | list):
-        return json.loads(json.dumps(value, default=str), parse_int=_bounded)
-    return value
-
-
-def _bounded(text: str) -> int | str:
-    number = int(text)
-    return number if abs(number) < 2**53 else text

@@ -19,10 +19,11 @@ from apps.audit.events import (
     WITNESSED_LOG_REMOVED,
 )
 from apps.audit.models import WitnessedHead, WitnessedLog
+from apps.audit.names import witness_name
 from apps.audit.witnesses.answers import LARGEST
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from placet.kernel.keystore import KeyUnavailable, root_public, signer
+from placet.kernel.keystore import KeyUnavailable, signer
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify import checkpoint, cosignature, merkle, submission
 from placet_verify.checkpoint import Checkpoint
@@ -37,11 +38,6 @@ class Reply:
     status: int
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def witness_name() -> str:
-    """Return the name under which this installation cosigns."""
-    return f"placet.dev/witness/{root_public().id}"
 
 
 def witness_log(*, key: str, actor: Actor) -> WitnessedLog:

@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from apps.audit.actions.checkpoint import origin
 from apps.audit.models import Checkpoint, Event
+from apps.audit.names import origin
 from apps.audit.queries.proofs import cosigned_note, full_tile, leaf_hashes, tree
 from placet.kernel.keystore import keys_document, root_public
 from placet_verify import log_archive

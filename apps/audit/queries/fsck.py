@@ -16,13 +16,13 @@ from django.db import connection, models, transaction
 from django.db.models import OuterRef, Subquery
 from django.db.utils import DataError
 
-from apps.audit.actions.state import plain_state, row_key
 from apps.audit.models import Audited, Checkpoint, Cosignature, Event
 from apps.audit.queries.archived import wrong_archives
 from apps.audit.queries.proofs import full_tile
 from apps.audit.queries.texts import opened_many
 from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
+from apps.audit.rows import plain_state, row_key
 from placet.kernel.keystore import ring
 from placet_verify import checkpoint, cosignature
 from placet_verify.errors import Refused

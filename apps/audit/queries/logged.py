@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 
-from apps.audit.actions.record import pending
-from apps.audit.actions.state import plain_state, row_key
+from apps.audit.entries import pending
 from apps.audit.models import Audited, Event
 from apps.audit.queries.events import touching
+from apps.audit.rows import plain_state, row_key
 from placet.kernel.keystore import ring
 from placet_verify import canonical, seals
 from placet_verify.errors import Refused

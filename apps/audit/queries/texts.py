@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from apps.audit.actions.record import pending
+from apps.audit.entries import pending
 from apps.audit.models import PersonKey, SealedText
 
 ERASED = "[erased]"

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from apps.audit.actions.checkpoint import origin
-from apps.audit.actions.witnessing import witness_name
 from apps.audit.models import Witness, WitnessedHead, WitnessedLog
+from apps.audit.names import origin, witness_name
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring, witness_public

@@ -7,9 +7,8 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 
 from apps.governance.rules import passkeys_demanded
-from apps.identity.actions.passkeys import credential_of
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import public_half
+from apps.identity.passkeys import credential_of, public_half
 from apps.identity.queries import visible_passkeys
 from placet.kernel import keystore
 from placet.kernel.actor import Actor

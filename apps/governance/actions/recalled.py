@@ -15,14 +15,13 @@ from placet.kernel.actor import SYSTEM
 from placet_verify.recalls import Uncounted
 
 RECALLED = "recalled"
-REVOCABLE = tuple(state for state, moves in rules.RELEASE_MOVES.items() if "revoked" in moves)
 
 
 def revoke(release: Release, *, reason: str) -> bool:
     """End ``release`` for good; ``False`` when it has ended otherwise already."""
     with record(SYSTEM) as log:
         ended = {"ended_at": clock.now(), "ended_reason": reason[:2000]}
-        if not move_release(release, expected=REVOCABLE, to="revoked", **ended):
+        if not move_release(release, expected=rules.REVOCABLE, to="revoked", **ended):
             return False
         log.add(RELEASE_REVOKED, release, data={"number": release.number})
         release_prefetch(release.pk, actor=SYSTEM)

@@ -24,8 +24,8 @@ from apps.governance.gates.facts import (
     SoakFact,
 )
 from apps.governance.models import BreakGlass, Decision, Freeze, Release
-from apps.registry.actions.evidence import evidence_digest
 from apps.registry.models import Evidence, ModelVersion, SigningKey
+from apps.registry.rules.evidence import evidence_digest
 from apps.serving.models import Node
 from apps.serving.recalls import keeper
 from placet.kernel import clock

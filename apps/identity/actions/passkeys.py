@@ -146,12 +146,7 @@ def withdraw_removed(person: User, authenticator: Authenticator) -> None:
     """Have what ``person`` no longer signs in with sign no decision either."""
     if authenticator.type == Authenticator.Type.WEBAUTHN:
         with record(themselves(person)) as log:
-            withdraw_of(person, log, credential_of(authenticator))
-
-
-def credential_of(authenticator: Authenticator) -> str:
-    """Return the credential id of a passkey that somebody signs in with."""
-    return encode(authenticator.wrap().authenticator_data.credential_data.credential_id)
+            withdraw_of(person, log, passkeys.credential_of(authenticator))
 
 
 def _enrol(

@@ -7,6 +7,7 @@ from apps.registry import rules
 from apps.registry.actions.locking import lock_version, refuse
 from apps.registry.events import EVIDENCE_ADDED, HOLD_PLACED, HOLD_RELEASED
 from apps.registry.models import Evidence, EvidenceSource, Hold, ModelVersion
+from apps.registry.rules.evidence import evidence_digest
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, NotFound
 from placet_verify import canonical
@@ -50,23 +51,6 @@ def add_evidence(
         evidence.save(force_insert=True)
         log.add(EVIDENCE_ADDED, evidence, data={"kind": kind, "source": source})
     return evidence
-
-
-def evidence_digest(
-    version: str, kind: str, source: str, bento_digest: str, data: dict[str, Any], by: str
-) -> str:
-    """Return what a request binds: the digest of the fact with where it came from."""
-    return canonical.digest(
-        {
-            "v": 1,
-            "version": version,
-            "kind": kind,
-            "source": source,
-            "bento_digest": bento_digest,
-            "data": data,
-            "by": by,
-        }
-    )
 
 
 def place_hold(version: ModelVersion, *, reason: str, holder: str, actor: Actor) -> Hold:

@@ -8,6 +8,7 @@ from typing import Any
 from apps.registry.rules.values import count, escape, json_faults, number
 from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError
+from placet_verify import canonical
 
 Check = tuple[Callable[[Any], bool], str]
 MAX_DATA_BYTES, MAX_METRICS, MAX_PARAMETERS, MAX_TAGS = 512 * 1024, 500, 500, 50
@@ -198,3 +199,20 @@ def _shape(
         for key, item in value.items()
         if not fields[key](item)
     ]
+
+
+def evidence_digest(
+    version: str, kind: str, source: str, bento_digest: str, data: dict[str, Any], by: str
+) -> str:
+    """Return what a request binds: the digest of the fact with where it came from."""
+    return canonical.digest(
+        {
+            "v": 1,
+            "version": version,
+            "kind": kind,
+            "source": source,
+            "bento_digest": bento_digest,
+            "data": data,
+            "by": by,
+        }
+    )

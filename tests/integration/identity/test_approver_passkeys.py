@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 from apps.audit.models import Event
 from apps.identity import actions, passkeys
 from apps.identity.actions.credentials import change_credentials
-from apps.identity.actions.passkeys import credential_of
 from apps.identity.errors import (
     NeedsPasskey,
     NeedsSession,
@@ -21,7 +20,7 @@ from apps.identity.errors import (
     WrongPasskey,
 )
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import signing_passkey
+from apps.identity.passkeys import credential_of, signing_passkey
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from apps.audit.actions.state import plain_state
 from apps.audit.queries import replay
+from apps.audit.rows import plain_state
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
