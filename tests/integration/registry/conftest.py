@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.audit.actions.record import _current as unit_of_work
+from apps.audit.entries import entries_of_thread as unit_of_work
 from apps.registry.store import Store
 from placet.kernel.config import config
 from tests.integration.registry.helpers import Lab
