@@ -1,10 +1,12 @@
 """A second factor: adding it, needing it, losing it."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.cache import cache
 from django.test import Client
@@ -17,6 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)  # the events come after co
 PASSWORD = "correct horse battery staple"
 
 
+@pytest.fixture(autouse=True)
+def one_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No code runs out between its being read and its being typed."""
+    began = time.time()
+    monkeypatch.setattr(auth, "time", SimpleNamespace(time=lambda: began))
+
+
 @pytest.fixture
 def ada() -> User:
     return person("Ada", password=PASSWORD)
@@ -27,7 +36,7 @@ def sign_in(client: Client) -> Any:
 
 
 def code(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return format_hotp_value(hotp_value(secret, int(auth.time.time()) // 30))
 
 
 def kinds() -> list[str]:
