@@ -52,7 +52,7 @@ class Tally:
         """Count one."""
         what = "ran" if one.runs else "ended its loader" if one.ran else "did nothing"
         self.said[f"{what}: {one.verdict}"] += 1
-        if one.runs and one.verdict == "safe":
+        if one.harms and one.verdict == "safe":
             self.holes.append(one)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.properties.scanning.drawn import Drawn
+from tests.properties.scanning.ways import FOLLOWING
 from workers.builder.leavings import MAX_TOLD, ROOT, read_plain
 from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.scanning.files import Scanner
@@ -37,6 +38,11 @@ class Judged:
     def runs(self) -> bool:
         """Tell whether code of it ran."""
         return self.ran not in ("", ENDED)
+
+    @property
+    def harms(self) -> bool:
+        """Tell whether code of it ran, or it ended one that follows what it reads."""
+        return self.runs or (self.ran == ENDED and not FOLLOWING.isdisjoint(self.drawn.ways))
 
 
 @contextmanager

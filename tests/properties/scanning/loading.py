@@ -17,7 +17,7 @@ from typing import Any
 from placet_marker import Ran
 
 from tests.properties.scanning.hook import Watch, imported
-from tests.properties.scanning.ways import OF_FILES, OF_FOLDERS, files
+from tests.properties.scanning.ways import FOLLOWING, OF_FILES, OF_FOLDERS, files
 
 BATCH = 60
 SECONDS = 1.0  # of processor for one file: joblib never ends with some broken streams
@@ -34,8 +34,9 @@ def warm(ways: set[str]) -> None:
     for name in ("torch", "keras"):
         if f"{name} itself" in ways:
             __import__(name)
-    if "mlflow" in ways:
-        for name in ("mlflow.pyfunc", "mlflow.pyfunc.model", "mlflow.sklearn", "mlflow.xgboost"):
+    if ways & {"mlflow", "mlflow predicts"}:
+        for name in ("mlflow.pyfunc", "mlflow.pyfunc.model", "mlflow.sklearn", "mlflow.xgboost",
+                     "mlflow.lightgbm"):  # fmt: skip
             __import__(name)
 
 
@@ -121,8 +122,11 @@ def main(folder: Path, answer: Path) -> int:
     asked: list[tuple[str, list[str]]] = json.loads((folder / "asked.json").read_text())
     warm({way for _, ways in asked for way in ways})
     found: dict[str, str] = {}
-    for start in range(0, len(asked), BATCH):
-        found |= batched(folder, asked[start : start + BATCH])
+    alone = [one for one in asked if not FOLLOWING.isdisjoint(one[1])]  # one may harm the next
+    others = [one for one in asked if FOLLOWING.isdisjoint(one[1])]
+    batches = [others[start : start + BATCH] for start in range(0, len(others), BATCH)]
+    for batch in (*batches, *([one] for one in alone)):
+        found |= batched(folder, batch)
     used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     seconds = sum(one.ru_utime + one.ru_stime for one in used)
     answer.write_text(json.dumps({"ran": found, "seconds": seconds}))

@@ -235,6 +235,46 @@ def lightgbmed(path: Path) -> None:
     lightgbm.Booster(model_file=path)
 
 
+def boosted_and_asked(path: Path) -> None:
+    import numpy
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(path)
+    booster.predict(xgboost.DMatrix(numpy.zeros((3, 1)), nthread=1))
+
+
+def lightgbmed_and_asked(path: Path) -> None:
+    import lightgbm
+    import numpy
+
+    lightgbm.Booster(model_file=path).predict(numpy.zeros((3, 1)), num_threads=1)
+
+
+def mlflowed_and_asked(folder: Path) -> None:
+    import mlflow.pyfunc
+    import pandas
+
+    model = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+    model.predict(pandas.DataFrame({"a": [0.0, 0.5, 1.0]}))
+
+
+def by_rules_of_onnx(folder: Path) -> None:
+    """Read what ``data`` names as ``mlflow/onnx/__init__.py`` ``_load_model`` does. Until 1.16
+    ``onnx/external_data_helper.py`` ``load_external_data_for_tensor`` took weights out of any
+    folder (CVE-2022-25882, CVE-2024-27318)."""
+    import onnx
+    import yaml
+    from onnx.external_data_helper import ExternalDataInfo
+    from placet_marker import fire
+
+    flavors = yaml.safe_load((folder / "MLmodel").read_bytes())["flavors"]
+    model = onnx.load(folder / flavors["onnx"]["data"], load_external_data=False)
+    for tensor in model.graph.initializer:
+        if ".." in Path(ExternalDataInfo(tensor).location).parts:
+            fire()
+
+
 def by_rules_of_safetensors(path: Path) -> None:
     """``safetensors/src/tensor.rs`` ``SafeTensors::deserialize``: a header in JSON, then bytes."""
     import numpy
@@ -268,11 +308,15 @@ OF_FILES: dict[str, Callable[[Path], None]] = {
     "joblib": joblibbed, "numpy": numpied, "torch": torched, "skops": skopsed,
     "unpacked": unpacked, "careless yaml": carelessly, "onnx": onnxed, "xgboost": boosted,
     "lightgbm": lightgbmed, "safetensors": by_rules_of_safetensors, "torch itself": torch_itself,
+    "xgboost predicts": boosted_and_asked, "lightgbm predicts": lightgbmed_and_asked,
 }  # fmt: skip
 OF_FOLDERS: dict[str, Callable[[Path], None]] = {
     "mlflow": mlflowed, "mlflow by its rules": by_rules_of_mlflow, "keras": by_rules_of_keras,
-    "keras itself": keras_itself, "imports": imported,
+    "keras itself": keras_itself, "imports": imported, "mlflow predicts": mlflowed_and_asked,
+    "onnx of mlflow, by its rules": by_rules_of_onnx,
 }  # fmt: skip
+# These follow what they read in C++: what ends one of them may as well have changed its memory.
+FOLLOWING = frozenset({"xgboost predicts", "lightgbm predicts", "mlflow predicts"})
 
 
 def disassembled(data: bytes) -> str:

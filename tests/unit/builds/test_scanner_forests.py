@@ -8,6 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.properties.scanning.drawn import Chance
+from tests.properties.scanning.forests import (
+    tar,
+    tar_in_ubjson,
+    tensors_in_ubjson,
+    ubjson,
+)
+from tests.properties.scanning.forests import xgboost_model as leading_outside
 from tests.support.models import lightgbm_model, xgboost_model
 from workers.builder.scanning.files import scan_bytes
 
@@ -237,3 +245,61 @@ def test_a_forest_of_lightgbm_that_leads_outside_is_not_safe(old: bytes, new: by
     assert verdict(data, name) == "safe"
     assert old in data
     assert verdict(data.replace(old, new, 1), name) == "unknown"
+
+
+def told(data: bytes, name: str) -> str:
+    """Scan bytes and return what is told of them."""
+    report = scan_bytes(name, data, Path("/nonexistent"))
+    return f"{report.verdict()}: " + "; ".join(what for _, _, what in report.findings)
+
+
+@pytest.mark.parametrize(
+    "name", ["m.txt", "a.csv", "conda.yaml", "m.json", "README.md", "LICENSE", "m.ubj", "MLmodel"]
+)
+def test_ubjson_is_ubjson_by_any_name(name: str) -> None:
+    """XGBoost takes what it does not know for it."""
+    for seed in range(9):
+        broken = ubjson(leading_outside(Chance(seed)))
+        assert broken.isascii()
+        assert "unknown: is a broken model of XGBoost: " in told(broken, name).replace("\n", " ")
+
+
+def test_ubjson_is_ubjson_inside_of_tensors_and_of_a_tar() -> None:
+    for seed in range(9):
+        model = leading_outside(Chance(seed))
+        for data, name in (
+            (tensors_in_ubjson(Chance(seed), model), "model.safetensors"),
+            (tar_in_ubjson(model), "a.tar"),
+        ):
+            assert "unknown: is a broken model of XGBoost: " in told(data, name)
+
+
+def test_a_whole_model_in_ubjson_is_one_by_any_name() -> None:
+    ((_, data),) = xgboost_model(".ubj").files.items()
+    assert verdict(data, "model.ubj") == "safe"
+    for broken in (data + b" ", data[:-1], data[:-1] + b"L" + bytes(7) + b"\7learnerZ}"):
+        assert told(broken, "model.safetensors").startswith("unknown: is a broken model of XGBoost")
+
+
+def test_a_tar_that_begins_as_lines_of_lightgbm_is_not_safe() -> None:
+    assert verdict(tar(b"notes", b"hello"), "a.tar") == "safe"
+    assert "is a broken model of LightGBM" in told(tar(b"tree\nversion=v4\n", b"hello"), "a.tar")
+
+
+@pytest.mark.parametrize("booster", [b"gbtree", b"gblinear", b"dart"])
+@pytest.mark.parametrize(
+    ("start", "name"), [(b"PAR1", "a.parquet"), (b"binf", "m.txt"), (b"# me", "README.md")]
+)
+def test_what_xgboost_read_before_its_3_1_is_not_safe(
+    booster: bytes, start: bytes, name: str
+) -> None:
+    """136 bytes of numbers, an objective and a booster, each text behind its length."""
+    names = b"".join(len(one).to_bytes(8, "little") + one for one in (b"reg:linear", booster))
+    assert verdict(start + bytes(132), name) == "safe"
+    assert "is of an old binary form" in told(start + bytes(132) + names + bytes(99), name)
+
+
+def test_texts_that_begin_an_object_or_speak_of_a_learner_are_texts() -> None:
+    for text in (b"{i: 1}", b"{L: 1, learner: gbtree}", b"{Use the learner} " * 99, b"{U" * 500,
+                 b"gbtree, dart: the learner's boosters"):  # fmt: skip
+        assert verdict(text, "notes.txt") == verdict(text, "a.html") == "safe"

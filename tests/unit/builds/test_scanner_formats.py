@@ -152,3 +152,34 @@ def test_ubjson_that_is_cut_off_or_holds_something_behind_is_not_safe() -> None:
         assert "is a broken model of XGBoost" in report.findings[0][2]
     negative = b"{L" + (2**64 - 1).to_bytes(8, "big") + b"}"
     assert scan_bytes(name, negative, NOWHERE).verdict() == "unknown"
+
+
+def flavored(flavor: str, data: str, pyfunc: str = "") -> Report:
+    """Scan the MLmodel of a folder whose flavor names a file."""
+    lines = [f"  {flavor}: {{data: {data}}}"]
+    if pyfunc:
+        lines.append(f"  python_function: {{loader_module: mlflow.{flavor}, data: {pyfunc}}}")
+    return scan_bytes("MLmodel", "\n".join(["flavors:", *lines, ""]).encode(), NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("flavor", "good", "bad"),
+    [
+        ("xgboost", ("model.json", "model.ubj", "a/m.UBJ"),
+         ("model.txt", "model.safetensors", "model", "a.parquet", ".json", "m.json/x", "m.xgb")),
+        ("onnx", ("model.onnx",), ("model.txt", "model.safetensors", "a.png", "model.json")),
+        ("lightgbm", ("model.lgb", "model.txt", "model.pkl", "model.skops"),
+         ("README.md", "a.tar", "model.json", "data")),
+        ("catboost", (), ("model.cbm", "model.json", "model.txt")),
+    ],
+)  # fmt: skip
+def test_a_flavor_of_mlflow_names_what_is_read_here_as_its_library_reads_it(
+    flavor: str, good: tuple[str, ...], bad: tuple[str, ...]
+) -> None:
+    for data in good:
+        assert flavored(flavor, data, data).verdict() == "safe", data
+    for data in bad:
+        for report in (flavored(flavor, data), flavored(flavor, (*good, data)[0], data)):
+            ((_, verdict, what),) = report.findings
+            assert (verdict, report.verdict()) == ("unknown", "unknown")
+            assert f" read {data}, whose " in what

@@ -98,10 +98,13 @@ class Scanner:
             walk = Walk()
         self._pickle(told, walk)
         stream.seek(0)
-        if self._archive(name, stream, head, depth) or walk.whole or walk.effects:
+        archive = self._archive(name, stream, head, depth)
+        if walk.whole or walk.effects:
             return
-        stream.seek(0)
-        self._plain(name, own, stream, head)
+        for verdict, what in kinds.forests(stream):  # whatever else it is: a tar may begin so
+            self.report.note(told, verdict, what[:200])
+        if not archive:
+            self._plain(name, own, stream, head)
 
     def _is_words(self, stream: IO[bytes], modules: set[str]) -> bool:
         """Tell whether a text that begins like a pickle is one by chance.

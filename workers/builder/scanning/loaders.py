@@ -64,12 +64,38 @@ LOADERS = (
     Loader("python", "imports", "cpython Lib/importlib/_bootstrap_external.py, Lib/zipimport.py",
            endings=words(".py .pyc .pyw .so .pyd .zip .egg .whl .pth")),
     Loader("onnxruntime", "reads data", "onnxruntime/core/graph/model.cc", endings=words(".onnx")),
-    Loader("xgboost", "reads data", "xgboost src/learner.cc LearnerIO::LoadModel",
-           endings=words(".json .ubj")),
-    Loader("lightgbm", "reads data", "LightGBM src/boosting/gbdt_model_text.cpp "
-           "LoadModelFromString", endings=words(".txt")),
+    # What it does not know by its ending it takes for JSON or UBJSON, by its first bytes.
+    Loader("xgboost", "reads data", "xgboost src/c_api/c_api.cc XGBoosterLoadModel", (b"{",)),
+    Loader("xgboost, before 3.1", "reads data", "xgboost src/learner.cc LearnerIO::LoadModel"),
+    Loader("lightgbm", "reads data", "LightGBM src/boosting/boosting.cpp "
+           "GetBoostingTypeFromModelFile", (b"tree",)),
     Loader("safetensors", "reads data", "safetensors/src/tensor.rs SafeTensors::read_metadata",
            endings=words(".safetensors")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A flavor of MLflow whose library reads the file that ``data`` names, whatever it is called.
+
+    ``endings``: under which the scanner reads it as that library does, or says no ``safe``.
+    """
+
+    name: str
+    library: str
+    source: str
+    endings: frozenset[str]
+
+
+FLAVORS = (
+    Flavor("xgboost", "XGBoost", "mlflow/xgboost/__init__.py _load_model", words(".json .ubj")),
+    # A class of lightgbm.sklearn is unpickled, or read as skops.
+    Flavor("lightgbm", "LightGBM", "mlflow/lightgbm/__init__.py _load_model",
+           words(".txt .lgb .pkl .skops")),
+    Flavor("onnx", "ONNX", "mlflow/onnx/__init__.py _load_model, _OnnxModelWrapper",
+           words(".onnx")),
+    # It goes by save_format, and has trees in JSON too, which nobody here holds against themselves.
+    Flavor("catboost", "CatBoost", "mlflow/catboost/__init__.py _load_model", frozenset()),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from placet.kernel import yaml_text
 from workers.builder.scanning.known import Verdict, judge, shown, words
+from workers.builder.scanning.loaders import FLAVORS
 
 MAX_BYTES = 1 << 20
 # Keys whose value is loaded as code (mlflow/pyfunc/__init__.py, mlflow/models/utils.py).
@@ -52,8 +53,10 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
     if not isinstance(flavors, dict):
         yield "unknown", "lists no flavors, so it cannot be told how MLflow would load it"
         return
-    for _, flavor in sorted(flavors.items()):
-        yield from _flavor(flavor)
+    found: dict[tuple[Verdict, str], None] = {}  # two flavors name the same file
+    for name, flavor in sorted(flavors.items()):
+        found |= dict.fromkeys([*_flavor(flavor), *_data(name, flavor)])
+    yield from found
 
 
 def module_told(name: str) -> Iterator[tuple[Verdict, str]]:
@@ -72,6 +75,25 @@ def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
             waiting += [(key, item) for item in value]
         elif isinstance(value, str) and value and key not in NOT_OPENED:
             yield from _named(key, value)
+
+
+def _data(name: str, flavor: Any) -> Iterator[tuple[Verdict, str]]:
+    """A library reads the file that its flavor names as its own, whatever else that may be.
+
+    ``python_function`` names the flavor's module (mlflow/pyfunc/__init__.py load_model).
+    """
+    data = flavor.get("data") if isinstance(flavor, dict) else None
+    if not isinstance(data, str):
+        return
+    for known in FLAVORS:
+        module = flavor.get("loader_module") == f"mlflow.{known.name}"
+        ending = PurePosixPath(data).suffix.lower()
+        if (module or name == known.name) and ending not in known.endings:
+            endings = " or ".join(sorted(known.endings))
+            what = (
+                f"whose ending is not {endings}" if endings else "whose trees nobody here follows"
+            )
+            yield "unknown", f"has {known.library} read {shown(data)}, {what}"
 
 
 def _named(key: str, value: str) -> Iterator[tuple[Verdict, str]]:

@@ -16,6 +16,12 @@ MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
 MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
 MAX_CLASSES = 100_000
+# The key of a learner in UBJSON, whatever kind of number its length is: no text holds it by chance.
+NAMED = b"\x07learner"
+# How the form that releases before 3.1 read (``LearnerIO::LoadModel``) names its booster: behind
+# 136 bytes of numbers and an objective, by length and text. It has no first bytes of its own.
+OLD_HEAD = 256
+OLD = tuple(len(n).to_bytes(8, "little") + n for n in (b"gbtree", b"gblinear", b"dart"))
 FOREST = frozenset({"gbtree_model_param", "trees", "tree_info", "iteration_indptr", "cats",
                     "weight_drop"})  # fmt: skip
 # Each has an item for each node.
@@ -24,6 +30,27 @@ NODES = ("left_children", "right_children", "split_indices", "split_conditions",
 OLDER = frozenset({"parents", "base_weights", "loss_changes", "sum_hessian", "split_type"})
 CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 TREE = frozenset({"id", "tree_param", *NODES, *CATEGORIES})
+
+
+def read(stream: IO[bytes]) -> bool:
+    """Tell whether XGBoost takes a file for a model; raise :class:`NotTrees` when a broken one.
+
+    Of an ending that it does not know XGBoost guesses by the bytes behind the first one whether it
+    is JSON or UBJSON (``src/c_api/c_api.cc``, ``XGBoosterLoadModel``).
+    """
+    if is_ubjson(stream):
+        read_ubjson(stream)
+        return True
+    stream.seek(0)
+    head = stream.read(OLD_HEAD)
+    if any(name in head for name in OLD):
+        raise NotTrees("it is of an old binary form")
+    return read_json(stream)
+
+
+def is_ubjson(stream: IO[bytes]) -> bool:
+    """Tell whether a file begins an object and names a learner as UBJSON does."""
+    return _holds(stream, NAMED)
 
 
 def read_json(stream: IO[bytes]) -> bool:
