@@ -183,3 +183,19 @@ def test_a_flavor_of_mlflow_names_what_is_read_here_as_its_library_reads_it(
             ((_, verdict, what),) = report.findings
             assert (verdict, report.verdict()) == ("unknown", "unknown")
             assert f" read {data}, whose " in what
+
+
+def test_a_parquet_file_may_not_name_a_type_that_pyarrow_unpickled() -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    for length in range(4):  # what stands before base64 may look like a part of it
+        for kind, verdict in ((b"arrow.json", "safe"), (b"arrow.py_extension_type", "unknown")):
+            more = {b"ARROW:extension:name": kind, b"ARROW:extension:metadata": b"\x80\x04N."}
+            field = pyarrow.field("a" * length, pyarrow.int64(), metadata=more)
+            schema = pyarrow.schema([field], metadata={b"k": b"v" * length})
+            file = io.BytesIO()
+            parquet.write_table(pyarrow.table([pyarrow.array([1])], schema=schema), file)
+            report = scan_bytes("a.parquet", file.getvalue(), NOWHERE)
+            assert report.verdict() == verdict
+    assert "pyarrow before 14.0.1 unpickles" in report.findings[0][2]

@@ -1,6 +1,7 @@
 """Headers of files that hold arrays: what they say must be true of the bytes that follow."""
 
 import ast
+import base64
 import functools
 import json
 import math
@@ -13,6 +14,7 @@ from workers.builder.scanning.known import Verdict, judge
 
 MAX_HEADER = 100_000_000
 MAX_NUMPY_HEADER = 1 << 20
+MAX_FOOTER = 64 << 20
 HDF5 = b"\x89HDF\r\n\x1a\n"
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "I16": 16, "U16": 16,
@@ -21,6 +23,9 @@ BITS = {
 }  # fmt: skip
 PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
 SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16}
+# Arrow's schema stands in base64 in a Parquet file's footer; so this type is named in it.
+BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}")
+PICKLED_TYPE = b"arrow.py_extension_type"
 KERAS_ROOTS = frozenset({"keras", "tf_keras"})
 KERAS_NAMES = Path(__file__).with_name("keras_names.txt")
 # What Keras calls what it makes of program code, or reads from elsewhere, in a config.
@@ -161,6 +166,30 @@ def _shape(*shapes: Any) -> bool:
         isinstance(length, int)
         for shape in shapes
         for length in (shape if isinstance(shape, tuple) else (shape,))
+    )
+
+
+def parquet_pickles(stream: IO[bytes]) -> bool:
+    """Tell whether a Parquet file names a type that pyarrow before 14.0.1 unpickles.
+
+    Sources: apache/parquet-format README, "File format"; pyarrow ``types.pxi``
+    ``PyExtensionType.__arrow_ext_deserialize__`` (CVE-2023-47248). What has no footer is read by
+    nobody.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(max(size - 8, 0))
+    end = stream.read(8)
+    length = int.from_bytes(end[:4], "little")
+    if not end.endswith(b"PAR1") or length + 8 > size:
+        return False
+    if length > MAX_FOOTER:
+        raise NotOne("its footer is too long")
+    stream.seek(size - 8 - length)
+    footer = stream.read(length)
+    return any(
+        PICKLED_TYPE in base64.b64decode(run[start : len(run) - (len(run) - start) % 4])
+        for run in BASE64.findall(footer)
+        for start in range(4)  # the number before it may look like a part of it
     )
 
 

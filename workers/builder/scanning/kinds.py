@@ -85,6 +85,8 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return _text
+    if suffix == ".parquet" and head.startswith(b"PAR1"):
+        return _parquet
     if head.startswith(IMAGES) and suffix in PICTURES:
         return _is("safe", "")
     return readers().get(suffix)
@@ -237,6 +239,17 @@ def _onnx(stream: IO[bytes], place: Place) -> Told:
 
 def _safetensors(stream: IO[bytes], place: Place) -> Told:
     yield _measured(stream, headers.safetensors, "safetensors", "safe")
+
+
+def _parquet(stream: IO[bytes], place: Place) -> Told:
+    try:
+        pickled = headers.parquet_pickles(stream)
+    except headers.NotOne as error:
+        yield "unknown", f"is called Parquet and is none: {error}"
+        return
+    if pickled:
+        yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
+    yield "safe", ""
 
 
 def _hdf5(stream: IO[bytes], place: Place) -> Told:
