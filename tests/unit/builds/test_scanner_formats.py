@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import onnx
 import pytest
 
 from tests.support.models import forest, lightgbm_model, skops_model, xgboost_model
-from workers.builder.scanning.files import Report, scan_bytes
+from workers.builder.scanning.files import Report, Scanner, scan_bytes
 from workers.builder.scanning.skops import trusted
 
 NOWHERE = Path("/nonexistent")
@@ -199,3 +200,20 @@ def test_a_parquet_file_may_not_name_a_type_that_pyarrow_unpickled() -> None:
             report = scan_bytes("a.parquet", file.getvalue(), NOWHERE)
             assert report.verdict() == verdict
     assert "pyarrow before 14.0.1 unpickles" in report.findings[0][2]
+
+
+def test_what_a_model_calls_its_weights_is_a_file_and_no_member_of_one(tmp_path: Path) -> None:
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[1], data_location=1)
+    tensor.external_data.add(key="location", value="a.zip!weights.bin")
+    out = onnx.helper.make_tensor_value_info("w", 1, [1])
+    graph = onnx.helper.make_graph([], "g", [], [out], initializer=[tensor])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    (tmp_path / "a.zip!weights.bin").write_bytes(bytes(4))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("weights.bin", bytes(4))
+    scanner = Scanner(tmp_path)
+    scanner.scan_files()
+    found = {path: what for path, _, what in scanner.report.findings}
+    assert scanner.report.verdict() == "unknown"
+    assert found["a.zip!weights.bin"] == "is of no known format"
