@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
+import xgboost
 
 from tests.properties.scanning.drawn import Chance
 from tests.properties.scanning.forests import (
@@ -303,3 +305,21 @@ def test_texts_that_begin_an_object_or_speak_of_a_learner_are_texts() -> None:
     for text in (b"{i: 1}", b"{L: 1, learner: gbtree}", b"{Use the learner} " * 99, b"{U" * 500,
                  b"gbtree, dart: the learner's boosters"):  # fmt: skip
         assert verdict(text, "notes.txt") == verdict(text, "a.html") == "safe"
+
+
+def test_leaves_of_several_numbers_are_told_from_what_is_broken() -> None:
+    data = changed(lambda tree, _: tree["tree_param"].update(size_leaf_vector="3"))
+    said = told(data, "m.json")
+    assert said.startswith(
+        "unknown: is a model of XGBoost that may be whole, but leaves of several"
+    )
+    assert "one_output_per_tree" in said
+    assert "upload it anew" not in said
+
+
+def test_a_forest_that_was_never_trained_may_say_how_it_would_have_been() -> None:
+    booster = xgboost.train(
+        {"num_parallel_tree": 7}, xgboost.DMatrix(numpy.eye(3), numpy.arange(3)), num_boost_round=0
+    )
+    assert verdict(bytes(booster.save_raw("json")), "m.json") == "safe"
+    assert verdict(bytes(booster.save_raw("ubj")), "m.ubj") == "safe"

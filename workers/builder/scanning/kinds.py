@@ -17,7 +17,7 @@ from workers.builder.scanning import headers, lightgbm, mlflow_folder, skops, xg
 from workers.builder.scanning.known import Verdict, judge, shown, words
 from workers.builder.scanning.onnx import NotOnnx, check, escapes, outside
 from workers.builder.scanning.report import Report
-from workers.builder.scanning.trees import NotTrees
+from workers.builder.scanning.trees import NotRead, NotTrees
 
 CHUNK = 1 << 20
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
@@ -154,6 +154,8 @@ def forests(stream: IO[bytes]) -> Told:
     for library, read in (("LightGBM", lightgbm.read), ("XGBoost", xgboost.read)):
         try:
             read(stream)
+        except NotRead as fault:
+            yield "unknown", f"is a model of {library} that may be whole, but {fault}"
         except NotTrees as fault:
             yield "unknown", f"is a broken model of {library}: {fault}. Save and upload it anew"
 

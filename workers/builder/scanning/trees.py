@@ -17,6 +17,10 @@ class NotTrees(Exception):
     """The file is not what its trees, and those who follow them, need."""
 
 
+class NotRead(NotTrees):
+    """The file may be whole: what it holds is not read here, and so is not said to be safe."""
+
+
 def follow(number: int, children: Mapping[int, tuple[Any, ...]], size: int) -> set[int]:
     """Return the nodes that are reached from the root: each once, all inside."""
     seen, waiting = {0}, [0]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from workers.builder.scanning import ubjson
-from workers.builder.scanning.trees import NotTrees, bounded, follow, number, spans, whole
+from workers.builder.scanning.trees import NotRead, NotTrees, bounded, follow, number, spans, whole
 
 MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
@@ -155,7 +155,8 @@ def _forest(forest: dict[str, Any], groups: int, features: int) -> int:
     for group in info:
         bounded(group, 0, groups, "a tree is for a class that there is not")
     parallel = number(str(settings.get("num_parallel_tree", 1)))
-    bounded(parallel, 0, max(count, 1) + 1, "it has more trees side by side than trees")
+    if count:  # a model that was never trained may say how it would have been
+        bounded(parallel, 0, count + 1, "it has more trees side by side than trees")
     if "iteration_indptr" in forest:
         rounds = _member(forest, "iteration_indptr", Sequence)
         spans(rounds, count, "its rounds are not those of its trees")
@@ -197,7 +198,10 @@ def _tree(place: int, tree: Any, features: int) -> None:
     settings = _member(tree, "tree_param", dict)
     size = _count(settings, "num_nodes")
     if number(str(settings.get("size_leaf_vector", 0))) not in {0, 1}:
-        raise NotTrees(f"tree {place} has leaves of several numbers, which are not read here")
+        raise NotRead(
+            "leaves of several numbers are not checked here: train it with "
+            "multi_strategy=one_output_per_tree"
+        )
     if not tree.keys() <= TREE:
         raise NotTrees(f"a part of tree {place} is not known")
     parts = {
