@@ -43,10 +43,7 @@ class Heads:
         self._coming: dict[Any, Coming] = {}  # in the order of ``until``
 
     def take(self, conn: Any, said: bytes = b"") -> None:
-        """Wait for the head of the next request of a connection, of which ``said`` has come.
-
-        Where half of the worker's connections wait so, the one that waits longest is ended.
-        """
+        """Wait for the head of the next request of a connection, of which ``said`` has come."""
         conn.sock.setblocking(False)
         self._coming[conn] = Coming(bytearray(said))
         self.worker.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
@@ -54,14 +51,19 @@ class Heads:
             self._look(conn)
         else:
             self._readable(conn, conn.sock)
-        if len(self._coming) > self.worker.worker_connections // 2:
-            self._end(next(iter(self._coming)))
+
+    def __len__(self) -> int:
+        return len(self._coming)
+
+    def end_oldest(self) -> None:
+        """End the one that waits longest."""
+        self._end(next(iter(self._coming)))
 
     def end_late(self) -> None:
         """End those whose time is up."""
         now = time.monotonic()
         while self._coming and next(iter(self._coming.values())).until <= now:
-            self._end(next(iter(self._coming)))
+            self.end_oldest()
 
     def end_all(self) -> None:
         """End all, for this process ends."""

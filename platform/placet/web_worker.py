@@ -17,8 +17,6 @@ keeps its connection (``placet.waiting_room``), and at last a thread answers it:
 application had said for when nothing comes, or, when there is news, with what it says now.
 """
 
-import contextlib
-import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -29,6 +27,7 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from placet.heads import Heads
+from placet.idle import Idle, Resting
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
 from placet.patience import Patience, bound
 from placet.waiting_room import Held, WaitingRoom
@@ -45,6 +44,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.room, self.heads = WaitingRoom(self), Heads(self)
+        self.idle = Idle(self.worker_connections // 2)
+        self.idle.kinds += [
+            self.heads,
+            Resting(self, self.keepalived_conns, self.on_client_socket_readable),
+            Resting(self, self.pending_conns, self.on_pending_socket_readable),
+        ]
         self.log.access = whole_time(self.log.access)
         super().init_process()
 
@@ -127,24 +132,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def murder_keepalived(self) -> None:
         """Close kept connections that nobody uses, and answer those that waited long enough.
 
-        Nobody uses one for ``keepalive`` seconds; where half of the connections are kept so, the
-        oldest go earlier, and all of them when this process ends. A request that has come since
-        the poller looked is answered first: its client, mostly a proxy, could not know.
+        Nobody uses one for ``keepalive`` seconds; where half of the connections hold no thread,
+        some go earlier (``placet.idle``), and all when this process ends.
         """
-        now, most = time.monotonic(), self.worker_connections // 2
-        kept = self.keepalived_conns
-        while kept and (not self.alive or len(kept) > most or kept[0].timeout <= now):
-            conn = kept[0]
-            if readable(conn.sock):
-                self.on_client_socket_readable(conn, conn.sock)
-                continue
-            kept.popleft()
-            with contextlib.suppress(KeyError, ValueError, OSError):  # not looked at any more
-                self.poller.unregister(conn.sock)
-            self.nr_conns -= 1
-            conn.close()
+        now, kept = time.monotonic(), self.keepalived_conns
+        resting = Resting(self, kept, self.on_client_socket_readable)
+        while kept and (not self.alive or kept[0].timeout <= now):
+            resting.end_oldest()
         self.room.answer_late()
         self.heads.end_late()
+        self.idle.bound()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; a process that ends answers all that wait on it, and closes what
@@ -154,16 +151,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.room.answer_all()
             self.murder_keepalived()
             self.heads.end_all()
-
-
-def readable(wire: socket.socket) -> bool:
-    """Tell whether something came over a connection, or its client has ended it."""
-    try:
-        with selectors.DefaultSelector() as one:  # select() takes no descriptor above 1,023
-            one.register(wire, selectors.EVENT_READ)
-            return bool(one.select(0))
-    except (ValueError, OSError):  # it was closed
-        return False
 
 
 def whole_time(access: Callable[..., None]) -> Callable[..., None]:

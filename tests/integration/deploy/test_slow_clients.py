@@ -3,43 +3,84 @@ real gunicorn, which needs no database for this."""
 
 import os
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.integration.agent.conftest import free_port
 from tests.integration.deploy.test_web import ROOT, gunicorn, wait_listening
+from tests.support.processes import until
 
 HALF = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: b"
 ASKED = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-CLIENTS = 40
+LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+SHEET = b"GET /static/vendor/tabler.min.css HTTP/1.1\r\nHost: localhost\r\n\r\n"  # 635 kB
+CLIENTS, TIMES = 40, 16
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Where a web process with two threads listens."""
+@dataclass
+class Web:
+    """A web process with two threads, and where it listens."""
+
+    port: int
+    pid: int
+    ends: ExitStack
+    tls: ssl.SSLContext | None = None
+
+    def client(self, *, takes: int = 0) -> socket.socket:
+        """Return a new connection, whose client's kernel holds so many bytes for it; it is closed
+        in the end."""
+        one = socket.socket()
+        one.settimeout(60)
+        if takes:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes)
+        one.connect(("127.0.0.1", self.port))
+        if self.tls:
+            one = self.tls.wrap_socket(one, server_hostname="localhost")
+        return self.ends.enter_context(one)
+
+
+@contextmanager
+def served(data: Path, **more: str) -> Iterator[Web]:
+    """Start one that needs no database; nothing of it may fail unforeseen."""
     where = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
     process = gunicorn(clean | {
         "PLACET_PROCESS": "web", "WEB_CONCURRENCY": "1", "PLACET_WEB_THREADS": "2",
-        "PLACET_DATA_DIR": str(tmp_path_factory.mktemp("data")), "PYTHONWARNINGS": "ignore",
+        "PLACET_DATA_DIR": str(data), "PYTHONWARNINGS": "ignore",
         "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PLACET_LISTEN": f"127.0.0.1:{where}",
-        "PLACET_DATABASE_URL": "postgresql://placet@127.0.0.1:1/placet",
+        "PLACET_DATABASE_URL": "postgresql://placet@127.0.0.1:1/placet", **more,
     })  # fmt: skip
-    wait_listening(process, where)
-    yield where
-    process.terminate()
-    _, said = process.communicate(timeout=30)
-    assert "Traceback" not in said
+    try:
+        wait_listening(process, where)
+        asks(where, "https" if "PLACET_TLS_CERT" in more else "http")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        with ExitStack() as ends:
+            yield Web(where, int(children[0]), ends)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert "Traceback" not in said, said
 
 
-def asks(port: int) -> float:
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Where one listens that all may use that leave it as it was."""
+    with served(tmp_path_factory.mktemp("data")) as web:
+        yield web.port
+
+
+def asks(port: int, scheme: str = "http") -> float:
     """Ask whether it lives; return the seconds that the answer took."""
-    begun = time.monotonic()
-    assert httpx.get(f"http://127.0.0.1:{port}/livez", timeout=30).json() == {"status": "ok"}
+    begun, url = time.monotonic(), f"{scheme}://127.0.0.1:{port}/livez"
+    assert httpx.get(url, timeout=60, verify=False).json() == {"status": "ok"}
     return time.monotonic() - begun
 
 
@@ -83,3 +124,29 @@ def test_a_line_between_chunks_has_an_end(port: int, after: bytes) -> None:
             for _ in range(2000):  # 128 MB
                 one.sendall(b"0" * 65536)
     assert asks(port) < 5
+
+
+def ended(one: socket.socket) -> bool:
+    """Tell whether the server has ended a connection of which all answers were taken."""
+    one.setblocking(False)
+    try:
+        return one.recv(65536) == b""
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def test_half_heads_and_kept_connections_leave_room_for_others_together(tmp_path: Path) -> None:
+    with served(tmp_path, GUNICORN_CMD_ARGS="--worker-connections 40") as web:
+        kept = [web.client() for _ in range(20)]
+        for one in kept:
+            one.sendall(ASKED)
+            assert one.recv(65536)
+        heads = [web.client() for _ in range(20)]
+        for one in heads:
+            one.sendall(HALF)
+        until(lambda: ended(kept[0]), what="the oldest went")
+        asks(web.port)
+        assert not ended(kept[-1])
+        assert not ended(heads[-1])

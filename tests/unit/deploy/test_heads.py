@@ -10,6 +10,7 @@ import pytest
 
 from placet import heads, patience
 from placet.heads import Heads
+from placet.idle import Idle
 from placet.patience import Patience
 
 
@@ -38,7 +39,8 @@ class Worker:
     def __init__(self) -> None:
         self.poller, self.asked = selectors.DefaultSelector(), list[Any]()
         self.enqueue_req, self.nr_conns = self.asked.append, 0
-        self.heads = Heads(self)
+        self.heads, self.idle = Heads(self), Idle(self.worker_connections // 2)
+        self.idle.kinds.append(self.heads)
 
     def turn(self) -> None:
         """Look at the sockets once."""
@@ -109,6 +111,7 @@ def test_where_half_of_the_connections_wait_so_the_oldest_goes(
 ) -> None:
     for _ in range(5):
         conns.append(Conn(worker))
+        worker.idle.bound()
     assert [conn.closed for conn in conns] == [True, False, False, False, False]
 
 

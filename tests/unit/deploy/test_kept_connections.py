@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from placet.idle import Idle, Resting
 from placet.web_worker import Worker
 
 
@@ -47,6 +48,8 @@ def worker() -> Iterator[Any]:
     made.room = SimpleNamespace(answer_late=lambda: None)
     made.asked, made.ends, made.cfg = [], [], SimpleNamespace(is_ssl=False)
     made.heads = SimpleNamespace(take=made.asked.append, end_late=lambda: None)
+    made.idle = Idle(4)
+    made.idle.kinds = [Resting(made, made.keepalived_conns, made.on_client_socket_readable)]
     yield made
     for end in made.ends:
         end.close()
