@@ -29,6 +29,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from placet.heads import Heads
 from placet.idle import Idle, Resting
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
+from placet.leaving import Leaving
 from placet.patience import Patience, bound
 from placet.waiting_room import Held, WaitingRoom
 
@@ -43,10 +44,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Make what keeps connections without a thread: here, because each process has its own."""
-        self.room, self.heads = WaitingRoom(self), Heads(self)
+        self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
         self.idle = Idle(self.worker_connections // 2)
         self.idle.kinds += [
             self.heads,
+            self.leaving,
             Resting(self, self.keepalived_conns, self.on_client_socket_readable),
             Resting(self, self.pending_conns, self.on_pending_socket_readable),
         ]
@@ -108,26 +110,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return super()._keepalive_after(conn, keepalive)
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
-        """Keep the connection, or take the request that came with the last one."""
-        had_waited = self.room.answered(conn)
+        """Keep the connection, take the request that came with the last one, or end it."""
+        self.room.answered(conn)
         result = None if fs.cancelled() or fs.exception() else fs.result()
         if isinstance(result, Held):
             self.room.take(conn, result)
             return
-        if self.alive and result is True:
-            reader = getattr(conn.parser, "unreader", None)
-            if reader is not None and reader.buf.getbuffer().nbytes:
-                if self.cfg.is_ssl:
-                    self.enqueue_req(conn)
-                else:
-                    self.heads.take(conn, reader.take_buffered())
-                return
-        if had_waited and not self.alive:
-            # gunicorn would wait for each client to close its end, one after another
-            self.nr_conns -= 1
-            conn.close()
+        if not (self.alive and result):
+            self.leaving.take(conn)
             return
-        super().finish_request(conn, fs)
+        reader = getattr(conn.parser, "unreader", None)
+        if result is not True or reader is None or not reader.buf.getbuffer().nbytes:
+            super().finish_request(conn, fs)
+        elif self.cfg.is_ssl:
+            self.enqueue_req(conn)
+        else:
+            self.heads.take(conn, reader.take_buffered())
 
     def murder_keepalived(self) -> None:
         """Close kept connections that nobody uses, and answer those that waited long enough.
@@ -141,7 +139,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             resting.end_oldest()
         self.room.answer_late()
         self.heads.end_late()
+        self.leaving.end_late()
         self.idle.bound()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what comes, for a second at most: then it is looked again whose time is up."""
+        super().wait_for_and_dispatch_events(min(timeout, 1.0))
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; a process that ends answers all that wait on it, and closes what

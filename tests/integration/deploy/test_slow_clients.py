@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.agent.conftest import free_port
 from tests.integration.deploy.test_web import ROOT, gunicorn, wait_listening
+from tests.support.certificates import Authority
 from tests.support.processes import until
 
 HALF = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: b"
@@ -135,6 +136,34 @@ def ended(one: socket.socket) -> bool:
         return False
     except ConnectionResetError:
         return True
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_who_ends_with_a_request_and_stays_keeps_nobody_waiting(tmp_path: Path, tls: bool) -> None:
+    more: dict[str, str] = {}
+    if tls:
+        authority = Authority(tmp_path / "tls")
+        chain, key, _ = authority.issue("web")
+        more = {"PLACET_TLS_CERT": str(chain), "PLACET_TLS_KEY": str(key)}
+    with served(tmp_path / "data", **more) as web:
+        if tls:
+            web.tls = ssl.create_default_context(cafile=str(authority.ca))
+        many = []
+        for _ in range(CLIENTS):
+            many.append(web.client())
+            many[-1].sendall(LAST)
+        took = sum(asks(web.port, "https" if tls else "http") for _ in range(3))
+        assert took < CLIENTS / 2, "each was waited for in turn"
+        for one in many:
+            assert b'{"status": "ok"}' in gathered(one), "and each has its answer to the end"
+
+
+def gathered(one: socket.socket) -> bytes:
+    """Take all until the server ends."""
+    said = b""
+    while more := one.recv(65536):
+        said += more
+    return said
 
 
 def test_half_heads_and_kept_connections_leave_room_for_others_together(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def worker() -> Iterator[Any]:
     made.room = SimpleNamespace(answer_late=lambda: None)
     made.asked, made.ends, made.cfg = [], [], SimpleNamespace(is_ssl=False)
     made.heads = SimpleNamespace(take=made.asked.append, end_late=lambda: None)
-    made.idle = Idle(4)
+    made.leaving, made.idle = SimpleNamespace(end_late=lambda: None), Idle(4)
     made.idle.kinds = [Resting(made, made.keepalived_conns, made.on_client_socket_readable)]
     yield made
     for end in made.ends:
