@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -31,6 +32,7 @@ from placet.idle import Idle, Resting
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
 from placet.leaving import Leaving
 from placet.patience import Patience, bound
+from placet.sending import Senders, Sending
 from placet.waiting_room import Held, WaitingRoom
 
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
@@ -45,6 +47,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
+        self.senders = Senders(self.cfg.threads)
         self.idle = Idle(self.worker_connections // 2)
         self.idle.kinds += [
             self.heads,
@@ -99,8 +102,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request of HTTP/1, or return that it is to wait."""
         req.may_wait, req.patience = True, bound(req)
+        sock = Sending(conn.sock, self.senders)
         try:
-            return super().handle_request(req, conn)
+            return super().handle_request(
+                req, SimpleNamespace(sock=sock, client=conn.client, server=conn.server)
+            )
         except Kept as kept:
             return kept.held
 

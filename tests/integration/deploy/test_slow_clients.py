@@ -166,6 +166,20 @@ def gathered(one: socket.socket) -> bytes:
     return said
 
 
+def test_who_asks_for_much_and_takes_nothing_leaves_others_a_thread(tmp_path: Path) -> None:
+    with served(tmp_path) as web:
+        many = [web.client(takes=4096) for _ in range(8)]
+        for one in many:
+            one.sendall(SHEET * TIMES)
+        for _ in range(TIMES + 1):  # each client's next request stands before ours meanwhile
+            asks(web.port)
+        honest = web.client()  # and who takes it, gets it whole
+        honest.sendall(SHEET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        head, _, sheet = gathered(honest).partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(sheet)}\r\n".encode() in head + b"\r\n"
+        assert len(sheet) > 600_000
+
+
 def test_half_heads_and_kept_connections_leave_room_for_others_together(tmp_path: Path) -> None:
     with served(tmp_path, GUNICORN_CMD_ARGS="--worker-connections 40") as web:
         kept = [web.client() for _ in range(20)]

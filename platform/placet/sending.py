@@ -1,0 +1,161 @@
+"""How long a thread waits for a client to take its answer.
+
+A client that asks for more than the kernel buffers, and takes nothing, holds the thread that sends:
+for ever, as gunicorn sends. Here it has ``SECONDS`` of waiting, and a second more for each ``RATE``
+bytes that it has really taken, so that a slow line gets what is gigabytes long; but never more
+than ``MOST`` ahead, or who took much at once could stand still for a day. The time in which the
+application makes the answer does not count. And where more than half of the threads wait so, those
+with the least time left go at once: the other threads stay for people who read.
+"""
+
+import errno
+import fcntl
+import os
+import select
+import socket
+import ssl
+import struct
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10
+LOOK = 1.0  # seconds until it is looked what was taken, and who else waits
+PIECE = 1 << 14  # bytes at a time, a record of TLS: it tells of whole ones alone
+NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class Senders:
+    """The threads of a process that wait for a client to take more."""
+
+    def __init__(self, threads: int) -> None:
+        self._most = max(1, threads // 2)
+        self._waiting: set[Sending] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, one: "Sending") -> None:
+        """Count one that waits."""
+        with self._lock:
+            self._waiting.add(one)
+
+    def end(self, one: "Sending") -> None:
+        """Count it no more."""
+        with self._lock:
+            self._waiting.remove(one)
+
+    def excess(self, one: "Sending") -> bool:
+        """Tell whether too many wait, and this is among those to go."""
+        with self._lock:
+            waiting = sorted(self._waiting, key=lambda other: other.left)
+        return one in waiting[: max(0, len(waiting) - self._most)]
+
+
+class Sending:
+    """What gunicorn uses of a socket to send one answer, while its client takes it."""
+
+    def __init__(self, sock: Any, senders: Senders) -> None:
+        self._sock, self._senders = sock, senders
+        self._sent, self._taken = unsent(sock), 0
+        self.left = SECONDS
+
+    def sendall(self, data: Any) -> None:
+        """Send all of it."""
+        with memoryview(data) as view, view.cast("B") as rest:
+            sent = 0
+            while sent < len(rest):
+                sent += self._some(self._sock.send, rest[sent : sent + PIECE])
+
+    send = sendall  # of a few bytes: 100 Continue
+
+    def sendfile(self, file: Any, offset: int = 0, count: int = 0) -> None:
+        """Send a part of a file, without a look at it."""
+        end = offset + count
+        try:
+            while offset < end and (
+                sent := self._some(
+                    os.sendfile, self._sock.fileno(), file.fileno(), offset, end - offset
+                )
+            ):
+                offset += sent
+        except OSError as error:
+            if error.errno not in NO_SENDFILE:
+                raise
+            file.seek(offset)  # its file system has no such thing
+            while offset < end and (piece := file.read(min(PIECE, end - offset))):
+                self.sendall(piece)
+                offset += len(piece)
+
+    def shutdown(self, how: int) -> None:
+        """End our side, after an answer that broke off; the main thread ends the other one."""
+        self._sock.shutdown(how)
+
+    def settimeout(self, _: float) -> None:
+        """Wait for nothing (``shutdown``)."""
+
+    def recv(self, _: int) -> bytes:
+        """Leave what still comes to the main thread (``shutdown``)."""
+        return b""
+
+    def close(self) -> None:
+        """Leave that to the main thread (``shutdown``)."""
+
+    def _some(self, send: Callable[..., int], *what: Any) -> int:
+        """Send what the kernel takes, as soon as it takes some; return how much that was."""
+        self._sock.setblocking(False)
+        try:
+            while True:
+                try:
+                    sent = send(*what)
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    self._wait(select.POLLOUT)
+                except ssl.SSLWantReadError:  # TLS has something to say to itself
+                    self._wait(select.POLLIN)
+                else:
+                    self._sent += sent
+                    return sent
+        finally:
+            self._sock.setblocking(True)
+
+    def _wait(self, event: int) -> None:
+        """Wait until the kernel takes more; raise if the client has no more time."""
+        look = select.poll()
+        look.register(self._sock, event)
+        self._senders.begin(self)
+        try:
+            while True:
+                begun = time.monotonic()
+                ready = look.poll(1000 * max(0.0, min(LOOK, self.left)))
+                self.left -= time.monotonic() - begun
+                self._credit()
+                if self.left <= 0 or (not ready and self._senders.excess(self)):
+                    raise self._end()
+                if ready:
+                    return
+        finally:
+            self._senders.end(self)
+
+    def _credit(self) -> None:
+        """Give the client time for what it has taken since the last look: the kernel takes more
+        only when a third of its buffer is empty, which a slow line needs minutes for."""
+        taken = self._sent - unsent(self._sock)
+        if taken > self._taken:
+            self.left = min(MOST, self.left + (taken - self._taken) / RATE)
+            self._taken = taken
+
+    def _end(self) -> OSError:
+        """Throw away what the client has not taken, and say so in words that gunicorn knows."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._sock.shutdown(socket.SHUT_RDWR)
+        return BrokenPipeError(errno.EPIPE, "its client takes no answer")
+
+
+def unsent(sock: Any) -> int:
+    """Return how many bytes the kernel has of us that the other side has not."""
+    try:
+        found = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
+    except (ValueError, OSError):
+        return 0
+    return int.from_bytes(found, sys.byteorder)
