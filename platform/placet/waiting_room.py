@@ -39,14 +39,16 @@ class Held:
         return self.wait.waited >= self.wait.seconds
 
 
-def most_connections(others: int) -> int:
-    """Return how many may wait beside ``others``; have this process open all files that it may."""
+def shares(others: int) -> tuple[int, int]:
+    """Return how many may wait, and how many of ``others`` there may be beside them; have this
+    process open all files that it may."""
     now, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = others + MOST + SPARE_FILES
     files = wanted if limit == resource.RLIM_INFINITY else min(wanted, limit)
     if files > now != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, limit))
-    return max(files - others - SPARE_FILES, files // 2)
+    most = max(files - others - SPARE_FILES, files // 2)
+    return most, min(others, files - most - min(SPARE_FILES, files // 4))
 
 
 class WaitingRoom:
@@ -54,7 +56,7 @@ class WaitingRoom:
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
-        self.most = most_connections(worker.worker_connections)
+        self.most, worker.worker_connections = shares(worker.worker_connections)
         self._held: dict[Any, Held] = {}
         self._due: deque[Any] = deque()
         self._under_way: set[Any] = set()

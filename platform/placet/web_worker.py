@@ -17,6 +17,7 @@ keeps its connection (``placet.waiting_room``), and at last a thread answers it:
 application had said for when nothing comes, or, when there is news, with what it says now.
 """
 
+import errno
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -37,6 +38,12 @@ from placet.waiting_room import Held, WaitingRoom
 
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
+PAUSE = 1.0  # seconds without a new connection, where there is no file for one
+NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PASSING = (  # of one connection, or of nobody's, as accept(2) has them
+    errno.EAGAIN, errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT,
+    errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENONET,
+)  # fmt: skip
 Begin = Callable[..., Any]
 Application = Callable[..., Iterable[bytes]]
 
@@ -47,7 +54,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
-        self.senders = Senders(self.cfg.threads)
+        self.senders, self.accept_from = Senders(self.cfg.threads), 0.0
         self.idle = Idle(self.worker_connections // 2)
         self.idle.kinds += [
             self.heads,
@@ -65,15 +72,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, and wait for its first request."""
-        if self.cfg.is_ssl:
-            super().accept(listener)
-            return
         try:
+            if self.cfg.is_ssl:
+                super().accept(listener)
+                return
             wire, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
+        except OSError as error:
+            self.not_accepted(error)
             return
         self.nr_conns += 1
         self.heads.take(TConn(self.cfg, wire, address, listener.getsockname()))
+
+    def not_accepted(self, error: OSError) -> None:
+        """Go on after a connection that could not be taken. Where there is no file for it, one that
+        holds no thread gives its own; where none does, it is waited for those that do."""
+        if error.errno in NO_FILES:
+            if not self.idle.end_one():
+                self.log.warning("There is no file for another connection: %s", error)
+                self.accept_from = time.monotonic() + PAUSE
+                self.set_accept_enabled(False)
+        elif error.errno not in PASSING:
+            raise error
 
     def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
         """Take the next request of a kept connection."""
@@ -155,6 +174,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; a process that ends answers all that wait on it, and closes what
         is kept."""
+        if enabled and time.monotonic() < self.accept_from:
+            return
         super().set_accept_enabled(enabled)
         if not self.alive:
             self.room.answer_all()

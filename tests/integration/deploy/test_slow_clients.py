@@ -2,6 +2,7 @@
 real gunicorn, which needs no database for this."""
 
 import os
+import resource
 import socket
 import ssl
 import time
@@ -193,3 +194,25 @@ def test_half_heads_and_kept_connections_leave_room_for_others_together(tmp_path
         asks(web.port)
         assert not ended(kept[-1])
         assert not ended(heads[-1])
+
+
+def test_a_process_without_a_file_for_another_connection_goes_on(tmp_path: Path) -> None:
+    with served(tmp_path) as web:
+        now = len(list(Path(f"/proc/{web.pid}/fd").iterdir()))
+        _, hard = resource.prlimit(web.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(web.pid, resource.RLIMIT_NOFILE, (now + 30, hard))
+        many = [web.client() for _ in range(60)]
+        for one in many:
+            one.sendall(HALF)
+        until(lambda: all(ended(one) for one in many[:20]), what="the oldest gave their files")
+        for one in many[-5:]:
+            one.settimeout(60)
+            one.sendall(b"\r\nConnection: close\r\n\r\n")
+            assert b'{"status": "ok"}' in gathered(one)
+        resource.prlimit(web.pid, resource.RLIMIT_NOFILE, (now, hard))
+        waiting = web.client()
+        waiting.sendall(LAST)
+        until(lambda: all(ended(one) for one in many), what="all gave theirs, and none is free")
+        resource.prlimit(web.pid, resource.RLIMIT_NOFILE, (now + 30, hard))
+        assert b'{"status": "ok"}' in gathered(waiting)
+        assert Path(f"/proc/{web.pid}").exists(), "it is the same process"

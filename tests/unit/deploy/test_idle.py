@@ -1,6 +1,11 @@
-"""Which connection ends where too many hold no thread."""
+"""Which connection ends where too many hold no thread, and what there is room for."""
+
+import resource
+
+import pytest
 
 from placet.idle import Idle
+from placet.waiting_room import shares
 
 
 class Queue:
@@ -30,3 +35,16 @@ def test_where_none_is_idle_none_ends() -> None:
     idle.kinds = [Queue(), Queue()]
     idle.bound()
     assert not idle.end_one()
+
+
+@pytest.mark.parametrize(
+    ("files", "waiting", "others"),
+    [(64, 32, 16), (1024, 512, 256), (2048, 1024, 768), (4096, 2840, 1000), (1 << 20, 10000, 1000)],
+)
+def test_nodes_that_wait_and_others_have_files_together(
+    monkeypatch: pytest.MonkeyPatch, files: int, waiting: int, others: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    assert shares(1000) == (waiting, others)
+    assert waiting + others < files
