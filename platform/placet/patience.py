@@ -1,10 +1,12 @@
 """How long a thread waits for what a client is still to send, and how much it gathers meanwhile."""
 
+import io
 import time
+from functools import partial
 from typing import Any
 
 from gunicorn.http.body import ChunkedReader
-from gunicorn.http.errors import NoMoreData
+from gunicorn.http.errors import InvalidChunkExtension, NoMoreData
 
 SECONDS, RATE = 20.0, 8 << 10  # and a second more for so many bytes that came
 PIECE = 1 << 13
@@ -53,6 +55,7 @@ def bound(request: Any) -> Patience | None:
     unreader.chunk = patience.chunk
     if isinstance(reader := request.body.reader, ChunkedReader):
         reader.get_data = short
+        reader.parse_chunk_size = partial(size_line, reader.parse_chunk_size)
     return patience
 
 
@@ -62,3 +65,15 @@ def short(unreader: Any, buf: Any) -> None:
     if not data:
         raise NoMoreData
     buf.write(data)
+
+
+def size_line(parse: Any, unreader: Any, data: bytes | None = None) -> Any:
+    """Parse the line of a size between chunks, which only CR and LF together end: what stands
+    between us and the client may take a LF alone for the end, and what follows for a chunk."""
+    buf = io.BytesIO()
+    buf.write(data or b"")
+    while (end := buf.getvalue().find(b"\r\n")) < 0:
+        short(unreader, buf)
+    if b"\n" in buf.getvalue()[:end]:
+        raise InvalidChunkExtension("bare LF not allowed")
+    return parse(unreader, buf.getvalue())

@@ -128,6 +128,12 @@ def test_a_line_between_chunks_has_an_end(port: int, after: bytes) -> None:
     assert asks(port) < 5
 
 
+def test_a_line_feed_alone_ends_no_line_between_chunks(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        one.sendall(CHUNKED + b'1;a="\n"\r\nx\r\n0\r\n\r\n' + ASKED)
+        assert b"\r\nConnection: close\r\n" in one.recv(65536)
+
+
 def ended(one: socket.socket) -> bool:
     """Tell whether the server has ended a connection of which all answers were taken."""
     one.setblocking(False)
