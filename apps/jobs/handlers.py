@@ -23,6 +23,9 @@ Result = dict[str, Any] | None
 Run = Callable[["LeasedJob"], Result]
 OnFailed = Callable[["LeasedJob", str], None]
 
+# Whose turn it is: of what is due at a queue the lowest rank is claimed first.
+FIRST, USUAL, LAST = 0, 1, 2
+
 LOOK_EVERY = 0.5  # seconds between two looks at the row by ``cancelled()``
 
 
@@ -118,6 +121,8 @@ class Handler:
     lease_seconds: float
     run: Run
     on_failed: OnFailed | None
+    rank: int = USUAL
+    keeps_args: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +145,26 @@ def handler(
     max_attempts: int = 5,
     lease_seconds: float = 20,
     on_failed: OnFailed | None = None,
+    rank: int = USUAL,
+    keeps_args: bool = True,
 ) -> Callable[[Run], Run]:
     """Register the decorated function as the handler of ``kind``.
 
     An exception is retried with back-off until ``max_attempts`` were made; a worker that died
     does not use up an attempt, but five deaths end the job. ``on_failed(job, error)`` is called
     in the transaction that ends the job as failed, whatever the reason.
+
+    ``rank`` is :data:`FIRST` for what takes something back, :data:`LAST` for what a machine asks
+    for as often as it likes. Without ``keeps_args`` a job that ended has its arguments no longer:
+    for those that are data, not ids.
     """
 
     def register(run: Run) -> Run:
         if kind in _HANDLERS and _HANDLERS[kind].run.__qualname__ != run.__qualname__:
             raise ValueError(f"job kind {kind} has two handlers")
-        _HANDLERS[kind] = Handler(kind, queue, max_attempts, lease_seconds, run, on_failed)
+        _HANDLERS[kind] = Handler(
+            kind, queue, max_attempts, lease_seconds, run, on_failed, rank, keeps_args
+        )
         return run
 
     return register

@@ -1,8 +1,24 @@
 """Refusals of this app."""
 
-from placet.kernel.problems import Conflict, FieldError, Forbidden, InvalidInput, Problem
+from placet.kernel.problems import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    Problem,
+    TooManyRequests,
+)
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import STALE_REPORT
+
+
+class TooManyWindows(TooManyRequests):
+    """A node sends more of what it measured than a minute has room for; a report without is taken.
+
+    An agent keeps the windows, and sends them later.
+    """
+
+    code, title = "too_many_windows", "More was measured than is taken in within a minute"
 
 
 class TargetExists(Conflict):

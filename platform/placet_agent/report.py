@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 MAX_WINDOWS = 500  # in one report
+HELD_SECONDS = 15.0  # for which windows are kept back when the platform has too many
+TOO_MANY = 429
 
 
 class Reporter:
@@ -55,6 +57,7 @@ class Reporter:
         self.receipts = receipts
         self.observed = Observed()
         self._errors: deque[NodeError] = deque(maxlen=50)  # told once
+        self._held_until = 0.0
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="report", daemon=True)
@@ -100,18 +103,20 @@ class Reporter:
         windows, gaps = self.meter.take()
         for gap in gaps:
             self.error("metrics_gap", gap)
+        held = time.monotonic() < self._held_until
+        sent = windows[: 0 if held else MAX_WINDOWS]
         try:
-            self._send(windows[:MAX_WINDOWS])
+            self._send(sent)
         except Rejected as refusal:
             self._rejected(refusal)
             if "/metrics" in str(refusal.body.get("errors")):  # they would be refused for ever
-                windows = windows[MAX_WINDOWS:]
+                windows = windows[len(sent) :]
         except Unreachable as error:
             log.info("a report did not arrive: %s", error)
         except Exception:  # whatever it is: a node that reports no more is taken for a dead one
             log.exception("reporting failed")
         else:
-            self.meter.give_back(windows[MAX_WINDOWS:])
+            self.meter.give_back(windows[len(sent) :])
             return True
         self.meter.give_back(windows)
         return False
@@ -130,6 +135,8 @@ class Reporter:
         number = refusal.body.get("number")
         if refusal.code == STALE_REPORT and isinstance(number, int):
             self.home.reported = number
+        if refusal.status == TOO_MANY:  # the next report, at once, is of what is seen alone
+            self._held_until = time.monotonic() + HELD_SECONDS
 
     def envelope(
         self, observed: Observed, windows: list[MetricWindow], errors: list[NodeError]

@@ -57,7 +57,9 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
 ``POST report``
     Body: a DSSE envelope (payload type ``dsse.REPORT``) signed by the node key, holding a
     ``Report``. 200 ``ReportReply``. ``number`` rises with every report, restarts included; a
-    report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it.
+    report with a number that is not higher is 409 ``stale_report`` with ``number`` beside it. One
+    with more metric windows than a minute has room for is 429 ``too_many_windows``: nothing of it
+    was taken, and one without windows is.
     ``receipts`` are envelopes of the statements ``ran`` and ``recall-stopped``, signed by the node
     key, sent until a report with them was answered; absent in what older agents send.
     ``isolation`` of a revision says how its replicas are kept apart: ``socket``, ``link``,

@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from apps.jobs.handlers import LeasedJob, every, handler
+from apps.jobs.handlers import FIRST, LeasedJob, every, handler
 from apps.serving import desired
 from apps.serving.drivers import driver_for
 from apps.serving.models import Target
@@ -12,7 +12,7 @@ from apps.serving.models import Target
 log = structlog.get_logger(__name__)
 
 
-@handler("serving.publish", queue="control", max_attempts=20)
+@handler("serving.publish", queue="control", max_attempts=20, rank=FIRST)
 def publish(job: LeasedJob) -> dict[str, Any] | None:
     """Hand everything that is desired on a target to its driver."""
     target = Target.objects.filter(pk=job.args["target"]).first()
@@ -22,7 +22,7 @@ def publish(job: LeasedJob) -> dict[str, Any] | None:
     return {"epoch": receipt.epoch, "number": receipt.number}
 
 
-@handler("serving.publish_all", queue="control", max_attempts=20)
+@handler("serving.publish_all", queue="control", max_attempts=20, rank=FIRST)
 def publish_all(job: LeasedJob) -> dict[str, Any]:
     """Do so for each of many targets. One that fails is tried again by a job of its own."""
     failed = [target for target in job.args["targets"] if not _applied(target)]

@@ -30,10 +30,12 @@ READY = """
       WHERE r.state = 'running' AND r.kind = j.kind AND r.key = j.key AND r.key <> ''))
   )
 """
-# On a queue of long work projects take turns: whose work runs least comes first, then who has had
-# none for longest. Elsewhere only the time counts at which work is due.
+# What its handler ranks lower comes first. On a queue of long work projects take turns: whose work
+# runs least comes first, then who has had none for longest. Then only the time counts at which work
+# is due.
 FAIR = ("build",)
 TURN = """
+  (%(ranks)s::jsonb ->> j.kind)::int,
   CASE WHEN j.queue = ANY(%(fair)s) THEN (SELECT count(*) FROM jobs_job r
     WHERE r.state = 'running' AND r.queue = j.queue AND r.project = j.project) ELSE 0 END,
   CASE WHEN j.queue = ANY(%(fair)s) THEN (SELECT max(f.finished_at) FROM jobs_job f
@@ -64,6 +66,7 @@ def _parameters(queues: Sequence[str] | None, job_id: str | None) -> dict[str, A
         "id": job_id,
         "fair": list(FAIR),
         "owner": f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"[:120],
+        "ranks": json.dumps({kind: h.rank for kind, h in known.items()}),
         "leases": json.dumps({kind: h.lease_seconds for kind, h in known.items()}),
     }
 
@@ -142,7 +145,9 @@ class Heartbeat:
 
 def end(job: LeasedJob, state: JobState, *, error: str = "", result: Any = None) -> bool:
     """Write the final ``state``; ``False`` when the lease was lost and nothing was written."""
-    return _write(job, state=state, error=error, result=result, finished_at=database_now())
+    spec = handlers().get(job.kind)
+    gone: dict[str, Any] = {} if spec is None or spec.keeps_args else {"args": {}}
+    return _write(job, state=state, error=error, result=result, finished_at=database_now(), **gone)
 
 
 def requeue(job: LeasedJob, *, error: str, after: float, counts: bool) -> bool:

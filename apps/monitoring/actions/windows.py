@@ -11,12 +11,10 @@ from django.db.models.functions import TruncHour
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.rules import valid_latency
 from apps.serving.models import Revision
+from apps.serving.windows import KEEP_DAYS, kept
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
-from placet_protocol.signing import MAX_SKEW_SECONDS
 
-KEEP_DAYS = 30
-AHEAD = timedelta(seconds=MAX_SKEW_SECONDS)  # as far as a node's clock may be
 MOST_AN_HOUR = 3600  # windows of one revision; an agent makes one every few seconds
 COUNTED = ("status_2xx", "status_4xx", "status_5xx", "latency")  # a redirect is no prediction
 
@@ -49,7 +47,7 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
 
 def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
     """Return those of ``rows`` that there is room for, in the order of time."""
-    first, last = now() - timedelta(days=KEEP_DAYS), now() + AHEAD
+    first, last = kept()
     timely = sorted(
         (row for row in rows if first <= row.started_at <= last), key=lambda row: row.started_at
     )
@@ -66,12 +64,12 @@ def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
         .annotate(count=Count("pk"))
     )  # fmt: skip
     taken = Counter({(revision, hour): count for revision, hour, count in there})
-    kept = []
+    room = []
     for row in timely:
         taken[row.revision, _hour(row.started_at)] += 1
         if taken[row.revision, _hour(row.started_at)] <= MOST_AN_HOUR:
-            kept.append(row)
-    return kept
+            room.append(row)
+    return room
 
 
 def _hour(at: datetime) -> datetime:

@@ -6,9 +6,9 @@ from typing import Any
 from apps.audit.actions import Recorder, record
 from apps.audit.models import Checkpoint, LogHead
 from apps.jobs.actions import enqueue
-from apps.serving import desired, recalls
+from apps.serving import desired, recalls, windows
 from apps.serving.actions.nodes import node_actor
-from apps.serving.errors import NodeRefused, StaleReport, malformed
+from apps.serving.errors import NodeRefused, StaleReport, TooManyWindows, malformed
 from apps.serving.events import (
     NODE_CHANGED,
     NODE_CHECKPOINT_AHEAD,
@@ -18,7 +18,7 @@ from apps.serving.events import (
     REVISION_REFUSED,
 )
 from apps.serving.models import DesiredState, Node, Revision
-from apps.serving.noted import first_in_a_minute
+from apps.serving.noted import first_in_a_minute, take
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 from placet_protocol.fields import ProtocolError
@@ -38,7 +38,8 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
 
     In the same transaction: an event for what the node refused, did or found by itself, a job for
     its metrics, and a ring for whoever waits for what it says. A node cannot fill the log: each of
-    these events comes at most once a minute.
+    these events comes at most once a minute. Nor can it fill the queue: a report with more windows
+    than a minute has room for is refused as a whole (:class:`TooManyWindows`).
     """
     report = _read(node, envelope)
     with record(node_actor(node)) as log:
@@ -49,6 +50,8 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         )
         if report["number"] <= row.report_number:
             raise StaleReport(row.report_number)
+        if not take(row, "windows", windows.portions(report["metrics"]), windows.PORTIONS_A_MINUTE):
+            raise TooManyWindows
         before: Mapping[str, Any] = row.report
         row.report = {name: value for name, value in report.items() if name not in PASSED_ON}
         row.report["waiting"] = before.get("waiting", [])  # receipts that are logged later
@@ -60,8 +63,8 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         _note_state_ahead(log, row, report)
         recalls.keeper().heard(row, report, log)
         _note_changes(log, row, report)
-        if report["metrics"]:
-            enqueue("monitoring.ingest", node=row.pk, windows=report["metrics"])
+        if measured := windows.timely(report["metrics"]):
+            enqueue("monitoring.ingest", node=row.pk, windows=measured)
         if _worth_a_look(row, before, report):
             enqueue("rollouts.reconcile_target", key=row.target_id, target=row.target_id)
         crash_point("serving.before_report_commit")

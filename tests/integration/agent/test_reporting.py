@@ -72,6 +72,25 @@ def test_counts_that_the_platform_does_not_read_come_with_no_second_report(
     assert platform.reports[-1]["metrics"] == []
 
 
+def test_counts_that_the_platform_has_too_many_of_are_kept_and_what_is_seen_goes_at_once(
+    agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.reporter.error("metrics_gap", "told in the end")
+    agent.meter.give_back([{"revision": "rev_1"}])  # type: ignore[typeddict-item]
+
+    def refuse() -> None:
+        raise Rejected(429, "too_many_windows", "", {})
+
+    during(agent, monkeypatch, refuse)
+    assert not agent.reporter._post()
+    assert agent.reporter._post()
+    assert [row["detail"] for row in platform.reports[-1]["errors"]] == ["told in the end"]
+    assert platform.reports[-1]["metrics"] == []
+    monkeypatch.setattr(agent.reporter, "_held_until", 0.0)
+    assert agent.reporter._post()
+    assert [row["revision"] for row in platform.reports[-1]["metrics"]] == ["rev_1"]
+
+
 def test_a_node_that_forgot_its_last_report_goes_on_behind_it(
     agent: Agent, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from apps.audit.models import Event
 from apps.jobs import handlers as registry
 from apps.jobs.actions import cancel, enqueue, run_due, run_one
-from apps.jobs.handlers import Cancelled, LeasedJob, LeaseLost, Retry, handler
+from apps.jobs.handlers import FIRST, LAST, Cancelled, LeasedJob, LeaseLost, Retry, handler
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import database_now
@@ -289,3 +289,41 @@ def test_a_job_that_fails_after_it_was_cancelled_is_not_tried_again() -> None:
     run_due()
     job.refresh_from_db()
     assert job.state == JobState.CANCELLED
+
+
+def test_what_ranks_first_is_claimed_first_and_what_ranks_last_at_the_end() -> None:
+    seen: list[str] = []
+
+    def run(job: LeasedJob) -> None:
+        seen.append(f"{job.kind} {job.args['n']}")
+
+    handler("t.last", rank=LAST)(run)
+    handler("t.usual")(run)
+    handler("t.first", rank=FIRST)(run)
+    for n in (1, 2):
+        for kind in ("t.last", "t.usual", "t.first"):
+            enqueue(kind, n=n)
+    run_due("control", 10)
+    assert seen == ["t.first 1", "t.first 2", "t.usual 1", "t.usual 2", "t.last 1", "t.last 2"]
+
+
+@pytest.mark.parametrize(("keeps", "left"), [(True, {"rows": [1]}), (False, {})])
+@pytest.mark.parametrize("fault", [None, ValueError("no")])
+def test_a_job_whose_arguments_are_data_has_them_until_it_ends(
+    keeps: bool, left: dict[str, Any], fault: Exception | None
+) -> None:
+    seen = []
+
+    @handler("t.data", max_attempts=2, keeps_args=keeps)
+    def run(job: LeasedJob) -> None:
+        seen.append(job.args)
+        if fault:
+            raise fault
+
+    job = enqueue("t.data", rows=[1])
+    run_due()
+    due_now(job.pk)
+    run_due()
+    job.refresh_from_db()
+    assert seen == [{"rows": [1]}] * (2 if fault else 1)
+    assert (job.state, job.args) == ("failed" if fault else "succeeded", left)

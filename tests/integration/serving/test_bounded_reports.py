@@ -13,10 +13,13 @@ import pytest
 from apps.audit.actions import plain_state, row_key
 from apps.audit.models import Event
 from apps.audit.queries import replay
+from apps.jobs.actions.lease import claim
+from apps.jobs.models import Job
 from apps.monitoring.actions import windows
 from apps.monitoring.models import MetricWindow
-from apps.serving.actions import issue_join_token
+from apps.serving.actions import issue_join_token, stop_endpoint
 from apps.serving.models import Node, Revision
+from apps.serving.windows import PORTION, PORTIONS_A_MINUTE
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import config
@@ -189,6 +192,75 @@ def test_a_node_cannot_fill_the_database_with_what_it_measures(
         story.node.report(metrics=later_on)
     story.run_jobs()
     assert MetricWindow.objects.filter(revision=revision).count() == 60
+
+
+def measured(node: SimulatedNode, revision: str, count: int = 1, seconds: int = 0) -> Any:
+    """Have ``node`` report so many windows that began one after the other, ``seconds`` ago."""
+    begun = now() - timedelta(seconds=seconds)
+    said = [window(revision, begun + timedelta(seconds=10 * n)) for n in range(count)]
+    return node.report(metrics=said)
+
+
+def ingests() -> int:
+    """Return how many jobs are to store windows, or were."""
+    return Job.objects.filter(kind="monitoring.ingest").count()
+
+
+def test_a_node_fills_no_queue_with_what_it_measures_and_what_is_seen_is_taken_all_the_same(
+    story: Story,
+) -> None:
+    revision, before = Revision.objects.get(release=story.lived().pk).pk, ingests()
+    answers = [measured(story.node, revision) for _ in range(PORTIONS_A_MINUTE + 6)]
+    assert [a.status_code for a in answers] == [200] * PORTIONS_A_MINUTE + [429] * 6
+    assert (answers[-1].json()["code"], answers[-1]["Retry-After"]) == ("too_many_windows", "5")
+    assert ingests() - before == PORTIONS_A_MINUTE
+    number = story.node.row.report_number
+    assert story.node.report().status_code == 200
+    assert story.node.row.report_number > number
+    story.node.a_minute_later()
+    assert measured(story.node, revision).status_code == 200
+
+
+def test_a_report_of_many_windows_is_as_much_as_several(story: Story) -> None:
+    revision = Revision.objects.get(release=story.lived().pk).pk
+    left = PORTIONS_A_MINUTE - 2
+    assert {measured(story.node, revision).status_code for _ in range(left)} == {200}
+    assert measured(story.node, revision, 2 * PORTION + 1, 86_400).status_code == 429
+    assert measured(story.node, revision, 2 * PORTION, 86_400).status_code == 200
+    assert measured(story.node, revision).status_code == 429
+
+
+def test_an_agent_that_was_offline_for_hours_loses_nothing(story: Story) -> None:
+    revision = Revision.objects.get(release=story.lived().pk).pk
+    MetricWindow.objects.all().delete()
+    for report in range(4):  # as many as an agent keeps
+        sent = measured(story.node, revision, PORTION, 86_400 - 10 * PORTION * report)
+        assert sent.status_code == 200
+    story.run_jobs()
+    assert MetricWindow.objects.filter(revision=revision).count() == 4 * PORTION
+
+
+def test_a_stop_goes_before_all_that_a_node_had_stored(story: Story) -> None:
+    live = story.lived()
+    revision = Revision.objects.get(release=live.pk).pk
+    for _ in range(PORTIONS_A_MINUTE):
+        measured(story.node, revision)
+    stop_endpoint(live.endpoint, actor=story.otto)
+    claimed = claim(["control"])
+    assert claimed is not None
+    assert claimed.kind == "serving.publish"
+
+
+def test_windows_stay_in_no_job_and_those_that_are_not_kept_get_into_none(story: Story) -> None:
+    revision, before = Revision.objects.get(release=story.lived().pk).pk, ingests()
+    assert measured(story.node, revision, 100, 400 * 86_400).status_code == 200
+    assert ingests() == before
+    measured(story.node, revision)
+    job = Job.objects.get(kind="monitoring.ingest", state="queued")
+    assert len(job.args["windows"]) == 1
+    story.run_jobs()
+    job.refresh_from_db()
+    assert (job.state, job.result, job.args) == ("succeeded", {"stored": 1}, {})
 
 
 @pytest.mark.parametrize("path", ["/agent/v1/join", "/agent/v1/report"])

@@ -100,7 +100,7 @@ def headers_of(problem: Problem) -> dict[str, str]:
     """Return the headers that go with the status of ``problem``."""
     if problem.status == 401:
         return {"WWW-Authenticate": 'Bearer realm="placet"'}
-    return {"Retry-After": RETRY_AFTER} if problem.status == 503 else {}
+    return {"Retry-After": RETRY_AFTER} if problem.status in (429, 503) else {}
 
 
 def marked(response: HttpResponse, problem: Problem) -> HttpResponse:
