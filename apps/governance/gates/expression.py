@@ -89,7 +89,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
 
 
 def values(facts: Facts) -> dict[str, Any]:
-    """Return the variables an expression sees. ``live`` is empty while nothing is live."""
+    """Return the variables an expression sees. ``live`` is what served last where nothing is
+    live, and empty where nothing has been."""
     live = facts.live
     return {
         "evidence": _by_kind(facts.evidence),

@@ -45,12 +45,13 @@ class BuildFact:
 
 @dataclass(frozen=True, slots=True)
 class LiveFact:
-    """What the endpoint serves now."""
+    """What serves at the endpoint's path now; with ``ended``, what served there last."""
 
     release: str
     version: Mapping[str, Any]
     signature: Mapping[str, Any] | None
     evidence: Sequence[EvidenceFact]
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""``schema``: whoever calls the endpoint today can go on calling it tomorrow."""
+"""``schema``: whoever calls the endpoint today can go on calling it tomorrow.
+
+What they call is a path. Where nothing is live at it now, they called what served there last, be it
+behind an endpoint of the name that was deleted since.
+"""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -30,23 +34,34 @@ def title(gate: Mapping[str, Any]) -> str:
 
 
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
-    """Compare with the signature that is live now."""
+    """Compare with the signature that is live now, or was last."""
     if not facts.signature:
         return answer(gate, title(gate), "failed", "This version has no signature")
     if facts.live is None:
-        return answer(gate, title(gate), "passed", "Nothing is live here yet", changes=[])
+        return answer(gate, title(gate), "passed", "Nothing has been live here yet", changes=[])
+    name = facts.live.version.get("name", "a version")
+    with_what = f"Compared with {name}, which served here last: " if facts.live.ended else ""
     if not facts.live.signature:
-        reason = "What is live has no signature to compare with"
+        what = f"{name}, which served here last," if facts.live.ended else "What is live"
+        reason = f"{what} has no signature to compare with"
         return answer(gate, title(gate), "failed", reason)
     changes = compare(facts.live.signature, facts.signature)
     breaking = [c for c in changes if c["breaking"]]
     if breaking:
-        reason = "; ".join(f"{c['side']} {c['name']} {c['change']}" for c in breaking[:5])
+        reason = with_what + _words(breaking[:5])
         more = f" and {len(breaking) - 5} more" if len(breaking) > 5 else ""
         return answer(gate, title(gate), "failed", reason + more, changes=changes)
-    words = "; ".join(f"{c['side']} {c['name']} {c['change']}" for c in changes[:5])
-    reason = words or "Inputs and outputs are as they are live"
+    same = (
+        "inputs and outputs are the same"
+        if with_what
+        else "Inputs and outputs are as they are live"
+    )
+    reason = with_what + (_words(changes[:5]) or same)
     return answer(gate, title(gate), "passed", reason, changes=changes)
+
+
+def _words(changes: list[SchemaChange]) -> str:
+    return "; ".join(f"{c['side']} {c['name']} {c['change']}" for c in changes)
 
 
 def compare(live: Mapping[str, Any], proposed: Mapping[str, Any]) -> list[SchemaChange]:

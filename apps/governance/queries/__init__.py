@@ -10,7 +10,7 @@ from apps.governance.queries.detail import (
     release_view,
 )
 from apps.governance.queries.dry_run import DryRunRow, dry_run
-from apps.governance.queries.facts import evaluate, evaluate_many, live_releases
+from apps.governance.queries.facts import evaluate, evaluate_many
 from apps.governance.queries.lists import (
     bentos_needed,
     comments,
@@ -48,7 +48,6 @@ __all__ = [
     "freezes",
     "frozen",
     "inbox",
-    "live_releases",
     "menu",
     "policies",
     "policy",

@@ -20,7 +20,7 @@ from apps.governance.queries.changes import (
     metric_rows,
     schema_rows,
 )
-from apps.governance.queries.facts import answers, evidence_facts, gather, live_releases
+from apps.governance.queries.facts import answers, evidence_facts, gather, last_served, path
 from apps.governance.queries.lists import held_roles, needed_as
 from apps.governance.queries.lists import release as get_release
 from apps.governance.queries.people import (
@@ -156,8 +156,10 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
     more while it waits under rules about independence.
     """
     row = get_release(release_id, actor)
-    live = live_releases([row]).get(row.endpoint_id)
-    facts = gather([row], clock.now(), live={row.endpoint_id: live} if live else {})[row.pk]
+    served = last_served([row])
+    facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
+    if live is not None and (live.endpoint_id, live.state) != (row.endpoint_id, "live"):
+        live = None  # gates compare with what served here last; it is not what is live
     results = answers(row, facts) if row.state in ("requested", "approved") else row.gates
     decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, OuterRef, QuerySet, When
+from django.db.models import Case, F, OuterRef, QuerySet, When
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import JSONObject
 
@@ -30,6 +30,8 @@ from apps.serving.models import Node
 from apps.serving.recalls import keeper
 from placet.kernel import clock
 
+Path = tuple[str, str, str]  # project, environment, name of the endpoint
+LIVE_FIRST = Case(When(state="live", then=0), default=1)
 WITH_ALL = ("environment", "endpoint", "version__model", "bento__build", "policy")
 
 
@@ -59,14 +61,14 @@ def foreseen(release: Release) -> list[GateResult]:
 
 
 def gather(
-    releases: Sequence[Release], now: datetime, *, live: dict[str, Release] | None = None
+    releases: Sequence[Release], now: datetime, *, served: dict[Path, Release] | None = None
 ) -> dict[str, Facts]:
-    """Return the facts of each release by id, in three queries (two when ``live`` is at hand)."""
+    """Return the facts of each release by id, in three queries (two when ``served`` is at hand)."""
     beside = _beside(releases, now)
-    live = live_releases(releases) if live is None else live
-    evidence = _evidence([*releases, *live.values()])
+    served = last_served(releases) if served is None else served
+    evidence = _evidence([*releases, *served.values()])
     return {
-        r.pk: _facts(r, live.get(r.endpoint_id), beside.get(r.pk, ALONE), evidence, now)
+        r.pk: _facts(r, served.get(path(r)), beside.get(r.pk, ALONE), evidence, now)
         for r in releases
     }
 
@@ -76,12 +78,29 @@ def evidence_facts(facts: Facts, live: Release | None) -> list[EvidenceFact] | N
     return list(facts.live.evidence) if live is not None and facts.live is not None else None
 
 
-def live_releases(releases: Sequence[Release]) -> dict[str, Release]:
-    """Return what is live behind the endpoints of ``releases``, by endpoint id (one query)."""
-    rows = Release.objects.filter(
-        endpoint__in={r.endpoint_id for r in releases}, state="live"
-    ).select_related("version__model", "bento__runtime", "policy")
-    return {r.endpoint_id: r for r in rows}
+def path(release: Release) -> Path:
+    """Return what clients call: another endpoint of the name has the path that one before had."""
+    return release.project_id, release.environment_id, release.endpoint.name
+
+
+def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
+    """Return what is live at the paths of ``releases``, or was there last, whatever ended it and
+    whether its endpoint was deleted since (one query)."""
+    paths = {path(r) for r in releases}
+    projects, environments, names = ({p[n] for p in paths} for n in range(3))
+    place = ("project_id", "environment_id", "endpoint__name")
+    last = (
+        Release.objects.filter(
+            project__in=projects, environment__in=environments, endpoint__name__in=names,
+            live_at__isnull=False,
+        )
+        .order_by(*place, LIVE_FIRST, F("ended_at").desc(nulls_last=True), "-pk")
+        .distinct(*place)
+    )  # fmt: skip
+    rows = Release.objects.filter(pk__in=last.values("pk")).select_related(
+        "endpoint", "version__model", "bento__runtime", "policy"
+    )
+    return {path(r): r for r in rows if path(r) in paths}
 
 
 Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
@@ -240,7 +259,8 @@ def _build(bento: Bento) -> BuildFact:
 
 def _live(live: Release, evidence: dict[str, list[EvidenceFact]]) -> LiveFact:
     version = live.version
-    return LiveFact(live.pk, describe(version), version.signature, evidence[live.pk])
+    known, ended = evidence[live.pk], live.state != "live"
+    return LiveFact(live.pk, describe(version), version.signature, known, ended)
 
 
 def _time(text: str) -> datetime:

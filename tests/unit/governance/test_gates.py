@@ -455,6 +455,17 @@ def test_a_change_that_clients_can_live_with_passes(changes: Mapping[str, Any]) 
     assert ask("schema", changed(**changes))["passed"]
 
 
+def test_what_served_last_is_compared_with_and_named() -> None:
+    last = "Compared with churn:1, which served here last: "
+    found = ask("schema", replace(FACTS, live=live(ended=True)))
+    assert (found["state"], found["reason"]) == ("passed", last + "inputs and outputs are the same")
+    found = ask("schema", replace(changed(outputs=[]), live=live(ended=True)))
+    assert (found["state"], found["reason"].startswith(last)) == ("failed", True)
+    found = ask("schema", replace(FACTS, live=live(ended=True, signature=None)))
+    said = "churn:1, which served here last, has no signature to compare with"
+    assert (found["state"], found["reason"]) == ("failed", said)
+
+
 def test_the_first_release_passes_the_schema_and_a_version_without_signature_does_not() -> None:
     assert ask("schema", replace(FACTS, live=None))["passed"]
     assert not ask("schema", replace(FACTS, signature=None))["passed"]

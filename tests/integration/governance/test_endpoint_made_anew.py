@@ -1,0 +1,82 @@
+"""An endpoint that is deleted and made anew under its name has the clients of the one before."""
+
+from typing import Any
+
+import pytest
+
+from apps.governance.actions import withdraw
+from apps.governance.models import Release
+from apps.serving.actions import delete_endpoint, stop_endpoint
+from apps.serving.models import Endpoint
+from tests.integration.governance.test_life_cycle import gate
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+POLICY = """version: 1
+gates:
+  - {gate: schema}
+  - {gate: expression, says: Better, that: evidence.metrics.auc > live.metrics.auc}
+  - {gate: approvals, role: reviewer, count: 1}
+"""
+OTHER = {
+    "inputs": [{"name": "other", "type": "string"}],
+    "outputs": [{"name": "y", "type": "string"}],
+}
+
+
+@pytest.fixture
+def live(world: World) -> Release:
+    """What is live in staging, where the policy compares with it from now on."""
+    world.soaked(world.bento(world.version(), metrics={"auc": 0.9}))
+    world.policy("staging", POLICY)
+    return Release.objects.select_related("endpoint", "version__model").get(state="live")
+
+
+def made_anew(world: World, live: Release) -> None:
+    """Stop and delete the endpoint of ``live``."""
+    stop_endpoint(live.endpoint, actor=world.otto)
+    endpoint = Endpoint.objects.get(pk=live.endpoint_id)
+    delete_endpoint(endpoint, if_generation=endpoint.generation, actor=world.otto)
+
+
+def asked(world: World, live: Release, name: str = "", **version: Any) -> Release:
+    """Ask for a release of another version at the name of ``live``."""
+    bento = world.bento(world.version(**version), metrics={"auc": 0.8})
+    return world.request("staging", bento, endpoint=name or live.endpoint.name)
+
+
+def test_what_breaks_clients_fails_at_the_name_though_its_endpoint_was_made_anew(
+    world: World, live: Release
+) -> None:
+    before = asked(world, live, signature=OTHER)
+    said = gate(before, "schema")
+    assert said["state"] == "failed"
+    withdraw(before, actor=world.ada)
+    made_anew(world, live)
+    release = asked(world, live, signature=OTHER)
+    assert release.endpoint_id != live.endpoint_id
+    found = gate(release, "schema")
+    what = f"Compared with {live.version}, which served here last: "
+    assert (found["state"], found["reason"]) == ("failed", what + said["reason"])
+    assert found["facts"]["changes"] == said["facts"]["changes"]
+
+
+def test_what_clients_can_go_on_calling_passes_there_and_says_what_it_was_compared_with(
+    world: World, live: Release
+) -> None:
+    made_anew(world, live)
+    found = gate(asked(world, live), "schema")
+    same = f"Compared with {live.version}, which served here last: inputs and outputs are the same"
+    assert (found["state"], found["reason"]) == ("passed", same)
+
+
+def test_a_condition_sees_there_what_served_last(world: World, live: Release) -> None:
+    made_anew(world, live)
+    found = gate(asked(world, live), "expression")
+    assert (found["state"], found["reason"]) == ("failed", "not 0.8 > 0.9")
+
+
+def test_nothing_has_been_live_at_another_name(world: World, live: Release) -> None:
+    made_anew(world, live)
+    found = gate(asked(world, live, "another", signature=OTHER), "schema")
+    assert (found["state"], found["reason"]) == ("passed", "Nothing has been live here yet")
