@@ -24,7 +24,7 @@ Run = Callable[["LeasedJob"], Result]
 OnFailed = Callable[["LeasedJob", str], None]
 
 # Whose turn it is: of what is due at a queue the lowest rank is claimed first.
-FIRST, USUAL, LAST = 0, 1, 2
+FIRST, USUAL = 0, 1
 
 LOOK_EVERY = 0.5  # seconds between two looks at the row by ``cancelled()``
 
@@ -154,9 +154,8 @@ def handler(
     does not use up an attempt, but five deaths end the job. ``on_failed(job, error)`` is called
     in the transaction that ends the job as failed, whatever the reason.
 
-    ``rank`` is :data:`FIRST` for what takes something back, :data:`LAST` for what a machine asks
-    for as often as it likes. Without ``keeps_args`` a job that ended has its arguments no longer:
-    for those that are data, not ids.
+    ``rank`` is :data:`FIRST` for what takes something back. Without ``keeps_args`` a job that ended
+    has its arguments no longer: for those that are data, not ids.
     """
 
     def register(run: Run) -> Run:

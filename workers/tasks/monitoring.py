@@ -3,13 +3,13 @@
 from typing import Any
 
 from apps.jobs.actions import enqueue
-from apps.jobs.handlers import LAST, LeasedJob, every, handler
+from apps.jobs.handlers import LeasedJob, every, handler
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import AlertState
 from apps.rollouts.queries import analysing
 
 
-@handler("monitoring.ingest", queue="control", max_attempts=5, rank=LAST, keeps_args=False)
+@handler("monitoring.ingest", queue="control", max_attempts=5, keeps_args=False)
 def ingest(job: LeasedJob) -> dict[str, Any] | None:
     """Store the windows of one report, and have them looked at by who waits for them.
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from apps.audit.models import Event
 from apps.jobs import handlers as registry
 from apps.jobs.actions import cancel, enqueue, run_due, run_one
-from apps.jobs.handlers import FIRST, LAST, Cancelled, LeasedJob, LeaseLost, Retry, handler
+from apps.jobs.handlers import FIRST, Cancelled, LeasedJob, LeaseLost, Retry, handler
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import database_now
@@ -291,20 +291,19 @@ def test_a_job_that_fails_after_it_was_cancelled_is_not_tried_again() -> None:
     assert job.state == JobState.CANCELLED
 
 
-def test_what_ranks_first_is_claimed_first_and_what_ranks_last_at_the_end() -> None:
+def test_what_ranks_first_is_claimed_first_and_the_rest_in_its_time() -> None:
     seen: list[str] = []
 
     def run(job: LeasedJob) -> None:
         seen.append(f"{job.kind} {job.args['n']}")
 
-    handler("t.last", rank=LAST)(run)
     handler("t.usual")(run)
     handler("t.first", rank=FIRST)(run)
     for n in (1, 2):
-        for kind in ("t.last", "t.usual", "t.first"):
+        for kind in ("t.usual", "t.first"):
             enqueue(kind, n=n)
     run_due("control", 10)
-    assert seen == ["t.first 1", "t.first 2", "t.usual 1", "t.usual 2", "t.last 1", "t.last 2"]
+    assert seen == ["t.first 1", "t.first 2", "t.usual 1", "t.usual 2"]
 
 
 @pytest.mark.parametrize(("keeps", "left"), [(True, {"rows": [1]}), (False, {})])
