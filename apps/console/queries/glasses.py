@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from apps.console.queries.paging import PAGE
-from apps.console.queries.passkeys import Signing, signed_by
+from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import Release
 from apps.governance.queries.glasses import (
     GlassView,
@@ -36,9 +36,27 @@ class GlassPage:
 class Opening:
     """What the form that opens a break-glass for a release shows."""
 
+    release: Release
     rule: GlassRule
     hours: list[int]
     signing: Signing | None
+
+    @property
+    def title(self) -> str:
+        """What stands above the form."""
+        version, environment = self.release.version, self.release.environment
+        return f"Break the glass for {version} to {environment.name}?"
+
+    @property
+    def skips(self) -> str:
+        """Continues the sentence on what it does not wait for."""
+        return f", nor for these gates: {', '.join(self.rule.skip)}" if self.rule.skip else ""
+
+    @property
+    def confirmers(self) -> str:
+        """Who must confirm it."""
+        others = self.rule.people - 1
+        return "An approver" if others == 1 else f"{others} approvers"
 
 
 def glass_rows(
@@ -63,7 +81,7 @@ def glass_page(glass_id: str, actor: Actor) -> GlassPage:
         may_confirm=confirms,
         may_end=may_end(view, actor),
         may_review=may_review(view, actor),
-        signing=_signing(release, rule, actor) if rule and confirms else None,
+        signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
     )
 
 
@@ -73,8 +91,16 @@ def opening(release: Release, actor: Actor) -> Opening | None:
     if rule is None or not may_open(release, actor):
         return None
     hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
-    return Opening(rule, [*hours, rule.hours], _signing(release, rule, actor))
+    challenge = f"releases/{release.pk}/break-glass/challenge"
+    fields = "statement_digest reason hours passkey"
+    place = release.environment.name
+    signed = signing(actor, place, challenge, fields, demanded=rule.passkey)
+    return Opening(release, rule, [*hours, rule.hours], signed)
 
 
-def _signing(release: Release, rule: GlassRule, actor: Actor) -> Signing | None:
-    return signed_by(actor, release.environment.name, demanded=rule.passkey)
+def _confirming(glass_id: str, release: Release, rule: GlassRule, actor: Actor) -> Signing | None:
+    challenge, fields = (
+        f"break-glass/{glass_id}/confirm/challenge",
+        "opening_digest comment passkey",
+    )
+    return signing(actor, release.environment.name, challenge, fields, demanded=rule.passkey)

@@ -46,9 +46,21 @@ class PasskeyPage:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """How a decision is signed: with which of the reader's passkeys, or that they have none."""
+    """How a form is signed: with which of the reader's passkeys, or that they have none."""
 
     passkeys: list[ApproverPasskey]
+    challenge: str  # the address that answers what is to be signed
+    fields: str  # of the form, that it goes over
+
+    @property
+    def missing(self) -> bool:
+        """Whether a passkey is asked for and the reader has none."""
+        return not self.passkeys
+
+    @property
+    def only(self) -> ApproverPasskey | None:
+        """The one that signs, where there is nothing to choose."""
+        return self.passkeys[0] if len(self.passkeys) == 1 else None
 
 
 def passkey_page(actor: Actor) -> PasskeyPage:
@@ -67,21 +79,20 @@ def passkey_page(actor: Actor) -> PasskeyPage:
     )
 
 
+def demanded(*documents: Mapping[str, Any], role: str = "") -> bool:
+    """Tell whether one of these policies demands a passkey of those who decide as ``role``."""
+    return any(passkeys_demanded(document, role) for document in documents)
+
+
 def signing(
-    actor: Actor, environment: str, *documents: Mapping[str, Any], role: str = ""
+    actor: Actor, environment: str, challenge: str, fields: str, *, demanded: bool
 ) -> Signing | None:
-    """Return how the reader signs where a policy among ``documents`` demands it; else ``None``."""
-    demanded = any(passkeys_demanded(document, role) for document in documents)
-    return signed_by(actor, environment, demanded=demanded)
-
-
-def signed_by(actor: Actor, environment: str, *, demanded: bool) -> Signing | None:
-    """Return how the reader signs where a passkey is ``demanded`` of them, by a policy or by
+    """Return how the reader signs a form where a passkey is ``demanded`` of them, by a policy or by
     ``keys.json``; else ``None``."""
     if environment not in keystore.ring().passkeys and not demanded:
         return None
     rows = ApproverPasskey.objects.filter(person=actor.accountable, state="enrolled")
-    return Signing(list(rows.order_by("-enrolled_at")))
+    return Signing(list(rows.order_by("-enrolled_at")), f"/api/v1/{challenge}", fields)
 
 
 def _row(passkey: ApproverPasskey, actor: Actor, *, vouches: bool) -> PasskeyRow:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from apps.console.queries.paging import keyed
-from apps.console.queries.passkeys import Signing, signing
+from apps.console.queries.passkeys import Signing, demanded, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.governance import break_glass
 from apps.governance.gates import GATES
@@ -118,8 +118,15 @@ def _signing(
     rows: list[PolicyRevision], current: PolicyRevision | None, actor: Actor, place: Environment
 ) -> dict[int, Signing]:
     in_force = current.document if current else {}
+    base = f"projects/{place.project.slug}/environments/{place.name}/policies"
     found = {
-        row.number: signing(actor, place.name, in_force, row.document)
+        row.number: signing(
+            actor,
+            place.name,
+            f"{base}/{row.number}/challenge",
+            "passkey",
+            demanded=demanded(in_force, row.document),
+        )
         for row in rows
         if row.state == "draft"
     }

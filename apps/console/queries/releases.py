@@ -1,25 +1,17 @@
 """Releases as the pages show them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.builds.models import Bento
-from apps.console.queries.glance import Tile, tiles
-from apps.console.queries.glasses import Opening, opening
-from apps.console.queries.names import actor_names, in_words
-from apps.console.queries.passkeys import Signing, signing
-from apps.console.queries.plans import Picture, drawn, picture
+from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.rollouts import state_of
 from apps.governance.models import Environment, PolicyRevision, Release
-from apps.governance.plans import strategy_of
-from apps.governance.queries.changes import locked
-from apps.governance.queries.detail import ReleaseView, release_view
-from apps.governance.queries.presets import TITLES, Preset, common_presets, own_presets
+from apps.governance.queries.presets import Preset, common_presets, own_presets
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
 from apps.rollouts.steps import read
@@ -30,20 +22,7 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
 
 PAGE = 30
-
-
-@dataclass(slots=True)
-class ReleasePage:
-    """Everything the page of one release shows."""
-
-    view: ReleaseView
-    rollout: Rollout | None
-    tiles: list[Tile]
-    live_packages: int
-    strategy: str
-    picture: Picture
-    signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
-    opening: Opening | None  # of a break-glass, where the reader may open one
+AT_ONCE = "all traffic at once"
 
 
 @dataclass(slots=True)
@@ -90,49 +69,6 @@ def paged(rows: QuerySet[Release], after: str) -> tuple[list[Release], str]:
         rows = rows.filter(pk__lt=after)
     found = list(rows[: PAGE + 1])
     return found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else ""
-
-
-def release_page(release_id: str, actor: Actor) -> ReleasePage:
-    """Return the release as its page shows it, with its newest rollout."""
-    view = release_view(release_id, actor)
-    nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
-    told = tuple(
-        replace(s, name=nodes.get(s.actor, s.name), sentence=in_words(s.sentence))
-        for s in view.story
-    )
-    view = replace(view, story=told)
-    rows = view.release.rollouts.exclude(kind="drill").order_by("-created_at")
-    begun = view.release.state != "requested"
-    rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
-    compared = view.live if view.changes.compared_with else None
-    packages = len(locked(compared.bento.runtime.lock)) if compared else 0
-    plan = view.release.plan
-    return ReleasePage(
-        view=view,
-        rollout=rollout,
-        tiles=tiles(view),
-        live_packages=packages,
-        strategy=TITLES.get(strategy_of(plan), strategy_of(plan)),
-        picture=picture_of(plan, rollout),
-        signing=signing_of(view, actor),
-        opening=opening(view.release, actor),
-    )
-
-
-def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
-    """Return how the reader signs, where they may decide and passkeys are demanded of them."""
-    if not view.can_decide:
-        return None
-    release = view.release
-    document, role = release.policy.document, view.you_decide_as
-    return signing(actor, release.environment.name, document, role=role)
-
-
-def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
-    """Return how the plan would go out, or how far it is."""
-    if rollout is None:
-        return picture(read(plan))
-    return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
 
 
 def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
@@ -190,7 +126,7 @@ PHASES = (
 def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
     """Return the phases of a rollout, and how far it is; shifting is every step of the plan."""
     count = len(rollout.steps if rollout else read(release.plan))
-    shift = "all traffic at once" if count == 1 else f"{count} steps"
+    shift = AT_ONCE if count == 1 else f"{count} steps"
     if rollout is None:
         return [Step(title, text or shift, "") for _, title, text in PHASES]
     names = [name for name, _, _ in PHASES]

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from apps.console.queries.names import by_machine
 from apps.governance.gates.fields import spell
+from apps.governance.queries.changes import MetricRow
 from apps.rollouts.guard import sentences
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
@@ -172,6 +173,20 @@ def number(value: Any) -> str:
         return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
     shown = f"{value:.4g}" if math.isfinite(value) else str(value)
     return f"−{shown[1:]}" if shown.startswith("-") else shown
+
+
+@register.filter
+def change(row: MetricRow) -> SafeString | str:
+    """Show how a metric changes: a sign for the direction, and by how much."""
+    match row.direction:
+        case "up":
+            return f"▲ +{number(row.change)}"
+        case "down":
+            return f"▼ {number(row.change)}"
+        case "same":
+            return format_html('<span class="text-secondary">{}</span>', "same")
+        case other:
+            return other
 
 
 @register.filter

@@ -7,7 +7,8 @@ from django.shortcuts import redirect
 from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.models import projects_of
-from apps.console.queries.releases import paged, release_page, request_page, rollout_steps
+from apps.console.queries.release_page import release_page
+from apps.console.queries.releases import paged, request_page
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
@@ -41,13 +42,8 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     """Show a release as a person needs to see it before deciding."""
     found = release_page(release_id, request.actor)
     template = "parts/release_rollout" if request.headers.get("HX-Request") else "release"
-    answer = show(
-        request, template, page=found, view=found.view, release=found.view.release,
-        rollout=found.rollout, steps=rollout_steps(found.view.release, found.rollout),
-        verdicts=(("approve", "Approve"), ("reject", "Reject")),
-        unserved=("rejected", "withdrawn", "expired"),
-    )  # fmt: skip
-    answer["X-Release-State"] = found.view.release.state  # the page renews its head when it changed
+    answer = show(request, template, page=found, view=found.view, release=found.release)
+    answer["X-Release-State"] = found.release.state  # the page renews its head when it changed
     return answer
 
 

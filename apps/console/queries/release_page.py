@@ -1,0 +1,386 @@
+"""The page of one release: what it says, and what may be done there, as its templates print it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.urls import reverse
+
+from apps.console.queries.glance import Tile, tiles
+from apps.console.queries.glasses import Opening, opening
+from apps.console.queries.names import actor_names, in_words
+from apps.console.queries.passkeys import Signing, demanded, signing
+from apps.console.queries.plans import Picture, picture
+from apps.console.queries.release_parts import (
+    DecisionForm,
+    decision_forms,
+    documents,
+    replicas,
+    serving_words,
+    signs,
+    way_back,
+)
+from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
+from apps.console.queries.rollouts import BADLY, state_of
+from apps.console.queries.shown import Banner, Button, Link, Sign
+from apps.governance.models import Release
+from apps.governance.plans import strategy_of
+from apps.governance.queries.changes import DependencyRow, locked
+from apps.governance.queries.detail import DecisionRow, ReleaseView, release_view
+from apps.governance.queries.presets import TITLES
+from apps.rollouts.models import Rollout
+from apps.rollouts.steps import read
+from placet.kernel.actor import Actor, Scope
+
+OPEN = ("requested", "approved")
+UNSERVED = ("rejected", "withdrawn", "expired")
+NAMED = 8  # so many people or packages are named, the others counted
+PACKAGES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePage:
+    """Everything the page of one release shows."""
+
+    view: ReleaseView
+    actor: Actor
+    rollout: Rollout | None
+    steps: list[Step]
+    tiles: list[Tile]
+    live_packages: int
+    strategy: str
+    picture: Picture
+    signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
+    opening: Opening | None  # of a break-glass, where the reader may open one
+
+    @property
+    def release(self) -> Release:
+        """The release itself."""
+        return self.view.release
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits, for people or for its start."""
+        return self.release.state in OPEN
+
+    @property
+    def is_unserved(self) -> bool:
+        """Whether it ended before anything of it served."""
+        return self.release.state in UNSERVED
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is something live to set it beside."""
+        return bool(self.view.changes.compared_with)
+
+    @property
+    def needs_passkey_script(self) -> bool:
+        """Whether anything on the page is signed with a passkey."""
+        return bool(self.signing or (self.opening and self.opening.signing))
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` at the release."""
+        scope = Scope(self.release.project_scope(), self.release.environment_scope())
+        return self.actor.can(permission, scope)
+
+    @property
+    def may_comment(self) -> bool:
+        """Whether the reader may comment on it."""
+        return self.may("release.comment")
+
+    @property
+    def may_export(self) -> bool:
+        """Whether there is a bundle for outsiders that the reader may take."""
+        return self.release.approved_at is not None and self.may("audit.export")
+
+    @property
+    def signs(self) -> list[Sign]:
+        """What holds it back while it waits; one line each."""
+        return signs(self.view) if self.release.state == "requested" else []
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do with it now."""
+        return list(buttons(self))
+
+    @property
+    def banners(self) -> list[Banner]:
+        """What must not be overlooked."""
+        return list(banners(self))
+
+    @property
+    def is_excluded(self) -> bool:
+        """Whether the reader had a part in it and others decide."""
+        return self.view.you_are_excluded and self.release.state == "requested"
+
+    @property
+    def cannot_count(self) -> str:
+        """Why the reader's decision would not count, where that is not told by a banner."""
+        return "" if self.is_excluded else self.view.you_cannot_count
+
+    @property
+    def outcome(self) -> str:
+        """How a release ended that nobody decided against."""
+        withdrawn = self.release.state == "withdrawn"
+        return "It was withdrawn." if withdrawn else "It expired before it was rolled out."
+
+    @property
+    def rejections(self) -> list[DecisionRow]:
+        """The decisions that ended it."""
+        if self.release.state != "rejected":
+            return []
+        return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
+
+    @property
+    def in_place(self) -> str:
+        """Continues the sentence that says what would serve where: in place of what."""
+        if self.compared:
+            return f", in place of {self.view.changes.compared_with}"
+        return ", where nothing is live yet" if self.is_open else ""
+
+    @property
+    def replicas(self) -> str:
+        """How many replicas of what size."""
+        return replicas(self.release.serving, " of ")
+
+    @property
+    def against(self) -> str:
+        """What stands beside the heading of the changes where nothing is compared."""
+        live = self.release.state == "live"
+        return "this is what is live" if live else "nothing is live here yet"
+
+    @property
+    def bound_title(self) -> str:
+        """What stands above what decisions are bound to."""
+        return "Your decision is bound to" if self.view.can_decide else "Decisions are bound to"
+
+    @property
+    def evidence_label(self) -> str:
+        """How much evidence decisions are bound to."""
+        count = self.view.bound.evidence_count
+        return f"Evidence, {count} item{'' if count == 1 else 's'}"
+
+    @property
+    def policy_name(self) -> str:
+        """The revision of the policy that asks."""
+        return f"{self.release.environment.name} r{self.view.bound.policy_number}"
+
+    @property
+    def policy_url(self) -> str:
+        """Where that policy is read."""
+        place = self.release.project.slug, self.release.environment.name
+        return reverse("policies", args=place)
+
+    @property
+    def version_url(self) -> str:
+        """Where the proposed version is read."""
+        version = self.release.version
+        return reverse(
+            "version", args=[self.release.project.slug, version.model.name, version.number]
+        )
+
+    @property
+    def compare_url(self) -> str:
+        """Where the live and the proposed version stand beside each other."""
+        version, live = self.release.version, self.view.live
+        url = reverse("compare", args=[self.release.project.slug, version.model.name])
+        return f"{url}?v={live.version.number if live else ''}&v={version.number}"
+
+    @property
+    def decidable(self) -> list[DecisionForm]:
+        """The dialogs in which the reader decides."""
+        return list(decision_forms(self.release)) if self.view.can_decide else []
+
+    @property
+    def held_back(self) -> str:
+        """Continues the sentence about an approval: what it does not open."""
+        if self.view.all_passed:
+            return ""
+        return ". Gates that have not passed yet still hold the release back"
+
+    @property
+    def documents(self) -> list[Link]:
+        """What may be taken away: the permit, and what outsiders check."""
+        return list(documents(self.release, may_export=self.may_export))
+
+    @property
+    def facts_title(self) -> str:
+        """What stands above the first column of the changes."""
+        metrics = self.view.changes.metrics
+        return f"Metrics, {metrics[0].source or 'none for this version'}" if metrics else "Facts"
+
+    @property
+    def packages(self) -> tuple[DependencyRow, ...]:
+        """The first of the packages that change."""
+        return self.view.changes.dependencies[:PACKAGES]
+
+    @property
+    def more_packages(self) -> int:
+        """How many more packages change."""
+        return max(len(self.view.changes.dependencies) - PACKAGES, 0)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether what is live is a version of the same model."""
+        live = self.view.live
+        own = self.release.version.model_id
+        return self.compared and live is not None and live.version.model_id == own
+
+    @property
+    def serving(self) -> str:
+        """The serving configuration in one line, without its digest."""
+        return " · ".join(serving_words(self.release.serving))
+
+    @property
+    def way_back(self) -> str:
+        """What happens if it goes wrong."""
+        return way_back(self.view)
+
+    @property
+    def url(self) -> str:
+        """Where the page is, from which it renews its rollout while that moves."""
+        return reverse("release", args=[self.release.pk])
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its rollout may change by itself."""
+        return self.release.state in ("approved", "rolling_out")
+
+    @property
+    def rollout_title(self) -> str:
+        """What stands above the phases of the rollout."""
+        if self.rollout is None:
+            return "How it would go out"
+        return "How it goes out" if self.release.state == "rolling_out" else "How it went out"
+
+    @property
+    def start(self) -> str:
+        """By whom it will be started."""
+        alone = self.release.plan.get("start") == "on_approval"
+        return "starts on approval" if alone else "started by an operator"
+
+    @property
+    def has_stairs(self) -> bool:
+        """Whether requests reach it in more than one step."""
+        return self.steps[1].text != AT_ONCE
+
+    @property
+    def goes_at_once(self) -> bool:
+        """Whether its steps fall away because nothing is live yet."""
+        return not self.rollout and not self.view.live and len(self.picture.stairs) > 1
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether the rollout has a reason that people must see."""
+        return bool(self.rollout and self.rollout.reason and self.rollout.state in BADLY)
+
+    @property
+    def waits(self) -> str:
+        """Begins the sentence that says what it waits for."""
+        asked = self.release.state == "requested"
+        return "Beside its gates it would have to wait" if asked else "It waits"
+
+    @property
+    def deciders(self) -> str:
+        """Who may still decide, by name with their roles."""
+        if self.release.state != "requested":
+            return ""
+        people = self.view.may_still_decide[:NAMED]
+        return ", ".join(f"{p.name} ({', '.join(p.roles)})" for p in people)
+
+    @property
+    def barred(self) -> list[str]:
+        """Why others cannot count, a sentence each."""
+        found = [b.why for b in self.view.cannot_count]
+        more = len(found) - NAMED
+        return found[:NAMED] + ([f"and {more} more people"] if more > 0 else [])
+
+
+def release_page(release_id: str, actor: Actor) -> ReleasePage:
+    """Return the release as its page shows it, with its newest rollout."""
+    view = release_view(release_id, actor)
+    nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
+    told = tuple(
+        replace(s, name=nodes.get(s.actor, s.name), sentence=in_words(s.sentence))
+        for s in view.story
+    )
+    view = replace(view, story=told)
+    rows = view.release.rollouts.exclude(kind="drill").order_by("-created_at")
+    begun = view.release.state != "requested"
+    rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
+    compared = view.live if view.changes.compared_with else None
+    plan = view.release.plan
+    return ReleasePage(
+        view=view,
+        actor=actor,
+        rollout=rollout,
+        steps=rollout_steps(view.release, rollout),
+        tiles=tiles(view),
+        live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
+        strategy=TITLES.get(strategy_of(plan), strategy_of(plan)),
+        picture=picture_of(plan, rollout),
+        signing=signing_of(view, actor),
+        opening=opening(view.release, actor),
+    )
+
+
+def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
+    """Return how the reader signs, where they may decide and passkeys are demanded of them."""
+    if not view.can_decide:
+        return None
+    release = view.release
+    document, role = release.policy.document, view.you_decide_as
+    return signing(
+        actor,
+        release.environment.name,
+        f"releases/{release.pk}/decisions/challenge",
+        "verdict statement_digest comment passkey",
+        demanded=demanded(document, role=role),
+    )
+
+
+def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
+    """Return how the plan would go out, or how far it is."""
+    if rollout is None:
+        return picture(read(plan))
+    return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
+
+
+def buttons(page: ReleasePage) -> Iterator[Button]:
+    """Yield what the reader can do with the release now, the usual thing last."""
+    release, view = page.release, page.view
+    if page.may_comment:
+        yield Button("Comment…", dialog="comment")
+    asked_by_reader = release.requested_by == page.actor.id
+    if release.state == "requested" and asked_by_reader and page.may("release.withdraw"):
+        url = reverse("release-withdraw", args=[release.pk])
+        yield Button("Withdraw", post=url, tone="outline-danger")
+    if view.can_decide:
+        yield Button("Reject…", dialog="reject", tone="outline-danger")
+        yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
+    if page.opening:
+        yield Button("Break glass…", dialog="glass", tone="outline-danger")
+    if release.state == "approved" and page.may("rollout.start"):
+        yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
+    if release.state == "live":
+        yield Button("Open the endpoint", href=reverse("endpoint", args=[release.endpoint_id]))
+
+
+def banners(page: ReleasePage) -> Iterator[Banner]:
+    """Yield a recall, a broken glass, and why the reader does not decide."""
+    release, view = page.release, page.view
+    if release.state == "revoked":
+        recalls = [e.recall_id for e in release.recalls.all()]
+        links = [Link("Open the recall", reverse("recall", args=[pk])) for pk in recalls]
+        yield Banner("danger", f"{release.ended_reason}. It never runs again.", links)
+    if view.skipped:
+        how = "It was started by breaking the glass,"
+        if page.is_open:
+            how = "The glass is broken: the release may start"
+        url = f"{reverse('glasses')}?release={release.pk}"
+        text = f"{how} without {len(view.skipped)} of its gates."
+        yield Banner("danger", text, [Link("Who, why, and the review", url)])
+    if page.is_excluded:
+        asked = page.actor.accountable == release.requester
+        why = "asked for this release" if asked else "are the author of this version"
+        yield Banner("info", f"You {why}: other people decide.")

@@ -1,0 +1,91 @@
+"""What the page of a release is made of: sentences of its own, dialogs, documents."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.console.queries.shown import Link, Sign, listed
+from apps.console.templatetags.placet import capture, guarded, number, unit
+from apps.governance.gates.fields import spell
+from apps.governance.models import Release
+from apps.governance.queries.detail import ReleaseView
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionForm:
+    """The dialog in which the reader approves or rejects."""
+
+    verdict: str
+    submit: str  # what its button says
+    title: str
+    tone: str
+
+
+def signs(view: ReleaseView) -> list[Sign]:
+    """Return what a release waits for: gates that failed, then people, or else the gates."""
+    found = []
+    if view.failing:
+        what = "A gate has failed" if len(view.failing) == 1 else "Gates have failed"
+        titles = ", ".join(gate["title"] for gate in view.failing)
+        found.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
+    if view.missing_roles:
+        roles = [("an " if r == "approver" else "a ") + r for r in view.missing_roles]
+        found.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
+    return found or [Sign("wait", "◷", "Waiting for the gates")]
+
+
+def replicas(serving: Mapping[str, Any], between: str) -> str:
+    """Return how many replicas of what size a serving configuration asks for."""
+    count = serving["replicas"]
+    many = "" if count == 1 else "s"
+    return f"{count} replica{many}{between}{number(serving['memory_mb'])} MB"
+
+
+def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a serving configuration says that is not said elsewhere on the page."""
+    yield replicas(serving, " · ")
+    if serving.get("unit"):
+        yield f"split by {unit(serving['unit'])}"
+    if serving.get("capture"):
+        yield f"captures {capture(serving['capture'])}"
+
+
+def way_back(view: ReleaseView) -> str:
+    """Return what happens if it goes wrong: back by a click, back by itself, or nothing serves."""
+    plan = view.release.plan
+    if view.changes.compared_with and view.live:
+        guard = plan.get("guard")
+        alone = f" The node goes back by itself at {guarded(guard)}." if guard else ""
+        return (
+            f"{view.live.version} keeps serving until the new replicas are ready, and stays warm "
+            f"for {spell(plan['keep_warm_seconds'])}: going back is one click and needs no new "
+            f"approval.{alone}"
+        )
+    if view.release.state in ("live", "rolling_out"):
+        return "Going back is one click on the endpoint's page and needs no new approval."
+    within = spell(plan["ready_timeout_seconds"])
+    return (
+        f"Nothing is live here: if it does not become ready within {within}, nothing serves and "
+        "the release fails."
+    )
+
+
+def decision_forms(release: Release) -> Iterator[DecisionForm]:
+    """Yield the dialogs that approve and reject."""
+    for verdict, submit, tone in (
+        ("approve", "Approve", "primary"),
+        ("reject", "Reject", "danger"),
+    ):
+        title = f"{submit} {release.version} to {release.environment.name}"
+        yield DecisionForm(verdict, submit, title, tone)
+
+
+def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
+    """Yield the signed documents of the release, with what checks them."""
+    base = f"/api/v1/releases/{release.pk}"
+    yield Link("Permit as signed", f"{base}/permit")
+    if release.approved_at or release.state == "rejected":
+        yield Link("Verification summary (SLSA)", f"{base}/vsa", download=True)
+    if may_export:
+        yield Link("Bundle for outsiders", f"{base}/bundle", download=True)
+        yield Link("Verifier for a browser", "/api/v1/verifier/page", download=True)

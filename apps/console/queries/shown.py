@@ -1,0 +1,51 @@
+"""What pages print and loop over: a button, a banner, a link, a state in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["pass", "wait", "fail", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words that lead somewhere."""
+
+    text: str
+    url: str
+    download: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A state in words of its own: a tone, the sign beside it so that it is no colour alone."""
+
+    tone: Tone
+    icon: str
+    text: str
+    wrap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A sentence above everything else, with where to go on from it."""
+
+    tone: Literal["danger", "warning", "info"]
+    text: str
+    links: Sequence[Link] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What a reader can do: open a dialog, send a form that has nothing to fill in, or go."""
+
+    text: str
+    dialog: str = ""
+    post: str = ""
+    href: str = ""
+    tone: str = ""
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence has them: ``a``, ``a and b``, ``a and b and c``."""
+    return " and ".join(words)

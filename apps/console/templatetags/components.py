@@ -1,0 +1,71 @@
+"""The parts that every page is made of: each is one tag with one template in ``components/``.
+
+Those that hold content are Django's own block tags. A form made here carries its token and the
+page to come back to, so that none is forgotten.
+"""
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+
+def part(name: str, **context: Any) -> SafeString:
+    """Return the component ``name`` with its context."""
+    return mark_safe(render_to_string(f"components/{name}.html", context))  # noqa: S308
+
+
+def form(context: Context) -> dict[str, Any]:
+    """Return what each form carries: its token, and the page it stands on."""
+    here = context.get("here") or context["request"].path
+    return {"csrf_token": context["csrf_token"], "here": here}
+
+
+@register.simple_block_tag
+def card(content: str, title: str = "", **options: Any) -> SafeString:
+    """Show a card, with ``aside`` at the right of its title; ``id`` and ``css`` are its own."""
+    return part("card", content=content, title=title, **options)
+
+
+@register.simple_block_tag
+def cardhead(content: str, title: str, **options: Any) -> SafeString:
+    """Show the head of a card whose right side is markup: buttons, links, a state."""
+    return part("cardhead", content=content, title=title, **options)
+
+
+@register.simple_block_tag
+def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
+    """Show a state in words of its own: an icon and a text, never a colour alone."""
+    return part("tone", content=content, tone=tone, icon=icon, wrap=wrap)
+
+
+@register.simple_block_tag
+def fact(content: str, label: str, css: str = "") -> SafeString:
+    """Show one line of a list of facts (``<dl class="facts">``)."""
+    return part("fact", content=content, label=label, css=css)
+
+
+@register.simple_block_tag
+def empty(content: str, title: str) -> SafeString:
+    """Say that a list is empty, and below it what to do first."""
+    return part("empty", content=content, title=title)
+
+
+@register.simple_block_tag(takes_context=True)
+def dialog(context: Context, content: str, id: str, title: str, **options: Any) -> SafeString:
+    """Show a dialog with a form to ``action``, which the button ``submit`` sends.
+
+    ``tone`` is the button's; ``signing`` says which passkey signs it, and keeps the button from
+    being pressed where the reader has none.
+    """
+    return part("dialog", content=content, id=id, title=title, **form(context), **options)
+
+
+@register.simple_tag(takes_context=True)
+def post(context: Context, action: str, label: str, **options: Any) -> SafeString:
+    """Show a button that sends a form of its own; ``tone`` and ``css`` are the button's."""
+    return part("post", action=action, label=label, **form(context), **options)
