@@ -40,6 +40,9 @@ check: ## Lint, types, layers, migrations, the guides' links, API snapshot
 	@bin/bootstrap dev
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+	@.venv/bin/djangofmt -q --check templates
+	@if [ -x .venv/bin/biome ]; then .venv/bin/biome check; \
+	  else echo "biome is not there for this kind of machine: JavaScript and CSS go unchecked." >&2; fi
 	@$(PYTHON) -m mypy
 	@PYTHONPATH=platform:. .venv/bin/lint-imports
 	@$(PYTHON) manage.py makemigrations --check --dry-run
@@ -48,10 +51,12 @@ check: ## Lint, types, layers, migrations, the guides' links, API snapshot
 	@$(PYTHON) manage.py spectacular --validate --fail-on-warn | diff -u tests/contract/openapi.yaml - \
 	  || { echo "The API changed: look at the difference, then run 'make schema'." >&2; exit 1; }
 
-format: ## Have ruff mend what it can, and lay out every file
+format: ## Have the linters mend what they can, and lay out every file
 	@bin/bootstrap dev
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+	@.venv/bin/djangofmt -q templates
+	@if [ -x .venv/bin/biome ]; then .venv/bin/biome check --write; fi
 
 docs: ## Build the guides that Placet serves under /docs/, and check their links
 	@bin/bootstrap server

@@ -46,7 +46,8 @@ export class Approvers {
     }
     const found = await readStatement(payload, predicateType);
     const passkey = await openPasskey(found.passkey);
-    if (this.enrolled.has(passkey.credential)) refuse("enrolled_twice", "a passkey is enrolled twice");
+    if (this.enrolled.has(passkey.credential))
+      refuse("enrolled_twice", "a passkey is enrolled twice");
     if (found.person === "") refuse("nobody", "an enrolment names no person");
     const at = parseTime(found.at);
     if (predicateType === ROOT_ENROLMENT) {

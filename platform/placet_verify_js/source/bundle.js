@@ -8,20 +8,28 @@ import { openKeys, publicKeyFromPem, toPem } from "./keys.js";
 import { listedFiles, readModelSignature, refuseOtherFiles } from "./modelsig.js";
 import { aboutRelease, hear } from "./nodes.js";
 import { readPermit, verifyPermit } from "./permit.js";
-import { Refused, malformed, refuse } from "./refusal.js";
+import { READMES } from "./readme.js";
+import { malformed, Refused, refuse } from "./refusal.js";
 import { saidNetwork } from "./serving.js";
 import { readProvenance, readSummary } from "./statements.js";
-import { READMES } from "./readme.js";
 
 // What a verification summary names, by name and digest; in the order that it names them.
 const INPUTS = [
-  "artifact.json", "mlbom.json", "model.sig", "permit.json", "provenance.json", "sbom.json",
+  "artifact.json",
+  "mlbom.json",
+  "model.sig",
+  "permit.json",
+  "provenance.json",
+  "sbom.json",
 ];
 const FIXED = [...INPUTS, "vsa.json", "keys.json", "root.pub", "README.txt"];
 const OF_NODES = ["receipts.json", "recalls.json"]; // since format 2
 // The kind of a line about nodes, by how it begins; any other is "proved".
 const KINDS = {
-  "not checked": "unchecked", open: "unchecked", contradicted: "contradicted", recalled: "recalled",
+  "not checked": "unchecked",
+  open: "unchecked",
+  contradicted: "contradicted",
+  recalled: "recalled",
 };
 
 // Verify the files of a bundle (a Map of bytes by name). `root` is the root key's PEM, null where
@@ -163,7 +171,9 @@ async function checkArtifact(files, request, proved, unchecked) {
   }
   if (!equal(written, files.get("artifact.json"))) malformed("artifact.json is not canonical JSON");
   const approved = listedFiles(listed);
-  proved(`artifact: ${approved.size} file${approved.size === 1 ? "" : "s"}, the list that was approved`);
+  proved(
+    `artifact: ${approved.size} file${approved.size === 1 ? "" : "s"}, the list that was approved`,
+  );
   if (!signature) return;
   const signed = await readModelSignature(signature);
   await within("model.sig", () => refuseOtherFiles(signed.files, approved));
@@ -198,7 +208,9 @@ async function checkSummary(files, keys, request, made, proved, unchecked) {
   if (canonical(found) !== canonical(expected)) {
     refuse("other_summary", "vsa.json is of another release, or of other files");
   }
-  proved(`verification summary: ${found.result} at ${found.at}, ${found.level}, of these very files`);
+  proved(
+    `verification summary: ${found.result} at ${found.at}, ${found.level}, of these very files`,
+  );
 }
 
 // Verify every event's proof; what the events hold.
@@ -208,7 +220,9 @@ async function checkLog(files, keys, format, proved) {
   const logged = new Logged();
   for (const name of [...files.keys()].filter((one) => !fixed.includes(one)).sort()) {
     const content = text(files, name);
-    const { index, signed, body } = await within(name, () => readEvent(name, content, logKeys, keys));
+    const { index, signed, body } = await within(name, () =>
+      readEvent(name, content, logKeys, keys),
+    );
     logged.take(index, signed, body);
     proved(`log: event ${index} of ${signed.size}: ${body.kind} at ${body.at}`);
   }
@@ -227,7 +241,8 @@ function checkLogged({ policy, request, decisions, glass, enrolments }, logged, 
   ];
   for (const [what, envelope] of all) {
     const index = logged.get(writtenEnvelope(envelope));
-    if (index === undefined) refuse("not_logged", `no event of the bundle shows the ${what} in the log`);
+    if (index === undefined)
+      refuse("not_logged", `no event of the bundle shows the ${what} in the log`);
     proved(`log: the ${what} is in event ${index}, as signed`);
   }
 }

@@ -62,7 +62,8 @@ export function fromBase64url(text, holder) {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) {
     malformed(`${holder} holds text that is not base64url`);
   }
-  const padded = text.replaceAll("-", "+").replaceAll("_", "/") + "===".slice((text.length + 3) % 4);
+  const padded =
+    text.replaceAll("-", "+").replaceAll("_", "/") + "===".slice((text.length + 3) % 4);
   return fromBase64(padded, holder);
 }
 
@@ -71,6 +72,6 @@ export async function sha256(...parts) {
 }
 
 // Digests are written "sha256:" and 64 hex digits.
-export const digest = async (bytes) => "sha256:" + hex(await sha256(bytes));
+export const digest = async (bytes) => `sha256:${hex(await sha256(bytes))}`;
 
 export const isDigest = (value) => typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);

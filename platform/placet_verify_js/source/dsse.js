@@ -10,7 +10,11 @@ export const KEY_LIST = "application/vnd.placet.keys+json";
 // Members that the protocol does not know are passed over, as it demands.
 export function readEnvelope(value) {
   const { payload, payloadType, signatures } = isObject(value) ? value : {};
-  if (typeof payload !== "string" || typeof payloadType !== "string" || !Array.isArray(signatures)) {
+  if (
+    typeof payload !== "string" ||
+    typeof payloadType !== "string" ||
+    !Array.isArray(signatures)
+  ) {
     malformed("an envelope needs payload, payloadType and signatures");
   }
   const bytes = fromBase64(payload, "the envelope");

@@ -49,7 +49,9 @@ export class Logged {
 
   // What the events show of a table, first things first.
   rows(table) {
-    return [...(this.tables.get(table) ?? [])].sort((one, other) => compare(one.index, other.index));
+    return [...(this.tables.get(table) ?? [])].sort((one, other) =>
+      compare(one.index, other.index),
+    );
   }
 }
 

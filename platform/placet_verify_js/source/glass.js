@@ -38,13 +38,22 @@ export function checkGlass(glass, document, approvals, request) {
     }
   }
   const opener = { role: "responder", count: 1, exclude_requester: false, exclude_author: false };
-  const others = { role: "approver", count: people - 1, exclude_requester: true, exclude_author: true };
+  const others = {
+    role: "approver",
+    count: people - 1,
+    exclude_requester: true,
+    exclude_author: true,
+  };
   const rules = [
     { ...opener, passkey, demands: [], strictness: passkey ? 1 : 0 },
     { ...others, passkey, demands: [], strictness: passkey ? 3 : 2 },
   ];
-  checkQuorum(rules, request, glass, ({ count, role }) =>
-    `to break the glass the policy needs ${count} ${role}(s)`);
+  checkQuorum(
+    rules,
+    request,
+    glass,
+    ({ count, role }) => `to break the glass the policy needs ${count} ${role}(s)`,
+  );
 }
 
 // Passkeys are demanded where the document says so here, or in any of its approvals gates.

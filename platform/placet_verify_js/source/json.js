@@ -4,7 +4,7 @@
 // refused. Objects have no prototype, so that "__proto__" is a name like any other.
 
 import { textOf } from "./bytes.js";
-import { Refused, malformed } from "./refusal.js";
+import { malformed, Refused } from "./refusal.js";
 
 const DEEPEST = 500;
 const SPACE = /[ \t\n\r]*/y;

@@ -3,9 +3,9 @@
 // A key counts for its own purpose alone, for that purpose's payloads alone, and while it was good.
 
 import { digest, equal, fromBase64, textOf, toBase64 } from "./bytes.js";
-import { KEY_LIST, STATEMENT, openEnvelope, pae } from "./dsse.js";
+import { KEY_LIST, openEnvelope, pae, STATEMENT } from "./dsse.js";
 import { isObject, parseJson } from "./json.js";
-import { Refused, malformed, refuse } from "./refusal.js";
+import { malformed, Refused, refuse } from "./refusal.js";
 import { parseTime, rfc3339 } from "./times.js";
 
 // The SubjectPublicKeyInfo of every Ed25519 key begins with these bytes (RFC 8410).
@@ -18,10 +18,21 @@ const PLACET = "https://placet.dev/";
 const SIGNS = {
   build: ["https://slsa.dev/provenance/v1"],
   decision: [
-    "policy/v1", "policy/v2", "request/v1", "decision/v1", "decision/v2",
-    "standing-decision/v1", "standing-decision/v2", "break-glass/v1", "break-glass/v2",
-    "enrolment/v1", "recall/v1", "recall-lifted/v1",
-  ].map((name) => PLACET + name).concat("https://slsa.dev/verification_summary/v1"),
+    "policy/v1",
+    "policy/v2",
+    "request/v1",
+    "decision/v1",
+    "decision/v2",
+    "standing-decision/v1",
+    "standing-decision/v2",
+    "break-glass/v1",
+    "break-glass/v2",
+    "enrolment/v1",
+    "recall/v1",
+    "recall-lifted/v1",
+  ]
+    .map((name) => PLACET + name)
+    .concat("https://slsa.dev/verification_summary/v1"),
 };
 
 // An Ed25519 public key: 32 raw bytes.
@@ -45,7 +56,9 @@ export async function publicKey(raw) {
 
 export async function publicKeyFromPem(bytes) {
   const text = textOf(bytes, "the root key").replaceAll("\r\n", "\n").trim();
-  const found = /^-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=\n]+)\n-----END PUBLIC KEY-----$/.exec(text);
+  const found = /^-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=\n]+)\n-----END PUBLIC KEY-----$/.exec(
+    text,
+  );
   if (!found) malformed("this is not a public key in PEM form");
   const der = fromBase64(found[1].replaceAll("\n", ""), "the root key");
   if (!equal(der.subarray(0, SPKI.length), SPKI)) malformed("this public key is not Ed25519");
@@ -66,7 +79,12 @@ export async function openKeys(text, root) {
   const list = parseJson(envelope.payload, "keys.json");
   const { v, number, keys, passkeys } = isObject(list) ? list : {};
   const pinned = v === 2 ? passkeys : [];
-  if (![1, 2].includes(v) || !Number.isSafeInteger(number) || !Array.isArray(keys) || !Array.isArray(pinned)) {
+  if (
+    ![1, 2].includes(v) ||
+    !Number.isSafeInteger(number) ||
+    !Array.isArray(keys) ||
+    !Array.isArray(pinned)
+  ) {
     malformed("keys.json needs v, number and keys");
   }
   const entries = new Map();
@@ -87,7 +105,14 @@ export async function signedBy(envelope, key) {
 }
 
 async function readEntry(line) {
-  const { id, purpose, public: encoded, valid_from, valid_until, ended } = isObject(line) ? line : {};
+  const {
+    id,
+    purpose,
+    public: encoded,
+    valid_from,
+    valid_until,
+    ended,
+  } = isObject(line) ? line : {};
   if (typeof id !== "string" || typeof purpose !== "string" || typeof encoded !== "string") {
     malformed("a key needs id, purpose and public");
   }

@@ -37,9 +37,18 @@ export async function readModelSignature(bytes) {
     malformed("model.sig is not a Sigstore bundle of version 0.3");
   }
   const { payloadType, payload, signatures } = exactly(
-    bundle.dsseEnvelope, "its envelope", "payload", "payloadType", "signatures",
+    bundle.dsseEnvelope,
+    "its envelope",
+    "payload",
+    "payloadType",
+    "signatures",
   );
-  if (payloadType !== STATEMENT || !text(payload) || !Array.isArray(signatures) || signatures.length !== 1) {
+  if (
+    payloadType !== STATEMENT ||
+    !text(payload) ||
+    !Array.isArray(signatures) ||
+    signatures.length !== 1
+  ) {
     malformed("model.sig needs one in-toto payload and one signature");
   }
   const [signature] = signatures;
@@ -55,9 +64,18 @@ export async function readModelSignature(bytes) {
 export function refuseOtherFiles(signed, files) {
   const both = [...files.keys()].filter((path) => signed.has(path));
   const faults = [
-    naming("not signed", [...files.keys()].filter((path) => !signed.has(path))),
-    naming("signed, but not there", [...signed.keys()].filter((path) => !files.has(path))),
-    naming("not the bytes that were signed", both.filter((path) => signed.get(path) !== files.get(path))),
+    naming(
+      "not signed",
+      [...files.keys()].filter((path) => !signed.has(path)),
+    ),
+    naming(
+      "signed, but not there",
+      [...signed.keys()].filter((path) => !files.has(path)),
+    ),
+    naming(
+      "not the bytes that were signed",
+      both.filter((path) => signed.get(path) !== files.get(path)),
+    ),
   ].filter((fault) => fault !== "");
   if (faults.length) refuse("other_files", faults.join("; "));
 }
@@ -82,19 +100,32 @@ function readHint(material) {
 
 // The files that a statement names; every way to leave some out is refused.
 async function signedFiles(statement) {
-  const said = exactly(statement, "its statement", "_type", "subject", "predicateType", "predicate");
+  const said = exactly(
+    statement,
+    "its statement",
+    "_type",
+    "subject",
+    "predicateType",
+    "predicate",
+  );
   if (said._type !== STATEMENT_TYPE || said.predicateType !== PREDICATE) {
     malformed("model.sig is no model signature of version 1.0");
   }
   const { serialization, resources } = exactly(
-    said.predicate, "its predicate", "serialization", "resources",
+    said.predicate,
+    "its predicate",
+    "serialization",
+    "resources",
   );
-  const { method, hash_type, allow_symlinks, ...rest } = isObject(serialization) ? serialization : {};
+  const { method, hash_type, allow_symlinks, ...rest } = isObject(serialization)
+    ? serialization
+    : {};
   if (method !== "files" || hash_type !== "sha256" || allow_symlinks !== false) {
     malformed("model.sig must sign whole files by SHA-256, and follow no links");
   }
   // whatever it would ignore, we do not
-  if (!hasNoMore(rest, ["ignore_paths"])) malformed("model.sig was made with a setting that is not known");
+  if (!hasNoMore(rest, ["ignore_paths"]))
+    malformed("model.sig was made with a setting that is not known");
   if (!Array.isArray(resources)) malformed("model.sig has no list of files");
   const files = new Map(resources.map(readFile));
   if (files.size !== resources.length) malformed("model.sig names a file twice");

@@ -5,7 +5,7 @@
 // order of things, with "open:" where a node has not signed. Neither is a refusal.
 
 import { digest, fromBase64 } from "./bytes.js";
-import { STATEMENT, readEnvelope, writtenEnvelope } from "./dsse.js";
+import { readEnvelope, STATEMENT, writtenEnvelope } from "./dsse.js";
 import { compare, texts } from "./events.js";
 import { canonical, isObject, parseJson } from "./json.js";
 import { publicKey, signedBy } from "./keys.js";
@@ -127,7 +127,8 @@ async function hearReceipt(envelope, row, facts) {
 
 // What a receipt says, whoever signed it; its times as instants beside it.
 async function claimed(envelope) {
-  const members = envelope.payloadType === STATEMENT ? parseJson(envelope.payload, "a receipt") : null;
+  const members =
+    envelope.payloadType === STATEMENT ? parseJson(envelope.payload, "a receipt") : null;
   if (!isObject(members) || ![RAN, STOPPED].includes(members.predicateType)) {
     refuse("wrong_type", "this is no receipt of a node");
   }
@@ -154,7 +155,8 @@ function checkAbout(said, { placed }, recalls) {
 function listed(read, name, rows, what) {
   const text = read(name);
   const found = parseJson(text, name);
-  if (!Array.isArray(found) || canonical(found) !== text) malformed(`${name} is no list in canonical JSON`);
+  if (!Array.isArray(found) || canonical(found) !== text)
+    malformed(`${name} is no list in canonical JSON`);
   const envelopes = found.map(readEnvelope);
   const written = envelopes.map(writtenEnvelope);
   if (new Set(written).size !== written.length) refuse("twice", `${name} holds a ${what} twice`);
@@ -186,7 +188,10 @@ export function aboutRelease(story, { request, decisions }, tell) {
     if (one.said.type === RAN) ranWhen(one, facts.placed.get(one.said.revision), decided, tell);
     else stoppedWhen(one, recalls.get(one.said.recall), tell);
   }
-  tellOverlaps(heard.filter(({ said }) => said.type === RAN).map(({ said }) => said), tell);
+  tellOverlaps(
+    heard.filter(({ said }) => said.type === RAN).map(({ said }) => said),
+    tell,
+  );
   for (const recall of recalls.values()) tellRecall(story, recall, request.release, tell);
   tell(BEYOND);
 }
@@ -213,7 +218,9 @@ function tellNodes({ facts, heard }, target, tell) {
   const used = new Set(heard.map(({ join }) => join.index));
   const told = facts.joins.filter((one) => used.has(one.index) || one.target === target);
   for (const one of told) {
-    tell(`node ${one.node}: joined target ${one.target} with key ${one.key.id}, event ${one.index}`);
+    tell(
+      `node ${one.node}: joined target ${one.target} with key ${one.key.id}, event ${one.index}`,
+    );
   }
   if (told.length) {
     tell("not checked: whose host a node is: the log alone says with which key it joined");
@@ -300,8 +307,11 @@ function tellRecall(story, recall, release, tell) {
 // platform's own word, which the log alone vouches for, makes it worse and never better.
 function statusOf(story, recall, release) {
   const { facts, heard } = story;
-  const effect = facts.effects.findLast((one) => one.recall === recall.recall && one.release === release);
-  if (!effect) refuse("left_out", `no event here shows what recall ${recall.recall} did to ${release}`);
+  const effect = facts.effects.findLast(
+    (one) => one.recall === recall.recall && one.release === release,
+  );
+  if (!effect)
+    refuse("left_out", `no event here shows what recall ${recall.recall} did to ${release}`);
   const runs = runsOf(story, release).map(({ said }) => said);
   const placed = [...facts.placed.values()].some((one) => one.release === release);
   if (!runs.length && !placed && !effect.ran) {
@@ -332,8 +342,11 @@ function statusOf(story, recall, release) {
 function stopsOf(heard, recall, target) {
   const since = parseTime(recall.at) - SKEW;
   const can = ({ said, at }) =>
-    said.type === STOPPED && said.recall === recall.recall && said.target === target &&
-    said.moment >= since && said.moment <= at + SKEW;
+    said.type === STOPPED &&
+    said.recall === recall.recall &&
+    said.target === target &&
+    said.moment >= since &&
+    said.moment <= at + SKEW;
   const order = (one, other) =>
     compare(one.said.moment, other.said.moment) || compare(one.index, other.index);
   return heard.filter(can).sort(order);

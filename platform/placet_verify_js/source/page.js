@@ -1,7 +1,7 @@
 // The page: takes files, says line by line what they prove. Nothing leaves the browser.
 
-import { digest, textOf } from "./bytes.js";
 import { verifyBundle } from "./bundle.js";
+import { digest, textOf } from "./bytes.js";
 import { canonical, parseJson } from "./json.js";
 import { publicKey } from "./keys.js";
 import { verifyConsistency, verifyInclusion } from "./merkle.js";
@@ -12,8 +12,11 @@ import { readZip } from "./zip.js";
 
 const LARGEST_BENTO = 1 << 30; // browsers hash what they can hold
 const WORDS = {
-  proved: ["✓", "proved"], unchecked: ["–", "not checked"], refused: ["✗", "refused"],
-  contradicted: ["!", "contradicted"], recalled: ["!", "recalled"],
+  proved: ["✓", "proved"],
+  unchecked: ["–", "not checked"],
+  refused: ["✗", "refused"],
+  contradicted: ["!", "contradicted"],
+  recalled: ["!", "recalled"],
 };
 const VERDICTS = {
   proved: ["proved", "Approved as its policy demands, and all of it is in the log."],
@@ -36,7 +39,8 @@ async function bytesOf(file) {
 
 // Verify what is chosen and show it.
 async function verify() {
-  const mine = (run += 1);
+  run += 1;
+  const mine = run;
   const lines = [];
   const say = (kind, line) => lines.push([kind, line]);
   show("working", "Verifying …", []);
@@ -64,7 +68,10 @@ async function verdictOn(say) {
 async function chosenBento(say) {
   if (!chosen.bento) return null;
   if (chosen.bento.size > LARGEST_BENTO) {
-    say("unchecked", "not checked: the Bento is larger than 1 GiB: compare it with placet-verify.pyz");
+    say(
+      "unchecked",
+      "not checked: the Bento is larger than 1 GiB: compare it with placet-verify.pyz",
+    );
     return null;
   }
   return { name: chosen.bento.name, digest: await digest(await bytesOf(chosen.bento)) };
@@ -81,7 +88,8 @@ async function missingHere() {
       unhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
     );
     const signature = unhex(
-      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155" +
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
     );
     const right = await key.verifies(signature, new Uint8Array(0));
     const wrong = await key.verifies(signature, new Uint8Array(1));

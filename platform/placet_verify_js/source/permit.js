@@ -1,12 +1,12 @@
 // The permit: policy, request and decisions as signed; enough to count the quorum without a server.
 
-import { digest, utf8 } from "./bytes.js";
 import { Approvers, readSigned } from "./approvers.js";
+import { digest, utf8 } from "./bytes.js";
 import { readEnvelope } from "./dsse.js";
 import { checkGlass } from "./glass.js";
 import { canonical, hasExactly, parseJson } from "./json.js";
-import { malformed, refuse } from "./refusal.js";
 import { approvalRules, checkQuorum } from "./quorum.js";
+import { malformed, refuse } from "./refusal.js";
 import { checkServing } from "./serving.js";
 import { BOUND, readStatement } from "./statements.js";
 import { DAY_MICROSECONDS, MINUTE, parseTime } from "./times.js";
@@ -58,7 +58,7 @@ export async function verifyPermit(parts, keys) {
   }
   const policy = await openSigned(parts.policy, keys, approvers, ["policy"], "published_by");
   const payload = await keys.statement(parts.request, "decision");
-  const request = await readStatement(payload, TYPE + "request/v1");
+  const request = await readStatement(payload, `${TYPE}request/v1`);
   checkPolicy(policy, request, await digest(utf8(canonical(policy.document))));
   checkServing(request.serving);
   checkDecisions(decisions, glass, request, await digest(payload));
@@ -69,7 +69,8 @@ export async function verifyPermit(parts, keys) {
   return { policy, request, decisions, glass };
 }
 
-// A policy or decision, the latter with the person's standing or without: version 2, whose person signed with a passkey too, or version 1 without.
+// A policy or decision, the latter with the person's standing or without: version 2, whose person
+// signed with a passkey too, or version 1 without.
 async function openSigned(signed, keys, approvers, kinds, signer) {
   const payload = await keys.statement(signed.envelope, "decision");
   const withPasskey = signed.assertion !== null;

@@ -17,7 +17,13 @@ export function approvalRules({ gates }) {
 }
 
 function readRules(gate) {
-  const { role, count = 1, exclude_requester = true, exclude_author = true, passkey = false } = gate;
+  const {
+    role,
+    count = 1,
+    exclude_requester = true,
+    exclude_author = true,
+    passkey = false,
+  } = gate;
   if (typeof role !== "string" || role === "") malformed("an approvals gate names no role");
   if (!Number.isSafeInteger(count) || count < 1) {
     malformed("an approvals gate needs a count of 1 or more");
@@ -32,7 +38,12 @@ function readRules(gate) {
   const rest = PLAIN.filter((name) => gate[name] === true);
   const second = readSecond(count, gate[SECOND_LINE]);
   const rule = (places, demands) => ({
-    role, count: places, exclude_requester, exclude_author, passkey, demands,
+    role,
+    count: places,
+    exclude_requester,
+    exclude_author,
+    passkey,
+    demands,
     strictness: flags.filter(Boolean).length + demands.length,
   });
   const both = [rule(second, [SECOND_LINE, ...rest]), rule(count - second, rest)];

@@ -3,7 +3,7 @@
 
 import { concat, fromBase64, utf8 } from "./bytes.js";
 import { canonical, isObject } from "./json.js";
-import { Refused, malformed, refuse } from "./refusal.js";
+import { malformed, Refused, refuse } from "./refusal.js";
 import { parseTime } from "./times.js";
 
 const DOMAIN = utf8("placet.dev/seal/v1\u0000");

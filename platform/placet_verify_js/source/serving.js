@@ -15,7 +15,8 @@ const WRONG = "is not host:port, with a name or an address and a port from 1 to 
 
 const words = (text) => text.trim().split(/\s+/);
 // Names that no release sets: what a process runs, loads, reads or trusts is decided by them.
-const NEVER = new Set(words(`
+const NEVER = new Set(
+  words(`
   PATH HOME TMPDIR TMP TEMP TEMPDIR USER USERNAME LOGNAME PWD OLDPWD
   SHELL SHELLOPTS ENV IFS PS0 PS1 PS2 PS3 PS4 PROMPT_COMMAND CDPATH FPATH ZDOTDIR GLOBIGNORE
   EXECIGNORE HISTFILE INPUTRC FCEDIT
@@ -30,7 +31,8 @@ const NEVER = new Set(words(`
   REQUEST_METHOD GATEWAY_INTERFACE WEB_CONCURRENCY FORWARDED_ALLOW_IPS
   NOTIFY_SOCKET MAINPID JOURNAL_STREAM CREDENTIALS_DIRECTORY
   HEAPPROFILE CPUPROFILE HSA_TOOLS_LIB ROCP_TOOL_LIB
-`));
+`),
+);
 const NEVER_BEGINS = words(`
   PLACET_ BENTOML_ LD_ DYLD_ GLIBC_ LIBC_ MUSL_ MALLOC_ TCMALLOC_ JEMALLOC_ JE_MALLOC_ MEMUSAGE_
   GCONV_ LC_ RESOLV_ BASH KSH_ ZSH_ PYTHON PYTEST_ PYDEVD_ DEBUGPY_ COVERAGE_ SETUPTOOLS_ DISTUTILS_
@@ -126,7 +128,7 @@ function egressOf(serving) {
 
 // One destination in its one form: capital letters of a name become small.
 export function destination(text) {
-  const parts = typeof text === "string" ? /^([^]*):([1-9][0-9]{0,4})$/.exec(text) : null;
+  const parts = typeof text === "string" ? /^([\s\S]*):([1-9][0-9]{0,4})$/.exec(text) : null;
   if (!parts || Number(parts[2]) > 65535) no(`${text} ${WRONG}`);
   const host = parts[1].replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   const bracketed = /^\[([0-9a-f:]+)\]$/.exec(parts[1]);
@@ -143,7 +145,9 @@ export function destination(text) {
 function isName(host) {
   const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
   const labels = host.split(".");
-  return host.length <= 253 && labels.every((one) => label.test(one)) && labels.at(-1) !== "localhost";
+  return (
+    host.length <= 253 && labels.every((one) => label.test(one)) && labels.at(-1) !== "localhost"
+  );
 }
 
 // Not this network, not the replica itself, not everybody, not what is reserved.
@@ -166,9 +170,10 @@ function isOtherHost6(host) {
 
 function groupsOf(host) {
   const [before, after] = host.split("::").map((part) => (part === "" ? [] : part.split(":")));
-  const all = after === undefined
-    ? before
-    : [...before, ...Array(8 - before.length - after.length).fill("0"), ...after];
+  const all =
+    after === undefined
+      ? before
+      : [...before, ...Array(8 - before.length - after.length).fill("0"), ...after];
   return all.map((group) => parseInt(group, 16));
 }
 

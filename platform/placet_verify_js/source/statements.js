@@ -23,35 +23,69 @@ const digests = (value) =>
   value.every((one, at) => at === 0 || value[at - 1] < one);
 // Text in the order of its code points, each once.
 const inOrder = (value) =>
-  Array.isArray(value) && value.every(text) &&
+  Array.isArray(value) &&
+  value.every(text) &&
   value.every((one, at) => at === 0 || hex(utf8(value[at - 1])) < hex(utf8(one)));
 const NAMED = ["bentos", "releases", "keys", "passkeys", "people"];
 const names = (value) => hasExactly(value, NAMED) && NAMED.every((name) => inOrder(value[name]));
 const passkey = (value) =>
   hasExactly(value, ["credential", "public_key", "rp_id"]) &&
-  text(value.credential) && base64(value.public_key) && text(value.rp_id);
+  text(value.credential) &&
+  base64(value.public_key) &&
+  text(value.rp_id);
 
 const POLICY = {
-  project: text, environment: text, revision_id: text, number: whole, document: isObject,
-  drafted_by: text, published_by: text, at: isExactTime,
+  project: text,
+  environment: text,
+  revision_id: text,
+  number: whole,
+  document: isObject,
+  drafted_by: text,
+  published_by: text,
+  at: isExactTime,
 };
 // What a request asks for and every decision on it binds once more.
 export const BOUND = {
-  release: text, project: text, environment: text, endpoint: text, artifact_digest: isDigest,
-  bento_digest: isDigest, evidence: digests, policy_id: text, policy_number: whole,
-  policy_digest: isDigest, plan_digest: isDigest, serving: isObject, requester: text, author: text,
+  release: text,
+  project: text,
+  environment: text,
+  endpoint: text,
+  artifact_digest: isDigest,
+  bento_digest: isDigest,
+  evidence: digests,
+  policy_id: text,
+  policy_number: whole,
+  policy_digest: isDigest,
+  plan_digest: isDigest,
+  serving: isObject,
+  requester: text,
+  author: text,
   not_after: isExactTime,
 };
 const DECISION = {
-  ...BOUND, request_digest: isDigest, verdict, person: text, role: text,
-  comment_commitment: commitment, nonce: text, at: isExactTime,
+  ...BOUND,
+  request_digest: isDigest,
+  verdict,
+  person: text,
+  role: text,
+  comment_commitment: commitment,
+  nonce: text,
+  at: isExactTime,
 };
 // Who opens a break-glass names no opening and gives a reason; who confirms it names its digest.
 const GLASS = {
-  ...DECISION, verdict: (value) => value === "approve", until: isExactTime, opening: commitment,
+  ...DECISION,
+  verdict: (value) => value === "approve",
+  until: isExactTime,
+  opening: commitment,
 };
 const ENROLMENT = {
-  person: text, passkey, enrolled_by: text, credential: text, nonce: text, at: isExactTime,
+  person: text,
+  passkey,
+  enrolled_by: text,
+  credential: text,
+  nonce: text,
+  at: isExactTime,
 };
 
 const aboutPolicy = async ({ document }) => [["policy", await digest(utf8(canonical(document)))]];
@@ -90,7 +124,13 @@ const TYPES = {
   ],
   "https://placet.dev/recall/v1": [
     {
-      recall: text, project: text, kind: text, what: text, names, by: text, reason: text,
+      recall: text,
+      project: text,
+      kind: text,
+      what: text,
+      names,
+      by: text,
+      reason: text,
       at: isExactTime,
     },
     aboutNames,
@@ -101,8 +141,13 @@ const TYPES = {
   ],
   "https://placet.dev/ran/v1": [
     {
-      node: text, target: text, endpoint: text, release: text, revision: text,
-      started_at: isExactTime, ended_at: isExactTime,
+      node: text,
+      target: text,
+      endpoint: text,
+      release: text,
+      revision: text,
+      started_at: isExactTime,
+      ended_at: isExactTime,
     },
     aboutBento,
   ],
@@ -156,7 +201,10 @@ export async function readProvenance(payload) {
       buildType: BUILD_TYPE,
       externalParameters: external,
       internalParameters: { isolation },
-      resolvedDependencies: described([["artifact", artifact], ["runtime", runtime]]),
+      resolvedDependencies: described([
+        ["artifact", artifact],
+        ["runtime", runtime],
+      ]),
     },
     runDetails: {
       builder: { id: builder },
@@ -165,7 +213,13 @@ export async function readProvenance(payload) {
     },
   };
   checkExact(payload, { ...members, predicate }, described([["bento", bento]]));
-  return { bento_digest: bento, artifact_digest: artifact, sbom_digest: sbom, isolation, build: invocationId };
+  return {
+    bento_digest: bento,
+    artifact_digest: artifact,
+    sbom_digest: sbom,
+    isolation,
+    build: invocationId,
+  };
 }
 
 const SUMMARY = "https://slsa.dev/verification_summary/v1";
@@ -207,8 +261,14 @@ export async function readSummary(payload) {
   };
   checkExact(payload, { ...members, predicate }, described([["bento", bento]]));
   return {
-    bento_digest: bento, resource, policy: policy.uri, policy_digest: policyDigest, inputs, result,
-    level: levels[0], at,
+    bento_digest: bento,
+    resource,
+    policy: policy.uri,
+    policy_digest: policyDigest,
+    inputs,
+    result,
+    level: levels[0],
+    at,
   };
 }
 

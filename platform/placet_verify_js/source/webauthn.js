@@ -120,7 +120,8 @@ function rawEcdsa(der) {
 function integer(der, at) {
   const length = der[at + 1];
   const digits = der.subarray(at + 2, at + 2 + length);
-  if (der[at] !== 0x02 || digits.length !== length || !(length >= 1 && length <= 33)) return [null, 0];
+  if (der[at] !== 0x02 || digits.length !== length || !(length >= 1 && length <= 33))
+    return [null, 0];
   const padded = digits[0] === 0 && length > 1;
   if (digits[0] & 0x80 || (padded && !(digits[1] & 0x80))) return [null, 0];
   const number = padded ? digits.subarray(1) : digits;

@@ -35,7 +35,8 @@ export async function readZip(bytes) {
     if (files.has(member.name)) malformed(`the bundle holds ${member.name} twice`);
     files.set(member.name, await unpack(member));
   }
-  if (place.central !== end || place.local !== start) malformed("the zip holds more than its files");
+  if (place.central !== end || place.local !== start)
+    malformed("the zip holds more than its files");
   return files;
 }
 
@@ -44,10 +45,13 @@ function readMember(view, bytes, place, start, end) {
   const { central, local } = place;
   if (central + 46 > end || local + 30 > start) malformed("this is no zip that can be read");
   const sane =
-    view.getUint32(central, true) === CENTRAL && view.getUint32(local, true) === LOCAL &&
+    view.getUint32(central, true) === CENTRAL &&
+    view.getUint32(local, true) === LOCAL &&
     view.getUint32(central + 42, true) === local &&
-    view.getUint16(central + 30, true) === 0 && view.getUint16(central + 32, true) === 0 &&
-    view.getUint16(central + 34, true) === 0 && view.getUint16(central + 36, true) === 0;
+    view.getUint16(central + 30, true) === 0 &&
+    view.getUint16(central + 32, true) === 0 &&
+    view.getUint16(central + 34, true) === 0 &&
+    view.getUint16(central + 36, true) === 0;
   const flags = view.getUint16(local + 6, true);
   const method = view.getUint16(local + 8, true);
   const nameLength = view.getUint16(local + 26, true);
@@ -59,7 +63,8 @@ function readMember(view, bytes, place, start, end) {
   const size = view.getUint32(local + 22, true);
   const body = local + 30 + nameLength;
   if (body + packed > start || central + 46 + nameLength > end) malformed("the zip is cut off");
-  if (!same(bytes, central + 46, local + 30, nameLength)) malformed("a file of the zip has two names");
+  if (!same(bytes, central + 46, local + 30, nameLength))
+    malformed("a file of the zip has two names");
   place.left -= size;
   if (place.left < 0) malformed("the bundle is larger than any that Placet makes");
   place.central = central + 46 + nameLength;
@@ -90,7 +95,10 @@ async function unpack({ name, method, size, crc, packed }) {
 async function inflate(packed, size, name) {
   const content = new Uint8Array(size);
   let filled = 0;
-  const reader = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  const reader = new Blob([packed])
+    .stream()
+    .pipeThrough(new DecompressionStream("deflate-raw"))
+    .getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();

@@ -6,13 +6,25 @@
   const list = dialog.querySelector("[role=listbox]");
   const status = dialog.querySelector("[role=status]");
   const pages = [...document.querySelectorAll("[data-palette-page]")].map((link) => ({
-    kind: "page", title: link.dataset.palettePage, detail: "", url: link.getAttribute("href"),
+    kind: "page",
+    title: link.dataset.palettePage,
+    detail: "",
+    url: link.getAttribute("href"),
   }));
   const LABELS = {
-    page: "Pages", model: "Models", version: "Versions", release: "Releases",
-    endpoint: "Endpoints", project: "Projects", target: "Targets", person: "People",
+    page: "Pages",
+    model: "Models",
+    version: "Versions",
+    release: "Releases",
+    endpoint: "Endpoints",
+    project: "Projects",
+    target: "Targets",
+    person: "People",
   };
-  let found = [], chosen = -1, waiting = 0, asking = null;
+  let found = [],
+    chosen = -1,
+    waiting = 0,
+    asking = null;
   let hurried = false; // Enter came before the answer
 
   const element = (name, attributes, ...children) => {
@@ -25,16 +37,30 @@
   const choose = (index) => {
     const options = list.querySelectorAll("[role=option]");
     chosen = options.length ? (index + options.length) % options.length : -1;
-    options.forEach((option, i) => option.setAttribute("aria-selected", String(i === chosen)));
-    if (chosen < 0) { input.removeAttribute("aria-activedescendant"); return; }
+    options.forEach((option, i) => {
+      option.setAttribute("aria-selected", String(i === chosen));
+    });
+    if (chosen < 0) {
+      input.removeAttribute("aria-activedescendant");
+      return;
+    }
     input.setAttribute("aria-activedescendant", options[chosen].id);
     options[chosen].scrollIntoView({ block: "nearest" });
   };
 
-  const option = (hit, index) => element(
-    "a", { role: "option", id: `palette-${index}`, href: hit.url, tabindex: "-1", "aria-selected": "false" },
-    element("b", {}, hit.title), element("span", {}, hit.detail),
-  );
+  const option = (hit, index) =>
+    element(
+      "a",
+      {
+        role: "option",
+        id: `palette-${index}`,
+        href: hit.url,
+        tabindex: "-1",
+        "aria-selected": "false",
+      },
+      element("b", {}, hit.title),
+      element("span", {}, hit.detail),
+    );
 
   const draw = (hits, said) => {
     found = hits;
@@ -44,13 +70,17 @@
       if (last && last.kind === hit.kind) last.rows.push(option(hit, index));
       else groups.push({ kind: hit.kind, rows: [option(hit, index)] });
     });
-    list.replaceChildren(...groups.map(({ kind, rows }) => {
-      const id = `palette-group-${kind}`;
-      return element(
-        "div", { role: "group", "aria-labelledby": id },
-        element("div", { id, class: "palette-kind", role: "presentation" }, LABELS[kind] || kind), ...rows,
-      );
-    }));
+    list.replaceChildren(
+      ...groups.map(({ kind, rows }) => {
+        const id = `palette-group-${kind}`;
+        return element(
+          "div",
+          { role: "group", "aria-labelledby": id },
+          element("div", { id, class: "palette-kind", role: "presentation" }, LABELS[kind] || kind),
+          ...rows,
+        );
+      }),
+    );
     list.hidden = hits.length === 0;
     input.setAttribute("aria-expanded", String(hits.length > 0));
     status.textContent = said;
@@ -65,7 +95,9 @@
     asking?.abort();
     asking = new AbortController();
     try {
-      const answer = await fetch(`/api/v1/search?q=${encodeURIComponent(text)}`, { signal: asking.signal });
+      const answer = await fetch(`/api/v1/search?q=${encodeURIComponent(text)}`, {
+        signal: asking.signal,
+      });
       if (!answer.ok) throw new Error(String(answer.status));
       const { items } = await answer.json();
       const hits = [...matching(text.toLowerCase()), ...items];
@@ -82,14 +114,21 @@
     clearTimeout(waiting);
     asking?.abort();
     hurried = false;
-    const text = input.value.trim(), small = text.toLowerCase();
-    const kept = small.length < 2 ? [] : found.filter((hit) => hit.kind !== "page" && hit.title.toLowerCase().includes(small));
+    const text = input.value.trim(),
+      small = text.toLowerCase();
+    const kept =
+      small.length < 2
+        ? []
+        : found.filter((hit) => hit.kind !== "page" && hit.title.toLowerCase().includes(small));
     draw([...matching(small), ...kept], small.length < 2 ? "" : "Searching …");
     if (small.length >= 2) waiting = setTimeout(() => ask(text), 120);
   };
 
   const go = () => {
-    if (chosen < 0) { hurried = true; return; }
+    if (chosen < 0) {
+      hurried = true;
+      return;
+    }
     location.href = found[chosen].url;
     dialog.close();
   };
@@ -105,11 +144,23 @@
 
   input.addEventListener("input", typed);
   input.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown") { event.preventDefault(); choose(chosen + 1); }
-    if (event.key === "ArrowUp") { event.preventDefault(); choose(chosen - 1); }
-    if (event.key === "Enter") { event.preventDefault(); go(); }
+    if (event.key === "ArrowDown") {
+      event.preventDefault();
+      choose(chosen + 1);
+    }
+    if (event.key === "ArrowUp") {
+      event.preventDefault();
+      choose(chosen - 1);
+    }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      go();
+    }
   });
-  dialog.addEventListener("close", () => { clearTimeout(waiting); asking?.abort(); });
+  dialog.addEventListener("close", () => {
+    clearTimeout(waiting);
+    asking?.abort();
+  });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[role=option]")) dialog.close();
   });
@@ -119,9 +170,15 @@
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
-      if (dialog.open) dialog.close(); else open();
-    } else if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey
-      && !event.target.closest("input, textarea, select, [contenteditable]")) {
+      if (dialog.open) dialog.close();
+      else open();
+    } else if (
+      event.key === "/" &&
+      !event.ctrlKey &&
+      !event.metaKey &&
+      !event.altKey &&
+      !event.target.closest("input, textarea, select, [contenteditable]")
+    ) {
       event.preventDefault();
       open();
     }

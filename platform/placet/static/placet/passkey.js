@@ -2,28 +2,40 @@
 // with the answer. Without this script the form is sent as it is, and refused where a passkey is
 // demanded.
 (() => {
-  const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-  const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const bytes = (text) =>
+    Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const text = (buffer) =>
+    btoa(String.fromCharCode(...new Uint8Array(buffer)))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
+      .replaceAll("=", "");
 
   // What the form says, as the challenge's route takes it.
   const said = (form) => {
     const body = {};
-    (form.dataset.passkeyFields || "").split(" ").filter(Boolean).forEach((name) => {
-      const input = form.elements.namedItem(name);
-      if (!input || input.value === "") return;
-      body[name] = input.dataset.number === undefined ? input.value : Number(input.value);
-    });
+    (form.dataset.passkeyFields || "")
+      .split(" ")
+      .filter(Boolean)
+      .forEach((name) => {
+        const input = form.elements.namedItem(name);
+        if (!input || input.value === "") return;
+        body[name] = input.dataset.number === undefined ? input.value : Number(input.value);
+      });
     return body;
   };
 
   const challenge = async (form) => {
     const response = await fetch(form.dataset.passkey, {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value },
+      headers: {
+        "Content-Type": "application/json",
+        "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value,
+      },
       body: JSON.stringify(said(form)),
     });
     const answer = await response.json();
-    if (!response.ok) throw new Error([answer.detail, ...(answer.errors || []).map((e) => e.detail)].join(": "));
+    if (!response.ok)
+      throw new Error([answer.detail, ...(answer.errors || []).map((e) => e.detail)].join(": "));
     return answer;
   };
 
@@ -47,28 +59,36 @@
   };
 
   const inWords = (error) => {
-    if (!window.PublicKeyCredential) return "This browser knows no passkeys, or the page is not at the address they were made for.";
-    if (error.name === "NotAllowedError") return "The passkey was not used: it was cancelled, took too long, or is not on this device.";
+    if (!window.PublicKeyCredential)
+      return "This browser knows no passkeys, or the page is not at the address they were made for.";
+    if (error.name === "NotAllowedError")
+      return "The passkey was not used: it was cancelled, took too long, or is not on this device.";
     return error.message;
   };
 
   // Before the handler that counts how often a form was sent: this one sends it later.
-  document.addEventListener("submit", async (event) => {
-    const form = event.target.closest("form[data-passkey]");
-    if (!form) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    if (form.getAttribute("aria-busy")) return;
-    const fault = form.querySelector("[data-passkey-fault]");
-    form.setAttribute("aria-busy", "true");
-    fault.hidden = true;
-    try {
-      form.elements.namedItem("assertion").value = JSON.stringify(await sign(await challenge(form)));
-      form.submit();
-    } catch (error) {
-      fault.textContent = inWords(error);
-      fault.hidden = false;
-      form.removeAttribute("aria-busy");
-    }
-  }, true);
+  document.addEventListener(
+    "submit",
+    async (event) => {
+      const form = event.target.closest("form[data-passkey]");
+      if (!form) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (form.getAttribute("aria-busy")) return;
+      const fault = form.querySelector("[data-passkey-fault]");
+      form.setAttribute("aria-busy", "true");
+      fault.hidden = true;
+      try {
+        form.elements.namedItem("assertion").value = JSON.stringify(
+          await sign(await challenge(form)),
+        );
+        form.submit();
+      } catch (error) {
+        fault.textContent = inWords(error);
+        fault.hidden = false;
+        form.removeAttribute("aria-busy");
+      }
+    },
+    true,
+  );
 })();

@@ -37,7 +37,10 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method === "dialog" || form.hasAttribute("hx-post")) return;
-    if (once.has(form)) { event.preventDefault(); return; }
+    if (once.has(form)) {
+      event.preventDefault();
+      return;
+    }
     once.add(form);
     form.setAttribute("aria-busy", "true");
   });
@@ -50,7 +53,15 @@
 
   // Keys: "g" then a letter goes to a page; "?" says which.
   let lead = 0;
-  const places = { h: "/", m: "/models/", r: "/releases/", e: "/endpoints/", t: "/targets/", p: "/policies/", a: "/audit/" };
+  const places = {
+    h: "/",
+    m: "/models/",
+    r: "/releases/",
+    e: "/endpoints/",
+    t: "/targets/",
+    p: "/policies/",
+    a: "/audit/",
+  };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, dialog[open]")) return;
@@ -58,7 +69,10 @@
       open(document.getElementById("keys"));
       return;
     }
-    if (event.key === "g") { lead = Date.now(); return; }
+    if (event.key === "g") {
+      lead = Date.now();
+      return;
+    }
     if (Date.now() - lead < 1000 && places[event.key]) location.href = places[event.key];
     lead = 0;
   });
@@ -80,10 +94,18 @@
     const at = new Date().toISOString().slice(11, 19);
     lost.textContent = `The connection was lost at ${at} UTC. What you see is from then; it goes on by itself.`;
   };
-  const found = () => { if (lost) lost.textContent = ""; };
-  ["htmx:sendError", "htmx:timeout", "placet:lost"].forEach((name) => document.addEventListener(name, missed));
-  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) missed(); });
-  document.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 500) found(); });
+  const found = () => {
+    if (lost) lost.textContent = "";
+  };
+  ["htmx:sendError", "htmx:timeout", "placet:lost"].forEach((name) => {
+    document.addEventListener(name, missed);
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status >= 500) missed();
+  });
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.xhr.status < 500) found();
+  });
   document.addEventListener("placet:found", found);
 
   // A log that follows its end unless somebody scrolled up.
@@ -91,11 +113,15 @@
     const box = event.target.closest("[data-follow]");
     if (box && box.dataset.away !== "1") box.scrollTop = box.scrollHeight;
   });
-  document.addEventListener("scroll", (event) => {
-    const box = event.target;
-    if (!box.dataset || !("follow" in box.dataset)) return;
-    box.dataset.away = box.scrollHeight - box.scrollTop - box.clientHeight > 40 ? "1" : "0";
-  }, true);
+  document.addEventListener(
+    "scroll",
+    (event) => {
+      const box = event.target;
+      if (!box.dataset || !("follow" in box.dataset)) return;
+      box.dataset.away = box.scrollHeight - box.scrollTop - box.clientHeight > 40 ? "1" : "0";
+    },
+    true,
+  );
 
   // Form rows of the "try it" page are sent as JSON.
   document.addEventListener("submit", async (event) => {
@@ -109,12 +135,16 @@
       const text = input.value.trim();
       if (text === "") return; // a missing field is named by the endpoint itself
       const kind = input.dataset.type;
-      row[input.dataset.field] = kind === "string" ? text : kind === "boolean" ? text === "true" : Number(text);
+      row[input.dataset.field] =
+        kind === "string" ? text : kind === "boolean" ? text === "true" : Number(text);
     });
     output.setAttribute("aria-busy", "true");
     const response = await fetch(form.action, {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value },
+      headers: {
+        "Content-Type": "application/json",
+        "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value,
+      },
       body: JSON.stringify(row),
     });
     const answer = await response.json();

@@ -2,7 +2,9 @@
 (() => {
   const box = document.getElementById("series");
   if (!box) return;
-  const NEW = "--tblr-primary", OLD = "--tblr-secondary", COPIES = "--wait";
+  const NEW = "--tblr-primary",
+    OLD = "--tblr-secondary",
+    COPIES = "--wait";
   const probe = box.appendChild(document.createElement("span")); // a canvas knows no variables
   const colour = (name) => {
     probe.style.color = `var(${name})`;
@@ -12,10 +14,17 @@
   const show = (value, unit) => (value == null ? "–" : `${Number(value.toPrecision(3))} ${unit}`);
   const percent = (share) => (share == null ? null : share * 100);
   const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
-  let charts = [], drawn = null, span = [0, 1];
+  let charts = [],
+    drawn = null,
+    span = [0, 1];
 
   const line = (label, colourName, dash, more) => ({
-    label, stroke: () => colour(colourName), width: 1.75, dash, points: { size: 4 }, ...more,
+    label,
+    stroke: () => colour(colourName),
+    width: 1.75,
+    dash,
+    points: { size: 4 },
+    ...more,
   });
   const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
   const last = (values) => values.findLast((value) => value != null) ?? null;
@@ -27,24 +36,45 @@
       ends.push([seconds(data.until), ends.at(-1)[1]]);
       const measured = data.points.map((p) => percent(p.share));
       return {
-        unit: "%", least: 1, says: `planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
-        lines: [line("planned", OLD, dashes, { paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }), line("measured", NEW)],
-        columns: uPlot.join([[ends.map((e) => e[0]), ends.map((e) => e[1])], [times, measured]]),
+        unit: "%",
+        least: 1,
+        says: `planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
+        lines: [
+          line("planned", OLD, dashes, {
+            paths: uPlot.paths.stepped({ align: 1 }),
+            points: { show: false },
+          }),
+          line("measured", NEW),
+        ],
+        columns: uPlot.join([
+          [ends.map((e) => e[0]), ends.map((e) => e[1])],
+          [times, measured],
+        ]),
       };
     },
     errors: (data, times) => both(data, times, "%", 1, [["", (m) => percent(m.error_rate)]]),
-    latency: (data, times) => both(data, times, "ms", 5, [["p50", (m) => m.p50_ms], ["p95", (m) => m.p95_ms]]),
+    latency: (data, times) =>
+      both(data, times, "ms", 5, [
+        ["p50", (m) => m.p50_ms],
+        ["p95", (m) => m.p95_ms],
+      ]),
     requests: (data, times) => both(data, times, "/s", 1, [["", (m) => m.per_second]]),
   };
 
   // The same figures of the old revision, the new one, and the copies that it got, if any.
   const both = (data, times, unit, least, figures) => {
-    const sides = [["old", "old", OLD, dashes], ["new", "new", NEW, undefined]];
+    const sides = [
+      ["old", "old", OLD, dashes],
+      ["new", "new", NEW, undefined],
+    ];
     if (data.points.some((p) => p.copies)) sides.push(["copies", "copies to new", COPIES, [2, 3]]);
-    const lines = [], columns = [times], said = [];
+    const lines = [],
+      columns = [times],
+      said = [];
     for (const [name, get] of figures) {
       for (const [side, words, colourName, dash] of sides) {
-        const values = of(data, side, get), label = `${words} ${name}`.trim();
+        const values = of(data, side, get),
+          label = `${words} ${name}`.trim();
         lines.push(line(label, colourName, dash, { width: name === "p50" ? 1 : 1.75 }));
         columns.push(values);
         said.push(`${label} ${show(last(values), unit)}`);
@@ -73,36 +103,70 @@
   };
 
   const clock = (at) => {
-    const text = new Date(at * 1000).toISOString(), length = span[1] - span[0];
-    return length > 86400 ? text.slice(5, 16).replace("T", " ") : text.slice(11, length > 1800 ? 16 : 19);
+    const text = new Date(at * 1000).toISOString(),
+      length = span[1] - span[0];
+    return length > 86400
+      ? text.slice(5, 16).replace("T", " ")
+      : text.slice(11, length > 1800 ? 16 : 19);
   };
   const plot = (place, { unit, least, lines, columns }) => {
-    const axis = { stroke: () => colour("--tblr-secondary"), font: "11px Inter, sans-serif",
-      grid: { stroke: () => colour("--tblr-border-color"), width: 1 }, ticks: { show: false } };
-    return new uPlot({
-      width: place.clientWidth, height: 170,
-      series: [{ label: "UTC", value: (u, at) => (at == null ? "–" : clock(at)) },
-        ...lines.map((l) => ({ ...l, value: (u, v) => show(v, unit) }))],
-      scales: { x: { range: () => span }, y: { range: (u, low, high) => [0, Math.max(least, (high ?? 0) * 1.15)] } },
-      axes: [{ ...axis, size: 28, space: 60, values: (u, at) => at.map(clock) },
-        { ...axis, size: 56, values: (u, at) => at.map((v) => `${v} ${unit}`) }],
-      cursor: { sync: { key: "series" }, drag: { x: false, y: false } },
-    }, columns, place);
+    const axis = {
+      stroke: () => colour("--tblr-secondary"),
+      font: "11px Inter, sans-serif",
+      grid: { stroke: () => colour("--tblr-border-color"), width: 1 },
+      ticks: { show: false },
+    };
+    return new uPlot(
+      {
+        width: place.clientWidth,
+        height: 170,
+        series: [
+          { label: "UTC", value: (u, at) => (at == null ? "–" : clock(at)) },
+          ...lines.map((l) => ({ ...l, value: (u, v) => show(v, unit) })),
+        ],
+        scales: {
+          x: { range: () => span },
+          y: { range: (u, low, high) => [0, Math.max(least, (high ?? 0) * 1.15)] },
+        },
+        axes: [
+          { ...axis, size: 28, space: 60, values: (u, at) => at.map(clock) },
+          { ...axis, size: 56, values: (u, at) => at.map((v) => `${v} ${unit}`) },
+        ],
+        cursor: { sync: { key: "series" }, drag: { x: false, y: false } },
+      },
+      columns,
+      place,
+    );
   };
 
   // The same for who does not see the lines: newest first, in words and numbers.
   const table = (data) => {
-    const side = (m) => (m ? `${m.requests} requests, ${show(percent(m.error_rate), "%")} errors, p50 ${show(m.p50_ms, "ms")}, p95 ${show(m.p95_ms, "ms")}, p99 ${show(m.p99_ms, "ms")}` : "–");
-    const weight = (at) => data.planned.filter((p) => seconds(p.at) <= seconds(at)).at(-1)?.weight ?? 0;
+    const side = (m) => {
+      if (!m) return "–";
+      const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(m[`${p}_ms`], "ms")}`);
+      const errors = `${show(percent(m.error_rate), "%")} errors`;
+      return [`${m.requests} requests`, errors, ...latency].join(", ");
+    };
+    const weight = (at) =>
+      data.planned.filter((p) => seconds(p.at) <= seconds(at)).at(-1)?.weight ?? 0;
     const rows = data.points.toReversed().map((p) => {
       const row = document.createElement("tr");
-      const cells = [p.at.slice(11, 19), show(weight(p.at) / 100, "%"), show(percent(p.share), "%"), side(p.old), side(p.new), side(p.copies)];
-      row.append(...cells.map((text, place) => {
-        const cell = document.createElement(place ? "td" : "th");
-        if (!place) cell.scope = "row";
-        cell.textContent = text;
-        return cell;
-      }));
+      const cells = [
+        p.at.slice(11, 19),
+        show(weight(p.at) / 100, "%"),
+        show(percent(p.share), "%"),
+        side(p.old),
+        side(p.new),
+        side(p.copies),
+      ];
+      row.append(
+        ...cells.map((text, place) => {
+          const cell = document.createElement(place ? "td" : "th");
+          if (!place) cell.scope = "row";
+          cell.textContent = text;
+          return cell;
+        }),
+      );
       return row;
     });
     box.querySelector("details tbody").replaceChildren(...rows);
@@ -132,7 +196,8 @@
       if (width && width !== chart.width) chart.setSize({ width, height: 170 });
     });
   }).observe(box);
-  new MutationObserver(() => { if (drawn) draw(drawn, true); })
-    .observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+  new MutationObserver(() => {
+    if (drawn) draw(drawn, true);
+  }).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   ask();
 })();

@@ -3,7 +3,8 @@
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => (document.cookie.match(/(?:^|; )theme=(light|dark)/) || [])[1];
-  const apply = () => root.setAttribute("data-bs-theme", chosen() || (dark.matches ? "dark" : "light"));
+  const apply = () =>
+    root.setAttribute("data-bs-theme", chosen() || (dark.matches ? "dark" : "light"));
   apply();
   dark.addEventListener("change", apply);
   // Paper is white: light letters on it would not be read.
