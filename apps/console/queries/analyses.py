@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.charts import BoundsChart, bounds_chart
+from apps.console.templatetags.placet import number
 from apps.rollouts.analysis import Judged, judged_by
 from apps.rollouts.analysis.kept import KeptFinding, KeptReading, KeptVerdict
 from apps.rollouts.analysis.words import percent as percent_of
@@ -49,6 +50,27 @@ class MetricRow:
         return points(self.finding["limit"]) if self.compared else percent_of(self.finding["limit"])
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """What a Prometheus said of one query, and what it is held against."""
+
+    reading: KeptReading
+
+    @property
+    def value(self) -> str:
+        """What it answered."""
+        found = self.reading["value"]
+        return "no value" if found is None else number(found)
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, and for how long it must be so."""
+        side = "at most" if self.reading["side"] == "at_most" else "at least"
+        return (
+            f"{side} {number(self.reading['limit'])}, for {number(self.reading['for_seconds'])} s"
+        )
+
+
 @dataclass(slots=True)
 class AnalysisView:
     """One analysis: the last look, and each metric."""
@@ -64,9 +86,9 @@ class AnalysisView:
         return found
 
     @property
-    def readings(self) -> list[KeptReading]:
+    def readings(self) -> list[ReadingRow]:
         """What a Prometheus said last."""
-        return self.verdict.get("readings", [])
+        return [ReadingRow(reading) for reading in self.verdict.get("readings", [])]
 
     @property
     def share(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from apps.console.templatetags.placet import number
 from apps.governance.gates.fields import spell
 from apps.governance.queries.presets import Preset
 from apps.rollouts.steps import (
@@ -17,8 +18,23 @@ from apps.rollouts.steps import (
     read,
 )
 
-WIDTH, TOP, BASE, HEIGHT = 360, 18, 96, 114  # of the picture; a phone shows it in its own size
+WIDTH, TOP, BASE, FOOT, HEIGHT = (
+    360,
+    18,
+    96,
+    109,
+    114,
+)  # of the picture; a phone shows it in its own size
 FEW = 8  # so many stairs have room for words
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words in the picture, around their middle."""
+
+    words: str
+    y: float
+    css: str = ""
 
 
 @dataclass(slots=True)
@@ -35,6 +51,7 @@ class Stair:
     y: float = BASE
     width: float = 0
     height: float = 0
+    dense: bool = False  # whether there are so many that none has room for words
 
     @property
     def middle(self) -> float:
@@ -50,6 +67,18 @@ class Stair:
     def label(self) -> float:
         """The line that its percentage stands on."""
         return self.y - 5
+
+    @property
+    def texts(self) -> list[Text]:
+        """Its words: how much, what goes beside it, and how long."""
+        if self.dense:
+            return [Text(number(self.percent), self.label)]
+        found = [Text(f"{number(self.percent)} %", self.label)]
+        if self.aside and self.above:
+            found.append(Text(" · ".join(self.aside), self.above, "hold"))
+        if self.hold:
+            found.append(Text(self.hold, FOOT, "hold"))
+        return found
 
 
 @dataclass(slots=True)
@@ -110,6 +139,7 @@ def _put(stair: Stair, place: int, count: int) -> None:
     stair.x, stair.width = round(place * column + 2, 1), round(column - 4, 1)
     stair.height = round(max((BASE - TOP) * stair.percent / 100, 1.5), 1)
     stair.y = round(BASE - stair.height, 1)
+    stair.dense = count > FEW
 
 
 def _state(states: Sequence[str]) -> str:

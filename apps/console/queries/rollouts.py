@@ -60,6 +60,16 @@ class StepRow:
     at: datetime | None
     note: str = ""
 
+    @property
+    def is_now(self) -> bool:
+        """Whether it is the present one."""
+        return self.state == "now"
+
+    @property
+    def remark(self) -> str:
+        """What stands below it."""
+        return self.note or ("skipped" if self.state == "skipped" else "")
+
 
 @dataclass(slots=True)
 class Side:

@@ -4,7 +4,8 @@ import pytest
 
 from apps.console.queries.plans import BASE, TOP, WIDTH, picture
 from apps.governance.plans import plan
-from apps.rollouts.steps import AT_ONCE, WHOLE, Pause, SetHeaderRoute, SetMirror, SetWeight, read
+from apps.rollouts.steps import AT_ONCE, Pause, SetHeaderRoute, SetMirror, SetWeight, read
+from placet_verify.units import WHOLE
 
 STEPS = (SetWeight(500), Pause(600), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
 
@@ -69,3 +70,14 @@ def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
     assert drawn.says == (
         "50 % until the effect is shown and somebody approves that it is shipped, then 100 %"
     )
+
+
+def test_a_stair_has_words_where_there_is_room() -> None:
+    steps = (SetWeight(500), SetMirror(1_000), Pause(600), SetWeight(WHOLE))
+    first, last = picture(steps).stairs
+    assert [(t.words, t.css) for t in first.texts] == [
+        ("5 %", ""), ("10 % copied", "hold"), ("10 min", "hold"),
+    ]  # fmt: skip
+    assert [t.words for t in last.texts] == ["100 %"]
+    many = picture([SetWeight(n * 100) for n in range(1, 30)]).stairs
+    assert [t.words for t in many[2].texts] == ["3"]

@@ -1,0 +1,236 @@
+"""The page of one rollout: what it says, and what people may do, as its templates print it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from apps.console.queries.rollouts import BADLY, RolloutView, Side, rollout_view
+from apps.console.queries.shown import Button
+from apps.console.templatetags.placet import guarded, number, percent, rate
+from apps.rollouts.models import Rollout
+from placet.kernel.actor import Actor, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Something that people do to a rollout, and what they read before they say why."""
+
+    name: str
+    title: str
+    says: str
+    takes_step: bool = False  # whether it is done to the step that was shown, and to no later one
+
+
+VERBS = (
+    Verb("resume", "Go on", "The next step begins.", takes_step=True),
+    Verb(
+        "pause",
+        "Pause",
+        "No further step begins until somebody goes on. The present weights stay.",
+    ),
+    Verb("skip", "Skip this step", "The next step begins now.", takes_step=True),
+    Verb(
+        "promote",
+        "Promote",
+        "The new revision gets all requests now, or as soon as it is ready, past every step.",
+    ),
+    Verb(
+        "ship",
+        "Ship",
+        "The new revision gets all requests. You approve what its A/B test has shown.",
+        takes_step=True,
+    ),
+    Verb(
+        "retry",
+        "Try again",
+        "It goes out from the first step, on the approval that it has. Every gate is asked again.",
+    ),
+)
+ABORT = Verb(
+    "abort",
+    "Abort",
+    "All requests go back to the old revision at once; then the new one is stopped.",
+)
+AT_ONCE = {
+    "rollback": "A rollback moves all requests at once.",
+    "drill": "A drill moves all requests at once, as a rollback does, and gives them back.",
+}
+AGAIN = {"rollback": "again ", "drill": "for a moment "}
+# kind → what stands before the release that it goes to, and after it
+HOW = {"drill": ("Rollback drill, to ", " and back"), "rollback": ("Back to ", "")}
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonForm:
+    """The dialog of a verb, which asks why."""
+
+    verb: Verb
+    url: str
+    tone: str = "primary"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPage:
+    """Everything the page of one rollout shows."""
+
+    view: RolloutView
+    actor: Actor
+
+    @property
+    def rollout(self) -> Rollout:
+        """The rollout itself."""
+        return self.view.rollout
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` where it goes out."""
+        scope = Scope(self.rollout.project_scope(), self.rollout.environment_scope())
+        return self.actor.can(permission, scope)
+
+    @property
+    def url(self) -> str:
+        """Where the page is, from which it renews itself while it is open."""
+        return reverse("rollout", args=[self.rollout.pk])
+
+    @property
+    def release_url(self) -> str:
+        """Where the release that it goes to is read."""
+        return reverse("release", args=[self.rollout.release_id])
+
+    @property
+    def place(self) -> str:
+        """Continues its heading after the version: in place of what, and at what comes next."""
+        old = self.rollout.from_revision
+        instead = f"in place of {old.bento.version} " if old else ""
+        return f"{AGAIN.get(self.rollout.kind, '')}{instead}at"
+
+    @property
+    def before_release(self) -> str:
+        """What stands before the release that it goes to."""
+        return HOW.get(self.rollout.kind, ("", ""))[0]
+
+    @property
+    def release_name(self) -> str:
+        """The release that it goes to, in the middle of the sentence or at its start."""
+        word = "release" if self.rollout.kind in HOW else "Release"
+        return f"{word} {self.rollout.release.number}"
+
+    @property
+    def after_release(self) -> str:
+        """Continues the sentence behind the release."""
+        return HOW.get(self.rollout.kind, ("", ""))[1]
+
+    @property
+    def starter(self) -> str:
+        """Who started it."""
+        return self.view.names.get(self.rollout.started_by, "")
+
+    @property
+    def may_compare(self) -> bool:
+        """Whether there are answers of both revisions that the reader may see."""
+        row = self.rollout
+        kept = row.from_revision and row.to_revision.serving.get("capture")
+        return bool(kept) and self.may("prediction.view")
+
+    @property
+    def held_by(self) -> str:
+        """Who holds it, where somebody does."""
+        row = self.rollout
+        return f"Held by {self.view.names.get(row.paused_by, '')}" if row.paused_by else ""
+
+    @property
+    def waits(self) -> str:
+        """What it waits for while it goes on."""
+        if not (self.view.is_open and self.view.waits_for):
+            return ""
+        return f"Waits for {self.view.waits_for}."
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether its reason is one that people must see."""
+        return self.rollout.state in BADLY
+
+    @property
+    def reason(self) -> str:
+        """The reason that was given for where it is."""
+        missing = "It ended without a reason given." if self.ended_badly else ""
+        return self.rollout.reason or missing
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether the reader may do what makes sense now."""
+        operates = self.may("rollout.operate") and self.view.is_open
+        return operates or (self.may("rollout.start") and self.view.can["retry"])
+
+    @property
+    def may_abort(self) -> bool:
+        """Whether it can still be stopped."""
+        return self.view.can["abort"]
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do to it now, all but stop it."""
+        return list(buttons(self.rollout, self.view.can))
+
+    @property
+    def forms(self) -> list[ReasonForm]:
+        """The dialogs, whatever can be done now: they stay while the rest of the page renews."""
+        pk = self.rollout.pk
+        told = [ReasonForm(v, reverse("rollout-control", args=[pk, v.name])) for v in VERBS]
+        return [*told, ReasonForm(ABORT, reverse("rollout-abort", args=[pk]), "danger")]
+
+    @property
+    def promoted(self) -> str:
+        """Who promoted it, beside the heading of its steps."""
+        row = self.rollout
+        return f"promoted by {self.view.names.get(row.promoted_by, '')}" if row.promoted_by else ""
+
+    @property
+    def steps_note(self) -> str:
+        """Why its steps are not those that a plan has, or fewer."""
+        if self.view.skipped:
+            return "Nothing was live here: the steps of the plan were skipped."
+        return AT_ONCE.get(self.rollout.kind, "")
+
+    @property
+    def guard(self) -> str:
+        """What the node does by itself."""
+        if not self.rollout.guard:
+            return ""
+        return (
+            "Whoever holds it, and without the platform too, the node gives all requests back to "
+            f"the old revision at {guarded(self.rollout.guard)}."
+        )
+
+    @property
+    def traffic(self) -> list[tuple[str, list[str]]]:
+        """What flows where: lines of a table, each with a value for every revision."""
+        return traffic(self.view.sides)
+
+
+def rollout_page(actor: Actor, rollout_id: str) -> RolloutPage:
+    """Return the rollout as its page shows it, or raise ``NotFound``."""
+    return RolloutPage(rollout_view(actor, rollout_id), actor)
+
+
+def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:
+    """Yield a button for each verb that makes sense; the usual ones stand out."""
+    for verb in VERBS:
+        if can.get(verb.name):
+            held = verb.name == "resume" and rollout.paused_by
+            text = "Resume" if held else verb.title
+            usual = verb.name in ("resume", "retry")
+            yield Button(f"{text}…", dialog=verb.name, tone="primary" if usual else "")
+
+
+def traffic(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
+    """Return what is wished, applied and counted of each revision."""
+    applied = ["–" if s.applied is None else percent(s.applied) for s in sides]
+    return [
+        ("Planned", [percent(s.revision.weight) for s in sides]),
+        ("Applied by the node", applied),
+        ("Counted", [rate(s.share) for s in sides]),
+        ("Requests", [number(s.counts.requests) for s in sides]),
+        ("Errors", [rate(s.counts.error_rate) for s in sides]),
+        ("Replicas ready", [f"{s.ready} of {s.revision.replicas}" for s in sides]),
+    ]

@@ -1,0 +1,136 @@
+"""What the page of a rollout says, and which buttons it has, for each way it can stand."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from apps.console.queries.analyses import ReadingRow
+from apps.console.queries.rollout_page import RolloutPage, traffic
+from placet.kernel.actor import Actor
+
+NOTHING = dict.fromkeys(("resume", "pause", "skip", "promote", "abort", "retry"), False)
+
+
+def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any) -> RolloutPage:
+    """Return the page of a rollout with these members, for a reader with these permissions."""
+    old = SimpleNamespace(bento=SimpleNamespace(version="churn:1"))
+    plain = {
+        "kind": "release",
+        "state": "shifting",
+        "reason": "",
+        "paused_by": "",
+        "promoted_by": "",
+        "from_revision": old,
+        "release": SimpleNamespace(number=4),
+        "project_scope": lambda: "prj_1",
+        "environment_scope": lambda: "staging",
+    }
+    view = SimpleNamespace(
+        rollout=SimpleNamespace(**(plain | row)),
+        can=NOTHING | dict.fromkeys(can, True),
+        names={"per_1": "Ada"},
+        is_open=is_open,
+        waits_for="the node",
+        skipped=False,
+    )
+    actor = SimpleNamespace(can=lambda permission, scope: permission in may)
+    return RolloutPage(cast("Any", view), cast("Actor", actor))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence", "place", "note"),
+    [
+        ("release", "Release 4", "in place of churn:1 at", ""),
+        (
+            "rollback",
+            "Back to release 4",
+            "again in place of churn:1 at",
+            "A rollback moves all requests at once.",
+        ),
+        (
+            "drill",
+            "Rollback drill, to release 4 and back",
+            "for a moment in place of churn:1 at",
+            "A drill moves all requests at once, as a rollback does, and gives them back.",
+        ),
+    ],
+)
+def test_each_kind_has_its_words(kind: str, sentence: str, place: str, note: str) -> None:
+    found = page(kind=kind)
+    assert f"{found.before_release}{found.release_name}{found.after_release}" == sentence
+    assert (found.place, found.steps_note) == (place, note)
+
+
+def test_nothing_is_replaced_where_nothing_was_live() -> None:
+    assert page(from_revision=None).place == "at"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("shifting", "", ""),
+        ("shifting", "Watch it.", "Watch it."),
+        ("aborted", "", "It ended without a reason given."),
+        ("failed", "The analysis failed.", "The analysis failed."),
+    ],
+)
+def test_what_ended_badly_has_a_reason(state: str, reason: str, said: str) -> None:
+    assert page(state=state, reason=reason).reason == said
+
+
+@pytest.mark.parametrize(
+    ("may", "can", "is_open", "shown"),
+    [
+        ((), ("pause",), True, False),
+        (("rollout.operate",), (), True, True),
+        (("rollout.operate",), ("retry",), False, False),
+        (("rollout.start",), ("retry",), False, True),
+        (("rollout.start",), ("pause",), True, False),
+    ],
+)
+def test_controls_are_shown_to_those_who_may(
+    may: tuple[str, ...], can: tuple[str, ...], is_open: bool, shown: bool
+) -> None:
+    assert page(*may, can=can, is_open=is_open).has_controls == shown
+
+
+def test_buttons_say_what_they_do_and_the_usual_one_stands_out() -> None:
+    found = page(can=("resume", "skip", "abort"), paused_by="per_1")
+    assert [(b.text, b.tone) for b in found.buttons] == [
+        ("Resume…", "primary"), ("Skip this step…", ""),
+    ]  # fmt: skip
+    assert (found.held_by, found.may_abort) == ("Held by Ada", True)
+    assert [b.text for b in page(can=("resume",)).buttons] == ["Go on…"]
+
+
+def test_it_waits_while_it_is_open() -> None:
+    assert page().waits == "Waits for the node."
+    assert page(is_open=False).waits == ""
+
+
+def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
+    counts = SimpleNamespace(requests=1200, error_rate=0.01)
+    revision = SimpleNamespace(weight=500, replicas=2)
+    side = SimpleNamespace(revision=revision, applied=None, ready=1, counts=counts, share=None)
+    assert dict(traffic([cast("Any", side)])) == {
+        "Planned": ["5 %"],
+        "Applied by the node": ["–"],
+        "Counted": ["–"],
+        "Requests": ["1\u202f200"],
+        "Errors": ["1 %"],
+        "Replicas ready": ["1 of 2"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("side", "value", "said"),
+    [
+        ("at_most", 0.5, ("0.5", "at most 2, for 60 s")),
+        ("at_least", None, ("no value", "at least 2, for 60 s")),
+    ],
+)
+def test_a_reading_says_what_is_allowed(side: str, value: float | None, said: Any) -> None:
+    kept = {"side": side, "value": value, "limit": 2, "for_seconds": 60}
+    row = ReadingRow(cast("Any", kept))
+    assert (row.value, row.allowed) == said
