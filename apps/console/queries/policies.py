@@ -1,4 +1,4 @@
-"""Environments with their policies as the pages show them."""
+"""Environments with the policy in force, as lists show them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from apps.console.queries.paging import keyed
-from apps.console.queries.passkeys import Signing, demanded, signing
-from apps.console.queries.plans import Picture, drawn
+from apps.console.queries.shown import count_of
 from apps.governance import break_glass
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
-from apps.governance.queries.lists import freezes, policies
-from apps.governance.queries.presets import Preset, own_presets
 from apps.identity.models import Project
-from apps.identity.queries import people_names, visible
+from apps.identity.queries import visible
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
@@ -30,20 +27,20 @@ class PolicyRow:
     frozen: bool
     readable: bool  # whether the reader may see policies here at all
 
+    @property
+    def gate_count(self) -> str:
+        """How many gates there are, where there is no room for their titles."""
+        return count_of(len(self.gates), "gate") if self.gates else ""
 
-@dataclass(slots=True)
-class PolicyPage:
-    """One environment: the policy in force, drafts, history, freezes."""
+    @property
+    def draft_count(self) -> str:
+        """How many drafts wait."""
+        return count_of(self.drafts, "draft") if self.drafts else ""
 
-    current: PolicyRevision | None
-    gates: list[str]
-    drafts: list[PolicyRevision]
-    history: list[PolicyRevision]
-    freezes: list[Freeze]
-    names: dict[str, str]
-    source: str
-    plans: list[tuple[Preset, Picture]]
-    signing: dict[int, Signing]  # by number: the drafts that a passkey publishes
+    @property
+    def passes_nothing(self) -> bool:
+        """Whether there is no policy, as far as the reader may know."""
+        return self.policy is None and self.readable
 
 
 def gate_titles(policy: PolicyRevision | None) -> list[str]:
@@ -54,6 +51,13 @@ def gate_titles(policy: PolicyRevision | None) -> list[str]:
     titles = [GATES[g["gate"]].title(g) for g in gates if g["gate"] in GATES]
     said = policy.document.get("break_glass")
     return [*titles, break_glass.title(said)] if said else titles
+
+
+def none_seen(actor: Actor) -> str:
+    """Say why the reader sees no environment."""
+    if actor.grants:
+        return "Every project starts with three: development, staging and production."
+    return "You have a role in no project yet: ask an access administrator for one."
 
 
 def policy_list_page(
@@ -93,41 +97,3 @@ def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
         )
         for place in places
     ]
-
-
-def policy_page(place: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
-    """Return what the page of one environment's policies shows."""
-    rows = list(policies(place, actor).order_by("-number")[:50])
-    current = next((p for p in rows if p.state == "published"), None)
-    people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
-    open_freezes = list(freezes(place, actor).filter(lifted_at=None).order_by("-starts_at")[:20])
-    return PolicyPage(
-        current=current,
-        gates=gate_titles(current),
-        drafts=[p for p in rows if p.state == "draft"],
-        history=rows,
-        freezes=open_freezes,
-        names=people_names(people | {f.created_by for f in open_freezes}),
-        source=source or (current.source if current else ""),
-        plans=drawn(own_presets(place)),
-        signing=_signing(rows, current, actor, place),
-    )
-
-
-def _signing(
-    rows: list[PolicyRevision], current: PolicyRevision | None, actor: Actor, place: Environment
-) -> dict[int, Signing]:
-    in_force = current.document if current else {}
-    base = f"projects/{place.project.slug}/environments/{place.name}/policies"
-    found = {
-        row.number: signing(
-            actor,
-            place.name,
-            f"{base}/{row.number}/challenge",
-            "passkey",
-            demanded=demanded(in_force, row.document),
-        )
-        for row in rows
-        if row.state == "draft"
-    }
-    return {number: how for number, how in found.items() if how is not None}

@@ -49,3 +49,8 @@ class Button:
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence has them: ``a``, ``a and b``, ``a and b and c``."""
     return " and ".join(words)
+
+
+def count_of(count: int, word: str) -> str:
+    """Return how many there are of something: ``1 gate``, ``2 gates``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

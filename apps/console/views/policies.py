@@ -5,7 +5,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.models import projects_of
-from apps.console.queries.policies import policy_list_page, policy_page
+from apps.console.queries.policies import none_seen, policy_list_page
+from apps.console.queries.policy_page import policy_page, trials
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
 from apps.governance.actions import (
     draft_policy,
@@ -30,7 +31,7 @@ def policy_list(request: PageRequest) -> HttpResponse:
     rows, key = policy_list_page(request.actor, project=project, after=after)
     return show(
         request, "policy_list", rows=rows, key=key, after=after, project=project,
-        projects=projects_of(request.actor),
+        projects=projects_of(request.actor), why_none=none_seen(request.actor),
     )  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def policy_list(request: PageRequest) -> HttpResponse:
 def policies(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Show an environment's policy in force, its history and its freezes."""
     place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
-    return show(request, "policies", view=policy_page(place, request.actor), place=place)
+    return show(request, "policies", page=policy_page(place, request.actor), place=place)
 
 
 @action
@@ -46,14 +47,14 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Store a draft, or only try it on what is open and live."""
     place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
     source = request.POST.get("source", "").replace("\r\n", "\n")  # as browsers send lines
-    view = policy_page(place, request.actor, source=source)
+    found = policy_page(place, request.actor, source=source)
     try:
         if request.POST.get("do") == "try":
-            rows = dry_run(place, checked(place, source).document)
-            return show(request, "policies", view=view, place=place, tried=rows)
+            tried = trials(dry_run(place, checked(place, source).document))
+            return show(request, "policies", page=found, place=place, tried=tried)
         draft_policy(place, source=source, actor=request.actor)
     except Problem as problem:
-        return show(request, "policies", view=view, place=place, fault=fault_of(problem))
+        return show(request, "policies", page=found, place=place, fault=fault_of(problem))
     messages.success(request, "Stored as a draft. Another approver can publish it.")
     return redirect("policies", project, environment)
 

@@ -1,0 +1,197 @@
+"""The page of one environment's policies: in force, drafts, history and freezes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from apps.console.queries.passkeys import Signing, demanded, signing
+from apps.console.queries.plans import Picture, drawn
+from apps.console.queries.policies import gate_titles
+from apps.governance.gates.facts import GateResult
+from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.queries.dry_run import DryRunRow
+from apps.governance.queries.lists import freezes, policies
+from apps.governance.queries.presets import Preset, own_presets
+from apps.identity.queries import people_names
+from placet.kernel.actor import Actor, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft, and what the reader may do with it."""
+
+    row: PolicyRevision
+    author: str
+    url: str  # where it is decided
+    signing: Signing | None  # how the reader publishes it; None: as they are signed in
+    is_own: bool
+    may_publish: bool
+    may_draft: bool
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return f"Draft r{self.row.number}"
+
+    @property
+    def may_decide(self) -> bool:
+        """Whether the reader may publish or withdraw drafts here."""
+        return self.may_publish or self.may_draft
+
+    @property
+    def is_published_plainly(self) -> bool:
+        """Whether the reader publishes it by a click."""
+        return self.may_publish and not self.is_own and self.signing is None
+
+    @property
+    def is_published_signed(self) -> bool:
+        """Whether the reader would publish it with a passkey."""
+        return self.may_publish and not self.is_own and self.signing is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One revision of the policy, in its history."""
+
+    row: PolicyRevision
+    author: str
+    publisher: str
+    in_force: bool
+
+    @property
+    def state(self) -> str:
+        """How it stands, unless it is in force: another may have taken its place."""
+        return "superseded" if self.row.state == "published" else self.row.state
+
+    @property
+    def people(self) -> str:
+        """Who wrote it, and who published it."""
+        published = f", published by {self.publisher}" if self.row.published_by else ""
+        return f"drafted by {self.author}{published}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A release that a policy was tried on."""
+
+    row: DryRunRow
+
+    @property
+    def now(self) -> str:
+        """How it stands under the policy in force."""
+        return "passed" if self.row.passes_now else "waiting"
+
+    @property
+    def then(self) -> str:
+        """How it would stand."""
+        return "passed" if self.row.passes_then else "failed"
+
+    @property
+    def failing(self) -> list[GateResult]:
+        """The gates that would hold it back."""
+        return [gate for gate in self.row.results if not gate["passed"]]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPage:
+    """Everything the page of one environment's policies shows."""
+
+    place: Environment
+    actor: Actor
+    current: PolicyRevision | None
+    gates: list[str]
+    drafts: list[Draft]
+    history: list[Past]
+    freezes: list[Freeze]
+    source: str
+    plans: list[tuple[Preset, Picture]]
+
+    @property
+    def may_draft(self) -> bool:
+        """Whether the reader may write drafts here."""
+        return may(self.actor, "policy.draft", self.place)
+
+    @property
+    def may_freeze(self) -> bool:
+        """Whether the reader may freeze it, and lift that."""
+        return may(self.actor, "freeze.set", self.place)
+
+    @property
+    def needs_passkey_script(self) -> bool:
+        """Whether a draft is published with a passkey."""
+        return any(draft.signing for draft in self.drafts)
+
+    @property
+    def standing(self) -> str:
+        """Continues the heading: which policy is in force."""
+        return f"policy r{self.current.number}" if self.current else "has no policy: nothing passes"
+
+    @property
+    def source_title(self) -> str:
+        """What stands above the field in which a draft is written."""
+        return "The policy in force, to start a draft from" if self.current else "Write a policy"
+
+    @property
+    def freeze_title(self) -> str:
+        """What stands above the form that freezes it."""
+        return f"Freeze {self.place.name}"
+
+
+def policy_page(place: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
+    """Return what the page of one environment's policies shows; ``source`` is a draft as typed."""
+    rows = list(policies(place, actor).order_by("-number")[:50])
+    current = next((p for p in rows if p.state == "published"), None)
+    people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
+    open_freezes = list(freezes(place, actor).filter(lifted_at=None).order_by("-starts_at")[:20])
+    names = people_names(people)
+    return PolicyPage(
+        place=place,
+        actor=actor,
+        current=current,
+        gates=gate_titles(current),
+        drafts=list(_drafts(rows, current, names, actor, place)),
+        history=[_past(row, current, names) for row in rows],
+        freezes=open_freezes,
+        source=source or (current.source if current else ""),
+        plans=drawn(own_presets(place)),
+    )
+
+
+def trials(rows: Sequence[DryRunRow]) -> list[Trial]:
+    """Return what a policy did to the releases that it was tried on."""
+    return [Trial(row) for row in rows]
+
+
+def may(actor: Actor, permission: str, place: Environment) -> bool:
+    """Tell whether ``actor`` holds ``permission`` at the environment."""
+    return actor.can(permission, Scope(place.project_scope(), place.environment_scope()))
+
+
+def _past(row: PolicyRevision, current: PolicyRevision | None, names: dict[str, str]) -> Past:
+    author, publisher = names.get(row.drafted_by, ""), names.get(row.published_by, "")
+    return Past(row, author, publisher, row == current)
+
+
+def _drafts(
+    rows: list[PolicyRevision],
+    current: PolicyRevision | None,
+    names: dict[str, str],
+    actor: Actor,
+    place: Environment,
+) -> Iterator[Draft]:
+    in_force = current.document if current else {}
+    base = f"projects/{place.project.slug}/environments/{place.name}/policies"
+    for row in rows:
+        if row.state != "draft":
+            continue
+        challenge, needed = f"{base}/{row.number}/challenge", demanded(in_force, row.document)
+        yield Draft(
+            row=row,
+            author=names.get(row.drafted_by, ""),
+            url=reverse("policy-decide", args=[place.project.slug, place.name, row.number]),
+            signing=signing(actor, place.name, challenge, "passkey", demanded=needed),
+            is_own=row.drafted_by == actor.id,
+            may_publish=may(actor, "policy.publish", place),
+            may_draft=may(actor, "policy.draft", place),
+        )
