@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apps.console.queries.glass_page import banners
 from apps.governance.queries.lists import Menu, Waiting, menu, waiting_on
 from placet.kernel.actor import ANONYMOUS, Actor
 
@@ -42,7 +43,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
     said = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
     items = navigation(request, actor, said.waiting)
-    return {"actor": actor, "navigation": items, "broken_glasses": said.glasses}
+    return {"actor": actor, "navigation": items, "broken_glasses": banners(said.glasses)}
 
 
 def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:

@@ -1,35 +1,14 @@
-"""Break-glasses as the pages show them."""
+"""Lists of break-glasses, and the form that opens one."""
 
 from dataclasses import dataclass
 
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import Release
-from apps.governance.queries.glasses import (
-    GlassView,
-    glass,
-    glass_views,
-    glasses,
-    may_confirm,
-    may_end,
-    may_open,
-    may_review,
-)
+from apps.governance.queries.glasses import GlassView, glass_views, glasses, may_open
 from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
 from placet_verify.glass import GlassRule, glass_rule
-
-
-@dataclass(frozen=True, slots=True)
-class GlassPage:
-    """Everything the page of one break-glass shows."""
-
-    view: GlassView
-    rule: GlassRule | None
-    may_confirm: bool
-    may_end: bool
-    may_review: bool
-    signing: Signing | None  # how the reader confirms it; None: as they are signed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +48,6 @@ def glass_rows(
     return glass_views(found[:PAGE]), found[PAGE - 1].pk if len(found) > PAGE else ""
 
 
-def glass_page(glass_id: str, actor: Actor) -> GlassPage:
-    """Return everything the page of one break-glass shows, or raise ``NotFound``."""
-    view = glass_views([glass(glass_id, actor)])[0]
-    release = view.glass.release
-    rule = glass_rule(release.policy.document)
-    confirms = may_confirm(view, actor)
-    return GlassPage(
-        view=view,
-        rule=rule,
-        may_confirm=confirms,
-        may_end=may_end(view, actor),
-        may_review=may_review(view, actor),
-        signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
-    )
-
-
 def opening(release: Release, actor: Actor) -> Opening | None:
     """Return what the form shows where ``actor`` may open one for ``release``; else ``None``."""
     rule = glass_rule(release.policy.document)
@@ -96,11 +59,3 @@ def opening(release: Release, actor: Actor) -> Opening | None:
     place = release.environment.name
     signed = signing(actor, place, challenge, fields, demanded=rule.passkey)
     return Opening(release, rule, [*hours, rule.hours], signed)
-
-
-def _confirming(glass_id: str, release: Release, rule: GlassRule, actor: Actor) -> Signing | None:
-    challenge, fields = (
-        f"break-glass/{glass_id}/confirm/challenge",
-        "opening_digest comment passkey",
-    )
-    return signing(actor, release.environment.name, challenge, fields, demanded=rule.passkey)

@@ -4,7 +4,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.glasses import glass_page, glass_rows
+from apps.console.queries.glass_page import GlassList, GlassRow, glass_page
+from apps.console.queries.glasses import glass_rows
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.governance.actions import (
@@ -26,10 +27,11 @@ def glass_list(request: PageRequest) -> HttpResponse:
     given = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
     given["review"] = given["review"] if given["review"] in dict(REVIEWS) else ""
     before = request.GET.get("after", "")
-    rows, key = glass_rows(request.actor, before=before, **given)
+    found, key = glass_rows(request.actor, before=before, **given)
+    rows = [GlassRow(view) for view in found]
     return show(
-        request, "glasses", rows=rows, key=key, after=before, reviews=REVIEWS,
-        projects=projects_of(request.actor), filtered=any(given.values()), **given,
+        request, "glasses", page=GlassList(rows, bool(given["release"]), any(given.values())),
+        key=key, after=before, reviews=REVIEWS, projects=projects_of(request.actor), **given,
     )  # fmt: skip
 
 
@@ -37,10 +39,10 @@ def glass_list(request: PageRequest) -> HttpResponse:
 def glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
     """Show a break-glass: who, why, until when, what runs by it, and its review."""
     found = glass_page(glass_id, request.actor)
-    view = found.view
     return show(
-        request, "glass", page=found, view=view, glass=view.glass, release=view.glass.release
-    )
+        request, "glass", page=found, view=found.view, glass=found.glass,
+        release=found.glass.release,
+    )  # fmt: skip
 
 
 @action
