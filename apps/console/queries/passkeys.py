@@ -32,6 +32,18 @@ class PasskeyRow:
         digits = self.fingerprint.removeprefix("sha256:")
         return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))
 
+    @property
+    def voucher(self) -> str:
+        """Who vouched for it; a dash while nobody has."""
+        if self.passkey.vouched_by:
+            return str(self.passkey.vouched_by.person)
+        return "the root key" if self.passkey.enrolled_at else "–"
+
+    @property
+    def signs(self) -> bool:
+        """Whether what it signs counts."""
+        return self.passkey.state == "enrolled"
+
 
 @dataclass(frozen=True, slots=True)
 class PasskeyPage:
@@ -42,6 +54,16 @@ class PasskeyPage:
     own: list[ApproverPasskey]  # enrolled: what the reader may sign with
     sign_in: list[Authenticator]  # what the reader may still offer
     pinned: list[str]  # the environments in which nothing counts without
+
+    @property
+    def some(self) -> bool:
+        """Whether there is anything to take away."""
+        return bool(self.rows or self.offered)
+
+    @property
+    def another(self) -> str:
+        """Continues the sentence on what must come first for the reader to offer one."""
+        return " to offer another" if self.own else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound
 @page
 def passkeys(request: PageRequest) -> HttpResponse:
     """Show one's own passkeys, those that wait for somebody to vouch, and everybody's."""
-    return show(request, "passkeys", view=passkey_page(request.actor))
+    return show(request, "passkeys", page=passkey_page(request.actor))
 
 
 @action
