@@ -1,11 +1,13 @@
 """Recalls as the pages show them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, IntegerField, OuterRef, QuerySet, Value, When
 from django.db.models.functions import JSONObject
+from django.urls import reverse
 
 from apps.assurance.models import EffectState, RecallEffect, RecallKind
 from apps.assurance.queries import (
@@ -23,6 +25,8 @@ from apps.assurance.rules import CONTRADICTIONS, IN_PROJECT
 from apps.audit.queries import unseal_many
 from apps.console.queries.names import actor_names
 from apps.console.queries.paging import PAGE
+from apps.console.queries.shown import count_of
+from apps.console.templatetags.placet import words
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people
 from apps.registry.models import ModelVersion
@@ -33,6 +37,16 @@ from placet.kernel.clock import now
 from placet.kernel.ids import is_id
 
 SHOWN = 200
+DONE = {"fell_back": "Fell back", "stopped": "Endpoint stopped", "ended": "Ended"}
+WOULD = {"fell_back": "fall back to revision ", "stopped": "stop the endpoint", "ended": "end"}
+STANDS = (
+    "While it stands nobody can ask for what was recalled. Another person than who recalled it may "
+    "lift that; the releases stay revoked."
+)
+LIFTED = (
+    "It was lifted: what was recalled can be asked for and approved again. The releases stay "
+    "revoked."
+)
 # What is not confirmed comes first, and of that what contradicts itself.
 ORDER = Case(
     When(state=EffectState.CONTRADICTED, then=Value(0)),
@@ -52,9 +66,30 @@ class EffectRow:
     joined: bool
 
     @property
-    def contradiction(self) -> str:
+    def done(self) -> str:
+        """What was done; '' where it was revoked and did not run."""
+        return DONE.get(self.effect.action, "")
+
+    @property
+    def confirmed_at(self) -> datetime | None:
+        """When the node confirmed it."""
+        return self.effect.confirmed_at if self.effect.state == "confirmed" else None
+
+    @property
+    def objection(self) -> str:
         """What the node says against its own receipt."""
-        return CONTRADICTIONS.get(self.effect.contradiction, "")
+        if self.effect.state != "contradicted":
+            return ""
+        return f"The node {CONTRADICTIONS.get(self.effect.contradiction, '')}"
+
+    @property
+    def silence(self) -> str:
+        """Why it may stay open."""
+        if self.effect.state != "open":
+            return ""
+        if not self.joined:
+            return "no node"
+        return "" if self.alive else "node is silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +105,73 @@ class RecallView:
     lift_reason: str
     names: dict[str, str]
     may_lift: bool
+    may_export: bool
+
+    @property
+    def name(self) -> str:
+        """What was recalled, or else the kind of it."""
+        return self.title or str(self.recall.get_kind_display())
+
+    @property
+    def heading(self) -> str:
+        """What was recalled, with its kind; people are named further down."""
+        kind = str(self.recall.get_kind_display())
+        return f"{kind} {self.title}" if self.title and not self.is_person else kind
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it took back what a person had decided."""
+        return bool(self.recall.kind == "person")
+
+    @property
+    def where(self) -> str:
+        """Where it counts."""
+        return self.recall.project.name if self.recall.project else "everywhere"
+
+    @property
+    def recaller(self) -> str:
+        """Who recalled it."""
+        return self.names.get(self.recall.recalled_by, "")
+
+    @property
+    def lifter(self) -> str:
+        """Who lifted it."""
+        return self.names.get(self.recall.lifted_by, "")
+
+    @property
+    def bentos(self) -> int:
+        """How many Bentos it names."""
+        return len(self.recall.names.get("bentos") or ())
+
+    @property
+    def meaning(self) -> str:
+        """What holds for what was recalled."""
+        return STANDS if self.recall.state == "standing" else LIFTED
+
+    @property
+    def state(self) -> str:
+        """How far it is on the nodes; '' where nothing ever ran."""
+        if self.recall.contradicted:
+            return "contradicted"
+        if self.recall.open_count:
+            return "open"
+        return "confirmed" if self.recall.ran else ""
+
+    @property
+    def url(self) -> str:
+        """Where the page is, from which it renews its table while something is open."""
+        return reverse("recall", args=[self.recall.pk])
+
+    @property
+    def reached(self) -> str:
+        """How many releases it reached."""
+        return count_of(self.recall.reached, "release")
+
+    @property
+    def unconfirmed(self) -> str:
+        """How many of those that ran no node has confirmed."""
+        count = self.recall.open_count
+        return f"{count} {'is' if count == 1 else 'are'} open" if count else ""
 
     @property
     def share(self) -> int:
@@ -77,16 +179,53 @@ class RecallView:
         return 100 * self.recall.confirmed // self.recall.ran if self.recall.ran else 100
 
 
-def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[list[Any], str]:
+@dataclass(frozen=True, slots=True)
+class RecallRow:
+    """One recall in the list."""
+
+    recall: Any  # with its counts
+    recaller: str
+
+    @property
+    def alarm(self) -> str:
+        """What of it still needs people, as a state."""
+        if self.recall.contradicted:
+            return "contradicted"
+        return "open" if self.recall.open_count else ""
+
+    @property
+    def confirmed(self) -> str:
+        """How much of what ran is confirmed."""
+        return f"{self.recall.confirmed} of {self.recall.ran}" if self.recall.ran else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecallList:
+    """One page of recalls, perhaps only those in one state."""
+
+    rows: list[RecallRow]
+    state: str
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return words(self.state) if self.state else "All recalls"
+
+    @property
+    def none(self) -> str:
+        """What is said where there is none."""
+        return f"Nothing {'matches' if self.state else 'was recalled'}"
+
+
+def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[RecallList, str]:
     """Return one page of recalls, newest first, and the id to go on before."""
     rows = with_counts(visible_recalls(actor)).order_by("-pk")
     rows = rows.filter(state=state) if state else rows
     rows = rows.filter(pk__lt=before) if is_id(before) else rows
     found: list[Any] = list(rows[: PAGE + 1])
     names = actor_names({row.recalled_by for row in found})
-    for row in found:
-        row.by = names.get(row.recalled_by, "")
-    return found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else ""
+    shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in found[:PAGE]]
+    return RecallList(shown, state), found[PAGE - 1].pk if len(found) > PAGE else ""
 
 
 def recall_view(recall_id: str, actor: Actor) -> RecallView:
@@ -112,6 +251,9 @@ def recall_view(recall_id: str, actor: Actor) -> RecallView:
         may_lift=recall.state == "standing"
         and actor.can("recall.lift", scope)
         and actor.accountable != recall.recaller,
+        may_export=actor.can(
+            "audit.export", Scope(recall.project_scope(), recall.environment_scope())
+        ),
     )
 
 
@@ -130,6 +272,31 @@ def _title(kind: str, what: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceRow:
+    """One release that a recall would reach, for the table beside the form."""
+
+    place: Place
+
+    @property
+    def stops(self) -> bool:
+        """Whether its endpoint would serve nothing."""
+        return self.place.action == "stopped"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs, so that something would change there."""
+        return self.place.action in WOULD
+
+    @property
+    def would(self) -> str:
+        """What would become of it."""
+        if self.place.action == "fell_back" and self.place.fallback:
+            return f"fall back to revision {self.place.fallback.number}"
+        revoked = "stay revoked" if self.place.release.state == "revoked" else "be revoked"
+        return WOULD.get(self.place.action, revoked)
+
+
+@dataclass(frozen=True, slots=True)
 class RecallForm:
     """What the form to recall something shows."""
 
@@ -138,6 +305,11 @@ class RecallForm:
     people: list[User]
     found: Reach | None = None
     places: tuple[Place, ...] = ()
+
+    @property
+    def rows(self) -> list[PlaceRow]:
+        """What would be reached, in words."""
+        return [PlaceRow(place) for place in self.places]
 
     @property
     def endpoints(self) -> int:

@@ -20,9 +20,9 @@ def recalls(request: PageRequest) -> HttpResponse:
     """List what was recalled, newest first."""
     state, before = request.GET.get("state", ""), request.GET.get("after", "")
     state = state if state in RecallState.values else ""
-    rows, key = recall_rows(request.actor, state=state, before=before)
+    found, key = recall_rows(request.actor, state=state, before=before)
     return show(
-        request, "recalls", rows=rows, key=key, after=before, state=state,
+        request, "recalls", page=found, key=key, after=before, state=state,
         states=RecallState.choices, may_recall=may_recall(request.actor),
     )  # fmt: skip
 
@@ -66,9 +66,9 @@ def _project(request: PageRequest) -> Project:
 @page
 def recall_detail(request: PageRequest, recall_id: str) -> HttpResponse:
     """Show a recall; its table renews itself while something is open."""
-    view = recall_view(recall_id, request.actor)
+    found = recall_view(recall_id, request.actor)
     template = "parts/recall_effects" if request.headers.get("HX-Request") else "recall"
-    return show(request, template, view=view, recall=view.recall)
+    return show(request, template, page=found, recall=found.recall)
 
 
 @action

@@ -1,0 +1,121 @@
+"""What is said of a recall, of what it reached, and of what it would reach."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from apps.console.queries.recalls import (
+    EffectRow,
+    PlaceRow,
+    RecallForm,
+    RecallList,
+    RecallRow,
+    RecallView,
+)
+
+
+def recall(**members: Any) -> Any:
+    """Return a recall with its counts."""
+    plain = {
+        "contradicted": 0,
+        "open_count": 0,
+        "ran": 2,
+        "reached": 3,
+        "confirmed": 1,
+        "kind": "version",
+        "project": None,
+        "state": "standing",
+        "names": {},
+        "get_kind_display": lambda: "Version",
+    }
+    return SimpleNamespace(**(plain | members))
+
+
+def shown(row: Any, title: str = "") -> RecallView:
+    """Return the page of a recall."""
+    return RecallView(
+        recall=row,
+        title=title,
+        effects=[],
+        more=0,
+        receipts=[],
+        reason="",
+        lift_reason="",
+        names={},
+        may_lift=False,
+        may_export=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "state", "alarm", "said"),
+    [
+        ({"contradicted": 1, "open_count": 2}, "contradicted", "contradicted", "2 are open"),
+        ({"open_count": 1}, "open", "open", "1 is open"),
+        ({}, "confirmed", "", ""),
+        ({"ran": 0}, "", "", ""),
+    ],
+)
+def test_what_is_not_confirmed_comes_first(
+    counts: dict[str, int], state: str, alarm: str, said: str
+) -> None:
+    found = shown(recall(**counts))
+    assert (found.state, found.unconfirmed) == (state, said)
+    assert RecallRow(found.recall, "Ada").alarm == alarm
+
+
+def test_what_was_recalled_is_named_and_people_are_not_in_the_heading() -> None:
+    version = shown(recall(), "churn:1")
+    assert (version.heading, version.name) == ("Version churn:1", "churn:1")
+    assert (shown(recall()).heading, shown(recall()).name) == ("Version", "Version")
+    person = shown(recall(kind="person", get_kind_display=lambda: "Person"), "Ada")
+    assert (person.heading, person.name, person.where) == ("Person", "Ada", "everywhere")
+    assert shown(recall(project=SimpleNamespace(name="Risk"))).where == "Risk"
+
+
+def test_a_list_says_which_it_has() -> None:
+    assert RecallList([], "").title == "All recalls"
+    assert (RecallList([], "lifted").title, RecallList([], "lifted").none) == (
+        "Lifted", "Nothing matches",
+    )  # fmt: skip
+    assert RecallList([], "").none == "Nothing was recalled"
+    assert RecallRow(recall(), "Ada").confirmed == "1 of 2"
+    assert RecallRow(recall(ran=0), "Ada").confirmed == ""
+
+
+@pytest.mark.parametrize(
+    ("effect", "alive", "joined", "said"),
+    [
+        ({"action": "stopped", "state": "open"}, True, True, ("Endpoint stopped", "", "")),
+        ({"action": "ended", "state": "open"}, False, True, ("Ended", "node is silent", "")),
+        ({"action": "fell_back", "state": "open"}, False, False, ("Fell back", "no node", "")),
+        ({"action": "revoked", "state": "never_ran"}, False, False, ("", "", "")),
+    ],
+)
+def test_an_effect_says_what_was_done_and_why_it_is_open(
+    effect: dict[str, str], alive: bool, joined: bool, said: tuple[str, str, str]
+) -> None:
+    row = EffectRow(cast("Any", SimpleNamespace(**effect, confirmed_at="then")), alive, joined)
+    assert (row.done, row.silence, row.objection) == said
+    assert row.confirmed_at is None
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "said", "runs"),
+    [
+        ("fell_back", "live", "fall back to revision 4", True),
+        ("stopped", "live", "stop the endpoint", True),
+        ("ended", "rolling_out", "end", True),
+        ("revoked", "approved", "be revoked", False),
+        ("revoked", "revoked", "stay revoked", False),
+    ],
+)
+def test_a_place_says_what_would_become_of_it(
+    action: str, state: str, said: str, runs: bool
+) -> None:
+    back = SimpleNamespace(number=4)
+    place = SimpleNamespace(action=action, release=SimpleNamespace(state=state), fallback=back)
+    (row,) = RecallForm([], [], [], None, (cast("Any", place),)).rows
+    assert (row.would, row.runs, row.stops) == (said, runs, action == "stopped")
+    assert isinstance(row, PlaceRow)
