@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 register = template.Library()
 
 
-def part(name: str, **context: Any) -> SafeString:
+def part(name: str, /, **context: Any) -> SafeString:
     """Return the component ``name`` with its context."""
     return mark_safe(render_to_string(f"components/{name}.html", context))  # noqa: S308
 
@@ -50,9 +50,9 @@ def fact(content: str, label: str, css: str = "") -> SafeString:
 
 
 @register.simple_block_tag
-def empty(content: str, title: str) -> SafeString:
-    """Say that a list is empty, and below it what to do first."""
-    return part("empty", content=content, title=title)
+def empty(content: str, title: str, action: Any = None) -> SafeString:
+    """Say that a list is empty, and below it what to do first; ``action`` is a button for it."""
+    return part("empty", content=content, title=title, action=action)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -60,7 +60,7 @@ def dialog(context: Context, content: str, id: str, title: str, **options: Any) 
     """Show a dialog with a form to ``action``, which the button ``submit`` sends.
 
     ``tone`` is the button's; ``signing`` says which passkey signs it, and keeps the button from
-    being pressed where the reader has none.
+    being pressed where the reader has none. With ``fault`` it is open and says what was refused.
     """
     return part("dialog", content=content, id=id, title=title, **form(context), **options)
 
@@ -69,3 +69,13 @@ def dialog(context: Context, content: str, id: str, title: str, **options: Any) 
 def post(context: Context, action: str, label: str, **options: Any) -> SafeString:
     """Show a button that sends a form of its own; ``tone`` and ``css`` are the button's."""
     return part("post", action=action, label=label, **form(context), **options)
+
+
+@register.simple_block_tag(takes_context=True)
+def field(context: Context, content: str, name: str, label: str, css: str = "") -> SafeString:
+    """Show one input of a form under its label, and below it what is wrong with what was typed.
+
+    ``faults`` of the context holds that, by the name of the input.
+    """
+    texts = (context.get("faults") or {}).get(name, ())
+    return part("field", content=content, name=name, label=label, css=css, texts=texts)
