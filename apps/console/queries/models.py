@@ -1,35 +1,28 @@
-"""The model list, a model with its versions, and one version."""
+"""The model list, and a model with its versions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
-from django.urls import reverse
+from django.db.models import Count, Max, OuterRef, QuerySet
 
 from apps.builds.models import Build
-from apps.builds.rules import ACCELERABLE
-from apps.console.queries.audit import Line, story
 from apps.console.queries.paging import PAGE, keyed
+from apps.console.queries.shown import Button, count_of
 from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
-from apps.registry.comparison import Change, Comparison
 from apps.registry.models import (
     Alias,
-    ArtifactFile,
     Evidence,
     ModelVersion,
     RegisteredModel,
-    SigningKey,
 )
 from apps.registry.queries import models
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
-
-FEW = 6  # rows that are the same and need no folding
 
 
 @dataclass(slots=True)
@@ -40,6 +33,11 @@ class ModelRow:
     versions: int
     latest: int | None
     live: list[Release]
+
+    @property
+    def counted(self) -> str:
+        """How many versions it has, in words."""
+        return count_of(self.versions, "version")
 
 
 @dataclass(slots=True)
@@ -53,75 +51,75 @@ class VersionRow:
     aliases: list[str]
     live: list[Release]
 
-
-@dataclass(slots=True)
-class Step:
-    """One thing between a new version and its first release."""
-
-    title: str
-    done: bool
-    hint: str = ""
-    url: str = ""
+    def values(self, names: Iterable[str]) -> list[Any]:
+        """Return the metrics called ``names``, '' for what it does not have."""
+        return [self.metrics.get(name, "") for name in names]
 
 
-@dataclass(slots=True)
-class Part:
-    """One table of a comparison. Long runs of what is the same are folded away."""
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The list of models, and the form that makes one."""
 
-    title: str
-    rows: list[Change]
-    narrow: bool = False
+    actor: Actor
+    projects: list[Project]
+    rows: list[ModelRow]
+    search: str
+    project: str
+    typed: Mapping[str, Any]
 
     @property
-    def changed(self) -> int:
-        """Return how many rows differ."""
-        return sum(row.state != "same" for row in self.rows)
+    def may_create(self) -> bool:
+        """Whether the reader may make a model somewhere."""
+        return bool(self.projects) and self.actor.can_somewhere("model.create")
 
     @property
-    def shown(self) -> list[Change]:
-        """Return the rows that are shown at once."""
-        if len(self.rows) - self.changed <= FEW:
-            return self.rows
-        return [row for row in self.rows if row.state != "same"]
+    def filtered(self) -> bool:
+        """Whether not all models were asked for."""
+        return bool(self.search or self.project)
 
     @property
-    def folded(self) -> list[Change]:
-        """Return the rows that show on demand."""
-        return [row for row in self.rows if row.state == "same"] if self.shown != self.rows else []
-
-
-@dataclass(slots=True)
-class VersionView:
-    """Everything the page of one version shows."""
-
-    version: ModelVersion
-    names: dict[str, str]
-    metrics: Evidence | None
-    evidence: list[Evidence]
-    files: list[ArtifactFile]
-    builds: list[Build]
-    releases: list[Release]
-    others: Sequence[ModelVersion]
-    timeline: list[Line]
-    signature: Evidence | None = None  # what the model.sig that came with it was found to be worth
-    signers: dict[str, str] = field(default_factory=dict)  # label by the fingerprint of the key
-    compare_live: ModelVersion | None = None
-    steps: list[Step] = field(default_factory=list)
+    def nothing(self) -> str:
+        """Says that no row is there."""
+        return "No model matches" if self.filtered else "No model is registered yet"
 
     @property
-    def built(self) -> bool:
-        """Tell whether there is a Bento to ask a release of."""
-        return any(b.state == "succeeded" for b in self.builds)
+    def first(self) -> Button | None:
+        """What makes the first model."""
+        if self.search or not self.may_create:
+            return None
+        return Button("New model…", dialog="new-model", tone="primary")
 
     @property
-    def next_step(self) -> Step | None:
-        """Return the first step that is not done."""
-        return next((s for s in self.steps if not s.done), None)
+    def chosen(self) -> str:
+        """The project that the form's model would be in."""
+        return str(self.typed.get("project") or self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """A model with one page of its versions."""
+
+    model: RegisteredModel
+    rows: list[VersionRow]
+    before: str
+    older: int | None  # the number to go on before
+    kept: int | None  # bytes of its project, where they are limited
 
     @property
-    def accelerable(self) -> bool:
-        """Tell whether a build may try the model's ONNX form."""
-        return self.version.format in ACCELERABLE
+    def comparable(self) -> bool:
+        """Whether there are two versions to set beside each other."""
+        return len(self.rows) > 1
+
+    @property
+    def columns(self) -> list[str]:
+        """The metrics that are shown of each version."""
+        return metric_columns(self.rows)
+
+    @property
+    def shown(self) -> list[tuple[VersionRow, list[Any]]]:
+        """Each version with what it has of those metrics."""
+        columns = self.columns
+        return [(row, row.values(columns)) for row in self.rows]
 
 
 def models_matching(
@@ -174,12 +172,6 @@ def _live() -> QuerySet[Release]:
     )
 
 
-def _live_in() -> QuerySet[Any]:
-    """The position of the last environment that the outer version is live in."""
-    live = Release.objects.filter(version=OuterRef("pk"), state="live")
-    return live.order_by("-environment__position").values("environment__position")[:1]
-
-
 def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
     """Return the model, or raise :class:`NotFound`."""
     found = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
@@ -189,7 +181,7 @@ def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
     return model
 
 
-def version_page(
+def newest_versions(
     model: RegisteredModel, before: int | None = None
 ) -> tuple[list[VersionRow], int | None]:
     """Return 50 versions of ``model``, newest first, and the number to go on before."""
@@ -255,87 +247,3 @@ def version_of(actor: Actor, project: str, name: str, number: int) -> ModelVersi
     if version is None:
         raise NotFound
     return version
-
-
-def version_view(version: ModelVersion, actor: Actor) -> VersionView:
-    """Return everything the page of ``version`` shows."""
-    evidence = list(version.evidence.order_by("-created_at")[:PAGE])
-    builds = list(version.builds.order_by("-created_at")[:10])
-    releases = list(
-        version.releases.select_related("environment", "endpoint").order_by("-created_at")[:20]
-    )
-    lines, names = story(
-        [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
-        actor,
-        people={version.author, *(e.created_by for e in evidence)},
-    )
-    others = list(
-        version.model.versions.exclude(pk=version.pk)
-        .annotate(live_in=Subquery(_live_in()))
-        .order_by("-number")[:PAGE]
-    )
-    view = VersionView(
-        version=version,
-        names=names,
-        metrics=next((e for e in evidence if e.kind == "metrics"), None),
-        evidence=evidence,
-        files=list(version.files.order_by("path")[:200]),
-        builds=builds,
-        releases=releases,
-        others=others,
-        timeline=lines,
-    )
-    measured = (e for e in evidence if e.kind == "model_signature" and e.source == "measured")
-    if (signature := next(measured, None)) is not None:
-        view.signature, view.signers = signature, signer_labels(version.project_id)
-    view.steps = steps(view)
-    live = [v for v in others if v.live_in is not None]
-    view.compare_live = max(live, key=lambda v: v.live_in, default=None)
-    return view
-
-
-def signer_labels(project_id: str) -> dict[str, str]:
-    """Return the project's model signing keys: their labels, and which of them were revoked."""
-    rows = SigningKey.objects.filter(project=project_id)
-    return {
-        row.fingerprint: f"{row.label}, since revoked" if row.revoked_at else row.label
-        for row in rows
-    }
-
-
-def steps(view: VersionView) -> list[Step]:
-    """Return what stands between this version and serving, in order."""
-    newest = view.builds[0] if view.builds else None
-    tried = {
-        "failed": "The last build failed: see why.",
-        "queued": "A build waits for a worker: see it.",
-        "running": "It is being built: watch it.",
-    }.get(newest.state if newest else "", "")
-    return [
-        Step("Files uploaded", bool(view.files), "Upload the model's files."),
-        Step(
-            "Finalised",
-            view.version.state == "finalised",
-            "Finalise it: its files and facts are then frozen.",
-        ),
-        Step("Metrics reported", view.metrics is not None, "Report metrics as evidence."),
-        Step(
-            "Built and smoke-tested",
-            view.built,
-            tried or "Build it into a Bento.",
-            reverse("build", args=[newest.pk]) if newest and tried else "",
-        ),
-        Step("Released", bool(view.releases), "Ask for a release to an environment."),
-    ]
-
-
-def compared_parts(found: Comparison) -> list[Part]:
-    """Return the tables of a comparison, what matters most first."""
-    return [
-        Part("Metrics", found.metrics),
-        Part("Inputs", found.inputs, narrow=True),
-        Part("Outputs", found.outputs, narrow=True),
-        Part("Requirements", found.requirements, narrow=True),
-        Part("Parameters", found.parameters, narrow=True),
-        Part("Files", found.files),
-    ]

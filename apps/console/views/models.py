@@ -3,13 +3,13 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils.safestring import mark_safe
 
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
+from apps.console.queries.comparison import card_lines, compared_parts
+from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.registry.actions import create_model, finalise, set_alias, set_card, set_tags
-from apps.registry.cards import render as render_card
 from apps.registry.queries import compare as compare_versions
 from apps.registry.usage import bytes_kept
 from placet.kernel.problems import NotFound, Problem
@@ -26,9 +26,11 @@ def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     search, project = request.GET.get("q", ""), request.GET.get("project", "")
     after = request.GET.get("after", "")
     rows, key = queries.model_page(request.actor, search=search, project=project, after=after)
+    projects = queries.projects_of(request.actor)
+    found = queries.ModelList(request.actor, projects, rows, search, project, request.POST)
     return show(
-        request, "models", search=search, project=project, fault=fault, typed=request.POST,
-        rows=rows, key=key, after=after, projects=queries.projects_of(request.actor),
+        request, "models", page=found, fault=fault, project=project, projects=projects,
+        key=key, after=after,
     )  # fmt: skip
 
 
@@ -56,24 +58,19 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show a model with its versions."""
     found = queries.model_of(request.actor, project, name)
     before = request.GET.get("before", "")
-    rows, older = queries.version_page(
+    rows, older = queries.newest_versions(
         found, int(before) if before.isdecimal() and len(before) < 9 else None
     )
-    columns = queries.metric_columns(rows)
-    return show(
-        request, "model", model=found, rows=rows, columns=columns, older=older, before=before,
-        kept=bytes_kept(found.project_id) if found.project.artifact_quota else None,
-    )  # fmt: skip
+    kept = bytes_kept(found.project_id) if found.project.artifact_quota else None
+    shown = queries.ModelPage(found, rows, before, older, kept)
+    return show(request, "model", model=found, page=shown)
 
 
 @page
 def version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Show a version: what it is, what is missing, where it runs."""
     found = queries.version_of(request.actor, project, name, number)
-    view = queries.version_view(found, request.actor)
-    # render_card sanitises: what it returns is safe to show as it is
-    card_html = mark_safe(render_card(found.card)) if found.card else ""  # noqa: S308
-    return show(request, "version", view=view, version=found, card=card_html)
+    return show(request, "version", page=version_page(found, request.actor), version=found)
 
 
 @page
@@ -85,8 +82,10 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
         return redirect("model", project, name)
     a, b = (queries.version_of(request.actor, project, name, n) for n in sorted(numbers))
     comparison = compare_versions(a, b, request.actor)
-    parts = queries.compared_parts(comparison)
-    return show(request, "compare", a=a, b=b, comparison=comparison, parts=parts)
+    return show(
+        request, "compare", a=a, b=b, comparison=comparison,
+        parts=compared_parts(comparison), card=card_lines(comparison),
+    )  # fmt: skip
 
 
 @action

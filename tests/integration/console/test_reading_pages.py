@@ -304,3 +304,13 @@ def test_a_release_that_nothing_will_open_says_which_gate_has_failed(world: Worl
     world.policy("staging", "version: 1\ngates: [{gate: scan, allow: [safe]}]\n")
     assert "Waiting for the gates" not in head("code-carrying")
     assert "A gate has failed: Scanned</span>" in head("code-carrying")
+
+
+def test_a_metric_and_a_parameter_may_be_called_as_a_method_is(world: World) -> None:
+    """A template that reads ``data.items`` gets the member of that name before the method."""
+    version = world.version(parameters={"items": 3, "depth": 4})
+    world.bento(version, metrics={"items": 0.25})
+    page = f"/models/risk/churn/{version.number}/"
+    shown = browser(world.people["Ada"]).get(page).content.decode()
+    assert "2 parameters" in shown
+    assert shown_number(0.25) in shown

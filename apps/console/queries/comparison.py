@@ -1,0 +1,107 @@
+"""Two versions side by side, as their page shows what differs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.console.templatetags.placet import number
+from apps.registry.comparison import Change, Comparison
+
+FEW = 6  # rows that are the same and need no folding
+SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
+LINES = {"+": "add", "-": "del"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One name on both sides, in words."""
+
+    change: Change
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.change.name
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing changed."""
+        return self.change.state == "same"
+
+    @property
+    def before(self) -> str:
+        """What the first version has."""
+        return "–" if self.change.state == "added" else number(self.change.before)
+
+    @property
+    def after(self) -> str:
+        """What the second version has."""
+        return "–" if self.change.state == "removed" else number(self.change.after)
+
+    @property
+    def sign(self) -> str:
+        """The sign beside a change that is no number."""
+        return SIGNS.get(self.change.state, "") if self.change.change is None else ""
+
+    @property
+    def how(self) -> str:
+        """How it changes: by how much, or in a word."""
+        by = self.change.change
+        if by is None or self.is_same:
+            return self.change.state
+        return f"▲ +{number(by)}" if by > 0 else f"▼ {number(by)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table of a comparison. Long runs of what is the same are folded away."""
+
+    title: str
+    rows: Sequence[ChangeRow]
+    narrow: bool = False
+
+    @property
+    def changed(self) -> int:
+        """How many rows differ."""
+        return sum(not row.is_same for row in self.rows)
+
+    @property
+    def differ(self) -> str:
+        """How many rows differ, of how many."""
+        return f"{self.changed} of {len(self.rows)} differ"
+
+    @property
+    def is_long(self) -> bool:
+        """Whether what is the same is folded away."""
+        return len(self.rows) - self.changed > FEW
+
+    @property
+    def shown(self) -> list[ChangeRow]:
+        """The rows that are shown at once."""
+        return [row for row in self.rows if not (self.is_long and row.is_same)]
+
+    @property
+    def folded(self) -> list[ChangeRow]:
+        """The rows that show on demand."""
+        return [row for row in self.rows if self.is_long and row.is_same]
+
+
+def compared_parts(found: Comparison) -> list[Part]:
+    """Return the tables of a comparison that have rows, what matters most first."""
+    parts = (
+        ("Metrics", found.metrics, False),
+        ("Inputs", found.inputs, True),
+        ("Outputs", found.outputs, True),
+        ("Requirements", found.requirements, True),
+        ("Parameters", found.parameters, True),
+        ("Files", found.files, False),
+    )
+    return [
+        Part(title, [ChangeRow(change) for change in changes], narrow)
+        for title, changes, narrow in parts
+        if changes
+    ]
+
+
+def card_lines(found: Comparison) -> list[tuple[str, str]]:
+    """Return what differs between the cards line by line, each with how it is set."""
+    return [(LINES.get(line[:1], ""), line) for line in found.card]

@@ -1,0 +1,305 @@
+"""The page of one version: what it is, what is missing, where it runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.builds.models import Build
+from apps.builds.rules import ACCELERABLE
+from apps.console.queries.audit import Line, story
+from apps.console.queries.paging import PAGE
+from apps.console.queries.shown import Button
+from apps.console.queries.version_parts import (
+    Column,
+    Shown,
+    Step,
+    columns,
+    evidence_words,
+    pair,
+    signature_note,
+    signer,
+    steps,
+)
+from apps.governance.models import Release
+from apps.registry.cards import render
+from apps.registry.models import ArtifactFile, Evidence, ModelVersion, SigningKey
+from placet.kernel.actor import Actor, Scope
+
+MANY = 12  # so many inputs are folded away
+FILES, BUILDS, RELEASES = 200, 10, 20
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """Everything the page of one version shows."""
+
+    version: ModelVersion
+    actor: Actor
+    names: dict[str, str]
+    facts: list[Evidence]
+    signers: dict[str, str]  # label by the fingerprint of the key
+    files: list[ArtifactFile]
+    builds: list[Build]
+    releases: list[Release]
+    others: Sequence[Any]  # versions of the model, with where they are live
+    timeline: list[Line]
+    card: SafeString  # as HTML; '' without one
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` at the version."""
+        scope = Scope(self.version.project_scope(), self.version.environment_scope())
+        return self.actor.can(permission, scope)
+
+    def url(self, name: str) -> str:
+        """Return the address ``name`` of the version."""
+        version = self.version
+        return reverse(name, args=[version.project.slug, version.model.name, version.number])
+
+    @property
+    def may_edit(self) -> bool:
+        """Whether the reader may change tags, card and aliases."""
+        return self.may("version.edit")
+
+    @property
+    def may_build(self) -> bool:
+        """Whether the reader may have it built now."""
+        return self.is_frozen and self.may("build.start")
+
+    @property
+    def may_point(self) -> bool:
+        """Whether the reader may point an alias at it."""
+        return self.is_frozen and self.may_edit
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its files and facts can no longer change."""
+        return self.version.state == "finalised"
+
+    @property
+    def built(self) -> bool:
+        """Whether there is a Bento to ask a release of."""
+        return any(b.state == "succeeded" for b in self.builds)
+
+    @property
+    def author(self) -> str:
+        """Who registered it."""
+        return self.names.get(self.version.author, "")
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags as people write them."""
+        return [pair(key, value) for key, value in self.version.tags.items()]
+
+    @property
+    def tag_lines(self) -> str:
+        """The tags as their form holds them: one on each line."""
+        return "".join(f"{tag}\n" for tag in self.tags)
+
+    @property
+    def edit_tags(self) -> str:
+        """What the button beside the tags says; '' where the reader may not change them."""
+        if not self.may_edit:
+            return ""
+        return "Edit tags" if self.version.tags else "Add tags"
+
+    @property
+    def buttons_before(self) -> list[Button]:
+        """What the reader can do with it, before its build."""
+        return list(buttons_before(self))
+
+    @property
+    def build(self) -> Button:
+        """What builds it."""
+        text = "Build again" if self.builds else "Build"
+        return Button(text, post=self.url("version-build"), tone="" if self.built else "primary")
+
+    @property
+    def accelerable(self) -> bool:
+        """Whether a build may try the model's ONNX form."""
+        return self.version.format in ACCELERABLE
+
+    @property
+    def buttons_after(self) -> list[Button]:
+        """What the reader can do with it, after its build."""
+        return list(buttons_after(self))
+
+    @property
+    def metrics(self) -> Evidence | None:
+        """The newest metrics."""
+        return next((e for e in self.facts if e.kind == "metrics"), None)
+
+    @property
+    def metric_rows(self) -> list[tuple[str, Any]]:
+        """The newest metrics by name; one may be called ``items``, as a method of theirs is."""
+        return list(self.metrics.data.items()) if self.metrics else []
+
+    @property
+    def metrics_by(self) -> str:
+        """Who reported the newest metrics."""
+        return self.names.get(self.metrics.created_by, "") if self.metrics else ""
+
+    @property
+    def signature_note(self) -> str:
+        """How many columns and example rows there are."""
+        return signature_note(self.version)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the columns are few enough to be shown at once."""
+        return len((self.version.signature or {}).get("inputs", ())) < MANY
+
+    @property
+    def inputs(self) -> list[Column]:
+        """What it is asked with."""
+        return columns(self.version)[0]
+
+    @property
+    def outputs(self) -> list[Column]:
+        """What it answers."""
+        return columns(self.version)[1]
+
+    @property
+    def evidence(self) -> list[Shown]:
+        """What is known of it, the newest first."""
+        return [
+            Shown(
+                e,
+                evidence_words(e.kind, e.data, self.signers),
+                f" by {self.names.get(e.created_by, '')}" if e.source == "reported" else "",
+            )
+            for e in self.facts
+        ]
+
+    @property
+    def has_origin(self) -> bool:
+        """Whether anything was said of where it comes from."""
+        return bool(self.version.lineage or self.version.parameters)
+
+    @property
+    def parameters(self) -> list[tuple[str, Any]]:
+        """What its training was set to, by name."""
+        return list(self.version.parameters.items())
+
+    @property
+    def steps(self) -> list[Step]:
+        """What stands between it and serving; nothing once it was released."""
+        done = [
+            bool(self.files),
+            self.is_frozen,
+            self.metrics is not None,
+            self.built,
+            bool(self.releases),
+        ]
+        newest = self.builds[0] if self.builds else None
+        return [] if all(done) else steps(done, newest)
+
+    @property
+    def signed(self) -> Evidence | None:
+        """What the ``model.sig`` that came with it was found to be worth."""
+        return measured_signature(self.facts)
+
+    @property
+    def signer(self) -> str:
+        """By which key of the project it was signed; '' where no such key did."""
+        signed = self.signed
+        trusted = signed is not None and signed.data.get("result") == "trusted"
+        return signer(signed.data, self.signers) if signed and trusted else ""
+
+    @property
+    def ml_bom(self) -> str:
+        """Where its list of components, data and training is taken away."""
+        version = self.version
+        model = f"projects/{version.project.slug}/models/{version.model.name}"
+        return f"/api/v1/{model}/versions/{version.number}/ml-bom"
+
+    @property
+    def needs(self) -> list[tuple[str, str]]:
+        """The packages that it requires and the variables that it reads, each list titled once."""
+        rows = (
+            ("Requires", self.version.requirements),
+            ("Reads the variables", self.version.variables),
+        )
+        return [("" if place else title, x) for title, xs in rows for place, x in enumerate(xs)]
+
+    @property
+    def python(self) -> str:
+        """The Python that it runs with."""
+        return self.version.python_version or "the platform's"
+
+
+def buttons_before(page: VersionPage) -> Iterator[Button]:
+    """Yield what compares the version, with what is live rather than with the newest other one,
+    and what freezes it."""
+    live = [v for v in page.others if v.live_in is not None]
+    other = max(live, key=lambda v: v.live_in) if live else next(iter(page.others), None)
+    if other is not None:
+        args = [page.version.project.slug, page.version.model.name]
+        url = f"{reverse('compare', args=args)}?v={other.number}&v={page.version.number}"
+        with_what = f"live {other.number}" if live else other.number
+        yield Button(f"Compare with {with_what}", href=url)
+    if page.version.state == "draft" and page.may_edit:
+        yield Button("Finalise", post=page.url("version-finalise"), tone="primary")
+
+
+def buttons_after(page: VersionPage) -> Iterator[Button]:
+    """Yield what recalls the version, and what asks for its release."""
+    version = page.version
+    if page.is_frozen and page.may("recall.create"):
+        what = f"kind=version&what={version.pk}&project={version.project.slug}"
+        yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
+    if page.built and page.may("release.request"):
+        url = f"{reverse('release-new')}?version={version.pk}"
+        yield Button("Ask for a release…", href=url, tone="primary")
+
+
+def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
+    """Return everything the page of ``version`` shows."""
+    evidence = list(version.evidence.order_by("-created_at")[:PAGE])
+    builds = list(version.builds.order_by("-created_at")[:BUILDS])
+    rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
+    releases = list(rows[:RELEASES])
+    lines, names = story(
+        [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
+        actor,
+        people={version.author, *(e.created_by for e in evidence)},
+    )
+    others = version.model.versions.exclude(pk=version.pk).annotate(live_in=Subquery(_live_in()))
+    return VersionPage(
+        version=version,
+        actor=actor,
+        names=names,
+        facts=evidence,
+        signers=signer_labels(version.project_id) if measured_signature(evidence) else {},
+        files=list(version.files.order_by("path")[:FILES]),
+        builds=builds,
+        releases=releases,
+        others=list(others.order_by("-number")[:PAGE]),
+        timeline=lines,
+        # render sanitises: what it returns is safe to show as it is
+        card=mark_safe(render(version.card) if version.card else ""),  # noqa: S308
+    )
+
+
+def measured_signature(evidence: Sequence[Evidence]) -> Evidence | None:
+    """Return the newest finding about a model's own signature."""
+    measured = (e for e in evidence if e.kind == "model_signature" and e.source == "measured")
+    return next(measured, None)
+
+
+def signer_labels(project_id: str) -> dict[str, str]:
+    """Return the project's model signing keys: their labels, and which of them were revoked."""
+    rows = SigningKey.objects.filter(project=project_id)
+    return {
+        row.fingerprint: f"{row.label}, since revoked" if row.revoked_at else row.label
+        for row in rows
+    }
+
+
+def _live_in() -> QuerySet[Any]:
+    """The position of the last environment that the outer version is live in."""
+    live = Release.objects.filter(version=OuterRef("pk"), state="live")
+    return live.order_by("-environment__position").values("environment__position")[:1]

@@ -1,0 +1,142 @@
+"""What the page of a version is made of: its columns, its evidence in words, its steps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.urls import reverse
+
+from apps.builds.models import Build
+from apps.console.queries.shown import count_of
+from apps.console.templatetags.placet import words
+from apps.registry.models import Evidence, ModelVersion
+
+ANSWERS = {True: "yes", False: "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One input or output, with what the first example row holds there."""
+
+    name: str
+    type: str
+    required: str  # yes, no; '' for an output
+    example: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One piece of evidence: what it says in a line, and who said so."""
+
+    evidence: Evidence
+    said: str
+    by: str  # continues the sentence that says whence it is
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        """What a scan found."""
+        return found_by(self.evidence.data) if self.evidence.kind == "scan" else ()
+
+    @property
+    def sbom(self) -> str:
+        """The Bento whose list of components can be taken away."""
+        return self.evidence.bento_digest if self.evidence.kind == "sbom" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing between a new version and its first release."""
+
+    title: str
+    state: Literal["passed", "waiting", ""]
+    hint: str = ""
+    url: str = ""
+
+
+def found_by(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the findings of a scan."""
+    return data.get("findings") or ()
+
+
+def pair(key: str, value: str) -> str:
+    """Return a tag as people write it: a name, or a name and its value."""
+    return f"{key}: {value}" if value else key
+
+
+def columns(version: ModelVersion) -> tuple[list[Column], list[Column]]:
+    """Return the inputs and the outputs that the signature names."""
+    signature = version.signature or {}
+    row = version.example[0] if version.example else {}
+    answer = version.expected[0] if version.expected else ""
+    inputs = [
+        Column(c["name"], c["type"], ANSWERS[c.get("required", True)], row.get(c["name"], ""))
+        for c in signature.get("inputs", ())
+    ]
+    outputs = [Column(c["name"], c["type"], "", answer) for c in signature.get("outputs", ())]
+    return inputs, outputs
+
+
+def signature_note(version: ModelVersion) -> str:
+    """Return how many columns and example rows there are."""
+    signature = version.signature or {}
+    inputs = count_of(len(signature.get("inputs", ())), "input")
+    outputs = count_of(len(signature.get("outputs", ())), "output")
+    rows = len(version.example or ())
+    return f"{inputs}, {outputs}" + (f" · {count_of(rows, 'example row')}" if rows else "")
+
+
+def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
+    """Return what evidence says, in a line."""
+    equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
+    match kind:
+        case "scan":
+            return f"{words(data.get('verdict', ''))}, {count_of(len(found_by(data)), 'finding')}"
+        case "smoke_test" if data.get("result") == "equal":
+            return f"{equal} expected outputs equal"
+        case "smoke_test":
+            return f"{words(data.get('result', ''))}: {equal} equal"
+        case "sbom":
+            return f"{data.get('components', '')} components"
+        case "model_signature" if data.get("result") == "trusted":
+            return f"signed by {signer(data, signers)}"
+        case "model_signature":
+            return "signed by a key that was not trusted"
+        case "acceleration":
+            accelerated = data.get("verdict") == "accelerated"
+            return f"ONNX, {equal} rows equal" if accelerated else "the original is served"
+        case "metrics":
+            return count_of(len(data), "metric")
+        case _:
+            return count_of(len(data), "fact")
+
+
+def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
+    """Return by which key a model was signed."""
+    return signers.get(data.get("key", "")) or "a key that is gone"
+
+
+def steps(done: Sequence[bool], newest: Build | None) -> list[Step]:
+    """Return what stands between a version and serving, in order; the first that is not done is
+    what it waits for."""
+    tried = {
+        "failed": "The last build failed: see why.",
+        "queued": "A build waits for a worker: see it.",
+        "running": "It is being built: watch it.",
+    }.get(newest.state if newest else "", "")
+    log = reverse("build", args=[newest.pk]) if newest and tried else ""
+    rows = (
+        ("Files uploaded", "Upload the model's files.", ""),
+        ("Finalised", "Finalise it: its files and facts are then frozen.", ""),
+        ("Metrics reported", "Report metrics as evidence.", ""),
+        ("Built and smoke-tested", tried or "Build it into a Bento.", log),
+        ("Released", "Ask for a release to an environment.", ""),
+    )
+    first = done.index(False) if False in done else len(done)
+    return [
+        Step(title, "passed")
+        if done[place]
+        else Step(title, "waiting", hint, url)
+        if place == first
+        else Step(title, "")
+        for place, (title, hint, url) in enumerate(rows)
+    ]

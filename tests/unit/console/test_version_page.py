@@ -1,0 +1,91 @@
+"""What the page of a version says: evidence in a line, its columns, what is still missing."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from apps.console.queries.version_parts import (
+    columns,
+    evidence_words,
+    pair,
+    signature_note,
+    steps,
+)
+
+SIGNERS = {"sha256:aa": "ci"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        ("scan", {"verdict": "code-carrying", "findings": [{}]}, "Code-carrying, 1 finding"),
+        ("scan", {"verdict": "safe", "findings": []}, "Safe, 0 findings"),
+        (
+            "smoke_test",
+            {"result": "equal", "equal": 3, "rows": 3},
+            "3 of 3 expected outputs equal",
+        ),
+        ("smoke_test", {"result": "different", "equal": 1, "rows": 3}, "Different: 1 of 3 equal"),
+        ("sbom", {"components": 41}, "41 components"),
+        ("model_signature", {"result": "trusted", "key": "sha256:aa"}, "signed by ci"),
+        ("model_signature", {"result": "trusted", "key": "x"}, "signed by a key that is gone"),
+        ("model_signature", {"result": "unknown"}, "signed by a key that was not trusted"),
+        (
+            "acceleration",
+            {"verdict": "accelerated", "equal": 5, "rows": 5},
+            "ONNX, 5 of 5 rows equal",
+        ),
+        ("acceleration", {"verdict": "original"}, "the original is served"),
+        ("metrics", {"auc": 0.9}, "1 metric"),
+        ("document", {"title": "DPIA", "sha256": ""}, "2 facts"),
+    ],
+)
+def test_evidence_is_said_in_a_line(kind: str, data: dict[str, Any], said: str) -> None:
+    assert evidence_words(kind, data, SIGNERS) == said
+
+
+def version(**members: Any) -> Any:
+    """Return a version with these members alone."""
+    return SimpleNamespace(**{"signature": None, "example": None, "expected": None} | members)
+
+
+def test_columns_are_shown_with_the_first_example() -> None:
+    age, sex = {"name": "age", "type": "long"}, {"name": "sex", "type": "string"}
+    found = version(
+        signature={"inputs": [age, sex | {"required": False}], "outputs": [{"name": "p"} | age]},
+        example=[{"age": 41}],
+        expected=[0.25],
+    )
+    inputs, outputs = columns(found)
+    assert [(c.name, c.required, c.example) for c in inputs] == [
+        ("age", "yes", 41),
+        ("sex", "no", ""),
+    ]
+    assert [(c.required, c.example) for c in outputs] == [("", 0.25)]
+    assert signature_note(found) == "2 inputs, 1 output · 1 example row"
+    assert signature_note(version(signature={"inputs": [age], "outputs": []})).endswith("0 outputs")
+
+
+def test_a_version_waits_for_the_first_thing_that_is_missing() -> None:
+    rows = steps([True, True, False, False, False], None)
+    assert [row.state for row in rows] == ["passed", "passed", "waiting", "", ""]
+    assert [row.hint for row in rows if row.hint] == ["Report metrics as evidence."]
+
+
+@pytest.mark.parametrize(
+    ("state", "hint"),
+    [
+        ("failed", "The last build failed: see why."),
+        ("queued", "A build waits for a worker: see it."),
+        ("running", "It is being built: watch it."),
+    ],
+)
+def test_a_build_that_was_tried_leads_to_its_log(state: str, hint: str) -> None:
+    build: Any = SimpleNamespace(state=state, pk="bld_1")
+    row = steps([True, True, True, False, False], build)[3]
+    assert (row.hint, row.url) == (hint, "/builds/bld_1/")
+
+
+def test_a_tag_without_a_value_is_a_name() -> None:
+    assert (pair("team", "risk"), pair("kept", "")) == ("team: risk", "kept")
