@@ -267,7 +267,7 @@ def test_a_failed_build_says_what_to_do_and_how_far_it_came(world: World) -> Non
     shown = browser(world.people["Ada"]).get(page).content.decode()
     assert "It stopped at the step runtime." in shown
     assert "Build again" in shown
-    rows = browser(world.people["Ada"]).get(page).context["steps"]
+    rows = browser(world.people["Ada"]).get(page).context["page"].steps
     assert [row.state for row in rows[:4]] == ["passed", "passed", "failed", ""]
     shown = browser(world.people["Ada"]).get(f"/models/risk/churn/{version.number}/").content
     assert b"Ask for a release" not in shown

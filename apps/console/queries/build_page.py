@@ -1,0 +1,176 @@
+"""The page of one build: its log, how far it is, and what was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from apps.builds.models import Build, BuildLine
+from apps.console.queries.shown import count_of
+from apps.console.queries.version_parts import found_by
+from apps.console.templatetags.placet import number, span, words
+from apps.identity.queries import people_names
+from placet.kernel.actor import Actor, Scope
+
+STEPS = [
+    "fetch", "scan", "runtime", "generate", "accelerate", "build", "smoke", "sbom", "export",
+]  # fmt: skip
+EVIDENCE = ["scan", "smoke_test", "sbom", "acceleration"]
+LINES = 2000
+FROZEN = (
+    "Nothing was built. The version's files and requirements are frozen: if the fault is in them, "
+    "register a new version; if it was the machine's, build again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a build: where it stands, and what it took."""
+
+    name: str
+    state: str  # passed, running, failed, ''
+    seconds: float | None
+
+    @property
+    def took(self) -> str:
+        """How long it took, or that it is under way."""
+        if self.seconds is not None:
+            return span(self.seconds)
+        return "now" if self.state == "running" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of what was built, as a gate reads it."""
+
+    state: Literal["passed", "failed", "waiting"]
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPage:
+    """Everything the page of one build shows."""
+
+    build: Build
+    actor: Actor
+    names: dict[str, str]
+    lines: list[BuildLine]
+    steps: list[StepRow]
+    evidence: list[Measured]
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` at the build."""
+        scope = Scope(self.build.project_scope(), self.build.environment_scope())
+        return self.actor.can(permission, scope)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still change, so that the page renews it."""
+        return self.build.state in ("queued", "running")
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether the reader may stop it."""
+        return self.is_open and self.may("build.cancel")
+
+    @property
+    def may_build(self) -> bool:
+        """Whether the reader may have the version built again."""
+        return self.may("build.start")
+
+    @property
+    def error(self) -> str:
+        """Why it failed."""
+        return self.build.error or "It failed; the log says where."
+
+    @property
+    def stopped_at(self) -> str:
+        """At which step it failed, and what to do."""
+        if not self.build.step:
+            return FROZEN
+        return f"It stopped at the step {words(self.build.step).lower()}. {FROZEN}"
+
+    @property
+    def asked_by(self) -> str:
+        """Who asked for it."""
+        return self.names.get(self.build.requested_by, "")
+
+    @property
+    def isolation(self) -> str:
+        """What it ran in; '' before it ran."""
+        if not self.build.isolation:
+            return ""
+        return "sandbox (bwrap)" if self.build.isolation == "bwrap" else "unprivileged user"
+
+    @property
+    def acceleration(self) -> str:
+        """What came of trying the model's ONNX form; '' where that was not asked for."""
+        if not self.build.accelerate:
+            return ""
+        if self.build.state != "succeeded":
+            return "asked for"
+        bento = getattr(self.build, "bento", None)
+        served = bento is not None and bento.accelerated
+        return "its ONNX form is served" if served else "the original is served"
+
+
+def step_rows(build: Build) -> list[StepRow]:
+    """Return every step, so that a build that runs shows how far it is and what is to come."""
+    ends = {"running": "running", "failed": "failed"}
+    rows = []
+    for name in STEPS:
+        if name == "accelerate" and not build.accelerate:
+            continue
+        seconds = build.timings.get(name)
+        state = "passed" if seconds is not None else ""
+        if name == build.step and build.state in ends:
+            state = ends[build.state]
+        rows.append(StepRow(name, state, seconds))
+    return rows
+
+
+def measured(kind: str, data: Mapping[str, Any]) -> Measured:
+    """Return what evidence of a build says."""
+    equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
+    match kind:
+        case "scan":
+            verdict = data.get("verdict", "")
+            note = f"{count_of(len(found_by(data)), 'finding')}, nothing was imported"
+            passed = verdict in ("safe", "code-carrying")
+            return Measured("passed" if passed else "failed", f"Scan: {verdict}", note)
+        case "smoke_test":
+            result = data.get("result", "")
+            passed = result in ("equal", "starts")
+            note = f"{equal} outputs as expected"
+            return Measured("passed" if passed else "failed", f"Smoke test: {result}", note)
+        case "acceleration" if data.get("verdict") == "accelerated":
+            note = f"{equal} rows equal, {apart(data)}"
+            return Measured("passed", "Acceleration: ONNX is served", note)
+        case "acceleration":
+            title = "Acceleration: the original is served"
+            return Measured("waiting", title, str(data.get("detail", "")))
+        case _:
+            return Measured("passed", "SBOM", f"{data.get('components', '')} components")
+
+
+def apart(data: Mapping[str, Any]) -> str:
+    """Return how far an accelerated model answers from the original, and how far it may."""
+    allowed = data.get("tolerance") or {}
+    absolute, relative = (number(allowed.get(n, "")) for n in ("absolute", "relative"))
+    most = number(data.get("max_absolute", ""))
+    return f"at most {most} apart (allowed: {absolute} + {relative} of the value)"
+
+
+def build_page(build: Build, actor: Actor) -> BuildPage:
+    """Return everything the page of ``build`` shows."""
+    evidence = build.version.evidence.filter(
+        kind__in=EVIDENCE, bento_digest__in={"", build.bento_digest}
+    )
+    return BuildPage(
+        build=build,
+        actor=actor,
+        names=people_names([build.requested_by]),
+        lines=list(build.lines.order_by("number")[:LINES]),
+        steps=step_rows(build),
+        evidence=[measured(e.kind, e.data) for e in evidence.order_by("created_at")],
+    )

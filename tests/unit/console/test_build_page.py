@@ -1,0 +1,105 @@
+"""What the page of a build says of its steps and of what was measured."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from apps.console.queries.build_page import BuildPage, measured, step_rows
+
+CLOSE = {
+    "verdict": "accelerated", "equal": 5, "rows": 5, "max_absolute": 0.0012,
+    "tolerance": {"absolute": 1e-05, "relative": 0.001},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        (
+            "scan",
+            {"verdict": "code-carrying", "findings": [{}]},
+            ("passed", "Scan: code-carrying", "1 finding, nothing was imported"),
+        ),
+        (
+            "scan",
+            {"verdict": "malicious", "findings": [{}, {}]},
+            ("failed", "Scan: malicious", "2 findings, nothing was imported"),
+        ),
+        (
+            "smoke_test",
+            {"result": "starts", "equal": 0, "rows": 0},
+            ("passed", "Smoke test: starts", "0 of 0 outputs as expected"),
+        ),
+        (
+            "smoke_test",
+            {"result": "different", "equal": 1, "rows": 3},
+            ("failed", "Smoke test: different", "1 of 3 outputs as expected"),
+        ),
+        (
+            "acceleration",
+            {"verdict": "original", "detail": "It answers otherwise"},
+            ("waiting", "Acceleration: the original is served", "It answers otherwise"),
+        ),
+        (
+            "acceleration",
+            CLOSE,
+            (
+                "passed",
+                "Acceleration: ONNX is served",
+                "5 of 5 rows equal, at most 0.0012 apart (allowed: 1e-05 + 0.001 of the value)",
+            ),
+        ),
+        ("sbom", {"components": 41}, ("passed", "SBOM", "41 components")),
+    ],
+)
+def test_what_was_measured_is_a_gate(
+    kind: str, data: dict[str, Any], said: tuple[str, str, str]
+) -> None:
+    found = measured(kind, data)
+    assert (found.state, found.title, found.note) == said
+
+
+def build(**members: Any) -> Any:
+    """Return a build with these members alone."""
+    return SimpleNamespace(
+        **{"accelerate": False, "timings": {}, "step": "", "error": ""} | members
+    )
+
+
+def page(**members: Any) -> BuildPage:
+    """Return the page of a build with these members alone."""
+    actor: Any = None
+    return BuildPage(build(**members), actor, {}, [], [], [])
+
+
+def test_steps_show_how_far_a_build_is() -> None:
+    rows = step_rows(build(state="running", step="scan", timings={"fetch": 2.0}))
+    assert [(r.name, r.state, r.took) for r in rows[:3]] == [
+        ("fetch", "passed", "2 s"),
+        ("scan", "running", "now"),
+        ("runtime", "", ""),
+    ]
+    assert "accelerate" not in {r.name for r in rows}
+
+
+def test_a_failed_build_says_where_it_stopped_and_what_to_do() -> None:
+    assert page(step="smoke").stopped_at.startswith("It stopped at the step smoke. Nothing was")
+    assert page().stopped_at.startswith("Nothing was built.")
+    assert page().error == "It failed; the log says where."
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"accelerate": False}, ""),
+        ({"accelerate": True, "state": "running"}, "asked for"),
+        (
+            {"accelerate": True, "state": "succeeded", "bento": SimpleNamespace(accelerated=True)},
+            "its ONNX form is served",
+        ),
+        ({"accelerate": True, "state": "succeeded"}, "the original is served"),
+    ],
+)
+def test_what_came_of_acceleration(members: dict[str, Any], said: str) -> None:
+    assert page(**members).acceleration == said
