@@ -13,8 +13,10 @@ from apps.console.queries.passkeys import Signing, demanded, signing
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.release_parts import (
     DecisionForm,
+    ServingRow,
     decision_forms,
     documents,
+    network,
     replicas,
     serving_words,
     signs,
@@ -137,6 +139,16 @@ class ReleasePage:
         if self.compared:
             return f", in place of {self.view.changes.compared_with}"
         return ", where nothing is live yet" if self.is_open else ""
+
+    @property
+    def network(self) -> Sign | None:
+        """What must not be read past of what it may reach."""
+        return network(self.view)
+
+    @property
+    def serving_rows(self) -> list[ServingRow]:
+        """What changes of the serving configuration."""
+        return [ServingRow(*row) for row in self.view.changes.serving]
 
     @property
     def replicas(self) -> str:

@@ -5,10 +5,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.console.queries.shown import Link, Sign, listed
-from apps.console.templatetags.placet import capture, guarded, number, unit
+from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
 from apps.governance.gates.fields import spell
 from apps.governance.models import Release
 from apps.governance.queries.detail import ReleaseView
+
+SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
+SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
+
+
+@dataclass(frozen=True, slots=True)
+class ServingRow:
+    """One member of the serving configuration that changes."""
+
+    name: str
+    before: Any
+    after: Any
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return SERVING.get(self.name, self.name[:1].upper() + self.name[1:])
+
+    @property
+    def sides(self) -> list[Any]:
+        """Both sides as they are shown; variables are shown one by one."""
+        say = SAID.get(self.name, number)
+        both = [self.before, self.after]
+        return both if self.name == "variables" else [say(side) for side in both]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +113,15 @@ def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
     if may_export:
         yield Link("Bundle for outsiders", f"{base}/bundle", download=True)
         yield Link("Verifier for a browser", "/api/v1/verifier/page", download=True)
+
+
+def network(view: ReleaseView) -> Sign | None:
+    """Return what must not be read past of what it may reach; ``None`` where that is kept."""
+    egress = view.release.serving.get("egress")
+    if egress is None:
+        return Sign("wait", "▲", "Older isolation: the host's network", wrap=True)
+    if not view.shared_network:
+        return None
+    alone = " and nothing else" if egress else ""
+    said = f"asks to reach {reaches(egress)}{alone}, but {view.shared_network}"
+    return Sign("wait", "▲", said, wrap=True)

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.release_parts import replicas, serving_words, signs, way_back
+from apps.console.queries.release_parts import (
+    ServingRow,
+    network,
+    replicas,
+    serving_words,
+    signs,
+    way_back,
+)
 
 PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 
@@ -62,3 +69,35 @@ def test_the_way_back_is_what_would_happen() -> None:
     assert way_back(placed("live", "", PLAN)).startswith("Going back is one click on the endpoint")
     nothing = way_back(placed("approved", "", PLAN))
     assert "if it does not become ready within 5 min, nothing serves" in nothing
+
+
+@pytest.mark.parametrize(
+    ("egress", "shared", "said"),
+    [
+        (None, "", "Older isolation: the host's network"),
+        (["a:443"], "", ""),
+        (["a:443"], "it is shared", "asks to reach a:443 and nothing else, but it is shared"),
+        ([], "it is shared", "asks to reach nothing, but it is shared"),
+    ],
+)
+def test_a_network_that_is_not_kept_is_said(egress: Any, shared: str, said: str) -> None:
+    serving = {} if egress is None else {"egress": egress}
+    found = network(view(release=SimpleNamespace(serving=serving), shared_network=shared))
+    assert (found.text if found else "") == said
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "title", "sides"),
+    [
+        ("memory_mb", 1024, 2048, "Memory, MB", ["1\u202f024", "2\u202f048"]),
+        ("egress", None, ["a", "b"], "May reach", ["the host's network (older isolation)", "a, b"]),
+        ("capture", None, None, "Capture", ["none", "none"]),
+        ("unit", None, None, "Unit", ["each request", "each request"]),
+        ("variables", None, {"A": "1"}, "Variables", [None, {"A": "1"}]),
+    ],
+)
+def test_what_changes_of_serving_is_said(
+    name: str, before: Any, after: Any, title: str, sides: list[Any]
+) -> None:
+    row = ServingRow(name, before, after)
+    assert (row.title, row.sides) == (title, sides)
