@@ -35,6 +35,13 @@ class Place:
     allowed: bool
     live: bool
 
+    @property
+    def asks(self) -> str:
+        """What its policy will ask."""
+        if self.policy is None:
+            return "no policy: nothing passes"
+        return " · ".join(self.gates) or "nothing"
+
 
 @dataclass(slots=True)
 class RequestPage:

@@ -9,6 +9,7 @@ from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.release_page import release_page
 from apps.console.queries.releases import paged, request_page
+from apps.console.queries.request_form import RequestForm
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
@@ -20,7 +21,6 @@ from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-from placet_verify.serving import SETTABLE
 
 
 @page
@@ -51,18 +51,18 @@ def request_form(
     request: PageRequest, version: ModelVersion, problem: Problem | None = None
 ) -> HttpResponse:
     """Show the form that asks for a release of ``version``, filled in as it was sent."""
-    values = variables_of(request.POST)
     faults = faults_of(problem, request.POST) if problem else {}
-    usual = sorted(SETTABLE - {*version.variables})
-    return show(
-        request, "release_new", version=version, typed=request.POST, problem=problem,
-        rest=faults.pop("", []), faults=faults,
+    form = RequestForm(
+        version=version,
+        offered=request_page(version, request.actor),
+        typed=request.POST,
+        variables_typed=variables_of(request.POST),
         marks=marks_of(request.POST),
-        variables=[(name, values.get(name, "")) for name in version.variables],
-        usual=[(name, values.get(name, "")) for name in usual],
-        usual_typed=any(values.get(name) for name in usual),
-        form=request_page(version, request.actor),
-    )  # fmt: skip
+        problem=problem,
+        rest=faults.pop("", []),
+        faults=faults,
+    )
+    return show(request, "release_new", version=version, form=form, faults=faults)
 
 
 @page

@@ -1,0 +1,118 @@
+"""The form that asks for a release as its page shows it: filled in, with what is wrong beside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.console.queries.releases import Place, RequestPage
+from apps.registry.models import ModelVersion
+from placet.kernel.problems import Problem
+from placet_verify.serving import SETTABLE
+
+# what stands in an input where nothing was typed
+USUAL = {
+    "plan": "replace", "replicas": "1", "max_replicas": "2", "memory_mb": "1024", "capture": "0",
+}  # fmt: skip
+INPUTS = (
+    "environment", "endpoint", "target", "bento", "start", "unit_source", "unit_name", "egress",
+    "reason", *USUAL,
+)  # fmt: skip
+UNITS = (("", "each request"), ("header", "header"), ("cookie", "cookie"), ("json", "JSON field"))
+STARTS = (("on_approval", "roll out at once"), ("manual", "wait for an operator"))
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a list."""
+
+    value: str
+    text: str
+    chosen: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """The form that asks for a release of a version."""
+
+    version: ModelVersion
+    offered: RequestPage
+    typed: Mapping[str, Any]
+    variables_typed: Mapping[str, str]
+    marks: Sequence[str]  # what of the destinations should not be read past
+    problem: Problem | None = None
+    faults: Mapping[str, Sequence[str]] | None = None  # by the name of the input
+    rest: Sequence[str] = ()  # what is wrong with no input of the form
+
+    @property
+    def refusal(self) -> str:
+        """Why it was refused; '' where it was not sent yet."""
+        if self.problem is None:
+            return ""
+        beside = ". What is wrong stands beside it below." if self.faults else ""
+        return f"{self.problem.detail}{beside}"
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """What stands in each input: what was typed, or else what is usual."""
+        usual = USUAL | {
+            "environment": self.offered.suggested,
+            "endpoint": self.version.model.name,
+        }
+        return {name: str(self.typed.get(name) or usual.get(name, "")) for name in INPUTS}
+
+    @property
+    def places(self) -> list[Option]:
+        """Where to."""
+        chosen = self.filled["environment"]
+        return [place_option(place, chosen) for place in self.offered.places]
+
+    @property
+    def targets(self) -> list[Option]:
+        """On which target a new endpoint would stand, where there are several."""
+        chosen = self.filled["target"]
+        return [
+            Option(target, f"{target} ({', '.join(places)})", target == chosen)
+            for target, places in self.offered.targets.items()
+        ]
+
+    @property
+    def starts(self) -> list[Option]:
+        """What happens when it is approved."""
+        return options(STARTS, self.filled["start"])
+
+    @property
+    def units(self) -> list[Option]:
+        """By what a canary is split."""
+        return options(UNITS, self.filled["unit_source"])
+
+    @property
+    def variables(self) -> list[tuple[str, str]]:
+        """The variables that the version reads, with what was typed."""
+        return self._typed(self.version.variables)
+
+    @property
+    def usual_variables(self) -> list[tuple[str, str]]:
+        """Those that any version may be given."""
+        return self._typed(sorted(SETTABLE - {*self.version.variables}))
+
+    @property
+    def usual_typed(self) -> bool:
+        """Whether one of those was typed, so that it must be seen."""
+        return any(value for _, value in self.usual_variables)
+
+    def _typed(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        return [(name, self.variables_typed.get(name, "")) for name in names]
+
+
+def options(rows: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
+    """Return a list of choices with one of them chosen."""
+    return [Option(value, text, bool(value) and value == chosen) for value, text in rows]
+
+
+def place_option(place: Place, chosen: str) -> Option:
+    """Return an environment as a choice; one that the reader may not ask into is closed."""
+    name = place.environment.name
+    if not place.allowed:
+        return Option(name, f"{name} (you may not ask here)", closed=True)
+    return Option(name, f"{name} (live there)" if place.live else name, name == chosen)
