@@ -1,11 +1,13 @@
 """Who had a hand in a version: by the log, and as people declared it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from apps.console.queries.names import actor_names
 from apps.registry.models import Declaration, DeclaredFact, ModelVersion
 from apps.registry.provenance import declared_about, touched_by
+from placet.kernel.actor import Actor, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,32 @@ class Part:
     about: str
     title: str
     named: list[Named]
+    typed: str = ""  # the person in its form, where that was refused
+
+    @property
+    def owned(self) -> bool:
+        """Whether somebody owns it; code is written."""
+        return self.fact == DeclaredFact.DATA_OWNER
+
+    @property
+    def digest(self) -> str:
+        """What stands beside its title."""
+        return self.about if self.owned else ""
+
+    @property
+    def did(self) -> str:
+        """Continues the sentence about somebody who was named."""
+        return "owns it" if self.owned else "wrote it"
+
+    @property
+    def nobody(self) -> str:
+        """Says that nobody was named."""
+        return f"Nobody has said who {self.did}"
+
+    @property
+    def question(self) -> str:
+        """What its form asks."""
+        return f"Who {self.did}?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +61,17 @@ class HandsPage:
     author: str
     touched: list[str]
     parts: list[Part]
+    may_declare: bool
 
 
-def hands_page(version: ModelVersion) -> HandsPage:
-    """Return who had a hand in ``version`` (a fixed number of queries)."""
+def hands_page(version: ModelVersion, actor: Actor, typed: Mapping[str, Any]) -> HandsPage:
+    """Return who had a hand in ``version`` (a fixed number of queries); ``typed`` is the form that
+    was refused."""
     touched = touched_by([version.pk]).get(version.pk, frozenset())
     rows = list(declared_about([version]).order_by("pk"))
     people = {version.author, *touched, *(r.person for r in rows), *(r.declared_by for r in rows)}
     names = actor_names(people)
+    scope = Scope(version.project_scope(), version.environment_scope())
     datasets = version.lineage.get("datasets") or []
     parts = [
         Part(
@@ -54,7 +85,13 @@ def hands_page(version: ModelVersion) -> HandsPage:
     return HandsPage(
         author=names.get(version.author, version.author),
         touched=sorted(names.get(person, person) for person in touched),
-        parts=parts,
+        parts=[
+            replace(part, typed=str(typed.get("person", "")))
+            if typed.get("about") == part.about
+            else part
+            for part in parts
+        ],
+        may_declare=actor.can("version.edit", scope),
     )
 
 

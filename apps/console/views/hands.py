@@ -20,10 +20,8 @@ def hands_of(
 ) -> HttpResponse:
     """Show the page; with ``fault`` the form that was refused is filled in as it was."""
     version = version_of(request.actor, project, name, number)
-    return show(
-        request, "hands", version=version, view=hands_page(version), fault=fault,
-        typed=request.POST,
-    )  # fmt: skip
+    found = hands_page(version, request.actor, request.POST)
+    return show(request, "hands", version=version, page=found, fault=fault)
 
 
 @action
