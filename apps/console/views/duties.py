@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 
+from apps.console.queries.duty_page import duty_rows
 from apps.console.queries.paging import keyed
 from apps.console.views.base import PageRequest, page, show
 from apps.governance.queries.duties import duties_of, visible_duties
@@ -12,4 +13,4 @@ def duties(request: PageRequest) -> HttpResponse:
     """List the environments whose access the reader administers or audits."""
     after = request.GET.get("after", "")
     places, key = keyed(visible_duties(request.actor), ("project__slug", "name"), after)
-    return show(request, "duties", rows=duties_of(places), key=key, after=after)
+    return show(request, "duties", rows=duty_rows(duties_of(places)), key=key, after=after)

@@ -1,0 +1,110 @@
+"""Separation of duties, environment by environment, in the words of its page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.console.queries.shown import Sign, count_of
+from apps.governance.duties import Found
+from apps.governance.models import Environment
+from apps.governance.queries.duties import Duty, GlassDuty
+
+STATES = {
+    "bypass": Sign("fail", "✕", "Fewer than demanded"),
+    "locked_out": Sign("fail", "✕", "Nobody can approve"),
+    "no_policy": Sign("plain", "–", "No policy"),
+    "kept": Sign("pass", "✓", "Kept apart"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GlassRow:
+    """What a policy demands of those who break the glass, and how few could."""
+
+    duty: GlassDuty
+
+    @property
+    def sign(self) -> Sign:
+        """How it stands."""
+        if self.duty.bypass:
+            return Sign("fail", "✕", "Break-glass")
+        return Sign("wait", "▲", "Break-glass")
+
+    @property
+    def what(self) -> str:
+        """Continues the sentence about whom it lets do something: what, and how soon."""
+        without = f", without {', '.join(self.duty.skip)}" if self.duty.skip else ""
+        return f"people start one release within {count_of(self.duty.hours, 'hour')}{without}."
+
+    @property
+    def few(self) -> int | None:
+        """How few people could."""
+        return self.duty.fewest.people if self.duty.fewest else None
+
+    @property
+    def could(self) -> str:
+        """Continues the sentence about how few could, or says that nobody so few could."""
+        if self.duty.fewest is None:
+            return "No set of so few people could do it."
+        return could(fewer=self.duty.bypass)
+
+
+@dataclass(frozen=True, slots=True)
+class DutyRow:
+    """One environment: whom its policy demands, and how few could do."""
+
+    duty: Duty
+
+    @property
+    def environment(self) -> Environment:
+        """The environment itself."""
+        return self.duty.environment
+
+    @property
+    def place(self) -> str:
+        """Its project, and the revision of its policy."""
+        name = self.environment.project.name
+        return f"{name} · policy r{self.duty.policy}" if self.duty.policy else name
+
+    @property
+    def sign(self) -> Sign:
+        """How it stands."""
+        return STATES[self.duty.state]
+
+    @property
+    def people(self) -> str:
+        """The word behind how many are demanded."""
+        return "person" if self.duty.demanded == 1 else "people"
+
+    @property
+    def few(self) -> int | None:
+        """How few people could do it."""
+        return self.duty.fewest.people if self.duty.fewest else None
+
+    @property
+    def could(self) -> str:
+        """Continues the sentence about how few could, or says why nobody is named."""
+        if self.duty.fewest:
+            return could(fewer=self.duty.fewest.people < self.duty.demanded)
+        if self.duty.state == "locked_out":
+            return "Too few people hold the roles that it asks for."
+        return "No smaller set of people was found."
+
+    @property
+    def glass(self) -> GlassRow | None:
+        """What is demanded of those who break the glass; ``None`` where nobody may."""
+        return GlassRow(self.duty.break_glass) if self.duty.break_glass else None
+
+    @property
+    def hired(self) -> Found | None:
+        """A smaller set with people who do not exist."""
+        return self.duty.hired
+
+
+def could(*, fewer: bool) -> str:
+    """Return how the sentence ends that says how few people could do something."""
+    return "could do it, which is fewer:" if fewer else "could do it:"
+
+
+def duty_rows(duties: Sequence[Duty]) -> list[DutyRow]:
+    """Return environments with how few people could have a release approved."""
+    return [DutyRow(duty) for duty in duties]

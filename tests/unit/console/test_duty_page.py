@@ -1,0 +1,72 @@
+"""How the page of duties says how few people could have a release approved."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from apps.console.queries.duty_page import DutyRow, GlassRow
+from apps.governance.duties import Found
+from apps.governance.queries.duties import Duty, GlassDuty
+
+PLACE: Any = SimpleNamespace(name="prod", project=SimpleNamespace(name="Risk"))
+
+
+def found(people: int | None) -> Found | None:
+    """Return a set of so many people."""
+    return None if people is None else Found(people, ())
+
+
+@pytest.mark.parametrize(
+    ("policy", "demanded", "fewest", "locked", "said"),
+    [
+        (None, 0, None, False, ("No policy", "Risk", "people")),
+        (2, 2, 1, False, ("Fewer than demanded", "Risk · policy r2", "people")),
+        (2, 1, 1, False, ("Kept apart", "Risk · policy r2", "person")),
+        (2, 2, None, True, ("Nobody can approve", "Risk · policy r2", "people")),
+    ],
+)
+def test_how_an_environment_stands(
+    policy: int | None, demanded: int, fewest: int | None, locked: bool, said: tuple[str, ...]
+) -> None:
+    duty = Duty(PLACE, policy, demanded, found(fewest), [], None, [], locked_out=locked)
+    row = DutyRow(duty)
+    assert (row.sign.text, row.place, row.people) == said
+
+
+@pytest.mark.parametrize(
+    ("fewest", "locked", "few", "could"),
+    [
+        (1, False, 1, "could do it, which is fewer:"),
+        (2, False, 2, "could do it:"),
+        (None, True, None, "Too few people hold the roles that it asks for."),
+        (None, False, None, "No smaller set of people was found."),
+    ],
+)
+def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could: str) -> None:
+    row = DutyRow(Duty(PLACE, 1, 2, found(fewest), [], None, [], locked_out=locked))
+    assert (row.few, row.could) == (few, could)
+
+
+@pytest.mark.parametrize(
+    ("hours", "skip", "fewest", "said"),
+    [
+        (
+            1, (), None,
+            ("people start one release within 1 hour.", "No set of so few people could do it."),
+        ),
+        (
+            4, ("soak", "scan"), 1,
+            (
+                "people start one release within 4 hours, without soak, scan.",
+                "could do it, which is fewer:",
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_what_breaking_the_glass_asks(
+    hours: int, skip: tuple[str, ...], fewest: int | None, said: tuple[str, str]
+) -> None:
+    row = GlassRow(GlassDuty(2, hours, skip, found(fewest), []))
+    assert (row.what, row.could) == said
+    assert row.sign.tone == ("wait" if fewest is None else "fail")
