@@ -22,6 +22,9 @@ from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
+NO_RELEASE = "Open a built version and ask for one."
+NO_ROLE = "You have a role in no project yet: ask an access administrator for one."
+
 
 @page
 def release_list(request: PageRequest) -> HttpResponse:
@@ -33,7 +36,7 @@ def release_list(request: PageRequest) -> HttpResponse:
     return show(
         request, "releases", inbox=waiting(request, request.actor), rows=rows, key=key, after=after,
         state=state, project=project, projects=projects_of(request.actor),
-        states=ReleaseState.choices,
+        states=ReleaseState.choices, nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
     )  # fmt: skip
 
 

@@ -19,4 +19,5 @@ def find(request: PageRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     hits = search(text, request.actor)
     groups = [(TITLES[kind], list(rows)) for kind, rows in groupby(hits, lambda h: h.kind)]
-    return show(request, "search", text=text, groups=groups, count=len(hits))
+    nothing = "Nothing that you may see matches" if text else "What are you looking for?"
+    return show(request, "search", text=text, groups=groups, count=len(hits), nothing=nothing)

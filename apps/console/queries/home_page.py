@@ -1,0 +1,119 @@
+"""The home page in words: what waits for the reader, and what to do where nothing is yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from apps.console.queries.alerts import alert_rows
+from apps.console.queries.models import projects_of
+from apps.console.queries.serving import EndpointRow, endpoint_page
+from apps.console.queries.shown import Button, Link, count_of
+from apps.governance.models import Release
+from apps.governance.queries.lists import Waiting, releases, startable
+from apps.governance.queries.sharing import Shared, shared_last
+from apps.identity.models import Project
+from apps.rollouts.models import Rollout
+from apps.rollouts.queries import awaiting_person
+from placet.kernel.actor import Actor
+
+RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PausedRow:
+    """A rollout that goes no further until a person lets it, and why."""
+
+    rollout: Rollout
+
+    @property
+    def what(self) -> str:
+        """Its project and its release, and what it waits for."""
+        row = self.rollout
+        why = ", held" if row.paused_by else ", to be shipped" if row.waits_to_ship else ""
+        return f"{row.project.name}, release {row.release.number}{why}"
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """Everything the home page shows."""
+
+    actor: Actor
+    inbox: Waiting
+    alerts: Sequence[Any]
+    rows: list[EndpointRow]
+    more: str  # not '' where there are more endpoints
+    startable: list[Release]
+    paused: list[PausedRow]
+    shared: list[Shared]
+    recent: list[Release]
+    projects: list[Project]  # known where nothing serves alone: an empty page says what to do
+
+    @property
+    def lead(self) -> str:
+        """What waits for the reader, in a sentence behind their name."""
+        for rows, what, then in (
+            (self.inbox.needed, "release", "for your decision"),
+            (self.startable, "approved release", "to be rolled out"),
+            (self.paused, "rollout", "for a person to go on"),
+        ):
+            if rows:
+                wait = "waits" if len(rows) == 1 else "wait"
+                return f"{count_of(len(rows), what)} {wait} {then}"
+        return "nothing waits for you"
+
+    @property
+    def sees_releases(self) -> bool:
+        """Whether the reader sees releases anywhere."""
+        return self.actor.can_somewhere("release.view")
+
+    @property
+    def advice(self) -> str:
+        """What to do where nothing serves yet."""
+        can = self.actor.can_somewhere
+        if not self.projects:
+            if can("project.create"):
+                return "Make a project and give people roles in it:"
+            return "You have a role in no project yet: ask an access administrator for one."
+        if can("model.create"):
+            return (
+                "Register a model, build it, ask for a release. What is live shows here, with who "
+                "approved it."
+            )
+        if can("endpoint.view"):
+            return "What is live in your projects shows here, with who approved it."
+        return "You look after people and access; models and releases are other people's work."
+
+    @property
+    def advised(self) -> Link | None:
+        """Where the advice leads."""
+        if self.projects or not self.actor.can_somewhere("project.create"):
+            return None
+        return Link("people and access", reverse("admin:index"))
+
+    @property
+    def first(self) -> Button | None:
+        """Where the reader begins."""
+        if self.projects and self.actor.can_somewhere("model.create"):
+            return Button("Models", href=reverse("models"), tone="primary")
+        if self.actor.can_somewhere("access.manage"):
+            return Button("People and access", href=reverse("admin:index"), tone="primary")
+        return None
+
+
+def home_page(actor: Actor, inbox: Waiting) -> HomePage:
+    """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
+    rows, more = endpoint_page(actor)
+    return HomePage(
+        actor=actor,
+        inbox=inbox,
+        alerts=alert_rows(actor),
+        rows=rows,
+        more=more,
+        startable=startable(actor),
+        paused=[PausedRow(row) for row in awaiting_person(actor)],
+        shared=shared_last(actor),
+        recent=list(releases(actor)[:RECENT]),
+        projects=[] if rows else projects_of(actor),
+    )

@@ -1,0 +1,73 @@
+"""What the home page says first, and what it advises where nothing serves yet."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from apps.console.queries.home_page import HomePage, PausedRow
+
+
+def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
+    """Return the home page of somebody who may do these things somewhere."""
+    actor: Any = SimpleNamespace(can_somewhere=lambda permission: permission in can)
+    inbox: Any = SimpleNamespace(needed=[None] * needed)
+    usual: dict[str, Any] = {
+        "alerts": (), "rows": [], "more": "", "startable": [], "paused": [], "shared": [],
+        "recent": [], "projects": [],
+    }  # fmt: skip
+    return HomePage(actor, inbox, **usual | members)
+
+
+@pytest.mark.parametrize(
+    ("needed", "startable", "paused", "said"),
+    [
+        (0, 0, 0, "nothing waits for you"),
+        (1, 1, 1, "1 release waits for your decision"),
+        (2, 0, 0, "2 releases wait for your decision"),
+        (0, 1, 1, "1 approved release waits to be rolled out"),
+        (0, 2, 0, "2 approved releases wait to be rolled out"),
+        (0, 0, 1, "1 rollout waits for a person to go on"),
+        (0, 0, 3, "3 rollouts wait for a person to go on"),
+    ],
+)
+def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said: str) -> None:
+    found = page(needed=needed, startable=[None] * startable, paused=[None] * paused)
+    assert found.lead == said
+
+
+@pytest.mark.parametrize(
+    ("can", "projects", "advice", "led", "first"),
+    [
+        ((), 0, "You have a role in no project yet", "", ""),
+        (("project.create", "access.manage"), 0, "Make a project", "people and access", "People"),
+        (("model.create", "access.manage"), 1, "Register a model", "", "Models"),
+        (("endpoint.view",), 1, "What is live in your projects", "", ""),
+        (("access.manage",), 1, "You look after people and access", "", "People"),
+    ],
+)
+def test_an_empty_page_says_what_to_do(
+    can: tuple[str, ...], projects: int, advice: str, led: str, first: str
+) -> None:
+    found = page(*can, projects=[None] * projects)
+    assert found.advice.startswith(advice)
+    assert (found.advised.text if found.advised else "") == led
+    assert (found.first.text if found.first else "").split(" ")[0] == first
+
+
+@pytest.mark.parametrize(
+    ("paused_by", "ships", "said"),
+    [
+        ("", False, "Risk, release 3"),
+        ("per_1", False, "Risk, release 3, held"),
+        ("", True, "Risk, release 3, to be shipped"),
+    ],
+)
+def test_a_rollout_says_why_it_goes_no_further(paused_by: str, ships: bool, said: str) -> None:
+    rollout: Any = SimpleNamespace(
+        project=SimpleNamespace(name="Risk"),
+        release=SimpleNamespace(number=3),
+        paused_by=paused_by,
+        waits_to_ship=ships,
+    )
+    assert PausedRow(rollout).what == said
