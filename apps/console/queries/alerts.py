@@ -1,24 +1,79 @@
 """Alerts as the pages show them."""
 
-from django.db.models import QuerySet
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from apps.console.queries.shown import Button, counted
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert
 from apps.monitoring.queries import unresolved_alerts, visible_alerts
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 
 SHOWN = 100
 
 
-def alert_rows(actor: Actor) -> list[Alert]:
-    """Return what is wrong now: what nobody looks after first."""
-    return list(with_keeper(unresolved_alerts(actor))[:SHOWN])
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert, and what the reader can do about it."""
+
+    alert: Alert
+    actor: Actor
+
+    @property
+    def may_handle(self) -> bool:
+        """Whether there is something left to do that the reader may."""
+        scope = Scope(self.alert.project_scope(), self.alert.environment_scope())
+        return self.alert.state != "resolved" and self.actor.can("alert.handle", scope)
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do about it."""
+        found = []
+        if self.alert.state == "open":
+            url = reverse("alert-acknowledge", args=[self.alert.pk])
+            found.append(Button("Look after it", post=url))
+        if not self.alert.resolves_itself:
+            found.append(Button("Resolve", post=reverse("alert-resolve", args=[self.alert.pk])))
+        return found if self.may_handle else []
 
 
-def closed_rows(actor: Actor) -> list[Alert]:
-    """Return the alerts that ended last."""
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """What is wrong, and what was."""
+
+    rows: list[AlertRow]
+    closed: list[AlertRow]
+
+    @property
+    def summary(self) -> str:
+        """How much is wrong."""
+        if not self.rows:
+            return "nothing is wrong"
+        return f"{counted(len(self.rows), 'thing is', 'things are')} wrong"
+
+    @property
+    def over(self) -> str:
+        """How many stand in the list of those that ended."""
+        return f"the last {len(self.closed)}"
+
+
+def alert_page(actor: Actor) -> AlertPage:
+    """Return what is wrong now, and the alerts that ended last."""
     ended = visible_alerts(actor).filter(state="resolved").order_by("-resolved_at")
-    return list(with_keeper(ended)[:SHOWN])
+    return AlertPage(alert_rows(actor), shown_alerts(with_keeper(ended)[:SHOWN], actor))
+
+
+def alert_rows(actor: Actor) -> list[AlertRow]:
+    """Return what is wrong now: what nobody looks after first."""
+    return shown_alerts(with_keeper(unresolved_alerts(actor))[:SHOWN], actor)
+
+
+def shown_alerts(alerts: Iterable[Alert], actor: Actor) -> list[AlertRow]:
+    """Return alerts as ``actor`` sees them."""
+    return [AlertRow(alert, actor) for alert in alerts]
 
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert]:

@@ -7,14 +7,14 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from apps.console.queries.alerts import with_keeper
+from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
 from apps.governance.models import Decision, Release
 from apps.identity.queries import name_in
-from apps.monitoring.models import Alert, Objective
+from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import Verdict
 from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
@@ -57,7 +57,7 @@ class EndpointView:
     recent: dict[str, Recent]  # by revision, of the last 15 minutes
     objective: Objective | None
     verdict: Verdict | None
-    alerts: list[Alert]
+    alerts: list[AlertRow]
     keys: list[EndpointKey]
     rollouts: list[Rollout]
     drills: list[DrillRow]  # the newest first
@@ -198,7 +198,7 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         recent=recent,
         objective=objective,
         verdict=verdict,
-        alerts=list(with_keeper(alerts_of(endpoint))),
+        alerts=shown_alerts(with_keeper(alerts_of(endpoint)), actor),
         keys=keys,
         rollouts=rollouts,
         drills=drills,

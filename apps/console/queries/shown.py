@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from apps.console.templatetags.placet import number
+
 Tone = Literal["pass", "wait", "fail", "plain"]
 
 
@@ -54,3 +56,8 @@ def listed(words: Sequence[str]) -> str:
 def count_of(count: int, word: str) -> str:
     """Return how many there are of something: ``1 gate``, ``2 gates``."""
     return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return how many there are of something: ``1 request``, ``2 requests``."""
+    return f"{number(count)} {one if count == 1 else many or f'{one}s'}"

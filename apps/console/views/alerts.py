@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.queries.alerts import alert_rows, closed_rows
+from apps.console.queries.alerts import alert_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
 from apps.monitoring.queries import get_alert
@@ -15,8 +15,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 @page
 def alert_list(request: PageRequest) -> HttpResponse:
     """List what is wrong, and what was."""
-    actor = request.actor
-    return show(request, "alerts", rows=alert_rows(actor), closed=closed_rows(actor))
+    return show(request, "alerts", page=alert_page(request.actor))
 
 
 @action

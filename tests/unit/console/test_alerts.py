@@ -1,0 +1,42 @@
+"""What the page of alerts says, and what a reader can do about one."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from apps.console.queries.alerts import AlertPage, AlertRow
+
+
+def alert(state: str, *, may: bool = True, resolves_itself: bool = False) -> AlertRow:
+    """Return an alert as somebody sees it who may handle it, or may not."""
+    found: Any = SimpleNamespace(
+        pk="alr_1",
+        state=state,
+        resolves_itself=resolves_itself,
+        project_scope=lambda: "prj_1",
+        environment_scope=lambda: None,
+    )
+    actor: Any = SimpleNamespace(can=lambda permission, scope: may)
+    return AlertRow(found, actor)
+
+
+@pytest.mark.parametrize(
+    ("row", "buttons"),
+    [
+        (alert("open"), ["Look after it", "Resolve"]),
+        (alert("acknowledged"), ["Resolve"]),
+        (alert("open", resolves_itself=True), ["Look after it"]),
+        (alert("resolved"), []),
+        (alert("open", may=False), []),
+    ],
+)
+def test_a_reader_is_offered_what_they_can_do(row: AlertRow, buttons: list[str]) -> None:
+    assert [button.text for button in row.buttons] == buttons
+
+
+def test_how_much_is_wrong_is_counted() -> None:
+    one = alert("open")
+    said = [AlertPage(rows, []).summary for rows in ([], [one], [one, one])]
+    assert said == ["nothing is wrong", "1 thing is wrong", "2 things are wrong"]
+    assert AlertPage([], [one]).over == "the last 1"
