@@ -9,6 +9,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
 
+from apps.console.queries.shown import counted
 from apps.rollouts.models import Drill, DrillSchedule
 from apps.serving.models import Endpoint
 
@@ -28,6 +29,14 @@ class DrillRow:
     at: datetime
     started_by: str
     rollout: str | None
+
+    @property
+    def outcome(self) -> str:
+        """Continues the line about who started it: how many requests failed."""
+        if self.state != "passed":
+            return ""
+        failed = self.failed_requests
+        return ", counts with gaps" if failed is None else f", {counted(failed, 'failed request')}"
 
 
 def last_drills() -> ArraySubquery:

@@ -6,12 +6,15 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils.text import capfirst
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
+from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
+from apps.console.queries.shown import Choice, Sign
 from apps.governance.models import Decision, Release
 from apps.identity.queries import name_in
 from apps.monitoring.models import Objective
@@ -29,7 +32,7 @@ from apps.serving.queries import (
     statuses_of,
     visible_endpoints,
 )
-from apps.serving.rules import PRESENT, serving_config
+from apps.serving.rules import ISOLATION, PRESENT, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
@@ -45,6 +48,79 @@ class EndpointRow:
     status: EndpointStatus
     release: Release | None
     approvers: list[str]
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint itself."""
+        return self.status.endpoint
+
+    @property
+    def version_url(self) -> str:
+        """Where the version is read that is live."""
+        slug = self.endpoint.project.slug
+        return version_url(self.release.version, slug) if self.release else ""
+
+    @property
+    def approved_by(self) -> str:
+        """Who approved it, by name."""
+        return ", ".join(self.approvers)
+
+    @property
+    def unapproved(self) -> str:
+        """What stands there when nobody did."""
+        return "open policy" if self.release else "–"
+
+    @property
+    def exposed(self) -> str:
+        """Which weak isolation it has, '' when each replica has a network of its own."""
+        return EXPOSED.get(self.status.isolation, "")
+
+    @property
+    def kept_apart(self) -> str:
+        """How its replicas are kept apart otherwise."""
+        return kept_apart(self.status.isolation)
+
+    @property
+    def health(self) -> Sign:
+        """How it is."""
+        return health(self.status.health)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointList:
+    """One page of what runs where, and what it was narrowed to."""
+
+    rows: list[EndpointRow]
+    project: str
+    isolation: str
+    has_roles: bool
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether more could be shown."""
+        return bool(self.project or self.isolation)
+
+    @property
+    def isolations(self) -> list[Choice]:
+        """What it can be narrowed to."""
+        found = [Choice(w, capfirst(says), w == self.isolation) for w, says in ISOLATION.items()]
+        return [Choice("", "Any isolation"), *found]
+
+    @property
+    def empty_title(self) -> str:
+        """What an empty page says."""
+        how = "runs so" if self.isolation else "serves yet"
+        return f"Nothing that you may see {how}"
+
+    @property
+    def first_step(self) -> str:
+        """What to do when nothing was made yet."""
+        if self.has_roles:
+            return (
+                "An endpoint is made with the first release to it. Open a built version and ask for"
+                " a release."
+            )
+        return "You have a role in no project yet: ask an access administrator for one."
 
 
 @dataclass(slots=True)

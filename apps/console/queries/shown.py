@@ -58,6 +58,15 @@ def count_of(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the options of a field."""
+
+    value: str
+    text: str
+    chosen: bool = False
+
+
 def counted(count: int, one: str, many: str = "") -> str:
     """Return how many there are of something: ``1 request``, ``2 requests``."""
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"

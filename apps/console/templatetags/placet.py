@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -223,18 +222,6 @@ def as_json(value: Any) -> str:
 
 
 @register.filter
-def shell(text: str) -> str:
-    """Quote a text for a POSIX shell."""
-    return shlex.quote(text)
-
-
-@register.filter
-def python(value: Any) -> str:
-    """Return data that was JSON as Python writes it."""
-    return repr(value)
-
-
-@register.filter
 def capture(document: Any) -> str:
     """Show what a serving configuration says of capture, in words."""
     return str(Capture.read(document)) if document else "none"
@@ -308,24 +295,6 @@ def unit(document: Any) -> str:
 def rate(share: float | None) -> str:
     """Show a share from 0 to 1 in percent."""
     return "–" if share is None else f"{number(share * 100)} %"
-
-
-@register.filter
-def in_percent(share: float) -> str:
-    """Return a share from 0 to 1 as a form field holds it in percent."""
-    return f"{round(share * 100, 6):g}"
-
-
-@register.filter
-def quantile(share: float) -> str:
-    """Name a quantile: ``p99``."""
-    return f"p{share * 100:g}"
-
-
-@register.filter
-def edge(milliseconds: float) -> str:
-    """Show a latency that is known by the bucket it lies in."""
-    return "> 10 s" if math.isinf(milliseconds) else f"≤ {number(milliseconds)} ms"
 
 
 @register.filter

@@ -4,10 +4,10 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from apps.console.queries.endpoint_page import shown_endpoint
 from apps.console.queries.models import projects_of
-from apps.console.queries.serving import endpoint_page, endpoint_view
+from apps.console.queries.serving import EndpointList, endpoint_page
 from apps.console.views.base import PageRequest, action, back, page, show
-from apps.monitoring.rules import BOUNDS_MS
 from apps.rollouts.actions import rollback
 from apps.serving.actions import (
     delete_endpoint,
@@ -30,21 +30,19 @@ def endpoints(request: PageRequest) -> HttpResponse:
     isolation = request.GET.get("isolation", "")
     isolation = isolation if isolation in ISOLATION else ""
     rows, key = endpoint_page(request.actor, project=project, isolation=isolation, after=after)
+    found = EndpointList(rows, project, isolation, has_roles=bool(request.actor.grants))
     return show(
-        request, "endpoints", rows=rows, key=key, after=after, project=project,
-        isolation=isolation, isolations=ISOLATION, projects=projects_of(request.actor),
+        request, "endpoints", page=found, rows=rows, key=key, after=after, project=project,
+        isolation=isolation, projects=projects_of(request.actor),
     )  # fmt: skip
 
 
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Show one endpoint; its status part renews itself."""
-    view = endpoint_view(request.actor, endpoint_id)
-    template = "parts/endpoint_status" if request.headers.get("HX-Request") else "endpoint"
-    version = view.status.live.revision.bento.version if view.status.live else None
-    return show(
-        request, template, view=view, endpoint=view.endpoint, version=version, bounds=BOUNDS_MS
-    )
+    found = shown_endpoint(request.actor, endpoint_id)
+    template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
+    return show(request, template, page=found, view=found.view, endpoint=found.endpoint)
 
 
 VERBS = {

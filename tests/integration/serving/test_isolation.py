@@ -1,5 +1,6 @@
 """How what runs is kept apart: as its node reports it, in the API, on pages, and by a filter."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_what_shares_the_hosts_network_is_marked_wherever_it_is_named(story: Sto
     page = " ".join(seen(story.world, "endpoint", revision.endpoint_id).split())
     assert 'was asked to reach <span class="text-break">nothing</span>' in page
     assert "It can reach whatever the host can." in page
-    rows = " ".join(seen(story.world, "endpoints").split())
+    rows = unescape(" ".join(seen(story.world, "endpoints").split()))
     assert '<span aria-hidden="true">▲</span> the host\'s network</span>' in rows
 
 

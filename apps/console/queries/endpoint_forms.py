@@ -1,0 +1,128 @@
+"""What an endpoint is held to, when its drills come round, and the forms that change it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from apps.console.queries.shown import Choice, counted
+from apps.console.templatetags.placet import number, rate
+from apps.monitoring.models import Objective
+from apps.monitoring.rules import BOUNDS_MS, Verdict
+from apps.rollouts.models import DrillSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One line of what an endpoint is held to, with what was measured where that is known."""
+
+    label: str
+    agreed: str
+    measured: str = ""
+
+
+def held_to(row: Objective, verdict: Verdict | None, owner: str) -> Iterator[Held]:
+    """Yield what was agreed; ``owner`` is the name of who is told."""
+    if row.availability is not None:
+        seen = verdict.availability if verdict else None
+        measured = "" if seen is None else rate(seen)
+        yield Held("Without server error", f"at least {rate(row.availability)}", measured)
+    if row.latency_ms:
+        took = verdict.latency_ms if verdict else None
+        measured = "" if took is None else edge(took)
+        label = quantile(row.latency_quantile)
+        yield Held(label, f"at most {number(row.latency_ms)} ms", measured)
+    requests = f", {counted(verdict.requests, 'request')}" if verdict else ""
+    yield Held("Over", f"{row.window_minutes} min{requests}")
+    yield Held("Told", owner if row.owner else "the operators")
+    yield Held("A breach", "rolls back, once" if row.roll_back else "opens an alert")
+
+
+def unjudged(verdict: Verdict | None) -> str:
+    """Say why it is not known whether an objective is met; '' where it is."""
+    if verdict is None:
+        return "Nothing is live that could be judged."
+    return f"{verdict.reason}." if verdict.standing == "unknown" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveForm:
+    """The fields of what is agreed, as they are filled in."""
+
+    row: Objective | None
+
+    @property
+    def generation(self) -> str:
+        """Which one the form was made from, '' for none."""
+        return str(self.row.generation) if self.row else ""
+
+    @property
+    def availability(self) -> str:
+        """The least share of answers without server error, in percent."""
+        share = self.row.availability if self.row else None
+        return "" if share is None else in_percent(share)
+
+    @property
+    def quantile(self) -> str:
+        """The share of the answers that the latency holds for, in percent."""
+        return in_percent(self.row.latency_quantile) if self.row else "99"
+
+    @property
+    def latencies(self) -> list[Choice]:
+        """The latencies that can be agreed."""
+        held = self.row.latency_ms if self.row else None
+        found = [Choice(str(ms), f"{number(ms)} ms", ms == held) for ms in BOUNDS_MS]
+        return [Choice("", "any time"), *found]
+
+    @property
+    def window_minutes(self) -> int:
+        """Over how long it is judged."""
+        return self.row.window_minutes if self.row else 15
+
+    @property
+    def min_requests(self) -> int:
+        """With how many requests at least."""
+        return self.row.min_requests if self.row else 100
+
+
+def comes_round(schedule: DrillSchedule) -> str:
+    """Say how often drills come round."""
+    days = schedule.every_days
+    often = "day" if days == 1 else f"{days} days"
+    return f"Every {often} at {schedule.hour:02d}:00 UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleForm:
+    """The fields of when drills come round, as they are filled in."""
+
+    row: DrillSchedule | None
+
+    @property
+    def generation(self) -> str:
+        """Which one the form was made from, '' for none."""
+        return str(self.row.generation) if self.row else ""
+
+    @property
+    def every_days(self) -> int:
+        """Every so many days."""
+        return self.row.every_days if self.row else 30
+
+    @property
+    def hour(self) -> int:
+        """At which hour, UTC."""
+        return self.row.hour if self.row else 3
+
+
+def in_percent(share: float) -> str:
+    """Return a share from 0 to 1 as a form field holds it in percent."""
+    return f"{round(share * 100, 6):g}"
+
+
+def quantile(share: float) -> str:
+    """Name a quantile: ``p99``."""
+    return f"p{share * 100:g}"
+
+
+def edge(milliseconds: float) -> str:
+    """Show a latency that is known by the bucket it lies in."""
+    return "> 10 s" if math.isinf(milliseconds) else f"≤ {number(milliseconds)} ms"

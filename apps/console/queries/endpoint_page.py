@@ -1,0 +1,277 @@
+"""The page of one endpoint: what it says, and what may be done there, as its templates print it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from apps.console.queries import endpoint_forms as forms
+from apps.console.queries import endpoint_parts as parts
+from apps.console.queries.serving import EndpointView, endpoint_view
+from apps.console.queries.shown import Button, Choice, Sign
+from apps.registry.models import ModelVersion
+from apps.serving.models import Endpoint, Revision
+from placet.kernel.actor import Actor, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackForm:
+    """The dialog that goes back, or stops what goes out."""
+
+    title: str
+    says: str
+    choices: list[Choice]  # of revisions, where there is more than one
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPage:
+    """Everything the page of one endpoint shows."""
+
+    view: EndpointView
+    actor: Actor
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint itself."""
+        return self.view.endpoint
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether there is nothing left to do with it."""
+        return self.endpoint.state == "deleted"
+
+    @property
+    def live(self) -> Revision | None:
+        """The revision that serves."""
+        found = self.view.status.live
+        return found.revision if found else None
+
+    @property
+    def version(self) -> ModelVersion | None:
+        """The version that serves."""
+        return self.live.bento.version if self.live else None
+
+    @property
+    def version_url(self) -> str:
+        """Where that version is read."""
+        return parts.version_url(self.version, self.endpoint.project.slug) if self.version else ""
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` at the endpoint."""
+        scope = Scope(self.endpoint.project_scope(), self.endpoint.environment_scope())
+        return self.actor.can(permission, scope)
+
+    @property
+    def may_operate(self) -> bool:
+        """Whether the reader may stop, start, scale it and say what it is held to."""
+        return not self.is_deleted and self.may("endpoint.operate")
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader may give out its keys and delete it."""
+        return not self.is_deleted and self.may("endpoint.manage")
+
+    @property
+    def may_read(self) -> bool:
+        """Whether the reader may read what was captured."""
+        return self.may("prediction.view")
+
+    @property
+    def may_plan(self) -> bool:
+        """Whether the reader may say when drills come round."""
+        return not self.is_deleted and self.may("drill.schedule")
+
+    @property
+    def may_rehearse(self) -> bool:
+        """Whether the reader may run a drill now."""
+        view = self.view
+        ready = not self.is_deleted and view.previous is not None and view.rollout is None
+        return ready and self.may("drill.run")
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do with it now."""
+        return list(buttons(self))
+
+    @property
+    def unreachable(self) -> Sign | None:
+        """Why clients have no address to call; ``None`` when they have."""
+        if self.view.address:
+            return None
+        text = self.view.status.no_address
+        return Sign("plain", "–", text) if self.is_deleted else Sign("wait", "▲", text)
+
+    @property
+    def recalls(self) -> list[parts.Recalled]:
+        """What recalls did to it."""
+        found = getattr(self.endpoint, "recalled", ())
+        return [parts.Recalled(row["recall"], row["action"], row["state"]) for row in found]
+
+    @property
+    def health(self) -> Sign:
+        """How it is."""
+        return parts.health(self.view.status.health)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its node has said nothing for too long."""
+        node = self.view.status.node
+        return node is not None and not node.alive
+
+    @property
+    def running(self) -> list[parts.Running]:
+        """What is there, a line for each revision."""
+        is_split, recent = self.view.split is not None, self.view.recent
+        rows = self.view.status.revisions
+        return [parts.Running(row, recent.get(row.revision.pk), is_split) for row in rows]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether what serves was not asked anything lately."""
+        traffic = self.view.traffic
+        return self.live is not None and not (traffic and traffic.requests)
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """What the live revision answered lately."""
+        return list(parts.figures(self.view.traffic))
+
+    @property
+    def strays(self) -> str:
+        """How many requests of the live revision could not be split."""
+        return parts.strays(self.view.traffic)
+
+    @property
+    def networks(self) -> list[parts.Network]:
+        """What each revision may reach, and how it is kept apart."""
+        return [parts.Network(row) for row in self.view.status.revisions]
+
+    @property
+    def inputs(self) -> list[parts.Input]:
+        """The fields of the form that tries it, where the reader may."""
+        version = self.version
+        if version is None or not version.signature or self.is_deleted:
+            return []
+        return parts.inputs(version) if self.may("endpoint.predict") else []
+
+    @property
+    def curl(self) -> str:
+        """How it is called from a shell."""
+        key = self.endpoint.api_key_required
+        return parts.curl(self.view.address, self.view.sample, key=key)
+
+    @property
+    def python(self) -> str:
+        """How it is called from Python."""
+        key = self.endpoint.api_key_required
+        return parts.python(self.view.address, self.view.sample, key=key)
+
+    @property
+    def history(self) -> list[parts.Past]:
+        """All that was released there."""
+        slug = self.endpoint.project.slug
+        return [parts.Past(row, slug, self.view.names) for row in self.view.history]
+
+    @property
+    def former(self) -> str:
+        """What a rollback would go back to."""
+        return parts.former_words(self.view.former)
+
+    @property
+    def held_to(self) -> list[forms.Held]:
+        """What was agreed."""
+        row = self.view.objective
+        if row is None:
+            return []
+        return list(forms.held_to(row, self.view.verdict, self.view.names.get(row.owner, "")))
+
+    @property
+    def unjudged(self) -> str:
+        """Why it is not known whether that is met."""
+        return forms.unjudged(self.view.verdict)
+
+    @property
+    def objective_form(self) -> forms.ObjectiveForm:
+        """The form that agrees to something else."""
+        return forms.ObjectiveForm(self.view.objective)
+
+    @property
+    def comes_round(self) -> str:
+        """How often drills come round; '' for never."""
+        return forms.comes_round(self.view.schedule) if self.view.schedule else ""
+
+    @property
+    def schedule_form(self) -> forms.ScheduleForm:
+        """The form that says when drills come round."""
+        return forms.ScheduleForm(self.view.schedule)
+
+    @property
+    def no_keys(self) -> str:
+        """What it means that there is no key."""
+        if self.is_deleted:
+            return "It had none."
+        if self.endpoint.api_key_required:
+            return "A key is required, and there is none yet."
+        return "Anybody who reaches the address may call it."
+
+    @property
+    def stop_title(self) -> str:
+        """What the dialog that stops it asks."""
+        return f"Stop {self.endpoint.name}?"
+
+    @property
+    def delete_title(self) -> str:
+        """What the dialog that deletes it asks."""
+        return f"Delete {self.endpoint.name}?"
+
+    @property
+    def rollback(self) -> RollbackForm | None:
+        """The form that goes back; ``None`` where the reader cannot."""
+        there = self.view.previous or self.view.going_out
+        if self.is_deleted or not there or not self.may("rollout.operate"):
+            return None
+        return rollback_form(self.view, self.version)
+
+
+def shown_endpoint(actor: Actor, endpoint_id: str) -> EndpointPage:
+    """Return the endpoint as its page shows it, or raise ``NotFound``."""
+    return EndpointPage(endpoint_view(actor, endpoint_id), actor)
+
+
+def buttons(page: EndpointPage) -> Iterator[Button]:
+    """Yield what the reader can do with the endpoint now."""
+    endpoint, status = page.endpoint, page.view.status
+    active = endpoint.state == "active"
+    if page.may_operate and active:
+        if status.live:
+            yield Button("Restart", post=reverse("endpoint-operate", args=[endpoint.pk, "restart"]))
+            yield Button("Scale…", dialog="scale")
+        yield Button("Stop…", dialog="stop", tone="outline-danger")
+    elif page.may_operate:
+        start = reverse("endpoint-operate", args=[endpoint.pk, "start"])
+        yield Button("Start", post=start, tone="primary")
+    if page.may_manage and (endpoint.state == "stopped" or not status.revisions):
+        yield Button("Delete…", dialog="delete", tone="outline-danger")
+    if page.rollback:
+        yield Button("Roll back…", dialog="rollback", tone="danger")
+
+
+def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:
+    """Return the dialog that goes back, or stops what goes out so that ``version`` has all."""
+    if view.going_out and view.rollout:
+        says = (
+            f"It is going out: its rollout is aborted, and {version} has all requests again at "
+            "once. It is written to the log."
+        )
+        return RollbackForm(f"Stop revision {view.rollout.to_revision.number}?", says, [])
+    says = (
+        "It was approved before, so no new approval is needed and nothing is analysed. It is "
+        "written to the log."
+    )
+    if len(view.former) == 1:
+        return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
+    choices = []
+    for row in view.former:
+        how = "warm" if row.state == "warm" else "is started first"
+        choices.append(Choice(str(row.number), f"{row.number}: {row.bento.version}, {how}"))
+    return RollbackForm("Roll back?", says, choices)

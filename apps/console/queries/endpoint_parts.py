@@ -1,0 +1,231 @@
+"""What the page of an endpoint is made of: what runs there, how it is kept apart and called."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from apps.console.queries.shown import Sign, counted
+from apps.console.templatetags.placet import number, rate, raw
+from apps.monitoring.queries import Recent
+from apps.registry.models import ModelVersion
+from apps.serving.queries import RevisionStatus
+
+EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
+HEALTH = {
+    "healthy": Sign("pass", "●", "Healthy"),
+    "degraded": Sign("fail", "▲", "Degraded"),
+    "unknown": Sign("wait", "?", "No news"),
+    "stopped": Sign("plain", "■", "Stopped"),
+    "deleted": Sign("plain", "–", "Deleted"),
+}
+EMPTY = Sign("plain", "○", "Empty")
+
+
+def health(word: str) -> Sign:
+    """Return how an endpoint is, as pages show it."""
+    return HEALTH.get(word, EMPTY)
+
+
+def kept_apart(isolation: str) -> str:
+    """Return in a few words how replicas are kept apart that are not on the host's network."""
+    if not isolation:
+        return "–"
+    return "its own, by a link" if isolation == "link" else "its own"
+
+
+def version_url(version: ModelVersion, project: str) -> str:
+    """Return where a version is read."""
+    return reverse("version", args=[project, version.model.name, version.number])
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What a recall did to an endpoint, and whether its node says the same."""
+
+    recall: str
+    action: str
+    state: str
+
+    @property
+    def what(self) -> str:
+        """What was done."""
+        ended = "the endpoint stopped" if self.action == "stopped" else "the endpoint fell back"
+        return f"What was live here was recalled, and {ended}."
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether there is nothing left to look after."""
+        return self.state == "confirmed"
+
+    @property
+    def news(self) -> str:
+        """What its node says."""
+        if self.is_confirmed:
+            return "The node has confirmed it."
+        if self.state == "contradicted":
+            return "The node contradicts its own receipt."
+        return "The node has not confirmed it yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One revision that is there, with what was counted of it lately."""
+
+    row: RevisionStatus
+    recent: Recent | None
+    is_split: bool  # whether requests are drawn by their unit
+
+    @property
+    def ready(self) -> str:
+        """How many of its replicas answer."""
+        return f"{self.row.ready_replicas} of {self.row.revision.replicas}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands below its state."""
+        return list(self._notes())
+
+    def _notes(self) -> Iterator[str]:
+        if self.row.detail:
+            yield self.row.detail
+        if self.recent is None:
+            return
+        if self.is_split and self.recent.units:
+            yield f"{counted(self.recent.units, 'new unit')} in 15 min"
+        if testers := self.recent.apart.get("overridden"):
+            yield f"{number(testers)} by testers’ header"
+        if copied := self.recent.apart.get("mirrored"):
+            yield f"{number(copied)} copied requests"
+
+
+def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:
+    """Yield what a revision answered lately: each figure and what it counts."""
+    if recent is None or not recent.requests:
+        return
+    yield number(recent.requests), "requests in 15 min"
+    yield rate(recent.error_rate), "errors"
+    if recent.p50_ms:
+        yield f"{number(recent.p50_ms)} ms", "p50"
+        yield f"{number(recent.p95_ms)} ms", "p95"
+        yield f"{number(recent.p99_ms)} ms", "p99"
+
+
+def strays(recent: Recent | None) -> str:
+    """Say how many requests could not be split; '' for none."""
+    lost = recent.apart.get("no_unit") if recent else None
+    if not recent or not lost:
+        return ""
+    return (
+        f"{number(lost)} of {number(recent.requests)} requests had no unit and stayed on the live "
+        "revision."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a revision may reach, how it is kept apart, and what it sent where."""
+
+    row: RevisionStatus
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether it is on the network of its host."""
+        return self.row.isolation in EXPOSED
+
+    @property
+    def reaches(self) -> str:
+        """Continues the sentence about it: what it reaches follows."""
+        return "was asked to reach" if self.is_exposed else "reaches"
+
+    @property
+    def sign(self) -> Sign | None:
+        """How it is kept apart; ``None`` while its node has not said it."""
+        if not self.row.isolation:
+            return None
+        says = capfirst(self.row.isolation_says)
+        return Sign("wait", "▲", says) if self.is_exposed else Sign("pass", "✓", says)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One revision in the list of all that were released."""
+
+    row: Any  # a revision as revisions_of reads it
+    project: str
+    names: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """Where its version is read."""
+        return version_url(self.row.bento.version, self.project)
+
+    @property
+    def approvers(self) -> str:
+        """Who approved it, '' when nobody had to."""
+        return ", ".join(self.names.get(person, "") for person in self.row.approvers)
+
+    @property
+    def by(self) -> str:
+        """Continues the words that name its release: by whom that was approved."""
+        return f", approved by {self.approvers}" if self.approvers else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A field of the form that tries a version out."""
+
+    name: str
+    type: str
+    value: str
+    required: bool
+
+
+def inputs(version: ModelVersion) -> list[Input]:
+    """Return a field for each input of a version, filled in with its example."""
+    row = version.example[0] if version.example else {}
+    return [
+        Input(
+            name=column.get("name", ""),
+            type=column.get("type", ""),
+            value=raw(row.get(column.get("name"), "")),
+            required=column.get("required") in (None, True),
+        )
+        for column in (version.signature or {}).get("inputs", ())
+    ]
+
+
+def curl(address: str, sample: Any, *, key: bool) -> str:
+    """Return how ``address`` is called from a shell, with a ``key`` where one is asked for."""
+    lines = [f"curl {shlex.quote(address)}", "-H 'Content-Type: application/json'"]
+    if key:
+        lines.append("-H 'Authorization: Bearer KEY'")
+    lines.append(f"-d {shlex.quote(json.dumps(sample, ensure_ascii=False))}")
+    return " \\\n  ".join(lines)
+
+
+def python(address: str, sample: Any, *, key: bool) -> str:
+    """Return how ``address`` is called from Python."""
+    headers = ', headers={"Authorization": "Bearer KEY"}' if key else ""
+    return (
+        "import httpx\n\n"
+        f"row = {sample!r}\n"
+        f"answer = httpx.post({address!r}, json=row{headers})\n"
+        'print(answer.json(), answer.headers["X-Placet-Release"])'
+    )
+
+
+def former_words(former: Sequence[Any]) -> str:
+    """Say what a rollback would go back to; '' when there is nothing."""
+    if not former:
+        return ""
+    first = former[0]
+    how = "is kept warm: a rollback only shifts the traffic."
+    if first.state == "stopped":
+        how = "is stopped: a rollback starts it first."
+    more = f" {len(former)} former revisions may be gone back to." if len(former) > 1 else ""
+    return f"{first.bento.version} (revision {first.number}) {how}{more}"

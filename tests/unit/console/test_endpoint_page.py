@@ -1,0 +1,238 @@
+"""What the page of an endpoint says of what runs there, for each way it can stand."""
+
+from types import SimpleNamespace as Row
+from typing import Any
+
+import pytest
+
+from apps.console.queries.drills import DrillRow
+from apps.console.queries.endpoint_forms import (
+    ObjectiveForm,
+    ScheduleForm,
+    comes_round,
+    held_to,
+    unjudged,
+)
+from apps.console.queries.endpoint_page import rollback_form
+from apps.console.queries.endpoint_parts import (
+    Network,
+    Past,
+    Recalled,
+    Running,
+    curl,
+    figures,
+    former_words,
+    health,
+    inputs,
+    kept_apart,
+    python,
+    strays,
+)
+from apps.console.queries.serving import EndpointList
+from apps.console.queries.shown import counted
+from placet.kernel.clock import now
+
+AGREED = {
+    "availability": 0.999, "latency_ms": 250, "latency_quantile": 0.99, "window_minutes": 15,
+    "min_requests": 100, "owner": "per_1", "roll_back": True, "generation": 3,
+}  # fmt: skip
+
+
+def row(**members: Any) -> Any:
+    """Return a row with these members alone."""
+    return Row(**members)
+
+
+def recent(**members: Any) -> Any:
+    """Return what a revision answered lately."""
+    usual = {"requests": 1200, "error_rate": 0.01, "p50_ms": 4, "p95_ms": 9, "p99_ms": 20.0}
+    return Row(**{**usual, "units": 0, "apart": {}, **members})
+
+
+def revision(number: int, state: str) -> Any:
+    """Return a former revision."""
+    return Row(number=number, state=state, bento=Row(version=f"churn:{number}"))
+
+
+def test_health_is_a_sign_and_a_word() -> None:
+    assert [health(word).text for word in ("healthy", "unknown", "empty", "")] == [
+        "Healthy", "No news", "Empty", "Empty",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("isolation", "words"), [("", "–"), ("socket", "its own"), ("link", "its own, by a link")]
+)
+def test_how_replicas_are_kept_apart(isolation: str, words: str) -> None:
+    assert kept_apart(isolation) == words
+
+
+@pytest.mark.parametrize(
+    ("isolation", "verb", "tone"),
+    [("older", "was asked to reach", "wait"), ("shared", "was asked to reach", "wait"),
+     ("link", "reaches", "pass"), ("", "reaches", "")],
+)  # fmt: skip
+def test_on_the_hosts_network_what_was_approved_is_only_asked(
+    isolation: str, verb: str, tone: str
+) -> None:
+    found = Network(row(isolation=isolation, isolation_says="a network of its own"))
+    assert found.reaches == verb
+    assert (found.sign.tone if found.sign else "") == tone
+    assert found.sign is None or found.sign.text == "A network of its own"
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "what", "news"),
+    [("stopped", "confirmed", "the endpoint stopped", "The node has confirmed it."),
+     ("fell_back", "contradicted", "the endpoint fell back", "contradicts its own receipt."),
+     ("fell_back", "waiting", "the endpoint fell back", "The node has not confirmed it yet.")],
+)  # fmt: skip
+def test_a_recall_says_what_it_did(action: str, state: str, what: str, news: str) -> None:
+    found = Recalled("rcl_1", action, state)
+    assert found.what == f"What was live here was recalled, and {what}."
+    assert found.news.endswith(news)
+    assert found.is_confirmed == (state == "confirmed")
+
+
+def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
+    status = row(detail="starting", ready_replicas=1, revision=row(replicas=2))
+    seen = recent(units=1, apart={"overridden": 2, "mirrored": 3000})
+    split = Running(status, seen, is_split=True)
+    assert split.ready == "1 of 2"
+    assert split.notes == [
+        "starting", "1 new unit in 15 min", "2 by testers’ header", "3\u202f000 copied requests",
+    ]  # fmt: skip
+    assert Running(status, seen, is_split=False).notes[1] == "2 by testers’ header"
+    assert Running(status, None, is_split=True).notes == ["starting"]
+
+
+def test_figures_are_there_once_something_was_asked() -> None:
+    assert [figure for figure, _ in figures(recent())] == [
+        "1\u202f200", "1 %", "4 ms", "9 ms", "20 ms",
+    ]  # fmt: skip
+    assert len(list(figures(recent(p50_ms=None)))) == 2
+    assert list(figures(recent(requests=0))) == list(figures(None)) == []
+
+
+def test_requests_without_a_unit_are_counted() -> None:
+    assert strays(None) == strays(recent()) == ""
+    assert strays(recent(apart={"no_unit": 7})).startswith("7 of 1\u202f200 requests had no unit")
+
+
+def test_who_approved_is_named() -> None:
+    past = Past(row(approvers=["per_1", "per_2"]), "risk", {"per_1": "Ada", "per_2": "Alan"})
+    assert past.by == ", approved by Ada, Alan"
+    assert Past(row(approvers=[]), "risk", {}).by == ""
+
+
+def test_the_fields_to_try_it_hold_the_example() -> None:
+    columns = [{"name": "age", "type": "long"}, {"name": "new", "required": False}, {"name": "x"}]
+    version = row(signature={"inputs": columns}, example=[{"age": 3, "new": True}])
+    found = [(i.name, i.type, i.value, i.required) for i in inputs(version)]
+    assert found == [("age", "long", "3", True), ("new", "", "true", False), ("x", "", "", True)]
+    assert inputs(row(signature=None, example=None)) == []
+
+
+def test_how_it_is_called() -> None:
+    shell = curl("https://m.example/a b", {"who": "O'Neil"}, key=True).split(" \\\n  ")
+    assert shell[0] == "curl 'https://m.example/a b'"
+    assert shell[2] == "-H 'Authorization: Bearer KEY'"
+    assert shell[3] == """-d '{"who": "O'"'"'Neil"}'"""
+    assert "Bearer" not in curl("https://m.example", {}, key=False)
+    code = python("https://m.example", {"new": True}, key=True)
+    compile(code, "snippet", "exec")
+    assert "row = {'new': True}" in code
+    assert 'headers={"Authorization": "Bearer KEY"}' in code
+
+
+def test_what_a_rollback_goes_back_to() -> None:
+    warm, stopped = revision(2, "warm"), revision(1, "stopped")
+    assert former_words([]) == ""
+    assert former_words([warm]) == (
+        "churn:2 (revision 2) is kept warm: a rollback only shifts the traffic."
+    )
+    assert former_words([stopped, warm]).endswith(
+        "is stopped: a rollback starts it first. 2 former revisions may be gone back to."
+    )
+
+
+def test_a_rollback_names_what_it_does() -> None:
+    version: Any = "churn:3"
+    one = rollback_form(row(going_out=False, former=[revision(2, "warm")]), version)
+    assert (one.title, one.choices) == ("Roll back to churn:2?", [])
+    former = [revision(2, "warm"), revision(1, "stopped")]
+    many = rollback_form(row(going_out=False, former=former), version)
+    assert many.title == "Roll back?"
+    assert [c.text for c in many.choices] == ["2: churn:2, warm", "1: churn:1, is started first"]
+    moving = row(going_out=True, rollout=row(to_revision=row(number=4)), former=former)
+    abort = rollback_form(moving, version)
+    assert (abort.title, abort.choices) == ("Stop revision 4?", [])
+    assert "churn:3 has all requests again" in abort.says
+
+
+def test_what_is_agreed_stands_beside_what_was_measured() -> None:
+    verdict: Any = row(availability=1.0, latency_ms=float("inf"), requests=1, standing="met")
+    lines = [(h.label, h.measured, h.agreed) for h in held_to(row(**AGREED), verdict, "Otto")]
+    assert lines == [
+        ("Without server error", "100 %", "at least 99.9 %"),
+        ("p99", "> 10 s", "at most 250 ms"),
+        ("Over", "", "15 min, 1 request"),
+        ("Told", "", "Otto"),
+        ("A breach", "", "rolls back, once"),
+    ]
+    nothing = row(**AGREED | {"availability": None, "latency_ms": None, "owner": ""})
+    assert [h.agreed for h in held_to(nothing, None, "")][:2] == ["15 min", "the operators"]
+
+
+def test_what_is_not_known_is_said() -> None:
+    unknown: Any = row(standing="unknown", reason="Too few requests")
+    met: Any = row(standing="met", reason="")
+    assert unjudged(None) == "Nothing is live that could be judged."
+    assert (unjudged(unknown), unjudged(met)) == ("Too few requests.", "")
+
+
+def test_forms_show_what_is_set_or_what_is_usual() -> None:
+    empty, filled = ObjectiveForm(None), ObjectiveForm(row(**AGREED))
+    assert (empty.generation, empty.availability, empty.quantile) == ("", "", "99")
+    assert (empty.window_minutes, empty.min_requests) == (15, 100)
+    assert (filled.generation, filled.availability, filled.quantile) == ("3", "99.9", "99")
+    assert [c.value for c in filled.latencies if c.chosen] == ["250"]
+    assert not any(choice.chosen for choice in empty.latencies)
+    usual, own = ScheduleForm(None), ScheduleForm(row(generation=0, every_days=7, hour=0))
+    assert (usual.generation, usual.every_days, usual.hour) == ("", 30, 3)
+    assert (own.generation, own.every_days, own.hour) == ("0", 7, 0)
+
+
+def test_how_often_drills_come_round() -> None:
+    assert comes_round(row(every_days=1, hour=3)) == "Every day at 03:00 UTC"
+    assert comes_round(row(every_days=7, hour=12)) == "Every 7 days at 12:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("state", "failed", "said"),
+    [("failed", None, ""), ("passed", None, ", counts with gaps"),
+     ("passed", 0, ", 0 failed requests"), ("passed", 1, ", 1 failed request")],
+)  # fmt: skip
+def test_a_drill_that_passed_says_how_many_requests_failed(
+    state: str, failed: int | None, said: str
+) -> None:
+    found = DrillRow(state, "", None, failed, now(), "per_1", None)
+    assert found.outcome == said
+
+
+def test_what_is_counted_has_its_number() -> None:
+    assert [counted(n, "reply", "replies") for n in (0, 1, 2)] == [
+        "0 replies", "1 reply", "2 replies",
+    ]  # fmt: skip
+
+
+def test_the_list_says_what_to_do_when_it_is_empty() -> None:
+    everything, narrowed = EndpointList([], "", "", True), EndpointList([], "", "link", False)
+    assert not everything.is_narrowed
+    assert everything.empty_title == "Nothing that you may see serves yet"
+    assert everything.first_step.startswith("An endpoint is made with the first release")
+    assert narrowed.is_narrowed
+    assert narrowed.empty_title == "Nothing that you may see runs so"
+    assert narrowed.first_step.startswith("You have a role in no project yet")
+    assert [choice.value for choice in narrowed.isolations if choice.chosen] == ["link"]
+    assert narrowed.isolations[0].text == "Any isolation"
