@@ -1,18 +1,21 @@
 """Targets with their nodes and what runs there."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from apps.console.queries.models import projects_of
 from apps.console.queries.paging import keyed
+from apps.console.queries.shown import Choice, counted
+from apps.console.templatetags.placet import number
 from apps.identity.models import Project
 from apps.identity.queries import name_in
 from apps.serving.capacity import HAS_MEMORY
-from apps.serving.models import Revision, Target, TargetUse
+from apps.serving.models import Revision, Site, Target, TargetUse
 from apps.serving.queries import (
     NodeStatus,
     base_urls,
@@ -39,6 +42,26 @@ class Uses:
     shown: list[TargetUse] = field(default_factory=list)
     more: int = 0
     others: int = 0
+
+    @property
+    def first(self) -> str:
+        """The first of them, and how many more."""
+        names = ", ".join(str(use) for use in self.shown)
+        return f"{names} and {number(self.more)} more" if self.more else names
+
+    @property
+    def hidden(self) -> str:
+        """How many the reader does not see; '' for none."""
+        if not self.others:
+            return ""
+        return f"{counted(self.others, 'entry', 'entries')} of projects you do not see"
+
+    @property
+    def rest(self) -> str:
+        """What stands after the first: those that the reader does not see, or that it is nobody."""
+        if not self.shown:
+            return self.hidden or "No project yet"
+        return f"and {self.hidden}" if self.hidden else ""
 
 
 @dataclass(slots=True)
@@ -79,6 +102,20 @@ class TargetRow:
         )
 
     @property
+    def host_network(self) -> str:
+        """Why replicas get the network of their host."""
+        features = (self.node.platform.get("features") if self.node else None) or ()
+        why = "it can give none of its own" if "apart" in features else "upgrade the agent"
+        return f"the host's: {why}"
+
+    @property
+    def node_state(self) -> str:
+        """Whether its node was heard of lately; '' without one."""
+        if self.node is None:
+            return ""
+        return "alive" if self.node.alive else "silent"
+
+    @property
     def no_address(self) -> str:
         """What to do about it."""
         return no_address(self.target.name)
@@ -89,9 +126,39 @@ class TargetRow:
         return self.present - self.others - len(self.revisions)
 
     @property
+    def hidden(self) -> str:
+        """How many revisions there are of projects that the reader does not see; '' for none."""
+        if not self.others:
+            return ""
+        return f"{counted(self.others, 'revision')} of projects you do not see"
+
+    @property
     def percent(self) -> int:
         """Memory taken, in percent of the capacity."""
         return min(100, round(100 * self.used_mb / max(1, self.target.capacity_mb)))
+
+
+@dataclass(frozen=True, slots=True)
+class UseRow:
+    """One entry of a target's list."""
+
+    use: Any  # with ``who`` added it and its ``note``
+
+    @property
+    def environment(self) -> str:
+        """Which environment of its project."""
+        return self.use.environment or "All environments"
+
+    @property
+    def by(self) -> str:
+        """By whom it was added."""
+        who = "Placet" if self.use.created_by == "system" else self.use.who
+        return f"by {who}"
+
+    @property
+    def removes(self) -> str:
+        """What the button beside it does."""
+        return f"Remove {self.use}"
 
 
 @dataclass(slots=True)
@@ -99,10 +166,50 @@ class TargetView:
     """The page of one target: ``entries`` are one page of its list, ``key`` where it goes on."""
 
     row: TargetRow
-    entries: Sequence[TargetUse]
+    entries: Sequence[UseRow]
     key: str
     may_manage: bool
     projects: list[Project]  # to choose from
+
+    @property
+    def may_join(self) -> bool:
+        """Whether the reader may let a node join it."""
+        return self.may_manage and self.row.node is None
+
+    @property
+    def empty_title(self) -> str:
+        """What an empty list says."""
+        return "Projects that you do not see" if self.row.uses.others else "No project yet"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetList:
+    """One page of targets."""
+
+    rows: list[TargetRow]
+    may_manage: bool
+
+    @property
+    def empty_title(self) -> str:
+        """What an empty page says."""
+        return "No target yet" if self.may_manage else "No target for your projects"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetForm:
+    """The form that adds a target, filled in as it was sent."""
+
+    typed: Mapping[str, str]
+
+    @property
+    def sites(self) -> list[Choice]:
+        """Where it can stand."""
+        return [Choice(v, label, v == self.typed.get("site")) for v, label in Site.choices]
+
+    @property
+    def capacity_mb(self) -> str:
+        """Its memory for models."""
+        return self.typed.get("capacity_mb") or "4096"
 
 
 def target_page(actor: Actor, after: str = "") -> tuple[list[TargetRow], str]:
@@ -122,11 +229,11 @@ def target_view(actor: Actor, name: str, after: str = "") -> TargetView:
     if target is None:
         raise NotFound
     rows = uses_of(target, actor).annotate(who=name_in("created_by"))
-    entries, key = keyed(rows, ("project__slug", "environment"), after)
+    uses, key = keyed(rows, ("project__slug", "environment"), after)
     may_manage = actor.can("target.manage")
     return TargetView(
         row=target_rows([target], actor)[0],
-        entries=entries,
+        entries=[UseRow(use) for use in uses],
         key=key,
         may_manage=may_manage,
         projects=projects_of(actor) if may_manage else [],

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.queries.targets import target_page, target_view
+from apps.console.queries.targets import TargetForm, TargetList, target_page, target_view
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.identity.queries import project_by_slug
 from apps.serving.actions import (
@@ -13,7 +13,6 @@ from apps.serving.actions import (
     issue_join_token,
     update_target,
 )
-from apps.serving.models import Site
 from apps.serving.queries import get_target, uses_of
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
@@ -28,9 +27,10 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
     after = request.GET.get("after", "")
     rows, key = target_page(request.actor, after)
+    found = TargetList(rows, may_manage=request.actor.can("target.manage"))
     return show(
-        request, "targets", rows=rows, key=key, after=after, sites=Site.choices, fault=fault,
-        typed=request.POST, may_manage=request.actor.can("target.manage"),
+        request, "targets", page=found, key=key, after=after, fault=fault,
+        form=TargetForm(request.POST),
     )  # fmt: skip
 
 
