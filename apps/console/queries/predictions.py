@@ -1,11 +1,15 @@
 """Captured predictions as their page shows them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import OuterRef, Subquery
+from django.utils.text import Truncator
 
+from apps.console.queries.shown import counted
+from apps.console.templatetags.placet import number
 from apps.identity.queries import name_in
-from apps.monitoring.models import CapturedPrediction, Erasure, Outcome
+from apps.monitoring.models import Outcome
 from apps.monitoring.parquet import Row
 from apps.monitoring.queries import (
     Captured,
@@ -18,20 +22,132 @@ from apps.monitoring.queries import (
     reported,
 )
 from apps.serving.models import Endpoint, Revision
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 
 PAGE = 25
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """One captured prediction, with what lies in its file while that is there."""
+
+    row: Any  # a captured prediction with the ``number`` of its revision
+    content: Row | None
+    outcomes: list[Outcome]
+
+    @property
+    def id(self) -> str:
+        """What the client may name it by."""
+        return str(self.row.prediction)
+
+    @property
+    def cohort(self) -> str:
+        """Continues the words on when and where it was made: that no split decided on it."""
+        return {"mirrored": ", a copy", "overridden": ", a tester"}.get(self.row.cohort, "")
+
+    @property
+    def inputs(self) -> str:
+        """What it was made of, or why that is not shown."""
+        if self.content is None:
+            return "no longer there"
+        if not self.content.inputs:
+            return f"{counted(self.content.row_count, 'row')}, over the bound"
+        return Truncator(self.content.inputs).chars(240)
+
+    @property
+    def outputs(self) -> str:
+        """What was answered."""
+        said = self.content.outputs if self.content else None
+        return Truncator(said).chars(120) if said else "–"
+
+    @property
+    def milliseconds(self) -> str:
+        """How long it took."""
+        return number(self.content.milliseconds) if self.content else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedCard:
+    """What one revision captured over the last day."""
+
+    figures: Captured
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return f"Revision {self.figures.revision.number}, the last 24 h"
+
+    @property
+    def mark(self) -> str:
+        """The state whose mark stands before its sentence; '' for none."""
+        if self.figures.missing:
+            return "failed"
+        return "passed" if self.figures.expected else ""
+
+    @property
+    def says(self) -> str:
+        """Whether all is there that should be."""
+        if missing := self.figures.missing:
+            are = "is" if missing == 1 else "are"
+            many = counted(missing, "captured prediction")
+            return f"About {many} {are} missing: more than chance explains."
+        if self.figures.expected:
+            return "As many were captured as should have been."
+        return "Nothing to compare yet: what was answered counts after a minute."
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRow:
+    """What was reported under one name."""
+
+    reported: Reported
+
+    @property
+    def waits(self) -> str:
+        """How many reports came before their prediction; '' for none."""
+        count = self.reported.waiting
+        if not count:
+            return ""
+        return counted(count, "waits for its prediction", "wait for their predictions")
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRow:
+    """One unit that was erased, or is being erased."""
+
+    erasure: Any  # with the name of ``who`` asked for it
+
+    @property
+    def done(self) -> str:
+        """How much of it was there."""
+        if self.erasure.done_at is None:
+            return "under way"
+        return counted(self.erasure.erased, "prediction")
+
+
+@dataclass(frozen=True, slots=True)
 class CapturedView:
     """Everything the page shows."""
 
-    figures: list[Captured]
-    rows: list[tuple[CapturedPrediction, Row | None, list[Outcome]]]
-    outcomes: list[Reported]
-    erasures: list[Erasure]
+    figures: list[CapturedCard]
+    rows: list[PredictionRow]
+    outcomes: list[ReportedRow]
+    erasures: list[ErasureRow]
     key: str
+    may_erase: bool
+
+    @property
+    def empty(self) -> str:
+        """Why there is nothing."""
+        if self.figures:
+            return (
+                "Nothing was captured yet. What is answered from now on appears here within half a"
+                " minute."
+            )
+        return (
+            "No revision here captures predictions. A release asks for it: capture is a part of"
+            " what is approved."
+        )
 
 
 def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> CapturedView:
@@ -45,10 +161,12 @@ def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> Captu
     found = found[:PAGE]
     content, said, outcomes = contents(found), outcomes_for(found), reported(endpoint)
     erasures = erasures_of(endpoint, actor).order_by("-pk").annotate(who=name_in("requested_by"))
+    scope = Scope(endpoint.project_scope(), endpoint.environment_scope())
     return CapturedView(
-        figures=captured_of(endpoint),
-        rows=[(row, content.get(row.pk), said[row.pk]) for row in found],
-        outcomes=outcomes,
-        erasures=list(erasures[:10]),
+        figures=[CapturedCard(figures) for figures in captured_of(endpoint)],
+        rows=[PredictionRow(row, content.get(row.pk), said[row.pk]) for row in found],
+        outcomes=[ReportedRow(row) for row in outcomes],
+        erasures=[ErasureRow(row) for row in erasures[:10]],
         key=key,
+        may_erase=actor.can("prediction.erase", scope),
     )

@@ -216,12 +216,6 @@ def theme(value: str | None) -> str:
 
 
 @register.filter
-def as_json(value: Any) -> str:
-    """Show a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-@register.filter
 def capture(document: Any) -> str:
     """Show what a serving configuration says of capture, in words."""
     return str(Capture.read(document)) if document else "none"

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from apps.console.queries.disagreements import DisagreementPage
 from apps.console.queries.predictions import captured_page
 from apps.console.views.base import PageRequest, action, page, show
 from apps.monitoring.actions import erase_unit
@@ -20,7 +21,7 @@ def captured(request: PageRequest, endpoint_id: str) -> HttpResponse:
     found = get_endpoint(endpoint_id, request.actor)
     after = request.GET.get("after", "")
     view = captured_page(found, request.actor, after=after)
-    return show(request, "predictions", endpoint=found, view=view, after=after, key=view.key)
+    return show(request, "predictions", endpoint=found, view=view)
 
 
 @action
@@ -38,4 +39,4 @@ def disagreements(request: PageRequest, rollout_id: str) -> HttpResponse:
     found = get_rollout(rollout_id, request.actor)
     tolerance = tolerance_of(request.GET.get("tolerance") or str(TOLERANCE))
     compared = differing(found, request.actor, tolerance=tolerance)
-    return show(request, "disagreements", rollout=found, found=compared, default=TOLERANCE)
+    return show(request, "disagreements", rollout=found, page=DisagreementPage(compared))
