@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.template.defaultfilters import floatformat
+
 from apps.console.charts import BoundsChart, bounds_chart
 from apps.console.templatetags.placet import number
 from apps.rollouts.analysis import Judged, judged_by
@@ -34,6 +36,32 @@ class MetricRow:
     def stable_percent(self) -> float | None:
         """Bad requests of stable, in percent."""
         return percent(self.finding["stable_bad"] or 0, self.finding["stable_requests"] or 0)
+
+    @property
+    def new(self) -> str:
+        """Bad requests of the new revision, and of how many."""
+        return share(self.new_percent, self.finding["new_requests"])
+
+    @property
+    def stable(self) -> str:
+        """Bad requests of stable, and of how many."""
+        return share(self.stable_percent, self.finding["stable_requests"])
+
+    @property
+    def is_sought(self) -> bool:
+        """Tell whether it is an effect, and no guardrail."""
+        return bool(self.finding.get("sought"))
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """What the bounds are of, and what stands beside them."""
+        bounds = "Difference" if self.compared else "True share"
+        return bounds, "Sought" if self.is_sought else "Allowed"
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What the evidence is against, and what it is for."""
+        return ("less than that", "at least") if self.is_sought else ("worse", "within")
 
     @property
     def between(self) -> str:
@@ -97,6 +125,13 @@ class AnalysisView:
         measured = percent(new, new + old)
         planned = f"{100 * self.verdict['planned_share']:g} % planned"
         return planned if measured is None else f"{measured:.3g} % measured, {planned}"
+
+
+def share(part: float | None, requests: int | None) -> str:
+    """Return a share in percent, and of how many requests it is."""
+    if part is None:
+        return "no requests yet"
+    return f"{floatformat(part, '-3')} % of {number(requests)}"
 
 
 def percent(count: int, of: int) -> float | None:
