@@ -4,6 +4,7 @@ Those that hold content are Django's own block tags. A form made here carries it
 page to come back to, so that none is forgotten.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -80,3 +81,32 @@ def field(context: Context, content: str, name: str, label: str, css: str = "") 
     """
     texts = (context.get("faults") or {}).get(name, ())
     return part("field", content=content, name=name, label=label, css=css, texts=texts)
+
+
+@register.simple_block_tag(takes_context=True)
+def formcard(context: Context, content: str, title: str, **options: Any) -> SafeString:
+    """Show a card that is a form to ``action``, sent by the button ``submit``; ``fault`` says why
+    it was refused."""
+    return part("formcard", content=content, title=title, **form(context), **options)
+
+
+@register.simple_tag
+def choice(
+    label: str, name: str, options: Iterable[tuple[Any, str]], chosen: Any, **more: Any
+) -> SafeString:
+    """Show a field with its label in which one of ``options`` is chosen, a value and its words
+    each; with ``blank``, which is what nothing is called, none need be."""
+    return part("choice", label=label, name=name, options=options, chosen=chosen, **more)
+
+
+@register.filter
+def account_button(attributes: Mapping[str, Any]) -> str:
+    """Return how a button of an account's page looks, which those pages say by tags."""
+    tags = set(attributes.get("tags") or ())
+    if "danger" in tags:
+        return "btn btn-danger"
+    if tags & {"link", "cancel"}:
+        return "btn btn-link"
+    if tags & {"outline", "secondary", "tool"} or attributes.get("href"):
+        return "btn"
+    return "btn btn-primary"
