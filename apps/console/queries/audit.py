@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from apps.audit.events import kinds
-from apps.audit.models import Archive, ArchivedLeaf
+from apps.audit.models import Archive, ArchivedLeaf, Checkpoint
 from apps.audit.queries import (
     EventDetail,
     EventFilter,
@@ -23,10 +24,12 @@ from apps.audit.queries import (
 )
 from apps.audit.queries.archived import archive_of
 from apps.console.queries.names import actor_names, by_machine, in_words
+from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound, Problem
 
 PAGE = 50
+FOLDED = 4  # from so many steps in a row on, the platform's are one line that opens
 QUIET = {"session", "upload", "prefetch"}  # what people do in passing
 STRONG = {
     "release.requested", "release.decided", "release.withdrawn", "release.rejected",
@@ -60,6 +63,23 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Lines in a row that are all of people, or all of the platform."""
+
+    lines: list[Line]
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether they are shown as one line that opens."""
+        return self.lines[0].machine and len(self.lines) >= FOLDED
+
+    @property
+    def leaves(self) -> str:
+        """Where they stand in the log, oldest first."""
+        return f"leaves {number(self.lines[-1].index)} to {number(self.lines[0].index)}"
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnChange:
     """One column before and after."""
 
@@ -77,6 +97,11 @@ class RowView:
     made: bool
     gone: bool
 
+    @property
+    def change(self) -> str:
+        """What became of it."""
+        return "made" if self.made else "removed" if self.gone else "changed"
+
 
 @dataclass(frozen=True, slots=True)
 class EventView:
@@ -90,6 +115,22 @@ class EventView:
     why_not: str
     body: str
 
+    @property
+    def subject(self) -> str:
+        """What it is about, by id."""
+        return str(self.detail.body["subject"])
+
+    @property
+    def causes(self) -> list[tuple[str, str]]:
+        """What it came of, beside who did it: a label and an id each."""
+        body = self.detail.body
+        found = (
+            ("With token", body["actor"].get("token")),
+            ("Request", body["cause"].get("request")),
+            ("Job", body["cause"].get("job")),
+        )
+        return [(label, value) for label, value in found if value]
+
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
@@ -98,8 +139,19 @@ class LogPage:
     lines: list[Line]
     older: int | None
     size: int
-    signed: Any
-    kinds: list[str]
+    signed: Checkpoint | None
+    kinds: list[tuple[str, str]]
+
+    @property
+    def counted(self) -> str:
+        """How many events there are, and how many are signed."""
+        found = f"{number(self.size)} event{'' if self.size == 1 else 's'}"
+        return f"{found}, signed up to {number(self.signed.size)}" if self.signed else found
+
+    @property
+    def runs(self) -> list[Run]:
+        """Its lines, those of the platform that follow each other together."""
+        return [Run(list(lines)) for _, lines in groupby(self.lines, key=lambda row: row.machine)]
 
 
 def story(
@@ -155,7 +207,7 @@ def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
         older=found[PAGE - 1].index if len(found) > PAGE else None,
         size=log_size(),
         signed=latest_checkpoint(),
-        kinds=sorted({name.split(".")[0] for name in kinds()}),
+        kinds=[(kind, words(kind)) for kind in sorted({name.split(".")[0] for name in kinds()})],
     )
 
 
@@ -186,6 +238,18 @@ class ArchivedView:
     leaf: ArchivedLeaf
     archive: Archive
     proof: InclusionProof
+
+    @property
+    def events(self) -> str:
+        """Which events the file holds."""
+        file = self.archive
+        return f"{number(file.first)} to {number(file.last)}, {number(file.count)} of them"
+
+    @property
+    def command(self) -> str:
+        """What checks the event in the file."""
+        event = self.leaf.index
+        return f"python -m placet_verify archive FILE --root root.pub --event {event}"
 
 
 def archived_view(index: int, actor: Actor) -> ArchivedView:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.console.templatetags.placet import number
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Forbidden
@@ -21,6 +22,13 @@ class Checked:
     error: str
     started_size: int
     at: datetime | None
+
+    @property
+    def basis(self) -> str:
+        """From what it went on."""
+        if not self.started_size:
+            return "no kept checkpoint"
+        return f"kept checkpoint of {number(self.started_size)}"
 
 
 def newest_check(actor: Actor) -> Checked | None:

@@ -1,6 +1,9 @@
 """Who witnesses the log and which logs are witnessed, as the page shows it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
 
 from apps.audit.models import (
     Checkpoint,
@@ -19,7 +22,18 @@ from apps.audit.queries.witnesses import (
     witnessed_logs_visible,
     witnesses_visible,
 )
+from apps.console.queries.shown import Sign
+from apps.console.templatetags.placet import number
 from placet.kernel.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class LogFault:
+    """What somebody outside shows about this log, above everything else on the page."""
+
+    tone: Literal["danger", "warning"]
+    title: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,19 @@ class WitnessRow:
             return "Not asked yet"
         return "Behind" if state.size < self.signed else "Up to date"
 
+    @property
+    def where(self) -> str:
+        """How and where it is reached, and how long it locks what it keeps."""
+        witness = self.witness
+        found = f"{witness.get_kind_display()}: {witness.address}"
+        days = witness.retain_days
+        return f"{found}, locked for {number(days)} days" if days else found
+
+    @property
+    def at(self) -> datetime | None:
+        """When it saw the newest checkpoint that it took."""
+        return self.witness.state.seen_at
+
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
@@ -63,6 +90,25 @@ class LogRow:
 
     log: WitnessedLog
     head: WitnessedHead | None
+
+    @property
+    def sign(self) -> Sign:
+        """How it stands here."""
+        if self.head and self.head.fork:
+            return Sign("fail", "✕", "Showed two histories")
+        if self.cosigned_at:
+            return Sign("pass", "✓", "Co-signed")
+        return Sign("wait", "◷", "Nothing shown yet")
+
+    @property
+    def cosigned_at(self) -> datetime | None:
+        """When it was last co-signed, unless it has shown two histories since."""
+        return self.head.cosigned_at if self.head and not self.head.fork else None
+
+    @property
+    def size(self) -> int:
+        """How many events its newest checkpoint has."""
+        return self.head.size if self.head else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +139,17 @@ class StampRow:
             return "Gave no stamp the last time"
         return "Stamped" if self.state.size else "Not asked yet"
 
+    @property
+    def said(self) -> str:
+        """What time its newest stamp says."""
+        return f"{self.state.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if self.state.at else "–"
+
+    @property
+    def url(self) -> str:
+        """Where its newest stamp is downloaded, if there is one."""
+        place = f"{self.state.size}/{self.state.authority}"
+        return f"/api/v1/audit/timestamps/{place}" if self.state.at else ""
+
 
 @dataclass(frozen=True, slots=True)
 class WitnessPage:
@@ -103,6 +160,26 @@ class WitnessPage:
     logs: list[LogRow]
     keys: OwnKeys
     may_change: bool
+
+    @property
+    def faults(self) -> list[LogFault]:
+        """What they show about this log."""
+        return list(log_faults(self.witnesses, self.stamps))
+
+
+def log_faults(witnesses: Sequence[WitnessRow], stamps: Sequence[StampRow]) -> Iterator[LogFault]:
+    """Yield what witnesses show about this log, then what stamps do."""
+    for state in (row.witness.state for row in witnesses):
+        if state.fault:
+            title = "This log is not the one that others saw."
+            yield LogFault("danger", title, f"{state.sentence}.")
+    for stamp in (row.state for row in stamps):
+        if stamp.fault == "clock":
+            title = "A time stamp contradicts this log."
+            yield LogFault("danger", title, f"{stamp.sentence}.")
+        elif stamp.fault:
+            title = "The log's time stamps are too old."
+            yield LogFault("warning", title, f"{stamp.sentence}.")
 
 
 def witness_rows(actor: Actor, head: Checkpoint | None) -> list[WitnessRow]:

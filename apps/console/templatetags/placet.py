@@ -254,12 +254,6 @@ def lookup(mapping: Any, key: str) -> Any:
 
 
 @register.filter
-def attr(row: Any, name: str) -> Any:
-    """Return ``row.name`` or '' when there is no row."""
-    return getattr(row, name, "")
-
-
-@register.filter
 def machine(actor_id: str) -> bool:
     """Tell whether the platform or a node did it, and no person or service account."""
     return by_machine(actor_id)

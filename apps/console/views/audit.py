@@ -15,8 +15,9 @@ from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.audit import archived_view, event_view, log_page
 from apps.console.queries.models import projects_of
+from apps.console.queries.shown import Link
 from apps.console.queries.verification import newest_check
-from apps.console.queries.witnesses import stamp_rows, witness_rows
+from apps.console.queries.witnesses import log_faults, stamp_rows, witness_rows
 from apps.console.views.base import PageRequest, action, page, show
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -51,7 +52,7 @@ def log(request: PageRequest) -> HttpResponse:
     query = request.GET.copy()
     query.pop("before", None)
     return show(
-        request, "audit", page=found, projects=projects_of(request.actor),
+        request, "audit", page=found, projects=[(p.pk, p.name) for p in projects_of(request.actor)],
         query=query.urlencode(), exported=exported(filters_of(request)), chosen=request.GET,
         checked=newest_check(request.actor), **shown_others(request.actor, found.signed),
     )  # fmt: skip
@@ -60,17 +61,24 @@ def log(request: PageRequest) -> HttpResponse:
 def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
     """Return who saw the log and who stamped it; nobody to who reads a part of it alone."""
     if not may_see(actor):
-        return {"witnesses": [], "stamps": []}
-    return {"witnesses": witness_rows(actor, head), "stamps": stamp_rows(head)}
+        return {"witnesses": [], "stamps": [], "faults": []}
+    witnesses, stamps = witness_rows(actor, head), stamp_rows(head)
+    faults = list(log_faults(witnesses, stamps))
+    return {"witnesses": witnesses, "stamps": stamps, "faults": faults}
 
 
-def exported(wanted: EventFilter) -> str:
-    """Return the page's filters as the export's query string has them."""
+def exported(wanted: EventFilter) -> list[Link]:
+    """Return where what the page shows is downloaded, with its filters as the export has them."""
     given = {
         "kind": wanted.kind, "actor": wanted.actor, "subject": wanted.subject,
         "project": wanted.project, "since": wanted.since.isoformat() if wanted.since else "",
     }  # fmt: skip
-    return urlencode({name: value for name, value in given.items() if value})
+    query = {name: value for name, value in given.items() if value}
+    forms = (("csv", "CSV, for spreadsheets"), ("jsonl", "JSON lines, for the verifier"))
+    return [
+        Link(text, f"/api/v1/audit/export?{urlencode({'format': form} | query)}", download=True)
+        for form, text in forms
+    ]
 
 
 @page

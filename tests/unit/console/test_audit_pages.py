@@ -1,0 +1,102 @@
+"""What the pages of the audit log and of its witnesses say."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from apps.audit.models import TimestampState, Witness, WitnessedHead, WitnessedLog, WitnessState
+from apps.console.queries.audit import Line, LogPage, RowView
+from apps.console.queries.witnesses import LogRow, StampRow, WitnessRow, log_faults
+
+AT = datetime(2026, 11, 28, 9, 5, 7, tzinfo=UTC)
+
+
+def line(index: int, *, machine: bool = False) -> Line:
+    """Return an event that a person, or the platform, left."""
+    return Line(index, AT, "release.requested.v1", "", "Ada", machine=machine)
+
+
+def log(lines: list[Line], size: int = 1234, signed: int | None = None) -> LogPage:
+    """Return a page of a log of ``size`` events, of which ``signed`` are signed."""
+    head: Any = SimpleNamespace(size=signed) if signed is not None else None
+    return LogPage(lines, None, size, head, [])
+
+
+def test_events_are_counted_and_those_that_are_signed() -> None:
+    assert log([], size=1).counted == "1 event"
+    assert log([], signed=1200).counted == "1\u202f234 events, signed up to 1\u202f200"
+
+
+def test_four_steps_of_the_platform_in_a_row_are_one_line() -> None:
+    rows = [line(9), *(line(n, machine=True) for n in (8, 7, 6, 5)), line(4), line(3, machine=True)]
+    found = log(rows).runs
+    assert [(len(run.lines), run.is_folded) for run in found] == [
+        (1, False), (4, True), (1, False), (1, False),
+    ]  # fmt: skip
+    assert found[1].leaves == "leaves 5 to 8"
+
+
+def test_many_lines_of_people_stay_lines() -> None:
+    (run,) = log([line(n) for n in range(9, 0, -1)]).runs
+    assert not run.is_folded
+
+
+@pytest.mark.parametrize(
+    ("made", "gone", "said"),
+    [(True, False, "made"), (False, True, "removed"), (False, False, "changed")],
+)
+def test_a_row_of_an_event_says_what_became_of_it(made: bool, gone: bool, said: str) -> None:
+    assert RowView("release rel_1", [], made, gone).change == said
+
+
+def witness(**state: Any) -> WitnessRow:
+    """Return a witness in this state."""
+    row = Witness(name="office", kind="s3", address="s3://a/b", retain_days=3650)
+    WitnessState(witness=row, **state)
+    return WitnessRow(row, 10)
+
+
+def test_a_witness_says_where_it_is_and_how_long_it_keeps() -> None:
+    row = witness()
+    assert row.where == "Keeps locked objects: s3://a/b, locked for 3\u202f650 days"
+    row.witness.retain_days = 0
+    assert row.where == "Keeps locked objects: s3://a/b"
+
+
+def test_what_others_show_about_the_log_stands_above_everything_else() -> None:
+    stamps = [
+        StampRow(TimestampState(authority="a", fault=fault, sentence="It said 9"), 10)
+        for fault in ("", "clock", "late")
+    ]
+    rows = [witness(), witness(fault="forked", sentence="It saw another root")]
+    assert [(f.tone, f.title, f.text) for f in log_faults(rows, stamps)] == [
+        ("danger", "This log is not the one that others saw.", "It saw another root."),
+        ("danger", "A time stamp contradicts this log.", "It said 9."),
+        ("warning", "The log's time stamps are too old.", "It said 9."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "said", "shows_when"),
+    [
+        (None, "Nothing shown yet", False),
+        (WitnessedHead(size=7), "Nothing shown yet", False),
+        (WitnessedHead(size=7, cosigned_at=AT), "Co-signed", True),
+        (WitnessedHead(size=7, cosigned_at=AT, fork="other"), "Showed two histories", False),
+    ],
+)
+def test_a_log_of_others_says_how_it_stands(
+    head: WitnessedHead | None, said: str, shows_when: bool
+) -> None:
+    row = LogRow(WitnessedLog(origin="other"), head)
+    assert (row.sign.text, row.cosigned_at is not None) == (said, shows_when)
+    assert row.size == (7 if head else 0)
+
+
+def test_a_stamp_says_its_time_and_where_it_is() -> None:
+    row = StampRow(TimestampState(authority="tsa", size=7, at=AT), 10)
+    assert (row.said, row.url) == ("2026-11-28 09:05:07 UTC", "/api/v1/audit/timestamps/7/tsa")
+    none = StampRow(TimestampState(authority="tsa"), 10)
+    assert (none.said, none.url) == ("–", "")
