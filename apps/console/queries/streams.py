@@ -1,10 +1,16 @@
 """Streams of the log as their pages show them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.urls import reverse
+
+from apps.console.queries.models import projects_of
 from apps.console.queries.names import actor_names
 from apps.console.queries.paging import keyed
+from apps.console.queries.shown import Banner, Button, Sign
+from apps.console.templatetags.placet import number
 from apps.integrations.models import Delivery, Stream, StreamState
 from apps.integrations.queries import (
     Standing,
@@ -13,7 +19,9 @@ from apps.integrations.queries import (
     standings,
     visible_streams,
 )
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
+
+STARTS = (("now", "Now on"), ("0", "The first event on"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +32,149 @@ class StreamRow:
     found: Standing
     state: str
 
+    @property
+    def behind(self) -> str:
+        """How many events were not sent yet; nothing where there are none."""
+        return counted(self.found.events) if self.found.events else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamList:
+    """All that the page of streams shows."""
+
+    rows: list[StreamRow]
+    key: str  # to go on after
+    may_add: bool
+    may_start: bool
+    projects: list[tuple[str, str]]  # whose events a new stream may carry alone
+    starts: tuple[tuple[str, str], ...] = STARTS
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One attempt to send something."""
+
+    delivery: Delivery
+
+    @property
+    def what(self) -> str:
+        """What was sent."""
+        sent = self.delivery
+        if sent.test:
+            return "Test"
+        if sent.events == 0:
+            return "Checkpoint"
+        if sent.events == 1:
+            return f"Event {number(sent.first)}"
+        return f"{number(sent.events)} events from {number(sent.first)}"
+
+    @property
+    def sign(self) -> Sign:
+        """What came of it."""
+        if self.delivery.accepted:
+            return Sign("pass", "✓", "Accepted")
+        return Sign("fail", "✕", "Not taken")
+
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
     """All that the page of one stream shows."""
 
     row: StreamRow
-    deliveries: list[Delivery]
+    actor: Actor
+    deliveries: list[DeliveryRow]
     names: dict[str, str]
 
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` at the stream."""
+        stream = self.row.stream
+        return self.actor.can(permission, Scope(stream.project_scope(), stream.environment_scope()))
 
-def stream_page(actor: Actor, after: str = "") -> tuple[list[StreamRow], str]:
-    """Return one page of streams by name, and the name to go on after."""
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader may change or remove it."""
+        return self.may("stream.manage")
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do with it now."""
+        return list(buttons(self))
+
+    @property
+    def banners(self) -> list[Banner]:
+        """What it waits for before it sends anything."""
+        stream = self.row.stream
+        if stream.started_by:
+            return []
+        log = f"the log of {stream.project.name}" if stream.project else "the whole log"
+        who = f"somebody who may export {log}"
+        return [Banner("info", f"It sends nothing until {who} has let it begin.")]
+
+    @property
+    def carries(self) -> str:
+        """What it sends of the log."""
+        project = self.row.stream.project
+        return f"{project.name}; of all else the hash" if project else "everything"
+
+    @property
+    def removal(self) -> str:
+        """What stands above the dialog that removes it."""
+        return f"Remove {self.row.stream.name}?"
+
+    @property
+    def fault(self) -> str:
+        """What its last error means, before when it tries again."""
+        stream = self.row.stream
+        if stream.state == StreamState.BLOCKED:
+            event = f"Event {number(stream.cursor)}"
+            return f"{event} was refused, and nothing is left out: it waits for a person"
+        if stream.state == StreamState.PAUSED:
+            return "The last attempt failed"
+        again = " and tries again" if self.retry_at else ""
+        return f"It does not get through{again}"
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When it tries again by itself."""
+        stream = self.row.stream
+        waits = stream.state in (StreamState.BLOCKED, StreamState.PAUSED)
+        return None if waits else stream.retry_at
+
+
+def counted(events: int) -> str:
+    """Return so many events in words."""
+    return f"{number(events)} event{'' if events == 1 else 's'}"
+
+
+def buttons(view: StreamView) -> Iterator[Button]:
+    """Yield what the reader can do with a stream now, the usual thing last."""
+    stream = view.row.stream
+
+    def address(verb: str) -> str:
+        return reverse("stream-do", args=[stream.pk, verb])
+
+    if view.may_manage:
+        yield Button("Send a test", post=address("test"))
+        yield Button("Rewind…", dialog="rewind")
+        if stream.state != StreamState.PAUSED:
+            yield Button("Pause", post=address("pause"))
+        yield Button("Remove…", dialog="remove", tone="outline-danger")
+    if stream.state != StreamState.RUNNING and view.may("audit.export"):
+        paused = "Resume" if stream.state == StreamState.PAUSED else "Try again now"
+        text = paused if stream.started_by else "Let it begin"
+        yield Button(text, post=address("resume"), tone="primary")
+
+
+def stream_page(actor: Actor, after: str = "") -> StreamList:
+    """Return one page of streams by name."""
     rows, key = keyed(visible_streams(actor), ("name",), after)
-    return _rows(rows), key
+    return StreamList(
+        rows=_rows(rows),
+        key=key,
+        may_add=actor.can_somewhere("stream.manage"),
+        may_start=actor.can_somewhere("audit.export"),
+        projects=[(p.slug, f"{p.name}, else hashes") for p in projects_of(actor)],
+    )
 
 
 def stream_view(actor: Actor, stream_id: str) -> StreamView:
@@ -45,7 +182,7 @@ def stream_view(actor: Actor, stream_id: str) -> StreamView:
     stream = get_stream(stream_id, actor)
     (row,) = _rows([stream])
     names = actor_names({stream.created_by, stream.started_by} - {""})
-    return StreamView(row, last_deliveries(stream), names)
+    return StreamView(row, actor, [DeliveryRow(d) for d in last_deliveries(stream)], names)
 
 
 def _rows(streams: Iterable[Stream]) -> list[StreamRow]:

@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.models import projects_of
 from apps.console.queries.streams import stream_page, stream_view
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.identity.api.views.lookups import named_project
@@ -33,10 +32,9 @@ def streams(request: PageRequest, fault: str = "") -> HttpResponse:
     actor, after = request.actor, request.GET.get("after", "")
     if not actor.can_somewhere("stream.view"):
         raise Forbidden("This needs the permission stream.view")
-    rows, key = stream_page(actor, after)
     return show(
-        request, "streams", rows=rows, key=key, after=after, fault=fault, typed=request.POST,
-        kinds=StreamKind.choices, projects=projects_of(actor),
+        request, "streams", page=stream_page(actor, after), after=after, fault=fault,
+        typed=request.POST, kinds=StreamKind.choices,
     )  # fmt: skip
 
 
