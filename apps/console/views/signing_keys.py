@@ -4,12 +4,10 @@ from datetime import UTC, datetime
 
 from django.http import HttpResponse
 
-from apps.console.queries.names import actor_names
+from apps.console.queries.signing_keys import key_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.registry.actions import revoke_signing_key, trust_signing_key
 from apps.registry.queries import project_for, signing_key_for
-from apps.registry.queries import signing_keys as keys_of
-from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, Problem
 
 
@@ -22,12 +20,10 @@ def signing_keys(request: PageRequest, project: str) -> HttpResponse:
 def key_list(request: PageRequest, slug: str, fault: str = "") -> HttpResponse:
     """Show the keys; with ``fault`` the form that was refused is filled in as it was."""
     project = project_for(slug, request.actor, view="project.view")
-    rows = list(keys_of(project, request.actor).order_by("-created_at")[:200])
-    people = {row.created_by for row in rows} | {row.revoked_by for row in rows}
+    found = key_page(project, request.actor)
     return show(
-        request, "signing_keys", project=project, rows=rows, names=actor_names(people - {""}),
-        now=now(), fault=fault, typed=request.POST,
-    )  # fmt: skip
+        request, "signing_keys", page=found, project=project, fault=fault, typed=request.POST
+    )
 
 
 @action
