@@ -142,7 +142,7 @@ def token(clone: Clone) -> str:
         form = {
             "csrfmiddlewaretoken": re.findall(r'csrfmiddlewaretoken" value="([^"]+)', page)[-1],
             "name": "first minutes", "days": "1", "project": "",
-            "scopes": re.findall(r'name="scopes" value="([^"]+)', page),
+            "scopes": re.findall(r'name="scopes"\s+value="([^"]+)', page),
         }  # fmt: skip
         made = dana.http.post("/tokens/new", data=form, headers={"Referer": f"{clone.url}/tokens/"})
     secret = re.search(r"plc_\w+", made.text)

@@ -4,15 +4,13 @@ from datetime import timedelta
 
 from django.http import HttpResponse
 
+from apps.console.queries.tokens import token_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.identity.actions import issue_token, revoke_token
 from apps.identity.models import ApiToken, Project, User
 from apps.identity.queries import visible
-from apps.identity.rules import NEVER_BY_TOKEN
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-
-DAYS = (1, 7, 30, 90, 365)
 
 
 @page
@@ -23,14 +21,12 @@ def tokens(request: PageRequest) -> HttpResponse:
 
 def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the tokens; with ``fault`` the form that was refused is filled in as it was."""
-    own = ApiToken.objects.filter(person=request.actor.id).select_related("project")
-    held = sorted({g.permission for g in request.actor.grants} - NEVER_BY_TOKEN)
-    projects = visible(Project.objects.order_by("name"), request.actor, project="pk")
-    sent = request.POST
+    found, sent = token_page(request.actor), request.POST
+    usual = [scope for scope in found.scopes if "view" in scope]
     return show(
-        request, "tokens", tokens=own.order_by("-created_at"), scopes=held, projects=projects,
-        days=DAYS, now=now(), fault=fault, typed=sent, chosen_days=days_of(request) or 30,
-        chosen_scopes=sent.getlist("scopes") if sent else [s for s in held if "view" in s],
+        request, "tokens", page=found, fault=fault, typed=sent,
+        chosen_days=days_of(request) or 30,
+        chosen_scopes=sent.getlist("scopes") if sent else usual,
     )  # fmt: skip
 
 
