@@ -23,6 +23,16 @@ class Wheel(NamedTuple):
     size: int
     requirements: str
 
+    @property
+    def title(self) -> str:
+        """What it is."""
+        return "The node agent" if self.short == "agent" else "The command line and the SDK"
+
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install --require-hashes -r {self.requirements}"
+
 
 def ours(request: HttpRequest) -> list[Wheel]:
     """Return the wheels that were built."""
