@@ -1,12 +1,14 @@
 """What every page shows around its content: who is signed in, and the menu."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.console.queries.glass_page import banners
+from apps.console.queries.shown import Link
 from apps.governance.queries.lists import Menu, Waiting, menu, waiting_on
 from placet.kernel.actor import ANONYMOUS, Actor
 
@@ -34,16 +36,34 @@ MENU = (
     ("Audit", "audit", "audit.view"),
 )
 
+ACCOUNT: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # one of the permissions is enough
+    ("API tokens", "tokens", ()),
+    ("Passkeys and second factor", "mfa_index", ()),
+    ("Approvers' passkeys", "passkeys", ()),
+    ("People and access", "admin:index", ("access.manage",)),
+    ("Streams of the log", "streams", ("stream.view",)),
+    ("Witnesses of the log", "witnesses", ("audit.witness", "audit.view")),
+    ("Retention of the log", "retention", ("audit.hold", "audit.view")),
+    ("Docs", "guides", ()),
+    ("API reference", "api-docs", ()),
+)
+
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the actor and the menu that they may use; nothing for a part of a page."""
     actor: Actor = getattr(request, "actor", ANONYMOUS)
+    account = partial(account_menu, actor)  # asked by who shows it: a part of a page does not
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
-        return {"actor": actor, "navigation": []}
+        return {"actor": actor, "navigation": [], "account_menu": account}
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
     said = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
     items = navigation(request, actor, said.waiting)
-    return {"actor": actor, "navigation": items, "broken_glasses": banners(said.glasses)}
+    return {
+        "actor": actor,
+        "navigation": items,
+        "account_menu": account,
+        "broken_glasses": banners(said.glasses),
+    }
 
 
 def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:
@@ -56,6 +76,15 @@ def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:
         active = request.path == url if url == "/" else request.path.startswith(url)
         items.append(Item(label, url, active, waiting if name == "releases" else 0))
     return items
+
+
+def account_menu(actor: Actor) -> list[Link]:
+    """Return what the reader's own menu leads to."""
+    return [
+        Link(text, reverse(name))
+        for text, name, permissions in ACCOUNT
+        if not permissions or any(actor.can_somewhere(each) for each in permissions)
+    ]
 
 
 def waiting(request: HttpRequest, actor: Actor) -> Waiting:
