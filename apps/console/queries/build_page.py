@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apps.builds.models import Build, BuildLine
-from apps.console.queries.shown import count_of
+from apps.console.queries.shown import counted
 from apps.console.queries.version_parts import found_by
 from apps.console.templatetags.placet import number, span, words
 from apps.identity.queries import people_names
@@ -135,7 +135,7 @@ def measured(kind: str, data: Mapping[str, Any]) -> Measured:
     match kind:
         case "scan":
             verdict = data.get("verdict", "")
-            note = f"{count_of(len(found_by(data)), 'finding')}, nothing was imported"
+            note = f"{counted(len(found_by(data)), 'finding')}, nothing was imported"
             passed = verdict in ("safe", "code-carrying")
             return Measured("passed" if passed else "failed", f"Scan: {verdict}", note)
         case "smoke_test":

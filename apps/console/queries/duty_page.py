@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.console.queries.shown import Sign, count_of
+from apps.console.queries.shown import Sign, counted
 from apps.governance.duties import Found
 from apps.governance.models import Environment
 from apps.governance.queries.duties import Duty, GlassDuty
@@ -33,7 +33,7 @@ class GlassRow:
     def what(self) -> str:
         """Continues the sentence about whom it lets do something: what, and how soon."""
         without = f", without {', '.join(self.duty.skip)}" if self.duty.skip else ""
-        return f"people start one release within {count_of(self.duty.hours, 'hour')}{without}."
+        return f"people start one release within {counted(self.duty.hours, 'hour')}{without}."
 
     @property
     def few(self) -> int | None:

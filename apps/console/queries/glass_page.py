@@ -7,7 +7,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from apps.console.queries.passkeys import Signing, signing
-from apps.console.queries.shown import Button, count_of
+from apps.console.queries.shown import Button, counted
 from apps.governance.models import BreakGlass, Release
 from apps.governance.queries.glasses import (
     GlassView,
@@ -102,7 +102,7 @@ class GlassPage:
     def missing(self) -> str:
         """Who must still sign it."""
         count = self.view.missing
-        return f"Waiting for {count_of(count, 'approver')}" if count else ""
+        return f"Waiting for {counted(count, 'approver')}" if count else ""
 
     @property
     def has_review(self) -> bool:

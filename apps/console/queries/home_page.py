@@ -9,7 +9,7 @@ from django.urls import reverse
 from apps.console.queries.alerts import alert_rows
 from apps.console.queries.models import projects_of
 from apps.console.queries.serving import EndpointRow, endpoint_page
-from apps.console.queries.shown import Button, Link, count_of
+from apps.console.queries.shown import Button, Link, counted
 from apps.governance.models import Release
 from apps.governance.queries.lists import Waiting, releases, startable
 from apps.governance.queries.sharing import Shared, shared_last
@@ -60,7 +60,7 @@ class HomePage:
         ):
             if rows:
                 wait = "waits" if len(rows) == 1 else "wait"
-                return f"{count_of(len(rows), what)} {wait} {then}"
+                return f"{counted(len(rows), what)} {wait} {then}"
         return "nothing waits for you"
 
     @property

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, OuterRef, QuerySet
 
 from apps.builds.models import Build
 from apps.console.queries.paging import PAGE, keyed
-from apps.console.queries.shown import Button, count_of
+from apps.console.queries.shown import Button, counted
 from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
@@ -37,7 +37,7 @@ class ModelRow:
     @property
     def counted(self) -> str:
         """How many versions it has, in words."""
-        return count_of(self.versions, "version")
+        return counted(self.versions, "version")
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from apps.console.queries.paging import keyed
-from apps.console.queries.shown import count_of
+from apps.console.queries.shown import counted
 from apps.governance import break_glass
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
@@ -30,12 +30,12 @@ class PolicyRow:
     @property
     def gate_count(self) -> str:
         """How many gates there are, where there is no room for their titles."""
-        return count_of(len(self.gates), "gate") if self.gates else ""
+        return counted(len(self.gates), "gate") if self.gates else ""
 
     @property
     def draft_count(self) -> str:
         """How many drafts wait."""
-        return count_of(self.drafts, "draft") if self.drafts else ""
+        return counted(self.drafts, "draft") if self.drafts else ""
 
     @property
     def passes_nothing(self) -> bool:

@@ -25,7 +25,7 @@ from apps.assurance.rules import CONTRADICTIONS, IN_PROJECT
 from apps.audit.queries import unseal_many
 from apps.console.queries.names import actor_names
 from apps.console.queries.paging import PAGE
-from apps.console.queries.shown import count_of
+from apps.console.queries.shown import counted
 from apps.console.templatetags.placet import words
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people
@@ -165,7 +165,7 @@ class RecallView:
     @property
     def reached(self) -> str:
         """How many releases it reached."""
-        return count_of(self.recall.reached, "release")
+        return counted(self.recall.reached, "release")
 
     @property
     def unconfirmed(self) -> str:

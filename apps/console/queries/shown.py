@@ -53,11 +53,6 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(words)
 
 
-def count_of(count: int, word: str) -> str:
-    """Return how many there are of something: ``1 gate``, ``2 gates``."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of the options of a field."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from apps.builds.models import Build
-from apps.console.queries.shown import count_of
+from apps.console.queries.shown import counted
 from apps.console.templatetags.placet import words
 from apps.registry.models import Evidence, ModelVersion
 
@@ -79,10 +79,10 @@ def columns(version: ModelVersion) -> tuple[list[Column], list[Column]]:
 def signature_note(version: ModelVersion) -> str:
     """Return how many columns and example rows there are."""
     signature = version.signature or {}
-    inputs = count_of(len(signature.get("inputs", ())), "input")
-    outputs = count_of(len(signature.get("outputs", ())), "output")
+    inputs = counted(len(signature.get("inputs", ())), "input")
+    outputs = counted(len(signature.get("outputs", ())), "output")
     rows = len(version.example or ())
-    return f"{inputs}, {outputs}" + (f" · {count_of(rows, 'example row')}" if rows else "")
+    return f"{inputs}, {outputs}" + (f" · {counted(rows, 'example row')}" if rows else "")
 
 
 def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
@@ -90,7 +90,7 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
     equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
     match kind:
         case "scan":
-            return f"{words(data.get('verdict', ''))}, {count_of(len(found_by(data)), 'finding')}"
+            return f"{words(data.get('verdict', ''))}, {counted(len(found_by(data)), 'finding')}"
         case "smoke_test" if data.get("result") == "equal":
             return f"{equal} expected outputs equal"
         case "smoke_test":
@@ -105,9 +105,9 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
             accelerated = data.get("verdict") == "accelerated"
             return f"ONNX, {equal} rows equal" if accelerated else "the original is served"
         case "metrics":
-            return count_of(len(data), "metric")
+            return counted(len(data), "metric")
         case _:
-            return count_of(len(data), "fact")
+            return counted(len(data), "fact")
 
 
 def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
