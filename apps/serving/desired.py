@@ -5,6 +5,7 @@ for it with :func:`publish`, in the transaction that changed what is desired.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
@@ -97,9 +99,28 @@ def compose(target: Target) -> StateContent:
         on_expired="stop" if guards.stops_when_expired(target) else "serve",
         recalled=told["recalled"],
         recalls=told["recalls"],
-        endpoints=[endpoint_entry(endpoint) for endpoint in fetched],
+        endpoints=_with_former([endpoint_entry(endpoint) for endpoint in fetched], target),
         prefetch=prefetch_entries(Prefetch.objects.filter(target=target).select_related("bento")),
     )
+
+
+def _with_former(entries: list[EndpointEntry], target: Target) -> list[EndpointEntry]:
+    """Add whose address each had before: of deleted endpoints, those that a node may remember.
+
+    A node lets no other endpoint have an address that it knows. It is told as long as the heir is
+    there, for it may have been away; one that nothing was ever released to it never heard of.
+    """
+    place = {name: OuterRef(name) for name in ("project", "environment", "name")}
+    heirs = Endpoint.objects.kept().filter(target=target, **place)
+    had = Revision.objects.filter(endpoint=OuterRef("pk"))
+    rows = Endpoint.objects.filter(Exists(heirs), Exists(had), state="deleted")
+    former = defaultdict[tuple[str, str, str], list[str]](list)
+    for row in rows.order_by("-created_at", "-pk"):
+        former[row.project_id, row.environment, row.name].append(row.pk)
+    for entry in entries:
+        if found := former.get((entry["project"], entry["environment"], entry["name"])):
+            entry["former"] = found[: rules.FORMER]
+    return entries
 
 
 def endpoint_entry(endpoint: Any) -> EndpointEntry:

@@ -21,6 +21,7 @@ from placet_verify.units import UnitSource, unit_source
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
 STATE_HOURS = 24  # how long a signed state is good
 RENEW_HOURS = 12  # it is signed again when less than this is left
+FORMER = 200  # deleted endpoints that a state names with who has their address now
 NAMED = 4  # of those that have memory of a target, when somebody asks for more
 
 REVISION_MOVES: dict[str, frozenset[str]] = {

@@ -23,19 +23,25 @@ class Admission:
     paths: dict[str, str]
     policy_floors: dict[str, int]
     admitted: dict[str, str]
+    ended: set[str]
     changed: bool = False
     fresh: set[str] = field(default_factory=set)  # revisions that may run once it is on disk
 
     @classmethod
     def beginning(cls, memory: Remembered) -> "Admission":
         """Return what a node goes by that remembers this."""
-        return cls(dict(memory.paths), dict(memory.policy_floors), dict(memory.admitted))
+        floors, admitted = dict(memory.policy_floors), dict(memory.admitted)
+        return cls(dict(memory.paths), floors, admitted, set(memory.ended))
 
     @property
     def changes(self) -> dict[str, Any]:
         """What is to be remembered of it."""
-        floors = self.policy_floors
-        return {"paths": self.paths, "policy_floors": floors, "admitted": self.admitted}
+        return {
+            "paths": self.paths,
+            "policy_floors": self.policy_floors,
+            "admitted": self.admitted,
+            "ended": sorted(self.ended),
+        }
 
     def knows(self, revision: DesiredRevision) -> bool:
         """Tell whether a release was let in before, with this Bento."""
@@ -46,8 +52,16 @@ class Admission:
         return self.policy_floors.get(_scope(endpoint), 0)
 
     def moved(self, endpoint: DesiredEndpoint) -> str:
-        """Say that an address changed hands: what was approved for one must not answer another."""
-        if self.paths.get(endpoint.path, endpoint.id) != endpoint.id:
+        """Say that an address changed hands: what was approved for one must not answer another.
+
+        That of a deleted endpoint is free for one that never had another here. Whoever writes
+        states can say that one was deleted: so it stays that for good, and nothing can be led
+        to and fro, nor can two endpoints change places.
+        """
+        if endpoint.id in self.ended:
+            return f"the endpoint was deleted, and its address given to another: {_ANEW}"
+        holder = self.paths.get(endpoint.path, endpoint.id)
+        if holder != endpoint.id and holder not in endpoint.former:
             return f"the address is another endpoint's: {_ANEW}"
         kept = self.paths.items()
         if any(name == endpoint.id and path != endpoint.path for path, name in kept):
@@ -64,6 +78,8 @@ class Admission:
         known = self.knows(revision)
         if known and placed and floor == self.policy_floors.get(scope):
             return
+        if (former := self.paths.get(endpoint.path, endpoint.id)) != endpoint.id:
+            self.ended.add(former)
         self.paths[endpoint.path] = endpoint.id
         self.policy_floors[scope] = floor
         self.admitted[revision.release] = revision.bento_digest

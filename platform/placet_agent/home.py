@@ -60,6 +60,8 @@ class Remembered:
     admitted: dict[str, str] = field(default_factory=dict)  # release → Bento digest
     # whose each address is: the permit names the endpoint by its id, clients by its path
     paths: dict[str, str] = field(default_factory=dict)  # path → endpoint id
+    # endpoints whose address another one has since they were deleted: none of them comes back
+    ended: list[str] = field(default_factory=list)
 
 
 class Home:

@@ -36,6 +36,7 @@ class EndpointEntry(TypedDict):
     keys: list[str]  # SHA-256 hex of API keys
     revisions: list[RevisionEntry]
     stable: NotRequired[str | None]
+    former: NotRequired[list[str]]  # deleted endpoints that had this path, the newest first
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class DesiredEndpoint:
     revisions: tuple[DesiredRevision, ...]
     stable: str = ""  # the revision that is live
     refused: tuple[RefusedRevision, ...] = ()
+    former: tuple[str, ...] = ()  # deleted ones that had this path
     # what it was read from, to be kept
     entry: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -94,6 +96,7 @@ def read_endpoint(data: object) -> DesiredEndpoint:
         revisions=tuple(good),
         stable=optional(data, "stable"),
         refused=tuple(refused),
+        former=_former(data),
         entry=data if isinstance(data, dict) else {},
     )
 
@@ -117,6 +120,12 @@ def read_endpoints(
     twice = {e.id for e in found if named[e.id] > 1 or placed[e.path] > 1}
     left_out += [LeftOut(pk, "it, or its path, stands twice in this state") for pk in sorted(twice)]
     return _without_twins([e for e in found if e.id not in twice]), tuple(left_out)
+
+
+def _former(data: Any) -> tuple[str, ...]:
+    """Read whose path it was before. An older platform does not say; nobody's is not said."""
+    items = member({"former": []} | data, "former", list)
+    return tuple(identifier({"former": item}, "former") for item in items)
 
 
 def _revisions(

@@ -1,5 +1,6 @@
 """An endpoint that nothing needs any more is deleted: what refuses that, and what it ends."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from apps.registry.models import Alias, Hold
 from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import DrillRefused
 from apps.rollouts.models import DrillSchedule
-from apps.serving import actions
+from apps.serving import actions, rules
+from apps.serving.desired import sign_state
 from apps.serving.errors import EndpointExists, EndpointNeeded, WrongEndpointState
-from apps.serving.models import Endpoint, EndpointKey
+from apps.serving.models import DesiredState, Endpoint, EndpointKey
 from apps.serving.queries import visible_endpoints
 from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, NotFound, Stale
 from tests.support.factories import ApiClient, api
+from tests.support.forgeries import signed_now, trusting, verdicts
 from tests.support.story import Story, kinds
 
 pytestmark = pytest.mark.django_db
@@ -212,3 +215,42 @@ def test_a_recall_of_what_ran_there_goes_through(live: Release, story: Story) ->
     assert story.state(live) == "retired"
     assert Endpoint.objects.get(pk=gone.pk).state == "deleted"
     assert live.bento_id in story.node.state["recalled"]
+
+
+def test_a_state_says_whose_an_address_was_as_long_as_another_has_it(
+    live: Release, story: Story, tmp_path: Path
+) -> None:
+    """What the platform signs, before a node that remembers the first of three endpoints."""
+    trust = trusting(story.world, tmp_path)
+    told = story.world
+    assert verdicts(trust, signed_now(told)) == {live.bento_id: ""}
+    first = delete(stopped(live, story), story)
+    second = story.live()
+    (entry,) = story.node.state["endpoints"]
+    assert entry["former"] == [first.pk]
+    delete(stopped(second, story), story)
+    typo = actions.create_endpoint(
+        story.world.project, environment=first.environment, name=first.name,
+        target=story.world.target, actor=story.otto,
+    )  # fmt: skip
+    delete(typo, story)
+    assert story.node.state["endpoints"] == []
+    third = story.live()
+    (entry,) = story.node.state["endpoints"]
+    assert entry["former"] == [second.endpoint_id, first.pk], "nothing was released to the typo"
+
+    assert verdicts(trust, signed_now(told)) == {third.bento_id: ""}
+    state = DesiredState.objects.get(target=told.target)
+    assert state.number == sign_state(told.target.pk).number, "nothing new is signed"
+
+
+def test_no_more_are_named_than_a_state_has_room_for(
+    live: Release, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "FORMER", 1)
+    delete(stopped(live, story), story)
+    second = story.live()
+    delete(stopped(second, story), story)
+    story.live()
+    (entry,) = story.node.state["endpoints"]
+    assert entry["former"] == [second.endpoint_id]
