@@ -22,7 +22,8 @@ def set_alias(
     """Point the alias ``name`` of ``model`` at ``version``, making it if need be.
 
     ``managed_by`` (an endpoint's id) hands the alias to releases; only the system gives or moves
-    such a one. ``if_version`` is the version id the caller saw it point at ('' for no alias).
+    such a one, and names that begin with ``live-``. ``if_version`` is the version id the caller
+    saw it point at ('' for no alias).
     """
     with record(actor) as log:
         row = lock_model(model, actor, "alias.set")
@@ -36,6 +37,8 @@ def set_alias(
             raise Forbidden("Only a release hands an alias to an endpoint")
         alias = Alias.objects.filter(model=row, name=name).first()
         _check(alias, actor, if_version)
+        if actor.kind != "system":
+            refuse(rules.reserved_alias_faults(name))
         if alias is None:
             alias = Alias(model=row, project_id=row.project_id, name=name)
         alias.version = target

@@ -15,6 +15,7 @@ from apps.registry.rules.names import (
     path_conflict,
     path_faults,
     python_version_faults,
+    reserved_alias_faults,
     variable_faults,
 )
 from apps.registry.rules.requirements import pinned_version, requirement_faults
@@ -42,6 +43,7 @@ __all__ = [
     "pinned_version",
     "python_version_faults",
     "requirement_faults",
+    "reserved_alias_faults",
     "signature_faults",
     "tag_faults",
     "variable_faults",

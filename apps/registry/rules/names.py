@@ -36,6 +36,15 @@ def alias_faults(name: str) -> list[FieldError]:
     return []
 
 
+def reserved_alias_faults(name: str) -> list[FieldError]:
+    """``live-production`` tells what is live in production: nobody but a release says so."""
+    if not name.startswith("live-"):
+        return []
+    return [
+        FieldError("/alias", "Names that begin with 'live-' are set by releases: choose another")
+    ]
+
+
 def label_faults(label: str) -> list[FieldError]:
     """A signing key is called like ``release-team``."""
     if len(label) <= 40 and _NAME.fullmatch(label):

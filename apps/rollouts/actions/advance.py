@@ -167,11 +167,14 @@ def _went_live(rollout: Rollout) -> None:
 
 
 def _move_alias(rollout: Rollout) -> None:
-    """Point ``live-<environment>`` at what serves, unless another endpoint or a person owns it."""
+    """Point ``live-<environment>`` at what serves, unless another endpoint has it.
+
+    What people set under that name before it was kept for releases is taken over.
+    """
     version = rollout.to_revision.bento.version
     name = f"live-{rollout.endpoint.environment}"
     found = Alias.objects.filter(model=version.model_id, name=name).first()
-    if found is not None and found.managed_by != rollout.endpoint_id:
+    if found is not None and found.managed_by not in ("", rollout.endpoint_id):
         return
     registry.set_alias(
         version.model, name=name, version=version, managed_by=rollout.endpoint_id, actor=SYSTEM

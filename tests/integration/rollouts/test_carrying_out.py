@@ -7,11 +7,13 @@ import pytest
 from apps.audit.models import Event
 from apps.builds.models import Bento
 from apps.governance.models import Release
+from apps.registry.actions import set_alias
 from apps.registry.models import Alias, Hold
 from apps.rollouts import actions
 from apps.rollouts.errors import NotAbortable, NothingToRollBackTo, RolloutOpen
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Revision
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
 from tests.support import factories
@@ -49,6 +51,15 @@ def test_what_serves_is_held_and_named_by_an_alias(story: Story) -> None:
     alias = Alias.objects.get(name="live-development")
     assert (alias.version_id, alias.managed_by) == (release.version_id, release.endpoint_id)
     assert list(Hold.objects.values_list("version", "reason")) == [(release.version_id, "live")]
+
+
+def test_what_a_person_called_live_before_is_the_releases_from_the_next_on(story: Story) -> None:
+    false = story.release("staging").version
+    set_alias(false.model, name="live-development", version=false, actor=SYSTEM)
+    release = story.live()
+    alias = Alias.objects.get(name="live-development")
+    assert (alias.version_id, alias.managed_by) == (release.version_id, release.endpoint_id)
+    assert kinds(alias.pk)[-1] == "alias.set.v1"
 
 
 def test_the_last_few_are_held_for_a_rollback_and_older_ones_are_not(

@@ -31,6 +31,17 @@ def test_an_alias_cannot_be_taken_for_a_version(name: str) -> None:
     assert "taken for a version" in rules.alias_faults(name)[0].detail
 
 
+@pytest.mark.parametrize("name", ["live-production", "live-development", "live-"])
+def test_an_alias_that_says_what_is_live_is_for_releases(name: str) -> None:
+    (fault,) = rules.reserved_alias_faults(name)
+    assert (fault.pointer, "set by releases" in fault.detail) == ("/alias", True)
+
+
+@pytest.mark.parametrize("name", ["live", "alive-production", "lively", "champion"])
+def test_other_aliases_are_for_everybody(name: str) -> None:
+    assert rules.reserved_alias_faults(name) == []
+
+
 @pytest.mark.parametrize(
     "path", ["model.joblib", "data/model.pkl", "Modell für Köln.onnx", ".hidden", "a-b/c_d.e"]
 )
