@@ -63,12 +63,6 @@ class UploadIncomplete(Conflict):
     code, title = "upload_incomplete", "The upload is not complete"
 
 
-class LengthRequired(Problem):
-    """A chunk came without its length."""
-
-    status, code, title = 411, "length_required", "Send Content-Length with the chunk"
-
-
 class WrongMediaType(Problem):
     """A chunk came as something else than raw bytes."""
 

@@ -13,7 +13,7 @@ from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
-from placet.kernel.problems import InvalidInput, Problem, WrongMethod
+from placet.kernel.problems import InvalidInput, LengthRequired, Problem, WrongMethod
 from placet.kernel.waiting import ASKED, WAITED, Wait
 
 
@@ -108,6 +108,9 @@ class ProblemMiddleware:
         """Pass the request on; a problem raised by a middleware below becomes its answer."""
         if has_nul(request):
             return answer(request, InvalidInput("The address holds a NUL character"))
+        if "Transfer-Encoding" in request.headers:
+            # Django and the API take a body without its length for none: what it says would be lost
+            return answer(request, LengthRequired("A body in pieces (chunked) is not taken here"))
         try:
             response = self.get_response(request)
         except Problem as problem:

@@ -72,6 +72,7 @@ def one_by_one(body: Any) -> Iterator[Sent]:
         for word, value in VALUES.items():
             yield Sent(f"{name}: {word}", dumped({**members, name: value}))
     raw = dumped(body)
+    yield Sent("without its length", raw, headers={"Transfer-Encoding": "chunked"})
     for word, other in WHOLE.items():
         yield Sent(word, other)
     for share in range(1, 4):

@@ -104,6 +104,17 @@ def test_a_huge_body_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -
     check([refused(world, op, body, PLAIN, 413) for op in BODIES])
 
 
+def test_a_body_that_comes_without_its_length_is_refused_and_never_dropped(world: World) -> None:
+    wrong = []
+    for op in BODIES:
+        role, path = able(world, op), world.path(op.route)
+        extra = tag(world, role, path) if op.method != "POST" else {}
+        body = world.bodies.get(f"{op.method} {op.route}") or {}
+        answer = send(world, role, op.method, path, body, transfer_encoding="chunked", **extra)
+        wrong.append(said(op, answer, 411, "length_required"))
+    check(wrong)
+
+
 def test_a_field_that_is_not_ones_to_set_is_refused_by_name(world: World) -> None:
     fields = ("id", "state", "author", "created_by", "created_at", "is_superuser")
     wrong = []

@@ -208,6 +208,8 @@ def answered(asking: Asking, role: str, op: Operation, broken: Broken) -> tuple[
     status, fault = asking.ask(case, SOUND, **mine | {"headers": headers}, data=raw)
     if broken.way in NO_JSON and op.kind == PLAIN and 200 <= status < 300:
         fault = f"{status}: what no reader of JSON may take"
+    if "Transfer-Encoding" in sent.headers and 200 <= status < 300:
+        fault = f"{status}: what it says was dropped, or read without a bound"
     return status, fault and f"{sent.word}, {sent.raw[:200]!r} as {sent.kind!r}: {fault}"
 
 

@@ -86,6 +86,12 @@ class WrongMethod(Problem):
     status, code, title = 405, "method_not_allowed", "This address is no page to open by itself"
 
 
+class LengthRequired(Problem):
+    """A body came without its length: nobody can say before reading it whether there is one."""
+
+    status, code, title = 411, "length_required", "Send Content-Length with the body"
+
+
 class Conflict(Problem):
     """The object's state does not allow this now; ``code`` names the reason."""
 

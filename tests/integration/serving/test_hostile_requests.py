@@ -1,7 +1,7 @@
 """Odd requests from strangers get an answer in words and never a failure of ours."""
 
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from apps.console.views.base import back
 from apps.serving.models import Endpoint
@@ -32,6 +32,17 @@ def test_a_nul_in_an_address_is_refused(path: str) -> None:
 
 def test_a_nul_in_the_address_of_a_page_is_refused() -> None:
     assert browser(person("Ann")).get("/models/?q=%00").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/projects", "/agent/v1/join", "/accounts/login/", "/models/", "/no/such"]
+)
+def test_a_body_without_its_length_is_refused_at_every_door(path: str) -> None:
+    answer = Client().post(path, {"a": "b"}, headers={"Transfer-Encoding": "chunked"})
+    assert (answer.status_code, b"Send Content-Length with the body" in answer.content) == (
+        411,
+        True,
+    )
 
 
 def test_a_time_that_utc_does_not_have_is_refused() -> None:

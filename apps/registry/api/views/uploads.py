@@ -18,11 +18,11 @@ from apps.registry.api.serializers import (
 )
 from apps.registry.api.views.answers import upload_tag
 from apps.registry.api.views.versions import VersionView
-from apps.registry.errors import LengthRequired, WrongMediaType
+from apps.registry.errors import WrongMediaType
 from apps.registry.models import ArtifactFile, Upload
 from apps.registry.usage import bytes_kept
 from placet.kernel.api.views import PlacetView, require_match
-from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.problems import FieldError, InvalidInput, LengthRequired
 
 CHUNK_TYPE = "application/offset+octet-stream"
 OFFSET = OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, required=True)
