@@ -71,6 +71,8 @@ def fault(answer: Any, status: int, code: str = "") -> str:
     body = answer.json()
     if not (body["code"] and body["request_id"]) or body["status"] != status:
         return f"an incomplete problem: {body}"
+    if "{" in body["title"]:
+        return f"a title that nobody filled in: {body['title']}"
     if answer.headers.get("X-Request-ID") != body["request_id"]:
         return f"X-Request-ID {answer.headers.get('X-Request-ID')} is not {body['request_id']}"
     if code and body["code"] != code:

@@ -192,6 +192,7 @@ def endpoint_delete(reference: Endpoint) -> None:
     """End an endpoint that is stopped or empty; its history stays, its name is free again."""
     with connected() as client:
         client.endpoints.delete(id_of(client, reference))
+    tell(f"Deleted {reference}: its name is free again.")
 
 
 @key.command("list")

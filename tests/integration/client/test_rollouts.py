@@ -9,6 +9,7 @@ import pytest
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
+from apps.serving.actions import create_endpoint
 from placet_client.cli import main
 from tests.support.commands import answer, become
 from tests.support.story import Story
@@ -147,3 +148,14 @@ def test_an_operator_steers_it(
     assert main(["rollout", "pause", rollout.pk]) == 2
     story.settle()
     assert Rollout.objects.get(pk=rollout.pk).state == "done"
+
+
+def test_who_deletes_an_endpoint_is_told_so(
+    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    create_endpoint(world.project, environment="development", name="typo", target=world.target,
+                    actor=world.otto)  # fmt: skip
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "delete", "risk/development/typo"]) == 0
+    assert capsys.readouterr().out == "Deleted risk/development/typo: its name is free again.\n"

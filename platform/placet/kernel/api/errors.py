@@ -1,5 +1,6 @@
 """Turns every refusal, ours or the framework's, into ``application/problem+json``."""
 
+import re
 from typing import Any
 
 import structlog
@@ -28,6 +29,7 @@ _CODES = {
     405: "method_not_allowed", 406: "not_acceptable", 413: "too_large",
     415: "unsupported_media_type", 429: "too_many_requests", 500: "internal_error",
 }  # fmt: skip
+_UNFILLED = re.compile(r' "\{\w+\}"')  # of a title that the framework fills in for its detail alone
 DISK_FULL = "53100"  # PostgreSQL's disk_full
 CUT_OFF = ("08", "57P")  # connection exceptions, shutdowns
 RETRY_AFTER = "5"
@@ -91,7 +93,7 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, drf.APIException):
         code = _CODES.get(error.status_code, "bad_request")
         problem = Problem(str(error.detail), code=code, status=error.status_code)
-        problem.title = str(error.default_detail)
+        problem.title = _UNFILLED.sub("", str(error.default_detail))
         return problem
     return database_problem(error)
 
