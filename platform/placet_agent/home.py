@@ -194,7 +194,10 @@ class Home:
                 self._write(self._load())
 
     def _write(self, memory: Remembered) -> None:
-        files.write_json(self.folder / "memory.json", self._others | asdict(memory))
+        known = asdict(memory)
+        if not memory.ended:  # an agent that is put back starts with what it knows alone
+            del known["ended"]
+        files.write_json(self.folder / "memory.json", self._others | known)
         self._unstored = False
 
 
