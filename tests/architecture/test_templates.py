@@ -1,4 +1,4 @@
-"""Templates, JavaScript and CSS are held to limits as Python is: they stay as short as they read."""
+"""Templates, JavaScript and CSS are held to limits as Python is, so that they can be read."""
 
 import re
 from pathlib import Path

@@ -1,8 +1,7 @@
 """The page of one release: what it says, and what may be done there, as its templates print it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.urls import reverse
 
@@ -10,20 +9,21 @@ from apps.console.queries.glance import Tile, tiles
 from apps.console.queries.glasses import Opening, opening
 from apps.console.queries.names import actor_names, in_words
 from apps.console.queries.passkeys import Signing, demanded, signing
-from apps.console.queries.plans import Picture, picture
+from apps.console.queries.plans import Picture
 from apps.console.queries.release_parts import (
     DecisionForm,
     ServingRow,
     decision_forms,
     documents,
     network,
+    picture_of,
     replicas,
     serving_words,
     signs,
     way_back,
 )
 from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
-from apps.console.queries.rollouts import BADLY, state_of
+from apps.console.queries.rollouts import BADLY
 from apps.console.queries.shown import Banner, Button, Link, Sign
 from apps.governance.models import Release
 from apps.governance.plans import strategy_of
@@ -31,7 +31,6 @@ from apps.governance.queries.changes import DependencyRow, locked
 from apps.governance.queries.detail import DecisionRow, ReleaseView, release_view
 from apps.governance.queries.presets import TITLES
 from apps.rollouts.models import Rollout
-from apps.rollouts.steps import read
 from placet.kernel.actor import Actor, Scope
 
 OPEN = ("requested", "approved")
@@ -245,8 +244,9 @@ class ReleasePage:
 
     @property
     def way_back(self) -> str:
-        """What happens if it goes wrong."""
-        return way_back(self.view)
+        """What happens if it goes wrong; nothing where nothing can any more."""
+        over = self.is_unserved or self.release.state == "retired"
+        return "" if over else way_back(self.view)
 
     @property
     def url(self) -> str:
@@ -351,13 +351,6 @@ def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
     )
 
 
-def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
-    """Return how the plan would go out, or how far it is."""
-    if rollout is None:
-        return picture(read(plan))
-    return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
-
-
 def buttons(page: ReleasePage) -> Iterator[Button]:
     """Yield what the reader can do with the release now, the usual thing last."""
     release, view = page.release, page.view
@@ -385,6 +378,10 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         recalls = [e.recall_id for e in release.recalls.all()]
         links = [Link("Open the recall", reverse("recall", args=[pk])) for pk in recalls]
         yield Banner("danger", f"{release.ended_reason}. It never runs again.", links)
+    if release.state == "retired":
+        url = reverse("endpoint", args=[release.endpoint_id])
+        text = f"{release.ended_reason}: nothing of it serves."
+        yield Banner("info", text, [Link("Open the endpoint", url)])
     if view.skipped:
         how = "It was started by breaking the glass,"
         if page.is_open:

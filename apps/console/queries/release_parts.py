@@ -4,11 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.console.queries.plans import Picture, picture
+from apps.console.queries.rollouts import state_of
 from apps.console.queries.shown import Link, Sign, listed
 from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
 from apps.governance.gates.fields import spell
 from apps.governance.models import Release
 from apps.governance.queries.detail import ReleaseView
+from apps.rollouts.models import Rollout
+from apps.rollouts.steps import read
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
@@ -125,3 +129,10 @@ def network(view: ReleaseView) -> Sign | None:
     alone = " and nothing else" if egress else ""
     said = f"asks to reach {reaches(egress)}{alone}, but {view.shared_network}"
     return Sign("wait", "▲", said, wrap=True)
+
+
+def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
+    """Return how the plan would go out, or how far it is."""
+    if rollout is None:
+        return picture(read(plan))
+    return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
