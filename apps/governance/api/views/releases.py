@@ -30,7 +30,7 @@ from apps.governance.queries.detail import comment_rows, decision_rows, release_
 from apps.identity.api.serializers import ChallengeSerializer, page_of
 from apps.identity.api.views.passkeys import challenged
 from apps.identity.models import Project
-from apps.identity.queries import project_by_slug
+from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
 from placet.kernel.actor import Actor
 from placet.kernel.api.views import PlacetView
@@ -57,11 +57,13 @@ def rendered(rows: Any) -> list[Any]:
 
 
 @contextmanager
-def naming(pointer: str, what: str) -> Iterator[None]:
-    """Say which name of a request leads nowhere; the project itself is one that the actor sees."""
+def naming(pointer: str, what: str, project: Project, actor: Actor) -> Iterator[None]:
+    """Say which name of a request leads nowhere, to whoever sees the models of the project."""
     try:
         yield
     except NotFound:
+        if not actor.can("version.view", scope_of(project)):
+            raise
         detail = f"There is no {what} here, or you may not see it"
         raise InvalidInput(errors=[FieldError(pointer, detail)]) from None
 
@@ -69,15 +71,15 @@ def naming(pointer: str, what: str) -> Iterator[None]:
 def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str, Any]:
     """Turn the names in a request into rows that the actor may see, or say which are none."""
     model, number = data.pop("model"), data.pop("version")
-    with naming("/version", f"version {number} of a model {model}"):
+    with naming("/version", f"version {number} of a model {model}", project, actor):
         version = version_for(project.slug, model, number, actor)
     if name := data.pop("environment", ""):
-        with naming("/environment", f"environment {name}"):
+        with naming("/environment", f"environment {name}", project, actor):
             data["environment"] = lists.environment(project, name, actor)
     if name := data.pop("target", ""):
         data["target"] = targets_of([name], actor, at="/target")[0]
     if digest := data.pop("bento", ""):
-        with naming("/bento", f"Bento {digest[:80]} of this version"):
+        with naming("/bento", f"Bento {digest[:80]} of this version", project, actor):
             data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
             if data["bento"] is None:
                 raise NotFound
