@@ -236,10 +236,13 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("name", "data"), WORDS.items())
-def test_words_that_a_pickle_could_begin_with_are_words(
+def test_words_that_a_pickle_could_begin_with_are_words_with_a_hint(
     name: str, data: bytes, tmp_path: Path
 ) -> None:
+    """A policy may allow them, and a first line of another kind makes them safe."""
     (tmp_path / name).write_bytes(data)
+    assert verdict_of(tmp_path) == "code-carrying"
+    (tmp_path / name).write_bytes(b"# words\n" + data)
     assert verdict_of(tmp_path) == "safe"
 
 
@@ -254,7 +257,6 @@ def test_words_that_a_pickle_could_begin_with_are_words(
         (b"cancer\nhealthy\n(tR", None, "unknown"),  # calls it
         (b"cancer\nhealthy\n\x00", None, "unknown"),  # is no text
         (b"cancer\nhealthy\n.", None, "code-carrying"),  # is a pickle
-        (b"cancer\nhealthy\n", "MLmodel", "code-carrying"),  # whose loader may unpickle it
     ],
 )
 def test_words_that_a_loader_could_follow_are_not_safe(

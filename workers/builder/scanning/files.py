@@ -92,9 +92,8 @@ class Scanner:
         stream.seek(0)
         walk = walk_pickle(stream)
         if walk.looks_for_names_alone and self._is_words(stream, walk.modules):
-            if "MLmodel" in self.beside:  # it may name any file, and many of its loaders unpickle
-                what = "begins like a pickle: begin it with a comment or a header"
-                self.report.note(told, "code-carrying", what)
+            what = "begins like a pickle: begin it with a comment or a header"
+            self.report.note(told, "code-carrying", what)
             walk = Walk()
         self._pickle(told, walk)
         stream.seek(0)
