@@ -76,10 +76,11 @@ class Admission:
         floor = max(self.floor(endpoint), found.policy.number)
         placed = self.paths.get(endpoint.path) == endpoint.id
         known = self.knows(revision)
-        if known and placed and floor == self.policy_floors.get(scope):
+        # Those that it never saw serve too: none of them comes back here, at whatever name.
+        gone = {self.paths.get(endpoint.path, endpoint.id), *endpoint.former} - {endpoint.id}
+        if known and placed and floor == self.policy_floors.get(scope) and gone <= self.ended:
             return
-        if (former := self.paths.get(endpoint.path, endpoint.id)) != endpoint.id:
-            self.ended.add(former)
+        self.ended |= gone
         self.paths[endpoint.path] = endpoint.id
         self.policy_floors[scope] = floor
         self.admitted[revision.release] = revision.bento_digest

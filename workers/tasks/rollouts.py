@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import structlog
+
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
-from apps.jobs.handlers import LeasedJob, Retry, every, handler
+from apps.jobs.handlers import LeasedJob, LeaseLost, Retry, every, handler
 from apps.rollouts import actions, queries, reconciler
 from apps.serving.errors import NoRoom, TargetNotListed
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
+
+log = structlog.get_logger(__name__)
 
 
 @handler("rollouts.start", queue="control", max_attempts=3)
@@ -52,12 +56,24 @@ def reconcile(job: LeasedJob) -> dict[str, Any] | None:
 
 @handler("rollouts.reconcile_target", queue="control", max_attempts=5)
 def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
-    """Move on what waits for news of one target, which have come."""
+    """Move on what waits for news of one target, which have come.
+
+    A rollout that cannot be moved on stops no other: it is told of when all have had their turn.
+    """
     target = Target.objects.get(pk=job.args["target"])
-    rollouts = queries.unfinished(target)
+    rollouts, faults = queries.unfinished(target), list[Exception]()
     for rollout_id in rollouts:
-        reconciler.reconcile(rollout_id, job)
-    return {"rollouts": len(rollouts), **reconciler.look_after(target, job)}
+        try:
+            reconciler.reconcile(rollout_id, job)
+        except LeaseLost:
+            raise
+        except Exception as fault:
+            log.exception("rollout_not_reconciled", rollout=rollout_id)
+            faults.append(fault)
+    looked = reconciler.look_after(target, job)
+    if faults:
+        raise faults[0]
+    return {"rollouts": len(rollouts), **looked}
 
 
 @every(seconds=5, name="rollouts.drills", queue="control")

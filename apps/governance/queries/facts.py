@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, F, OuterRef, QuerySet, When
+from django.db.models import Case, OuterRef, QuerySet, When
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import JSONObject
 
@@ -94,7 +94,7 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
             project__in=projects, environment__in=environments, endpoint__name__in=names,
             live_at__isnull=False,
         )
-        .order_by(*place, LIVE_FIRST, F("ended_at").desc(nulls_last=True), "-pk")
+        .order_by(*place, LIVE_FIRST, "-live_at", "-pk")
         .distinct(*place)
     )  # fmt: skip
     rows = Release.objects.filter(pk__in=last.values("pk")).select_related(

@@ -32,7 +32,9 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
             set_revision(revision, state="stopped", actor=actor)
         guards.tell_deleted(row, actor)
         keys = list(row.keys.filter(revoked_at=None))
-        row.keys.filter(revoked_at=None).update(revoked_at=now())
+        for key in keys:
+            key.revoked_at = now()
+            key.save(update_fields=["revoked_at"])
         row.state = "deleted"
         row.generation += 1
         row.save(update_fields=["state", "generation"])

@@ -130,3 +130,13 @@ def test_an_earlier_agent_goes_on_though_it_is_told_whose_an_address_was(
         env={"PYTHONPATH": str(code / "platform")}, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["end_2", "1"], done.stderr
+
+
+def test_who_was_named_as_deleted_never_comes_back(agent: Agent, platform: Platform) -> None:
+    assert judged(agent, platform, another(platform, "end_1", 1)) == {"rev_1": ""}
+    heir = {**another(platform, "end_3", 3), "former": ["end_2", "end_1"]}
+    assert judged(agent, platform, heir) == {"rev_3": ""}
+    back = {**another(platform, "end_2", 2), "former": ["end_3"]}
+    assert "the endpoint was deleted" in judged(agent, platform, back)["rev_2"]
+    elsewhere = another(platform, "end_2", 2, "elsewhere")
+    assert "the endpoint was deleted" in judged(agent, platform, heir, elsewhere)["rev_2"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from apps.assurance.actions import recall
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.serving.actions import delete_endpoint, stop_endpoint
@@ -80,3 +81,15 @@ def test_nothing_has_been_live_at_another_name(world: World, live: Release) -> N
     made_anew(world, live)
     found = gate(asked(world, live, "another", signature=OTHER), "schema")
     assert (found["state"], found["reason"]) == ("passed", "Nothing has been live here yet")
+
+
+def test_a_recall_of_what_served_before_does_not_make_it_the_last(world: World) -> None:
+    older = world.bento(world.version(signature=OTHER))
+    world.soaked(older)
+    world.soaked(world.bento(world.version()))
+    live = Release.objects.select_related("endpoint").get(state="live")
+    made_anew(world, live)
+    recall(kind="bento", what=older.pk, reason="old", project=world.project, actor=world.otto)
+    world.policy("staging", "version: 1\ngates: [{gate: schema}, {gate: freeze}]\n")
+    again = world.request("staging", world.bento(world.version(signature=OTHER)))
+    assert gate(again, "schema")["state"] == "failed"

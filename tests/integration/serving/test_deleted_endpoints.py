@@ -23,6 +23,7 @@ from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, NotFound, Stale
 from tests.support.factories import ApiClient, api
 from tests.support.forgeries import signed_now, trusting, verdicts
+from tests.support.replay import assert_log_rebuilds_every_row
 from tests.support.story import Story, kinds
 
 pytestmark = pytest.mark.django_db
@@ -195,6 +196,13 @@ def test_it_is_deleted_as_it_was_read_by_who_manages_it(
         actions.delete_endpoint(endpoint, if_generation=endpoint.generation, actor=story.ada)
     assert otto.delete(path, if_match=otto.get(path)["ETag"]).status_code == 204
     assert otto.delete(path, if_match=otto.get(path)["ETag"]).status_code == 409
+
+
+def test_the_log_tells_of_its_keys_as_they_are(live: Release, story: Story) -> None:
+    actions.issue_endpoint_key(live.endpoint, name="billing", actor=story.otto)
+    delete(stopped(live, story), story)
+    assert EndpointKey.objects.get().revoked_at is not None
+    assert_log_rebuilds_every_row(EndpointKey, Endpoint)
 
 
 def test_its_place_counts_for_no_quota_any_more(
