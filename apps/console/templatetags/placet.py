@@ -15,7 +15,7 @@ from apps.console.queries.names import by_machine
 from apps.governance.gates.fields import spell
 from apps.governance.queries.changes import MetricRow
 from apps.rollouts.guard import sentences
-from placet.kernel.actor import Actor, Scope
+from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
@@ -239,12 +239,6 @@ def variables(document: Any) -> list[tuple[str, str]]:
 def can(actor: Actor | None, permission: str) -> bool:
     """Tell whether the actor holds ``permission`` anywhere (for menus)."""
     return actor is not None and actor.can_somewhere(permission)
-
-
-@register.simple_tag
-def may(actor: Actor, permission: str, row: Any) -> bool:
-    """Tell whether the actor holds ``permission`` at ``row`` (to show or hide a button)."""
-    return actor.can(permission, Scope(row.project_scope(), row.environment_scope()))
 
 
 @register.filter
