@@ -68,6 +68,38 @@ def test_a_module_by_an_odd_name_is_malicious(data: bytes, name: str) -> None:
     assert verdict(data, name) == "malicious"
 
 
+def beyond_its_frame(rest: bytes) -> bytes:
+    """Return a text in which an argument reaches beyond its frame, and behind it ``rest``, which
+    C's unpickler of a stream comes to alone: it drops what is left of the frame."""
+    length, end = 131072, b"X\x05\0\0\0abc"
+    filling = b"N0" * ((length - len(end)) // 2)
+    return b"Nq\xc3\x95" + struct.pack("<Q", length) + filling + end + b"de~~~00" + rest
+
+
+HIDDEN = b"cbuiltins\nexec\n(Vprint()\ntR."
+
+
+@pytest.mark.parametrize("name", ["model.txt", "model.json", "model.csv", "model.pkl"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        beyond_its_frame(HIDDEN),
+        b"I0x1\n0cartifact.a b\n__name__\n0" + HIDDEN,
+        b"c6ec57f84c680d3a3778b__mypyc\n__name__\n0" + HIDDEN,
+        b"I0x1\n0csix.moves.builtins\n__name__\nVexec\n\x93(Vprint()\ntR.",
+        b"I0x1\n0csix.moves.builtins\n__name__\nVexec\nq\xc3\x93(Vprint()\ntR.",
+    ],
+    ids=["a frame", "a folder with a blank", "a leading digit", "a computed name", "as UTF-8"],
+)
+def test_what_one_unpickler_alone_comes_to_is_not_safe(data: bytes, name: str) -> None:
+    assert verdict(data, name) in {"unknown", "malicious"}
+
+
+def test_a_frame_in_a_frame_and_an_array_in_one_are_odd() -> None:
+    inner = b"\x95" + struct.pack("<Q", 4) + b"N0N."
+    assert verdict(b"\x80\x04\x95" + struct.pack("<Q", 13) + inner, "model.pkl") == "unknown"
+
+
 def test_what_stands_outside_a_pickle_may_be_a_name() -> None:
     """torch gives back what stands in a tuple (``torch/serialization.py``, ``_legacy_load``)."""
     outside = b"(S'module'\nS'posix'\ntQ"
@@ -403,7 +435,9 @@ def test_what_a_model_calls_its_weights_is_no_more_than_that(
 @pytest.mark.parametrize("start", [b"GIF89a\0\0", b"PAR1\0\0", b"\x89PNG\r\n\x1a\n"])
 def test_a_picture_is_one_by_its_name_as_well(start: bytes) -> None:
     """A library to load, or a graph that TensorFlow runs, may begin like one."""
-    assert verdict(start, "plot.gif") == verdict(start, "a.parquet") == "safe"
+    assert verdict(start, "plot.gif") == "safe"
+    # whose readers go by its end
+    assert verdict(start, "a.parquet") == ("safe" if start.startswith(b"PAR1") else "unknown")
     for name in ("evil.so", "saved_model.pb", "plot"):
         assert verdict(start, name) == "unknown"
 

@@ -323,3 +323,13 @@ def test_a_forest_that_was_never_trained_may_say_how_it_would_have_been() -> Non
     )
     assert verdict(bytes(booster.save_raw("json")), "m.json") == "safe"
     assert verdict(bytes(booster.save_raw("ubj")), "m.ubj") == "safe"
+
+
+@pytest.mark.parametrize("key", [b"gradient_booster", b"gradient\\u005fbooster"])
+def test_a_member_that_readers_read_differently_is_refused(key: bytes) -> None:
+    evil = changed(lambda tree, _: tree["left_children"].__setitem__(0, 10_000))
+    good = json.dumps(json.loads(grown())["learner"]["gradient_booster"]).encode()
+    place = evil.index(b'"gradient_booster"')
+    both = evil[:place] + b'"' + key + b'": ' + good + b", " + evil[place:]
+    assert verdict(both, "m.json") == "unknown"
+    assert verdict(both.replace(b'"gradient_booster"', b'"x"', 1), "m.json") == "unknown"

@@ -85,8 +85,9 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
         return _yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return _text
-    if suffix == ".parquet" and head.startswith(b"PAR1"):
-        return _parquet
+    if suffix == ".parquet":  # its readers go by its end
+        whole = head.startswith(b"PAR1")
+        return _parquet if whole else _is("unknown", "is called Parquet and does not begin so")
     if head.startswith(IMAGES) and suffix in PICTURES:
         return _is("safe", "")
     return readers().get(suffix)

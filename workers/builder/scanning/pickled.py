@@ -103,6 +103,7 @@ class Bytes:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
+        self.frame = 0  # where the frame ends that it is in
         here = stream.tell()
         self.size = stream.seek(0, 2)
         stream.seek(here)
@@ -111,12 +112,27 @@ class Bytes:
         """Return exactly ``count`` bytes."""
         if not 0 <= count <= self.left():
             raise Ended("it is cut off")
+        self._stay(self.stream.tell(), count)
         return self.stream.read(count)
+
+    def open_frame(self) -> None:
+        """Begin a frame: as many bytes, with whole opcodes in them."""
+        length = self.number(8)
+        here = self.stream.tell()
+        if here < self.frame:
+            raise Hostile("a frame begins inside another")
+        self.frame = here + min(length, self.left())
+
+    def _stay(self, here: int, count: int) -> None:
+        """Refuse what reaches beyond its frame: of C's unpickler it drops what is left of that."""
+        if here < self.frame < here + count:
+            raise Hostile("something reaches beyond the frame that it stands in")
 
     def skip(self, count: int) -> None:
         """Step over ``count`` bytes."""
         if not 0 <= count <= self.left():
             raise Ended("it is cut off")
+        self._stay(self.stream.tell(), count)
         self.stream.seek(count, 1)
 
     def number(self, width: int, *, signed: bool = False) -> int:
@@ -125,7 +141,9 @@ class Bytes:
 
     def line(self, *, cut: bool = False) -> bytes:
         """Return a line without its last character, which is its end unless it is ``cut``."""
+        here = self.stream.tell()
         line = self.stream.readline(MAX_LINE)
+        self._stay(here, len(line))
         if line.endswith(b"\n") or (cut and len(line) < MAX_LINE):
             return line[:-1]
         if len(line) < MAX_LINE:

@@ -6,6 +6,7 @@ here makes the model unknown.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -28,6 +29,7 @@ FOREST = frozenset({"gbtree_model_param", "trees", "tree_info", "iteration_indpt
 NODES = ("left_children", "right_children", "split_indices", "split_conditions", "default_left",
          "parents", "base_weights", "loss_changes", "sum_hessian", "split_type")  # fmt: skip
 OLDER = frozenset({"parents", "base_weights", "loss_changes", "sum_hessian", "split_type"})
+KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
 CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 TREE = frozenset({"id", "tree_param", *NODES, *CATEGORIES})
 
@@ -60,8 +62,11 @@ def read_json(stream: IO[bytes]) -> bool:
     if stream.seek(0, 2) > MAX_JSON:
         raise NotTrees(f"it is larger than {MAX_JSON >> 20} MB: write it as .ubj")
     stream.seek(0)
+    data = stream.read()
+    if any(b"\\" in key[1] for key in KEY.finditer(data)):  # which XGBoost takes as it stands
+        raise NotTrees("it has a member whose name is spelled with an escape")
     try:
-        model = json.loads(stream.read(), object_pairs_hook=_once)
+        model = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise NotTrees("it is no whole JSON") from None
     if not isinstance(model, dict) or "learner" not in model:
@@ -81,7 +86,7 @@ def read_ubjson(stream: IO[bytes]) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object whose members stand once: readers differ over which of two counts."""
     found = dict(pairs)
-    if len(found) != len(pairs) and found.keys() & {"learner", *FOREST, *TREE}:
+    if len(found) != len(pairs):
         raise NotTrees("it has a member twice")
     return found
 
