@@ -96,12 +96,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
         """Take the next request of a kept connection."""
+        if conn not in self.keepalived_conns:
+            return  # it went in this very turn of the loop
         if self.cfg.is_ssl:
             super().on_client_socket_readable(conn, client)
             return
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self.heads.take(conn)
+
+    def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Take the first request of a connection over TLS."""
+        if conn in self.pending_conns:  # else it went in this very turn of the loop
+            super().on_pending_socket_readable(conn, client)
 
     def handle(self, conn: Any) -> Any:
         """Answer the request that has waited on a connection, else the next one that comes."""
