@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from apps.console.queries.shown import Tone
 from apps.governance.gates.facts import GateResult, newest
 from apps.governance.gates.fields import spell
 from apps.governance.queries.detail import ReleaseView
 
-Tone = Literal["pass", "wait", "fail", "plain"]
 ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
 
 

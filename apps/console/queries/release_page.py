@@ -157,8 +157,10 @@ class ReleasePage:
     @property
     def against(self) -> str:
         """What stands beside the heading of the changes where nothing is compared."""
-        live = self.release.state == "live"
-        return "this is what is live" if live else "nothing is live here yet"
+        if self.release.state == "live":
+            return "this is what is live"
+        waits = self.release.state in (*OPEN, "rolling_out")
+        return "nothing is live here yet" if waits else "nothing is live here to compare with"
 
     @property
     def bound_title(self) -> str:
@@ -245,8 +247,8 @@ class ReleasePage:
     @property
     def way_back(self) -> str:
         """What happens if it goes wrong; nothing where nothing can any more."""
-        over = self.is_unserved or self.release.state == "retired"
-        return "" if over else way_back(self.view)
+        goes_on = self.release.state in (*OPEN, "rolling_out", "live")
+        return way_back(self.view) if goes_on else ""
 
     @property
     def url(self) -> str:
@@ -383,9 +385,11 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         text = f"{release.ended_reason}: nothing of it serves."
         yield Banner("info", text, [Link("Open the endpoint", url)])
     if view.skipped:
-        how = "It was started by breaking the glass,"
+        how = "The glass was broken: it could have started"
         if page.is_open:
             how = "The glass is broken: the release may start"
+        elif page.rollout:
+            how = "It was started by breaking the glass,"
         url = f"{reverse('glasses')}?release={release.pk}"
         text = f"{how} without {len(view.skipped)} of its gates."
         yield Banner("danger", text, [Link("Who, why, and the review", url)])

@@ -50,10 +50,10 @@ def fact(content: str, label: str, css: str = "") -> SafeString:
     return part("fact", content=content, label=label, css=css)
 
 
-@register.simple_block_tag
-def empty(content: str, title: str, action: Any = None) -> SafeString:
+@register.simple_block_tag(takes_context=True)
+def empty(context: Context, content: str, title: str, action: Any = None) -> SafeString:
     """Say that a list is empty, and below it what to do first; ``action`` is a button for it."""
-    return part("empty", content=content, title=title, action=action)
+    return part("empty", content=content, title=title, action=action, **form(context))
 
 
 @register.simple_block_tag(takes_context=True)

@@ -123,12 +123,13 @@ def _is(verdict: Verdict, what: str) -> Reader:
     return lambda stream, place: iter([(verdict, what)])
 
 
-def _is_text(stream: IO[bytes]) -> bool:
+def _is_text(stream: IO[bytes], without: frozenset[str] = frozenset()) -> bool:
     stream.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         while piece := stream.read(CHUNK):
-            decoder.decode(piece)
+            if without.intersection(decoder.decode(piece)):
+                return False
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
@@ -137,16 +138,7 @@ def _is_text(stream: IO[bytes]) -> bool:
 
 def is_plain(stream: IO[bytes]) -> bool:
     """Tell whether all of it is text that can be read aloud: UTF-8 without control characters."""
-    stream.seek(0)
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        while piece := stream.read(CHUNK):
-            if _CONTROLS.intersection(decoder.decode(piece)):
-                return False
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return _is_text(stream, _CONTROLS)
 
 
 def forests(stream: IO[bytes]) -> Told:
