@@ -25,7 +25,10 @@ class NewRetentionSerializer(serializers.Serializer[Any]):
 
 
 class LegalHoldSerializer(serializers.Serializer[Any]):
-    """A legal hold. ``subject`` is the id that no archived event may mention, '' of everything."""
+    """A legal hold: no event that mentions ``subject`` is archived while it stands.
+
+    ``subject`` is an id, or '' for every event.
+    """
 
     id = serializers.CharField()
     name = serializers.CharField()

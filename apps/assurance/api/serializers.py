@@ -42,7 +42,7 @@ class LiftSerializer(Base):
 
 
 class RecallSerializer(Base):
-    """A recall, and how far it is. Counts are of releases."""
+    """Something that was taken back, and how far that is. Counts are of releases."""
 
     id = serializers.CharField()
     project = serializers.CharField(allow_null=True, help_text="null: it counts everywhere")

@@ -20,7 +20,7 @@ class ActorSerializer(serializers.Serializer[Any]):
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """An event."""
+    """One event of the log."""
 
     index = serializers.IntegerField()
     at = serializers.CharField()
@@ -42,7 +42,7 @@ class EventPageSerializer(serializers.Serializer[Any]):
 
 
 class RowChangeSerializer(serializers.Serializer[Any]):
-    """A row before and after an event."""
+    """One row before and after an event."""
 
     key = serializers.CharField()
     before = serializers.DictField(allow_null=True)
@@ -51,7 +51,7 @@ class RowChangeSerializer(serializers.Serializer[Any]):
 
 
 class EventDetailSerializer(EventSerializer):
-    """An event, opened. ``body`` is the very text whose hash is the leaf."""
+    """An event with what it changed; ``body`` is the very text whose hash is the leaf."""
 
     body = serializers.CharField()
     changes = RowChangeSerializer(many=True)
@@ -59,7 +59,7 @@ class EventDetailSerializer(EventSerializer):
 
 
 class InclusionSerializer(serializers.Serializer[Any]):
-    """An inclusion proof (RFC 6962) against a signed checkpoint."""
+    """The proof that an event is in the log under a signed checkpoint (RFC 6962)."""
 
     index = serializers.IntegerField()
     size = serializers.IntegerField()
@@ -69,7 +69,7 @@ class InclusionSerializer(serializers.Serializer[Any]):
 
 
 class ConsistencySerializer(serializers.Serializer[Any]):
-    """A consistency proof (RFC 6962)."""
+    """The proof that a larger log continues a smaller one (RFC 6962)."""
 
     old = serializers.IntegerField()
     new = serializers.IntegerField()
@@ -79,7 +79,7 @@ class ConsistencySerializer(serializers.Serializer[Any]):
 
 
 class LeafSerializer(serializers.Serializer[Any]):
-    """A leaf; its body only where you may read the event."""
+    """A leaf; ``body`` is missing where the reader may not see it."""
 
     index = serializers.IntegerField()
     leaf_hash = serializers.CharField()
@@ -87,7 +87,7 @@ class LeafSerializer(serializers.Serializer[Any]):
 
 
 class LeavesSerializer(serializers.Serializer[Any]):
-    """A run of leaves. ``next`` is where the next one begins, ``null`` at the end."""
+    """Consecutive leaves; ``next`` is where the next ones begin, ``null`` at the end."""
 
     items = LeafSerializer(many=True)
     next = serializers.IntegerField(allow_null=True)
@@ -95,7 +95,7 @@ class LeavesSerializer(serializers.Serializer[Any]):
 
 
 class CosignedSerializer(serializers.Serializer[Any]):
-    """A signed tree head, as a C2SP note with its cosignatures."""
+    """A signed tree head, as a C2SP note with the cosignatures of its witnesses."""
 
     size = serializers.IntegerField()
     root = serializers.CharField()  # type: ignore[assignment]  # likewise

@@ -10,7 +10,7 @@ from apps.audit.queries.timestamps import Stamped
 
 
 class TimestampSerializer(serializers.Serializer[Any]):
-    """That the checkpoint over ``size`` events existed ``at`` a time, says an authority."""
+    """An authority's word that the checkpoint over ``size`` events existed ``at`` a time."""
 
     size = serializers.IntegerField()
     authority = serializers.CharField()

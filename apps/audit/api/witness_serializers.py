@@ -9,7 +9,7 @@ from apps.audit.models import Witness, WitnessedHead, WitnessedLog, WitnessKind
 
 
 class WitnessSerializer(serializers.Serializer[Any]):
-    """A witness of this log and how far it has come.
+    """Who is shown this log's checkpoints, and what it holds of them.
 
     ``fault`` is ``ahead`` when it saw more events than there are, ``forked`` when it saw others,
     and ``sentence`` says it in words; ``error`` says why it did not answer the last time.
@@ -50,7 +50,7 @@ class NewWitnessSerializer(serializers.Serializer[Any]):
 
 
 class WitnessedLogSerializer(serializers.Serializer[Any]):
-    """A log of others and what was last cosigned of it. ``forked``: it showed two histories."""
+    """A log of others that the installation cosigns; ``forked``: it showed two histories."""
 
     id = serializers.CharField()
     origin = serializers.CharField()

@@ -22,20 +22,20 @@ class NewBuildSerializer(serializers.Serializer[Any]):
 
 
 class BuildSerializer(serializers.Serializer[Any]):
-    """A build."""
+    """A version being turned into a Bento."""
 
     id = serializers.CharField()
     version = serializers.CharField(source="version_id")
     name = serializers.CharField(source="version.__str__", help_text="model:number")
     state = serializers.ChoiceField(choices=BuildState.choices)
     step = serializers.CharField()
-    accelerate = serializers.BooleanField()
     isolation = serializers.CharField()
     error = serializers.CharField()
     bento_digest = serializers.CharField()
     requested_by = serializers.CharField()
     job = serializers.CharField()
     timings = SecondsField()
+    accelerate = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -61,7 +61,7 @@ class LogSerializer(serializers.Serializer[Any]):
 
 
 class WheelSerializer(serializers.Serializer[Any]):
-    """One wheel of a runtime."""
+    """One package of a runtime."""
 
     name = serializers.CharField()
     sha256 = serializers.CharField()
@@ -69,7 +69,7 @@ class WheelSerializer(serializers.Serializer[Any]):
 
 
 class RuntimeSerializer(serializers.Serializer[Any]):
-    """A runtime: a Python version and its locked wheels."""
+    """A Python and its locked packages."""
 
     digest = serializers.CharField()
     python_version = serializers.CharField()
@@ -79,7 +79,7 @@ class RuntimeSerializer(serializers.Serializer[Any]):
 
 
 class BentoSerializer(serializers.Serializer[Any]):
-    """A Bento."""
+    """What is approved and served, byte for byte."""
 
     digest = serializers.CharField()
     version = serializers.CharField(source="version_id")
@@ -90,9 +90,9 @@ class BentoSerializer(serializers.Serializer[Any]):
     runtime = serializers.CharField(source="runtime_id")
     python_version = serializers.CharField(source="runtime.python_version")
     size = serializers.IntegerField()
-    accelerated = serializers.BooleanField(help_text="answers with the model's ONNX form")
     sbom_sha256 = serializers.CharField(source="sbom")
     has_model_signature = serializers.SerializerMethodField()
+    accelerated = serializers.BooleanField(help_text="answers with the model's ONNX form")
     created_at = serializers.DateTimeField()
 
     def get_has_model_signature(self, bento: Any) -> bool:

@@ -8,7 +8,7 @@ KINDS = ("model", "version", "release", "endpoint", "project", "target", "person
 
 
 class HitSerializer(serializers.Serializer[Any]):
-    """One thing that a search found, and the page that shows it."""
+    """One thing that was found; ``url`` is its page."""
 
     kind = serializers.ChoiceField(choices=KINDS)
     id = serializers.CharField()
@@ -18,6 +18,6 @@ class HitSerializer(serializers.Serializer[Any]):
 
 
 class SearchSerializer(serializers.Serializer[Any]):
-    """What a search found."""
+    """What was found."""
 
     items = HitSerializer(many=True)

@@ -10,7 +10,7 @@ Base = serializers.Serializer[Any]
 
 
 class EnvironmentSerializer(Base):
-    """An environment, with the number of the policy in force (null: nothing passes)."""
+    """A place to serve in, with its targets and its policy in force (``null``: nothing passes)."""
 
     id = serializers.CharField()
     project = serializers.CharField(source="project.slug")
@@ -50,7 +50,7 @@ class DutySerializer(Base):
 
     ``state`` is kept, bypass (fewer than demanded), locked_out (nobody could satisfy the policy) or
     no_policy. ``people`` are who they seem to be; ``hired`` is a smaller number with an access
-    admin who adds people that do not exist. Null: no set of so few was found.
+    admin who adds people that do not exist. ``null``: no set of so few was found.
     """
 
     id = serializers.CharField(source="environment.pk")
@@ -95,7 +95,7 @@ class EnvironmentChangeSerializer(Base):
 
 
 class PolicySerializer(Base):
-    """A policy revision: the source as written, and the document it means."""
+    """A numbered document of gates: the source as written, and the document it means."""
 
     id = serializers.CharField()
     environment = serializers.CharField(source="environment.name")
@@ -119,7 +119,7 @@ class PolicySourceSerializer(Base):
 
 
 class GateSerializer(Base):
-    """The answer of one gate."""
+    """One gate's answer; ``state`` is passed, failed, waiting, error or skipped."""
 
     gate = serializers.CharField()
     title = serializers.CharField()
@@ -130,7 +130,7 @@ class GateSerializer(Base):
 
 
 class DryRunSerializer(Base):
-    """One open or live release under the policy in force and under the draft."""
+    """How one open or live release fares under the policy in force, and under another."""
 
     release = serializers.CharField(source="release.pk")
     number = serializers.IntegerField(source="release.number")
@@ -141,7 +141,7 @@ class DryRunSerializer(Base):
 
 
 class DryRunResultSerializer(Base):
-    """What a draft would say about everything open and live."""
+    """How open and live releases fare under another policy."""
 
     digest = serializers.CharField()
     document = serializers.JSONField()
@@ -149,7 +149,7 @@ class DryRunResultSerializer(Base):
 
 
 class FreezeSerializer(Base):
-    """A freeze. ``lifted_at`` is null while it stands."""
+    """A time in which nothing new starts; ``lifted_at`` is ``null`` while it stands."""
 
     id = serializers.CharField()
     environment = serializers.CharField(source="environment.name")
@@ -170,7 +170,8 @@ class NewFreezeSerializer(Base):
 
 
 class PresetSerializer(Base):
-    """A plan that is ready to be chosen: one of the environment's own, or one of everybody's."""
+    """A plan that is ready to be chosen: one of the environment's own, or one of everybody's.
+    ``refused`` says what the policy has against it."""
 
     name = serializers.CharField(help_text='What a release asks for it by: {"preset": name}')
     title = serializers.CharField()
@@ -186,7 +187,7 @@ class PresetsSerializer(Base):
 
 
 class PinnedSerializer(Base):
-    """Evidence as pinned when the release was requested."""
+    """A piece of evidence that a request is bound to."""
 
     id = serializers.CharField()
     kind = serializers.CharField()
@@ -194,7 +195,8 @@ class PinnedSerializer(Base):
 
 
 class ReleaseSerializer(Base):
-    """A release. ``gates`` is the last evaluation."""
+    """A request to serve a Bento behind an endpoint, and what became of it. ``gates`` is the
+    last evaluation."""
 
     id = serializers.CharField()
     number = serializers.IntegerField()
@@ -241,7 +243,7 @@ class NewReleaseSerializer(Base):
 
 
 class DecisionSerializer(Base):
-    """A decision, with what its maker said."""
+    """A person's signed statement on a release."""
 
     id = serializers.CharField()
     person = serializers.CharField()
@@ -297,7 +299,7 @@ class NewCommentSerializer(Base):
 
 
 class MetricSerializer(Base):
-    """One metric of what is live and of what is proposed."""
+    """A metric of what is proposed, beside what is live."""
 
     name = serializers.CharField()
     live = serializers.FloatField(allow_null=True)
@@ -308,7 +310,7 @@ class MetricSerializer(Base):
 
 
 class SchemaChangeSerializer(Base):
-    """One difference between two signatures."""
+    """An input or output that differs from what is live."""
 
     side = serializers.ChoiceField(["input", "output"])
     name = serializers.CharField()
@@ -317,7 +319,7 @@ class SchemaChangeSerializer(Base):
 
 
 class DependencySerializer(Base):
-    """One locked package whose version differs."""
+    """A locked package whose version differs from what is live."""
 
     name = serializers.CharField()
     live = serializers.CharField()
@@ -325,7 +327,7 @@ class DependencySerializer(Base):
 
 
 class ChangesSerializer(Base):
-    """What differs from what is live."""
+    """How a release differs from what is live."""
 
     compared_with = serializers.CharField()
     metrics = MetricSerializer(many=True)
@@ -337,7 +339,7 @@ class ChangesSerializer(Base):
 
 
 class BoundSerializer(Base):
-    """The digests that a decision is bound to; ``request`` names them all."""
+    """The digests that a decision on a release is bound to; ``request`` names them all."""
 
     request = serializers.CharField()
     artifact = serializers.CharField()
@@ -377,12 +379,12 @@ class ReleaseDetailSerializer(Base):
     shared_network = serializers.CharField(
         help_text="Why its replicas are not kept from the network, or ''"
     )
+    waits_for = serializers.CharField(
+        help_text="What it waits for beside its gates, its turn or room on its target, or ''"
+    )
     egress_marks = serializers.ListField(
         child=serializers.CharField(),
         help_text="Private, link-local and metadata addresses among its destinations",
-    )
-    waits_for = serializers.CharField(
-        help_text="What it waits for beside its gates, its turn or room on its target, or ''"
     )
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)

@@ -23,7 +23,7 @@ def many(item: type[serializers.Serializer[Any]]) -> Callable[[Sequence[Any]], l
 
 
 class ProjectSerializer(serializers.Serializer[Any]):
-    """A project."""
+    """The scope of models and roles."""
 
     id = serializers.CharField()
     slug = serializers.CharField()
@@ -54,7 +54,7 @@ class ProjectChangeSerializer(serializers.Serializer[Any]):
 
 
 class PersonSerializer(serializers.Serializer[Any]):
-    """A person."""
+    """Somebody with an account."""
 
     id = serializers.CharField()
     email = serializers.CharField()
@@ -77,7 +77,10 @@ class PersonChangeSerializer(serializers.Serializer[Any]):
 
 
 class PositionSerializer(serializers.Serializer[Any]):
-    """Where a person stands. Without a manager, and not at the top, their line is not known."""
+    """Where a person stands: line of defence, and to whom they report.
+
+    Without a manager, and not at the top, their line is not known.
+    """
 
     person = serializers.CharField(source="person_id")
     line = serializers.ChoiceField(LineOfDefence.values, help_text="Line of defence; '': not set")
@@ -100,13 +103,13 @@ class NewPositionSerializer(serializers.Serializer[Any]):
 
 
 class SetupLinkSerializer(serializers.Serializer[Any]):
-    """A one-time page where a person sets a first password."""
+    """A link, for once, with which a person sets a first password."""
 
     url = serializers.CharField()
 
 
 class TeamSerializer(serializers.Serializer[Any]):
-    """A team."""
+    """People who hold roles together."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -134,7 +137,7 @@ class NewMemberSerializer(serializers.Serializer[Any]):
 
 
 class ServiceAccountSerializer(serializers.Serializer[Any]):
-    """A service account."""
+    """A program's account; its owner answers for it."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -151,7 +154,7 @@ class NewServiceAccountSerializer(serializers.Serializer[Any]):
 
 
 class RoleSerializer(serializers.Serializer[Any]):
-    """A role given to one subject at one scope; no project means everywhere."""
+    """A role that somebody holds, in a project, an environment, or everywhere (no project)."""
 
     id = serializers.CharField()
     role = serializers.CharField()
@@ -204,7 +207,7 @@ class NewTokenSerializer(serializers.Serializer[Any]):
 
 
 class IssuedTokenSerializer(TokenSerializer):
-    """A new token with its secret, which is shown this once."""
+    """A token just made; ``secret`` is shown this once."""
 
     secret = serializers.CharField()
 
@@ -254,8 +257,11 @@ class NewPasskeySerializer(OfferSerializer):
 
 
 class PasskeySerializer(serializers.Serializer[Any]):
-    """An approver's passkey. ``vouched_by`` is the person whose passkey enrolled it; null while
-    it is offered, and for those that the root key enrolled."""
+    """A passkey that a person signs decisions with, and who vouches for it.
+
+    ``vouched_by`` is the person whose passkey enrolled it; ``null`` while it is offered, and for
+    those that the root key enrolled.
+    """
 
     id = serializers.CharField()
     person = serializers.CharField(source="person_id")
@@ -274,7 +280,7 @@ class PasskeySerializer(serializers.Serializer[Any]):
 
 
 class GrantSerializer(serializers.Serializer[Any]):
-    """One permission at one scope."""
+    """One permission, and where it holds."""
 
     permission = serializers.CharField()
     project = serializers.CharField(allow_null=True)
@@ -283,7 +289,7 @@ class GrantSerializer(serializers.Serializer[Any]):
 
 
 class WhoamiSerializer(serializers.Serializer[Any]):
-    """Who is asking, and what they may do."""
+    """Who asks, and for whom, and what they may do."""
 
     kind = serializers.ChoiceField(choices=["person", "service"])
     id = serializers.CharField()

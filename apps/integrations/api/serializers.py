@@ -50,7 +50,7 @@ class RewindSerializer(serializers.Serializer[Any]):
 
 
 class DeliverySerializer(serializers.Serializer[Any]):
-    """One attempt to send a batch, or a test."""
+    """One attempt to send a batch, or a test; ``detail`` says why it was not accepted."""
 
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -64,7 +64,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
 
 
 class StreamSerializer(serializers.Serializer[Any]):
-    """A stream of the log and how far it has come."""
+    """A stream of the log and how far it has come; without a project it is the instance's."""
 
     id = serializers.CharField()
     name = serializers.CharField()

@@ -8,7 +8,7 @@ from apps.jobs.models import JobState
 
 
 class JobSerializer(serializers.Serializer[Any]):
-    """A job."""
+    """Work in the background."""
 
     id = serializers.CharField()
     kind = serializers.CharField()

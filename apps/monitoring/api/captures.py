@@ -19,7 +19,10 @@ from placet.kernel.clock import rfc3339
 
 
 class PredictionSerializer(serializers.Serializer[Any]):
-    """One captured prediction; inputs and outputs are null when they were over the bound."""
+    """A prediction that was written down; ``unit`` is a salted hash.
+
+    Inputs and outputs are ``null`` when they were over the bound.
+    """
 
     id = serializers.UUIDField(help_text="The header X-Placet-Prediction of the answer")
     revision = serializers.CharField()
@@ -48,7 +51,7 @@ class CaptureSettingsSerializer(serializers.Serializer[Any]):
 
 
 class CapturedSerializer(serializers.Serializer[Any]):
-    """What one revision captured over the last 24 hours, and what should have been there."""
+    """What one revision captured over the last 24 hours, and an estimate of what is missing."""
 
     revision = serializers.CharField()
     settings = CaptureSettingsSerializer()
@@ -77,7 +80,7 @@ class EraseSerializer(serializers.Serializer[Any]):
 
 
 class ErasureSerializer(serializers.Serializer[Any]):
-    """The erasing of what was captured of one unit."""
+    """The erasing of what was captured of one unit; ``erased`` counts predictions."""
 
     id = serializers.CharField()
     endpoint = serializers.CharField()

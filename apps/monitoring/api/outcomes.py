@@ -44,7 +44,7 @@ class OutcomeReportSerializer(serializers.Serializer[Any]):
 
 
 class OutcomeReceiptSerializer(serializers.Serializer[Any]):
-    """What became of a report."""
+    """How many outcomes were matched, wait for their prediction, and were reported before."""
 
     counted = serializers.IntegerField(help_text="Matched with a captured prediction")
     waiting = serializers.IntegerField(
@@ -54,7 +54,7 @@ class OutcomeReceiptSerializer(serializers.Serializer[Any]):
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """One reported outcome; without a revision while its prediction is not here."""
+    """What became of a prediction; without a revision while the prediction is not there."""
 
     prediction = serializers.UUIDField()
     name = serializers.CharField()

@@ -47,7 +47,7 @@ class TermsSerializer(serializers.Serializer[Any]):
 
 
 class StandingSerializer(serializers.Serializer[Any]):
-    """How the live revision stands now."""
+    """How a live revision stands to its objective; ``latency_ms`` is an upper bound."""
 
     standing = serializers.ChoiceField(choices=["met", "breached", "unknown"])
     reason = serializers.CharField()
@@ -61,7 +61,7 @@ class StandingSerializer(serializers.Serializer[Any]):
 
 
 class ObjectiveSerializer(TermsSerializer):
-    """The objective of an endpoint, and how it stands (null when nothing is live)."""
+    """What an endpoint is held to; ``now`` is ``null`` when nothing is live."""
 
     endpoint = serializers.CharField()
     now = StandingSerializer(allow_null=True)

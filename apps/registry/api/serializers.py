@@ -68,7 +68,7 @@ def variables_field(**options: Any) -> serializers.ListField:
 
 
 class ModelSerializer(Serializer):
-    """A registered model."""
+    """A named model."""
 
     id = serializers.CharField()
     project = serializers.CharField(source="project.slug")
@@ -95,7 +95,7 @@ class ModelChangeSerializer(Serializer):
 
 
 class VersionSummarySerializer(Serializer):
-    """A version in a list."""
+    """A version as lists show it."""
 
     id = serializers.CharField()
     project = serializers.CharField(source="model.project.slug")
@@ -112,7 +112,7 @@ class VersionSummarySerializer(Serializer):
 
 
 class FileSerializer(Serializer):
-    """A file of a version."""
+    """One file of a version."""
 
     id = serializers.CharField()
     path = serializers.CharField()
@@ -121,7 +121,7 @@ class FileSerializer(Serializer):
 
 
 class VersionSerializer(VersionSummarySerializer):
-    """A version with everything about it but its evidence."""
+    """A version with all its facts but its evidence; frozen once it is finalised."""
 
     python_version = serializers.CharField()
     requirements = requirements_field()
@@ -163,14 +163,14 @@ class TagsSerializer(Serializer):
 
 
 class FaultSerializer(Serializer):
-    """One thing that is missing or wrong."""
+    """One thing that a draft lacks or has wrong."""
 
     pointer = serializers.CharField()
     detail = serializers.CharField()
 
 
 class MissingSerializer(Serializer):
-    """What keeps a draft from being finalised."""
+    """What a draft lacks before it can be finalised."""
 
     missing = FaultSerializer(many=True)
 
@@ -189,7 +189,7 @@ class RenderedCardSerializer(CardSerializer):
 
 
 class StorageSerializer(serializers.Serializer[Any]):
-    """What a project keeps."""
+    """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
 
     used = serializers.IntegerField(
         help_text="Bytes, announced uploads included; equal contents once"
@@ -219,7 +219,7 @@ class UploadSerializer(Serializer):
 
 
 class StartedUploadSerializer(Serializer):
-    """The upload to send bytes to, or the file when none are needed."""
+    """Where to send a file's bytes, or the file when the server has them."""
 
     upload = UploadSerializer(allow_null=True)
     file = FileSerializer(allow_null=True)
@@ -232,7 +232,7 @@ class FinishedUploadSerializer(Serializer):
 
 
 class AliasSerializer(Serializer):
-    """A movable name for a version."""
+    """A name that points at a version; ``managed_by`` an endpoint when releases move it."""
 
     name = serializers.CharField()
     version = serializers.IntegerField(source="version.number")
@@ -247,7 +247,7 @@ class AliasTargetSerializer(Serializer):
 
 
 class EvidenceSerializer(Serializer):
-    """A fact about a version."""
+    """A fact about a version, reported by somebody or measured by Placet."""
 
     id = serializers.CharField()
     kind = serializers.ChoiceField(choices=list(KINDS))
@@ -269,7 +269,7 @@ class NewEvidenceSerializer(Serializer):
 
 
 class SigningKeySerializer(Serializer):
-    """A key whose signatures over models the project trusts."""
+    """A key whose signatures over models a project trusts."""
 
     id = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
@@ -312,7 +312,7 @@ class NewDeclarationSerializer(Serializer):
 
 
 class ChangeSerializer(Serializer):
-    """One name on both sides; ``change`` is the difference of two numbers."""
+    """One line of a comparison; ``change`` is the difference of two numbers."""
 
     name = serializers.CharField()
     before = serializers.JSONField()
@@ -333,7 +333,7 @@ class SideSerializer(Serializer):
 
 
 class ComparisonSerializer(Serializer):
-    """Version ``b`` beside version ``a``; ``card`` is a unified diff."""
+    """How version ``b`` differs from version ``a``; ``card`` is a unified diff."""
 
     a = SideSerializer()
     b = SideSerializer()

@@ -17,7 +17,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 
 
 class DisagreementSerializer(serializers.Serializer[Any]):
-    """One request to which the two revisions gave different answers, one for each row."""
+    """One request to which two revisions gave different answers, one for each row."""
 
     id = serializers.UUIDField(help_text="The prediction id, which both answers have")
     at = serializers.DateTimeField()
@@ -27,7 +27,10 @@ class DisagreementSerializer(serializers.Serializer[Any]):
 
 
 class DisagreementsSerializer(serializers.Serializer[Any]):
-    """How the answers to requests compare that both revisions captured since the rollout began."""
+    """How the answers of two revisions to the same requests compare.
+
+    These are the requests that both captured since the rollout began.
+    """
 
     stable_revision = serializers.CharField(allow_null=True)
     candidate_revision = serializers.CharField()

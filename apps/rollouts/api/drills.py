@@ -18,7 +18,7 @@ from placet.kernel.problems import NotFound
 
 
 class DrillSerializer(serializers.Serializer[Any]):
-    """A rehearsal of a rollback."""
+    """A rehearsal of a rollback: what came of it, and how long it took."""
 
     id = serializers.CharField()
     endpoint = serializers.CharField()
@@ -54,7 +54,7 @@ class ScheduleTermsSerializer(serializers.Serializer[Any]):
 
 
 class DrillScheduleSerializer(ScheduleTermsSerializer):
-    """When drills come round, and when the next one does."""
+    """When the drills of an endpoint come round, and when the next one does."""
 
     endpoint = serializers.CharField()
     next_at = serializers.DateTimeField()

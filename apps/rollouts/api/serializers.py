@@ -15,7 +15,7 @@ def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Seriali
 
 
 class RolloutSerializer(serializers.Serializer[Any]):
-    """A move of an endpoint from one revision to another."""
+    """An endpoint on its way from one revision to the next."""
 
     id = serializers.CharField()
     project = serializers.CharField()
@@ -153,7 +153,10 @@ class PointSerializer(serializers.Serializer[Any]):
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
-    """A rollout over time, from a minute before it began to a minute after it ended."""
+    """A rollout over time: what was planned, and what both revisions answered.
+
+    It is told from a minute before it began to a minute after it ended.
+    """
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()

@@ -20,7 +20,7 @@ def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Seriali
 
 
 class NodeSerializer(serializers.Serializer[Any]):
-    """The node of a target."""
+    """The host of a target, as its agent last reported."""
 
     id = serializers.CharField()
     alive = serializers.BooleanField(help_text="It was heard of within the last 15 seconds")
@@ -32,7 +32,7 @@ class NodeSerializer(serializers.Serializer[Any]):
 
 
 class TargetSerializer(serializers.Serializer[Any]):
-    """A target."""
+    """Where Bentos run."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -98,7 +98,7 @@ class NewTargetUseSerializer(serializers.Serializer[Any]):
 
 
 class JoinTokenSerializer(serializers.Serializer[Any]):
-    """A join token, shown this once."""
+    """A token, for once, with which an agent joins; it is shown this once."""
 
     token = serializers.CharField()
     expires_in_seconds = serializers.IntegerField()
@@ -158,7 +158,7 @@ class RevisionSerializer(serializers.Serializer[Any]):
 
 
 class EndpointSerializer(serializers.Serializer[Any]):
-    """An endpoint and what is present behind it."""
+    """The stable name and address that clients call, and what is present behind it."""
 
     id = serializers.CharField()
     project = serializers.CharField()
@@ -197,7 +197,7 @@ class NewKeySerializer(serializers.Serializer[Any]):
 
 
 class KeySerializer(serializers.Serializer[Any]):
-    """An API key of an endpoint; its text is never shown again."""
+    """An API key of an endpoint, without its secret, which is never shown again."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -207,13 +207,13 @@ class KeySerializer(serializers.Serializer[Any]):
 
 
 class IssuedKeySerializer(KeySerializer):
-    """An API key, with its text, this once."""
+    """A key just made; ``key`` is shown this once."""
 
     key = serializers.CharField()
 
 
 class PredictSerializer(serializers.Serializer[Any]):
-    """What the endpoint answered to a trial call."""
+    """What an endpoint answered to a trial call."""
 
     status = serializers.IntegerField()
     seconds = serializers.FloatField()
