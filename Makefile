@@ -35,7 +35,7 @@ unit: ## Run the tests that need no service
 	@bin/bootstrap dev
 	@$(PYTEST) -n $(WORKERS) -q tests/unit $(ARGS)
 
-check: ## Lint, types, layers, migrations, the guides' links, API snapshot
+check: ## Lint, types, layers, migrations, the guides' links, API snapshot, client's records
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own platform module: remove it." >&2; exit 1; }
 	@bin/bootstrap dev
 	@$(PYTHON) -m ruff check .
@@ -50,6 +50,8 @@ check: ## Lint, types, layers, migrations, the guides' links, API snapshot
 	@bin/site check
 	@$(PYTHON) manage.py spectacular --validate --fail-on-warn | diff -u tests/contract/openapi.yaml - \
 	  || { echo "The API changed: look at the difference, then run 'make schema'." >&2; exit 1; }
+	@$(PYTHON) bin/client_records.py --check \
+	  || { echo "The client's records are not those of the snapshot: run 'make schema'." >&2; exit 1; }
 
 format: ## Have the linters mend what they can, and lay out every file
 	@bin/bootstrap dev
@@ -62,9 +64,10 @@ docs: ## Build the guides that Placet serves under /docs/, and check their links
 	@bin/bootstrap server
 	@bin/site check
 
-schema: ## Renew the API snapshot
+schema: ## Renew the API snapshot, and the client's records from it
 	@bin/bootstrap dev
 	@$(PYTHON) manage.py spectacular --validate --fail-on-warn --file tests/contract/openapi.yaml
+	@$(PYTHON) bin/client_records.py
 
 bench: system ## Run the benchmarks
 	@bin/bootstrap dev

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """What the API answers, typed: one frozen dataclass for each noun.
 
 Times are aware ``datetime``; states and kinds are plain text, so that a newer server's new word is
@@ -21,17 +22,8 @@ from placet_client.records.audit import (
     WitnessedLog,
     WitnessKeys,
 )
-from placet_client.records.base import (
-    Record,
-)
-from placet_client.records.builds import (
-    Bento,
-    Build,
-    BuildLog,
-    LogLine,
-    Runtime,
-    Wheel,
-)
+from placet_client.records.base import Record
+from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, Wheel
 from placet_client.records.glasses import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.governance import (
     Barred,

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """The append-only log."""
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from placet_client.records.base import Json, Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Record):
-    """Who did it; ``accountable`` answers for it."""
+    """Who did it. ``accountable`` is the person who answers for a service account."""
 
     kind: str
     id: str
@@ -34,7 +35,7 @@ class AuditEvent(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange(Record):
-    """One row before and after."""
+    """One row before and after an event."""
 
     key: str
     before: Json | None
@@ -44,7 +45,7 @@ class RowChange(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEventDetail(AuditEvent):
-    """An event with its exact body and what it changed."""
+    """An event with what it changed; ``body`` is the very text whose hash is the leaf."""
 
     body: str
     changes: tuple[RowChange, ...]
@@ -53,7 +54,7 @@ class AuditEventDetail(AuditEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosigned(Record):
-    """A signed tree head with the cosignatures of its witnesses."""
+    """A signed tree head, as a C2SP note with the cosignatures of its witnesses."""
 
     size: int
     root: str
@@ -70,7 +71,11 @@ class Checkpoint(Cosigned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness(Record):
-    """Who is shown this log's checkpoints, and what it holds of them."""
+    """Who is shown this log's checkpoints, and what it holds of them.
+
+    ``fault`` is ``ahead`` when it saw more events than there are, ``forked`` when it saw others,
+    and ``sentence`` says it in words; ``error`` says why it did not answer the last time.
+    """
 
     id: str
     name: str
@@ -88,7 +93,7 @@ class Witness(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WitnessedLog(Record):
-    """A log of others that the installation cosigns."""
+    """A log of others that the installation cosigns; ``forked``: it showed two histories."""
 
     id: str
     origin: str
@@ -101,7 +106,7 @@ class WitnessedLog(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WitnessKeys(Record):
-    """The keys that witnesses and witnessed logs are given."""
+    """What others are given: the key of this log, and the one that it cosigns theirs with."""
 
     origin: str
     log_key: str
@@ -120,7 +125,11 @@ class Timestamp(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimestampDetail(Timestamp):
-    """A time stamp with what it is over (``note``) and the answer itself (RFC 3161, base64)."""
+    """A time stamp, opened.
+
+    ``note`` is what was stamped, byte for byte; ``reply`` (base64) the answer of the authority as
+    RFC 3161 has it, which ``openssl ts -verify`` takes.
+    """
 
     serial: str
     note: str
@@ -129,7 +138,7 @@ class TimestampDetail(Timestamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion(Record):
-    """The proof that an event is in the log under a checkpoint."""
+    """The proof that an event is in the log under a signed checkpoint (RFC 6962)."""
 
     index: int
     size: int
@@ -140,7 +149,7 @@ class Inclusion(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consistency(Record):
-    """The proof that a larger log continues a smaller one."""
+    """The proof that a larger log continues a smaller one (RFC 6962)."""
 
     old: int
     new: int
@@ -160,7 +169,7 @@ class Leaf(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafPage(Record):
-    """Consecutive leaves."""
+    """Consecutive leaves; ``next`` is where the next ones begin, ``None`` at the end."""
 
     items: tuple[Leaf, ...]
     next: int | None

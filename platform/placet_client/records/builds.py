@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Builds, and the Bentos that they make."""
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ class Build(Record):
 
     id: str
     version: str
-    name: str
+    name: str  # model:number
     state: str
     step: str
     isolation: str
@@ -39,10 +40,10 @@ class LogLine(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildLog(Record):
-    """Lines of a build's log; ``after`` asks for the next ones."""
+    """Part of a build's log; ask again with ``after`` until ``ended`` and no lines are left."""
 
     lines: tuple[LogLine, ...]
-    after: int
+    after: int  # the number of the last line here
     state: str
     step: str
     ended: bool
@@ -54,7 +55,7 @@ class Bento(Record):
 
     digest: str
     version: str
-    name: str
+    name: str  # model:number
     project: str
     build: str
     isolation: str
@@ -62,8 +63,8 @@ class Bento(Record):
     python_version: str
     size: int
     sbom_sha256: str
-    has_model_signature: bool
-    accelerated: bool
+    has_model_signature: bool  # Tell whether ``model.sig`` can be fetched.
+    accelerated: bool  # answers with the model's ONNX form
     created_at: datetime
 
 

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Break-glasses."""
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ class GlassSigner(Record):
     name: str
     role: str
     comment: str
-    passkey: bool
+    passkey: bool  # The person signed it with a passkey
     at: datetime
 
 
@@ -55,7 +56,7 @@ class GlassDuty(Record):
     """Whom a policy demands to break the glass, how few could, and what is skipped then."""
 
     demanded: int
-    hours: int
+    hours: int  # The longest that one lasts
     skip: tuple[str, ...]
     people: int | None
     path: tuple[str, ...]

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Environments, policies, releases and decisions."""
 
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from placet_client.records.glasses import GlassDuty
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset(Record):
-    """A plan that is ready to be chosen; ``refused`` says what the policy has against it."""
+    """A plan that is ready to be chosen: one of the environment's own, or one of everybody's.
+    ``refused`` says what the policy has against it."""
 
-    name: str
+    name: str  # What a release asks for it by: {"preset": name}
     title: str
     says: str
     plan: Json
-    refused: str
+    refused: str  # What the policy in force has against it, or ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +30,17 @@ class Presets(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment(Record):
-    """A place to serve in, with its policy and targets."""
+    """A place to serve in, with its targets and its policy in force (``None``: nothing passes)."""
 
     id: str
     project: str
     name: str
     position: int
-    targets: tuple[str, ...]
-    on_state_expired: str
-    on_recall: str
-    plans: Json
-    policy: int | None
+    targets: tuple[str, ...]  # Names of the targets, in order.
+    on_state_expired: str  # serve or stop
+    on_recall: str  # fall_back or stop, when what is live is recalled
+    plans: Json  # Its own plans, ready to be chosen by their names
+    policy: int | None  # Number of the policy in force.
     revision: int
     created_at: datetime
 
@@ -47,8 +49,9 @@ class Environment(Record):
 class Duty(Record):
     """How few people could have a release approved in an environment.
 
-    ``people`` are who they seem to be; ``hired`` is a smaller number with an access admin who adds
-    people that do not exist.
+    ``state`` is kept, bypass (fewer than demanded), locked_out (nobody could satisfy the policy) or
+    no_policy. ``people`` are who they seem to be; ``hired`` is a smaller number with an access
+    admin who adds people that do not exist. ``None``: no set of so few was found.
     """
 
     id: str
@@ -66,7 +69,7 @@ class Duty(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze(Record):
-    """A time in which nothing new starts."""
+    """A time in which nothing new starts; ``lifted_at`` is ``None`` while it stands."""
 
     id: str
     environment: str
@@ -80,12 +83,12 @@ class Freeze(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy(Record):
-    """A numbered document of gates."""
+    """A numbered document of gates: the source as written, and the document it means."""
 
     id: str
     environment: str
     number: int
-    state: str
+    state: str  # draft, published or withdrawn
     source: str
     document: Any
     digest: str
@@ -97,19 +100,19 @@ class Policy(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate(Record):
-    """One gate's answer; ``state`` is passed, failed, waiting or error."""
+    """One gate's answer; ``state`` is passed, failed, waiting, error or skipped."""
 
     gate: str
     title: str
     passed: bool
-    state: str
+    state: str  # passed, failed, waiting, error or skipped
     reason: str
     facts: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun(Record):
-    """How one release fares under another policy."""
+    """How one open or live release fares under the policy in force, and under another."""
 
     release: str
     number: int
@@ -139,7 +142,8 @@ class Pinned(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Record):
-    """A request to serve a Bento behind an endpoint, and what became of it."""
+    """A request to serve a Bento behind an endpoint, and what became of it. ``gates`` is the
+    last evaluation."""
 
     id: str
     number: int
@@ -147,7 +151,7 @@ class Release(Record):
     environment: str
     endpoint: str
     endpoint_id: str
-    target: str
+    target: str  # Where it runs
     model: str
     version: int
     version_id: str
@@ -173,7 +177,7 @@ class Release(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricChange(Record):
-    """A metric beside what is live."""
+    """A metric of what is proposed, beside what is live."""
 
     name: str
     live: float | None
@@ -195,7 +199,7 @@ class SchemaChange(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency(Record):
-    """A package that differs from what is live."""
+    """A locked package whose version differs from what is live."""
 
     name: str
     live: str
@@ -217,7 +221,7 @@ class Changes(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound(Record):
-    """The digests that a decision on a release is bound to."""
+    """The digests that a decision on a release is bound to; ``request`` names them all."""
 
     request: str
     artifact: str
@@ -241,7 +245,7 @@ class Decision(Record):
     verdict: str
     comment: str
     at: datetime
-    passkey: bool
+    passkey: bool  # The person signed it with a passkey
     voided_reason: str
 
 
@@ -265,15 +269,16 @@ class Barred(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseDetail(Record):
-    """A release with its gates, its decisions, and what it changes."""
+    """A release with everything a person sees before deciding; ``gates`` as they stand now."""
 
     release: Release
     gates: tuple[Gate, ...]
     all_passed: bool
     changes: Changes
     bound: Bound
-    shared_network: str
-    waits_for: str
+    shared_network: str  # Why its replicas are not kept from the network, or ''
+    waits_for: str  # What it waits for beside its gates, its turn or room on its target, or ''
+    # Private, link-local and metadata addresses among its destinations
     egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]
@@ -281,7 +286,7 @@ class ReleaseDetail(Record):
     missing_roles: tuple[str, ...]
     can_decide: bool
     you_decide_as: str
-    you_cannot_count: str
+    you_cannot_count: str  # Why not, or ''
     requester_name: str
     author_name: str
 

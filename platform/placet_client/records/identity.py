@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Who may do what: projects, people, teams, roles, tokens; and background work."""
 
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ class Project(Record):
 class Storage(Record):
     """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
 
-    used: int
-    quota: int
+    used: int  # Bytes, announced uploads included; equal contents once
+    quota: int  # Bytes; 0 is no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +41,22 @@ class Person(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position(Record):
-    """Where a person stands: line of defence, and to whom they report."""
+    """Where a person stands: line of defence, and to whom they report.
+
+    Without a manager, and not at the top, their line is not known.
+    """
 
     person: str
-    line: str
+    line: str  # Line of defence; '': not set
     manager: str | None
-    top: bool
-    set_by: str
+    top: bool  # Reports to nobody: reporting lines end here
+    set_by: str  # Who said so, '' where nobody has
     set_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupLink(Record):
-    """A link, for once, with which a person sets a password."""
+    """A link, for once, with which a person sets a first password."""
 
     url: str
 
@@ -88,7 +92,7 @@ class ServiceAccount(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role(Record):
-    """A role that somebody holds, in a project, an environment, or everywhere."""
+    """A role that somebody holds, in a project, an environment, or everywhere (no project)."""
 
     id: str
     role: str
@@ -103,13 +107,17 @@ class Role(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passkey(Record):
-    """A passkey that a person signs decisions with, and who vouches for it."""
+    """A passkey that a person signs decisions with, and who vouches for it.
+
+    ``vouched_by`` is the person whose passkey enrolled it; ``None`` while it is offered, and for
+    those that the root key enrolled.
+    """
 
     id: str
     person: str
     name: str
     state: str
-    fingerprint: str
+    fingerprint: str  # SHA-256 of the public key: what two people compare.
     rp_id: str
     vouched_by: str | None
     created_at: datetime
@@ -153,7 +161,7 @@ class Grant(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whoami(Record):
-    """Who the token acts for, and what it may do."""
+    """Who asks, and for whom, and what they may do."""
 
     kind: str
     id: str

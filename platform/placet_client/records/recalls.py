@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Recalls, what they did, and what nodes signed."""
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ class Recall(Record):
     """Something that was taken back, and how far that is. Counts are of releases."""
 
     id: str
-    project: str | None
+    project: str | None  # None: it counts everywhere
     kind: str
     what: str
     reason: str
@@ -21,20 +22,20 @@ class Recall(Record):
     lifted_by: str | None
     lift_reason: str
     lifted_at: datetime | None
-    releases: int
-    ran: int
-    confirmed: int
-    open: int
-    contradicted: int
+    releases: int  # Reached
+    ran: int  # Of these, that ever ran
+    confirmed: int  # Of these, by a signed receipt of the node
+    open: int  # Not confirmed, or contradicted
+    contradicted: int  # The node's own words deny its receipt
     statement_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallDetail(Recall):
-    """A recall with what the decision key signed."""
+    """A recall with what the decision key signed: DSSE envelopes."""
 
     envelope: str
-    lift_envelope: str
+    lift_envelope: str  # '' while it stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +51,10 @@ class RecallEffect(Record):
     release_number: int
     target: str
     action: str
-    fallback: str | None
+    fallback: str | None  # The revision that serves instead
     state: str
     receipt: str | None
-    confirmed_at: datetime | None
+    confirmed_at: datetime | None  # By the node's clock
     contradiction: str
 
 
@@ -71,12 +72,12 @@ class Foreseen(Record):
     target: str
     action: str
     fallback: str | None
-    ran: bool
+    ran: bool  # Its node must confirm that nothing runs any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallPreview(Record):
-    """What a recall would reach."""
+    """What a recall would reach; nothing was written."""
 
     kind: str
     what: str
@@ -91,7 +92,7 @@ class Receipt(Record):
     id: str
     kind: str
     node: str
-    public_key: str
+    public_key: str  # Of the node then; Ed25519, base64
     target: str
     recall: str | None
     endpoint: str | None
@@ -99,7 +100,7 @@ class Receipt(Record):
     revision: str | None
     bento_digest: str | None
     started_at: datetime | None
-    at: datetime
+    at: datetime  # It ended, or nothing ran; by the node's clock
     received_at: datetime
     digest: str
-    envelope: str
+    envelope: str  # DSSE, an in-toto statement

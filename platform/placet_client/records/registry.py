@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Models, their versions, and what is known about them."""
 
 from dataclasses import dataclass
@@ -52,10 +53,11 @@ class VersionSummary(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version(VersionSummary):
-    """A version with all its facts; frozen once it is finalised."""
+    """A version with all its facts but its evidence; frozen once it is finalised."""
 
     python_version: str
     requirements: tuple[str, ...]
+    # The names of variables that the version reads, and a release may set
     variables: tuple[str, ...]
     parameters: Json
     lineage: Json
@@ -68,7 +70,7 @@ class Version(VersionSummary):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing(Record):
-    """One thing that a draft lacks."""
+    """One thing that a draft lacks or has wrong."""
 
     pointer: str
     detail: str
@@ -83,14 +85,14 @@ class Readiness(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags(Record):
-    """The tags of a version."""
+    """All tags of a version."""
 
     tags: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedCard(Record):
-    """A model card: Markdown, its front matter, and safe HTML."""
+    """A model card as it was written, its front matter, and its Markdown as sanitised HTML."""
 
     card: str
     data: Json
@@ -123,7 +125,7 @@ class Evidence(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload(Record):
-    """A file on its way in; ``received`` is where to go on."""
+    """A file on its way in; ``received`` is the offset of the next chunk."""
 
     id: str
     path: str
@@ -167,7 +169,7 @@ class Declaration(Record):
 
     id: str
     fact: str
-    about: str
+    about: str  # Digest of the data set, or id of the version
     person: str
     declared_by: str
     created_at: datetime
@@ -190,7 +192,7 @@ class SigningKey(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Record):
-    """One line of a comparison."""
+    """One line of a comparison; ``change`` is the difference of two numbers."""
 
     name: str
     before: Any
@@ -201,7 +203,7 @@ class Change(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(Record):
-    """How two versions differ."""
+    """How version ``b`` differs from version ``a``; ``card`` is a unified diff."""
 
     a: ComparedVersion
     b: ComparedVersion

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """How long the log keeps bodies of events, legal holds, and archives."""
 
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ class Retention(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalHold(Record):
-    """A legal hold: no event that mentions ``subject`` is archived while it stands."""
+    """A legal hold: no event that mentions ``subject`` is archived while it stands.
+
+    ``subject`` is an id, or '' for every event.
+    """
 
     id: str
     name: str
@@ -34,7 +38,7 @@ class LegalHold(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive(Record):
-    """Old events that were moved into a file."""
+    """Old events that were moved into a file: how many, the first and the last, and the file."""
 
     id: str
     first: int

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Targets, endpoints, revisions and rollouts."""
 
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ class Node(Record):
     """The host of a target, as its agent last reported."""
 
     id: str
-    alive: bool
+    alive: bool  # It was heard of within the last 15 seconds
     last_seen_at: datetime | None
     agent_version: str
     platform: Json
     problems: tuple[Json, ...]
-    fault: str
+    fault: str  # What the platform found wrong; empty for nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Target(Record):
     capacity_mb: int
     url: str
     on_expired: str
-    owner: str  # the id of the person who answers for it
+    owner: str  # The id of the person who answers for it; empty while nobody was named
     created_at: datetime
     node: Node | None
 
@@ -43,15 +44,15 @@ class TargetUse(Record):
 
     id: str
     project: str
-    environment: str  # '' for every one of the project
-    note: str  # that there is no such environment yet
+    environment: str  # Empty: every environment of the project
+    note: str  # That there is no such environment yet, or ''
     created_by: str
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinToken(Record):
-    """A token, for once, with which an agent joins."""
+    """A token, for once, with which an agent joins; it is shown this once."""
 
     token: str
     expires_in_seconds: int
@@ -59,12 +60,12 @@ class JoinToken(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision(Record):
-    """One Bento behind an endpoint."""
+    """One Bento behind an endpoint, and what its node says of it."""
 
     id: str
     number: int
     state: str
-    weight: int
+    weight: int  # Wanted, out of 10,000
     release: str
     bento_digest: str
     version: str
@@ -74,31 +75,34 @@ class Revision(Record):
     created_at: datetime
     live_at: datetime | None
     ended_at: datetime | None
-    phase: str
+    phase: str  # As the node reports it; empty when it does not
     ready_replicas: int
     applied_weight: int
-    unit: Json | None
-    salt: str
+    unit: Json | None  # What a split treats alike; None: each request is drawn by itself
+    salt: str  # Draws which units this revision gets
     detail: str
-    egress: tuple[str, ...] | None  # None: approved under earlier rules
+    # All that a replica may reach; None: approved under earlier rules
+    egress: tuple[str, ...] | None
+    # As the node reports it: `socket` or `link` (a network of its own), `shared` (the host can give
+    # none), `older` (approved under earlier rules); empty when it does not
     isolation: str
     egress_counts: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint(Record):
-    """The stable name and address that clients call."""
+    """The stable name and address that clients call, and what is present behind it."""
 
     id: str
     project: str
     environment: str
     name: str
     target: str
-    url: str
-    no_address: str
+    url: str  # What clients call; empty while the target has none
+    no_address: str  # Why there is no url, or ''
     state: str
     health: str
-    isolation: str
+    isolation: str  # The weakest of what runs here
     api_key_required: bool
     created_at: datetime
     live_revision: str | None
@@ -107,7 +111,7 @@ class Endpoint(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointKey(Record):
-    """An API key of an endpoint, without its secret."""
+    """An API key of an endpoint, without its secret, which is never shown again."""
 
     id: str
     name: str
@@ -125,7 +129,7 @@ class IssuedEndpointKey(EndpointKey):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction(Record):
-    """What an endpoint answered."""
+    """What an endpoint answered to a trial call."""
 
     status: int
     seconds: float
@@ -139,13 +143,13 @@ class Prediction(Record):
 class Look(Record):
     """What an analysis said at one moment, and what it rested on."""
 
-    step: int
+    step: int  # The place of the analysis in the plan, from 0
     at: datetime
     outcome: str
     sentence: str
     new_requests: int
     stable_requests: int
-    planned_share: float
+    planned_share: float  # Of the requests, for the new revision
     evidence_of_another_share: float
     findings: tuple[Json, ...]
     readings: tuple[Json, ...]
@@ -153,12 +157,15 @@ class Look(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series(Record):
-    """A rollout over time: what was planned, and what both revisions answered."""
+    """A rollout over time: what was planned, and what both revisions answered.
+
+    It is told from a minute before it began to a minute after it ended.
+    """
 
     since: datetime
     until: datetime
-    seconds: int
-    growing: bool
+    seconds: int  # Of one stretch
+    growing: bool  # More is to come
     planned: tuple[Json, ...]
     points: tuple[Json, ...]
 
@@ -178,13 +185,13 @@ class Rollout(Record):
     reason: str
     from_revision: str | None
     to_revision: str
-    weights: dict[str, int]
-    steps: tuple[dict[str, Any], ...]
-    guard: dict[str, Any]
-    step: int | None
-    step_times: dict[str, str]
-    paused: bool
-    promoted: bool
+    weights: dict[str, int]  # Wanted, out of 10,000, by revision id
+    steps: tuple[Json, ...]  # What it carries out, in the plan's own words
+    guard: Json  # When its node gives all requests back by itself, in the plan's own words
+    step: int | None  # The place of the present step among them, from 0
+    step_times: dict[str, str]  # When each step began, by its place
+    paused: bool  # Somebody holds it: no step begins
+    promoted: bool  # Somebody sent it to the end
     phase_times: dict[str, str]
     deadline: datetime
     created_at: datetime
@@ -197,14 +204,17 @@ class Drill(Record):
 
     id: str
     endpoint: str
-    rollout: str | None
+    rollout: str | None  # None: it was skipped
     state: str
-    reason: str
-    planned_for: datetime | None
+    reason: str  # Why it failed or was skipped
+    planned_for: datetime | None  # None: somebody ran it
     started_by: str
+    # From the decision until the node said that the live revision gets no request
     seconds: float | None
-    return_seconds: float | None
-    answers: int | None
+    return_seconds: float | None  # From the decision to return until it has them all again
+    answers: int | None  # Of the former revision meanwhile
+    # Server errors of both revisions in the node's windows that the drill touches; None: the counts
+    # have gaps, or are not in yet
     failed_requests: int | None
     created_at: datetime
     finished_at: datetime | None
@@ -212,11 +222,11 @@ class Drill(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillSchedule(Record):
-    """When the drills of an endpoint come round."""
+    """When the drills of an endpoint come round, and when the next one does."""
 
     endpoint: str
     every_days: int
-    hour: int
+    hour: int  # UTC
     next_at: datetime
     set_by: str
 
@@ -225,7 +235,7 @@ class DrillSchedule(Record):
 class Disagreement(Record):
     """One request to which two revisions gave different answers, one for each row."""
 
-    id: str
+    id: str  # The prediction id, which both answers have
     at: datetime
     inputs: Any
     stable: Any
@@ -234,12 +244,15 @@ class Disagreement(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreements(Record):
-    """How the answers of two revisions to the same requests compare."""
+    """How the answers of two revisions to the same requests compare.
+
+    These are the requests that both captured since the rollout began.
+    """
 
     stable_revision: str | None
     candidate_revision: str
     tolerance: float
-    pairs: int
+    pairs: int  # The newest 5,000 at most
     disagreements: int
-    share: float | None
-    items: tuple[Disagreement, ...]
+    share: float | None  # None without pairs
+    items: tuple[Disagreement, ...]  # The newest 50 disagreements at most

@@ -1,3 +1,4 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
 """Streams of the audit log."""
 
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ class Delivery(Record):
     id: int
     at: datetime
     test: bool
-    first: int
+    first: int  # The index of its first event
     events: int
     bytes: int
     seconds: float
     accepted: bool
-    detail: str
+    detail: str  # Why it was not accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +33,19 @@ class Stream(Record):
     token_file: str
     ca_file: str
     cert_file: str
-    project: str | None
+    project: str | None  # None: the whole instance
     alert_after_seconds: int
     state: str
-    cursor: int
-    size: int
+    cursor: int  # The index of the next event
+    size: int  # How many events the log has
     lag_events: int
-    lag_seconds: float
-    failures: int
-    error: str
+    lag_seconds: float  # The age of the oldest event not sent yet
+    failures: int  # In a row
+    error: str  # The last one in words; empty when it is over
     retry_at: datetime | None
     delivered_at: datetime | None
     created_by: str
-    started_by: str
+    started_by: str  # Empty: nobody let it begin yet
     created_at: datetime
 
 
