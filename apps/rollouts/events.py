@@ -4,7 +4,7 @@ enters, and one for each thing that people do to it."""
 from typing import Any
 
 from apps.audit.events import EventKind, event_kind
-from apps.rollouts.steps import AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
+from apps.governance.plan import AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
 from placet_verify.units import WHOLE
 
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
@@ -75,9 +75,9 @@ def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict
     if state == "analysing" and isinstance(step, AbTest):
         return TESTING, {"percent": percent}
     if state == "waiting" and isinstance(step, Pause):
-        if step.seconds is None:
+        if step.duration_seconds is None:
             return PAUSE, {"percent": percent}
-        return TIMED_PAUSE, {"percent": percent, "seconds": step.seconds}
+        return TIMED_PAUSE, {"percent": percent, "seconds": step.duration_seconds}
     if state == "analysing":
         return ANALYSING, {"percent": percent}
     if state == "shifting" and isinstance(step, SetHeaderRoute):

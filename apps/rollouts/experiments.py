@@ -1,4 +1,4 @@
-"""A/B tests: when one ends, and in which words. Pure, standard library only.
+"""A/B tests: when one ends, and in which words. Pure.
 
 A test holds its allocation until its declared stop rule decides::
 
@@ -14,8 +14,8 @@ time is over: it is neither an effect nor harm.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from apps.governance.plan import AbTest, Ship
 from apps.rollouts.analysis import Judged
-from apps.rollouts.steps import AbTest, Ship
 
 APPROVAL = "an approval to ship it"
 
@@ -38,7 +38,7 @@ def ruling(step: AbTest | Ship, judged: Judged | None, *, since: datetime, now: 
         return Ruling()
     sentence = judged.sentence if judged is not None else "Nobody looked at what was measured yet"
     if judged is not None and judged.outcome == "error":
-        if now >= since + timedelta(seconds=step.stop_after_seconds):
+        if now >= since + timedelta(seconds=step.stop_after.seconds):
             return Ruling(f"The A/B test could not be judged in time. {sentence}", ends=True)
         return Ruling(f"figures that can be judged. {sentence.rstrip('.')}")
     if over := _enough(step, judged, now - since):
@@ -48,8 +48,8 @@ def ruling(step: AbTest | Ship, judged: Judged | None, *, since: datetime, now: 
 
 def _enough(step: AbTest, judged: Judged | None, passed: timedelta) -> str:
     """Return which end of the stop rule is reached, in words; '' for none."""
-    if judged is not None and judged.new_requests >= step.stop_after_requests:
-        return f"after {judged.new_requests:,} of {step.stop_after_requests:,} planned"
-    if passed >= timedelta(seconds=step.stop_after_seconds):
+    if judged is not None and judged.new_requests >= step.stop_after.requests:
+        return f"after {judged.new_requests:,} of {step.stop_after.requests:,} planned"
+    if passed >= timedelta(seconds=step.stop_after.seconds):
         return "in the time that was planned"
     return ""

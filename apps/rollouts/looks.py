@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from apps.governance.plan import AbTest, Analysis, SetWeight, Step
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import by_revision, count_outcomes, count_outputs
 from apps.monitoring.rules import Counts
@@ -24,7 +25,7 @@ from apps.rollouts.analysis.records import Answer, Own
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.prometheus import readings
 from apps.rollouts.rules import Snapshot
-from apps.rollouts.steps import AbTest, Analysis, SetWeight, Step, analyses
+from apps.rollouts.steps import analyses, metrics_of
 from placet_verify.units import WHOLE
 
 
@@ -79,7 +80,7 @@ def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) 
     counted: Counted = "units" if by_unit else "requests"
     assert isinstance(step, Analysis | AbTest)
     metrics = tuple(
-        part for metric in step.metrics if isinstance(metric, Metric) for part in metric.parts
+        part for metric in metrics_of(step) if isinstance(metric, Metric) for part in metric.parts
     )
     if isinstance(step, AbTest):
         return Terms(metrics, share, step.alpha, counted=counted)
@@ -90,7 +91,7 @@ def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) 
 def thresholds(step: Step) -> list[Threshold]:
     """Return what a step asks of a Prometheus."""
     assert isinstance(step, Analysis | AbTest)
-    return [metric for metric in step.metrics if isinstance(metric, Threshold)]
+    return [metric for metric in metrics_of(step) if isinstance(metric, Threshold)]
 
 
 def _names(rollout: Rollout) -> dict[str, str]:

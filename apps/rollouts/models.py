@@ -7,9 +7,10 @@ from django.db.models import Q
 
 from apps.audit.models import Audited
 from apps.governance.models import Release
+from apps.governance.plan import Plan, Ship, Step
 from apps.identity.models import Project
-from apps.rollouts.rules import plan_of, steps_for
-from apps.rollouts.steps import Ship, Step, for_person, judged_place
+from apps.rollouts.rules import steps_for
+from apps.rollouts.steps import for_person, judged_place
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
@@ -90,7 +91,7 @@ class Rollout(Audited):
     def steps(self) -> tuple[Step, ...]:
         """The steps that it carries out."""
         has_old = self.from_revision_id is not None
-        return steps_for(plan_of(self.release.plan), kind=self.kind, has_old=has_old)
+        return steps_for(Plan.stored(self.release.plan), kind=self.kind, has_old=has_old)
 
     @property
     def entered_at(self) -> datetime:
@@ -111,7 +112,7 @@ class Rollout(Audited):
     def guard(self) -> GuardEntry:
         """The rules by which its node ends it; none where there is nothing to go back to."""
         moves = self.kind == "release" and self.from_revision_id is not None
-        return plan_of(self.release.plan).guard if moves else GuardEntry()
+        return Plan.stored(self.release.plan).guard_entry if moves else GuardEntry()
 
     @property
     def waits_for_person(self) -> bool:

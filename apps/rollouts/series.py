@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from apps.governance.plan import SetWeight
 from apps.monitoring.queries import Stretch, series
 from apps.monitoring.rules import Counts
 from apps.rollouts.models import Rollout
-from apps.rollouts.steps import SetWeight
 from placet.kernel.clock import now
 
 BESIDE = timedelta(minutes=1)  # shown before it began and after it ended

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from apps.governance.plan import Plan
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import RevisionFacts, Snapshot, plan_of
+from apps.rollouts.rules import RevisionFacts, Snapshot
 from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
 from apps.serving.models import Revision
 
@@ -24,7 +25,7 @@ def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> Snapshot:
         entered_at=rollout.entered_at,
         fresh=fresh,
         by_operator=bool(rollout.aborted_by),
-        plan=plan_of(rollout.release.plan),
+        plan=Plan.stored(rollout.release.plan),
         new=facts(rollout.to_revision, seen.revisions),
         old=facts(old, seen.revisions) if old is not None else None,
         step=rollout.step,

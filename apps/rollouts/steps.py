@@ -1,182 +1,58 @@
-"""The steps of a plan as a rollout carries them out. Standard library only.
+"""The steps of a plan as a rollout carries them out.
 
-A step is a small dataclass. ``state`` is the state that a rollout is in while it carries the step
-out; ``rules`` has one function for each kind, which says when the step is over.
+``rules`` has one function for each kind, which says when the step is over.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
 
+from apps.governance.plan import (
+    AbTest,
+    Analysis,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+    Step,
+)
 from apps.rollouts.analysis import Metric, Threshold, asked_of, metric_of
-from placet_verify.units import WHOLE
+
+AT_ONCE: tuple[Step, ...] = (SetWeight(100),)
+# The state that a rollout is in while it carries a step out.
+_STATES: dict[type[Step], str] = {
+    SetWeight: "shifting",
+    SetHeaderRoute: "shifting",
+    SetMirror: "shifting",
+    Pause: "waiting",
+    Ship: "waiting",
+    Analysis: "analysing",
+    AbTest: "analysing",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class SetWeight:
-    """Give the new revision so much of the traffic; over when the node applies it."""
-
-    weight: int  # out of 10,000
-    state: ClassVar[str] = "shifting"
+def state_of(step: Step) -> str:
+    """Return the state that a rollout is in while it carries ``step`` out."""
+    return _STATES[type(step)]
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Stay as it is for a time, or until a person goes on."""
-
-    seconds: int | None = None
-    state: ClassVar[str] = "waiting"
+def effect_of(step: AbTest) -> Metric:
+    """Return the metric in which an A/B test seeks its effect."""
+    return metric_of(step.metric).seeking(step.minimum_effect)
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """Hold the new revision against what is allowed; over when that is shown either way."""
-
-    metrics: tuple[Metric | Threshold, ...]
-    minimum_requests: int = 0
-    timeout_seconds: int = 3600
-    on_inconclusive: Literal["wait", "abort", "pass"] = "wait"
-    state: ClassVar[str] = "analysing"
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> "Analysis":
-        """Read the analysis of a plan."""
-        metrics = tuple(asked_of(metric) for metric in document["metrics"])
-        return cls(**{**document, "metrics": metrics})
-
-
-@dataclass(frozen=True, slots=True)
-class AbTest:
-    """Hold the present weight until the declared effect is shown; over when it is.
-
-    Or the test ends, and all goes back: when it is shown to be smaller, when a guardrail is
-    broken, or after so many requests (units) of the new revision, or seconds, without either.
-    """
-
-    effect: Metric
-    guardrails: tuple[Metric | Threshold, ...]
-    alpha: float
-    stop_after_requests: int
-    stop_after_seconds: int
-    state: ClassVar[str] = "analysing"
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> "AbTest":
-        """Read the declaration of a plan."""
-        return cls(
-            effect=metric_of(document["metric"]).seeking(document["minimum_effect"]),
-            guardrails=tuple(asked_of(metric) for metric in document["guardrails"]),
-            alpha=document["alpha"],
-            stop_after_requests=document["stop_after"]["requests"],
-            stop_after_seconds=document["stop_after"]["seconds"],
-        )
-
-    @property
-    def metrics(self) -> tuple[Metric | Threshold, ...]:
-        """What is looked at: the effect first."""
-        return (self.effect, *self.guardrails)
-
-    @property
-    def written(self) -> dict[str, Any]:
-        """The declaration as a plan writes it."""
-        measured = {k: v for k, v in self.effect.written.items() if k != "margin"}
-        return {
-            "metric": measured,
-            "direction": self.effect.direction,
-            "minimum_effect": -self.effect.margin,
-            "guardrails": [metric.written for metric in self.guardrails],
-            "alpha": self.alpha,
-            "stop_after": {
-                "requests": self.stop_after_requests, "seconds": self.stop_after_seconds
-            },
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Ship:
-    """Wait until somebody who did not ask for the release ships what an A/B test has shown."""
-
-    state: ClassVar[str] = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class SetHeaderRoute:
-    """Lead testers to the new revision; over when the node does."""
-
-    header: str
-    value: str
-    state: ClassVar[str] = "shifting"
-
-
-@dataclass(frozen=True, slots=True)
-class SetMirror:
-    """Copy so many of the requests to the new revision; over when the node does."""
-
-    copies: int  # out of 10,000
-    state: ClassVar[str] = "shifting"
-
-
-Step = SetWeight | Pause | Analysis | AbTest | Ship | SetHeaderRoute | SetMirror
-AT_ONCE: tuple[Step, ...] = (SetWeight(WHOLE),)
-
-
-def read(document: Mapping[str, Any]) -> tuple[Step, ...]:
-    """Return the steps of a plan; governance has validated it. Older plans have none."""
-    return tuple(_read(step) for step in document.get("steps", ())) or AT_ONCE
-
-
-def _read(step: Mapping[str, Any]) -> Step:
-    ((kind, value),) = step.items()
-    match kind:
-        case "set_weight":
-            return SetWeight(round(value * WHOLE / 100))
-        case "pause":
-            return Pause(value.get("duration_seconds"))
-        case "analysis":
-            return Analysis.read(value)
-        case "ab_test":
-            return AbTest.read(value)
-        case "ship":
-            return Ship()
-        case "set_header_route":
-            return SetHeaderRoute(value["header"], value["value"])
-        case "set_mirror":
-            return SetMirror(round(value["percent"] * WHOLE / 100))
-    raise ValueError(f"a step {kind} is not known")
-
-
-def written(step: Step) -> dict[str, Any]:
-    """Return a step as a plan writes it."""
-    match step:
-        case SetWeight(weight):
-            return {"set_weight": _percent(weight)}
-        case SetHeaderRoute(header, value):
-            return {"set_header_route": {"header": header, "value": value}}
-        case SetMirror(copies):
-            return {"set_mirror": {"percent": _percent(copies)}}
-        case Pause(seconds):
-            return {"pause": {} if seconds is None else {"duration_seconds": seconds}}
-        case AbTest():
-            return {"ab_test": step.written}
-        case Ship():
-            return {"ship": {}}
-        case Analysis(metrics, least, seconds, otherwise):
-            return {
-                "analysis": {
-                    "metrics": [metric.written for metric in metrics],
-                    "minimum_requests": least,
-                    "timeout_seconds": seconds,
-                    "on_inconclusive": otherwise,
-                }
-            }
+def metrics_of(step: Analysis | AbTest) -> tuple[Metric | Threshold, ...]:
+    """Return what a step looks at; of an A/B test the effect first."""
+    if isinstance(step, AbTest):
+        return (effect_of(step), *map(asked_of, step.guardrails))
+    return tuple(map(asked_of, step.metrics))
 
 
 def for_person(step: Step, state: str, spent: timedelta) -> bool:
     """Tell whether ``step``, under way for ``spent``, goes on only when a person says so: a pause
     without an end, what is to be shipped, or an analysis that was not settled in its time."""
     match step:
-        case Pause(None) | Ship():
+        case Pause(duration_seconds=None) | Ship():
             return state == "waiting"
         case Analysis(on_inconclusive="wait", timeout_seconds=seconds):
             return state == "analysing" and spent >= timedelta(seconds=seconds)
@@ -201,11 +77,6 @@ def untested(steps: Sequence[Step], place: int) -> bool:
 def analyses(steps: Sequence[Step]) -> int:
     """Return how many analyses there are; they share the α of the rollout."""
     return sum(isinstance(step, Analysis) for step in steps)
-
-
-def _percent(share: int) -> float:
-    percent = share * 100 / WHOLE
-    return int(percent) if percent.is_integer() else percent
 
 
 def needs(steps: Sequence[Step]) -> frozenset[str]:

@@ -25,7 +25,7 @@ from typer.core import TyperCommand
 
 import placet_agent.cli
 import placet_client.cli
-from apps.governance import plans, policies
+from apps.governance import policies
 from apps.governance.api.serializers import NewDecisionSerializer, NewReleaseSerializer
 from apps.registry.errors import NotReady
 from apps.registry.rules.signature import signature_faults
@@ -36,6 +36,7 @@ from placet_verify.__main__ import _parser as verifier
 from placet_verify.keys import KeyRing, PrivateKey, PublicKey
 from tests.permissions.table import routes
 from tests.support.blocks import ROOT, Block, Command, commands, every, lines
+from tests.support.documents import plan_document, serving_document
 
 RECIPES = "docs/develop/recipes/"
 LANGUAGES = {"sh", "console", "python", "json", "yaml", "sql", "text"}
@@ -267,14 +268,14 @@ def test_variables_that_a_page_sets_make_a_configuration(
 
 def step(document: Mapping[str, Any]) -> None:
     """Take a step as a canary has it."""
-    plans.plan({"strategy": "canary", "steps": [{"set_weight": 5}, dict(document)]})
+    plan_document({"strategy": "canary", "steps": [{"set_weight": 5}, dict(document)]})
 
 
 def release(document: Mapping[str, Any]) -> None:
     """Take what asks for a release, with its plan and its serving configuration."""
     NewReleaseSerializer(data=dict(document)).is_valid(raise_exception=True)
-    plans.plan(document["plan"])
-    plans.serving(document["serving"])
+    plan_document(document["plan"])
+    serving_document(document["serving"])
 
 
 def signature(document: Mapping[str, Any]) -> None:
@@ -304,11 +305,11 @@ def keys(document: Mapping[str, Any]) -> None:
 
 # By the first member that tells. A document of another kind needs to say here who reads it.
 READERS: dict[str, Callable[[Any], Any]] = {
-    "strategy": plans.plan,
+    "strategy": plan_document,
     "analysis": step,
-    "guard": lambda document: plans.plan({"strategy": "canary", **document}),
+    "guard": lambda document: plan_document({"strategy": "canary", **document}),
     "model": release,
-    "serving": lambda document: plans.serving(document["serving"]),
+    "serving": lambda document: serving_document(document["serving"]),
     "verdict": lambda document: NewDecisionSerializer(data=document).is_valid(raise_exception=True),
     "inputs": signature,
     "code": refusal,

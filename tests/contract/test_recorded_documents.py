@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from apps.governance import plans, policies
-from apps.rollouts.steps import read, written
+from apps.governance import policies
+from apps.governance.plan import DocumentFault, Plan, written
 from placet_verify import canonical
+from tests.support.documents import plan_document, serving_document
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -28,8 +29,8 @@ def policy(source: str) -> Mapping[str, Any]:
 
 
 READERS: dict[str, Callable[[Any], Mapping[str, Any]]] = {
-    "plans": plans.plan,
-    "serving": plans.serving,
+    "plans": plan_document,
+    "serving": serving_document,
     "policies": policy,
 }
 
@@ -44,7 +45,7 @@ def made(kind: str, given: Any) -> dict[str, Any]:
     """Return what is made of a document today."""
     try:
         return {"document": READERS[kind](given)}
-    except plans.DocumentFault as fault:
+    except DocumentFault as fault:
         return {"faults": sorted([pointer, detail] for pointer, detail in fault.faults)}
     except policies.PolicyFault as fault:
         return {"faults": sorted(map(str, fault.faults))}
@@ -78,5 +79,5 @@ def test_a_whole_document_stays_as_it_is(kind: str) -> None:
 def test_a_rollout_carries_out_the_steps_that_were_approved() -> None:
     for row in rows("plans"):
         if "document" in row:
-            steps = [written(step) for step in read(row["document"])]
+            steps = [written(step) for step in Plan.stored(row["document"]).steps]
             assert text({"steps": steps}) == text({"steps": row["document"]["steps"]})

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from apps.console.queries.analyses import AnalysisView, MetricRow
 from apps.governance.gates.fields import spell
+from apps.governance.plan import AbTest, SetWeight
+from apps.rollouts.analysis import asked_of
 from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.words import percent
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import may_ship
-from apps.rollouts.steps import AbTest, SetWeight
+from apps.rollouts.steps import effect_of
 from placet.kernel.actor import Actor
 from placet_verify.units import WHOLE
 
@@ -62,15 +64,15 @@ def declared(row: Rollout, place: int, step: AbTest) -> list[tuple[str, str]]:
     """Return what was declared before it started, as names and words."""
     weight = next(s.weight for s in row.steps[:place] if isinstance(s, SetWeight))
     of = "units" if "unit" in row.to_revision.serving else "requests"
-    guards = "; ".join(metric.asked for metric in step.guardrails)
+    guards = "; ".join(asked_of(metric).asked for metric in step.guardrails)
     return [
-        ("Sought", step.effect.asked),
+        ("Sought", effect_of(step).asked),
         ("Guardrails", guards or "none"),
         ("Allocation", f"{weight * 100 / WHOLE:g} % of the {of} to the new revision"),
         ("Unit", unit_of(row)),
         ("α", f"{step.alpha * 100:g} %"),
-        ("Ends after", f"{step.stop_after_requests:,} {of} of the new revision, or "
-         f"{spell(step.stop_after_seconds)}"),
+        ("Ends after", f"{step.stop_after.requests:,} {of} of the new revision, or "
+         f"{spell(step.stop_after.seconds)}"),
     ]  # fmt: skip
 
 
@@ -130,9 +132,9 @@ def _open(metric: MetricRow) -> str:
 def _stop(row: Rollout, place: int, step: AbTest, seen: AnalysisView | None) -> str:
     """Say when it ends without a decision."""
     counted = seen.verdict["new_requests"] if seen else 0
-    text = f"How it ends: without evidence after {step.stop_after_requests:,} of the new revision"
+    text = f"How it ends: without evidence after {step.stop_after.requests:,} of the new revision"
     text += f", {counted:,} by now"
     if began := row.step_times.get(str(place)):
-        at = datetime.fromisoformat(began) + timedelta(seconds=step.stop_after_seconds)
+        at = datetime.fromisoformat(began) + timedelta(seconds=step.stop_after.seconds)
         text += f", or on {at:%d %B at %H:%M} UTC"
     return f"{text}."

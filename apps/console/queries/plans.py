@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 from apps.console.templatetags.placet import number
 from apps.governance.gates.fields import spell
-from apps.governance.queries.presets import Preset
-from apps.rollouts.steps import (
+from apps.governance.plan import (
     AbTest,
     Analysis,
     Pause,
+    Plan,
     SetHeaderRoute,
     SetMirror,
     SetWeight,
     Ship,
     Step,
-    read,
 )
+from apps.governance.queries.presets import Preset
 
 WIDTH, TOP, BASE, FOOT, HEIGHT = (
     360,
@@ -103,7 +103,7 @@ _UNTIL = {
 
 def drawn(presets: Iterable[Preset]) -> list[tuple[Preset, Picture]]:
     """Return plans with their pictures."""
-    return [(preset, picture(read(preset.plan))) for preset in presets]
+    return [(preset, picture(Plan.stored(preset.plan).steps)) for preset in presets]
 
 
 def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
@@ -113,15 +113,15 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
         if not stairs and not isinstance(step, SetWeight):
             stairs.append(Stair(0))
         match step:
-            case SetWeight(weight):
+            case SetWeight(weight=weight):
                 stairs.append(Stair(weight / 100))
-            case SetHeaderRoute(header, _):
+            case SetHeaderRoute(header=header):
                 stairs[-1].beside += f" with testers by {header}"
                 stairs[-1].aside.append("testers")
-            case SetMirror(copies):
+            case SetMirror(copies=copies):
                 stairs[-1].beside += f" with copies of {copies / 100:g} %"
                 stairs[-1].aside.append(f"{copies / 100:g} % copied")
-            case Pause(seconds):
+            case Pause(duration_seconds=seconds):
                 stairs[-1].hold = "a person" if seconds is None else spell(seconds)
             case Analysis():
                 stairs[-1].hold = "analysed"

@@ -26,7 +26,7 @@ from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
 from apps.console.queries.rollouts import BADLY
 from apps.console.queries.shown import Banner, Button, Link, Sign
 from apps.governance.models import Release
-from apps.governance.plans import strategy_of
+from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
 from apps.governance.queries.detail import DecisionRow, ReleaseView, release_view
 from apps.governance.queries.presets import TITLES
@@ -324,6 +324,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
     compared = view.live if view.changes.compared_with else None
     plan = view.release.plan
+    strategy = Plan.stored(plan).strategy
     return ReleasePage(
         view=view,
         actor=actor,
@@ -331,7 +332,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         steps=rollout_steps(view.release, rollout),
         tiles=tiles(view),
         live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
-        strategy=TITLES.get(strategy_of(plan), strategy_of(plan)),
+        strategy=TITLES.get(strategy, strategy),
         picture=picture_of(plan, rollout),
         signing=signing_of(view, actor),
         opening=opening(view.release, actor),

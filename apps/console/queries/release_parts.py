@@ -10,9 +10,9 @@ from apps.console.queries.shown import Link, Sign, listed
 from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
 from apps.governance.gates.fields import spell
 from apps.governance.models import Release
+from apps.governance.plan import Plan
 from apps.governance.queries.detail import ReleaseView
 from apps.rollouts.models import Rollout
-from apps.rollouts.steps import read
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
@@ -134,5 +134,5 @@ def network(view: ReleaseView) -> Sign | None:
 def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
     """Return how the plan would go out, or how far it is."""
     if rollout is None:
-        return picture(read(plan))
+        return picture(Plan.stored(plan).steps)
     return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])

@@ -11,10 +11,10 @@ from apps.builds.models import Bento
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import policy_rows
 from apps.governance.models import Environment, PolicyRevision, Release
+from apps.governance.plan import Plan
 from apps.governance.queries.presets import Preset, common_presets, own_presets
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
-from apps.rollouts.steps import read
 from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
 from apps.serving.uses import covering
@@ -132,7 +132,7 @@ PHASES = (
 
 def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
     """Return the phases of a rollout, and how far it is; shifting is every step of the plan."""
-    count = len(rollout.steps if rollout else read(release.plan))
+    count = len(rollout.steps if rollout else Plan.stored(release.plan).steps)
     shift = AT_ONCE if count == 1 else f"{count} steps"
     if rollout is None:
         return [Step(title, text or shift, "") for _, title, text in PHASES]

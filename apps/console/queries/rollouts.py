@@ -11,24 +11,24 @@ from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
 from apps.governance.gates.fields import spell
+from apps.governance.plan import (
+    AbTest,
+    Analysis,
+    Pause,
+    Plan,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+    Step,
+)
 from apps.monitoring.queries import counts_of
 from apps.monitoring.rules import Counts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
-from apps.rollouts.steps import (
-    AbTest,
-    Analysis,
-    Pause,
-    SetHeaderRoute,
-    SetMirror,
-    SetWeight,
-    Ship,
-    Step,
-    read,
-    untested,
-)
+from apps.rollouts.steps import effect_of, metrics_of, untested
 from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision
@@ -140,7 +140,7 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
         names=names,
         lines=lines,
         said={index: texts.get(reason, "") for index, reason in said.items()},
-        skipped=row.kind == "release" and row.steps != read(row.release.plan),
+        skipped=row.kind == "release" and row.steps != Plan.stored(row.release.plan).steps,
     )
 
 
@@ -178,29 +178,29 @@ def step_rows(row: Rollout, states: Sequence[str], facts: Snapshot) -> list[Step
 def sentence(step: Step) -> str:
     """Return a step in words."""
     match step:
-        case SetWeight(weight):
+        case SetWeight(weight=weight):
             return f"Send {weight / 100:g} % of the requests to the new revision"
-        case SetHeaderRoute(header, value):
+        case SetHeaderRoute(header=header, value=value):
             return f"Lead testers who send {header}: {value} to the new revision"
-        case SetMirror(0):
+        case SetMirror(percent=0):
             return "Copy no more requests"
-        case SetMirror(copies):
+        case SetMirror(copies=copies):
             return f"Copy {copies / 100:g} % of the requests to the new revision"
-        case Pause(seconds):
+        case Pause(duration_seconds=seconds):
             return "Wait until a person goes on" if seconds is None else f"Wait {spell(seconds)}"
-        case Analysis(metrics):
-            return f"Analyse: {', '.join(metric.asked for metric in metrics)}"
-        case AbTest(effect):
-            return f"A/B test: {effect.asked}"
+        case Analysis():
+            return f"Analyse: {', '.join(metric.asked for metric in metrics_of(step))}"
+        case AbTest():
+            return f"A/B test: {effect_of(step).asked}"
         case Ship():
             return "Wait for an approval to ship it"
 
 
 def left(step: Step, since: datetime | None, facts: Snapshot) -> str:
     """Return how much of a pause is left."""
-    if not isinstance(step, Pause) or step.seconds is None or since is None:
+    if not isinstance(step, Pause) or step.duration_seconds is None or since is None:
         return ""
-    seconds = step.seconds - (facts.now - since).total_seconds()
+    seconds = step.duration_seconds - (facts.now - since).total_seconds()
     return f"{span(round(seconds))} left" if seconds > 0 else ""
 
 

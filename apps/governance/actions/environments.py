@@ -7,13 +7,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from apps.audit.actions import record
-from apps.governance import plans as documents
 from apps.governance import policies
 from apps.governance.actions.locking import lock_environment, lock_project
 from apps.governance.actions.policies import publish_new
 from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
+from apps.governance.plan import PRESETS, DocumentFault, Plan
 from apps.identity.models import Project
 from apps.serving.actions import allow_use
 from apps.serving.desired import publish
@@ -121,21 +121,21 @@ def _check_choices(on_state_expired: str | None, on_recall: str | None) -> None:
         raise InvalidInput(errors=[FieldError("/on_recall", "fall_back or stop")])
 
 
-def _own_plans(given: Mapping[str, Any]) -> dict[str, documents.Plan]:
+def _own_plans(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return plans by name with their defaults filled in; refuse what is wrong with any."""
     faults, found = [], {}
     if len(given) > MAX_PLANS:
         faults.append(FieldError("/plans", f"must be {MAX_PLANS} at most"))
     for name, raw in given.items():
         at = f"/plans/{name[:64]}"
-        if not is_name(name, MAX_ENVIRONMENT) or name in documents.PRESETS:
+        if not is_name(name, MAX_ENVIRONMENT) or name in PRESETS:
             detail = "must be named by small letters, digits and hyphens, and by no strategy"
             faults.append(FieldError(at, detail))
             continue
         try:
-            found[name] = documents.plan(raw)
-        except documents.DocumentFault as fault:
-            faults += [FieldError(at + p.removeprefix("/plan"), d) for p, d in fault.faults]
+            found[name] = Plan.read(raw, at).document
+        except DocumentFault as fault:
+            faults += [FieldError(pointer, detail) for pointer, detail in fault.faults]
     if faults:
         raise InvalidInput(errors=faults)
     return found

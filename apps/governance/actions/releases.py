@@ -7,7 +7,6 @@ from django.db.models import Max
 
 from apps.audit.actions import record, seal
 from apps.builds.models import Bento
-from apps.governance import plans
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import (
     clean_text,
@@ -17,7 +16,6 @@ from apps.governance.actions.locking import (
 )
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.requests import sign_request
-from apps.governance.analyses import CAPTURED, measured
 from apps.governance.errors import (
     AlreadyOpen,
     DoesNotFit,
@@ -37,6 +35,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.plan import DocumentFault, Outcome, Output, Plan, Prometheus, Serving
 from apps.governance.queries.presets import chosen
 from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
@@ -81,7 +80,7 @@ def request_release(
         _check_capacity(behind.target, configuration)
         policy = _policy(place)
         refuse_open(behind, made)
-        release = _new(behind, made, policy, actor, plan=wish, serving=configuration, reason=text)
+        release = _new(behind, made, policy, actor, wish, configuration, reason=text)
         sign_request(release, signer)
         release.save(force_insert=True)
         results = store_gates(release)
@@ -91,30 +90,30 @@ def request_release(
         return release
 
 
-def _check_documents(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
+def _check_documents(bento: Bento, plan: Plan, serving: Serving) -> None:
     """Refuse what this Bento cannot keep, however well it is written."""
     _check_measured(bento, plan, serving)
     _check_declared(bento, serving)
 
 
-def _check_measured(bento: Bento, plan: plans.Plan, serving: plans.Serving) -> None:
+def _check_measured(bento: Bento, plan: Plan, serving: Serving) -> None:
     """Only services that Placet generates write predictions down: outcomes and outputs need it."""
-    metrics = measured(plan["steps"])
-    names = {m.get("name", "output") for m in metrics if m["metric"] in CAPTURED}
-    if names and "capture" not in serving:
+    names = {getattr(m, "name", "output") for m in plan.metrics if isinstance(m, Outcome | Output)}
+    if names and serving.capture is None:
         detail = f"must be given: {', '.join(sorted(names))} is counted of captured predictions"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
-    if "capture" in serving and bento.version.format == "bentoml":
+    if serving.capture is not None and bento.version.format == "bentoml":
         detail = "A BentoML project has a service of its own, which captures nothing: leave it out"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
-    if any(m["metric"] == "prometheus" for m in metrics) and not config().prometheus_url:
+    asks = any(isinstance(metric, Prometheus) for metric in plan.metrics)
+    if asks and not config().prometheus_url:
         detail = "ask a Prometheus, and none is set up here (PLACET_PROMETHEUS_URL)"
         raise InvalidInput(errors=[FieldError("/plan/steps", detail)])
 
 
-def _check_declared(bento: Bento, serving: plans.Serving) -> None:
+def _check_declared(bento: Bento, serving: Serving) -> None:
     """A release sets what its version says that it reads, and a short list of Placet's own."""
-    if faults := plans.undeclared_faults(serving, bento.version.variables):
+    if faults := serving.undeclared_faults(bento.version.variables):
         raise InvalidInput(errors=[FieldError(p, d) for p, d in faults])
 
 
@@ -126,7 +125,14 @@ def _policy(place: Environment) -> PolicyRevision:
 
 
 def _new(
-    endpoint: Endpoint, bento: Bento, policy: PolicyRevision, actor: Actor, **columns: Any
+    endpoint: Endpoint,
+    bento: Bento,
+    policy: PolicyRevision,
+    actor: Actor,
+    plan: Plan,
+    serving: Serving,
+    *,
+    reason: str,
 ) -> Release:
     return Release(
         project_id=endpoint.project_id,
@@ -140,16 +146,18 @@ def _new(
         requested_by=actor.id,
         requester=actor.accountable,
         created_at=clock.now(),
-        **columns,
+        plan=plan.document,
+        serving=serving.document,
+        reason=reason,
     )
 
 
 def _documents(
     plan: Mapping[str, Any] | None, serving: Mapping[str, Any] | None
-) -> tuple[plans.Plan, plans.Serving]:
+) -> tuple[Plan, Serving]:
     try:
-        return plans.plan(plan), plans.serving(serving)
-    except plans.DocumentFault as fault:
+        return Plan.read(plan or {}), Serving.read(serving or {})
+    except DocumentFault as fault:
         raise InvalidInput(errors=[FieldError(p, d) for p, d in fault.faults]) from None
 
 
@@ -242,8 +250,8 @@ def _only_target(place: Environment) -> Target:
     return targets[0]
 
 
-def _check_capacity(target: Target, serving: plans.Serving) -> None:
-    needed = serving["replicas"] * serving["memory_mb"]
+def _check_capacity(target: Target, serving: Serving) -> None:
+    needed = serving.replicas * serving.memory_mb
     if needed > target.capacity_mb:
         detail = f"{needed} MB are asked for, and {target.name} has {target.capacity_mb} MB"
         raise DoesNotFit(errors=[FieldError("/serving", detail)])

@@ -15,7 +15,7 @@ from cel_expr_python import cel
 from apps.governance.gates.facts import EvidenceFact, Facts, GateResult, answer, newest
 from apps.governance.gates.fields import Fields, GateFault
 from apps.governance.gates.terms import comparisons, paths
-from apps.governance.plans import steps_of, strategy_of
+from apps.governance.plan import Plan
 
 NAME = "expression"
 REPEATABLE = True
@@ -103,10 +103,9 @@ def values(facts: Facts) -> dict[str, Any]:
 
 def _whole(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a plan with what older ones do not say, and its weights in percent by themselves."""
-    steps = steps_of(document)
-    weights = [step["set_weight"] for step in steps if "set_weight" in step]
-    known = {"strategy": strategy_of(document), "steps": steps, "weights": weights}
-    return {**document, **known}
+    plan = Plan.stored(document)
+    steps = plan.document["steps"]
+    return {**document, "strategy": plan.strategy, "steps": steps, "weights": plan.weights}
 
 
 def _by_kind(evidence: Any) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from typing import Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.fields import Fields, GateFault
-from apps.governance.plans import PRESETS, steps_of, strategy_of
+from apps.governance.plan import PRESETS, AbTest, Analysis, Pause, Plan, Ship
 
 NAME = "plan"
 REPEATABLE = False
-ANALYSED = {"analysis", "ab_test"}  # steps that hold the new revision against something
 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,11 +43,12 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     """Look at the plan of the release; where nothing is live its steps are skipped all the same."""
     if not facts.plan:
         return answer(gate, title(gate), "failed", "There is no plan")
-    strategy, first, waits = look(facts.plan)
-    shown = {"strategy": strategy, "first_step": first, "waits_for_person": waits}
+    plan = Plan.stored(facts.plan)
+    first, waits = plan.weights[0], waits_for_person(plan)
+    shown = {"strategy": plan.strategy, "first_step": first, "waits_for_person": waits}
     if wrong := fault_of(gate, facts.plan):
         return answer(gate, title(gate), "failed", wrong, **shown)
-    name = said(strategy)[:1].upper() + said(strategy)[1:]
+    name = said(plan.strategy)[:1].upper() + said(plan.strategy)[1:]
     person = ", and waits for a person" if waits else ""
     return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
 
@@ -58,25 +58,21 @@ def said(strategy: str) -> str:
     return "A/B test" if strategy == "ab_test" else strategy.replace("_", "/")
 
 
-def look(document: Mapping[str, Any]) -> tuple[str, float, bool]:
-    """Return strategy, percent of the first weight, and whether a step waits for a person."""
-    steps = steps_of(document)
-    first = next(step["set_weight"] for step in steps if "set_weight" in step)
-    waits = any("ship" in s or s.get("pause") == {} for s in steps)
-    return strategy_of(document), first, waits
+def waits_for_person(plan: Plan) -> bool:
+    """Tell whether a step waits for a person."""
+    return any(isinstance(step, Ship) or step == Pause() for step in plan.steps)
 
 
 def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """Return what the gate has against a plan, in a sentence; '' for nothing."""
-    strategy, first, waits = look(document)
-    wrong = []
-    if strategy not in gate["strategies"]:
-        wrong.append(f"it goes out by {said(strategy)}")
-    if first > gate.get("first_step_at_most", 100):
-        wrong.append(f"its first step sends {first:g} % of the requests")
-    if gate["waits_for_person"] and not waits:
+    plan, wrong = Plan.stored(document), []
+    if plan.strategy not in gate["strategies"]:
+        wrong.append(f"it goes out by {said(plan.strategy)}")
+    if plan.weights[0] > gate.get("first_step_at_most", 100):
+        wrong.append(f"its first step sends {plan.weights[0]:g} % of the requests")
+    if gate["waits_for_person"] and not waits_for_person(plan):
         wrong.append("no step of it waits for a person")
-    if gate.get("analysed") and not any(step.keys() & ANALYSED for step in steps_of(document)):
+    if gate.get("analysed") and not any(isinstance(s, Analysis | AbTest) for s in plan.steps):
         wrong.append("no step of it analyses the new revision")
     text = " and ".join(wrong)
     return text[:1].upper() + text[1:]

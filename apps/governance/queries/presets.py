@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.governance import plans
 from apps.governance.gates import plan as gate
 from apps.governance.models import Environment, PolicyRevision
+from apps.governance.plan import PRESETS, Analysis, Plan
 from placet.kernel.problems import FieldError, InvalidInput
 
 TITLES = {
@@ -35,7 +35,7 @@ class Preset:
     name: str
     title: str
     says: str
-    plan: plans.Plan
+    plan: dict[str, Any]  # the whole document
     refused: str = ""
     environment: str = ""
 
@@ -57,24 +57,24 @@ def presets(policy: PolicyRevision | None, environment: Environment) -> list[Pre
 
 def common_presets() -> list[Preset]:
     """Return the plans that every environment has."""
-    made = {name: plans.plan({"strategy": name}) for name in plans.PRESETS}
-    return [Preset(name, TITLES[name], SAYS[name], plan) for name, plan in made.items()]
+    made = {name: Plan.read({"strategy": name}) for name in PRESETS}
+    return [Preset(name, TITLES[name], SAYS[name], plan.document) for name, plan in made.items()]
 
 
 def own_presets(environment: Environment) -> list[Preset]:
     """Return the plans that an environment has for itself, by name."""
     return [
-        Preset(name, name, _says(plan), plan, environment=environment.name)
+        Preset(name, name, _says(Plan.stored(plan)), plan, environment=environment.name)
         for name, plan in sorted(environment.plans.items())
     ]
 
 
-def _says(plan: plans.Plan) -> str:
+def _says(plan: Plan) -> str:
     """Return a plan in a line: its strategy, the weights, and how many of its steps analyse."""
-    weights = [f"{step['set_weight']:g}" for step in plan["steps"] if "set_weight" in step]
-    strategy = gate.said(plan["strategy"])
+    weights = [f"{percent:g}" for percent in plan.weights]
+    strategy = gate.said(plan.strategy)
     text = f"{strategy[:1].upper()}{strategy[1:]}: {', '.join(weights)} %"
-    analyses = sum("analysis" in step for step in plan["steps"])
+    analyses = sum(isinstance(step, Analysis) for step in plan.steps)
     times = "once" if analyses == 1 else f"{analyses} times"
     return f"{text}, analysed {times}" if analyses else text
 
@@ -89,7 +89,7 @@ def chosen(environment: Environment, plan: Mapping[str, Any] | None) -> Mapping[
     if "preset" not in given:
         return given
     name = given.pop("preset")
-    known = {**environment.plans, **{name: {"strategy": name} for name in plans.PRESETS}}
+    known = {**environment.plans, **{name: {"strategy": name} for name in PRESETS}}
     if not isinstance(name, str) or name not in known:
         detail = f"must be one of: {', '.join(known)}"
         raise InvalidInput(errors=[FieldError("/plan/preset", detail)])

@@ -7,6 +7,7 @@ from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance import actions as governance
 from apps.governance.models import Release
+from apps.governance.plan import Plan, Step
 from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_versions
 from apps.registry.models import Alias, Hold
@@ -15,8 +16,7 @@ from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
-from apps.rollouts.rules import OPEN, STEPPING, Change, Intent, plan_of
-from apps.rollouts.steps import Step
+from apps.rollouts.rules import OPEN, STEPPING, Change, Intent
 from apps.serving import actions as serving
 from apps.serving.drivers.base import Receipt
 from apps.serving.errors import RevisionMoved
@@ -121,7 +121,7 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
         if rollout.kind == "drill":  # it leaves that time as it found it
             warm_until = revision.warm_until
         elif change.state == "warm":
-            keep = plan_of(rollout.release.plan).keep_warm_seconds
+            keep = Plan.stored(rollout.release.plan).keep_warm_seconds
             warm_until = now() + timedelta(seconds=keep)
         serving.set_revision(
             revision,

@@ -13,6 +13,7 @@ from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance.actions.locking import clean_text, demand_fresh_at
 from apps.governance.errors import Separation
+from apps.governance.plan import AbTest, Plan, Ship
 from apps.identity.errors import NeedsSession
 from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize, fresh_grants
@@ -32,7 +33,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import STEPPING, Snapshot
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
-from apps.rollouts.steps import AbTest, Ship, untested
+from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move
@@ -197,4 +198,4 @@ def time_left(row: Rollout) -> datetime:
     """A rollout that was held before its new revision was ready has its whole time again."""
     if row.state != "starting" or not row.paused_by:
         return row.deadline
-    return now() + timedelta(seconds=rules.plan_of(row.release.plan).ready_timeout_seconds)
+    return now() + timedelta(seconds=Plan.stored(row.release.plan).ready_timeout_seconds)

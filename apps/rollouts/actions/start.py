@@ -8,12 +8,12 @@ from apps.audit.actions import Recorder, record
 from apps.governance import actions as governance
 from apps.governance.actions.locking import clean_text
 from apps.governance.models import Release
+from apps.governance.plan import Plan
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.rollouts.errors import EndpointStopped, NotRetryable, RolloutOpen
 from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import OPEN_STATES, Rollout
-from apps.rollouts.rules import plan_of
 from apps.rollouts.steps import needs
 from apps.serving import actions as serving
 from apps.serving.drivers import driver_for
@@ -77,7 +77,7 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
         release=begun.pk,
         permit=governance.assemble_permit(begun),
         serving=begun.serving,
-        guard=plan_of(begun.plan).guard,
+        guard=Plan.stored(begun.plan).guard_entry,
         ring=keys,
         actor=actor,
     )
@@ -116,12 +116,12 @@ def _active_endpoint(release: Release) -> Endpoint:
 
 def _check_target(release: Release) -> None:
     endpoint = Endpoint.objects.select_related("target").get(pk=release.endpoint_id)
-    plan = plan_of(release.plan)
+    plan = Plan.stored(release.plan)
     problems = driver_for(endpoint.target).validate(
         endpoint.target,
         release.bento,
         serving_config(release.serving),
-        needs=needs(plan.steps) | ({"guard"} if plan.guard else set()),
+        needs=needs(plan.steps) | ({"guard"} if plan.guard_entry else set()),
     )
     if problems:
         raise DoesNotFit("; ".join(problems))
@@ -136,7 +136,7 @@ def refuse_open(endpoint: Endpoint) -> None:
 def open_rollout(rollout: Rollout) -> Rollout:
     """Save a new rollout; the constraint lets one be open for each endpoint."""
     started = now()
-    timeout = plan_of(rollout.release.plan).ready_timeout_seconds
+    timeout = Plan.stored(rollout.release.plan).ready_timeout_seconds
     rollout.deadline = started + timedelta(seconds=timeout)
     rollout.phase_times = {"starting": rfc3339(started)}
     try:

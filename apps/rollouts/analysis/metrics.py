@@ -15,10 +15,10 @@
   slower when the candidate is to be shown worse, slower when it is to be shown good enough.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from apps.governance.plan import AnyMetric, Latency, Outcome, Output, Prometheus
 from apps.rollouts.analysis.evidence import Direction, Tally
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Answer, Own, Scale, Sums
@@ -74,31 +74,9 @@ class Metric:
         return self.own is not None
 
     @property
-    def direction(self) -> str:
-        """Where the metric moves when the candidate is better, as a plan writes it."""
-        return "increase" if self.scale and self.scale.best > self.scale.worst else "decrease"
-
-    @property
     def limit(self) -> float:
         """The rate, or the difference of rates, that is still allowed."""
         return self.margin if self.at_most is None else self.at_most
-
-    @property
-    def written(self) -> dict[str, Any]:
-        """The metric as a plan writes it."""
-        if self.answers:
-            first, values = self.answers[0], [answer.value for answer in self.answers]
-            member = {"field": first.field} if first.field else {}
-            return {"metric": "output", first.test: values, **member, "margin": self.margin}
-        if self.milliseconds is None:
-            key = "margin" if self.at_most is None else "at_most"
-            scale = {} if self.scale is None else asdict(self.scale)
-            return {"metric": self.kind, **scale, key: self.limit}
-        if self.quantile is not None:
-            return {
-                "metric": "latency", "quantile": self.quantile, "at_most_ms": self.milliseconds
-            }  # fmt: skip
-        return {"metric": "latency", "over_ms": self.milliseconds, "margin": self.margin}
 
     @property
     def bad(self) -> str:
@@ -178,31 +156,31 @@ class Metric:
         return self.count(new, harsh=better), self.count(old, harsh=not better)
 
 
-def asked_of(document: Mapping[str, Any]) -> Metric | Threshold:
-    """Read what a plan asks for, of requests or of a Prometheus; governance has validated it."""
-    if document["metric"] == "prometheus":
-        return Threshold.read(document)
-    return metric_of(document)
+def asked_of(metric: AnyMetric) -> Metric | Threshold:
+    """Return what a plan asks for, of requests or of a Prometheus."""
+    if not isinstance(metric, Prometheus):
+        return metric_of(metric)
+    least, most = metric.at_least, metric.at_most
+    if most is not None:
+        return Threshold(metric.query, most, "at_most", metric.for_seconds)
+    assert least is not None
+    return Threshold(metric.query, least, "at_least", metric.for_seconds)
 
 
-def metric_of(document: Mapping[str, Any]) -> Metric:
-    """Read a metric of requests; governance has validated it."""
-    kind = document["metric"]
-    if kind == "output":
-        test: Literal["is", "above"] = "is" if "is" in document else "above"
-        answers = (Answer(test, value, document.get("field", "")) for value in document[test])
-        return Metric(kind, document["margin"], answers=tuple(answers))
-    if kind != "latency":
-        scale = None
-        if kind == "outcome":
-            scale = Scale(document["name"], document["worst"], document["best"])
-        return Metric(kind, document.get("margin", 0.0), document.get("at_most"), scale=scale)
-    if "quantile" in document:
-        quantile = document["quantile"]
-        return Metric(
-            "latency",
-            at_most=round(1 - quantile, 9),
-            milliseconds=document["at_most_ms"],
-            quantile=quantile,
-        )
-    return Metric("latency", document.get("margin", 0.0), milliseconds=document["over_ms"])
+def metric_of(metric: AnyMetric) -> Metric:
+    """Return a metric of requests as it is counted."""
+    assert not isinstance(metric, Prometheus)
+    margin = metric.margin or 0.0
+    match metric:
+        case Output(equal=values, above=edges, field=field):
+            given = [Answer("is", v, field or "") for v in values or ()]
+            given += [Answer("above", edge, field or "") for edge in edges or ()]
+            return Metric("output", margin, answers=tuple(given))
+        case Latency(quantile=float(share), at_most_ms=bound):
+            rate = round(1 - share, 9)
+            return Metric("latency", at_most=rate, milliseconds=bound, quantile=share)
+        case Latency(over_ms=bound):
+            return Metric("latency", margin, milliseconds=bound)
+        case Outcome(name=name, worst=worst, best=best):
+            return Metric("outcome", margin, metric.at_most, scale=Scale(name, worst, best))
+    return Metric(metric.metric, margin, metric.at_most)

@@ -7,10 +7,10 @@ missing, or no number, is never counted as kept.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 POINTS = 10  # that make up the time for which a bound must be kept or broken
 MOST_POINTS = 10_000  # that are read at once; Prometheus gives 11,000
@@ -24,20 +24,6 @@ class Threshold:
     bound: float
     side: Literal["at_most", "at_least"]
     for_seconds: int
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> "Threshold":
-        """Read one of a plan; governance has validated it."""
-        side: Literal["at_most", "at_least"] = "at_most" if "at_most" in document else "at_least"
-        return cls(document["query"], document[side], side, document["for_seconds"])
-
-    @property
-    def written(self) -> dict[str, Any]:
-        """It as a plan writes it."""
-        return {
-            "metric": "prometheus", "query": self.query, self.side: self.bound,
-            "for_seconds": self.for_seconds,
-        }  # fmt: skip
 
     @property
     def asked(self) -> str:

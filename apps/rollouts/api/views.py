@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from apps.governance.plan import written
 from apps.governance.queries import lists
 from apps.monitoring.rules import Counts
 from apps.rollouts import actions, queries
@@ -23,7 +24,6 @@ from apps.rollouts.api.serializers import (
 )
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.series import Series, series_of
-from apps.rollouts.steps import written
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339

@@ -36,10 +36,8 @@ from apps.rollouts.rules.facts import (
     TRANSITIONS,
     Change,
     Intent,
-    Plan,
     RevisionFacts,
     Snapshot,
-    plan_of,
     steps_for,
 )
 
@@ -51,12 +49,10 @@ __all__ = [
     "TRANSITIONS",
     "Change",
     "Intent",
-    "Plan",
     "RevisionFacts",
     "Snapshot",
     "go_on",
     "next_step",
-    "plan_of",
     "promote",
     "skip",
     "steps_for",

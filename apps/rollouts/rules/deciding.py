@@ -1,7 +1,16 @@
-"""What a rollout does next. Standard library only."""
+"""What a rollout does next. Pure."""
 
 from datetime import timedelta
 
+from apps.governance.plan import (
+    AbTest,
+    Analysis,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+)
 from apps.rollouts import guard
 from apps.rollouts.experiments import ruling
 from apps.rollouts.rules.ending import aborting, draining, give_up, live, returning, weights_back
@@ -13,20 +22,10 @@ from apps.rollouts.rules.facts import (
     Snapshot,
     wait,
 )
-from apps.rollouts.steps import (
-    AT_ONCE,
-    AbTest,
-    Analysis,
-    Pause,
-    SetHeaderRoute,
-    SetMirror,
-    SetWeight,
-    Ship,
-    last_weight,
-)
+from apps.rollouts.steps import AT_ONCE, last_weight, state_of
 from placet_verify.units import WHOLE
 
-FOR_A_PERSON = Pause(None)  # the step that ends by somebody's word alone
+FOR_A_PERSON = Pause()  # the step that ends by somebody's word alone
 
 
 def next_step(s: Snapshot) -> Intent:
@@ -68,15 +67,15 @@ def enter(s: Snapshot, place: int) -> Intent:
     step, first = s.steps[place], s.state == "starting"
     changes: tuple[Change, ...] = (Change("new", "ready"),) if first else ()
     match step:
-        case SetWeight(weight):
+        case SetWeight(weight=weight):
             take = (Change("old", weight=WHOLE - weight),) if s.old else ()
             changes = (*take, Change("new", "ready", weight))
         case SetHeaderRoute():
             changes = (Change("new", "ready", header=step),)
-        case SetMirror(copies):
+        case SetMirror(copies=copies):
             changes = (Change("new", "ready", copies=copies),)
     skipped = s.kind == "release" and s.old is None and s.plan.steps != AT_ONCE
-    return Intent(step.state, changes, ALL_AT_ONCE if first and skipped else "", step=place)
+    return Intent(state_of(step), changes, ALL_AT_ONCE if first and skipped else "", step=place)
 
 
 def _stepping(s: Snapshot) -> Intent:
@@ -123,9 +122,9 @@ def _pause(s: Snapshot, step: Pause) -> Intent | None:
 
     While nothing is heard of the target nobody knows how the new revision does.
     """
-    if step.seconds is None:
+    if step.duration_seconds is None:
         return wait("somebody to go on")
-    if s.now < s.entered_at + timedelta(seconds=step.seconds):
+    if s.now < s.entered_at + timedelta(seconds=step.duration_seconds):
         return wait("the pause to end")
     return None if s.fresh and s.alive else wait("news of the node")
 

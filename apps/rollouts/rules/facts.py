@@ -1,13 +1,12 @@
-"""What a decision is made of, and what it says. Standard library only."""
+"""What a decision is made of, and what it says. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
+from apps.governance.plan import Plan, SetHeaderRoute, Step
 from apps.rollouts.analysis import Judged
-from apps.rollouts.steps import AT_ONCE, SetHeaderRoute, Step, read
-from placet_protocol.guard import GuardEntry
+from apps.rollouts.steps import AT_ONCE
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
@@ -32,26 +31,6 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 OPEN = frozenset({*STEPPING, "draining", "returning", "aborting"})
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a rollout is carried out."""
-
-    keep_warm_seconds: int = 86_400
-    ready_timeout_seconds: int = 300
-    steps: tuple[Step, ...] = AT_ONCE
-    guard: GuardEntry = field(default_factory=GuardEntry)
-
-
-def plan_of(document: Mapping[str, Any]) -> Plan:
-    """Read the plan of a release; governance has validated it."""
-    return Plan(
-        keep_warm_seconds=int(document.get("keep_warm_seconds", 86_400)),
-        ready_timeout_seconds=int(document.get("ready_timeout_seconds", 300)),
-        steps=read(document),
-        guard=document.get("guard") or GuardEntry(),
-    )
 
 
 def steps_for(plan: Plan, *, kind: str, has_old: bool) -> tuple[Step, ...]:

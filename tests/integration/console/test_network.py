@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from apps.governance import plans
 from apps.governance.models import Release
 from apps.serving.models import Endpoint, Node
 from placet.kernel.clock import now
+from tests.support.documents import store_without
 from tests.support.factories import browser
 from tests.support.nodes import SimulatedNode
 from tests.support.story import Story
@@ -119,13 +119,8 @@ def test_the_value_of_a_variable_cannot_pass_for_another_variable(
 def test_what_was_asked_for_under_earlier_rules_is_called_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = plans.serving
-
-    def then(raw: Any) -> Any:
-        return {name: value for name, value in now(raw).items() if name != "egress"}
-
     with monkeypatch.context() as patched:
-        patched.setattr(plans, "serving", then)
+        store_without(patched, "egress")
         older = world.live()
     assert "Older isolation: the host&#x27;s network" in page(world, "Vera", older)
     seen = page(world, "Vera", world.request("development"))

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from apps.governance import plans
 from apps.serving.models import Revision
 from apps.serving.rules import ISOLATION, isolation_of
 from placet_protocol.report import ISOLATIONS
+from tests.support.documents import store_without
 from tests.support.factories import api, browser
 from tests.support.nodes import PLATFORM
 from tests.support.story import Story
@@ -153,15 +153,10 @@ def test_an_agent_of_before_goes_on_with_what_it_runs_and_goes_back_to_it(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both releases were approved before there was egress; the agent knows nothing of it."""
-    now = plans.serving
-
-    def then(raw: Any) -> Any:
-        return {name: value for name, value in now(raw).items() if name != "egress"}
-
     former = [name for name in PLATFORM["features"] if name != "apart"]
     monkeypatch.setitem(PLATFORM, "features", former)
     with monkeypatch.context() as patched:
-        patched.setattr(plans, "serving", then)
+        store_without(patched, "egress")
         first = served(story)
         second = served(story)
     assert "egress" not in second.serving

@@ -18,12 +18,11 @@ from typing import Any, cast
 from rest_framework.exceptions import ValidationError
 
 from apps.builds.models import Bento, Runtime
-from apps.governance import plans
 from apps.governance.api.serializers import NewReleaseSerializer
+from apps.governance.plan import DocumentFault, Plan, Serving, SetHeaderRoute, SetMirror, SetWeight
 from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.models import Project
 from apps.registry.rules.names import variable_faults
-from apps.rollouts import steps
 from apps.serving import desired, readable
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.api.parsers import strict_loads
@@ -91,17 +90,17 @@ def platform_says(asked: Asked) -> Answer:
         names = _names(given["names"])
         if faults := variable_faults(given["declared"]):
             raise InvalidInput(errors=faults)
-        plan = plans.plan(serializer.validated_data["plan"])
-        serving = plans.serving(serializer.validated_data["serving"])
-        if undeclared_faults := plans.undeclared_faults(serving, given["declared"]):
-            raise plans.DocumentFault(undeclared_faults)
+        plan = Plan.read(serializer.validated_data["plan"])
+        serving = Serving.read(serializer.validated_data["serving"])
+        if undeclared_faults := serving.undeclared_faults(given["declared"]):
+            raise DocumentFault(undeclared_faults)
     except InvalidInput as problem:
         return Answer(tuple(f"{error.pointer} {error.detail}" for error in problem.errors))
-    except plans.DocumentFault as fault:
+    except DocumentFault as fault:
         return Answer(tuple(f"{pointer} {detail}" for pointer, detail in fault.faults))
     except ValidationError as error:
         return Answer((f"/ {error.detail}",))
-    return Answer(wish=_stored(asked, names, given["declared"], plan, serving))
+    return Answer(wish=_stored(asked, names, given["declared"], plan.document, serving.document))
 
 
 def _names(given: Mapping[str, str]) -> dict[str, str]:
@@ -114,13 +113,13 @@ def _names(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _stored(
-    asked: Asked, names: dict[str, str], declared: list[str], plan: plans.Plan, serving: Any
+    asked: Asked, names: dict[str, str], declared: list[str], plan: Any, serving: Any
 ) -> Wish:
     """Return what a rollout puts into a revision at the step at which all of a plan is in force."""
-    read = steps.read(plan)
-    header = next((step for step in read if isinstance(step, steps.SetHeaderRoute)), None)
-    mirror = next((step for step in read if isinstance(step, steps.SetMirror)), None)
-    weight = next(step for step in read if isinstance(step, steps.SetWeight))
+    read = Plan.stored(plan).steps
+    header = next((step for step in read if isinstance(step, SetHeaderRoute)), None)
+    mirror = next((step for step in read if isinstance(step, SetMirror)), None)
+    weight = next(step for step in read if isinstance(step, SetWeight))
     return Wish(
         names, declared, serving,
         header and {"header": header.header, "value": header.value},

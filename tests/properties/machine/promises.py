@@ -11,10 +11,11 @@ from hypothesis.stateful import invariant
 
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.governance.plan import Analysis, Pause, SetWeight, Step
 from apps.rollouts.events import entered
 from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.rules import TRANSITIONS
-from apps.rollouts.steps import Analysis, Pause, SetWeight, Step, last_weight
+from apps.rollouts.steps import last_weight
 from apps.serving.models import Endpoint, Revision
 from placet_verify.merkle import leaf_hash
 from placet_verify.units import WHOLE
@@ -83,7 +84,7 @@ def passed(gate: Step, before: Event) -> bool:
     if isinstance(gate, Analysis):
         good = {"successful", "inconclusive"} if gate.on_inconclusive == "pass" else {"successful"}
         return phase == "analysed" and data_of(before)["outcome"] in good
-    return gate != Pause(None) or phase == "resumed"
+    return gate != Pause() or phase == "resumed"
 
 
 class Promises(Parts):

@@ -10,12 +10,12 @@ from hypothesis.stateful import precondition, rule
 
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.governance.plan import Analysis
 from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions, queries, reconciler
 from apps.rollouts.analysis.records import CLOCK_SLACK
 from apps.rollouts.analysis.verdicts import FRESH
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
-from apps.rollouts.steps import Analysis
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import database_now, now
 from tests.crashes.points import around

@@ -3,11 +3,10 @@
 import pytest
 
 from apps.console.queries.plans import BASE, TOP, WIDTH, picture
-from apps.governance.plans import plan
-from apps.rollouts.steps import AT_ONCE, Pause, SetHeaderRoute, SetMirror, SetWeight, read
-from placet_verify.units import WHOLE
+from apps.governance.plan import Pause, Plan, SetHeaderRoute, SetMirror, SetWeight
+from apps.rollouts.steps import AT_ONCE
 
-STEPS = (SetWeight(500), Pause(600), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
+STEPS = (SetWeight(5), Pause(duration_seconds=600), SetWeight(50), Pause(), SetWeight(100))
 
 
 def test_each_weight_is_a_stair_that_says_how_long_it_lasts() -> None:
@@ -19,20 +18,25 @@ def test_each_weight_is_a_stair_that_says_how_long_it_lasts() -> None:
 
 
 def test_a_pause_before_any_weight_is_a_stair_of_nothing() -> None:
-    drawn = picture((Pause(None), SetWeight(WHOLE)))
+    drawn = picture((Pause(), SetWeight(100)))
     assert [(s.percent, s.hold) for s in drawn.stairs] == [(0, "a person"), (100, "")]
     assert [s.percent for s in picture(AT_ONCE).stairs] == [100]
 
 
 def test_testers_and_copies_stand_with_the_weight_that_they_come_beside() -> None:
-    steps = (SetHeaderRoute("X-Try", "v2"), Pause(None), SetWeight(500), SetMirror(1_000))
+    steps = (
+        SetHeaderRoute(header="X-Try", value="v2"),
+        Pause(),
+        SetWeight(5),
+        SetMirror(percent=10),
+    )
     drawn = picture(steps)
     assert [stair.aside for stair in drawn.stairs] == [["testers"], ["10 % copied"]]
     assert all(stair.above > TOP for stair in drawn.stairs)
     assert drawn.says == (
         "0 % with testers by X-Try until a person goes on, then 5 % with copies of 10 %"
     )
-    (whole,) = picture((SetWeight(WHOLE), SetMirror(1_000))).stairs
+    (whole,) = picture((SetWeight(100), SetMirror(percent=10))).stairs
     assert whole.above == 0  # there is no room
 
 
@@ -46,7 +50,7 @@ def test_the_stairs_fill_the_picture_and_stay_inside() -> None:
 
 def test_many_stairs_have_no_room_for_words() -> None:
     assert not picture(STEPS).dense
-    assert picture([SetWeight(n * 100) for n in range(1, 30)]).dense
+    assert picture([SetWeight(n) for n in range(1, 30)]).dense
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_a_stair_shows_how_far_it_is(states: list[str], seen: list[str]) -> None
 
 
 def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
-    drawn = picture(read(plan({"strategy": "ab_test"})))
+    drawn = picture(Plan.read({"strategy": "ab_test"}).steps)
     assert [(stair.percent, stair.hold) for stair in drawn.stairs] == [(50, "A/B test"), (100, "")]
     assert drawn.says == (
         "50 % until the effect is shown and somebody approves that it is shipped, then 100 %"
@@ -73,11 +77,11 @@ def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
 
 
 def test_a_stair_has_words_where_there_is_room() -> None:
-    steps = (SetWeight(500), SetMirror(1_000), Pause(600), SetWeight(WHOLE))
+    steps = (SetWeight(5), SetMirror(percent=10), Pause(duration_seconds=600), SetWeight(100))
     first, last = picture(steps).stairs
     assert [(t.words, t.css) for t in first.texts] == [
         ("5 %", ""), ("10 % copied", "hold"), ("10 min", "hold"),
     ]  # fmt: skip
     assert [t.words for t in last.texts] == ["100 %"]
-    many = picture([SetWeight(n * 100) for n in range(1, 30)]).stairs
+    many = picture([SetWeight(n) for n in range(1, 30)]).stairs
     assert [t.words for t in many[2].texts] == ["3"]

@@ -4,13 +4,17 @@ from typing import Any
 
 import pytest
 
-from apps.governance.analyses import CAREFUL, Faults, analysis, needs_stable
+from apps.governance.parts import Faults
+from apps.governance.plan import DocumentFault
+from apps.governance.plan.analysis import CAREFUL, Analysis
 
 
 def read(value: Any) -> tuple[dict[str, Any], Faults]:
     """Return the document and what is wrong with it."""
-    faults: Faults = []
-    return analysis("/at", value, faults), faults
+    try:
+        return Analysis.read(value, "/at").document, []
+    except DocumentFault as fault:
+        return {}, fault.faults
 
 
 def test_what_is_not_given_takes_its_default() -> None:
@@ -45,7 +49,7 @@ def test_a_whole_document_stays_as_it_is() -> None:
 def test_each_kind_of_metric(metric: dict[str, Any], stable: bool) -> None:
     document, faults = read({"metrics": [metric]})
     assert (document["metrics"], faults) == ([metric], [])
-    assert needs_stable(document) is stable
+    assert Analysis.read(document).against_stable is stable
 
 
 def test_an_outcome_should_not_happen_unless_its_scale_says_otherwise() -> None:

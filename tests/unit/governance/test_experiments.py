@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from apps.governance import plans
 from apps.governance.gates import plan as gate
-from apps.rollouts.steps import read, written
+from apps.governance.plan import DocumentFault, Plan, written
+from tests.support.documents import plan_document
 
 LEAST: dict[str, Any] = {"metric": {"metric": "error_rate"}, "minimum_effect": 0.02}
 SLOW = {"metric": "latency", "over_ms": 250}
@@ -17,13 +17,13 @@ HALF, LAST = {"set_weight": 50}, {"set_weight": 100}
 
 def declared(**changes: Any) -> dict[str, Any]:
     """Return the whole plan with a declaration that differs so from the least."""
-    return plans.plan({"strategy": "ab_test", "steps": [HALF, {"ab_test": LEAST | changes}]})  # type: ignore[return-value]
+    return plan_document({"strategy": "ab_test", "steps": [HALF, {"ab_test": LEAST | changes}]})  # type: ignore[return-value]
 
 
 def faults(steps: Any, strategy: str = "ab_test") -> list[tuple[str, str]]:
     """Return what is wrong with a plan."""
-    with pytest.raises(plans.DocumentFault) as caught:
-        plans.plan({"strategy": strategy, "steps": steps})
+    with pytest.raises(DocumentFault) as caught:
+        plan_document({"strategy": strategy, "steps": steps})
     return caught.value.faults
 
 
@@ -60,15 +60,15 @@ def test_all_that_is_not_given_is_filled_in_and_so_part_of_what_is_approved() ->
 )
 def test_a_declaration_is_carried_out_as_it_is_written(changes: dict[str, Any]) -> None:
     plan = declared(**changes)
-    assert [written(step) for step in read(plan)] == plan["steps"]
-    assert plans.plan(plan) == plan
+    assert [written(step) for step in Plan.stored(plan).steps] == plan["steps"]
+    assert plan_document(plan) == plan
 
 
 @pytest.mark.parametrize(
     "steps", [[HALF, TEST, LAST], [HALF, TEST, {"ship": {}}], [HALF, TEST, {"ship": {}}, LAST]]
 )
 def test_shipping_and_the_last_weight_may_be_written_or_left_out(steps: list[Any]) -> None:
-    assert plans.plan({"strategy": "ab_test", "steps": steps}) == declared()
+    assert plan_document({"strategy": "ab_test", "steps": steps}) == declared()
 
 
 @pytest.mark.parametrize(

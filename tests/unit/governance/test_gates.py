@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apps.governance import gates, plans
+from apps.governance import gates
 from apps.governance.gates.facts import (
     BuildFact,
     DecisionFact,
@@ -20,6 +20,7 @@ from apps.governance.gates.facts import (
     SignerFact,
     SoakFact,
 )
+from tests.support.documents import plan_document
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BENTO = "sha256:" + "b" * 64
@@ -561,7 +562,7 @@ def test_a_freeze_blocks_while_it_lasts_and_only_then() -> None:
 
 
 def planned(**document: Any) -> Facts:
-    return replace(FACTS, plan=plans.plan(document))
+    return replace(FACTS, plan=plan_document(document))
 
 
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]}

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from apps.governance import plans
-from apps.governance.guard import CAREFUL
+from apps.governance.plan import Plan
+from apps.governance.plan.guard import CAREFUL
 from apps.rollouts.guard import sentences
-from apps.rollouts.rules import plan_of
 from placet_protocol.guard import Guard
 from placet_protocol.state import read_revision
+from tests.support.documents import plan_document
 from tests.unit.agent.test_routing import revision
 from tests.unit.governance.test_plans import faults
 
@@ -19,7 +19,7 @@ SLOW = {"quantile": 0.99, "at_most_ms": 500, "window_seconds": 60, "minimum_requ
 
 def guard_of(**changes: Any) -> Any:
     """Return the guard of the whole plan that a canary with ``changes`` becomes."""
-    return plans.plan({"strategy": "canary", **changes}).get("guard")
+    return plan_document({"strategy": "canary", **changes}).get("guard")
 
 
 def test_a_canary_has_a_guard_unless_it_says_that_it_has_none() -> None:
@@ -29,10 +29,10 @@ def test_a_canary_has_a_guard_unless_it_says_that_it_has_none() -> None:
 
 
 def test_other_plans_have_the_guard_that_they_ask_for() -> None:
-    assert "guard" not in plans.plan({"strategy": "blue_green"})
-    asked = plans.plan({"strategy": "blue_green", "guard": {"consecutive_failures": 5}})
+    assert "guard" not in plan_document({"strategy": "blue_green"})
+    asked = plan_document({"strategy": "blue_green", "guard": {"consecutive_failures": 5}})
     assert asked["guard"] == {"consecutive_failures": 5}
-    assert plans.plan({**asked}) == asked
+    assert plan_document({**asked}) == asked
 
 
 def test_windows_are_filled_in() -> None:
@@ -73,7 +73,7 @@ def test_what_is_no_guard_is_named_by_its_place(guard: Any, pointer: str) -> Non
 
 
 def test_a_plan_from_before_there_were_guards_has_none() -> None:
-    assert plan_of({"strategy": "canary", "steps": [{"set_weight": 100}]}).guard == {}
+    assert Plan.stored({"strategy": "canary", "steps": [{"set_weight": 100}]}).guard_entry == {}
 
 
 def test_every_guard_that_is_approved_is_one_that_nodes_read() -> None:

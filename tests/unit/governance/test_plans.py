@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from apps.governance import plans
+from apps.governance.plan import PRESETS, DocumentFault, Plan
+from tests.support.documents import plan_document
 
 LAST = {"set_weight": 100}
 LOOK = {"analysis": {"metrics": [{"metric": "error_rate"}]}}
@@ -15,28 +16,28 @@ SECRET = {"header": "Cookie", "value": "v2"}
 
 def faults(document: Any) -> list[tuple[str, str]]:
     """Return what is wrong with a plan."""
-    with pytest.raises(plans.DocumentFault) as caught:
-        plans.plan(document)
+    with pytest.raises(DocumentFault) as caught:
+        plan_document(document)
     return caught.value.faults
 
 
-@pytest.mark.parametrize("name", plans.PRESETS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_a_strategy_alone_is_a_preset_and_a_preset_is_a_valid_plan(name: str) -> None:
-    made = plans.plan({"strategy": name})
-    assert made["steps"] == plans.PRESETS[name]
-    assert plans.plan({**made}) == made
+    made = plan_document({"strategy": name})
+    assert made["steps"] == PRESETS[name]
+    assert plan_document({**made}) == made
 
 
 def test_the_careful_canary_rises_from_one_percent_with_an_analysis_at_each() -> None:
-    steps = plans.plan({"strategy": "canary"})["steps"]
+    steps = plan_document({"strategy": "canary"})["steps"]
     assert [s["set_weight"] for s in steps if "set_weight" in s] == [1, 5, 25, 50, 100]
     assert [next(iter(s)) for s in steps] == ["set_weight", "analysis"] * 4 + ["set_weight"]
 
 
 def test_what_older_plans_said_is_read_as_replace() -> None:
-    assert plans.plan({"strategy": "switch"})["strategy"] == "replace"
+    assert plan_document({"strategy": "switch"})["strategy"] == "replace"
     old = {"strategy": "switch", "start": "manual"}
-    assert (plans.strategy_of(old), plans.steps_of(old)) == ("replace", [LAST])
+    assert (Plan.stored(old).strategy, Plan.stored(old).document["steps"]) == ("replace", [LAST])
 
 
 @pytest.mark.parametrize(
@@ -53,17 +54,17 @@ def test_what_older_plans_said_is_read_as_replace() -> None:
     ],
 )
 def test_steps_are_completed_to_the_whole(steps: list[Any], whole: list[Any]) -> None:
-    assert plans.plan({"strategy": "canary", "steps": steps})["steps"] == whole
+    assert plan_document({"strategy": "canary", "steps": steps})["steps"] == whole
 
 
 def test_an_analysis_against_a_bound_may_follow_the_last_weight() -> None:
-    made = plans.plan({"strategy": "canary", "steps": [{"set_weight": 5}, LAST, BOUND]})
+    made = plan_document({"strategy": "canary", "steps": [{"set_weight": 5}, LAST, BOUND]})
     assert list(made["steps"][-1]) == ["analysis"]
 
 
 def test_blue_green_may_say_how_long_it_waits() -> None:
     pause = {"pause": {"duration_seconds": 60}}
-    made = plans.plan({"strategy": "blue_green", "steps": [pause]})
+    made = plan_document({"strategy": "blue_green", "steps": [pause]})
     assert made["steps"] == [pause, LAST]
 
 
@@ -78,7 +79,7 @@ def test_blue_green_may_say_how_long_it_waits() -> None:
     ],
 )  # fmt: skip
 def test_a_revision_may_be_tried_out_beside_its_weight(strategy: str, steps: Any) -> None:
-    assert plans.plan({"strategy": strategy, "steps": steps})["steps"] == steps
+    assert plan_document({"strategy": strategy, "steps": steps})["steps"] == steps
 
 
 @pytest.mark.parametrize(

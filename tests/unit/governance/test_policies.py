@@ -2,7 +2,9 @@
 
 import pytest
 
-from apps.governance import plans, policies
+from apps.governance import policies
+from apps.governance.plan import DocumentFault
+from tests.support.documents import plan_document, serving_document
 
 GOOD = """\
 version: 1
@@ -114,7 +116,7 @@ def test_the_default_policies_are_valid(name: str) -> None:
 
 
 def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
-    assert plans.plan(None) == {
+    assert plan_document(None) == {
         "strategy": "replace",
         "start": "on_approval",
         "keep_warm_seconds": 86400,
@@ -122,7 +124,7 @@ def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
         "when_busy": "wait",
         "steps": [{"set_weight": 100}],
     }
-    assert plans.serving({"replicas": 2}) == {
+    assert serving_document({"replicas": 2}) == {
         "replicas": 2,
         "max_replicas": 2,
         "memory_mb": 1024,
@@ -132,23 +134,23 @@ def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
 
 
 def test_what_may_be_reached_is_written_in_its_one_form() -> None:
-    asked = plans.serving({"egress": ["DB.Example:5432", "[2001:db8::1]:443"]})
+    asked = serving_document({"egress": ["DB.Example:5432", "[2001:db8::1]:443"]})
     assert asked["egress"] == ["db.example:5432", "[2001:db8::1]:443"]
 
 
 def test_every_fault_of_a_configuration_is_named_at_once() -> None:
-    with pytest.raises(plans.DocumentFault) as fault:
-        plans.serving({"replicas": 0, "egress": ["db:1", "db"], "variables": {"MODE\n": "x"}})
+    with pytest.raises(DocumentFault) as fault:
+        serving_document({"replicas": 0, "egress": ["db:1", "db"], "variables": {"MODE\n": "x"}})
     assert [p for p, _ in fault.value.faults] == [
-        "/serving/egress/1", "/serving/replicas", "/serving/variables/MODE\n",
+        "/serving/replicas", "/serving/variables/MODE\n", "/serving/egress/1",
     ]  # fmt: skip
 
 
 def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -> None:
-    asked = plans.serving({"unit": {"header": "X-User"}})
+    asked = serving_document({"unit": {"header": "X-User"}})
 
     assert asked["unit"] == {"header": "X-User"}
-    assert "unit" not in plans.serving({})  # a digest of before stays what it was
+    assert "unit" not in serving_document({})  # a digest of before stays what it was
 
 
 @pytest.mark.parametrize(
@@ -181,8 +183,8 @@ def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -
     ],
 )
 def test_a_wrong_serving_configuration_is_named(document: dict[str, object], pointer: str) -> None:
-    with pytest.raises(plans.DocumentFault) as fault:
-        plans.serving(document)
+    with pytest.raises(DocumentFault) as fault:
+        serving_document(document)
     assert [p for p, _ in fault.value.faults] == [pointer]
 
 
@@ -198,5 +200,5 @@ def test_a_wrong_serving_configuration_is_named(document: dict[str, object], poi
     ],
 )
 def test_a_wrong_plan_is_refused(document: dict[str, object]) -> None:
-    with pytest.raises(plans.DocumentFault):
-        plans.plan(document)
+    with pytest.raises(DocumentFault):
+        plan_document(document)

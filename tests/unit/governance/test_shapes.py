@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from apps.governance import plans
+from apps.governance.plan import DocumentFault
+from tests.support.documents import serving_document
 
 
 def faults(**serving: Any) -> dict[str, str]:
-    with pytest.raises(plans.DocumentFault) as refused:
-        plans.serving(serving)
+    with pytest.raises(DocumentFault) as refused:
+        serving_document(serving)
     return dict(refused.value.faults)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.rollouts.analysis import Measured, Metric, Terms, Verdict, Window, judge, metric_of
+from apps.rollouts.analysis import Measured, Metric, Terms, Verdict, Window, judge
 from apps.rollouts.analysis.evidence import (
     Direction,
     Tally,
@@ -23,6 +23,7 @@ from apps.rollouts.analysis.intervals import difference_bound, rate_bound
 from apps.rollouts.analysis.ratio import log_evidence
 from apps.rollouts.analysis.records import Scale, Sums, add_up
 from proofs import analysis as simulation
+from tests.support.documents import measured
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ERRORS = Metric("error_rate", margin=0.01)
@@ -334,7 +335,7 @@ class TestLatency:
         assert (good.bad, stable.bad) == (4, 1)
 
     def test_a_quantile_is_judged_as_a_rate(self) -> None:
-        metric = metric_of({"metric": "latency", "quantile": 0.95, "at_most_ms": 250})
+        metric = measured({"metric": "latency", "quantile": 0.95, "at_most_ms": 250})
         assert (metric.at_most, metric.title) == (0.05, "p95 latency at most 250 ms")
         slow = {"100": 1800, "250": 0, "inf": 200}
         found = verdict([window(count=2000, latency=slow)], metric=metric, share=1.0)

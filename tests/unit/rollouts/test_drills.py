@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.governance.plan import Plan
 from apps.rollouts.drills import Ended, fault, first_time, lasted, next_time
-from apps.rollouts.rules import TRANSITIONS, Change, Plan, RevisionFacts, Snapshot, next_step
+from apps.rollouts.rules import TRANSITIONS, Change, RevisionFacts, Snapshot, next_step
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FORMER = RevisionFacts("ready", 10_000, 2, "serving", 2, 10_000)

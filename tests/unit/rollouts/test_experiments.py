@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apps.governance import plans
+from apps.governance.plan import AbTest, Plan, Ship
 from apps.rollouts.analysis import Judged, Measured, Metric, Terms, Verdict, judge
 from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.kept import judged_by, keep
 from apps.rollouts.looks import terms_of
-from apps.rollouts.rules import TRANSITIONS, Snapshot, go_on, next_step, plan_of, promote, skip
-from apps.rollouts.steps import AbTest, Ship, judged_place, untested
+from apps.rollouts.rules import TRANSITIONS, Snapshot, go_on, next_step, promote, skip
+from apps.rollouts.steps import judged_place, state_of, untested
 from proofs import analysis as simulation
 from proofs.analysis_effects import ALPHA, CASES, ab_test, effects, terms
 from tests.unit.rollouts.test_analysis import window
 from tests.unit.rollouts.test_rules import NOON, READY, facts
 from tests.unit.rollouts.test_steps import follow, later
 
-PLAN = plan_of(plans.plan({"strategy": "ab_test"}))
+PLAN = Plan.read({"strategy": "ab_test"})
 TEST, SHIP = 1, 2
 SEEN = Judged("inconclusive", "Not settled.", 1_000)
 EFFECT = Metric("error_rate").seeking(0.01)
@@ -33,7 +33,7 @@ def at(place: int, judged: Judged | None = None, **changes: object) -> Snapshot:
     """Return a test at its step of ``place`` whose node applies half and half."""
     half = replace(READY, state="ready", weight=5_000, phase="serving", applied_weight=5_000)
     known = {"plan": PLAN, "step": place, "new": half, "judged": judged}
-    return facts(PLAN.steps[place].state, **(known | changes))
+    return facts(state_of(PLAN.steps[place]), **(known | changes))
 
 
 class TestStopRule:

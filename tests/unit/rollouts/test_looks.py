@@ -4,13 +4,23 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from apps.governance.plan import Analysis, Pause, Plan, SetMirror, SetWeight
+from apps.governance.plan.analysis import CAREFUL
 from apps.rollouts.looks import due, weight_applied
 from apps.rollouts.models import Look
-from apps.rollouts.rules import Plan, RevisionFacts, Snapshot
-from apps.rollouts.steps import Analysis, Pause, SetMirror, SetWeight
+from apps.rollouts.rules import RevisionFacts, Snapshot
 
-LOOK = Analysis(())
-STEPS = (SetWeight(500), Pause(60), LOOK, SetMirror(100), SetWeight(5_000), LOOK, Pause(60), LOOK)
+LOOK = Analysis(**CAREFUL)
+STEPS = (
+    SetWeight(5),
+    Pause(duration_seconds=60),
+    LOOK,
+    SetMirror(percent=1),
+    SetWeight(50),
+    LOOK,
+    Pause(duration_seconds=60),
+    LOOK,
+)
 NOW = datetime.fromisoformat("2026-11-25T12:00:00+00:00")
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from apps.rollouts.analysis import Measured, Metric, Terms, Verdict, judge, metric_of
+from apps.governance.plan import Output
+from apps.rollouts.analysis import Measured, Metric, Terms, Verdict, judge
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.records import Own, Sums
+from tests.support.documents import measured
 from tests.unit.rollouts.test_analysis import NOON, window
 
-LABEL = metric_of({"metric": "output", "is": ["fraud", "theft"], "margin": 0.05})
+LABEL = measured({"metric": "output", "is": ["fraud", "theft"], "margin": 0.05})
 
 
 def counted(metric: Metric, total: int, given: dict[Any, int]) -> dict[Own, Tally]:
@@ -92,8 +94,8 @@ def test_what_is_not_captured_is_no_success(total: int, stable: int) -> None:
     ],
 )
 def test_it_is_named(document: dict[str, Any], asked: str, titles: list[str]) -> None:
-    metric = metric_of(document)
-    assert (metric.written, metric.asked) == (document, asked)
+    metric = measured(document)
+    assert (Output(**document).document, metric.asked) == (document, asked)
     assert [part.title for part in metric.parts] == titles
 
 
@@ -103,7 +105,7 @@ def test_equal_outputs_hardly_ever_stop_a_rollout_and_shifted_ones_do(
 ) -> None:
     """100 rollouts whose outputs are spread evenly, a look after each 50 predictions."""
     edges = [0.25, 0.5, 0.75]
-    metric = metric_of({"metric": "output", "above": edges, "margin": 0.0})
+    metric = measured({"metric": "output", "above": edges, "margin": 0.0})
     chance, stopped, terms = Random(20261126), 0, Terms(metric.parts, 0.3, 0.01)
     for _ in range(100):
         given: list[list[float]] = [[], []]  # by the candidate, and by stable

@@ -2,9 +2,11 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from apps.governance.plan import Prometheus
 from apps.rollouts.analysis import Measured, Metric, Terms, Threshold, asked_of, judge
 from apps.rollouts.analysis.kept import keep
 from apps.rollouts.analysis.readings import Point, Reading, reading
@@ -73,10 +75,16 @@ def test_a_least_is_the_other_side() -> None:
 
 
 def test_a_plan_reads_back_as_it_was_written() -> None:
-    document = {"metric": "prometheus", "query": "up", "at_least": 1, "for_seconds": 30}
-    asked = asked_of(document)
-    assert asked.written == document
-    assert asked.asked == "up at least 1 for 30 s"
+    document: dict[str, Any] = {
+        "metric": "prometheus",
+        "query": "up",
+        "at_least": 1,
+        "for_seconds": 30,
+    }
+    asked = Prometheus(**document)
+    assert asked.document == document
+    assert asked_of(asked) == Threshold("up", 1, "at_least", 30)
+    assert asked_of(asked).asked == "up at least 1 for 30 s"
 
 
 def verdict(*found: Reading, metrics: tuple[Metric, ...] = (), count: int = 500) -> Verdict:

@@ -5,17 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.governance.plan import Pause, Plan, SetWeight
 from apps.rollouts.models import ENDED_STATES, OPEN_STATES
-from apps.rollouts.rules import (
-    OPEN,
-    TRANSITIONS,
-    Change,
-    Plan,
-    RevisionFacts,
-    Snapshot,
-    next_step,
-)
-from apps.rollouts.steps import Pause, SetWeight
+from apps.rollouts.rules import OPEN, TRANSITIONS, Change, RevisionFacts, Snapshot, next_step
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NEW = RevisionFacts("starting", 0, 2)
@@ -98,7 +90,7 @@ def test_a_revision_that_breaks_while_requests_move_gives_them_back() -> None:
 def test_what_the_node_took_back_is_taken_back_whatever_it_waits_for(
     state: str, changes: dict[str, object]
 ) -> None:
-    plan = Plan(steps=(SetWeight(500), Pause(None), SetWeight(10_000)))
+    plan = Plan.stored({"steps": (SetWeight(5), Pause(), SetWeight(100))})
     new = replace(SHIFTED, weight=500, applied_weight=0, aborted="3 answers in a row failed")
     at = {"shifting": 0, "waiting": 1, "analysing": 1}[state]
     step = next_step(facts(state, plan=plan, step=at, new=new, **changes))
@@ -115,7 +107,7 @@ def test_where_there_is_no_old_revision_nothing_is_taken_back() -> None:
 
 
 def test_while_stable_is_down_a_step_says_what_it_waits_for() -> None:
-    plan = Plan(steps=(SetWeight(500), SetWeight(10_000)))
+    plan = Plan.stored({"steps": (SetWeight(5), SetWeight(100))})
     down = replace(OLD, phase="starting", ready_replicas=0, applied_weight=0)
     step = next_step(facts("shifting", plan=plan, step=0, new=SHIFTED, old=down))
     assert (step.to, step.waiting_for) == (
@@ -129,7 +121,7 @@ def test_a_first_revision_that_breaks_has_nothing_to_go_back_to() -> None:
 
 
 def test_a_first_release_and_a_rollback_take_all_requests_whatever_the_plan_says() -> None:
-    plan = Plan(steps=(SetWeight(100), Pause(None), SetWeight(10_000)))
+    plan = Plan.stored({"steps": (SetWeight(1), Pause(), SetWeight(100))})
     step = next_step(facts("starting", new=READY, old=None, plan=plan))
     assert (step.to, step.changes, step.step) == ("shifting", (Change("new", "ready", 10_000),), 0)
     assert step.reason == "Nothing was live here: the steps of the plan were skipped"

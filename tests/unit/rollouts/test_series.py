@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.governance.plan import Analysis, Pause, SetWeight, Step
+from apps.governance.plan.analysis import CAREFUL
 from apps.monitoring.queries import Stretch
 from apps.monitoring.rules import Counts
 from apps.rollouts.series import MOST, points, stretch
-from apps.rollouts.steps import Analysis, Pause, SetWeight, Step, for_person
+from apps.rollouts.steps import for_person
 
 NONE = Counts()
 
@@ -40,12 +42,17 @@ def test_what_both_answered_stands_side_by_side() -> None:
     [
         (Pause(), "waiting", 0, True),
         (Pause(), "starting", 900, False),
-        (Pause(60), "waiting", 900, False),
-        (SetWeight(500), "shifting", 900, False),
-        (Analysis((), timeout_seconds=60), "analysing", 59, False),
-        (Analysis((), timeout_seconds=60), "analysing", 60, True),
-        (Analysis((), timeout_seconds=60), "aborting", 60, False),
-        (Analysis((), timeout_seconds=60, on_inconclusive="abort"), "analysing", 60, False),
+        (Pause(duration_seconds=60), "waiting", 900, False),
+        (SetWeight(5), "shifting", 900, False),
+        (Analysis(**CAREFUL | {"timeout_seconds": 60}), "analysing", 59, False),
+        (Analysis(**CAREFUL | {"timeout_seconds": 60}), "analysing", 60, True),
+        (Analysis(**CAREFUL | {"timeout_seconds": 60}), "aborting", 60, False),
+        (
+            Analysis(**CAREFUL | {"timeout_seconds": 60, "on_inconclusive": "abort"}),
+            "analysing",
+            60,
+            False,
+        ),
     ],
 )
 def test_only_a_person_ends_it(step: Step, state: str, spent: int, waits: bool) -> None:

@@ -6,36 +6,26 @@ from itertools import pairwise
 
 import pytest
 
-from apps.governance import plans
+from apps.governance.plan import Pause, Plan, SetHeaderRoute, SetMirror, SetWeight
 from apps.rollouts.analysis import Judged
 from apps.rollouts.rules import (
     TRANSITIONS,
     Change,
     Intent,
-    Plan,
     RevisionFacts,
     Snapshot,
     go_on,
     next_step,
-    plan_of,
     promote,
     skip,
 )
-from apps.rollouts.steps import (
-    AT_ONCE,
-    Pause,
-    SetHeaderRoute,
-    SetMirror,
-    SetWeight,
-    needs,
-    read,
-    written,
-)
+from apps.rollouts.steps import AT_ONCE, needs, state_of
 from placet_verify.units import WHOLE
+from tests.support.documents import plan_document
 from tests.unit.rollouts.test_rules import NOON, OLD, READY, facts
 
-STEPS = (SetWeight(500), Pause(60), SetWeight(5_000), Pause(None), SetWeight(WHOLE))
-PLAN = Plan(steps=STEPS)
+STEPS = (SetWeight(5), Pause(duration_seconds=60), SetWeight(50), Pause(), SetWeight(100))
+PLAN = Plan.stored({"steps": STEPS})
 
 
 def at(place: int, **changes: object) -> Snapshot:
@@ -45,7 +35,7 @@ def at(place: int, **changes: object) -> Snapshot:
     new = RevisionFacts("ready", weight, 2, "serving", 2, weight)
     old = replace(OLD, weight=WHOLE - weight, applied_weight=WHOLE - weight)
     known = {"plan": PLAN, "step": place, "new": new, "old": old}
-    return facts(STEPS[place].state, **(known | changes))
+    return facts(state_of(STEPS[place]), **(known | changes))
 
 
 def later(seconds: float) -> dict[str, object]:
@@ -54,17 +44,21 @@ def later(seconds: float) -> dict[str, object]:
 
 
 def test_a_plan_is_read_as_it_is_written() -> None:
-    document = plans.plan({"strategy": "canary", "steps": [{"set_weight": 33.33}, {"pause": {}}]})
-    steps = read(document)
-    assert steps == (SetWeight(3_333), Pause(None), SetWeight(WHOLE))
-    assert [written(step) for step in steps] == document["steps"]
-    assert read({"strategy": "switch"}) == AT_ONCE
+    document = plan_document(
+        {"strategy": "canary", "steps": [{"set_weight": 33.33}, {"pause": {}}]}
+    )
+    plan = Plan.stored(document)
+    assert plan.steps == (SetWeight(33.33), Pause(), SetWeight(100))
+    assert plan.document == document
+    assert Plan.stored({"strategy": "switch"}).steps == AT_ONCE
 
 
 @pytest.mark.parametrize("hundredths", [1, 7, 29, 57, 58, 114, 115, 1001, 3333, 9999])
 def test_every_hundredth_of_a_percent_is_exact(hundredths: int) -> None:
-    document = plans.plan({"strategy": "canary", "steps": [{"set_weight": hundredths / 100}]})
-    assert plan_of(document).steps[0] == SetWeight(hundredths)
+    document = plan_document({"strategy": "canary", "steps": [{"set_weight": hundredths / 100}]})
+    step = Plan.stored(document).steps[0]
+    assert step == SetWeight(hundredths / 100)
+    assert isinstance(step, SetWeight) and step.weight == hundredths
 
 
 def test_the_first_step_begins_when_every_replica_is_ready() -> None:
@@ -74,13 +68,13 @@ def test_the_first_step_begins_when_every_replica_is_ready() -> None:
 
 
 def test_blue_green_waits_at_weight_nothing() -> None:
-    plan = Plan(steps=(Pause(None), SetWeight(WHOLE)))
+    plan = Plan.stored({"steps": (Pause(), SetWeight(100))})
     step = next_step(facts("starting", new=READY, plan=plan))
     assert (step.to, step.changes, step.step) == ("waiting", (Change("new", "ready"),), 0)
 
 
 def test_testers_and_copies_come_when_the_node_has_seen_the_wish() -> None:
-    document = plans.plan(
+    document = plan_document(
         {
             "strategy": "canary",
             "steps": [
@@ -90,10 +84,10 @@ def test_testers_and_copies_come_when_the_node_has_seen_the_wish() -> None:
             ],
         }
     )
-    plan = plan_of(document)
-    led, copied = SetHeaderRoute("X-Try", "v2"), SetMirror(3_333)
-    assert plan.steps == (led, copied, SetWeight(500), SetWeight(WHOLE))
-    assert [written(step) for step in plan.steps] == document["steps"]
+    plan = Plan.stored(document)
+    led, copied = SetHeaderRoute(header="X-Try", value="v2"), SetMirror(percent=33.33)
+    assert plan.steps == (led, copied, SetWeight(5), SetWeight(100))
+    assert plan.document == document
     assert needs(plan.steps) == {"header_route", "mirror"}
 
     first = next_step(facts("starting", new=READY, plan=plan))
@@ -134,7 +128,7 @@ def test_a_pause_without_a_time_waits_for_a_person() -> None:
     assert (step.to, step.step) == ("shifting", 4)
     for place in (0, 1, 2, 4):
         assert go_on(at(place)) is None
-    assert go_on(facts("starting", plan=Plan(steps=(Pause(None), SetWeight(WHOLE))))) is None
+    assert go_on(facts("starting", plan=Plan.stored({"steps": (Pause(), SetWeight(100))}))) is None
 
 
 def test_after_the_last_step_the_release_is_live() -> None:
@@ -166,7 +160,7 @@ def test_one_that_breaks_gives_everything_back_first(place: int, paused: bool) -
 
 
 def test_one_that_breaks_without_requests_has_none_to_give_back() -> None:
-    plan = Plan(steps=(Pause(None), SetWeight(WHOLE)))
+    plan = Plan.stored({"steps": (Pause(), SetWeight(100))})
     new = replace(READY, state="ready", phase="failed", detail="out of memory")
     step = next_step(facts("waiting", new=new, plan=plan, step=0))
     assert (step.to, step.changes) == ("aborting", ())
@@ -187,7 +181,7 @@ def test_nothing_is_skipped_before_the_new_revision_is_ready() -> None:
 
 
 def test_a_pause_after_the_last_weight_may_be_skipped() -> None:
-    plan = Plan(steps=(SetWeight(500), SetWeight(WHOLE), Pause(None)))
+    plan = Plan.stored({"steps": (SetWeight(5), SetWeight(100), Pause())})
     past = skip(at(3, plan=plan, step=2))
     assert past is not None
     assert past.to == "draining"
@@ -209,7 +203,7 @@ def test_promoting_what_is_not_ready_or_on_its_last_weight_moves_nothing_yet() -
 
 
 def test_a_promoted_rollout_passes_over_what_follows_the_last_weight() -> None:
-    plan = Plan(steps=(SetWeight(500), SetWeight(WHOLE), Pause(None)))
+    plan = Plan.stored({"steps": (SetWeight(5), SetWeight(100), Pause())})
     assert next_step(at(4, plan=plan, step=1)).to == "waiting"
     assert next_step(at(4, plan=plan, step=1, promoted=True)).to == "draining"
 
@@ -221,7 +215,7 @@ def test_a_row_from_before_there_were_steps_goes_on() -> None:
 
 
 def test_the_careful_canary_goes_up_step_by_step_and_never_ahead_of_its_plan() -> None:
-    plan = plan_of(plans.plan({"strategy": "canary"}))
+    plan = Plan.read({"strategy": "canary"})
     seen, weights = facts("starting", new=READY, plan=plan), [0]
     for _ in range(30):
         step = next_step(seen)

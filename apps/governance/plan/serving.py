@@ -1,0 +1,131 @@
+"""What one revision runs with, and how a program is told that it wrote that in a wrong shape.
+
+What may run is judged by ``placet_verify``, whose functions permit and agent read by too; here a
+wrong shape gets a sentence of its own.
+"""
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo
+
+from apps.governance.parts import Faults, Part, Read, whole, wrong
+from placet_verify.capture import Capture
+from placet_verify.numbers import is_whole
+from placet_verify.serving import (
+    MAX_EGRESS,
+    MAX_MEMORY_MB,
+    MAX_REPLICAS,
+    MIN_MEMORY_MB,
+    egress_faults,
+    undeclared,
+    variables_faults,
+)
+from placet_verify.units import UnitSource
+
+
+def _maximum(value: Any, info: ValidationInfo) -> int:
+    low = info.data.get("replicas", 1)
+    if not is_whole(value, low, MAX_REPLICAS):
+        raise wrong(((), f"must be a whole number from {low} to {MAX_REPLICAS}"))
+    return int(value)
+
+
+def _variables(value: Any, _: ValidationInfo) -> dict[str, str]:
+    """What cannot be seen is refused too: people approve what a page shows them."""
+    if not isinstance(value, dict):
+        raise wrong(((), 'must be an object {"NAME": "value"}'))
+    odd = {str(name): _no_text(given) for name, given in value.items() if _no_text(given)}
+    texts = {name: "" if str(name) in odd else given for name, given in value.items()}
+    if faults := odd | dict(variables_faults(texts)):
+        raise wrong(*(((name,) if name else (), faults[name]) for name in sorted(faults)))
+    return value
+
+
+def _no_text(value: object) -> str:
+    if isinstance(value, str):
+        return ""
+    if isinstance(value, bool | int | float):
+        return f'must be a text: write "{json.dumps(value)}"'
+    return "must be a text"
+
+
+def _egress(value: Any, _: ValidationInfo) -> list[str]:
+    """Return the destinations in their one form."""
+    if not isinstance(value, list):
+        raise wrong(((), 'must be a list of texts: ["host:port"]'))
+    if len(value) > MAX_EGRESS:
+        raise wrong(((), f"{len(value)} are too many, {MAX_EGRESS} at most"))
+    faults, found = egress_faults(value)
+    if faults:  # each with its text: who typed lines into a form does not count them
+        raise wrong(*(
+            ((place,), f"{shown(value[place])}: {_brackets(value[place]) or detail}")
+            for place, detail in faults if place is not None
+        ))  # fmt: skip
+    return [str(one) for one in found]
+
+
+def shown(value: Any) -> str:
+    """Return a value as whoever wrote it knows it, in 80 characters."""
+    return repr(value[:80]) if isinstance(value, str) else json.dumps(value)[:80]
+
+
+def _brackets(text: object) -> str:
+    """Say how an IPv6 address is written before a port, if this is one without brackets."""
+    host, _, port = text.rpartition(":") if isinstance(text, str) else ("", "", "")
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return ""
+    return f"an IPv6 address goes in brackets: [{host}]:{port}"
+
+
+def _read_by(read: Callable[[Any], Any]) -> Read:
+    """A document that nodes read: whatever ``read`` has against it is said in its own words."""
+
+    def judge(value: Any, _: ValidationInfo) -> Any:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise wrong(((), str(error))) from None
+
+    return Read(judge)
+
+
+def _unit(value: Any) -> dict[str, str]:
+    UnitSource.read(value)
+    return dict(value)
+
+
+class Serving(Part):
+    """What one revision runs with. Signed, so no secrets in ``variables``.
+
+    ``max_replicas`` is how far an operator may scale without a new release. ``unit`` says whom the
+    split treats alike; without it the split is per request. ``capture`` says how many predictions
+    are written down, and what of them; without it none is. ``egress`` names all that a replica may
+    reach, as ``host:port``. Documents from before there was that member lack it: their replicas
+    keep the host's network.
+    """
+
+    AT = "/serving"
+    replicas: Annotated[int, whole(1, MAX_REPLICAS)] = 1
+    max_replicas: Annotated[int, Read(_maximum)] = Field(
+        default_factory=lambda beside: beside["replicas"]
+    )
+    memory_mb: Annotated[int, whole(MIN_MEMORY_MB, MAX_MEMORY_MB)] = 1024
+    variables: Annotated[dict[str, str], Read(_variables)] = {}
+    egress: Annotated[list[str], Read(_egress)] = []
+    unit: Annotated[dict[str, str] | None, _read_by(_unit)] = None
+    capture: Annotated[
+        dict[str, Any] | None, _read_by(lambda value: Capture.read(value).document)
+    ] = None
+
+    def undeclared_faults(self, declared: Iterable[str]) -> Faults:
+        """Return what it sets though the version does not declare that it reads it."""
+        detail = (
+            "is not declared: register a version that names it in its `variables`, or leave it out"
+        )
+        names = undeclared(self.variables, declared)
+        return [(f"{self.AT}/variables/{name}", detail) for name in names]
