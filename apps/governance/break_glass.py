@@ -18,6 +18,7 @@ from typing import Any
 
 from apps.governance.gates.facts import Facts, GateResult
 from placet_verify.glass import DEFAULT_HOURS, FEWEST, LONGEST_HOURS, MOST, SKIPPABLE
+from placet_verify.numbers import is_whole
 
 DEFAULT_REVIEW_DAYS = 3
 APPROVALS = "approvals"
@@ -38,7 +39,7 @@ def normalise(raw: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     found: dict[str, Any] = {}
     for name, (low, high, usual) in _WHOLE.items():
         value = found[name] = raw.get(name, usual)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        if not is_whole(value, low, high):
             faults.append((name, f"must be a whole number from {low} to {high}"))
     skip = raw.get("skip", [])
     names = skip if isinstance(skip, list) else [None]

@@ -9,6 +9,7 @@ from apps.governance import break_glass
 from apps.governance.gates import GATES, GateFault
 from placet.kernel import yaml_text
 from placet_verify import canonical
+from placet_verify.numbers import is_whole
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
@@ -84,7 +85,7 @@ def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
     if not isinstance(description, str) or len(description) > 500:
         faults.append((("description",), "must be text of at most 500 characters"))
     days = raw.get("expires_after_days", DEFAULT_EXPIRY_DAYS)
-    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 365:
+    if not is_whole(days, 1, 365):
         faults.append((("expires_after_days",), "must be a whole number from 1 to 365"))
     gates, wrong = _gates(raw.get("gates"))
     document = {

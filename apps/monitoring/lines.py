@@ -17,6 +17,7 @@ from typing import Any
 
 from apps.monitoring.rules import APART
 from placet_verify.capture import Capture, is_captured
+from placet_verify.numbers import is_number
 from placet_verify.units import is_readable
 
 MAX_LINES = 1 << 20  # bytes of a range, before compression
@@ -122,7 +123,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _number(value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if not is_number(value, low, high):
         raise ValueError("not such a number")
     return value
 

@@ -8,6 +8,7 @@ from placet_protocol.report import read_isolation
 from placet_protocol.state import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
+from placet_verify.numbers import is_whole
 from placet_verify.serving import (
     MAX_MEMORY_MB,
     MAX_REPLICAS,
@@ -129,7 +130,7 @@ def isolation_of(reported: str, serving: Mapping[str, Any]) -> str:
 
 def _number(document: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
     value = document.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if not is_whole(value, low, high):
         raise ValueError(f"{name} must be a whole number from {low} to {high}")
     return value
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from placet_protocol.fields import ProtocolError
+from placet_verify.numbers import is_whole
 
 T = TypeVar("T")
 MAX_ROWS, MAX_DETAIL = 500, 2000
@@ -27,7 +28,7 @@ def fault(pointer: str, wanted: str) -> ProtocolError:
 def whole(data: Any, name: str, at: str, high: int = MAX_WHOLE) -> int:
     """Return a whole number from 0 to ``high``, 0 when it is absent."""
     value = data.get(name, 0) if isinstance(data, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
+    if not is_whole(value, 0, high):
         raise fault(f"{at}/{name}", f"a whole number from 0 to {high}")
     return value
 

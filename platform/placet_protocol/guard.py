@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypedDict, get_args
 
 from placet_protocol.fields import ProtocolError, member, whole
+from placet_verify.numbers import is_number
 
 GuardRule = Literal["consecutive_failures", "error_rate", "latency"]
 GUARD_RULES: Final[tuple[GuardRule, ...]] = get_args(GuardRule)
@@ -76,7 +77,7 @@ class Guard:
 
 def _share(data: object, key: str, low: float, high: float) -> float:
     value = data.get(key) if isinstance(data, dict) else None
-    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+    if is_number(value, low, high):
         return float(value)
     raise ProtocolError(f"{key!r} is {str(value)[:40]}, not a share from {low} to {high}")
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from placet_verify.numbers import is_number, is_whole
 from placet_verify.units import WHOLE
 
 REDACTED = "[redacted]"  # what a service writes in the place of a value that is to stay with it
@@ -45,7 +46,7 @@ class Capture:
             )
         given: dict[str, Any] = dict(document)
         percent = given["percent"]
-        if isinstance(percent, bool) or not isinstance(percent, int | float):
+        if not is_number(percent):
             raise ValueError("percent must be a number above 0, at most 100")
         if not 0.01 <= percent <= 100:
             raise ValueError("percent must be at least 0.01 and at most 100")
@@ -96,6 +97,6 @@ def is_captured(prediction: str, percent: float) -> bool:
 
 def _whole(document: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
     value = document.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if not is_whole(value, low, high):
         raise ValueError(f"{name} must be a whole number from {low} to {high}")
     return value

@@ -12,6 +12,7 @@ from typing import Any
 
 from placet_verify import times
 from placet_verify.errors import Malformed, Refused
+from placet_verify.numbers import is_whole
 from placet_verify.quorum import ApprovalRule, approval_rules, tally
 from placet_verify.statements import BreakGlassStatement, RequestStatement
 
@@ -50,7 +51,7 @@ def glass_rule(document: dict[str, Any]) -> GlassRule | None:
         raise Malformed("break_glass must be an object")
     people, hours = said.get("people", FEWEST), said.get("hours", DEFAULT_HOURS)
     passkey, skip = said.get("passkey", False), said.get("skip", [])
-    if not _between(people, FEWEST, MOST) or not _between(hours, 1, LONGEST_HOURS):
+    if not is_whole(people, FEWEST, MOST) or not is_whole(hours, 1, LONGEST_HOURS):
         raise Malformed("break_glass needs 2 to 5 people and 1 to 72 hours")
     if not isinstance(passkey, bool):
         raise Malformed("passkey of break_glass is true or false")
@@ -109,7 +110,3 @@ def _check_confirmed(one: BreakGlassStatement, opening: BreakGlassStatement) -> 
     if not opening.at <= one.at <= opening.until:
         when = times.rfc3339(opening.until)
         raise Refused("confirmed_too_late", f"{one.person} did not confirm it before {when}")
-
-
-def _between(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

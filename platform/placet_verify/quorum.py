@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from placet_verify.errors import Malformed
+from placet_verify.numbers import is_number, is_whole
 from placet_verify.standing import DEMANDS, SECOND_LINE, UNKNOWN, Standing
 
 DEFAULT_EXPIRY_DAYS = 14
@@ -105,7 +106,7 @@ def tally(
 def expiry_days(document: dict[str, Any]) -> float:
     """Return ``expires_after_days`` of a policy document, 14 when it says nothing."""
     days = document.get("expires_after_days", DEFAULT_EXPIRY_DAYS)
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 36500:
+    if not is_number(days, 0, 36500) or not days:
         raise Malformed("expires_after_days must be a number above 0")
     return days
 
@@ -120,7 +121,7 @@ def gate_rules(gate: Mapping[str, Any]) -> list[ApprovalRule]:
     ]
     if not isinstance(role, str) or not role:
         raise Malformed("an approvals gate names no role")
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if not is_whole(count, 1):
         raise Malformed("an approvals gate needs a count of 1 or more")
     if not all(isinstance(flag, bool) for flag in flags):
         raise Malformed("exclude_requester, exclude_author and passkey are true or false")
@@ -141,7 +142,7 @@ def _second(wanted: object, count: int) -> int:
     """Return how many of ``count`` are of the second line: a number of them, or ``all``."""
     if wanted == "all":
         return count
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= count:
+    if not is_whole(wanted, 0, count):
         raise Malformed("second_line is all, or a number up to the count")
     return wanted
 

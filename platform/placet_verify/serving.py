@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from placet_verify.errors import Refused
+from placet_verify.numbers import is_whole
 
 MEMBERS = frozenset(
     {"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress"}
@@ -259,7 +260,7 @@ def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what is wrong with replicas and memory, each with its member."""
     replicas = serving.get("replicas", 1)
     limits = [("replicas", replicas, 1, MAX_REPLICAS)]
-    if _lies(replicas, 1, MAX_REPLICAS):
+    if is_whole(replicas, 1, MAX_REPLICAS):
         most = serving.get("max_replicas", replicas)
         limits += [("max_replicas", most, replicas, MAX_REPLICAS)]
     memory = serving.get("memory_mb", MIN_MEMORY_MB)
@@ -267,12 +268,8 @@ def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, f"must be a whole number from {low} to {high}")
         for name, value, low, high in limits
-        if not _lies(value, low, high)
+        if not is_whole(value, low, high)
     ]
-
-
-def _lies(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def undeclared(variables: Iterable[str], declared: Iterable[str]) -> list[str]:

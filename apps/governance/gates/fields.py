@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from placet_verify.numbers import is_whole
+
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -102,7 +104,7 @@ class Fields:
         value = self._take(name, default)
         if value is None:
             return
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        if not is_whole(value, low, high):
             raise GateFault(name, f"must be a whole number from {low} to {high}")
         self._result[name] = value
 

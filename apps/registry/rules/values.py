@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from placet.kernel.problems import FieldError
+from placet_verify.numbers import is_whole
 
 SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 16
@@ -18,7 +19,7 @@ def number(value: Any) -> bool:
 
 def count(value: Any) -> bool:
     """Tell whether ``value`` is a whole number from 0 on."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= SAFE_INTEGER
+    return is_whole(value, 0, SAFE_INTEGER)
 
 
 def json_faults(value: Any, pointer: str, depth: int = 1) -> list[FieldError]:

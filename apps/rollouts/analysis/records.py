@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from apps.rollouts.analysis.evidence import Tally
+from placet_verify.numbers import is_whole
 
 CLOCK_SLACK = timedelta(seconds=5)  # how far a window may reach beyond the platform's clock
 
@@ -163,7 +164,7 @@ def _window_fault(window: Window, revision: str, now: datetime) -> str:
     if window.gap:
         return f"The node says that its counts are incomplete: {window.gap}"
     counts = [window.errors, window.answers, *window.latency.values()]
-    if any(not _whole(count) for count in counts):
+    if not all(is_whole(count, 0) for count in counts):
         return "A window holds a count that is negative or no number"
     if not _finite(window.seconds) or window.seconds <= 0:
         return "A window has no length"
@@ -177,10 +178,6 @@ def _window_fault(window: Window, revision: str, now: datetime) -> str:
     if window.ended_at > now + CLOCK_SLACK:
         return "A window lies in the future: the clock of the node is ahead"
     return ""
-
-
-def _whole(count: object) -> bool:
-    return isinstance(count, int) and not isinstance(count, bool) and count >= 0
 
 
 def _finite(number: float) -> bool:

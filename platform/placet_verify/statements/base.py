@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from placet_verify import canonical, dsse
 from placet_verify.errors import Malformed
 from placet_verify.keys import PrivateKey
+from placet_verify.numbers import is_whole
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
@@ -99,7 +100,7 @@ def texts(members: Json, *names: str) -> dict[str, Any]:
 def whole(members: Json, name: str) -> int:
     """Return a member that must be a whole number."""
     value = members[name]
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not is_whole(value):
         raise Malformed(f"{name} must be a whole number")
     return value
 
