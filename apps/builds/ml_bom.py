@@ -11,14 +11,13 @@ from typing import Any
 
 from apps.builds.models import Bento
 from apps.registry import cards
+from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, ModelVersion
 from placet.kernel.clock import rfc3339
 from placet_verify import canonical
 
 Json = dict[str, Any]
 Facts = Mapping[str, Evidence]
-# What a format says by itself of how the model is made.
-FAMILIES = {"xgboost": "gradient-boosted trees", "lightgbm": "gradient-boosted trees"}
 CONSIDERATIONS = {
     "users": "users",
     "use_cases": "useCases",
@@ -80,11 +79,12 @@ def _component(version: ModelVersion, facts: Facts, bento: Bento | None, data: J
 def _parameters(version: ModelVersion, data: Json) -> Json:
     signature = version.signature or {}
     datasets = _unique(version.lineage.get("datasets", []))
+    kind = FORMATS.get(version.format)
     return _given(
         {
             "task": _word(data, "task") or _word(data, "pipeline_tag"),
             "architectureFamily": _word(data, "architecture_family")
-            or FAMILIES.get(version.format, ""),
+            or (kind.family if kind else ""),
             "modelArchitecture": _word(data, "model_architecture"),
             "datasets": [{"ref": entry["digest"]} for entry in datasets],
             "inputs": [_column(column) for column in signature.get("inputs", [])],

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 OPEN = ("queued", "running")
-ACCELERABLE = ("sklearn", "skops", "xgboost", "lightgbm")  # formats that can become ONNX
 MAX_LINES = 5000
 MAX_TEXT = 2000
 CUT_OFF = "More lines came and are not kept"

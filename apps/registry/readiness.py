@@ -109,7 +109,8 @@ def read_files(files: list[ArtifactFile], blobs: Store) -> tuple[str, formats.Fi
 def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
     """Return what a finalised version must have and this one has not."""
     errors: list[FieldError] = []
-    if frozen.signature is None and frozen.format == "bentoml":
+    kind = formats.FORMATS[frozen.format]
+    if frozen.signature is None and kind.project:
         if frozen.example is not None:
             errors.append(FieldError("/signature", "Say which inputs the example's API takes"))
     elif frozen.signature is None:
@@ -119,22 +120,12 @@ def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
         ]
     elif frozen.example is not None:
         errors += rules.example_faults(frozen.example, frozen.signature)
-    if frozen.format != "bentoml" and "api" in (frozen.signature or {}):
+    if not kind.project and "api" in (frozen.signature or {}):
         errors.append(FieldError("/signature/api", "Only a BentoML project has APIs of its own"))
     if frozen.expected is not None:
         errors += rules.expected_faults(frozen.expected, frozen.example)
     errors += rules.requirement_faults(frozen.requirements)
     errors += rules.variable_faults(frozen.variables)
-    pinned = rules.pinned_version(frozen.requirements, "scikit-learn")
-    if frozen.format in {"sklearn", "skops"} and not pinned:
-        errors.append(
-            FieldError(
-                "/requirements",
-                "Pin scikit-learn to the version it was trained with: scikit-learn==1.7.2",
-            )
-        )
-    if frozen.format == "mlflow" and not frozen.requirements:
-        errors.append(
-            FieldError("/requirements", "The folder has no requirements.txt: give them yourself")
-        )
+    if lacking := kind.lacking(frozen.requirements):
+        errors.append(FieldError("/requirements", lacking))
     return errors

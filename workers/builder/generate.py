@@ -19,10 +19,6 @@ COMMON = (
     "service.py", "placet_http.py", "placet_inputs.py", "placet_values.py", "placet_capture.py",
     "placet_monitor.py",
 )  # fmt: skip
-SHARED = {
-    "sklearn": ("placet_estimator.py",), "skops": ("placet_estimator.py",),
-    "xgboost": ("placet_boosted.py",), "lightgbm": ("placet_boosted.py",),
-}  # fmt: skip
 TYPES = frozenset({"double", "float", "long", "integer", "boolean", "string"})
 ACCELERATED = "accelerated.onnx"
 MAX_COLUMNS = 10_000
@@ -34,10 +30,11 @@ def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
 
     ``types`` are those that the scan read in a skops file: the service loads no others.
     """
-    for name in (*COMMON, *SHARED.get(spec.format, ())):
+    kind = served(spec.format)
+    for name in (*COMMON, *kind.shared):
         shutil.copyfile(TEMPLATES / name, folder / name)
     known = info(spec, folder / "artifact")
-    if spec.format == "skops":
+    if kind.trusts_types:
         known["trusted_types"] = list(types)
     shutil.copyfile(TEMPLATES / f"model_{spec.format}.py", folder / "placet_model.py")
     write_json(folder / "placet.json", known)
@@ -149,16 +146,23 @@ def seen(files: tuple[SourceFile, ...], artifact: Path) -> formats.Files:
     )
 
 
+def served(model_format: str) -> formats.Format:
+    """Return the record of a format that Placet makes services for."""
+    kind = formats.FORMATS.get(model_format)
+    if kind is None or kind.project:
+        raise BuildFailed(f"No service can be made for the format {model_format!r}")
+    return kind
+
+
 def model_path(model_format: str, files: formats.Files) -> str:
     """Return the path inside the artifact that the format's loader is given."""
-    if model_format == "mlflow":
-        roots = [p for p in files.sizes if PurePosixPath(p).name == "MLmodel"]
+    kind = served(model_format)
+    if kind.root:
+        roots = [p for p in files.sizes if PurePosixPath(p).name == kind.root]
         if not roots:
-            raise BuildFailed("The artifact holds no MLmodel file")
+            raise BuildFailed(f"The artifact holds no {kind.root} file")
         return str(PurePosixPath(min(roots, key=lambda p: p.count("/"))).parent)
-    if model_format not in formats.CANDIDATES:
-        raise BuildFailed(f"No service can be made for the format {model_format!r}")
-    found = formats.CANDIDATES[model_format](files)
+    found = kind.candidates(files)
     if len(found) != 1:
         raise BuildFailed(f"The artifact must hold one {model_format} file, not {len(found)}")
     return found[0]

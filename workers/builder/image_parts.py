@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from workers.builder.requirements import BENTOML
+from workers.builder.pinned import BENTOML
 
 # What BentoML writes of an image for every service; anything more was asked for in its source.
 PLAIN_COMMAND = (

@@ -5,31 +5,12 @@ from collections.abc import Iterable
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from apps.registry.formats import FORMATS
 from workers.builder.errors import BuildFailed
+from workers.builder.pinned import BENTOML
 
-BENTOML = "bentoml==1.4.40"
 MAX_REQUIREMENTS = 200
 MAX_LENGTH = 200
-# What the generated service of each format needs, when the version does not name it itself.
-FORMAT_NEEDS: dict[str, tuple[str, ...]] = {
-    "sklearn": ("scikit-learn", "joblib"),
-    "skops": ("scikit-learn", "skops"),
-    "xgboost": ("xgboost-cpu", "numpy"),
-    "lightgbm": ("lightgbm", "numpy"),
-    "onnx": ("onnxruntime", "numpy"),
-    "mlflow": ("mlflow",),
-}
-# What converting to ONNX and answering with it needs beside them.
-ACCELERATE_NEEDS: dict[str, tuple[str, ...]] = {
-    "sklearn": ("skl2onnx", "onnxruntime"),
-    "skops": ("skl2onnx", "onnxruntime"),
-    "xgboost": ("onnxmltools", "skl2onnx", "onnxruntime"),
-    "lightgbm": ("onnxmltools", "skl2onnx", "onnxruntime"),
-}
-SAME_IMPORT = {
-    "mlflow": {"mlflow-skinny", "mlflow"},
-    "xgboost-cpu": {"xgboost-cpu", "xgboost"},  # the plain one brings a CUDA library
-}
 
 
 def parse(text: str) -> Requirement:
@@ -65,8 +46,9 @@ def gather(
         raise BuildFailed(f"A version may have at most {MAX_REQUIREMENTS} requirements")
     names = {canonicalize_name(r.name) for r in given}
     lines = {str(r) for r in given if canonicalize_name(r.name) != "bentoml"}
-    more = ACCELERATE_NEEDS.get(model_format, ()) if accelerate else ()
-    for need in (*FORMAT_NEEDS.get(model_format, ()), *more):
-        if not names & SAME_IMPORT.get(need, {need}):
+    kind = FORMATS[model_format]
+    more = kind.onnx.packages if kind.onnx and accelerate else ()
+    for need in (*kind.packages, *more):
+        if not names & {need, kind.instead.get(need, need)}:
             lines.add(need)
     return sorted({*lines, BENTOML})

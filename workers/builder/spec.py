@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
+from apps.registry.formats import PROJECTS
 from placet_verify.model_signature import Finding as Signed
 from placet_verify.model_signature import SigningKey
 from workers.builder.runtimes import RuntimeSpec
@@ -69,7 +70,7 @@ class BuildSpec:
     @property
     def own(self) -> bool:
         """Tell whether the version is a BentoML project, with APIs of its own."""
-        return self.format == "bentoml"
+        return self.format in PROJECTS
 
     @property
     def api(self) -> str:

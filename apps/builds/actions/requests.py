@@ -4,12 +4,13 @@ from apps.audit.actions import record
 from apps.builds.errors import BuildEnded, NotFinalised, OtherBuildOpen
 from apps.builds.events import BUILD_CANCEL_ASKED, BUILD_CANCELLED, BUILD_REQUESTED
 from apps.builds.models import Build, BuildState
-from apps.builds.rules import ACCELERABLE, OPEN
+from apps.builds.rules import OPEN
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job, JobState
 from apps.registry.actions.locking import lock_version
+from apps.registry.formats import ACCELERABLE
 from apps.registry.models import ModelVersion, VersionState
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now

@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.builds.models import Build
-from apps.builds.rules import ACCELERABLE
 from apps.console.queries.audit import Line, story
 from apps.console.queries.paging import PAGE
 from apps.console.queries.shown import Button
@@ -26,6 +25,7 @@ from apps.console.queries.version_parts import (
 )
 from apps.governance.models import Release
 from apps.registry.cards import render
+from apps.registry.formats import ACCELERABLE
 from apps.registry.models import ArtifactFile, Evidence, ModelVersion, SigningKey
 from placet.kernel.actor import Actor, Scope
 

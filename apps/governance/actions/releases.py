@@ -37,6 +37,7 @@ from apps.governance.models import (
 )
 from apps.governance.plan import DocumentFault, Outcome, Output, Plan, Prometheus, Serving
 from apps.governance.queries.presets import chosen
+from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.models import Endpoint, Target
@@ -102,7 +103,7 @@ def _check_measured(bento: Bento, plan: Plan, serving: Serving) -> None:
     if names and serving.capture is None:
         detail = f"must be given: {', '.join(sorted(names))} is counted of captured predictions"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
-    if serving.capture is not None and bento.version.format == "bentoml":
+    if serving.capture is not None and bento.version.format in PROJECTS:
         detail = "A BentoML project has a service of its own, which captures nothing: leave it out"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
     asks = any(isinstance(metric, Prometheus) for metric in plan.metrics)

@@ -1,10 +1,11 @@
-"""What a format reads from, and what it finds."""
+"""What a format is: its record, what it reads from, and what it finds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from apps.registry.errors import FormatUnknown
+from apps.registry.rules import pinned_version
 from placet.kernel import yaml_text
 from placet.kernel.problems import FieldError, TooLarge
 
@@ -52,6 +53,74 @@ class Derived:
     signature: dict[str, Any] | None = None
     example: list[dict[str, Any]] | None = None
     faults: list[FieldError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How models become ONNX, which a build tries where it is asked to accelerate.
+
+    ``by`` names the program, ``workers/builder/templates/converting/of_NAME.py``; ``packages`` are
+    what it, and answering with ONNX, need beside the format's own.
+    """
+
+    by: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """All that is particular to a format; whoever asks something of one reads it here.
+
+    A model is a file with one of the ``endings``, or the folder around a file called ``root``;
+    ``find`` tells its paths where neither says enough. The service of the format NAME predicts
+    with ``workers/builder/templates/model_NAME.py``.
+    """
+
+    name: str  # published, and frozen with every version
+    title: str  # of the library, or of the folder with its article: it stands in sentences
+    endings: tuple[str, ...] = ()
+    root: str = ""
+    find: Callable[[Files], list[str]] | None = None
+    derive: Callable[[Files], Derived]
+    project: bool = False  # it has a service and APIs of its own; Placet generates none
+    lacking: Callable[[list[str]], str] = lambda requirements: ""  # what they lack, in words
+    packages: tuple[str, ...] = ()  # what its service needs, unless the version names it
+    instead: Mapping[str, str] = field(default_factory=dict)  # by package: what does as well
+    shared: tuple[str, ...] = ()  # templates beside its own
+    trusts_types: bool = False  # it loads those types alone that the scan read
+    onnx: Conversion | None = None
+    family: str = ""  # of models, in their bill of materials, where the format alone says it
+
+    def candidates(self, files: Files) -> list[str]:
+        """Return the sorted paths of what could be a model of this format."""
+        if self.find is not None:
+            return self.find(files)
+        if self.root:
+            return [self.root] if self.root in files.sizes else []
+        return files.ending(*self.endings)
+
+    @property
+    def upload(self) -> str:
+        """Return what to upload, in words."""
+        if self.root:
+            return f"{self.title} with its {self.root}"
+        *others, last = self.endings
+        return f"one {', '.join(others)}{' or ' if others else ''}{last} file of {self.title}"
+
+
+def pinned(example: str) -> Callable[[list[str]], str]:
+    """Return what demands one version of a library, ``example`` being one.
+
+    What was pickled, or written by its types, loads in the version that wrote it.
+    """
+    library = example.partition("==")[0]
+
+    def lacking(requirements: list[str]) -> str:
+        if pinned_version(requirements, library):
+            return ""
+        return f"Pin {library} to the version it was trained with: {example}"
+
+    return lacking
 
 
 def unsaid(name: str, detail: str) -> Derived:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, refusal, yaml_of
+from apps.registry.formats.base import Derived, Files, Format, refusal, yaml_of
 from apps.registry.rules import requirement_faults
 from apps.registry.rules.requirements import MAX_LINES
 from placet_verify.serving import declaration_faults
@@ -222,3 +222,13 @@ def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(item, where)
     else:
         yield where, str(value)
+
+
+FORMAT = Format(
+    name="bentoml",
+    title="a BentoML project",
+    root=BENTOFILE,
+    find=lambda files: [path] if (path := found(files)) else [],
+    derive=derive,
+    project=True,
+)

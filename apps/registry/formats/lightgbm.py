@@ -5,8 +5,10 @@ from typing import Any
 
 from apps.registry.formats.base import (
     MAX_FEATURES,
+    Conversion,
     Derived,
     Files,
+    Format,
     outputs_of_trees,
     refusal,
     unsaid,
@@ -66,3 +68,16 @@ def _outputs(facts: dict[str, str]) -> list[dict[str, Any]]:
         number = facts["num_class"]
         return outputs_of_trees(int(number) if re.fullmatch(r"[1-9]\d{0,3}", number) else 2)
     return outputs_of_trees(2 if objective == "binary" else 0)
+
+
+FORMAT = Format(
+    name="lightgbm",
+    title="LightGBM",
+    endings=ENDINGS,
+    find=candidates,
+    derive=derive,
+    packages=("lightgbm", "numpy"),
+    shared=("placet_boosted.py",),
+    onnx=Conversion("lightgbm", ("onnxmltools", "skl2onnx", "onnxruntime")),
+    family="gradient-boosted trees",
+)

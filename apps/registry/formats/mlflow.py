@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, refusal, shown, yaml_of
+from apps.registry.formats.base import Derived, Files, Format, refusal, shown, yaml_of
 from apps.registry.formats.usable import trouble
 from apps.registry.rules import (
     TYPES,
@@ -187,3 +187,18 @@ def _row(names: Any, values: Any) -> dict[str, Any]:
     return {
         str(name): value for name, value in zip(names, values, strict=True) if value is not None
     }
+
+
+def _lacking(requirements: list[str]) -> str:
+    return "" if requirements else f"The folder has no {REQUIREMENTS_FILE}: give them yourself"
+
+
+FORMAT = Format(
+    name="mlflow",
+    title="an MLflow model",
+    root=MODEL_FILE,
+    derive=derive,
+    lacking=_lacking,
+    packages=("mlflow",),
+    instead={"mlflow": "mlflow-skinny"},
+)

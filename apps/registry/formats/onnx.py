@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from apps.registry.formats.base import MAX_FEATURES, Derived, Files, refusal, unsaid
+from apps.registry.formats.base import MAX_FEATURES, Derived, Files, Format, refusal, unsaid
 from apps.registry.formats.protobuf import Message, NotProtobuf, TooMuch
 
 ENDINGS = (".onnx",)
@@ -151,3 +151,12 @@ def _column(value: _Value) -> dict[str, Any] | None:
     if lengths and lengths != [1]:
         column["shape"] = lengths
     return column
+
+
+FORMAT = Format(
+    name="onnx",
+    title="ONNX",
+    endings=ENDINGS,
+    derive=derive,
+    packages=("onnxruntime", "numpy"),
+)

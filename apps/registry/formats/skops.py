@@ -1,6 +1,6 @@
 """skops: a zip of a schema and arrays. It names its types but tells no signature."""
 
-from apps.registry.formats.base import Derived, Files, refusal
+from apps.registry.formats.base import Conversion, Derived, Files, Format, pinned, refusal
 
 ENDINGS = (".skops",)
 ZIP = b"PK\x03\x04"
@@ -12,3 +12,16 @@ def derive(files: Files) -> Derived:
     if files.header(path, len(ZIP)) != ZIP:
         raise refusal(path, "not a skops file (it is no zip archive): write it with skops.io.dump")
     return Derived("skops")
+
+
+FORMAT = Format(
+    name="skops",
+    title="skops",
+    endings=ENDINGS,
+    derive=derive,
+    lacking=pinned("scikit-learn==1.7.2"),
+    packages=("scikit-learn", "skops"),
+    shared=("placet_estimator.py",),
+    trusts_types=True,
+    onnx=Conversion("estimator", ("skl2onnx", "onnxruntime")),
+)

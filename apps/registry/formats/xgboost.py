@@ -5,8 +5,10 @@ from typing import Any
 
 from apps.registry.formats.base import (
     MAX_FEATURES,
+    Conversion,
     Derived,
     Files,
+    Format,
     outputs_of_trees,
     refusal,
     shown,
@@ -103,3 +105,17 @@ def _outputs(learner: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _count(text: Any) -> int:
     return int(text) if re.fullmatch(r"[1-9]\d{0,3}", str(text)) else 0
+
+
+FORMAT = Format(
+    name="xgboost",
+    title="XGBoost",
+    endings=(*JSON_ENDINGS, *BINARY_ENDINGS),
+    find=candidates,
+    derive=derive,
+    packages=("xgboost-cpu", "numpy"),
+    instead={"xgboost-cpu": "xgboost"},  # the plain one brings a CUDA library
+    shared=("placet_boosted.py",),
+    onnx=Conversion("xgboost", ("onnxmltools", "skl2onnx", "onnxruntime")),
+    family="gradient-boosted trees",
+)

@@ -20,7 +20,7 @@ from tests.e2e.builds.test_bento_project import FACTS
 from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.support.models import Trained
-from workers.builder.requirements import BENTOML
+from workers.builder.pinned import BENTOML
 
 pytestmark = [pytest.mark.e2e]
 ALONE = b"""from pathlib import Path

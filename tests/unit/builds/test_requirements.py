@@ -3,7 +3,8 @@
 import pytest
 
 from workers.builder.errors import BuildFailed
-from workers.builder.requirements import BENTOML, gather, parse
+from workers.builder.pinned import BENTOML
+from workers.builder.requirements import gather, parse
 
 
 @pytest.mark.parametrize(
