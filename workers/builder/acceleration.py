@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.registry.formats import FORMATS
 from placet_agent.leftovers import remove
 from placet_verify import canonical
 from workers.builder import generate
@@ -51,7 +52,15 @@ class Bench:
         remove(self.folder)
         self.folder.mkdir()
 
-    def run(self, program: str, project: Path, *words: Path) -> None:
+    @property
+    def converter(self) -> str:
+        """Return the name of the program that converts models of this format."""
+        kind = FORMATS[self.spec.format]
+        if kind.onnx is None:
+            raise KeepOriginal(f"A model in the format {kind.name} cannot be converted")
+        return kind.onnx.by
+
+    def run(self, program: str, project: Path, *words: Path | str) -> None:
         """Run one of the programs beside ``project``; raise :class:`KeepOriginal` if it fails."""
         result = self.runtimes.sandbox.run(
             [str(self.runtimes.python(self.runtime)), str(PROGRAMS / program), str(project),
@@ -115,7 +124,7 @@ def accelerate(bench: Bench) -> Acceleration:
     try:
         rows = rows_of(bench.spec, bench.place.artifact)
         (bench.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
-        bench.run("convert.py", bench.place.project, bench.folder)
+        bench.run("convert.py", bench.place.project, bench.folder, bench.converter)
         told, raw = bench.told(), bench.graph()
         trial = bench.place.root / "trial"
         generate.accelerated(bench.place.project, trial, raw, told)

@@ -59,8 +59,8 @@ class Derived:
 class Conversion:
     """How models become ONNX, which a build tries where it is asked to accelerate.
 
-    ``by`` names the program, ``workers/builder/templates/converting/of_NAME.py``; ``packages`` are
-    what it, and answering with ONNX, need beside the format's own.
+    ``by`` names what converts, ``workers/builder/templates/converting/of_BY.py``; ``packages`` are
+    what that, and answering with ONNX, need beside the format's own.
     """
 
     by: str

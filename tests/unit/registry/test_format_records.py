@@ -9,6 +9,7 @@ import pytest
 from apps.registry import formats
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats import ACCELERABLE, FORMATS, PROJECTS, Files, Format
+from workers.builder.acceleration import PROGRAMS
 from workers.builder.generate import TEMPLATES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +50,7 @@ def test_its_templates_are_there_unless_it_is_a_service_itself(kind: Format) -> 
     assert own.is_file() != kind.project
     assert all((TEMPLATES / name).is_file() for name in kind.shared)
     assert set(kind.instead) <= set(kind.packages)
+    assert kind.onnx is None or (PROGRAMS / f"of_{kind.onnx.by}.py").is_file()
 
 
 @EVERY
