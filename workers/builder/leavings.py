@@ -57,20 +57,20 @@ def told_by(
     subject: Path,
     sandbox: Sandbox,
     limits: Limits,
-    *,
+    *words: str,
     name: str,
     cancelled: Callable[[], bool] = never,
 ) -> str:
-    """Have ``python -m module SUBJECT ANSWER`` of ours read ``subject`` in a sandbox; return its
-    answer. ``name`` is what people call it. What it puts aside lies beside the answer, on the disk:
-    a sandbox's own /tmp is memory.
+    """Have ``python -m module SUBJECT ANSWER WORDS`` of ours read ``subject`` in a sandbox; return
+    its answer. ``name`` is what people call it. What it puts aside lies beside the answer, on the
+    disk: a sandbox's own /tmp is memory.
 
     Raises ``OSError`` or ``ValueError`` with a sentence when there is no whole answer.
     """
     with folder_for_answer() as folder:
         answer = folder / "answer.json"
         result = sandbox.run(
-            [sys.executable, "-m", module, str(subject), str(answer)],
+            [sys.executable, "-m", module, str(subject), str(answer), *words],
             binds_ro=[Path(sys.prefix), ROOT / "workers", ROOT / "platform" / "placet" / "kernel",
                       subject],
             binds_rw=[folder],

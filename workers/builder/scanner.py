@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from apps.registry.formats import FORMATS
 from workers.builder.leavings import told_by
 from workers.builder.sandbox import Limits, Sandbox, never
 from workers.builder.spec import Finding, Scan
@@ -22,9 +23,10 @@ def scan(
 ) -> Scan:
     """Scan every file under ``artifact``; a scanner that hangs or dies makes it ``unknown``."""
     limits = Limits(memory_mb=memory_mb, seconds=seconds)
+    texts = [ending for kind in FORMATS.values() if kind.text for ending in kind.endings]
     try:
         told = told_by(
-            "workers.builder.scanning", artifact, sandbox, limits, name="the scanner",
+            "workers.builder.scanning", artifact, sandbox, limits, *texts, name="the scanner",
             cancelled=cancelled,
         )  # fmt: skip
         return read_report(told)

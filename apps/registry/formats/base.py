@@ -81,6 +81,7 @@ class Format:
     endings: tuple[str, ...] = ()
     root: str = ""
     find: Callable[[Files], list[str]] | None = None
+    text: bool = False  # the scan takes its files for texts, and reads nothing else in them
     derive: Callable[[Files], Derived]
     project: bool = False  # it has a service and APIs of its own; Placet generates none
     lacking: Callable[[list[str]], str] = lambda requirements: ""  # what they lack, in words

@@ -75,6 +75,7 @@ FORMAT = Format(
     title="LightGBM",
     endings=ENDINGS,
     find=candidates,
+    text=True,
     derive=derive,
     packages=("lightgbm", "numpy"),
     shared=("placet_boosted.py",),

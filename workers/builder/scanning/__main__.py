@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import shown
 
@@ -47,4 +48,5 @@ def main(root: Path, answer: Path) -> int:
 
 
 if __name__ == "__main__":
+    kinds.TEXT.update(sys.argv[3:])  # formats whose files are texts; the scan knows no records
     sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

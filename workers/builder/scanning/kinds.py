@@ -21,9 +21,11 @@ from workers.builder.scanning.trees import NotRead, NotTrees
 
 CHUNK = 1 << 20
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
-TEXT = words(
-    ".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff .lock .in .bib .tex .sql "
-    ".md5 .sha256 .gitattributes .gitignore .dockerignore .editorconfig"
+TEXT = set(
+    words(
+        ".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff .lock .in .bib .tex "
+        ".sql .md5 .sha256 .gitattributes .gitignore .dockerignore .editorconfig"
+    )
 )
 TEXT_NAMES = frozenset(
     words(
