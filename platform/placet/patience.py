@@ -8,40 +8,42 @@ from typing import Any
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import InvalidChunkExtension, NoMoreData
 
-SECONDS, RATE = 20.0, 8 << 10  # and a second more for so many bytes that came
+SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10  # and a second more for so many bytes that came
 PIECE = 1 << 13
 MAX_LINE = 16 << 10  # of a size between chunks, and of all that follows the last
 
 
 class Patience:
-    """Reads from a socket until time is up; then it is as if the client had ended."""
+    """Reads from a socket until it has waited for too long; then it is as if the client had ended.
+
+    What the application does between two readings does not count, and what comes gives time for
+    ``MOST`` ahead: who sent much at once could stand still for hours.
+    """
 
     def __init__(self, sock: Any) -> None:
-        self._sock, self._began, self._received = sock, time.monotonic(), 0
-        self._last = float("inf")
+        self._sock = sock
+        self.renew()
 
-    @property
-    def left(self) -> float:
-        """For how many seconds more it is waited."""
-        until = self._began + SECONDS + self._received / RATE
-        return min(until, self._last) - time.monotonic()
-
-    def end_after(self, seconds: float) -> None:
-        """Wait for so long at most from now on, whatever comes."""
-        self._last = time.monotonic() + seconds
+    def renew(self) -> None:
+        """Begin anew, with what comes next over the connection."""
+        self.left, self.until = SECONDS, float("inf")  # to wait; and not past, whatever comes
 
     def chunk(self) -> bytes:
         """Return what came, as gunicorn's reader of a socket does."""
-        if (left := self.left) <= 0:
+        begun = time.monotonic()
+        self.left = min(self.left, self.until - begun)
+        if self.left <= 0:
             return b""
-        self._sock.settimeout(left)
+        self._sock.settimeout(self.left)
         try:
             piece: bytes = self._sock.recv(PIECE)
         except TimeoutError:
+            self.left = 0.0
             return b""
         finally:
             self._sock.settimeout(None)
-        self._received += len(piece)
+        waited = time.monotonic() - begun
+        self.left = min(MOST, self.left - waited + len(piece) / RATE)
         return piece
 
 

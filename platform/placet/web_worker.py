@@ -267,7 +267,7 @@ def read_to_its_end(body: Any, patience: Patience | None) -> bool:
     """Read what is left of a request's body; tell whether its end came."""
     until, left = time.monotonic() + SECONDS, MAX_UNREAD
     if patience is not None:
-        patience.end_after(SECONDS)
+        patience.until = until
     try:
         while left > 0 and time.monotonic() < until:
             piece = body.read(min(left, PIECE))
@@ -276,4 +276,7 @@ def read_to_its_end(body: Any, patience: Patience | None) -> bool:
             left -= len(piece)
     except Exception:  # gunicorn has its own errors for bodies that break the protocol
         return False
+    finally:
+        if patience is not None:
+            patience.renew()  # the next request has its own time, and so has the wait for it
     return False

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from placet import heads, patience
+from placet import heads
 from placet.heads import Heads
 from placet.idle import Idle
-from placet.patience import Patience
 
 
 class Clock:
@@ -27,7 +26,6 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(heads, "time", made)
-    monkeypatch.setattr(patience, "time", made)
     return made
 
 
@@ -113,20 +111,3 @@ def test_where_half_of_the_connections_wait_so_the_oldest_goes(
         conns.append(Conn(worker))
         worker.idle.bound()
     assert [conn.closed for conn in conns] == [True, False, False, False, False]
-
-
-def test_a_body_has_twenty_seconds_and_one_for_each_8_kb(clock: Clock) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        reader = Patience(ours)
-        theirs.sendall(b"x" * 8192)
-        assert (reader.left, len(reader.chunk()), reader.left) == pytest.approx((20, 8192, 21))
-        clock.now += 20.5
-        theirs.sendall(b"x")
-        assert reader.chunk() == b"x"
-        clock.now += 0.6
-        theirs.sendall(b"x")
-        assert (reader.chunk(), reader.left < 0) == (b"", True)
-        late = Patience(ours)
-        late.end_after(5)
-        assert late.left == pytest.approx(5)

@@ -1,0 +1,124 @@
+"""How long a thread waits for what a client sends: real sockets, and a clock that is moved."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http.parser import RequestParser
+
+from placet import patience, web_worker
+from placet.patience import Patience, bound
+from placet.web_worker import answers_after_the_body
+
+FORM = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+
+
+class Clock:
+    """The time as the modules under test see it."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(patience, "time", made)
+    monkeypatch.setattr(web_worker, "time", made)
+    return made
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A client's end of a connection, and ours."""
+    theirs, ours = socket.socketpair()
+    with theirs, ours:
+        yield theirs, ours
+
+
+Ends = tuple[socket.socket, socket.socket]
+
+
+class Late:
+    """A socket over which things come after so many seconds."""
+
+    def __init__(self, sock: socket.socket, clock: Clock, seconds: float) -> None:
+        self._sock, self._clock, self._seconds, self._left = sock, clock, seconds, seconds
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._left = self._seconds if seconds is None else seconds
+
+    def recv(self, size: int) -> bytes:
+        self._clock.now += min(self._seconds, self._left)
+        if self._left < self._seconds:
+            raise TimeoutError
+        return self._sock.recv(size)
+
+
+def test_a_body_has_twenty_seconds_and_one_for_each_8_kb(clock: Clock, ends: Ends) -> None:
+    reader = Patience(ends[1])
+    ends[0].sendall(b"x" * 8192)
+    assert (reader.left, len(reader.chunk()), reader.left) == (20, 8192, 21)
+
+
+def test_who_sends_much_at_once_may_wait_for_a_minute_then(clock: Clock, ends: Ends) -> None:
+    reader = Patience(ends[1])
+    for _ in range(100):
+        ends[0].sendall(b"x" * 8192)
+        assert len(reader.chunk()) == 8192
+    assert reader.left == 60
+
+
+def test_only_the_time_counts_in_which_it_is_waited(clock: Clock, ends: Ends) -> None:
+    reader = Patience(ends[1])
+    clock.now += 3600  # in which the application does something else
+    ends[0].sendall(b"x")
+    assert (reader.chunk(), reader.left) == (b"x", pytest.approx(20, abs=0.001))
+    slow = Patience(Late(ends[1], clock, 15))
+    ends[0].sendall(b"xy")
+    assert (slow.chunk(), slow.left) == (b"xy", pytest.approx(5, abs=0.001))
+    assert (slow.chunk(), slow.left) == (b"", 0)
+
+
+class Answer:
+    """What the server begins an answer with."""
+
+    def __init__(self, request: Any) -> None:
+        self.req, self.closes, self.status = request, False, ""
+
+    def force_close(self) -> None:
+        self.closes = True
+
+    def start(self, status: str, *_: Any) -> None:
+        self.status = status
+
+
+def answered(parser: Any) -> tuple[bytes | None, str, bool]:
+    """Take the next request; return what an application reads of it, the answer's status, and
+    whether the connection goes on."""
+    request, taken = next(parser), list[bytes]()
+    request.patience = bound(request)
+    answer, headers = Answer(request), dict(request.headers)
+
+    def application(environ: dict[str, Any], start: Any) -> list[bytes]:
+        taken.append(environ["wsgi.input"].read())
+        start("200 OK", [])
+        return []
+
+    answers_after_the_body(application)({
+        "wsgi.input": request.body, "CONTENT_LENGTH": headers.get("CONTENT-LENGTH"),
+        "CONTENT_TYPE": headers.get("CONTENT-TYPE"),
+    }, answer.start)  # fmt: skip
+    return taken[0] if taken else None, answer.status, not answer.closes
+
+
+def test_a_request_after_a_rest_has_its_own_time(clock: Clock, ends: Ends) -> None:
+    parser = RequestParser(Config(), ends[1], ("127.0.0.1", 1))
+    for _ in range(2):
+        ends[0].sendall(FORM + b"0123456789")
+        assert answered(parser) == (b"0123456789", "200 OK", True)
+        clock.now += 60
