@@ -13,7 +13,9 @@ from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
-from placet.kernel.problems import InvalidInput, LengthRequired, Problem, WrongMethod
+from placet.kernel.bodies import CHUNK_TYPE
+from placet.kernel.config import config
+from placet.kernel.problems import InvalidInput, LengthRequired, Problem, TooLarge, WrongMethod
 from placet.kernel.waiting import ASKED, WAITED, Wait
 
 
@@ -47,6 +49,15 @@ def ready() -> HttpResponse:
 def has_nul(request: HttpRequest) -> bool:
     """Tell whether path or query hold a NUL: no name has one, and PostgreSQL takes none."""
     return "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", "")
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """Tell whether a body is larger than anything takes but what gathers an upload: before forms
+    are read, which Django does before it looks who sends one."""
+    if request.META.get("CONTENT_TYPE") == CHUNK_TYPE:
+        return False
+    length = str(request.META.get("CONTENT_LENGTH") or 0)
+    return length.isdecimal() and int(length) > config().max_body_bytes
 
 
 class RequestIdMiddleware:
@@ -111,6 +122,9 @@ class ProblemMiddleware:
         if "Transfer-Encoding" in request.headers:
             # Django and the API take a body without its length for none: what it says would be lost
             return answer(request, LengthRequired("A body in pieces (chunked) is not taken here"))
+        if is_too_large(request):
+            most = config().max_body_bytes
+            return answer(request, TooLarge(f"The body may have at most {most} bytes"))
         try:
             response = self.get_response(request)
         except Problem as problem:

@@ -22,9 +22,9 @@ from apps.registry.errors import WrongMediaType
 from apps.registry.models import ArtifactFile, Upload
 from apps.registry.usage import bytes_kept
 from placet.kernel.api.views import PlacetView, require_match
+from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.problems import FieldError, InvalidInput, LengthRequired
 
-CHUNK_TYPE = "application/offset+octet-stream"
 OFFSET = OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, required=True)
 
 
