@@ -18,6 +18,7 @@ application had said for when nothing comes, or, when there is news, with what i
 """
 
 import errno
+import io
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -30,6 +31,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from placet.heads import Heads
 from placet.idle import Idle, Resting
+from placet.kernel.bodies import CHUNK_TYPE
+from placet.kernel.config import config
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
 from placet.leaving import Leaving
 from placet.patience import Patience, bound
@@ -44,6 +47,7 @@ PASSING = (  # of one connection, or of nobody's, as accept(2) has them
     errno.EAGAIN, errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT,
     errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENONET,
 )  # fmt: skip
+CUT = b"The body did not come to its end\n"
 Begin = Callable[..., Any]
 Application = Callable[..., Iterable[bytes]]
 
@@ -246,21 +250,41 @@ def whole(answer: Iterable[bytes]) -> list[bytes]:
 
 
 def answers_after_the_body(application: Application) -> Application:
-    """Return the application with what it leaves of a request's body read before it answers.
+    """Return the application with a request's body read before it begins (``read_ahead``), and what
+    it leaves of one before it answers.
 
     Where that is too much, or does not come, the answer says that the connection ends.
     """
 
     def call(environ: dict[str, Any], start_response: Begin) -> Iterable[bytes]:
+        response, body = start_response.__self__, environ["wsgi.input"]  # type: ignore[attr-defined]
+
         def begin(*answer: Any) -> Any:
-            response = start_response.__self__  # type: ignore[attr-defined]
-            if not read_to_its_end(environ["wsgi.input"], getattr(response.req, "patience", None)):
+            if not read_to_its_end(body, getattr(response.req, "patience", None)):
                 response.force_close()
             return start_response(*answer)
 
-        return application(environ, begin)
+        if read_ahead(environ):
+            return application(environ, begin)
+        response.force_close()
+        start_response("400 Bad Request", [("Content-Length", str(len(CUT)))])
+        return [CUT]
 
     return call
+
+
+def read_ahead(environ: dict[str, Any]) -> bool:
+    """Read a body before the application does; tell whether all of it came.
+
+    Half a body must never pass for a whole one. What is too large is refused by its length, and the
+    chunk of an upload is read by what keeps it: it may be long, and goes on from where it was cut.
+    """
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if environ.get("CONTENT_TYPE") == CHUNK_TYPE or length > config().max_body_bytes:
+        return True
+    came = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(came)
+    return len(came) == length
 
 
 def read_to_its_end(body: Any, patience: Patience | None) -> bool:

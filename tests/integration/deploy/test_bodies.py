@@ -1,11 +1,12 @@
-"""What the web process makes of bodies that are too large: real gunicorn, no database."""
+"""What the web process makes of bodies that are cut or too large: real gunicorn, no database."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.deploy.test_slow_clients import Web, served
+from tests.integration.deploy.test_slow_clients import Web, gathered, served
 
 HEAD = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n"
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"
@@ -22,6 +23,16 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 def head(path: str, kind: str, length: int) -> bytes:
     """Return what stands before a body."""
     return HEAD.format(path, kind, length).encode()
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/projects", "/agent/v1/join"])
+def test_a_body_that_breaks_off_is_refused(web: Web, path: str) -> None:
+    one = web.client()
+    one.sendall(head(path, FORM, 20) + b"login=ada@example")
+    one.shutdown(socket.SHUT_WR)
+    said = gathered(one)
+    assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n"), said
+    assert b"\r\nConnection: close\r\n" in said
 
 
 @pytest.mark.parametrize("kind", [FORM, PARTS])

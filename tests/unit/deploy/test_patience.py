@@ -13,6 +13,7 @@ from placet.patience import Patience, bound
 from placet.web_worker import answers_after_the_body
 
 FORM = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+CHUNK = FORM.replace(b"\r\n\r\n", b"\r\nContent-Type: application/offset+octet-stream\r\n\r\n")
 
 
 class Clock:
@@ -122,3 +123,21 @@ def test_a_request_after_a_rest_has_its_own_time(clock: Clock, ends: Ends) -> No
         ends[0].sendall(FORM + b"0123456789")
         assert answered(parser) == (b"0123456789", "200 OK", True)
         clock.now += 60
+
+
+@pytest.mark.parametrize("by", ["time", "its client"])
+def test_half_a_body_is_no_body(ends: Ends, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends[0].sendall(FORM + b"01234")
+    if by == "time":
+        monkeypatch.setattr(patience, "SECONDS", 0.1)
+    else:
+        ends[0].shutdown(socket.SHUT_WR)
+    parser = RequestParser(Config(), ends[1], ("127.0.0.1", 1))
+    assert answered(parser) == (None, "400 Bad Request", False)
+
+
+def test_of_an_upload_what_came_is_taken(ends: Ends) -> None:
+    ends[0].sendall(CHUNK + b"01234")
+    ends[0].shutdown(socket.SHUT_WR)
+    parser = RequestParser(Config(), ends[1], ("127.0.0.1", 1))
+    assert answered(parser)[:2] == (b"01234", "200 OK")
