@@ -4,8 +4,9 @@ A client that asks for more than the kernel buffers, and takes nothing, holds th
 for ever, as gunicorn sends. Here it has ``SECONDS`` of waiting, and a second more for each ``RATE``
 bytes that it has really taken, so that a slow line gets what is gigabytes long; but never more
 than ``MOST`` ahead, or who took much at once could stand still for a day. The time in which the
-application makes the answer does not count. And where more than half of the threads wait so, those
-with the least time left go at once: the other threads stay for people who read.
+application makes the answer does not count. And where more than half of the threads wait so, and
+work waits for a thread, those that take least in their time go at once: the other threads stay for
+people who read.
 """
 
 import errno
@@ -23,16 +24,16 @@ from collections.abc import Callable
 from typing import Any
 
 SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10
-LOOK = 1.0  # seconds until it is looked what was taken, and who else waits
+LOOK = 1.0  # seconds until it is looked what was taken, and who else waits for a thread
 PIECE = 1 << 14  # bytes at a time, a record of TLS: it tells of whole ones alone
 NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class Senders:
-    """The threads of a process that wait for a client to take more."""
+    """The threads of a worker that wait for a client to take more."""
 
-    def __init__(self, threads: int) -> None:
-        self._most = max(1, threads // 2)
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
         self._waiting: set[Sending] = set()
         self._lock = threading.Lock()
 
@@ -47,10 +48,13 @@ class Senders:
             self._waiting.remove(one)
 
     def excess(self, one: "Sending") -> bool:
-        """Tell whether too many wait, and this is among those to go."""
+        """Tell whether too many wait, others need a thread, and this is among those to go."""
+        threads, idle = self._worker.cfg.threads, self._worker.idle.kinds
+        if one.rate == float("inf") or self._worker.nr_conns - sum(map(len, idle)) <= threads:
+            return False  # it is too new, or whoever asks has a thread
         with self._lock:
-            waiting = sorted(self._waiting, key=lambda other: other.left)
-        return one in waiting[: max(0, len(waiting) - self._most)]
+            waiting = sorted(self._waiting, key=lambda other: other.rate)
+        return one in waiting[: max(0, len(waiting) - max(1, threads // 2))]
 
 
 class Sending:
@@ -59,7 +63,12 @@ class Sending:
     def __init__(self, sock: Any, senders: Senders) -> None:
         self._sock, self._senders = sock, senders
         self._sent, self._taken = unsent(sock), 0
-        self.left = SECONDS
+        self.left, self._waited = SECONDS, 0.0
+
+    @property
+    def rate(self) -> float:
+        """How much its client takes in a second of waiting; more than any while it is too new."""
+        return self._taken / self._waited if self._waited >= LOOK else float("inf")
 
     def sendall(self, data: Any) -> None:
         """Send all of it."""
@@ -128,9 +137,10 @@ class Sending:
             while True:
                 begun = time.monotonic()
                 ready = look.poll(1000 * max(0.0, min(LOOK, self.left)))
-                self.left -= time.monotonic() - begun
+                waited = time.monotonic() - begun
+                self.left, self._waited = self.left - waited, self._waited + waited
                 self._credit()
-                if self.left <= 0 or (not ready and self._senders.excess(self)):
+                if self.left <= 0 or self._senders.excess(self):
                     raise self._end()
                 if ready:
                     return

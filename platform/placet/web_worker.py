@@ -58,7 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
-        self.senders, self.accept_from = Senders(self.cfg.threads), 0.0
+        self.senders, self.accept_from = Senders(self), 0.0
         self.idle = Idle(self.worker_connections // 2)
         self.idle.kinds += [
             self.heads,

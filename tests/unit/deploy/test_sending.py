@@ -4,6 +4,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,14 @@ from placet import sending
 from placet.sending import SECONDS, Senders, Sending, unsent
 
 MUCH = 8 << 20  # bytes: more than the kernel has room for
+
+
+def among(threads: int) -> Any:
+    """A worker with work for a thread more than it has, and three connections without work."""
+    return SimpleNamespace(
+        cfg=SimpleNamespace(threads=threads), nr_conns=threads + 1 + 3,
+        idle=SimpleNamespace(kinds=[[1, 2], [], [3]]),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -43,7 +53,7 @@ def test_a_client_that_takes_it_gets_all_of_it(pair: Pair, tmp_path: Path, as_fi
     ours, client = pair
     whole = bytes(range(256)) * 4096
     (tmp_path / "file").write_bytes(b"before" + whole + b"after")
-    one, got = Sending(ours, Senders(2)), list[bytes]()
+    one, got = Sending(ours, Senders(among(2))), list[bytes]()
     taker = threading.Thread(target=lambda: got.append(gather(client, len(whole))))
     taker.start()
     if as_file:
@@ -64,7 +74,7 @@ def test_a_client_that_takes_nothing_is_ended(
     monkeypatch.setattr(sending, "RATE", 1 << 30)
     ours, client = pair
     (tmp_path / "file").write_bytes(bytes(MUCH))
-    one = Sending(ours, Senders(2))
+    one = Sending(ours, Senders(among(2)))
     with (tmp_path / "file").open("rb") as file, pytest.raises(BrokenPipeError):
         if as_file:
             one.sendfile(file, 0, MUCH)
@@ -78,7 +88,7 @@ def test_a_client_that_takes_nothing_is_ended(
 
 def test_what_is_taken_gives_time_for_a_minute_at_most(pair: Pair) -> None:
     ours, client = pair
-    one = Sending(ours, Senders(2))
+    one = Sending(ours, Senders(among(2)))
     assert one.left == SECONDS == 20
     taker = threading.Thread(target=gather, args=(client, MUCH))
     taker.start()
@@ -100,16 +110,20 @@ def test_what_the_kernel_holds_is_not_taken(pair: Pair) -> None:
         pass
 
 
-def test_where_more_than_half_of_the_threads_wait_those_with_least_time_go(pair: Pair) -> None:
-    senders = Senders(4)
-    found = [Sending(pair[0], senders) for _ in range(4)]
-    for left, one in zip((5, 20, 1, 60), found, strict=True):
-        one.left = left
+def test_where_more_than_half_of_the_threads_wait_those_that_take_least_go(pair: Pair) -> None:
+    worker = among(4)
+    senders = Senders(worker)
+    found = [Sending(pair[0], senders) for _ in range(5)]
+    for taken, waited, one in zip((50, 200, 10, 900, 0), (2, 2, 2, 20, 0.01), found, strict=True):
+        one._taken, one._waited = taken, waited
     for one in found[:2]:
         senders.begin(one)
     assert [senders.excess(one) for one in found[:2]] == [False, False]
-    for one in found[2:]:
+    for one in found[2:4]:
         senders.begin(one)
-    assert [senders.excess(one) for one in found] == [True, False, True, False]
+    assert [senders.excess(one) for one in found[:4]] == [True, False, True, False]
     senders.end(found[2])
-    assert [senders.excess(one) for one in found] == [True, False, False, False]
+    senders.begin(found[4])
+    assert [senders.excess(one) for one in found] == [True, False, False, True, False], "too new"
+    worker.nr_conns -= 1
+    assert not any(senders.excess(one) for one in found), "nobody waits for a thread"
