@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.messages import ERROR, get_messages
 from django.db import transaction
 
+from tests.permissions import controls
 from tests.permissions.direct import QUESTIONS
 from tests.permissions.table import COLUMNS, Row, rows
 from tests.permissions.world import World, build
@@ -22,6 +23,7 @@ class Examiner:
 
     def __init__(self) -> None:
         self.world, self.table = build(), rows()
+        self.controls, self.offered = controls.recorded(), dict[str, controls.Offers]()
         self.hidden = {role: hidden(self.world, self.table, role) for role in COLUMNS}
 
     def questions(self) -> list[Callable[[], str]]:
@@ -41,8 +43,22 @@ class Examiner:
         where = f"table.txt:{row.line}: {row.method} {row.route} as {role}"
         if not matches(got, expected):
             return f"{where}: {got}, not {expected}"
-        told = self.told(row, role, text) if row.method == "GET" and got == "200" else []
-        return f"{where}: tells of {', '.join(told)}" if told else ""
+        if row.method != "GET" or got != "200":
+            return ""
+        told = self.told(row, role, text)
+        if told:
+            return f"{where}: tells of {', '.join(told)}"
+        return self.offers(row, role, text) if text.lstrip().lower().startswith("<!doctype") else ""
+
+    def offers(self, row: Row, role: str, text: str) -> str:
+        """Return how the controls of a page differ from those that this role is to be offered."""
+        now = controls.shown(self.world.path(row.route), text)
+        page = self.offered.setdefault(row.route, {})
+        for control in now:
+            page.setdefault(control, set()).add(role)
+        before = self.controls.get(row.route, {})
+        wrong = now ^ {control for control, roles in before.items() if role in roles}
+        return f"controls.txt: {row.route} as {role}: {', '.join(sorted(wrong))}" if wrong else ""
 
     def told(self, row: Row, role: str, text: str) -> list[str]:
         """Return what ``text`` tells of the things that are 404 to ``role``."""

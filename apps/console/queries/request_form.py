@@ -53,6 +53,12 @@ class RequestForm:
         return f"{self.problem.detail}{beside}"
 
     @property
+    def denied(self) -> bool:
+        """Whether there are environments, but none that the reader may ask into."""
+        places = self.offered.places
+        return bool(places) and not any(place.allowed for place in places)
+
+    @property
     def filled(self) -> dict[str, str]:
         """What stands in each input: what was typed, or else what is usual."""
         usual = USUAL | {

@@ -20,6 +20,7 @@ class Verb:
     title: str
     says: str
     takes_step: bool = False  # whether it is done to the step that was shown, and to no later one
+    permission: str = "rollout.operate"
 
 
 VERBS = (
@@ -40,11 +41,13 @@ VERBS = (
         "Ship",
         "The new revision gets all requests. You approve what its A/B test has shown.",
         takes_step=True,
+        permission="release.approve",
     ),
     Verb(
         "retry",
         "Try again",
         "It goes out from the first step, on the approval that it has. Every gate is asked again.",
+        permission="rollout.start",
     ),
 )
 ABORT = Verb(
@@ -174,10 +177,11 @@ class RolloutPage:
 
     @property
     def forms(self) -> list[ReasonForm]:
-        """The dialogs, whatever can be done now: they stay while the rest of the page renews."""
+        """The dialogs of what the reader may do: they stay while the rest of the page renews."""
         pk = self.rollout.pk
         told = [ReasonForm(v, reverse("rollout-control", args=[pk, v.name])) for v in VERBS]
-        return [*told, ReasonForm(ABORT, reverse("rollout-abort", args=[pk]), "danger")]
+        told.append(ReasonForm(ABORT, reverse("rollout-abort", args=[pk]), "danger"))
+        return [form for form in told if self.may(form.verb.permission)]
 
     @property
     def promoted(self) -> str:

@@ -76,3 +76,13 @@ def test_a_place_says_what_its_policy_asks() -> None:
     asked = [Place(environment, g, policy, True, False).asks for g in (["Scanned", "Fresh"], [])]
     assert asked == ["Scanned · Fresh", "nothing"]
     assert place("dev").asks == "no policy: nothing passes"
+
+
+def test_who_may_ask_nowhere_gets_no_form() -> None:
+    version: Any = SimpleNamespace()
+    closed = [place("dev", allowed=False), place("prod", allowed=False)]
+    denied = [
+        RequestForm(version, RequestPage(places, [], [], {}, []), {}, {}, ()).denied
+        for places in (closed, [*closed, place("staging")], [])
+    ]
+    assert denied == [True, False, False]

@@ -134,3 +134,17 @@ def test_a_reading_says_what_is_allowed(side: str, value: float | None, said: An
     kept = {"side": side, "value": value, "limit": 2, "for_seconds": 60}
     row = ReadingRow(cast("Any", kept))
     assert (row.value, row.allowed) == said
+
+
+@pytest.mark.parametrize(
+    ("may", "verbs"),
+    [
+        ((), []),
+        (("rollout.start",), ["retry"]),
+        (("release.approve",), ["ship"]),
+        (("rollout.operate",), ["resume", "pause", "skip", "promote", "abort"]),
+    ],
+)
+def test_only_who_may_do_something_is_asked_why(may: tuple[str, ...], verbs: list[str]) -> None:
+    shown = page(*may, pk="rlt_" + "0" * 32)
+    assert [form.verb.name for form in shown.forms] == verbs
