@@ -1,7 +1,8 @@
-"""How many queries each page and each list takes with many rows, against a committed baseline.
+"""Each page and each list with many rows, against committed baselines: how many queries it takes,
+and what a page says.
 
-After a change that is meant: ``PLACET_RENEW_QUERY_COUNTS=1 pytest <this file>``, and say why in the
-commit.
+After a change that is meant: ``PLACET_RENEW_PAGES=1 pytest <this file>``, read the difference, and
+say why in the commit.
 """
 
 import os
@@ -30,10 +31,12 @@ from placet_verify.keys import PrivateKey
 from tests.support import break_glass, factories
 from tests.support.enrolment import offered_passkey
 from tests.support.factories import browser
+from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-BASELINE = Path(__file__).with_name("query_counts.txt")
+COUNTS = Path(__file__).with_name("query_counts.txt")
+TEXTS = Path(__file__).with_name("page_texts.txt")
 MOST = 12
 ROWS = 8
 
@@ -126,23 +129,29 @@ def paths(release: Release) -> dict[str, str]:
     return named | {path: path for path in plain}
 
 
-def counted(client: Client, path: str) -> int:
+def visited(client: Client, path: str) -> tuple[int, str]:
+    """Return how many queries a page takes, and what it says."""
     with CaptureQueriesContext(connection) as caught:
         answer = client.get(path)
     assert answer.status_code == 200, f"{path}: {answer.status_code}"
-    return len(caught)
+    is_page = answer["Content-Type"].startswith("text/html")
+    return len(caught), text_of(answer.content.decode()) if is_page else ""
 
 
-def test_no_page_takes_more_queries_than_it_did(world: World) -> None:
+def test_no_page_takes_more_queries_than_it_did_or_says_something_else(world: World) -> None:
     release = many(world)
     here = dict.fromkeys(("contributor", "reviewer", "approver"), world.project)
     eve = factories.person("Eve", roles={"auditor": None, **here})
     client = browser(eve)
-    now = {name: counted(client, path) for name, path in sorted(paths(release).items())}
-    if os.environ.get("PLACET_RENEW_QUERY_COUNTS"):
-        BASELINE.write_text("".join(f"{count:>3}  {name}\n" for name, count in now.items()))
-    lines = [line.split() for line in BASELINE.read_text().splitlines()]
+    seen = {name: visited(client, path) for name, path in sorted(paths(release).items())}
+    now = {name: count for name, (count, _) in seen.items()}
+    texts = "".join(f"=== {name}\n{text}\n" for name, (_, text) in seen.items() if text)
+    if os.environ.get("PLACET_RENEW_PAGES"):
+        COUNTS.write_text("".join(f"{count:>3}  {name}\n" for name, count in now.items()))
+        TEXTS.write_text(texts)
+    lines = [line.split() for line in COUNTS.read_text().splitlines()]
     before = {name: int(count) for count, name in lines}
     assert now.keys() == before.keys(), "renew query_counts.txt: a page came or went"
     assert {n: (before[n], count) for n, count in now.items() if count > before[n]} == {}
     assert {n: count for n, count in now.items() if count > MOST} == {}
+    assert texts.splitlines() == TEXTS.read_text().splitlines()
