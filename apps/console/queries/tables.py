@@ -1,10 +1,13 @@
 """A list that can be taken away, and how it is written as CSV and as JSON."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
+
+from django.db.models import QuerySet
 
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
@@ -12,15 +15,31 @@ from placet.kernel.sheets import csv_row
 
 Filters = Mapping[str, str]
 Values = tuple[Any, ...]
+BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list that can be taken away: its columns, its filters, and where its rows come from."""
+    """A list that can be taken away: its columns, its filters, and where its rows come from.
 
-    columns: tuple[str, ...]
+    Each column reads its value from what ``read`` yields for a row.
+    """
+
+    columns: Mapping[str, Callable[..., Any]]
     filters: tuple[str, ...]
-    rows: Callable[[Actor, Filters], Iterator[Values]]
+    read: Callable[[Actor, Filters], Iterator[tuple[Any, ...]]]
+
+    def rows(self, actor: Actor, given: Filters) -> Iterator[Values]:
+        """Yield the values of each row that somebody may see, in the order of the columns."""
+        for parts in self.read(actor, given):
+            yield tuple(value(*parts) for value in self.columns.values())
+
+
+def in_batches(rows: QuerySet[Any]) -> Iterator[Sequence[Any]]:
+    """Yield rows by the hundreds, without holding them all in memory."""
+    read = rows.iterator(chunk_size=BATCH)
+    while batch := list(islice(read, BATCH)):
+        yield batch
 
 
 def csv_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:

@@ -82,7 +82,7 @@ def rows(who: Any, name: str, query: str = "") -> list[dict[str, Any]]:
     """Return an export, as JSON; its CSV must have the same columns and as many rows."""
     found: list[dict[str, Any]] = json.loads(taken(who, f"/exports/{name}?format=json{query}"))
     lines = list(csv.reader(io.StringIO(taken(who, f"/exports/{name}?format=csv{query}"))))
-    assert tuple(lines[0]) == TABLES[name].columns
+    assert lines[0] == list(TABLES[name].columns)
     assert len(lines) - 1 == len(found)
     assert all(len(line) == len(lines[0]) for line in lines)
     return found

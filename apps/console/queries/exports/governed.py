@@ -1,0 +1,174 @@
+"""Releases and what decides about them, as tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from apps.assurance.models import RecallEffect
+from apps.assurance.queries import visible_recalls
+from apps.console.queries.models import projects_of
+from apps.console.queries.names import actor_names
+from apps.console.queries.policies import policy_rows
+from apps.console.queries.tables import BATCH, Filters, Table, in_batches
+from apps.governance.models import Decision
+from apps.governance.queries.duties import duties_of, visible_duties
+from apps.governance.queries.glasses import glass_views, glasses
+from apps.governance.queries.lists import releases
+from placet.kernel.actor import Actor
+
+
+def _releases(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    for batch in in_batches(releases(actor, **given)):
+        decided: dict[str, list[Decision]] = {row.pk: [] for row in batch}
+        valid = Decision.objects.filter(release__in=batch, voided_reason="")
+        for decision in valid.order_by("created_at"):
+            decided[decision.release_id].append(decision)
+        people = {d.person for ds in decided.values() for d in ds}
+        names = actor_names(people | {row.requested_by for row in batch})
+        for row in batch:
+            yield row, decided[row.pk], names
+
+
+def _policies(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    wanted = given.get("project", "")
+    projects = [p for p in projects_of(actor) if wanted in ("", p.slug)]
+    for row in policy_rows(projects, actor):
+        yield row, row.environment, row.policy
+
+
+def _duties(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    found = visible_duties(actor).order_by("project__slug", "position", "pk")
+    for row in duties_of(found):
+        yield row, row.environment
+
+
+def _recalls(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    rows = RecallEffect.objects.filter(recall__in=visible_recalls(actor)).select_related(
+        "recall", "project", "endpoint", "release", "target"
+    )
+    if project := given.get("project"):
+        rows = rows.filter(project__slug=project)
+    for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
+        yield row, row.recall
+
+
+def _break_glasses(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    for batch in in_batches(glasses(actor, **given).order_by("-pk")):
+        for view in glass_views(batch):
+            yield view, view.glass, view.glass.release
+
+
+RELEASES = Table(
+    {
+        "project": lambda row, decided, names: row.project.slug,
+        "release": lambda row, decided, names: row.number,
+        "state": lambda row, decided, names: row.state,
+        "model": lambda row, decided, names: row.version.model.name,
+        "version": lambda row, decided, names: row.version.number,
+        "bento": lambda row, decided, names: row.bento_id,
+        "environment": lambda row, decided, names: row.environment.name,
+        "endpoint": lambda row, decided, names: row.endpoint.name,
+        "policy": lambda row, decided, names: row.policy.number,
+        "requested_by": lambda row, decided, names: names.get(row.requested_by, row.requested_by),
+        "decisions": lambda row, decided, names: [
+            f"{names.get(d.person, d.person)} ({d.role}): {d.verdict}" for d in decided
+        ],
+        "reason": lambda row, decided, names: row.reason,
+        "created_at": lambda row, decided, names: row.created_at,
+        "approved_at": lambda row, decided, names: row.approved_at,
+        "live_at": lambda row, decided, names: row.live_at,
+        "ended_at": lambda row, decided, names: row.ended_at,
+        "ended_reason": lambda row, decided, names: row.ended_reason,
+        "id": lambda row, decided, names: row.pk,
+    },
+    ("project", "state", "environment", "model", "endpoint"),
+    _releases,
+)
+POLICIES = Table(
+    {
+        "project": lambda row, place, policy: place.project.slug,
+        "environment": lambda row, place, policy: place.name,
+        "revision": lambda row, place, policy: policy and policy.number,
+        "digest": lambda row, place, policy: policy.digest if policy else "",
+        "gates": lambda row, place, policy: row.gates,
+        "drafts": lambda row, place, policy: row.drafts,
+        "frozen": lambda row, place, policy: row.frozen,
+        "published_at": lambda row, place, policy: policy and policy.published_at,
+        "id": lambda row, place, policy: place.pk,
+    },
+    ("project",),
+    _policies,
+)
+DUTIES = Table(
+    {
+        "project": lambda row, place: place.project.slug,
+        "environment": lambda row, place: place.name,
+        "revision": lambda row, place: row.policy,
+        "state": lambda row, place: row.state,
+        "demanded": lambda row, place: row.demanded,
+        "people": lambda row, place: row.fewest and row.fewest.people,
+        "path": lambda row, place: "; ".join(row.path),
+        "with_hired": lambda row, place: row.hired and row.hired.people,
+        "hired_path": lambda row, place: "; ".join(row.hired_path),
+        "break_glass": lambda row, place: row.break_glass and row.break_glass.demanded,
+        "break_glass_path": lambda row, place: (
+            "; ".join(row.break_glass.path) if row.break_glass else ""
+        ),
+        "id": lambda row, place: place.pk,
+    },
+    (),
+    _duties,
+)
+RECALLS = Table(
+    {
+        "recall": lambda row, recall: recall.pk,
+        "kind": lambda row, recall: recall.kind,
+        "what": lambda row, recall: recall.what,
+        "state": lambda row, recall: recall.state,
+        "recalled_at": lambda row, recall: recall.created_at,
+        "project": lambda row, recall: row.project.slug,
+        "environment": lambda row, recall: row.endpoint.environment,
+        "endpoint": lambda row, recall: row.endpoint.name,
+        "release": lambda row, recall: row.release.number,
+        "target": lambda row, recall: row.target.name,
+        "action": lambda row, recall: row.action,
+        "confirmation": lambda row, recall: row.state,
+        "confirmed_at": lambda row, recall: row.confirmed_at,
+        "receipt": lambda row, recall: row.receipt,
+        "contradiction": lambda row, recall: row.contradiction,
+        "id": lambda row, recall: row.pk,
+    },
+    ("project",),
+    _recalls,
+)
+BREAK_GLASSES = Table(
+    {
+        "project": lambda view, row, release: row.project.slug,
+        "release": lambda view, row, release: release.number,
+        "version": lambda view, row, release: str(release.version),
+        "environment": lambda view, row, release: release.environment.name,
+        "state": lambda view, row, release: row.state,
+        "signed_by": lambda view, row, release: [f"{s.name} ({s.role})" for s in view.signers],
+        "reason": lambda view, row, release: view.reason,
+        "opened_at": lambda view, row, release: row.opened_at,
+        "until": lambda view, row, release: row.until,
+        "confirmed_at": lambda view, row, release: row.confirmed_at,
+        "used_at": lambda view, row, release: row.used_at,
+        "ended_at": lambda view, row, release: row.ended_at,
+        "running": lambda view, row, release: view.running,
+        "review": lambda view, row, release: view.review,
+        "review_due_at": lambda view, row, release: row.review_due_at,
+        "reviewer": lambda view, row, release: view.reviewer,
+        "finding": lambda view, row, release: row.finding,
+        "findings": lambda view, row, release: view.findings,
+        "id": lambda view, row, release: row.pk,
+    },
+    ("project",),
+    _break_glasses,
+)
+TABLES = {
+    "releases": RELEASES,
+    "policies": POLICIES,
+    "duties": DUTIES,
+    "recalls": RECALLS,
+    "glasses": BREAK_GLASSES,
+}

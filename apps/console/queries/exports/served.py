@@ -1,0 +1,84 @@
+"""Endpoints and targets as tables."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from apps.console.queries.serving import endpoint_rows, endpoints_matching
+from apps.console.queries.tables import Filters, Table, in_batches
+from apps.console.queries.targets import named_targets, target_rows
+from apps.serving.queries import RevisionStatus
+from placet.kernel.actor import Actor
+
+
+def _endpoints(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    found = endpoints_matching(
+        actor, project=given.get("project", ""), isolation=given.get("isolation", "")
+    )
+    for batch in in_batches(found.order_by("project__slug", "environment", "name")):
+        for row in endpoint_rows(batch):
+            yield row, row.status.endpoint, row.release
+
+
+def _reached(revisions: Sequence[RevisionStatus]) -> list[str]:
+    """Return what replicas of them may reach, as it was approved."""
+    said = [row.revision.serving.get("egress") for row in revisions]
+    return list(
+        dict.fromkeys(
+            text
+            for egress in said
+            for text in (["the host's network"] if egress is None else egress or ["nothing"])
+        )
+    )
+
+
+def _targets(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+    for batch in in_batches(named_targets(actor).order_by("name")):
+        for row in target_rows(batch, actor, uses=None):
+            yield row, row.target, row.node
+
+
+ENDPOINTS = Table(
+    {
+        "project": lambda row, endpoint, release: endpoint.project.slug,
+        "environment": lambda row, endpoint, release: endpoint.environment,
+        "endpoint": lambda row, endpoint, release: endpoint.name,
+        "url": lambda row, endpoint, release: row.status.url,
+        "target": lambda row, endpoint, release: endpoint.target.name,
+        "state": lambda row, endpoint, release: endpoint.state,
+        "health": lambda row, endpoint, release: row.status.health,
+        "runs": lambda row, endpoint, release: str(release.version) if release else "",
+        "bento": lambda row, endpoint, release: release.bento_id if release else "",
+        "live_at": lambda row, endpoint, release: release and release.live_at,
+        "approved_by": lambda row, endpoint, release: row.approvers,
+        "release": lambda row, endpoint, release: release and release.number,
+        "isolation": lambda row, endpoint, release: row.status.isolation,
+        "egress": lambda row, endpoint, release: _reached(row.status.revisions),
+        "id": lambda row, endpoint, release: endpoint.pk,
+    },
+    ("project", "isolation"),
+    _endpoints,
+)
+TARGETS = Table(
+    {
+        "target": lambda row, target, node: target.name,
+        "driver": lambda row, target, node: target.driver,
+        "site": lambda row, target, node: target.site,
+        "url": lambda row, target, node: target.url,
+        "labels": lambda row, target, node: target.labels,
+        "capacity_mb": lambda row, target, node: target.capacity_mb,
+        "promised_mb": lambda row, target, node: row.used_mb,
+        "alive": lambda row, target, node: node is not None and node.alive,
+        "last_seen_at": lambda row, target, node: node and node.last_seen_at,
+        "agent_version": lambda row, target, node: node.agent_version if node else "",
+        "revisions": lambda row, target, node: row.present,
+        "network": lambda row, target, node: row.network,
+        "owner": lambda row, target, node: row.owner,
+        "uses": lambda row, target, node: [str(use) for use in row.uses.shown],
+        "other_uses": lambda row, target, node: row.uses.others,
+        "created_at": lambda row, target, node: target.created_at,
+        "id": lambda row, target, node: target.pk,
+    },
+    (),
+    _targets,
+)
+TABLES = {"endpoints": ENDPOINTS, "targets": TARGETS}
