@@ -218,7 +218,7 @@ def test_what_is_not_understood_is_never_safe(name: str, data: bytes) -> None:
         ("README.md", b"# A model\nIt predicts."),
         ("conda.yaml", b"channels:\n- conda-forge\ndependencies:\n- python=3.13\n"),
         ("input_example.json", b'{"columns": ["a"], "data": [[1]]}'),
-        ("MLmodel", b"flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"),
+        ("MLmodel", b"flavors:\n  python_function:\n    loader_module: mlflow.xgboost\n"),
         ("empty.txt", b""),
     ],
 )

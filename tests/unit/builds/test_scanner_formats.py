@@ -186,6 +186,45 @@ def test_a_flavor_of_mlflow_names_what_is_read_here_as_its_library_reads_it(
             assert f" read {data}, whose " in what
 
 
+SKLEARN = "python_function: {{loader_module: mlflow.sklearn, model_path: m{0}}}, sklearn: "
+SKLEARN += "{{pickled_model: m, serialization_format: {1}}}"
+
+
+@pytest.mark.parametrize(
+    ("flavors", "expected"),
+    [
+        (SKLEARN.format("", "pickle"), "code-carrying"),
+        (SKLEARN.format("", "cloudpickle"), "code-carrying"),
+        (SKLEARN.format("", "skops"), "safe"),
+        # There it finds no settings, and takes the file for a pickle.
+        (SKLEARN.format(", data: a", "skops"), "code-carrying"),
+        ("python_function: {loader_module: mlflow.sklearn, model_path: m}", "code-carrying"),
+        ("python_function: {loader_module: mlflow.sklearn}, sklearn: null", "code-carrying"),
+        ("python_function: {loader_module: mlflow.pyfunc.model, python_model: m}", "code-carrying"),
+        ("sklearn: {pickled_model: m}", "code-carrying"),
+        ("pmdarima: {data: m}", "code-carrying"),
+        *((f"python_function: {{loader_module: mlflow.{name}, data: m}}", "code-carrying")
+          for name in ("statsmodels", "pytorch")),
+        ("lightgbm: {data: m.pkl, model_class: lightgbm.sklearn.LGBMModel}", "code-carrying"),
+        ("lightgbm: {data: m.skops, model_class: lightgbm.sklearn.LGBMModel,"
+         " serialization_format: skops}", "safe"),
+        ("lightgbm: {data: m.txt, model_class: lightgbm.basic.Booster}", "safe"),
+        ("lightgbm: {data: m.txt}", "safe"),
+        ("python_function: {loader_module: mlflow.xgboost, data: m.json}", "safe"),
+        ("onnx: {data: m.onnx}", "safe"),
+    ],
+)  # fmt: skip
+def test_a_flavor_of_mlflow_that_unpickles_does_so_whatever_the_file_looks_like(
+    flavors: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "MLmodel").write_text(f"flavors: {{{flavors}}}\n")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "notes.txt").write_text("a text, as far as the scanner can see\n")
+    scanner = Scanner(tmp_path)
+    scanner.scan_files()
+    assert scanner.report.verdict() == expected
+
+
 def test_a_parquet_file_may_not_name_a_type_that_pyarrow_unpickled() -> None:
     import pyarrow
     from pyarrow import parquet

@@ -98,6 +98,19 @@ FLAVORS = (
     Flavor("catboost", "CatBoost", "mlflow/catboost/__init__.py _load_model", frozenset()),
 )  # fmt: skip
 
+# Flavors of MLflow that unpickle what they name, whatever it is called and looks like.
+UNPICKLING = {
+    "sklearn": "mlflow/sklearn/__init__.py _load_model_from_local_file",
+    "pyfunc.model": "mlflow/pyfunc/model.py _load_context_model_and_signature",
+    "lightgbm": "mlflow/lightgbm/__init__.py _load_model, all but a Booster",
+    "statsmodels": "mlflow/statsmodels/__init__.py _load_model",
+    "pytorch": "mlflow/pytorch/__init__.py _load_model",
+    "pmdarima": "mlflow/pmdarima/__init__.py _load_model",
+    "dspy": "mlflow/dspy/load.py _load_model",
+    "langchain": "mlflow/langchain/utils/logging.py _load_from_pickle",
+    "fastai": "mlflow/fastai/__init__.py _load_model, of its first releases",
+}
+
 
 def takes(name: str, head: bytes) -> bool:
     """Tell whether the loader ``name`` takes a file with these first bytes for its own."""

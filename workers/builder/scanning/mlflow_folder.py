@@ -10,7 +10,7 @@ from typing import Any
 
 from placet.kernel import yaml_text
 from workers.builder.scanning.known import Verdict, judge, shown, words
-from workers.builder.scanning.loaders import FLAVORS
+from workers.builder.scanning.loaders import FLAVORS, UNPICKLING
 
 MAX_BYTES = 1 << 20
 # Keys whose value is loaded as code (mlflow/pyfunc/__init__.py, mlflow/models/utils.py).
@@ -27,6 +27,8 @@ READ = words(
 # mlflow/xgboost/__init__.py _load_model makes an object of the class that it finds here.
 CLASSES = frozenset({"model_class"})
 BOOSTERS = ("xgboost.core.", "xgboost.sklearn.", "lightgbm.basic.", "lightgbm.sklearn.")
+SKOPS = frozenset({"sklearn", "lightgbm"})  # which read that as well
+LINES = "lightgbm.basic.Booster"  # of a text, by LightGBM itself
 # Files that hold the name of a module (mlflow/pytorch/__init__.py, mlflow/tensorflow/__init__.py).
 NAMING = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 CODE = frozenset({"code", "model_code_path", "mlflow_code"})
@@ -55,7 +57,8 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
         return
     found: dict[tuple[Verdict, str], None] = {}  # two flavors name the same file
     for name, flavor in sorted(flavors.items()):
-        found |= dict.fromkeys([*_flavor(flavor), *_data(name, flavor)])
+        of_all = (*_flavor(flavor), *_data(name, flavor), *_unpickled(name, flavors))
+        found |= dict.fromkeys(of_all)
     yield from found
 
 
@@ -94,6 +97,25 @@ def _data(name: str, flavor: Any) -> Iterator[tuple[Verdict, str]]:
                 f"whose ending is not {endings}" if endings else "whose trees nobody here follows"
             )
             yield "unknown", f"has {known.library} read {shown(data)}, {what}"
+
+
+def _unpickled(name: str, flavors: dict[Any, Any]) -> Iterator[tuple[Verdict, str]]:
+    """What a flavor unpickles may look like a text, and is the library's to follow.
+
+    ``sklearn`` takes what has no settings of its own for a pickle; with ``data`` it looks for them
+    elsewhere (mlflow/sklearn/__init__.py _load_pyfunc).
+    """
+    flavor = flavors[name] if isinstance(flavors[name], dict) else {}
+    for known in UNPICKLING:
+        module = flavor.get("loader_module") == f"mlflow.{known}"
+        if not module and name != known:
+            continue
+        own = found if isinstance(found := flavors.get(known), dict) else {}
+        skops = known in SKOPS and own.get("serialization_format") == "skops"
+        elsewhere = module and known == "sklearn" and "data" in flavor
+        trees = known == "lightgbm" and own.get("model_class", LINES) == LINES
+        if elsewhere or not (skops or trees):
+            yield "code-carrying", f"has mlflow.{known} unpickle what it names"
 
 
 def _named(key: str, value: str) -> Iterator[tuple[Verdict, str]]:
