@@ -21,7 +21,7 @@ from workers.builder.scanning.pickled import (
     Made,
     Text,
     Walk,
-    dtype_of,
+    array_bytes,
     is_array,
     may_be_text,
 )
@@ -186,14 +186,22 @@ class Machine:
         """Items go into the container below them, which is not followed."""
         for _ in range(count):
             self._pop()
-        self._top()
+        self.changed()
 
     def all_into(self) -> None:
         self._items()
-        self._top()
+        self.changed()
+
+    def changed(self) -> Item:
+        """Return what is given items or a state; of what has a name that is as much as a call."""
+        target = self._top()
+        if isinstance(target, Global):
+            self.walk.calls = True
+            self.walk.note("code-carrying", shown(f"changes {target.module}.{target.name}"))
+        return target
 
     def set_items(self, items: list[Item]) -> None:
-        target = self._top()
+        target = self.changed()
         for key, value in zip(items[::2], items[1::2], strict=False):
             if isinstance(target, dict) and isinstance(key, str) and len(target) < 1000:
                 target[key] = value
@@ -249,10 +257,6 @@ class Machine:
         self._items()
         self.opaque()
 
-    def number(self) -> None:
-        self.source.skip(8)
-        self.opaque()
-
     def extension(self, width: int) -> None:
         self.source.take(width)
         if self.walk.garbled:
@@ -289,7 +293,7 @@ class Machine:
         self.call(items[0], tuple(items[1:]))
 
     def build(self) -> None:
-        state, target = self._pop(), self._top()
+        state, target = self._pop(), self.changed()
         if isinstance(target, Made):
             target.state = state
             if is_array(target.maker):
@@ -302,20 +306,13 @@ class Machine:
         state = wrapper.state
         if self.source.stream.tell() < self.source.frame:  # joblib reads on behind that
             raise Hostile("an array of joblib stands inside a frame")
-        if not isinstance(state, dict) or "shape" not in state or "dtype" not in state:
-            raise Hostile("a joblib array has no shape")
-        kind, size = dtype_of(state["dtype"])
-        if kind == "O":  # joblib hands its content to plain pickle
+        size = array_bytes(state)
+        if size is None:  # joblib hands its content to plain pickle
             Machine(self.source, self.walk, joblib=False).run()
             return
-        count = 1
-        for length in state["shape"] if isinstance(state["shape"], tuple) else [None]:
-            if not isinstance(length, int) or length < 0:
-                raise Hostile("a joblib array has an odd shape")
-            count *= length
         if state.get("numpy_array_alignment_bytes") is not None:
             self.source.skip(self.source.number(1))
-        self.source.skip(count * size)
+        self.source.skip(size)
 
 
 # Every opcode of protocols 0 to 5: https://github.com/python/cpython/blob/3.13/Lib/pickletools.py
@@ -359,7 +356,7 @@ STEPS: dict[bytes, Callable[[Machine], Any]] = {
     b"t": lambda m: m.push(tuple(m._items())),
     b")": lambda m: m.push(()),
     b"u": lambda m: m.set_items(m._items()),
-    b"G": Machine.number,
+    b"G": lambda m: m.push(m.source.take(8) and OPAQUE),
     b"B": lambda m: m.data(4),
     b"C": lambda m: m.data(1),
     b"\x80": lambda m: _protocol(m.source.number(1)),

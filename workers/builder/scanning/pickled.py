@@ -168,6 +168,20 @@ def may_be_text(item: Item) -> bool:
     return isinstance(item, Made) and not is_array(item.maker)
 
 
+def array_bytes(state: Item) -> int | None:
+    """Return how many bytes an array of joblib takes in its file; ``None``: it holds objects."""
+    if not isinstance(state, dict) or "shape" not in state or "dtype" not in state:
+        raise Hostile("a joblib array has no shape")
+    kind, size = dtype_of(state["dtype"])
+    if kind == "O":
+        return None
+    for length in state["shape"] if isinstance(state["shape"], tuple) else [None]:
+        if not isinstance(length, int) or length < 0:
+            raise Hostile("a joblib array has an odd shape")
+        size *= length
+    return size
+
+
 def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
     """Return kind and item size, in bytes, of a pickled ``numpy.dtype``; ``O``: it holds objects.
 
