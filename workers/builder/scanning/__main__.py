@@ -8,11 +8,16 @@ from typing import Any
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
+from workers.builder.scanning.kinds import is_plain
 from workers.builder.scanning.known import shown
 
 
 def second_opinion(root: Path, scanner: Scanner) -> None:
-    """Let picklescan look too; what it calls dangerous is. What it cannot read is named."""
+    """Let picklescan look too; what it calls dangerous is. What it cannot read is named.
+
+    It minds no stack, so that texts ask for more by it than any unpickler comes to. Of them our own
+    walk says whether that is so.
+    """
     from picklescan.scanner import SafetyLevel, scan_file_path
 
     for path in sorted(root.rglob("*")):
@@ -25,10 +30,17 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
             what = f"could not be read by picklescan ({type(error).__name__})"
             scanner.report.note(name, "unknown", what)
             continue
+        if found.scan_err and name not in scanner.report.doubted and not _is_plain(path):
+            scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
         for one in found.globals:
             if one.safety == SafetyLevel.Dangerous:
                 text = f"picklescan: {one.module}.{one.name}"
                 scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])
+
+
+def _is_plain(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return is_plain(stream)
 
 
 def main(root: Path, answer: Path) -> int:

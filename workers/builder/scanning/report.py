@@ -13,6 +13,7 @@ class Report:
 
     findings: list[tuple[str, Verdict, str]] = field(default_factory=list)
     judged: set[Verdict] = field(default_factory=set)
+    doubted: set[str] = field(default_factory=set)  # files that are graver than safe
     told: dict[Verdict, int] = field(default_factory=dict)
     members: int = 0
     expanded: int = 0
@@ -21,6 +22,8 @@ class Report:
     def note(self, path: str, verdict: Verdict, what: str) -> None:
         """Count a verdict on ``path``; an empty text is not told."""
         self.judged.add(verdict)
+        if verdict != "safe":
+            self.doubted.add(path.partition("!")[0])
         if what and self.told.get(verdict, 0) < MAX_TOLD:
             self.told[verdict] = self.told.get(verdict, 0) + 1
             self.findings.append((path, verdict, what))
