@@ -1,6 +1,7 @@
 """Texts that begin like a pickle: what loaders do with them, and what honest people write."""
 
 import json
+import pickle
 import struct
 import tempfile
 from pathlib import Path
@@ -43,9 +44,78 @@ def test_what_is_given_items_or_a_state_is_as_good_as_called(change: bytes) -> N
     assert verdict(b"csys\nmodules\n" + change + b".", "model.pkl") == "malicious"
 
 
-def test_a_second_opinion_that_minds_no_stack_is_none_of_texts() -> None:
+PLAIN = {
+    "AUTHORS": b"N. Smith\nA. Jones\n",
+    "README.md": b"N.B. this model is old\n",
+    "notes.rst": b"Parameters\n.. list-table::\n",
+    "notes.md": b"Vocabulary\n.\n",
+    ".gitignore": b"Python cache\n.venv\n",
+    "names.csv": b"N.,name\n1,a\n",
+    "price.csv": b"Price\n.5\n.7\n",
+    "value.csv": b"Value\n.5\n.25\n",
+    "f1.csv": b"F1\n.5\n",
+    "merges.txt": b"V o\n. x\n",
+    "a.json": b"]. see",
+    "a.yaml": b"I1\n.\n",
+}
+
+
+@pytest.mark.parametrize(("name", "data"), PLAIN.items())
+def test_a_text_that_gives_an_unpickler_a_plain_value_is_a_text(name: str, data: bytes) -> None:
+    pickle.loads(data) if data[:1] not in b"P" else None
+    assert whole(data, name) == "safe"
+    assert verdict(data, "model.pkl") != "safe"
+    assert verdict(data + b"\0", name) != "safe"  # it cannot be read aloud
+
+
+@pytest.mark.parametrize(
+    "data", [b"N.cos\nsystem\n", b"N0cfoo\nbar\n.", b"I1\n.cfoo\nbar\n(tR.", b"P1\n.N)R.", b"(NtQ."]
+)
+def test_a_text_with_a_pickle_that_asks_or_calls_is_no_text(data: bytes) -> None:
+    assert verdict(data, "notes.txt") != "safe"
+
+
+# The modules are Python's own, and have nothing of these names; of the others nobody knows.
+NOWHERE_TO_BE_FOUND = {
+    "platforms.txt": b"ios\nandroid\nweb\n",
+    "functions.txt": b"cos\nsin\ntan\n",
+    "columns.txt": b"cast\ncrew\nbudget\n",
+    "ctime.csv": b"ctime\n1723456789\n1723456799\n",
+    "io.csv": b"iio\n1\n",
+    "keywords.txt": b"import\nos\n",
+    "sites.txt": b"isite\nx\n",
+    "c.txt": b"ctypes\nmathx\n",
+    "cities.csv": b"id\n1\n2\n",
+    "eval.txt": b"ceval\neval\n",
+    "cages.csv": b"cage\nunknown\n",
+}
+
+
+@pytest.mark.parametrize(("name", "data"), NOWHERE_TO_BE_FOUND.items())
+def test_words_that_ask_for_what_is_nowhere_are_words_with_a_hint(name: str, data: bytes) -> None:
+    assert whole(data, name) == "code-carrying"
+    assert whole(b"# words\n" + data, name) == "safe"
+    assert verdict(data[:-1] + b"\0\n", name) != "safe"
+    assert verdict(data + b"(N)tR", name) != "safe"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"cos\nsystem\n", b"ccommands\ngetoutput\n", b"crequests\nget\n", b"cnumpy\nload\n",
+        b"cos\nsin\ncos\nsystem\n", b"c.os\nsin\n", b"cos\npath.x\n", b"cos\nsin\n(tR",
+    ],
+)  # fmt: skip
+def test_words_that_ask_for_what_is_there_are_no_words(data: bytes) -> None:
+    assert whole(data, "words.txt") in {"malicious", "unknown"}
+
+
+@pytest.mark.parametrize(
+    "data", [b"bios\nvendor\n", b"acos\nasin\n", b"score\n0.9\n", b"score\nunknown\n"]
+)
+def test_a_second_opinion_that_minds_no_stack_is_none_of_texts(data: bytes) -> None:
     """Both unpicklers end at the first letter, which asks for what is not on their stack."""
-    assert whole(b"score\n0.9\n", "words.csv") == "safe"
+    assert whole(data, "words.csv") == "safe"
 
 
 def test_what_the_second_opinion_could_not_read_to_its_end_is_not_safe() -> None:

@@ -9,14 +9,14 @@ from typing import Any
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.kinds import is_plain
-from workers.builder.scanning.known import shown
+from workers.builder.scanning.known import leads_nowhere, shown
 
 
 def second_opinion(root: Path, scanner: Scanner) -> None:
     """Let picklescan look too; what it calls dangerous is. What it cannot read is named.
 
     It minds no stack, so that texts ask for more by it than any unpickler comes to. Of them our own
-    walk says whether that is so.
+    walk says whether that is so; and what is nowhere does no harm.
     """
     from picklescan.scanner import SafetyLevel, scan_file_path
 
@@ -30,10 +30,12 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
             what = f"could not be read by picklescan ({type(error).__name__})"
             scanner.report.note(name, "unknown", what)
             continue
-        if found.scan_err and name not in scanner.report.doubted and not _is_plain(path):
+        words = bool(found.globals) and name not in scanner.pickles and _is_plain(path)
+        if found.scan_err and name not in scanner.report.doubted and not words:
             scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
         for one in found.globals:
-            if one.safety == SafetyLevel.Dangerous:
+            nowhere = words and leads_nowhere(one.module, one.name)
+            if one.safety == SafetyLevel.Dangerous and not nowhere:
                 text = f"picklescan: {one.module}.{one.name}"
                 scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])
 

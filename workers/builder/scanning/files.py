@@ -9,7 +9,6 @@ import bz2
 import gzip
 import io
 import lzma
-import sys
 import tarfile
 import tempfile
 import zipfile
@@ -20,8 +19,8 @@ from typing import IO, Any
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
-from workers.builder.scanning.known import shown
-from workers.builder.scanning.loaders import compression, takes
+from workers.builder.scanning.known import leads_nowhere, shown
+from workers.builder.scanning.loaders import compression, imports, takes
 from workers.builder.scanning.pickled import Walk
 from workers.builder.scanning.report import Report
 from workers.builder.scanning.walker import walk_pickle
@@ -53,13 +52,16 @@ class Scanner:
 
     def __init__(self, root: Path) -> None:
         self.root, self.report = root, Report()
+        self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
     def scan_files(self) -> None:
         """Scan everything under the root, ONNX models first: they say what else is theirs."""
         every = [p for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir()]
-        self.beside = {n.partition(".")[0] for p in every for n in p.relative_to(self.root).parts}
+        folders = {part for path in every for part in path.relative_to(self.root).parts[:-1]}
+        modules = {path.name for path in every if imports(path.name)}
+        self.beside = {name.partition(".")[0] for name in folders | modules}
         for path in sorted(every, key=lambda path: (path.suffix.lower() != ".onnx", path)):
             try:
                 self.scan_file(path)
@@ -91,7 +93,9 @@ class Scanner:
             return
         stream.seek(0)
         walk = walk_pickle(stream)
-        if walk.looks_for_names_alone and self._is_words(stream, walk.modules):
+        if walk.is_a_value and kinds.is_called_text(PurePosixPath(own)) and kinds.is_plain(stream):
+            walk = Walk()
+        elif walk.asks_alone and self._is_words(stream, walk):
             what = "begins like a pickle: begin it with a comment or a header"
             self.report.note(told, "code-carrying", what)
             walk = Walk()
@@ -105,19 +109,22 @@ class Scanner:
         if not archive:
             self._plain(name, own, stream, head)
 
-    def _is_words(self, stream: IO[bytes], modules: set[str]) -> bool:
+    def _is_words(self, stream: IO[bytes], walk: Walk) -> bool:
         """Tell whether a text that begins like a pickle is one by chance.
 
-        A line of one word that begins with "c" or "i" asks for a module. Whoever unpickled it
-        would look for that, and fail: it is neither Python's own nor beside it.
+        A line of one word that begins with "c" or "i" asks for a module, and for a name in it.
+        Whoever unpickled it would look for that, and fail: it is nowhere.
         """
-        tops = {module.partition(".")[0] for module in modules}
-        return not tops & (sys.stdlib_module_names | self.beside) and kinds.is_plain(stream)
+        return kinds.is_plain(stream) and all(
+            leads_nowhere(*one) and one[0].partition(".")[0] not in self.beside
+            for one in walk.asked
+        )
 
     def _pickle(self, told: str, walk: Walk) -> None:
         """Count what unpickling would do. A pickle that is cut off has done it until there."""
         if not walk.whole and not walk.effects:
             return
+        self.pickles.add(told)
         self.report.note(told, "code-carrying", "is a pickle")
         for verdict, what in walk.findings:
             self.report.note(told, verdict, what)

@@ -95,6 +95,11 @@ def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
     return readers().get(suffix)
 
 
+def is_called_text(own: PurePosixPath) -> bool:
+    """Tell whether a file of this name is a text to all but those who unpickle it."""
+    return _suffix(own) in {".json", *TEXT, *YAML} or own.name in TEXT_NAMES
+
+
 def readers() -> dict[str, Reader]:
     """Return what reads a file by its ending alone."""
     return {

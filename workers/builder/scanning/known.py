@@ -5,6 +5,7 @@ A pickle is a program. No list makes it safe: the best verdict that a pickle get
 """
 
 import sys
+from importlib import import_module
 from typing import Literal
 
 Verdict = Literal["safe", "code-carrying", "unknown", "malicious"]
@@ -62,6 +63,17 @@ NAMES_OF_MODULES = frozenset(
     {"os", "_os", "sys", "_sys", "subprocess", "builtins", "__builtins__", "importlib", "ctypes",
      "shutil", "socket", "runpy", "pickle", "_pickle", "io", "posix", "nt"}
 )  # fmt: skip
+
+# Modules of Python's own that NumPy, and so every loader of models, has loaded: looking one up does
+# nothing.
+LOADED = words(
+    """
+    abc ast builtins codecs collections contextlib contextvars copyreg ctypes datetime dis enum
+    errno functools importlib inspect io itertools keyword linecache marshal math numbers opcode
+    operator os pickle platform posix re site stat struct sys textwrap time token tokenize types
+    typing warnings weakref
+    """
+)
 
 SAFE_BUILTINS = words(
     """
@@ -122,6 +134,15 @@ def judge(module: str, name: str) -> tuple[Verdict, str]:
     if root in MODEL_ROOTS and len(parts) == 1:
         return "code-carrying", ""
     return "code-carrying", f"calls for {full}"
+
+
+def leads_nowhere(module: str, name: str) -> bool:
+    """Tell whether nothing would come of it to ask for ``module.name``, and not to call it."""
+    top = module.partition(".")[0]
+    if not top or top in sys.stdlib_module_names:
+        loaded = import_module(module) if module in LOADED else None
+        return loaded is not None and not hasattr(loaded, name.partition(".")[0])
+    return judge(module, name if top in MODEL_ROOTS else "")[0] == "code-carrying"
 
 
 def shown(text: str) -> str:

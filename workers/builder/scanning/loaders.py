@@ -118,6 +118,12 @@ def takes(name: str, head: bytes) -> bool:
     return head.startswith(loader.starts)
 
 
+def imports(name: str) -> bool:
+    """Tell whether a file of this name may be a module of Python's."""
+    [python] = [loader for loader in LOADERS if loader.does == "imports"]
+    return name.lower().endswith(tuple(python.endings))
+
+
 def compression(head: bytes) -> str:
     """Return the loader that would decompress a file with these first bytes, or ''."""
     for loader in LOADERS:

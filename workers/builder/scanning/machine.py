@@ -224,7 +224,7 @@ class Machine:
             return
         if not all(isinstance(p, str | Text | Global) or may_be_text(p) for p in (name, module)):
             raise Ended("it asks for something whose name is no text")
-        self.walk.effects = True
+        self.walk.effects = self.walk.calls = True
         grave: Verdict = "code-carrying" if self.walk.garbled else "malicious"
         self.walk.note(grave, "computes the name of what it asks for")
         self.push(OPAQUE)
@@ -240,9 +240,10 @@ class Machine:
         if odd or module.startswith("."):
             grave: Verdict = "code-carrying" if self.walk.garbled else "malicious"
             self.walk.note(grave, f"asks for a module by an odd name: {shown(module)}")
+            self.walk.asked.add((module, name))
             module = module.lstrip(".")
         newer = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-        self.walk.modules |= {module, newer[0]}
+        self.walk.asked |= {(module, name), newer}
         for verdict, why in {judge(module, name), judge(*newer)}:
             self.walk.note(verdict, shown(why))
         if name.rpartition(".")[2] in ARRAY_NAMES and (module, name) not in ARRAYS:

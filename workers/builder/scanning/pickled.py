@@ -78,18 +78,19 @@ class Walk:
     lenient: bool = False  # numbers and texts that no unpickler reads are taken as read
     doubtful: bool = False  # it ended at one of them
     ended: bool = False  # no unpickler reads what stands where it ended
-    modules: set[str] = field(default_factory=set)  # that a loader would have imported
+    asked: set[tuple[str, str]] = field(default_factory=set)  # modules and names in them
     error: str = ""
 
     @property
-    def looks_for_names_alone(self) -> bool:
-        """Whether an unpickler would import what is asked for, call nothing, and then fail."""
-        return (
-            self.ended
-            and bool(self.modules)
-            and self.verdict == "code-carrying"
-            and not (self.whole or self.calls or self.arrays or self.doubtful)
-        )
+    def asks_alone(self) -> bool:
+        """Whether an unpickler would look for what is asked for, call nothing, and then fail."""
+        harmless = not (self.whole or self.calls or self.arrays or self.doubtful)
+        return self.ended and bool(self.asked) and harmless
+
+    @property
+    def is_a_value(self) -> bool:
+        """Whether it gives a plain value: nothing is asked for, or called, on the way to an end."""
+        return self.whole > 0 and self.verdict == "safe" and not (self.effects or self.calls)
 
     def note(self, verdict: Verdict, what: str) -> None:
         """Count a verdict; tell of it once, while there is room."""
