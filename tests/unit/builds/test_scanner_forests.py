@@ -325,6 +325,41 @@ def test_a_forest_that_was_never_trained_may_say_how_it_would_have_been() -> Non
     assert verdict(bytes(booster.save_raw("ubj")), "m.ubj") == "safe"
 
 
+@pytest.mark.filterwarnings("ignore:.*You have manually specified the `updater`")
+def test_a_node_that_was_pruned_may_keep_its_categories() -> None:
+    values = numpy.random.default_rng(0).integers(0, 6, (200, 1)).astype(float)
+    data = xgboost.DMatrix(values, values[:, 0] == 2, feature_types=["c"], enable_categorical=True)
+    grown = xgboost.train({"max_cat_to_onehot": 1}, data, 2)
+    prune = {"process_type": "update", "updater": "prune", "gamma": 1e6}
+    pruned = xgboost.train(prune, data, 2, xgb_model=grown)
+    tree = json.loads(pruned.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"][0]
+    assert tree["categories_nodes"] == [0] and tree["left_children"][0] == -1
+    for kind in ("json", "ubj"):
+        assert verdict(bytes(pruned.save_raw(kind)), f"m.{kind}") == "safe"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"the": 1, "learner": 2, "a": 3}', b'{"learner": {"name": "ppo"}}',
+        b'{"n": 0, "learner": "lgbm"}\n{"n": 1, "learner": "xgboost"}\n',
+        b'{"\\u0120the": 0, "learner": 1, "\\"": 2}', b'{"learner": {}, "gradient_booster": {}}',
+    ],
+)  # fmt: skip
+def test_json_that_speaks_of_a_learner_is_json(data: bytes) -> None:
+    """XGBoost ends where it finds no booster in it."""
+    assert verdict(data, "a.json") == verdict(data, "a.jsonl") == "safe"
+    with pytest.raises(xgboost.core.XGBoostError):
+        xgboost.Booster(model_file=bytearray(data))
+
+
+def test_words_under_a_tree_are_words() -> None:
+    """LightGBM ends where it finds no number of classes."""
+    assert verdict(b"tree\nbush\nhouse\n", "labels.txt") == "safe"
+    for classes in (b"num_class=1", b"num_class"):
+        assert verdict(b"tree\n" + classes + b"\n", "labels.txt") == "unknown"
+
+
 @pytest.mark.parametrize("key", [b"gradient_booster", b"gradient\\u005fbooster"])
 def test_a_member_that_readers_read_differently_is_refused(key: bytes) -> None:
     evil = changed(lambda tree, _: tree["left_children"].__setitem__(0, 10_000))

@@ -145,6 +145,16 @@ def test_native_files_of_boosted_trees_are_data() -> None:
     assert scan_bytes(name, data, NOWHERE).verdict() == "safe"
 
 
+def test_native_files_of_boosted_trees_are_data_by_the_endings_that_mlflow_gives_them() -> None:
+    ((_, trees),) = xgboost_model(".ubj").files.items()
+    ((_, text),) = xgboost_model(".json").files.items()
+    ((_, lines),) = lightgbm_model().files.items()
+    for name, data in (("model.xgb", trees), ("model.xgb", text), ("model.lgb", lines)):
+        assert scan_bytes(name, data, NOWHERE).verdict() == "safe"
+        assert scan_bytes(name, data[: len(data) // 2], NOWHERE).verdict() == "unknown"
+        assert scan_bytes(name, b"hello", NOWHERE).verdict() == "unknown"
+
+
 def test_ubjson_that_is_cut_off_or_holds_something_behind_is_not_safe() -> None:
     ((name, data),) = xgboost_model(".ubj").files.items()
     for broken in (data[:-1], data[: len(data) // 2], data + b"x", b"{" * 100, b"[]", b"{U"):
@@ -166,8 +176,8 @@ def flavored(flavor: str, data: str, pyfunc: str = "") -> Report:
 @pytest.mark.parametrize(
     ("flavor", "good", "bad"),
     [
-        ("xgboost", ("model.json", "model.ubj", "a/m.UBJ"),
-         ("model.txt", "model.safetensors", "model", "a.parquet", ".json", "m.json/x", "m.xgb")),
+        ("xgboost", ("model.json", "model.ubj", "a/m.UBJ", "m.xgb"),
+         ("model.txt", "model.safetensors", "model", "a.parquet", ".json", "m.json/x")),
         ("onnx", ("model.onnx",), ("model.txt", "model.safetensors", "a.png", "model.json")),
         ("lightgbm", ("model.lgb", "model.txt", "model.pkl", "model.skops"),
          ("README.md", "a.tar", "model.json", "data")),
@@ -241,13 +251,18 @@ def test_a_parquet_file_may_not_name_a_type_that_pyarrow_unpickled() -> None:
     assert "pyarrow before 14.0.1 unpickles" in report.findings[0][2]
 
 
-def test_what_a_model_calls_its_weights_is_a_file_and_no_member_of_one(tmp_path: Path) -> None:
+def with_weights(name: str) -> bytes:
+    """Return an ONNX model whose weights lie in a file of this name."""
     tensor = onnx.TensorProto(name="w", data_type=1, dims=[1], data_location=1)
-    tensor.external_data.add(key="location", value="a.zip!weights.bin")
+    tensor.external_data.add(key="location", value=name)
     out = onnx.helper.make_tensor_value_info("w", 1, [1])
     graph = onnx.helper.make_graph([], "g", [], [out], initializer=[tensor])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    return bytes(model.SerializeToString())
+
+
+def test_what_a_model_calls_its_weights_is_a_file_and_no_member_of_one(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(with_weights("a.zip!weights.bin"))
     (tmp_path / "a.zip!weights.bin").write_bytes(bytes(4))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("weights.bin", bytes(4))

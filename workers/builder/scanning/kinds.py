@@ -104,6 +104,7 @@ def readers() -> dict[str, Reader]:
     """Return what reads a file by its ending alone."""
     return {
         ".json": _json, ".onnx": _onnx, ".safetensors": _safetensors, ".ubj": _ubjson,
+        ".lgb": _forest("LightGBM", lightgbm.read), ".xgb": _forest("XGBoost", xgboost.read),
         ".h5": _hdf5, ".hdf5": _hdf5, ".keras": _is("unknown", "is called Keras and is no zip"),
     }  # fmt: skip
 
@@ -180,6 +181,19 @@ def _ubjson(stream: IO[bytes], place: Place) -> Told:
         yield "safe", ""
     else:
         yield "unknown", "is a broken model of XGBoost: it has no learner. Save and upload it anew"
+
+
+def _forest(library: str, read: Callable[[IO[bytes]], bool]) -> Reader:
+    """What is broken has been told of already: see :func:`forests`."""
+
+    def told(stream: IO[bytes], place: Place) -> Told:
+        with contextlib.suppress(NotTrees):
+            whole = read(stream)
+            yield (
+                ("safe", "") if whole else ("unknown", f"is called {library} and is no model of it")
+            )
+
+    return told
 
 
 def _yaml(stream: IO[bytes], place: Place) -> Told:

@@ -32,6 +32,8 @@ def read(stream: IO[bytes]) -> bool:
     text = stream.read().decode("latin-1")  # a character is a byte: LightGBM counts bytes
     first = TREE.search(text)
     head = text[: first.start()] if first else text
+    if "=" not in head and "num_class" not in head:  # without a number of classes LightGBM ends
+        return False
     facts = _head(head)
     sizes = [number(size) for size in _items(facts, "tree_sizes")]
     if len(sizes) > MAX_TREES or "\0" in text:

@@ -88,7 +88,8 @@ class Flavor:
 
 
 FLAVORS = (
-    Flavor("xgboost", "XGBoost", "mlflow/xgboost/__init__.py _load_model", words(".json .ubj")),
+    Flavor("xgboost", "XGBoost", "mlflow/xgboost/__init__.py _load_model",
+           words(".json .ubj .xgb")),
     # A class of lightgbm.sklearn is unpickled, or read as skops.
     Flavor("lightgbm", "LightGBM", "mlflow/lightgbm/__init__.py _load_model",
            words(".txt .lgb .pkl .skops")),

@@ -30,6 +30,7 @@ NODES = ("left_children", "right_children", "split_indices", "split_conditions",
          "parents", "base_weights", "loss_changes", "sum_hessian", "split_type")  # fmt: skip
 OLDER = frozenset({"parents", "base_weights", "loss_changes", "sum_hessian", "split_type"})
 KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
 CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 TREE = frozenset({"id", "tree_param", *NODES, *CATEGORIES})
 
@@ -63,13 +64,16 @@ def read_json(stream: IO[bytes]) -> bool:
         raise NotTrees(f"it is larger than {MAX_JSON >> 20} MB: write it as .ubj")
     stream.seek(0)
     data = stream.read()
+    if b"gradient_booster" not in ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), data):
+        return False  # without it XGBoost ends before its first tree
     if any(b"\\" in key[1] for key in KEY.finditer(data)):  # which XGBoost takes as it stands
         raise NotTrees("it has a member whose name is spelled with an escape")
     try:
         model = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise NotTrees("it is no whole JSON") from None
-    if not isinstance(model, dict) or "learner" not in model:
+    learner = model.get("learner") if isinstance(model, dict) else None
+    if not isinstance(learner, dict) or "gradient_booster" not in learner:
         return False
     _model(model)
     return True
@@ -226,7 +230,7 @@ def _tree(place: int, tree: Any, features: int) -> None:
                 f"tree {place} asks for a feature that there is not")  # fmt: skip
     if "parents" in parts:
         _parents(place, parts["parents"], children, reached)
-    _categories(place, tree, parts.get("split_type", [0] * size), reached & children.keys())
+    _categories(place, tree, parts.get("split_type", [0] * size))
 
 
 def _parents(
@@ -243,7 +247,7 @@ def _parents(
             raise NotTrees(wrong)
 
 
-def _categories(place: int, tree: Any, kinds: Sequence[Any], inner: set[int]) -> None:
+def _categories(place: int, tree: Any, kinds: Sequence[Any]) -> None:
     """Nodes that ask for a category have a piece of the list of categories each."""
     wrong = f"tree {place} asks for a category that there is not"
     values, nodes, starts, sizes = (
@@ -252,7 +256,7 @@ def _categories(place: int, tree: Any, kinds: Sequence[Any], inner: set[int]) ->
     if not len(nodes) == len(starts) == len(sizes):
         raise NotTrees(wrong)
     marked = [node for node, kind in enumerate(kinds) if bounded(kind, 0, 2, wrong)]
-    if marked != [whole(node) for node in nodes] or not inner.issuperset(marked):
+    if marked != [whole(node) for node in nodes]:  # leaves among them, where it was pruned
         raise NotTrees(wrong)
     for start, size in zip(starts, sizes, strict=True):
         bounded(size, 1, len(values) + 1, wrong)
