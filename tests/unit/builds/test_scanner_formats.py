@@ -261,6 +261,31 @@ def with_weights(name: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
+OTHERS = [b"CBM1", b"GGUF", b"\x1c\0\0\0TFL3", b"\x08\0\0\0ORTM", b"binf"]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "expected"),
+    [
+        *((name, b"\1\2\3\4", "safe") for name in (
+            "self_attn.in_proj_weight", "bn1.running_mean", "LayerNorm.gamma", "layers.0.A_log",
+            "lstm.weight_ih_l0", "model.onnx_data", "model.onnx_data_1")),
+        # What a loader takes them for by its name is not followed here.
+        *(("weights.bin", start, "unknown") for start in OTHERS),
+        *((name, b"\1\2\3\4", "unknown") for name in ("a.so", "a.pb", "a.pl", "a.dll", "a.pkl")),
+        ("run_it.bin", b"#!/bin/sh\n", "unknown"), ("a.in_proj_weight", b"N.", "code-carrying"),
+    ],
+)  # fmt: skip
+def test_weights_may_be_called_like_a_parameter_and_are_of_no_other_format(
+    name: str, start: bytes, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(with_weights(name))
+    (tmp_path / name).write_bytes(start[:4] if expected == "safe" else start)
+    scanner = Scanner(tmp_path)
+    scanner.scan_files()
+    assert scanner.report.verdict() == expected, scanner.report.findings
+
+
 def test_what_a_model_calls_its_weights_is_a_file_and_no_member_of_one(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(with_weights("a.zip!weights.bin"))
     (tmp_path / "a.zip!weights.bin").write_bytes(bytes(4))

@@ -4,6 +4,7 @@ import json
 import pickle
 import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,20 @@ def test_what_the_second_opinion_could_not_read_to_its_end_is_not_safe() -> None
     assert verdict(data, "model.safetensors") == "safe"
     assert whole(data, "model.safetensors") == "unknown"
     assert whole(data.replace(b"\n", b" "), "model.safetensors") == "safe"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("spectrum.csv", b"MZ_ratio,intensity\n100.2,5\n", "safe"),
+        ("mz.csv", b"MZ\n5\n", "safe"),
+        ("mz.txt", b"MZ".ljust(60) + b"\x40\0\0\0PE\0\0", "unknown"),
+        ("zf.txt", b"ZF Friedrichshafen\nBosch\n", "safe"),
+        ("zf.txt", b"ZF0x5                " + zlib.compress(b"hello"), "unknown"),
+        ("zf.txt", b"ZF0x5                hello", "unknown"),
+    ],
+)
+def test_first_bytes_of_a_program_or_of_an_old_joblib_may_be_words(
+    name: str, data: bytes, expected: str
+) -> None:
+    assert verdict(data, name) == expected

@@ -6,6 +6,7 @@ neither.
 """
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -164,7 +165,7 @@ class Scanner:
             # read by nobody but onnxruntime, as numbers
             self.report.note(told, "safe", "")
             return
-        reader = kinds.reader(PurePosixPath(own), head, name)
+        reader = kinds.reader(PurePosixPath(own), head, name, stream)
         if reader is None:
             self.report.note(told, "unknown", "is of no known format")
             return
@@ -267,6 +268,10 @@ def _begins(opener: str, stream: IO[bytes]) -> bool:
     The length before a header of safetensors can be 0x178, which is how zlib begins.
     """
     stream.seek(0)
+    if opener == "joblib, before 0.10":  # joblib reads the length behind "ZF", in sixteens
+        with contextlib.suppress(ValueError):
+            return int(stream.read(21)[2:], 16) >= 0
+        return False
     machine = FIRST.get(opener, zlib.decompressobj)()
     while opener in FIRST and (piece := stream.read(CHUNK)):
         try:

@@ -5,6 +5,7 @@ A reader yields verdicts with what is worth telling of them; only a reader says 
 
 import codecs
 import contextlib
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,11 +39,16 @@ IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
 PICTURES = words(".png .jpg .jpeg .gif .parquet")
 PROGRAMS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa\xce",
             b"\xfe\xed\xfa\xcf", b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf", b"#!")  # fmt: skip
-NATIVE = (*PROGRAMS[:-1], b"MZ")
-# How ONNX and PyTorch call the files that a model's weights lie in, after a tensor or the model.
-WEIGHTS = {"", *words(".data .bin .weight .weights .bias .onnx_data")}
-# What a loader takes a file by, whatever its name: NumPy, HDF5, LightGBM, XGBoost, ONNX' own.
-FORMATS = (b"\x93NUMPY", headers.HDF5, b"tree\n", b"tree\r", b'{"', b"{L\0\0", b"{i", b"{U")
+NATIVE = PROGRAMS[:-1]
+# How ONNX and PyTorch call the files that a model's weights lie in, after the model or a parameter
+# ("running_mean", "in_proj_weight"): an ending with a low line is that of no loader.
+WEIGHTS = {"", *words(".data .bin .weight .weights .bias .alpha .beta .gamma .scale")}
+PARAMETER = re.compile(r"\.[a-z0-9]+(_[a-z0-9]+)+")
+# What a loader takes a file by, whatever its name: NumPy, HDF5, LightGBM, XGBoost, CatBoost,
+# llama.cpp, and behind four bytes TensorFlow Lite and ONNX Runtime.
+FORMATS = (b"\x93NUMPY", headers.HDF5, b"tree\n", b"tree\r", b'{"', b"{L\0\0", b"{i", b"{U",
+           b"binf", b"CBM1", b"GGUF")  # fmt: skip
+FLATBUFFERS = (b"TFL3", b"ORTM")
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 Told = Iterator[tuple[Verdict, str]]
 
@@ -60,10 +66,10 @@ class Place:
 Reader = Callable[[IO[bytes], Place], Told]
 
 
-def reader(own: PurePosixPath, head: bytes, name: str) -> Reader | None:
+def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> Reader | None:
     """Return what reads a file of this name that begins so, ``None`` when nothing does."""
     suffix = _suffix(own)
-    if head.startswith(NATIVE):
+    if head.startswith(NATIVE) or _is_windows(head, stream):
         return _is("unknown", "is native program code")
     if suffix in CODE:
         return _is("code-carrying", "is source or program code")
@@ -113,13 +119,19 @@ def is_weights(own: PurePosixPath, head: bytes, stream: IO[bytes]) -> bool:
     """Tell whether no loader takes what a model calls its weights for anything else, neither by
     its name nor by its first bytes."""
     named = {"MLmodel", *TEXT_NAMES, *mlflow_folder.NAMING}
-    if own.name in named or _suffix(own) not in WEIGHTS or head.startswith((*PROGRAMS, *FORMATS)):
-        return False
+    suffix = _suffix(own)
+    called = own.name not in named and (suffix in WEIGHTS or PARAMETER.fullmatch(suffix))
+    taken = head.startswith((*PROGRAMS, *FORMATS)) or head[4:8] in FLATBUFFERS
+    return bool(called) and not taken and not _is_windows(head, stream)
+
+
+def _is_windows(head: bytes, stream: IO[bytes]) -> bool:
+    """Tell whether it is a program of Windows: words and numbers may begin like its first header,
+    which says where the second one stands."""
     if not head.startswith(b"MZ"):
-        return True
-    # Any number may begin so; a program has its second header where the first one says.
+        return False
     stream.seek(int.from_bytes(head[60:64], "little"))
-    return stream.read(4) != b"PE\0\0"
+    return stream.read(4) == b"PE\0\0"
 
 
 def _suffix(own: PurePosixPath) -> str:
