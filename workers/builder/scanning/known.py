@@ -57,6 +57,7 @@ HOSTILE_NAMES = words(
     LambdaType make_dataclass literal_exec call_trace read_pickle read_csv load loads
     load_library cpp_extension __build_class__ __getattribute__ __globals__ __builtins__
     __subclasses__ __reduce__ __reduce_ex__ add_extension finalize callback register_at_fork
+    load_compatibility load_temporary_memmap __setstate__ __setattr__ __setitem__ __set__
     """
 )
 NAMES_OF_MODULES = frozenset(

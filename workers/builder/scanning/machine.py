@@ -11,6 +11,7 @@ from workers.builder.scanning.pickled import (
     ARRAY_NAMES,
     ARRAYS,
     MARK,
+    MAX_KEYS,
     OPAQUE,
     TEXT,
     Bytes,
@@ -23,19 +24,19 @@ from workers.builder.scanning.pickled import (
     Walk,
     array_bytes,
     is_array,
+    is_integer,
+    is_loose,
     may_be_text,
+    pairs,
 )
 
 MAX_OPCODES = 50_000_000
 MAX_KEPT = 1 << 16  # longer texts are no names
 NEWEST_PROTOCOL = 5
+READING = ("joblib", "numpy")  # by which arrays are read
 # What an importer finds a file for: "_sysconfigdata__linux_x86_64-linux-gnu" is Python's own, and
 # of ".os" it looks for what stands behind the dot.
 MODULE = re.compile(r"[^\W\d][\w-]*(\.[\w-]*)*|\.[\w.-]+")
-# As int(text, 0) takes it, and strtol(text, 0), which takes 010 as well, and nothing before a NUL.
-INTEGER = re.compile(
-    rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)\s*[lL]?\s*"
-)
 
 
 class Machine:
@@ -62,10 +63,17 @@ class Machine:
     def push(self, item: Item) -> None:
         self.stack.append(item)
 
-    def _pop(self) -> Item:
+    def _pop(self, *, meant: bool = False) -> Item:
+        """Take an item; one that is ``meant`` is called, or another is built with it. Elsewhere it
+        could be changed, or made anew, unseen: joblib reads an array by them."""
         if not self.stack:
             raise Ended("it takes from an empty stack")
-        return self.stack.pop()
+        item = self.stack.pop()
+        if isinstance(item, dict) and not meant:
+            item[None] = None
+        elif is_loose(item) and not meant and not self.walk.garbled:
+            self.walk.note("unknown", "makes an array of joblib in an odd way")
+        return item
 
     def _top(self) -> Item:
         if not self.stack:
@@ -118,9 +126,7 @@ class Machine:
         self.push(OPAQUE)
 
     def integer(self) -> None:
-        line = self.source.line()
-        digits = line.partition(b"\0")[0]
-        if INTEGER.fullmatch(digits) or (line and not digits):
+        if is_integer(self.source.line()):
             self.push(OPAQUE)
         else:
             self.doubted("it has a number that is none")
@@ -197,14 +203,14 @@ class Machine:
         target = self._top()
         if isinstance(target, Global):
             self.walk.calls = True
-            self.walk.note("code-carrying", shown(f"changes {target.module}.{target.name}"))
+            grave: Verdict = "unknown" if target.module.startswith(READING) else "code-carrying"
+            self.walk.note(grave, shown(f"changes {target.module}.{target.name}"))
         return target
 
     def set_items(self, items: list[Item]) -> None:
         target = self.changed()
-        for key, value in zip(items[::2], items[1::2], strict=False):
-            if isinstance(target, dict) and isinstance(key, str) and len(target) < 1000:
-                target[key] = value
+        if isinstance(target, dict):
+            target |= pairs(items) if len(target) < MAX_KEYS else {None: None}
 
     # names
     def named(self) -> None:
@@ -246,7 +252,8 @@ class Machine:
         self.walk.asked |= {(module, name), newer}
         for verdict, why in {judge(module, name), judge(*newer)}:
             self.walk.note(verdict, shown(why))
-        if name.rpartition(".")[2] in ARRAY_NAMES and (module, name) not in ARRAYS:
+        like_array = not ARRAY_NAMES.isdisjoint(name.split(".")) and not self.walk.garbled
+        if like_array and (module, name) not in ARRAYS:
             self.walk.note("unknown", f"asks for an array of joblib in an odd way: {shown(name)}")
         self.push(Global(module, name))
 
@@ -274,13 +281,12 @@ class Machine:
     # calls
     def call(self, maker: Item, args: Item) -> None:
         self.walk.calls = True
-        inside = args if isinstance(args, tuple) else ()
-        if not is_array(maker) and any(is_array(part) for part in inside):
+        if is_array(maker) and args != () and not self.walk.garbled:
             self.walk.note("unknown", "makes an array of joblib in an odd way")
         self.push(Made(maker, args))
 
     def reduce(self) -> None:
-        args, maker = self._pop(), self._pop()
+        args, maker = self._pop(), self._pop(meant=True)
         self.call(maker, args)
 
     def reduce_ex(self) -> None:
@@ -294,17 +300,18 @@ class Machine:
         self.call(items[0], tuple(items[1:]))
 
     def build(self) -> None:
-        state, target = self._pop(), self.changed()
+        state, target = self._pop(meant=True), self.changed()
         if isinstance(target, Made):
+            if is_array(target.maker) and target.state is not None and self.joblib:
+                raise Hostile("an array of joblib is built twice")
             target.state = state
             if is_array(target.maker):
                 self.walk.arrays = True
                 if self.joblib:
-                    self._array(target)
+                    self._array(state)
 
-    def _array(self, wrapper: Made) -> None:
+    def _array(self, state: Item) -> None:
         """Step over the raw array that joblib writes between two opcodes."""
-        state = wrapper.state
         if self.source.stream.tell() < self.source.frame:  # joblib reads on behind that
             raise Hostile("an array of joblib stands inside a frame")
         size = array_bytes(state)
@@ -340,7 +347,7 @@ STEPS: dict[bytes, Callable[[Machine], Any]] = {
     b"a": lambda m: m.into(1),
     b"b": Machine.build,
     b"c": Machine.named,
-    b"d": lambda m: m.push(_pairs(m._items())),
+    b"d": lambda m: m.push(pairs(m._items())),
     b"}": lambda m: m.push({}),
     b"e": Machine.all_into,
     b"g": lambda m: m.get(m.place()),
@@ -386,11 +393,6 @@ STEPS: dict[bytes, Callable[[Machine], Any]] = {
     b"\x97": Machine.opaque,
     b"\x98": lambda m: m._top(),
 }  # fmt: skip
-
-
-def _pairs(items: list[Item]) -> dict[str, Item]:
-    pairs = zip(items[::2], items[1::2], strict=False)
-    return {key: value for key, value in pairs if isinstance(key, str)}
 
 
 def _protocol(number: int) -> None:

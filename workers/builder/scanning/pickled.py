@@ -9,7 +9,12 @@ from workers.builder.scanning.known import Verdict, worst
 MAX_LINE = 64 << 20
 MAX_TOLD = 200
 MAX_NESTED = 20
-DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d*)")
+MAX_KEYS = 1000  # of a dict that is followed
+SPELLED = re.compile(r"[<>|=]?(O|[biufcmMSUV](?=[0-9]))([0-9]*)")  # as NumPy spells a type
+# As int(text, 0) takes it, and strtol(text, 0), which takes 010 as well, and nothing before a NUL.
+INTEGER = re.compile(
+    rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)\s*[lL]?\s*"
+)
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 ARRAY_NAMES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
 Item = Any
@@ -36,6 +41,9 @@ class Global:
 
     module: str
     name: str
+
+
+DTYPE = Global("numpy", "dtype")
 
 
 @dataclass(slots=True)
@@ -160,8 +168,21 @@ class Bytes:
         return self.size - self.stream.tell()
 
 
+def is_integer(line: bytes) -> bool:
+    """Tell whether an unpickler may read a line as a whole number."""
+    digits = line.partition(b"\0")[0]
+    return INTEGER.fullmatch(digits) is not None or bool(line and not digits)
+
+
 def is_array(item: Item) -> bool:
     return isinstance(item, Global) and (item.module, item.name) in ARRAYS
+
+
+def is_loose(item: Item) -> bool:
+    """Tell whether it is joblib's class of arrays, or one that was not read yet."""
+    return is_array(item) or (
+        isinstance(item, Made) and is_array(item.maker) and item.state is None
+    )
 
 
 def may_be_text(item: Item) -> bool:
@@ -169,10 +190,18 @@ def may_be_text(item: Item) -> bool:
     return isinstance(item, Made) and not is_array(item.maker)
 
 
+def pairs(items: list[Item]) -> dict[str | None, Item]:
+    """Return what is followed of a dict; ``None`` in it says that there is more."""
+    found = zip(items[::2], items[1::2], strict=False)
+    return {key if isinstance(key, str) else None: value for key, value in found}
+
+
 def array_bytes(state: Item) -> int | None:
     """Return how many bytes an array of joblib takes in its file; ``None``: it holds objects."""
-    if not isinstance(state, dict) or "shape" not in state or "dtype" not in state:
-        raise Hostile("a joblib array has no shape")
+    if not isinstance(state, dict) or None in state or not {"shape", "dtype"} <= state.keys():
+        raise Hostile("a joblib array has no shape that can be followed")
+    if not isinstance(state.get("numpy_array_alignment_bytes"), int | None):
+        raise Hostile("a joblib array has an alignment that cannot be followed")
     kind, size = dtype_of(state["dtype"])
     if kind == "O":
         return None
@@ -186,24 +215,29 @@ def array_bytes(state: Item) -> int | None:
 def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
     """Return kind and item size, in bytes, of a pickled ``numpy.dtype``; ``O``: it holds objects.
 
-    Its state is (version, order, subtype, names, fields, size, …), of which records have fields and
-    sizes (``numpy/_core/src/multiarray/descriptor.c``, ``arraydescr_reduce``).
+    Its state is (version, order, subtype, names, fields, size, alignment, flags, …), of which
+    records have fields and sizes, and the lowest flag says that objects are in it, whatever it is
+    called (``numpy/_core/src/multiarray/descriptor.c``, ``arraydescr_reduce`` and ``_setstate``).
     """
-    text = value.args[0] if isinstance(value, Made) and isinstance(value.args, tuple) else None
-    found = DTYPE.fullmatch(text) if isinstance(text, str) else None
-    if not isinstance(value, Made) or found is None or depth > MAX_NESTED:
+    given = isinstance(value, Made) and value.maker == DTYPE and depth <= MAX_NESTED
+    text = value.args[0] if given and isinstance(value.args, tuple) and value.args else None
+    found = SPELLED.fullmatch(text) if isinstance(text, str) else None
+    state = value.state if given and value.state is not None else (*(None,) * 7, 0)
+    whole = isinstance(state, tuple) and len(state) in {8, 9} and isinstance(state[7], int)
+    if found is None or not whole:
         raise Hostile("a joblib array has a type that cannot be followed")
-    kind, digits = found[1], int(found[2] or "1")
-    state = value.state if isinstance(value.state, tuple) and len(value.state) >= 6 else (None,) * 6
-    if kind == "V" and any(dtype_of(part, depth + 1)[0] == "O" for part in _parts(state)):
+    kind, digits = found[1], int(found[2] or "0")
+    if kind == "O" or state[7] & 1 or any(dtype_of(p, depth + 1)[0] == "O" for p in _parts(state)):
         return "O", 0
-    if kind in "USV" and isinstance(state[5], int) and state[5] >= 0:
+    if kind in "USV" and value.state is not None:
+        if not isinstance(state[5], int) or state[5] < 0:
+            raise Hostile("a joblib array has a type whose size cannot be followed")
         return kind, state[5]
     return kind, digits * 4 if kind == "U" else digits
 
 
 def _parts(state: tuple[Item, ...]) -> list[Item]:
     """Return the types of a record's fields, and the one that an inner array is made of."""
-    fields = state[4].values() if isinstance(state[4], dict) else ()
+    fields = filter(None, state[4].values()) if isinstance(state[4], dict) else ()
     inner = [state[2]] if state[2] is not None else []
     return [part[0] if isinstance(part, tuple) and part else part for part in (*inner, *fields)]
