@@ -246,9 +246,13 @@ def test_a_parquet_file_may_not_name_a_type_that_pyarrow_unpickled() -> None:
             schema = pyarrow.schema([field], metadata={b"k": b"v" * length})
             file = io.BytesIO()
             parquet.write_table(pyarrow.table([pyarrow.array([1])], schema=schema), file)
-            report = scan_bytes("a.parquet", file.getvalue(), NOWHERE)
-            assert report.verdict() == verdict
+            for name, start in (("a.parquet", b"PAR1"), ("a.png", b"PAR1"), ("a.gif", b"GIF89a")):
+                data = start + file.getvalue()[len(start) :]
+                report = scan_bytes(name, data, NOWHERE)
+                assert report.verdict() == verdict
     assert "pyarrow before 14.0.1 unpickles" in report.findings[0][2]
+    assert data.startswith(b"GIF")
+    assert parquet.read_metadata(io.BytesIO(data)).num_rows == 1
 
 
 def with_weights(name: str) -> bytes:

@@ -97,7 +97,7 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> Rea
         whole = head.startswith(b"PAR1")
         return _parquet if whole else _is("unknown", "is called Parquet and does not begin so")
     if head.startswith(IMAGES) and suffix in PICTURES:
-        return _is("safe", "")
+        return _parquet  # of which it may be one too
     return readers().get(suffix)
 
 
