@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 from tests.support.models import forest, lightgbm_model, skops_model, xgboost_model
+from workers.builder.scanning.__main__ import main
 from workers.builder.scanning.files import Report, Scanner, scan_bytes
 from workers.builder.scanning.skops import trusted
 
@@ -288,6 +289,22 @@ def test_weights_may_be_called_like_a_parameter_and_are_of_no_other_format(
     scanner = Scanner(tmp_path)
     scanner.scan_files()
     assert scanner.report.verdict() == expected, scanner.report.findings
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [(b"\x93\0\0\0", "safe"), (b"NN\x93\0", "safe"), (b"cos\nsystem\n", "malicious")],
+)
+def test_weights_that_begin_like_a_name_from_the_stack_are_numbers(
+    numbers: bytes, expected: str, tmp_path: Path
+) -> None:
+    """picklescan says of the first that it cannot be read, and of the second that it is hostile."""
+    folder, answer = tmp_path / "artifact", tmp_path / "answer.json"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(with_weights("weights.bin"))
+    (folder / "weights.bin").write_bytes(numbers)
+    main(folder, answer)
+    assert json.loads(answer.read_bytes())["verdict"] == expected
 
 
 def test_what_a_model_calls_its_weights_is_a_file_and_no_member_of_one(tmp_path: Path) -> None:
