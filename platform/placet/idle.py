@@ -6,9 +6,10 @@ half a head and five hundred that ask nothing more are a thousand, and gunicorn 
 
 import contextlib
 import select
-import socket
-from collections import deque
-from collections.abc import Callable
+import selectors
+import ssl
+import time
+from functools import partial
 from typing import Any, Protocol
 
 
@@ -45,34 +46,92 @@ class Idle:
         return True
 
 
-class Resting:
-    """Connections that gunicorn keeps until their client asks: ``asked`` takes those that did."""
+class Looked:
+    """Connections that the main thread looks at, each for so many seconds at most.
 
-    def __init__(self, worker: Any, conns: deque[Any], asked: Callable[[Any, Any], None]) -> None:
-        self.worker, self.conns, self._asked = worker, conns, asked
+    What goes wrong with one of them ends that one, and not the process.
+    """
+
+    def __init__(self, worker: Any, seconds: float) -> None:
+        self.worker, self.seconds = worker, seconds
+        self._until: dict[Any, float] = {}  # in the order of their ends
 
     def __len__(self) -> int:
-        return len(self.conns)
+        return len(self._until)
+
+    def end_late(self) -> None:
+        """End those whose time is up."""
+        now = time.monotonic()
+        while self._until and next(iter(self._until.values())) <= now:
+            self.end_oldest()
 
     def end_oldest(self) -> None:
-        """End the one that has been here longest. A request that has come since the poller looked
-        is answered first: its client, mostly a proxy, could not know."""
-        conn = self.conns[0]
-        if readable(conn.sock):
-            self._asked(conn, conn.sock)
-            return
-        self.conns.popleft()
+        """End the one that has been here longest. What has come since the poller looked is taken
+        first: its client, mostly a proxy, could not know."""
+        conn = next(iter(self._until))
+        self.look(conn)
+        if conn in self._until:
+            self.end(conn)
+
+    def look(self, conn: Any, _: Any = None) -> None:
+        """Do what there is to do with a connection."""
+        if conn not in self._until:
+            return  # it went in this very turn of the loop
+        try:
+            self.readable(conn)
+        except Exception:
+            self.worker.log.exception("A connection is given up")
+            self.end(conn)
+
+    def readable(self, conn: Any) -> None:
+        """Take what may have come. Raises only while nobody else has the connection."""
+        raise NotImplementedError
+
+    def add(self, conn: Any) -> None:
+        """Look at a connection from now on."""
+        conn.sock.setblocking(False)
+        self.worker.poller.register(conn.sock, selectors.EVENT_READ, partial(self.look, conn))
+        self._until[conn] = time.monotonic() + self.seconds
+
+    def remove(self, conn: Any) -> None:
+        """Look at it no more."""
+        self._until.pop(conn, None)
         with contextlib.suppress(KeyError, ValueError, OSError):  # not looked at any more
             self.worker.poller.unregister(conn.sock)
+
+    def end(self, conn: Any) -> None:
+        """End a connection, which nobody else has."""
+        self.remove(conn)
         self.worker.nr_conns -= 1
         conn.close()
 
 
-def readable(wire: socket.socket) -> bool:
+class Resting(Looked):
+    """Connections that are kept until their client asks again."""
+
+    def take(self, conn: Any) -> None:
+        """Keep one whose last request is answered."""
+        self.add(conn)
+        if decrypted(conn.sock):
+            self.look(conn)
+
+    def readable(self, conn: Any) -> None:
+        """Have its next request gathered."""
+        if has_come(conn.sock):
+            self.remove(conn)
+            self.worker.heads.take(conn)
+
+
+def decrypted(wire: Any) -> int:
+    """Return how many bytes TLS has of a client that no poller sees any more."""
+    return wire.pending() if isinstance(wire, ssl.SSLSocket) else 0
+
+
+def has_come(wire: Any) -> bool:
     """Tell whether something came over a connection, or its client has ended it."""
     look = select.poll()  # select() takes no descriptor above 1,023, and epoll needs one of its own
     try:
         look.register(wire, select.POLLIN)
     except (ValueError, OSError):  # it was closed
         return False
-    return bool(look.poll(0))
+    return bool(decrypted(wire) or look.poll(0))

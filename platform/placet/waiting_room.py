@@ -19,7 +19,7 @@ from placet.kernel.waiting import Wait
 
 MOST = 10_000  # of each process, where it may open so many files
 SPARE_FILES = 256  # for what is neither a waiting connection nor another client's
-PIECE, MOST_AHEAD = 1 << 13, 1 << 16  # bytes that a client sends before its answer
+PIECE, MOST_AHEAD = 1 << 14, 1 << 16  # bytes that a client sends before its answer
 LOOK_EVERY = 0.25
 
 
@@ -71,11 +71,11 @@ class WaitingRoom:
     def take(self, conn: Any, held: Held) -> None:
         """Keep a connection until there is news, time is up, or its client goes away."""
         conn.sock.setblocking(False)
-        look = partial(self._readable, conn)
+        look = partial(self._look, conn)
         self.worker.poller.register(conn.sock, selectors.EVENT_READ, look)
+        held.wait.begin(partial(self.worker.method_queue.defer, self._news, conn, held))
         self._held[conn] = held
         self.worker.nr_conns -= 1
-        held.wait.begin(partial(self.worker.method_queue.defer, self._news, conn, held))
         if not self.worker.alive:
             self._call(conn)
 
@@ -122,10 +122,20 @@ class WaitingRoom:
         self._look_away(conn)
         return held
 
-    def _readable(self, conn: Any, _: Any) -> None:
-        """Find a client that has gone away; keep what another sends ahead of its answer."""
+    def _look(self, conn: Any, _: Any) -> None:
+        """Look at a connection; what goes wrong with it ends that one, and not the process."""
         if conn not in self._held:
             return  # news came in the same turn of the loop: a thread answers it, and sees
+        try:
+            self._readable(conn)
+        except Exception:
+            self.worker.log.exception("A connection that waits is given up")
+            self._held.pop(conn, None)
+            self._look_away(conn)
+            conn.close()
+
+    def _readable(self, conn: Any) -> None:
+        """Find a client that has gone away; keep what another sends ahead of its answer."""
         try:
             more = conn.sock.recv(PIECE)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

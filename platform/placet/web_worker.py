@@ -11,6 +11,9 @@ here already is not left waiting. And it closes idle connections without a look 
 has come: of 10,000 behind a proxy on a busy machine two were lost. So it is looked, and they are
 kept for longer than proxies keep theirs (``deploy/gunicorn.conf.py``).
 
+The main thread alone looks at connections, plain or with TLS, and gives one to a thread only with a
+whole head (``placet.heads``); what goes wrong with one of them ends that one.
+
 A request that waits for news (``placet.kernel.waiting``) goes through three hands. The application
 gives it back unanswered (``Kept``, raised where gunicorn would write the answer), the main thread
 keeps its connection (``placet.waiting_room``), and at last a thread answers it: with what the
@@ -27,6 +30,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from placet.heads import Heads
@@ -60,12 +64,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
         self.senders, self.accept_from = Senders(self), 0.0
         self.idle = Idle(self.worker_connections // 2)
-        self.idle.kinds += [
-            self.heads,
-            self.leaving,
-            Resting(self, self.keepalived_conns, self.on_client_socket_readable),
-            Resting(self, self.pending_conns, self.on_pending_socket_readable),
-        ]
+        self.resting = Resting(self, self.cfg.keepalive)
+        self.looked = (self.heads, self.leaving, self.resting)
+        self.idle.kinds += self.looked
         self.log.access = whole_time(self.log.access)
         super().init_process()
 
@@ -77,15 +78,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, and wait for its first request."""
         try:
-            if self.cfg.is_ssl:
-                super().accept(listener)
-                return
             wire, address = listener.accept()
         except OSError as error:
             self.not_accepted(error)
             return
         self.nr_conns += 1
-        self.heads.take(TConn(self.cfg, wire, address, listener.getsockname()))
+        conn = TConn(self.cfg, wire, address, listener.getsockname())
+        try:
+            if self.cfg.is_ssl:
+                conn.sock = ssl_wrap_socket(wire, self.cfg)
+            self.heads.take(conn)
+        except Exception as error:  # its client is gone, or there is half of a new certificate
+            self.log.error("A connection cannot be begun: %s", error)
+            self.heads.end(conn)
+            if getattr(error, "errno", None) in NO_FILES:
+                self.idle.end_one()
 
     def not_accepted(self, error: OSError) -> None:
         """Go on after a connection that could not be taken. Where there is no file for it, one that
@@ -97,22 +104,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.set_accept_enabled(False)
         elif error.errno not in PASSING:
             raise error
-
-    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
-        """Take the next request of a kept connection."""
-        if conn not in self.keepalived_conns:
-            return  # it went in this very turn of the loop
-        if self.cfg.is_ssl:
-            super().on_client_socket_readable(conn, client)
-            return
-        self.poller.unregister(client)
-        self.keepalived_conns.remove(conn)
-        self.heads.take(conn)
-
-    def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
-        """Take the first request of a connection over TLS."""
-        if conn in self.pending_conns:  # else it went in this very turn of the loop
-            super().on_pending_socket_readable(conn, client)
 
     def handle(self, conn: Any) -> Any:
         """Answer the request that has waited on a connection, else the next one that comes."""
@@ -147,21 +138,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Keep the connection, take the request that came with the last one, or end it."""
-        self.room.answered(conn)
-        result = None if fs.cancelled() or fs.exception() else fs.result()
+        try:
+            self.room.answered(conn)
+            self.go_on(conn, None if fs.cancelled() or fs.exception() else fs.result())
+        except Exception:
+            self.log.exception("A connection is given up")
+            self.resting.end(conn)
+
+    def go_on(self, conn: Any, result: Any) -> None:
+        """Do with a connection what a thread has said of it."""
         if isinstance(result, Held):
             self.room.take(conn, result)
-            return
-        if not (self.alive and result):
+        elif not (self.alive and result):
             self.leaving.take(conn)
-            return
-        reader = getattr(conn.parser, "unreader", None)
-        if result is not True or reader is None or not reader.buf.getbuffer().nbytes:
-            super().finish_request(conn, fs)
-        elif self.cfg.is_ssl:
-            self.enqueue_req(conn)
+        elif said := conn.parser.unreader.take_buffered():
+            self.heads.take(conn, said)
         else:
-            self.heads.take(conn, reader.take_buffered())
+            self.resting.take(conn)
 
     def murder_keepalived(self) -> None:
         """Close kept connections that nobody uses, and answer those that waited long enough.
@@ -169,13 +162,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         Nobody uses one for ``keepalive`` seconds; where half of the connections hold no thread,
         some go earlier (``placet.idle``), and all when this process ends.
         """
-        now, kept = time.monotonic(), self.keepalived_conns
-        resting = Resting(self, kept, self.on_client_socket_readable)
-        while kept and (not self.alive or kept[0].timeout <= now):
-            resting.end_oldest()
         self.room.answer_late()
-        self.heads.end_late()
-        self.leaving.end_late()
+        for kind in self.looked:
+            kind.end_late()
+        while not self.alive and len(self.resting):
+            self.resting.end_oldest()
         self.idle.bound()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
@@ -191,7 +182,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not self.alive:
             self.room.answer_all()
             self.murder_keepalived()
-            self.heads.end_all()
+            while len(self.heads):
+                self.heads.end_oldest()
 
 
 def whole_time(access: Callable[..., None]) -> Callable[..., None]:

@@ -35,6 +35,7 @@ class Web:
     pid: int
     ends: ExitStack
     tls: ssl.SSLContext | None = None
+    chain: Path = Path()
 
     def client(self, *, takes: int = 0) -> socket.socket:
         """Return a new connection, whose client's kernel holds so many bytes for it; it is closed
@@ -86,6 +87,22 @@ def asks(port: int, scheme: str = "http") -> float:
     return time.monotonic() - begun
 
 
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """One that speaks TLS, which all may use that leave it as it was."""
+    folder = tmp_path_factory.mktemp("secure")
+    with served(folder / "data", **certified(folder)) as web:
+        web.tls = ssl.create_default_context(cafile=str(folder / "tls/ca.pem"))
+        web.chain = folder / "tls/web.pem"
+        yield web
+
+
+def certified(folder: Path) -> dict[str, str]:
+    """Return the settings of one that speaks TLS."""
+    chain, key, _ = Authority(folder / "tls").issue("web")
+    return {"PLACET_TLS_CERT": str(chain), "PLACET_TLS_KEY": str(key)}
+
+
 @pytest.fixture
 def many(port: int) -> Iterator[list[socket.socket]]:
     """Clients of which each has a connection."""
@@ -109,6 +126,52 @@ def test_who_sends_half_a_head_holds_no_thread(
         while said.count(b'{"status": "ok"}') < 1 + bool(before):
             said += (more := one.recv(65536))
             assert more, said
+
+
+@pytest.mark.parametrize("begun", ["nothing", "a byte", "a handshake", "half a head"])
+def test_who_begins_with_tls_and_goes_no_further_holds_no_thread(secure: Web, begun: str) -> None:
+    trusted, secure.tls = secure.tls, None
+    assert trusted
+    many = [secure.client() for _ in range(CLIENTS)]
+    secure.tls = trusted
+    for at, one in enumerate(many):
+        if begun == "a byte":
+            one.sendall(b"\x16")
+        elif begun != "nothing":
+            many[at] = secure.ends.enter_context(
+                trusted.wrap_socket(one, server_hostname="localhost")
+            )
+            many[at].sendall(HALF * (begun == "half a head"))
+    asks(secure.port, "https")
+    assert not any(ended(one) for one in many), "nobody waited for their end"
+    if begun == "half a head":
+        for one in many:  # and each is answered when its head is whole
+            one.settimeout(60)
+            one.sendall(b"\r\n\r\n")
+            assert one.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_half_of_a_renewed_certificate_ends_no_process(secure: Web, tmp_path: Path) -> None:
+    asks(secure.port, "https")
+    whole = secure.chain.read_text()
+    secure.chain.write_text(whole[:100])
+    with pytest.raises(OSError):
+        secure.client()
+    secure.chain.write_text(whole)
+    asks(secure.port, "https")
+    assert Path(f"/proc/{secure.pid}").exists(), "it is the same process"
+
+
+@pytest.mark.parametrize("first", [8192, 16384, 20000])
+def test_what_tls_brings_in_one_piece_is_seen_to_its_end(secure: Web, first: int) -> None:
+    """The poller sees nothing of what TLS has decrypted already."""
+    one = secure.client()
+    begun = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 4000 + b"\r\n"
+    for name in (b"X-B: ", b"X-C: ", b"X-D: "):
+        if (left := first - len(begun) - 4) > 0:
+            begun += name + b"b" * min(left - len(name), 7000) + b"\r\n"
+    one.sendall(begun + b"\r\n" + LAST)
+    assert gathered(one).count(b'{"status": "ok"}') == 2
 
 
 def test_a_head_may_come_in_pieces(port: int) -> None:
@@ -147,14 +210,10 @@ def ended(one: socket.socket) -> bool:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_who_ends_with_a_request_and_stays_keeps_nobody_waiting(tmp_path: Path, tls: bool) -> None:
-    more: dict[str, str] = {}
-    if tls:
-        authority = Authority(tmp_path / "tls")
-        chain, key, _ = authority.issue("web")
-        more = {"PLACET_TLS_CERT": str(chain), "PLACET_TLS_KEY": str(key)}
+    more = certified(tmp_path) if tls else {}
     with served(tmp_path / "data", **more) as web:
         if tls:
-            web.tls = ssl.create_default_context(cafile=str(authority.ca))
+            web.tls = ssl.create_default_context(cafile=str(tmp_path / "tls/ca.pem"))
         many = []
         for _ in range(CLIENTS):
             many.append(web.client())

@@ -1,16 +1,21 @@
 """What waits for the head of a request: real sockets, no threads, and a clock that is moved."""
 
+import logging
 import selectors
 import socket
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from placet import heads
+from placet import idle
 from placet.heads import Heads
 from placet.idle import Idle
+from placet.leaving import Leaving
+from tests.support.certificates import Authority
 
 
 class Clock:
@@ -25,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(heads, "time", made)
+    monkeypatch.setattr(idle, "time", made)
     return made
 
 
@@ -38,6 +43,7 @@ class Worker:
         self.poller, self.asked = selectors.DefaultSelector(), list[Any]()
         self.enqueue_req, self.nr_conns = self.asked.append, 0
         self.heads, self.idle = Heads(self), Idle(self.worker_connections // 2)
+        self.leaving, self.log = Leaving(self), logging.getLogger("web")
         self.idle.kinds.append(self.heads)
 
     def turn(self) -> None:
@@ -49,17 +55,24 @@ class Worker:
 class Conn:
     """A new connection, and its client's end."""
 
-    def __init__(self, worker: Worker, said: bytes = b"") -> None:
+    def __init__(
+        self, worker: Worker, said: bytes = b"", *, context: ssl.SSLContext | None = None
+    ) -> None:
         self.sock, self.client = socket.socketpair()
+        if context:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            self.sock = context.wrap_socket(
+                self.sock, server_side=True, do_handshake_on_connect=False
+            )
         self.parser = SimpleNamespace(unreader=SimpleNamespace(unread=self.begin))
-        self.said, self.closed = b"", False
+        self.begun, self.closed = b"", False
         worker.nr_conns += 1
         self.client.sendall(said)
         worker.heads.take(self)
 
     def begin(self, said: bytes) -> None:
         """Take note of what a thread begins with."""
-        self.said = said
+        self.begun = said
 
     def close(self) -> None:
         self.closed = True
@@ -86,7 +99,7 @@ def test_a_head_that_is_whole_is_answered_in_the_same_turn(
     worker: Worker, conns: list[Conn]
 ) -> None:
     conns.append(Conn(worker, b"GET / HTTP/1.1\r\n\r\nGET"))
-    assert (worker.asked, conns[0].said) == ([conns[0]], b"GET / HTTP/1.1\r\n\r\nGET")
+    assert (worker.asked, conns[0].begun) == ([conns[0]], b"GET / HTTP/1.1\r\n\r\nGET")
 
 
 def test_one_that_does_not_come_ends_after_its_time_however_it_trickles(
@@ -111,3 +124,68 @@ def test_where_half_of_the_connections_wait_so_the_oldest_goes(
         conns.append(Conn(worker))
         worker.idle.bound()
     assert [conn.closed for conn in conns] == [True, False, False, False, False]
+
+
+def test_one_that_has_come_whole_as_its_time_is_up_is_answered(
+    worker: Worker, conns: list[Conn], clock: Clock
+) -> None:
+    conns.append(Conn(worker))
+    clock.now += 21
+    conns[0].client.sendall(head(40_000))
+    worker.heads.end_late()
+    assert (worker.asked, conns[0].closed) == (conns, False)
+
+
+def head(size: int) -> bytes:
+    """Return a whole head of so many bytes."""
+    return b"GET / HTTP/1.1\r\nX: ".ljust(size - 4, b"a") + b"\r\n\r\n"
+
+
+def test_what_goes_wrong_with_one_ends_that_one(
+    worker: Worker, conns: list[Conn], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: Any) -> None:
+        raise RuntimeError("no thread")
+
+    conns += [Conn(worker), Conn(worker)]
+    worker.enqueue_req = fails
+    conns[0].client.sendall(head(100))
+    worker.turn()
+    assert [conn.closed for conn in conns] == [True, False]
+    assert (worker.nr_conns, len(worker.heads), len(worker.poller.get_map())) == (1, 1, 1)
+    assert "no thread" in caplog.text
+
+
+def shaken(client: ssl.SSLSocket) -> bool:
+    """Bring the client's side of a handshake forward; tell whether it is done."""
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+def test_a_handshake_may_be_more_than_the_kernel_buffers(
+    worker: Worker, conns: list[Conn], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    chain, key, _ = authority.issue("web")
+    with chain.open("a") as more:
+        more.write(100 * authority.ca.read_text())
+    ours, theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    ours.load_cert_chain(chain, key)
+    theirs.load_verify_locations(authority.ca)
+    conn = Conn(worker, context=ours)
+    conns.append(conn)
+    conn.client.setblocking(False)
+    conn.client = theirs.wrap_socket(
+        conn.client, server_hostname="localhost", do_handshake_on_connect=False
+    )
+    turns = 0
+    while turns < 1000 and not shaken(conn.client):
+        worker.turn()
+        turns += 1
+    assert 1 < turns < 1000, "else the kernel took it in one piece, or nobody wrote on"
+    conn.client.sendall(head(100))
+    worker.turn()
+    assert worker.asked == [conn]

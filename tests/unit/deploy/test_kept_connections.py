@@ -1,10 +1,10 @@
 """When gunicorn's worker ends a connection that it keeps: real sockets, and no threads."""
 
+import logging
 import selectors
 import socket
-import time
-from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,11 +19,11 @@ class Kept:
 
     def __init__(self, worker: Any, *, idle: bool) -> None:
         self.sock, self.client = socket.socketpair()
+        self.parser: Any = None
         worker.ends += [self.sock, self.client]
-        self.timeout = time.monotonic() + (-1 if idle else 60)
-        worker.keepalived_conns.append(self)
         worker.nr_conns += 1
-        worker.poller.register(self.sock, selectors.EVENT_READ)
+        worker.resting.seconds = -1 if idle else 60
+        worker.resting.take(self)
 
     def close(self) -> None:
         """End it."""
@@ -44,12 +44,12 @@ def worker() -> Iterator[Any]:
     """A worker that takes note of which connections it has a request of."""
     made: Any = Worker.__new__(Worker)
     made.alive, made.worker_connections, made.nr_conns = True, 8, 0
-    made.keepalived_conns, made.poller = deque(), selectors.DefaultSelector()
-    made.room = SimpleNamespace(answer_late=lambda: None)
-    made.asked, made.ends, made.cfg = [], [], SimpleNamespace(is_ssl=False)
-    made.heads = SimpleNamespace(take=made.asked.append, end_late=lambda: None)
-    made.leaving, made.idle = SimpleNamespace(end_late=lambda: None), Idle(4)
-    made.idle.kinds = [Resting(made, made.keepalived_conns, made.on_client_socket_readable)]
+    made.poller = selectors.DefaultSelector()
+    made.room = SimpleNamespace(answer_late=lambda: None, answered=lambda _: False)
+    made.asked, made.ends, made.log = [], [], logging.getLogger("web")
+    made.heads = SimpleNamespace(take=made.asked.append)
+    made.resting, made.idle = Resting(made, 60), Idle(4)
+    made.looked = made.idle.kinds = [made.resting]
     yield made
     for end in made.ends:
         end.close()
@@ -60,7 +60,7 @@ def test_one_that_nobody_uses_is_ended_and_others_stay(worker: Any) -> None:
     idle, used = Kept(worker, idle=True), Kept(worker, idle=False)
     worker.murder_keepalived()
     assert (idle.ended, used.ended, worker.nr_conns) == (True, False, 1)
-    assert list(worker.keepalived_conns) == [used]
+    assert len(worker.resting) == 1
 
 
 def test_a_request_that_came_at_the_last_moment_is_answered(worker: Any) -> None:
@@ -77,6 +77,18 @@ def test_where_half_of_the_connections_are_kept_the_oldest_go(worker: Any) -> No
     worker.murder_keepalived()
     assert [conn.ended for conn in kept] == [True, False, False, False, False, False]
     assert worker.asked == [kept[1]]
+
+
+def test_what_goes_wrong_after_an_answer_ends_that_connection_alone(
+    worker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong, other = Kept(worker, idle=False), Kept(worker, idle=False)
+    worker.resting.remove(wrong)
+    answered: Future[bool] = Future()
+    answered.set_result(True)
+    worker.finish_request(wrong, answered)  # nobody has read from it
+    assert (wrong.ended, other.ended, worker.nr_conns) == (True, False, 1)
+    assert "unreader" in caplog.text
 
 
 def test_a_worker_that_ends_keeps_none(worker: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from placet import leaving
+from placet import idle
 from placet.leaving import Leaving
 
 
@@ -23,7 +23,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(leaving, "time", made)
+    monkeypatch.setattr(idle, "time", made)
     return made
 
 

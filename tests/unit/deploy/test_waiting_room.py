@@ -1,6 +1,7 @@
 """Who waits for news, and goes away in the very turn of the loop in which there is some."""
 
 import io
+import logging
 import selectors
 import socket
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ class Worker:
     cfg = SimpleNamespace(threads=4)
 
     def __init__(self) -> None:
-        self.poller = selectors.DefaultSelector()
+        self.poller, self.log = selectors.DefaultSelector(), logging.getLogger("web")
         self.asked: list[Any] = []
         self.enqueued: list[Any] = []
         self.method_queue = SimpleNamespace(defer=lambda *call: self.asked.append(call))
@@ -90,6 +91,16 @@ def test_a_client_that_goes_or_sends_as_its_news_come_harms_nobody(
     worker.turn()
     assert (worker.enqueued, conn.poll.ended) == ([conn], 1)  # a thread answers, and reads on
     assert (conn.closed, conn.parser.unreader.buf.getvalue()) == (False, b"")
+
+
+def test_what_goes_wrong_with_one_that_waits_ends_that_one(
+    worker: Worker, conn: Conn, caplog: pytest.LogCaptureFixture
+) -> None:
+    conn.client.sendall(b"G")
+    conn.parser = SimpleNamespace()
+    worker.turn()
+    assert (worker.enqueued, conn.closed, len(worker.poller.get_map())) == ([], True, 0)
+    assert "unreader" in caplog.text
 
 
 def test_a_client_that_goes_while_it_waits_is_forgotten(worker: Worker, conn: Conn) -> None:
