@@ -6,6 +6,7 @@ the main thread gathers what comes, and a thread gets the connection when the he
 no different: what reads from it first brings the handshake forward, as far as the client does.
 """
 
+import contextlib
 import selectors
 import ssl
 from functools import partial
@@ -17,8 +18,12 @@ from placet.idle import Looked
 from placet.patience import Patience
 
 SECONDS = 20.0  # from the beginning of a head, or of TLS before it, to its end
-PIECE, MOST = 1 << 14, 1 << 16  # bytes: a record of TLS, and of a head; the parser decides of more
+PIECE, MOST = 1 << 14, 1 << 16  # bytes: a record of TLS, and of a head
 END = b"\r\n\r\n"
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 class Heads(Looked):
@@ -58,12 +63,15 @@ class Heads(Looked):
             self.worker.poller.modify(conn.sock, event, partial(self.look, conn))
 
     def _begins(self, conn: Any, piece: bytes) -> bool:
-        """Give the connection away, if a thread can begin with it; tell."""
+        """Give the connection away, if a thread can begin with it or it is too much; tell."""
         looked = max(0, len(conn.said) - len(END) + 1)
         conn.said += piece
-        if conn.said.find(END, looked) < 0 and len(conn.said) <= MOST:
+        if conn.said.find(END, looked, MOST) >= 0:
+            self._begin(conn)
+        elif len(conn.said) >= MOST:
+            self._refuse(conn)
+        else:
             return False
-        self._begin(conn)
         return True
 
     def _begin(self, conn: Any) -> None:
@@ -75,3 +83,9 @@ class Heads(Looked):
         conn.said.clear()
         conn.data_ready = True
         self.worker.enqueue_req(conn)
+
+    def _refuse(self, conn: Any) -> None:
+        self.remove(conn)
+        with contextlib.suppress(OSError):  # it takes no answer
+            conn.sock.send(TOO_LARGE)
+        self.worker.leaving.take(conn)

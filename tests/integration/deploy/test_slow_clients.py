@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,6 +172,21 @@ def test_what_tls_brings_in_one_piece_is_seen_to_its_end(secure: Web, first: int
             begun += name + b"b" * min(left - len(name), 7000) + b"\r\n"
     one.sendall(begun + b"\r\n" + LAST)
     assert gathered(one).count(b'{"status": "ok"}') == 2
+
+
+@pytest.mark.parametrize("more", [b"", b"X-Z: " + b"a" * 4000 + b"\r\n"], ids=["half", "on and on"])
+def test_a_head_of_more_than_64_kb_is_refused_without_a_thread(port: int, more: bytes) -> None:
+    with ExitStack() as ends:
+        many = []
+        for _ in range(CLIENTS):
+            one = socket.create_connection(("127.0.0.1", port), timeout=30)
+            many.append(ends.enter_context(one))
+            one.sendall(HALF + b"b\r\n" + 66 * (b"X-B: " + b"b" * 1000 + b"\r\n"))
+        asks(port)
+        for one in many:
+            with suppress(ConnectionError):
+                one.sendall(more)
+            assert one.recv(65536).startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_head_may_come_in_pieces(port: int) -> None:

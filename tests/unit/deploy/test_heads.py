@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from placet import idle
-from placet.heads import Heads
+from placet.heads import MOST, Heads
 from placet.idle import Idle
 from placet.leaving import Leaving
 from tests.support.certificates import Authority
@@ -134,6 +134,23 @@ def test_one_that_has_come_whole_as_its_time_is_up_is_answered(
     conns[0].client.sendall(head(40_000))
     worker.heads.end_late()
     assert (worker.asked, conns[0].closed) == (conns, False)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_one_of_64_kb_is_taken_and_of_more_refused(
+    worker: Worker, conns: list[Conn], over: int
+) -> None:
+    said = head(MOST + over)
+    conns.append(Conn(worker))
+    for at in range(0, len(said), 9000):
+        conns[0].client.sendall(said[at : at + 9000])
+        worker.turn()
+    if over:
+        assert conns[0].client.recv(100).startswith(b"HTTP/1.1 431 ")
+        assert conns[0].client.recv(100) == b"", "and the connection ends"
+        assert (worker.asked, len(worker.leaving), worker.nr_conns) == ([], 1, 1)
+    else:
+        assert (worker.asked, conns[0].begun == said) == (conns, True)
 
 
 def head(size: int) -> bytes:
