@@ -73,6 +73,11 @@ class Looked:
         if conn in self._until:
             self.end(conn)
 
+    def hurry(self, seconds: float) -> None:
+        """Give each, and each that comes, so many seconds at most."""
+        self.seconds, last = min(self.seconds, seconds), time.monotonic() + seconds
+        self._until = {conn: min(until, last) for conn, until in self._until.items()}
+
     def look(self, conn: Any, _: Any = None) -> None:
         """Do what there is to do with a connection."""
         if conn not in self._until:

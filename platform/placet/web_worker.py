@@ -34,7 +34,7 @@ from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from placet.heads import Heads
-from placet.idle import Idle, Resting
+from placet.idle import Idle, Resting, has_come
 from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.config import config
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
@@ -45,6 +45,7 @@ from placet.waiting_room import Held, WaitingRoom
 
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
+GRACE = 1.0  # seconds in which clients of a process that ends may ask for the last time
 PAUSE = 1.0  # seconds without a new connection, where there is no file for one
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PASSING = (  # of one connection, or of nobody's, as accept(2) has them
@@ -63,6 +64,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
         self.senders, self.accept_from = Senders(self), 0.0
+        self.ending = False
         self.idle = Idle(self.worker_connections // 2)
         self.resting = Resting(self, self.cfg.keepalive)
         self.looked = (self.heads, self.leaving, self.resting)
@@ -73,15 +75,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application; each of its answers waits for the end of the request."""
         super().load_wsgi()
-        self.wsgi: Application = waits_for_news(answers_after_the_body(self.wsgi), self.room)
+        whole_requests = answers_after_the_body(self.wsgi, self.last)
+        self.wsgi: Application = waits_for_news(whole_requests, self.room)
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take a connection, and wait for its first request."""
+    def accept(self, listener: socket.socket) -> bool:
+        """Take a connection, and wait for its first request; tell whether there was one."""
         try:
             wire, address = listener.accept()
         except OSError as error:
             self.not_accepted(error)
-            return
+            return False
         self.nr_conns += 1
         conn = TConn(self.cfg, wire, address, listener.getsockname())
         try:
@@ -93,6 +96,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.heads.end(conn)
             if getattr(error, "errno", None) in NO_FILES:
                 self.idle.end_one()
+        return True
 
     def not_accepted(self, error: OSError) -> None:
         """Go on after a connection that could not be taken. Where there is no file for it, one that
@@ -149,7 +153,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Do with a connection what a thread has said of it."""
         if isinstance(result, Held):
             self.room.take(conn, result)
-        elif not (self.alive and result):
+        elif not result:
             self.leaving.take(conn)
         elif said := conn.parser.unreader.take_buffered():
             self.heads.take(conn, said)
@@ -159,31 +163,44 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def murder_keepalived(self) -> None:
         """Close kept connections that nobody uses, and answer those that waited long enough.
 
-        Nobody uses one for ``keepalive`` seconds; where half of the connections hold no thread,
-        some go earlier (``placet.idle``), and all when this process ends.
+        Nobody uses one for ``keepalive`` seconds, or ``GRACE`` when this process ends; where half
+        of the connections hold no thread, some go earlier (``placet.idle``).
         """
         self.room.answer_late()
         for kind in self.looked:
             kind.end_late()
-        while not self.alive and len(self.resting):
-            self.resting.end_oldest()
         self.idle.bound()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what comes, for a second at most: then it is looked again whose time is up."""
-        super().wait_for_and_dispatch_events(min(timeout, 1.0))
+        super().wait_for_and_dispatch_events(min(timeout, 1.0 if self.alive else GRACE / 10))
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Take connections or not; a process that ends answers all that wait on it, and closes what
-        is kept."""
+        """Take connections or not, and none any more when this process ends."""
         if enabled and time.monotonic() < self.accept_from:
             return
         super().set_accept_enabled(enabled)
-        if not self.alive:
-            self.room.answer_all()
-            self.murder_keepalived()
-            while len(self.heads):
-                self.heads.end_oldest()
+        if not self.alive and not self.ending:
+            self.ending = True
+            self.end_soon()
+
+    def end_soon(self) -> None:
+        """Answer all that wait, take who has come to the door, and let each client ask once more:
+        the answer tells it that the connection ends. It may have asked before it could know."""
+        self.room.answer_all()
+        for kind in (self.heads, self.resting):
+            kind.hurry(GRACE)
+        for listener in self.sockets:
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+
+    def last(self, request: Any) -> bool:
+        """Tell whether an answer is the last on its connection: this process ends, and the next
+        request is not here, as it is where a client sends it ahead."""
+        if self.alive:
+            return False
+        reader = request.unreader
+        return not (reader.buf.getbuffer().nbytes or has_come(reader.sock))
 
 
 def whole_time(access: Callable[..., None]) -> Callable[..., None]:
@@ -241,18 +258,22 @@ def whole(answer: Iterable[bytes]) -> list[bytes]:
             close()
 
 
-def answers_after_the_body(application: Application) -> Application:
+def answers_after_the_body(
+    application: Application, last: Callable[[Any], bool] = lambda _: False
+) -> Application:
     """Return the application with a request's body read before it begins (``read_ahead``), and what
     it leaves of one before it answers.
 
-    Where that is too much, or does not come, the answer says that the connection ends.
+    Where that is too much, or does not come, the answer says that the connection ends, and so it
+    does where it is the ``last``.
     """
 
     def call(environ: dict[str, Any], start_response: Begin) -> Iterable[bytes]:
         response, body = start_response.__self__, environ["wsgi.input"]  # type: ignore[attr-defined]
 
         def begin(*answer: Any) -> Any:
-            if not read_to_its_end(body, getattr(response.req, "patience", None)):
+            patience = getattr(response.req, "patience", None)
+            if not read_to_its_end(body, patience) or last(response.req):
                 response.force_close()
             return start_response(*answer)
 

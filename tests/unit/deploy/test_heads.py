@@ -126,6 +126,22 @@ def test_where_half_of_the_connections_wait_so_the_oldest_goes(
     assert [conn.closed for conn in conns] == [True, False, False, False, False]
 
 
+def test_in_a_process_that_ends_half_a_head_has_less_time(
+    worker: Worker, conns: list[Conn], clock: Clock
+) -> None:
+    conns += [Conn(worker, b"GET / HTTP/1.1\r\n") for _ in range(2)]
+    worker.heads.hurry(1)
+    conns.append(Conn(worker))
+    clock.now += 0.9
+    conns[0].client.sendall(b"\r\n")
+    worker.turn()
+    worker.heads.end_late()
+    assert (worker.asked, [conn.closed for conn in conns]) == ([conns[0]], [False] * 3)
+    clock.now += 0.2
+    worker.heads.end_late()
+    assert [conn.closed for conn in conns] == [False, True, True]
+
+
 def test_one_that_has_come_whole_as_its_time_is_up_is_answered(
     worker: Worker, conns: list[Conn], clock: Clock
 ) -> None:

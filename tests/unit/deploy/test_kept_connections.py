@@ -3,6 +3,7 @@
 import logging
 import selectors
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from placet import idle
 from placet.idle import Idle, Resting
-from placet.web_worker import Worker
+from placet.web_worker import GRACE, Worker
 
 
 class Kept:
@@ -45,9 +47,12 @@ def worker() -> Iterator[Any]:
     made: Any = Worker.__new__(Worker)
     made.alive, made.worker_connections, made.nr_conns = True, 8, 0
     made.poller = selectors.DefaultSelector()
-    made.room = SimpleNamespace(answer_late=lambda: None, answered=lambda _: False)
+    made.room = SimpleNamespace(
+        answer_late=lambda: None, answer_all=lambda: None, answered=lambda _: False
+    )
+    made.sockets, made._accepting, made.ending, made.accept_from = [], True, False, 0.0
     made.asked, made.ends, made.log = [], [], logging.getLogger("web")
-    made.heads = SimpleNamespace(take=made.asked.append)
+    made.heads = SimpleNamespace(take=made.asked.append, hurry=lambda _: None)
     made.resting, made.idle = Resting(made, 60), Idle(4)
     made.looked = made.idle.kinds = [made.resting]
     yield made
@@ -91,9 +96,31 @@ def test_what_goes_wrong_after_an_answer_ends_that_connection_alone(
     assert "unreader" in caplog.text
 
 
-def test_a_worker_that_ends_keeps_none(worker: Any) -> None:
-    used, asking = Kept(worker, idle=False), Kept(worker, idle=False)
-    asking.client.sendall(b"G")
+def test_a_worker_that_ends_keeps_none_but_lets_each_ask_once_more(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=time.monotonic(), monotonic=lambda: clock.now)
+    monkeypatch.setattr(idle, "time", clock)
+    used, asking, asks_late = (Kept(worker, idle=False) for _ in range(3))
     worker.alive = False
+    asking.client.sendall(b"G")
+    worker.set_accept_enabled(False)
+    clock.now += GRACE - 0.1
+    worker.wait_for_and_dispatch_events(0)
     worker.murder_keepalived()
-    assert (used.ended, worker.asked) == (True, [asking])
+    assert (worker.asked, used.ended, asks_late.ended) == ([asking], False, False)
+    asks_late.client.sendall(b"G")
+    clock.now += 0.2
+    worker.murder_keepalived()
+    assert (worker.asked, used.ended) == ([asking, asks_late], True)
+
+
+def test_a_connection_on_which_more_was_promised_may_ask_once_more_too(worker: Any) -> None:
+    kept, promised = Kept(worker, idle=False), Future[bool]()
+    worker.resting.remove(kept)
+    worker.alive = False
+    worker.set_accept_enabled(False)
+    kept.parser = SimpleNamespace(unreader=SimpleNamespace(take_buffered=bytes))
+    promised.set_result(True)
+    worker.finish_request(kept, promised)
+    assert (kept.ended, len(worker.resting), worker.resting.seconds) == (False, 1, GRACE)
