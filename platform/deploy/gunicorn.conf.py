@@ -1,6 +1,6 @@
 """How gunicorn serves the web process in production; every value comes from Placet's settings.
 
-With certificate files it answers https itself and reads them anew for each connection, so that a
+With certificate files it answers https itself and reads them anew within a second, so that a
 renewed certificate needs no restart. Without, a proxy on this machine ends TLS.
 """
 

@@ -23,6 +23,7 @@ application had said for when nothing comes, or, when there is news, with what i
 import errno
 import io
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -30,7 +31,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from gunicorn.sock import ssl_wrap_socket
+from gunicorn.sock import ssl_context
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from placet.heads import Heads
@@ -46,6 +47,7 @@ from placet.waiting_room import Held, WaitingRoom
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
 GRACE = 1.0  # seconds in which clients of a process that ends may ask for the last time
+CERTIFICATE = 1.0  # seconds until its files are read again
 PAUSE = 1.0  # seconds without a new connection, where there is no file for one
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PASSING = (  # of one connection, or of nobody's, as accept(2) has them
@@ -64,7 +66,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
         self.senders, self.accept_from = Senders(self), 0.0
-        self.ending = False
+        self.ending, self.read_at = False, 0.0
+        self.tls: ssl.SSLContext | None = None
         self.idle = Idle(self.worker_connections // 2)
         self.resting = Resting(self, self.cfg.keepalive)
         self.looked = (self.heads, self.leaving, self.resting)
@@ -89,14 +92,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn = TConn(self.cfg, wire, address, listener.getsockname())
         try:
             if self.cfg.is_ssl:
-                conn.sock = ssl_wrap_socket(wire, self.cfg)
+                conn.sock = self.certified().wrap_socket(
+                    wire, server_side=True, do_handshake_on_connect=False
+                )
             self.heads.take(conn)
-        except Exception as error:  # its client is gone, or there is half of a new certificate
-            self.log.error("A connection cannot be begun: %s", error)
+        except Exception as error:
+            self.log.warning("A connection cannot be begun: %s", error)
             self.heads.end(conn)
-            if getattr(error, "errno", None) in NO_FILES:
-                self.idle.end_one()
         return True
+
+    def certified(self) -> ssl.SSLContext:
+        """Return what connections begin TLS with. Its files are read anew after a second, so that
+        a renewed certificate needs no restart; half of one leaves the one before."""
+        if (now := time.monotonic()) >= self.read_at:
+            self.read_at = now + CERTIFICATE
+            try:
+                self.tls = ssl_context(self.cfg)
+            except OSError as error:
+                self.log.error("The certificate cannot be read: %s", error)
+        if self.tls is None:
+            raise OSError("there is no certificate")
+        return self.tls
 
     def not_accepted(self, error: OSError) -> None:
         """Go on after a connection that could not be taken. Where there is no file for it, one that

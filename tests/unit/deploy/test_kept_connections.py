@@ -6,14 +6,17 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 
-from placet import idle
+from placet import idle, web_worker
 from placet.idle import Idle, Resting
-from placet.web_worker import GRACE, Worker
+from placet.web_worker import CERTIFICATE, GRACE, Worker
+from tests.support.certificates import Authority
 
 
 class Kept:
@@ -59,6 +62,30 @@ def worker() -> Iterator[Any]:
     for end in made.ends:
         end.close()
     made.poller.close()
+
+
+def test_a_renewed_certificate_is_read_after_a_second_and_half_of_one_not_taken(
+    worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = SimpleNamespace(now=1000.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(web_worker, "time", clock)
+    worker.tls, worker.read_at, worker.cfg = None, 0.0, Config()
+    authority = Authority(tmp_path)
+    chain, key, _ = authority.issue("web")
+    worker.cfg.set("certfile", str(chain))
+    worker.cfg.set("keyfile", str(key))
+    first = worker.certified()
+    authority.issue("web")
+    assert worker.certified() is first
+    clock.now += CERTIFICATE
+    assert (second := worker.certified()) is not first
+    chain.write_text(chain.read_text()[:100])
+    clock.now += CERTIFICATE
+    assert worker.certified() is second
+    assert "The certificate cannot be read" in caplog.text
+    worker.tls, clock.now = None, clock.now + CERTIFICATE
+    with pytest.raises(OSError):
+        worker.certified()
 
 
 def test_one_that_nobody_uses_is_ended_and_others_stay(worker: Any) -> None:
