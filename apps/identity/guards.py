@@ -1,39 +1,21 @@
 """Where higher apps take part in identity's changes without identity knowing them.
 
-A guard may refuse a change by raising a ``Problem``, and so may a watch, which compares what is so
-after a change with what was so before; a hook carries a new project on. All run inside the
-transaction of the action. They are registered in ``AppConfig.ready()``.
+A watch compares what is so after a change with what was so before, and may refuse it by raising a
+``Problem``; a hook carries a new project on. Both run inside the transaction of the action. They
+are registered in ``AppConfig.ready()``.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from apps.audit.models import Audited
 from apps.identity.models import Project
 from placet.kernel.actor import Actor
-
-
-class Guard(Protocol):
-    """Asked before ``change`` (an event name such as ``person.deactivated``) happens to ``row``."""
-
-    def __call__(self, change: str, row: Audited, actor: Actor) -> None:
-        """Raise a ``Problem`` to refuse."""
-
 
 ProjectHook = Callable[[Project, Actor], None]
 # looks at how things stand; what it returns is called when they have changed, and may refuse
 Watch = Callable[[Actor], Callable[[], None]]
-_guards: list[Guard] = []
 _watches: list[Watch] = []
 _project_hooks: list[ProjectHook] = []
-
-
-def register(guard: Guard) -> Guard:
-    """Have ``guard`` asked before every change of people, teams, service accounts and roles."""
-    if guard not in _guards:
-        _guards.append(guard)
-    return guard
 
 
 def on_more_access(watch: Watch) -> Watch:
@@ -61,12 +43,6 @@ def on_project_created(hook: ProjectHook) -> ProjectHook:
     if hook not in _project_hooks:
         _project_hooks.append(hook)
     return hook
-
-
-def check(change: str, row: Audited, actor: Actor) -> None:
-    """Ask every guard."""
-    for guard in _guards:
-        guard(change, row, actor)
 
 
 def project_created(project: Project, actor: Actor) -> None:

@@ -33,7 +33,6 @@ def delete_team(team: Team, *, actor: Actor) -> None:
     with record(actor) as log:
         row = Team.objects.select_for_update().get(pk=team.pk)
         authorize_access(actor)
-        guards.check("team.deleted", row, actor)
         members = list(TeamMember.objects.select_for_update().filter(team=row).order_by("pk"))
         roles = list(RoleBinding.objects.select_for_update().filter(team=row).order_by("pk"))
         TeamMember.objects.filter(pk__in=[m.pk for m in members]).delete()
@@ -56,7 +55,6 @@ def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
             if found is not None:
                 return found
             member = TeamMember(team=team, person=row)
-            guards.check("team.member_added", member, actor)
             with unique("person"):
                 member.save(force_insert=True)
         log.add(TEAM_MEMBER_ADDED, member)
@@ -71,6 +69,5 @@ def remove_member(team: Team, *, person: User, actor: Actor) -> None:
         member = TeamMember.objects.select_for_update().filter(team=team, person=person).first()
         if member is None:
             return
-        guards.check("team.member_removed", member, actor)
         TeamMember.objects.filter(pk=member.pk).delete()
         log.add(TEAM_MEMBER_REMOVED, deleted=(member,))
