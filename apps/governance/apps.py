@@ -22,11 +22,11 @@ class GovernanceConfig(AppConfig):
         )
         from apps.governance.actions.stopped import serve_anew
         from apps.governance.queries import bentos_needed
-        from apps.identity.guards import on_more_access, on_project_created
+        from apps.identity import hooks as identity
         from apps.serving import guards
 
-        on_project_created(create_project_defaults)
-        on_more_access(watch_duties)
+        identity.project_created.register(create_project_defaults)
+        identity.around_more_access.register(watch_duties)
         guards.register(check_endpoint)
         guards.on_delete(open_release, retire)
         guards.on_start(serve_anew)

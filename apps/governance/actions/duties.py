@@ -1,6 +1,7 @@
 """Refusing what would let fewer people than a policy demands have something approved."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
@@ -16,18 +17,21 @@ from placet.kernel.actor import Actor
 LOCK = 0x64757479
 
 
-def watch_duties(actor: Actor) -> Callable[[], None]:
-    """Look at who could have a release approved before a change; return what looks after it.
+@contextmanager
+def watch_duties(actor: Actor) -> Iterator[None]:
+    """Look at who could have a release approved before a change and after it.
 
     Raises :class:`BypassOpened` with the path in words when too few people could who could not
     before. The system is not asked: its commands are typed on the server, beside the database.
     """
     if actor.kind == "system":
-        return lambda: None
+        yield
+        return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     before = look()
-    return lambda: _refuse_opened(before, look(), actor)
+    yield
+    _refuse_opened(before, look(), actor)
 
 
 def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:

@@ -29,7 +29,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.identity import guards, passkeys
+from apps.identity import hooks, passkeys
 from apps.identity.errors import NeedsPasskey, NeedsSession, NotAsked
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
@@ -123,7 +123,7 @@ def publish_policy(
     """
     _check_session(actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
-    with record(actor) as log, guards.more_access(actor):
+    with record(actor) as log, hooks.more_access(actor):
         row = _publishable(policy, ring, actor)
         if assertion is not None:
             signed = _by_passkey(row, assertion, signer, ring, actor)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from apps.audit.actions import Recorder, record
-from apps.identity import guards, passkeys
+from apps.identity import hooks, passkeys
 from apps.identity.actions.checks import by_person, clean_text, unique
 from apps.identity.actions.credentials import themselves, vouched
 from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
@@ -87,7 +87,7 @@ def enrol_passkey(
     """Vouch for another person's passkey. Needs ``release.approve`` somewhere, and an own one."""
     _check_voucher(row, actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
-    with record(actor) as log, guards.more_access(actor):
+    with record(actor) as log, hooks.more_access(actor):
         held = fresh_grants(actor.id, lock=True)
         if not any(grant.permission == "release.approve" for grant in held):
             raise Forbidden("This needs the permission release.approve")

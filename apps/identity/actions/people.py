@@ -6,7 +6,7 @@ from django.core.validators import validate_email
 from django.urls import reverse
 
 from apps.audit.actions import record
-from apps.identity import guards
+from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, clean_text, unique
 from apps.identity.actions.credentials import (
     discard_credentials,
@@ -123,7 +123,7 @@ def reactivate_person(person: User, *, actor: Actor) -> User:
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
-        with guards.more_access(actor):
+        with hooks.more_access(actor):
             row = vouched(person)
             if row.is_active:
                 return row

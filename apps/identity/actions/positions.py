@@ -1,7 +1,7 @@
 """Saying where a person stands: line of defence, and to whom they report."""
 
 from apps.audit.actions import record
-from apps.identity import guards
+from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, not_own
 from apps.identity.events import PERSON_PLACED
 from apps.identity.models import LineOfDefence, Position, User
@@ -29,7 +29,7 @@ def place_person(
     with record(actor) as log:
         authorize_access(actor)
         not_own(actor, person.pk)
-        with guards.more_access(actor):
+        with hooks.more_access(actor):
             held = User.objects.select_for_update(no_key=True).get(pk=person.pk)
             _check(held, line, manager, top)
             row = Position.objects.select_for_update(no_key=True).filter(person=held).first()

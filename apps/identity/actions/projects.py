@@ -1,7 +1,7 @@
 """Making and changing projects."""
 
 from apps.audit.actions import record
-from apps.identity import guards
+from apps.identity import hooks
 from apps.identity.actions.checks import clean_text, unique
 from apps.identity.events import PROJECT_CREATED, PROJECT_QUOTA_SET, PROJECT_UPDATED
 from apps.identity.models import Project
@@ -33,7 +33,7 @@ def create_project(*, slug: str, name: str, description: str = "", actor: Actor)
         with unique("slug"):
             project.save(force_insert=True)
         log.add(PROJECT_CREATED, project)
-        guards.project_created(project, actor)
+        hooks.project_created(project, actor)
         return project
 
 

@@ -1,7 +1,7 @@
 """Granting and revoking roles."""
 
 from apps.audit.actions import record
-from apps.identity import guards
+from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, not_own, unique
 from apps.identity.actions.credentials import vouched
 from apps.identity.actions.projects import slug_or_refuse
@@ -41,7 +41,7 @@ def grant_role(
             project=project, environment=environment, granted_by=actor.id,
         )  # fmt: skip
         authorize_access(actor, binding)
-        with guards.more_access(actor):
+        with hooks.more_access(actor):
             not_own(actor, *_reached(subjects[0]))
             try:
                 with unique("role"):

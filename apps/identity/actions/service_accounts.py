@@ -1,7 +1,7 @@
 """Making and ending service accounts."""
 
 from apps.audit.actions import record
-from apps.identity import guards
+from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, not_own, unique
 from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.errors import Inactive
@@ -38,7 +38,7 @@ def change_owner(account: ServiceAccount, *, owner: User, actor: Actor) -> Servi
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
-        with guards.more_access(actor):
+        with hooks.more_access(actor):
             row = ServiceAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
             person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
             if not person.is_active:

@@ -1,7 +1,7 @@
 """Making teams and their members."""
 
 from apps.audit.actions import record
-from apps.identity import guards
+from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, clean_text, not_own, unique
 from apps.identity.actions.credentials import vouched
 from apps.identity.errors import Inactive
@@ -47,7 +47,7 @@ def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
     with record(actor) as log:
         authorize_access(actor)
         not_own(actor, person.pk)
-        with guards.more_access(actor):
+        with hooks.more_access(actor):
             row = vouched(person)
             if not row.is_active:
                 raise Inactive

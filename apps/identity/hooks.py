@@ -1,0 +1,39 @@
+"""Where apps above take part in what identity does."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+
+from apps.identity.models import Project
+from placet.kernel.actor import Actor
+from placet.kernel.hooks import Hook
+
+
+@Hook
+def project_created(project: Project, actor: Actor) -> None:
+    """Carry a new project on: called in the transaction that creates it, after it was saved.
+
+    For apps with something that every project has from its first day.
+    """
+
+
+@Hook
+def around_more_access(actor: Actor) -> AbstractContextManager[None]:
+    """Look on while somebody is let do more than before: see :func:`more_access`.
+
+    For apps to which it matters who may do what. They look before and after, in the transaction of
+    the change, and may refuse it with a ``Problem``.
+    """
+    return nullcontext()
+
+
+@contextmanager
+def more_access(actor: Actor) -> Iterator[None]:
+    """Around a change by which somebody may do more than before: every watch looks on.
+
+    Entered before the change locks a row, because changes take turns here: of two at once, neither
+    of which opens a way alone, the second sees what the first did.
+    """
+    with ExitStack() as watches:
+        for watch in around_more_access(actor):
+            watches.enter_context(watch)
+        yield
