@@ -23,12 +23,13 @@ class GovernanceConfig(AppConfig):
         from apps.governance.actions.stopped import serve_anew
         from apps.governance.queries import bentos_needed
         from apps.identity import hooks as identity
-        from apps.serving import guards
+        from apps.serving import hooks as serving
 
         identity.project_created.register(create_project_defaults)
         identity.around_more_access.register(watch_duties)
-        guards.register(check_endpoint)
-        guards.on_delete(open_release, retire)
-        guards.on_start(serve_anew)
-        guards.on_expired(stops_when_expired)
+        serving.endpoint_created.register(check_endpoint)
+        serving.endpoint_needed.register(open_release)
+        serving.endpoint_deleted.register(retire)
+        serving.endpoint_started.register(serve_anew)
+        serving.stops_when_expired.register(stops_when_expired)
         references.register(bentos_needed)

@@ -13,7 +13,8 @@ class RolloutsConfig(AppConfig):
         """Declare the event kinds, and take part when an endpoint is deleted."""
         from apps.rollouts import events
         from apps.rollouts.actions.deleted import let_go, open_rollout
-        from apps.serving import guards
+        from apps.serving import hooks
 
         assert events.ENTERED
-        guards.on_delete(open_rollout, let_go)
+        hooks.endpoint_needed.register(open_rollout)
+        hooks.endpoint_deleted.register(let_go)

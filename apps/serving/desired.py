@@ -18,7 +18,7 @@ from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
-from apps.serving import guards, readable, recalls, rules
+from apps.serving import hooks, readable, recalls, rules
 from apps.serving.drivers.base import Receipt
 from apps.serving.models import (
     DesiredState,
@@ -96,7 +96,7 @@ def compose(target: Target) -> StateContent:
     return StateContent(
         v=1,
         target=target.pk,
-        on_expired="stop" if guards.stops_when_expired(target) else "serve",
+        on_expired="stop" if any(hooks.stops_when_expired(target)) else "serve",
         recalled=told["recalled"],
         recalls=told["recalls"],
         endpoints=_with_former([endpoint_entry(endpoint) for endpoint in fetched], target),

@@ -2,7 +2,7 @@
 
 from apps.audit.actions import record
 from apps.identity.queries import authorize
-from apps.serving import desired, guards
+from apps.serving import desired, hooks
 from apps.serving.actions.revisions import set_revision
 from apps.serving.errors import EndpointNeeded, WrongEndpointState
 from apps.serving.events import ENDPOINT_DELETED
@@ -26,11 +26,11 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
         refuse_deleted(row)
         if row.generation != if_generation:
             raise Stale
-        if why := [*_behind(row), *guards.needs(row)]:
+        if why := [said for said in hooks.endpoint_needed(row) if said]:
             raise EndpointNeeded(". ".join(why))
         for revision in row.revisions.filter(state__in=PRESENT).select_related("endpoint"):
             set_revision(revision, state="stopped", actor=actor)
-        guards.tell_deleted(row, actor)
+        hooks.endpoint_deleted(row, actor)
         keys = list(row.keys.filter(revoked_at=None))
         for key in keys:
             key.revoked_at = now()
@@ -40,14 +40,6 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
         row.save(update_fields=["state", "generation"])
         log.add(ENDPOINT_DELETED, row, *keys, subject=row.pk, data={"keys": len(keys)})
         desired.publish(row.target_id)
-
-
-def _behind(endpoint: Endpoint) -> list[str]:
-    """Say what runs there. What is stopped runs nowhere, though it could be started again."""
-    if endpoint.state == "stopped":
-        return []
-    rows = endpoint.revisions.filter(state__in=PRESENT).order_by("-weight", "-number")
-    return [f"Revision {row.number} is {row.state}: stop the endpoint first" for row in rows[:1]]
 
 
 def refuse_deleted(endpoint: Endpoint) -> None:

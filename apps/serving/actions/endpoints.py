@@ -8,7 +8,7 @@ from apps.audit.actions import record
 from apps.audit.events import EventKind
 from apps.identity.models import Project
 from apps.identity.queries import authorize
-from apps.serving import desired, guards
+from apps.serving import desired, hooks
 from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.actions.locking import lock_target
 from apps.serving.actions.revisions import make_room
@@ -64,9 +64,9 @@ def create_endpoint(
             api_key_required=api_key_required,
             created_by=actor.id,
         )
-        # before the target, which guards hold: as whoever asks for a release does
+        # before the target, which the hook holds: as whoever asks for a release does
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        guards.check(endpoint)
+        hooks.endpoint_created(endpoint)
         _refuse_many(project, target)
         try:
             with transaction.atomic():
@@ -127,7 +127,7 @@ def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor:
         move(row, expected=before, to=after, stopped_at=None if after == "active" else now())
         log.add(kind, row)
         if after == "active":
-            guards.tell_started(row, actor)
+            hooks.endpoint_started(row, actor)
         desired.publish(row.target_id)
     return row
 

@@ -16,7 +16,7 @@ from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding
 from apps.jobs.models import Job
 from apps.registry.actions import add_evidence
-from apps.serving import guards
+from apps.serving import hooks
 from apps.serving.actions import create_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
@@ -238,8 +238,9 @@ def test_an_endpoint_is_made_while_a_release_to_a_new_one_is_asked_for(
     """The project is held before the target, whichever way an endpoint comes."""
     bento, meeting = world.bento(world.version()), Meeting()
     monkeypatch.setattr(releases, "_check_documents", meeting.before(releases._check_documents))
-    guard = guards._guards[0]  # it holds the target
-    monkeypatch.setattr(guards, "_guards", [meeting.behind(guard)])
+    guards = hooks.endpoint_created
+    *_, guard = guards.parts  # it holds the target
+    monkeypatch.setattr(guards, "parts", [meeting.behind(guard)])
 
     def make() -> Endpoint:
         return create_endpoint(
