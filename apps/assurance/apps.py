@@ -16,8 +16,8 @@ class AssuranceConfig(AppConfig):
         from apps.assurance.keeper import RecallKeeper
         from apps.assurance.queries.retention import archive_files
         from apps.registry import references
-        from apps.serving import recalls
+        from apps.serving import hooks
 
         assert events.RECALLED
-        recalls.register(RecallKeeper())
+        hooks.keeper.fill(RecallKeeper())
         references.register(archive_files)

@@ -1,4 +1,4 @@
-"""Keeps the recalls for the apps below: see ``apps.serving.recalls``."""
+"""Keeps the recalls for the apps below: see ``apps.serving.hooks``."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -18,7 +18,7 @@ from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
-from apps.serving import hooks, readable, recalls, rules
+from apps.serving import hooks, readable, rules
 from apps.serving.drivers.base import Receipt
 from apps.serving.models import (
     DesiredState,
@@ -92,7 +92,7 @@ def compose(target: Target) -> StateContent:
         Fetch("revisions", present.order_by("number"), to_attr="present_revisions"),
         Fetch("keys", keys, to_attr="valid_keys"),
     )
-    told = recalls.keeper().told(target)
+    told = hooks.keeper().told(target)
     return StateContent(
         v=1,
         target=target.pk,

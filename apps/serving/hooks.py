@@ -1,9 +1,19 @@
-"""Where apps above take part in what serving does: they know environments and releases."""
+"""Where apps above take part in what serving does: they know environments, releases and recalls."""
 
-from apps.serving.models import Endpoint, Target
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from django.contrib.postgres.expressions import ArraySubquery
+
+from apps.audit.actions import Recorder
+from apps.builds.models import Bento
+from apps.serving.errors import Recalled
+from apps.serving.models import Endpoint, Node, Target
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import Actor
-from placet.kernel.hooks import Hook
+from placet.kernel.hooks import Hook, Slot
+from placet_protocol.report import Report
+from placet_verify.recalls import Uncounted
 
 
 @Hook
@@ -55,3 +65,40 @@ def stops_when_expired(target: Target) -> bool:
     For apps whose rows know what serves there; this app knows the target's own wish.
     """
     return target.on_expired == "stop"
+
+
+class Keeper(Protocol):
+    """Who keeps the recalls: one app above, which must be there. Asked inside the unit of work of
+    whoever wants something to run or to count."""
+
+    def refusal(self, bento: Bento) -> str:
+        """Return why a Bento must not run, in a sentence; '' when it may."""
+
+    def listed(self, bento: str) -> ArraySubquery:
+        """Return the recalls that name a Bento, as a column of a query; ``bento`` is the lookup of
+        its digest there."""
+
+    def sentence(self, found: Sequence[Mapping[str, str]]) -> str:
+        """Return why what :meth:`listed` found must not run; '' when it found nothing."""
+
+    def uncounted(self) -> Uncounted:
+        """Return whose signatures on permits do not count now."""
+
+    def told(self, target: Target) -> dict[str, list[Any]]:
+        """Return what the node of ``target`` is told of recalls: members of its state."""
+
+    def heard(self, node: Node, report: Report, log: Recorder) -> None:
+        """Take in what a node signed, in the transaction that takes its report."""
+
+    def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
+        """Return the events, by index, that show what nodes signed about a release, and what
+        takes it or its Bento back."""
+
+
+keeper = Slot[Keeper]("what is recalled")
+
+
+def refuse_recalled(bento: Bento) -> None:
+    """Raise :class:`Recalled` when ``bento`` must not run."""
+    if why := keeper().refusal(bento):
+        raise Recalled(why)

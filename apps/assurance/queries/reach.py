@@ -18,8 +18,8 @@ from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
 from apps.rollouts.queries import BACK_FROM
+from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision
-from apps.serving.recalls import keeper
 from apps.serving.rules import PRESENT
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound

@@ -12,8 +12,8 @@ from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
+from apps.serving.hooks import keeper
 from apps.serving.logged import joined, made, placed
-from apps.serving.recalls import keeper
 from placet.kernel.actor import Actor
 from placet.kernel.keystore import keys_document, ring, root_public
 from placet_verify import bundle, nodes

@@ -34,7 +34,7 @@ from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
 from apps.serving.actions import release_prefetch
 from apps.serving.errors import Recalled
-from apps.serving.recalls import keeper
+from apps.serving.hooks import keeper
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput

@@ -25,7 +25,7 @@ from apps.governance.events import (
 from apps.governance.models import Decision, Release
 from apps.identity import passkeys
 from apps.serving.actions import release_prefetch
-from apps.serving.recalls import keeper, refuse_recalled
+from apps.serving.hooks import keeper, refuse_recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError

@@ -11,7 +11,7 @@ from apps.registry.errors import BlobMissing
 from apps.registry.queries import latest_evidence
 from apps.registry.readiness import manifest
 from apps.registry.store import store
-from apps.serving.recalls import keeper
+from apps.serving.hooks import keeper
 from placet.kernel import clock
 from placet.kernel.keystore import ring, signer
 from placet_verify import bundle, canonical, model_signature

@@ -40,8 +40,8 @@ from apps.governance.queries.presets import chosen
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
+from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
-from apps.serving.recalls import refuse_recalled
 from apps.serving.uses import refuse_unlisted, usable
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor

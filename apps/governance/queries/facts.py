@@ -26,8 +26,8 @@ from apps.governance.gates.facts import (
 from apps.governance.models import BreakGlass, Decision, Freeze, Release
 from apps.registry.models import Evidence, ModelVersion, SigningKey
 from apps.registry.rules.evidence import evidence_digest
+from apps.serving.hooks import keeper
 from apps.serving.models import Node
-from apps.serving.recalls import keeper
 from placet.kernel import clock
 
 Path = tuple[str, str, str]  # project, environment, name of the endpoint

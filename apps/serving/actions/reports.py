@@ -6,7 +6,7 @@ from typing import Any
 from apps.audit.actions import Recorder, record
 from apps.audit.models import Checkpoint, LogHead
 from apps.jobs.actions import enqueue
-from apps.serving import desired, recalls, windows
+from apps.serving import desired, hooks, windows
 from apps.serving.actions.nodes import node_actor
 from apps.serving.errors import NodeRefused, StaleReport, TooManyWindows, malformed
 from apps.serving.events import (
@@ -61,7 +61,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         _note_aborts(log, row, before, report)
         _note_errors(log, row, before, report)
         _note_state_ahead(log, row, report)
-        recalls.keeper().heard(row, report, log)
+        hooks.keeper().heard(row, report, log)
         _note_changes(log, row, report)
         if measured := windows.timely(report["metrics"]):
             enqueue("monitoring.ingest", node=row.pk, windows=measured)

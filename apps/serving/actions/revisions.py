@@ -17,8 +17,8 @@ from apps.serving.actions.locking import lock_target
 from apps.serving.capacity import lacking, occupants
 from apps.serving.errors import NoRoom, NotPermitted, RevisionMoved, WrongEndpointState
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
+from apps.serving.hooks import keeper, refuse_recalled
 from apps.serving.models import Endpoint, Revision
-from apps.serving.recalls import keeper, refuse_recalled
 from apps.serving.rules import (
     ENDED,
     TRIED,
