@@ -15,9 +15,9 @@ class AssuranceConfig(AppConfig):
         from apps.assurance import events
         from apps.assurance.keeper import RecallKeeper
         from apps.assurance.queries.retention import archive_files
-        from apps.registry import references
-        from apps.serving import hooks
+        from apps.registry import hooks as registry
+        from apps.serving import hooks as serving
 
         assert events.RECALLED
-        hooks.keeper.fill(RecallKeeper())
-        references.register(archive_files)
+        serving.keeper.fill(RecallKeeper())
+        registry.blobs_needed.register(archive_files)

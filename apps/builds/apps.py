@@ -11,7 +11,7 @@ class BuildsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tell the store which blobs Bentos and runtimes need."""
-        from apps.builds.references import blobs
-        from apps.registry import references
+        from apps.builds.queries import blobs_needed
+        from apps.registry import hooks
 
-        references.register(blobs)
+        hooks.blobs_needed.register(blobs_needed)

@@ -1,4 +1,6 @@
-"""Reads of builds, Bentos and runtimes, always through the actor."""
+"""Reads of builds, Bentos and runtimes, through the actor but for what the store asks."""
+
+from collections.abc import Collection
 
 from django.db.models import QuerySet
 
@@ -72,3 +74,14 @@ def runtime_for(digest: str, actor: Actor) -> Runtime:
     if runtime is None or not used.exists():
         raise NotFound
     return runtime
+
+
+def blobs_needed(digests: Collection[str]) -> set[str]:
+    """Return the blobs that Bentos and runtimes need: archives, wheels, and every SBOM."""
+    asked = set(digests)
+    archives = Bento.objects.filter(collected_at=None, pk__in=[f"sha256:{d}" for d in asked])
+    found = {pk.removeprefix("sha256:") for pk in archives.values_list("pk", flat=True)}
+    found |= set(Bento.objects.filter(sbom__in=asked).values_list("sbom", flat=True))
+    for wheels in Runtime.objects.filter(collected_at=None).values_list("wheels", flat=True):
+        found |= asked & {wheel["sha256"] for wheel in wheels}
+    return found

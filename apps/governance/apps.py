@@ -12,7 +12,7 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         """Give new projects their environments, refuse endpoints outside of them, follow what
         becomes of those, and look on when people may do more than before."""
-        from apps.builds import references
+        from apps.builds import hooks as builds
         from apps.governance.actions.deleted import open_release, retire
         from apps.governance.actions.duties import watch_duties
         from apps.governance.actions.environments import (
@@ -32,4 +32,4 @@ class GovernanceConfig(AppConfig):
         serving.endpoint_deleted.register(retire)
         serving.endpoint_started.register(serve_anew)
         serving.stops_when_expired.register(stops_when_expired)
-        references.register(bentos_needed)
+        builds.bentos_needed.register(bentos_needed)

@@ -11,9 +11,9 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare the event kinds, and hold back what no stream has sent."""
-        from apps.audit import followers
+        from apps.audit import hooks
         from apps.integrations import events
         from apps.integrations.queries import following
 
         assert events.STREAM_ADDED
-        followers.register(following)
+        hooks.followers.register(following)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from django.db.models import Q, QuerySet
 
-from apps.audit.followers import Follower
+from apps.audit.hooks import Follower
 from apps.audit.models import ArchivedLeaf, Checkpoint, Event
 from apps.audit.names import origin
 from apps.audit.queries import latest_checkpoint, log_size

@@ -14,8 +14,8 @@ class MonitoringConfig(AppConfig):
         from apps.monitoring import events
         from apps.monitoring.metrics import register
         from apps.monitoring.queries.captures import blobs_needed
-        from apps.registry import references
+        from apps.registry import hooks
 
         assert events.ALERT_OPENED
         register()
-        references.register(blobs_needed)
+        hooks.blobs_needed.register(blobs_needed)

@@ -11,11 +11,11 @@ class ServingConfig(AppConfig):
 
     def ready(self) -> None:
         """Install the drivers and declare the event kinds."""
-        from apps.builds import references
+        from apps.builds import hooks
         from apps.serving import drivers, events
         from apps.serving.drivers.node import NodeDriver
         from apps.serving.queries import bentos_needed
 
         assert events.TARGET_CREATED
         drivers.register("node", NodeDriver())
-        references.register(bentos_needed)
+        hooks.bentos_needed.register(bentos_needed)

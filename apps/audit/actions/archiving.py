@@ -6,13 +6,14 @@ leaf hashes stay, so every proof stays what it was.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from django.db import connection
 
 from apps.audit.actions.record import record
 from apps.audit.errors import ArchiveOvertaken, NothingToArchive
 from apps.audit.events import ARCHIVED
-from apps.audit.followers import followers
+from apps.audit.hooks import followers
 from apps.audit.models import Archive, Checkpoint, Event
 from apps.audit.queries.archived import Terms, archivable, leaves_digest
 from apps.audit.queries.proofs import latest_checkpoint
@@ -65,9 +66,8 @@ def limit() -> tuple[int, str]:
     head = latest_checkpoint()
     if head is None:
         return 0, "No checkpoint is signed yet"
-    behind = [one for one in followers() if one.index < head.size]
-    if behind:
-        first = behind[0]
+    first = min(chain(*followers()), key=lambda one: one.index, default=None)
+    if first is not None and first.index < head.size:
         return first.index, f"{first.who} has only the first {first.index:,} events"
     return head.size, "Newer events are not signed yet"
 

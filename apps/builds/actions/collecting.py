@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.audit.actions import record
-from apps.builds import references
 from apps.builds.events import BENTO_COLLECTED, RUNTIME_COLLECTED
+from apps.builds.hooks import needed
 from apps.builds.models import Bento, Runtime
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
@@ -29,7 +29,7 @@ class GivenUp:
 def unneeded_bentos(before: datetime) -> list[Bento]:
     """Return the Bentos made before that time which nothing needed since."""
     old = list(Bento.objects.filter(collected_at=None, created_at__lt=before).order_by("pk"))
-    kept = references.needed([bento.pk for bento in old], before)
+    kept = needed([bento.pk for bento in old], before)
     return [bento for bento in old if bento.pk not in kept]
 
 
@@ -54,7 +54,7 @@ def _give_up_bento(digest: str, before: datetime, actor: Actor) -> bool:
             .filter(pk=digest, collected_at=None)
             .first()
         )
-        if bento is None or references.needed([digest], before):
+        if bento is None or needed([digest], before):
             return False
         bento.collected_at = database_now()
         bento.save(update_fields=["collected_at"])

@@ -26,8 +26,8 @@ from apps.monitoring.models import (
     CaptureRange,
     Erasure,
 )
-from apps.registry import references
 from apps.registry.errors import BlobMissing
+from apps.registry.hooks import needed
 from apps.registry.store import store
 from apps.serving.models import Node, Revision
 from apps.serving.rules import serving_config
@@ -244,5 +244,5 @@ def erasures(endpoint: str) -> list[Erasure]:
 def discard(digests: Iterable[str]) -> None:
     """Remove blobs that nothing needs any more, at once: what is erased must not lie about."""
     gone = list(digests)
-    for digest in set(gone) - references.needed(gone):
+    for digest in set(gone) - needed(gone):
         store().delete(digest)

@@ -21,8 +21,8 @@ from typing import TypeVar
 from django.db import connection, transaction
 
 from apps.audit.actions import record
-from apps.registry import references
 from apps.registry.events import BLOBS_COLLECTED
+from apps.registry.hooks import needed
 from apps.registry.models import CondemnedBlob
 from apps.registry.store import Store, Stored, store
 from placet.kernel.actor import Actor
@@ -49,7 +49,7 @@ def unneeded(blobs: Store, before: datetime) -> Iterator[Stored]:
     """Yield the blobs last written before that time which nothing needs."""
     old = (found for found in blobs.listing() if found.modified < before)
     for some in _batches(old):
-        kept = references.needed([found.sha256 for found in some])
+        kept = needed([found.sha256 for found in some])
         yield from (found for found in some if found.sha256 not in kept)
 
 
@@ -108,7 +108,7 @@ def _sentence(sha256: str) -> bool:
         row = CondemnedBlob.objects.select_for_update().filter(pk=sha256).first()
         if row is None:
             return False
-        if not row.sweeping and references.needed([sha256]):
+        if not row.sweeping and needed([sha256]):
             row.delete()
             return False
         row.sweeping = True

@@ -14,7 +14,7 @@ from apps.builds.actions import collect_bentos
 from apps.builds.models import Bento, Runtime
 from apps.governance.errors import NotBuilt
 from apps.governance.models import Release
-from apps.registry import references
+from apps.registry import hooks
 from apps.registry.actions import place_hold
 from apps.registry.store import Store
 from apps.serving.actions import prefetch
@@ -111,13 +111,13 @@ def test_a_build_brings_a_runtime_back_and_its_wheels_count_again(yard: Yard) ->
     actions.succeed(build, built(), job=job)
     grow_old()
     wheel = "d" * 64
-    assert references.needed([wheel, "b" * 64, "e" * 64]) == {wheel, "b" * 64, "e" * 64}
+    assert hooks.needed([wheel, "b" * 64, "e" * 64]) == {wheel, "b" * 64, "e" * 64}
     collect_bentos(actor=SYSTEM)
-    assert references.needed([wheel, "b" * 64, "e" * 64]) == {"e" * 64}, "the SBOM is a paper"
+    assert hooks.needed([wheel, "b" * 64, "e" * 64]) == {"e" * 64}, "the SBOM is a paper"
     again, second = yard.taken()
     actions.succeed(again, built("f"), job=second)
     assert Runtime.objects.get().collected_at is None
-    assert references.needed([wheel, "f" * 64]) == {wheel, "f" * 64}
+    assert hooks.needed([wheel, "f" * 64]) == {wheel, "f" * 64}
 
 
 def test_a_dry_run_names_what_would_go_and_changes_nothing(
