@@ -22,8 +22,8 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Snapshot, next_step
 from apps.rollouts.snapshots import snapshot
-from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision, Target
 from placet.kernel.clock import database_now, now
 from placet.kernel.faults import crash_point

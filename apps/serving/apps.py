@@ -1,4 +1,4 @@
-"""Registers the app under its last word, and its drivers."""
+"""Registers the app under its last word, and declares its event kinds."""
 
 from django.apps import AppConfig
 
@@ -10,12 +10,10 @@ class ServingConfig(AppConfig):
     label = "serving"
 
     def ready(self) -> None:
-        """Install the drivers and declare the event kinds."""
+        """Declare the event kinds, and say which Bentos are needed."""
         from apps.builds import hooks
-        from apps.serving import drivers, events
-        from apps.serving.drivers.node import NodeDriver
+        from apps.serving import events
         from apps.serving.queries import bentos_needed
 
         assert events.TARGET_CREATED
-        drivers.register("node", NodeDriver())
         hooks.bentos_needed.register(bentos_needed)

@@ -9,8 +9,8 @@ import pytest
 from apps.builds.models import Runtime
 from apps.rollouts.actions import start_rollout
 from apps.serving.actions import set_revision
-from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Driver, Receipt
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Node, Revision, Target
 from apps.serving.rules import serving_config
 from placet.kernel.actor import SYSTEM

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import patch
 
 from apps.builds.models import Bento
-from apps.serving import desired, drivers
+from apps.serving import desired
 from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.drivers.kinds import DRIVERS
 from apps.serving.models import Revision, Target
 from apps.serving.rules import ServingConfig
 from placet.kernel.clock import now
@@ -117,8 +119,5 @@ class FakeDriver:
 def installed() -> Iterator[FakeDriver]:
     """Have targets of the kind ``fake`` for a while."""
     driver = FakeDriver()
-    drivers.register("fake", driver)
-    try:
+    with patch.dict(DRIVERS, fake=driver):
         yield driver
-    finally:
-        drivers.unregister("fake")

@@ -6,7 +6,7 @@ import structlog
 
 from apps.jobs.handlers import FIRST, LeasedJob, every, handler
 from apps.serving import desired
-from apps.serving.drivers import driver_for
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Target
 
 log = structlog.get_logger(__name__)

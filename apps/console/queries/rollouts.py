@@ -29,8 +29,8 @@ from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.steps import effect_of, metrics_of, untested
-from apps.serving.drivers import driver_for
 from apps.serving.drivers.base import Observation
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now

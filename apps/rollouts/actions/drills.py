@@ -23,7 +23,7 @@ from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules import STEPPING
-from apps.serving.drivers import driver_for
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import NotPermitted, Recalled
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM, Actor

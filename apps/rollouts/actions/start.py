@@ -16,7 +16,7 @@ from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.steps import needs
 from apps.serving import actions as serving
-from apps.serving.drivers import driver_for
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import serving_config

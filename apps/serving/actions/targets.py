@@ -12,8 +12,9 @@ from apps.audit.actions import record
 from apps.identity.freshness import demand_fresh
 from apps.identity.models import User
 from apps.identity.queries import authorize
-from apps.serving import desired, drivers
+from apps.serving import desired
 from apps.serving.addresses import address_fault
+from apps.serving.drivers.kinds import DRIVERS
 from apps.serving.errors import TargetExists
 from apps.serving.events import (
     JOIN_TOKEN_ISSUED,
@@ -139,8 +140,8 @@ def check_fields(**fields: Any) -> None:
     errors = []
     if "name" in fields and not TARGET_NAME.fullmatch(fields["name"]):
         errors.append(FieldError("/name", NAME_SAYS))
-    if "driver" in fields and fields["driver"] not in drivers.kinds():
-        errors.append(FieldError("/driver", f"Choose one of {', '.join(drivers.kinds())}"))
+    if "driver" in fields and fields["driver"] not in DRIVERS:
+        errors.append(FieldError("/driver", f"Choose one of {', '.join(sorted(DRIVERS))}"))
     if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
         errors.append(FieldError("/capacity_mb", "Give the memory for replicas, from 64 MB on"))
     if fields.get("url") and (fault := address_fault(fields["url"])):

@@ -20,7 +20,7 @@ from apps.monitoring.queries import recent
 from apps.registry.store import Store
 from apps.serving.actions import issue_join_token, prefetch
 from apps.serving.desired import publish, publish_running_out, sign_state, together
-from apps.serving.drivers import driver_for
+from apps.serving.drivers.kinds import driver_for
 from apps.serving.drivers.node import driver
 from apps.serving.models import DesiredState, JoinToken, Node, Revision, Target
 from apps.serving.rules import serving_config
