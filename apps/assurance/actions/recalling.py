@@ -30,7 +30,7 @@ from apps.governance.actions.locking import clean_text, lock_releases
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.identity.models import Project
 from apps.identity.queries import authorize
-from apps.rollouts.actions import TakenOff, take_off
+from apps.rollouts.actions import TakenOff, follow_live, take_off
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
@@ -80,6 +80,7 @@ def recall(
             effects = _take_effect(row, found, keys.ring, log)
         _uncount(found)
         behind = {effect.endpoint_id for effect in effects}
+        follow_live(behind)
         data = {"kind": kind, "releases": len(effects), "endpoints": len(behind)}
         log.add(RECALLED, row, data=data)
         return row

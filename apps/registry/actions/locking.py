@@ -1,6 +1,9 @@
 """Locking the rows that an action changes, in one order: project, models by id, versions by id."""
 
 from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
 
 from apps.identity.queries import authorize
 from apps.registry.errors import NotDraft
@@ -44,6 +47,12 @@ def lock_version(
     if if_generation is not None and row.generation != if_generation:
         raise Stale
     return row
+
+
+def lock_models(models: Iterable[str] | QuerySet[Any, Any]) -> dict[str, RegisteredModel]:
+    """Hold the models of these ids, in one order, and return them by id."""
+    rows = RegisteredModel.objects.filter(pk__in=models).order_by("pk")
+    return {row.pk: row for row in rows.select_for_update(no_key=True)}
 
 
 def lock_versions(versions: Iterable[str]) -> None:

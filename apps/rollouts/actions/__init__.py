@@ -2,6 +2,7 @@
 
 from apps.rollouts.actions.aborted import go_back_after_abort
 from apps.rollouts.actions.advance import advance, keep_look, record_command, retire
+from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.answer import answer_alert, give_up
 from apps.rollouts.actions.control import pause, promote, resume, ship, skip
 from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
@@ -17,6 +18,7 @@ __all__ = [
     "advance",
     "answer_alert",
     "finish_drill",
+    "follow_live",
     "give_up",
     "go_back_after_abort",
     "keep_look",

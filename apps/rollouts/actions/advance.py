@@ -10,7 +10,8 @@ from apps.governance.models import Release
 from apps.governance.plan import Plan, Step
 from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_versions
-from apps.registry.models import Alias, Hold
+from apps.registry.models import Hold
+from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.locking import lock_endpoint
 from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
@@ -158,27 +159,12 @@ def _went_live(rollout: Rollout) -> None:
             )
     else:
         governance.mark_live(rollout.release, actor=SYSTEM)
-    _move_alias(rollout)
+    follow_live([rollout.endpoint_id])
     _move_holds(rollout)
     keep = {rollout.to_revision_id, rollout.from_revision_id}
     others = Revision.objects.filter(endpoint=rollout.endpoint_id, state="warm")
     for revision in others.exclude(pk__in=keep).select_related("endpoint"):
         serving.set_revision(revision, state="draining", actor=SYSTEM)
-
-
-def _move_alias(rollout: Rollout) -> None:
-    """Point ``live-<environment>`` at what serves, unless another endpoint has it.
-
-    What people set under that name before it was kept for releases is taken over.
-    """
-    version = rollout.to_revision.bento.version
-    name = f"live-{rollout.endpoint.environment}"
-    found = Alias.objects.filter(model=version.model_id, name=name).first()
-    if found is not None and found.managed_by not in ("", rollout.endpoint_id):
-        return
-    registry.set_alias(
-        version.model, name=name, version=version, managed_by=rollout.endpoint_id, actor=SYSTEM
-    )
 
 
 def _move_holds(rollout: Rollout) -> None:

@@ -3,7 +3,8 @@ registry."""
 
 from apps.audit.actions import record
 from apps.registry import actions as registry
-from apps.registry.models import Alias, Hold
+from apps.registry.models import Hold
+from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.scheduling import end_schedule
 from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
 from apps.serving.models import Endpoint
@@ -17,14 +18,13 @@ def open_rollout(endpoint: Endpoint) -> str:
 
 
 def let_go(endpoint: Endpoint, actor: Actor) -> None:
-    """Have no drill of ``endpoint`` come round any more, and give up the alias that follows it and
-    the versions that are held for it. The caller holds the endpoint."""
+    """Have no drill of ``endpoint`` come round any more, aliases name what is live elsewhere, and
+    give up the versions that are held for it. The caller holds the endpoint, and governance has
+    ended its release."""
     with record(actor) as log:
         for row in DrillSchedule.objects.filter(endpoint=endpoint):
             end_schedule(row, endpoint, log)
-    aliases = Alias.objects.filter(managed_by=endpoint.pk).select_related("model")
-    for alias in aliases.order_by("model", "name"):
-        registry.delete_alias(alias.model, name=alias.name, actor=SYSTEM)
+    follow_live([endpoint.pk])
     holds = Hold.objects.filter(holder__in=endpoint.revisions.values("pk"))
     for hold in holds.select_related("version").order_by("version", "pk"):
         registry.release_hold(hold.version, reason=hold.reason, holder=hold.holder, actor=SYSTEM)
