@@ -1,7 +1,7 @@
 """``schema``: whoever calls the endpoint today can go on calling it tomorrow.
 
 What they call is a path. Where nothing is live at it now, they called what served there last, be it
-behind an endpoint of the name that was deleted since.
+behind an endpoint of the name that was deleted since. What was recalled is nothing to go by.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,13 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     if not facts.signature:
         return answer(gate, title(gate), "failed", "This version has no signature")
     if facts.live is None:
-        return answer(gate, title(gate), "passed", "Nothing has been live here yet", changes=[])
+        return answer(
+            gate,
+            title(gate),
+            "passed",
+            "Nothing to compare with has been live here yet",
+            changes=[],
+        )
     name = facts.live.version.get("name", "a version")
     with_what = f"Compared with {name}, which served here last: " if facts.live.ended else ""
     if not facts.live.signature:

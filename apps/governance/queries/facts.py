@@ -84,8 +84,8 @@ def path(release: Release) -> Path:
 
 
 def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
-    """Return what is live at the paths of ``releases``, or was there last, whatever ended it and
-    whether its endpoint was deleted since (one query)."""
+    """Return what is live at the paths of ``releases``, or was there last, whatever ended it but a
+    recall, and whether its endpoint was deleted since (one query)."""
     paths = {path(r) for r in releases}
     projects, environments, names = ({p[n] for p in paths} for n in range(3))
     place = ("project_id", "environment_id", "endpoint__name")
@@ -94,6 +94,9 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
             project__in=projects, environment__in=environments, endpoint__name__in=names,
             live_at__isnull=False,
         )
+        .exclude(state="revoked")
+        .alias(named=keeper().listed("bento"))
+        .filter(named__len=0)  # of what had ended before the recall
         .order_by(*place, LIVE_FIRST, "-live_at", "-pk")
         .distinct(*place)
     )  # fmt: skip

@@ -19,6 +19,7 @@ gates:
   - {gate: expression, says: Better, that: evidence.metrics.auc > live.metrics.auc}
   - {gate: approvals, role: reviewer, count: 1}
 """
+NOTHING = "Nothing to compare with has been live here yet"
 OTHER = {
     "inputs": [{"name": "other", "type": "string"}],
     "outputs": [{"name": "y", "type": "string"}],
@@ -80,7 +81,7 @@ def test_a_condition_sees_there_what_served_last(world: World, live: Release) ->
 def test_nothing_has_been_live_at_another_name(world: World, live: Release) -> None:
     made_anew(world, live)
     found = gate(asked(world, live, "another", signature=OTHER), "schema")
-    assert (found["state"], found["reason"]) == ("passed", "Nothing has been live here yet")
+    assert (found["state"], found["reason"]) == ("passed", NOTHING)
 
 
 def test_a_recall_of_what_served_before_does_not_make_it_the_last(world: World) -> None:
@@ -93,3 +94,31 @@ def test_a_recall_of_what_served_before_does_not_make_it_the_last(world: World) 
     world.policy("staging", "version: 1\ngates: [{gate: schema}, {gate: freeze}]\n")
     again = world.request("staging", world.bento(world.version(signature=OTHER)))
     assert gate(again, "schema")["state"] == "failed"
+
+
+def test_what_was_recalled_is_no_bar(world: World, live: Release) -> None:
+    better = world.bento(world.version(signature=OTHER), metrics={"auc": 1.0})
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 1}]\n")
+    world.soaked(better)
+    world.policy("staging", POLICY)
+    recall(kind="bento", what=better.pk, reason="x", project=world.project, actor=world.otto)
+    release = asked(world, live)
+    same = f"Compared with {live.version}, which served here last: inputs and outputs are the same"
+    assert gate(release, "schema")["reason"] == same
+    assert gate(release, "expression")["reason"] == "not 0.8 > 0.9"
+
+
+@pytest.mark.parametrize("first", ["recalled", "deleted"])
+def test_where_all_was_recalled_there_is_nothing_to_compare_with(
+    world: World, live: Release, first: str
+) -> None:
+    if first == "deleted":
+        made_anew(world, live)
+    recall(kind="bento", what=live.bento_id, reason="x", project=world.project, actor=world.otto)
+    release = asked(world, live, signature=OTHER)
+    assert (gate(release, "schema")["state"], gate(release, "schema")["reason"]) == (
+        "passed", NOTHING,
+    )  # fmt: skip
+    found = gate(release, "expression")
+    why = "There is no live.metrics: nothing is live here"
+    assert (found["state"], found["reason"]) == ("error", why)
