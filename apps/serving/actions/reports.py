@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.audit.actions import Recorder, record
+from apps.audit.events import EventKind
 from apps.audit.models import Checkpoint, LogHead
+from apps.audit.queries import events_about
 from apps.jobs.actions import enqueue
 from apps.serving import desired, hooks, windows
 from apps.serving.actions.nodes import node_actor
@@ -38,8 +40,9 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
 
     In the same transaction: an event for what the node refused, did or found by itself, a job for
     its metrics, and a ring for whoever waits for what it says. A node cannot fill the log: each of
-    these events comes at most once a minute. Nor can it fill the queue: a report with more windows
-    than a minute has room for is refused as a whole (:class:`TooManyWindows`).
+    these events comes at most once a minute, and once of a deleted endpoint's revision. Nor can it
+    fill the queue: a report with more windows than a minute has room for is refused as a whole
+    (:class:`TooManyWindows`).
     """
     report = _read(node, envelope)
     with record(node_actor(node)) as log:
@@ -123,7 +126,7 @@ def _note_refusals(log: Recorder, node: Node, before: Mapping[str, Any], report:
     refused = [pk for pk, phase in newly.items() if phase == "refused" != known.get(pk)]
     found = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
     for revision in found.select_related("endpoint"):
-        if first_in_a_minute(node, f"refused {revision.pk}"):
+        if _first(node, revision, "refused", REVISION_REFUSED):
             log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
 
 
@@ -135,8 +138,16 @@ def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: R
     for revision in found.select_related("endpoint"):
         row = newly[revision.pk]
         data = {"node": node.pk, "rule": row["rule"], "state": row["state"]}
-        if first_in_a_minute(node, f"took back {revision.pk}"):
+        if _first(node, revision, "took back", REQUESTS_TAKEN_BACK):
             log.add(REQUESTS_TAKEN_BACK, revision, data=data)
+
+
+def _first(node: Node, revision: Revision, what: str, kind: EventKind) -> bool:
+    """Tell whether the log has nothing of it yet: of the last minute, or ever once the endpoint was
+    deleted, where nothing is asked of the node any more."""
+    if revision.endpoint.state == "deleted" and events_about([revision.pk], kind):
+        return False
+    return first_in_a_minute(node, f"{what} {revision.pk}")
 
 
 def _note_errors(log: Recorder, node: Node, before: Mapping[str, Any], report: Report) -> None:

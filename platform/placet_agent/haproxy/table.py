@@ -236,13 +236,11 @@ class Table:
             self.resting[entry.group], entry.group = 0.0, None
 
     def without(self, endpoints: Iterable[str]) -> "Table":
-        """Return the same table with these endpoints muted."""
-        kept = dict(self.endpoints)
-        for endpoint in endpoints:
-            entry = kept.pop(endpoint).muted()
-            if entry is not None:
-                kept[endpoint] = entry
-        return replace(self, endpoints=kept)
+        """Return the same table with these endpoints muted, each in its place: of two that have one
+        address for a moment it stays the later one that has it."""
+        out = set(endpoints)
+        told = {pk: e.muted() if pk in out else e for pk, e in self.endpoints.items()}
+        return replace(self, endpoints={pk: e for pk, e in told.items() if e is not None})
 
     def snapshot(self) -> tuple[object, ...]:
         """Return all that HAProxy is told, to be compared: cheap, for it is taken in each pass."""

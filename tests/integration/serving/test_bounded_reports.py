@@ -17,7 +17,7 @@ from apps.jobs.actions.lease import claim
 from apps.jobs.models import Job
 from apps.monitoring.actions import windows
 from apps.monitoring.models import MetricWindow
-from apps.serving.actions import issue_join_token, stop_endpoint
+from apps.serving.actions import delete_endpoint, issue_join_token, stop_endpoint
 from apps.serving.models import Node, Revision
 from apps.serving.windows import PORTION, PORTIONS_A_MINUTE
 from placet.kernel.actor import SYSTEM
@@ -132,6 +132,25 @@ def test_a_refusal_and_an_abort_that_come_and_go_are_logged_once_a_minute(story:
     assert Event.objects.filter(kind="revision.refused.v1").count() == 1
     assert Event.objects.filter(kind="revision.requests_taken_back.v1").count() == 1
     assert "Jane" not in bodies()
+
+
+def test_of_a_deleted_endpoint_a_refusal_and_an_abort_are_logged_once(story: Story) -> None:
+    live = story.live()
+    row = story.node.report_body()["revisions"][0]
+    endpoint = stop_endpoint(live.endpoint, actor=story.otto)
+    story.settle()
+    endpoint.refresh_from_db()
+    delete_endpoint(endpoint, if_generation=endpoint.generation, actor=story.otto)
+    story.settle()
+    for _ in range(3):
+        later(story.node)
+        for phase in ("refused", "stopped"):
+            abort = {"endpoint": "", "revision": row["id"], "stable": "", "rule": "latency",
+                     "detail": "", "at": "", "state": {"epoch": 1, "number": 1}}  # fmt: skip
+            story.node.aborts = [abort] if phase == "refused" else []
+            assert story.node.report(revisions=[{**row, "phase": phase}]).status_code == 200
+    assert Event.objects.filter(kind="revision.refused.v1").count() == 1
+    assert Event.objects.filter(kind="revision.requests_taken_back.v1").count() == 1
 
 
 def test_what_was_noted_does_not_grow(node: SimulatedNode) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from placet_agent.haproxy import words
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
+from placet_agent.haproxy.config import maps
 from placet_agent.haproxy.process import find_binary
-from placet_agent.haproxy.table import Table
+from placet_agent.haproxy.table import Table, endpoint_name
 from placet_protocol.state import HeaderRoute, read_state
 from placet_verify.units import UnitSource
 from tests.support.gateway import SETTINGS, refused, table_of
@@ -173,8 +174,16 @@ def test_an_endpoint_that_cannot_be_written_is_left_out_without_asking_haproxy(
     assert set(out) == {"end_0", "end_1"}
     assert judge.checks == 1  # of the rest
     told = table.without(out)
-    assert [e.path for e in told.endpoints.values()] == ["/p/e/2", "/p/e/0"]
+    assert [e.path for e in told.endpoints.values()] == ["/p/e/0", "/p/e/2"]
     assert told.endpoints["end_0"].route() == "nobody:nobody:0:open:-:nobody:nobody:0"
+
+
+def test_who_had_an_address_before_does_not_get_it_back_by_being_left_out() -> None:
+    table = Table()
+    for number in (1, 2):
+        table.ensure_revision(table.ensure_endpoint(f"end_{number}", "/p/e/n"), f"rev_{number}")
+    whole = maps(table)["paths.map"]
+    assert whole == maps(table.without(["end_1"]))["paths.map"] == {"/p/e/n": endpoint_name(1)}
 
 
 def crashing(path: Path) -> Path:
