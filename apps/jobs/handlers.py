@@ -155,7 +155,8 @@ def handler(
     in the transaction that ends the job as failed, whatever the reason.
 
     ``rank`` is :data:`FIRST` for what takes something back. Without ``keeps_args`` a job that ended
-    has its arguments no longer: for those that are data, not ids.
+    has its arguments no longer: for those that are data, not ids. They go as it ends, and where it
+    was cancelled while it waited, within ten minutes.
     """
 
     def register(run: Run) -> Run:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.jobs.actions.enqueue import put
-from apps.jobs.handlers import timetables
+from apps.jobs.handlers import handlers, timetables
 from apps.jobs.models import Job, JobState, Schedule, ScheduleRun
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
@@ -69,10 +69,16 @@ def _plan(schedule: Schedule) -> int:
 
 
 def tidy() -> int:
-    """Remove old planned times and jobs that ended long ago; return how many rows went."""
+    """Remove old planned times and jobs that ended long ago; return how many rows went.
+
+    Arguments that are data go too, of jobs that were cancelled before they ran: who cancels may not
+    know the handler.
+    """
     now = database_now()
     runs, _ = ScheduleRun.objects.filter(planned_time__lt=now - KEEP_RUNS).delete()
     ended = Job.objects.exclude(state__in=[JobState.QUEUED, JobState.RUNNING])
+    data = [kind for kind, handler in handlers().items() if not handler.keeps_args]
+    ended.filter(kind__in=data).exclude(args={}).update(args={})
     routine = Q(kind__in=list(timetables()))
     good = routine & ~Q(state=JobState.FAILED) & Q(finished_at__lt=now - KEEP_RUNS)
     failed = routine & Q(finished_at__lt=now - KEEP_FAILURES)

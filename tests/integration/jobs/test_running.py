@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from apps.audit.models import Event
 from apps.jobs import handlers as registry
-from apps.jobs.actions import cancel, enqueue, run_due, run_one
+from apps.jobs.actions import cancel, enqueue, run_due, run_one, settle_restored, tidy
 from apps.jobs.handlers import FIRST, Cancelled, LeasedJob, LeaseLost, Retry, handler
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
@@ -326,3 +326,21 @@ def test_a_job_whose_arguments_are_data_has_them_until_it_ends(
     job.refresh_from_db()
     assert seen == [{"rows": [1]}] * (2 if fault else 1)
     assert (job.state, job.args) == ("failed" if fault else "succeeded", left)
+
+
+@pytest.mark.parametrize(("keeps", "left"), [(True, {"rows": [1]}), (False, {})])
+@pytest.mark.parametrize("way", ["cancelled", "restored"])
+def test_arguments_that_are_data_go_though_the_job_never_ran(
+    keeps: bool, left: dict[str, Any], way: str
+) -> None:
+    handler("t.data", keeps_args=keeps)(lambda job: None)
+    job, waiting = enqueue("t.data", rows=[1]), enqueue("t.again", rows=[2])
+    if way == "cancelled":
+        cancel(job.pk, actor=SYSTEM)
+    else:
+        settle_restored(["t.again"])
+    tidy()
+    job.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (job.state, job.args) == ("cancelled", left)
+    assert (waiting.state, waiting.args) == ("queued", {"rows": [2]})
