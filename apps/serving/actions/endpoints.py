@@ -47,35 +47,53 @@ def create_endpoint(
     name: str,
     target: Target,
     actor: Actor,
-    api_key_required: bool = False,
+    api_key_required: bool | None = None,
 ) -> Endpoint:
     """Make an endpoint on ``target``. Needs ``endpoint.manage`` or ``release.request`` there:
-    an endpoint serves nothing by itself."""
+    an endpoint serves nothing by itself.
+
+    Where ``api_key_required`` is not said, clients need a key if they did of the endpoint that had
+    the name before. To open such a name needs ``endpoint.manage``, and is in the log by itself.
+    """
     with record(actor) as log:
         _authorize_create(actor, project, environment)
         if not is_name(name):
             detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
             raise InvalidInput(errors=[FieldError("/endpoint", detail)])
         endpoint = Endpoint(
-            project=project,
-            environment=environment,
-            name=name,
-            target=target,
-            api_key_required=api_key_required,
-            created_by=actor.id,
+            project=project, environment=environment, name=name, target=target, created_by=actor.id
         )
         # before the target, which the hook holds: as whoever asks for a release does
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         hooks.endpoint_created(endpoint)
         _refuse_many(project, target)
+        opened = _set_key_rule(endpoint, api_key_required, actor)
         try:
             with transaction.atomic():
                 endpoint.save(force_insert=True)
         except IntegrityError:
             raise EndpointExists from None
         log.add(ENDPOINT_CREATED, endpoint)
+        if opened:
+            log.add(ENDPOINT_KEYS_CHANGED, endpoint, data={"required": False})
         desired.publish(target.pk)
     return endpoint
+
+
+def _set_key_rule(endpoint: Endpoint, asked: bool | None, actor: Actor) -> bool:
+    """Say whether clients need an API key: as ``asked``, else as at the endpoint that had the name
+    last. Return whether they did, and need none any more."""
+    place = Scope(endpoint.project_id, endpoint.environment)
+    before = Endpoint.objects.filter(
+        project=place.project, environment=endpoint.environment, name=endpoint.name
+    )
+    last = before.order_by("-created_at", "-pk").first()
+    locked = last is not None and last.api_key_required
+    endpoint.api_key_required = locked if asked is None else asked
+    opened = locked and not endpoint.api_key_required
+    if opened and not actor.can("endpoint.manage", place):
+        raise Forbidden("Clients of this name need an API key: only endpoint.manage opens it")
+    return opened
 
 
 def _refuse_many(project: Project, target: Target) -> None:

@@ -118,8 +118,12 @@ def endpoint_create(
     name: str,
     target_name: Annotated[str, typer.Option("--target", help="where it runs")],
     require_key: Annotated[
-        bool, typer.Option("--require-key", help="clients must send an API key")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--require-key/--no-require-key",
+            help="whether clients must send an API key; left out, as before at this name, else no",
+        ),
+    ] = None,
     output: Output = Form.TABLE,
 ) -> None:
     """Make an endpoint; nothing serves there before a release."""

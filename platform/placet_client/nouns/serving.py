@@ -113,10 +113,13 @@ class Endpoints(Noun):
         name: str,
         *,
         target: str,
-        api_key_required: bool = False,
+        api_key_required: bool | None = None,
     ) -> Endpoint:
-        """Make an endpoint; nothing serves there before a release."""
-        body = {"name": name, "target": target, "api_key_required": api_key_required}
+        """Make an endpoint; nothing serves there before a release.
+
+        Without ``api_key_required`` clients need a key if they did of the one that had the name.
+        """
+        body = given(name=name, target=target, api_key_required=api_key_required)
         return self._do(Endpoint, self._of(project, environment), body)
 
     def revisions(self, endpoint: str, *, limit: int | None = None) -> Listing[Revision]:

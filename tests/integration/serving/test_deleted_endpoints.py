@@ -252,6 +252,52 @@ def test_a_state_says_whose_an_address_was_as_long_as_another_has_it(
     assert state.number == sign_state(told.target.pk).number, "nothing new is signed"
 
 
+@pytest.fixture
+def locked(live: Release, story: Story) -> Endpoint:
+    """An endpoint that was deleted, of which clients needed a key."""
+    actions.require_api_key(live.endpoint, required=True, actor=story.otto)
+    return delete(stopped(live, story), story)
+
+
+def made_anew(gone: Endpoint, story: Story, who: str = "otto", **asked: Any) -> Endpoint:
+    """Make another endpoint of the name."""
+    return actions.create_endpoint(
+        story.world.project, environment=gone.environment, name=gone.name, target=gone.target,
+        actor=getattr(story, who), **asked,
+    )  # fmt: skip
+
+
+def test_a_name_that_needed_a_key_needs_one_by_a_release_too(
+    locked: Endpoint, story: Story
+) -> None:
+    (release, entry) = (story.live(), story.node.state["endpoints"][0])
+    assert release.endpoint_id != locked.pk
+    assert (release.endpoint.api_key_required, entry["api_key_required"]) == (True, True)
+    assert entry["keys"] == [], "the keys of the one before ended with it"
+
+
+def test_only_who_manages_endpoints_opens_such_a_name_and_the_log_says_so(
+    locked: Endpoint, story: Story
+) -> None:
+    with pytest.raises(Forbidden):
+        made_anew(locked, story, "ada", api_key_required=False)
+    opened = made_anew(locked, story, api_key_required=False)
+    assert not opened.api_key_required
+    assert kinds(opened.pk) == ["endpoint.created.v1", "endpoint.key_rule_changed.v1"]
+    delete(opened, story)
+    assert not made_anew(opened, story, "ada").api_key_required, "as it was last"
+
+
+def test_a_name_of_the_api_says_nothing_and_is_as_it_was(
+    locked: Endpoint, story: Story, otto: ApiClient
+) -> None:
+    place = f"/projects/{story.world.project.slug}/environments/{locked.environment}/endpoints"
+    answer = otto.post(place, {"name": locked.name, "target": locked.target.name})
+    assert (answer.status_code, answer.json()["api_key_required"]) == (201, True)
+    other = otto.post(place, {"name": "another", "target": locked.target.name})
+    assert (other.status_code, other.json()["api_key_required"]) == (201, False)
+
+
 def test_no_more_are_named_than_a_state_has_room_for(
     live: Release, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
