@@ -9,10 +9,18 @@ from apps.jobs.handlers import LeasedJob, every
 @every(seconds=30, name="governance.expire", queue="control")
 def expire(job: LeasedJob) -> dict[str, Any]:
     """Expire what was not started in time, and end break-glasses."""
-    return {"expired": actions.expire_due(), "break_glasses": actions.end_glasses_due()}
+    try:
+        expired = actions.expire_due()
+    finally:  # what cannot be expired keeps no glass broken
+        glasses = actions.end_glasses_due()
+    return {"expired": expired, "break_glasses": glasses}
 
 
 @every(seconds=2, name="governance.advance", queue="control")
 def advance(job: LeasedJob) -> dict[str, Any]:
     """Approve what only waited for a gate that passes by itself, and start what was held up."""
-    return {"approved": actions.advance_waiting(), "started": actions.start_waiting()}
+    try:
+        approved = actions.advance_waiting()
+    finally:
+        started = actions.start_waiting()
+    return {"approved": approved, "started": started}

@@ -2,17 +2,14 @@
 
 from typing import Any
 
-import structlog
-
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
-from apps.jobs.handlers import LeasedJob, LeaseLost, Retry, every, handler
+from apps.jobs.each import each
+from apps.jobs.handlers import LeasedJob, Retry, every, handler
 from apps.rollouts import actions, queries, reconciler
 from apps.serving.errors import NoRoom, TargetNotListed
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
-
-log = structlog.get_logger(__name__)
 
 
 @handler("rollouts.start", queue="control", max_attempts=3)
@@ -62,14 +59,7 @@ def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
     """
     target = Target.objects.get(pk=job.args["target"])
     rollouts, faults = queries.unfinished(target), list[Exception]()
-    for rollout_id in rollouts:
-        try:
-            reconciler.reconcile(rollout_id, job)
-        except LeaseLost:
-            raise
-        except Exception as fault:
-            log.exception("rollout_not_reconciled", rollout=rollout_id)
-            faults.append(fault)
+    each(lambda rollout: reconciler.reconcile(rollout, job), rollouts, faults)
     looked = reconciler.look_after(target, job)
     if faults:
         raise faults[0]
@@ -78,11 +68,16 @@ def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
 
 @every(seconds=5, name="rollouts.drills", queue="control")
 def drills(job: LeasedJob) -> dict[str, Any] | None:
-    """Finish the drills that have ended, tell of those that do not, begin those that are due."""
-    under_way = queries.drills_under_way()
-    finished = sum(actions.finish_drill(drill) for drill in under_way)
-    stuck = sum(actions.tell_if_stuck(drill) for drill in under_way)
-    due = [actions.run_planned(schedule) for schedule in queries.drills_due()]
+    """Finish the drills that have ended, tell of those that do not, begin those that are due.
+
+    One that this cannot be done with stops no other.
+    """
+    under_way, faults = queries.drills_under_way(), list[Exception]()
+    finished = sum(each(actions.finish_drill, under_way, faults))
+    stuck = sum(each(actions.tell_if_stuck, under_way, faults))
+    due = each(actions.run_planned, queries.drills_due(), faults)
+    if faults:
+        raise faults[0]
     return {"finished": finished, "stuck": stuck, "due": len(due)}
 
 

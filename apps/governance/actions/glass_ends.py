@@ -15,6 +15,7 @@ from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.identity import passkeys
 from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize
+from apps.jobs.each import each
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
@@ -150,7 +151,11 @@ def end_glasses_due(now: datetime | None = None) -> int:
     due = BreakGlass.objects.filter(
         Q(until__lte=at) | Q(release__state__in=OVER), state__in=("opened", "confirmed")
     )
-    return sum(_end(glass, at) for glass in due.order_by("until")[:BATCH])
+    faults: list[Exception] = []
+    ended = sum(each(lambda glass: _end(glass, at), due.order_by("until")[:BATCH], faults))
+    if faults:
+        raise faults[0]
+    return ended
 
 
 def _end(glass: BreakGlass, at: datetime) -> bool:

@@ -13,6 +13,7 @@ from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
 from apps.governance.queries.waiting import START
 from apps.jobs.actions import enqueue
+from apps.jobs.each import each
 from apps.jobs.models import Job
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
@@ -24,9 +25,13 @@ START_AGAIN, LONGEST = 30, 3600  # seconds after a start that failed; twice as l
 
 def expire_due(now: datetime | None = None) -> int:
     """Expire every release that was not started in time; return how many."""
-    at = now or clock.now()
+    at, faults = now or clock.now(), list[Exception]()
     due = Release.objects.filter(state__in=UNFINISHED_STATES, not_after__lte=at)
-    return sum(_expire(release, at) for release in due.order_by("not_after")[:BATCH])
+    rows = due.order_by("not_after")[:BATCH]
+    expired = sum(each(lambda release: _expire(release, at), rows, faults))
+    if faults:
+        raise faults[0]
+    return expired
 
 
 def _expire(release: Release, at: datetime) -> bool:
@@ -55,7 +60,12 @@ def advance_waiting() -> int:
     if not waiting:
         return 0
     results = evaluate_many(waiting)
-    return sum(_approve(r) for r in waiting if gates.passed(results[r.pk]))
+    faults: list[Exception] = []
+    passed = [release for release in waiting if gates.passed(results[release.pk])]
+    approved = sum(each(_approve, passed, faults))
+    if faults:
+        raise faults[0]
+    return approved
 
 
 def _approve(release: Release) -> bool:

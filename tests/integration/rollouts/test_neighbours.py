@@ -1,12 +1,20 @@
 """Rollouts of several projects on one target: what goes wrong with one is no matter of another."""
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
 
+from apps.governance import actions as governance
 from apps.governance.actions import create_environment
+from apps.governance.models import Release
+from apps.jobs.actions import enqueue
 from apps.registry.models import Alias
-from apps.rollouts import reconciler
+from apps.rollouts import actions, reconciler
+from apps.rollouts.actions import schedule_drills
+from apps.rollouts.models import Drill, DrillSchedule
+from placet.kernel.clock import now
 from tests.support.story import Story
 from tests.support.world import OPEN, World
 
@@ -40,3 +48,61 @@ def test_a_rollout_that_cannot_be_moved_on_stops_no_other(
     release = next_door.release("development")
     next_door.settle()
     assert (story.state(stuck), story.state(release)) == ("rolling_out", "live")
+
+
+def failing(known: Callable[..., Any], about: str) -> Callable[..., Any]:
+    """Return ``known`` as it is, but for the row ``about``."""
+
+    def act(row: Any, *more: Any) -> Any:
+        if row.pk == about:
+            raise RuntimeError("nobody thought of this")
+        return known(row, *more)
+
+    return act
+
+
+def test_a_drill_that_cannot_be_begun_stops_no_other(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = story.lived()
+    bento = story.world.bento(story.world.version())
+    second = story.live("development", bento, endpoint="churn-2")
+    for release in (first, second):
+        schedule_drills(release.endpoint, every_days=1, hour=3, actor=story.otto)
+    DrillSchedule.objects.update(next_at=now())
+    stuck, due = DrillSchedule.objects.order_by("pk")
+    monkeypatch.setattr(actions, "run_planned", failing(actions.run_planned, stuck.pk))
+    job = enqueue("rollouts.drills")
+    story.run_jobs("control")
+    assert [drill.endpoint_id for drill in Drill.objects.all()] == [due.endpoint_id]
+    job.refresh_from_db()
+    assert (job.state, "nobody thought of this" in job.error) == ("failed", True)
+
+
+def test_a_drill_that_cannot_be_finished_stops_none_that_is_due(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = story.lived().endpoint
+    stuck = Drill.objects.create(
+        project=story.world.project, endpoint=endpoint, started_by=story.otto.id
+    )
+    schedule_drills(endpoint, every_days=1, hour=3, actor=story.otto)
+    DrillSchedule.objects.update(next_at=now())
+    monkeypatch.setattr(actions, "finish_drill", failing(actions.finish_drill, stuck.pk))
+    enqueue("rollouts.drills")
+    story.run_jobs("control")
+    assert Drill.objects.filter(state="skipped", endpoint=endpoint).count() == 1
+
+
+def test_a_release_that_cannot_be_expired_stops_no_other_and_keeps_no_glass(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = story.release("staging"), story.release("staging")
+    Release.objects.update(not_after=now())
+    sweeps = import_module("apps.governance.actions.sweeps")
+    monkeypatch.setattr(sweeps, "_expire", failing(sweeps._expire, stuck.pk))
+    ended: list[object] = []
+    monkeypatch.setattr(governance, "end_glasses_due", lambda: ended.append("asked") or 0)
+    enqueue("governance.expire")
+    story.run_jobs("control")
+    assert (story.state(stuck), story.state(other), ended) == ("requested", "expired", ["asked"])
