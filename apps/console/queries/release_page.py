@@ -7,7 +7,6 @@ from django.urls import reverse
 
 from apps.console.queries.glance import Tile, tiles
 from apps.console.queries.glasses import Opening, opening
-from apps.console.queries.names import actor_names, in_words
 from apps.console.queries.passkeys import Signing, demanded, signing
 from apps.console.queries.plans import Picture
 from apps.console.queries.release_parts import (
@@ -20,6 +19,7 @@ from apps.console.queries.release_parts import (
     replicas,
     serving_words,
     signs,
+    told,
     way_back,
 )
 from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
@@ -131,6 +131,12 @@ class ReleasePage:
         if self.release.state != "rejected":
             return []
         return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
+
+    @property
+    def decisions(self) -> list[DecisionRow]:
+        """The decisions; what somebody said who ended it stands above."""
+        above = {d.id for d in self.rejections}
+        return [replace(d, comment="") if d.id in above else d for d in self.view.decisions]
 
     @property
     def in_place(self) -> str:
@@ -312,13 +318,7 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = release_view(release_id, actor)
-    nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
-    told = tuple(
-        replace(s, name=nodes.get(s.actor, s.name), sentence=in_words(s.sentence))
-        for s in view.story
-    )
-    view = replace(view, story=told)
+    view = told(release_view(release_id, actor))
     rows = view.release.rollouts.exclude(kind="drill").order_by("-created_at")
     begun = view.release.state != "requested"
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None

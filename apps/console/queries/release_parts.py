@@ -1,13 +1,15 @@
 """What the page of a release is made of: sentences of its own, dialogs, documents."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from apps.console.queries.names import actor_names, in_words
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
 from apps.console.queries.shown import Link, Sign, listed
 from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
+from apps.governance.events import RELEASE_DECIDED
 from apps.governance.gates.fields import spell
 from apps.governance.models import Release
 from apps.governance.plan import Plan
@@ -60,6 +62,19 @@ def signs(view: ReleaseView) -> list[Sign]:
         roles = [("an " if r == "approver" else "a ") + r for r in view.missing_roles]
         found.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
     return found or [Sign("wait", "◷", "Waiting for the gates")]
+
+
+def told(view: ReleaseView) -> ReleaseView:
+    """Return ``view`` with a story in words; what came with a decision stands beside that."""
+    nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
+    story = tuple(
+        replace(
+            s, name=nodes.get(s.actor, s.name), sentence=in_words(s.sentence),
+            text="" if s.kind == RELEASE_DECIDED.name else s.text,
+        )
+        for s in view.story
+    )  # fmt: skip
+    return replace(view, story=story)
 
 
 def replicas(serving: Mapping[str, Any], between: str) -> str:

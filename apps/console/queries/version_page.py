@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.builds.models import Build
 from apps.console.queries.audit import Line, story
 from apps.console.queries.paging import PAGE
-from apps.console.queries.shown import Button
+from apps.console.queries.shown import Banner, Button, Link
 from apps.console.queries.version_parts import (
     Column,
     Shown,
@@ -126,6 +126,33 @@ class VersionPage:
     def buttons_after(self) -> list[Button]:
         """What the reader can do with it, after its build."""
         return list(buttons_after(self))
+
+    @property
+    def banners(self) -> list[Banner]:
+        """Why the last build failed, with its log."""
+        newest = self.builds[0] if self.builds else None
+        if newest is None or newest.state != "failed":
+            return []
+        log = Link("Open its log", reverse("build", args=[newest.pk]))
+        why = f": {newest.error}" if newest.error else "."
+        return [Banner("danger", f"The last build failed{why}", [log])]
+
+    @property
+    def upload(self) -> str:
+        """The command that adds a file; '' where the reader may add none."""
+        if self.is_frozen or not self.may_edit:
+            return ""
+        version = self.version
+        place = f"{version.project.slug}/{version.model.name}:{version.number}"
+        return f"placet version upload {place} FILE"
+
+    @property
+    def run(self) -> str:
+        """The run that trained it: its id, and where it is told of."""
+        run = self.version.lineage.get("run") or {}
+        if isinstance(run, str):  # of a row from before it had members
+            return run
+        return ", ".join(run[name] for name in ("id", "url") if run.get(name))
 
     @property
     def metrics(self) -> Evidence | None:

@@ -163,8 +163,10 @@ def guarded(guard: GuardEntry | None) -> str:
 
 @register.filter
 def number(value: Any) -> str:
-    """Show a number with four significant digits and thin groups; anything else as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Show a number with four significant digits and thin groups, text as it is, other JSON so."""
+    if value is None or isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or (
         math.isfinite(value) and value == int(value) and abs(value) < 1e15

@@ -32,7 +32,7 @@ from apps.registry.store import store
 from apps.serving.models import Node, Revision
 from apps.serving.rules import serving_config
 from placet.kernel.clock import now
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.problems import InvalidInput, NotFound
 from placet_verify.capture import Capture
 
 RANGES = 16  # of a revision, stored at once
@@ -53,7 +53,7 @@ def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: 
     try:
         lines = unpack(packed)
     except ValueError as error:
-        raise InvalidInput(errors=[FieldError("/", str(error))]) from None
+        raise InvalidInput(str(error)) from None
     end = offset + len(lines)
     with transaction.atomic():
         kept = fits(revision, lines)

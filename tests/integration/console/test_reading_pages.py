@@ -1,5 +1,7 @@
 """Every page answers who may see it, in as many queries for many rows as for one."""
 
+from html import unescape
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,12 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.builds.models import Build
 from apps.console.templatetags.placet import number as shown_number
+from apps.governance.actions import comment
 from apps.governance.models import Release
 from apps.identity.models import User
 from apps.monitoring.actions import acknowledge, close_settled, open_alert
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind
 from apps.registry.actions import set_alias, set_card
+from apps.registry.models import ModelVersion
 from apps.serving.actions import issue_endpoint_key, stop_endpoint
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import PRESENT
@@ -256,6 +260,17 @@ def test_a_rejected_release_says_first_who_rejected_it_and_why(world: World) -> 
     lead = shown[shown.index("lead-sentence") :]
     assert lead.index("Rex risk") < lead.index("It forgets the night shift.") < lead.index("Asked:")
     assert "If it goes wrong" not in shown
+    assert shown.count("It forgets the night shift.") == 1
+
+
+def test_what_people_said_as_they_decided_stands_once_beside_their_decision(world: World) -> None:
+    release = world.request("production")
+    world.decide(release, world.rex, comment="Numbers as in the paper.")
+    comment(release, text="Numbers as in the paper.", actor=world.ada)
+    page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/")
+    shown = page.content.decode()
+    assert shown.count("Numbers as in the paper.") == 2, "the decision, and a comment"
+    assert shown.index("Decisions") < shown.index("Numbers as in the paper.") < shown.index("Story")
 
 
 def test_a_failed_build_says_what_to_do_and_how_far_it_came(world: World) -> None:
@@ -271,7 +286,31 @@ def test_a_failed_build_says_what_to_do_and_how_far_it_came(world: World) -> Non
     assert [row.state for row in rows[:4]] == ["passed", "passed", "failed", ""]
     shown = browser(world.people["Ada"]).get(f"/models/risk/churn/{version.number}/").content
     assert b"Ask for a release" not in shown
+    text = " ".join(shown.decode().split())
+    assert f'The last build failed: No such package <a href="{page}">Open its log</a>' in text
     assert b"Build again" not in browser(world.people["Rex"]).get(page).content
+
+
+def test_a_draft_says_how_a_file_gets_into_it(world: World) -> None:
+    draft = world.version(state="draft")
+    page, command = f"/models/risk/churn/{draft.number}/", "placet version upload risk/churn:1 FILE"
+    assert command in browser(world.people["Alan"]).get(page).content.decode()
+    assert command not in browser(world.people["Rex"]).get(page).content.decode()
+    ModelVersion.objects.filter(pk=draft.pk).update(state="finalised")
+    assert command not in browser(world.people["Alan"]).get(page).content.decode()
+
+
+def test_where_a_version_comes_from_is_said_as_people_write_it(world: World) -> None:
+    version = world.version(
+        lineage={"run": {"id": "run 7", "url": "https://runs.example.com/7"}},
+        parameters={"depths": [3, 4], "early": True, "seed": None, "words": {"a": "b"}},
+    )
+    page = f"/models/risk/churn/{version.number}/"
+    shown = browser(world.people["Ada"]).get(page).content.decode()
+    text = unescape(" ".join(shown.split()))
+    assert "run 7, https://runs.example.com/7</code>" in text
+    for value in ("[3, 4]", "true", "null", '{"a": "b"}'):
+        assert f">{value}<" in text.replace("> ", ">").replace(" <", "<"), value
 
 
 def test_an_endpoint_names_who_approved_each_revision(world: World) -> None:

@@ -28,7 +28,7 @@ def test_a_change_is_said(change: Change, said: tuple[str, ...]) -> None:
 def test_an_object_is_shown_whole_whatever_its_members_are_called() -> None:
     row = ChangeRow(Change("opt", {"type": "adam", "lr": 1}, {"type": "adam", "lr": 2}, "changed"))
     assert row.before != row.after
-    assert "'lr': 2" in row.after
+    assert '"lr": 2' in row.after
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def request_id() -> str:
 
 
 def pointers(detail: Any, prefix: str = "") -> list[FieldError]:
-    """Flatten DRF's nested error detail into JSON pointers."""
+    """Flatten DRF's nested error detail into JSON pointers; '' is the whole body."""
     if isinstance(detail, dict):
         found: list[FieldError] = []
         for key, value in detail.items():
@@ -51,9 +51,9 @@ def pointers(detail: Any, prefix: str = "") -> list[FieldError]:
         return found
     if isinstance(detail, list):
         if all(not isinstance(item, dict | list) for item in detail):
-            return [FieldError(prefix or "/", " ".join(str(item) for item in detail))]
+            return [FieldError(prefix, " ".join(str(item) for item in detail))]
         return [e for i, item in enumerate(detail) for e in pointers(item, f"{prefix}/{i}")]
-    return [FieldError(prefix or "/", str(detail))]
+    return [FieldError(prefix, str(detail))]
 
 
 def database_problem(error: BaseException | None) -> Problem | None:
@@ -87,9 +87,11 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, RequestDataTooBig):
         return TooLarge(f"At most {config().max_body_bytes:,} bytes are taken here")
     if isinstance(error, DjangoValidationError):
-        return InvalidInput(errors=[FieldError("/", m) for m in error.messages])
+        return InvalidInput(" ".join(error.messages))
     if isinstance(error, drf.ValidationError):
-        return InvalidInput(errors=pointers(error.detail))
+        faults = pointers(error.detail)
+        whole = " ".join(fault.detail for fault in faults if not fault.pointer)
+        return InvalidInput(whole, errors=[fault for fault in faults if fault.pointer])
     if isinstance(error, drf.APIException):
         code = _CODES.get(error.status_code, "bad_request")
         problem = Problem(str(error.detail), code=code, status=error.status_code)

@@ -8,7 +8,7 @@ from typing import IO, Any
 from rest_framework.parsers import BaseParser
 
 from placet.kernel.config import config
-from placet.kernel.problems import FieldError, InvalidInput, TooLarge
+from placet.kernel.problems import InvalidInput, TooLarge
 
 MAX_DEPTH = 32
 _UNFIT = re.compile(r"[\x00\ud800-\udfff]")
@@ -25,17 +25,13 @@ def strict_loads(raw: bytes) -> Any:
         text = raw.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
-        raise _invalid(f"The body is not UTF-8 (byte {error.start})") from None
+        raise InvalidInput(f"The body is not UTF-8 (byte {error.start})") from None
     except RecursionError:
-        raise _invalid(f"The body is nested deeper than {MAX_DEPTH} levels") from None
+        raise InvalidInput(f"The body is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
-        raise _invalid(f"The body is not valid JSON: {error}") from None
+        raise InvalidInput(f"The body is not valid JSON: {error}") from None
     _check(value, 1)
     return value
-
-
-def _invalid(detail: str) -> InvalidInput:
-    return InvalidInput(detail, errors=[FieldError("/", detail)])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -53,13 +49,13 @@ def _refuse_constant(name: str) -> Any:
 
 def _check(value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise _invalid(f"The body is nested deeper than {MAX_DEPTH} levels")
+        raise InvalidInput(f"The body is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
         if _UNFIT.search(value):
-            raise _invalid("The body holds a NUL character or half of a surrogate pair")
+            raise InvalidInput("The body holds a NUL character or half of a surrogate pair")
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")):
-            raise _invalid("The body holds a number too large for a double")
+            raise InvalidInput("The body holds a number too large for a double")
     elif isinstance(value, dict):
         for key, item in value.items():
             _check(key, depth)
