@@ -1,6 +1,7 @@
 """Pure decisions of governance: who decides as what, and what is missing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from apps.governance.independence import obstacles, places
@@ -27,6 +28,21 @@ RELEASE_MOVES: dict[str, frozenset[str]] = {
     "retired": frozenset(),
 }
 REVOCABLE = tuple(state for state, moves in RELEASE_MOVES.items() if "revoked" in moves)
+
+
+def served_until(
+    began: datetime, ended: datetime | None, endpoint: str, stopped: datetime | None
+) -> datetime | None:
+    """Return when a release that became live at ``began`` served last, ``None`` while it does.
+
+    That is until it ended, or its endpoint (in the state ``endpoint``) was ``stopped`` before that.
+
+    Where that was stopped nobody knows when, or before the release became live, it is not known to
+    have served at all.
+    """
+    if stopped and stopped > began:
+        return min(ended or stopped, stopped)
+    return began if ended is None and endpoint == "stopped" else ended
 
 
 def approval_gates(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

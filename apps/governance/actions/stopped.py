@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from apps.audit.actions import record
+from apps.governance import rules
 from apps.governance.events import RELEASE_RESTORED
 from apps.governance.models import Release
 from apps.serving.models import Endpoint
@@ -12,14 +13,9 @@ from placet.kernel.states import move
 
 
 def served_until(release: Release, endpoint: Endpoint) -> datetime:
-    """Return when a live release whose time ends now served last: until its endpoint was stopped.
-
-    One that was stopped before that was written down is not known to have served at all.
-    """
-    if endpoint.state != "stopped":
-        return now()
+    """Return when a live release whose time ends now served last."""
     began = release.live_at or now()
-    return max(began, endpoint.stopped_at or began)
+    return rules.served_until(began, None, endpoint.state, endpoint.stopped_at) or now()
 
 
 def serve_anew(endpoint: Endpoint, actor: Actor) -> None:

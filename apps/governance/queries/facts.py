@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import JSONObject
 
 from apps.builds.models import Bento
-from apps.governance import break_glass, gates
+from apps.governance import break_glass, gates, rules
 from apps.governance.gates.facts import (
     BuildFact,
     DecisionFact,
@@ -193,7 +193,9 @@ def _facts(
     decisions, freezes, soaks, signers, broken, nodes, recalls = beside
     by_environment: dict[str, list[SoakFact]] = {}
     for s in soaks:
-        stretch = SoakFact(s["release"], _time(s["live_at"]), _served_until(s))
+        began, ended, stopped = _time(s["live_at"]), _maybe(s["ended_at"]), _maybe(s["stopped_at"])
+        until = rules.served_until(began, ended, s["endpoint"], stopped)
+        stretch = SoakFact(s["release"], began, until)
         by_environment.setdefault(s["environment"], []).append(stretch)
     return Facts(
         now=now,
@@ -216,20 +218,6 @@ def _facts(
         network=_network(nodes),
         recalled=keeper().sentence(recalls),
     )
-
-
-def _served_until(stretch: dict[str, Any]) -> datetime | None:
-    """Return when a stretch ended: with the release, or as its endpoint was stopped before that.
-
-    One goes on while its endpoint is active alone; where that was stopped nobody knows when, or
-    before the release became live, it is not known to have served at all.
-    """
-    began, ended, stopped = (
-        _maybe(stretch[name]) for name in ("live_at", "ended_at", "stopped_at")
-    )
-    if began and stopped and stopped > began:
-        return min(ended or stopped, stopped)
-    return began if ended is None and stretch["endpoint"] == "stopped" else ended
 
 
 def describe(version: ModelVersion) -> dict[str, Any]:

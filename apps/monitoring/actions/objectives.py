@@ -9,6 +9,7 @@ from apps.monitoring.events import OBJECTIVE_REMOVED, OBJECTIVE_SET
 from apps.monitoring.models import Objective
 from apps.monitoring.rules import Terms
 from apps.serving.actions import refuse_deleted
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale
@@ -29,7 +30,7 @@ def set_objective(
     read, ``None`` when there was none: another one meanwhile is :class:`Stale`.
     """
     with record(actor) as log:
-        place = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        place = lock_endpoint(endpoint.pk)
         authorize(actor, "endpoint.operate", place, view="endpoint.view")
         refuse_deleted(place)
         if faults := terms.faults():
@@ -62,7 +63,7 @@ def _owner(wished: str, endpoint: Endpoint, actor: Actor) -> str:
 def remove_objective(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> None:
     """Hold ``endpoint`` to nothing any more. Needs ``endpoint.operate``."""
     with record(actor) as log:
-        place = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        place = lock_endpoint(endpoint.pk)
         authorize(actor, "endpoint.operate", place, view="endpoint.view")
         row = Objective.objects.filter(endpoint=place).first()
         if row is None:

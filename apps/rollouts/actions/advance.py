@@ -12,13 +12,13 @@ from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_versions
 from apps.registry.models import Hold
 from apps.rollouts.actions.aliases import follow_live
-from apps.rollouts.actions.locking import lock_endpoint
 from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
 from apps.rollouts.rules import OPEN, STEPPING, Change, Intent
 from apps.serving import actions as serving
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.base import Receipt
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Revision

@@ -15,7 +15,6 @@ from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import alerts_of, between, objective_of
 from apps.rollouts import drills
-from apps.rollouts.actions.locking import lock_endpoint
 from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
 from apps.rollouts.drills import Ended
 from apps.rollouts.errors import DrillRefused
@@ -23,6 +22,7 @@ from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules import STEPPING
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import NotPermitted, Recalled
 from apps.serving.models import Endpoint, Revision

@@ -15,13 +15,7 @@ whoever would hold the same row, and lets in whoever inserts a row that refers t
 """
 
 from apps.rollouts.models import Rollout
-from apps.serving.models import Endpoint
-
-
-def lock_endpoint(endpoint_id: str) -> Endpoint:
-    """Hold an endpoint until the transaction ends."""
-    rows = Endpoint.objects.select_for_update(of=("self",), no_key=True).select_related("target")
-    return rows.get(pk=endpoint_id)
+from apps.serving.actions.locking import lock_endpoint
 
 
 def lock_rollout(rollout: Rollout, *beside: str) -> Rollout:

@@ -3,7 +3,7 @@
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.rollouts.actions.drills import take_over
-from apps.rollouts.actions.locking import lock_endpoint, lock_rollout
+from apps.rollouts.actions.locking import lock_rollout
 from apps.rollouts.actions.start import check_return, open_return, refuse_open, ring_reconciler
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
@@ -11,7 +11,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
 from apps.serving import actions as serving
-from apps.serving.actions.locking import lock_target
+from apps.serving.actions.locking import lock_endpoint, lock_target
 from apps.serving.errors import NothingLive
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import serving_config

@@ -6,6 +6,7 @@ from apps.rollouts import drills
 from apps.rollouts.events import DRILLS_SCHEDULED, DRILLS_UNSCHEDULED
 from apps.rollouts.models import DrillSchedule
 from apps.serving.actions import refuse_deleted
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -26,7 +27,7 @@ def schedule_drills(
     was none: another one meanwhile is :class:`Stale`.
     """
     with record(actor) as log:
-        place = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        place = lock_endpoint(endpoint.pk)
         authorize(actor, "drill.schedule", place, view="endpoint.view")
         refuse_deleted(place)
         _check(every_days, hour)
@@ -56,7 +57,7 @@ def _check(every_days: int, hour: int) -> None:
 def unschedule_drills(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> None:
     """Have no more drills run by themselves. Needs ``drill.schedule``."""
     with record(actor) as log:
-        place = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        place = lock_endpoint(endpoint.pk)
         authorize(actor, "drill.schedule", place, view="endpoint.view")
         row = DrillSchedule.objects.filter(endpoint=place).first()
         if row is None:

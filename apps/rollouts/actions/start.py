@@ -16,6 +16,7 @@ from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.steps import needs
 from apps.serving import actions as serving
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Endpoint, Revision
@@ -101,7 +102,7 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
 def _hold(release: Release) -> None:
     """Hold the endpoint before the release, as whoever moves both does, and its target between
     them, which must list it: the states that are published on the way come behind both."""
-    row = Endpoint.objects.select_for_update(no_key=True).get(pk=release.endpoint_id)
+    row = lock_endpoint(release.endpoint_id)
     serving.refuse_deleted(row)
     refuse_unlisted(row.target_id, row.project_id, row.environment)
 

@@ -3,6 +3,7 @@
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.serving import desired, hooks
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.actions.revisions import set_revision
 from apps.serving.errors import EndpointNeeded, WrongEndpointState
 from apps.serving.events import ENDPOINT_DELETED
@@ -21,7 +22,7 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
     its way there. ``if_generation`` is the endpoint that was read: another one is :class:`Stale`.
     """
     with record(actor) as log:
-        row = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        row = lock_endpoint(endpoint.pk)
         authorize(actor, "endpoint.manage", row, view="endpoint.view")
         refuse_deleted(row)
         if row.generation != if_generation:

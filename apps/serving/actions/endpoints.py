@@ -10,7 +10,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.serving import desired, hooks
 from apps.serving.actions.deletion import refuse_deleted
-from apps.serving.actions.locking import lock_target
+from apps.serving.actions.locking import lock_endpoint, lock_target
 from apps.serving.actions.revisions import make_room
 from apps.serving.capacity import lacking, occupants, running_mb
 from apps.serving.errors import (
@@ -216,6 +216,6 @@ def require_api_key(endpoint: Endpoint, *, required: bool, actor: Actor) -> Endp
 
 
 def _lock(endpoint: Endpoint, actor: Actor, permission: str = "endpoint.operate") -> Endpoint:
-    row = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+    row = lock_endpoint(endpoint.pk)
     authorize(actor, permission, row, view="endpoint.view")
     return row

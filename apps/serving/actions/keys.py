@@ -8,6 +8,7 @@ from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize
 from apps.serving import desired
 from apps.serving.actions.deletion import refuse_deleted
+from apps.serving.actions.locking import lock_endpoint
 from apps.serving.events import KEY_ISSUED, KEY_REVOKED
 from apps.serving.models import Endpoint, EndpointKey
 from placet.kernel.actor import Actor
@@ -21,7 +22,7 @@ def issue_endpoint_key(endpoint: Endpoint, *, name: str, actor: Actor) -> tuple[
     """Return a new key and its text, which is shown this once; its SHA-256 is stored."""
     text = f"plk_{secrets.token_urlsafe(32)}"
     with record(actor) as log:
-        endpoint = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        endpoint = lock_endpoint(endpoint.pk)
         authorize(actor, "endpoint.manage", endpoint, view="endpoint.view")
         refuse_deleted(endpoint)
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():

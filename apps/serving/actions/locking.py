@@ -17,6 +17,12 @@ def lock_endpoints(endpoints: Iterable[str]) -> None:
     list(targets.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
+def lock_endpoint(endpoint_id: str) -> Endpoint:
+    """Hold an endpoint until the transaction ends, and return it with its target, not held."""
+    rows = Endpoint.objects.select_for_update(of=("self",), no_key=True).select_related("target")
+    return rows.get(pk=endpoint_id)
+
+
 def lock_target(target_id: str) -> Target:
     """Hold a target: what is listed there and what has its memory are counted under its row."""
     return Target.objects.select_for_update(no_key=True).get(pk=target_id)

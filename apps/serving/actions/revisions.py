@@ -13,7 +13,7 @@ from django.db.models import Max
 from apps.audit.actions import record
 from apps.builds.models import Bento
 from apps.serving import desired
-from apps.serving.actions.locking import lock_target
+from apps.serving.actions.locking import lock_endpoint, lock_target
 from apps.serving.capacity import lacking, occupants
 from apps.serving.errors import NoRoom, NotPermitted, RevisionMoved, WrongEndpointState
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
@@ -90,7 +90,7 @@ def add_revision(
                  serving=serving, starting_at=now())  # fmt: skip
     wish = serving_config(serving)
     with record(actor) as log:
-        row = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        row = lock_endpoint(endpoint.pk)
         if row.state != "active":
             raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
         make_room(row, wish.total_mb, actor=actor)
@@ -195,7 +195,7 @@ def _follows(revision: Revision, after: str) -> dict[str, Any]:
 def _check_sum(revision: Revision, weight: int) -> None:
     if not weight:  # breaks no sum, so whoever makes room waits for no other endpoint
         return
-    Endpoint.objects.select_for_update(no_key=True).get(pk=revision.endpoint_id)
+    lock_endpoint(revision.endpoint_id)
     others = Revision.objects.filter(endpoint=revision.endpoint_id).exclude(pk=revision.pk)
     taken = sum(others.values_list("weight", flat=True))
     if taken + weight > WHOLE:
