@@ -96,7 +96,7 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
         )
         .exclude(state="revoked")
         .alias(named=keeper().listed("bento"))
-        .filter(named__len=0)  # of what had ended before the recall
+        .filter(named=[])  # of what had ended before the recall
         .order_by(*place, LIVE_FIRST, "-live_at", "-pk")
         .distinct(*place)
     )  # fmt: skip
