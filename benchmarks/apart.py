@@ -37,9 +37,9 @@ import django  # noqa: E402
 django.setup()  # for what builds: it reads settings and no database
 
 from benchmarks.intervals import interval  # noqa: E402
-from placet_agent.home import Home  # noqa: E402
-from placet_agent.joining import join  # noqa: E402
 from placet_agent.loop import stop_everything  # noqa: E402
+from placet_agent.state.data_dir import Home  # noqa: E402
+from placet_agent.state.joining import join  # noqa: E402
 from proofs.record import commit  # noqa: E402
 from tests.e2e.agent.test_real_bentos import another_model, build, offer  # noqa: E402
 from tests.integration.agent.conftest import PATH, free_port  # noqa: E402

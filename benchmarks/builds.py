@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestClassifier  # noqa: E402
 
 from apps.registry.store import Store  # noqa: E402
 from placet_verify import canonical  # noqa: E402
-from placet_verify.keys import PrivateKey  # noqa: E402
+from placet_verify.signing.keys import PrivateKey  # noqa: E402
 from workers.builder import bento, generate, pipeline  # noqa: E402
 from workers.builder.runtimes import Runtimes  # noqa: E402
 from workers.builder.sandbox import Sandbox, never  # noqa: E402

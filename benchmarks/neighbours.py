@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from placet_agent import limits  # noqa: E402
+from placet_agent.process import limits  # noqa: E402
 from proofs.record import commit  # noqa: E402
 from tests.integration.agent.steady import p99, steadily  # noqa: E402
 from tests.integration.agent.tenants import PATHS, Tenants, hostile, tenants  # noqa: E402

@@ -40,7 +40,7 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: E402
 
 from benchmarks.intervals import interval  # noqa: E402
-from placet_verify.keys import PrivateKey  # noqa: E402
+from placet_verify.signing.keys import PrivateKey  # noqa: E402
 from proofs.record import commit  # noqa: E402
 from tests.support.pollers import Caller, Crowd, Ear, Waiter  # noqa: E402
 from tests.support.processes import until  # noqa: E402

@@ -32,9 +32,11 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from placet_verify import canonical, checkpoint, merkle, serving, tlog_proof  # noqa: E402
+from placet_verify import canonical  # noqa: E402
 from placet_verify.errors import Refused  # noqa: E402
-from placet_verify.keys import PrivateKey, PublicKey  # noqa: E402
+from placet_verify.log import checkpoint, merkle, tlog_proof  # noqa: E402
+from placet_verify.permit import serving  # noqa: E402
+from placet_verify.signing.keys import PrivateKey, PublicKey  # noqa: E402
 from placet_verify_js import NAME, page  # noqa: E402
 from proofs import agreement_serving  # noqa: E402
 from proofs.agreement_logs import HARMLESS, MAY_HOLD, ORIGIN, Case, cases  # noqa: E402

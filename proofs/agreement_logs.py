@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from placet_verify import checkpoint, merkle, tlog_proof
-from placet_verify.keys import PrivateKey
+from placet_verify.log import checkpoint, merkle, tlog_proof
+from placet_verify.signing.keys import PrivateKey
 
 LARGEST = 300  # leaves
 CHANGES = 3  # of each original

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from placet_verify.serving import MAX_EGRESS, SETTABLE
+from placet_verify.permit.serving import MAX_EGRESS, SETTABLE
 from proofs.agreement_logs import Case
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

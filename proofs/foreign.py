@@ -27,8 +27,9 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 from click.testing import CliRunner  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
-from placet_verify import canonical, dsse  # noqa: E402
-from placet_verify.keys import PrivateKey  # noqa: E402
+from placet_verify import canonical  # noqa: E402
+from placet_verify.signing import dsse  # noqa: E402
+from placet_verify.signing.keys import PrivateKey  # noqa: E402
 from placet_verify.statements import (  # noqa: E402
     ProvenanceStatement,
     RequestStatement,

@@ -40,8 +40,8 @@ def play(agents: int, seed: int) -> dict[str, Any]:
 
     from apps.assurance.models import Receipt
     from placet_verify import recalls
-    from placet_verify.dsse import Envelope
-    from placet_verify.keys import PublicKey
+    from placet_verify.signing.dsse import Envelope
+    from placet_verify.signing.keys import PublicKey
     from tests.support.fleet import Fleet
 
     settings.ALLOWED_HOSTS = ["testserver"]

@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from placet_verify import canonical  # noqa: E402
-from placet_verify.log import Record, Report, verify_log  # noqa: E402
-from placet_verify.merkle import TILE_WIDTH, Frontier, leaf_hash  # noqa: E402
+from placet_verify.log.checking import Record, Report, verify_log  # noqa: E402
+from placet_verify.log.merkle import TILE_WIDTH, Frontier, leaf_hash  # noqa: E402
 from proofs.record import commit  # noqa: E402
 
 SIZES = (1, 2, 255, 256, 257, 300, 511, 512, 700, 1000)

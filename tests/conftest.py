@@ -213,7 +213,7 @@ def own_checkpoints(
             made.append(tmp_path_factory.mktemp("checkpoints"))
         return made[0]
 
-    monkeypatch.setattr("apps.audit.queries.kept.folder", folder)
+    monkeypatch.setattr("apps.audit.queries.checkpoint_files.folder", folder)
     return folder
 
 

@@ -13,8 +13,8 @@ class AssuranceConfig(AppConfig):
         """Say what is recalled, hear what nodes answer, keep the files of archives, and declare the
         event kinds."""
         from apps.assurance import events
-        from apps.assurance.keeper import RecallKeeper
         from apps.assurance.queries.retention import archive_files
+        from apps.assurance.recall_register import RecallKeeper
         from apps.registry import hooks as registry
         from apps.serving import hooks as serving
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from placet_verify.seals import SEALED_KINDS
+from placet_verify.log.seals import SEALED_KINDS
 
 _KINDS: dict[str, "EventKind"] = {}
 

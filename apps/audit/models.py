@@ -229,8 +229,8 @@ class WitnessedHead(models.Model):
 class Timestamp(models.Model):
     """An authority's word (RFC 3161) that a checkpoint existed at a time, checked when it came.
 
-    ``token`` is in the form that ``placet_verify.timestamp`` keeps; ``anchor`` (DER) is the pinned
-    certificate that it led to. Rows are added and nothing else.
+    ``token`` is in the form that ``placet_verify.time.timestamp`` keeps; ``anchor`` (DER) is the
+    pinned certificate that it led to. Rows are added and nothing else.
     """
 
     size = models.BigIntegerField()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.rollouts.analysis.kept import KeptFinding
+from apps.rollouts.analysis.stored_verdict import KeptFinding
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 44, 4, 8, 20
 

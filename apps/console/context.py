@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.console.queries.glass_page import banners
-from apps.console.queries.shown import Link
-from apps.governance.queries.lists import Menu, Waiting, menu, waiting_on
+from apps.console.queries.break_glass_page import banners
+from apps.console.queries.page_parts import Link
+from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
 from placet.kernel.actor import ANONYMOUS, Actor
 
 

@@ -13,14 +13,14 @@ class GovernanceConfig(AppConfig):
         """Give new projects their environments, refuse endpoints outside of them, follow what
         becomes of those, and look on when people may do more than before."""
         from apps.builds import hooks as builds
-        from apps.governance.actions.deleted import open_release, retire
+        from apps.governance.actions.after_deletion import open_release, retire
+        from apps.governance.actions.after_stop import serve_anew
         from apps.governance.actions.duties import watch_duties
         from apps.governance.actions.environments import (
             check_endpoint,
             create_project_defaults,
             stops_when_expired,
         )
-        from apps.governance.actions.stopped import serve_anew
         from apps.governance.queries import bentos_needed
         from apps.identity import hooks as identity
         from apps.serving import hooks as serving

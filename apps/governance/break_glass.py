@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.governance.gates.facts import Facts, GateResult
-from placet_verify.glass import DEFAULT_HOURS, FEWEST, LONGEST_HOURS, MOST, SKIPPABLE
 from placet_verify.numbers import is_whole
+from placet_verify.permit.break_glass import DEFAULT_HOURS, FEWEST, LONGEST_HOURS, MOST, SKIPPABLE
 
 DEFAULT_REVIEW_DAYS = 3
 APPROVALS = "approvals"

@@ -1,13 +1,13 @@
 """Rules about independence: which of them a policy has, who meets them, and why somebody does not.
 
-Pure. What is asked is said in ``placet_verify.standing``, where nodes and outsiders count by it.
+Pure. What is asked is said in ``placet_verify.permit.standing``: nodes and outsiders count by it.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from placet_verify.quorum import ApprovalRule, gate_rules
-from placet_verify.standing import (
+from placet_verify.permit.quorum import ApprovalRule, gate_rules
+from placet_verify.permit.standing import (
     DEMANDS,
     NOT_CODE_AUTHOR,
     NOT_DATA_OWNER,

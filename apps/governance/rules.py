@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.governance.independence import obstacles, places
-from placet_verify.standing import Standing
+from placet_verify.permit.standing import Standing
 
 REVIEWER, APPROVER = "reviewer", "approver"
 ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from apps.identity.errors import Reauthenticate
-from apps.identity.freshness import ask_again
+from apps.identity.sign_in.freshness import ask_again
 from placet.kernel.actor import ANONYMOUS, Actor
 
 

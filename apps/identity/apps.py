@@ -17,13 +17,14 @@ class IdentityConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the sign-in events; import the event kinds, so that all can be read."""
-        from apps.identity import events, sign_in
+        from apps.identity import events
         from apps.identity.actions.credentials import rehash_password
         from apps.identity.models import User
+        from apps.identity.sign_in import signals
 
         assert events
         User.rehasher = staticmethod(rehash_password)
-        sign_in.connect()
+        signals.connect()
         post_migrate.connect(keep_the_count, sender=self)
 
 

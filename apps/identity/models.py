@@ -299,7 +299,7 @@ class ApproverPasskey(Audited):
 
 
 class SharedValue(models.Model):
-    """One value of :mod:`apps.identity.shared_cache`, under the hash of its key."""
+    """One value of :mod:`apps.identity.sign_in.shared_cache`, under the hash of its key."""
 
     key = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField()

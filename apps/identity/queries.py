@@ -13,10 +13,9 @@ from django.db.models import CharField, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from apps.audit.models import Audited
-from apps.audit.queries.logged import is_logged, last_logged
+from apps.audit.queries.vouched_rows import is_logged, last_logged
 from apps.audit.rows import row_key
 from apps.identity.errors import BadToken
-from apps.identity.freshness import last_proof, proofs
 from apps.identity.models import (
     ApiToken,
     ApproverPasskey,
@@ -28,7 +27,8 @@ from apps.identity.models import (
     User,
 )
 from apps.identity.rules import ROLES, cut, grants_of, token_prefix
-from apps.identity.vouching import about, is_vouched
+from apps.identity.sign_in.freshness import last_proof, proofs
+from apps.identity.trust.vouching import about, is_vouched
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import config

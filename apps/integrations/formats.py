@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from placet_verify.export import log_line
+from placet_verify.bundle.export import log_line
 
 MAX_MSGID = 32  # RFC 5424, section 6
 LOG_AUDIT = 13  # the facility

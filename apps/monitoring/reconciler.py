@@ -24,8 +24,8 @@ from apps.serving.queries import EndpointStatus, reported_revisions, statuses
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
-from placet_verify import checkpoint
 from placet_verify.errors import Refused
+from placet_verify.log import checkpoint
 
 SILENT_SECONDS = 60  # a node that said nothing for longer is worth an alert
 FAILURES_IN_A_ROW = 3  # of a schedule; one failed run is made good by the next

@@ -10,7 +10,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from apps.audit.models import Event
-from apps.audit.queries.logged import is_logged, last_logged
+from apps.audit.queries.vouched_rows import is_logged, last_logged
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.registry.events import FILE_REMOVED, FILES_ADDED, VERSION_EDITED

@@ -9,7 +9,7 @@ from apps.registry.models import ArtifactFile, ModelVersion
 from apps.registry.store import Store, store
 from placet.kernel.problems import FieldError
 from placet_verify.errors import Refused
-from placet_verify.model_signature import FILE_NAME, Finding
+from placet_verify.signing.model_signature import FILE_NAME, Finding
 
 
 @dataclass(frozen=True, slots=True)

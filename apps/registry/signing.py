@@ -8,9 +8,9 @@ from django.db.models import Q
 from apps.registry.models import ArtifactFile, ModelVersion, SigningKey
 from apps.registry.store import store
 from placet.kernel.clock import now
-from placet_verify import model_signature
 from placet_verify.errors import Malformed
-from placet_verify.model_signature import FILE_NAME, Finding
+from placet_verify.signing import model_signature
+from placet_verify.signing.model_signature import FILE_NAME, Finding
 
 
 def trusted_keys(project_id: str) -> list[model_signature.SigningKey]:

@@ -12,7 +12,7 @@ class RolloutsConfig(AppConfig):
     def ready(self) -> None:
         """Declare the event kinds, and take part when an endpoint is deleted."""
         from apps.rollouts import events
-        from apps.rollouts.actions.deleted import let_go, open_rollout
+        from apps.rollouts.actions.after_deletion import let_go, open_rollout
         from apps.serving import hooks
 
         assert events.ENTERED

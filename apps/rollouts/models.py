@@ -141,7 +141,7 @@ class Look(models.Model):
     step = models.IntegerField()
     at = models.DateTimeField()
     outcome = models.CharField(max_length=12)
-    verdict = models.JSONField()  # apps.rollouts.analysis.kept.KeptVerdict
+    verdict = models.JSONField()  # apps.rollouts.analysis.stored_verdict.KeptVerdict
 
     class Meta:
         constraints = [

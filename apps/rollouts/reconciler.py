@@ -17,7 +17,7 @@ from django.db.models import Q
 from apps.rollouts import actions
 from apps.rollouts.actions.advance import Fence
 from apps.rollouts.analysis import KeptVerdict, judged_by
-from apps.rollouts.looks import due, judged
+from apps.rollouts.measurements import due, judged
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Snapshot, next_step

@@ -44,8 +44,9 @@ from placet_protocol.state import (
     write_state,
 )
 from placet_protocol.state import endpoint_path as path_of
-from placet_verify import canonical, dsse
-from placet_verify.keys import PrivateKey
+from placet_verify import canonical
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PrivateKey
 
 log = logging.getLogger(__name__)
 CHANNEL = "placet_state"  # PostgreSQL's NOTIFY wakes long polls; its payload is a target id

@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from placet_verify.serving import Address, Destination
+from placet_verify.permit.serving import Address, Destination
 
 # Where clouds hand out credentials to whoever asks from a machine of theirs.
 _METADATA = frozenset(

@@ -42,7 +42,7 @@ from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.problems import NotFound
 from placet_protocol.report import weakest
-from placet_verify.serving import network
+from placet_verify.permit.serving import network
 
 BUILT_IN = "local"  # the name of the target that Placet makes for its own node
 MISSING = "no such environment yet"

@@ -9,7 +9,7 @@ from placet_protocol.state import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
 from placet_verify.numbers import is_whole
-from placet_verify.serving import (
+from placet_verify.permit.serving import (
     MAX_MEMORY_MB,
     MAX_REPLICAS,
     MEMBERS,

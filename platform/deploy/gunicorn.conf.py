@@ -18,7 +18,7 @@ if not _config.tls_cert and not _local:
     )
 
 wsgi_app = "placet.wsgi"
-worker_class = "placet.web_worker.Worker"
+worker_class = "placet.web.worker.Worker"
 bind = [_config.listen]
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = _config.web_threads

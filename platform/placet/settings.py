@@ -140,9 +140,9 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by an access admin, never by sign-up
-ACCOUNT_ADAPTER = "apps.identity.adapters.AccountAdapter"
-SOCIALACCOUNT_ADAPTER = "apps.identity.adapters.SocialAccountAdapter"
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "apps.identity.reset_tokens.ResetTokens"  # noqa: S105
+ACCOUNT_ADAPTER = "apps.identity.sign_in.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "apps.identity.sign_in.adapters.SocialAccountAdapter"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "apps.identity.sign_in.reset_tokens.ResetTokens"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger's address gets no mail from us
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # a set-up link leads straight in (past a second factor)
@@ -173,8 +173,8 @@ OIDC_ORIGIN = ["{0.scheme}://{0.netloc}".format(urlsplit(_config.oidc_issuer))] 
 
 # how many proxies of yours add to X-Forwarded-For: with 0 the peer's own address counts
 ALLAUTH_TRUSTED_PROXY_COUNT = _config.trusted_proxies
-CACHES = {"default": {"BACKEND": "apps.identity.shared_cache.SharedCache"}}
-SESSION_ENGINE = "apps.identity.session_store"
+CACHES = {"default": {"BACKEND": "apps.identity.sign_in.shared_cache.SharedCache"}}
+SESSION_ENGINE = "apps.identity.sign_in.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -27,7 +27,7 @@ urlpatterns = [
     path("agent/v1/", include("apps.monitoring.agent_api.urls")),
     path("witness/", include("apps.audit.witness_urls")),
     path("admin/", admin.site.urls),
-    path("accounts/", include("apps.identity.account_urls")),
+    path("accounts/", include("apps.identity.sign_in.urls")),
     path("", include("apps.console.urls")),
 ]
 

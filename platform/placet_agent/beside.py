@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from placet_agent.counting import Counts
-from placet_agent.namespaces import NotEntered
-from placet_agent.procs import ProcessRef
+from placet_agent.process.namespaces import NotEntered
+from placet_agent.process.procs import ProcessRef
+from placet_agent.reports.counting import Counts
 
 WRITE_EVERY = 1.0
 LINGER = 1.0  # seconds for what a replica that has ended still had under way

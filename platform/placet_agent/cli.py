@@ -11,15 +11,16 @@ from typing import Annotated
 
 import typer
 
-from placet_agent import files, limits
 from placet_agent.client import Rejected, Unreachable
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.holder import raise_handles
-from placet_agent.home import Home, NotJoined
-from placet_agent.joining import JoinFailed, join
 from placet_agent.loop import Agent, Options, stop_everything
-from placet_agent.metrics import WINDOW_SECONDS
+from placet_agent.process import limits
+from placet_agent.reports.metrics import WINDOW_SECONDS
+from placet_agent.state import files
+from placet_agent.state.data_dir import Home, NotJoined
+from placet_agent.state.joining import JoinFailed, join
 
 app = typer.Typer(
     help="Makes this host a node of Placet.", no_args_is_help=True, add_completion=False

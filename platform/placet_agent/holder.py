@@ -2,7 +2,7 @@
 
 One small process per node. It outlives the agent as HAProxy does, so that a socket is there as
 long as its replica is meant to be, whoever of the two ends first. Run as
-``python -m placet_agent.holder FOLDER``; the agent's side is ``placet_agent.holding``.
+``python -m placet_agent.holder FOLDER``; the agent's side is ``placet_agent.process.holding``.
 
 It listens on ``FOLDER/holder.sock`` (a SOCK_SEQPACKET socket, 0600) and answers only who has its
 own user id. One message is one JSON object, answered by one: ``{"do": "keep", "name": …}`` with

@@ -7,7 +7,8 @@ the replica's nor HAProxy's and has no capability: it listens on nothing inside,
 replica neither pid, mount nor IPC namespace, and there is less to reach from there than outside.
 
 Where the host can give no namespaces (``--shared``) it stays outside, and connects to the host's
-127.0.0.1 only while the socket that listens there is the replica's (``placet_agent.owners``).
+127.0.0.1 only while the socket that listens there is the replica's
+(``placet_agent.process.owners``).
 
 Run as ``python -m placet_agent.link``; ``start`` does so. It ends with the replica.
 """
@@ -19,12 +20,14 @@ import socket
 import sys
 from pathlib import Path
 
-from placet_agent import beside, counting, launching
-from placet_agent.counting import Count, Counts
-from placet_agent.namespaces import Network, NotEntered, demand_user, drop
-from placet_agent.owners import Owner
-from placet_agent.procs import ProcessRef
+from placet_agent import beside
+from placet_agent.process import launching
+from placet_agent.process.namespaces import Network, NotEntered, demand_user, drop
+from placet_agent.process.owners import Owner
+from placet_agent.process.procs import ProcessRef
 from placet_agent.pump import Pump, bound, reset
+from placet_agent.reports import counting
+from placet_agent.reports.counting import Count, Counts
 
 NAME = "link"  # of its one line in the counts
 SECONDS = 5.0  # to connect

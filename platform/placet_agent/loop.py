@@ -10,29 +10,31 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from placet_agent import __version__, files, limits, sandbox
-from placet_agent.aborts import Aborts
-from placet_agent.bentos import Bentos
-from placet_agent.capture import Shipper
+from placet_agent import __version__
 from placet_agent.client import Client, Rejected, Unreachable
+from placet_agent.downloads.bentos import Bentos
+from placet_agent.downloads.preparer import Preparer
+from placet_agent.downloads.pythons import Interpreters
+from placet_agent.downloads.runtimes import Runtimes
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary, version
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.holding import HolderError
-from placet_agent.home import Home
-from placet_agent.metrics import WINDOW_SECONDS, Meter
-from placet_agent.networks import Networks
-from placet_agent.preparer import Preparer
-from placet_agent.pythons import Interpreters
-from placet_agent.receipts import Receipts, Who
+from placet_agent.process import limits, sandbox
+from placet_agent.process.holding import HolderError
+from placet_agent.process.networks import Networks
+from placet_agent.process.replicas import Replicas
+from placet_agent.process.starting import Program, bento_program
 from placet_agent.reconcile import Reconciler
-from placet_agent.replicas import Replicas
-from placet_agent.report import Reporter
-from placet_agent.runtimes import Runtimes
-from placet_agent.sentinel import Sentinel
-from placet_agent.starting import Program, bento_program
-from placet_agent.trust import Opened, StateRefused, Trust
+from placet_agent.reports.capture import Shipper
+from placet_agent.reports.guard_watch import Sentinel
+from placet_agent.reports.metrics import WINDOW_SECONDS, Meter
+from placet_agent.reports.receipts import Receipts, Who
+from placet_agent.reports.report import Reporter
+from placet_agent.state import files
+from placet_agent.state.aborts import Aborts
+from placet_agent.state.data_dir import Home
+from placet_agent.state.trust import Opened, StateRefused, Trust
 from placet_protocol.fields import hex_digest
 from placet_protocol.report import FEATURES, NodeError, PlatformInfo
 from placet_verify.errors import Refused

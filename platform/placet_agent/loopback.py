@@ -13,8 +13,8 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from placet_agent.namespaces import Network, NotEntered
-from placet_verify.serving import Destination
+from placet_agent.process.namespaces import Network, NotEntered
+from placet_verify.permit.serving import Destination
 
 BACKLOG = 256
 _SECONDS = 10.0

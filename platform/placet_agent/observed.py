@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from placet_agent import rules
-from placet_agent.preparer import Progress
-from placet_agent.replica import Record
+from placet_agent.downloads.preparer import Progress
+from placet_agent.process.replica import Record
 from placet_protocol.fields import format_time
 from placet_protocol.report import LocalAbort, NodeError, RevisionReport, weakest
 from placet_protocol.state import RefusedRevision

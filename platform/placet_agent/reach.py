@@ -9,7 +9,7 @@ import socket
 from collections.abc import Collection
 from pathlib import Path
 
-from placet_verify.serving import Destination
+from placet_verify.permit.serving import Destination
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

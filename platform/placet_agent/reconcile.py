@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from placet_agent import rules
+from placet_agent.downloads.preparer import Need, Preparer
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
 from placet_agent.observed import Control, Errors, Observed, leaving_reports, refused_reports
-from placet_agent.preparer import Need, Preparer
-from placet_agent.receipts import Receipts
-from placet_agent.replica import Replica, settings_of, wanted_settings
-from placet_agent.replicas import Replicas
+from placet_agent.process.replica import Replica, settings_of, wanted_settings
+from placet_agent.process.replicas import Replicas
+from placet_agent.reports.guard_watch import Sentinel
+from placet_agent.reports.receipts import Receipts
 from placet_agent.routing import Standing, route
-from placet_agent.sentinel import Sentinel
-from placet_agent.trust import Verdict
+from placet_agent.state.trust import Verdict
 from placet_protocol.report import RevisionReport, weakest
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book

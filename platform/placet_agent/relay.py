@@ -18,14 +18,16 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from placet_agent import beside, counting, launching, reach
-from placet_agent.counting import Count, Counts
+from placet_agent import beside, reach
 from placet_agent.loopback import listen_inside
-from placet_agent.namespaces import Network, NotEntered, demand_user, drop
 from placet_agent.pace import Pace
-from placet_agent.procs import ProcessRef
+from placet_agent.process import launching
+from placet_agent.process.namespaces import Network, NotEntered, demand_user, drop
+from placet_agent.process.procs import ProcessRef
 from placet_agent.pump import Pump, bound, reset
-from placet_verify.serving import Destination
+from placet_agent.reports import counting
+from placet_agent.reports.counting import Count, Counts
+from placet_verify.permit.serving import Destination
 
 CONNECTIONS = 256  # at once; further ones are refused
 # Begun, in a second and at once after a pause. The host keeps the port of each that the replica

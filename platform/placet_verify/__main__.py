@@ -10,34 +10,27 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from placet_verify import (
-    bundle,
-    canonical,
-    checkpoint,
-    dsse,
-    export,
-    model_signature,
-    seals,
-    serving,
-    times,
-    tlog_proof,
-)
-from placet_verify.approvers import Signed, read_enrolments
-from placet_verify.checkpoint import Checkpoint
+from placet_verify import canonical, times
+from placet_verify.bundle import bundle, export
 from placet_verify.commands import archives, stamps, units, whole
+from placet_verify.commands.printing import add_witnesses, say, say_witnesses
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import KeyRing, PublicKey
-from placet_verify.log import Report, read_records, verify_log
-from placet_verify.permit import holds
-from placet_verify.saying import add_witnesses, say, say_witnesses
+from placet_verify.log import checkpoint, seals, tlog_proof
+from placet_verify.log.checking import Report, read_records, verify_log
+from placet_verify.log.checkpoint import Checkpoint
+from placet_verify.log.tiles import stored
+from placet_verify.permit import serving
+from placet_verify.permit.approvers import Signed, read_enrolments
+from placet_verify.permit.permit import holds
+from placet_verify.signing import dsse, model_signature
+from placet_verify.signing.keys import KeyRing, PublicKey
+from placet_verify.signing.webauthn import Assertion
 from placet_verify.statements import (
     DecisionStatement,
     PasskeyDecision,
     PasskeyPolicy,
     parse,
 )
-from placet_verify.tiles import stored
-from placet_verify.webauthn import Assertion
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -227,7 +220,7 @@ def verify_model_folder(options: argparse.Namespace) -> bool:
 
 def write_verifier(options: argparse.Namespace) -> bool:
     """Write this verifier as one file, and say its digest."""
-    from placet_verify.pack import packed  # what was packed packs nothing
+    from placet_verify.commands.pack import packed  # what was packed packs nothing
 
     content = packed()
     options.file.write_bytes(content)

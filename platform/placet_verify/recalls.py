@@ -7,9 +7,9 @@ never gives back are the releases that the recall named.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from placet_verify import dsse
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PublicKey
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PublicKey
 from placet_verify.statements import (
     LiftStatement,
     Names,

@@ -13,7 +13,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from placet_verify.bundle import READMES
+from placet_verify.bundle.bundle import READMES
 
 NAME = "placet-verify.html"
 _SOURCE = Path(__file__).parent / "source"

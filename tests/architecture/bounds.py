@@ -22,8 +22,9 @@ from gunicorn.http.parser import RequestParser
 
 from apps.audit.witnesses import folder as witness_folder
 from apps.governance import policies
-from apps.identity import passkey_answers, provider_answers
-from apps.monitoring import lines
+from apps.identity.sign_in import provider_answers
+from apps.identity.trust import passkey_answers
+from apps.monitoring import prediction_lines
 from apps.registry import cards, formats
 from apps.registry.actions import signing_keys
 from apps.registry.errors import FormatUnknown
@@ -31,23 +32,20 @@ from apps.registry.formats import Files, base, json_stream, protobuf
 from placet.kernel import outbound, yaml_text
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import InvalidInput, TooLarge
-from placet_agent import client, counting
+from placet_agent import client
+from placet_agent.reports import counting
 from placet_protocol import bounded
 from placet_protocol.fields import ProtocolError
-from placet_verify import (
-    bundle,
-    canonical,
-    log_archive,
-    model_signature,
-    permit,
-    submission,
-    timestamp,
-    tlog_proof,
-)
+from placet_verify import canonical
 from placet_verify.archive import ArchiveRefused, Limits, extract
+from placet_verify.bundle import bundle
 from placet_verify.errors import Malformed, Refused
-from placet_verify.webauthn import encode
-from workers.builder import leavings
+from placet_verify.log import archived_events, submission, tlog_proof
+from placet_verify.permit import permit
+from placet_verify.signing import model_signature
+from placet_verify.signing.webauthn import encode
+from placet_verify.time import timestamp
+from workers.builder import untrusted_files
 from workers.builder.scanning import files as scanned
 from workers.builder.scanning import headers, ubjson
 from workers.builder.scanning.walker import walk_pickle
@@ -137,7 +135,7 @@ def bundled(folder: Path, count: int) -> None:
 def left(folder: Path, size: int) -> None:
     path = folder / "left.json"
     path.write_bytes(b'"' + b"a" * (size - 2) + b'"')
-    leavings.read_json(path, 100)
+    untrusted_files.read_json(path, 100)
 
 
 def verdict_of(raw: bytes) -> None:
@@ -200,8 +198,9 @@ def cases(folder: Path) -> dict[str, Case]:
         "public keys": row(signing_keys.MAX_PEM, signing_keys.MAX_PEM + 1, ValueError, pem),
         "uploaded archives, and Bentos on a node": row(
             3, 4, ArchiveRefused, lambda count: archived(folder, count)),
-        "captured predictions": row(lines.MAX_LINES, lines.MAX_LINES + 1, ValueError,
-            lambda size: lines.unpack(zlib.compress(b"a" * (size - 1) + b"\n"))),
+        "captured predictions": row(
+            prediction_lines.MAX_LINES, prediction_lines.MAX_LINES + 1, ValueError,
+            lambda size: prediction_lines.unpack(zlib.compress(b"a" * (size - 1) + b"\n"))),
         "what nodes report": row(*rows, ProtocolError,
             lambda data: bounded.rows(data, "rows", lambda item, at: item)),
         "what a program in the sandbox of a build left": row(
@@ -278,8 +277,8 @@ def logged(folder: Path, size: int) -> None:
     path = folder / "log.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a", b"a" * size)
-    with log_archive.opened(path) as file:
-        log_archive.member(file, "a")
+    with archived_events.opened(path) as file:
+        archived_events.member(file, "a")
 
 
 def line_of(size: int) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from placet_agent import client
-from placet_verify import canonical, log_archive
+from placet_verify import canonical
+from placet_verify.log import archived_events
 from tests.architecture.bounds import cases
 from tests.architecture.test_layout import ROOT, tracked
 from workers.builder.scanning import files as scanned
@@ -28,16 +29,16 @@ OWN = {
     "apps/audit/*": "events, which are hashed, and stamps that were checked when they came",
     "apps/console/queries/audit.py": "events",
     "apps/console/views/base.py": "what a form was signed with",
-    "apps/governance/queries/detail.py": "events",
+    "apps/governance/queries/release_detail.py": "events",
     "apps/governance/actions/*": "requests and provenance that we signed",
     "apps/governance/api/views/exports.py": "writes",
     "apps/identity/*": "sessions, caches and positions of our own; passkeys go through webauthn.py",
-    "apps/assurance/keeper.py": "statements that we signed",
+    "apps/assurance/recall_register.py": "statements that we signed",
     "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 10 s",
     "apps/serving/desired.py": "statements that we signed",
     "apps/serving/readable.py": "a state that we are about to sign",
-    "apps/monitoring/api/captures.py": "what lines.py read",
-    "apps/monitoring/queries/comparing.py": "what lines.py read",
+    "apps/monitoring/api/captures.py": "what prediction_lines.py read",
+    "apps/monitoring/queries/comparing.py": "what prediction_lines.py read",
     "placet/kernel/artifacts.py": "settings",
     "apps/operations/backup/*": "copies that an operator restores",
     "placet/kernel/config.py": "settings",
@@ -49,9 +50,9 @@ OWN = {
     "placet_client/*": "its own files and the answers of the platform that it was told to ask",
     "placet_verify/__main__.py": "files that who runs it names",
     "placet_verify/archive/pack.py": "writes",
-    "placet_verify/pack.py": "writes",
+    "placet_verify/commands/pack.py": "writes",
     "placet_verify/canonical.py": "the reader that others call with a bound",
-    "placet_verify/keys.py": "keys.json, and keys that an operator made",
+    "placet_verify/signing/keys.py": "keys.json, and keys that an operator made",
     "workers/builder/bento.py": "writes",
     "workers/builder/generate.py": "what it wrote",
     "workers/builder/runtimes.py": "what it wrote",
@@ -91,7 +92,7 @@ def test_every_reader_of_bytes_has_a_row_or_reads_our_own() -> None:
 
 # Rows that other tests try
 ELSEWHERE = {
-    "what it printed": "tests/unit/builds/test_sandbox.py::test_endless_output_is_cut_off",
+    "what it printed": "tests/integration/builds/test_sandbox.py::test_endless_output_is_cut_off",
     "wheels, before they are installed": "tests/unit/builds/test_runtimes.py",
     "answers of passkeys that sign decisions": "tests/contract/test_broken_bodies.py",
 }
@@ -102,7 +103,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that would take a test gigabytes."""
     monkeypatch.setattr(client, "_MAX_JSON", 100)
     monkeypatch.setattr(headers, "MAX_HEADER", 100)
-    monkeypatch.setattr(log_archive, "LARGEST", canonical.weight(b"[[1]]"))
+    monkeypatch.setattr(archived_events, "LARGEST", canonical.weight(b"[[1]]"))
     monkeypatch.setattr(machine, "MAX_OPCODES", 10)
     monkeypatch.setattr(scanned, "MAX_MEMBERS", 3)
 

@@ -31,9 +31,10 @@ from apps.registry.errors import NotReady
 from apps.registry.rules.signature import signature_faults
 from placet.kernel.config import Config
 from placet_client import Client, refs
-from placet_verify import canonical, dsse
+from placet_verify import canonical
 from placet_verify.__main__ import _parser as verifier
-from placet_verify.keys import KeyRing, PrivateKey, PublicKey
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PrivateKey, PublicKey
 from tests.permissions.table import routes
 from tests.support.blocks import ROOT, Block, Command, commands, every, lines
 from tests.support.documents import plan_document, serving_document

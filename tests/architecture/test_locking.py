@@ -8,7 +8,7 @@ from tests.architecture.test_layout import ROOT, product_files
 DELETED = "the row is deleted, which would hold it like this anyway"
 FOR_UPDATE = {
     "apps/audit/actions/witnesses.py remove_witness": DELETED,
-    "apps/audit/actions/witnessing.py forget_log": DELETED,
+    "apps/audit/actions/cosigning.py forget_log": DELETED,
     "apps/identity/actions/roles.py revoke_role": DELETED,
     "apps/identity/actions/teams.py delete_team": DELETED,
     "apps/identity/actions/teams.py remove_member": DELETED,

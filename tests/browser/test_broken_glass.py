@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from placet_verify.approvers import Signed
+from placet_verify.permit.approvers import Signed
 from placet_verify.statements import BreakGlassStatement, PasskeyBreakGlass
 from tests.support.authenticator import Authenticator
-from tests.support.glass_permits import GLASS, UNTIL
+from tests.support.break_glass_permits import GLASS, UNTIL
 from tests.support.offline import Papers, Second, both
 from tests.support.permits import NOON, OTHER, digest_of
 

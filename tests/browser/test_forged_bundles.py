@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from placet_verify import checkpoint, dsse, merkle, tlog_proof
-from placet_verify.approvers import Signed
-from placet_verify.keys import KeyRing, PrivateKey
-from placet_verify.seals import seal
+from placet_verify.log import checkpoint, merkle, tlog_proof
+from placet_verify.log.seals import seal
+from placet_verify.permit.approvers import Signed
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from tests.support.authenticator import Authenticator
 from tests.support.offline import Files, Papers, Second, both, resigned
 from tests.support.permits import NOON, OTHER

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from placet_verify import dsse
+from placet_verify.signing import dsse
 from tests.support.offline import (
     ARTIFACT,
     MODEL_KEY,

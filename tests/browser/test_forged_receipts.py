@@ -18,8 +18,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from placet_verify import canonical
-from placet_verify.dsse import Envelope
-from placet_verify.keys import PrivateKey
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import Names, RanReceipt
 from tests.support.offline import Answer, Files, Papers, Second, both, python_says, resigned
 from tests.support.permits import NOON, digest_of

@@ -12,8 +12,8 @@ from playwright.sync_api import Page
 
 from apps.governance.models import Decision, Release
 from placet.kernel.keystore import ring
-from placet_verify.permit import holds
-from placet_verify.webauthn import decode
+from placet_verify.permit.permit import holds
+from placet_verify.signing.webauthn import decode
 from tests.support.authenticator import Authenticator
 from tests.support.enrolment import SIGNED, Signers, authenticator, offered_passkey, signs_in_with
 

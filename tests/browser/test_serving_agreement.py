@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from placet_verify import serving
-from placet_verify.serving import Destination
+from placet_verify.permit import serving
+from placet_verify.permit.serving import Destination
 from tests.support.offline import Papers, Second, both
 from tests.unit.verify.test_serving import FORBIDDEN, REFUSED_DESTINATIONS
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from placet_verify import canonical
-from placet_verify.approvers import Signed
-from placet_verify.standing import Standing
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.standing import Standing
 from placet_verify.statements import PasskeyPolicy, StandingPasskeyDecision
 from tests.support.offline import Papers, Second, both, resigned
 from tests.support.permits import DOCUMENT, NOON

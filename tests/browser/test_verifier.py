@@ -14,10 +14,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from placet_verify import bundle, canonical
+from placet_verify import canonical
 from placet_verify.__main__ import main
+from placet_verify.bundle import bundle
 from placet_verify.errors import Malformed
-from placet_verify.seals import SEALED_KINDS
+from placet_verify.log.seals import SEALED_KINDS
 from placet_verify_js import page as verifier_page
 from tests.support.offline import Second, python_says
 

@@ -9,16 +9,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from apps.audit.actions import record, write_checkpoint
+from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
-from apps.audit.actions.witnessing import witness_log
 from apps.audit.events import AUDIT_EXPORTED
 from apps.audit.models import WitnessedHead, WitnessState
 from apps.audit.queries.witnesses import own_keys
 from apps.audit.rules import gap
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet_verify.checkpoint import verifier_key
-from placet_verify.keys import PrivateKey
+from placet_verify.log.checkpoint import verifier_key
+from placet_verify.signing.keys import PrivateKey
 from tests.support.factories import person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

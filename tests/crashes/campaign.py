@@ -15,7 +15,7 @@ from typing import Any
 from apps.operations.demo.people import Person
 from apps.operations.demo.story import SCIENTIST, Story
 from placet.embedded.processes import GIVE_UP_AFTER
-from placet_agent.procs import with_variable
+from placet_agent.process.procs import with_variable
 from placet_client import Client
 from tests.crashes import errands, points, strikes
 from tests.crashes.gradual import Steering

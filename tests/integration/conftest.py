@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent.trust import Trust
+from placet_agent.state.trust import Trust
 from tests.support.forgeries import trusting
 from tests.support.processes import Valkey, running_valkey
 from tests.support.world import World

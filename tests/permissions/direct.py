@@ -22,10 +22,10 @@ from apps.assurance.queries.retention import (
     visible_holds,
 )
 from apps.assurance.rules import IN_PROJECT
+from apps.audit.actions.cosigning import forget_log, witness_log
 from apps.audit.actions.erasure import erase_person
 from apps.audit.actions.export import export_folder
 from apps.audit.actions.witnesses import add_witness, remove_witness
-from apps.audit.actions.witnessing import forget_log, witness_log
 from apps.audit.models import ArchivedLeaf
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
@@ -58,7 +58,7 @@ from apps.governance.actions.bundle import release_bundle
 from apps.governance.actions.duties import told
 from apps.governance.duties import Found
 from apps.governance.models import BreakGlass, Decision, Environment, Freeze, Release
-from apps.governance.queries import glasses, lists
+from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.duties import look, visible_duties
 from apps.governance.queries.sharing import shared_last
 from apps.identity import actions as access
@@ -169,21 +169,21 @@ class Things:
         self.staging = Environment.objects.get(project=self.project, name="staging")
         self.target = Target.objects.get(name=value["targets/name"])
         self.release = Release.objects.get(pk=value["release"])
-        self.decided = lists.decision(value["decision"], SYSTEM).release
+        self.decided = visible_rows.decision(value["decision"], SYSTEM).release
         self.version = ModelVersion.objects.get(pk=self.release.version_id)
 
     @property
     def glass(self) -> BreakGlass:
         """A break-glass that somebody opened."""
-        return glasses.glass(self.world.values["glass"], SYSTEM)
+        return break_glass.glass(self.world.values["glass"], SYSTEM)
 
     @property
-    def glass_view(self) -> glasses.GlassView:
+    def glass_view(self) -> break_glass.GlassView:
         """The same, with names and texts."""
-        return glasses.glass_views([self.glass])[0]
+        return break_glass.glass_views([self.glass])[0]
 
     @property
-    def ended(self) -> glasses.GlassView:
+    def ended(self) -> break_glass.GlassView:
         """The same, after people confirmed it and it ended."""
         BreakGlass.objects.filter(pk=self.world.values["glass"]).update(state="ended")
         return self.glass_view
@@ -192,7 +192,7 @@ class Things:
     def urgent(self) -> Release:
         """The release that it is for, and no break-glass for it."""
         BreakGlass.objects.filter(pk=self.world.values["glass"]).update(state="lapsed")
-        return lists.release(self.glass.release_id, SYSTEM)
+        return visible_rows.release(self.glass.release_id, SYSTEM)
 
     def opens(self, who: Actor) -> BreakGlass:
         """Have ``who`` open another one."""
@@ -444,7 +444,7 @@ QUESTIONS = [
     Direct("make an endpoint", "stranger", NotFound, lambda t, who: create_endpoint(
         t.project, environment="staging", name="mine", target=t.release.endpoint.target,
         actor=who)),
-    Direct("read environments", "stranger", None, lambda t, who: lists.environments(
+    Direct("read environments", "stranger", None, lambda t, who: visible_rows.environments(
         t.project, who)),
     Direct("read which others may use a target", "viewer", None, lambda t, who: [
         use for use in uses_of(t.shared_target(), who) if use.project_id != t.project.pk]),
@@ -465,10 +465,16 @@ QUESTIONS = [
     Direct("read how duties are kept apart", "operator", None, lambda t, who: visible_duties(who)),
     Direct("learn who could get around whom", "operator", None, lambda t, who:
         t.project.slug in told(Found(1, ()), t.staging, look(), who)),
-    Direct("read freezes", "stranger", None, lambda t, who: lists.freezes(t.staging, who)),
-    Direct("read decisions", "stranger", None, lambda t, who: lists.decisions(t.decided, who)),
-    Direct("read comments", "stranger", None, lambda t, who: lists.comments(t.commented(), who)),
-    Direct("decide", "viewer", None, lambda t, who: lists.held_roles(
+    Direct("read freezes", "stranger", None, lambda t, who: visible_rows.freezes(t.staging, who)),
+    Direct(
+        "read decisions", "stranger", None,
+        lambda t, who: visible_rows.decisions(t.decided, who),
+    ),
+    Direct(
+        "read comments", "stranger", None,
+        lambda t, who: visible_rows.comments(t.commented(), who),
+    ),
+    Direct("decide", "viewer", None, lambda t, who: visible_rows.held_roles(
         who, Scope(t.project.pk, "staging"))),
     Direct("be waited for where others operate", "stranger", None, lambda t, who:
         awaiting_person(t.operator_of_staging(who))),
@@ -515,17 +521,20 @@ QUESTIONS = [
     Direct("be shown how to recall", "viewer", None, lambda t, who:
         "/recalls/new/" in t.page("viewer", "/recalls/")),
     # break-glasses
-    Direct("be told of a broken glass", "stranger", None, lambda t, who: lists.menu(who).glasses),
+    Direct(
+        "be told of a broken glass", "stranger", None,
+        lambda t, who: visible_rows.menu(who).glasses,
+    ),
     Direct("open one", "approver", Forbidden, lambda t, who: t.opens(who)),
     Direct("open one of a place one does not see", "stranger", NotFound, lambda t, who:
         t.opens(who)),
-    Direct("be offered to open one", "approver", None, lambda t, who: glasses.may_open(
+    Direct("be offered to open one", "approver", None, lambda t, who: break_glass.may_open(
         t.urgent, who)),
-    Direct("be offered to confirm one", "reviewer", None, lambda t, who: glasses.may_confirm(
+    Direct("be offered to confirm one", "reviewer", None, lambda t, who: break_glass.may_confirm(
         t.glass_view, who)),
-    Direct("be offered to end one", "operator", None, lambda t, who: glasses.may_end(
+    Direct("be offered to end one", "operator", None, lambda t, who: break_glass.may_end(
         t.glass_view, who)),
-    Direct("be offered to review one", "operator", None, lambda t, who: glasses.may_review(
+    Direct("be offered to review one", "operator", None, lambda t, who: break_glass.may_review(
         t.ended, who)),
     Direct("end one", "operator", Forbidden, lambda t, who: end_break_glass(t.glass, actor=who)),
     Direct("confirm one in an old session", "approver", Reauthenticate, lambda t, who:

@@ -23,7 +23,7 @@ Question = Callable[[], str]
 # Removing one of these changes no answer: what is called next refuses in the same words.
 NEEDLESS = {
     "apps/console/views/policies.py visible",  # lift_freeze asks again, and hides as well
-    "apps/governance/queries/lists.py can_somewhere",  # spares a query; inbox() finds nothing
+    "apps/governance/queries/visible_rows.py can_somewhere",  # spares a query of inbox()
 }
 # These choose a sentence, and nothing that is not the reader's to see.
 SAID = {

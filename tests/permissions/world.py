@@ -21,8 +21,8 @@ from django.test import Client
 
 from apps.assurance.actions import place_hold, recall
 from apps.audit.actions import record, write_checkpoint
+from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
-from apps.audit.actions.witnessing import witness_log
 from apps.audit.models import Archive
 from apps.audit.queries import latest_checkpoint
 from apps.builds.actions import request_build
@@ -51,8 +51,8 @@ from apps.serving.actions import allow_use, issue_endpoint_key
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
-from placet_verify.checkpoint import verifier_key
-from placet_verify.keys import PrivateKey
+from placet_verify.log.checkpoint import verifier_key
+from placet_verify.signing.keys import PrivateKey
 from tests.support import break_glass
 from tests.support.database import owning_tables
 from tests.support.enrolment import authenticator, enrolled_by_root, offered_passkey

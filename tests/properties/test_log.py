@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placet_verify import canonical, checkpoint, export
+from placet_verify import canonical
+from placet_verify.bundle import export
 from placet_verify.errors import Refused
-from placet_verify.keys import PrivateKey
-from placet_verify.log import Record, Report, read_records, verify_log
-from placet_verify.merkle import Frontier, leaf_hash
+from placet_verify.log import checkpoint
+from placet_verify.log.checking import Record, Report, read_records, verify_log
+from placet_verify.log.merkle import Frontier, leaf_hash
+from placet_verify.signing.keys import PrivateKey
 
 KEY = PrivateKey.generate()
 SIZES = [1, 3, 255, 256, 257, 1000]

@@ -24,8 +24,8 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 from apps.governance.models import PolicyRevision
 from apps.identity.models import RoleBinding
 from placet.kernel.keystore import keys_document, ring
-from placet_agent.home import Home
-from placet_agent.trust import Trust
+from placet_agent.state.data_dir import Home
+from placet_agent.state.trust import Trust
 from tests.properties.machine.parts import rolled_back
 from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
 from tests.properties.moves.parts import PLACES, POLICIES

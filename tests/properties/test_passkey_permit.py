@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import KeyRing
-from placet_verify.permit import Permit, PermitRefused, permit
+from placet_verify.permit.permit import Permit, PermitRefused, permit
+from placet_verify.signing.keys import KeyRing
+from placet_verify.signing.webauthn import Assertion, Passkey, PasskeyRefused, decode, encode
 from placet_verify.statements import DecisionStatement, PolicyStatement
-from placet_verify.webauthn import Assertion, Passkey, PasskeyRefused, decode, encode
 from tests.support.authenticator import Authenticator
 from tests.support.passkey_release import PINNED, Signing, decision, enrolment
 from tests.support.permits import NOON, OTHER, Case, approvals, digest_of

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet_verify.errors import Refused
-from placet_verify.permit import Permit, PermitRefused, permit
+from placet_verify.permit.permit import Permit, PermitRefused, permit
 from placet_verify.statements import DecisionStatement, RequestStatement
 from tests.support.permits import NOON, OTHER, Case, Keys, approvals, digest_of, valid_case
 

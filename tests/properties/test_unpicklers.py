@@ -7,7 +7,7 @@ import sys
 import hypothesis
 import pytest
 
-from workers.builder.leavings import ROOT
+from workers.builder.untrusted_files import ROOT
 
 PROVING = hypothesis.settings.default.max_examples > 100
 COUNT = 2_000_000 if PROVING else 100_000

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from placet_verify.webauthn import Assertion, Passkey, challenge, encode
+from placet_verify.signing.webauthn import Assertion, Passkey, challenge, encode
 
 PRESENT_AND_VERIFIED = 0x05
 PLAIN = (

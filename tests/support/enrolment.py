@@ -16,13 +16,14 @@ from fido2.webauthn import (
 
 from apps.governance import actions as deciding
 from apps.governance.models import Decision, PolicyRevision, Release
-from apps.identity import actions, passkeys
+from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import ApproverPasskey, User
+from apps.identity.trust import passkeys
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
-from placet_verify.webauthn import decode, encode
+from placet_verify.signing.webauthn import decode, encode
 from tests.support import rows
 from tests.support.authenticator import Authenticator
 from tests.support.factories import actor_of

@@ -19,10 +19,10 @@ from django.test import Client
 
 from apps.governance import policies
 from apps.identity import actions
-from apps.identity.freshness import RECORDS
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import actor_for_token, actor_for_user
 from apps.identity.rules import SCOPES
+from apps.identity.sign_in.freshness import RECORDS
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from tests.support import rows

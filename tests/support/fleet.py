@@ -21,7 +21,7 @@ from apps.serving.models import Revision, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
-from placet_verify.keys import PrivateKey
+from placet_verify.signing.keys import PrivateKey
 from tests.support import factories
 from tests.support.nodes import SimulatedNode
 from tests.support.world import World

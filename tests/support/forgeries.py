@@ -11,8 +11,8 @@ from apps.serving.desired import endpoint_entry, sign_state
 from apps.serving.models import DesiredState, Endpoint, Revision
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import keys_document, ring
-from placet_agent.home import Home
-from placet_agent.trust import Trust
+from placet_agent.state.data_dir import Home
+from placet_agent.state.trust import Trust
 from tests.support.world import World
 
 

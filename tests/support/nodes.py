@@ -24,8 +24,9 @@ from placet.kernel.keystore import ring
 from placet_agent import __version__
 from placet_protocol.report import PlatformInfo
 from placet_protocol.signing import sign_request
-from placet_verify import dsse, recalls
-from placet_verify.keys import PrivateKey
+from placet_verify import recalls
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
 PLATFORM = PlatformInfo(

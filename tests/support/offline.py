@@ -12,20 +12,14 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from placet_verify import (
-    bundle,
-    canonical,
-    checkpoint,
-    dsse,
-    events,
-    merkle,
-    nodes,
-    tlog_proof,
-)
-from placet_verify.approvers import Signed
+from placet_verify import canonical
+from placet_verify.bundle import bundle, nodes
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PrivateKey, PublicKey
-from placet_verify.permit import build_permit
+from placet_verify.log import checkpoint, events, merkle, tlog_proof
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.permit import build_permit
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PrivateKey, PublicKey
 from placet_verify.statements import (
     EnrolmentStatement,
     PasskeyDecision,

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from apps.governance.duties import Binding, Organisation, Past, Person
-from placet_verify.quorum import ApprovalRule
-from placet_verify.standing import DEMANDS
+from placet_verify.permit.quorum import ApprovalRule
+from placet_verify.permit.standing import DEMANDS
 
 TWO_DECIDE = (ApprovalRule("reviewer", 1), ApprovalRule("approver", 1))
 ONE_SIGNS = (ApprovalRule("approver", 1, passkey=True),)

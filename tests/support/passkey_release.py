@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from placet_verify import dsse
-from placet_verify.approvers import Signed
-from placet_verify.keys import KeyRing, PrivateKey
-from placet_verify.permit import build_permit
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.permit import build_permit
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import (
     EnrolmentStatement,
     PasskeyDecision,

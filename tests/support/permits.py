@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from placet_verify import canonical
-from placet_verify.approvers import Signed
-from placet_verify.keys import KeyPurpose, KeyRing, PrivateKey, make_ring
-from placet_verify.permit import Expected, build_permit
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.permit import Expected, build_permit
+from placet_verify.signing.keys import KeyPurpose, KeyRing, PrivateKey, make_ring
 from placet_verify.statements import DecisionStatement, PolicyStatement, RequestStatement
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

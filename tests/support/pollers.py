@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from placet_protocol.signing import sign_request
-from placet_verify.keys import PrivateKey
+from placet_verify.signing.keys import PrivateKey
 from tests.support.processes import until
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from itertools import combinations
 from apps.governance.duties import Organisation, Person
 from apps.identity.rules import cut, grants_of
 from placet.kernel.actor import INSTANCE, Grant, Scope
-from placet_verify.quorum import ApprovalRule, tally
-from placet_verify.standing import Standing
+from placet_verify.permit.quorum import ApprovalRule, tally
+from placet_verify.permit.standing import Standing
 
 PROJECT, PLACE = "risk", "production"
 HERE, AROUND = Scope(PROJECT, PLACE), Scope(PROJECT)

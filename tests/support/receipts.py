@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from placet_verify import canonical, events, nodes, recall_report, times
-from placet_verify.keys import PrivateKey
+from placet_verify import canonical, times
+from placet_verify.bundle import nodes, recall_report
+from placet_verify.log import events
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import (
     LiftStatement,
     Names,

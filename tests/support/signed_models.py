@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from placet_verify import dsse
+from placet_verify.signing import dsse
 
 
 def signing_key(curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:

@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from apps.audit.models import Checkpoint, Timestamp
 from placet.kernel.config import TimestampAuthority
-from placet_verify import timestamp
+from placet_verify.time import timestamp
 
 POLICY = "1.3.6.1.4.1.32473.1"
 DAY = timedelta(days=1)

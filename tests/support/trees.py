@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from placet_agent.leftovers import remove
+from placet_agent.downloads.leftovers import remove
 
 DEEP = 4000
 NAME = "d" * 250

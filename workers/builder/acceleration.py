@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from apps.registry.formats import FORMATS
-from placet_agent.leftovers import remove
+from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from workers.builder import generate
 from workers.builder.bento import Workplace, environment
 from workers.builder.comparison import ACCELERATED, Comparison, compare
 from workers.builder.errors import BuildCancelled
-from workers.builder.leavings import MAX_WEIGHT, read_json, read_plain
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Limits
 from workers.builder.scanner import scan
 from workers.builder.spec import Acceleration, BuildSpec
+from workers.builder.untrusted_files import MAX_WEIGHT, read_json, read_plain
 
 PROGRAMS = Path(__file__).parent / "templates" / "converting"
 ROWS_FILE = "evaluation.jsonl"  # rows that the author attached, one object a line

@@ -10,11 +10,11 @@ from pathlib import Path
 from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version
-from workers.builder.leavings import is_inside
 from workers.builder.runtimes import Runtimes, uv_program
 from workers.builder.sandbox import Limits
 from workers.builder.spec import BuildSpec
 from workers.builder.trees import TooMuch, walk
+from workers.builder.untrusted_files import is_inside
 
 ADDRESS_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links",
                    "--trusted-host", "--no-index")  # fmt: skip

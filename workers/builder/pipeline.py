@@ -14,11 +14,19 @@ from pathlib import Path, PurePosixPath
 
 from apps.registry.errors import BlobCorrupt, BlobMissing
 from placet.kernel.faults import crash_point
-from placet_agent.leftovers import remove
+from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
-from placet_verify.keys import PrivateKey
-from placet_verify.model_signature import Finding as Signed
-from workers.builder import acceleration, bento, generate, own, provenance, scanner, smoke
+from placet_verify.signing.keys import PrivateKey
+from placet_verify.signing.model_signature import Finding as Signed
+from workers.builder import (
+    acceleration,
+    bento,
+    bentoml_project,
+    generate,
+    provenance,
+    scanner,
+    smoke,
+)
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import Blobs, Runtimes, RuntimeSpec
 from workers.builder.sandbox import Sandbox
@@ -108,7 +116,7 @@ def _steps(
             spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
         )
         if spec.own:
-            own.refuse_system_parts(folder, workshop.sandbox, clock.cancelled)
+            bentoml_project.refuse_system_parts(folder, workshop.sandbox, clock.cancelled)
     with clock.step("smoke") as log:
         tested = smoke.run(
             spec, folder, place, workshop.runtimes, runtime.digest, log=log,
@@ -125,7 +133,7 @@ def _steps(
 def _generate(spec: BuildSpec, place: bento.Workplace, scan: Scan) -> str:
     """Write the project and return what to say of it."""
     if spec.own:
-        own.project(spec, place.artifact, place.project)
+        bentoml_project.project(spec, place.artifact, place.project)
         return "The version's own service, with Placet's headers"
     generate.project(spec, place.project, scan.types)
     return f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs"

@@ -3,10 +3,10 @@
 from datetime import datetime
 from pathlib import Path
 
-from placet_verify import model_signature
 from placet_verify.errors import Refused
-from placet_verify.keys import PrivateKey
-from placet_verify.model_signature import FILE_NAME, Finding
+from placet_verify.signing import model_signature
+from placet_verify.signing.keys import PrivateKey
+from placet_verify.signing.model_signature import FILE_NAME, Finding
 from placet_verify.statements import ProvenanceStatement
 from workers.builder.errors import BuildFailed
 from workers.builder.runtimes import RuntimeSpec

@@ -21,8 +21,8 @@ from typing import IO, Protocol
 from uuid import uuid4
 
 from placet.kernel.faults import crash_point
-from placet_agent import wheels as wheel_files
-from placet_agent.leftovers import remove
+from placet_agent.downloads import wheels as wheel_files
+from placet_agent.downloads.leftovers import remove
 from placet_verify.canonical import digest
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.requirements import gather
@@ -239,7 +239,7 @@ class Runtimes:
         self, making: Path, final: Path, lock: str, log: Log, cancelled: Callable[[], bool]
     ) -> None:
         """Install offline in the sandbox and compile the bytecode once; nothing of a wheel runs
-        meanwhile, as on a node (``placet_agent.wheels``)."""
+        meanwhile, as on a node (``placet_agent.downloads.wheels``)."""
         home, uv, base = making / "home", uv_program(), str(interpreter())
         home.mkdir()
 

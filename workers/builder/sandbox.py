@@ -2,7 +2,7 @@
 
 With bubblewrap the program has its own mount, pid, user, ipc and network namespaces, no
 capability and no variable of ours, and runs under the filter of system calls that replicas have
-(``placet_agent.seccomp``). Where bubblewrap cannot work an unprivileged user and rlimits
+(``placet_agent.process.seccomp``). Where bubblewrap cannot work an unprivileged user and rlimits
 are left; ``Sandbox.isolation`` says which, and so does the evidence.
 """
 
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from placet_agent import seccomp
-from placet_agent.limits import share_of_files
-from placet_agent.sandbox import parents
+from placet_agent.process import seccomp
+from placet_agent.process.limits import share_of_files
+from placet_agent.process.sandbox import parents
 from workers.builder.limits import (
     MAX_OPEN,
     MAX_PROCESSES,
@@ -31,8 +31,8 @@ from workers.builder.limits import (
     sweep_groups,
 )
 from workers.builder.output import TURN, Output
+from workers.builder.process_users import ANYBODY, ROOT, apart, become, give
 from workers.builder.quota import Quota, descendants
-from workers.builder.users import ANYBODY, ROOT, apart, become, give
 
 Isolation = Literal["bwrap", "user"]
 Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from apps.registry.formats import FORMATS
-from workers.builder.leavings import told_by
 from workers.builder.sandbox import Limits, Sandbox, never
 from workers.builder.spec import Finding, Scan
+from workers.builder.untrusted_files import told_by
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from placet_agent.leftovers import remove
+from placet_agent.downloads.leftovers import remove
 from workers.builder.bento import Workplace, environment
 from workers.builder.causes import cause
 from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
 from workers.builder.errors import BuildCancelled
-from workers.builder.leavings import read_json
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Limits, Result
 from workers.builder.spec import BuildSpec, Smoke
+from workers.builder.untrusted_files import read_json
 
 PROBE = Path(__file__).parent / "probe.py"
 READY_SECONDS = 120.0

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
 from apps.registry.formats import PROJECTS
-from placet_verify.model_signature import Finding as Signed
-from placet_verify.model_signature import SigningKey
+from placet_verify.signing.model_signature import Finding as Signed
+from placet_verify.signing.model_signature import SigningKey
 from workers.builder.runtimes import RuntimeSpec
 
 Verdict = Literal["safe", "code-carrying", "malicious", "unknown"]

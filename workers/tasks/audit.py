@@ -11,7 +11,7 @@ from apps.audit.queries import verify_database
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.monitoring import reconciler
-from placet_verify.log import Report
+from placet_verify.log.checking import Report
 
 
 @every(seconds=2, name="audit.checkpoint", queue="control")

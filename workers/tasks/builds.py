@@ -7,7 +7,7 @@ from apps.builds import actions
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.registry.actions import collect_blobs
 from placet.kernel.actor import SYSTEM
-from workers import building
+from workers import build_job
 
 
 def gave_up(job: LeasedJob, error: str) -> None:
@@ -18,13 +18,13 @@ def gave_up(job: LeasedJob, error: str) -> None:
 @handler("builds.run", queue="build", max_attempts=2, on_failed=gave_up)
 def run(job: LeasedJob) -> dict[str, Any] | None:
     """Build one version."""
-    return building.build(str(job.args["build"]), job)
+    return build_job.build(str(job.args["build"]), job)
 
 
 @every(seconds=60, name="builds.sweep", queue="build")
 def sweep(job: LeasedJob) -> dict[str, Any] | None:
     """End builds whose job ended without them, and remove folders that nobody works in."""
-    return {"settled": actions.settle_lost(), "removed": building.sweep_folders()}
+    return {"settled": actions.settle_lost(), "removed": build_job.sweep_folders()}
 
 
 @every(seconds=3600, name="builds.collect", queue="control")
@@ -37,4 +37,4 @@ def collect(job: LeasedJob) -> dict[str, Any] | None:
 @every(seconds=3600, name="builds.collect_runtimes", queue="build")
 def collect_runtimes(job: LeasedJob) -> dict[str, Any] | None:
     """Remove runtimes that no build on this worker used for long."""
-    return {"removed": building.collect_runtimes()}
+    return {"removed": build_job.collect_runtimes()}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apps.identity.actions.idempotency import expire
-from apps.identity.shared_cache import forget_expired
+from apps.identity.sign_in.shared_cache import forget_expired
 from apps.jobs.handlers import LeasedJob, every
 
 

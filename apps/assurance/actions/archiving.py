@@ -26,7 +26,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import root_public
-from placet_verify import log_archive
+from placet_verify.log import archived_events
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ def _store(made: Plan) -> Filed:
         with store().open_verified(digest) as stored, copy.open("wb") as stream:
             while piece := stored.read(1 << 20):
                 stream.write(piece)
-        found = log_archive.verify(copy, root_public())
+        found = archived_events.verify(copy, root_public())
     assert found.about.leaves == made.leaves
     log.info("archive_stored", file=digest, events=found.about.count)
     return Filed(f"sha256:{digest}", size)

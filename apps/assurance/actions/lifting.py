@@ -7,9 +7,9 @@ from apps.assurance.models import Recall
 from apps.audit.actions import record, seal
 from apps.governance.actions.locking import clean_text
 from apps.identity.actions.checks import by_person
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving.desired import publish, together
 from placet.kernel import keystore
 from placet.kernel.actor import Actor

@@ -14,7 +14,7 @@ from apps.assurance.models import (
     RecallEffect,
     RecallKind,
 )
-from apps.assurance.queries.reach import (
+from apps.assurance.queries.impact import (
     Reach,
     Subject,
     check_place,
@@ -39,7 +39,7 @@ from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.ids import new_id
-from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import RecallStatement
 
 

@@ -33,9 +33,9 @@ from placet.kernel.clock import now
 from placet.kernel.states import move
 from placet_protocol.report import MAX_RECEIPTS, Report
 from placet_verify import recalls
-from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
-from placet_verify.keys import PublicKey
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import PublicKey
 from placet_verify.statements import RanReceipt, StoppedReceipt
 
 SKEW = timedelta(seconds=120)  # a node's clock may differ from ours by so much

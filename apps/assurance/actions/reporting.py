@@ -10,12 +10,13 @@ from apps.audit.queries.proofs import tlog_proofs
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 from placet.kernel.keystore import keys_document, ring, root_public
-from placet_verify import bundle, events, nodes, recall_report
+from placet_verify.bundle import bundle, nodes, recall_report
 from placet_verify.errors import Refused
+from placet_verify.log import events
 
 
 def report_of(recall: Recall, actor: Actor) -> dict[str, bytes]:
-    """Return the files of a recall's report, as :mod:`placet_verify.recall_report` reads them.
+    """Return the files of a recall's report (:mod:`placet_verify.bundle.recall_report`).
 
     Needs ``audit.export`` where the recall counts: it holds events of the log, and taking it is
     one. Raises ``NotYetSigned`` for the seconds until a checkpoint covers all of them, and

@@ -11,8 +11,8 @@ from apps.assurance.queries.retention import get_hold
 from apps.audit.actions import record, seal
 from apps.audit.actions.archiving import lock_holds
 from apps.governance.actions.locking import clean_text
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project, User
+from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.ids import is_id

@@ -1,6 +1,8 @@
 """Reading recalls."""
 
-from apps.assurance.queries.lists import (
+from apps.assurance.queries.events_of_recalls import of_recall, of_release
+from apps.assurance.queries.impact import Place, Reach, Subject, foresee, preview, reach, subject_of
+from apps.assurance.queries.visible_recalls import (
     effects_of,
     get_recall,
     receipts_of,
@@ -9,8 +11,6 @@ from apps.assurance.queries.lists import (
     visible_recalls,
     with_counts,
 )
-from apps.assurance.queries.logged import of_recall, of_release
-from apps.assurance.queries.reach import Place, Reach, Subject, foresee, preview, reach, subject_of
 
 __all__ = [
     "Place",

@@ -10,7 +10,7 @@ from apps.audit.queries.archived import archives
 from apps.registry.store import store
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Forbidden, NotFound
-from placet_verify.log import Fault
+from placet_verify.log.checking import Fault
 
 SEE = ("audit.view", "audit.retain", "audit.hold")
 

@@ -12,11 +12,11 @@ from apps.audit import rules
 from apps.audit.errors import LogRewritten
 from apps.audit.models import Checkpoint, Tile
 from apps.audit.names import origin
-from apps.audit.queries import kept
+from apps.audit.queries import checkpoint_files
 from apps.audit.queries.proofs import latest_checkpoint, leaf_hashes, log_size, tree
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import signer
-from placet_verify import checkpoint, merkle
+from placet_verify.log import checkpoint, merkle
 
 CHUNK = 4096
 KEEP_NEWEST = 100  # by-size files; of older ones the last of each day stays
@@ -52,7 +52,7 @@ def refuse_rewritten(size: int, *, thoroughly: bool = True) -> None:
 
     Its size always; its root only ``thoroughly``, which reads a tile of each level.
     """
-    found = kept.newest_kept()
+    found = checkpoint_files.newest_kept()
     if found is None:
         return
     path, head = found
@@ -88,12 +88,12 @@ def _grow(before: Checkpoint | None, size: int) -> tuple[Checkpoint, list[Tile]]
 
 def keep(made: Checkpoint) -> None:
     """Write the note as ``<size>.txt`` and, when it is the newest, as ``latest.txt``."""
-    found = kept.newest_kept()
+    found = checkpoint_files.newest_kept()
     if found is not None and found[1].size >= made.size:
         return
-    folder = kept.folder()
+    folder = checkpoint_files.folder()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (f"{made.size}.txt", kept.LATEST):
+    for name in (f"{made.size}.txt", checkpoint_files.LATEST):
         _write(folder / name, made.note)
     _thin_out(folder)
 
@@ -111,7 +111,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _thin_out(folder: Path) -> None:
-    sizes = kept.kept_sizes()
+    sizes = checkpoint_files.kept_sizes()
     if len(sizes) < 2 * KEEP_NEWEST:
         return
     days: dict[str, int] = {}

@@ -22,9 +22,9 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import signer
-from placet_verify import seals
-from placet_verify.keys import PrivateKey
-from placet_verify.merkle import leaf_hash
+from placet_verify.log import seals
+from placet_verify.log.merkle import leaf_hash
+from placet_verify.signing.keys import PrivateKey
 
 # Foreign keys are deferred: left alone, COMMIT would check them behind the head, and lock the rows
 # that they lead to while everybody waits. Checked here, in the same round trip, they are behind us.

@@ -19,10 +19,10 @@ from placet.kernel import outbound
 from placet.kernel.clock import now
 from placet.kernel.config import TimestampAuthority, config
 from placet.kernel.faults import crash_point
-from placet_verify import timestamp
-from placet_verify.chains import read_pinned
 from placet_verify.errors import Refused
-from placet_verify.timestamp import Stamp
+from placet_verify.time import timestamp
+from placet_verify.time.chains import read_pinned
+from placet_verify.time.timestamp import Stamp
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)  # after a failure
 LATE, CLOCK = "late", "clock"  # faults

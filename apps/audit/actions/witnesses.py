@@ -32,8 +32,8 @@ from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
-from placet_verify.cosignature import WitnessKey
 from placet_verify.errors import Malformed
+from placet_verify.log.cosignature import WitnessKey
 
 RETAIN_DAYS = 3650  # how long a locked object stays, unless said otherwise
 MOST_DAYS = 36_500

@@ -12,6 +12,7 @@ from apps.audit.queries.events import (
     sentence,
     timeline,
 )
+from apps.audit.queries.events_about import events_about, showing
 from apps.audit.queries.proofs import (
     InclusionProof,
     consistency,
@@ -21,7 +22,6 @@ from apps.audit.queries.proofs import (
     tree,
 )
 from apps.audit.queries.replay import replay
-from apps.audit.queries.shown import events_about, showing
 from apps.audit.queries.texts import ERASED, unseal, unseal_many
 from apps.audit.queries.verify import Verification, verify_database
 

@@ -1,6 +1,6 @@
 """The file that archived events go into: events, the tiles above them, the checkpoint, the keys.
 
-``placet_verify.log_archive`` reads it, and needs nothing else but the root key.
+``placet_verify.log.archived_events`` reads it, and needs nothing else but the root key.
 """
 
 import json
@@ -12,10 +12,10 @@ from apps.audit.models import Checkpoint, Event
 from apps.audit.names import origin
 from apps.audit.queries.proofs import cosigned_note, full_tile, leaf_hashes, tree
 from placet.kernel.keystore import keys_document, root_public
-from placet_verify import log_archive
-from placet_verify.export import log_line
-from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
-from placet_verify.tiles import path as tile_path
+from placet_verify.bundle.export import log_line
+from placet_verify.log import archived_events
+from placet_verify.log.merkle import TILE_HEIGHT, TILE_WIDTH
+from placet_verify.log.tiles import path as tile_path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 BATCH = 500
@@ -28,13 +28,13 @@ def write_file(path: Path, indexes: Sequence[int], head: Checkpoint, leaves: str
         "count": len(indexes), "leaves": leaves,
     }  # fmt: skip
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        _add(file, log_archive.ABOUT, json.dumps(about, indent=1).encode() + b"\n")
-        _add(file, log_archive.CHECKPOINT, cosigned_note(head).encode())
-        _add(file, log_archive.KEYS, keys_document().encode())
-        _add(file, log_archive.ROOT, root_public().to_pem())
+        _add(file, archived_events.ABOUT, json.dumps(about, indent=1).encode() + b"\n")
+        _add(file, archived_events.CHECKPOINT, cosigned_note(head).encode())
+        _add(file, archived_events.KEYS, keys_document().encode())
+        _add(file, archived_events.ROOT, root_public().to_pem())
         for level, index, hashes in _tiles(indexes, head.size):
             _add(file, tile_path(level, index, len(hashes)), b"".join(hashes))
-        with file.open(_member(log_archive.EVENTS), "w", force_zip64=True) as stream:
+        with file.open(_member(archived_events.EVENTS), "w", force_zip64=True) as stream:
             for line in _lines(indexes):
                 stream.write(line)
 

@@ -14,8 +14,8 @@ from django.db.models import Count, QuerySet
 from apps.audit.models import Archive, ArchivedLeaf, Event
 from placet.kernel.actor import INSTANCE, Actor
 from placet.kernel.clock import rfc3339
-from placet_verify.log import Fault, Record
-from placet_verify.seals import SEALED_KINDS
+from placet_verify.log.checking import Fault, Record
+from placet_verify.log.seals import SEALED_KINDS
 
 Leaf = Event | ArchivedLeaf
 MOST = 50_000  # events of one file

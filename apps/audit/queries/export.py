@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from apps.audit.models import ArchivedLeaf, Event
 from apps.audit.queries.archived import Leaf, in_order
 from apps.audit.queries.proofs import tree
-from placet.kernel.sheets import csv_row
-from placet_verify.export import log_line
-from placet_verify.merkle import TILE_HEIGHT, TILE_WIDTH
-from placet_verify.tiles import path
+from placet.kernel.csv_cells import csv_row
+from placet_verify.bundle.export import log_line
+from placet_verify.log.merkle import TILE_HEIGHT, TILE_WIDTH
+from placet_verify.log.tiles import path
 
 COLUMNS = ("index", "at", "kind", "actor_kind", "actor", "accountable", "token", "subject",
            "project", "environment", "request", "job", "data", "leaf_hash")  # fmt: skip

@@ -24,12 +24,12 @@ from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
 from apps.audit.rows import plain_state, row_key
 from placet.kernel.keystore import ring
-from placet_verify import checkpoint, cosignature
 from placet_verify.errors import Refused
-from placet_verify.keys import PublicKey
-from placet_verify.log import Fault
-from placet_verify.merkle import TILE_WIDTH, leaf_hash
-from placet_verify.tiles import split
+from placet_verify.log import checkpoint, cosignature
+from placet_verify.log.checking import Fault
+from placet_verify.log.merkle import TILE_WIDTH, leaf_hash
+from placet_verify.log.tiles import split
+from placet_verify.signing.keys import PublicKey
 
 BATCH = 500
 MOST = 100  # faults of one kind that are named

@@ -8,9 +8,9 @@ from django.db.models import Case, QuerySet, When
 from apps.audit.errors import NotYetSigned
 from apps.audit.models import ArchivedLeaf, Checkpoint, Cosignature, Event, LogHead, Tile
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
-from placet_verify import merkle, tlog_proof
-from placet_verify.merkle import TILE_WIDTH
-from placet_verify.tiles import FullTile, TileSource, split
+from placet_verify.log import merkle, tlog_proof
+from placet_verify.log.merkle import TILE_WIDTH
+from placet_verify.log.tiles import FullTile, TileSource, split
 
 
 @dataclass(frozen=True, slots=True)

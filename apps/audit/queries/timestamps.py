@@ -11,10 +11,10 @@ from apps.audit import rules
 from apps.audit.models import Checkpoint, Event, Timestamp, TimestampState
 from placet.kernel.config import config
 from placet.kernel.problems import NotFound
-from placet_verify import timestamp
-from placet_verify.chains import read_pinned
 from placet_verify.errors import Refused
-from placet_verify.log import Fault
+from placet_verify.log.checking import Fault
+from placet_verify.time import timestamp
+from placet_verify.time.chains import read_pinned
 
 BATCH = 500
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from django.db import connection
 
 from apps.audit.models import Checkpoint, Event, Tile
-from apps.audit.queries import kept
+from apps.audit.queries import checkpoint_files
 from apps.audit.queries.archived import every_record
 from apps.audit.queries.proofs import log_size, tiles_in_rows
 from placet.kernel.keystore import ring
-from placet_verify import checkpoint, merkle
 from placet_verify.errors import Refused
-from placet_verify.log import Fault, Report, verify_log
-from placet_verify.tiles import split
+from placet_verify.log import checkpoint, merkle
+from placet_verify.log.checking import Fault, Report, verify_log
+from placet_verify.log.tiles import split
 
 # Tiles whose root is not what stands in the tile above; and those that have none above them yet.
 WRONG_ROOTS = """
@@ -71,13 +71,16 @@ def verify_database(file: Path | None = None, *, deep: bool = False) -> Verifica
 def _trusted(file: Path | None) -> tuple[Path | None, dict[int, bytes]]:
     """Return the file that is started from, and the heads that lie outside the database."""
     if file is not None:
-        head = kept.read_kept(file)
+        head = checkpoint_files.read_kept(file)
         return file, {head.size: head.root}
-    found = kept.newest_kept()
+    found = checkpoint_files.newest_kept()
     if found is None:
         return None, {}
     path, newest = found
-    heads = [kept.read_kept(kept.folder() / f"{size}.txt") for size in kept.kept_sizes()]
+    heads = [
+        checkpoint_files.read_kept(checkpoint_files.folder() / f"{size}.txt")
+        for size in checkpoint_files.kept_sizes()
+    ]
     return path, {head.size: head.root for head in [*heads, newest]}
 
 

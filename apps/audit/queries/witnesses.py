@@ -10,8 +10,8 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring, witness_public
 from placet.kernel.problems import Forbidden
-from placet_verify.checkpoint import verifier_key
-from placet_verify.cosignature import WitnessKey
+from placet_verify.log.checkpoint import verifier_key
+from placet_verify.log.cosignature import WitnessKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Locked:
 
     @property
     def _client(self) -> Any:
-        from placet.kernel.buckets import client  # the SDK is slow to import
+        from placet.kernel.s3 import client  # the SDK is slow to import
 
         return client(self.address)
 

@@ -8,9 +8,9 @@ from apps.audit.models import Witness
 from apps.audit.witnesses.answers import LARGEST, Ahead, Answer, Forked, PushFailed, Shown, Taken
 from placet.kernel import outbound
 from placet.kernel.clock import now
-from placet_verify import checkpoint, cosignature, merkle, submission
-from placet_verify.cosignature import WitnessKey
 from placet_verify.errors import Refused
+from placet_verify.log import checkpoint, cosignature, merkle, submission
+from placet_verify.log.cosignature import WitnessKey
 
 AHEAD_OF_OURS = timedelta(minutes=10)  # by how much the other clock may go before ours
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")

@@ -12,8 +12,8 @@ from typing import Protocol
 from apps.audit.witnesses.answers import Ahead, Answer, Forked, PushFailed, Shown, Taken
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
-from placet_verify import checkpoint, merkle
 from placet_verify.errors import Refused
+from placet_verify.log import checkpoint, merkle
 
 MOST_READ = 50  # notes that are read until one is ours: others may have been put before it
 

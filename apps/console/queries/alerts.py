@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from apps.console.queries.shown import Button, counted
+from apps.console.queries.page_parts import Button, counted
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert
 from apps.monitoring.queries import unresolved_alerts, visible_alerts

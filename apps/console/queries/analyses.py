@@ -8,9 +8,9 @@ from django.template.defaultfilters import floatformat
 from apps.console.charts import BoundsChart, bounds_chart
 from apps.console.templatetags.placet import number
 from apps.rollouts.analysis import Judged, judged_by
-from apps.rollouts.analysis.kept import KeptFinding, KeptReading, KeptVerdict
-from apps.rollouts.analysis.words import percent as percent_of
-from apps.rollouts.analysis.words import points
+from apps.rollouts.analysis.sentences import percent as percent_of
+from apps.rollouts.analysis.sentences import points
+from apps.rollouts.analysis.stored_verdict import KeptFinding, KeptReading, KeptVerdict
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import looks
 

@@ -23,7 +23,7 @@ from apps.audit.queries import (
     unseal_many,
 )
 from apps.audit.queries.archived import archive_of
-from apps.console.queries.names import actor_names, by_machine, in_words
+from apps.console.queries.actor_names import actor_names, by_machine, in_words
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound, Problem

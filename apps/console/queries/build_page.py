@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apps.builds.models import Build, BuildLine
-from apps.console.queries.shown import counted
+from apps.console.queries.page_parts import counted
 from apps.console.queries.version_parts import found_by
 from apps.console.templatetags.placet import number, span, words
 from apps.identity.queries import people_names

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.text import Truncator
 
-from apps.console.queries.shown import counted
+from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number, rate
 from apps.monitoring.queries import Compared, Disagreement
 

@@ -9,7 +9,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
 
-from apps.console.queries.shown import counted
+from apps.console.queries.page_parts import counted
 from apps.rollouts.models import Drill, DrillSchedule
 from apps.serving.models import Endpoint
 

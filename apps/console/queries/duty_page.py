@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.console.queries.shown import Sign, counted
+from apps.console.queries.page_parts import Sign, counted
 from apps.governance.duties import Found
 from apps.governance.models import Environment
 from apps.governance.queries.duties import Duty, GlassDuty

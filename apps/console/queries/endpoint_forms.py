@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apps.console.queries.shown import Choice, counted
+from apps.console.queries.page_parts import Choice, counted
 from apps.console.templatetags.placet import number, rate
 from apps.monitoring.models import Objective
 from apps.monitoring.rules import BOUNDS_MS, Verdict

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
+from apps.console.queries.page_parts import Button, Choice, Sign
 from apps.console.queries.serving import EndpointView, endpoint_view
-from apps.console.queries.shown import Button, Choice, Sign
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import Actor, Scope

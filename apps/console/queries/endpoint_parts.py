@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from apps.console.queries.shown import Sign, counted
+from apps.console.queries.page_parts import Sign, counted
 from apps.console.templatetags.placet import number, rate, raw
 from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion

@@ -10,7 +10,7 @@ from apps.governance.gates.fields import spell
 from apps.governance.plan import AbTest, SetWeight
 from apps.rollouts.analysis import asked_of
 from apps.rollouts.analysis.findings import RATIO_PART
-from apps.rollouts.analysis.words import percent
+from apps.rollouts.analysis.sentences import percent
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import may_ship
 from apps.rollouts.steps import effect_of

@@ -8,11 +8,11 @@ from django.urls import reverse
 
 from apps.console.queries.alerts import alert_rows
 from apps.console.queries.models import projects_of
+from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.serving import EndpointRow, endpoint_page
-from apps.console.queries.shown import Button, Link, counted
 from apps.governance.models import Release
-from apps.governance.queries.lists import Waiting, releases, startable
 from apps.governance.queries.sharing import Shared, shared_last
+from apps.governance.queries.visible_rows import Waiting, releases, startable
 from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person

@@ -9,8 +9,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Max, OuterRef, QuerySet
 
 from apps.builds.models import Build
+from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.paging import PAGE, keyed
-from apps.console.queries.shown import Button, counted
 from apps.governance.models import Release
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible

@@ -8,8 +8,8 @@ from allauth.mfa.models import Authenticator
 
 from apps.governance.rules import passkeys_demanded
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import credential_of, public_half
 from apps.identity.queries import visible_passkeys
+from apps.identity.trust.passkeys import credential_of, public_half
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 

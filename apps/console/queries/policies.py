@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
+from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import keyed
-from apps.console.queries.shown import counted
 from apps.governance import break_glass
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision

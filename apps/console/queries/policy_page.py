@@ -11,8 +11,8 @@ from apps.console.queries.policies import gate_titles
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.dry_run import DryRunRow
-from apps.governance.queries.lists import freezes, policies
 from apps.governance.queries.presets import Preset, own_presets
+from apps.governance.queries.visible_rows import freezes, policies
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 

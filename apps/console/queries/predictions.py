@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 from django.utils.text import Truncator
 
-from apps.console.queries.shown import counted
+from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
 from apps.identity.queries import name_in
 from apps.monitoring.models import Outcome

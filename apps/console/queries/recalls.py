@@ -23,9 +23,9 @@ from apps.assurance.queries import (
 )
 from apps.assurance.rules import CONTRADICTIONS, IN_PROJECT
 from apps.audit.queries import unseal_many
-from apps.console.queries.names import actor_names
+from apps.console.queries.actor_names import actor_names
+from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import PAGE
-from apps.console.queries.shown import counted
 from apps.console.templatetags.placet import words
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people

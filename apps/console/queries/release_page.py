@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
-from apps.console.queries.glance import Tile, tiles
-from apps.console.queries.glasses import Opening, opening
+from apps.console.queries.break_glass import Opening, opening
+from apps.console.queries.page_parts import Banner, Button, Link, Sign
 from apps.console.queries.passkeys import Signing, demanded, signing
 from apps.console.queries.plans import Picture
 from apps.console.queries.release_parts import (
@@ -24,12 +24,12 @@ from apps.console.queries.release_parts import (
 )
 from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
 from apps.console.queries.rollouts import BADLY
-from apps.console.queries.shown import Banner, Button, Link, Sign
+from apps.console.queries.summary_tiles import Tile, tiles
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
-from apps.governance.queries.detail import DecisionRow, ReleaseView, release_view
 from apps.governance.queries.presets import TITLES
+from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.rollouts.models import Rollout
 from placet.kernel.actor import Actor, Scope
 

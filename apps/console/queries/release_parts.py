@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.console.queries.names import actor_names, in_words
+from apps.console.queries.actor_names import actor_names, in_words
+from apps.console.queries.page_parts import Link, Sign, listed
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
-from apps.console.queries.shown import Link, Sign, listed
 from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.gates.fields import spell
 from apps.governance.models import Release
 from apps.governance.plan import Plan
-from apps.governance.queries.detail import ReleaseView
+from apps.governance.queries.release_detail import ReleaseView
 from apps.rollouts.models import Rollout
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}

@@ -7,7 +7,7 @@ from apps.assurance.models import HoldState, LegalHold, Retention
 from apps.assurance.queries.retention import retention, visible_archives, visible_holds
 from apps.audit.models import Archive
 from apps.audit.queries import unseal_many
-from apps.console.queries.names import actor_names
+from apps.console.queries.actor_names import actor_names
 from placet.kernel.actor import Actor
 
 SHOWN = 100  # archives; the export has all of them

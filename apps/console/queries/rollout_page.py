@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from apps.console.queries.page_parts import Button
 from apps.console.queries.rollouts import BADLY, RolloutView, Side, rollout_view
-from apps.console.queries.shown import Button
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.rollouts.models import Rollout
 from placet.kernel.actor import Actor, Scope

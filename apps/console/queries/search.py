@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from apps.builds.models import Bento
 from apps.governance.models import Release
-from apps.governance.queries.lists import releases
+from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project, User
 from apps.identity.queries import visible, visible_people
 from apps.registry.models import Alias, ModelVersion, RegisteredModel

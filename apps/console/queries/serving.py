@@ -12,9 +12,9 @@ from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
+from apps.console.queries.page_parts import Choice, Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
-from apps.console.queries.shown import Choice, Sign
 from apps.governance.models import Decision, Release
 from apps.identity.queries import name_in
 from apps.monitoring.models import Objective

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.console.queries.names import actor_names
-from apps.console.queries.shown import Sign
+from apps.console.queries.actor_names import actor_names
+from apps.console.queries.page_parts import Sign
 from apps.identity.models import Project
 from apps.registry.models import SigningKey
 from apps.registry.queries import signing_keys

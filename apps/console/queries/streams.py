@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
-from apps.console.queries.names import actor_names
+from apps.console.queries.page_parts import Banner, Button, Sign
 from apps.console.queries.paging import keyed
-from apps.console.queries.shown import Banner, Button, Sign
 from apps.console.templatetags.placet import number
 from apps.integrations.models import Delivery, Stream, StreamState
 from apps.integrations.queries import (

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
-from placet.kernel.sheets import csv_row
+from placet.kernel.csv_cells import csv_row
 
 Filters = Mapping[str, str]
 Values = tuple[Any, ...]

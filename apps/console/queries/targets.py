@@ -9,8 +9,8 @@ from django.db.models import Count, F, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from apps.console.queries.models import projects_of
+from apps.console.queries.page_parts import Choice, counted
 from apps.console.queries.paging import keyed
-from apps.console.queries.shown import Choice, counted
 from apps.console.templatetags.placet import number
 from apps.identity.models import Project
 from apps.identity.queries import name_in

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.console.queries.shown import Sign
+from apps.console.queries.page_parts import Sign
 from apps.identity.models import ApiToken, Project
 from apps.identity.queries import visible
 from apps.identity.rules import NEVER_BY_TOKEN

@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps.builds.models import Build
 from apps.console.queries.audit import Line, story
+from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
-from apps.console.queries.shown import Banner, Button, Link
 from apps.console.queries.version_parts import (
     Column,
     Shown,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from apps.builds.models import Build
-from apps.console.queries.shown import counted
+from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import words
 from apps.registry.models import Evidence, ModelVersion
 

@@ -22,7 +22,7 @@ from apps.audit.queries.witnesses import (
     witnessed_logs_visible,
     witnesses_visible,
 )
-from apps.console.queries.shown import Sign
+from apps.console.queries.page_parts import Sign
 from apps.console.templatetags.placet import number
 from placet.kernel.actor import Actor
 

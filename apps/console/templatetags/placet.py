@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.console.queries.names import by_machine
+from apps.console.queries.actor_names import by_machine
 from apps.governance.gates.fields import spell
 from apps.governance.queries.changes import MetricRow
 from apps.rollouts.guard import sentences

@@ -15,7 +15,7 @@ from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.audit import archived_view, event_view, log_page
 from apps.console.queries.models import projects_of
-from apps.console.queries.shown import Link
+from apps.console.queries.page_parts import Link
 from apps.console.queries.verification import newest_check
 from apps.console.queries.witnesses import log_faults, stamp_rows, witness_rows
 from apps.console.views.base import PageRequest, action, page, show

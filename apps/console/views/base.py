@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from apps.identity.errors import Reauthenticate
-from apps.identity.freshness import ask_again
+from apps.identity.sign_in.freshness import ask_again
 from placet.errors import answer
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem

@@ -17,7 +17,7 @@ from apps.governance.actions import (
 )
 from apps.governance.actions.policies import checked
 from apps.governance.models import Freeze
-from apps.governance.queries import lists
+from apps.governance.queries import visible_rows
 from apps.governance.queries.dry_run import dry_run
 from apps.identity.queries import project_by_slug, visible
 from placet.kernel.clock import now
@@ -38,14 +38,18 @@ def policy_list(request: PageRequest) -> HttpResponse:
 @page
 def policies(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Show an environment's policy in force, its history and its freezes."""
-    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    place = visible_rows.environment(
+        project_by_slug(project, request.actor), environment, request.actor
+    )
     return show(request, "policies", page=policy_page(place, request.actor), place=place)
 
 
 @action
 def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Store a draft, or only try it on what is open and live."""
-    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    place = visible_rows.environment(
+        project_by_slug(project, request.actor), environment, request.actor
+    )
     source = request.POST.get("source", "").replace("\r\n", "\n")  # as browsers send lines
     found = policy_page(place, request.actor, source=source)
     try:
@@ -62,8 +66,10 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
 @action
 def decide_draft(request: PageRequest, project: str, environment: str, number: int) -> HttpResponse:
     """Publish or withdraw a draft."""
-    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
-    policy = lists.policy(place, number, request.actor)
+    place = visible_rows.environment(
+        project_by_slug(project, request.actor), environment, request.actor
+    )
+    policy = visible_rows.policy(place, number, request.actor)
     if request.POST.get("do") == "publish":
         publish_policy(policy, assertion=assertion_of(request), actor=request.actor)
         messages.success(request, f"Policy r{number} is in force.")
@@ -75,7 +81,9 @@ def decide_draft(request: PageRequest, project: str, environment: str, number: i
 @action
 def freeze(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Freeze an environment from now on."""
-    place = lists.environment(project_by_slug(project, request.actor), environment, request.actor)
+    place = visible_rows.environment(
+        project_by_slug(project, request.actor), environment, request.actor
+    )
     set_freeze(place, reason=request.POST.get("reason", ""), starts_at=now(), actor=request.actor)
     return back(request)
 

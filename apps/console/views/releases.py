@@ -14,7 +14,7 @@ from apps.console.views.base import PageRequest, action, assertion_of, fault_of,
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release, ReleaseState
-from apps.governance.queries.lists import environments, release, releases
+from apps.governance.queries.visible_rows import environments, release, releases
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout

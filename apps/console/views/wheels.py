@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from apps.console import built
+from apps.console import built_files
 
 PACKAGES = {"agent": "placet_agent", "client": "placet_client"}
 
@@ -38,8 +38,8 @@ def ours(request: HttpRequest) -> list[Wheel]:
     """Return the wheels that were built."""
     found = []
     for short, package in PACKAGES.items():
-        for path in sorted(built.WHEELS.glob(f"{package}-*.whl")):
-            body = built.content(built.WHEELS, path.name)
+        for path in sorted(built_files.WHEELS.glob(f"{package}-*.whl")):
+            body = built_files.content(built_files.WHEELS, path.name)
             lock = request.build_absolute_uri(reverse("wheel", args=[f"{short}.txt"]))
             found.append(Wheel(short, path.name, sha256(body).hexdigest(), len(body), lock))
     return found
@@ -54,9 +54,9 @@ def wheels(request: HttpRequest) -> HttpResponse:
 @require_safe
 def wheel(request: HttpRequest, name: str) -> HttpResponseBase:
     """Answer with a wheel, or with what to install: it by address and hash, the rest by hash."""
-    body = built.content(built.WHEELS, name)
+    body = built_files.content(built_files.WHEELS, name)
     if name.endswith(".whl"):
-        return built.answer(request, name, body)
+        return built_files.answer(request, name, body)
     this = next((wheel for wheel in ours(request) if name == f"{wheel.short}.txt"), None)
     if this is None:
         raise Http404

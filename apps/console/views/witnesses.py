@@ -3,8 +3,8 @@
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from apps.audit.actions.cosigning import forget_log, witness_log
 from apps.audit.actions.witnesses import RETAIN_DAYS, add_witness, remove_witness
-from apps.audit.actions.witnessing import forget_log, witness_log
 from apps.audit.models import WitnessKind
 from apps.console.queries.witnesses import witness_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show

@@ -1,10 +1,16 @@
 """Every write of governance."""
 
+from apps.governance.actions.after_recall import revoke, uncount
 from apps.governance.actions.break_glass import (
     ask_to_confirm,
     ask_to_open,
     confirm_break_glass,
     open_break_glass,
+)
+from apps.governance.actions.break_glass_ends import (
+    end_break_glass,
+    end_glasses_due,
+    review_break_glass,
 )
 from apps.governance.actions.decisions import ask_to_decide, decide
 from apps.governance.actions.environments import (
@@ -13,11 +19,6 @@ from apps.governance.actions.environments import (
     update_environment,
 )
 from apps.governance.actions.freezes import lift_freeze, set_freeze
-from apps.governance.actions.glass_ends import (
-    end_break_glass,
-    end_glasses_due,
-    review_break_glass,
-)
 from apps.governance.actions.lifecycle import (
     assemble_permit,
     begin_rollout,
@@ -33,7 +34,6 @@ from apps.governance.actions.policies import (
     publish_policy,
     withdraw_policy,
 )
-from apps.governance.actions.recalled import revoke, uncount
 from apps.governance.actions.releases import comment, request_release, withdraw
 from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
 from apps.governance.queries.facts import evaluate

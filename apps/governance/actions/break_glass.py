@@ -16,13 +16,13 @@ from django.db.models import Q
 from apps.audit.actions import commitment_of, fresh_salt, record, seal
 from apps.governance import gates
 from apps.governance.actions.advance import approve_if_passed, store_gates
+from apps.governance.actions.break_glass_ends import lock_glass
 from apps.governance.actions.decisions import (
     check_shown,
     demand_session,
     refuse_recalled_passkey,
     refuse_uncounted,
 )
-from apps.governance.actions.glass_ends import lock_glass
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.errors import (
     Changed,
@@ -37,19 +37,19 @@ from apps.governance.errors import (
 from apps.governance.events import GLASS_CONFIRMED, GLASS_OPENED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.facts import foreseen
-from apps.identity import passkeys
 from apps.identity.errors import NeedsPasskey
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
+from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.trust import passkeys
+from apps.identity.trust.passkeys import Question, public_half, signing_passkey
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 from placet.kernel.states import move
-from placet_verify.approvers import Signed
-from placet_verify.glass import CONFIRMER, OPENER, GlassRule, glass_rule
-from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.break_glass import CONFIRMER, OPENER, GlassRule, glass_rule
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import (
     APPROVE,
     BreakGlassStatement,

@@ -7,24 +7,24 @@ from django.db.models import Q
 from apps.audit.actions import log_export
 from apps.audit.models import Event
 from apps.audit.queries.proofs import tlog_proofs
-from apps.governance.actions.papers import failed, papers, verification_summary
+from apps.governance.actions.release_documents import failed, papers, verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
+from apps.serving.events_of_nodes import joined, made, placed
 from apps.serving.hooks import keeper
-from apps.serving.logged import joined, made, placed
 from placet.kernel.actor import Actor
 from placet.kernel.keystore import keys_document, ring, root_public
-from placet_verify import bundle, nodes
-from placet_verify import events as proven
+from placet_verify.bundle import bundle, nodes
 from placet_verify.errors import Refused
-from placet_verify.permit import envelopes
+from placet_verify.log import events as proven
+from placet_verify.permit.permit import envelopes
 from placet_verify.statements import EnrolmentStatement, parse
 
 
 def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
-    """Return the files of a release's bundle, as :mod:`placet_verify.bundle` reads them.
+    """Return the files of a release's bundle, as :mod:`placet_verify.bundle.bundle` reads them.
 
     Needs ``audit.export`` where the release belongs: it holds events of the log, and taking it is
     one. Raises ``NotYetSigned`` for the seconds until a checkpoint covers all of them, and

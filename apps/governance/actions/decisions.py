@@ -26,21 +26,21 @@ from apps.governance.gates import GateResult
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
-from apps.identity import passkeys
 from apps.identity.errors import NeedsPasskey, NeedsSession
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
+from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.trust import passkeys
+from apps.identity.trust.passkeys import Question, public_half, signing_passkey
 from apps.serving.actions import release_prefetch
 from apps.serving.errors import Recalled
 from apps.serving.hooks import keeper
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
-from placet_verify.approvers import Signed
-from placet_verify.keys import KeyRing, PrivateKey
-from placet_verify.standing import Standing
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.standing import Standing
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import (
     APPROVE,
     REJECT,

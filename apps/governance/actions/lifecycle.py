@@ -7,11 +7,11 @@ from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
-from apps.governance.actions.glass_ends import broken_by, use_glass
+from apps.governance.actions.after_stop import served_until
+from apps.governance.actions.break_glass_ends import broken_by, use_glass
 from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
-from apps.governance.actions.stopped import served_until
 from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
 from apps.governance.events import (
     RELEASE_FAILED,
@@ -23,15 +23,15 @@ from apps.governance.events import (
     RELEASE_SUPERSEDED,
 )
 from apps.governance.models import Decision, Release
-from apps.identity import passkeys
+from apps.identity.trust import passkeys
 from apps.serving.actions import release_prefetch
 from apps.serving.hooks import keeper, refuse_recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError
-from placet_verify.dsse import Envelope
-from placet_verify.keys import KeyRing
-from placet_verify.permit import Expected, PermitRefused, build_permit, permit
+from placet_verify.permit.permit import Expected, PermitRefused, build_permit, permit
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import KeyRing
 
 
 def assemble_permit(release: Release) -> str:

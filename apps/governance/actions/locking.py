@@ -5,9 +5,9 @@ from django.db.models import QuerySet
 from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.queries.facts import WITH_ALL
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 

@@ -11,8 +11,8 @@ from django.db.models import Max
 from apps.audit.actions import Recorder, record
 from apps.governance import policies, rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.break_glass_ends import end_glasses_of
 from apps.governance.actions.duties import refuse_locked_out
-from apps.governance.actions.glass_ends import end_glasses_of
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
 from apps.governance.errors import InvalidPolicy, NotDraft, OldDraft, OwnDraft
@@ -29,18 +29,19 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.identity import hooks, passkeys
+from apps.identity import hooks
 from apps.identity.errors import NeedsPasskey, NeedsSession, NotAsked
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import Question, public_half, signing_passkey
 from apps.identity.queries import fresh_grants, scope_of
+from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.trust import passkeys
+from apps.identity.trust.passkeys import Question, public_half, signing_passkey
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden
 from placet.kernel.states import move
-from placet_verify.approvers import Signed
-from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.permit.approvers import Signed
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import PasskeyPolicy, PolicyStatement, Statement, parse
 
 POLICY_CHANGED = "policy_changed"

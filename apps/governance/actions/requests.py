@@ -7,8 +7,8 @@ from typing import Any
 from apps.governance.models import Release
 from placet.kernel import clock
 from placet_verify import canonical
-from placet_verify.dsse import Envelope
-from placet_verify.keys import PrivateKey
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import RequestStatement
 
 

@@ -26,7 +26,7 @@ from apps.governance.duties.search import (
     opened,
     opened_by_glass,
 )
-from apps.governance.duties.words import sentences
+from apps.governance.duties.sentences import sentences
 
 __all__ = [
     "DECIDES_AS",

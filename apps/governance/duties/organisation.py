@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
-from placet_verify.glass import OPENER
-from placet_verify.quorum import ApprovalRule
-from placet_verify.standing import OTHER_REPORTING_LINE, SECOND_LINE
+from placet_verify.permit.break_glass import OPENER
+from placet_verify.permit.quorum import ApprovalRule
+from placet_verify.permit.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 MAKE, EDIT, REQUEST = "version.create", "version.edit", "release.request"
 REVIEW, APPROVE = "release.review", "release.approve"
@@ -116,7 +116,7 @@ class Branch:
     def apart(self, other: "Branch") -> bool:
         """Tell whether people of these branches have independent reporting lines.
 
-        It says of two people what ``placet_verify.standing.independent`` does.
+        It says of two people what ``placet_verify.permit.standing.independent`` does.
         """
         if self.top != other.top:
             return True

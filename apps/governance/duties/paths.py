@@ -29,8 +29,8 @@ from apps.governance.duties.organisation import (
     Branch,
     Place,
 )
-from placet_verify.quorum import ApprovalRule
-from placet_verify.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
+from placet_verify.permit.quorum import ApprovalRule
+from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
 MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS, VOUCH})

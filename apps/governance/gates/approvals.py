@@ -6,8 +6,8 @@ from typing import Any
 from apps.governance.gates.facts import DecisionFact, Facts, GateResult, answer
 from apps.governance.gates.fields import Fields, GateFault
 from apps.governance.independence import FLAGS, TITLES, obstacles
-from placet_verify.quorum import ApprovalRule, gate_rules
-from placet_verify.standing import SECOND_LINE, Standing
+from placet_verify.permit.quorum import ApprovalRule, gate_rules
+from placet_verify.permit.standing import SECOND_LINE, Standing
 
 NAME = "approvals"
 REPEATABLE = True

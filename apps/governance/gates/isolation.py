@@ -6,7 +6,7 @@ from typing import Any
 from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.fields import Fields
 from apps.serving.marks import marks
-from placet_verify.serving import ServingRefused, network
+from placet_verify.permit.serving import ServingRefused, network
 
 NAME = "isolation"
 REPEATABLE = False

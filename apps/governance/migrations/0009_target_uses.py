@@ -11,7 +11,7 @@ import rfc8785
 from django.db import migrations
 from django.utils import timezone
 
-from placet_verify.merkle import leaf_hash
+from placet_verify.log.merkle import leaf_hash
 
 KIND = "target.use_added.v1"
 TAKE_PLACES = """

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationInfo
 from apps.governance.parts import Faults, Part, Read, whole, wrong
 from placet_verify.capture import Capture
 from placet_verify.numbers import is_whole
-from placet_verify.serving import (
+from placet_verify.permit.serving import (
     MAX_EGRESS,
     MAX_MEMORY_MB,
     MAX_REPLICAS,

@@ -1,6 +1,8 @@
 """What governance lets one read."""
 
-from apps.governance.queries.detail import (
+from apps.governance.queries.dry_run import DryRunRow, dry_run
+from apps.governance.queries.facts import evaluate, evaluate_many
+from apps.governance.queries.release_detail import (
     CommentRow,
     DecisionRow,
     ReleaseView,
@@ -9,9 +11,7 @@ from apps.governance.queries.detail import (
     decision_rows,
     release_view,
 )
-from apps.governance.queries.dry_run import DryRunRow, dry_run
-from apps.governance.queries.facts import evaluate, evaluate_many
-from apps.governance.queries.lists import (
+from apps.governance.queries.visible_rows import (
     bentos_needed,
     comments,
     decision,

@@ -19,13 +19,13 @@ from apps.governance.models import (
     Release,
 )
 from apps.identity.models import ApproverPasskey, RoleBinding, TeamMember, User
-from apps.identity.positions import all_positions
 from apps.identity.queries import visible
+from apps.identity.trust.positions import all_positions
 from apps.registry.models import ModelVersion
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
-from placet_verify.glass import CONFIRMER, OPENER, glass_rule
-from placet_verify.quorum import approval_rules
+from placet_verify.permit.break_glass import CONFIRMER, OPENER, glass_rule
+from placet_verify.permit.quorum import approval_rules
 from placet_verify.statements import APPROVE
 
 

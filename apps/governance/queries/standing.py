@@ -9,7 +9,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from apps.governance.independence import PEOPLE, demands_of
 from apps.governance.models import Release
-from apps.identity.positions import Placed, Positions, positions, rows_above
+from apps.identity.trust.positions import Placed, Positions, positions, rows_above
 from apps.registry.provenance import (
     Declared,
     by_version,
@@ -18,7 +18,7 @@ from apps.registry.provenance import (
     touches,
     vouched_declared,
 )
-from placet_verify.standing import (
+from placet_verify.permit.standing import (
     NOT_CODE_AUTHOR,
     NOT_DATA_OWNER,
     NOT_LAST_TOUCHED,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 
 from apps.identity.errors import NameTaken, NeedsSession, OwnAccess
-from apps.identity.freshness import demand_fresh
 from apps.identity.queries import Scoped, authorize, fresh_grants, scope_of
+from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 

@@ -16,7 +16,7 @@ from apps.identity.actions.checks import unique
 from apps.identity.errors import NotVouched
 from apps.identity.events import CREDENTIALS_CHANGED, CREDENTIALS_REHASHED, PASSWORD_CHANGED
 from apps.identity.models import User
-from apps.identity.vouching import about, credentials, is_vouched, vouched_texts
+from apps.identity.trust.vouching import about, credentials, is_vouched, vouched_texts
 from placet.kernel.actor import Actor
 
 R = TypeVar("R")

@@ -14,26 +14,27 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from apps.audit.actions import Recorder, record
-from apps.identity import hooks, passkeys
+from apps.identity import hooks
 from apps.identity.actions.checks import by_person, clean_text, unique
 from apps.identity.actions.credentials import themselves, vouched
 from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
 from apps.identity.events import PASSKEY_ENROLLED, PASSKEY_OFFERED, PASSKEY_WITHDRAWN
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import ApproverPasskey, User
-from apps.identity.passkeys import Question, answered, ask, public_half, signing_passkey
 from apps.identity.queries import authorize, fresh_grants, visible_passkeys
+from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.trust import passkeys
+from apps.identity.trust.passkeys import Question, answered, ask, public_half, signing_passkey
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.states import move
 from placet_verify import canonical
-from placet_verify.approvers import Signed, read_enrolments
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.permit.approvers import Signed, read_enrolments
+from placet_verify.signing.keys import KeyRing, PrivateKey
+from placet_verify.signing.webauthn import Passkey, encode
 from placet_verify.statements import EnrolmentStatement, RootEnrolment
-from placet_verify.webauthn import Passkey, encode
 
 
 def ask_to_offer(authenticator: int, *, actor: Actor) -> Question:

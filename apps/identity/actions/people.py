@@ -25,8 +25,8 @@ from apps.identity.events import (
     SETUP_LINK_MADE,
 )
 from apps.identity.models import ApiToken, User
-from apps.identity.reset_tokens import ResetTokens
-from apps.identity.vouching import is_vouched
+from apps.identity.sign_in.reset_tokens import ResetTokens
+from apps.identity.trust.vouching import is_vouched
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput

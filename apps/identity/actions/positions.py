@@ -5,7 +5,7 @@ from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, not_own
 from apps.identity.events import PERSON_PLACED
 from apps.identity.models import LineOfDefence, Position, User
-from apps.identity.positions import positions
+from apps.identity.trust.positions import positions
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput

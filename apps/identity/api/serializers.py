@@ -6,8 +6,8 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.identity.models import ApproverPasskey, LineOfDefence
-from apps.identity.passkeys import public_half
 from apps.identity.rules import MOST_BYTES, ROLES, SCOPES
+from apps.identity.trust.passkeys import public_half
 
 
 def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:

@@ -9,9 +9,9 @@ from apps.audit.actions import Recorder, record
 from apps.audit.queries import log_size
 from apps.identity.actions.checks import unique
 from apps.identity.actions.projects import slug_or_refuse
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize, scope_of
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.integrations.errors import StreamMoved
 from apps.integrations.events import (
     STREAM_ADDED,

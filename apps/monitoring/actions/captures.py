@@ -18,7 +18,6 @@ from apps.monitoring.actions.daily import fits
 from apps.monitoring.actions.outcomes import match_waiting
 from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved, OtherOffset
-from apps.monitoring.lines import Line, drawn_output, read_line, split, unit_hash, unpack
 from apps.monitoring.models import (
     CapturedPrediction,
     CaptureFile,
@@ -26,6 +25,7 @@ from apps.monitoring.models import (
     CaptureRange,
     Erasure,
 )
+from apps.monitoring.prediction_lines import Line, drawn_output, read_line, split, unit_hash, unpack
 from apps.registry.errors import BlobMissing
 from apps.registry.hooks import needed
 from apps.registry.store import store

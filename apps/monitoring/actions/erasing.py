@@ -11,8 +11,8 @@ from apps.monitoring.actions.captures import discard
 from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved
 from apps.monitoring.events import ERASURE_DONE, ERASURE_REQUESTED
-from apps.monitoring.lines import unit_hash
 from apps.monitoring.models import CapturedPrediction, CapturePart, Erasure, Outcome
+from apps.monitoring.prediction_lines import unit_hash
 from apps.registry.errors import BlobMissing
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor

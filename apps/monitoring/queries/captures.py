@@ -11,7 +11,6 @@ from django.db.models.functions import Coalesce
 
 from apps.identity.queries import authorize
 from apps.monitoring import parquet
-from apps.monitoring.lines import expected
 from apps.monitoring.models import (
     CapturedPrediction,
     CapturePart,
@@ -19,6 +18,7 @@ from apps.monitoring.models import (
     Erasure,
     MetricWindow,
 )
+from apps.monitoring.prediction_lines import expected
 from apps.registry.errors import BlobMissing
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import PRESENT, serving_config

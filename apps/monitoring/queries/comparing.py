@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.monitoring import parquet
-from apps.monitoring.answers import agree
+from apps.monitoring.agreement import agree
 from apps.monitoring.models import CapturePart
 from apps.registry.errors import BlobMissing
 from apps.registry.store import store

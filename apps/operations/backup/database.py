@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from apps.operations.backup.manifest import BackupRefused
 from placet.embedded.postgres import packaged_program
 from placet.kernel.config import config
-from placet_verify.log import verify_log
+from placet_verify.log.checking import verify_log
 
 REFERENCED = """
 SELECT sha256, max(size) FROM (

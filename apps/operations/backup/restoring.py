@@ -8,7 +8,7 @@ from pathlib import Path
 
 from apps.audit.actions import record, write_checkpoint
 from apps.audit.events import RESTORED
-from apps.audit.queries import kept, verify_database
+from apps.audit.queries import checkpoint_files, verify_database
 from apps.identity.actions import close_all_sessions
 from apps.jobs.actions import settle_restored
 from apps.operations.backup import artifacts
@@ -21,8 +21,8 @@ from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import ring, root_public
-from placet_verify import checkpoint
 from placet_verify.errors import Refused
+from placet_verify.log import checkpoint
 
 # Jobs that look at the state of things and do what is missing: harmless to do again. Of any other
 # that was open nobody knows whether it ran after the backup was made, so it is not run again.
@@ -75,7 +75,7 @@ def events_lost(manifest: Manifest, file: Path | None, accepted: bool) -> int:
     Refuses them unless they are ``accepted``.
     """
     try:
-        found = (file, kept.read_kept(file)) if file else kept.newest_kept()
+        found = (file, checkpoint_files.read_kept(file)) if file else checkpoint_files.newest_kept()
     except Refused as refusal:
         raise BackupRefused(f"The checkpoint is not ours: {refusal.sentence}") from None
     if found is None or found[1].size <= manifest.size:
@@ -131,6 +131,8 @@ def _compare(manifest: Manifest, file: Path | None) -> None:
 
 def _put_aside() -> None:
     """Keep checkpoints of events that are lost, but where they no longer stop the log."""
-    if kept.folder().exists():
+    if checkpoint_files.folder().exists():
         stamp = now().strftime("%Y%m%d-%H%M%S")
-        kept.folder().rename(kept.folder().with_name(f"checkpoints-before-{stamp}"))
+        checkpoint_files.folder().rename(
+            checkpoint_files.folder().with_name(f"checkpoints-before-{stamp}")
+        )

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from apps.audit.actions import record
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.registry import rules
 from apps.registry.actions.locking import refuse
 from apps.registry.errors import KeyKnown, KeyRevoked
@@ -16,8 +16,8 @@ from apps.registry.models import SigningKey
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now, now
 from placet.kernel.problems import FieldError, NotFound
-from placet_verify import model_signature
 from placet_verify.errors import Malformed
+from placet_verify.signing import model_signature
 
 MAX_PEM = 2000
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats.base import Derived, Files, Format
-from apps.registry.formats.usable import usable
+from apps.registry.formats.column_checks import usable
 from placet.kernel.problems import FieldError
 
 __all__ = ["ACCELERABLE", "FORMATS", "PROJECTS", "Derived", "Files", "Format", "derive", "detect"]

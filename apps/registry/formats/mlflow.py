@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from apps.registry.formats.base import Derived, Files, Format, refusal, shown, yaml_of
-from apps.registry.formats.usable import trouble
+from apps.registry.formats.column_checks import trouble
 from apps.registry.rules import (
     TYPES,
     example_faults,

@@ -20,7 +20,7 @@ from apps.registry.store.backend import PIECE, Stored
 from apps.registry.store.refusals import code_of, service
 from apps.registry.store.verifying import Body, Verifying
 from placet.kernel.artifacts import BucketAddress
-from placet.kernel.buckets import client
+from placet.kernel.s3 import client
 
 PART = 64 * 1024 * 1024  # a larger file goes in parts of this size: 10,000 of them at most
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})

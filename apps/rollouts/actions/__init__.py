@@ -1,16 +1,16 @@
 """Every write of this app."""
 
-from apps.rollouts.actions.aborted import go_back_after_abort
+from apps.rollouts.actions.abort_and_rollback import abort, rollback
 from apps.rollouts.actions.advance import advance, keep_look, record_command, retire
+from apps.rollouts.actions.after_abort import go_back_after_abort
+from apps.rollouts.actions.after_recall import TakenOff, take_off
+from apps.rollouts.actions.alert_rollback import answer_alert, give_up
 from apps.rollouts.actions.aliases import follow_live
-from apps.rollouts.actions.answer import answer_alert, give_up
-from apps.rollouts.actions.control import pause, promote, resume, ship, skip
 from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
-from apps.rollouts.actions.operate import abort, rollback
 from apps.rollouts.actions.queueing import turn_of
-from apps.rollouts.actions.recalled import TakenOff, take_off
 from apps.rollouts.actions.scheduling import schedule_drills, unschedule_drills
 from apps.rollouts.actions.start import retry, start_rollout
+from apps.rollouts.actions.steps import pause, promote, resume, ship, skip
 
 __all__ = [
     "TakenOff",

@@ -30,7 +30,7 @@ from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
 from placet.kernel.states import move
-from placet_verify.keys import KeyRing
+from placet_verify.signing.keys import KeyRing
 
 REASON = "A rollback drill: everything is given back as soon as it is seen to work"
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from apps.governance.models import Release
-from apps.rollouts.actions.operate import abort
+from apps.rollouts.actions.abort_and_rollback import abort
 from apps.rollouts.errors import NotAbortable
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.rules import STEPPING

@@ -26,7 +26,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import ring
-from placet_verify.keys import KeyRing
+from placet_verify.signing.keys import KeyRing
 
 
 def start_rollout(release: Release, *, actor: Actor) -> Rollout:

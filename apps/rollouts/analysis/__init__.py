@@ -6,10 +6,10 @@ valid however often one looks. See ``docs/statistics.md``.
 """
 
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms
-from apps.rollouts.analysis.kept import Judged, KeptVerdict, judged_by, keep
 from apps.rollouts.analysis.metrics import Metric, asked_of, metric_of
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
+from apps.rollouts.analysis.stored_verdict import Judged, KeptVerdict, judged_by, keep
 from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, step_alpha
 
 __all__ = [

@@ -34,7 +34,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from apps.rollouts.analysis import ratio, words
+from apps.rollouts.analysis import ratio, sentences
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms, explain
 from apps.rollouts.analysis.readings import Reading
@@ -113,11 +113,11 @@ def _together(
 ) -> tuple[Outcome, str]:
     """Return the worst of what was found; what is shown counts before what is unknown."""
     if split_is_off(new, old, terms):
-        return "failed", words.split(new.requests, old.requests, terms.share, terms.counted)
+        return "failed", sentences.split(new.requests, old.requests, terms.share, terms.counted)
     failed = [f for f in findings if f.score.outcome == "failed"]
     broken = [r.sentence for r in measured.readings if r.outcome == "failed"]
     if failed or broken:
-        return "failed", words.of(failed, broken)
+        return "failed", sentences.of(failed, broken)
     if not measured.node_alive:
         return "error", "The node is silent: what the revisions answer is not known"
     ended = [sums.ended_at for sums in (new, old) if sums.ended_at is not None]
@@ -126,13 +126,13 @@ def _together(
     if measured.now - max(ended) > FRESH:
         return "error", f"Nothing was counted since {max(ended):%H:%M:%S} UTC"
     if unread := [r.sentence for r in measured.readings if r.outcome == "error"]:
-        return "error", words.of([], unread)
+        return "error", sentences.of([], unread)
     open_ = [f for f in findings if f.score.outcome == "inconclusive"]
     waiting = [r.sentence for r in measured.readings if r.outcome == "inconclusive"]
     if findings and findings[0].metric.sought:  # guards are watched as long as it lasts
         open_, waiting = [f for f in open_ if f.metric.sought], []
     if not findings and new.requests < max(terms.minimum_requests, 1):
-        waiting.append(words.few(new.requests, terms.minimum_requests))
+        waiting.append(sentences.few(new.requests, terms.minimum_requests))
     if open_ or waiting:
-        return "inconclusive", words.of(open_, waiting)
-    return "successful", words.of(findings, [r.sentence for r in measured.readings])
+        return "inconclusive", sentences.of(open_, waiting)
+    return "successful", sentences.of(findings, [r.sentence for r in measured.readings])

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from apps.governance.plan import written
-from apps.governance.queries import lists
+from apps.governance.queries import visible_rows
 from apps.monitoring.rules import Counts
 from apps.rollouts import actions, queries
 from apps.rollouts.api.serializers import (
@@ -256,7 +256,7 @@ class ReleaseRollout(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Start to roll out an approved release."""
-        rollout = actions.start_rollout(lists.release(release, self.actor), actor=self.actor)
+        rollout = actions.start_rollout(visible_rows.release(release, self.actor), actor=self.actor)
         return answer(queries.get_rollout(rollout.pk, self.actor), 202)
 
 

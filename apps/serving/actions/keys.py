@@ -4,8 +4,8 @@ import hashlib
 import secrets
 
 from apps.audit.actions import record
-from apps.identity.freshness import demand_fresh
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving import desired
 from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.actions.locking import lock_endpoint

@@ -25,10 +25,11 @@ from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import ERROR_CODES, Generation, Report, read_report
-from placet_verify import canonical, dsse
-from placet_verify.checkpoint import parse as parse_note
+from placet_verify import canonical
 from placet_verify.errors import Refused
-from placet_verify.keys import PublicKey
+from placet_verify.log.checkpoint import parse as parse_note
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PublicKey
 
 PASSED_ON = ("metrics", "receipts")  # to who keeps them: no part of what the node was seen to do
 MOVING = ("starting", "ready", "draining")  # states that wait for what a node says

@@ -32,9 +32,9 @@ from placet.kernel.clock import now
 from placet.kernel.states import move
 from placet_protocol.guard import GuardEntry
 from placet_protocol.state import HeaderRouteEntry
-from placet_verify.keys import KeyRing
-from placet_verify.permit import Expected, Permit, PermitRefused
-from placet_verify.permit import permit as verify_permit
+from placet_verify.permit.permit import Expected, Permit, PermitRefused
+from placet_verify.permit.permit import permit as verify_permit
+from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
 

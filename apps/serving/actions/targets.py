@@ -9,9 +9,9 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from apps.audit.actions import record
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import User
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving import desired
 from apps.serving.addresses import address_fault
 from apps.serving.drivers.kinds import DRIVERS

@@ -1,9 +1,9 @@
 """Who may use a target: adding and taking away entries of its list."""
 
 from apps.audit.actions import record
-from apps.identity.freshness import demand_fresh
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving.actions.locking import lock_target
 from apps.serving.errors import TargetInUse
 from apps.serving.events import TARGET_USE_ADDED, TARGET_USE_REMOVED

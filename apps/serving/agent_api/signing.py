@@ -12,7 +12,7 @@ from placet.kernel.clock import now
 from placet_protocol import signing
 from placet_protocol.fields import ProtocolError, parse_time
 from placet_verify.errors import Refused
-from placet_verify.keys import PublicKey
+from placet_verify.signing.keys import PublicKey
 
 MAX_SKEW = timedelta(seconds=signing.MAX_SKEW_SECONDS)
 

@@ -273,7 +273,7 @@ class Supervisor:
     def _start_web(self) -> None:
         command = [
             sys.executable, "-m", "gunicorn", "placet.wsgi", "--bind", f"127.0.0.1:{self.port}",
-            "--worker-class", "placet.web_worker.Worker",
+            "--worker-class", "placet.web.worker.Worker",
             "--workers", "2", "--threads", str(self.config.web_threads),
             "--worker-tmp-dir", "/dev/shm",  # noqa: S108
             "--timeout", "60", "--graceful-timeout", "5",

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from placet.kernel.config import config
 from placet_verify.errors import Refused
-from placet_verify.keys import (
+from placet_verify.signing.keys import (
     OVERLAP,
     KeyPurpose,
     KeyRefused,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet_agent.haproxy import words
+from placet_agent.haproxy import quoting
 
 _FORCED_MAINTENANCE, _CONFIGURED_MAINTENANCE, _FORCED_DRAIN = 0x01, 0x04, 0x08
 _NOBODY = (FileNotFoundError, ConnectionRefusedError)
@@ -106,7 +106,7 @@ class Admin:
     def map(self, name: str) -> dict[str, str]:
         """Return what a map holds."""
         entries = {}
-        for line in self.ask(words.command("show", "map", name)).splitlines():
+        for line in self.ask(quoting.command("show", "map", name)).splitlines():
             parts = line.split(" ", 2)  # an internal pointer, the key, the value
             if len(parts) == 3:
                 entries[parts[1]] = parts[2]
@@ -114,25 +114,25 @@ class Admin:
 
     def replace_map(self, name: str, entries: dict[str, str]) -> None:
         """Replace the whole content of a map in one step."""
-        answer = self.ask(words.command("prepare", "map", name)).strip()
+        answer = self.ask(quoting.command("prepare", "map", name)).strip()
         if not answer.startswith("New version created: "):
             raise AdminError(f"HAProxy does not prepare {name}: {answer}")
         version = answer.rpartition(" ")[2]
-        lines = [words.map_line(key, value) for key, value in entries.items()]
+        lines = [quoting.map_line(key, value) for key, value in entries.items()]
         for start in range(0, len(lines), 64):
             payload = "".join(lines[start : start + 64])
-            head = words.command("add", "map", f"@{version}", name)
+            head = quoting.command("add", "map", f"@{version}", name)
             refused = self.ask(f"{head} <<\n{payload}").strip()
             if refused:
                 raise AdminError(f"HAProxy does not take an entry of {name}: {refused}")
-        refused = self.ask(words.command("commit", "map", f"@{version}", name)).strip()
+        refused = self.ask(quoting.command("commit", "map", f"@{version}", name)).strip()
         if refused:
             raise AdminError(f"HAProxy does not commit {name}: {refused}")
 
     def sessions(self, place: str) -> int:
         """Return how many requests are under way on ``backend/server``, queued ones included."""
         backend, server = place.split("/")
-        for row in _csv(self.ask(words.command("show", "stat", backend, "4", "-1"))):
+        for row in _csv(self.ask(quoting.command("show", "stat", backend, "4", "-1"))):
             if row["svname"] == server:
                 return int(row["scur"] or 0) + int(row["qcur"] or 0)
         raise AdminError(f"HAProxy has no server {place}")

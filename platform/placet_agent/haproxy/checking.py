@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from placet_agent import files
+from placet_agent.downloads.leftovers import remove
 from placet_agent.haproxy import config
 from placet_agent.haproxy.process import HaproxyError, alerts
 from placet_agent.haproxy.table import EndpointEntry, Table
-from placet_agent.leftovers import remove
+from placet_agent.state import files
 
 CHECK_SECONDS = 20
 CHECK_KILOBYTES = 2 << 20

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet_agent.haproxy import traffic, words
+from placet_agent.haproxy import quoting, traffic
 from placet_agent.haproxy.places import LINKS
 from placet_agent.haproxy.table import (
     REVISIONS,
@@ -98,7 +98,7 @@ def refuse(status: int, body: str, condition: str) -> str:
     return (
         f"http-request return status {status} content-type application/problem+json "
         "hdr Cache-Control no-store hdr X-Request-Id %ID "
-        f"lf-string {words.word(body)} if {condition}"
+        f"lf-string {quoting.word(body)} if {condition}"
     )
 
 
@@ -264,7 +264,7 @@ def maps(table: Table) -> dict[str, dict[str, str]]:
 
 def map_text(entries: dict[str, str]) -> str:
     """Return a map file."""
-    return "".join(words.map_line(key, value) for key, value in sorted(entries.items()))
+    return "".join(quoting.map_line(key, value) for key, value in sorted(entries.items()))
 
 
 def write_files(folder: Path) -> None:

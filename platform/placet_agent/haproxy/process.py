@@ -11,11 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from placet_agent import files, limits
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import Admin, AdminError, Nobody, Silent
-from placet_agent.procs import ProcessRef, boot, find, wait_gone, with_variable
+from placet_agent.process import limits
+from placet_agent.process.procs import ProcessRef, boot, find, wait_gone, with_variable
+from placet_agent.state import files
 
 log = logging.getLogger(__name__)
 

@@ -6,14 +6,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from placet_agent import files, owners
 from placet_agent.faults import crash_point
-from placet_agent.haproxy import config, places, words
+from placet_agent.haproxy import config, places, quoting
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.process import HaproxyError, HaproxyProcess
 from placet_agent.haproxy.table import EndpointEntry, Server, Table
+from placet_agent.process import owners
+from placet_agent.state import files
 
 log = logging.getLogger(__name__)
 
@@ -233,7 +234,7 @@ class Proxy:
         for place in due:
             backend, _, name = place.partition("/")
             if int(name[1:]) not in servers.get(backend, {}):  # nobody's since
-                commands.append(words.command("shutdown", "sessions", "server", place))
+                commands.append(quoting.command("shutdown", "sessions", "server", place))
         self.admin.tell(commands)
         for place in due:
             del self._left[place]
@@ -314,7 +315,7 @@ def coming(place: str, server: Server | None, actual: ServerState) -> list[str]:
     """Return the commands that bring a server into rotation."""
     if server is None or server.drained or actual.up:
         return []
-    return [words.command("set", "server", place, "state", "ready")]
+    return [quoting.command("set", "server", place, "state", "ready")]
 
 
 def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]:
@@ -324,7 +325,7 @@ def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]
     ):  # most of the slots, in every change: no word for them
         return []
     if server is None:
-        return [words.command("set", "server", place, "state", "maint")]
+        return [quoting.command("set", "server", place, "state", "maint")]
     if server.drained and not actual.drained and not actual.maintenance:
-        return [words.command("set", "server", place, "state", "drain")]
+        return [quoting.command("set", "server", place, "state", "drain")]
     return []

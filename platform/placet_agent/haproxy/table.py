@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from placet_agent.haproxy import words
+from placet_agent.haproxy import quoting
 from placet_agent.haproxy.places import Address
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import WHOLE, UnitSource
@@ -87,7 +87,7 @@ class EndpointEntry:
         """
         try:
             for text in (self.path, *self.keys):
-                words.map_line(text, endpoint_name(self.slot))
+                quoting.map_line(text, endpoint_name(self.slot))
         except ValueError:
             return None
         return EndpointEntry(self.slot, self.path, self.locked, self.keys)
@@ -127,7 +127,7 @@ class EndpointEntry:
         )
         lock, salt = "key" if self.locked else "open", self.salt if self.unit else "-"
         parts = (stable, candidate, self.weight, lock, salt, tested, mirrored, self.copies)
-        return words.fields(*parts)
+        return quoting.fields(*parts)
 
 
 @dataclass

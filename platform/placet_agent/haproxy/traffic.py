@@ -14,7 +14,7 @@ printable ASCII, or in a body of which HAProxy does not hold every byte.
 
 from collections.abc import Iterator
 
-from placet_agent.haproxy import words
+from placet_agent.haproxy import quoting
 from placet_agent.haproxy.table import EndpointEntry, Table, endpoint_name
 from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
@@ -88,8 +88,8 @@ def _tested(table: Table) -> Iterator[str]:
     for entry in table.endpoints.values():
         if entry.header is not None:
             name, value, acl = entry.header.header, entry.header.value, f"tester_{_name(entry)}"
-            yield f"{MARK}{_name(entry)} header {words.word(name)} {words.word(value)}"
-            yield f"  acl {acl} {words.sample('req.fhdr', name)} -m str {words.patterns(value)}"
+            yield f"{MARK}{_name(entry)} header {quoting.word(name)} {quoting.word(value)}"
+            yield f"  acl {acl} {quoting.sample('req.fhdr', name)} -m str {quoting.patterns(value)}"
             yield (
                 "  http-request set-var(txn.tested) var(txn.route),field(6,:) "
                 f"if {_mine(entry)} {acl}"
@@ -155,7 +155,7 @@ def _units(table: Table) -> Iterator[str]:
     for entry in table.endpoints.values():
         if entry.unit is not None:
             source, name = entry.unit.source, entry.unit.name
-            yield f"{MARK}{_name(entry)} unit {source} {words.word(name)}"
+            yield f"{MARK}{_name(entry)} unit {source} {quoting.word(name)}"
             yield from _read(entry.unit, _mine(entry))
     yield rf"  http-request unset-var(txn.unit) if !{{ var(txn.unit) -m reg '{UNIT}' }}"
     yield "  acl by_unit var(txn.unit) -m found"
@@ -174,15 +174,15 @@ def _units(table: Table) -> Iterator[str]:
 def _read(unit: UnitSource, mine: str) -> Iterator[str]:
     """Set ``txn.unit`` where the request holds the unit once."""
     if unit.source == "header":
-        once = f"{{ {words.sample('req.fhdr_cnt', unit.name)} eq 1 }}"
+        once = f"{{ {quoting.sample('req.fhdr_cnt', unit.name)} eq 1 }}"
         yield (
-            f"  http-request set-var(txn.unit) {words.sample('req.fhdr', unit.name)} "
+            f"  http-request set-var(txn.unit) {quoting.sample('req.fhdr', unit.name)} "
             f"if {mine} {once}"
         )
     elif unit.source == "cookie":
-        once = f"{{ {words.sample('req.cook_cnt', unit.name)} eq 1 }}"
+        once = f"{{ {quoting.sample('req.cook_cnt', unit.name)} eq 1 }}"
         yield (
-            f"  http-request set-var(txn.unit) {words.sample('req.cook', unit.name)} "
+            f"  http-request set-var(txn.unit) {quoting.sample('req.cook', unit.name)} "
             f"if {mine} {once}"
         )
     else:
@@ -190,7 +190,7 @@ def _read(unit: UnitSource, mine: str) -> Iterator[str]:
         yield f"  {WAIT_FOR_BODY} if {mine} {SMALL_BODY}"
         yield (
             "  http-request set-var(txn.unit) "
-            f"{words.sample('req.body,json_query', json_path(unit.name))} "
+            f"{quoting.sample('req.body,json_query', json_path(unit.name))} "
             f"if {mine} {SMALL_BODY} {WHOLE_BODY}"
         )
 

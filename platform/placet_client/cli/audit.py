@@ -13,12 +13,12 @@ from placet_client import login
 from placet_client.cli import retention, timestamps, witnesses
 from placet_client.cli.command import ERROR, Ended, Limit, Output, connected
 from placet_client.output import Form, show_list, show_one, tell
-from placet_verify import checkpoint
 from placet_verify.canonical import is_digest
-from placet_verify.checkpoint import Checkpoint
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PublicKey
-from placet_verify.log import read_records, verify_log
+from placet_verify.log import checkpoint
+from placet_verify.log.checking import read_records, verify_log
+from placet_verify.log.checkpoint import Checkpoint
+from placet_verify.signing.keys import KeyRing, PublicKey
 
 audit = typer.Typer(help="The append-only log", no_args_is_help=True)
 witnesses.add_to(audit)

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 
 from placet_protocol import bounded
 from placet_protocol.guard import GUARD_RULES, GuardRule
-from placet_verify.serving import MAX_EGRESS
+from placet_verify.permit.serving import MAX_EGRESS
 from placet_verify.units import WHOLE
 
 Phase = Literal[

@@ -19,7 +19,7 @@ from placet_protocol.guard import Guard, GuardEntry, read_guard
 from placet_protocol.report.host import FEATURES
 from placet_protocol.runtimes import RuntimeRef
 from placet_protocol.testers import HeaderRoute, HeaderRouteEntry, read_header_route
-from placet_verify.serving import MAX_MEMORY_MB, MAX_REPLICAS
+from placet_verify.permit.serving import MAX_MEMORY_MB, MAX_REPLICAS
 from placet_verify.units import WHOLE
 
 Wanted = Literal["run", "drain", "stop"]

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from placet_verify import log_archive
-from placet_verify.keys import PublicKey
+from placet_verify.log import archived_events
+from placet_verify.signing.keys import PublicKey
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,13 +24,13 @@ def verify_archive(options: argparse.Namespace) -> bool:
     if options.root is None:
         _say("the root key came with the archive: compare its fingerprint with the one you know")
     root = PublicKey.load(options.root) if options.root else None
-    found = log_archive.verify(options.file, root)
+    found = archived_events.verify(options.file, root)
     about = found.about
     _say(f"root key: {found.ring.root.fingerprint}")
     _say(f"checkpoint: {found.head.size} leaves of {found.head.origin}, signature good")
     _say(f"{about.count} events, {about.first} to {about.last}, {about.leaves}")
     if options.event is not None:
-        _say(log_archive.body_of(options.file, options.event))
+        _say(archived_events.body_of(options.file, options.event))
     _say("ok: every event of this archive is in the log that the checkpoint signs")
     return True
 

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from placet_verify import checkpoint, times, timestamp
-from placet_verify.chains import Certificates, read_pinned
-from placet_verify.checkpoint import Checkpoint
+from placet_verify import times
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import KeyRing
+from placet_verify.log import checkpoint
+from placet_verify.log.checkpoint import Checkpoint
+from placet_verify.signing.keys import KeyRing
+from placet_verify.time import timestamp
+from placet_verify.time.chains import Certificates, read_pinned
 
 _NAME = re.compile(r"([0-9]{1,18})-[a-z0-9-]{1,40}\.tsr")
 

@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from placet_verify import bundle, checkpoint, recall_report
-from placet_verify.keys import KeyRing, PublicKey
-from placet_verify.saying import add_witnesses, say, say_all, say_witnesses
-from placet_verify.telling import CONFIRMED, NEVER_RAN
+from placet_verify.bundle import bundle, recall_report
+from placet_verify.bundle.narrative import CONFIRMED, NEVER_RAN
+from placet_verify.commands.printing import add_witnesses, say, say_all, say_witnesses
+from placet_verify.log import checkpoint
+from placet_verify.signing.keys import KeyRing, PublicKey
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,8 +8,8 @@ change of meaning is a new predicate type.
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 from placet_verify.statements.base import Statement
+from placet_verify.statements.break_glass import BreakGlassStatement, PasskeyBreakGlass
 from placet_verify.statements.enrolment import EnrolmentStatement, RootEnrolment
-from placet_verify.statements.glass import BreakGlassStatement, PasskeyBreakGlass
 from placet_verify.statements.governance import (
     APPROVE,
     REJECT,

@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from placet_verify import canonical, dsse
+from placet_verify import canonical
 from placet_verify.errors import Malformed
-from placet_verify.keys import PrivateKey
 from placet_verify.numbers import is_whole
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PrivateKey
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 

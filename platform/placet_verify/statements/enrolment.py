@@ -9,8 +9,8 @@ from typing import Self
 from placet_verify import times
 from placet_verify.errors import Malformed
 from placet_verify.predicates import ENROLMENT_TYPE, ROOT_ENROLMENT_TYPE
+from placet_verify.signing.webauthn import Passkey
 from placet_verify.statements.base import Json, Statement, texts
-from placet_verify.webauthn import Passkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from placet_verify import canonical
+from placet_verify.permit.standing import Standing
 from placet_verify.predicates import STANDING_DECISION_TYPE, STANDING_PASSKEY_TYPE
-from placet_verify.standing import Standing
 from placet_verify.statements.base import Json, texts
 from placet_verify.statements.governance import (
     DecisionStatement,

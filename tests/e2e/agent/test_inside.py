@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from placet_agent import inside
-from placet_agent.home import Home
-from placet_agent.joining import join
 from placet_agent.loop import Options
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import join
 from tests.e2e.agent.test_real_bentos import build, offer
 from tests.e2e.builds.test_bento_project import FACTS
 from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port

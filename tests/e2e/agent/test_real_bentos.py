@@ -16,11 +16,11 @@ import joblib
 import pytest
 
 from apps.registry.store import Store
-from placet_agent.home import Home
-from placet_agent.joining import join
 from placet_agent.loop import Agent, Options, stop_everything
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import join
 from placet_verify import canonical
-from placet_verify.keys import PrivateKey
+from placet_verify.signing.keys import PrivateKey
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.control import Platform
 from tests.support.bentos import served

@@ -20,7 +20,7 @@ from tests.support.bentos import register
 from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import Trained, sklearn_model
-from workers import building
+from workers import build_job
 
 pytestmark = [pytest.mark.e2e]
 SIGNATURE = {
@@ -48,7 +48,7 @@ def build(ada: ApiClient, trained: Trained, run_jobs: Run) -> Any:
     asked = ada.post(f"{address}/builds").json()
     run_jobs("build")
     ended = ada.get(f"/builds/{asked['id']}").json()
-    assert list(building.workplaces().glob("*")) == []
+    assert list(build_job.workplaces().glob("*")) == []
     return ended
 
 
@@ -181,7 +181,7 @@ def test_another_worker_takes_over_when_one_is_killed(
     ended = ada.get(f"/builds/{asked['id']}").json()
     assert (ended["state"], ended["error"]) == ("succeeded", "")
     runtime = Bento.objects.get().runtime_id.removeprefix("sha256:")
-    assert list(building.workplaces().glob("*")) == []
+    assert list(build_job.workplaces().glob("*")) == []
     # other tests make other runtimes in this folder at the same time
     assert list(RUNTIMES.glob(f".making-{runtime}-*")) == []
     log = ada.get(f"/builds/{asked['id']}/log").json()["lines"]

@@ -9,8 +9,8 @@ import pytest
 
 from apps.builds.models import Bento
 from apps.registry.store import store
-from placet.kernel.buckets import client
 from placet.kernel.config import config
+from placet.kernel.s3 import client
 from tests.e2e.builds.test_upload_to_prediction import build
 from tests.support.bentos import register, served
 from tests.support.bucket import NAME, S3

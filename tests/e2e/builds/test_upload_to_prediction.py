@@ -9,7 +9,7 @@ import pytest
 from apps.builds.models import Bento
 from apps.registry.store import store
 from placet.kernel.keystore import ring
-from placet_verify import dsse
+from placet_verify.signing import dsse
 from placet_verify.statements import ProvenanceStatement
 from tests.support.bentos import register, served
 from tests.support.cache import RUNTIMES

@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from placet_agent.client import Client
-from placet_agent.home import Home
-from placet_agent.joining import join
+from placet_agent.downloads.pythons import Interpreters
+from placet_agent.downloads.runtimes import Runtimes
 from placet_agent.loop import Agent, Options, stop_everything
-from placet_agent.pythons import Interpreters
-from placet_agent.runtimes import Runtimes
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import join
 from tests.integration.agent.control import Platform
 from tests.integration.agent.load import LOADS
 from tests.integration.agent.run_agent import HURRY, OPTIONS

@@ -16,9 +16,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from placet_protocol.signing import signed_text
-from placet_verify import canonical, checkpoint, dsse
+from placet_verify import canonical
 from placet_verify.archive import pack
-from placet_verify.keys import KeyRing, PrivateKey, PublicKey
+from placet_verify.log import checkpoint
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PrivateKey, PublicKey
 from tests.support.permits import DOCUMENT, SERVING, Case, approvals, valid_case
 
 PATIENCE = 60.0  # seconds for what takes one or two on a machine with nothing else to do

@@ -148,8 +148,9 @@ def agent(text: str) -> None:
     """Start a replica and what stands beside it, say which processes they are, wait for its end."""
     spec = json.loads(text)
     sys.path.insert(0, spec["platform"])
-    from placet_agent import holding, link, loopback, procs, relay
-    from placet_verify.serving import Destination
+    from placet_agent import link, loopback, relay
+    from placet_agent.process import holding, procs
+    from placet_verify.permit.serving import Destination
 
     folder, root = Path(spec["folder"]), os.geteuid() == 0
     wanted = [Destination.read(one) for one in spec.get("egress", [])]

@@ -9,10 +9,11 @@ import signal
 import sys
 from pathlib import Path
 
-from placet_agent import limits, replicas, report
-from placet_agent.home import Home
 from placet_agent.loop import Agent, Options
-from placet_agent.starting import Door
+from placet_agent.process import limits, replicas
+from placet_agent.process.starting import Door
+from placet_agent.reports import report
+from placet_agent.state.data_dir import Home
 
 
 def server_program(door: Door) -> list[str]:

@@ -19,7 +19,7 @@ from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry
-from placet_agent.sandbox import PROXY_UID
+from placet_agent.process.sandbox import PROXY_UID
 from tests.integration.agent.conftest import PATH, free_port
 
 USER = PROXY_UID if os.geteuid() == 0 else None

@@ -24,11 +24,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from placet_agent import home as homes
-from placet_agent.files import read_json
-from placet_agent.joining import join
 from placet_agent.loop import stop_everything
-from placet_agent.procs import ProcessRef
+from placet_agent.process.procs import ProcessRef
+from placet_agent.state import data_dir as homes
+from placet_agent.state.files import read_json
+from placet_agent.state.joining import join
 from tests.integration.agent.control import Platform
 from tests.support.permits import SERVING, approvals
 

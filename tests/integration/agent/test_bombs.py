@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import limits, sandbox
+from placet_agent.process import limits, sandbox
 from tests.integration.agent.steady import p99, steadily
 from tests.integration.agent.tenants import PATHS, USER, Tenants, hostile, tenants
 from tests.integration.agent.test_escapes import Row, unmoved

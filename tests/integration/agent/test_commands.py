@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from placet_agent.files import read_json
-from placet_agent.procs import ProcessRef
+from placet_agent.process.procs import ProcessRef
+from placet_agent.state.files import read_json
 from tests.integration.agent.conftest import ROOT, free_port
 from tests.integration.agent.control import Platform
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from placet_agent.home import Home
 from placet_agent.loop import Agent
+from placet_agent.state.data_dir import Home
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.former import former_code

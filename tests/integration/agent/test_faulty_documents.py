@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from placet_agent.home import Home
-from placet_agent.joining import join
 from placet_agent.loop import Agent
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import join
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS

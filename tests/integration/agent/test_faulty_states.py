@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from placet_agent import files, loop, starting
-from placet_agent.home import Home
+from placet_agent import loop
 from placet_agent.loop import Agent
 from placet_agent.observed import Observed
+from placet_agent.process import starting
+from placet_agent.state import files
+from placet_agent.state.data_dir import Home
 from placet_protocol.report import NodeError, read_report
-from placet_verify import canonical, dsse
+from placet_verify import canonical
+from placet_verify.signing import dsse
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS

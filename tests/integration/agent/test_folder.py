@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import limits, procs
-from placet_agent.home import Home
 from placet_agent.loop import stop_everything
-from placet_agent.procs import ProcessRef
-from placet_agent.sandbox import MARKER
+from placet_agent.process import limits, procs
+from placet_agent.process.procs import ProcessRef
+from placet_agent.process.sandbox import MARKER
+from placet_agent.state.data_dir import Home
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.former import former_agent, former_code

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import report
-from placet_agent.home import Home
-from placet_agent.joining import join
+from placet_agent.downloads.runtimes import RuntimeFailed
 from placet_agent.loop import Agent
-from placet_agent.runtimes import RuntimeFailed
+from placet_agent.reports import report
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import join
 from tests.integration.agent.conftest import NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS

@@ -14,13 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet_agent import files, procs
 from placet_agent.haproxy import process
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import MARKER, HaproxyError, find_binary
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.holding import Holder
+from placet_agent.process import procs
+from placet_agent.process.holding import Holder
+from placet_agent.state import files
 from tests.integration.agent.conftest import PATHS, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS

@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from placet_agent import holder, holding, procs
-from placet_agent.holding import Holder, HolderError
-from placet_agent.sandbox import PROXY_UID
+from placet_agent import holder
+from placet_agent.process import holding, procs
+from placet_agent.process.holding import Holder, HolderError
+from placet_agent.process.sandbox import PROXY_UID
 
 ROOT = Path(__file__).resolve().parents[3]
 STRANGER = 60999

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import limits, runtimes, wheels
-from placet_agent.runtimes import INSIDE
+from placet_agent.downloads import runtimes, wheels
+from placet_agent.downloads.runtimes import INSIDE
+from placet_agent.process import limits
 from placet_verify import canonical
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform

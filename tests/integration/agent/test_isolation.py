@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import procs, relay, replicas, sandbox
-from placet_agent.launching import NotStarted
-from placet_agent.procs import ProcessRef
-from placet_agent.replica import Replica
-from placet_agent.sandbox import MARKER
+from placet_agent import relay
+from placet_agent.process import procs, replicas, sandbox
+from placet_agent.process.launching import NotStarted
+from placet_agent.process.procs import ProcessRef
+from placet_agent.process.replica import Replica
+from placet_agent.process.sandbox import MARKER
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.test_lifecycle import records

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from placet_agent import files
-from placet_agent.home import Home
-from placet_agent.joining import JoinFailed, join
 from placet_agent.loop import Agent
+from placet_agent.state import files
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import JoinFailed, join
 from tests.integration.agent.conftest import ROOT, a_platform
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from placet_agent import files
 from placet_agent.loop import Agent
-from placet_verify import permit
+from placet_agent.state import files
+from placet_verify.permit import permit
 from tests.integration.agent.control import Platform
 from tests.integration.agent.test_faulty_documents import agent, handed
 from tests.integration.agent.test_recalls import recalled

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from placet_agent import procs, replicas
-from placet_agent.files import read_json
 from placet_agent.haproxy.process import MARKER as PROXY_MARKER
-from placet_agent.holding import Holder
-from placet_agent.procs import ProcessRef, find
-from placet_agent.sandbox import MARKER
+from placet_agent.process import procs, replicas
+from placet_agent.process.holding import Holder
+from placet_agent.process.procs import ProcessRef, find
+from placet_agent.process.sandbox import MARKER
+from placet_agent.state.files import read_json
 from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.load import Load

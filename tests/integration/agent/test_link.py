@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import counting, holding, procs
+from placet_agent.process import holding, procs
+from placet_agent.reports import counting
 from tests.integration.agent.outside import until
 from tests.integration.agent.test_relay import (
     ORDINARY_UID,

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from placet_agent import files
-from placet_agent.haproxy import config, words
+from placet_agent.haproxy import config, quoting
 from placet_agent.haproxy.table import Table
+from placet_agent.state import files
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.support.permits import SERVING
@@ -75,8 +75,8 @@ def serves(node: NodeUnderTest) -> bool:
 def test_an_endpoint_that_haproxy_refuses_is_left_out_and_named(
     platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch, value: str, why: str
 ) -> None:
-    patterns = words.patterns
-    monkeypatch.setattr(words, "patterns", lambda *values: " ".join(values))  # as it was once
+    patterns = quoting.patterns
+    monkeypatch.setattr(quoting, "patterns", lambda *values: " ".join(values))  # as it was once
     publish(platform, value)
     platform.wait_phase("rev_1", "serving")
     platform.wait_phase("rev_3", "failed")
@@ -99,7 +99,7 @@ def test_an_endpoint_that_haproxy_refuses_is_left_out_and_named(
     platform.wait(lambda: node.agent.reconciler.observed.applied[1] == platform.number)
     assert node.agent.proxy.judge.checks == asked  # what is known is not asked again
 
-    monkeypatch.setattr(words, "patterns", patterns)
+    monkeypatch.setattr(quoting, "patterns", patterns)
     publish(platform, "v2")
     platform.wait(lambda: theirs(node).status_code == 200)
     platform.wait_phase("rev_2", "serving")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent.bentos import BentoRefused, Bentos
 from placet_agent.client import Client
-from placet_agent.pythons import Interpreters
-from placet_agent.runtimes import Runtimes
+from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.pythons import Interpreters
+from placet_agent.downloads.runtimes import Runtimes
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.support import disk

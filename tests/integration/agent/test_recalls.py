@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from placet_verify import recalls
-from placet_verify.dsse import Envelope
+from placet_verify.signing.dsse import Envelope
 from placet_verify.statements import Names, RanReceipt, RecallStatement, StoppedReceipt
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform

@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
-from placet_agent import counting, holding, launching, procs, pump, relay
-from placet_agent.procs import ProcessRef
-from placet_verify.serving import Destination
+from placet_agent import pump, relay
+from placet_agent.process import holding, launching, procs
+from placet_agent.process.procs import ProcessRef
+from placet_agent.reports import counting
+from placet_verify.permit.serving import Destination
 from tests.integration.agent import outside
 from tests.integration.agent.outside import (
     ECHOES,

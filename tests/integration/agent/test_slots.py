@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet_agent import files
 from placet_agent.haproxy import config, places
 from placet_agent.haproxy.process import HaproxyError, HaproxyProcess, find_binary
 from placet_agent.haproxy.table import FIRST_POOL, REST_SECONDS, Table
+from placet_agent.state import files
 from placet_protocol.state import HeaderRoute
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.load import Load

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from placet_agent.haproxy import places
-from placet_agent.metrics import parse_line
+from placet_agent.reports.metrics import parse_line
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.load import Load
 from tests.integration.agent.sockets import USER, Gateway, listen, wait

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import replica
+from placet_agent.process import replica
 from placet_verify.archive import pack
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import LOCK, Platform

@@ -16,8 +16,8 @@ from cryptography import x509
 from placet_agent import loop
 from placet_agent.client import Unreachable
 from placet_agent.haproxy.certificate import Certificate
-from placet_agent.home import Home
-from placet_agent.joining import join
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import join
 from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import OPTIONS

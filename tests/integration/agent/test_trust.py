@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from placet_agent.home import Home
-from placet_agent.joining import JoinFailed, join
-from placet_verify.keys import PrivateKey
+from placet_agent.state.data_dir import Home
+from placet_agent.state.joining import JoinFailed, join
+from placet_verify.signing.keys import PrivateKey
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.support.permits import SERVING

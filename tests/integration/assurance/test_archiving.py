@@ -42,9 +42,9 @@ from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from placet_client.cli import main as placet
-from placet_verify import log_archive, merkle
 from placet_verify.__main__ import main as verifier
 from placet_verify.errors import Refused
+from placet_verify.log import archived_events, merkle
 from tests.support import factories
 from tests.support.commands import become
 from tests.support.database import owning_tables
@@ -133,7 +133,7 @@ class TestWhatGoes:
         assert after == states, "the log alone still gives every row"
         file = file_of(row, tmp_path / "old.zip")
         with zipfile.ZipFile(file) as content:
-            held = dict(log_archive.events(content))
+            held = dict(archived_events.events(content))
         assert held == {i: before[i][1] for i in gone}
         root = config().keys / "root.pub"
         command = ["archive", str(file), "--root", str(root)]
@@ -428,16 +428,16 @@ class TestTheFile:
         with zipfile.ZipFile(file) as content:
             good = {name: content.read(name) for name in content.namelist()}
         changes = {
-            log_archive.EVENTS: [
+            archived_events.EVENTS: [
                 lambda b: b.replace(b'\\"salt\\"', b'\\"Salt\\"', 1),
                 lambda b: b[b.index(b"\n") + 1 :],
                 lambda b: b + b.splitlines(keepends=True)[0],
                 lambda b: b + b"{}\n",
                 lambda b: b"".join(sorted(b.splitlines(keepends=True), reverse=True)),
             ],
-            log_archive.CHECKPOINT: [lambda b: b.replace(b"\n", b"\r\n", 1), lambda b: b[:-5]],
-            log_archive.KEYS: [lambda b: b[:-2]],
-            log_archive.ABOUT: [
+            archived_events.CHECKPOINT: [lambda b: b.replace(b"\n", b"\r\n", 1), lambda b: b[:-5]],
+            archived_events.KEYS: [lambda b: b[:-2]],
+            archived_events.ABOUT: [
                 lambda b: b.replace(b'"count": ', b'"count": 1'), lambda b: b"{}",
                 lambda b: b.replace(b'"first": ', b'"first": 1'),
             ],
@@ -453,25 +453,25 @@ class TestTheFile:
                     for member, body in good.items():
                         content.writestr(member, way(body) if member == name else body)
                 with pytest.raises(Refused):
-                    log_archive.verify(changed)
+                    archived_events.verify(changed)
         for name in good:
-            if name != log_archive.ROOT:
+            if name != archived_events.ROOT:
                 lacking = tmp_path / "lacking.zip"
                 with zipfile.ZipFile(lacking, "w") as content:
                     for member, body in good.items():
                         if member != name:
                             content.writestr(member, body)
                 with pytest.raises(Refused):
-                    log_archive.verify(lacking)
+                    archived_events.verify(lacking)
         (tmp_path / "text.zip").write_text("no")
         with pytest.raises(Refused):
-            log_archive.verify(tmp_path / "text.zip")
+            archived_events.verify(tmp_path / "text.zip")
         newer = bytearray(file.read_bytes())
         newer[newer.index(b"PK\x01\x02") + 6] = 99  # the version that is needed to read it: 9.9
         (tmp_path / "newer.zip").write_bytes(newer)
         with pytest.raises(Refused, match="no archive of events"):
-            log_archive.verify(tmp_path / "newer.zip")
-        assert log_archive.verify(file).about.count == row.count
+            archived_events.verify(tmp_path / "newer.zip")
+        assert archived_events.verify(file).about.count == row.count
 
     @pytest.mark.parametrize("size", [1, 3, 255, 256, 257, 512, 700])
     def test_of_a_log_of_any_size(
@@ -488,7 +488,7 @@ class TestTheFile:
             return
         (row,) = archive()
         assert row.count == size - 1
-        found = log_archive.verify(file_of(row, tmp_path / "old.zip"))
+        found = archived_events.verify(file_of(row, tmp_path / "old.zip"))
         assert found.head.root == bytes(head.root) != merkle.EMPTY_ROOT
 
 
@@ -562,7 +562,7 @@ class TestReaders:
         assert [found["id"] for found in told("archive", "list")] == [r.pk for r in rows[::-1]]
         file = tmp_path / "old.zip"
         assert placet(["audit", "archive", "save", rows[0].pk, str(file)]) == 0
-        assert log_archive.verify(file).about.count == rows[0].count
+        assert archived_events.verify(file).about.count == rows[0].count
 
     def test_by_the_operators_command(
         self, old: Project, capsys: pytest.CaptureFixture[str]

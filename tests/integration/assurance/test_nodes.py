@@ -10,8 +10,9 @@ from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.serving.models import DesiredState
 from placet.kernel.keystore import ring, signer
-from placet_agent.trust import Trust
-from placet_verify import canonical, dsse
+from placet_agent.state.trust import Trust
+from placet_verify import canonical
+from placet_verify.signing import dsse
 from placet_verify.statements import LiftStatement, Names, RecallStatement
 from tests.support import factories
 from tests.support.forgeries import fetch_keys, signed_now

@@ -18,9 +18,9 @@ from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
 from placet_verify import recalls
-from placet_verify.dsse import Envelope
 from placet_verify.errors import Refused
-from placet_verify.keys import PrivateKey, PublicKey
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import PrivateKey, PublicKey
 from placet_verify.statements import RanReceipt
 from tests.support.nodes import SimulatedNode
 from tests.support.replay import assert_log_rebuilds_every_row

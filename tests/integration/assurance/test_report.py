@@ -12,8 +12,8 @@ from apps.assurance.queries import of_recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
 from placet.kernel.keystore import ring
-from placet_verify import bundle, recall_report
 from placet_verify.__main__ import main
+from placet_verify.bundle import bundle, recall_report
 from placet_verify.errors import Refused
 from tests.support.bundles import auditor, files_of
 from tests.support.database import sql

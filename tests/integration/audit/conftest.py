@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
-from apps.audit.actions.witnessing import witness_log
 from apps.audit.models import (
     Witness,
 )

@@ -16,8 +16,8 @@ from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
-from placet_verify import checkpoint, merkle, tlog_proof
-from placet_verify.merkle import leaf_hash
+from placet_verify.log import checkpoint, merkle, tlog_proof
+from placet_verify.log.merkle import leaf_hash
 from tests.support.factories import api, person, project
 
 CHANGED = event_kind("test.api_changed", "Changed the description")
@@ -188,7 +188,7 @@ def test_an_export_holds_the_very_bytes_and_is_itself_an_event(
 
 
 def test_no_cell_of_a_csv_export_is_a_formula(risk: Project, auditor: User) -> None:
-    from placet.kernel.sheets import cell
+    from placet.kernel.csv_cells import cell
 
     with record(SYSTEM) as log:
         log.add(CHANGED, subject="=HYPERLINK(1)", data={})

@@ -9,15 +9,15 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.audit.actions import write_checkpoint
-from apps.audit.actions.witnessing import witness_log
+from apps.audit.actions.cosigning import witness_log
 from apps.audit.models import Checkpoint, Cosignature
 from apps.audit.queries.fsck import fsck
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet_verify import cosignature
-from placet_verify.checkpoint import verifier_key
-from placet_verify.keys import PrivateKey
+from placet_verify.log import cosignature
+from placet_verify.log.checkpoint import verifier_key
+from placet_verify.signing.keys import PrivateKey
 from tests.integration.audit.test_tampering import grow, sql
 from tests.support.factories import person, project, team
 

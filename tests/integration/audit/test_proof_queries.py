@@ -8,7 +8,7 @@ from apps.audit.actions import record, write_checkpoint
 from apps.audit.queries import inclusion
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM
-from placet_verify import merkle
+from placet_verify.log import merkle
 from tests.support.factories import project
 
 pytestmark = pytest.mark.django_db

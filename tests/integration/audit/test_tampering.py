@@ -13,9 +13,9 @@ from apps.audit.actions import record, write_checkpoint
 from apps.audit.errors import LogRewritten
 from apps.audit.events import event_kind
 from apps.audit.models import Checkpoint, Event, Tile
-from apps.audit.queries import consistency, inclusion, kept, tree, verify_database
+from apps.audit.queries import checkpoint_files, consistency, inclusion, tree, verify_database
 from placet.kernel.actor import SYSTEM
-from placet_verify import merkle
+from placet_verify.log import merkle
 
 NOTED = event_kind("test.noted", "Noted")
 
@@ -185,7 +185,7 @@ def test_signing_again_changes_nothing_and_a_lost_file_comes_back(
         file.unlink()
     assert write_checkpoint() is None
     assert (own_checkpoints() / "latest.txt").read_text() == note
-    assert kept.kept_sizes() == [600]
+    assert checkpoint_files.kept_sizes() == [600]
 
 
 @pytest.mark.usefixtures("log")
@@ -196,6 +196,6 @@ def test_old_checkpoint_files_are_thinned_out(
     for _ in range(5):
         grow(1)
         write_checkpoint()
-    assert 4 <= len(kept.kept_sizes()) <= 6
-    assert kept.kept_sizes()[-1] == 605
+    assert 4 <= len(checkpoint_files.kept_sizes()) <= 6
+    assert checkpoint_files.kept_sizes()[-1] == 605
     assert verify_database().started_size == 605

@@ -25,9 +25,10 @@ from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.keystore import signer
 from placet_client.cli import main as placet
-from placet_verify import checkpoint, merkle, timestamp
 from placet_verify.__main__ import main as verifier
-from placet_verify.chains import read_pinned
+from placet_verify.log import checkpoint, merkle
+from placet_verify.time import timestamp
+from placet_verify.time.chains import read_pinned
 from tests.support import factories
 from tests.support.commands import become
 from tests.support.factories import browser

@@ -8,8 +8,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from apps.audit.actions import checkpoint as checkpoints
 from apps.audit.actions import witnesses as actions
+from apps.audit.actions.cosigning import add_checkpoint, witness_log
 from apps.audit.actions.witnesses import add_witness
-from apps.audit.actions.witnessing import add_checkpoint, witness_log
 from apps.audit.models import (
     Cosignature,
     Event,
@@ -24,9 +24,9 @@ from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.keystore import signer
-from placet_verify import checkpoint, cosignature, merkle, submission
-from placet_verify.cosignature import WitnessKey
-from placet_verify.keys import PrivateKey
+from placet_verify.log import checkpoint, cosignature, merkle, submission
+from placet_verify.log.cosignature import WitnessKey
+from placet_verify.signing.keys import PrivateKey
 from tests.support.bucket import NAME, S3
 from tests.support.nodes import SimulatedNode
 from tests.support.witnesses import due, grow, restore, show
@@ -225,7 +225,7 @@ class TestWhatOnlyKeeps:
     ) -> None:
         from botocore.exceptions import ClientError
 
-        from placet.kernel.buckets import client
+        from placet.kernel.s3 import client
 
         s3 = client(bucket_server.address(bucket="locked"))
         s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)

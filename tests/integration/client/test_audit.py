@@ -12,8 +12,8 @@ from placet_client.cli import audit, main
 from placet_client.cli.command import Ended, connected
 from placet_client.nouns import Audit
 from placet_client.records import LeafPage
-from placet_verify.keys import PrivateKey, PublicKey
-from placet_verify.pack import packed
+from placet_verify.commands.pack import packed
+from placet_verify.signing.keys import PrivateKey, PublicKey
 from placet_verify_js import page
 from tests.support import factories
 from tests.support.commands import become

@@ -52,7 +52,7 @@ import importlib, pkgutil, placet_protocol
 for found in pkgutil.walk_packages(placet_protocol.__path__, "placet_protocol."):
     importlib.import_module(found.name)
     print(found.name)
-import placet_agent.loop, placet_agent.joining
+import placet_agent.loop, placet_agent.state.joining
 """
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from django.test import Client
 
-from apps.console import built
+from apps.console import built_files
 from tests.support.factories import browser, person, project
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_a_link_out_of_the_folder_leads_nowhere(
     (folder / "link.html").symlink_to(tmp_path / "secret.html")
     (folder / "inside.html").symlink_to(folder / "index.html")
     (folder / "up").symlink_to(tmp_path)
-    monkeypatch.setattr(built, "GUIDES", folder)
+    monkeypatch.setattr(built_files, "GUIDES", folder)
     asked = ("", "real/", "link.html", "inside.html", "up/secret.html", "up/docs/index.html")
     got = [Client().get(f"/docs/{name}").status_code for name in asked]
     assert got == [200, 200, 404, 404, 404, 404]
@@ -99,7 +99,7 @@ def test_a_folder_that_is_itself_behind_a_link_is_served(
     (tmp_path / "built").mkdir()
     (tmp_path / "built" / "index.html").write_text("here")
     (tmp_path / "docs").symlink_to(tmp_path / "built")
-    monkeypatch.setattr(built, "GUIDES", tmp_path / "docs")
+    monkeypatch.setattr(built_files, "GUIDES", tmp_path / "docs")
     assert Client().get("/docs/").content == b"here"
 
 
@@ -121,7 +121,7 @@ def test_a_browser_that_has_a_page_is_told_so() -> None:
 def test_a_server_without_them_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(built, "GUIDES", tmp_path)
+    monkeypatch.setattr(built_files, "GUIDES", tmp_path)
     answer = Client().get("/docs/nodes.html")
     assert answer.status_code == 404
     assert b"not built on this server" in answer.content

@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.assurance.actions import place_hold, recall
 from apps.assurance.models import Recall
 from apps.audit.actions import write_checkpoint
+from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
-from apps.audit.actions.witnessing import witness_log
 from apps.governance.models import BreakGlass, Release
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
@@ -26,8 +26,8 @@ from apps.registry.actions import set_alias
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
-from placet_verify.checkpoint import verifier_key
-from placet_verify.keys import PrivateKey
+from placet_verify.log.checkpoint import verifier_key
+from placet_verify.signing.keys import PrivateKey
 from tests.support import break_glass, factories
 from tests.support.enrolment import offered_passkey
 from tests.support.factories import browser

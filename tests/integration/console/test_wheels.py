@@ -13,7 +13,7 @@ import httpx
 import pytest
 from django.test import Client
 
-from apps.console import built
+from apps.console import built_files
 from tests.support.web import serving
 
 COMMANDS = {"agent": "placet-agent", "client": "placet"}
@@ -103,7 +103,7 @@ def test_they_are_only_read() -> None:
 
 
 def test_a_server_without_them_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(built, "WHEELS", tmp_path)
+    monkeypatch.setattr(built_files, "WHEELS", tmp_path)
     assert b"No wheels are built on this server" in Client().get("/wheels/").content
     assert Client().get("/wheels/agent.txt").status_code == 404
     (tmp_path / "agent.txt").write_text("httpx==1\n")  # a lock without the wheel

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from placet.web_worker import Worker
+from placet.web.worker import Worker
 from tests.support.processes import until
 
 BEGUN, TOLD = "begun", "told"  # files in the folder of $TOLD_IN

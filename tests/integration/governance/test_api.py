@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.governance.models import Decision, Release
 from placet.kernel.keystore import ring
-from placet_verify.permit import Expected, permit
+from placet_verify.permit.permit import Expected, permit
 from tests.support import factories
 from tests.support.factories import ApiClient, api
 from tests.support.world import World

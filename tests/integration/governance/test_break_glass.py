@@ -14,8 +14,8 @@ from apps.audit.models import Event
 from apps.audit.queries import replay
 from apps.governance import actions, errors
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.queries.glasses import glass_views
-from apps.governance.queries.lists import menu
+from apps.governance.queries.break_glass import glass_views
+from apps.governance.queries.visible_rows import menu
 from apps.identity.actions import grant_role
 from apps.identity.errors import NeedsPasskey, NeedsSession, Reauthenticate
 from apps.jobs.models import Job
@@ -23,8 +23,8 @@ from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
-from placet_verify import bundle
-from placet_verify.permit import Expected, Permit, PermitRefused, envelopes, holds, permit
+from placet_verify.bundle import bundle
+from placet_verify.permit.permit import Expected, Permit, PermitRefused, envelopes, holds, permit
 from placet_verify.recalls import Uncounted
 from tests.support import factories
 from tests.support.break_glass import (

@@ -14,18 +14,19 @@ from apps.assurance.actions import recall
 from apps.audit.actions import write_checkpoint
 from apps.audit.models import Event
 from apps.governance.actions import set_freeze
-from apps.governance.actions.papers import papers as papers_of
-from apps.governance.actions.papers import verification_summary
+from apps.governance.actions.release_documents import papers as papers_of
+from apps.governance.actions.release_documents import verification_summary
 from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.registry.models import ArtifactFile
 from placet.kernel.config import config
 from placet.kernel.keystore import ring
-from placet_verify import bundle, tlog_proof
 from placet_verify.__main__ import main
-from placet_verify.dsse import Envelope
+from placet_verify.bundle import bundle
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import KeyRing, PrivateKey, PublicKey
+from placet_verify.log import tlog_proof
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import KeyRing, PrivateKey, PublicKey
 from tests.support.bundles import BILL, EXAMPLE, files_of, papers, signed_by_placet, taken
 from tests.support.database import sql
 from tests.support.enrolment import Signers

@@ -24,14 +24,15 @@ from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
-from placet_agent.receipts import Receipts, Who
-from placet_agent.replica import Record
-from placet_verify import bundle, canonical, recalls
+from placet_agent.process.replica import Record
+from placet_agent.reports.receipts import Receipts, Who
+from placet_verify import canonical, recalls
 from placet_verify.__main__ import main
-from placet_verify.dsse import Envelope
+from placet_verify.bundle import bundle
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PrivateKey
 from placet_verify.recalls import Book
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from tests.support.bundles import EXAMPLE, files_of, papers, taken
 from tests.support.enrolment import Signers
 from tests.support.nodes import SimulatedNode

@@ -12,7 +12,7 @@ from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
 from placet.kernel.keystore import ring
 from placet.kernel.problems import Forbidden, NotFound
-from placet_verify.permit import Expected, permit
+from placet_verify.permit.permit import Expected, permit
 from tests.support import factories
 from tests.support.world import World
 

@@ -8,9 +8,9 @@ from apps.audit.actions import record
 from apps.governance.actions import begin_rollout, decide, draft_policy, publish_policy
 from apps.governance.errors import LockedOut, NotIndependent, Separation
 from apps.governance.models import Decision, Release
-from apps.governance.queries import lists
-from apps.governance.queries.detail import release_view
+from apps.governance.queries import visible_rows
 from apps.governance.queries.duties import duties_of
+from apps.governance.queries.release_detail import release_view
 from apps.identity.actions import grant_role, place_person
 from apps.identity.errors import OwnAccess
 from apps.identity.models import Position, User
@@ -20,8 +20,8 @@ from apps.registry.models import Declaration, ModelVersion
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from placet_verify import dsse
-from placet_verify.permit import holds
+from placet_verify.permit.permit import holds
+from placet_verify.signing import dsse
 from placet_verify.statements import StandingDecision, parse
 from tests.support import factories
 from tests.support.enrolment import Signers
@@ -103,9 +103,9 @@ def test_who_has_no_line_of_defence_is_told_so_everywhere(world: World) -> None:
     assert (view.you_cannot_count, view.can_decide) == (f"You {sentence}", False)
     assert view.may_still_decide == ()
     assert refused(world, release, world.rita) == f"You {sentence}"
-    waiting = lists.waiting_on(world.rita)
+    waiting = visible_rows.waiting_on(world.rita)
     assert (waiting.needed, waiting.barred) == ([], [(release, f"You {sentence}")])
-    assert lists.inbox(world.rita) == []
+    assert visible_rows.inbox(world.rita) == []
     for path in ("/", "/releases/", f"/releases/{release.pk}/"):
         assert f"You {sentence}" in factories.browser(world.rita).get(path).content.decode()
     page = factories.browser(world.ada).get(f"/releases/{release.pk}/").content.decode()
@@ -145,7 +145,7 @@ def test_one_of_two_is_of_the_second_line(world: World) -> None:
     (gate,) = [g for g in release.gates if g["gate"] == "approvals"]
     assert gate["reason"] == "Waiting for one reviewer of the second line; 1 of 2 approved"
     assert [p.name for p in release_view(release.pk, world.ada).may_still_decide] == ["Rita risk"]
-    assert lists.inbox(factories.actor_of(rudi)) == []
+    assert visible_rows.inbox(factories.actor_of(rudi)) == []
     world.decide(release, factories.actor_of(rudi))  # Rudi may, and it is not enough
     release.refresh_from_db()
     assert release.state == "requested"
@@ -314,7 +314,7 @@ def test_the_owner_of_the_data_does_not_count(world: World) -> None:
     said = {"fact": "data_owner", "about": DATA, "actor": world.alan}
     declare(world.project, person=world.people["Rex"].pk, **said)
     assert refused(world, release, world.rex) == "You cannot count: owns some of the data"
-    assert lists.inbox(world.rita) == [release]
+    assert visible_rows.inbox(world.rita) == [release]
     world.decide(release, world.rita)
     release.refresh_from_db()
     begin_rollout(release, actor=SYSTEM)

@@ -25,18 +25,18 @@ from apps.governance.queries.facts import evaluate
 from apps.identity.actions import withdraw_passkey
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import Question
+from apps.identity.trust.passkeys import Question
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.config import config
 from placet.kernel.problems import Problem
 from placet_verify import canonical
 from placet_verify.__main__ import main as verifier
-from placet_verify.base64text import encode as b64text
-from placet_verify.export import PASSKEY_COMMAND
-from placet_verify.keys import KeyRing, PrivateKey
-from placet_verify.permit import Expected, Permit, PermitRefused, permit
-from placet_verify.webauthn import decode, encode
+from placet_verify.bundle.export import PASSKEY_COMMAND
+from placet_verify.permit.permit import Expected, Permit, PermitRefused, permit
+from placet_verify.signing.base64text import encode as b64text
+from placet_verify.signing.keys import KeyRing, PrivateKey
+from placet_verify.signing.webauthn import decode, encode
 from tests.support.authenticator import Authenticator
 from tests.support.database import sql
 from tests.support.enrolment import SIGNED, Signers, answer, authenticator

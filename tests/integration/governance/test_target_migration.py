@@ -8,7 +8,7 @@ from django.db import connection
 
 from apps.audit.models import Event
 from apps.serving.models import Target, TargetUse
-from placet_verify.merkle import leaf_hash
+from placet_verify.log.merkle import leaf_hash
 from tests.support.migrations import executor
 from tests.support.replay import assert_log_rebuilds_every_row
 

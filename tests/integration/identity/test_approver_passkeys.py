@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator as SignInFactor
 from django.core.management import CommandError, call_command
 
 from apps.audit.models import Event
-from apps.identity import actions, passkeys
+from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import (
     NeedsPasskey,
@@ -20,12 +20,13 @@ from apps.identity.errors import (
     WrongPasskey,
 )
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import credential_of, signing_passkey
+from apps.identity.trust import passkeys
+from apps.identity.trust.passkeys import credential_of, signing_passkey
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
-from placet_verify.approvers import read_enrolments
-from placet_verify.keys import PrivateKey
+from placet_verify.permit.approvers import read_enrolments
+from placet_verify.signing.keys import PrivateKey
 from tests.support.authenticator import Authenticator
 from tests.support.database import sql
 from tests.support.enrolment import (

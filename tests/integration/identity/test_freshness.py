@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from apps.audit.models import Event
 from apps.governance.models import Decision
 from apps.identity import actions
-from apps.identity.freshness import RECORDS, WHOSE, last_proof, proofs
 from apps.identity.models import ApiToken, RoleBinding, Team, User
 from apps.identity.rules import is_fresh
+from apps.identity.sign_in.freshness import RECORDS, WHOSE, last_proof, proofs
 from apps.operations.demo.people import Person
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339

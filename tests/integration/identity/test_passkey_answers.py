@@ -12,7 +12,7 @@ from fido2.cose import ES256
 
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import User
-from placet_verify.webauthn import encode
+from placet_verify.signing.webauthn import encode
 from tests.support.factories import browser, person
 
 pytestmark = pytest.mark.django_db

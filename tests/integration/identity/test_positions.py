@@ -11,7 +11,7 @@ from apps.audit.models import Event
 from apps.identity.actions import deactivate_person, place_person
 from apps.identity.errors import NeedsSession, OwnAccess
 from apps.identity.models import Position, User
-from apps.identity.positions import positions
+from apps.identity.trust.positions import positions
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput

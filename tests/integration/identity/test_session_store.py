@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from apps.identity.session_store import SessionStore, row_key
+from apps.identity.sign_in.session_store import SessionStore, row_key
 from tests.support.factories import browser, person
 
 pytestmark = pytest.mark.django_db

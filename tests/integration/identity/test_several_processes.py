@@ -15,7 +15,7 @@ from django.test import Client
 
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import SharedValue
-from apps.identity.shared_cache import forget_expired
+from apps.identity.sign_in.shared_cache import forget_expired
 from tests.support.factories import person
 from tests.support.processes import database_url
 

@@ -12,7 +12,7 @@ import pytest
 from apps.audit.models import Event
 from apps.identity import actions
 from apps.identity.models import User
-from apps.identity.provider_answers import MAX_BYTES
+from apps.identity.sign_in.provider_answers import MAX_BYTES
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.integration.identity.identity_provider import Provider, running

@@ -23,7 +23,7 @@ from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import NotVouched
 from apps.identity.models import CredentialChanges, RoleBinding, User
-from apps.identity.vouching import is_vouched
+from apps.identity.trust.vouching import is_vouched
 from placet.kernel.actor import SYSTEM
 from placet.kernel.ids import new_id
 from placet.kernel.problems import Forbidden

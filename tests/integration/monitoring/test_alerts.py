@@ -284,7 +284,7 @@ class TestRollback:
     ) -> None:
         endpoint = self.two(story)
         hold(story.world, endpoint, roll_back=True)
-        answer_module = "apps.rollouts.actions.answer"
+        answer_module = "apps.rollouts.actions.alert_rollback"
         with monkeypatch.context() as patch:
 
             def die(*args: Any, **kwargs: Any) -> bool:

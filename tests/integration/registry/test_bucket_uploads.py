@@ -10,8 +10,8 @@ from apps.registry import actions
 from apps.registry.models import Upload
 from apps.registry.store import store
 from placet.kernel.actor import SYSTEM
-from placet.kernel.buckets import client
 from placet.kernel.config import config
+from placet.kernel.s3 import client
 from tests.integration.registry.helpers import Lab, chunk, sha256
 from tests.support.bucket import NAME, S3, error
 from tests.support.factories import api

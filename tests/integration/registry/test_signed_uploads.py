@@ -12,7 +12,7 @@ from apps.registry import actions
 from apps.registry.models import Evidence, ModelVersion, SigningKey
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet_verify import model_signature
+from placet_verify.signing import model_signature
 from tests.integration.registry.helpers import Lab
 from tests.support.factories import api, browser, person, project
 from tests.support.signed_models import private_pem, public_pem, signed_model, signing_key

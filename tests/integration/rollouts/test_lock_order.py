@@ -13,7 +13,7 @@ from apps.assurance.actions import recall
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.actions import start
-from apps.rollouts.actions.operate import go_back
+from apps.rollouts.actions.abort_and_rollback import go_back
 from apps.rollouts.models import Rollout
 from apps.serving.actions import delete_endpoint, stop_endpoint
 from apps.serving.capacity import occupants

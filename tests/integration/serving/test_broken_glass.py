@@ -8,15 +8,16 @@ import pytest
 from apps.assurance.actions import recall
 from apps.governance.actions import end_break_glass, end_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.queries.glasses import glass_views
+from apps.governance.queries.break_glass import glass_views
 from apps.rollouts.queries import former_revisions
 from apps.serving.models import Revision
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet_agent.trust import Trust
-from placet_verify import canonical, dsse
-from placet_verify.permit import Expected, PermitRefused, permit
+from placet_agent.state.trust import Trust
+from placet_verify import canonical
+from placet_verify.permit.permit import Expected, PermitRefused, permit
+from placet_verify.signing import dsse
 from tests.support.break_glass import broken, fragile, opened
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
 from tests.support.replay import assert_log_rebuilds_every_row

@@ -13,7 +13,7 @@ from apps.assurance.actions import recall
 from apps.governance.models import Release
 from apps.identity.models import User
 from apps.serving.models import DesiredState, Endpoint, Node, Revision
-from placet_agent.trust import StateRefused, Trust
+from placet_agent.state.trust import StateRefused, Trust
 from placet_verify.errors import Refused
 from tests.support import factories
 from tests.support.database import sql

@@ -14,8 +14,9 @@ from apps.identity.actions import grant_role, revoke_role
 from apps.identity.models import RoleBinding, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.keystore import KeyUnavailable, signer
-from placet_verify import canonical, seals
-from placet_verify.merkle import leaf_hash
+from placet_verify import canonical
+from placet_verify.log import seals
+from placet_verify.log.merkle import leaf_hash
 from tests.support import factories
 from tests.support.database import sql
 from tests.support.world import World

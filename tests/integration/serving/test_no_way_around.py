@@ -28,10 +28,11 @@ from placet.kernel.clock import now
 from placet.kernel.ids import new_id
 from placet.kernel.keystore import KeyUnavailable, ring, signer
 from placet.kernel.problems import Forbidden, NotFound
-from placet_agent.trust import StateRefused, Trust
-from placet_verify import canonical, dsse
-from placet_verify.approvers import Signed
-from placet_verify.permit import build_permit
+from placet_agent.state.trust import StateRefused, Trust
+from placet_verify import canonical
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.permit import build_permit
+from placet_verify.signing import dsse
 from placet_verify.statements import DecisionStatement, RequestStatement
 from tests.support import factories
 from tests.support.database import sql

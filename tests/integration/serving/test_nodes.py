@@ -28,8 +28,8 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import root_public, signer
 from placet_protocol.signing import sign_request
-from placet_verify import checkpoint
-from placet_verify.keys import PrivateKey
+from placet_verify.log import checkpoint
+from placet_verify.signing.keys import PrivateKey
 from tests.support.nodes import PLATFORM, SimulatedNode
 from tests.support.story import Story
 from tests.support.world import World

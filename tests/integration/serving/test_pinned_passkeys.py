@@ -11,12 +11,13 @@ from apps.governance.models import Release
 from apps.serving.models import Revision
 from placet.kernel.config import config
 from placet.kernel.keystore import keys_document, ring, signer
-from placet_agent.home import Home
-from placet_agent.trust import Trust
-from placet_verify import canonical, dsse
-from placet_verify.approvers import Signed
-from placet_verify.keys import PrivateKey
-from placet_verify.permit import build_permit
+from placet_agent.state.data_dir import Home
+from placet_agent.state.trust import Trust
+from placet_verify import canonical
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.permit import build_permit
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import DecisionStatement, PolicyStatement, RequestStatement, parse
 from tests.support.enrolment import Signers
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts

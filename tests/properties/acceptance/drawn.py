@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from placet_verify.serving import (
+from placet_verify.permit.serving import (
     MAX_EGRESS,
     MAX_MEMORY_MB,
     MAX_REPLICAS,

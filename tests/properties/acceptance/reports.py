@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from placet_agent.home import Home
-from placet_agent.metrics import Tally, _window
 from placet_agent.observed import Observed
-from placet_agent.report import Reporter
+from placet_agent.reports.metrics import Tally, _window
+from placet_agent.reports.report import Reporter
+from placet_agent.state.data_dir import Home
 from placet_protocol.bounded import MAX_WHOLE
 from placet_protocol.guard import GUARD_RULES
 from placet_protocol.report import (
@@ -28,8 +28,8 @@ from placet_protocol.report import (
     NodeError,
     RevisionReport,
 )
-from placet_verify import dsse
-from placet_verify.keys import PrivateKey
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.units import WHOLE
 from tests.properties.acceptance.drawn import JUNK
 from tests.support.nodes import PLATFORM

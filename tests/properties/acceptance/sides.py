@@ -28,19 +28,19 @@ from apps.serving.models import Endpoint, Revision
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput
-from placet_agent.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoRefused, Bentos
 from placet_agent.haproxy import config
 from placet_agent.haproxy.places import socket_of
 from placet_agent.haproxy.table import EndpointEntry, Table
-from placet_agent.home import Home
 from placet_agent.routing import Standing, route
-from placet_agent.trust import StateRefused, Trust, Verdict
+from placet_agent.state.data_dir import Home
+from placet_agent.state.trust import StateRefused, Trust, Verdict
 from placet_protocol.fields import MAX_ENVIRONMENT, is_name
 from placet_protocol.state import DesiredEndpoint, StateDocument, write_state
-from placet_verify import dsse
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PrivateKey
-from placet_verify.serving import undeclared
+from placet_verify.permit.serving import undeclared
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.units import WHOLE
 from tests.properties.acceptance.drawn import Asked
 from tests.support.permits import Case, approvals, digest_of, valid_case

@@ -17,7 +17,7 @@ from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.rules import TRANSITIONS
 from apps.rollouts.steps import last_weight
 from apps.serving.models import Endpoint, Revision
-from placet_verify.merkle import leaf_hash
+from placet_verify.log.merkle import leaf_hash
 from placet_verify.units import WHOLE
 from tests.properties.machine.parts import Parts
 

@@ -13,7 +13,7 @@ from apps.builds.models import Bento
 from apps.identity.models import Team
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Problem
-from placet_agent.trust import Trust
+from placet_agent.state.trust import Trust
 from tests.properties.moves.oracle import Demand, Demands, Glass, Oracle
 from tests.support import factories
 from tests.support.nodes import SimulatedNode

@@ -4,7 +4,7 @@ from hypothesis.stateful import invariant
 
 from apps.governance.models import Release
 from apps.serving.models import DesiredState
-from placet_agent.trust import StateRefused
+from placet_agent.state.trust import StateRefused
 from tests.properties.moves.parts import Parts
 from tests.support.forgeries import signed_now
 

@@ -10,7 +10,7 @@ from apps.identity.models import User
 from apps.rollouts.actions import rollback, start_rollout
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
-from placet_verify.dsse import Envelope
+from placet_verify.signing.dsse import Envelope
 from placet_verify.statements import DecisionStatement, parse
 from tests.properties.moves.oracle import Asked
 from tests.properties.moves.parts import PEOPLE, PLACES, SOME, Parts

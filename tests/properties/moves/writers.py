@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from placet.kernel.ids import new_id
+from tests.properties.moves.break_glass import Glasses
 from tests.properties.moves.forgeries import FORGERIES
-from tests.properties.moves.glasses import Glasses
 from tests.properties.moves.parts import PEOPLE, SOME
 
 

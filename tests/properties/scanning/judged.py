@@ -13,9 +13,9 @@ from typing import Any
 
 from tests.properties.scanning.drawn import Drawn
 from tests.properties.scanning.ways import FOLLOWING
-from workers.builder.leavings import MAX_TOLD, ROOT, read_plain
 from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.scanning.files import Scanner
+from workers.builder.untrusted_files import MAX_TOLD, ROOT, read_plain
 
 HERE = Path(__file__).parent
 # A folder of ``pip install --target`` with torch or keras, for those who hold their rules against

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import capture
-from placet_agent.capture import Shipper, read_lines
 from placet_agent.client import Rejected, Unreachable
-from placet_agent.leftovers import remove
+from placet_agent.downloads.leftovers import remove
+from placet_agent.reports import capture
+from placet_agent.reports.capture import Shipper, read_lines
 from tests.unit.agent.test_leftovers import PLATFORM, deep
 
 REPLICA = "rev_1-0123abcd"
@@ -304,7 +304,7 @@ def test_a_folder_of_any_depth_is_given_up_in_little_memory(node: Node) -> None:
     """Removing it took 2 GB outside every limit of who had made it."""
     deep(node.folder / "deep")
     code = (
-        "import sys; from pathlib import Path; from placet_agent.capture import Shipper; "
+        "import sys; from pathlib import Path; from placet_agent.reports.capture import Shipper; "
         "shipper = Shipper(Path(sys.argv[1]), None, lambda: [], print); shipper.once(); "
         "shipper._removing.join()"
     )

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from placet_agent.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoRefused, Bentos
 
 DIGEST = "sha256:" + "ab" * 32
 

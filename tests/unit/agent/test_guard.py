@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_agent.aborts import Aborts
 from placet_agent.guard import Seen, Trip, count, judge
-from placet_agent.metrics import Line
-from placet_agent.sentinel import Sentinel
+from placet_agent.reports.guard_watch import Sentinel
+from placet_agent.reports.metrics import Line
+from placet_agent.state.aborts import Aborts
 from placet_protocol.fields import ProtocolError, parse_time
 from placet_protocol.guard import ErrorRate, Guard, Latency
 from placet_protocol.report import LocalAbort

@@ -14,7 +14,7 @@ from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy, coming, leaving
 from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
 from placet_agent.haproxy.traffic import json_path
-from placet_agent.metrics import Tally, parse_line
+from placet_agent.reports.metrics import Tally, parse_line
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import UnitSource
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from placet_agent.haproxy import words
+from placet_agent.haproxy import quoting
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.config import maps
 from placet_agent.haproxy.process import find_binary
@@ -61,7 +61,7 @@ def test_any_text_may_name_a_unit() -> None:
 
 @pytest.mark.parametrize("text", CONTROL)
 def test_what_ends_a_line_is_never_written(text: str) -> None:
-    for write in (words.word, words.patterns, lambda t: words.sample("req.fhdr", f"{t} ")):
+    for write in (quoting.word, quoting.patterns, lambda t: quoting.sample("req.fhdr", f"{t} ")):
         with pytest.raises(ValueError, match="cannot be a word"):
             write(text)
 
@@ -69,9 +69,9 @@ def test_what_ends_a_line_is_never_written(text: str) -> None:
 @pytest.mark.parametrize("text", CONTROL[:-1])
 def test_what_ends_a_line_is_in_no_command_and_no_map(text: str) -> None:
     for write in (
-        words.command,
-        lambda t: words.map_line(t, "1"),
-        lambda t: words.map_line("k", t),
+        quoting.command,
+        lambda t: quoting.map_line(t, "1"),
+        lambda t: quoting.map_line("k", t),
     ):
         with pytest.raises(ValueError, match="cannot be"):
             write(text)
@@ -83,19 +83,19 @@ def test_what_ends_a_line_is_in_no_command_and_no_map(text: str) -> None:
 )
 def test_a_map_holds_one_key_and_its_value_on_a_line(key: str, value: str) -> None:
     with pytest.raises(ValueError, match="HAProxy's maps"):
-        words.map_line(key, value)
+        quoting.map_line(key, value)
 
 
 @pytest.mark.parametrize("text", ["a;b", "a b", "a\\", "<<", "a\nshow", "", "é", "$x"])
 def test_a_command_is_one_command(text: str) -> None:
     with pytest.raises(ValueError, match="command"):
-        words.command("show", "map", text)
+        quoting.command("show", "map", text)
 
 
 @pytest.mark.parametrize("text", ["a:b", ":", ""])
 def test_a_part_of_a_route_moves_no_other_part(text: str) -> None:
     with pytest.raises(ValueError, match="part of a route"):
-        words.fields("e000r0", text)
+        quoting.fields("e000r0", text)
 
 
 NAMES = st.text("abzAZ09_-", min_size=1, max_size=12) | st.sampled_from(["-f", "-m", "-u", "--"])
@@ -198,7 +198,7 @@ def crashing(path: Path) -> Path:
 def test_few_questions_find_who_is_at_fault_and_the_answer_is_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(words, "patterns", lambda *values: " ".join(values))  # as it was once
+    monkeypatch.setattr(quoting, "patterns", lambda *values: " ".join(values))  # as it was once
     table, judge = beside(40), Judge(tmp_path, str(crashing(tmp_path / "haproxy")))
     for number, entry in enumerate(table.endpoints.values()):
         entry.header = HeaderRoute("X-Try", {7: "-f", 31: "crash"}.get(number, "v2"))

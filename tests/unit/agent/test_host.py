@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import files, procs, sandbox
-from placet_agent.bentos import BentoRefused, Bentos
 from placet_agent.client import Client
-from placet_agent.home import Home, NotJoined
-from placet_agent.joining import JoinFailed, split_token
-from placet_agent.pythons import Interpreters, NoInterpreter
-from placet_agent.replica import free_port
-from placet_agent.sandbox import INSTALLER_UID, Cell
+from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.pythons import Interpreters, NoInterpreter
+from placet_agent.process import procs, sandbox
+from placet_agent.process.replica import free_port
+from placet_agent.process.sandbox import INSTALLER_UID, Cell
+from placet_agent.state import files
+from placet_agent.state.data_dir import Home, NotJoined
+from placet_agent.state.joining import JoinFailed, split_token
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent.leftovers import ASIDE, remove
+from placet_agent.downloads.leftovers import ASIDE, remove
 from tests.support.trees import deep
 from tests.support.users import as_user
 
@@ -21,7 +21,8 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
 def removed(path: Path, *before: str) -> str:
     """Remove ``path`` in a process of its own; return what it says of that."""
     code = (
-        "import sys; from pathlib import Path; from placet_agent.leftovers import remove; "
+        "import sys; from pathlib import Path; "
+        "from placet_agent.downloads.leftovers import remove; "
         "print(remove(Path(sys.argv[1])))"
     )
     done = subprocess.run(

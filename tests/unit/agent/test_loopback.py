@@ -3,7 +3,7 @@
 import socket
 
 from placet_agent import loopback
-from placet_verify.serving import Destination
+from placet_verify.permit.serving import Destination
 
 
 def test_the_next_relay_listens_though_the_last_one_closed_a_connection_first() -> None:

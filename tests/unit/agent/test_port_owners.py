@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from placet_agent import owners
-from placet_agent.procs import ProcessRef
+from placet_agent.process import owners
+from placet_agent.process.procs import ProcessRef
 
 
 @pytest.fixture(params=["asked", "read"], autouse=True)

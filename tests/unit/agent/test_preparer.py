@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from placet_agent.preparer import Need, Preparer
+from placet_agent.downloads.preparer import Need, Preparer
 
 BENTO, RUNTIME = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 

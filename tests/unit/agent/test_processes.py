@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from placet_agent import procs
-from placet_agent.procs import ProcessRef
+from placet_agent.process import procs
+from placet_agent.process.procs import ProcessRef
+from placet_agent.process.replica import Record, Replica
 from placet_agent.reconcile import Reconciler
-from placet_agent.replica import Record, Replica
 from tests.support.processes import no_descriptor_left, until
 
 

@@ -10,7 +10,7 @@ from placet_agent.client import Client, check_url
 from placet_protocol.fields import ProtocolError, hex_digest, parse_time
 from placet_protocol.runtimes import read_manifest
 from placet_protocol.signing import sign_request, signed_text
-from placet_verify.keys import PrivateKey
+from placet_verify.signing.keys import PrivateKey
 
 DIGEST = "sha256:" + "ab" * 32
 

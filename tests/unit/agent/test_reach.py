@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import counting, loopback, reach
-from placet_agent.counting import Count, Counts
+from placet_agent import loopback, reach
 from placet_agent.relay import Relay
-from placet_verify.serving import Destination
+from placet_agent.reports import counting
+from placet_agent.reports.counting import Count, Counts
+from placet_verify.permit.serving import Destination
 
 REFUSED = [
     "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254",

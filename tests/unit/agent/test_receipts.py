@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from placet_agent.recalls import Recalls
-from placet_agent.receipts import MAX_UNSENT, Receipts, Who
-from placet_agent.replica import Record
+from placet_agent.process.replica import Record
+from placet_agent.reports.receipts import MAX_UNSENT, Receipts, Who
+from placet_agent.state.recalls import Recalls
 from placet_verify import recalls
-from placet_verify.dsse import Envelope
 from placet_verify.errors import Malformed
-from placet_verify.keys import PrivateKey
 from placet_verify.recalls import Book
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import Names, RanReceipt, RecallStatement, StoppedReceipt
 from tests.support import disk
 from tests.support.permits import digest_of

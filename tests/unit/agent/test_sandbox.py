@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from placet_agent import limits, sandbox, seccomp
-from placet_agent.sandbox import INSTALLER_UID, Cell
+from placet_agent.process import limits, sandbox, seccomp
+from placet_agent.process.sandbox import INSTALLER_UID, Cell
 from placet_protocol.report import MAX_REPLICAS
 
 OUR_UID = INSTALLER_UID if os.geteuid() == 0 else os.geteuid()

@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import pytest
 
-from placet_agent.aborts import Aborts
 from placet_agent.haproxy.table import Table
-from placet_agent.receipts import Receipts, Who
 from placet_agent.reconcile import Reconciler
-from placet_agent.sentinel import Sentinel
+from placet_agent.reports.guard_watch import Sentinel
+from placet_agent.reports.receipts import Receipts, Who
+from placet_agent.state.aborts import Aborts
 from placet_protocol.state import DesiredState
-from placet_verify.keys import PrivateKey
 from placet_verify.recalls import Book
+from placet_verify.signing.keys import PrivateKey
 
 
 def state(number: int) -> DesiredState:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import trees
+from placet_agent.downloads import trees
 from tests.unit.agent.test_leftovers import deep
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import seen
-from placet_agent.seen import SeenUnits
+from placet_agent.reports import seen_units
+from placet_agent.reports.seen_units import SeenUnits
 
 
 def mark(number: int) -> str:
@@ -36,7 +36,7 @@ def test_what_was_seen_survives_a_restart_and_a_write_that_was_cut_short(tmp_pat
 
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen, "MAX_UNITS", 3)
+    monkeypatch.setattr(seen_units, "MAX_UNITS", 3)
     units = SeenUnits(tmp_path)
 
     assert [units.is_new("one", mark(n)) for n in range(5)] == [True, True, True, False, False]
@@ -44,11 +44,11 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_split_that_is_over_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(seen.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(seen_units.time, "monotonic", lambda: clock[0])
     units = SeenUnits(tmp_path)
     units.is_new("old", mark(1))
     units.save()
-    clock[0] += seen.FORGET_SECONDS + 1
+    clock[0] += seen_units.FORGET_SECONDS + 1
     units.is_new("new", mark(1))
     units.save()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent import sandbox
-from placet_agent.sandbox import INSTALLER_UID, Cell
+from placet_agent.process import sandbox
+from placet_agent.process.sandbox import INSTALLER_UID, Cell
 
 OUR_UID = INSTALLER_UID if os.geteuid() == 0 else os.geteuid()
 TELL = """#!/bin/sh

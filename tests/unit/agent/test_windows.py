@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from placet_agent.haproxy.admin import Admin, BackendCounters
-from placet_agent.metrics import Meter, parse_line
-from placet_agent.procs import find
+from placet_agent.process.procs import find
+from placet_agent.reports.metrics import Meter, parse_line
 from placet_protocol.report.windows import read_window
 
 

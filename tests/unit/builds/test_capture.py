@@ -234,7 +234,7 @@ class TestSettings:
             ({"percent": 5, "rate": 1}, "must be an object with percent"),
             ({"percent": 0}, "percent must be at least"),
             ({"percent": 101}, "percent must be at least"),
-            ({"percent": float("nan")}, "percent must be at least"),
+            ({"percent": float("nan")}, "percent must be a number"),
             ({"percent": True}, "percent must be a number"),
             ({"percent": 5, "redact": "personal"}, "redact must be"),
             ({"percent": 5, "redact": ["Not a tag"]}, "redact must be"),

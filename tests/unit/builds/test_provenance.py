@@ -5,7 +5,7 @@ from pathlib import Path
 import model_signing
 import pytest
 
-from placet_verify.model_signature import SigningKey, digests_in
+from placet_verify.signing.model_signature import SigningKey, digests_in
 from tests.support.signed_models import private_pem, public_pem, signed_model, signing_key
 from workers.builder.errors import BuildFailed
 from workers.builder.provenance import came_signed, refuse_other_files, sign_model

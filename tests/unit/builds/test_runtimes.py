@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from placet_agent import wheels
+from placet_agent.downloads import wheels
 from tests.support.wheels import NAME, PYTHONS, config, fake, wheel
 from workers.builder.errors import BuildFailed
 from workers.builder.runtimes import Runtimes, uv_program

@@ -28,8 +28,8 @@ from apps.console.queries.endpoint_parts import (
     python,
     strays,
 )
+from apps.console.queries.page_parts import counted
 from apps.console.queries.serving import EndpointList
-from apps.console.queries.shown import counted
 from placet.kernel.clock import now
 
 AGREED = {

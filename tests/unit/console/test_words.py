@@ -2,8 +2,8 @@
 
 import pytest
 
+from apps.console.queries.actor_names import in_words
 from apps.console.queries.audit import Line
-from apps.console.queries.names import in_words
 from apps.console.templatetags.placet import span
 from apps.governance.gates.fields import spell
 from placet.kernel.clock import now

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from placet import idle
-from placet.heads import MOST, Heads
-from placet.idle import Idle
-from placet.leaving import Leaving
+from placet.web import idle
+from placet.web.heads import MOST, Heads
+from placet.web.idle import Idle
+from placet.web.leaving import Leaving
 from tests.support.certificates import Authority
 
 

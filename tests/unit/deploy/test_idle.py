@@ -4,8 +4,8 @@ import resource
 
 import pytest
 
-from placet.idle import Idle
-from placet.waiting_room import shares
+from placet.web.idle import Idle
+from placet.web.waiting_room import shares
 
 
 class Queue:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
-from placet import idle, web_worker
-from placet.idle import Idle, Resting
-from placet.web_worker import CERTIFICATE, GRACE, Worker
+from placet.web import idle
+from placet.web import worker as web_worker
+from placet.web.idle import Idle, Resting
+from placet.web.worker import CERTIFICATE, GRACE, Worker
 from tests.support.certificates import Authority
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from placet import idle
-from placet.leaving import Leaving
+from placet.web import idle
+from placet.web.leaving import Leaving
 
 
 class Clock:

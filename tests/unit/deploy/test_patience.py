@@ -8,9 +8,9 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 
-from placet import patience, web_worker
-from placet.patience import Patience, bound
-from placet.web_worker import answers_after_the_body
+from placet.web import patience, worker
+from placet.web.patience import Patience, bound
+from placet.web.worker import answers_after_the_body
 
 FORM = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 CHUNK = FORM.replace(b"\r\n\r\n", b"\r\nContent-Type: application/offset+octet-stream\r\n\r\n")
@@ -29,7 +29,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(patience, "time", made)
-    monkeypatch.setattr(web_worker, "time", made)
+    monkeypatch.setattr(worker, "time", made)
     return made
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from placet import sending
-from placet.sending import SECONDS, Senders, Sending, unsent
+from placet.web import sending
+from placet.web.sending import SECONDS, Senders, Sending, unsent
 
 MUCH = 8 << 20  # bytes: more than the kernel has room for
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from placet.kernel.waiting import Wait
-from placet.waiting_room import Held, WaitingRoom
+from placet.web.waiting_room import Held, WaitingRoom
 
 
 class Poll(Wait):

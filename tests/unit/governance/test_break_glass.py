@@ -7,7 +7,7 @@ import pytest
 
 from apps.governance import break_glass, gates, policies
 from apps.governance.gates.facts import GateResult
-from placet_verify.glass import SKIPPABLE, glass_rule
+from placet_verify.permit.break_glass import SKIPPABLE, glass_rule
 from tests.unit.governance.test_gates import FACTS
 
 GATES = "gates:\n  - {gate: build}\n"

@@ -19,7 +19,7 @@ from apps.governance.duties import (
     place_of,
     sentences,
 )
-from placet_verify.quorum import ApprovalRule
+from placet_verify.permit.quorum import ApprovalRule
 from tests.support.organisations import ONE_SIGNS, TWO_DECIDE
 
 ONE = (ApprovalRule("approver", 1),)

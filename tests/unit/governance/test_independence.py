@@ -20,8 +20,8 @@ from apps.governance.duties import (
 )
 from apps.governance.gates import GATES, GateFault, evaluate
 from apps.governance.gates.facts import DecisionFact
-from placet_verify.quorum import ApprovalRule, approval_rules
-from placet_verify.standing import Standing
+from placet_verify.permit.quorum import ApprovalRule, approval_rules
+from placet_verify.permit.standing import Standing
 from tests.unit.governance.test_gates import FACTS
 
 SECOND, FIRST = Standing(line="second").to_dict(), Standing(line="first").to_dict()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from apps.audit.events import kinds
 from apps.integrations.formats import SEVERITIES, Batch, Head, Leaf, cloudevents, jsonl, syslog
 from placet_verify import canonical
-from placet_verify.log import read_records
-from placet_verify.merkle import leaf_hash
+from placet_verify.log.checking import read_records
+from placet_verify.log.merkle import leaf_hash
 from tests.support.receivers import frames, parse
 
 ORIGIN = "placet.dev/log/ed25519-00"

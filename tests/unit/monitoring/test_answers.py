@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.monitoring.answers import agree
+from apps.monitoring.agreement import agree
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from placet_protocol.report import (
     weakest,
     write_report,
 )
-from placet_verify import dsse
-from placet_verify.keys import PrivateKey
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import PrivateKey
 from tests.support.nodes import PLATFORM
 
 JANE = "Mrs Jane Doe of 1 Main Street "

@@ -13,7 +13,7 @@ from workers.builder.acceleration import PROGRAMS
 from workers.builder.generate import TEMPLATES
 
 ROOT = Path(__file__).resolve().parents[3]
-HELPERS = {"base", "json_stream", "protobuf", "usable"}
+HELPERS = {"base", "json_stream", "protobuf", "column_checks"}
 EVERY = pytest.mark.parametrize("kind", FORMATS.values(), ids=FORMATS)
 
 

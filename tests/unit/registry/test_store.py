@@ -55,7 +55,7 @@ def damage(store: Store, data: bytes) -> None:
         path.write_bytes(data)
         return
     from apps.registry.store.bucket import Bucket
-    from placet.kernel.buckets import client
+    from placet.kernel.s3 import client
 
     assert isinstance(store.backend, Bucket)
     address = store.backend.address

@@ -12,8 +12,8 @@ import pytest
 from apps.governance.plan import AbTest, Plan, Ship
 from apps.rollouts.analysis import Judged, Measured, Metric, Terms, Verdict, judge
 from apps.rollouts.analysis.findings import RATIO_PART
-from apps.rollouts.analysis.kept import judged_by, keep
-from apps.rollouts.looks import terms_of
+from apps.rollouts.analysis.stored_verdict import judged_by, keep
+from apps.rollouts.measurements import terms_of
 from apps.rollouts.rules import TRANSITIONS, Snapshot, go_on, next_step, promote, skip
 from apps.rollouts.steps import judged_place, state_of, untested
 from proofs import analysis as simulation

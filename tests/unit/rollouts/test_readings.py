@@ -8,8 +8,8 @@ import pytest
 
 from apps.governance.plan import Prometheus
 from apps.rollouts.analysis import Measured, Metric, Terms, Threshold, asked_of, judge
-from apps.rollouts.analysis.kept import keep
 from apps.rollouts.analysis.readings import Point, Reading, reading
+from apps.rollouts.analysis.stored_verdict import keep
 from apps.rollouts.analysis.verdicts import Verdict
 from tests.unit.rollouts.test_analysis import window
 

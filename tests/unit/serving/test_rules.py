@@ -13,7 +13,7 @@ from apps.serving.rules import (
     wanted,
 )
 from placet_protocol.state import LEAST_MEMORY_MB
-from placet_verify.serving import MAX_MEMORY_MB, Destination
+from placet_verify.permit.serving import MAX_MEMORY_MB, Destination
 from placet_verify.units import UnitSource
 
 

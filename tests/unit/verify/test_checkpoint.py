@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_verify import checkpoint
-from placet_verify.checkpoint import CheckpointRefused
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import PrivateKey
+from placet_verify.log import checkpoint
+from placet_verify.log.checkpoint import CheckpointRefused
+from placet_verify.signing.keys import PrivateKey
 from tests.support.permits import NOON, Keys
 
 ROOT = hashlib.sha256(b"root").digest()

@@ -6,11 +6,11 @@ import struct
 
 import pytest
 
-from placet_verify import checkpoint, cosignature, merkle, submission
-from placet_verify.checkpoint import read_verifier_key, verifier_key
-from placet_verify.cosignature import WitnessKey, cosigned, quorum
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import PrivateKey
+from placet_verify.log import checkpoint, cosignature, merkle, submission
+from placet_verify.log.checkpoint import read_verifier_key, verifier_key
+from placet_verify.log.cosignature import WitnessKey, cosigned, quorum
+from placet_verify.signing.keys import PrivateKey
 
 LOG, ONE, TWO = PrivateKey.generate(), PrivateKey.generate(), PrivateKey.generate()
 ORIGIN, AT = "example.com/log", 1_679_315_147

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from placet_verify import canonical, dsse, times
+from placet_verify import canonical, times
 from placet_verify.errors import Malformed, Refused
-from placet_verify.keys import (
+from placet_verify.predicates import DECISION_TYPE, PROVENANCE_TYPE
+from placet_verify.signing import dsse
+from placet_verify.signing.keys import (
     ALLOWED,
     OVERLAP,
     PURPOSES,
@@ -20,7 +22,6 @@ from placet_verify.keys import (
     PublicKey,
     empty_ring,
 )
-from placet_verify.predicates import DECISION_TYPE, PROVENANCE_TYPE
 from tests.support.permits import NOON, Keys, valid_case
 
 KEYS = Keys()

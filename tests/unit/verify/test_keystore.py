@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from placet.kernel import keystore
 from placet.kernel.config import config
 from placet.kernel.keystore import KeyUnavailable, ensure_keys, read_ring, revoke, rotate, signer
-from placet_verify.keys import KeyRefused, PrivateKey, make_ring
+from placet_verify.signing.keys import KeyRefused, PrivateKey, make_ring
 
 
 def now() -> datetime:

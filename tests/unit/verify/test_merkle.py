@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_verify import merkle, tiles
-from placet_verify.merkle import (
+from placet_verify.log import merkle, tiles
+from placet_verify.log.merkle import (
     EMPTY_ROOT,
     Frontier,
     consistency_proof,

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from placet_verify import model_signature
 from placet_verify.errors import Malformed, Refused
-from placet_verify.model_signature import SigningKey, check, digests_in
+from placet_verify.signing import model_signature
+from placet_verify.signing.model_signature import SigningKey, check, digests_in
 from tests.support.signed_models import public_pem, resigned, signed_model, signing_key
 
 FILES = {"model.joblib": b"weights", "notes/read.me": b"hello", "empty": b""}

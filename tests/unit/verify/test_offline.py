@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from placet_verify import checkpoint, export, tiles
 from placet_verify.__main__ import main
-from placet_verify.keys import PrivateKey
-from placet_verify.merkle import Frontier, leaf_hash
+from placet_verify.bundle import export
+from placet_verify.log import checkpoint, tiles
+from placet_verify.log.merkle import Frontier, leaf_hash
+from placet_verify.signing.keys import PrivateKey
 from tests.support.permits import NOON, Keys, valid_case
 
 ROOT = Path(__file__).resolve().parents[3]

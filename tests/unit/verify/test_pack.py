@@ -8,7 +8,7 @@ from pathlib import Path
 import cryptography
 import pytest
 
-from placet_verify.pack import packed
+from placet_verify.commands.pack import packed
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "docs/examples"

@@ -3,7 +3,7 @@
 import pytest
 
 from placet_verify.errors import Malformed
-from placet_verify.quorum import ApprovalRule, approval_rules, expiry_days, tally
+from placet_verify.permit.quorum import ApprovalRule, approval_rules, expiry_days, tally
 
 REVIEWER = ApprovalRule("reviewer", 1)
 APPROVER = ApprovalRule("approver", 1)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from placet_verify import recall_report
 from placet_verify.__main__ import main
+from placet_verify.bundle import recall_report
 from placet_verify.errors import Refused
-from placet_verify.keys import KeyRing, PrivateKey
+from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import Names
 from tests.support.offline import Files
 from tests.support.permits import Keys

@@ -8,9 +8,9 @@ import pytest
 
 from placet_verify import canonical, recalls
 from placet_verify.errors import Refused
-from placet_verify.keys import PrivateKey
-from placet_verify.permit import PermitRefused, holds
+from placet_verify.permit.permit import PermitRefused, holds
 from placet_verify.recalls import Book, Uncounted
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import (
     LiftStatement,
     Names,

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from placet_verify import canonical, seals
+from placet_verify import canonical
 from placet_verify.errors import Refused
-from placet_verify.keys import PrivateKey
+from placet_verify.log import seals
+from placet_verify.signing.keys import PrivateKey
 from placet_verify.times import rfc3339
 from tests.support.permits import NOON, Keys
 

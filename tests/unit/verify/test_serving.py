@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_verify import serving
 from placet_verify.errors import Refused
-from placet_verify.serving import Destination
+from placet_verify.permit import serving
+from placet_verify.permit.serving import Destination
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from placet_verify.__main__ import main
-from placet_verify.permit import Permit, PermitRefused, permit
+from placet_verify.permit.permit import Permit, PermitRefused, permit
 from tests.support.permits import NOON, Case, Keys, approvals, valid_case
 
 KEYS = Keys()

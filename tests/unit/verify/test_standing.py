@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from placet_verify import canonical
-from placet_verify.approvers import Signed
 from placet_verify.errors import Malformed
-from placet_verify.permit import PermitRefused, build_permit, permit
-from placet_verify.quorum import ApprovalRule, approval_rules, tally
-from placet_verify.standing import DEMANDS, UNKNOWN, Standing, independent
+from placet_verify.permit.approvers import Signed
+from placet_verify.permit.permit import PermitRefused, build_permit, permit
+from placet_verify.permit.quorum import ApprovalRule, approval_rules, tally
+from placet_verify.permit.standing import DEMANDS, UNKNOWN, Standing, independent
 from placet_verify.statements import (
     DecisionStatement,
     StandingDecision,

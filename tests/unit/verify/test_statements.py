@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_verify import export, statements
+from placet_verify import statements
+from placet_verify.bundle import export
 from placet_verify.errors import Malformed, Refused
 from placet_verify.statements import (
     DecisionStatement,

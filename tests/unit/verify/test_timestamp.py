@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 
-from placet_verify import der, timestamp
-from placet_verify.chains import path_to, read_pinned
 from placet_verify.errors import Malformed, Refused
+from placet_verify.time import der, timestamp
+from placet_verify.time.chains import path_to, read_pinned
 from tests.support.timestamps import DAY, POLICY, Form, StampAuthority, openssl_accepts
 
 NOTE = b"placet.dev/log/ed25519-1\n41\nroot\n\n\xe2\x80\x94 placet.dev/log/ed25519-1 sig\n"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_verify import checkpoint, merkle, tlog_proof
 from placet_verify.__main__ import main
-from placet_verify.checkpoint import verifier_key
 from placet_verify.errors import Malformed, Refused
-from placet_verify.merkle import leaf_hash, source_of
-from placet_verify.tlog_proof import HEADER
+from placet_verify.log import checkpoint, merkle, tlog_proof
+from placet_verify.log.checkpoint import verifier_key
+from placet_verify.log.merkle import leaf_hash, source_of
+from placet_verify.log.tlog_proof import HEADER
 from tests.support.permits import Keys
 
 KEYS = Keys()

@@ -18,7 +18,7 @@ from apps.audit.queries.proofs import full_tile, latest_cosigned
 from placet.kernel.api.views import PlacetView
 from placet.kernel.keystore import keys_document, root_public
 from placet.kernel.problems import NotFound
-from placet_verify.pack import packed
+from placet_verify.commands.pack import packed
 from placet_verify_js import NAME, page
 
 INDEX = {"type": "integer", "minimum": 0}

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.audit.actions.cosigning import add_checkpoint, forget_log, witness_log
 from apps.audit.actions.witnesses import add_witness, remove_witness
-from apps.audit.actions.witnessing import add_checkpoint, forget_log, witness_log
 from apps.audit.api import witness_serializers as s
 from apps.audit.queries.witnesses import (
     heads_of,

@@ -5,8 +5,8 @@ from typing import Any
 
 from apps.console.queries.tables import BATCH, Filters, Table
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import public_half
 from apps.identity.queries import own_tokens, visible_passkeys
+from apps.identity.trust.passkeys import public_half
 from placet.kernel.actor import Actor
 
 

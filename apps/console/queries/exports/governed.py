@@ -5,14 +5,14 @@ from typing import Any
 
 from apps.assurance.models import RecallEffect
 from apps.assurance.queries import visible_recalls
+from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
-from apps.console.queries.names import actor_names
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.tables import BATCH, Filters, Table, in_batches
 from apps.governance.models import Decision
+from apps.governance.queries.break_glass import glass_views, glasses
 from apps.governance.queries.duties import duties_of, visible_duties
-from apps.governance.queries.glasses import glass_views, glasses
-from apps.governance.queries.lists import releases
+from apps.governance.queries.visible_rows import releases
 from placet.kernel.actor import Actor
 
 

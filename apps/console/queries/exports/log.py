@@ -6,7 +6,7 @@ from typing import Any
 from apps.assurance.queries.retention import sees_retention, visible_archives, visible_holds
 from apps.audit.queries import latest_checkpoint
 from apps.audit.queries.witnesses import may_see
-from apps.console.queries.names import actor_names
+from apps.console.queries.actor_names import actor_names
 from apps.console.queries.retention import hold_rows
 from apps.console.queries.tables import BATCH, Filters, Table, in_batches
 from apps.console.queries.witnesses import (

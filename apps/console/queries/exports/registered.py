@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import model_rows, models_matching, version_rows
-from apps.console.queries.names import actor_names
 from apps.console.queries.tables import Filters, Table, in_batches
 from apps.identity.queries import visible
 from apps.registry.models import SigningKey

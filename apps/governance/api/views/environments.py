@@ -16,7 +16,7 @@ from apps.governance.api.serializers import (
     PresetsSerializer,
 )
 from apps.governance.models import Environment, Freeze
-from apps.governance.queries import lists
+from apps.governance.queries import visible_rows
 from apps.governance.queries.presets import presets
 from apps.identity.api.serializers import page_of
 from apps.identity.queries import project_by_slug
@@ -29,7 +29,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 def place_of(slug: str, name: str, actor: Actor) -> Environment:
     """Return the environment that a path names."""
-    return lists.environment(project_by_slug(slug, actor), name, actor)
+    return visible_rows.environment(project_by_slug(slug, actor), name, actor)
 
 
 def targets_of(
@@ -55,7 +55,7 @@ def _tag(row: Environment) -> str:
 
 
 def _answer(row: Environment, actor: Actor, status: int = 200) -> Response:
-    fresh = lists.environment(row.project, row.name, actor)
+    fresh = visible_rows.environment(row.project, row.name, actor)
     headers = {"ETag": _tag(fresh)}
     if status == 201:
         path = f"/api/v1/projects/{fresh.project.slug}/environments/{fresh.name}"
@@ -71,7 +71,7 @@ class EnvironmentList(PlacetView):
     @extend_schema(operation_id="environments_list", responses=page_of(EnvironmentSerializer))
     def get(self, request: Request, slug: str) -> Response:
         """List the environments of a project by name; ``position`` gives their order."""
-        rows = lists.environments(project_by_slug(slug, self.actor), self.actor)
+        rows = visible_rows.environments(project_by_slug(slug, self.actor), self.actor)
         return self.page(
             rows, lambda found: list(EnvironmentSerializer(found, many=True).data), order="name"
         )
@@ -121,7 +121,7 @@ class PresetList(PlacetView):
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the plans that are ready to be chosen, and what the policy has against each."""
         place = place_of(slug, name, self.actor)
-        published = lists.policies(place, self.actor).filter(state="published")
+        published = visible_rows.policies(place, self.actor).filter(state="published")
         items = presets(published.order_by("-number").first(), place)
         return Response(PresetsSerializer({"items": items}).data)
 
@@ -134,7 +134,7 @@ class FreezeList(PlacetView):
     @extend_schema(operation_id="freezes_list", responses=page_of(FreezeSerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the freezes of an environment, newest first, lifted ones too."""
-        rows = lists.freezes(place_of(slug, name, self.actor), self.actor)
+        rows = visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
         return self.page(rows, lambda found: list(FreezeSerializer(found, many=True).data))
 
     @extend_schema(
@@ -156,7 +156,11 @@ class FreezeLift(PlacetView):
     @extend_schema(operation_id="freezes_lift", request=None, responses=FreezeSerializer)
     def post(self, request: Request, slug: str, name: str, freeze: str) -> Response:
         """Lift a freeze."""
-        row = lists.freezes(place_of(slug, name, self.actor), self.actor).filter(pk=freeze).first()
+        row = (
+            visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
+            .filter(pk=freeze)
+            .first()
+        )
         if row is None:
             raise NotFound
         lifted: Freeze = actions.lift_freeze(row, actor=self.actor)

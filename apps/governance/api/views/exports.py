@@ -12,15 +12,15 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from apps.governance.actions.bundle import release_bundle
-from apps.governance.actions.papers import verification_summary
+from apps.governance.actions.release_documents import verification_summary
 from apps.governance.models import Decision
-from apps.governance.queries import lists
-from apps.identity import passkeys
+from apps.governance.queries import visible_rows
+from apps.identity.trust import passkeys
 from placet.kernel.api.views import PlacetView
 from placet.kernel.keystore import ring
-from placet_verify.dsse import Envelope
-from placet_verify.export import decision_bundle, passkey_bundle
-from placet_verify.webauthn import Assertion
+from placet_verify.bundle.export import decision_bundle, passkey_bundle
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.webauthn import Assertion
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -64,7 +64,7 @@ class ReleaseBundle(PlacetView):
     )
     def get(self, request: Request, release: str) -> HttpResponse:
         """Download a release with all that an outsider needs to check it. Is itself an event."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         content = zipped(release_bundle(row, self.actor))
         response = HttpResponse(content, content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="release-{row.number}.zip"'
@@ -80,7 +80,7 @@ class ReleaseSummary(PlacetView):
     )
     def get(self, request: Request, release: str) -> HttpResponse:
         """Verify a decided release now, and download the SLSA summary of it as signed."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         response = HttpResponse(verification_summary(row), content_type="application/vnd.dsse+json")
         response["Content-Disposition"] = f'attachment; filename="release-{row.number}.vsa.json"'
         return response
@@ -97,7 +97,7 @@ class DecisionExport(PlacetView):
     )
     def get(self, request: Request, decision: str) -> HttpResponse:
         """Download a decision: what was signed, with the signature and key for openssl."""
-        row = lists.decision(decision, self.actor)
+        row = visible_rows.decision(decision, self.actor)
         response = HttpResponse(bundle(row), content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="{row.pk}.zip"'
         return response

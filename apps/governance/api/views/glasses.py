@@ -18,7 +18,7 @@ from apps.governance.api.glass_serializers import (
     SignedGlassSerializer,
 )
 from apps.governance.models import BreakGlass
-from apps.governance.queries import glasses, lists
+from apps.governance.queries import break_glass, visible_rows
 from apps.identity.api.serializers import ChallengeSerializer, page_of
 from apps.identity.api.views.passkeys import challenged
 from placet.kernel.actor import Actor
@@ -31,12 +31,12 @@ FILTERS = ("project", *CHOICES)
 
 def rendered(rows: Any) -> list[Any]:
     """Return break-glasses as JSON values."""
-    return list(BreakGlassSerializer(glasses.glass_views(rows), many=True).data)
+    return list(BreakGlassSerializer(break_glass.glass_views(rows), many=True).data)
 
 
 def answered(row: BreakGlass, actor: Actor, status: int = 200) -> Response:
     """Answer with a break-glass as it is now."""
-    return Response(rendered([glasses.glass(row.pk, actor)])[0], status)
+    return Response(rendered([break_glass.glass(row.pk, actor)])[0], status)
 
 
 class GlassList(PlacetView):
@@ -59,7 +59,7 @@ class GlassList(PlacetView):
         for name, known in CHOICES.items():
             if given[name] and given[name] not in known:
                 raise InvalidInput(errors=[FieldError(name, f"One of {', '.join(known)}")])
-        return self.page(glasses.glasses(self.actor, **given), rendered)
+        return self.page(break_glass.glasses(self.actor, **given), rendered)
 
 
 class GlassDetail(PlacetView):
@@ -68,7 +68,7 @@ class GlassDetail(PlacetView):
     @extend_schema(operation_id="break_glass_read", responses=BreakGlassSerializer)
     def get(self, request: Request, glass: str) -> Response:
         """Read a break-glass: who signed it, until when it lasts, how its review stands."""
-        return answered(glasses.glass(glass, self.actor), self.actor)
+        return answered(break_glass.glass(glass, self.actor), self.actor)
 
 
 class GlassOpen(PlacetView):
@@ -81,7 +81,7 @@ class GlassOpen(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Open a break-glass for a release, in a browser session. Others must confirm it."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         data: Any = self.body(SignedGlassSerializer)
         return answered(actions.open_break_glass(row, **data, actor=self.actor), self.actor, 201)
 
@@ -96,7 +96,7 @@ class GlassOpenChallenge(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Ask for the challenge that your passkey answers to open a break-glass like this."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         data: Any = self.body(AskedGlassSerializer)
         return challenged(actions.ask_to_open(row, **data, actor=self.actor))
 
@@ -111,7 +111,7 @@ class GlassConfirm(PlacetView):
     )
     def post(self, request: Request, glass: str) -> Response:
         """Confirm, in a browser session, what somebody else opened; enough of you approve it."""
-        row = glasses.glass(glass, self.actor)
+        row = break_glass.glass(glass, self.actor)
         data: Any = self.body(SignedConfirmationSerializer)
         return answered(actions.confirm_break_glass(row, **data, actor=self.actor), self.actor)
 
@@ -126,7 +126,7 @@ class GlassConfirmChallenge(PlacetView):
     )
     def post(self, request: Request, glass: str) -> Response:
         """Ask for the challenge that your passkey answers to confirm it like this."""
-        row = glasses.glass(glass, self.actor)
+        row = break_glass.glass(glass, self.actor)
         data: Any = self.body(AskedConfirmationSerializer)
         return challenged(actions.ask_to_confirm(row, **data, actor=self.actor))
 
@@ -137,7 +137,7 @@ class GlassEnd(PlacetView):
     @extend_schema(operation_id="break_glass_end", request=None, responses=BreakGlassSerializer)
     def post(self, request: Request, glass: str) -> Response:
         """End it before its time: what has not started by it does not start."""
-        row = glasses.glass(glass, self.actor)
+        row = break_glass.glass(glass, self.actor)
         return answered(actions.end_break_glass(row, actor=self.actor), self.actor)
 
 
@@ -151,6 +151,6 @@ class GlassReview(PlacetView):
     )
     def post(self, request: Request, glass: str) -> Response:
         """Close the review of a break-glass that others took part in, with what you found."""
-        row = glasses.glass(glass, self.actor)
+        row = break_glass.glass(glass, self.actor)
         data: Any = self.body(GlassReviewSerializer)
         return answered(actions.review_break_glass(row, **data, actor=self.actor), self.actor)

@@ -16,7 +16,7 @@ from apps.governance.api.serializers import (
 )
 from apps.governance.api.views.environments import place_of
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries import lists
+from apps.governance.queries import visible_rows
 from apps.governance.queries.dry_run import dry_run
 from apps.identity.api.serializers import ChallengeSerializer, ChosenPasskeySerializer, page_of
 from apps.identity.api.views.passkeys import challenged
@@ -27,7 +27,7 @@ from placet.kernel.api.views import PlacetView
 
 def policy_of(slug: str, name: str, number: int, actor: Actor) -> PolicyRevision:
     """Return the policy revision that a path names."""
-    return lists.policy(place_of(slug, name, actor), number, actor)
+    return visible_rows.policy(place_of(slug, name, actor), number, actor)
 
 
 def _would_say(place: Environment, document: dict[str, Any], digest: str) -> Response:
@@ -43,7 +43,7 @@ class PolicyList(PlacetView):
     @extend_schema(operation_id="policies_list", responses=page_of(PolicySerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the policy revisions of an environment, newest first, drafts too."""
-        rows = lists.policies(place_of(slug, name, self.actor), self.actor)
+        rows = visible_rows.policies(place_of(slug, name, self.actor), self.actor)
         return self.page(
             rows, lambda found: list(PolicySerializer(found, many=True).data), order="-number"
         )

@@ -25,8 +25,8 @@ from apps.governance.api.serializers import (
 )
 from apps.governance.api.views.environments import targets_of
 from apps.governance.models import Release, ReleaseState
-from apps.governance.queries import lists
-from apps.governance.queries.detail import comment_rows, decision_rows, release_view
+from apps.governance.queries import visible_rows
+from apps.governance.queries.release_detail import comment_rows, decision_rows, release_view
 from apps.identity.api.serializers import ChallengeSerializer, page_of
 from apps.identity.api.views.passkeys import challenged
 from apps.identity.models import Project
@@ -48,7 +48,7 @@ def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
     if given["state"] and given["state"] not in ReleaseState.values:
         detail = f"One of {', '.join(ReleaseState.values)}"
         raise InvalidInput(errors=[FieldError("state", detail)])
-    return lists.releases(view.actor, project=project, **given)
+    return visible_rows.releases(view.actor, project=project, **given)
 
 
 def rendered(rows: Any) -> list[Any]:
@@ -75,7 +75,7 @@ def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str,
         version = version_for(project.slug, model, number, actor)
     if name := data.pop("environment", ""):
         with naming("/environment", f"environment {name}", project, actor):
-            data["environment"] = lists.environment(project, name, actor)
+            data["environment"] = visible_rows.environment(project, name, actor)
     if name := data.pop("target", ""):
         data["target"] = targets_of([name], actor, at="/target")[0]
     if digest := data.pop("bento", ""):
@@ -131,7 +131,7 @@ class Inbox(PlacetView):
     @extend_schema(operation_id="inbox", responses=RELEASE_PAGE)
     def get(self, request: Request) -> Response:
         """List the releases that wait for your decision, the oldest first."""
-        return Response({"items": rendered(lists.inbox(self.actor)), "next_cursor": None})
+        return Response({"items": rendered(visible_rows.inbox(self.actor)), "next_cursor": None})
 
 
 class ReleaseDetail(PlacetView):
@@ -151,7 +151,7 @@ class DecisionList(PlacetView):
     @extend_schema(operation_id="decisions_list", responses=page_of(DecisionSerializer))
     def get(self, request: Request, release: str) -> Response:
         """List the decisions on a release, the first one first, voided ones too."""
-        rows = lists.decisions(lists.release(release, self.actor), self.actor)
+        rows = visible_rows.decisions(visible_rows.release(release, self.actor), self.actor)
         return self.page(
             rows,
             lambda found: list(DecisionSerializer(decision_rows(found), many=True).data),
@@ -165,7 +165,7 @@ class DecisionList(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Decide, in a browser session, on exactly what was shown; anything newer is 409."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         data: Any = self.body(SignedDecisionSerializer)
         made = actions.decide(row, **data, actor=self.actor)
         return Response(DecisionSerializer(decision_rows([made])[0]).data, status=201)
@@ -181,7 +181,7 @@ class DecisionChallenge(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Ask for the challenge that your passkey answers to decide like this."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         data: Any = self.body(AskedDecisionSerializer)
         return challenged(actions.ask_to_decide(row, **data, actor=self.actor))
 
@@ -194,7 +194,7 @@ class CommentList(PlacetView):
     @extend_schema(operation_id="comments_list", responses=page_of(CommentSerializer))
     def get(self, request: Request, release: str) -> Response:
         """List the comments on a release, the first one first."""
-        rows = lists.comments(lists.release(release, self.actor), self.actor)
+        rows = visible_rows.comments(visible_rows.release(release, self.actor), self.actor)
         return self.page(
             rows,
             lambda found: list(CommentSerializer(comment_rows(found), many=True).data),
@@ -208,7 +208,7 @@ class CommentList(PlacetView):
     )
     def post(self, request: Request, release: str) -> Response:
         """Say something about a release."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         text = self.body(NewCommentSerializer)["text"]
         made = actions.comment(row, text=text, actor=self.actor)
         return Response(CommentSerializer(comment_rows([made])[0]).data, status=201)
@@ -220,7 +220,7 @@ class ReleaseWithdraw(PlacetView):
     @extend_schema(operation_id="releases_withdraw", request=None, responses=ReleaseSerializer)
     def post(self, request: Request, release: str) -> Response:
         """Withdraw a release that you asked for and that has not started."""
-        row = actions.withdraw(lists.release(release, self.actor), actor=self.actor)
+        row = actions.withdraw(visible_rows.release(release, self.actor), actor=self.actor)
         return Response(ReleaseSerializer(row).data)
 
 
@@ -230,5 +230,5 @@ class ReleasePermit(PlacetView):
     @extend_schema(operation_id="releases_permit", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, release: str) -> HttpResponse:
         """Read the permit: policy, request and decisions as signed envelopes."""
-        row = lists.release(release, self.actor)
+        row = visible_rows.release(release, self.actor)
         return HttpResponse(actions.assemble_permit(row), content_type="application/json")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.identity import actions
 from apps.identity.models import ApproverPasskey
-from apps.identity.passkeys import public_half
+from apps.identity.trust.passkeys import public_half
 from placet.kernel import keystore
 from placet.kernel.config import config
 from placet.kernel.problems import Problem

@@ -1,0 +1,286 @@
+"""What a recall would reach: from what is recalled to Bentos, releases, endpoints and nodes.
+
+The same functions answer the preview and, with everything held, the recall itself.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from apps.assurance.errors import KeyInUse
+from apps.assurance.models import EffectAction
+from apps.assurance.rules import FORMS, IN_PROJECT, written
+from apps.builds.models import Bento
+from apps.governance.models import Environment, Release
+from apps.governance.rules import REVOCABLE
+from apps.identity.models import ApproverPasskey, Project, User
+from apps.identity.queries import authorize
+from apps.registry.models import ModelVersion
+from apps.rollouts.queries import BACK_FROM
+from apps.serving.hooks import keeper
+from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import PRESENT
+from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet_verify.errors import Refused
+from placet_verify.permit.permit import holds
+from placet_verify.recalls import Uncounted
+from placet_verify.signing.keys import KeyRing
+from placet_verify.statements import Names
+
+SIGNING = ("build", "decision")  # keys of what runs; of the others the list of keys is enough
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is recalled, checked: it exists, and belongs where it is recalled."""
+
+    kind: str
+    what: str
+    project: Project | None = None
+    purpose: str = ""  # of a key
+    passkeys: tuple[str, ...] = ()  # a passkey's credential, and those that it vouches for
+
+    @property
+    def uncounted(self) -> Uncounted:
+        """Whose signatures on permits count no more."""
+        return Uncounted(
+            keys=frozenset({self.what} if self.kind == "key" else ()),
+            passkeys=frozenset(self.passkeys),
+            people=frozenset({self.what} if self.kind == "person" else ()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The Bentos that must not run, and every release that falls, by id."""
+
+    subject: Subject
+    bentos: tuple[str, ...]
+    releases: tuple[Release, ...]
+
+    @property
+    def names(self) -> Names:
+        """What the signed statement names."""
+        uncounted = self.subject.uncounted
+        return Names.of(
+            bentos=self.bentos,
+            releases=[release.pk for release in self.releases],
+            keys=uncounted.keys,
+            passkeys=uncounted.passkeys,
+            people=uncounted.people,
+        )
+
+
+@dataclass(slots=True)
+class Place:
+    """What would become of one release that a recall reaches."""
+
+    release: Release
+    revisions: list[Revision] = field(default_factory=list)
+    action: str = EffectAction.REVOKED
+    fallback: Revision | None = None
+
+
+def check_place(kind: str, project: Project | None) -> None:
+    """Raise :class:`InvalidInput` unless a project is named for what belongs to one, and only
+    then."""
+    if (kind in IN_PROJECT) == (project is not None):
+        return
+    belongs = f"Name the project that the {kind} belongs to"
+    detail = belongs if kind in IN_PROJECT else "None: it counts everywhere"
+    raise InvalidInput(errors=[FieldError("/project", detail)])
+
+
+def subject_of(kind: str, text: str, project: Project | None, ring: KeyRing) -> Subject:
+    """Return what ``text`` names, or raise :class:`NotFound` or :class:`InvalidInput`."""
+    what = written(kind, text)
+    if what is None:
+        raise InvalidInput(errors=[FieldError("/what", FORMS[kind])])
+    match kind:
+        case "version":
+            found = ModelVersion.objects.filter(pk=what, project=project).exists()
+        case "bento":
+            found = Bento.objects.filter(pk=what, project=project).exists()
+        case "person":
+            found = User.objects.filter(pk=what).exists()
+        case "key":
+            return _key(what, ring)
+        case "passkey":
+            return _passkey(what)
+        case _:
+            found = True  # a dataset or a wheel: it may come yet, and must not
+    if not found:
+        raise NotFound(f"There is no such {kind} here")
+    return Subject(kind, what, project)
+
+
+def _key(what: str, ring: KeyRing) -> Subject:
+    try:
+        entry = ring.get(what)
+    except Refused:
+        raise NotFound("There is no such key") from None
+    if entry.purpose not in SIGNING:
+        detail = f"A key for {entry.purpose} signs nothing that runs: declare it lost instead"
+        raise InvalidInput(errors=[FieldError("/what", detail)])
+    if entry.valid_until is None:
+        raise KeyInUse
+    return Subject("key", what, purpose=entry.purpose)
+
+
+def _passkey(what: str) -> Subject:
+    """Return a passkey with those that it vouches for, and so on: nobody counts by it alone."""
+    own = ApproverPasskey.objects.filter(pk=what).first()
+    if own is None:
+        raise NotFound("There is no such passkey")
+    found, newest = {own.pk: own.credential}, [own.pk]
+    while newest:
+        rows = ApproverPasskey.objects.filter(vouched_by__in=newest).exclude(pk__in=found)
+        newest = [row.pk for row in rows]
+        found |= {row.pk: row.credential for row in rows}
+    return Subject("passkey", what, passkeys=tuple(sorted(found.values())))
+
+
+def foresee(actor: Actor, *, kind: str, what: str, project: Project | None, ring: KeyRing) -> Reach:
+    """Return what a recall would reach. Needs ``recall.create`` where it would count."""
+    check_place(kind, project)
+    authorize(actor, "recall.create", project, view="recall.view")
+    return reach(subject_of(kind, what, project, ring), ring)
+
+
+def reach(subject: Subject, ring: KeyRing) -> Reach:
+    """Return what a recall of ``subject`` reaches now."""
+    if subject.kind in ("key", "passkey", "person") and subject.purpose != "build":
+        return Reach(subject, (), tuple(_fallen(subject, ring)))
+    digests = tuple(_bentos(subject).order_by("pk").values_list("pk", flat=True))
+    rows = _releases().filter(bento__in=digests)
+    ran = Exists(Revision.objects.filter(release=OuterRef("pk")))
+    return Reach(subject, digests, tuple(rows.filter(Q(state__in=REVOCABLE) | ran)))
+
+
+def _releases() -> QuerySet[Release]:
+    return Release.objects.select_related(
+        "project", "environment", "endpoint__target__node", "version__model", "policy"
+    ).order_by("pk")
+
+
+def _bentos(subject: Subject) -> QuerySet[Bento]:
+    what, rows = subject.what, Bento.objects.all()
+    if subject.project is not None:
+        rows = rows.filter(project=subject.project)
+    match subject.kind:
+        case "version":
+            return rows.filter(version=what)
+        case "bento":
+            return rows.filter(pk=what)
+        case "dataset":
+            return rows.filter(version__lineage__datasets__contains=[{"digest": what}])
+        case "wheel":
+            sha256 = what.removeprefix("sha256:")
+            return rows.filter(runtime__wheels__contains=[{"sha256": sha256}])
+    return rows.filter(provenance__contains=f'"keyid":"{what}"')
+
+
+def touched_by(subject: Subject) -> Q:
+    """Select releases that bear a signature which counts no more; whether they fall by it is
+    another question."""
+    match subject.kind:
+        case "person":
+            return Q(decisions__person=subject.what) | Q(
+                break_glasses__signatures__person=subject.what
+            )
+        case "passkey":
+            keys = list(subject.passkeys)
+            return (
+                Q(decisions__assertion__credential__in=keys)
+                | Q(policy__assertion__credential__in=keys)
+                | Q(break_glasses__signatures__assertion__credential__in=keys)
+            )
+    keyid = f'"keyid":"{subject.what}"'
+    return (
+        Q(request_envelope__contains=keyid)
+        | Q(decisions__envelope__contains=keyid)
+        | Q(policy__envelope__contains=keyid)
+        | Q(break_glasses__signatures__envelope__contains=keyid)
+    )
+
+
+def _fallen(subject: Subject, ring: KeyRing) -> list[Release]:
+    """Return the releases that were let in by a permit which does not hold any more, and those
+    not started yet that can have none: their request or their policy does not count."""
+    touched = Release.objects.filter(touched_by(subject)).values("pk")
+    rows = list(_releases().filter(pk__in=touched))
+    permits: dict[str, list[str]] = {row.pk: [] for row in rows}
+    found = Revision.objects.filter(release__in=permits).values_list("release", "permit")
+    for release, permit in found:
+        permits[release].append(permit)
+    gone = subject.uncounted | keeper().uncounted()  # as every node counts
+    return [
+        row
+        for row in rows
+        if any(_falls(permit, ring, gone) for permit in permits[row.pk])
+        or (not permits[row.pk] and row.state in REVOCABLE and _hopeless(row, subject))
+    ]
+
+
+def _falls(permit: str, ring: KeyRing, uncounted: Uncounted) -> bool:
+    try:
+        holds(permit, ring, uncounted=uncounted)
+    except Refused:
+        return True
+    return False
+
+
+def _hopeless(release: Release, subject: Subject) -> bool:
+    """Tell whether no decision can let a release in that has not started."""
+    if subject.kind == "key":
+        keyid = f'"keyid":"{subject.what}"'
+        return keyid in release.request_envelope or keyid in release.policy.envelope
+    publisher = (release.policy.assertion or {}).get("credential")
+    return subject.kind == "passkey" and publisher in subject.passkeys
+
+
+def preview(found: Reach) -> list[Place]:
+    """Return what would become of every release that is reached (three queries at most)."""
+    places = {release.pk: Place(release) for release in found.releases}
+    behind = {release.endpoint_id for release in found.releases}
+    by_endpoint: dict[str, list[Revision]] = {}
+    rows = Revision.objects.filter(endpoint__in=behind).select_related("bento").defer("permit")
+    for revision in rows.order_by("-number"):
+        by_endpoint.setdefault(revision.endpoint_id, []).append(revision)
+        if revision.release in places:
+            places[revision.release].revisions.append(revision)
+    superseded = set(
+        Release.objects.filter(endpoint__in=behind, state="superseded")
+        .exclude(pk__in=places)
+        .values_list("pk", flat=True)
+    )
+    for place in places.values():
+        _foresee(place, by_endpoint.get(place.release.endpoint_id, []), superseded)
+    return list(places.values())
+
+
+def _foresee(place: Place, every: Collection[Revision], superseded: Collection[str]) -> None:
+    """Say what would be done; ``every`` revision of the endpoint is given, the newest first."""
+    states = {revision.state for revision in place.revisions}
+    if "live" not in states:
+        place.action = EffectAction.ENDED if states & PRESENT else EffectAction.REVOKED
+        return
+    live = next(revision for revision in place.revisions if revision.state == "live")
+    good = (
+        row
+        for row in every
+        if row.number < live.number and row.state in BACK_FROM and row.release in superseded
+        and row.bento.collected_at is None
+    )  # fmt: skip
+    falls_back = place.release.environment.on_recall == "fall_back"
+    place.fallback = next(good, None) if falls_back else None
+    place.action = EffectAction.FELL_BACK if place.fallback else EffectAction.STOPPED
+
+
+def stopping_among(endpoints: Iterable[Endpoint]) -> set[str]:
+    """Return those whose environments say to stop rather than to fall back."""
+    places = Environment.objects.filter(on_recall="stop").values_list("project", "name")
+    stopping = set(places)
+    return {one.pk for one in endpoints if (one.project_id, one.environment) in stopping}

@@ -1,0 +1,101 @@
+"""Keeps the recalls for the apps below: see ``apps.serving.hooks``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Func, JSONField, OuterRef, Q
+from django.db.models.functions import JSONObject
+
+from apps.assurance.actions.receipts import take_in
+from apps.assurance.models import Recall
+from apps.assurance.queries.events_of_recalls import of_release
+from apps.assurance.queries.visible_recalls import standing_recalls
+from apps.audit.actions import Recorder
+from apps.builds.models import Bento
+from apps.serving.models import Endpoint, Node, Target
+from placet_protocol.report import Report
+from placet_verify import canonical
+from placet_verify.recalls import NONE, Uncounted
+
+WORDS = {"version": "version", "bento": "Bento", "dataset": "training data", "wheel": "wheel",
+         "key": "build key"}  # fmt: skip
+
+
+class RecallKeeper:
+    """Answers from the rows."""
+
+    def refusal(self, bento: Bento) -> str:
+        """Return why a Bento must not run, also one that was built after the recall."""
+        rows = standing_recalls().exclude(kind__in=("passkey", "person")).order_by("pk")
+        found = next((row for row in rows if _is_of(bento, row)), None)
+        return "" if found is None else _sentence(found.kind, found.what, found.created_at)
+
+    def listed(self, bento: str) -> ArraySubquery:
+        """Return the standing recalls that name a Bento. What was built later is not named, but
+        nobody could ask for a release of it."""
+        named = Func(OuterRef(bento), function="jsonb_build_array", output_field=JSONField())
+        rows = standing_recalls().filter(names__bentos__contains=named).order_by("pk")
+        return ArraySubquery(
+            rows.values(json=JSONObject(kind="kind", what="what", at="created_at"))
+        )
+
+    def sentence(self, found: Sequence[Mapping[str, str]]) -> str:
+        """Return why what was found must not run."""
+        if not found:
+            return ""
+        first = found[0]
+        return _sentence(first["kind"], first["what"], datetime.fromisoformat(first["at"]))
+
+    def uncounted(self) -> Uncounted:
+        """Return whose signatures do not count (one query)."""
+        found = NONE
+        for names in standing_recalls().values_list("names", flat=True):
+            found |= Uncounted(
+                frozenset(names["keys"]), frozenset(names["passkeys"]), frozenset(names["people"])
+            )
+        return found
+
+    def told(self, target: Target) -> dict[str, list[Any]]:
+        """Return the Bentos that must not run on a target, and the signed recalls and lifts of the
+        projects that have an endpoint there, and of the instance."""
+        projects = Endpoint.objects.filter(target=target).values("project")
+        rows = Recall.objects.filter(Q(project=None) | Q(project__in=projects)).order_by("pk")
+        recalled, signed = set[str](), []
+        for row in rows:
+            signed += [canonical.loads(text) for text in (row.envelope, row.lift_envelope) if text]
+            recalled |= set(row.names["bentos"]) if row.state == "standing" else set()
+        return {"recalled": sorted(recalled), "recalls": signed}
+
+    def heard(self, node: Node, report: Report, log: Recorder) -> None:
+        """Take in receipts, and compare what a node says with what it signed."""
+        take_in(node, report, log)
+
+    def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
+        """Return the events of receipts and recalls that are about a release."""
+        return of_release(release, bento, endpoint)
+
+
+def _is_of(bento: Bento, recall: Recall) -> bool:
+    if bento.pk in recall.names["bentos"]:
+        return True
+    if recall.project_id not in (None, bento.project_id):
+        return False
+    match recall.kind:
+        case "version":
+            return bool(bento.version_id == recall.what)
+        case "dataset":
+            datasets = bento.version.lineage.get("datasets", [])
+            return any(one["digest"] == recall.what for one in datasets)
+        case "wheel":
+            sha256 = recall.what.removeprefix("sha256:")
+            return any(wheel["sha256"] == sha256 for wheel in bento.runtime.wheels)
+        case "key":  # a build that was under way signs with it to its end
+            return f'"keyid":"{recall.what}"' in bento.provenance
+    return False
+
+
+def _sentence(kind: str, what: str, at: datetime) -> str:
+    short = what.removeprefix("sha256:")[:16]
+    return f"Its {WORDS[kind]} {short}… was recalled on {at:%Y-%m-%d} and that was not lifted"

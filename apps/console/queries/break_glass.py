@@ -1,0 +1,61 @@
+"""Lists of break-glasses, and the form that opens one."""
+
+from dataclasses import dataclass
+
+from apps.console.queries.paging import PAGE
+from apps.console.queries.passkeys import Signing, signing
+from apps.governance.models import Release
+from apps.governance.queries.break_glass import GlassView, glass_views, glasses, may_open
+from placet.kernel.actor import Actor
+from placet.kernel.ids import is_id
+from placet_verify.permit.break_glass import GlassRule, glass_rule
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the form that opens a break-glass for a release shows."""
+
+    release: Release
+    rule: GlassRule
+    hours: list[int]
+    signing: Signing | None
+
+    @property
+    def title(self) -> str:
+        """What stands above the form."""
+        version, environment = self.release.version, self.release.environment
+        return f"Break the glass for {version} to {environment.name}?"
+
+    @property
+    def skips(self) -> str:
+        """Continues the sentence on what it does not wait for."""
+        return f", nor for these gates: {', '.join(self.rule.skip)}" if self.rule.skip else ""
+
+    @property
+    def confirmers(self) -> str:
+        """Who must confirm it."""
+        others = self.rule.people - 1
+        return "An approver" if others == 1 else f"{others} approvers"
+
+
+def glass_rows(
+    actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
+) -> tuple[list[GlassView], str]:
+    """Return one page of break-glasses, newest first, and the id to go on before."""
+    rows = glasses(actor, project=project, review=review, release=release).order_by("-pk")
+    rows = rows.filter(pk__lt=before) if is_id(before) else rows
+    found = list(rows[: PAGE + 1])
+    return glass_views(found[:PAGE]), found[PAGE - 1].pk if len(found) > PAGE else ""
+
+
+def opening(release: Release, actor: Actor) -> Opening | None:
+    """Return what the form shows where ``actor`` may open one for ``release``; else ``None``."""
+    rule = glass_rule(release.policy.document)
+    if rule is None or not may_open(release, actor):
+        return None
+    hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
+    challenge = f"releases/{release.pk}/break-glass/challenge"
+    fields = "statement_digest reason hours passkey"
+    place = release.environment.name
+    signed = signing(actor, place, challenge, fields, demanded=rule.passkey)
+    return Opening(release, rule, [*hours, rule.hours], signed)

@@ -1,0 +1,287 @@
+"""The page of one break-glass, their list and the banner, as the templates print them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from apps.console.queries.page_parts import Button, counted
+from apps.console.queries.passkeys import Signing, signing
+from apps.governance.models import BreakGlass, Release
+from apps.governance.queries.break_glass import (
+    GlassView,
+    Signer,
+    glass,
+    glass_views,
+    may_confirm,
+    may_end,
+    may_review,
+)
+from apps.governance.queries.visible_rows import GLASS_OPEN, ShownGlass
+from placet.kernel.actor import Actor
+from placet_verify.permit.break_glass import GlassRule, glass_rule
+
+
+@dataclass(frozen=True, slots=True)
+class SignerRow:
+    """One person who opened or confirmed it, in words."""
+
+    signer: Signer
+
+    @property
+    def opened(self) -> bool:
+        """Whether they opened it: their reason stands above then."""
+        return self.signer.role == "responder"
+
+    @property
+    def did(self) -> str:
+        """What they did, and as whom."""
+        return f"{'opened' if self.opened else 'confirmed'} it as {self.signer.role}"
+
+    @property
+    def comment(self) -> str:
+        """What they remarked."""
+        return "" if self.opened else self.signer.comment
+
+    @property
+    def how(self) -> str:
+        """What their signature is worth."""
+        if self.signer.passkey:
+            return "Signed with a passkey"
+        return "Signed by the platform for a person who had just shown who they are"
+
+
+@dataclass(frozen=True, slots=True)
+class GlassPage:
+    """Everything the page of one break-glass shows."""
+
+    view: GlassView
+    rule: GlassRule | None
+    may_confirm: bool
+    may_end: bool
+    may_review: bool
+    signing: Signing | None  # how the reader confirms it; None: as they are signed in
+
+    @property
+    def glass(self) -> BreakGlass:
+        """The break-glass itself."""
+        return self.view.glass
+
+    @property
+    def state(self) -> str:
+        """How it stands: confirmed, the glass is broken."""
+        return state(self.glass)
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do with it now."""
+        return list(buttons(self))
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether nobody closed its review in time."""
+        return self.view.review == "overdue"
+
+    @property
+    def going(self) -> str:
+        """Continues the sentence on what was started by it."""
+        return "live" if self.glass.release.state == "live" else "going out"
+
+    @property
+    def signed(self) -> str:
+        """How many have signed of those that must."""
+        return f"{len(self.view.signers)} of {self.glass.people}"
+
+    @property
+    def signers(self) -> list[SignerRow]:
+        """Those who have signed."""
+        return [SignerRow(signer) for signer in self.view.signers]
+
+    @property
+    def missing(self) -> str:
+        """Who must still sign it."""
+        count = self.view.missing
+        return f"Waiting for {counted(count, 'approver')}" if count else ""
+
+    @property
+    def has_review(self) -> bool:
+        """Whether it must be reviewed."""
+        return self.view.review != "none"
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether that is done."""
+        return self.view.review == "closed"
+
+    @property
+    def review_state(self) -> str:
+        """How the review stands; '' while it is open and in time."""
+        return review_state(self.view)
+
+    @property
+    def due(self) -> str:
+        """Continues the sentence that says when its review is due."""
+        return "is" if self.view.review == "open" else "was"
+
+    @property
+    def skips(self) -> str:
+        """Continues the sentence on what the release does not wait for."""
+        skipped = self.rule.skip if self.rule else ()
+        return f" and without these gates: {', '.join(skipped)}" if skipped else ""
+
+    @property
+    def follows(self) -> str:
+        """What a confirmation by the reader does."""
+        if self.view.missing == 1:
+            return "The release is approved by it at once."
+        return f"{self.view.missing - 1} more must follow."
+
+
+@dataclass(frozen=True, slots=True)
+class GlassRow:
+    """One break-glass in the list."""
+
+    view: GlassView
+
+    @property
+    def glass(self) -> BreakGlass:
+        """The break-glass itself."""
+        return self.view.glass
+
+    @property
+    def state(self) -> str:
+        """How it stands: confirmed, the glass is broken."""
+        return state(self.glass)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends, while it is open."""
+        return self.glass.until if self.glass.state in GLASS_OPEN else None
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was broken for nothing."""
+        over = self.ends_at is None
+        return over and bool(self.glass.confirmed_at) and not self.glass.used_at
+
+    @property
+    def has_review(self) -> bool:
+        """Whether it must be reviewed."""
+        return self.view.review != "none"
+
+    @property
+    def review_state(self) -> str:
+        """How the review stands; '' while it is open and in time."""
+        return review_state(self.view)
+
+    @property
+    def review_note(self) -> str:
+        """By whom it is closed, or what stands before the time when it is due."""
+        if self.view.review == "closed":
+            return self.view.reviewer
+        return "since" if self.view.review == "overdue" else "due"
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When its review is due, until it is closed."""
+        return None if self.view.review == "closed" else self.glass.review_due_at
+
+
+@dataclass(frozen=True, slots=True)
+class GlassList:
+    """The list of break-glasses, and which of them it has."""
+
+    rows: list[GlassRow]
+    of_release: bool
+    filtered: bool
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        if self.of_release:
+            return "Of one release"
+        return "Those that match" if self.filtered else "All of them"
+
+    @property
+    def none(self) -> str:
+        """What is said where there is none."""
+        return "None matches" if self.filtered else "Nobody has broken the glass"
+
+
+@dataclass(frozen=True, slots=True)
+class GlassBanner:
+    """An open break-glass, of which every page says so."""
+
+    shown: ShownGlass
+
+    @property
+    def waits(self) -> bool:
+        """Whether others must still confirm it."""
+        return self.shown.state == "opened"
+
+    @property
+    def icon(self) -> str:
+        """The sign before it."""
+        return "◷" if self.waits else "▲"
+
+    @property
+    def begins(self) -> str:
+        """Begins its sentence."""
+        return "A break-glass for" if self.waits else "The glass is broken for"
+
+    @property
+    def goes_on(self) -> str:
+        """Continues its sentence."""
+        return " waits for others to confirm it" if self.waits else ""
+
+
+def glass_page(glass_id: str, actor: Actor) -> GlassPage:
+    """Return everything the page of one break-glass shows, or raise ``NotFound``."""
+    view = glass_views([glass(glass_id, actor)])[0]
+    release = view.glass.release
+    rule = glass_rule(release.policy.document)
+    confirms = may_confirm(view, actor)
+    return GlassPage(
+        view=view,
+        rule=rule,
+        may_confirm=confirms,
+        may_end=may_end(view, actor),
+        may_review=may_review(view, actor),
+        signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
+    )
+
+
+def state(row: BreakGlass) -> str:
+    """Return the state to show: a confirmed one is called broken."""
+    return "broken" if row.state == "confirmed" else row.state
+
+
+def review_state(view: GlassView) -> str:
+    """Return the state of its review to show: what was found, or that it is overdue, or ''."""
+    if view.review == "closed":
+        return view.glass.finding
+    return "overdue" if view.review == "overdue" else ""
+
+
+def buttons(page: GlassPage) -> Iterator[Button]:
+    """Yield what the reader can do with it now."""
+    pk = page.glass.pk
+    yield Button("Open the release", href=reverse("release", args=[page.glass.release_id]))
+    if page.may_end:
+        yield Button("End it now", post=reverse("glass-end", args=[pk]), tone="outline-danger")
+    if page.may_confirm:
+        yield Button("Confirm it…", dialog="confirm", tone="danger")
+    if page.may_review:
+        yield Button("Close the review…", dialog="review", tone="primary")
+
+
+def banners(shown: Sequence[ShownGlass]) -> list[GlassBanner]:
+    """Return what every page says of break-glasses that are open."""
+    return [GlassBanner(row) for row in shown]
+
+
+def _confirming(glass_id: str, release: Release, rule: GlassRule, actor: Actor) -> Signing | None:
+    challenge = f"break-glass/{glass_id}/confirm/challenge"
+    fields = "opening_digest comment passkey"
+    return signing(actor, release.environment.name, challenge, fields, demanded=rule.passkey)

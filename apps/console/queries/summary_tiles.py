@@ -1,0 +1,114 @@
+"""What somebody who must decide wants to know first about a release, in five short answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.console.queries.page_parts import Tone
+from apps.governance.gates.facts import GateResult, newest
+from apps.governance.gates.fields import spell
+from apps.governance.queries.release_detail import ReleaseView
+
+ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One answer: a label, a word with its tone, and a note below."""
+
+    label: str
+    tone: Tone
+    word: str
+    note: str = ""
+    sign: str = ""
+
+    @property
+    def icon(self) -> str:
+        """The sign beside the word, so that no state is a colour alone."""
+        return self.sign or ICONS[self.tone]
+
+
+def tiles(view: ReleaseView) -> list[Tile]:
+    """Return the answers: gates, scan, smoke test, what clients notice, the way back."""
+    evidence = list(view.evidence)
+    scan, smoke = newest(evidence, "scan"), newest(evidence, "smoke_test")
+    return [
+        gates_tile(view.gates),
+        scan_tile(scan.data if scan else None),
+        smoke_tile(smoke.data if smoke else None),
+        clients_tile(view),
+        way_back_tile(view),
+    ]
+
+
+def gates_tile(results: Sequence[GateResult]) -> Tile:
+    """Say how many gates passed, and name the first that holds the release back."""
+    skipped = [g for g in results if g["state"] == "skipped"]
+    held = [g for g in results if not g["passed"] and g["state"] != "skipped"]
+    word = f"{len(results) - len(held) - len(skipped)} of {len(results)} passed"
+    if skipped and not held:
+        count = len(skipped)
+        return Tile("Gates", "wait", word, f"{count} not asked: the glass is broken")
+    if not held:
+        return Tile("Gates", "pass" if results else "plain", word if results else "Not answered")
+    broken = [g for g in held if g["state"] != "waiting"]
+    first = (broken or held)[0]["title"]
+    note = first if len(held) == 1 else f"{first}, and {len(held) - 1} more"
+    return Tile("Gates", "fail", word, note) if broken else Tile("Gates", "wait", word, note, "◷")
+
+
+def scan_tile(data: Mapping[str, Any] | None) -> Tile:
+    """Say what the scan found; code-carrying is allowed somewhere, and never hidden."""
+    if data is None:
+        return Tile("Scan", "fail", "Not scanned")
+    count = len(data.get("findings") or ())
+    found = f"{count} finding{'' if count == 1 else 's'}"
+    match data.get("verdict"):
+        case "safe":
+            return Tile("Scan", "pass", "Safe to load", f"{found}, no code carried")
+        case "code-carrying":
+            return Tile("Scan", "wait", "Carries code", f"{found}; loaded in the sandbox only")
+        case "malicious":
+            return Tile("Scan", "fail", "Malicious", found)
+        case other:
+            return Tile("Scan", "fail", str(other or "unknown").capitalize(), found)
+
+
+def smoke_tile(data: Mapping[str, Any] | None) -> Tile:
+    """Say whether the built Bento answered its own example as expected."""
+    if data is None:
+        return Tile("Smoke test", "fail", "Not run")
+    where = "in a sandbox" if data.get("isolation") == "bwrap" else "as an unprivileged user"
+    equal = f"{data.get('equal', 0)} of {data.get('rows', 0)} equal"
+    match data.get("result"):
+        case "equal":
+            return Tile("Smoke test", "pass", equal, where)
+        case "starts":
+            return Tile("Smoke test", "wait", "Starts", f"no expected output to compare; {where}")
+        case "different":
+            return Tile("Smoke test", "fail", equal, where)
+        case _:
+            return Tile("Smoke test", "fail", "Failed", where)
+
+
+def clients_tile(view: ReleaseView) -> Tile:
+    """Say whether those who call the endpoint must change anything."""
+    if not view.changes.compared_with:
+        return Tile("Clients", "plain", "New" if view.live is None else "Unchanged")
+    breaking = [c for c in view.changes.schema if c["breaking"]]
+    if breaking:
+        return Tile(
+            "Clients", "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
+        )
+    count = len(view.changes.schema)
+    note = f"{count} column{'' if count == 1 else 's'} differ" if count else "same inputs, outputs"
+    return Tile("Clients", "pass", "Nothing breaks", note)
+
+
+def way_back_tile(view: ReleaseView) -> Tile:
+    """Say what a rollback would go back to."""
+    warm = view.release.plan.get("keep_warm_seconds")
+    if view.changes.compared_with:
+        note = f"{view.changes.compared_with} stays warm for {spell(warm)}"
+        return Tile("Way back", "pass", "One click", note)
+    return Tile("Way back", "plain", "Nothing before it", "it fails, and nothing serves")

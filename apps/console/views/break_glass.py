@@ -1,0 +1,104 @@
+"""Breaking the glass: opening one, confirming it, ending it, and its review."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.console.queries.break_glass import glass_rows
+from apps.console.queries.break_glass_page import GlassList, GlassRow, glass_page
+from apps.console.queries.models import projects_of
+from apps.console.views.base import PageRequest, action, assertion_of, page, show
+from apps.governance.actions import (
+    confirm_break_glass,
+    end_break_glass,
+    open_break_glass,
+    review_break_glass,
+)
+from apps.governance.queries.break_glass import glass
+from apps.governance.queries.visible_rows import release
+from placet.kernel.problems import FieldError, InvalidInput
+
+REVIEWS = (("open", "Review open"), ("overdue", "Review overdue"), ("closed", "Reviewed"))
+
+
+@page
+def glass_list(request: PageRequest) -> HttpResponse:
+    """List break-glasses, newest first."""
+    given = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
+    given["review"] = given["review"] if given["review"] in dict(REVIEWS) else ""
+    before = request.GET.get("after", "")
+    found, key = glass_rows(request.actor, before=before, **given)
+    rows = [GlassRow(view) for view in found]
+    return show(
+        request, "glasses", page=GlassList(rows, bool(given["release"]), any(given.values())),
+        key=key, after=before, reviews=REVIEWS, projects=projects_of(request.actor), **given,
+    )  # fmt: skip
+
+
+@page
+def glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
+    """Show a break-glass: who, why, until when, what runs by it, and its review."""
+    found = glass_page(glass_id, request.actor)
+    return show(
+        request, "glass", page=found, view=found.view, glass=found.glass,
+        release=found.glass.release,
+    )  # fmt: skip
+
+
+@action
+def open_one(request: PageRequest, release_id: str) -> HttpResponse:
+    """Open a break-glass for a release."""
+    made = open_break_glass(
+        release(release_id, request.actor),
+        statement_digest=request.POST.get("statement_digest", ""),
+        reason=request.POST.get("reason", ""),
+        hours=_hours(request),
+        assertion=assertion_of(request),
+        actor=request.actor,
+    )
+    messages.success(request, "Opened. It has no effect until others confirm it.")
+    return redirect("glass", made.pk)
+
+
+def _hours(request: PageRequest) -> int | None:
+    text = request.POST.get("hours", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 2):
+        raise InvalidInput(errors=[FieldError("/hours", "A whole number of hours")])
+    return int(text)
+
+
+@action
+def confirm(request: PageRequest, glass_id: str) -> HttpResponse:
+    """Confirm what somebody else opened."""
+    row = confirm_break_glass(
+        glass(glass_id, request.actor),
+        opening_digest=request.POST.get("opening_digest", ""),
+        comment=request.POST.get("comment", ""),
+        assertion=assertion_of(request),
+        actor=request.actor,
+    )
+    broken = row.state == "confirmed"
+    words = "The glass is broken: the release is approved by it." if broken else "Confirmed."
+    messages.success(request, words)
+    return redirect("glass", glass_id)
+
+
+@action
+def end(request: PageRequest, glass_id: str) -> HttpResponse:
+    """End a break-glass before its time."""
+    end_break_glass(glass(glass_id, request.actor), actor=request.actor)
+    messages.success(request, "Ended. Nothing starts by it any more.")
+    return redirect("glass", glass_id)
+
+
+@action
+def review(request: PageRequest, glass_id: str) -> HttpResponse:
+    """Close the review of a break-glass."""
+    review_break_glass(
+        glass(glass_id, request.actor),
+        finding=request.POST.get("finding", ""),
+        findings=request.POST.get("findings", ""),
+        actor=request.actor,
+    )
+    messages.success(request, "The review is closed.")
+    return redirect("glass", glass_id)

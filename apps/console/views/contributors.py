@@ -1,0 +1,41 @@
+"""Who had a hand in a version, and declaring it."""
+
+from django.http import HttpResponse
+
+from apps.console.queries.contributors import hands_page
+from apps.console.queries.models import version_of
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.registry.actions import declare
+from placet.kernel.problems import Problem
+
+
+@page
+def hands(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Show who put files into a version, who owns its data and who wrote its code."""
+    return hands_of(request, project, name, number)
+
+
+def hands_of(
+    request: PageRequest, project: str, name: str, number: int, fault: str = ""
+) -> HttpResponse:
+    """Show the page; with ``fault`` the form that was refused is filled in as it was."""
+    version = version_of(request.actor, project, name, number)
+    found = hands_page(version, request.actor, request.POST)
+    return show(request, "hands", version=version, page=found, fault=fault)
+
+
+@action
+def declare_hand(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Declare who owns a data set or wrote the code; a refusal shows the form again."""
+    version = version_of(request.actor, project, name, number)
+    try:
+        declare(
+            version.project,
+            fact=request.POST.get("fact", ""),
+            about=request.POST.get("about", ""),
+            person=request.POST.get("person", ""),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return hands_of(request, project, name, number, fault_of(problem))
+    return back(request)

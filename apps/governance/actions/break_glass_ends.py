@@ -1,0 +1,166 @@
+"""How a break-glass is used, how it ends, and the review that somebody else must close."""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from apps.audit.actions import Recorder, record, seal
+from apps.governance import gates
+from apps.governance.actions.advance import move_release, store_gates
+from apps.governance.actions.decisions import demand_session
+from apps.governance.actions.locking import clean_text, lock_release
+from apps.governance.errors import GlassState, OwnGlass
+from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
+from apps.governance.models import BreakGlass, BreakGlassSignature, Release
+from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.trust import passkeys
+from apps.jobs.each import each
+from placet.kernel import clock
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.states import move
+from placet_verify.permit.approvers import Signed
+
+BATCH = 200
+# nothing is started any more
+OVER = ("rejected", "withdrawn", "expired", "rolled_back", "revoked", "retired")
+FINDINGS = ("justified", "not_justified")
+
+
+def lock_glass(glass: BreakGlass, actor: Actor, permission: str) -> BreakGlass:
+    """Hold a break-glass behind its release."""
+    found = BreakGlass.objects.filter(pk=glass.pk).select_related("release").first()
+    if found is None:
+        raise NotFound
+    release = lock_release(found.release, actor, permission)
+    row = BreakGlass.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
+    row.release = release
+    return row
+
+
+def broken_by(release: Release) -> list[Signed]:
+    """Return what people signed to break the glass, where that is what ``release`` starts by."""
+    if not any(result["state"] == "skipped" for result in release.gates):
+        return []
+    glass = _confirmed(release)
+    if glass is None:
+        return []
+    rows = BreakGlassSignature.objects.filter(glass=glass).order_by("created_at", "pk")
+    return [passkeys.signed(*row) for row in rows.values_list("envelope", "assertion")]
+
+
+def use_glass(release: Release, log: Recorder) -> None:
+    """Remember that ``release`` is started by its break-glass, where it is."""
+    if not any(result["state"] == "skipped" for result in release.gates):
+        return
+    glass = _confirmed(release)
+    if glass is not None:
+        glass.used_at = clock.now()
+        glass.save(update_fields=["used_at"])
+        data = {"number": release.number}
+        log.add(GLASS_USED, glass, subject=release.pk, data=data)
+
+
+def _confirmed(release: Release) -> BreakGlass | None:
+    rows = BreakGlass.objects.filter(
+        release=release, statement_digest=release.request_digest, confirmed_at__isnull=False
+    )
+    return rows.select_related("release__environment").order_by("-confirmed_at").first()
+
+
+def end_break_glass(glass: BreakGlass, *, actor: Actor) -> BreakGlass:
+    """End a break-glass before its time: what has not been started by it is not started.
+
+    By whoever may open or confirm one there. What serves goes on, and its review stays open.
+    """
+    demand_session(actor)
+    with record(actor) as log:
+        row = lock_glass(glass, actor, "release.view")
+        try:
+            authorize(actor, "release.break_glass", row, view="release.view")
+        except Forbidden:
+            authorize(actor, "release.approve", row, view="release.view")
+        if not end_glass(row, log):
+            raise GlassState("The break-glass has ended already")
+        return row
+
+
+def review_break_glass(
+    glass: BreakGlass, *, finding: str, findings: str, actor: Actor
+) -> BreakGlass:
+    """Close the review of a break-glass that has ended, with what was found.
+
+    Needs ``break_glass.review``; by nobody who took part in it, asked for the release or made its
+    version.
+    """
+    demand_session(actor)
+    if finding not in FINDINGS:
+        raise InvalidInput(errors=[FieldError("/finding", f"One of {', '.join(FINDINGS)}")])
+    text = clean_text("findings", findings, empty=False)
+    with record(actor) as log:
+        row = lock_glass(glass, actor, "break_glass.review")
+        demand_fresh(actor)
+        signed = set(row.signatures.values_list("person", flat=True))
+        if actor.accountable in signed | row.release.parties:
+            raise OwnGlass("You took part in it, or in the release: somebody else reviews it")
+        reviewed = {
+            "reviewed_at": clock.now(),
+            "reviewed_by": actor.id,
+            "finding": finding,
+            "findings_sealed": seal(text, person=actor.accountable),
+        }
+        if row.state == "confirmed":
+            raise GlassState("It has not ended: end it first")
+        if not move(row, expected="ended", to="reviewed", **reviewed):
+            raise GlassState("It has no open review")
+        data = {"number": row.release.number, "finding": finding}
+        log.add(GLASS_REVIEWED, row, subject=row.release_id, data=data)
+        return row
+
+
+def end_glass(glass: BreakGlass, log: Recorder) -> bool:
+    """End a break-glass whose release is held; ``False`` when it has ended already.
+
+    A release that was approved by it and has not started waits for the whole quorum again.
+    """
+    confirmed = glass.state == "confirmed"
+    to, kind = ("ended", GLASS_ENDED) if confirmed else ("lapsed", GLASS_LAPSED)
+    if not move(glass, expected=("opened", "confirmed"), to=to, ended_at=clock.now()):
+        return False
+    release = glass.release
+    if confirmed and release.state == "approved":
+        results = store_gates(release)
+        if not gates.passed(results):
+            move_release(release, expected="approved", to="requested", approved_at=None)
+    log.add(kind, glass, release, subject=release.pk, data={"number": release.number})
+    return True
+
+
+def end_glasses_of(release: Release, log: Recorder) -> None:
+    """End what is open for ``release``, which is held: it is not what people signed any more."""
+    rows = BreakGlass.objects.filter(release=release, state__in=("opened", "confirmed"))
+    for glass in rows.select_for_update(of=("self",), no_key=True):
+        glass.release = release
+        end_glass(glass, log)
+
+
+def end_glasses_due(now: datetime | None = None) -> int:
+    """End every break-glass whose time is over, or whose release is; return how many."""
+    at = now or clock.now()
+    due = BreakGlass.objects.filter(
+        Q(until__lte=at) | Q(release__state__in=OVER), state__in=("opened", "confirmed")
+    )
+    faults: list[Exception] = []
+    ended = sum(each(lambda glass: _end(glass, at), due.order_by("until")[:BATCH], faults))
+    if faults:
+        raise faults[0]
+    return ended
+
+
+def _end(glass: BreakGlass, at: datetime) -> bool:
+    with record(SYSTEM) as log:
+        row = lock_glass(glass, SYSTEM, "release.view")
+        if row.until > at and row.release.state not in OVER:
+            return False
+        return end_glass(row, log)

@@ -1,0 +1,53 @@
+"""A path as sentences that one could read out to the people in it."""
+
+from collections.abc import Mapping, Sequence
+
+from apps.governance.duties.paths import NOBODY, Step
+from placet_verify.permit.break_glass import OPENER
+
+
+def sentences(steps: Sequence[Step], names: Mapping[str, str], environment: str) -> list[str]:
+    """Return one sentence for each step; who makes a version and asks too does it in one."""
+    told: list[str] = []
+    for number, step in enumerate(steps):
+        before = steps[number - 1] if number else None
+        if step.act == "request" and before == Step("make", step.who):
+            told[-1] = f"{_name(step.who, names)} makes a version and asks for its release"
+        else:
+            told.append(_sentence(step, names, environment))
+    return told
+
+
+def _sentence(step: Step, names: Mapping[str, str], environment: str) -> str:
+    who, whom, role = _name(step.who, names), _name(step.whom, names), step.role
+    match step.act:
+        case "hire":
+            return (
+                f"{who} adds a person who does not exist ({whom}), is the first to sign in as them,"
+                f" and makes them {role}"
+            )
+        case "grant":
+            return f"{who} makes {whom} {role}"
+        case "vouch":
+            return f"{who} vouches for a passkey of {whom}"
+        case "draft":
+            return f"{who} drafts a policy for {environment} that demands next to nobody"
+        case "publish":
+            return f"{who} publishes that policy"
+        case "make":
+            return f"{who} makes a version"
+        case "edit":
+            return f"{who} puts files of their own into a draft that somebody else made"
+        case "request":
+            return f"{who} asks for its release to {environment}"
+        case "break" if role == OPENER:
+            return f"{who} opens a break-glass for it, with a reason"
+        case "break":
+            return f"{who} confirms that as {role}"
+    return f"{who} approves it as {role}"
+
+
+def _name(account: str, names: Mapping[str, str]) -> str:
+    if account.startswith(NOBODY):
+        return f"“{account}”"
+    return names.get(account, account)

@@ -1,0 +1,161 @@
+"""Break-glasses as people read them: who opened which, what runs by it, and its review."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch, QuerySet
+
+from apps.audit.queries import unseal_many
+from apps.governance.models import BreakGlass, BreakGlassSignature, Release
+from apps.governance.queries.visible_rows import GLASS_OPEN
+from apps.identity.queries import people_names, scope_of, visible
+from placet.kernel import clock
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+UNREVIEWED = ("confirmed", "ended")
+RUNNING = ("rolling_out", "live")
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """One person who opened or confirmed it."""
+
+    person: str
+    name: str
+    role: str
+    comment: str
+    passkey: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GlassView:
+    """A break-glass with names and texts."""
+
+    glass: BreakGlass
+    reason: str
+    signers: tuple[Signer, ...]
+    reviewer: str
+    findings: str
+    now: datetime
+
+    @property
+    def missing(self) -> int:
+        """How many people are still to confirm it."""
+        return self.glass.people - len(self.signers) if self.glass.state == "opened" else 0
+
+    @property
+    def review(self) -> str:
+        """How the review stands: ``none``, ``open``, ``overdue`` or ``closed``."""
+        glass = self.glass
+        if glass.review_due_at is None:
+            return "none"
+        if glass.reviewed_at is not None:
+            return "closed"
+        return "overdue" if glass.review_due_at < self.now else "open"
+
+    @property
+    def running(self) -> bool:
+        """Tell whether what was started by it serves while nobody has closed its review."""
+        used = self.glass.used_at is not None and self.review != "closed"
+        return used and self.glass.release.state in RUNNING
+
+
+def glasses(
+    actor: Actor, *, project: str = "", state: str = "", review: str = "", release: str = ""
+) -> QuerySet[BreakGlass]:
+    """Return the break-glasses that ``actor`` may see; every filter that is given must match.
+
+    ``review`` is ``open`` (overdue ones too), ``overdue`` or ``closed``.
+    """
+    signed = BreakGlassSignature.objects.order_by("created_at", "pk")
+    rows = BreakGlass.objects.select_related(
+        "project", "release__environment", "release__endpoint", "release__version__model",
+        "release__policy",
+    ).prefetch_related(Prefetch("signatures", signed))  # fmt: skip
+    wanted = {"project__slug": project, "state": state, "release": release}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if review in ("open", "overdue"):
+        rows = rows.filter(state__in=UNREVIEWED)
+    if review == "overdue":
+        rows = rows.filter(review_due_at__lt=clock.now())
+    if review == "closed":
+        rows = rows.filter(state="reviewed")
+    return visible(rows, actor, view="release.view")
+
+
+def glass(glass_id: str, actor: Actor) -> BreakGlass:
+    """Return one break-glass by id, or raise ``NotFound``."""
+    row = glasses(actor).filter(pk=glass_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def glass_views(rows: Iterable[BreakGlass]) -> list[GlassView]:
+    """Return break-glasses with names and texts, in at most four queries."""
+    found, now = list(rows), clock.now()
+    signed = {row.pk: list(row.signatures.all()) for row in found}
+    people = {s.person for some in signed.values() for s in some} | {r.reviewed_by for r in found}
+    names = people_names(person for person in people if person)
+    sealed = [s.comment_sealed for some in signed.values() for s in some]
+    texts = unseal_many([*sealed, *(row.findings_sealed for row in found)])
+    return [
+        GlassView(
+            row,
+            texts.get(row.reason_sealed, ""),
+            tuple(_signer(s, names, texts) for s in signed[row.pk]),
+            names.get(row.reviewed_by, row.reviewed_by),
+            texts.get(row.findings_sealed, ""),
+            now,
+        )
+        for row in found
+    ]
+
+
+def _signer(signature: BreakGlassSignature, names: dict[str, str], texts: dict[str, str]) -> Signer:
+    return Signer(
+        signature.person,
+        names.get(signature.person, signature.person),
+        signature.role,
+        texts.get(signature.comment_sealed, ""),
+        signature.assertion is not None,
+        signature.created_at,
+    )
+
+
+def may_open(release: Release, actor: Actor) -> bool:
+    """Tell whether the page offers ``actor`` to open one for ``release``."""
+    asked = release.state == "requested" and release.not_after > clock.now()
+    allowed = "break_glass" in release.policy.document and _in_session(actor)
+    return asked and allowed and actor.can("release.break_glass", scope_of(release))
+
+
+def may_confirm(found: GlassView, actor: Actor) -> bool:
+    """Tell whether the page offers ``actor`` to confirm it."""
+    row = found.glass
+    waits = row.state == "opened" and row.until > found.now and row.release.state == "requested"
+    others = {s.person for s in found.signers} | row.release.parties
+    allowed = _in_session(actor) and actor.accountable not in others
+    return waits and allowed and actor.can("release.approve", scope_of(row))
+
+
+def may_end(found: GlassView, actor: Actor) -> bool:
+    """Tell whether the page offers ``actor`` to end it before its time."""
+    scope = scope_of(found.glass)
+    able = actor.can("release.break_glass", scope) or actor.can("release.approve", scope)
+    return found.glass.state in GLASS_OPEN and _in_session(actor) and able
+
+
+def may_review(found: GlassView, actor: Actor) -> bool:
+    """Tell whether the page offers ``actor`` to close its review."""
+    row = found.glass
+    others = {s.person for s in found.signers} | row.release.parties
+    allowed = _in_session(actor) and actor.accountable not in others
+    return row.state == "ended" and allowed and actor.can("break_glass.review", scope_of(row))
+
+
+def _in_session(actor: Actor) -> bool:
+    return actor.kind == "person" and actor.token is None

@@ -1,0 +1,355 @@
+"""Everything one release page answers, in a fixed number of queries."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.audit.models import Event
+from apps.audit.queries import sentence as told
+from apps.audit.queries import unseal_many
+from apps.governance import gates, rules
+from apps.governance.gates.facts import EvidenceFact, GateResult
+from apps.governance.independence import sentence
+from apps.governance.models import Comment, Decision, Release
+from apps.governance.queries.changes import (
+    Changes,
+    dependency_rows,
+    locked,
+    metric_rows,
+    schema_rows,
+)
+from apps.governance.queries.facts import answers, evidence_facts, gather, last_served, path
+from apps.governance.queries.people import (
+    Barred,
+    People,
+    Person,
+    barred,
+    may_still_decide,
+    people_around,
+    why_not,
+)
+from apps.governance.queries.standing import Standings, standings
+from apps.governance.queries.visible_rows import held_roles, needed_as
+from apps.governance.queries.visible_rows import release as get_release
+from apps.governance.queries.waiting import waits_for
+from apps.identity.queries import people_names, scope_of
+from apps.serving.marks import marks
+from apps.serving.rules import shared_network
+from placet.kernel import clock
+from placet.kernel.actor import Actor
+from placet_verify import canonical
+
+SHOWN_EVENTS = 200
+_UNSAID: dict[str, Any] = {"unit": None, "capture": None, "egress": None}  # where it lacks them
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision with the name of who made it and what was said."""
+
+    id: str
+    person: str
+    name: str
+    role: str
+    verdict: str
+    comment: str
+    at: datetime
+    passkey: bool
+    voided_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRow:
+    """A comment with its author's name and its text."""
+
+    id: str
+    author: str
+    name: str
+    text: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRow:
+    """One event of the release's story. ``index`` is its leaf in the log."""
+
+    index: int
+    at: datetime
+    kind: str
+    sentence: str
+    actor: str
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a decision is bound to, as the signed request says it."""
+
+    request: str
+    artifact: str
+    bento: str
+    evidence: str
+    evidence_count: int
+    policy: str
+    policy_number: int
+    plan: str
+    serving: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseView:
+    """A release as a person needs to see it before deciding."""
+
+    release: Release
+    live: Release | None
+    changes: Changes
+    bound: Bound
+    evidence: tuple[EvidenceFact, ...]
+    gates: tuple[GateResult, ...]
+    all_passed: bool
+    decisions: tuple[DecisionRow, ...]
+    may_still_decide: tuple[Person, ...]
+    cannot_count: tuple[Barred, ...]
+    missing_roles: tuple[str, ...]
+    you_decide_as: str
+    you_are_excluded: bool
+    you_cannot_count: str
+    requester_name: str
+    author_name: str
+    story: tuple[StoryRow, ...]
+    network: str | None  # what the target's node gives a replica, as the gates know it
+    waits_for: str  # its turn, or room, in a sentence
+
+    @property
+    def shared_network(self) -> str:
+        """Why its replicas are not kept from the network, '' where they are."""
+        return shared_network(self.network, self.release.endpoint.target.name)
+
+    @property
+    def egress_marks(self) -> list[str]:
+        """What of its destinations should not be read past, a sentence for each."""
+        return marks(self.release.serving.get("egress", []), self.release.endpoint.target.url)
+
+    @property
+    def skipped(self) -> list[GateResult]:
+        """The gates that a broken glass steps over, or stepped over when it started."""
+        return [result for result in self.gates if result["state"] == "skipped"]
+
+    @property
+    def failing(self) -> list[GateResult]:
+        """The gates that neither people nor time will open."""
+        return [g for g in self.gates if not g["passed"] and g["state"] in ("failed", "error")]
+
+    @property
+    def can_decide(self) -> bool:
+        """Tell whether the reader may decide now."""
+        return bool(self.you_decide_as)
+
+
+def release_view(release_id: str, actor: Actor) -> ReleaseView:
+    """Return the release with its gates as they stand now, or raise ``NotFound``.
+
+    At most ten queries: release, live, facts, evidence, decisions, events, people, texts; and one
+    more while it waits under rules about independence.
+    """
+    row = get_release(release_id, actor)
+    served = last_served([row])
+    facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
+    if live is not None and (live.endpoint_id, live.state) != (row.endpoint_id, "live"):
+        live = None  # gates compare with what served here last; it is not what is live
+    results = answers(row, facts) if row.state in ("requested", "approved") else row.gates
+    decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
+    events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
+    bodies = [json.loads(e.body) for e in reversed(events)]
+    people = people_around(row, _ids(row, decisions, bodies))
+    texts = unseal_many(_sealed(decisions, bodies))
+    compared = live if live is None or live.pk != row.pk else None
+    return ReleaseView(
+        release=row,
+        live=live,
+        changes=_changes(row, compared, facts),
+        bound=_bound(row),
+        evidence=tuple(facts.evidence),
+        gates=tuple(results),
+        all_passed=gates.passed(results),
+        decisions=tuple(_decision(d, people.names, texts) for d in decisions),
+        **_deciders(row, people, results, decisions, actor),
+        you_are_excluded=actor.accountable in row.parties,
+        requester_name=people.name(row.requested_by),
+        author_name=people.name(row.version.author),
+        story=tuple(
+            _story(b, e.index, people, texts) for b, e in zip(bodies, reversed(events), strict=True)
+        ),
+        network=facts.network,
+        waits_for=waits_for(row),
+    )
+
+
+def _deciders(
+    row: Release,
+    people: People,
+    results: Sequence[GateResult],
+    decisions: Sequence[Decision],
+    actor: Actor,
+) -> dict[str, Any]:
+    """Return who may still decide, and who may not though their role is missing."""
+    missing = rules.missing_roles(results) if row.state == "requested" else set()
+    decided = [d.person for d in decisions if not d.voided_reason]
+    known = _standings(row, people, actor)
+    left = [p for p in people.deciders if p.id not in decided]
+    return {
+        "may_still_decide": tuple(may_still_decide(row, left, results=results, known=known))
+        if missing
+        else (),
+        "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
+        "missing_roles": tuple(sorted(missing)),
+        "you_decide_as": _as(row, actor, decided, known),
+        "you_cannot_count": _you(row, actor, decided, missing, known),
+    }
+
+
+def _ids(row: Release, decisions: list[Decision], bodies: list[dict[str, Any]]) -> set[str]:
+    ids = {row.requested_by, row.requester, row.version.author}
+    return ids | {d.person for d in decisions} | {b["actor_id"] for b in bodies}
+
+
+def _sealed(decisions: list[Decision], bodies: list[dict[str, Any]]) -> list[str]:
+    return [d.comment_sealed for d in decisions] + [_said(b) for b in bodies]
+
+
+def _said(body: dict[str, Any]) -> str:
+    """Return the commitment of the text that came with an event, '' for none."""
+    for key, row in body["after"].items():
+        if row and key.startswith("governance.comment:"):
+            return str(row["text_sealed"])
+        if row and key.startswith("governance.decision:") and "decided" in body["kind"]:
+            return str(row["comment_sealed"])
+        if row and key.startswith("governance.breakglasssignature:"):
+            return str(row["comment_sealed"])
+        if row and key.startswith("governance.breakglass:") and "reviewed" in body["kind"]:
+            return str(row["findings_sealed"])
+    return ""
+
+
+def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, str]) -> StoryRow:
+    return StoryRow(
+        index=index,
+        at=datetime.fromisoformat(body["at"]),
+        kind=body["kind"],
+        sentence=told(body["kind"], body["data"]),
+        actor=body["actor_id"],
+        name=people.name(body["actor_id"]),
+        text=texts.get(_said(body), ""),
+    )
+
+
+def decision_rows(decisions: Sequence[Decision]) -> list[DecisionRow]:
+    """Return decisions with names and comments, in at most four queries."""
+    names = people_names(d.person for d in decisions)
+    texts = unseal_many(d.comment_sealed for d in decisions)
+    return [_decision(d, names, texts) for d in decisions]
+
+
+def comment_rows(comments: Sequence[Comment]) -> list[CommentRow]:
+    """Return comments with names and texts, in at most four queries."""
+    names = people_names(c.author for c in comments)
+    texts = unseal_many(c.text_sealed for c in comments)
+    return [
+        CommentRow(c.pk, c.author, names[c.author], texts[c.text_sealed], c.created_at)
+        for c in comments
+    ]
+
+
+def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) -> DecisionRow:
+    return DecisionRow(
+        id=decision.pk,
+        person=decision.person,
+        name=names.get(decision.person, decision.person),
+        role=decision.role,
+        verdict=decision.verdict,
+        comment=texts.get(decision.comment_sealed, ""),
+        at=decision.created_at,
+        passkey=decision.assertion is not None,
+        voided_reason=decision.voided_reason,
+    )
+
+
+def _standings(row: Release, people: People, actor: Actor) -> Standings:
+    """Return how everybody stands who may be asked to decide, while anybody may."""
+    if row.state != "requested":
+        return Standings()
+    return standings([row], {actor.accountable, *(p.id for p in people.deciders)})
+
+
+def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
+    """Tell whether the reader could decide now, if their role and where they stand let them."""
+    late = row.not_after <= clock.now()
+    if actor.kind != "person" or actor.token or row.state != "requested" or late:
+        return False
+    return actor.id not in decided
+
+
+def _as(row: Release, actor: Actor, decided: list[str], known: Standings) -> str:
+    """Return the role as which the reader would decide now, '' when they may not."""
+    if not _may_act(row, actor, decided):
+        return ""
+    role = needed_as(row, actor, known)
+    if role:
+        return role
+    allowed = rules.counting_roles(
+        row.policy.document,
+        held_roles(actor, scope_of(row)),
+        person=actor.accountable,
+        requester=row.requester,
+        author=row.version.author,
+        standing=known.of(row, actor.accountable),
+    )
+    return rules.deciding_role(allowed, set()) if allowed else ""
+
+
+def _you(
+    row: Release, actor: Actor, decided: list[str], missing: set[str], known: Standings
+) -> str:
+    """Say why the reader, whose role is missing, cannot count; '' when they can, or hold none."""
+    if not _may_act(row, actor, decided):
+        return ""
+    held = held_roles(actor, scope_of(row)) & missing
+    why = why_not(row, actor.accountable, held, known)
+    return sentence("You", why) if why else ""
+
+
+def _bound(row: Release) -> Bound:
+    return Bound(
+        request=row.request_digest,
+        artifact=row.version.artifact_digest,
+        bento=row.bento_id,
+        evidence=canonical.digest(sorted({e["digest"] for e in row.evidence})),
+        evidence_count=len(row.evidence),
+        policy=row.policy.digest,
+        policy_number=row.policy.number,
+        plan=canonical.digest(row.plan),
+        serving=canonical.digest(row.serving),
+    )
+
+
+def _changes(row: Release, live: Release | None, facts: gates.Facts) -> Changes:
+    ours = locked(row.bento.runtime.lock)
+    theirs = locked(live.bento.runtime.lock) if live else {}
+    before = evidence_facts(facts, live)
+    return Changes(
+        compared_with=str(live.version) if live else "",
+        metrics=metric_rows(list(facts.evidence), before),
+        schema=schema_rows(live.version.signature if live else None, row.version.signature),
+        dependencies=dependency_rows(theirs, ours) if live else (),
+        dependency_count=len(ours),
+        policy_live=live.policy.number if live else None,
+        policy_proposed=row.policy.number,
+        serving=tuple(
+            (name, live.serving.get(name) if live else None, value)
+            for name, value in (_UNSAID | row.serving).items()
+            if (live.serving.get(name) if live else None) != value
+        ),
+    )

@@ -1,0 +1,1 @@
+"""How people sign in: django-allauth, sessions, second factors, and step-up."""

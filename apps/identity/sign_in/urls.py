@@ -1,0 +1,157 @@
+"""Sign-in, passwords and second factors, under /accounts/: django-allauth, less what is closed.
+
+Addresses and linked identities are not managed by oneself: whoever controls an address can have
+the password reset to it. A change of second factors is sealed in the log in its own transaction.
+A first password or another factor is given by who has just shown who they are: whoever found a
+session open could show that with it ever after. (allauth asks only people who have a password or
+factor.)
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+from allauth.account.views import password_reset_from_key, password_set
+from allauth.mfa.base.views import authenticate
+from allauth.mfa.recovery_codes.views import generate_recovery_codes
+from allauth.mfa.totp.views import activate_totp, deactivate_totp
+from allauth.mfa.webauthn.views import (
+    add_webauthn,
+    login_webauthn,
+    reauthenticate_webauthn,
+    remove_webauthn,
+)
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.helpers import render_authentication_error
+from allauth.socialaccount.providers.openid_connect.views import login as from_provider
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+from fido2.webauthn import AuthenticationResponse, RegistrationResponse
+from requests import RequestException
+
+from apps.identity.actions.credentials import change_credentials
+from apps.identity.errors import Reauthenticate
+from apps.identity.sign_in.freshness import ask_again, demand_fresh_session
+from apps.identity.trust.passkey_answers import UNREADABLE, Kind, can_be_read
+from placet.kernel.config import config
+
+View = Callable[..., HttpResponse]
+
+
+def closed(request: HttpRequest, **_kwargs: str) -> NoReturn:
+    """There is no such page here."""
+    raise Http404
+
+
+def fresh(view: View) -> View:
+    """Have ``view`` see nobody who did not just show who they are."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, **names: Any) -> HttpResponse:
+        try:
+            demand_fresh_session(request)
+        except Reauthenticate:
+            return ask_again(request.get_full_path())
+        return view(request, **names)
+
+    return asked
+
+
+def anew(view: View) -> View:
+    """Have the identity provider ask who is signed in here for their password or the like, however
+    well it knows them: they come to show who they are (OpenID Connect Core, section 3.1.2.1).
+
+    Whoever signs in is asked if that is long ago; by ``max_age`` it says when it was (section 2),
+    so that nobody who found a browser open is fresh by signing out and in again.
+    """
+
+    @wraps(view)
+    def sent(request: HttpRequest, **names: Any) -> HttpResponse:
+        within = f"max_age={60 * config().reauthenticate_after_minutes}"
+        asked = request.GET.copy()
+        here = request.user.is_authenticated
+        asked["auth_params"] = "prompt=login&max_age=0" if here else within
+        request.GET = asked  # type: ignore[assignment]
+        try:
+            return view(request, **names)
+        except RequestException as error:  # allauth catches it on the way back alone
+            provider = get_adapter().get_provider(request, provider=names["provider_id"])
+            said: HttpResponse = render_authentication_error(request, provider, exception=error)
+            return said
+
+    return sent
+
+
+def readable(view: View, kind: Kind) -> View:
+    """Have ``view`` see only what a passkey can have answered, right or wrong."""
+
+    @wraps(view)
+    def seen(request: HttpRequest, **names: Any) -> HttpResponse:
+        text = request.POST.get("credential")
+        if text is not None and not can_be_read(text, kind):
+            form = request.POST.copy()
+            form["credential"] = UNREADABLE
+            request.POST = form  # type: ignore[assignment]
+        return view(request, **names)
+
+    return seen
+
+
+def sealed(view: View) -> View:
+    """Have what ``view`` changes of the person's own factors sealed with it, or not changed."""
+
+    @fresh
+    @wraps(view)
+    def carried_out(request: HttpRequest, **names: Any) -> HttpResponse:
+        if request.method != "POST" or not request.user.is_authenticated:
+            return view(request, **names)
+        return change_credentials(request.user, lambda _row: view(request, **names))
+
+    return carried_out
+
+
+urlpatterns = [
+    # allauth's own pattern of this name does not match an id with an underscore
+    re_path(
+        r"^password/reset/key/(?P<uidb36>per_[0-9a-f]{32})-(?P<key>.+)/$",
+        password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path("signup/", closed),
+    path("email/", closed),
+    path("confirm-email/", closed),
+    path("confirm-email/<str:key>/", closed),
+    path("login/code/confirm/", closed),
+    path("3rdparty/", closed),
+    path("3rdparty/signup/", closed),
+    path("social/connections/", closed),
+    path("social/signup/", closed),
+    path("2fa/totp/activate/", sealed(activate_totp), name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", sealed(deactivate_totp), name="mfa_deactivate_totp"),
+    path(
+        "2fa/recovery-codes/generate/",
+        sealed(generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path(
+        "2fa/webauthn/add/",
+        sealed(readable(add_webauthn, RegistrationResponse)),
+        name="mfa_add_webauthn",
+    ),
+    *(
+        path(place, readable(view, AuthenticationResponse), name=name)
+        for place, view, name in (
+            ("2fa/authenticate/", authenticate, "mfa_authenticate"),
+            ("2fa/webauthn/login/", login_webauthn, "mfa_login_webauthn"),
+            (
+                "2fa/webauthn/reauthenticate/",
+                reauthenticate_webauthn,
+                "mfa_reauthenticate_webauthn",
+            ),
+        )
+    ),
+    path("2fa/webauthn/keys/<int:pk>/remove/", sealed(remove_webauthn), name="mfa_remove_webauthn"),
+    path("password/set/", fresh(password_set), name="account_set_password"),
+    path("oidc/<str:provider_id>/login/", anew(from_provider), name="openid_connect_login"),
+    path("", include("allauth.urls")),
+]

@@ -1,0 +1,1 @@
+"""What of people is signed or vouched for: passkeys of approvers, positions, the log's word."""

@@ -1,0 +1,183 @@
+"""Asking a person's passkey to sign a document, once, and taking its answer.
+
+What is to be signed is put together and kept here when the browser asks for it, and taken out with
+the answer: an answer that nobody asked for, that comes again or too late, signs nothing.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+
+from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
+from apps.identity.models import ApproverPasskey
+from placet.kernel.actor import Actor
+from placet.kernel.config import config
+from placet.kernel.problems import FieldError, InvalidInput
+from placet_verify.errors import Refused
+from placet_verify.permit.approvers import Signed, read_enrolments
+from placet_verify.signing.dsse import Envelope
+from placet_verify.signing.keys import KeyRing, PrivateKey, signed_at
+from placet_verify.signing.webauthn import Assertion, Passkey, challenge, encode
+from placet_verify.statements import Statement, parse
+
+SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the browser asks the authenticator (``PublicKeyCredentialRequestOptions``)."""
+
+    challenge: str
+    rp_id: str
+    credential: str
+    timeout_ms: int = SECONDS * 1000
+    user_verification: str = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document that was asked for, and what its passkey signed."""
+
+    document: bytes
+    notes: Mapping[str, str]
+    assertion: Assertion
+
+
+def ask(
+    actor: Actor,
+    about: str,
+    document: bytes,
+    passkey: Passkey,
+    notes: Mapping[str, str] | None = None,
+) -> Question:
+    """Keep ``document`` for five minutes as what ``actor`` is to sign ``about`` something.
+
+    It takes the place of what they were asked about the same before.
+    """
+    kept = {"document": base64.b64encode(document).decode("ascii"), **(notes or {})}
+    cache.set(_name(actor, about), json.dumps(kept), SECONDS)
+    return Question(encode(challenge(document)), passkey.rp_id, passkey.credential)
+
+
+def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> Answer:
+    """Take out what ``actor`` was asked to sign ``about`` something; raise :class:`NotAsked`.
+
+    The signature is still to be verified.
+    """
+    try:
+        given = Assertion.from_dict(dict(assertion))
+    except Refused as refusal:
+        raise InvalidInput(errors=[FieldError("/assertion", refusal.sentence)]) from None
+    name = _name(actor, about)
+    found = cache.get(name)
+    if found is None or not cache.delete(name):  # of two answers at once one is taken
+        raise NotAsked
+    kept: dict[str, str] = json.loads(found)
+    return Answer(base64.b64decode(kept.pop("document")), kept, given)
+
+
+def verify(passkey: Passkey, answer: Answer) -> None:
+    """Raise :class:`WrongPasskey` unless ``passkey`` signed what was asked."""
+    try:
+        passkey.verify(answer.assertion, answer.document)
+    except Refused as refusal:
+        raise WrongPasskey(refusal.sentence) from None
+
+
+def check(signed: Signed, own: ApproverPasskey, *, at: datetime, ring: KeyRing) -> None:
+    """Verify what ``own`` signed as every node does: from the root on, whatever the row says."""
+    try:
+        read_enrolments(enrolments([own.credential]), ring).check(
+            signed, person=own.person_id, credential=own.credential, at=at
+        )
+    except Refused as refusal:
+        raise WrongPasskey(refusal.sentence) from None
+
+
+def completed(
+    actor: Actor,
+    about: str,
+    assertion: Mapping[str, Any],
+    *,
+    made_again: Callable[[Statement, ApproverPasskey, Mapping[str, str]], Statement],
+    signer: PrivateKey,
+    ring: KeyRing,
+) -> Signed | None:
+    """Take the answer to what ``actor`` was asked to sign, and sign it with ``signer`` too.
+
+    ``made_again`` makes the statement anew from what is true now, with the nonce and time of the
+    one that was asked (given, with the passkey and the notes). ``None`` when it is another one.
+    """
+    answer = answered(actor, about, assertion)
+    own = signing_passkey(actor, answer.notes["own"], lock=True)
+    statement = made_again(parse(answer.document), own, answer.notes)
+    if statement.payload() != answer.document:
+        return None
+    signed = Signed(statement.sign(signer), answer.assertion)
+    check(signed, own, at=signed_at(signed.envelope), ring=ring)
+    return signed
+
+
+def relying_party() -> str:
+    """Return the name of the host that passkeys are made for."""
+    return urlsplit(config().public_url).hostname or ""
+
+
+def public_half(row: ApproverPasskey) -> Passkey:
+    """Return the passkey as verifiers know it."""
+    return Passkey(row.credential, base64.b64decode(row.public_key), row.rp_id)
+
+
+def signing_passkey(actor: Actor, chosen: str = "", *, lock: bool = False) -> ApproverPasskey:
+    """Return the enrolled passkey that ``actor`` signs with: ``chosen`` (an id), else the newest.
+
+    Raises :class:`NeedsPasskey` when there is none.
+    """
+    rows = ApproverPasskey.objects.filter(person=actor.accountable, state="enrolled")
+    rows = rows.filter(pk=chosen) if chosen else rows
+    rows = rows.select_for_update(of=("self",), no_key=True) if lock else rows
+    found = rows.order_by("-enrolled_at").first()
+    if found is None:
+        raise NeedsPasskey
+    return found
+
+
+def enrolments(credentials: Iterable[str]) -> list[Signed]:
+    """Return the enrolments of passkeys and of whoever vouches for them, those first."""
+    found: dict[str, ApproverPasskey] = {}
+    wanted = rows = list(ApproverPasskey.objects.filter(credential__in=list(credentials)))
+    while rows:
+        found |= {row.pk: row for row in rows}
+        missing = {row.vouched_by_id for row in rows if row.vouched_by_id} - found.keys()
+        rows = list(ApproverPasskey.objects.filter(pk__in=missing)) if missing else []
+    ordered: dict[str, ApproverPasskey] = {}
+    for row in wanted:
+        chain = [row]
+        while (voucher := chain[-1].vouched_by_id) and voucher not in ordered:
+            if len(chain) > len(found):  # a circle, which only somebody else can have written
+                break
+            chain.append(found[voucher])
+        ordered |= {one.pk: one for one in reversed(chain)}
+    return [signed(row.envelope, row.assertion) for row in ordered.values() if row.envelope]
+
+
+def signed(envelope: str, assertion: Mapping[str, Any] | None) -> Signed:
+    """Return a stored envelope with the assertion that is stored beside it."""
+    found = Assertion.from_dict(dict(assertion)) if assertion else None
+    return Signed(Envelope.from_json(envelope), found)
+
+
+def _name(actor: Actor, about: str) -> str:
+    return f"passkey:{actor.id}:{about}"
+
+
+def credential_of(authenticator: Authenticator) -> str:
+    """Return the credential id of a passkey that somebody signs in with."""
+    return encode(authenticator.wrap().authenticator_data.credential_data.credential_id)

@@ -1,0 +1,75 @@
+"""What the platform does by itself about an alert that wishes a rollback: at most one, once."""
+
+from typing import Literal
+
+from apps.monitoring.actions import note_answer
+from apps.monitoring.models import UNRESOLVED, Alert
+from apps.monitoring.queries import objective_of
+from apps.rollouts.actions.abort_and_rollback import go_back
+from apps.rollouts.errors import RolloutOpen
+from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.serving.models import Endpoint, Revision
+from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import Problem
+
+Outcome = Literal["rolled_back", "left", "wait"]
+
+
+def answer_alert(alert_id: str) -> Outcome:
+    """Roll the alert's endpoint back if that is still called for, and note what was done.
+
+    ``wait`` when a rollout is under way: ask again later. A repeat finds the answer, or the
+    rollback that an earlier run began before it died.
+    """
+    alert = Alert.objects.select_related("endpoint__target").get(pk=alert_id)
+    if alert.answer or alert.endpoint is None:
+        return "left"
+    rollouts = Rollout.objects.filter(endpoint=alert.endpoint)
+    if begun := rollouts.filter(reason__startswith=alert.pk).first():
+        return _rolled_back(alert, begun)
+    if rollouts.filter(state__in=OPEN_STATES).exclude(kind="drill").exists():
+        return "wait"
+    if why_not := _why_not(alert, alert.endpoint):
+        note_answer(alert, answer=f"Not rolled back: {why_not}", actor=SYSTEM)
+        return "left"
+    try:
+        begun = go_back(alert.endpoint, reason=f"{alert.pk}: {alert.summary}", actor=SYSTEM)
+    except RolloutOpen:  # somebody was first, or a drill is on its way back
+        return "wait"
+    except Problem as refusal:
+        note_answer(alert, answer=f"Could not be rolled back: {refusal.detail}", actor=SYSTEM)
+        return "left"
+    return _rolled_back(alert, begun)
+
+
+def give_up(alert_id: str, error: str) -> None:
+    """Note that the rollback failed for good, so that people are told."""
+    alert = Alert.objects.get(pk=alert_id)
+    note_answer(alert, answer=f"Could not be rolled back: {error}", actor=SYSTEM)
+
+
+def _why_not(alert: Alert, endpoint: Endpoint) -> str:
+    """Return why nothing is to be done by machine; '' when the rollback is called for.
+
+    What a rollback brought back is never rolled back in turn: two versions that both fail would
+    otherwise take the endpoint further and further back while nobody looks.
+    """
+    objective = objective_of(endpoint)
+    if alert.state not in UNRESOLVED:
+        return "it is over already"
+    if objective is None or not objective.roll_back:
+        return "the objective does not ask for it any more"
+    live = Revision.objects.filter(endpoint=endpoint, state="live").first()
+    if live is None or live.pk != alert.revision:
+        return "another revision is live by now"
+    last = Rollout.objects.filter(endpoint=endpoint, to_revision=live).order_by("-created_at")
+    if (brought := last.first()) is not None and brought.kind == "rollback":
+        return "this version is itself what the endpoint was rolled back to: people decide"
+    return ""
+
+
+def _rolled_back(alert: Alert, rollout: Rollout) -> Outcome:
+    version = rollout.to_revision.bento.version
+    answer = f"Rolled back to {version} (revision {rollout.to_revision.number})"
+    note_answer(alert, answer=answer, rollout=rollout.pk, actor=SYSTEM)
+    return "rolled_back"

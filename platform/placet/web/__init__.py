@@ -1,0 +1,1 @@
+"""The web process: gunicorn's threaded worker, and connections that hold no thread."""

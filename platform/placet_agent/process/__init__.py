@@ -1,0 +1,1 @@
+"""The processes of a node: replicas, their sandboxes, limits, networks and sockets."""

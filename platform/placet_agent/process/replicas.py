@@ -1,0 +1,381 @@
+"""Replicas: processes that serve and outlive the agent, known by pid and start time.
+
+A replica's record is on disk before its process exists, and names a marker that stands in the
+environment of everything it starts; an agent that died in between finds and ends what it left.
+"""
+
+import logging
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from placet_agent.downloads.bentos import Bentos
+from placet_agent.downloads.runtimes import Runtimes
+from placet_agent.faults import crash_point
+from placet_agent.inside import NOT_ON_A_SOCKET
+from placet_agent.process import limits, outputs, owners, procs, sandbox, strays
+from placet_agent.process.procs import ProcessRef
+from placet_agent.process.replica import OWN_PORT, Record, Replica, ask, free_port
+from placet_agent.process.starting import Program, Starter, bento_program
+from placet_agent.state import files
+from placet_protocol.report import EgressCount
+from placet_protocol.state import DesiredRevision
+
+log = logging.getLogger(__name__)
+
+PROBE_EVERY = 0.05
+CHECK_EVERY = 5.0  # seconds between two looks at a replica that is ready
+CHECK_TIMEOUT = 5.0
+CHECKS = 3  # so many without an answer in a row: it hangs
+EGRESS_EVERY = 5.0  # seconds between two looks at what was reached
+LINKS_EVERY = 1.0  # seconds between two looks at what leads to a replica that starts
+START_SECONDS = 1800.0  # a start that takes longer is given up, and counts as a crash
+TERM_SECONDS = 5.0
+
+
+class Replicas:
+    """All replicas of this node."""
+
+    def __init__(
+        self,
+        home: Path,
+        bentos: Bentos,
+        runtimes: Runtimes,
+        wake: Callable[[], None],
+        program: Program = bento_program,
+        *,
+        shared: bool = False,
+    ) -> None:
+        self.folder = home / "replicas"
+        self.bentos = bentos
+        self.starter = Starter(home, bentos, runtimes, program, shared=shared)
+        self.logs = self.starter.logs
+        self.wake = wake
+        self.all: dict[str, Replica] = {}
+        self._reached: dict[str, tuple[float, list[EgressCount]]] = {}  # when it was looked at
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Look after replicas no longer; they go on."""
+        self._closed.set()
+
+    # --- start -------------------------------------------------------------------------------
+
+    def adopt(self, *, probe: bool = True) -> None:
+        """Take over the replicas that an earlier agent started; end what it left half-started, and
+        what has no record any more: of that nobody could say that it runs, or that it does not.
+        """
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                record = Record.from_json(files.read_json(path) or {})
+            except (TypeError, ValueError) as error:  # cut short: it was never flushed to disk
+                log.warning("the record %s cannot be read: %s", path.name, error)
+                strays.end(path.stem)
+                path.unlink()
+                continue
+            if record.boot and record.boot != procs.boot():  # whoever has these pids now is another
+                record.outer = record.inner = record.relay = record.link = None
+            replica = Replica(record, path, self.starter.socket(record.id))
+            replica.launched.set()
+            self.all[replica.id] = replica
+            if not replica.refs:
+                strays.end(replica.id)
+                self.discard(replica)
+            elif replica.alive:
+                log.info("adopted replica %s (%s)", replica.id, record.kept)
+                if replica.record.ready:
+                    replica.ready_at = time.monotonic()
+                if probe:
+                    self._thread(self._look_after, replica)
+            else:  # while no agent looked: that the host was started anew, say, is no crash of it
+                replica.begin_stop()
+        ended = strays.end_others(self.logs, self.all)
+        self.starter.forget_others(set(self.all), ended)
+
+    def start(
+        self,
+        endpoint: str,
+        revision: DesiredRevision,
+        capture: str = "",
+        egress: Iterable[str] | None = (),
+    ) -> Replica:
+        """Begin to start a replica; the rest happens in a thread of its own.
+
+        ``egress`` is what people approved that it may reach; ``None``: they approved it before
+        that was asked, with the host's network.
+        """
+        record = self._record(endpoint, revision, capture, egress)
+        replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
+        replica.save()
+        crash_point("agent.before_replica_start")
+        self.all[replica.id] = replica
+        self._thread(self._launch, replica)
+        return replica
+
+    def _record(
+        self, endpoint: str, revision: DesiredRevision, capture: str, egress: Iterable[str] | None
+    ) -> Record:
+        others = [r.record for r in self.all.values()]
+        network = "host" if egress is None else self.starter.networks.given()
+        return Record(
+            id=f"{revision.id}-{uuid4().hex[:8]}",
+            revision=revision.id,
+            release=revision.release,
+            endpoint=endpoint,
+            bento_digest=revision.bento_digest,
+            runtime_digest=revision.runtime.digest,
+            python_version=revision.runtime.python_version,
+            variables=dict(revision.variables),
+            memory_mb=revision.memory_mb,
+            nonce=revision.restart_nonce,
+            port=self._port(revision.bento_digest, network, others),
+            uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
+            capture=capture,
+            reached="socket",
+            network=network,
+            egress=None if egress is None else list(egress),
+            boot=procs.boot(),
+        )
+
+    def _port(self, digest: str, network: str, others: Iterable[Record]) -> int:
+        """Return the port that a replica is to serve on; 0: it serves on its socket."""
+        if not self.bentos.needs_port(digest):
+            return 0
+        return OWN_PORT if network == "own" else free_port({other.port for other in others})
+
+    def _thread(self, work: Callable[[Replica], None], replica: Replica) -> None:
+        threading.Thread(
+            target=work, args=(replica,), name=f"replica-{replica.id}", daemon=True
+        ).start()
+
+    def _launch(self, replica: Replica) -> None:
+        try:
+            self.bentos.check(replica.record.bento_digest)
+            self.starter.start(replica)
+        except Exception as error:
+            log.warning("replica %s does not start: %s", replica.id, error)
+            replica.failure = f"{error or type(error).__name__}: {self.tail(replica)}"
+            replica.launched.set()
+            self.wake()
+            return
+        replica.launched.set()
+        self._look_after(replica)
+
+    def _look_after(self, replica: Replica) -> None:
+        """Until it is gone, whatever this host lacks meanwhile: room, memory, descriptors."""
+        while not self._closed.is_set():
+            try:
+                if not replica.record.ready:
+                    self._probe(replica)
+                if replica.record.ready:
+                    self._watch(replica)
+                return
+            except Exception:
+                log.exception("replica %s cannot be looked after now", replica.id)
+                self._closed.wait(1.0)
+
+    def _watch(self, replica: Replica) -> None:
+        """Ask ``/livez`` now and then; end a replica that hangs, so that it is started again."""
+        silent = 0
+        while silent < CHECKS:
+            if self._left_within(replica, CHECK_EVERY):
+                return
+            answer = ask(replica, "/livez", CHECK_TIMEOUT)
+            silent = silent + 1 if answer is None or answer >= 500 else 0
+            self._renew_egress(replica)
+        self._give_up(replica, f"it hung: {CHECKS} times in a row /livez did not answer")
+
+    def _give_up(self, replica: Replica, why: str) -> None:
+        """End a replica that is as good as none; that counts as a crash."""
+        replica.hung = why
+        log.warning("replica %s is ended: %s", replica.id, why)
+        self.signal(replica, signal.SIGKILL)
+        self.wake()
+
+    def _left_within(self, replica: Replica, seconds: float) -> bool:
+        """Wait so long, with its link standing; tell whether it is looked after no more."""
+        looks = 5 if replica.record.link else 1
+        for _ in range(looks):
+            if self._ended_within(replica, seconds / looks):
+                return True
+            self._renew_link(replica)
+        return False
+
+    def _ended_within(self, replica: Replica, seconds: float) -> bool:
+        """Wait so long; tell whether this agent or the replica ended, or the replica is to."""
+        gone = procs.wait_gone(replica.refs[0], seconds)
+        if gone and not replica.stopping and replica.record.reached == "socket":
+            # Nobody will take what waits on its socket: that must fail at once, and what comes
+            # now must find another replica.
+            self.starter.let_go(replica.id)
+            self.wake()
+        return gone or self._closed.is_set() or not replica.alive or replica.stopping
+
+    def _renew_link(self, replica: Replica) -> None:
+        """A link that ended leads nobody to its replica: start another on the socket it had."""
+        link, inner = replica.record.link, replica.record.inner
+        if link is None or inner is None or ProcessRef(*link).alive or not replica.alive:
+            return
+        try:
+            self.starter.renew_link(replica.record, ProcessRef(*inner))
+        except Exception as error:
+            log.warning("nothing leads to replica %s: %s", replica.id, error)
+            return
+        replica.save()
+
+    def _renew_egress(self, replica: Replica) -> None:
+        """A relay that ended leaves its replica without what it may reach: start another."""
+        relay, inner = replica.record.relay, replica.record.inner
+        if relay is None or inner is None or ProcessRef(*relay).alive or not replica.alive:
+            return
+        try:
+            self.starter.open_egress(replica.record, ProcessRef(*inner))
+        except Exception as error:
+            log.warning("replica %s reaches nothing: %s", replica.id, error)
+            return
+        replica.save()
+
+    def _probe(self, replica: Replica) -> None:
+        """Ask ``/readyz`` until it answers 200, the process ends or it is to stop; not for ever."""
+        looked = 0.0
+        while replica.alive and not replica.stopping:
+            answer = ask(replica, "/readyz")
+            if answer == 200:
+                replica.ready_at = time.monotonic()
+                replica.record.ready = True
+                replica.save()
+                break
+            replica.note = "not listening yet" if answer is None else f"/readyz answers {answer}"
+            now = time.monotonic()
+            if now - replica.since > START_SECONDS:
+                self._give_up(replica, f"it was not ready within {START_SECONDS:.0f} s")
+                return
+            if now - looked > LINKS_EVERY:  # without them it might never be
+                self._renew_link(replica)
+                self._renew_egress(replica)
+                looked = now
+            time.sleep(PROBE_EVERY)
+        self.wake()
+
+    # --- stop --------------------------------------------------------------------------------
+
+    def stop_step(self, replica: Replica) -> bool:
+        """Do the next thing to end a replica; tell whether nothing of it is left."""
+        if not replica.launched.is_set():
+            return False
+        now = time.monotonic()
+        if replica.alive and not replica.termed_at:
+            self.signal(replica, signal.SIGTERM)
+            replica.termed_at = now
+        elif replica.alive and now - replica.termed_at > TERM_SECONDS:
+            self.signal(replica, signal.SIGKILL)
+        if replica.alive:
+            return False
+        crash_point("agent.after_replica_stop")
+        strays.end(replica.id)
+        adopted = replica.record.reached == "port"
+        return not adopted or not owners.listening(replica.record.port)
+
+    def signal(self, replica: Replica, number: int) -> None:
+        """Signal a replica: politely its own program, or the whole namespace at once."""
+        inner = ProcessRef(*replica.record.inner) if replica.record.inner else None
+        outer = ProcessRef(*replica.record.outer) if replica.record.outer else None
+        if number == signal.SIGTERM and inner is not None:
+            for child in inner.children():
+                child.signal(number)
+            return
+        for ref in (inner, outer):  # the outer one may be stopped, and would never notice
+            if ref is not None:
+                ref.signal(number)
+
+    def discard(self, replica: Replica) -> None:
+        """Forget a replica that is gone."""
+        child = replica.child
+        if child is not None and child.poll() is None:  # a start that failed before its mark stood
+            child.kill()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(2)
+        self.starter.clear(replica.id)
+        replica.path.unlink(missing_ok=True)
+        self.all.pop(replica.id, None)
+        self._reached.pop(replica.record.revision, None)
+        self._drop_old_logs()
+
+    def found_to_need_port(self, replica: Replica) -> bool:
+        """Whether a replica ended because its Bento cannot serve on a socket; remembers it."""
+        asked = replica.child is not None and replica.child.poll() == NOT_ON_A_SOCKET
+        if not asked or replica.record.port:
+            return False
+        try:
+            self.bentos.note_port(replica.record.bento_digest)
+        except OSError as error:  # it counts as crashed, and is asked again when it is started anew
+            log.warning("it is not noted that replica %s needs a port: %s", replica.id, error)
+            return False
+        return True
+
+    # --- look --------------------------------------------------------------------------------
+
+    def of(self, revision: str) -> list[Replica]:
+        """Return the replicas of a revision, oldest first."""
+        return [r for r in self.all.values() if r.record.revision == revision]
+
+    def reached(self, revision: str) -> list[EgressCount]:
+        """Return what the replicas of a revision reached, by destination.
+
+        Looked at now and then only: a busy relay would make every report another one.
+        """
+        if not (mine := self.of(revision)):
+            return []
+        at, rows = self._reached.get(revision, (0.0, []))
+        if time.monotonic() - at < EGRESS_EVERY:
+            return rows
+        found: dict[str, EgressCount] = {}
+        for replica in mine:
+            for to, count in self.starter.reached(replica.record).items():
+                row = found.setdefault(
+                    to, EgressCount(to=to, connections=0, refused=0, bytes_in=0, bytes_out=0)
+                )
+                row["connections"] += count.connections
+                row["refused"] += count.refused
+                row["bytes_in"] += count.bytes_in
+                row["bytes_out"] += count.bytes_out
+        rows = [found[to] for to in sorted(found)]
+        self._reached[revision] = (time.monotonic(), rows)
+        return rows
+
+    def why(self, replica: Replica) -> str:
+        """Say why a replica ended, with the tail of its log."""
+        if replica.failure:
+            return replica.failure
+        words = replica.hung or "it ended"
+        if limits.limiter().killed(replica.id):
+            words = f"it needed more than {replica.record.memory_mb} MB of memory"
+        return f"{words}: {self.tail(replica)}"
+
+    def log_path(self, replica: Replica) -> Path:
+        """Return the file of its output."""
+        return self.starter.log_path(replica.id)
+
+    def tail(self, replica: Replica) -> str:
+        """Return the end of its output."""
+        return outputs.tail(self.log_path(replica))
+
+    def trim_logs(self) -> None:
+        """Keep the newest part of every log that grew too large, in place: it stays open."""
+        for path in self.logs.glob("*.log"):
+            try:
+                outputs.trim(path)
+            except OSError as error:  # what one replica does to its own keeps no other
+                log.warning("%s is not trimmed: %s", path.name, error)
+
+    def _drop_old_logs(self, keep: int = 20) -> None:
+        alive = {self.log_path(r) for r in self.all.values()}
+        old = [p for p in self.logs.glob("*.log") if p not in alive]
+        for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".log.1").unlink(missing_ok=True)

@@ -1,0 +1,275 @@
+"""Starts one replica: its limits, its socket, its sandbox, and what stands outside for it.
+
+Until relay and link stand, bwrap holds the program back. An agent that dies meanwhile lets it go;
+its record names no process then, so that the next agent ends it by its marker.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet_agent import inside, link, loopback, relay
+from placet_agent.downloads.bentos import Bentos
+from placet_agent.downloads.leftovers import remove
+from placet_agent.downloads.runtimes import INSIDE, Runtimes
+from placet_agent.faults import crash_point
+from placet_agent.process import limits, procs, sandbox
+from placet_agent.process.holding import Holder, HolderError, listen
+from placet_agent.process.networks import Networks
+from placet_agent.process.procs import ProcessRef
+from placet_agent.process.replica import Record, Replica, first_inside, pair
+from placet_agent.process.sandbox import MARKER, Cell
+from placet_agent.reports import capture, counting
+from placet_agent.reports.counting import Count
+from placet_agent.state import files
+from placet_protocol.runtimes import RuntimeRef
+from placet_verify.permit.serving import Destination, undeclared
+
+SERVER = "/placet/inside.py"
+_GIVEN = (".hosts", ".egress", ".link")  # behind the name of a replica: what stands for it
+# Its log lies on the host's disk, and is trimmed now and then only. /tmp holds no larger file.
+FILES = f"--fsize={sandbox.TMP_BYTES}:{sandbox.TMP_BYTES}"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a replica is to serve: on the socket ``fd``, or on ``port`` of its loopback."""
+
+    fd: int = -1
+    port: int = 0
+
+
+Program = Callable[[Door], list[str]]
+
+
+def bento_program(door: Door) -> list[str]:
+    """Return the command that serves the Bento at ``/bento``."""
+    where = ["--port", str(door.port)] if door.port else ["--fd", str(door.fd)]
+    return [f"{INSIDE}/bin/python", "-P", SERVER, "/bento", *where]
+
+
+class Starter:
+    """Knows what a replica of this node needs around it."""
+
+    def __init__(
+        self,
+        home: Path,
+        bentos: Bentos,
+        runtimes: Runtimes,
+        program: Program = bento_program,
+        *,
+        shared: bool = False,
+    ) -> None:
+        self.logs, self.captured = home / "logs", home / "capture"
+        self.sockets, self.given = home / "haproxy/sockets", home / "given"
+        self.holder = Holder(home / "holder")
+        self.networks = Networks(home, shared=shared)
+        self.bentos = bentos
+        self.runtimes = runtimes
+        self.program = program
+
+    def prepare(self) -> None:
+        """Have the holder run, and what replicas are given lie ready. Raises ``HolderError``."""
+        self.holder.ensure()
+        files.make_folder(self.given, 0o700)
+        server = Path(inside.__file__).read_bytes()
+        if not self._server.exists() or self._server.read_bytes() != server:
+            files.write_bytes(self._server, server, mode=0o644)  # read as a user of its own
+
+    @property
+    def _server(self) -> Path:
+        return self.given / "inside.py"
+
+    def socket(self, name: str) -> Path:
+        """Return where the socket of a replica is found."""
+        return self.sockets / name / "http"
+
+    def log_path(self, name: str) -> Path:
+        """Return the file of a replica's output."""
+        return self.logs / f"{name}.log"
+
+    def start(self, replica: Replica) -> None:
+        """Start what the record of ``replica`` says, and write down its processes."""
+        record = replica.record
+        if sandbox.isolation() != "bwrap":
+            raise RuntimeError(sandbox.NO_BWRAP)
+        if few := limits.too_few_files():
+            raise RuntimeError(few)
+        if record.egress is not None and record.network == "host" != self.networks.given():
+            raise RuntimeError("it may not start on the host's network: this host gives others")
+        self._check_variables(record)
+        self.prepare()
+        uid = sandbox.user(sandbox.PROXY_UID)
+        listener = sandbox.above(listen(self.sockets / record.id, uid)[1])
+        try:
+            self.holder.keep(record.id, listener)
+            self._start(replica, listener)
+        finally:
+            os.close(listener)
+
+    def _check_variables(self, record: Record) -> None:
+        if record.egress is None or not record.variables:  # None: before versions declared any
+            return
+        if names := undeclared(record.variables, self.bentos.declared(record.bento_digest)):
+            raise RuntimeError(f"the version does not declare the variable {names[0]}")
+
+    def _start(self, replica: Replica, listener: int) -> None:
+        record = replica.record
+        groups = limits.limiter().make(record.id, record.memory_mb)
+        told, telling, held, letting = map(sandbox.above, (*os.pipe(), *os.pipe()))
+        try:
+            cell = self._cell(record, groups)
+            try:
+                door = Door(port=record.port) if record.port else Door(fd=listener)
+                words = sandbox.command(cell, self.program(door), info_fd=telling, block_fd=held)
+                handed = [] if record.port else [listener]
+                replica.child = self._popen(record, words, [telling, held, *handed])
+            finally:
+                os.close(telling)
+                os.close(held)
+            first = first_inside(told)
+            crash_point("agent.after_replica_start")
+            record.outer, record.inner = pair(procs.find(replica.child.pid)), pair(first)
+            record.started_at = time.time()
+            if first is not None:
+                self.stand_beside(replica, first, listener)
+            replica.save()
+            os.write(letting, b"1")
+        except BaseException:  # before ``letting`` is closed: that too would let the program go
+            for ref in replica.refs:
+                ref.signal(signal.SIGKILL)
+            raise
+        finally:
+            os.close(told)
+            os.close(letting)
+        if first is None:
+            raise RuntimeError("it ended at once")
+
+    def _popen(
+        self, record: Record, words: list[str], handed: list[int]
+    ) -> "subprocess.Popen[bytes]":
+        with self.log_path(record.id).open("ab") as output:
+            return subprocess.Popen(
+                words,
+                cwd="/",
+                env={MARKER: record.id},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=handed,
+            )
+
+    def stand_beside(self, replica: Replica, first: ProcessRef, listener: int) -> None:
+        """Start what leads to a replica and what leads out of it, as far as it needs that."""
+        record = replica.record
+        if record.port:
+            self._open_link(record, first, listener)
+        if record.network == "own" and record.egress:
+            self.open_egress(record, first)
+
+    def _open_link(self, record: Record, first: ProcessRef, listener: int) -> None:
+        shared = record.uid if record.uid is not None else os.geteuid()
+        started = link.start(
+            first, listener, record.port, counts=self._counts(record, "link"),
+            log=self.log_path(record.id), uid=sandbox.user(sandbox.LINK_UID),
+            marker=(MARKER, record.id), shared=shared if record.network == "host" else None,
+        )  # fmt: skip
+        record.link = pair(started)
+        limits.limiter().charge(record.id, started.pid)
+
+    def renew_link(self, record: Record, first: ProcessRef) -> None:
+        """Start another link on the socket that the holder keeps: who waits there is answered."""
+        listener = sandbox.above(self.holder.give(record.id))
+        try:
+            self._open_link(record, first, listener)
+        finally:
+            os.close(listener)
+
+    def open_egress(self, record: Record, first: ProcessRef) -> None:
+        """Start the relay of a replica that may reach something."""
+        started = relay.start(
+            first, _destinations(record), counts=self._counts(record, "egress"),
+            log=self.log_path(record.id), uid=sandbox.user(sandbox.RELAY_UID),
+            marker=(MARKER, record.id),
+        )  # fmt: skip
+        record.relay = pair(started)
+        limits.limiter().charge(record.id, started.pid)
+
+    def _counts(self, record: Record, what: str) -> Path:
+        return self.given / f"{record.id}.{what}" / "counts.json"
+
+    def reached(self, record: Record) -> dict[str, Count]:
+        """Return what became of the connections of a replica to each of its destinations."""
+        return counting.read(self._counts(record, "egress")) if record.egress else {}
+
+    def _hosts(self, record: Record) -> Path:
+        """Write the hosts file of a replica with a network of its own."""
+        path = self.given / f"{record.id}.hosts"
+        text = loopback.hosts_file(_destinations(record))
+        files.write_bytes(path, text.encode(), mode=0o644, durable=False)
+        return path
+
+    def _cell(self, record: Record, groups: tuple[Path, ...]) -> Cell:
+        runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
+        told = {"PLACET_CAPTURE": record.capture} if record.capture else {}
+        own = record.network == "own"
+        return Cell(
+            uid=record.uid,
+            network="own" if own else "host",
+            writable=capture.folder_for(self.captured, record) if told else {},
+            read_only={
+                **runtime.binds,
+                "/bento": self.bentos.path(record.bento_digest),
+                SERVER: self._server,
+                **({"/etc/hosts": self._hosts(record)} if own else {}),
+            },
+            variables={
+                **record.variables,
+                **told,
+                MARKER: record.id,
+                "PLACET_RELEASE": record.release,
+                "PLACET_REVISION": record.revision,
+                "BENTOML_HOME": "/tmp/bentoml",  # noqa: S108
+                "BENTOML_DO_NOT_TRACK": "true",
+                "PYTHONUNBUFFERED": "1",
+            },
+            limits=(*Cell(uid=None).limits, *limits.limiter().words(record.memory_mb), FILES),
+            groups=groups,
+        )
+
+    def clear(self, name: str) -> None:
+        """Remove what is left of a replica that is gone."""
+        self.let_go(name)
+        remove(self.sockets / name)
+        hosts, *counted = (self.given / f"{name}{suffix}" for suffix in _GIVEN)
+        hosts.unlink(missing_ok=True)
+        for folder in counted:
+            remove(folder)
+        limits.limiter().remove(name)
+
+    def forget_others(self, known: set[str], ended: set[str]) -> None:
+        """Remove what an agent that died had made for a replica that never came to be, and what
+        is left of those that were ``ended``."""
+        names = ended | {path.name for path in self.sockets.glob("*")}
+        names |= {path.stem for path in self.given.glob("*") if path.suffix in _GIVEN}
+        with suppress(HolderError):
+            names |= self.holder.names()
+        for name in names - known:
+            self.clear(name)
+        for name in ended:
+            limits.limiter().remove_soon(name)
+
+    def let_go(self, name: str) -> None:
+        """Have the socket of a replica closed: who still waits there gets an error at once."""
+        with suppress(HolderError):
+            self.holder.drop(name)
+
+
+def _destinations(record: Record) -> list[Destination]:
+    return [Destination.read(text) for text in record.egress or ()]

@@ -1,0 +1,1 @@
+"""What a node sees and says: reports, receipts, counted requests, captured predictions."""

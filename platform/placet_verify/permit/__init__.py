@@ -1,0 +1,1 @@
+"""The permit of a release: who must have decided what, and whether it holds."""

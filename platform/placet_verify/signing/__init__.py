@@ -1,0 +1,1 @@
+"""Signatures: keys, envelopes, passkeys, and model signatures of others."""

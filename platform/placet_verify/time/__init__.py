@@ -1,0 +1,1 @@
+"""Time stamps of authorities (RFC 3161), and the certificates behind them."""

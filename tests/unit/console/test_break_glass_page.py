@@ -1,0 +1,138 @@
+"""What is said of a break-glass, for each way it and its review can stand."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from apps.console.queries.break_glass_page import (
+    GlassBanner,
+    GlassList,
+    GlassPage,
+    GlassRow,
+    SignerRow,
+)
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
+    """Return a view of a break-glass with these members."""
+    plain = {
+        "pk": "brk_1",
+        "release_id": "rel_1",
+        "state": "opened",
+        "until": AT,
+        "people": 2,
+        "finding": "justified",
+        "review_due_at": AT,
+        "confirmed_at": None,
+        "used_at": None,
+        "release": SimpleNamespace(state="live"),
+    }
+    row = SimpleNamespace(**(plain | glass))
+    return SimpleNamespace(
+        glass=row, review=review, missing=missing, signers=("one",), reviewer="Rex"
+    )
+
+
+def page(shown: Any, *may: str, skip: tuple[str, ...] = ()) -> GlassPage:
+    """Return the page of a break-glass for a reader who may do this."""
+    can = {name: name in may for name in ("may_confirm", "may_end", "may_review")}
+    return GlassPage(shown, cast("Any", SimpleNamespace(skip=skip)), signing=None, **can)
+
+
+@pytest.mark.parametrize(
+    ("glass", "state", "ends", "unused"),
+    [
+        ({"state": "opened"}, "opened", True, False),
+        ({"state": "confirmed", "confirmed_at": AT}, "broken", True, False),
+        ({"state": "lapsed"}, "lapsed", False, False),
+        ({"state": "ended", "confirmed_at": AT}, "ended", False, True),
+        ({"state": "ended", "confirmed_at": AT, "used_at": AT}, "ended", False, False),
+    ],
+)
+def test_it_ends_while_it_is_open_and_may_have_been_for_nothing(
+    glass: dict[str, Any], state: str, ends: bool, unused: bool
+) -> None:
+    row = GlassRow(view(**glass))
+    assert (row.state, bool(row.ends_at), row.is_unused) == (state, ends, unused)
+
+
+@pytest.mark.parametrize(
+    ("review", "state", "note", "due"),
+    [
+        ("closed", "justified", "Rex", False),
+        ("overdue", "overdue", "since", True),
+        ("open", "", "due", True),
+    ],
+)
+def test_its_review_says_by_whom_or_when(review: str, state: str, note: str, due: bool) -> None:
+    row = GlassRow(view(review))
+    assert (row.review_state, row.review_note, bool(row.due_at)) == (state, note, due)
+    assert row.has_review
+    assert not GlassRow(view("none")).has_review
+
+
+def test_buttons_are_those_of_what_the_reader_may_do() -> None:
+    shown = view()
+    assert [b.text for b in page(shown).buttons] == ["Open the release"]
+    every = page(shown, "may_end", "may_confirm", "may_review").buttons
+    assert [(b.text, b.tone, b.dialog) for b in every[1:]] == [
+        ("End it now", "outline-danger", ""),
+        ("Confirm it…", "danger", "confirm"),
+        ("Close the review…", "primary", "review"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("missing", "waits", "follows"),
+    [
+        (1, "Waiting for 1 approver", "The release is approved by it at once."),
+        (3, "Waiting for 3 approvers", "2 more must follow."),
+    ],
+)
+def test_those_who_are_missing_are_counted(missing: int, waits: str, follows: str) -> None:
+    found = page(view(missing=missing))
+    assert (found.missing, found.follows, found.signed) == (waits, follows, "1 of 2")
+    assert page(view()).missing == ""
+
+
+def test_what_it_skips_is_named() -> None:
+    assert page(view()).skips == ""
+    assert page(view(), skip=("scan", "age")).skips == " and without these gates: scan, age"
+
+
+def test_what_a_signature_is_worth_is_said() -> None:
+    def signer(role: str, passkey: bool) -> SignerRow:
+        told = {"role": role, "passkey": passkey, "comment": "Now", "name": "Ada"}
+        return SignerRow(cast("Any", SimpleNamespace(**told)))
+
+    opened, confirmed = signer("responder", passkey=True), signer("approver", passkey=False)
+    assert (opened.did, opened.comment) == ("opened it as responder", "")
+    assert (confirmed.did, confirmed.comment) == ("confirmed it as approver", "Now")
+    assert opened.how == "Signed with a passkey"
+    assert confirmed.how.startswith("Signed by the platform for a person")
+
+
+@pytest.mark.parametrize(
+    ("of_release", "filtered", "said"),
+    [
+        (True, True, ("Of one release", "None matches")),
+        (False, True, ("Those that match", "None matches")),
+        (False, False, ("All of them", "Nobody has broken the glass")),
+    ],
+)
+def test_a_list_says_what_it_has(of_release: bool, filtered: bool, said: tuple[str, str]) -> None:
+    found = GlassList([], of_release, filtered)
+    assert (found.title, found.none) == said
+
+
+def test_every_page_says_whether_it_is_broken() -> None:
+    opened, broken = (
+        GlassBanner(cast("Any", SimpleNamespace(state=state))) for state in ("opened", "confirmed")
+    )
+    assert (opened.icon, opened.begins) == ("◷", "A break-glass for")
+    assert opened.goes_on == " waits for others to confirm it"
+    assert (broken.icon, broken.begins, broken.goes_on) == ("▲", "The glass is broken for", "")

@@ -1,0 +1,26 @@
+"""Who had a hand in a version: data is owned, code is written."""
+
+import pytest
+
+from apps.console.queries.contributors import Part
+from apps.registry.models import DeclaredFact
+
+
+@pytest.mark.parametrize(
+    ("fact", "digest", "did", "nobody", "question"),
+    [
+        (
+            DeclaredFact.DATA_OWNER, "sha256:aa", "owns it",
+            "Nobody has said who owns it", "Who owns it?",
+        ),
+        (
+            DeclaredFact.CODE_AUTHOR, "", "wrote it",
+            "Nobody has said who wrote it", "Who wrote it?",
+        ),
+    ],
+)  # fmt: skip
+def test_data_is_owned_and_code_is_written(
+    fact: str, digest: str, did: str, nobody: str, question: str
+) -> None:
+    part = Part(fact, "sha256:aa", "Data", [])
+    assert (part.digest, part.did, part.nobody, part.question) == (digest, did, nobody, question)

@@ -1,0 +1,74 @@
+"""The project of a version that is a BentoML project: its sources, our entry and build file."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from apps.registry.errors import FormatUnknown
+from apps.registry.formats import bento_project
+from workers.builder import generate
+from workers.builder.errors import BuildFailed
+from workers.builder.sandbox import Limits, Sandbox
+from workers.builder.spec import BuildSpec
+from workers.builder.untrusted_files import read_plain, told_by
+
+SOURCES = ("placet_entry.py", "placet_http.py", "placet_inputs.py")
+OURS = re.compile(r"placet[_.].*")
+MAX_BENTO_FILE = 4 * 1024**2
+
+
+def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
+    """Write the project into ``folder``: the version's files at its root, ours beside them."""
+    told = checked(spec, artifact)
+    for file in spec.files:
+        if file.path == bento_project.BENTOFILE:
+            continue
+        if OURS.fullmatch(file.path.partition("/")[0]):  # a folder would stand in for our module
+            raise BuildFailed(f"{file.path}: names that begin with placet belong to Placet")
+        target = folder / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(artifact / file.path, target)
+    for name in SOURCES:
+        generate.copy(name, folder / name)
+    info = {"v": 1, "bento": generate.bento_name(spec), "name": spec.name, "format": spec.format,
+            "artifact_digest": spec.artifact_digest, "module": told.module,
+            "attribute": told.attribute, "variables": [*spec.variables]}  # fmt: skip
+    generate.write_json(folder / "placet.json", info)
+    generate.write_json(folder / bento_project.BENTOFILE, {
+        "service": "placet_entry:service",
+        "name": generate.bento_name(spec),
+        "description": told.description or spec.name,
+        "labels": told.labels,
+        "include": [*told.include, *SOURCES, "placet.json"],
+        "exclude": told.exclude,
+        "python": {"lock_packages": False},
+    })  # fmt: skip
+
+
+def checked(spec: BuildSpec, artifact: Path) -> bento_project.BuildFile:
+    """Read the build file again: the worker trusts nobody to have done so."""
+    try:
+        return bento_project.read(generate.seen(spec.files, artifact))
+    except FormatUnknown as error:
+        raise BuildFailed(str(error)) from None
+
+
+def refuse_system_parts(bento: Path, sandbox: Sandbox, cancelled: Callable[[], bool]) -> None:
+    """Refuse a Bento whose service asked, in its own source, for parts of an image."""
+    try:
+        read_plain(bento / "bento.yaml", MAX_BENTO_FILE)
+        told = told_by(
+            "workers.builder.image_parts", bento, sandbox,
+            Limits(memory_mb=1024, seconds=30, disk_mb=64), name="reading it", cancelled=cancelled,
+        )  # fmt: skip
+        asked = [str(name)[:60] for name in json.loads(told)][:20]
+    except (OSError, ValueError, TypeError, RecursionError):
+        raise BuildFailed("bentoml build left a bento.yaml that cannot be read") from None
+    if asked:
+        raise BuildFailed(
+            f"The service's source asks for parts of an image ({', '.join(asked)}): Placet "
+            "installs nothing of the system, and takes packages from the build file and variables "
+            "from the release"
+        )
