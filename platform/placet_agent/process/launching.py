@@ -32,7 +32,7 @@ class NotStarted(Exception):
 
 def command(module: str) -> list[str]:
     """Return the command that runs ``main`` of a module of ours."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     return [sys.executable, "-I", "-S", "-c", _RUN, str(root), module]
 
 
