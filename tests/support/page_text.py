@@ -19,6 +19,7 @@ CHANGING = [
         (r"\b\d{4}-\d\d-\d\d(T| )?", "(date) "),
         (r"\b\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "(time)"),
         (r"\b\d+(\.\d+)?\s(s|ms|min|h|d|second|minute|hour|day)s?\b", "(span)"),
+        (r"\(span\)( \(span\))+", "(span)"),
         (r"just now|\(span\) ago", "(ago)"),
         (r'"salt": "[^"]*"', '"salt": "(bytes)"'),
         (r"\b(\d{1,2}\s)?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*(\s\d{1,4})?\b",

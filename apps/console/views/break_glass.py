@@ -30,7 +30,8 @@ def glass_list(request: PageRequest) -> HttpResponse:
     found, key = glass_rows(request.actor, before=before, **given)
     rows = [GlassRow(view) for view in found]
     return show(
-        request, "break_glass_uses", page=GlassList(rows, bool(given["release"]), any(given.values())),
+        request, "break_glass_uses",
+        page=GlassList(rows, bool(given["release"]), any(given.values())),
         key=key, after=before, reviews=REVIEWS, projects=projects_of(request.actor), **given,
     )  # fmt: skip
 
