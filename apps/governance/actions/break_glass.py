@@ -4,7 +4,6 @@ Nobody is let past anything here that the policy in force does not let them past
 goes into the permit, and the permit is counted anew wherever the release is to run.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,16 +12,17 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from apps.audit.actions import commitment_of, fresh_salt, record, seal
+from apps.audit.actions import record
 from apps.governance import gates
 from apps.governance.actions.advance import approve_if_passed, store_gates
 from apps.governance.actions.break_glass_ends import lock_glass
-from apps.governance.actions.decisions import (
-    check_shown,
+from apps.governance.actions.ceremony import (
+    Ceremony,
     demand_session,
     refuse_recalled_passkey,
     refuse_uncounted,
 )
+from apps.governance.actions.decisions import check_shown
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.errors import (
     Changed,
@@ -37,42 +37,34 @@ from apps.governance.errors import (
 from apps.governance.events import GLASS_CONFIRMED, GLASS_OPENED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.facts import foreseen
-from apps.identity.errors import NeedsPasskey
-from apps.identity.models import ApproverPasskey
 from apps.identity.queries import fresh_grants, scope_of
-from apps.identity.sign_in.freshness import demand_fresh
-from apps.identity.trust import passkeys
-from apps.identity.trust.passkeys import Question, public_half, signing_passkey
+from apps.identity.trust.passkeys import Question, stored
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 from placet.kernel.states import move
 from placet_verify.permit.approvers import Signed
 from placet_verify.permit.break_glass import CONFIRMER, OPENER, GlassRule, glass_rule
-from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import (
     APPROVE,
     BreakGlassStatement,
     PasskeyBreakGlass,
     RequestStatement,
-    Statement,
-    parse,
 )
 
 LONGEST = 2000  # characters of a reason
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A release for which somebody may open or confirm a break-glass, held."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Breaking(Ceremony[BreakGlassStatement]):
+    """A break-glass that somebody may open or confirm for a release."""
+
+    CHANGED = "What your passkey signed is not this any more: begin again"
 
     release: Release
     request: RequestStatement
     rule: GlassRule
-    about: str  # what a passkey is asked about
     role: str
-    person: str
-    words: str
     glass: BreakGlass | None = None  # that is to be confirmed
     lasting: timedelta = field(default_factory=timedelta)  # of one that is to be opened
 
@@ -82,7 +74,7 @@ class _Ready:
         return kind.on(
             self.request,
             verdict=APPROVE,
-            person=self.person,
+            person=self.actor.id,
             role=self.role,
             at=at,
             until=self.glass.until if self.glass else at + self.lasting,
@@ -103,7 +95,7 @@ def ask_to_open(
     """Return what the actor's passkey (``passkey``, else the newest) signs to open it like this."""
     words = _checked(reason, actor)
     with transaction.atomic():
-        return _asked(_openable(release, statement_digest, words, hours, actor), passkey, actor)
+        return _openable(release, statement_digest, words, hours, actor).ask(passkey)
 
 
 def open_break_glass(
@@ -123,24 +115,26 @@ def open_break_glass(
     words = _checked(reason, actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
     with record(actor) as log:
-        ready = _openable(release, statement_digest, words, hours, actor)
-        signed, statement = _signed(ready, assertion, signer, ring, actor)
+        opening = _openable(release, statement_digest, words, hours, actor)
+        signed, statement = opening.sign(assertion, signer, ring)
+        refuse_recalled_passkey(signed)
+        row = opening.release
         glass = BreakGlass(
-            release=ready.release,
-            project_id=ready.release.project_id,
-            statement_digest=ready.release.request_digest,
+            release=row,
+            project_id=row.project_id,
+            statement_digest=row.request_digest,
             opening_digest=statement.digest,
             reason_sealed=statement.comment_commitment,
-            people=ready.rule.people,
-            review_days=ready.release.policy.document["break_glass"]["review_days"],
+            people=opening.rule.people,
+            review_days=row.policy.document["break_glass"]["review_days"],
             opened_by=actor.id,
             opened_at=statement.at,
             until=statement.until,
         )
         glass.save(force_insert=True)
         own = _signature(glass, signed, statement)
-        data = {"number": ready.release.number, "people": glass.people}
-        log.add(GLASS_OPENED, glass, own, subject=ready.release.pk, data=data)
+        data = {"number": row.number, "people": glass.people}
+        log.add(GLASS_OPENED, glass, own, subject=row.pk, data=data)
         return glass
 
 
@@ -155,7 +149,7 @@ def ask_to_confirm(
     """Return what the actor's passkey (``passkey``, else the newest) signs to confirm it."""
     words = _checked(comment, actor, empty=True)
     with transaction.atomic():
-        return _asked(_confirmable(glass, opening_digest, words, actor), passkey, actor)
+        return _confirmable(glass, opening_digest, words, actor).ask(passkey)
 
 
 def confirm_break_glass(
@@ -175,21 +169,22 @@ def confirm_break_glass(
     words = _checked(comment, actor, empty=True)
     signer, ring = keystore.signer("decision"), keystore.ring()
     with record(actor) as log:
-        ready = _confirmable(glass, opening_digest, words, actor)
-        row = ready.glass
+        confirming = _confirmable(glass, opening_digest, words, actor)
+        release, row = confirming.release, confirming.glass
         assert row is not None  # that is what it is about
-        signed, statement = _signed(ready, assertion, signer, ring, actor)
+        signed, statement = confirming.sign(assertion, signer, ring)
+        refuse_recalled_passkey(signed)
         own = _signature(row, signed, statement)
         whole = row.signatures.count() >= row.people
         if whole:
             due = row.until + timedelta(days=row.review_days)
             confirmed = {"confirmed_at": statement.at, "review_due_at": due}
             move(row, expected="opened", to="confirmed", **confirmed)  # it is held
-        data = {"number": ready.release.number, "role": own.role}
-        log.add(GLASS_CONFIRMED, row, own, subject=ready.release.pk, data=data)
+        data = {"number": release.number, "role": own.role}
+        log.add(GLASS_CONFIRMED, row, own, subject=release.pk, data=data)
         if whole:
-            results = store_gates(ready.release)
-            if not approve_if_passed(ready.release, results, log):
+            results = store_gates(release)
+            if not approve_if_passed(release, results, log):
                 raise GatesFailed(errors=_held(results))
         return row
 
@@ -202,7 +197,7 @@ def _checked(words: str, actor: Actor, *, empty: bool = False) -> str:
 
 def _openable(
     release: Release, statement_digest: str, words: str, hours: int | None, actor: Actor
-) -> _Ready:
+) -> _Breaking:
     """Hold a release that the actor may open a break-glass for now."""
     row = lock_release(release, actor, "release.view")
     request = check_shown(row, statement_digest)
@@ -214,31 +209,35 @@ def _openable(
     _refuse(row, actor, "release.break_glass")
     if row.break_glasses.filter(state__in=("opened", "confirmed")).exists():
         raise GlassState("There is one for this release already")
-    return _Ready(
-        row, request, rule, f"break glass {row.pk}", OPENER, actor.id, words,
+    return _Breaking(
+        actor=actor, about=f"break glass {row.pk}", environment=row.environment.name,
+        passkey=rule.passkey, words=words, release=row, request=request, rule=rule, role=OPENER,
         lasting=timedelta(hours=wanted),
     )  # fmt: skip
 
 
-def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Actor) -> _Ready:
+def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Actor) -> _Breaking:
     """Hold a break-glass that the actor may confirm now."""
     row = lock_glass(glass, actor, "release.view")
     if row.state != "opened":
         raise GlassState(f"The break-glass is {row.state} already")
     if opening_digest != row.opening_digest:
         raise Changed
-    request = check_shown(row.release, row.statement_digest)
+    release = row.release
+    request = check_shown(release, row.statement_digest)
     if row.until <= clock.now():
         raise Expired("Its time is over: open another one")
     if row.signatures.filter(person=actor.id).exists():
         raise OwnGlass("You took part in it already: somebody else confirms it")
-    _refuse(row.release, actor, "release.approve")
-    if actor.accountable in row.release.parties:
+    _refuse(release, actor, "release.approve")
+    if actor.accountable in release.parties:
         raise Separation
-    about = f"confirm {row.pk}"
-    return _Ready(
-        row.release, request, _rule(row.release), about, CONFIRMER, actor.id, words, glass=row
-    )
+    rule = _rule(release)
+    return _Breaking(
+        actor=actor, about=f"confirm {row.pk}", environment=release.environment.name,
+        passkey=rule.passkey, words=words, release=release, request=request, rule=rule,
+        role=CONFIRMER, glass=row,
+    )  # fmt: skip
 
 
 def _rule(release: Release) -> GlassRule:
@@ -278,69 +277,6 @@ def _held(results: list[gates.GateResult]) -> list[FieldError]:
     ]
 
 
-def _asked(ready: _Ready, passkey: str, actor: Actor) -> Question:
-    own, salt = signing_passkey(actor, passkey), fresh_salt()
-    statement = ready.statement(
-        clock.now(),
-        nonce=secrets.token_hex(16),
-        comment_commitment=commitment_of(ready.words, salt) if ready.words else "",
-        credential=own.credential,
-    )
-    notes = {"own": own.pk, "salt": salt.hex()}
-    return passkeys.ask(actor, ready.about, statement.payload(), public_half(own), notes)
-
-
-def _signed(
-    ready: _Ready,
-    assertion: Mapping[str, Any] | None,
-    signer: PrivateKey,
-    ring: KeyRing,
-    actor: Actor,
-) -> tuple[Signed, BreakGlassStatement]:
-    """Sign it: with the passkey's answer, or without where nobody demands one."""
-    if assertion is not None:
-        signed = _by_passkey(ready, assertion, signer, ring, actor)
-    elif ready.rule.passkey or ready.release.environment.name in ring.passkeys:
-        raise NeedsPasskey("Sign it with your passkey, on the release's page")
-    else:
-        demand_fresh(actor)
-        plain = ready.statement(
-            clock.now(),
-            nonce=secrets.token_hex(16),
-            comment_commitment=seal(ready.words, person=actor.accountable) if ready.words else "",
-        )
-        signed = Signed(plain.sign(signer))
-    statement = parse(signed.envelope.payload)
-    assert isinstance(statement, BreakGlassStatement)  # made here
-    return signed, statement
-
-
-def _by_passkey(
-    ready: _Ready,
-    assertion: Mapping[str, Any],
-    signer: PrivateKey,
-    ring: KeyRing,
-    actor: Actor,
-) -> Signed:
-    def made_again(asked: Statement, own: ApproverPasskey, notes: Mapping[str, str]) -> Statement:
-        assert isinstance(asked, PasskeyBreakGlass)  # by what it was asked about
-        words, salt = ready.words, bytes.fromhex(notes["salt"])
-        return ready.statement(
-            asked.at,
-            nonce=asked.nonce,
-            comment_commitment=(seal(words, person=actor.accountable, salt=salt) if words else ""),
-            credential=own.credential,
-        )
-
-    signed = passkeys.completed(
-        actor, ready.about, assertion, made_again=made_again, signer=signer, ring=ring
-    )
-    if signed is None:
-        raise Changed("What your passkey signed is not this any more: begin again")
-    refuse_recalled_passkey(signed)
-    return signed
-
-
 def _signature(
     glass: BreakGlass, signed: Signed, statement: BreakGlassStatement
 ) -> BreakGlassSignature:
@@ -350,8 +286,7 @@ def _signature(
         person=statement.person,
         role=statement.role,
         comment_sealed=statement.comment_commitment,
-        envelope=signed.envelope.to_json(),
-        assertion=signed.assertion.to_dict() if signed.assertion else None,
+        **stored(signed),
     )
     row.save(force_insert=True)
     return row

@@ -7,7 +7,7 @@ from django.db.models import Q
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
-from apps.governance.actions.decisions import demand_session
+from apps.governance.actions.ceremony import demand_session
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.errors import GlassState, OwnGlass
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED

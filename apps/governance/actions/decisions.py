@@ -1,15 +1,21 @@
 """Deciding: one person, in a browser session, over exactly what was shown."""
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from apps.audit.actions import Recorder, commitment_of, fresh_salt, record, seal
+from apps.audit.actions import Recorder, record
 from apps.governance import independence, rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.ceremony import (
+    Ceremony,
+    demand_session,
+    refuse_recalled_passkey,
+    refuse_uncounted,
+)
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.actions.requests import open_request, still_bound
 from apps.governance.errors import (
@@ -26,49 +32,50 @@ from apps.governance.gates import GateResult
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
-from apps.identity.errors import NeedsPasskey, NeedsSession
-from apps.identity.models import ApproverPasskey
 from apps.identity.queries import fresh_grants, scope_of
-from apps.identity.sign_in.freshness import demand_fresh
-from apps.identity.trust import passkeys
-from apps.identity.trust.passkeys import Question, public_half, signing_passkey
+from apps.identity.trust.passkeys import Question, stored
 from apps.serving.actions import release_prefetch
-from apps.serving.errors import Recalled
-from apps.serving.hooks import keeper
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify.permit.approvers import Signed
 from placet_verify.permit.standing import Standing
-from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import (
     APPROVE,
     REJECT,
     DecisionStatement,
-    PasskeyDecision,
     RequestStatement,
-    Statement,
     decision_kind,
-    parse,
     standing_of,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A release on which somebody may decide, held, and as what."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Deciding(Ceremony[DecisionStatement]):
+    """A decision that somebody may make on a release, and as what."""
+
+    CHANGED = "What your passkey signed is not this decision any more: decide again"
 
     release: Release
     request: RequestStatement
     gates: list[GateResult]
     role: str
     standing: Standing | None  # where they stand, if the policy asks
+    verdict: str
 
-    def statement(self, **said: Any) -> DecisionStatement:
-        """Return a decision on it: with a passkey's ``credential`` one that this passkey signs."""
+    def statement(self, at: datetime, **signed: str) -> DecisionStatement:
+        """Return the decision; with a passkey's ``credential`` one that this passkey signs."""
         told: dict[str, Any] = {} if self.standing is None else {"standing": self.standing}
-        kind = decision_kind(passkey="credential" in said, standing=bool(told))
-        return kind.on(self.request, role=self.role, **said, **told)
+        kind = decision_kind(passkey="credential" in signed, standing=bool(told))
+        return kind.on(
+            self.request,
+            verdict=self.verdict,
+            person=self.actor.id,
+            role=self.role,
+            at=at,
+            **signed,
+            **told,
+        )
 
 
 def ask_to_decide(
@@ -86,19 +93,7 @@ def ask_to_decide(
     """
     text = _checked(verdict, comment, actor)
     with transaction.atomic():
-        ready = _ready(release, statement_digest, actor)
-        own, salt = signing_passkey(actor, passkey), fresh_salt()
-        statement = ready.statement(
-            verdict=verdict,
-            person=actor.id,
-            nonce=secrets.token_hex(16),
-            at=clock.now(),
-            comment_commitment=commitment_of(text, salt) if text else "",
-            credential=own.credential,
-        )
-        notes = {"own": own.pk, "salt": salt.hex()}
-        about = f"decide {release.pk}"
-        return passkeys.ask(actor, about, statement.payload(), public_half(own), notes)
+        return _deciding(release, statement_digest, verdict, text, actor).ask(passkey)
 
 
 def decide(
@@ -120,37 +115,29 @@ def decide(
     text = _checked(verdict, comment, actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
     with record(actor) as log:
-        ready = _ready(release, statement_digest, actor)
-        if assertion is not None:
-            signed = _by_passkey(ready, verdict, text, assertion, signer, ring, actor)
-        elif _demanded(ready, ring):
-            raise NeedsPasskey("Sign it with your passkey, on the release's page")
-        else:
-            demand_fresh(actor)
-            signed = _plain(ready, verdict, text, signer, actor)
-        decision = _decision(ready, signed)
+        deciding = _deciding(release, statement_digest, verdict, text, actor)
+        signed, statement = deciding.sign(assertion, signer, ring)
+        refuse_recalled_passkey(signed)
+        decision = _decision(deciding, signed, statement)
         decision.save(force_insert=True)
-        _follow(ready.release, decision, log)
+        _follow(deciding.release, decision, log)
         return decision
 
 
-def _decision(ready: _Ready, signed: Signed) -> Decision:
+def _decision(deciding: _Deciding, signed: Signed, statement: DecisionStatement) -> Decision:
     """Return the row of what was signed."""
-    statement = parse(signed.envelope.payload)
-    assert isinstance(statement, DecisionStatement)  # made here
-    standing = standing_of(statement)
+    release, standing = deciding.release, standing_of(statement)
     return Decision(
-        release=ready.release,
-        project_id=ready.release.project_id,
+        release=release,
+        project_id=release.project_id,
         person=statement.person,
         role=statement.role,
         verdict=statement.verdict,
         comment_sealed=statement.comment_commitment,
-        statement_digest=ready.release.request_digest,
-        envelope=signed.envelope.to_json(),
-        assertion=signed.assertion.to_dict() if signed.assertion else None,
+        statement_digest=release.request_digest,
         standing=standing.to_dict() if standing else None,
-        gates=ready.gates,
+        gates=deciding.gates,
+        **stored(signed),
     )
 
 
@@ -162,38 +149,29 @@ def _checked(verdict: str, comment: str, actor: Actor) -> str:
     return clean_text("comment", comment)
 
 
-def demand_session(actor: Actor) -> None:
-    """Raise :class:`NeedsSession` unless a person asks in a browser session, where one decides."""
-    if actor.kind != "person" or actor.token is not None:
-        raise NeedsSession
-
-
-def _ready(release: Release, statement_digest: str, actor: Actor) -> _Ready:
+def _deciding(
+    release: Release, statement_digest: str, verdict: str, words: str, actor: Actor
+) -> _Deciding:
+    """Hold a release on which the actor may decide now."""
     row = lock_release(release, actor, "release.view")
     refuse_uncounted(actor)
     request = check_shown(row, statement_digest)
     seen = evaluate(row)
     held = _held(row, actor)
     standing = standing_now(row, actor.accountable)
-    return _Ready(row, request, list(seen), _role(row, seen, held, standing, actor), standing)
-
-
-def refuse_uncounted(actor: Actor) -> None:
-    """Raise :class:`Recalled` when what ``actor`` signs does not count."""
-    if actor.accountable in keeper().uncounted().people:
-        raise Recalled("Your decisions were recalled: you decide nothing until that is lifted")
-
-
-def refuse_recalled_passkey(signed: Signed) -> None:
-    """Raise :class:`Recalled` when the passkey that signed this was recalled."""
-    if signed.assertion and signed.assertion.credential in keeper().uncounted().passkeys:
-        raise Recalled("This passkey was recalled: sign with another one")
-
-
-def _demanded(ready: _Ready, ring: KeyRing) -> bool:
-    release = ready.release
-    return release.environment.name in ring.passkeys or rules.passkeys_demanded(
-        release.policy.document, ready.role
+    role = _role(row, seen, held, standing, actor)
+    return _Deciding(
+        actor=actor,
+        about=f"decide {row.pk}",
+        environment=row.environment.name,
+        passkey=rules.passkeys_demanded(row.policy.document, role),
+        words=words,
+        release=row,
+        request=request,
+        gates=list(seen),
+        role=role,
+        standing=standing,
+        verdict=verdict,
     )
 
 
@@ -250,50 +228,6 @@ def _role(
         raise AlreadyDecided
     needed = rules.still_needed(document, seen, **parties, standing=standing)
     return rules.deciding_role(allowed, needed)
-
-
-def _plain(ready: _Ready, verdict: str, text: str, signer: PrivateKey, actor: Actor) -> Signed:
-    statement = ready.statement(
-        verdict=verdict,
-        person=actor.id,
-        nonce=secrets.token_hex(16),
-        at=clock.now(),
-        comment_commitment=seal(text, person=actor.accountable) if text else "",
-    )
-    return Signed(statement.sign(signer))
-
-
-def _by_passkey(
-    ready: _Ready,
-    verdict: str,
-    text: str,
-    assertion: Mapping[str, Any],
-    signer: PrivateKey,
-    ring: KeyRing,
-    actor: Actor,
-) -> Signed:
-    """Take a passkey's answer, when what it signed is still exactly this decision."""
-
-    def made_again(asked: Statement, own: ApproverPasskey, notes: Mapping[str, str]) -> Statement:
-        assert isinstance(asked, PasskeyDecision)  # by what it was asked about
-        salt = bytes.fromhex(notes["salt"])
-        return ready.statement(
-            verdict=verdict,
-            person=actor.id,
-            nonce=asked.nonce,
-            at=asked.at,
-            comment_commitment=seal(text, person=actor.accountable, salt=salt) if text else "",
-            credential=own.credential,
-        )
-
-    about = f"decide {ready.release.pk}"
-    signed = passkeys.completed(
-        actor, about, assertion, made_again=made_again, signer=signer, ring=ring
-    )
-    if signed is None:
-        raise Changed("What your passkey signed is not this decision any more: decide again")
-    refuse_recalled_passkey(signed)
-    return signed
 
 
 def _follow(release: Release, decision: Decision, log: Recorder) -> None:

@@ -1,7 +1,7 @@
 """Policies: drafted by one person, published by another, numbered and never changed again."""
 
-import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from apps.audit.actions import Recorder, record
 from apps.governance import policies, rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_glasses_of
+from apps.governance.actions.ceremony import Ceremony, demand_session
 from apps.governance.actions.duties import refuse_locked_out
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
@@ -30,21 +31,45 @@ from apps.governance.models import (
     Release,
 )
 from apps.identity import hooks
-from apps.identity.errors import NeedsPasskey, NeedsSession, NotAsked
-from apps.identity.models import ApproverPasskey
+from apps.identity.errors import NotAsked
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
-from apps.identity.trust import passkeys
-from apps.identity.trust.passkeys import Question, public_half, signing_passkey
-from placet.kernel import clock, keystore
+from apps.identity.trust.passkeys import Question, stored
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden
 from placet.kernel.states import move
 from placet_verify.permit.approvers import Signed
 from placet_verify.signing.keys import KeyRing, PrivateKey
-from placet_verify.statements import PasskeyPolicy, PolicyStatement, Statement, parse
+from placet_verify.statements import PasskeyPolicy, PolicyStatement
 
 POLICY_CHANGED = "policy_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Publishing(Ceremony[PolicyStatement]):
+    """A draft that somebody may publish."""
+
+    NEEDED = "Publish it with your passkey, on the page of its environment"
+    CHANGED = "What your passkey signed is not this draft: publish it again"
+    PROBLEM = NotAsked
+
+    policy: PolicyRevision
+
+    def statement(self, at: datetime, **signed: str) -> PolicyStatement:
+        """Return its publication; with ``credential`` one that this passkey signs."""
+        kind, more = (PasskeyPolicy, signed) if "credential" in signed else (PolicyStatement, {})
+        return kind(
+            project=self.policy.project_id,
+            environment=self.environment,
+            revision_id=self.policy.pk,
+            number=self.policy.number,
+            document=self.policy.document,
+            drafted_by=self.policy.drafted_by,
+            published_by=self.actor.accountable,
+            at=at,
+            **more,
+        )
 
 
 def draft_policy(environment: Environment, *, source: str, actor: Actor) -> PolicyRevision:
@@ -103,13 +128,7 @@ def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -
     _check_session(actor)
     ring = keystore.ring()  # a file: read before the transaction
     with transaction.atomic():
-        row = _publishable(policy, ring, actor)
-        own = signing_passkey(actor, passkey)
-        nonce = secrets.token_hex(16)
-        statement = _statement(row, actor, clock.now(), credential=own.credential, nonce=nonce)
-        about = f"publish {row.pk}"
-        document = statement.payload()
-        return passkeys.ask(actor, about, document, public_half(own), {"own": own.pk})
+        return _publishable(policy, ring, actor).ask(passkey)
 
 
 def publish_policy(
@@ -125,15 +144,9 @@ def publish_policy(
     _check_session(actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
     with record(actor) as log, hooks.more_access(actor):
-        row = _publishable(policy, ring, actor)
-        if assertion is not None:
-            signed = _by_passkey(row, assertion, signer, ring, actor)
-        elif _demanded(row, ring, actor):
-            raise NeedsPasskey("Publish it with your passkey, on the page of its environment")
-        else:
-            demand_fresh(actor)
-            signed = Signed(_statement(row, actor, clock.now()).sign(signer))
-        _publish(row, signed, actor)
+        publishing = _publishable(policy, ring, actor)
+        row = publishing.policy
+        _publish(row, *publishing.sign(assertion, signer, ring))
         refuse_locked_out(row, actor)
         moved = _unfinished(row.environment)
         log.add(POLICY_PUBLISHED, row, data={"number": row.number, "moved": len(moved)})
@@ -168,11 +181,11 @@ def _check_publisher(policy: PolicyRevision, actor: Actor) -> None:
 
 
 def _check_session(actor: Actor) -> None:
-    if actor.kind != "system" and (actor.token is not None or actor.kind != "person"):
-        raise NeedsSession
+    if actor.kind != "system":
+        demand_session(actor)
 
 
-def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> PolicyRevision:
+def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> _Publishing:
     """Hold a draft that the actor may publish now."""
     row = lock_policy(policy, actor, "policy.publish")
     _check_publisher(row, actor)
@@ -185,7 +198,14 @@ def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> PolicyR
     if document.digest != row.digest:
         raise InvalidPolicy("The draft no longer means what it meant: draft it again")
     _refuse_lax(row.environment, document.document, ring, actor)
-    return row
+    documents = [row.document, newest.document if newest else {}]  # it may replace a strict one
+    return _Publishing(
+        actor=actor,
+        about=f"publish {row.pk}",
+        environment=row.environment.name,
+        passkey=any(map(rules.passkeys_demanded, documents)),
+        policy=row,
+    )
 
 
 def _refuse_lax(
@@ -200,62 +220,10 @@ def _refuse_lax(
         raise InvalidPolicy(errors=[FieldError("/source", detail)])
 
 
-def _demanded(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> bool:
-    """Tell whether ``policy`` is published with a passkey only: it demands passkeys itself, or the
-    policy in force does, or ``keys.json``."""
-    if actor.kind == "system":  # the policies a project starts with
-        return False
-    newest = current_policy(policy.environment)
-    documents = [policy.document, newest.document if newest else {}]
-    pinned = policy.environment.name in ring.passkeys
-    return pinned or any(map(rules.passkeys_demanded, documents))
-
-
-def _statement(
-    policy: PolicyRevision, actor: Actor, at: datetime, **signed: str
-) -> PolicyStatement:
-    """Return the statement of a publication; with ``credential`` and ``nonce`` by that passkey."""
-    kind = PasskeyPolicy if signed else PolicyStatement
-    return kind(
-        project=policy.project_id,
-        environment=policy.environment.name,
-        revision_id=policy.pk,
-        number=policy.number,
-        document=policy.document,
-        drafted_by=policy.drafted_by,
-        published_by=actor.accountable,
-        at=at,
-        **signed,
-    )
-
-
-def _by_passkey(
-    policy: PolicyRevision,
-    assertion: Mapping[str, Any],
-    signer: PrivateKey,
-    ring: KeyRing,
-    actor: Actor,
-) -> Signed:
-    def made_again(asked: Statement, own: ApproverPasskey, _notes: Mapping[str, str]) -> Statement:
-        assert isinstance(asked, PasskeyPolicy)  # by what it was asked about
-        return _statement(policy, actor, asked.at, credential=own.credential, nonce=asked.nonce)
-
-    about = f"publish {policy.pk}"
-    signed = passkeys.completed(
-        actor, about, assertion, made_again=made_again, signer=signer, ring=ring
-    )
-    if signed is None:
-        raise NotAsked("What your passkey signed is not this draft: publish it again")
-    return signed
-
-
-def _publish(policy: PolicyRevision, signed: Signed, actor: Actor) -> None:
-    statement = parse(signed.envelope.payload)
-    assert isinstance(statement, PolicyStatement)  # made above
+def _publish(policy: PolicyRevision, signed: Signed, statement: PolicyStatement) -> None:
     changes: dict[str, Any] = {
-        "envelope": signed.envelope.to_json(),
-        "assertion": signed.assertion.to_dict() if signed.assertion else None,
-        "published_by": actor.accountable,
+        **stored(signed),
+        "published_by": statement.published_by,
         "published_at": statement.at,
     }
     if statement.document_digest != policy.digest or not move(

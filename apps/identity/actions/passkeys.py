@@ -154,11 +154,8 @@ def _enrol(
     row: ApproverPasskey, signed: Signed, own: ApproverPasskey | None, log: Recorder
 ) -> ApproverPasskey:
     found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
-    assertion = signed.assertion.to_dict() if signed.assertion else None
-    if not move(
-        found, expected="offered", to="enrolled", envelope=signed.envelope.to_json(),
-        assertion=assertion, vouched_by=own, enrolled_at=now(),
-    ):  # fmt: skip
+    changes = {**passkeys.stored(signed), "vouched_by": own, "enrolled_at": now()}
+    if not move(found, expected="offered", to="enrolled", **changes):
         raise NotOffered("Only an offered passkey is vouched for")
     log.add(PASSKEY_ENROLLED, found)
     return found

@@ -6,7 +6,7 @@ the answer: an answer that nobody asked for, that comes again or too late, signs
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,9 +23,8 @@ from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify.errors import Refused
 from placet_verify.permit.approvers import Signed, read_enrolments
 from placet_verify.signing.dsse import Envelope
-from placet_verify.signing.keys import KeyRing, PrivateKey, signed_at
+from placet_verify.signing.keys import KeyRing
 from placet_verify.signing.webauthn import Assertion, Passkey, challenge, encode
-from placet_verify.statements import Statement, parse
 
 SECONDS = 300
 
@@ -101,30 +100,6 @@ def check(signed: Signed, own: ApproverPasskey, *, at: datetime, ring: KeyRing) 
         raise WrongPasskey(refusal.sentence) from None
 
 
-def completed(
-    actor: Actor,
-    about: str,
-    assertion: Mapping[str, Any],
-    *,
-    made_again: Callable[[Statement, ApproverPasskey, Mapping[str, str]], Statement],
-    signer: PrivateKey,
-    ring: KeyRing,
-) -> Signed | None:
-    """Take the answer to what ``actor`` was asked to sign, and sign it with ``signer`` too.
-
-    ``made_again`` makes the statement anew from what is true now, with the nonce and time of the
-    one that was asked (given, with the passkey and the notes). ``None`` when it is another one.
-    """
-    answer = answered(actor, about, assertion)
-    own = signing_passkey(actor, answer.notes["own"], lock=True)
-    statement = made_again(parse(answer.document), own, answer.notes)
-    if statement.payload() != answer.document:
-        return None
-    signed = Signed(statement.sign(signer), answer.assertion)
-    check(signed, own, at=signed_at(signed.envelope), ring=ring)
-    return signed
-
-
 def relying_party() -> str:
     """Return the name of the host that passkeys are made for."""
     return urlsplit(config().public_url).hostname or ""
@@ -172,6 +147,12 @@ def signed(envelope: str, assertion: Mapping[str, Any] | None) -> Signed:
     """Return a stored envelope with the assertion that is stored beside it."""
     found = Assertion.from_dict(dict(assertion)) if assertion else None
     return Signed(Envelope.from_json(envelope), found)
+
+
+def stored(signed: Signed) -> dict[str, Any]:
+    """Return the columns that keep what was signed."""
+    assertion = signed.assertion.to_dict() if signed.assertion else None
+    return {"envelope": signed.envelope.to_json(), "assertion": assertion}
 
 
 def _name(actor: Actor, about: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import secrets
 import subprocess
 import zipfile
 from base64 import b64decode
@@ -26,13 +27,14 @@ from apps.identity.actions import withdraw_passkey
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
 from apps.identity.models import ApproverPasskey
 from apps.identity.trust.passkeys import Question
-from placet.kernel import keystore
+from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.config import config
 from placet.kernel.problems import Problem
 from placet_verify import canonical
 from placet_verify.__main__ import main as verifier
 from placet_verify.bundle.export import PASSKEY_COMMAND
+from placet_verify.permit.approvers import Signed
 from placet_verify.permit.permit import Expected, Permit, PermitRefused, permit
 from placet_verify.signing.base64text import encode as b64text
 from placet_verify.signing.keys import KeyRing, PrivateKey
@@ -301,10 +303,11 @@ def test_an_enrolment_put_in_by_sql_lets_nobody_decide(signers: Signers) -> None
 def test_a_decision_made_with_the_servers_own_keys_gives_no_permit(signers: Signers) -> None:
     """A stolen ``decision`` key and the database: the row says approved, the permit does not."""
     release = signers.request("staging")
-    plain = actions.decisions._ready(release, release.request_digest, signers.rex)
-    signed = actions.decisions._plain(
-        plain, "approve", "", keystore.signer("decision"), signers.rex
+    deciding = actions.decisions._deciding(
+        release, release.request_digest, "approve", "", signers.rex
     )
+    plain = deciding.statement(clock.now(), nonce=secrets.token_hex(16))
+    signed = Signed(plain.sign(keystore.signer("decision")))
     Decision.objects.create(
         release=release, project=release.project, person=signers.rex.id, role="reviewer",
         verdict="approve", statement_digest=release.request_digest,
