@@ -1,12 +1,10 @@
-"""Rules about independence: which of them a policy has, who meets them, and why somebody does not.
+"""Rules about independence in words: what is asked, and why somebody does not meet it.
 
-Pure. What is asked is said in ``placet_verify.permit.standing``: nodes and outsiders count by it.
+What each means is said in ``placet_verify.permit.standing``, where nodes and outsiders count by it.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from placet_verify.permit.quorum import ApprovalRule, gate_rules
 from placet_verify.permit.standing import (
     DEMANDS,
     NOT_CODE_AUTHOR,
@@ -14,8 +12,6 @@ from placet_verify.permit.standing import (
     NOT_LAST_TOUCHED,
     OTHER_REPORTING_LINE,
     SECOND_LINE,
-    UNKNOWN,
-    Standing,
 )
 
 PEOPLE = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # asked of positions
@@ -41,47 +37,6 @@ WHY = {
     "code_author": "wrote the training code",
     "code_author_unknown": "no author of the training code is declared",
 }
-
-
-def demands_of(document: Mapping[str, Any]) -> frozenset[str]:
-    """Return the rules about independence that a policy document has."""
-    gates = [g for g in document.get("gates", []) if g.get("gate") == "approvals"]
-    return frozenset(name for gate in gates for name in DEMANDS if gate.get(name))
-
-
-def places(document: Mapping[str, Any], role: str) -> list[ApprovalRule]:
-    """Return what is asked of those who decide as ``role``, the stricter first."""
-    return [
-        rule
-        for gate in document.get("gates", [])
-        if gate.get("gate") == "approvals" and gate.get("role") == role
-        for rule in gate_rules(gate)
-    ]
-
-
-def obstacles(
-    rules: Iterable[ApprovalRule],
-    standing: Standing | None,
-    *,
-    person: str,
-    requester: str,
-    author: str,
-) -> list[str]:
-    """Return why ``person`` fills none of the places ``rules``; nothing when they fill one.
-
-    Of several the reasons of the place that asks least are told.
-    """
-    found: list[str] = []
-    known = standing or UNKNOWN
-    for rule in rules:
-        said = [
-            known.obstacle(demand, person=person, requester=requester, author=author)
-            for demand in rule.demands
-        ]
-        found = [word for word in said if word]
-        if not found:
-            return []
-    return found
 
 
 def sentence(name: str, words: Iterable[str]) -> str:

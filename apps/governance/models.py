@@ -1,14 +1,19 @@
 """Environments, policies, releases, decisions, comments and freezes."""
 
+from functools import cached_property
+
 from django.db import models
 from django.db.models import Q
 
 from apps.audit.models import Audited
 from apps.builds.models import Bento
+from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 from apps.identity.models import Project
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Target
 from placet.kernel.ids import IdField
+from placet_verify.permit.break_glass import GlassRule, glass_rule
+from placet_verify.permit.standing import Standing
 
 
 class Environment(Audited):
@@ -72,6 +77,16 @@ class PolicyRevision(Audited):
     def environment_scope(self) -> str | None:
         """A policy belongs to its environment."""
         return self.environment.name
+
+    @cached_property
+    def approvals(self) -> ApprovalPolicy:
+        """What it asks of those who decide."""
+        return ApprovalPolicy.of(self.document)
+
+    @cached_property
+    def break_glass(self) -> GlassRule | None:
+        """What it says of breaking the glass; ``None`` where nobody may."""
+        return glass_rule(self.document)
 
 
 class ReleaseState(models.TextChoices):
@@ -167,9 +182,13 @@ class Release(Audited):
         return f"release {self.number}"
 
     @property
-    def parties(self) -> frozenset[str]:
+    def parties(self) -> Parties:
         """Who asked for it and who made its version; others let it serve. Accountable persons."""
-        return frozenset({self.requester, self.version.author})
+        return Parties(self.requester, self.version.author)
+
+    def decider(self, person: str, standing: Standing | None = None) -> Decider:
+        """Return ``person`` before it, under its policy, where they stand if that is known."""
+        return Decider(person, self.policy.approvals, self.parties, standing)
 
     def environment_scope(self) -> str | None:
         """A release belongs to its environment."""

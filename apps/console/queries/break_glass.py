@@ -8,7 +8,7 @@ from apps.governance.models import Release
 from apps.governance.queries.break_glass import GlassView, glass_views, glasses, may_open
 from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
-from placet_verify.permit.break_glass import GlassRule, glass_rule
+from placet_verify.permit.break_glass import GlassRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def glass_rows(
 
 def opening(release: Release, actor: Actor) -> Opening | None:
     """Return what the form shows where ``actor`` may open one for ``release``; else ``None``."""
-    rule = glass_rule(release.policy.document)
+    rule = release.policy.break_glass
     if rule is None or not may_open(release, actor):
         return None
     hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]

@@ -20,7 +20,7 @@ from apps.governance.queries.break_glass import (
 )
 from apps.governance.queries.visible_rows import GLASS_OPEN, ShownGlass
 from placet.kernel.actor import Actor
-from placet_verify.permit.break_glass import GlassRule, glass_rule
+from placet_verify.permit.break_glass import GlassRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ def glass_page(glass_id: str, actor: Actor) -> GlassPage:
     """Return everything the page of one break-glass shows, or raise ``NotFound``."""
     view = glass_views([glass(glass_id, actor)])[0]
     release = view.glass.release
-    rule = glass_rule(release.policy.document)
+    rule = release.policy.break_glass
     confirms = may_confirm(view, actor)
     return GlassPage(
         view=view,

@@ -1,12 +1,10 @@
 """Passkeys that people sign decisions with, as the pages show them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from allauth.mfa.models import Authenticator
 
-from apps.governance.rules import passkeys_demanded
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import visible_passkeys
 from apps.identity.trust.passkeys import credential_of, public_half
@@ -99,11 +97,6 @@ def passkey_page(actor: Actor) -> PasskeyPage:
         sign_in=[a for a in _sign_in(actor) if credential_of(a) not in taken],
         pinned=sorted(keystore.ring().passkeys),
     )
-
-
-def demanded(*documents: Mapping[str, Any], role: str = "") -> bool:
-    """Tell whether one of these policies demands a passkey of those who decide as ``role``."""
-    return any(passkeys_demanded(document, role) for document in documents)
 
 
 def signing(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from apps.console.queries.passkeys import Signing, demanded, signing
+from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
 from apps.governance.gates.facts import GateResult
@@ -180,12 +180,12 @@ def _drafts(
     actor: Actor,
     place: Environment,
 ) -> Iterator[Draft]:
-    in_force = current.document if current else {}
     base = f"projects/{place.project.slug}/environments/{place.name}/policies"
     for row in rows:
         if row.state != "draft":
             continue
-        challenge, needed = f"{base}/{row.number}/challenge", demanded(in_force, row.document)
+        challenge = f"{base}/{row.number}/challenge"
+        needed = any(policy.approvals.passkey() for policy in (current, row) if policy)
         yield Draft(
             row=row,
             author=names.get(row.drafted_by, ""),

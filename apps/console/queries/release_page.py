@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apps.console.queries.break_glass import Opening, opening
 from apps.console.queries.page_parts import Banner, Button, Link, Sign
-from apps.console.queries.passkeys import Signing, demanded, signing
+from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture
 from apps.console.queries.release_parts import (
     DecisionForm,
@@ -344,13 +344,12 @@ def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
     if not view.can_decide:
         return None
     release = view.release
-    document, role = release.policy.document, view.you_decide_as
     return signing(
         actor,
         release.environment.name,
         f"releases/{release.pk}/decisions/challenge",
         "verdict statement_digest comment passkey",
-        demanded=demanded(document, role=role),
+        demanded=release.policy.approvals.passkey(view.you_decide_as),
     )
 
 

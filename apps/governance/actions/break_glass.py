@@ -44,7 +44,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 from placet.kernel.states import move
 from placet_verify.permit.approvers import Signed
-from placet_verify.permit.break_glass import CONFIRMER, OPENER, GlassRule, glass_rule
+from placet_verify.permit.break_glass import CONFIRMER, OPENER, GlassRule
 from placet_verify.statements import (
     APPROVE,
     BreakGlassStatement,
@@ -241,10 +241,9 @@ def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Acto
 
 
 def _rule(release: Release) -> GlassRule:
-    rule = glass_rule(release.policy.document)
-    if rule is None:
+    if release.policy.break_glass is None:
         raise NoBreakGlass
-    return rule
+    return release.policy.break_glass
 
 
 def _refuse(release: Release, actor: Actor, permission: str) -> None:

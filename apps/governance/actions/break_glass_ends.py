@@ -102,7 +102,7 @@ def review_break_glass(
         row = lock_glass(glass, actor, "break_glass.review")
         demand_fresh(actor)
         signed = set(row.signatures.values_list("person", flat=True))
-        if actor.accountable in signed | row.release.parties:
+        if actor.accountable in signed.union(row.release.parties):
             raise OwnGlass("You took part in it, or in the release: somebody else reviews it")
         reviewed = {
             "reviewed_at": clock.now(),

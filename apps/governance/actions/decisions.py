@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.audit.actions import Recorder, record
-from apps.governance import independence, rules
+from apps.governance import rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.ceremony import (
     Ceremony,
@@ -18,6 +18,7 @@ from apps.governance.actions.ceremony import (
 )
 from apps.governance.actions.locking import clean_text, lock_release
 from apps.governance.actions.requests import open_request, still_bound
+from apps.governance.approvals import Decider
 from apps.governance.errors import (
     AlreadyDecided,
     Changed,
@@ -29,6 +30,7 @@ from apps.governance.errors import (
 )
 from apps.governance.events import RELEASE_DECIDED, RELEASE_REJECTED
 from apps.governance.gates import GateResult
+from apps.governance.independence import sentence
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
@@ -159,12 +161,12 @@ def _deciding(
     seen = evaluate(row)
     held = _held(row, actor)
     standing = standing_now(row, actor.accountable)
-    role = _role(row, seen, held, standing, actor)
+    role = _role(row, row.decider(actor.accountable, standing), held, seen, actor)
     return _Deciding(
         actor=actor,
         about=f"decide {row.pk}",
         environment=row.environment.name,
-        passkey=rules.passkeys_demanded(row.policy.document, role),
+        passkey=row.policy.approvals.passkey(role),
         words=words,
         release=row,
         request=request,
@@ -203,31 +205,16 @@ def _held(release: Release, actor: Actor) -> set[str]:
 
 
 def _role(
-    release: Release,
-    seen: list[GateResult],
-    held: set[str],
-    standing: Standing | None,
-    actor: Actor,
+    release: Release, decider: Decider, held: set[str], seen: list[GateResult], actor: Actor
 ) -> str:
     """Return the role this person decides as, by what they hold and where they stand now."""
-    document = release.policy.document
-    parties = {
-        "person": actor.accountable,
-        "requester": release.requester,
-        "author": release.version.author,
-    }
-    allowed = rules.counting_roles(document, held, **parties, standing=standing)
-    if not allowed:
-        others = rules.others_roles(document, held, **parties)
-        if not others:
+    if not decider.counting(held):
+        if not (admitted := decider.admitted(held)):
             raise Separation
-        asked = independence.places(document, others[0])
-        why = independence.obstacles(asked, standing, **parties)
-        raise NotIndependent(independence.sentence("You", why))
+        raise NotIndependent(sentence("You", decider.why_not(admitted[:1])))
     if Decision.objects.filter(release=release, person=actor.id, voided_reason="").exists():
         raise AlreadyDecided
-    needed = rules.still_needed(document, seen, **parties, standing=standing)
-    return rules.deciding_role(allowed, needed)
+    return decider.role(held, seen)
 
 
 def _follow(release: Release, decision: Decision, log: Recorder) -> None:

@@ -2,7 +2,6 @@
 
 from django.db.models import QuerySet
 
-from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.queries.facts import WITH_ALL
 from apps.identity.models import Project
@@ -61,7 +60,7 @@ def lock_releases(wanted: QuerySet[Release]) -> list[Release]:
 
 def demand_fresh_at(policy: PolicyRevision | None, actor: Actor) -> None:
     """Have ``actor`` just shown who they are, where ``policy`` has people approve what goes out."""
-    if policy is not None and rules.approval_gates(policy.document):
+    if policy is not None and policy.approvals.rules:
         demand_fresh(actor)
 
 

@@ -9,13 +9,14 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.audit.actions import Recorder, record
-from apps.governance import policies, rules
+from apps.governance import policies
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_glasses_of
 from apps.governance.actions.ceremony import Ceremony, demand_session
 from apps.governance.actions.duties import refuse_locked_out
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
+from apps.governance.approvals import ApprovalPolicy
 from apps.governance.errors import InvalidPolicy, NotDraft, OldDraft, OwnDraft
 from apps.governance.events import (
     POLICY_DRAFTED,
@@ -198,12 +199,12 @@ def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> _Publis
     if document.digest != row.digest:
         raise InvalidPolicy("The draft no longer means what it meant: draft it again")
     _refuse_lax(row.environment, document.document, ring, actor)
-    documents = [row.document, newest.document if newest else {}]  # it may replace a strict one
+    concerned = [row] if newest is None else [row, newest]  # it may replace a strict one
     return _Publishing(
         actor=actor,
         about=f"publish {row.pk}",
         environment=row.environment.name,
-        passkey=any(map(rules.passkeys_demanded, documents)),
+        passkey=any(policy.approvals.passkey() for policy in concerned),
         policy=row,
     )
 
@@ -214,8 +215,8 @@ def _refuse_lax(
     """Refuse a policy that no node would take, where ``keys.json`` demands passkeys."""
     if environment.name not in ring.passkeys or actor.kind == "system":
         return
-    gates = rules.approval_gates(document)
-    if not gates or not all(gate.get("passkey") for gate in gates):
+    rules = ApprovalPolicy.of(document).rules
+    if not rules or not all(rule.passkey for rule in rules):
         detail = f"In {environment.name} every approvals gate must say passkey: true"
         raise InvalidPolicy(errors=[FieldError("/source", detail)])
 

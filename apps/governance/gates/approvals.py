@@ -1,12 +1,13 @@
 """``approvals``: so many people of a role have approved, none of them the requester or author."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.governance.approvals import ApprovalPolicy, Decider
 from apps.governance.gates.facts import DecisionFact, Facts, GateResult, answer
 from apps.governance.gates.fields import Fields, GateFault
-from apps.governance.independence import FLAGS, TITLES, obstacles
-from placet_verify.permit.quorum import ApprovalRule, gate_rules
+from apps.governance.independence import FLAGS, TITLES
+from placet_verify.permit.quorum import gate_rules
 from placet_verify.permit.standing import SECOND_LINE, Standing
 
 NAME = "approvals"
@@ -49,18 +50,13 @@ def title(gate: Mapping[str, Any]) -> str:
     return _people(gate["count"], gate["role"]).capitalize() + "".join(said)
 
 
-def excluded(gate: Mapping[str, Any], requester: str, author: str) -> frozenset[str]:
-    """Return the people whose decision this gate does not count."""
-    out = {requester} if gate.get("exclude_requester", True) else set()
-    return frozenset(out | ({author} if gate.get("exclude_author", True) else set()))
-
-
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     """Count distinct people; a rejection outweighs every approval."""
     role, count = gate["role"], gate["count"]
     rejected = sorted(d.person for d in facts.decisions if d.verdict != "approve")
-    by = counted(gate, facts)
-    second = _second_missing(gate, facts, by)
+    asked = ApprovalPolicy(tuple(gate_rules(gate)))
+    counted = _counted(asked, role, facts)
+    by, second = sorted(counted), _second_missing(asked, counted.values())
     missing = max(0, count - len(by), second)
     shown = {"role": role, "count": count, "by": by, "missing": missing}
     if second:
@@ -79,43 +75,35 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     return answer(gate, title(gate), "passed", reason, **shown)
 
 
-def counted(gate: Mapping[str, Any], facts: Facts) -> list[str]:
-    """Return the people whose approval counts here, each once over all roles."""
-    rules = gate_rules(gate)
-    out = excluded(gate, facts.requester, facts.author)
-    return sorted(
-        p
-        for p, d in _first(facts).items()
-        if d.role == gate["role"]
-        and d.verdict == "approve"
-        and p not in out
-        and (d.passkey or not gate.get("passkey"))
-        and _fills(rules, d, facts)
-    )
+def _counted(asked: ApprovalPolicy, role: str, facts: Facts) -> dict[str, Decider]:
+    """Return the people whose approval counts here, each once over all roles, where they stood at
+    that moment."""
+    found = {}
+    for decision in _first(facts):
+        if (decision.role, decision.verdict) != (role, "approve"):
+            continue
+        if asked.passkey() and not decision.passkey:
+            continue
+        standing = Standing.from_dict(decision.standing) if decision.standing else None
+        decider = Decider(decision.person, asked, facts.parties, standing)
+        if decider.counting({role}):
+            found[decision.person] = decider
+    return found
 
 
-def _first(facts: Facts) -> dict[str, DecisionFact]:
+def _first(facts: Facts) -> Iterable[DecisionFact]:
     first: dict[str, DecisionFact] = {}
     for decision in facts.decisions:
         first.setdefault(decision.person, decision)
-    return first
+    return first.values()
 
 
-def _fills(rules: Sequence[ApprovalRule], decision: DecisionFact, facts: Facts) -> bool:
-    """Tell whether a decision fills one of the places, where its person stood at that moment."""
-    standing = Standing.from_dict(decision.standing) if decision.standing else None
-    return not obstacles(
-        rules, standing, person=decision.person, requester=facts.requester, author=facts.author
-    )
-
-
-def _second_missing(gate: Mapping[str, Any], facts: Facts, by: Sequence[str]) -> int:
+def _second_missing(asked: ApprovalPolicy, counted: Iterable[Decider]) -> int:
     """Return how many of those who are missing must be of the second line."""
-    strict = [rule for rule in gate_rules(gate) if SECOND_LINE in rule.demands]
+    strict = [rule for rule in asked.rules if SECOND_LINE in rule.demands]
     if not strict:
         return 0
-    first = _first(facts)
-    of_second = sum(_fills(strict, first[person], facts) for person in by)
+    of_second = sum(not decider.obstacles(strict) for decider in counted)
     return max(0, strict[0].count - of_second)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
+from apps.governance.approvals import Parties
+
 GateState = Literal["passed", "failed", "waiting", "error", "skipped"]
 
 # What only Placet itself may vouch for: a reported one never counts.
@@ -115,6 +117,11 @@ class Facts:
     broken_glass: bool = False  # one that people confirmed for this very request, and that lasts
     network: str | None = None  # what the target's node gives a replica: own, host, '': unsaid
     recalled: str = ""  # why the Bento must not run, in a sentence
+
+    @property
+    def parties(self) -> Parties:
+        """Who asked for the release and who made its version."""
+        return Parties(self.requester, self.author)
 
     def find(self, kind: str, source: str = "any") -> EvidenceFact | None:
         """Return the newest pinned evidence of ``kind`` from ``source``."""

@@ -129,7 +129,7 @@ def _signer(signature: BreakGlassSignature, names: dict[str, str], texts: dict[s
 def may_open(release: Release, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to open one for ``release``."""
     asked = release.state == "requested" and release.not_after > clock.now()
-    allowed = "break_glass" in release.policy.document and _in_session(actor)
+    allowed = release.policy.break_glass is not None and _in_session(actor)
     return asked and allowed and actor.can("release.break_glass", scope_of(release))
 
 
@@ -137,7 +137,7 @@ def may_confirm(found: GlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to confirm it."""
     row = found.glass
     waits = row.state == "opened" and row.until > found.now and row.release.state == "requested"
-    others = {s.person for s in found.signers} | row.release.parties
+    others = {*row.release.parties, *(s.person for s in found.signers)}
     allowed = _in_session(actor) and actor.accountable not in others
     return waits and allowed and actor.can("release.approve", scope_of(row))
 
@@ -152,7 +152,7 @@ def may_end(found: GlassView, actor: Actor) -> bool:
 def may_review(found: GlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to close its review."""
     row = found.glass
-    others = {s.person for s in found.signers} | row.release.parties
+    others = {*row.release.parties, *(s.person for s in found.signers)}
     allowed = _in_session(actor) and actor.accountable not in others
     return row.state == "ended" and allowed and actor.can("break_glass.review", scope_of(row))
 

@@ -24,8 +24,7 @@ from apps.identity.trust.positions import all_positions
 from apps.registry.models import ModelVersion
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
-from placet_verify.permit.break_glass import CONFIRMER, OPENER, glass_rule
-from placet_verify.permit.quorum import approval_rules
+from placet_verify.permit.break_glass import CONFIRMER, OPENER
 from placet_verify.statements import APPROVE
 
 
@@ -89,8 +88,7 @@ class Look:
         """Return the people around an environment that has a policy."""
         policy = self.policies[environment]
         place = policy.environment
-        rules = tuple(approval_rules(policy.document))
-        rule = glass_rule(policy.document)
+        rules, rule = policy.approvals.rules, policy.break_glass
         return duties.place_of(
             self.organisation, place.project_id, place.name, rules,
             pinned=place.name in self.pinned, glass=rule.rules if rule else (),
@@ -166,7 +164,7 @@ def _duty(seen: Look, environment: Environment) -> Duty:
 
 
 def _glass_duty(seen: Look, policy: PolicyRevision, place: Place) -> GlassDuty | None:
-    rule = glass_rule(policy.document)
+    rule = policy.break_glass
     if rule is None:
         return None
     found = duties.fewest(place.broken_glass, most=duties.SMALL)

@@ -1,13 +1,13 @@
 """Who may still decide on a release, and what the people around it are called."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.governance import rules
-from apps.governance.independence import obstacles, places, sentence
+from apps.governance.independence import sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, User
@@ -84,23 +84,8 @@ def may_still_decide(
     known: Standings,
 ) -> list[Person]:
     """Return who of ``people``, who have not decided, could give an approval that is missing."""
-    useful = [(p, needed_roles(release, p.id, p.roles, results, known)) for p in people]
+    useful = [(p, known.decider(release, p.id).needed(p.roles, results)) for p in people]
     return [Person(p.id, p.name, tuple(roles)) for p, roles in useful if roles]
-
-
-def needed_roles(
-    release: Release,
-    person: str,
-    held: Collection[str],
-    results: Iterable[Mapping[str, Any]],
-    known: Standings,
-) -> list[str]:
-    """Return the roles out of ``held`` as which ``person`` is still needed."""
-    document, standing = release.policy.document, known.of(release, person)
-    parties = _parties(release, person)
-    needed = rules.still_needed(document, results, **parties, standing=standing)
-    allowed = rules.counting_roles(document, held, **parties, standing=standing)
-    return [role for role in allowed if role in needed]
 
 
 def barred(
@@ -113,23 +98,7 @@ def barred(
     """Return who holds a role that is missing and cannot count, because of where they stand."""
     lacking, found = set(missing), []
     for person in people:
-        why = why_not(release, person.id, set(person.roles) & lacking, known)
+        why = known.decider(release, person.id).why_not(set(person.roles) & lacking)
         if why:
             found.append(Barred(person.id, person.name, sentence(person.name, why)))
     return found
-
-
-def why_not(release: Release, person: str, held: Collection[str], known: Standings) -> list[str]:
-    """Return why ``person``, who is neither requester nor author, counts as none of ``held``."""
-    document, standing = release.policy.document, known.of(release, person)
-    parties, found = _parties(release, person), list[str]()
-    for role in rules.others_roles(document, held, **parties):
-        found = obstacles(places(document, role), standing, **parties)
-        if not found:
-            return []
-    return found
-
-
-def _parties(release: Release, person: str) -> dict[str, str]:
-    requester, author = release.requester, release.version.author
-    return {"person": person, "requester": requester, "author": author}

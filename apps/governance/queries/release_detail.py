@@ -28,10 +28,9 @@ from apps.governance.queries.people import (
     barred,
     may_still_decide,
     people_around,
-    why_not,
 )
 from apps.governance.queries.standing import Standings, standings
-from apps.governance.queries.visible_rows import held_roles, needed_as
+from apps.governance.queries.visible_rows import held_roles
 from apps.governance.queries.visible_rows import release as get_release
 from apps.governance.queries.waiting import waits_for
 from apps.identity.queries import people_names, scope_of
@@ -296,18 +295,8 @@ def _as(row: Release, actor: Actor, decided: list[str], known: Standings) -> str
     """Return the role as which the reader would decide now, '' when they may not."""
     if not _may_act(row, actor, decided):
         return ""
-    role = needed_as(row, actor, known)
-    if role:
-        return role
-    allowed = rules.counting_roles(
-        row.policy.document,
-        held_roles(actor, scope_of(row)),
-        person=actor.accountable,
-        requester=row.requester,
-        author=row.version.author,
-        standing=known.of(row, actor.accountable),
-    )
-    return rules.deciding_role(allowed, set()) if allowed else ""
+    decider = known.decider(row, actor.accountable)
+    return decider.role(held_roles(actor, scope_of(row)), row.gates)
 
 
 def _you(
@@ -317,7 +306,7 @@ def _you(
     if not _may_act(row, actor, decided):
         return ""
     held = held_roles(actor, scope_of(row)) & missing
-    why = why_not(row, actor.accountable, held, known)
+    why = known.decider(row, actor.accountable).why_not(held)
     return sentence("You", why) if why else ""
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
-from apps.governance.independence import PEOPLE, demands_of
+from apps.governance.approvals import Decider
+from apps.governance.independence import PEOPLE
 from apps.governance.models import Release
 from apps.identity.trust.positions import Placed, Positions, positions, rows_above
 from apps.registry.provenance import (
@@ -39,9 +40,13 @@ class Standings:
     touched: dict[str, frozenset[str]] = field(default_factory=dict)
     declared: Declared = field(default_factory=Declared)
 
+    def decider(self, release: Release, person: str) -> Decider:
+        """Return ``person`` before ``release``, where they stand as far as that is known."""
+        return release.decider(person, self.of(release, person))
+
     def of(self, release: Release, person: str) -> Standing | None:
         """Return where ``person`` stands towards ``release``; ``None`` where nobody asks."""
-        asked = demands_of(release.policy.document)
+        asked = release.policy.approvals.demands
         if not asked:
             return None
         said: dict[str, Any] = {}
@@ -90,7 +95,7 @@ def standings(releases: Sequence[Release], people: Iterable[str]) -> Standings:
 def standing_now(release: Release, person: str) -> Standing | None:
     """Return where ``person`` stands, as the sealed log vouches for it, held until the transaction
     ends; ``None`` where the policy does not ask."""
-    asked = demands_of(release.policy.document)
+    asked = release.policy.approvals.demands
     found = Standings()
     if asked & PEOPLE:
         around = (person, release.requester, release.version.author)
@@ -106,7 +111,7 @@ def _branches(releases: Sequence[Release], people: Iterable[str]) -> list[QueryS
     """Return a query for each kind of thing that some policy asks for, all of one shape."""
     asking: dict[str, list[Release]] = {}
     for release in releases:
-        for demand in demands_of(release.policy.document):
+        for demand in release.policy.approvals.demands:
             asking.setdefault(demand, []).append(release)
     found: list[QuerySet[Any]] = []
     if placed := _of(asking, PEOPLE):

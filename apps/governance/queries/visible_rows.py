@@ -19,11 +19,10 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.governance.queries.people import needed_roles, why_not
-from apps.governance.queries.standing import Standings, standings
+from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import with_waiting
 from apps.identity.models import Project
-from apps.identity.queries import visible
+from apps.identity.queries import scope_of, visible
 from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
@@ -200,9 +199,10 @@ def waiting_on(actor: Actor) -> Waiting:
     known = standings(asked, [actor.accountable])
     found = Waiting([], [], _glasses(rows))
     for row in asked:
-        if needed_as(row, actor, known):
+        decider = known.decider(row, actor.accountable)
+        if decider.needed(held_roles(actor, scope_of(row)), row.gates):
             found.needed.append(row)
-        elif why := why_not(row, actor.accountable, asked_as(row, actor), known):
+        elif why := decider.why_not(asked_as(row, actor)):
             found.barred.append((row, sentence("You", why)))
     return found
 
@@ -273,22 +273,8 @@ def startable(actor: Actor) -> list[Release]:
 def asked_as(of: Release, actor: Actor) -> set[str]:
     """Return the missing roles that ``actor`` holds and that being requester or author does not
     exclude; where the actor stands is not asked."""
-    held = held_roles(actor, Scope(of.project_id, of.environment.name))
-    others = rules.others_roles(
-        of.policy.document,
-        held & rules.missing_roles(of.gates),
-        person=actor.accountable,
-        requester=of.requester,
-        author=of.version.author,
-    )
-    return set(others)
-
-
-def needed_as(of: Release, actor: Actor, known: Standings) -> str:
-    """Return the role as which ``actor`` is still needed, '' when they are not."""
-    held = held_roles(actor, Scope(of.project_id, of.environment.name))
-    useful = needed_roles(of, actor.accountable, held, of.gates, known)
-    return rules.deciding_role(useful, set(useful)) if useful else ""
+    missing = held_roles(actor, scope_of(of)) & rules.missing_roles(of.gates)
+    return set(of.decider(actor.accountable).admitted(missing))
 
 
 def held_roles(actor: Actor, scope: Scope) -> set[str]:

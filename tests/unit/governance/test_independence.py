@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from apps.governance import independence
+from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 from apps.governance.duties import (
     Binding,
     Branch,
@@ -20,7 +21,7 @@ from apps.governance.duties import (
 )
 from apps.governance.gates import GATES, GateFault, evaluate
 from apps.governance.gates.facts import DecisionFact
-from placet_verify.permit.quorum import ApprovalRule, approval_rules
+from placet_verify.permit.quorum import ApprovalRule
 from placet_verify.permit.standing import Standing
 from tests.unit.governance.test_gates import FACTS
 
@@ -109,14 +110,14 @@ def test_a_standing_that_cannot_be_read_passes_nothing() -> None:
 
 
 def test_why_somebody_does_not_count_is_a_sentence() -> None:
-    rules = approval_rules({"gates": [gate(second_line="all", not_data_owner=True)]})
-    parties = {"person": "per_rita", "requester": "per_ada", "author": "per_alan"}
-    why = independence.obstacles(rules, None, **parties)
-    assert independence.sentence("Rita", why) == (
+    policy = ApprovalPolicy.of({"gates": [gate(second_line="all", not_data_owner=True)]})
+    rita = Decider("per_rita", policy, Parties("per_ada", "per_alan"))
+    assert independence.sentence("Rita", rita.why_not({"reviewer"})) == (
         "Rita cannot count: no line of defence is set, no owner is declared of some of the data"
     )
     known = Standing(line="second", data_owners=("per_olga",))
-    assert independence.obstacles(rules, known, **parties) == []
+    assert replace(rita, standing=known).why_not({"reviewer"}) == []
+    assert replace(rita, standing=known).counting({"reviewer"}) == ["reviewer"]
 
 
 # duties

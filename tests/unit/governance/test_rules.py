@@ -1,10 +1,13 @@
 """As what somebody decides, and along which ways a release goes."""
 
+from typing import Any
+
 import pytest
 
 from apps.governance import rules
+from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 
-BOTH = {
+BOTH: dict[str, Any] = {
     "gates": [
         {"gate": "approvals", "role": "reviewer", "count": 1},
         {"gate": "approvals", "role": "approver", "count": 1},
@@ -12,14 +15,20 @@ BOTH = {
 }
 
 
-def roles(held: set[str], person: str = "per_rex", document: object = BOTH) -> list[str]:
-    return rules.counting_roles(
-        document,  # type: ignore[arg-type]
-        held,
-        person=person,
-        requester="per_ada",
-        author="per_alan",
-    )
+def decider(person: str = "per_rex", document: dict[str, Any] = BOTH) -> Decider:
+    return Decider(person, ApprovalPolicy.of(document), Parties("per_ada", "per_alan"))
+
+
+def roles(held: set[str], person: str = "per_rex", document: dict[str, Any] = BOTH) -> list[str]:
+    return decider(person, document).counting(held)
+
+
+def decides_as(held: set[str], missing: set[str]) -> str:
+    results = [
+        {"gate": "approvals", "facts": {"role": role, "missing": int(role in missing)}}
+        for role in ("reviewer", "approver")
+    ]
+    return decider().role(held, results)
 
 
 def test_somebody_decides_by_the_roles_they_hold() -> None:
@@ -41,10 +50,12 @@ def test_a_gate_that_lets_the_author_decide_does_so_for_that_role_alone() -> Non
 
 
 def test_who_holds_both_counts_as_approver_while_one_is_missing() -> None:
-    both = ["approver", "reviewer"]
-    assert rules.deciding_role(both, {"approver", "reviewer"}) == "approver"
-    assert rules.deciding_role(both, {"reviewer"}) == "reviewer"
-    assert rules.deciding_role(["approver"], {"reviewer"}) == "approver"
+    both = {"approver", "reviewer"}
+    assert decides_as(both, {"approver", "reviewer"}) == "approver"
+    assert decides_as(both, {"reviewer"}) == "reviewer"
+    assert decides_as(both, set()) == "reviewer"
+    assert decides_as({"approver"}, {"reviewer"}) == "approver"
+    assert decides_as(set(), {"reviewer"}) == ""
 
 
 def test_every_end_of_a_release_is_an_end_and_every_state_is_known() -> None:

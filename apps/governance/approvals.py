@@ -1,0 +1,124 @@
+"""Who counts: what a policy asks of those who decide, and what somebody is to a release.
+
+Pure. The rules are those of ``placet_verify.permit.quorum``: nodes and outsiders count by them too.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from apps.governance.rules import APPROVER, REVIEWER
+from placet_verify.permit.quorum import ApprovalRule, approval_rules
+from placet_verify.permit.standing import UNKNOWN, Standing
+
+
+class Parties(NamedTuple):
+    """Who asked for a release, and who made its version; others let it serve."""
+
+    requester: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPolicy:
+    """What the ``approvals`` gates of a policy ask, place by place, the stricter first."""
+
+    rules: tuple[ApprovalRule, ...]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Read it out of a policy's document."""
+        return cls(tuple(approval_rules(dict(document))))
+
+    @property
+    def demands(self) -> frozenset[str]:
+        """The rules about independence that it has."""
+        return frozenset(demand for rule in self.rules for demand in rule.demands)
+
+    def places(self, role: str) -> list[ApprovalRule]:
+        """Return what is asked of those who decide as ``role``, the stricter first."""
+        return [rule for rule in self.rules if rule.role == role]
+
+    def passkey(self, role: str = "") -> bool:
+        """Tell whether only passkeys count for ``role``; for any at all when it is ''."""
+        return any(rule.passkey for rule in self.rules if role in ("", rule.role))
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Somebody before a release: whether they count, as what, and why not."""
+
+    person: str
+    policy: ApprovalPolicy
+    parties: Parties
+    standing: Standing | None = None  # where they stand; without it that is not known
+
+    def admitted(self, held: Collection[str]) -> list[str]:
+        """Return the roles out of ``held`` for which they are not excluded as requester or author,
+        wherever they stand. They are, unless the policy's gate for that role says otherwise."""
+        return [role for role in (APPROVER, REVIEWER) if role in held and not self._excluded(role)]
+
+    def _excluded(self, role: str) -> bool:
+        rule = next(iter(self.policy.places(role)), ApprovalRule(role, 0))
+        asked = self.person == self.parties.requester and rule.exclude_requester
+        return asked or (self.person == self.parties.author and rule.exclude_author)
+
+    def counting(self, held: Collection[str]) -> list[str]:
+        """Return the roles out of ``held`` as which they may decide: not excluded, and standing
+        where the policy demands it."""
+        return [
+            role for role in self.admitted(held) if not self.obstacles(self.policy.places(role))
+        ]
+
+    def needed(self, held: Collection[str], results: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return the roles out of ``held`` as which they could give an approval that is missing, by
+        the ``results`` of the gates.
+
+        Where all that is missing must be of the second line, only somebody of it is needed.
+        """
+        open_places = {}
+        for result in results:
+            facts = result["facts"]
+            if result["gate"] == "approvals" and (missing := facts.get("missing", 0)):
+                places = self.policy.places(str(facts.get("role")))
+                strict = missing == facts.get("second_line_missing")
+                open_places[str(facts.get("role"))] = places[:1] if strict else places
+        return [
+            role
+            for role in self.counting(held)
+            if role in open_places and not self.obstacles(open_places[role])
+        ]
+
+    def role(self, held: Collection[str], results: Iterable[Mapping[str, Any]]) -> str:
+        """Return the role out of ``held`` that they decide as, '' for none: approver while one is
+        missing, else reviewer."""
+        allowed = self.counting(held)
+        if REVIEWER not in allowed or APPROVER in self.needed(allowed, results):
+            return next(iter(allowed), "")
+        return REVIEWER
+
+    def why_not(self, held: Collection[str]) -> list[str]:
+        """Return why they count as none of ``held``, though they are not excluded; in words."""
+        found: list[str] = []
+        for role in self.admitted(held):
+            found = self.obstacles(self.policy.places(role))
+            if not found:
+                return []
+        return found
+
+    def obstacles(self, places: Iterable[ApprovalRule]) -> list[str]:
+        """Return why they fill none of ``places``; nothing when they fill one.
+
+        Of several the reasons of the place that asks least are told.
+        """
+        found: list[str] = []
+        known, (requester, author) = self.standing or UNKNOWN, self.parties
+        for place in places:
+            said = [
+                known.obstacle(demand, person=self.person, requester=requester, author=author)
+                for demand in place.demands
+            ]
+            found = [word for word in said if word]
+            if not found:
+                return []
+        return found
