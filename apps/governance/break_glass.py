@@ -14,44 +14,34 @@ signature and a recall cannot be on it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ValidationInfo
 
 from apps.governance.gates.facts import Facts, GateResult
-from placet_verify.numbers import is_whole
+from apps.governance.parts import Part, Read, rule, whole, wrong
 from placet_verify.permit.break_glass import DEFAULT_HOURS, FEWEST, LONGEST_HOURS, MOST, SKIPPABLE
 
-DEFAULT_REVIEW_DAYS = 3
 APPROVALS = "approvals"
-_WHOLE = {  # the bounds of each, and what it is when left out
-    "people": (FEWEST, MOST, FEWEST),
-    "hours": (1, LONGEST_HOURS, DEFAULT_HOURS),
-    "review_days": (1, 30, DEFAULT_REVIEW_DAYS),
-}
 
 
-def normalise(raw: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return the document with its defaults filled in, and what is wrong with it, by member."""
-    if not isinstance(raw, dict):
-        detail = "must be a mapping, {people: 2, hours: 4}: leave it out where nobody may"
-        return {}, [("", detail)]
-    known = {*_WHOLE, "skip", "passkey"}
-    faults = [(name, "is not a member of break_glass") for name in raw if name not in known]
-    found: dict[str, Any] = {}
-    for name, (low, high, usual) in _WHOLE.items():
-        value = found[name] = raw.get(name, usual)
-        if not is_whole(value, low, high):
-            faults.append((name, f"must be a whole number from {low} to {high}"))
-    skip = raw.get("skip", [])
-    names = skip if isinstance(skip, list) else [None]
-    if not all(isinstance(name, str) and name in SKIPPABLE for name in names):
+def _skip(value: Any, _: ValidationInfo) -> list[str]:
+    if not isinstance(value, list) or not all(name in SKIPPABLE for name in value):
         detail = f"must be a list of: {', '.join(SKIPPABLE)}. Nobody gets past any other gate"
-        faults.append(("skip", detail))
-    else:
-        found["skip"] = sorted(set(names))
-    found["passkey"] = raw.get("passkey", False)
-    if not isinstance(found["passkey"], bool):
-        faults.append(("passkey", "must be true or false"))
-    return found, faults
+        raise wrong(((), detail))
+    return sorted(set(value))
+
+
+class BreakGlassTerms(Part):
+    """How a policy lets people break the glass."""
+
+    EXPECTED = "must be a mapping, {people: 2, hours: 4}: leave it out where nobody may"
+    UNKNOWN = "is not a member of break_glass"
+    people: Annotated[int, whole(FEWEST, MOST)] = FEWEST
+    hours: Annotated[int, whole(1, LONGEST_HOURS)] = DEFAULT_HOURS
+    review_days: Annotated[int, whole(1, 30)] = 3
+    skip: Annotated[list[str], Read(_skip)] = []
+    passkey: Annotated[bool, rule(lambda v: isinstance(v, bool), "must be true or false")] = False
 
 
 def title(said: Mapping[str, Any]) -> str:

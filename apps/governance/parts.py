@@ -150,10 +150,11 @@ class Part(BaseModel):
         try:
             return read(given)
         except ValidationError as error:
-            raise wrong(*cls._faults(error)) from None
+            raise wrong(*cls.faults(error)) from None
 
     @classmethod
-    def _faults(cls, error: ValidationError) -> list[tuple[Loc, str]]:
+    def faults(cls, error: ValidationError) -> list[tuple[Loc, str]]:
+        """Return what is wrong by its place, as it is said."""
         lines = error.errors(include_url=False, include_context=False, include_input=False)
         details = {"extra_forbidden": cls.UNKNOWN, "missing": ""}
         said = [
@@ -170,7 +171,7 @@ class Part(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            faults = cls._faults(error)
+            faults = cls.faults(error)
         root = cls.AT if at is None else at
         raise DocumentFault([("".join((root, *map(_step, loc))), detail) for loc, detail in faults])
 

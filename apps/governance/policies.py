@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.governance import break_glass
+from pydantic import ValidationError
+
+from apps.governance.break_glass import BreakGlassTerms
 from apps.governance.gates import GATES, GateFault
 from placet.kernel import yaml_text
 from placet_verify import canonical
@@ -92,8 +94,12 @@ def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
         "version": 1, "description": description, "expires_after_days": days, "gates": gates,
     }  # fmt: skip
     if "break_glass" in raw:  # a document without it keeps the digest that it had
-        document["break_glass"], told = break_glass.normalise(raw["break_glass"])
-        wrong += [(("break_glass", *([name] if name else ())), detail) for name, detail in told]
+        try:
+            document["break_glass"] = BreakGlassTerms.model_validate(raw["break_glass"]).document
+        except ValidationError as error:
+            wrong += [
+                (("break_glass", *place), detail) for place, detail in BreakGlassTerms.faults(error)
+            ]
     return document, faults + wrong
 
 
