@@ -102,7 +102,7 @@ class Fields:
     def integer(self, name: str, low: int, high: int, *, default: Any = ...) -> None:
         """Take a whole number from ``low`` to ``high``; the default ``None`` leaves it out."""
         value = self._take(name, default)
-        if value is None:
+        if value is None and default is None:
             return
         if not is_whole(value, low, high):
             raise GateFault(name, f"must be a whole number from {low} to {high}")

@@ -629,6 +629,7 @@ def test_a_gate_nobody_knows_and_a_policy_without_gates_have_not_passed() -> Non
         {"gate": "soaked", "environment": "Sta/ging", "for": "1h"},
         {"gate": "approvals", "role": "admin"},
         {"gate": "approvals", "role": "reviewer", "count": 1.5},
+        {"gate": "approvals", "role": "reviewer", "count": None},
         {"gate": "approvals", "role": "reviewer", "exclude_author": "no"},
         {"gate": "schema", "strict": True},
         {"gate": "freeze", "until": "2027-01-01"},

@@ -74,7 +74,8 @@ def test_the_checklist_says_what_is_asked(members: dict[str, Any], title: str) -
     "members",
     [
         {"second_line": 2}, {"second_line": 0}, {"second_line": True}, {"second_line": "some"},
-        {"other_reporting_line": "yes"}, {"not_last_touched": 1}, {"not_data_ownr": True},
+        {"second_line": None}, {"other_reporting_line": "yes"}, {"not_last_touched": 1},
+        {"not_data_ownr": True},
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_its_name(members: dict[str, Any]) -> None:
