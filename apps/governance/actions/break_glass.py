@@ -19,7 +19,6 @@ from apps.governance.actions.break_glass_ends import lock_glass
 from apps.governance.actions.ceremony import (
     Ceremony,
     demand_session,
-    refuse_recalled_passkey,
     refuse_uncounted,
 )
 from apps.governance.actions.decisions import check_shown
@@ -117,7 +116,6 @@ def open_break_glass(
     with record(actor) as log:
         opening = _openable(release, statement_digest, words, hours, actor)
         signed, statement = opening.sign(assertion, signer, ring)
-        refuse_recalled_passkey(signed)
         row = opening.release
         glass = BreakGlass(
             release=row,
@@ -173,7 +171,6 @@ def confirm_break_glass(
         release, row = confirming.release, confirming.glass
         assert row is not None  # that is what it is about
         signed, statement = confirming.sign(assertion, signer, ring)
-        refuse_recalled_passkey(signed)
         own = _signature(row, signed, statement)
         whole = row.signatures.count() >= row.people
         if whole:

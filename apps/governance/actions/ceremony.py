@@ -98,6 +98,8 @@ class Ceremony(Generic[S]):
             raise self.PROBLEM(self.CHANGED)
         signed = Signed(statement.sign(signer), answer.assertion)
         passkeys.check(signed, own, at=signed_at(signed.envelope), ring=ring)
+        if own.credential in keeper().uncounted().passkeys:
+            raise Recalled("This passkey was recalled: sign with another one")
         return signed
 
     def _sealed(self, salt: bytes) -> dict[str, str]:
@@ -117,9 +119,3 @@ def refuse_uncounted(actor: Actor) -> None:
     """Raise :class:`Recalled` when what ``actor`` signs does not count."""
     if actor.accountable in keeper().uncounted().people:
         raise Recalled("Your decisions were recalled: you decide nothing until that is lifted")
-
-
-def refuse_recalled_passkey(signed: Signed) -> None:
-    """Raise :class:`Recalled` when the passkey that signed this was recalled."""
-    if signed.assertion and signed.assertion.credential in keeper().uncounted().passkeys:
-        raise Recalled("This passkey was recalled: sign with another one")

@@ -13,7 +13,6 @@ from apps.governance.actions.advance import approve_if_passed, move_release, sto
 from apps.governance.actions.ceremony import (
     Ceremony,
     demand_session,
-    refuse_recalled_passkey,
     refuse_uncounted,
 )
 from apps.governance.actions.locking import clean_text, lock_release
@@ -119,7 +118,6 @@ def decide(
     with record(actor) as log:
         deciding = _deciding(release, statement_digest, verdict, text, actor)
         signed, statement = deciding.sign(assertion, signer, ring)
-        refuse_recalled_passkey(signed)
         decision = _decision(deciding, signed, statement)
         decision.save(force_insert=True)
         _follow(deciding.release, decision, log)

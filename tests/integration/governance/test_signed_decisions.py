@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.assurance.actions import recall
 from apps.audit.actions import row_key
 from apps.audit.models import Event
 from apps.audit.queries import replay
@@ -27,6 +28,7 @@ from apps.identity.actions import withdraw_passkey
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
 from apps.identity.models import ApproverPasskey
 from apps.identity.trust.passkeys import Question
+from apps.serving.errors import Recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.config import config
@@ -416,6 +418,20 @@ def test_a_policy_that_demands_passkeys_is_published_with_one(signers: Signers) 
     draft = actions.draft_policy(signers.environment("staging"), source=SIGNED, actor=signers.vera)
     with pytest.raises(NeedsPasskey):
         actions.publish_policy(draft, actor=signers.vito)
+
+
+def test_what_a_recalled_passkey_signs_is_taken_by_nobody(signers: Signers) -> None:
+    """Neither a decision nor a policy: no node would let a release in under it."""
+    draft = actions.draft_policy(signers.environment("staging"), source=SIGNED, actor=signers.vera)
+    release = signers.request("production")
+    own = ApproverPasskey.objects.get(person=signers.people["Vito"])
+    recall(kind="passkey", what=own.pk, reason="stolen", actor=SYSTEM)
+    with pytest.raises(Recalled):
+        signers.sign(release, signers.vito)
+    question = actions.ask_to_publish(draft, actor=signers.vito)
+    assertion = answer(signers.keys["Vito"], question)
+    with pytest.raises(Recalled):
+        actions.publish_policy(draft, assertion=assertion, actor=signers.vito)
 
 
 def test_a_session_alone_decides_nothing_where_the_root_demands_passkeys(
