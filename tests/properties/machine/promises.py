@@ -15,7 +15,7 @@ from apps.governance.plan import Analysis, Pause, SetWeight, Step
 from apps.rollouts.events import entered
 from apps.rollouts.models import OPEN_STATES, Drill, Rollout
 from apps.rollouts.rules import TRANSITIONS
-from apps.rollouts.steps import last_weight
+from apps.rollouts.steps import last_weight, state_of
 from apps.serving.models import Endpoint, Revision
 from placet_verify.log.merkle import leaf_hash
 from placet_verify.units import WHOLE
@@ -71,7 +71,7 @@ def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
         place = last_weight(steps) if jumps else place + 1
         step = steps[place]
         weight = step.weight if isinstance(step, SetWeight) else 0
-        kind, _ = entered(step.state, step, weight)
+        kind, _ = entered(state_of(step), step, weight)
         assert event.kind == kind.name, (event.kind, step)
     return place
 
