@@ -40,6 +40,21 @@ def test_what_older_plans_said_is_read_as_replace() -> None:
     assert (Plan.stored(old).strategy, Plan.stored(old).document["steps"]) == ("replace", [LAST])
 
 
+def test_what_was_stored_is_held_to_no_bound_of_today() -> None:
+    """It was judged when it came; whoever tightens a bound stops nothing that goes out."""
+    steps = [
+        {"set_weight": 5},
+        {"pause": {"duration_seconds": 10**9}},
+        {"analysis": {**LOOK["analysis"], "minimum_requests": 0, "timeout_seconds": 1}},
+        {"set_header_route": {"header": "Cookie", "value": "v2"}},
+    ] * 20
+    old = {"steps": steps, "ready_timeout_seconds": 1, "guard": {"consecutive_failures": 1}}
+    assert faults({"strategy": "canary", **old})
+    read = Plan.stored({**old, "another": "member"})
+    assert len(read.steps) == 80
+    assert (read.ready_timeout_seconds, read.guard_entry) == (1, {"consecutive_failures": 1})
+
+
 @pytest.mark.parametrize(
     ("steps", "whole"),
     [
