@@ -11,16 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from apps.governance.parts import (
-    STORED,
-    LeftOut,
-    Part,
-    Read,
-    is_stored,
-    one_of,
-    whole,
-    wrong,
-)
+from apps.governance.parts import STORED, LeftOut, Part, Read, is_stored, one_of, whole, wrong
 from apps.governance.plan.ab_test import AbTest
 from apps.governance.plan.analysis import Analysis
 from apps.governance.plan.guard import CAREFUL, Guard

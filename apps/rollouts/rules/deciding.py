@@ -2,15 +2,7 @@
 
 from datetime import timedelta
 
-from apps.governance.plan import (
-    AbTest,
-    Analysis,
-    Pause,
-    SetHeaderRoute,
-    SetMirror,
-    SetWeight,
-    Ship,
-)
+from apps.governance.plan import AbTest, Analysis, Pause, SetHeaderRoute, SetMirror, SetWeight, Ship
 from apps.rollouts import guard
 from apps.rollouts.experiments import ruling
 from apps.rollouts.rules.ending import aborting, draining, give_up, live, returning, weights_back
