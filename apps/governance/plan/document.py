@@ -3,15 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, cast
 
-from pydantic import (
-    Field,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
-from apps.governance.parts import STORED, LeftOut, Part, Read, is_stored, one_of, whole, wrong
+from apps.governance.parts import STORED, LeftOut, Part, Read, is_stored, must, one_of, whole, wrong
 from apps.governance.plan.ab_test import AbTest
 from apps.governance.plan.analysis import Analysis
 from apps.governance.plan.guard import CAREFUL, Guard
@@ -59,9 +53,7 @@ class Plan(Part):
     when_busy: Annotated[str, one_of("wait", "supersede", detail="must be wait or supersede")] = (
         "wait"
     )
-    steps: Annotated[tuple[AnyStep, ...], WrapValidator(_steps)] = Field(
-        None, validate_default=True
-    )
+    steps: Annotated[tuple[AnyStep, ...], WrapValidator(_steps)] = must()
     guard: Annotated[Guard | None, LeftOut()] = None
 
     @model_validator(mode="before")

@@ -145,7 +145,7 @@ class Output(Metric):
         _values(
             is_answer, f"must be a number, true, false, or a text of up to {MAX_TEXT} characters"
         ),
-    ] = Field(None, alias="is")
+    ] = Field(default=None, alias="is")
     above: Annotated[tuple[float, ...] | None, _values(is_value, "must be a number")] = None
 
 
