@@ -95,7 +95,8 @@ def platform_says(asked: Asked) -> Answer:
         if undeclared_faults := serving.undeclared_faults(given["declared"]):
             raise DocumentFault(undeclared_faults)
     except InvalidInput as problem:
-        return Answer(tuple(f"{error.pointer} {error.detail}" for error in problem.errors))
+        told = (f"{error.pointer} {error.detail}" for error in problem.errors)
+        return Answer(tuple(told) or (f"/ {problem.detail}",))  # of the body as a whole
     except DocumentFault as fault:
         return Answer(tuple(f"{pointer} {detail}" for pointer, detail in fault.faults))
     except ValidationError as error:
