@@ -45,7 +45,7 @@ OWN = {
     "apps/operations/demo/story.py": "our own answers",
     "placet/embedded/*": "files of this installation",
     "apps/operations/management/*": "files of this installation",
-    "placet/kernel/api/views.py": "cursors, signed before they are read",
+    "placet/kernel/api/lists.py": "cursors, signed before they are read",
     "placet_agent/*": "files of this agent; its programs' answers have bounds of their own",
     "placet_client/*": "its own files and the answers of the platform that it was told to ask",
     "placet_verify/__main__.py": "files that who runs it names",

@@ -18,8 +18,8 @@ from apps.assurance.queries.retention import (
     visible_holds,
 )
 from apps.audit.actions import log_export
-from apps.identity.api.serializers import page_of
 from apps.registry.store import store
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 
 
@@ -42,10 +42,8 @@ class RetentionRule(PlacetView):
         return Response(s.retention_body(actions.set_retention(**data, actor=self.actor)))
 
 
-class LegalHoldList(PlacetView):
+class LegalHoldList(ListView):
     """Legal holds."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="legal_holds_list", responses=page_of(s.LegalHoldSerializer))
     def get(self, request: Request) -> Response:
@@ -80,10 +78,8 @@ class LegalHoldLift(PlacetView):
         return Response(s.hold_bodies([row])[0])
 
 
-class ArchiveList(PlacetView):
+class ArchiveList(ListView):
     """Archives of old events."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="archives_list", responses=page_of(s.ArchiveSerializer))
     def get(self, request: Request) -> Response:

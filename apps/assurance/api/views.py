@@ -27,15 +27,14 @@ from apps.assurance.api.serializers import (
 )
 from apps.assurance.models import RecallKind
 from apps.governance.api.views.exports import ZipRenderer, zipped
-from apps.identity.api.serializers import page_of
 from apps.identity.api.views.lookups import named_project
 from apps.serving.queries import get_endpoint
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
-RECEIPTS = page_of(ReceiptSerializer)
 FILTERS = {"project": "project__slug", "kind": "kind", "state": "state"}
 
 
@@ -47,10 +46,10 @@ def previewed(actor: Actor, *, kind: str, what: str, project: str | None) -> dic
     return preview_body(found, queries.preview(found))
 
 
-class RecallList(PlacetView):
+class RecallList(ListView):
     """Recalls."""
 
-    query_params = ("limit", "cursor", *FILTERS)
+    filters = tuple(FILTERS)
 
     @extend_schema(
         operation_id="recalls_list",
@@ -116,10 +115,8 @@ class RecallDetail(PlacetView):
         return Response(recall_detail(queries.get_recall(recall, self.actor)))
 
 
-class RecallEffects(PlacetView):
+class RecallEffects(ListView):
     """What a recall did."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="recalls_effects", responses=page_of(EffectSerializer))
     def get(self, request: Request, recall: str) -> Response:
@@ -128,12 +125,10 @@ class RecallEffects(PlacetView):
         return self.page(rows, lambda found: [effect_body(row) for row in found])
 
 
-class RecallReceipts(PlacetView):
+class RecallReceipts(ListView):
     """What nodes answered."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="recalls_receipts", responses=RECEIPTS)
+    @extend_schema(operation_id="recalls_receipts", responses=page_of(ReceiptSerializer))
     def get(self, request: Request, recall: str) -> Response:
         """List the receipts by which nodes confirmed a recall."""
         rows = queries.receipts_of(queries.get_recall(recall, self.actor))
@@ -172,12 +167,10 @@ class RecallLift(PlacetView):
         return Response(recall_detail(queries.get_recall(recall, self.actor)))
 
 
-class EndpointReceipts(PlacetView):
+class EndpointReceipts(ListView):
     """What ran behind an endpoint."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="endpoints_receipts", responses=RECEIPTS)
+    @extend_schema(operation_id="endpoints_receipts", responses=page_of(ReceiptSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List what nodes signed to have run behind an endpoint, from when to when."""
         rows = queries.receipts_of_endpoint(get_endpoint(endpoint, self.actor))

@@ -34,13 +34,6 @@ class EventSerializer(serializers.Serializer[Any]):
     leaf_hash = serializers.CharField()
 
 
-class EventPageSerializer(serializers.Serializer[Any]):
-    """A page of events."""
-
-    items = EventSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-
 class RowChangeSerializer(serializers.Serializer[Any]):
     """One row before and after an event."""
 

@@ -18,13 +18,6 @@ class TimestampSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class TimestampPageSerializer(serializers.Serializer[Any]):
-    """A page of time stamps."""
-
-    items = TimestampSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-
 class TimestampDetailSerializer(TimestampSerializer):
     """A time stamp, opened.
 

@@ -29,13 +29,6 @@ class WitnessSerializer(serializers.Serializer[Any]):
     error = serializers.CharField()
 
 
-class WitnessPageSerializer(serializers.Serializer[Any]):
-    """A page of witnesses."""
-
-    items = WitnessSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-
 class NewWitnessSerializer(serializers.Serializer[Any]):
     """A witness to be added. ``address`` is an ``https://`` prefix (``http``), the name of a folder
     below ``PLACET_WITNESS_DIR`` (``file``), or ``s3://bucket/prefix`` (``s3``)."""
@@ -59,13 +52,6 @@ class WitnessedLogSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
     cosigned_at = serializers.DateTimeField(allow_null=True)
     forked = serializers.BooleanField()
-
-
-class WitnessedLogPageSerializer(serializers.Serializer[Any]):
-    """A page of witnessed logs."""
-
-    items = WitnessedLogSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class NewWitnessedLogSerializer(serializers.Serializer[Any]):

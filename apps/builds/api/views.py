@@ -20,10 +20,10 @@ from apps.builds.api.serializers import (
 from apps.builds.errors import PaperMissing
 from apps.builds.models import Build
 from apps.builds.rules import OPEN
-from apps.identity.api.serializers import page_of
 from apps.registry.errors import BlobMissing
 from apps.registry.queries import version_for
 from apps.registry.store import store
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -46,17 +46,15 @@ def download(content: str | bytes, name: str, content_type: str) -> HttpResponse
     return HttpResponse(content, content_type=content_type, headers=headers)
 
 
-class VersionBuilds(PlacetView):
+class VersionBuilds(ListView):
     """The builds of a version."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="builds_list", responses=page_of(BuildSerializer))
     def get(self, request: Request, slug: str, name: str, number: int) -> Response:
         """List the builds of a version, newest first."""
         version = version_for(slug, name, number, self.actor)
         rows = queries.builds(self.actor, version)
-        return self.page(rows, lambda found: list(BuildSerializer(found, many=True).data))
+        return self.page(rows, many(BuildSerializer))
 
     @extend_schema(
         operation_id="builds_create",

@@ -1,6 +1,5 @@
 """What identity's routes take and answer."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -8,18 +7,6 @@ from rest_framework import serializers
 from apps.identity.models import ApproverPasskey, LineOfDefence
 from apps.identity.rules import MOST_BYTES, ROLES, SCOPES
 from apps.identity.trust.passkeys import public_half
-
-
-def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """Return the serializer of a page of ``item``, for the OpenAPI document."""
-    name = item.__name__.removesuffix("Serializer") + "Page"
-    fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
-    return type(name, (serializers.Serializer,), fields)
-
-
-def many(item: type[serializers.Serializer[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
-    """Return the function that turns the rows of a page into JSON values."""
-    return lambda rows: list(item(rows, many=True).data)
 
 
 class ProjectSerializer(serializers.Serializer[Any]):

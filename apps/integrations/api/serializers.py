@@ -95,13 +95,6 @@ class StreamDetailSerializer(StreamSerializer):
     deliveries = DeliverySerializer(many=True)
 
 
-class StreamPageSerializer(serializers.Serializer[Any]):
-    """One page of streams."""
-
-    items = StreamSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-
 def stream_body(found: Standing) -> dict[str, Any]:
     """Return a stream as JSON values."""
     row = found.stream

@@ -11,6 +11,7 @@ from apps.integrations import actions, queries
 from apps.integrations.api import serializers as s
 from apps.integrations.models import Stream
 from apps.integrations.rules import Terms
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.problems import Forbidden
 
@@ -22,12 +23,12 @@ def _answer(row: Stream, status: int = 200) -> Response:
     return Response(body, status=status, headers={"ETag": etag(row.pk, row.generation)})
 
 
-class StreamList(PlacetView):
+class StreamList(ListView):
     """Where the log is sent."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="streams_list", responses=s.StreamPageSerializer)
+    @extend_schema(
+        operation_id="streams_list", responses=page_of(s.StreamSerializer, "One page of streams.")
+    )
     def get(self, request: Request) -> Response:
         """List the streams that you see, newest first."""
         rows = queries.visible_streams(self.actor)

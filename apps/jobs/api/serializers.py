@@ -21,10 +21,3 @@ class JobSerializer(serializers.Serializer[Any]):
     due_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-
-
-class JobPageSerializer(serializers.Serializer[Any]):
-    """A page of jobs."""
-
-    items = JobSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.jobs.actions import cancel
-from apps.jobs.api.serializers import JobPageSerializer, JobSerializer
+from apps.jobs.api.serializers import JobSerializer
 from apps.jobs.models import JobState
 from apps.jobs.queries import job_visible, jobs_visible
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -16,15 +17,15 @@ STATE = OpenApiParameter("state", OpenApiTypes.STR, enum=JobState.values)
 KIND = OpenApiParameter("kind", OpenApiTypes.STR, description="e.g. builds.run")
 
 
-class JobList(PlacetView):
+class JobList(ListView):
     """Work that waits, runs or has ended."""
 
-    query_params = ("state", "kind", "limit", "cursor")
+    filters = ("state", "kind")
 
     @extend_schema(
         operation_id="jobs_list",
         parameters=[STATE, KIND],
-        responses=JobPageSerializer,
+        responses=page_of(JobSerializer, "A page of jobs."),
     )
     def get(self, request: Request) -> Response:
         """List the jobs you may see, the newest first."""
@@ -35,7 +36,7 @@ class JobList(PlacetView):
             jobs = jobs.filter(state=state)
         if (kind := request.query_params.get("kind")) is not None:
             jobs = jobs.filter(kind=kind)
-        return self.page(jobs, lambda rows: list(JobSerializer(rows, many=True).data))
+        return self.page(jobs, many(JobSerializer))
 
 
 class JobDetail(PlacetView):

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.monitoring import actions, parquet, queries
-from apps.monitoring.api.serializers import page_of
 from apps.monitoring.models import CapturedPrediction, Erasure, Outcome
 from apps.serving.queries import get_endpoint
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
 
@@ -140,18 +140,16 @@ def erasure_body(row: Erasure) -> dict[str, Any]:
     }
 
 
-class Predictions(PlacetView):
+class Predictions(ListView):
     """Captured predictions of one endpoint."""
 
-    query_params = ("limit", "cursor", "revision")
+    filters = ("revision",)
 
     @extend_schema(operation_id="predictions_list", responses=page_of(PredictionSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List captured predictions, the last stored first; ``revision`` narrows them."""
         rows = queries.captured_predictions(get_endpoint(endpoint, self.actor), self.actor)
-        if (revision := request.query_params.get("revision")) is not None:
-            rows = rows.filter(revision=revision)
-        return self.page(rows, prediction_bodies)
+        return self.page(self.narrowed(rows), prediction_bodies)
 
 
 class CaptureFigures(PlacetView):
@@ -164,10 +162,8 @@ class CaptureFigures(PlacetView):
         return Response({"items": [captured_body(row) for row in rows]})
 
 
-class Erasures(PlacetView):
+class Erasures(ListView):
     """Erasing what was captured of one unit."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="erasures_list", responses=page_of(ErasureSerializer))
     def get(self, request: Request, endpoint: str) -> Response:

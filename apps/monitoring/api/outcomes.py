@@ -9,10 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.monitoring import actions, queries
-from apps.monitoring.api.serializers import page_of
 from apps.monitoring.models import Outcome
 from apps.serving.queries import get_endpoint
-from placet.kernel.api.views import PlacetView
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
@@ -78,19 +77,16 @@ def outcome_body(row: Outcome) -> dict[str, Any]:
     }
 
 
-class Outcomes(PlacetView):
+class Outcomes(ListView):
     """What became of predictions of one endpoint."""
 
-    query_params = ("limit", "cursor", "name", "revision")
+    filters = ("name", "revision")
 
     @extend_schema(operation_id="outcomes_list", responses=page_of(OutcomeSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List reported outcomes, the last first; ``name`` and ``revision`` narrow them."""
         rows = queries.outcomes_of(get_endpoint(endpoint, self.actor), self.actor)
-        for name in ("name", "revision"):
-            if (value := request.query_params.get(name)) is not None:
-                rows = rows.filter(**{name: value})
-        return self.page(rows, lambda found: [outcome_body(row) for row in found])
+        return self.page(self.narrowed(rows), lambda found: [outcome_body(row) for row in found])
 
     @extend_schema(
         operation_id="outcomes_report",

@@ -7,13 +7,6 @@ from rest_framework import serializers
 from apps.monitoring.models import AlertKind, AlertState
 
 
-def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """Return the serializer of a page of ``item``, for the OpenAPI document."""
-    name = item.__name__.removesuffix("Serializer") + "Page"
-    fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
-    return type(name, (serializers.Serializer,), fields)
-
-
 class TermsSerializer(serializers.Serializer[Any]):
     """What an endpoint is held to: an availability, a latency, or both."""
 

@@ -13,12 +13,12 @@ from apps.monitoring.api.serializers import (
     AlertSerializer,
     ObjectiveSerializer,
     TermsSerializer,
-    page_of,
 )
 from apps.monitoring.models import Alert, Objective
 from apps.monitoring.rules import Terms
 from apps.serving.models import Endpoint
 from apps.serving.queries import get_endpoint
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NotFound
@@ -123,18 +123,15 @@ def alert_answer(row: Alert) -> Response:
     return Response(alert_body(row), headers={"ETag": etag(row.pk, row.generation)})
 
 
-class AlertList(PlacetView):
+class AlertList(ListView):
     """Alerts."""
 
-    query_params = ("limit", "cursor", "state", "kind", "endpoint")
+    filters = ("state", "kind", "endpoint")
 
     @extend_schema(operation_id="alerts_list", responses=page_of(AlertSerializer))
     def get(self, request: Request) -> Response:
         """List alerts, newest first; ``state``, ``kind`` and ``endpoint`` narrow them."""
-        rows = queries.visible_alerts(self.actor)
-        for name in ("state", "kind", "endpoint"):
-            if (value := request.query_params.get(name)) is not None:
-                rows = rows.filter(**{name: value})
+        rows = self.narrowed(queries.visible_alerts(self.actor))
         return self.page(rows, lambda found: [alert_body(row) for row in found])
 
 

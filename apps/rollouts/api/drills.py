@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.rollouts import actions, queries
-from apps.rollouts.api.serializers import page_of
 from apps.rollouts.drills import MAX_DAYS
 from apps.rollouts.models import Drill, DrillSchedule, DrillState
 from apps.serving.queries import get_endpoint
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import NotFound
@@ -80,10 +80,8 @@ def drill_body(row: Drill) -> dict[str, Any]:
     }
 
 
-class DrillList(PlacetView):
+class DrillList(ListView):
     """Drills."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="drills_list", responses=page_of(DrillSerializer))
     def get(self, request: Request, endpoint: str) -> Response:

@@ -7,13 +7,6 @@ from rest_framework import serializers
 OUTCOMES = ["successful", "failed", "inconclusive", "error"]
 
 
-def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """Return the serializer of a page of ``item``, for the OpenAPI document."""
-    name = item.__name__.removesuffix("Serializer") + "Page"
-    fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
-    return type(name, (serializers.Serializer,), fields)
-
-
 class RolloutSerializer(serializers.Serializer[Any]):
     """An endpoint on its way from one revision to the next."""
 

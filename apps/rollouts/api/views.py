@@ -20,11 +20,11 @@ from apps.rollouts.api.serializers import (
     SeriesSerializer,
     StepSerializer,
     WhySerializer,
-    page_of,
 )
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.series import Series, series_of
 from apps.serving.queries import get_endpoint
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput
@@ -69,18 +69,15 @@ def answer(rollout: Rollout, status: int = 200) -> Response:
     return Response(body(rollout), status=status, headers=headers)
 
 
-class RolloutList(PlacetView):
+class RolloutList(ListView):
     """Rollouts."""
 
-    query_params = ("limit", "cursor", "endpoint", "release", "state")
+    filters = ("endpoint", "release", "state")
 
     @extend_schema(operation_id="rollouts_list", responses=page_of(RolloutSerializer))
     def get(self, request: Request) -> Response:
         """List rollouts, newest first; ``endpoint``, ``release`` and ``state`` narrow them."""
-        rows = queries.visible_rollouts(self.actor)
-        for name in ("endpoint", "release", "state"):
-            if (value := request.query_params.get(name)) is not None:
-                rows = rows.filter(**{name: value})
+        rows = self.narrowed(queries.visible_rollouts(self.actor))
         return self.page(rows, lambda found: [body(row) for row in found])
 
 
@@ -93,10 +90,10 @@ class RolloutDetail(PlacetView):
         return answer(queries.get_rollout(rollout, self.actor))
 
 
-class RolloutLooks(PlacetView):
+class RolloutLooks(ListView):
     """What the analyses of a rollout said."""
 
-    query_params = ("limit", "cursor", "step")
+    filters = ("step",)
 
     @extend_schema(operation_id="rollouts_looks", responses=page_of(LookSerializer))
     def get(self, request: Request, rollout: str) -> Response:

@@ -12,13 +12,6 @@ SITES: Any = {"invalid_choice": SITE_SAYS}
 NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 
-def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """Return the serializer of a page of ``item``, for the OpenAPI document."""
-    name = item.__name__.removesuffix("Serializer") + "Page"
-    fields = {"items": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
-    return type(name, (serializers.Serializer,), fields)
-
-
 class NodeSerializer(serializers.Serializer[Any]):
     """The host of a target, as its agent last reported."""
 

@@ -18,6 +18,7 @@ from apps.audit.models import Event
 from apps.audit.queries import event_detail, events_exportable, events_visible, inclusion, may_prove
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
 from apps.audit.queries.proofs import tlog_proofs
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -27,15 +28,15 @@ FORMATS = {
 }
 
 
-class EventList(PlacetView):
+class EventList(ListView):
     """What happened."""
 
-    query_params = (*FILTERS, "limit", "cursor")
+    filters = FILTERS
 
     @extend_schema(
         operation_id="audit_events_list",
         parameters=FILTER_PARAMETERS,
-        responses=s.EventPageSerializer,
+        responses=page_of(s.EventSerializer, "A page of events."),
     )
     def get(self, request: Request) -> Response:
         """List the events you may read, the newest first."""

@@ -6,15 +6,17 @@ from rest_framework.response import Response
 
 from apps.audit.api import timestamp_serializers as s
 from apps.audit.queries.timestamps import stamped, timestamps
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 
 
-class TimestampList(PlacetView):
+class TimestampList(ListView):
     """When checkpoints existed, by the word of others."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="timestamps_list", responses=s.TimestampPageSerializer)
+    @extend_schema(
+        operation_id="timestamps_list",
+        responses=page_of(s.TimestampSerializer, "A page of time stamps."),
+    )
     def get(self, request: Request) -> Response:
         """List the time stamps of the checkpoints, the newest first."""
         return self.page(timestamps(), lambda found: [s.timestamp(row) for row in found])

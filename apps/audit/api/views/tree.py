@@ -15,6 +15,7 @@ from apps.audit.queries import consistency, latest_checkpoint, log_size
 from apps.audit.queries.archived import in_order
 from apps.audit.queries.events import readable
 from apps.audit.queries.proofs import full_tile, latest_cosigned
+from placet.kernel.api.lists import limit_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.keystore import keys_document, root_public
 from placet.kernel.problems import NotFound
@@ -40,7 +41,7 @@ class Leaves(PlacetView):
         """List leaves: index and leaf hash for everybody, the body where you may read it and it was
         not archived."""
         start, size = number(request, "from", 0), log_size()
-        end = min(start + self._limit(), size)
+        end = min(start + limit_of(request), size)
         events = Event.objects.filter(index__gte=start, index__lt=end)
         mine = set(events.filter(readable(self.actor)).values_list("index", flat=True))
         old = ArchivedLeaf.objects.filter(index__gte=start, index__lt=end).order_by("index")

@@ -18,15 +18,17 @@ from apps.audit.queries.witnesses import (
     witnessed_logs_visible,
     witnesses_visible,
 )
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 
 
-class WitnessList(PlacetView):
+class WitnessList(ListView):
     """Who witnesses this log."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="witnesses_list", responses=s.WitnessPageSerializer)
+    @extend_schema(
+        operation_id="witnesses_list",
+        responses=page_of(s.WitnessSerializer, "A page of witnesses."),
+    )
     def get(self, request: Request) -> Response:
         """List the witnesses and how far each has come."""
         rows = witnesses_visible(self.actor)
@@ -54,12 +56,13 @@ class WitnessRemove(PlacetView):
         return Response(status=204)
 
 
-class WitnessedLogList(PlacetView):
+class WitnessedLogList(ListView):
     """The logs of others that this installation cosigns."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="witnessed_logs_list", responses=s.WitnessedLogPageSerializer)
+    @extend_schema(
+        operation_id="witnessed_logs_list",
+        responses=page_of(s.WitnessedLogSerializer, "A page of witnessed logs."),
+    )
     def get(self, request: Request) -> Response:
         """List the logs that are witnessed here."""
 

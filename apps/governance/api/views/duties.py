@@ -6,14 +6,11 @@ from rest_framework.response import Response
 
 from apps.governance.api.serializers import DutySerializer
 from apps.governance.queries.duties import duties_of, visible_duties
-from apps.identity.api.serializers import many, page_of
-from placet.kernel.api.views import PlacetView
+from placet.kernel.api.lists import ListView, many, page_of
 
 
-class DutyList(PlacetView):
+class DutyList(ListView):
     """Separation of duties in every environment."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="duties_list", responses=page_of(DutySerializer))
     def get(self, request: Request) -> Response:

@@ -18,11 +18,11 @@ from apps.governance.api.serializers import (
 from apps.governance.models import Environment, Freeze
 from apps.governance.queries import visible_rows
 from apps.governance.queries.presets import presets
-from apps.identity.api.serializers import page_of
 from apps.identity.queries import project_by_slug
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
@@ -63,18 +63,14 @@ def _answer(row: Environment, actor: Actor, status: int = 200) -> Response:
     return Response(EnvironmentSerializer(fresh).data, status=status, headers=headers)
 
 
-class EnvironmentList(PlacetView):
+class EnvironmentList(ListView):
     """The environments of a project."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="environments_list", responses=page_of(EnvironmentSerializer))
     def get(self, request: Request, slug: str) -> Response:
         """List the environments of a project by name; ``position`` gives their order."""
         rows = visible_rows.environments(project_by_slug(slug, self.actor), self.actor)
-        return self.page(
-            rows, lambda found: list(EnvironmentSerializer(found, many=True).data), order="name"
-        )
+        return self.page(rows, many(EnvironmentSerializer), order="name")
 
     @extend_schema(
         operation_id="environments_create",
@@ -126,16 +122,14 @@ class PresetList(PlacetView):
         return Response(PresetsSerializer({"items": items}).data)
 
 
-class FreezeList(PlacetView):
+class FreezeList(ListView):
     """The freezes of an environment."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="freezes_list", responses=page_of(FreezeSerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the freezes of an environment, newest first, lifted ones too."""
         rows = visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
-        return self.page(rows, lambda found: list(FreezeSerializer(found, many=True).data))
+        return self.page(rows, many(FreezeSerializer))
 
     @extend_schema(
         operation_id="freezes_create",

@@ -19,9 +19,10 @@ from apps.governance.api.glass_serializers import (
 )
 from apps.governance.models import BreakGlass
 from apps.governance.queries import break_glass, visible_rows
-from apps.identity.api.serializers import ChallengeSerializer, page_of
+from apps.identity.api.serializers import ChallengeSerializer
 from apps.identity.api.views.passkeys import challenged
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -39,10 +40,10 @@ def answered(row: BreakGlass, actor: Actor, status: int = 200) -> Response:
     return Response(rendered([break_glass.glass(row.pk, actor)])[0], status)
 
 
-class GlassList(PlacetView):
+class GlassList(ListView):
     """Break-glasses."""
 
-    query_params = ("limit", "cursor", *FILTERS)
+    filters = FILTERS
 
     @extend_schema(
         operation_id="break_glass_list",

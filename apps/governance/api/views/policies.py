@@ -18,10 +18,11 @@ from apps.governance.api.views.environments import place_of
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries import visible_rows
 from apps.governance.queries.dry_run import dry_run
-from apps.identity.api.serializers import ChallengeSerializer, ChosenPasskeySerializer, page_of
+from apps.identity.api.serializers import ChallengeSerializer, ChosenPasskeySerializer
 from apps.identity.api.views.passkeys import challenged
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 
 
@@ -35,18 +36,14 @@ def _would_say(place: Environment, document: dict[str, Any], digest: str) -> Res
     return Response(DryRunResultSerializer(answer).data)
 
 
-class PolicyList(PlacetView):
+class PolicyList(ListView):
     """The policy revisions of an environment."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="policies_list", responses=page_of(PolicySerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the policy revisions of an environment, newest first, drafts too."""
         rows = visible_rows.policies(place_of(slug, name, self.actor), self.actor)
-        return self.page(
-            rows, lambda found: list(PolicySerializer(found, many=True).data), order="-number"
-        )
+        return self.page(rows, many(PolicySerializer), order="-number")
 
     @extend_schema(
         operation_id="policies_draft",

@@ -27,16 +27,16 @@ from apps.governance.api.views.environments import targets_of
 from apps.governance.models import Release, ReleaseState
 from apps.governance.queries import visible_rows
 from apps.governance.queries.release_detail import comment_rows, decision_rows, release_view
-from apps.identity.api.serializers import ChallengeSerializer, page_of
+from apps.identity.api.serializers import ChallengeSerializer
 from apps.identity.api.views.passkeys import challenged
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
-RELEASE_PAGE = page_of(ReleaseSerializer)
 FILTERS = ("environment", "state", "model", "endpoint")
 PARAMETERS = [OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}")
               for name in FILTERS]  # fmt: skip
@@ -86,12 +86,14 @@ def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str,
     return {**data, "version": version}
 
 
-class ReleaseList(PlacetView):
+class ReleaseList(ListView):
     """The releases of a project."""
 
-    query_params = ("limit", "cursor", *FILTERS)
+    filters = FILTERS
 
-    @extend_schema(operation_id="releases_list", parameters=PARAMETERS, responses=RELEASE_PAGE)
+    @extend_schema(
+        operation_id="releases_list", parameters=PARAMETERS, responses=page_of(ReleaseSerializer)
+    )
     def get(self, request: Request, slug: str) -> Response:
         """List the releases of a project, newest first."""
         return self.page(wanted(self, project_by_slug(slug, self.actor)), rendered)
@@ -110,15 +112,15 @@ class ReleaseList(PlacetView):
         return Response(ReleaseSerializer(release).data, status=201, headers=location)
 
 
-class AllReleases(PlacetView):
+class AllReleases(ListView):
     """The releases of all projects."""
 
-    query_params = ("limit", "cursor", *FILTERS)
+    filters = FILTERS
 
     @extend_schema(
         operation_id="releases_list_all",
         parameters=PARAMETERS,
-        responses=RELEASE_PAGE,
+        responses=page_of(ReleaseSerializer),
     )
     def get(self, request: Request) -> Response:
         """List the releases you see in all projects, newest first."""
@@ -128,7 +130,7 @@ class AllReleases(PlacetView):
 class Inbox(PlacetView):
     """What waits on whoever asks."""
 
-    @extend_schema(operation_id="inbox", responses=RELEASE_PAGE)
+    @extend_schema(operation_id="inbox", responses=page_of(ReleaseSerializer))
     def get(self, request: Request) -> Response:
         """List the releases that wait for your decision, the oldest first."""
         return Response({"items": rendered(visible_rows.inbox(self.actor)), "next_cursor": None})
@@ -143,10 +145,8 @@ class ReleaseDetail(PlacetView):
         return Response(ReleaseDetailSerializer(release_view(release, self.actor)).data)
 
 
-class DecisionList(PlacetView):
+class DecisionList(ListView):
     """The decisions on a release."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="decisions_list", responses=page_of(DecisionSerializer))
     def get(self, request: Request, release: str) -> Response:
@@ -186,10 +186,8 @@ class DecisionChallenge(PlacetView):
         return challenged(actions.ask_to_decide(row, **data, actor=self.actor))
 
 
-class CommentList(PlacetView):
+class CommentList(ListView):
     """The comments on a release."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="comments_list", responses=page_of(CommentSerializer))
     def get(self, request: Request, release: str) -> Response:

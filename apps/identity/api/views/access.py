@@ -11,20 +11,19 @@ from apps.identity.api import serializers as s
 from apps.identity.api.views.lookups import access_manager, named_project, one, subject
 from apps.identity.models import User
 from apps.identity.queries import own_tokens, visible_roles, visible_services
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
 
-class RoleList(PlacetView):
+class RoleList(ListView):
     """Roles given to people, teams and service accounts."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="roles_list", responses=s.page_of(s.RoleSerializer))
+    @extend_schema(operation_id="roles_list", responses=page_of(s.RoleSerializer))
     def get(self, request: Request) -> Response:
         """List roles where you administer or audit access, and your own."""
         rows = visible_roles(self.actor)
-        return self.page(rows, s.many(s.RoleSerializer))
+        return self.page(rows, many(s.RoleSerializer))
 
     @extend_schema(
         operation_id="roles_grant", request=s.NewRoleSerializer, responses={201: s.RoleSerializer}
@@ -65,16 +64,14 @@ class RoleRevoke(PlacetView):
         return Response(status=204)
 
 
-class TokenList(PlacetView):
+class TokenList(ListView):
     """One's own tokens and those of the service accounts one owns."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="tokens_list", responses=s.page_of(s.TokenSerializer))
+    @extend_schema(operation_id="tokens_list", responses=page_of(s.TokenSerializer))
     def get(self, request: Request) -> Response:
         """List your tokens and those of your service accounts, without secrets."""
         rows = own_tokens(self.actor).select_related("project")
-        return self.page(rows, s.many(s.TokenSerializer))
+        return self.page(rows, many(s.TokenSerializer))
 
     @extend_schema(
         operation_id="tokens_issue",

@@ -10,6 +10,7 @@ from apps.identity import actions
 from apps.identity.api import serializers as s
 from apps.identity.api.views.lookups import one
 from apps.identity.queries import visible_passkeys
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 
 
@@ -19,15 +20,13 @@ def challenged(question: Any) -> Response:
     return Response(s.ChallengeSerializer(question).data, status=201, headers=headers)
 
 
-class PasskeyList(PlacetView):
+class PasskeyList(ListView):
     """Approvers' passkeys."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="passkeys_list", responses=s.page_of(s.PasskeySerializer))
+    @extend_schema(operation_id="passkeys_list", responses=page_of(s.PasskeySerializer))
     def get(self, request: Request) -> Response:
         """List approvers' passkeys: all if you approve or audit access, else your own."""
-        return self.page(visible_passkeys(self.actor), s.many(s.PasskeySerializer))
+        return self.page(visible_passkeys(self.actor), many(s.PasskeySerializer))
 
     @extend_schema(
         operation_id="passkeys_offer",

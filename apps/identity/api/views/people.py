@@ -12,6 +12,7 @@ from apps.identity.api import serializers as s
 from apps.identity.api.views.lookups import access_manager, named, one
 from apps.identity.models import Team, TeamMember, User
 from apps.identity.queries import visible_people, visible_services, visible_teams
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 
 
@@ -28,16 +29,14 @@ def person_answer(person: User, status: int = 200) -> Response:
     return Response(s.PersonSerializer(person).data, status=status, headers=headers)
 
 
-class PersonList(PlacetView):
+class PersonList(ListView):
     """People."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="people_list", responses=s.page_of(s.PersonSerializer))
+    @extend_schema(operation_id="people_list", responses=page_of(s.PersonSerializer))
     def get(self, request: Request) -> Response:
         """List people: everybody if you administer or audit access, else yourself."""
         rows = visible_people(self.actor)
-        return self.page(rows, s.many(s.PersonSerializer))
+        return self.page(rows, many(s.PersonSerializer))
 
     @extend_schema(
         operation_id="people_create",
@@ -117,16 +116,14 @@ def team_answer(team: Team, status: int = 200) -> Response:
     return Response(s.TeamSerializer(team).data, status=status, headers=headers)
 
 
-class TeamList(PlacetView):
+class TeamList(ListView):
     """Teams."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="teams_list", responses=s.page_of(s.TeamSerializer))
+    @extend_schema(operation_id="teams_list", responses=page_of(s.TeamSerializer))
     def get(self, request: Request) -> Response:
         """List teams: all of them if you administer or audit access, else your own."""
         rows = visible_teams(self.actor)
-        return self.page(rows, s.many(s.TeamSerializer))
+        return self.page(rows, many(s.TeamSerializer))
 
     @extend_schema(
         operation_id="teams_create",
@@ -157,17 +154,15 @@ class TeamDetail(PlacetView):
         return Response(status=204)
 
 
-class MemberList(PlacetView):
+class MemberList(ListView):
     """The people of a team."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="team_members_list", responses=s.page_of(s.MemberSerializer))
+    @extend_schema(operation_id="team_members_list", responses=page_of(s.MemberSerializer))
     def get(self, request: Request, team: str) -> Response:
         """List a team's members."""
         row = one(visible_teams(self.actor), team)
         rows = TeamMember.objects.filter(team=row).select_related("person")
-        return self.page(rows, s.many(s.MemberSerializer))
+        return self.page(rows, many(s.MemberSerializer))
 
     @extend_schema(
         operation_id="team_members_add",
@@ -198,18 +193,16 @@ class MemberRemove(PlacetView):
         return Response(status=204)
 
 
-class ServiceAccountList(PlacetView):
+class ServiceAccountList(ListView):
     """Service accounts."""
 
-    query_params = ("limit", "cursor")
-
     @extend_schema(
-        operation_id="service_accounts_list", responses=s.page_of(s.ServiceAccountSerializer)
+        operation_id="service_accounts_list", responses=page_of(s.ServiceAccountSerializer)
     )
     def get(self, request: Request) -> Response:
         """List service accounts: all if you administer or audit access, else those you own."""
         rows = visible_services(self.actor)
-        return self.page(rows, s.many(s.ServiceAccountSerializer))
+        return self.page(rows, many(s.ServiceAccountSerializer))
 
     @extend_schema(
         operation_id="service_accounts_create",

@@ -11,6 +11,7 @@ from apps.identity.api import serializers as s
 from apps.identity.api.views.lookups import access_manager, named, one
 from apps.identity.models import Position, User
 from apps.identity.queries import visible_people
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 
 
@@ -29,16 +30,14 @@ def position_answer(row: Position) -> Response:
     return Response(s.PositionSerializer(row).data, headers={"ETag": position_tag(row)})
 
 
-class PositionList(PlacetView):
+class PositionList(ListView):
     """Positions."""
 
-    query_params = ("limit", "cursor")
-
-    @extend_schema(operation_id="positions_list", responses=s.page_of(s.PositionSerializer))
+    @extend_schema(operation_id="positions_list", responses=page_of(s.PositionSerializer))
     def get(self, request: Request) -> Response:
         """List where people stand: everybody if you administer or audit access, else yourself."""
         rows = Position.objects.filter(person__in=visible_people(self.actor))
-        return self.page(rows, s.many(s.PositionSerializer))
+        return self.page(rows, many(s.PositionSerializer))
 
 
 class PositionDetail(PlacetView):

@@ -12,11 +12,10 @@ from apps.identity.api.serializers import (
     ProjectChangeSerializer,
     ProjectSerializer,
     WhoamiSerializer,
-    many,
-    page_of,
 )
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, visible
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 
 
@@ -33,10 +32,8 @@ def answer(project: Project, status: int = 200) -> Response:
     return Response(ProjectSerializer(project).data, status=status, headers=headers)
 
 
-class ProjectList(PlacetView):
+class ProjectList(ListView):
     """The projects one sees."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="projects_list", responses=page_of(ProjectSerializer))
     def get(self, request: Request) -> Response:

@@ -6,19 +6,18 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.identity.api.serializers import page_of
 from apps.registry import actions, queries
 from apps.registry.api.serializers import DeclarationSerializer, NewDeclarationSerializer
 from apps.registry.provenance import declarations
-from placet.kernel.api.views import PlacetView
+from placet.kernel.api.lists import ListView, many, page_of
 
 ABOUT = OpenApiParameter("about", str, description="Digest of a data set, or id of a version")
 
 
-class DeclarationList(PlacetView):
+class DeclarationList(ListView):
     """What was declared in a project."""
 
-    query_params = ("limit", "cursor", "about")
+    filters = ("about",)
 
     @extend_schema(
         operation_id="declarations_list",
@@ -29,7 +28,7 @@ class DeclarationList(PlacetView):
         """List who was declared to own data or to have written code, and by whom."""
         project = queries.project_for(slug, self.actor, view="version.view")
         rows = declarations(project, self.actor, request.query_params.get("about", ""))
-        return self.page(rows, lambda found: list(DeclarationSerializer(found, many=True).data))
+        return self.page(rows, many(DeclarationSerializer))
 
     @extend_schema(
         operation_id="declarations_create",

@@ -1,33 +1,26 @@
 """Evidence about a version."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import ListSerializer
 
-from apps.identity.api.serializers import page_of
 from apps.registry import actions, queries
 from apps.registry.api.serializers import EvidenceSerializer, NewEvidenceSerializer
 from apps.registry.api.views.answers import version_address
 from apps.registry.api.views.versions import VersionView
-from apps.registry.models import Evidence, EvidenceSource
+from apps.registry.models import EvidenceSource
 from apps.registry.rules import KINDS
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import etag
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 
-def evidence_bodies(found: Sequence[Evidence]) -> list[Any]:
-    """Return facts as a list of bodies."""
-    return list(ListSerializer(found, child=EvidenceSerializer()).data)
-
-
-class EvidenceList(VersionView):
+class EvidenceList(VersionView, ListView):
     """The evidence about a version."""
 
-    query_params = ("limit", "cursor", "kind", "source")
+    filters = ("kind", "source")
 
     @extend_schema(
         operation_id="evidence_list",
@@ -45,7 +38,7 @@ class EvidenceList(VersionView):
                 if value not in words:
                     raise InvalidInput(errors=[FieldError(field, f"One of {', '.join(words)}")])
                 rows = rows.filter(**{field: value})
-        return self.page(rows, evidence_bodies)
+        return self.page(rows, many(EvidenceSerializer))
 
     @extend_schema(
         operation_id="evidence_add",

@@ -6,7 +6,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.identity.api.serializers import page_of
 from apps.registry import actions, queries
 from apps.registry.api.serializers import (
     AliasSerializer,
@@ -18,6 +17,7 @@ from apps.registry.api.serializers import (
 from apps.registry.api.views.answers import alias_tag, model_tag
 from apps.registry.models import Alias, RegisteredModel
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.problems import NotFound, Stale
 
@@ -31,17 +31,15 @@ def model_answer(model: RegisteredModel, actor: Actor, status: int = 200) -> Res
     return Response(ModelSerializer(row).data, status=status, headers=headers)
 
 
-class ModelList(PlacetView):
+class ModelList(ListView):
     """The models of a project."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="models_list", responses=page_of(ModelSerializer))
     def get(self, request: Request, slug: str) -> Response:
         """List the models of a project, newest first."""
         project = queries.project_for(slug, self.actor)
         rows = queries.with_latest(queries.models(self.actor, project))
-        return self.page(rows, lambda found: list(ModelSerializer(found, many=True).data))
+        return self.page(rows, many(ModelSerializer))
 
     @extend_schema(
         operation_id="models_create",
@@ -76,19 +74,15 @@ class ModelDetail(PlacetView):
         return model_answer(model, self.actor)
 
 
-class AliasList(PlacetView):
+class AliasList(ListView):
     """The aliases of a model."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="aliases_list", responses=page_of(AliasSerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the aliases of a model by name."""
         model = queries.model_for(slug, name, self.actor)
         rows = queries.aliases(model, self.actor)
-        return self.page(
-            rows, lambda found: list(AliasSerializer(found, many=True).data), order="name"
-        )
+        return self.page(rows, many(AliasSerializer), order="name")
 
 
 class AliasDetail(PlacetView):

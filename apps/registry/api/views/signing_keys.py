@@ -6,23 +6,21 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.identity.api.serializers import page_of
 from apps.registry import actions, queries
 from apps.registry.api.serializers import NewSigningKeySerializer, SigningKeySerializer
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 
 
-class SigningKeyList(PlacetView):
+class SigningKeyList(ListView):
     """The model signing keys of a project."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="signing_keys_list", responses=page_of(SigningKeySerializer))
     def get(self, request: Request, slug: str) -> Response:
         """List the model signing keys that a project trusts, newest first, revoked ones too."""
         project = queries.project_for(slug, self.actor, view="project.view")
         rows = queries.signing_keys(project, self.actor)
-        return self.page(rows, lambda found: list(SigningKeySerializer(found, many=True).data))
+        return self.page(rows, many(SigningKeySerializer))
 
     @extend_schema(
         operation_id="signing_keys_create",

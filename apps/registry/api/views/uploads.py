@@ -7,7 +7,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.identity.api.serializers import page_of
 from apps.registry import actions, queries
 from apps.registry.api.serializers import (
     FinishedUploadSerializer,
@@ -21,6 +20,7 @@ from apps.registry.api.views.versions import VersionView
 from apps.registry.errors import WrongMediaType
 from apps.registry.models import ArtifactFile, Upload
 from apps.registry.usage import bytes_kept
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.problems import FieldError, InvalidInput, LengthRequired
@@ -54,16 +54,14 @@ class Storage(PlacetView):
         return Response(StorageSerializer({"used": used, "quota": project.artifact_quota}).data)
 
 
-class UploadList(VersionView):
+class UploadList(VersionView, ListView):
     """The files of a version that are on their way."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="uploads_list", responses=page_of(UploadSerializer))
     def get(self, request: Request, slug: str, name: str, number: int) -> Response:
         """List the unfinished uploads of a version."""
         rows = self.version(slug, name, number).uploads.all()
-        return self.page(rows, lambda found: list(UploadSerializer(found, many=True).data))
+        return self.page(rows, many(UploadSerializer))
 
     @extend_schema(
         operation_id="uploads_start",

@@ -8,7 +8,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.identity.api.serializers import page_of
 from apps.registry import actions, cards, queries, readiness
 from apps.registry.api.serializers import (
     CardSerializer,
@@ -24,6 +23,7 @@ from apps.registry.api.serializers import (
 from apps.registry.api.views.answers import file_tag, version_answer, version_tag
 from apps.registry.models import ModelVersion, VersionState
 from apps.registry.store import store
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -36,10 +36,10 @@ class VersionView(PlacetView):
         return queries.version_for(slug, name, number, self.actor)
 
 
-class VersionList(PlacetView):
+class VersionList(ListView):
     """The versions of a model."""
 
-    query_params = ("limit", "cursor", "state")
+    filters = ("state",)
 
     @extend_schema(
         operation_id="versions_list",
@@ -56,7 +56,7 @@ class VersionList(PlacetView):
             rows = rows.filter(state=state)
         return self.page(
             rows,
-            lambda found: list(VersionSummarySerializer(found, many=True).data),
+            many(VersionSummarySerializer),
             order="-number",
         )
 

@@ -16,11 +16,11 @@ from apps.serving.api.serializers import (
     PredictSerializer,
     RevisionSerializer,
     ScaleSerializer,
-    page_of,
 )
 from apps.serving.models import Endpoint
 from apps.serving.prediction import predict
 from apps.serving.rules import ISOLATION
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
@@ -34,10 +34,10 @@ def answer(endpoint: Endpoint, status: int = 200) -> Response:
     return Response(body, status=status, headers=headers)
 
 
-class EndpointList(PlacetView):
+class EndpointList(ListView):
     """The endpoints of one environment."""
 
-    query_params = ("limit", "cursor", "isolation")
+    filters = ("isolation",)
 
     @extend_schema(
         operation_id="endpoints_list",
@@ -166,10 +166,8 @@ class EndpointScale(PlacetView):
         return answer(actions.scale_endpoint(found, replicas=data["replicas"], actor=self.actor))
 
 
-class RevisionList(PlacetView):
+class RevisionList(ListView):
     """What has been behind an endpoint."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="revisions_list", responses=page_of(RevisionSerializer))
     def get(self, request: Request, endpoint: str) -> Response:

@@ -11,22 +11,20 @@ from apps.serving.api.serializers import (
     IssuedKeySerializer,
     KeySerializer,
     NewKeySerializer,
-    page_of,
 )
+from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
 
 
-class KeyList(PlacetView):
+class KeyList(ListView):
     """The keys of one endpoint."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="endpoint_keys_list", responses=page_of(KeySerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List the API keys of an endpoint; their texts are never shown again."""
         rows = queries.endpoint_keys(queries.get_endpoint(endpoint, self.actor))
-        return self.page(rows, lambda found: list(KeySerializer(found, many=True).data))
+        return self.page(rows, many(KeySerializer))
 
     @extend_schema(
         operation_id="endpoint_keys_create",

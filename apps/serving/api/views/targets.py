@@ -17,18 +17,16 @@ from apps.serving.api.serializers import (
     TargetChangeSerializer,
     TargetSerializer,
     TargetUseSerializer,
-    page_of,
 )
 from apps.serving.models import TargetUse
 from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, require_match
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 
-class TargetList(PlacetView):
+class TargetList(ListView):
     """Where Bentos run."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="targets_list", responses=page_of(TargetSerializer))
     def get(self, request: Request) -> Response:
@@ -94,10 +92,8 @@ def use_of(name: str, use: str, actor: Actor) -> TargetUse:
     return found
 
 
-class UseList(PlacetView):
+class UseList(ListView):
     """Who may use a target."""
-
-    query_params = ("limit", "cursor")
 
     @extend_schema(operation_id="target_uses_list", responses=page_of(TargetUseSerializer))
     def get(self, request: Request, name: str) -> Response:

@@ -1,25 +1,15 @@
-"""The base of every API view: actor, strict query parameters, pages, ETags."""
+"""The base of every API view: actor, strict query parameters, ETags."""
 
-import base64
-import binascii
 import hashlib
-import hmac
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from django.conf import settings
-from django.db import models
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, CharField, Field
 from rest_framework.views import APIView
 
 from placet.kernel.actor import ANONYMOUS, Actor
 from placet.kernel.problems import FieldError, InvalidInput, PreconditionRequired, Stale
-
-M = TypeVar("M", bound=models.Model)
-DEFAULT_LIMIT, MAX_LIMIT = 50, 500
 
 
 class PlacetView(APIView):
@@ -59,66 +49,6 @@ class PlacetView(APIView):
                 raise InvalidInput(errors=[FieldError(f"/{n}", "Must be a text") for n in odd])
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
-
-    def page(
-        self,
-        queryset: models.QuerySet[M],
-        render: Callable[[Sequence[M]], list[Any]],
-        *,
-        order: str = "-pk",
-    ) -> Response:
-        """Answer one page of ``queryset`` as ``{"items": […], "next_cursor": …}``.
-
-        ``order`` is one unique column, '-' for descending. ``render`` turns the rows of the page
-        into JSON values. The cursor is opaque and signed: a forged one is answered with 400.
-        """
-        limit = self._limit()
-        field, descending = order.lstrip("-"), order.startswith("-")
-        rows = queryset.order_by(order)
-        if (cursor := self.request.query_params.get("cursor")) is not None:
-            after = self._open_cursor(cursor)
-            rows = rows.filter(**{f"{field}__{'lt' if descending else 'gt'}": after})
-        found = list(rows[: limit + 1])
-        next_cursor = None
-        if len(found) > limit:
-            found = found[:limit]
-            next_cursor = self._seal_cursor(getattr(found[-1], field))
-        response = Response({"items": render(found), "next_cursor": next_cursor})
-        if next_cursor:
-            query = self.request.query_params.copy()
-            query["cursor"] = next_cursor
-            response["Link"] = f'<{self.request.path}?{query.urlencode()}>; rel="next"'
-        return response
-
-    def _limit(self) -> int:
-        text = self.request.query_params.get("limit", str(DEFAULT_LIMIT))
-        digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))
-        if not (digits and 1 <= int(text) <= MAX_LIMIT):
-            raise InvalidInput(errors=[FieldError("limit", f"A number from 1 to {MAX_LIMIT}")])
-        return int(text)
-
-    def _mac(self, payload: bytes) -> bytes:
-        """Bind a cursor to its list, its filters and its reader."""
-        asked = self.request.query_params.items()
-        filters = sorted((name, value) for name, value in asked if name not in {"cursor", "limit"})
-        context = json.dumps(["cursor", self.request.path, self.actor.id, filters]).encode()
-        return hmac.digest(settings.SECRET_KEY.encode(), context + payload, "sha256")[:12]
-
-    def _seal_cursor(self, value: Any) -> str:
-        payload = json.dumps(value, default=str).encode()
-        return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
-
-    def _open_cursor(self, cursor: str) -> Any:
-        try:
-            raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            mac, payload = raw[:12], raw[12:]
-            if not hmac.compare_digest(mac, self._mac(payload)):
-                raise ValueError
-            return json.loads(payload)
-        except (ValueError, binascii.Error):
-            raise InvalidInput(
-                errors=[FieldError("cursor", "Not a cursor of this list: start without one")]
-            ) from None
 
 
 def etag(*parts: object) -> str:
