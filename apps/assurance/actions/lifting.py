@@ -5,7 +5,6 @@ from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
 from apps.assurance.events import RECALL_LIFTED
 from apps.assurance.models import Recall
 from apps.audit.actions import record, seal
-from apps.governance.actions.locking import clean_text
 from apps.identity.actions.checks import by_person
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
@@ -15,6 +14,7 @@ from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 from placet_verify.statements import LiftStatement
 
 
@@ -25,7 +25,7 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
     Nothing starts by it: whatever is to run again is requested and approved anew.
     """
     signer = keystore.signer("decision")
-    text = clean_text("reason", reason, limit=2000, empty=False)
+    text = clean_text("reason", reason, limit=2000)
     with record(actor) as log:
         row = Recall.objects.select_for_update(of=("self",), no_key=True).select_related("project")
         found = row.get(pk=recall.pk)

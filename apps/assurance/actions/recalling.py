@@ -26,7 +26,7 @@ from apps.assurance.queries.impact import (
 from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import actions as governance
-from apps.governance.actions.locking import clean_text, lock_releases
+from apps.governance.actions.locking import lock_releases
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.identity.models import Project
 from apps.identity.queries import authorize
@@ -39,6 +39,7 @@ from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.ids import new_id
+from placet.kernel.texts import clean_text
 from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import RecallStatement
 
@@ -62,7 +63,7 @@ def recall(
     done. Raises :class:`KeyInUse` for a key that still signs.
     """
     keys = _Keys(keystore.ring(), keystore.signer("decision"))
-    text = clean_text("reason", reason, limit=2000, empty=False)
+    text = clean_text("reason", reason, limit=2000)
     check_place(kind, project)
     with record(actor) as log:
         authorize(actor, "recall.create", project, view="recall.view")

@@ -10,7 +10,6 @@ from apps.assurance.models import HoldScope, HoldState, LegalHold, Retention
 from apps.assurance.queries.retention import get_hold
 from apps.audit.actions import record, seal
 from apps.audit.actions.archiving import lock_holds
-from apps.governance.actions.locking import clean_text
 from apps.identity.models import Project, User
 from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
@@ -18,6 +17,7 @@ from placet.kernel.clock import now
 from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 
 LEAST_DAYS, MOST_DAYS = 30, 36_500
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
@@ -46,7 +46,7 @@ def place_hold(*, name: str, scope: str, subject: str = "", reason: str, actor: 
 
     ``subject`` is a project's slug, or the id of a person or object; of everything none.
     """
-    text = clean_text("reason", reason, limit=2000, empty=False)
+    text = clean_text("reason", reason, limit=2000)
     with record(actor) as log:
         _need(actor, "audit.hold")
         demand_fresh(actor)
@@ -70,7 +70,7 @@ def place_hold(*, name: str, scope: str, subject: str = "", reason: str, actor: 
 def lift_hold(hold_id: str, *, reason: str, actor: Actor) -> LegalHold:
     """Let what a hold kept be archived again. Needs ``audit.hold``, and another person than the one
     who placed it."""
-    text = clean_text("reason", reason, limit=2000, empty=False)
+    text = clean_text("reason", reason, limit=2000)
     with record(actor) as log:
         row = get_hold(hold_id, actor)
         _need(actor, "audit.hold")

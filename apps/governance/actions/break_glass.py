@@ -22,7 +22,7 @@ from apps.governance.actions.ceremony import (
     refuse_uncounted,
 )
 from apps.governance.actions.decisions import check_shown
-from apps.governance.actions.locking import clean_text, lock_release
+from apps.governance.actions.locking import lock_release
 from apps.governance.errors import (
     Changed,
     Expired,
@@ -42,6 +42,7 @@ from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 from placet_verify.permit.approvers import Signed
 from placet_verify.permit.break_glass import CONFIRMER, OPENER, GlassRule
 from placet_verify.statements import (

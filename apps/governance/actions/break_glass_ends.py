@@ -8,7 +8,7 @@ from apps.audit.actions import Recorder, record, seal
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.ceremony import demand_session
-from apps.governance.actions.locking import clean_text, lock_release
+from apps.governance.actions.locking import lock_release
 from apps.governance.errors import GlassState, OwnGlass
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
@@ -20,6 +20,7 @@ from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 from placet_verify.permit.approvers import Signed
 
 BATCH = 200
@@ -97,7 +98,7 @@ def review_break_glass(
     demand_session(actor)
     if finding not in FINDINGS:
         raise InvalidInput(errors=[FieldError("/finding", f"One of {', '.join(FINDINGS)}")])
-    text = clean_text("findings", findings, empty=False)
+    text = clean_text("findings", findings, limit=4000)
     with record(actor) as log:
         row = lock_glass(glass, actor, "break_glass.review")
         demand_fresh(actor)

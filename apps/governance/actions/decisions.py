@@ -15,7 +15,7 @@ from apps.governance.actions.ceremony import (
     demand_session,
     refuse_uncounted,
 )
-from apps.governance.actions.locking import clean_text, lock_release
+from apps.governance.actions.locking import lock_release
 from apps.governance.actions.requests import open_request, still_bound
 from apps.governance.approvals import Decider
 from apps.governance.errors import (
@@ -39,6 +39,7 @@ from apps.serving.actions import release_prefetch
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.texts import clean_text
 from placet_verify.permit.approvers import Signed
 from placet_verify.permit.standing import Standing
 from placet_verify.statements import (
@@ -146,7 +147,7 @@ def _checked(verdict: str, comment: str, actor: Actor) -> str:
     demand_session(actor)
     if verdict not in (APPROVE, REJECT):
         raise InvalidInput(errors=[FieldError("/verdict", f"{APPROVE} or {REJECT}")])
-    return clean_text("comment", comment)
+    return clean_text("comment", comment, limit=4000, empty=True)
 
 
 def _deciding(

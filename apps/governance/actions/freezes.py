@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from apps.audit.actions import record
-from apps.governance.actions.locking import clean_text, demand_fresh_at, lock_environment
+from apps.governance.actions.locking import demand_fresh_at, lock_environment
 from apps.governance.actions.policies import current_policy
 from apps.governance.errors import WrongState
 from apps.governance.events import FREEZE_LIFTED, FREEZE_SET
@@ -11,6 +11,7 @@ from apps.governance.models import Environment, Freeze
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.texts import clean_text
 
 
 def set_freeze(
@@ -25,7 +26,7 @@ def set_freeze(
 
     It stops what has not started; what serves goes on, and a rollback is never in its way.
     """
-    text = clean_text("reason", reason, limit=500, empty=False)
+    text = clean_text("reason", reason, limit=500)
     begins = starts_at or clock.now()
     if ends_at is not None and ends_at <= max(begins, clock.now()):
         raise InvalidInput(errors=[FieldError("/ends_at", "It must lie after the beginning")])

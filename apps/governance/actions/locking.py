@@ -8,7 +8,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.problems import NotFound
 
 
 def lock_project(project_id: str) -> Project:
@@ -62,19 +62,3 @@ def demand_fresh_at(policy: PolicyRevision | None, actor: Actor) -> None:
     """Have ``actor`` just shown who they are, where ``policy`` has people approve what goes out."""
     if policy is not None and policy.approvals.rules:
         demand_fresh(actor)
-
-
-def clean_text(field: str, text: str, *, limit: int = 4000, empty: bool = True) -> str:
-    """Return free text stripped, or refuse it: empty, too long, or with control characters.
-
-    A line ends with one character, however it came: what a form sends and what a script sends of
-    the same text must be one text, which a passkey may have signed.
-    """
-    text = text.replace("\r\n", "\n").strip()
-    if not text and not empty:
-        raise InvalidInput(errors=[FieldError(f"/{field}", "It must not be empty")])
-    if len(text) > limit:
-        raise InvalidInput(errors=[FieldError(f"/{field}", f"At most {limit} characters")])
-    if any((ord(c) < 32 and c not in "\r\n\t") or c == "\x7f" for c in text):
-        raise InvalidInput(errors=[FieldError(f"/{field}", "It holds a control character")])
-    return text

@@ -9,7 +9,6 @@ from apps.audit.actions import record, seal
 from apps.builds.models import Bento
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import (
-    clean_text,
     lock_environment,
     lock_project,
     lock_release,
@@ -47,6 +46,7 @@ from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.texts import clean_text
 
 
 def request_release(
@@ -68,7 +68,7 @@ def request_release(
     names one. ``plan`` may name one that is ready in the environment: ``{"preset": "canary"}``.
     Gates are evaluated at once; with an open policy the release is approved at once.
     """
-    text = clean_text("reason", reason)
+    text = clean_text("reason", reason, limit=4000, empty=True)
     signer = keystore.signer("decision")
     with record(actor) as log:
         place = _environment(endpoint, environment, version)
@@ -298,7 +298,7 @@ def withdraw(release: Release, *, actor: Actor) -> Release:
 
 def comment(release: Release, *, text: str, actor: Actor) -> Comment:
     """Say something about a release; the text is sealed under the author's key."""
-    words = clean_text("text", text, empty=False)
+    words = clean_text("text", text, limit=4000)
     with record(actor) as log:
         row = lock_release(release, actor, "release.comment")
         made = Comment(

@@ -9,19 +9,7 @@ from apps.identity.errors import NameTaken, NeedsSession, OwnAccess
 from apps.identity.queries import Scoped, authorize, fresh_grants, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput
-
-
-def clean_text(field: str, text: str, *, limit: int = 120, empty: bool = False) -> str:
-    """Return ``text`` stripped, or refuse it: empty, too long, or with control characters."""
-    text = text.strip()
-    if not text and not empty:
-        raise InvalidInput(errors=[FieldError(f"/{field}", "It must not be empty")])
-    if len(text) > limit:
-        raise InvalidInput(errors=[FieldError(f"/{field}", f"At most {limit} characters")])
-    if any(ord(c) < 32 and c not in "\n\t" for c in text) or "\x7f" in text:
-        raise InvalidInput(errors=[FieldError(f"/{field}", "It holds a control character")])
-    return text
+from placet.kernel.problems import FieldError, Forbidden
 
 
 @contextmanager

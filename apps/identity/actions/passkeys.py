@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from apps.audit.actions import Recorder, record
 from apps.identity import hooks
-from apps.identity.actions.checks import by_person, clean_text, unique
+from apps.identity.actions.checks import by_person, unique
 from apps.identity.actions.credentials import themselves, vouched
 from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
 from apps.identity.events import PASSKEY_ENROLLED, PASSKEY_OFFERED, PASSKEY_WITHDRAWN
@@ -29,6 +29,7 @@ from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 from placet_verify import canonical
 from placet_verify.errors import Malformed, Refused
 from placet_verify.permit.approvers import Signed, read_enrolments
@@ -50,7 +51,7 @@ def offer_passkey(
 ) -> ApproverPasskey:
     """Offer a passkey that the actor signs in with as one that they sign decisions with."""
     passkey = _sign_in_passkey(authenticator, actor)
-    text = clean_text("name", name)
+    text = clean_text("name", name, limit=120)
     with record(actor) as log:
         person = vouched(User.objects.get(pk=actor.id))
         passkeys.verify(passkey, answered(actor, f"offer {authenticator}", assertion))

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apps.audit.actions import record
 from apps.identity import hooks
-from apps.identity.actions.checks import authorize_access, by_person, clean_text, unique
+from apps.identity.actions.checks import authorize_access, by_person, unique
 from apps.identity.actions.credentials import (
     discard_credentials,
     held,
@@ -30,6 +30,7 @@ from apps.identity.trust.vouching import is_vouched
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
+from placet.kernel.texts import clean_text
 
 
 def create_person(*, email: str, name: str, password: str | None = None, actor: Actor) -> User:
@@ -37,7 +38,7 @@ def create_person(*, email: str, name: str, password: str | None = None, actor: 
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
-        person = User(email=_address(email), name=clean_text("name", name))
+        person = User(email=_address(email), name=clean_text("name", name, limit=120))
         if password is None:
             person.set_unusable_password()
         else:
@@ -76,7 +77,7 @@ def update_person(person: User, *, name: str, actor: Actor) -> User:
     with record(actor) as log:
         authorize_access(actor)
         row = vouched(person)
-        row.name = clean_text("name", name)
+        row.name = clean_text("name", name, limit=120)
         row.save(update_fields=["name"])
         log_person(log, PERSON_UPDATED, row)
         return row

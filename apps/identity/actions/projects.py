@@ -2,13 +2,14 @@
 
 from apps.audit.actions import record
 from apps.identity import hooks
-from apps.identity.actions.checks import clean_text, unique
+from apps.identity.actions.checks import unique
 from apps.identity.events import PROJECT_CREATED, PROJECT_QUOTA_SET, PROJECT_UPDATED
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.identity.rules import MOST_BYTES
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, Stale
+from placet.kernel.texts import clean_text
 from placet_protocol.fields import is_name
 
 
@@ -26,7 +27,7 @@ def create_project(*, slug: str, name: str, description: str = "", actor: Actor)
         authorize(actor, "project.create", None)
         project = Project(
             slug=slug_or_refuse("slug", slug),
-            name=clean_text("name", name),
+            name=clean_text("name", name, limit=120),
             description=clean_text("description", description, limit=10_000, empty=True),
             created_by=actor.id,
         )
@@ -54,7 +55,7 @@ def update_project(
         if version is not None and version != row.version:
             raise Stale
         if name is not None:
-            row.name = clean_text("name", name)
+            row.name = clean_text("name", name, limit=120)
         if description is not None:
             row.description = clean_text("description", description, limit=10_000, empty=True)
         quota = row.artifact_quota if artifact_quota is None else quota_or_refuse(artifact_quota)

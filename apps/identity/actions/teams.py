@@ -2,7 +2,7 @@
 
 from apps.audit.actions import record
 from apps.identity import hooks
-from apps.identity.actions.checks import authorize_access, by_person, clean_text, not_own, unique
+from apps.identity.actions.checks import authorize_access, by_person, not_own, unique
 from apps.identity.actions.credentials import vouched
 from apps.identity.errors import Inactive
 from apps.identity.events import (
@@ -13,6 +13,7 @@ from apps.identity.events import (
 )
 from apps.identity.models import RoleBinding, Team, TeamMember, User
 from placet.kernel.actor import Actor
+from placet.kernel.texts import clean_text
 
 
 def create_team(*, name: str, actor: Actor) -> Team:
@@ -20,7 +21,7 @@ def create_team(*, name: str, actor: Actor) -> Team:
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
-        team = Team(name=clean_text("name", name))
+        team = Team(name=clean_text("name", name, limit=120))
         with unique("name"):
             team.save(force_insert=True)
         log.add(TEAM_CREATED, team)

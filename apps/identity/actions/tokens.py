@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from apps.audit.actions import record
-from apps.identity.actions.checks import by_person, clean_text
+from apps.identity.actions.checks import by_person
 from apps.identity.errors import Inactive, NotYourToken
 from apps.identity.events import TOKEN_ISSUED, TOKEN_REVOKED
 from apps.identity.models import ApiToken, Project, ServiceAccount, User
@@ -16,6 +16,7 @@ from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.texts import clean_text
 
 USE_RESOLUTION = timedelta(minutes=1)
 
@@ -50,7 +51,7 @@ def issue_token(
         demand_fresh(actor)
         text, prefix = new_token_text()
         token = ApiToken.objects.create(
-            name=clean_text("name", name), prefix=prefix, secret_hash=token_hash(text),
+            name=clean_text("name", name, limit=120), prefix=prefix, secret_hash=token_hash(text),
             person=person, service_account=service_account, project=project,
             scopes=sorted(set(scopes)), expires_at=expires_at,
         )  # fmt: skip

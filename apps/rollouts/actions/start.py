@@ -6,7 +6,6 @@ from django.db import IntegrityError, transaction
 
 from apps.audit.actions import Recorder, record
 from apps.governance import actions as governance
-from apps.governance.actions.locking import clean_text
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.identity.queries import authorize
@@ -26,6 +25,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import ring
+from placet.kernel.texts import clean_text
 from placet_verify.signing.keys import KeyRing
 
 
@@ -54,7 +54,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """
     row = Rollout.objects.select_related("endpoint", "release__bento__runtime").get(pk=rollout.pk)
     authorize(actor, "rollout.start", row, view="rollout.view")
-    text = clean_text("reason", reason, limit=2000, empty=False)
+    text = clean_text("reason", reason, limit=2000)
     if row.kind != "release" or row.state not in ("failed", "aborted"):
         raise NotRetryable(f"The rollout is {row.state}")
     keys = ring()

@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
-from apps.governance.actions.locking import clean_text, demand_fresh_at
+from apps.governance.actions.locking import demand_fresh_at
 from apps.governance.errors import Separation
 from apps.governance.plan import AbTest, Plan, Ship
 from apps.identity.errors import NeedsSession
@@ -37,6 +37,7 @@ from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 
 
 def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
@@ -148,7 +149,7 @@ def so_far(row: Rollout) -> str:
 
 
 def _text(reason: str) -> str:
-    return clean_text("reason", reason, limit=2000, empty=False)
+    return clean_text("reason", reason, limit=2000)
 
 
 def _held(
