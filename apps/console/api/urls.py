@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from apps.console.api import views
+from apps.console.api import exports, search
 from apps.console.queries.exports import TABLES
 
 urlpatterns = [
-    path("search", views.Search.as_view(), name="api-search"),
+    path("search", search.Search.as_view(), name="api-search"),
     *(
-        path(f"exports/{name}", views.export_of(name).as_view(), name=f"api-exports-{name}")
+        path(f"exports/{name}", exports.export_of(name).as_view(), name=f"api-exports-{name}")
         for name in TABLES
     ),
 ]

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from apps.integrations.api import views
+from apps.integrations.api import streams
 
 urlpatterns = [
-    path("streams", views.StreamList.as_view(), name="api-streams-list"),
-    path("streams/<str:stream>", views.StreamDetail.as_view(), name="api-streams-detail"),
-    path("streams/<str:stream>/pause", views.StreamPause.as_view(), name="api-streams-pause"),
-    path("streams/<str:stream>/resume", views.StreamResume.as_view(), name="api-streams-resume"),
-    path("streams/<str:stream>/rewind", views.StreamRewind.as_view(), name="api-streams-rewind"),
-    path("streams/<str:stream>/test", views.StreamTest.as_view(), name="api-streams-test"),
+    path("streams", streams.StreamList.as_view(), name="api-streams-list"),
+    path("streams/<str:stream>", streams.StreamDetail.as_view(), name="api-streams-detail"),
+    path("streams/<str:stream>/pause", streams.StreamPause.as_view(), name="api-streams-pause"),
+    path("streams/<str:stream>/resume", streams.StreamResume.as_view(), name="api-streams-resume"),
+    path("streams/<str:stream>/rewind", streams.StreamRewind.as_view(), name="api-streams-rewind"),
+    path("streams/<str:stream>/test", streams.StreamTest.as_view(), name="api-streams-test"),
 ]

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from apps.jobs.api import views
+from apps.jobs.api import jobs
 
 urlpatterns = [
-    path("jobs", views.JobList.as_view(), name="api-jobs-list"),
-    path("jobs/<str:job>", views.JobDetail.as_view(), name="api-jobs-detail"),
-    path("jobs/<str:job>/cancel", views.JobCancel.as_view(), name="api-jobs-cancel"),
+    path("jobs", jobs.JobList.as_view(), name="api-jobs-list"),
+    path("jobs/<str:job>", jobs.JobDetail.as_view(), name="api-jobs-detail"),
+    path("jobs/<str:job>/cancel", jobs.JobCancel.as_view(), name="api-jobs-cancel"),
 ]

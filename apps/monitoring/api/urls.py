@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from apps.monitoring.api import captures, outcomes, views
+from apps.monitoring.api import alerts, captures, objectives, outcomes
 
 urlpatterns = [
     path(
         "endpoints/<str:endpoint>/objective",
-        views.EndpointObjective.as_view(),
+        objectives.EndpointObjective.as_view(),
         name="api-endpoints-objective",
     ),
     path(
@@ -30,12 +30,12 @@ urlpatterns = [
         outcomes.Outcomes.as_view(),
         name="api-endpoints-outcomes",
     ),
-    path("alerts", views.AlertList.as_view(), name="api-alerts-list"),
-    path("alerts/<str:alert>", views.AlertDetail.as_view(), name="api-alerts-detail"),
+    path("alerts", alerts.AlertList.as_view(), name="api-alerts-list"),
+    path("alerts/<str:alert>", alerts.AlertDetail.as_view(), name="api-alerts-detail"),
     path(
         "alerts/<str:alert>/acknowledge",
-        views.AlertAcknowledge.as_view(),
+        alerts.AlertAcknowledge.as_view(),
         name="api-alerts-acknowledge",
     ),
-    path("alerts/<str:alert>/resolve", views.AlertResolve.as_view(), name="api-alerts-resolve"),
+    path("alerts/<str:alert>/resolve", alerts.AlertResolve.as_view(), name="api-alerts-resolve"),
 ]

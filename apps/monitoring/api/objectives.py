@@ -1,27 +1,75 @@
-"""Objectives of endpoints, and alerts."""
+"""What endpoints are held to."""
 
 import math
 from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.monitoring import actions, queries
-from apps.monitoring.api.serializers import (
-    AlertSerializer,
-    ObjectiveSerializer,
-    TermsSerializer,
-)
-from apps.monitoring.models import Alert, Objective
+from apps.monitoring.models import Objective
 from apps.monitoring.rules import Terms
 from apps.serving.models import Endpoint
 from apps.serving.queries import get_endpoint
-from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
-from placet.kernel.clock import now, rfc3339
+from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+
+
+class TermsSerializer(serializers.Serializer[Any]):
+    """What an endpoint is held to: an availability, a latency, or both."""
+
+    availability = serializers.FloatField(
+        allow_null=True, default=None, min_value=0.5, max_value=1,
+        help_text="The least share of answers that are no 5xx, such as 0.999",
+    )  # fmt: skip
+    latency_ms = serializers.IntegerField(
+        allow_null=True, default=None, min_value=5, max_value=10_000,
+        help_text="A bound of the measured histogram, such as 250",
+    )  # fmt: skip
+    latency_quantile = serializers.FloatField(
+        default=0.99, min_value=0.5, max_value=0.999,
+        help_text="The least share of answers within latency_ms",
+    )  # fmt: skip
+    window_minutes = serializers.IntegerField(default=15, min_value=1, max_value=360)
+    min_requests = serializers.IntegerField(
+        default=100, min_value=1, max_value=1_000_000,
+        help_text="With fewer in the window nothing is judged",
+    )  # fmt: skip
+    expect_traffic = serializers.BooleanField(
+        default=False, help_text="Fewer requests than min_requests open an alert of their own"
+    )
+    roll_back = serializers.BooleanField(
+        default=False, help_text="A breach rolls the endpoint back, once"
+    )
+    owner = serializers.CharField(
+        default="", allow_blank=True, max_length=40,
+        help_text="The person to tell; whoever sets the objective when empty",
+    )  # fmt: skip
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """How a live revision stands to its objective; ``latency_ms`` is an upper bound."""
+
+    standing = serializers.ChoiceField(choices=["met", "breached", "unknown"])
+    reason = serializers.CharField()
+    revision = serializers.CharField()
+    requests = serializers.IntegerField()
+    availability = serializers.FloatField(allow_null=True)
+    latency_ms = serializers.FloatField(
+        allow_null=True, help_text="An upper bound of the quantile; null beyond the last bound"
+    )
+    trusted = serializers.BooleanField()
+
+
+class ObjectiveSerializer(TermsSerializer):
+    """What an endpoint is held to; ``now`` is ``null`` when nothing is live."""
+
+    endpoint = serializers.CharField()
+    now = StandingSerializer(allow_null=True)
 
 
 def objective_tag(row: Objective) -> str:
@@ -92,73 +140,3 @@ class EndpointObjective(PlacetView):
         if row is None:
             raise NotFound("The endpoint has no objective")
         return row
-
-
-def alert_body(row: Alert) -> dict[str, Any]:
-    """Return an alert as JSON values."""
-    return {
-        "id": row.pk,
-        "kind": row.kind,
-        "state": row.state,
-        "subject": row.subject,
-        "about": row.about,
-        "summary": row.summary,
-        "answer": row.answer,
-        "rollout": row.rollout or None,
-        "project": row.project.slug if row.project else None,
-        "environment": row.environment or None,
-        "endpoint": row.endpoint_id,
-        "revision": row.revision or None,
-        "owner": row.owner or None,
-        "opened_at": rfc3339(row.opened_at),
-        "acknowledged_at": rfc3339(row.acknowledged_at) if row.acknowledged_at else None,
-        "acknowledged_by": row.acknowledged_by or None,
-        "resolved_at": rfc3339(row.resolved_at) if row.resolved_at else None,
-        "resolved_by": row.resolved_by or None,
-    }
-
-
-def alert_answer(row: Alert) -> Response:
-    """Answer with one alert."""
-    return Response(alert_body(row), headers={"ETag": etag(row.pk, row.generation)})
-
-
-class AlertList(ListView):
-    """Alerts."""
-
-    filters = ("state", "kind", "endpoint")
-
-    @extend_schema(operation_id="alerts_list", responses=page_of(AlertSerializer))
-    def get(self, request: Request) -> Response:
-        """List alerts, newest first; ``state``, ``kind`` and ``endpoint`` narrow them."""
-        rows = self.narrowed(queries.visible_alerts(self.actor))
-        return self.page(rows, lambda found: [alert_body(row) for row in found])
-
-
-class AlertDetail(PlacetView):
-    """One alert."""
-
-    @extend_schema(operation_id="alerts_read", responses=AlertSerializer)
-    def get(self, request: Request, alert: str) -> Response:
-        """Read an alert."""
-        return alert_answer(queries.get_alert(alert, self.actor))
-
-
-class AlertAcknowledge(PlacetView):
-    """Taking an alert on."""
-
-    @extend_schema(operation_id="alerts_acknowledge", request=None, responses=AlertSerializer)
-    def post(self, request: Request, alert: str) -> Response:
-        """Say that you look after it; 409 when somebody does already, or it is over."""
-        found = queries.get_alert(alert, self.actor)
-        return alert_answer(actions.acknowledge(found, actor=self.actor))
-
-
-class AlertResolve(PlacetView):
-    """Ending an alert."""
-
-    @extend_schema(operation_id="alerts_resolve", request=None, responses=AlertSerializer)
-    def post(self, request: Request, alert: str) -> Response:
-        """End an alert about a failed drill or job, or the log; others end when over (409)."""
-        found = queries.get_alert(alert, self.actor)
-        return alert_answer(actions.resolve(found, actor=self.actor))

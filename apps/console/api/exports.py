@@ -1,4 +1,4 @@
-"""What reads across all apps: the search, and every list as a table."""
+"""Every list as a table."""
 
 from typing import Any, ClassVar
 
@@ -6,11 +6,8 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
-from rest_framework.response import Response
 
-from apps.console.api.serializers import HitSerializer, SearchSerializer
 from apps.console.queries.exports import TABLES
-from apps.console.queries.search import search
 from apps.console.queries.tables import Table, csv_lines, json_lines
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
@@ -19,27 +16,6 @@ FORMATS = {
     "csv": ("text/csv; charset=utf-8", csv_lines),
     "json": ("application/json", json_lines),
 }
-
-
-class Search(PlacetView):
-    """Everything that has a name, a number or a digest."""
-
-    query_params = ("q",)
-
-    @extend_schema(
-        operation_id="search",
-        parameters=[
-            OpenApiParameter(
-                "q", description="A name, `model:3`, an alias, a release's number, an id, or the "
-                "beginning of a digest"
-            )
-        ],
-        responses=SearchSerializer,
-    )  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """Find what you may see by name, number, id or digest, at most ten of each kind."""
-        found = search(request.query_params.get("q", ""), self.actor)
-        return Response({"items": HitSerializer(found, many=True).data})
 
 
 class Export(PlacetView):

@@ -1,17 +1,36 @@
-"""Jobs over REST: look, and cancel."""
+"""Jobs over REST: look, and cancel. Arguments and results are left out."""
+
+from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.jobs.actions import cancel
-from apps.jobs.api.serializers import JobSerializer
 from apps.jobs.models import JobState
 from apps.jobs.queries import job_visible, jobs_visible
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
+
+
+class JobSerializer(serializers.Serializer[Any]):
+    """Work in the background."""
+
+    id = serializers.CharField()
+    kind = serializers.CharField()
+    queue = serializers.CharField()
+    state = serializers.ChoiceField(choices=JobState.choices)
+    project = serializers.CharField(allow_null=True)
+    attempts = serializers.IntegerField()
+    error = serializers.CharField()
+    cancel_requested = serializers.BooleanField()
+    due_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
 
 STATE = OpenApiParameter("state", OpenApiTypes.STR, enum=JobState.values)
 KIND = OpenApiParameter("kind", OpenApiTypes.STR, description="e.g. builds.run")
