@@ -4,32 +4,104 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 
 from apps.governance.plan import written
 from apps.governance.queries import visible_rows
-from apps.monitoring.rules import Counts
 from apps.rollouts import actions, queries
-from apps.rollouts.api.serializers import (
-    LookSerializer,
-    ReasonSerializer,
-    RollbackSerializer,
-    RolloutSerializer,
-    SeriesSerializer,
-    StepSerializer,
-    WhySerializer,
-)
-from apps.rollouts.models import Look, Rollout
-from apps.rollouts.series import Series, series_of
+from apps.rollouts.models import Rollout
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
-from placet.kernel.problems import FieldError, InvalidInput
 
 F = TypeVar("F", bound=Callable[..., Response])
+
+
+class RolloutSerializer(serializers.Serializer[Any]):
+    """An endpoint on its way from one revision to the next."""
+
+    id = serializers.CharField()
+    project = serializers.CharField()
+    environment = serializers.CharField()
+    endpoint = serializers.CharField()
+    endpoint_name = serializers.CharField()
+    release = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["release", "rollback", "drill"])
+    state = serializers.ChoiceField(
+        choices=[
+            "starting",
+            "shifting",
+            "waiting",
+            "analysing",
+            "draining",
+            "returning",
+            "done",
+            "aborting",
+            "aborted",
+            "failed",
+        ]
+    )
+    reason = serializers.CharField()
+    from_revision = serializers.CharField(allow_null=True)
+    to_revision = serializers.CharField()
+    weights = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Wanted, out of 10,000, by revision id"
+    )
+    steps = serializers.ListField(
+        child=serializers.DictField(), help_text="What it carries out, in the plan's own words"
+    )
+    guard = serializers.DictField(
+        help_text="When its node gives all requests back by itself, in the plan's own words"
+    )
+    step = serializers.IntegerField(
+        allow_null=True, help_text="The place of the present step among them, from 0"
+    )
+    step_times = serializers.DictField(
+        child=serializers.CharField(), help_text="When each step began, by its place"
+    )
+    paused = serializers.BooleanField(help_text="Somebody holds it: no step begins")
+    promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
+    phase_times = serializers.DictField(child=serializers.CharField())
+    deadline = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """Why, and which step was shown."""
+
+    reason = serializers.CharField(max_length=2000)
+    step = serializers.IntegerField(
+        min_value=-1,
+        help_text="The step that was shown (null: -1); another by now is 409 step_moved",
+    )
+
+
+class WhySerializer(serializers.Serializer[Any]):
+    """Why; not optional."""
+
+    reason = serializers.CharField(max_length=2000)
+
+
+class RollbackSerializer(serializers.Serializer[Any]):
+    """Why, and where to."""
+
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    revision = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="The number of a former revision, of the last five; left out: the one before",
+    )
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
 
 
 def body(rollout: Rollout) -> dict[str, Any]:
@@ -90,84 +162,11 @@ class RolloutDetail(PlacetView):
         return answer(queries.get_rollout(rollout, self.actor))
 
 
-class RolloutLooks(ListView):
-    """What the analyses of a rollout said."""
-
-    filters = ("step",)
-
-    @extend_schema(operation_id="rollouts_looks", responses=page_of(LookSerializer))
-    def get(self, request: Request, rollout: str) -> Response:
-        """List the looks at both revisions, newest first; ``step`` narrows them to one analysis."""
-        rows = queries.looks(queries.get_rollout(rollout, self.actor))
-        if (step := request.query_params.get("step")) is not None:
-            rows = rows.filter(step=step_of(step))
-        return self.page(rows, lambda found: [look_body(row) for row in found])
-
-
-def step_of(text: str) -> int:
-    """Read the place of a step."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 3):
-        raise InvalidInput(errors=[FieldError("step", "The place of a step, from 0")])
-    return int(text)
-
-
-def look_body(row: Look) -> dict[str, Any]:
-    """Return a look as JSON values."""
-    return {"step": row.step, "at": rfc3339(row.at), "readings": [], **row.verdict}
-
-
-class RolloutSeries(PlacetView):
-    """A rollout over time."""
-
-    @extend_schema(operation_id="rollouts_series", responses=SeriesSerializer)
-    def get(self, request: Request, rollout: str) -> Response:
-        """Read the planned and the measured weight, errors and latency of both revisions over time.
-
-        Windows of a node are added up to at most 240 stretches, however long it goes on.
-        """
-        return Response(series_body(series_of(queries.get_rollout(rollout, self.actor))))
-
-
-def series_body(found: Series) -> dict[str, Any]:
-    """Return a rollout over time as JSON values."""
-    return {
-        "since": rfc3339(found.since),
-        "until": rfc3339(found.until),
-        "seconds": found.seconds,
-        "growing": found.growing,
-        "planned": [{"at": rfc3339(row.at), "weight": row.weight} for row in found.planned],
-        "points": [
-            {
-                "at": rfc3339(point.at),
-                "share": point.share,
-                "new": measured_body(point.new),
-                "old": measured_body(point.old),
-                "copies": measured_body(point.copies),
-            }
-            for point in found.points
-        ],
-    }
-
-
-def measured_body(counts: Counts | None) -> dict[str, Any] | None:
-    """Return what a revision answered in a stretch as JSON values."""
-    if counts is None:
-        return None
-    return {
-        "requests": counts.requests,
-        "per_second": counts.requests / counts.seconds if counts.seconds else None,
-        "error_rate": counts.error_rate,
-        "p50_ms": counts.percentile(0.50),
-        "p95_ms": counts.percentile(0.95),
-        "p99_ms": counts.percentile(0.99),
-    }
-
-
 class Control(PlacetView):
     """What somebody does to a rollout: an action of that name takes it and what the body says."""
 
     def control(
-        self, rollout: str, act: Callable[..., Rollout], asked: type[Serializer[Any]]
+        self, rollout: str, act: Callable[..., Rollout], asked: type[serializers.Serializer[Any]]
     ) -> Response:
         """Do it, and answer with the rollout that it moves: a retry has a new one."""
         found = queries.get_rollout(rollout, self.actor)
@@ -175,7 +174,7 @@ class Control(PlacetView):
         return answer(queries.get_rollout(moved.pk, self.actor), 202)
 
 
-def described(name: str, asked: type[Serializer[Any]]) -> Callable[[F], F]:
+def described(name: str, asked: type[serializers.Serializer[Any]]) -> Callable[[F], F]:
     """Describe the ``post`` of a control."""
     return extend_schema(
         operation_id=f"rollouts_{name}", request=asked, responses={202: RolloutSerializer}
