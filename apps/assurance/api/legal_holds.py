@@ -1,27 +1,18 @@
-"""What the routes about retention, legal holds and archives take and answer."""
+"""Legal holds."""
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from apps.assurance.actions.retention import LEAST_DAYS, MOST_DAYS
-from apps.assurance.models import HoldScope, HoldState, LegalHold, Retention
-from apps.audit.models import Archive
+from apps.assurance import actions
+from apps.assurance.models import HoldScope, HoldState, LegalHold
+from apps.assurance.queries.retention import get_hold, visible_holds
 from apps.audit.queries import unseal_many
-
-
-class RetentionSerializer(serializers.Serializer[Any]):
-    """After how many days events may be archived; ``null``: never."""
-
-    days = serializers.IntegerField(allow_null=True)
-    set_by = serializers.CharField(allow_null=True)
-    set_at = serializers.DateTimeField(allow_null=True)
-
-
-class NewRetentionSerializer(serializers.Serializer[Any]):
-    """A rule to be set."""
-
-    days = serializers.IntegerField(min_value=LEAST_DAYS, max_value=MOST_DAYS)
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.views import PlacetView
 
 
 class LegalHoldSerializer(serializers.Serializer[Any]):
@@ -58,30 +49,6 @@ class HoldLiftSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=2000)
 
 
-class ArchiveSerializer(serializers.Serializer[Any]):
-    """Old events that were moved into a file: how many, the first and the last, and the file."""
-
-    id = serializers.CharField()
-    first = serializers.IntegerField()
-    last = serializers.IntegerField()
-    count = serializers.IntegerField()
-    size = serializers.IntegerField()
-    file = serializers.CharField()
-    bytes = serializers.IntegerField()
-    older_than = serializers.DateTimeField()
-    created_at = serializers.DateTimeField()
-
-
-def retention_body(row: Retention | None) -> dict[str, Any]:
-    """Return the rule."""
-    body = {
-        "days": row.days if row else None,
-        "set_by": row.set_by if row else None,
-        "set_at": row.set_at if row else None,
-    }
-    return dict(RetentionSerializer(body).data)
-
-
 def hold_bodies(rows: Any) -> list[Any]:
     """Return holds with their reasons (two queries)."""
     texts = unseal_many(s for row in rows for s in (row.reason_sealed, row.lift_reason_sealed))
@@ -98,6 +65,37 @@ def _hold(row: LegalHold, texts: dict[str, str]) -> dict[str, Any]:
     return dict(LegalHoldSerializer(body).data)
 
 
-def archive_body(row: Archive) -> dict[str, Any]:
-    """Return an archive."""
-    return dict(ArchiveSerializer(row).data)
+class LegalHoldList(ListView):
+    """Legal holds."""
+
+    @extend_schema(operation_id="legal_holds_list", responses=page_of(LegalHoldSerializer))
+    def get(self, request: Request) -> Response:
+        """List the legal holds, those that were lifted too, newest first."""
+        return self.page(visible_holds(self.actor), hold_bodies)
+
+    @extend_schema(
+        operation_id="legal_holds_place",
+        request=NewLegalHoldSerializer,
+        responses={201: LegalHoldSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Place a legal hold: no event that mentions its subject is archived while it stands."""
+        data: Any = self.body(NewLegalHoldSerializer)
+        row = actions.place_hold(**data, actor=self.actor)
+        return Response(hold_bodies([row])[0], 201)
+
+
+class LegalHoldLift(PlacetView):
+    """Lifting a legal hold."""
+
+    @extend_schema(
+        operation_id="legal_holds_lift",
+        request=HoldLiftSerializer,
+        responses=LegalHoldSerializer,
+    )
+    def post(self, request: Request, hold: str) -> Response:
+        """Lift a legal hold that somebody else placed."""
+        get_hold(hold, self.actor)
+        data: Any = self.body(HoldLiftSerializer)
+        row = actions.lift_hold(hold, **data, actor=self.actor)
+        return Response(hold_bodies([row])[0])

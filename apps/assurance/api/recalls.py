@@ -1,10 +1,18 @@
-"""What the routes of assurance take and answer."""
+"""Recalls over the API."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from apps.assurance import actions, queries
+from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import (
     EffectAction,
     EffectState,
@@ -12,17 +20,22 @@ from apps.assurance.models import (
     RecallEffect,
     RecallKind,
     RecallState,
-    Receipt,
-    ReceiptKind,
 )
 from apps.assurance.queries import Place, Reach
 from apps.audit.queries import unseal_many
+from apps.governance.api.views.exports import ZipRenderer, zipped
+from apps.identity.api.views.lookups import named_project
+from placet.kernel import keystore
+from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
+from placet.kernel.problems import FieldError, InvalidInput
 
-Base = serializers.Serializer[Any]
+FILTERS = {"project": "project__slug", "kind": "kind", "state": "state"}
 
 
-class NewRecallSerializer(Base):
+class NewRecallSerializer(serializers.Serializer[Any]):
     """What is to be recalled."""
 
     kind = serializers.ChoiceField(choices=RecallKind.values)
@@ -35,13 +48,13 @@ class NewRecallSerializer(Base):
     reason = serializers.CharField(max_length=2000)
 
 
-class LiftSerializer(Base):
+class LiftSerializer(serializers.Serializer[Any]):
     """Why a recall is lifted."""
 
     reason = serializers.CharField(max_length=2000)
 
 
-class RecallSerializer(Base):
+class RecallSerializer(serializers.Serializer[Any]):
     """Something that was taken back, and how far that is. Counts are of releases."""
 
     id = serializers.CharField()
@@ -70,7 +83,7 @@ class RecallDetailSerializer(RecallSerializer):
     lift_envelope = serializers.CharField(help_text="'' while it stands")
 
 
-class EffectSerializer(Base):
+class EffectSerializer(serializers.Serializer[Any]):
     """What a recall did to one release."""
 
     id = serializers.CharField()
@@ -89,7 +102,7 @@ class EffectSerializer(Base):
     contradiction = serializers.CharField()
 
 
-class ForeseenSerializer(Base):
+class ForeseenSerializer(serializers.Serializer[Any]):
     """What would become of one release."""
 
     project = serializers.CharField()
@@ -105,33 +118,13 @@ class ForeseenSerializer(Base):
     ran = serializers.BooleanField(help_text="Its node must confirm that nothing runs any more")
 
 
-class PreviewSerializer(Base):
+class PreviewSerializer(serializers.Serializer[Any]):
     """What a recall would reach; nothing was written."""
 
     kind = serializers.ChoiceField(choices=RecallKind.values)
     what = serializers.CharField()
     bentos = serializers.ListField(child=serializers.CharField())
     releases = ForeseenSerializer(many=True)
-
-
-class ReceiptSerializer(Base):
-    """What a node signed with its own key."""
-
-    id = serializers.CharField()
-    kind = serializers.ChoiceField(choices=ReceiptKind.values)
-    node = serializers.CharField()
-    public_key = serializers.CharField(help_text="Of the node then; Ed25519, base64")
-    target = serializers.CharField()
-    recall = serializers.CharField(allow_null=True)
-    endpoint = serializers.CharField(allow_null=True)
-    release = serializers.CharField(allow_null=True)
-    revision = serializers.CharField(allow_null=True)
-    bento_digest = serializers.CharField(allow_null=True)
-    started_at = serializers.DateTimeField(allow_null=True)
-    at = serializers.DateTimeField(help_text="It ended, or nothing ran; by the node's clock")
-    received_at = serializers.DateTimeField()
-    digest = serializers.CharField()
-    envelope = serializers.CharField(help_text="DSSE, an in-toto statement")
 
 
 def recall_bodies(rows: Iterable[Any]) -> list[dict[str, Any]]:
@@ -219,22 +212,120 @@ def _foreseen(place: Place) -> dict[str, Any]:
     }
 
 
-def receipt_body(row: Receipt) -> dict[str, Any]:
-    """Return a receipt as JSON values."""
-    return {
-        "id": row.pk,
-        "kind": row.kind,
-        "node": row.node_id,
-        "public_key": row.public_key,
-        "target": row.target_id,
-        "recall": row.recall or None,
-        "endpoint": row.endpoint or None,
-        "release": row.release or None,
-        "revision": row.revision or None,
-        "bento_digest": row.bento_digest or None,
-        "started_at": rfc3339(row.started_at) if row.started_at else None,
-        "at": rfc3339(row.at),
-        "received_at": rfc3339(row.received_at),
-        "digest": row.digest,
-        "envelope": row.envelope,
-    }
+def previewed(actor: Actor, *, kind: str, what: str, project: str | None) -> dict[str, Any]:
+    """Return what a recall would reach, for who may recall it."""
+    found = queries.foresee(
+        actor, kind=kind, what=what, project=named_project(project, actor), ring=keystore.ring()
+    )
+    return preview_body(found, queries.preview(found))
+
+
+class RecallList(ListView):
+    """Recalls."""
+
+    filters = tuple(FILTERS)
+
+    @extend_schema(
+        operation_id="recalls_list",
+        parameters=[OpenApiParameter(n, description=f"Only of this {n}") for n in FILTERS],
+        responses=page_of(RecallSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """List the recalls that you may see, newest first."""
+        given = {FILTERS[n]: request.query_params[n] for n in FILTERS if n in request.query_params}
+        rows = queries.with_counts(queries.visible_recalls(self.actor).filter(**given))
+        return self.page(rows, recall_bodies)
+
+    @extend_schema(
+        operation_id="recalls_create",
+        request=NewRecallSerializer,
+        responses={201: RecallDetailSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Recall something: every release that it reaches ends, each endpoint falls back or stops.
+
+        Asked for again while it stands, the same recall is answered.
+        """
+        data: Any = self.body(NewRecallSerializer)
+        project = named_project(data.pop("project", None), self.actor)
+        row = actions.recall(**data, project=project, actor=self.actor)
+        return Response(recall_detail(queries.get_recall(row.pk, self.actor)), 201)
+
+
+class RecallPreview(PlacetView):
+    """What a recall would reach."""
+
+    query_params = ("kind", "what", "project")
+
+    @extend_schema(
+        operation_id="recalls_preview",
+        parameters=[
+            OpenApiParameter("kind", enum=RecallKind.values, required=True),
+            OpenApiParameter("what", required=True, description="An id or a digest"),
+            OpenApiParameter("project", description="The slug, for what belongs to a project"),
+        ],
+        responses=PreviewSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Say what a recall would reach and do. Nothing is written."""
+        given = request.query_params
+        kind = given.get("kind", "")
+        if kind not in RecallKind.values:
+            raise InvalidInput(
+                errors=[FieldError("kind", f"One of {', '.join(RecallKind.values)}")]
+            )
+        body = previewed(
+            self.actor, kind=kind, what=given.get("what", ""), project=given.get("project")
+        )
+        return Response(body)
+
+
+class RecallDetail(PlacetView):
+    """One recall."""
+
+    @extend_schema(operation_id="recalls_read", responses=RecallDetailSerializer)
+    def get(self, request: Request, recall: str) -> Response:
+        """Read a recall and how far it is."""
+        return Response(recall_detail(queries.get_recall(recall, self.actor)))
+
+
+class RecallEffects(ListView):
+    """What a recall did."""
+
+    @extend_schema(operation_id="recalls_effects", responses=page_of(EffectSerializer))
+    def get(self, request: Request, recall: str) -> Response:
+        """List what a recall did to each release that it reached."""
+        rows = queries.effects_of(queries.get_recall(recall, self.actor))
+        return self.page(rows, lambda found: [effect_body(row) for row in found])
+
+
+class RecallReport(PlacetView):
+    """A recall for outsiders."""
+
+    renderer_classes: Any = [JSONRenderer, ZipRenderer]
+
+    @extend_schema(
+        operation_id="recalls_report",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, recall: str) -> HttpResponse:
+        """Download a recall with all that an outsider needs to see how far it is. Is itself an
+        event."""
+        row = queries.get_recall(recall, self.actor)
+        response = HttpResponse(zipped(report_of(row, self.actor)), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="{row.pk}.zip"'
+        return response
+
+
+class RecallLift(PlacetView):
+    """Ending a recall."""
+
+    @extend_schema(
+        operation_id="recalls_lift", request=LiftSerializer, responses=RecallDetailSerializer
+    )
+    def post(self, request: Request, recall: str) -> Response:
+        """Lift a recall that somebody else made. The releases stay revoked."""
+        row = queries.get_recall(recall, self.actor)
+        data: Any = self.body(LiftSerializer)
+        actions.lift(row, **data, actor=self.actor)
+        return Response(recall_detail(queries.get_recall(recall, self.actor)))
