@@ -101,7 +101,7 @@ from apps.serving.actions import (
     issue_endpoint_key,
     issue_join_token,
 )
-from apps.serving.api.render import target_body
+from apps.serving.api.targets import target_body
 from apps.serving.models import Node, Target
 from apps.serving.queries import uses_of
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope

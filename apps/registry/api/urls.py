@@ -2,11 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from apps.registry.api.views import (
+from apps.registry.api import (
+    aliases,
+    cards,
+    comparisons,
     declarations,
     evidence,
+    files,
     models,
     signing_keys,
+    storage,
     uploads,
     versions,
 )
@@ -17,7 +22,7 @@ VERSION = f"{MODEL}/versions/<int:number>"
 COMPARE = f"{MODEL}/versions/<int:a>/compare/<int:b>"
 
 urlpatterns: list[URLPattern] = [
-    path("projects/<slug:slug>/storage", uploads.Storage.as_view(), name="api-projects-storage"),
+    path("projects/<slug:slug>/storage", storage.Storage.as_view(), name="api-projects-storage"),
     path(
         "projects/<slug:slug>/signing-keys",
         signing_keys.SigningKeyList.as_view(),
@@ -35,16 +40,16 @@ urlpatterns: list[URLPattern] = [
     ),
     path(MODELS, models.ModelList.as_view(), name="api-models-list"),
     path(MODEL, models.ModelDetail.as_view(), name="api-models-detail"),
-    path(f"{MODEL}/aliases", models.AliasList.as_view(), name="api-aliases-list"),
-    path(f"{MODEL}/aliases/<slug:alias>", models.AliasDetail.as_view(), name="api-aliases-detail"),
+    path(f"{MODEL}/aliases", aliases.AliasList.as_view(), name="api-aliases-list"),
+    path(f"{MODEL}/aliases/<slug:alias>", aliases.AliasDetail.as_view(), name="api-aliases-detail"),
     path(f"{MODEL}/versions", versions.VersionList.as_view(), name="api-versions-list"),
     path(VERSION, versions.VersionDetail.as_view(), name="api-versions-detail"),
-    path(COMPARE, versions.VersionCompare.as_view(), name="api-versions-compare"),
+    path(COMPARE, comparisons.VersionCompare.as_view(), name="api-versions-compare"),
     path(f"{VERSION}/finalise", versions.VersionFinalise.as_view(), name="api-versions-finalise"),
     path(f"{VERSION}/tags", versions.VersionTags.as_view(), name="api-versions-tags"),
-    path(f"{VERSION}/card", versions.VersionCard.as_view(), name="api-versions-card"),
+    path(f"{VERSION}/card", cards.VersionCard.as_view(), name="api-versions-card"),
     path(f"{VERSION}/uploads", uploads.UploadList.as_view(), name="api-uploads-list"),
-    path(f"{VERSION}/files/<path:path>", versions.VersionFile.as_view(), name="api-versions-file"),
+    path(f"{VERSION}/files/<path:path>", files.VersionFile.as_view(), name="api-versions-file"),
     path(f"{VERSION}/evidence", evidence.EvidenceList.as_view(), name="api-evidence-list"),
     path(
         f"{VERSION}/evidence/<str:evidence>",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.serving.api.views import endpoints, keys, targets
+from apps.serving.api import endpoints, keys, revisions, target_uses, targets
 
 ENVIRONMENT = "projects/<slug:slug>/environments/<slug:environment>/endpoints"
 ONE = "endpoints/<str:endpoint>"
@@ -15,10 +15,10 @@ urlpatterns = [
         targets.JoinTokenList.as_view(),
         name="api-join-tokens-list",
     ),
-    path("targets/<slug:name>/uses", targets.UseList.as_view(), name="api-target-uses-list"),
+    path("targets/<slug:name>/uses", target_uses.UseList.as_view(), name="api-target-uses-list"),
     path(
         "targets/<slug:name>/uses/<str:use>",
-        targets.UseDetail.as_view(),
+        target_uses.UseDetail.as_view(),
         name="api-target-uses-detail",
     ),
     path(ENVIRONMENT, endpoints.EndpointList.as_view(), name="api-endpoints-list"),
@@ -33,7 +33,7 @@ urlpatterns = [
     path(f"{ONE}/restart", endpoints.EndpointRestart.as_view(), name="api-endpoints-restart"),
     path(f"{ONE}/scale", endpoints.EndpointScale.as_view(), name="api-endpoints-scale"),
     path(f"{ONE}/predict", endpoints.EndpointPredict.as_view(), name="api-endpoints-predict"),
-    path(f"{ONE}/revisions", endpoints.RevisionList.as_view(), name="api-revisions-list"),
+    path(f"{ONE}/revisions", revisions.RevisionList.as_view(), name="api-revisions-list"),
     path(f"{ONE}/keys", keys.KeyList.as_view(), name="api-endpoint-keys-list"),
     path(f"{ONE}/keys/<str:key>/revoke", keys.KeyRevoke.as_view(), name="api-endpoint-keys-revoke"),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from apps.registry.api.serializers import VersionSerializer, VersionSummarySerializer
+from apps.registry.api.versions import VersionSerializer, VersionSummarySerializer
 from apps.registry.models import VersionState
 from placet.kernel.api.serializers import Serializer
 from tests.integration.registry.helpers import Lab

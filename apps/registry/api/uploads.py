@@ -4,28 +4,61 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.registry import actions, queries
-from apps.registry.api.serializers import (
-    FinishedUploadSerializer,
-    NewUploadSerializer,
-    StartedUploadSerializer,
-    StorageSerializer,
-    UploadSerializer,
-)
-from apps.registry.api.views.answers import upload_tag
-from apps.registry.api.views.versions import VersionView
+from apps.registry.api.files import FileSerializer
+from apps.registry.api.versions import VersionView
 from apps.registry.errors import WrongMediaType
 from apps.registry.models import ArtifactFile, Upload
-from apps.registry.usage import bytes_kept
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, require_match
+from placet.kernel.api.serializers import Serializer
+from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.problems import FieldError, InvalidInput, LengthRequired
 
 OFFSET = OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, required=True)
+
+
+class NewUploadSerializer(Serializer):
+    """A file to be uploaded."""
+
+    path = serializers.CharField(trim_whitespace=False)
+    size = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    archive = serializers.BooleanField(required=False, default=False)
+
+
+class UploadSerializer(Serializer):
+    """A file on its way in; ``received`` is the offset of the next chunk."""
+
+    id = serializers.CharField()
+    path = serializers.CharField()
+    size = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    archive = serializers.BooleanField()
+    received = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class StartedUploadSerializer(Serializer):
+    """Where to send a file's bytes, or the file when the server has them."""
+
+    upload = UploadSerializer(allow_null=True)
+    file = FileSerializer(allow_null=True)
+
+
+class FinishedUploadSerializer(Serializer):
+    """The files that an upload became."""
+
+    files = FileSerializer(many=True)
+
+
+def upload_tag(upload: Upload) -> str:
+    """Return the ETag of an upload."""
+    return etag(upload.pk, upload.received)
 
 
 def upload_headers(upload: Upload) -> dict[str, str]:
@@ -41,17 +74,6 @@ def upload_headers(upload: Upload) -> dict[str, str]:
 def finished(files: list[ArtifactFile]) -> Response:
     """Answer with the files that an upload became."""
     return Response(FinishedUploadSerializer({"files": files}).data)
-
-
-class Storage(PlacetView):
-    """What a project keeps, and may keep."""
-
-    @extend_schema(operation_id="projects_storage", responses=StorageSerializer)
-    def get(self, request: Request, slug: str) -> Response:
-        """Read how many bytes a project's files take, and its quota."""
-        project = queries.project_for(slug, self.actor)
-        used = bytes_kept(project.pk)
-        return Response(StorageSerializer({"used": used, "quota": project.artifact_quota}).data)
 
 
 class UploadList(VersionView, ListView):

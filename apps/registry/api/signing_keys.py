@@ -3,13 +3,36 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.registry import actions, queries
-from apps.registry.api.serializers import NewSigningKeySerializer, SigningKeySerializer
 from placet.kernel.api.lists import ListView, many, page_of
+from placet.kernel.api.serializers import Serializer
 from placet.kernel.api.views import PlacetView
+
+
+class SigningKeySerializer(Serializer):
+    """A key whose signatures over models a project trusts."""
+
+    id = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    fingerprint = serializers.CharField()
+    pem = serializers.CharField()
+    valid_until = serializers.DateTimeField(allow_null=True)
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_by = serializers.CharField()
+
+
+class NewSigningKeySerializer(Serializer):
+    """A key to be trusted."""
+
+    label = serializers.CharField()  # type: ignore[assignment]
+    pem = serializers.CharField()
+    valid_until = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class SigningKeyList(ListView):

@@ -1,31 +1,128 @@
-"""Versions: creating, editing, finalising, comparing; tags, card and files."""
+"""Versions: creating, editing, finalising, and their tags."""
 
 from typing import Any
 
-from django.http import FileResponse
-from drf_spectacular.types import OpenApiTypes
+from django.db.models import Prefetch, prefetch_related_objects
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.registry import actions, cards, queries, readiness
-from apps.registry.api.serializers import (
-    CardSerializer,
-    ComparisonSerializer,
-    DraftSerializer,
-    MissingSerializer,
-    NewVersionSerializer,
-    RenderedCardSerializer,
-    TagsSerializer,
-    VersionSerializer,
-    VersionSummarySerializer,
+from apps.registry import actions, queries, readiness
+from apps.registry.api.fields import (
+    ObjectField,
+    OutputsField,
+    RowsField,
+    SignatureField,
+    TagsField,
+    requirements_field,
+    variables_field,
 )
-from apps.registry.api.views.answers import file_tag, version_answer, version_tag
-from apps.registry.models import ModelVersion, VersionState
-from apps.registry.store import store
+from apps.registry.api.files import FileSerializer
+from apps.registry.models import ArtifactFile, ModelVersion, VersionState
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, require_match
+from placet.kernel.api.serializers import Serializer
+from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.problems import FieldError, InvalidInput
+
+
+class VersionSummarySerializer(Serializer):
+    """A version as lists show it."""
+
+    id = serializers.CharField()
+    project = serializers.CharField(source="model.project.slug")
+    model = serializers.CharField(source="model.name")
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=VersionState.values)
+    format = serializers.CharField()
+    artifact_digest = serializers.CharField()
+    author = serializers.CharField()
+    created_by = serializers.CharField()
+    tags = TagsField()
+    created_at = serializers.DateTimeField()
+    finalised_at = serializers.DateTimeField(allow_null=True)
+
+
+class VersionSerializer(VersionSummarySerializer):
+    """A version with all its facts but its evidence; frozen once it is finalised."""
+
+    python_version = serializers.CharField()
+    requirements = requirements_field()
+    variables = variables_field()
+    parameters = ObjectField()
+    lineage = ObjectField()
+    signature = SignatureField(allow_null=True)
+    example = RowsField(allow_null=True)
+    expected = OutputsField(allow_null=True)
+    card = serializers.CharField()
+    files = FileSerializer(many=True)
+
+
+class DraftSerializer(Serializer):
+    """What is frozen when a version is finalised."""
+
+    format = serializers.CharField(required=False, allow_blank=True)
+    python_version = serializers.CharField(required=False, allow_blank=True)
+    requirements = requirements_field(required=False)
+    variables = variables_field(required=False)
+    parameters = ObjectField(required=False)
+    lineage = ObjectField(required=False)
+    signature = SignatureField(required=False, allow_null=True)
+    example = RowsField(required=False, allow_null=True)
+    expected = OutputsField(required=False, allow_null=True)
+
+
+class NewVersionSerializer(DraftSerializer):
+    """A version to be created."""
+
+    tags = TagsField(required=False)
+    card = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+
+
+class TagsSerializer(Serializer):
+    """All tags of a version."""
+
+    tags = TagsField()
+
+
+class FaultSerializer(Serializer):
+    """One thing that a draft lacks or has wrong."""
+
+    pointer = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class MissingSerializer(Serializer):
+    """What a draft lacks before it can be finalised."""
+
+    missing = FaultSerializer(many=True)
+
+
+def version_tag(version: ModelVersion) -> str:
+    """Return the ETag of a version: every change of it moves its generation on."""
+    return etag(version.pk, version.generation, version.state)
+
+
+def version_address(version: ModelVersion) -> str:
+    """Return where a version is read."""
+    model = version.model
+    return f"/api/v1/projects/{model.project.slug}/models/{model.name}/versions/{version.number}"
+
+
+def version_body(version: ModelVersion, *, new: bool = False) -> dict[str, object]:
+    """Return a version with its files, sorted by path; a ``new`` one has none yet."""
+    files = ArtifactFile.objects.none() if new else ArtifactFile.objects.order_by("path")
+    prefetch_related_objects([version], Prefetch("files", files))
+    body: dict[str, object] = VersionSerializer(version).data
+    return body
+
+
+def version_answer(version: ModelVersion, status: int = 200) -> Response:
+    """Answer with one version."""
+    headers = {"ETag": version_tag(version)}
+    if status == 201:
+        headers["Location"] = version_address(version)
+    return Response(version_body(version, new=status == 201), status=status, headers=headers)
 
 
 class VersionView(PlacetView):
@@ -132,71 +229,3 @@ class VersionTags(VersionView):
             version, **data, actor=self.actor, if_generation=version.generation
         )
         return version_answer(changed)
-
-
-class VersionCard(VersionView):
-    """The model card of a version."""
-
-    @extend_schema(operation_id="versions_read_card", responses=RenderedCardSerializer)
-    def get(self, request: Request, slug: str, name: str, number: int) -> Response:
-        """Read a version's card: as written, its front matter, and as sanitised HTML."""
-        version = self.version(slug, name, number)
-        body = {
-            "card": version.card,
-            "data": cards.parse(version.card).data,
-            "html": cards.render(version.card),
-        }
-        return Response(body, headers={"ETag": version_tag(version)})
-
-    @extend_schema(
-        operation_id="versions_set_card", request=CardSerializer, responses=VersionSerializer
-    )
-    def put(self, request: Request, slug: str, name: str, number: int) -> Response:
-        """Replace the card of a version. Needs If-Match with the version's ETag."""
-        version = self.version(slug, name, number)
-        data: Any = self.body(CardSerializer)
-        require_match(request, version_tag(version))
-        changed = actions.set_card(
-            version, **data, actor=self.actor, if_generation=version.generation
-        )
-        return version_answer(changed)
-
-
-class VersionCompare(VersionView):
-    """Two versions of one model side by side."""
-
-    @extend_schema(operation_id="versions_compare", responses=ComparisonSerializer)
-    def get(self, request: Request, slug: str, name: str, a: int, b: int) -> Response:
-        """Tell what changed from version ``a`` to version ``b``."""
-        before, after = self.version(slug, name, a), self.version(slug, name, b)
-        found = queries.compare(before, after, self.actor)
-        return Response(ComparisonSerializer(found).data)
-
-
-class VersionFile(VersionView):
-    """One file of a version."""
-
-    @extend_schema(
-        operation_id="versions_read_file",
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
-    )
-    def get(self, request: Request, slug: str, name: str, number: int, path: str) -> FileResponse:
-        """Download a file; its bytes are checked against their digest first."""
-        version = self.version(slug, name, number)
-        file = queries.file_for(version, path, self.actor)
-        return FileResponse(
-            store().open_verified(file.sha256),
-            as_attachment=True,
-            filename=file.path.rsplit("/", 1)[-1],
-            content_type="application/octet-stream",
-            headers={"ETag": file_tag(file), "X-Content-Type-Options": "nosniff"},
-        )
-
-    @extend_schema(operation_id="versions_delete_file", responses={204: None})
-    def delete(self, request: Request, slug: str, name: str, number: int, path: str) -> Response:
-        """Take a file out of a draft. Needs If-Match with the file's ETag."""
-        version = self.version(slug, name, number)
-        file = queries.file_for(version, path, self.actor)
-        require_match(request, file_tag(file))
-        actions.remove_file(version, path=path, actor=self.actor, if_sha256=file.sha256)
-        return Response(status=204)

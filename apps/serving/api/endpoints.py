@@ -4,25 +4,95 @@ from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity.queries import project_by_slug
 from apps.serving import actions, queries
-from apps.serving.api.render import endpoint_body, endpoint_tag, revision_body
-from apps.serving.api.serializers import (
-    EndpointSerializer,
-    NewEndpointSerializer,
-    PredictSerializer,
-    RevisionSerializer,
-    ScaleSerializer,
-)
+from apps.serving.api.fields import NAME, isolation_field
+from apps.serving.api.revisions import RevisionSerializer, revision_body
 from apps.serving.models import Endpoint
 from apps.serving.prediction import predict
-from apps.serving.rules import ISOLATION
+from apps.serving.queries import EndpointStatus
+from apps.serving.rules import ENDPOINT_STATES, HEALTH, ISOLATION
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, require_match
+from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+
+class EndpointSerializer(serializers.Serializer[Any]):
+    """The stable name and address that clients call, and what is present behind it."""
+
+    id = serializers.CharField()
+    project = serializers.CharField()
+    environment = serializers.CharField()
+    name = serializers.CharField()
+    target = serializers.CharField()
+    url = serializers.CharField(help_text="What clients call; empty while the target has none")
+    no_address = serializers.CharField(help_text="Why there is no url, or ''")
+    state = serializers.ChoiceField(choices=ENDPOINT_STATES)
+    health = serializers.ChoiceField(choices=HEALTH)
+    isolation = isolation_field(help_text="The weakest of what runs here")
+    api_key_required = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    live_revision = serializers.CharField(allow_null=True)
+    revisions = RevisionSerializer(many=True)
+
+
+class NewEndpointSerializer(serializers.Serializer[Any]):
+    """An endpoint to be made."""
+
+    name = serializers.RegexField(NAME, max_length=60)
+    target = serializers.CharField(max_length=60, help_text="The target's name")
+    api_key_required = serializers.BooleanField(
+        allow_null=True, default=None,
+        help_text="Left out: as the deleted endpoint that had the name last, else false",
+    )  # fmt: skip
+
+
+class ScaleSerializer(serializers.Serializer[Any]):
+    """How many replicas."""
+
+    replicas = serializers.IntegerField(min_value=1, max_value=64)
+
+
+class PredictSerializer(serializers.Serializer[Any]):
+    """What an endpoint answered to a trial call."""
+
+    status = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    revision = serializers.CharField()
+    release = serializers.CharField()
+    model = serializers.CharField()
+    body = serializers.JSONField()
+
+
+def endpoint_tag(endpoint: Endpoint) -> str:
+    """Return the ETag of an endpoint."""
+    return etag(endpoint.pk, endpoint.generation)
+
+
+def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
+    """Return an endpoint and what is present behind it."""
+    endpoint, live = row.endpoint, row.live
+    return {
+        "id": endpoint.pk,
+        "project": endpoint.project.slug,
+        "environment": endpoint.environment,
+        "name": endpoint.name,
+        "target": endpoint.target.name,
+        "url": row.url,
+        "no_address": row.no_address,
+        "state": endpoint.state,
+        "health": row.health,
+        "isolation": row.isolation,
+        "api_key_required": endpoint.api_key_required,
+        "created_at": rfc3339(endpoint.created_at),
+        "live_revision": live.revision.pk if live else None,
+        "revisions": [revision_body(revision) for revision in row.revisions],
+    }
 
 
 def answer(endpoint: Endpoint, status: int = 200) -> Response:
@@ -164,21 +234,6 @@ class EndpointScale(PlacetView):
         found = queries.get_endpoint(endpoint, self.actor)
         data: Any = self.body(ScaleSerializer)
         return answer(actions.scale_endpoint(found, replicas=data["replicas"], actor=self.actor))
-
-
-class RevisionList(ListView):
-    """What has been behind an endpoint."""
-
-    @extend_schema(operation_id="revisions_list", responses=page_of(RevisionSerializer))
-    def get(self, request: Request, endpoint: str) -> Response:
-        """List the revisions of an endpoint, newest first, ended ones too."""
-        found = queries.get_endpoint(endpoint, self.actor)
-        rows = found.revisions.select_related("bento__version__model")
-        reported = queries.reported_revisions(queries.node_of(found.target))
-        return self.page(
-            rows,
-            lambda page: [revision_body(queries.revision_status(r, reported)) for r in page],
-        )
 
 
 class EndpointPredict(PlacetView):

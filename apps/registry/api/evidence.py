@@ -3,18 +3,41 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.registry import actions, queries
-from apps.registry.api.serializers import EvidenceSerializer, NewEvidenceSerializer
-from apps.registry.api.views.answers import version_address
-from apps.registry.api.views.versions import VersionView
+from apps.registry.api.fields import ObjectField
+from apps.registry.api.versions import VersionView, version_address
 from apps.registry.models import EvidenceSource
 from apps.registry.rules import KINDS
 from placet.kernel.api.lists import ListView, many, page_of
+from placet.kernel.api.serializers import Serializer
 from placet.kernel.api.views import etag
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+
+class EvidenceSerializer(Serializer):
+    """A fact about a version, reported by somebody or measured by Placet."""
+
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=list(KINDS))
+    source = serializers.ChoiceField(choices=EvidenceSource.values)  # type: ignore[assignment]
+    data = ObjectField()  # type: ignore[assignment]
+    digest = serializers.CharField()
+    bento_digest = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewEvidenceSerializer(Serializer):
+    """A fact to be reported."""
+
+    kind = serializers.CharField()
+    data = ObjectField()  # type: ignore[assignment]
+    source = serializers.CharField(required=False)  # type: ignore[assignment]
+    bento_digest = serializers.CharField(required=False, allow_blank=True)
 
 
 class EvidenceList(VersionView, ListView):

@@ -1,87 +1,59 @@
-"""Targets and their join tokens."""
+"""Who may use a target."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity.queries import project_by_slug
 from apps.serving import actions, queries
-from apps.serving.actions.targets import JOIN_TOKEN_MINUTES
-from apps.serving.api.render import target_body, target_tag, use_body, use_tag
-from apps.serving.api.serializers import (
-    JoinTokenSerializer,
-    NewTargetSerializer,
-    NewTargetUseSerializer,
-    TargetChangeSerializer,
-    TargetSerializer,
-    TargetUseSerializer,
-)
+from apps.serving.api.fields import NAME
 from apps.serving.models import TargetUse
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, require_match
+from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 
-class TargetList(ListView):
-    """Where Bentos run."""
+class TargetUseSerializer(serializers.Serializer[Any]):
+    """A project, or one environment of it, that may use a target."""
 
-    @extend_schema(operation_id="targets_list", responses=page_of(TargetSerializer))
-    def get(self, request: Request) -> Response:
-        """List the targets and how their nodes are."""
-        rows = queries.visible_targets(self.actor)
-        return self.page(rows, lambda found: [target_body(row, self.actor) for row in found])
-
-    @extend_schema(
-        operation_id="targets_create",
-        request=NewTargetSerializer,
-        responses={201: TargetSerializer},
-    )
-    def post(self, request: Request) -> Response:
-        """Add a target."""
-        data: Any = self.body(NewTargetSerializer)
-        target = actions.create_target(**data, actor=self.actor)
-        headers = {"ETag": target_tag(target), "Location": f"/api/v1/targets/{target.name}"}
-        return Response(target_body(target, self.actor), status=201, headers=headers)
+    id = serializers.CharField()
+    project = serializers.CharField()
+    environment = serializers.CharField(help_text="Empty: every environment of the project")
+    note = serializers.CharField(help_text="That there is no such environment yet, or ''")
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
 
 
-class TargetDetail(PlacetView):
-    """One target."""
+class NewTargetUseSerializer(serializers.Serializer[Any]):
+    """Who is to use a target."""
 
-    @extend_schema(operation_id="targets_read", responses=TargetSerializer)
-    def get(self, request: Request, name: str) -> Response:
-        """Read a target."""
-        target = queries.get_target(name, self.actor)
-        return Response(target_body(target, self.actor), headers={"ETag": target_tag(target)})
-
-    @extend_schema(
-        operation_id="targets_update",
-        request=TargetChangeSerializer,
-        responses=TargetSerializer,
-    )
-    def patch(self, request: Request, name: str) -> Response:
-        """Change a target. Needs If-Match."""
-        target = queries.get_target(name, self.actor)
-        data: Any = self.body(TargetChangeSerializer)
-        require_match(request, target_tag(target))
-        changed = actions.update_target(target, revision=target.revision, actor=self.actor, **data)
-        return Response(target_body(changed, self.actor), headers={"ETag": target_tag(changed)})
+    project = serializers.SlugField(max_length=60)
+    environment = serializers.RegexField(
+        NAME, max_length=40, required=False, help_text="Left out: every one of the project",
+        error_messages={"invalid": "The name of an environment, or leave it out for all of them"},
+    )  # fmt: skip
 
 
-class JoinTokenList(PlacetView):
-    """Tokens that let a node join."""
+def use_tag(use: TargetUse) -> str:
+    """Return the ETag of an entry of a target's list; it never changes."""
+    return etag(use.pk, 1)
 
-    @extend_schema(
-        operation_id="join_tokens_create", request=None, responses={201: JoinTokenSerializer}
-    )
-    def post(self, request: Request, name: str) -> Response:
-        """Issue a token for one node, good once and for an hour; it is shown only here."""
-        target = queries.get_target(name, self.actor)
-        token = actions.issue_join_token(target, actor=self.actor)
-        body = {"token": token, "expires_in_seconds": JOIN_TOKEN_MINUTES * 60}
-        return Response(body, status=201, headers={"Cache-Control": "no-store"})
+
+def use_body(use: Any) -> dict[str, Any]:
+    """Return an entry of a target's list, as ``uses_of`` reads it."""
+    return {
+        "id": use.pk,
+        "project": use.project.slug,
+        "environment": use.environment,
+        "note": use.note,
+        "created_by": use.created_by,
+        "created_at": rfc3339(use.created_at),
+    }
 
 
 def use_of(name: str, use: str, actor: Actor) -> TargetUse:

@@ -3,18 +3,36 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.serving import actions, queries
-from apps.serving.api.serializers import (
-    IssuedKeySerializer,
-    KeySerializer,
-    NewKeySerializer,
-)
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
+
+
+class NewKeySerializer(serializers.Serializer[Any]):
+    """An API key to be issued."""
+
+    name = serializers.CharField(max_length=120)
+
+
+class KeySerializer(serializers.Serializer[Any]):
+    """An API key of an endpoint, without its secret, which is never shown again."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class IssuedKeySerializer(KeySerializer):
+    """A key just made; ``key`` is shown this once."""
+
+    key = serializers.CharField()
 
 
 class KeyList(ListView):

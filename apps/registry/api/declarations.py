@@ -3,15 +3,38 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.registry import actions, queries
-from apps.registry.api.serializers import DeclarationSerializer, NewDeclarationSerializer
+from apps.registry.models import DeclaredFact
 from apps.registry.provenance import declarations
 from placet.kernel.api.lists import ListView, many, page_of
+from placet.kernel.api.serializers import Serializer
 
 ABOUT = OpenApiParameter("about", str, description="Digest of a data set, or id of a version")
+
+
+class DeclarationSerializer(Serializer):
+    """Somebody said who owns a data set, or who wrote the code that trained a version."""
+
+    id = serializers.CharField()
+    fact = serializers.ChoiceField(DeclaredFact.values)
+    about = serializers.CharField(help_text="Digest of the data set, or id of the version")
+    person = serializers.CharField()
+    declared_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewDeclarationSerializer(Serializer):
+    """A declaration to be made; it stays."""
+
+    fact = serializers.ChoiceField(DeclaredFact.values)
+    about = serializers.CharField(
+        max_length=71, help_text="Digest of the data set (sha256:…), or id of the version (ver_…)"
+    )
+    person = serializers.CharField(max_length=254, help_text="Whom it names: id or e-mail address")
 
 
 class DeclarationList(ListView):

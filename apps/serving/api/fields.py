@@ -1,0 +1,14 @@
+"""Fields that several nouns have."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.serving.rules import ISOLATION
+
+NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
+
+def isolation_field(**options: Any) -> serializers.ChoiceField:
+    """Return the field of an isolation."""
+    return serializers.ChoiceField(choices=[*ISOLATION, ""], **options)

@@ -1,0 +1,107 @@
+"""What has been behind an endpoint."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.serving import queries
+from apps.serving.api.fields import isolation_field
+from apps.serving.queries import RevisionStatus
+from apps.serving.rules import serving_config
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.clock import rfc3339
+
+
+class EgressCountSerializer(serializers.Serializer[Any]):
+    """What replicas sent to one destination, as their node counts it."""
+
+    to = serializers.CharField()
+    connections = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    bytes_in = serializers.IntegerField()
+    bytes_out = serializers.IntegerField()
+
+
+class RevisionSerializer(serializers.Serializer[Any]):
+    """One Bento behind an endpoint, and what its node says of it."""
+
+    id = serializers.CharField()
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    weight = serializers.IntegerField(help_text="Wanted, out of 10,000")
+    release = serializers.CharField()
+    bento_digest = serializers.CharField()
+    version = serializers.CharField()
+    replicas = serializers.IntegerField()
+    max_replicas = serializers.IntegerField()
+    memory_mb = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    live_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    phase = serializers.CharField(help_text="As the node reports it; empty when it does not")
+    ready_replicas = serializers.IntegerField()
+    applied_weight = serializers.IntegerField()
+    unit = serializers.DictField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="What a split treats alike; null: each request is drawn by itself",
+    )
+    salt = serializers.CharField(help_text="Draws which units this revision gets")
+    detail = serializers.CharField()
+    egress = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="All that a replica may reach; null: approved under earlier rules",
+    )
+    isolation = isolation_field(
+        help_text="As the node reports it: `socket` or `link` (a network of its own), `shared` "
+        "(the host can give none), `older` (approved under earlier rules); empty when it does not"
+    )
+    egress_counts = EgressCountSerializer(many=True)
+
+
+def revision_body(row: RevisionStatus) -> dict[str, Any]:
+    """Return a revision and what its node says of it."""
+    revision = row.revision
+    return {
+        "id": revision.pk,
+        "number": revision.number,
+        "state": revision.state,
+        "weight": revision.weight,
+        "release": revision.release,
+        "bento_digest": revision.bento_id,
+        "version": str(revision.bento.version),
+        "replicas": revision.replicas,
+        "max_replicas": serving_config(revision.serving).max_replicas,
+        "memory_mb": revision.memory_mb,
+        "created_at": rfc3339(revision.created_at),
+        "live_at": rfc3339(revision.live_at) if revision.live_at else None,
+        "ended_at": rfc3339(revision.ended_at) if revision.ended_at else None,
+        "phase": row.phase,
+        "ready_replicas": row.ready_replicas,
+        "applied_weight": row.weight,
+        "unit": revision.serving.get("unit"),
+        "salt": revision.salt,
+        "detail": row.detail,
+        "egress": revision.serving.get("egress"),
+        "isolation": row.isolation,
+        "egress_counts": list(row.egress),
+    }
+
+
+class RevisionList(ListView):
+    """What has been behind an endpoint."""
+
+    @extend_schema(operation_id="revisions_list", responses=page_of(RevisionSerializer))
+    def get(self, request: Request, endpoint: str) -> Response:
+        """List the revisions of an endpoint, newest first, ended ones too."""
+        found = queries.get_endpoint(endpoint, self.actor)
+        rows = found.revisions.select_related("bento__version__model")
+        reported = queries.reported_revisions(queries.node_of(found.target))
+        return self.page(
+            rows,
+            lambda page: [revision_body(queries.revision_status(r, reported)) for r in page],
+        )
