@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.audit.api.views.witnesses import AddCheckpoint
+from apps.audit.api.witnesses import AddCheckpoint
 
 urlpatterns = [
     path("add-checkpoint", AddCheckpoint.as_view(), name="witness-add-checkpoint"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.audit.api.views import events, timestamps, tree, witnesses
+from apps.audit.api import events, keys, timestamps, tree, verifier, witnesses
 
 urlpatterns = [
     path("audit/events", events.EventList.as_view(), name="api-audit-events-list"),
@@ -41,8 +41,8 @@ urlpatterns = [
         timestamps.TimestampDetail.as_view(),
         name="api-timestamps-detail",
     ),
-    path("verifier", tree.Verifier.as_view(), name="api-verifier"),
-    path("verifier/page", tree.VerifierPage.as_view(), name="api-verifier-page"),
-    path("keys", tree.Keys.as_view(), name="api-keys-list"),
-    path("keys/root", tree.RootKey.as_view(), name="api-keys-root"),
+    path("verifier", verifier.Verifier.as_view(), name="api-verifier"),
+    path("verifier/page", verifier.VerifierPage.as_view(), name="api-verifier-page"),
+    path("keys", keys.Keys.as_view(), name="api-keys-list"),
+    path("keys/root", keys.RootKey.as_view(), name="api-keys-root"),
 ]

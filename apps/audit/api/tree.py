@@ -1,28 +1,100 @@
 """The tree over REST: what a verifier needs, whatever events it may read."""
 
 from dataclasses import asdict
+from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.audit.api import serializers as s
-from apps.audit.api.views.parameters import number
-from apps.audit.models import ArchivedLeaf, Event
+from apps.audit.models import ArchivedLeaf, Checkpoint, Event
 from apps.audit.queries import consistency, latest_checkpoint, log_size
-from apps.audit.queries.archived import in_order
+from apps.audit.queries.archived import Leaf, in_order
 from apps.audit.queries.events import readable
-from apps.audit.queries.proofs import full_tile, latest_cosigned
+from apps.audit.queries.proofs import cosigned_note, full_tile, latest_cosigned
 from placet.kernel.api.lists import limit_of
 from placet.kernel.api.views import PlacetView
-from placet.kernel.keystore import keys_document, root_public
-from placet.kernel.problems import NotFound
-from placet_verify.commands.pack import packed
-from placet_verify_js import NAME, page
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 INDEX = {"type": "integer", "minimum": 0}
+
+
+class LeafSerializer(serializers.Serializer[Any]):
+    """A leaf; ``body`` is missing where the reader may not see it."""
+
+    index = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    body = serializers.CharField(allow_null=True)
+
+
+class LeavesSerializer(serializers.Serializer[Any]):
+    """Consecutive leaves; ``next`` is where the next ones begin, ``null`` at the end."""
+
+    items = LeafSerializer(many=True)
+    next = serializers.IntegerField(allow_null=True)
+    size = serializers.IntegerField()
+
+
+class CosignedSerializer(serializers.Serializer[Any]):
+    """A signed tree head, as a C2SP note with the cosignatures of its witnesses."""
+
+    size = serializers.IntegerField()
+    root = serializers.CharField()  # type: ignore[assignment]  # the member is called so
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class CheckpointSerializer(CosignedSerializer):
+    """The newest signed tree head, and the newest that witnesses cosigned."""
+
+    cosigned = CosignedSerializer(allow_null=True)
+
+
+class ConsistencySerializer(serializers.Serializer[Any]):
+    """The proof that a larger log continues a smaller one (RFC 6962)."""
+
+    old = serializers.IntegerField()
+    new = serializers.IntegerField()
+    old_root = serializers.CharField()
+    new_root = serializers.CharField()
+    hashes = serializers.ListField(child=serializers.CharField())
+
+
+def leaf_body(event: Leaf, *, visible: bool) -> dict[str, Any]:
+    """Return a leaf, with its body where it may be read."""
+    return {
+        "index": event.index,
+        "leaf_hash": bytes(event.leaf_hash).hex(),
+        "body": event.body if visible else None,
+    }
+
+
+def checkpoint_body(head: Checkpoint, cosigned: Checkpoint | None) -> dict[str, Any]:
+    """Return the newest checkpoint and the newest cosigned one."""
+    body = _note(head) | {"cosigned": _note(cosigned) if cosigned else None}
+    return dict(CheckpointSerializer(body).data)
+
+
+def _note(head: Checkpoint) -> dict[str, Any]:
+    return {
+        "size": head.size,
+        "root": bytes(head.root).hex(),
+        "note": cosigned_note(head),
+        "created_at": head.created_at,
+    }
+
+
+def number(request: Request, name: str, default: int | None = None) -> int:
+    """Return a whole number of the query string."""
+    text = request.query_params.get(name)
+    if text is None and default is not None:
+        return default
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidInput(errors=[FieldError(name, "A whole number")])
+    return int(text)
 
 
 class Leaves(PlacetView):
@@ -35,7 +107,7 @@ class Leaves(PlacetView):
         parameters=[
             OpenApiParameter("from", INDEX, description="The first index (default 0)"),
         ],
-        responses=s.LeavesSerializer,
+        responses=LeavesSerializer,
     )
     def get(self, request: Request) -> Response:
         """List leaves: index and leaf hash for everybody, the body where you may read it and it was
@@ -46,14 +118,14 @@ class Leaves(PlacetView):
         mine = set(events.filter(readable(self.actor)).values_list("index", flat=True))
         old = ArchivedLeaf.objects.filter(index__gte=start, index__lt=end).order_by("index")
         leaves = in_order(events.order_by("index"), old)
-        items = [s.leaf(leaf, visible=leaf.index in mine) for leaf in leaves]
+        items = [leaf_body(leaf, visible=leaf.index in mine) for leaf in leaves]
         return Response({"items": items, "next": end if end < size else None, "size": size})
 
 
 class NewestCheckpoint(PlacetView):
     """The newest signed tree head."""
 
-    @extend_schema(operation_id="audit_checkpoint", responses=s.CheckpointSerializer)
+    @extend_schema(operation_id="audit_checkpoint", responses=CheckpointSerializer)
     def get(self, request: Request) -> Response:
         """Read the newest checkpoint, and the newest that witnesses cosigned; 404 before the first.
 
@@ -63,7 +135,7 @@ class NewestCheckpoint(PlacetView):
         cosigned, head = latest_cosigned(), latest_checkpoint()  # so that none is ahead of the head
         if head is None:
             raise NotFound("There is no checkpoint yet")
-        return Response(s.checkpoint(head, cosigned))
+        return Response(checkpoint_body(head, cosigned))
 
 
 class Consistency(PlacetView):
@@ -77,7 +149,7 @@ class Consistency(PlacetView):
             OpenApiParameter("old", INDEX, required=True),
             OpenApiParameter("new", INDEX, description="Default: the newest checkpoint"),
         ],
-        responses=s.ConsistencySerializer,
+        responses=ConsistencySerializer,
     )
     def get(self, request: Request) -> Response:
         """Prove that the tree of ``new`` leaves continues the tree of ``old`` leaves."""
@@ -101,60 +173,3 @@ class TileDetail(PlacetView):
         response = HttpResponse(hashes, content_type="application/octet-stream")
         response["Cache-Control"] = "private, max-age=31536000, immutable"
         return response
-
-
-class Keys(PlacetView):
-    """The public keys of this installation."""
-
-    @extend_schema(
-        operation_id="keys_read", responses={(200, "application/json"): OpenApiTypes.OBJECT}
-    )
-    def get(self, request: Request) -> HttpResponse:
-        """Read ``keys.json``, signed by the root key."""
-        return HttpResponse(keys_document(), content_type="application/json")
-
-
-class Verifier(PlacetView):
-    """The offline verifier."""
-
-    @extend_schema(
-        operation_id="verifier_read",
-        responses={(200, "application/zip"): OpenApiTypes.BINARY},
-    )
-    def get(self, request: Request) -> HttpResponse:
-        """Download the verifier: one file that needs Python and ``cryptography`` alone.
-
-        Whoever does not trust this server takes it from elsewhere: the same code gives the same
-        bytes.
-        """
-        response = HttpResponse(packed(), content_type="application/zip")
-        response["Content-Disposition"] = 'attachment; filename="placet-verify.pyz"'
-        return response
-
-
-class VerifierPage(PlacetView):
-    """The verifier for browsers."""
-
-    @extend_schema(
-        operation_id="verifier_page", responses={(200, "text/html"): OpenApiTypes.BINARY}
-    )
-    def get(self, request: Request) -> HttpResponse:
-        """Download the verifier for browsers: one HTML file, to be opened from your own disk.
-
-        Written independently of the other in another language; it loads nothing and sends
-        nothing. The same sources give the same bytes.
-        """
-        response = HttpResponse(page(), content_type="text/html; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{NAME}"'
-        return response
-
-
-class RootKey(PlacetView):
-    """The public root key, which signs ``keys.json``."""
-
-    @extend_schema(
-        operation_id="keys_root", responses={(200, "application/x-pem-file"): OpenApiTypes.STR}
-    )
-    def get(self, request: Request) -> HttpResponse:
-        """Read the root key as PEM. Compare its fingerprint with the one you were given."""
-        return HttpResponse(root_public().to_pem(), content_type="application/x-pem-file")

@@ -1,0 +1,241 @@
+"""Events over REST, and their export."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.audit.actions import log_export
+from apps.audit.models import Event
+from apps.audit.queries import (
+    EventFilter,
+    event_detail,
+    events_exportable,
+    events_visible,
+    inclusion,
+    may_prove,
+)
+from apps.audit.queries.events import sentence
+from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
+from apps.audit.queries.proofs import tlog_proofs
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import FieldError, InvalidInput
+
+
+class ActorSerializer(serializers.Serializer[Any]):
+    """Who did it. ``accountable`` is the person who answers for a service account."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    accountable = serializers.CharField()
+    token = serializers.CharField(allow_null=True)
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One event of the log."""
+
+    index = serializers.IntegerField()
+    at = serializers.CharField()
+    kind = serializers.CharField()
+    sentence = serializers.CharField()
+    actor = ActorSerializer()
+    subject = serializers.CharField()
+    project = serializers.CharField(allow_null=True)
+    environment = serializers.CharField(allow_null=True)
+    data = serializers.DictField()  # type: ignore[assignment]  # the member is called so
+    leaf_hash = serializers.CharField()
+
+
+class RowChangeSerializer(serializers.Serializer[Any]):
+    """One row before and after an event."""
+
+    key = serializers.CharField()
+    before = serializers.DictField(allow_null=True)
+    after = serializers.DictField(allow_null=True)
+    changed = serializers.ListField(child=serializers.CharField())
+
+
+class EventDetailSerializer(EventSerializer):
+    """An event with what it changed; ``body`` is the very text whose hash is the leaf."""
+
+    body = serializers.CharField()
+    changes = RowChangeSerializer(many=True)
+    texts = serializers.DictField(child=serializers.CharField())
+
+
+class InclusionSerializer(serializers.Serializer[Any]):
+    """The proof that an event is in the log under a signed checkpoint (RFC 6962)."""
+
+    index = serializers.IntegerField()
+    size = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    hashes = serializers.ListField(child=serializers.CharField())
+    note = serializers.CharField()
+
+
+FILTERS = ("kind", "actor", "subject", "project", "environment", "since", "until")
+FILTER_PARAMETERS = [
+    OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
+    OpenApiParameter("actor", description="The id of who did it"),
+    OpenApiParameter("subject", description="The id of an object that the event is about"),
+    OpenApiParameter("project", description="A project id"),
+    OpenApiParameter("environment", description="An environment's name"),
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
+]
+FORMATS = {
+    "jsonl": ("application/x-ndjson", jsonl_lines),
+    "csv": ("text/csv; charset=utf-8", csv_lines),
+}
+
+
+def event_body(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, Any]:
+    """Return an event's public members from its body."""
+    return {
+        "index": index,
+        "at": body["at"],
+        "kind": body["kind"],
+        "sentence": sentence(body["kind"], body["data"]),
+        "actor": body["actor"],
+        "subject": body["subject"],
+        "project": body["project"],
+        "environment": body["environment"],
+        "data": body["data"],
+        "leaf_hash": leaf_hash,
+    }
+
+
+def filters(request: Request) -> EventFilter:
+    """Return the filters of the query string; raise 400 for a time that is none."""
+    text = {name: request.query_params.get(name, "") for name in FILTERS}
+    for name, value in text.items():
+        if "\x00" in value:
+            raise InvalidInput(errors=[FieldError(name, "It holds a NUL character")])
+    return EventFilter(
+        kind=text["kind"],
+        actor=text["actor"],
+        subject=text["subject"],
+        project=text["project"],
+        environment=text["environment"],
+        since=_time(text, "since"),
+        until=_time(text, "until"),
+    )
+
+
+def _time(text: dict[str, str], name: str) -> datetime | None:
+    if not text[name]:
+        return None
+    try:
+        found = datetime.fromisoformat(text[name])
+        if found.tzinfo is not None:
+            found.astimezone(UTC)  # a time at the ends of the calendar may have none in UTC
+    except (ValueError, OverflowError):
+        found = None
+    if found is None or found.tzinfo is None:
+        raise InvalidInput(
+            errors=[FieldError(name, "A time like 2026-11-25T09:58:00Z, with its offset")]
+        )
+    return found
+
+
+class EventList(ListView):
+    """What happened."""
+
+    filters = FILTERS
+
+    @extend_schema(
+        operation_id="audit_events_list",
+        parameters=FILTER_PARAMETERS,
+        responses=page_of(EventSerializer, "A page of events."),
+    )
+    def get(self, request: Request) -> Response:
+        """List the events you may read, the newest first."""
+        return self.page(events_visible(self.actor, filters(request)), _items)
+
+
+def _items(events: Sequence[Event]) -> list[Any]:
+    return [event_body(json.loads(e.body), e.index, bytes(e.leaf_hash).hex()) for e in events]
+
+
+class EventDetail(PlacetView):
+    """One event."""
+
+    @extend_schema(operation_id="audit_events_read", responses=EventDetailSerializer)
+    def get(self, request: Request, index: int) -> Response:
+        """Read an event with what it changed."""
+        found = event_detail(index, self.actor)
+        changes = [{**asdict(change), "changed": change.changed} for change in found.changes]
+        body = {"body": found.text, "changes": changes, "texts": found.texts}
+        return Response({**event_body(found.body, found.index, found.leaf_hash), **body})
+
+
+class EventProof(PlacetView):
+    """The proof that an event is in the log."""
+
+    @extend_schema(operation_id="audit_events_proof", responses=InclusionSerializer)
+    def get(self, request: Request, index: int) -> Response:
+        """Prove an event you may read against the newest checkpoint; 409 until one covers it."""
+        may_prove(index, self.actor)
+        return Response(asdict(inclusion(index)))
+
+
+class EventProofFile(PlacetView):
+    """The proof that an event is in the log, as a file."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take any ``Accept``: there is one form, and it is not rendered by DRF."""
+        return super().perform_content_negotiation(request, True)
+
+    @extend_schema(
+        operation_id="audit_events_tlog_proof",
+        responses={(200, "text/plain"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, index: int) -> HttpResponse:
+        """Download event and proof as a C2SP tlog-proof; 409 until a checkpoint covers it."""
+        found = event_detail(index, self.actor)
+        text = tlog_proofs([(index, found.text)])[index]
+        response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{index}.tlog-proof"'
+        return response
+
+
+class Export(PlacetView):
+    """A copy of the events."""
+
+    query_params = (*FILTERS, "format")
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take any ``Accept``: the query says what is wanted, and it is not rendered by DRF."""
+        return super().perform_content_negotiation(request, True)
+
+    @extend_schema(
+        operation_id="audit_export",
+        parameters=[*FILTER_PARAMETERS, OpenApiParameter("format", enum=sorted(FORMATS))],
+        responses={
+            (200, "application/x-ndjson"): OpenApiTypes.STR,
+            (200, "text/csv"): OpenApiTypes.STR,
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Stream the events you may export, oldest first. The export is itself an event."""
+        form = request.query_params.get("format", "jsonl")
+        if form not in FORMATS:
+            raise InvalidInput(errors=[FieldError("format", "jsonl or csv")])
+        wanted = filters(request)
+        events = events_exportable(self.actor, wanted)
+        last = events.order_by("-index").values_list("index", flat=True).first()
+        events = events.filter(index__lte=-1 if last is None else last)
+        log_export(self.actor, form=form, count=events.count(), project=wanted.project or None)
+        media, lines = FORMATS[form]
+        response = StreamingHttpResponse(lines(streamed(events)), content_type=media)
+        response["Content-Disposition"] = f'attachment; filename="placet-audit.{form}"'
+        return response
