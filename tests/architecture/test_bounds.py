@@ -31,7 +31,7 @@ OWN = {
     "apps/console/views/base.py": "what a form was signed with",
     "apps/governance/queries/release_detail.py": "events",
     "apps/governance/actions/*": "requests and provenance that we signed",
-    "apps/governance/api/views/exports.py": "writes",
+    "apps/governance/api/exports.py": "writes",
     "apps/identity/*": "sessions, caches and positions of our own; passkeys go through webauthn.py",
     "apps/assurance/recall_register.py": "statements that we signed",
     "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 10 s",

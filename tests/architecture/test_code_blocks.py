@@ -26,7 +26,8 @@ from typer.core import TyperCommand
 import placet_agent.cli
 import placet_client.cli
 from apps.governance import policies
-from apps.governance.api.serializers import NewDecisionSerializer, NewReleaseSerializer
+from apps.governance.api.decisions import NewDecisionSerializer
+from apps.governance.api.releases import NewReleaseSerializer
 from apps.registry.errors import NotReady
 from apps.registry.rules.signature import signature_faults
 from placet.kernel.config import Config

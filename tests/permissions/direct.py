@@ -62,7 +62,7 @@ from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.duties import look, visible_duties
 from apps.governance.queries.sharing import shared_last
 from apps.identity import actions as access
-from apps.identity.api.views.lookups import named_project
+from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
 from apps.identity.models import (
     ApiToken,

@@ -23,8 +23,8 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries import Place, Reach
 from apps.audit.queries import unseal_many
-from apps.governance.api.views.exports import ZipRenderer, zipped
-from apps.identity.api.views.lookups import named_project
+from apps.governance.api.exports import ZipRenderer, zipped
+from apps.identity.api.lookups import named_project
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.streams import stream_page, stream_view
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from apps.identity.api.views.lookups import named_project
+from apps.identity.api.lookups import named_project
 from apps.integrations.actions import (
     add_stream,
     ask_for_test,

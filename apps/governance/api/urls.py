@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from apps.governance.api.views import (
+from apps.governance.api import (
+    break_glass,
+    comments,
+    decisions,
     duties,
     environments,
     exports,
-    glasses,
+    freezes,
     policies,
+    presets,
     releases,
 )
 
@@ -24,11 +28,11 @@ urlpatterns = [
     ),
     path("duties", duties.DutyList.as_view(), name="api-duties-list"),
     path(PLACE, environments.EnvironmentDetail.as_view(), name="api-environments-detail"),
-    path(f"{PLACE}/plans", environments.PresetList.as_view(), name="api-plans-list"),
-    path(f"{PLACE}/freezes", environments.FreezeList.as_view(), name="api-freezes-list"),
+    path(f"{PLACE}/plans", presets.PresetList.as_view(), name="api-plans-list"),
+    path(f"{PLACE}/freezes", freezes.FreezeList.as_view(), name="api-freezes-list"),
     path(
         f"{PLACE}/freezes/<str:freeze>/lift",
-        environments.FreezeLift.as_view(),
+        freezes.FreezeLift.as_view(),
         name="api-freezes-lift",
     ),
     path(f"{PLACE}/policies", policies.PolicyList.as_view(), name="api-policies-list"),
@@ -46,33 +50,33 @@ urlpatterns = [
     path("releases", releases.AllReleases.as_view(), name="api-releases-list"),
     path("inbox", releases.Inbox.as_view(), name="api-inbox-list"),
     path(ONE, releases.ReleaseDetail.as_view(), name="api-releases-detail"),
-    path(f"{ONE}/decisions", releases.DecisionList.as_view(), name="api-decisions-list"),
+    path(f"{ONE}/decisions", decisions.DecisionList.as_view(), name="api-decisions-list"),
     path(
         f"{ONE}/decisions/challenge",
-        releases.DecisionChallenge.as_view(),
+        decisions.DecisionChallenge.as_view(),
         name="api-decisions-challenge",
     ),
-    path(f"{ONE}/comments", releases.CommentList.as_view(), name="api-comments-list"),
+    path(f"{ONE}/comments", comments.CommentList.as_view(), name="api-comments-list"),
     path(f"{ONE}/withdraw", releases.ReleaseWithdraw.as_view(), name="api-releases-withdraw"),
     path(f"{ONE}/bundle", exports.ReleaseBundle.as_view(), name="api-releases-bundle"),
     path(f"{ONE}/vsa", exports.ReleaseSummary.as_view(), name="api-releases-summary"),
     path(f"{ONE}/permit", releases.ReleasePermit.as_view(), name="api-releases-permit"),
-    path(f"{ONE}/break-glass", glasses.GlassOpen.as_view(), name="api-glass-open"),
+    path(f"{ONE}/break-glass", break_glass.BreakGlassOpen.as_view(), name="api-glass-open"),
     path(
         f"{ONE}/break-glass/challenge",
-        glasses.GlassOpenChallenge.as_view(),
+        break_glass.BreakGlassOpenChallenge.as_view(),
         name="api-glass-open-challenge",
     ),
-    path("break-glass", glasses.GlassList.as_view(), name="api-glass-list"),
-    path(GLASS, glasses.GlassDetail.as_view(), name="api-glass-detail"),
-    path(f"{GLASS}/confirm", glasses.GlassConfirm.as_view(), name="api-glass-confirm"),
+    path("break-glass", break_glass.BreakGlassList.as_view(), name="api-glass-list"),
+    path(GLASS, break_glass.BreakGlassDetail.as_view(), name="api-glass-detail"),
+    path(f"{GLASS}/confirm", break_glass.BreakGlassConfirm.as_view(), name="api-glass-confirm"),
     path(
         f"{GLASS}/confirm/challenge",
-        glasses.GlassConfirmChallenge.as_view(),
+        break_glass.BreakGlassConfirmChallenge.as_view(),
         name="api-glass-confirm-challenge",
     ),
-    path(f"{GLASS}/end", glasses.GlassEnd.as_view(), name="api-glass-end"),
-    path(f"{GLASS}/review", glasses.GlassReview.as_view(), name="api-glass-review"),
+    path(f"{GLASS}/end", break_glass.BreakGlassEnd.as_view(), name="api-glass-end"),
+    path(f"{GLASS}/review", break_glass.BreakGlassReview.as_view(), name="api-glass-review"),
     path(
         "decisions/<str:decision>/export",
         exports.DecisionExport.as_view(),

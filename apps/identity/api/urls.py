@@ -2,10 +2,20 @@
 
 from django.urls import path
 
-from apps.identity.api.views import access, passkeys, people, positions, projects
+from apps.identity.api import (
+    passkeys,
+    people,
+    positions,
+    projects,
+    roles,
+    service_accounts,
+    teams,
+    tokens,
+    whoami,
+)
 
 urlpatterns = [
-    path("whoami", projects.Whoami.as_view(), name="api-whoami"),
+    path("whoami", whoami.Whoami.as_view(), name="api-whoami"),
     path("projects", projects.ProjectList.as_view(), name="api-projects-list"),
     path("projects/<slug:slug>", projects.ProjectDetail.as_view(), name="api-projects-detail"),
     path("people", people.PersonList.as_view(), name="api-people-list"),
@@ -31,32 +41,32 @@ urlpatterns = [
         name="api-people-position",
     ),
     path("positions", positions.PositionList.as_view(), name="api-positions-list"),
-    path("teams", people.TeamList.as_view(), name="api-teams-list"),
-    path("teams/<str:team>", people.TeamDetail.as_view(), name="api-teams-detail"),
-    path("teams/<str:team>/members", people.MemberList.as_view(), name="api-members-list"),
+    path("teams", teams.TeamList.as_view(), name="api-teams-list"),
+    path("teams/<str:team>", teams.TeamDetail.as_view(), name="api-teams-detail"),
+    path("teams/<str:team>/members", teams.MemberList.as_view(), name="api-members-list"),
     path(
         "teams/<str:team>/members/<str:person>/remove",
-        people.MemberRemove.as_view(),
+        teams.MemberRemove.as_view(),
         name="api-members-remove",
     ),
     path(
         "service-accounts",
-        people.ServiceAccountList.as_view(),
+        service_accounts.ServiceAccountList.as_view(),
         name="api-service-accounts-list",
     ),
     path(
         "service-accounts/<str:account>",
-        people.ServiceAccountDetail.as_view(),
+        service_accounts.ServiceAccountDetail.as_view(),
         name="api-service-accounts-detail",
     ),
     path(
         "service-accounts/<str:account>/deactivate",
-        people.ServiceAccountDeactivate.as_view(),
+        service_accounts.ServiceAccountDeactivate.as_view(),
         name="api-service-accounts-deactivate",
     ),
-    path("roles", access.RoleList.as_view(), name="api-roles-list"),
-    path("roles/<str:role>", access.RoleDetail.as_view(), name="api-roles-detail"),
-    path("roles/<str:role>/revoke", access.RoleRevoke.as_view(), name="api-roles-revoke"),
+    path("roles", roles.RoleList.as_view(), name="api-roles-list"),
+    path("roles/<str:role>", roles.RoleDetail.as_view(), name="api-roles-detail"),
+    path("roles/<str:role>/revoke", roles.RoleRevoke.as_view(), name="api-roles-revoke"),
     path("passkeys", passkeys.PasskeyList.as_view(), name="api-passkeys-list"),
     path(
         "passkeys/challenge",
@@ -77,7 +87,7 @@ urlpatterns = [
         passkeys.PasskeyWithdraw.as_view(),
         name="api-passkeys-withdraw",
     ),
-    path("tokens", access.TokenList.as_view(), name="api-tokens-list"),
-    path("tokens/<str:token>", access.TokenDetail.as_view(), name="api-tokens-detail"),
-    path("tokens/<str:token>/revoke", access.TokenRevoke.as_view(), name="api-tokens-revoke"),
+    path("tokens", tokens.TokenList.as_view(), name="api-tokens-list"),
+    path("tokens/<str:token>", tokens.TokenDetail.as_view(), name="api-tokens-detail"),
+    path("tokens/<str:token>/revoke", tokens.TokenRevoke.as_view(), name="api-tokens-revoke"),
 ]

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.identity.api.views.lookups import named_project
+from apps.identity.api.lookups import named_project
 from apps.integrations import actions, queries
 from apps.integrations.models import Delivery, Stream, StreamKind, StreamState
 from apps.integrations.queries import Standing

@@ -18,7 +18,7 @@ from typing import Any, cast
 from rest_framework.exceptions import ValidationError
 
 from apps.builds.models import Bento, Runtime
-from apps.governance.api.serializers import NewReleaseSerializer
+from apps.governance.api.releases import NewReleaseSerializer
 from apps.governance.plan import DocumentFault, Plan, Serving, SetHeaderRoute, SetMirror, SetWeight
 from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.models import Project

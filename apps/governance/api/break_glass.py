@@ -3,31 +3,113 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.governance import actions
-from apps.governance.api.glass_serializers import (
-    REVIEWS,
-    STATES,
-    AskedConfirmationSerializer,
-    AskedGlassSerializer,
-    BreakGlassSerializer,
-    GlassReviewSerializer,
-    SignedConfirmationSerializer,
-    SignedGlassSerializer,
-)
 from apps.governance.models import BreakGlass
 from apps.governance.queries import break_glass, visible_rows
-from apps.identity.api.serializers import ChallengeSerializer
-from apps.identity.api.views.passkeys import challenged
+from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
+STATES = ["opened", "confirmed", "ended", "lapsed", "reviewed"]
+REVIEWS = ["none", "open", "overdue", "closed"]
 CHOICES = {"state": STATES, "review": REVIEWS[1:]}
 FILTERS = ("project", *CHOICES)
+
+
+class SignerSerializer(serializers.Serializer[Any]):
+    """One person who opened a break-glass (responder) or confirmed it (approver)."""
+
+    person = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.CharField()
+    comment = serializers.CharField()
+    passkey = serializers.BooleanField(help_text="The person signed it with a passkey")
+    at = serializers.DateTimeField()
+
+
+class BreakGlassSerializer(serializers.Serializer[Any]):
+    """An exception for one release. ``running``: what was started by it serves, and nobody has
+    closed its review."""
+
+    id = serializers.CharField(source="glass.pk")
+    project = serializers.CharField(source="glass.project.slug")
+    release = serializers.CharField(source="glass.release_id")
+    release_number = serializers.IntegerField(source="glass.release.number")
+    release_state = serializers.CharField(source="glass.release.state")
+    environment = serializers.CharField(source="glass.release.environment.name")
+    endpoint_name = serializers.CharField(source="glass.release.endpoint.name")
+    state = serializers.ChoiceField(STATES, source="glass.state")
+    reason = serializers.CharField()
+    people = serializers.IntegerField(source="glass.people")
+    signers = SignerSerializer(many=True)
+    statement_digest = serializers.CharField(source="glass.statement_digest")
+    opening_digest = serializers.CharField(source="glass.opening_digest")
+    opened_at = serializers.DateTimeField(source="glass.opened_at")
+    until = serializers.DateTimeField(source="glass.until")
+    confirmed_at = serializers.DateTimeField(source="glass.confirmed_at", allow_null=True)
+    used_at = serializers.DateTimeField(source="glass.used_at", allow_null=True)
+    ended_at = serializers.DateTimeField(source="glass.ended_at", allow_null=True)
+    running = serializers.BooleanField()
+    review = serializers.ChoiceField(REVIEWS)
+    review_due_at = serializers.DateTimeField(source="glass.review_due_at", allow_null=True)
+    reviewed_at = serializers.DateTimeField(source="glass.reviewed_at", allow_null=True)
+    reviewer = serializers.CharField()
+    finding = serializers.CharField(source="glass.finding")
+    findings = serializers.CharField()
+
+
+class NewGlassSerializer(serializers.Serializer[Any]):
+    """A break-glass to be opened for exactly the request that ``statement_digest`` names."""
+
+    statement_digest = serializers.CharField(max_length=71)
+    reason = serializers.CharField(max_length=2000)
+    hours = serializers.IntegerField(
+        min_value=1, max_value=72, required=False, help_text="As long as the policy allows"
+    )
+
+
+class AskedGlassSerializer(NewGlassSerializer):
+    """One that a passkey is to sign: the newest of one's own unless it is named."""
+
+    passkey = serializers.CharField(max_length=40, required=False)
+
+
+class SignedGlassSerializer(NewGlassSerializer):
+    """One, and what the passkey answered where it was asked."""
+
+    assertion = AssertionSerializer(required=False)
+
+
+class ConfirmationSerializer(serializers.Serializer[Any]):
+    """A confirmation of exactly what ``opening_digest`` names."""
+
+    opening_digest = serializers.CharField(max_length=71)
+    comment = serializers.CharField(max_length=2000, allow_blank=True, required=False)
+
+
+class AskedConfirmationSerializer(ConfirmationSerializer):
+    """A confirmation that a passkey is to sign."""
+
+    passkey = serializers.CharField(max_length=40, required=False)
+
+
+class SignedConfirmationSerializer(ConfirmationSerializer):
+    """A confirmation, and what the passkey answered where it was asked."""
+
+    assertion = AssertionSerializer(required=False)
+
+
+class GlassReviewSerializer(serializers.Serializer[Any]):
+    """What a review found."""
+
+    finding = serializers.ChoiceField(["justified", "not_justified"])
+    findings = serializers.CharField(max_length=4000)
 
 
 def rendered(rows: Any) -> list[Any]:
@@ -40,7 +122,7 @@ def answered(row: BreakGlass, actor: Actor, status: int = 200) -> Response:
     return Response(rendered([break_glass.glass(row.pk, actor)])[0], status)
 
 
-class GlassList(ListView):
+class BreakGlassList(ListView):
     """Break-glasses."""
 
     filters = FILTERS
@@ -63,7 +145,7 @@ class GlassList(ListView):
         return self.page(break_glass.glasses(self.actor, **given), rendered)
 
 
-class GlassDetail(PlacetView):
+class BreakGlassDetail(PlacetView):
     """One break-glass."""
 
     @extend_schema(operation_id="break_glass_read", responses=BreakGlassSerializer)
@@ -72,7 +154,7 @@ class GlassDetail(PlacetView):
         return answered(break_glass.glass(glass, self.actor), self.actor)
 
 
-class GlassOpen(PlacetView):
+class BreakGlassOpen(PlacetView):
     """Opening one."""
 
     @extend_schema(
@@ -87,7 +169,7 @@ class GlassOpen(PlacetView):
         return answered(actions.open_break_glass(row, **data, actor=self.actor), self.actor, 201)
 
 
-class GlassOpenChallenge(PlacetView):
+class BreakGlassOpenChallenge(PlacetView):
     """What a passkey signs to open one."""
 
     @extend_schema(
@@ -102,7 +184,7 @@ class GlassOpenChallenge(PlacetView):
         return challenged(actions.ask_to_open(row, **data, actor=self.actor))
 
 
-class GlassConfirm(PlacetView):
+class BreakGlassConfirm(PlacetView):
     """Confirming one."""
 
     @extend_schema(
@@ -117,7 +199,7 @@ class GlassConfirm(PlacetView):
         return answered(actions.confirm_break_glass(row, **data, actor=self.actor), self.actor)
 
 
-class GlassConfirmChallenge(PlacetView):
+class BreakGlassConfirmChallenge(PlacetView):
     """What a passkey signs to confirm one."""
 
     @extend_schema(
@@ -132,7 +214,7 @@ class GlassConfirmChallenge(PlacetView):
         return challenged(actions.ask_to_confirm(row, **data, actor=self.actor))
 
 
-class GlassEnd(PlacetView):
+class BreakGlassEnd(PlacetView):
     """Ending one."""
 
     @extend_schema(operation_id="break_glass_end", request=None, responses=BreakGlassSerializer)
@@ -142,7 +224,7 @@ class GlassEnd(PlacetView):
         return answered(actions.end_break_glass(row, actor=self.actor), self.actor)
 
 
-class GlassReview(PlacetView):
+class BreakGlassReview(PlacetView):
     """Its review."""
 
     @extend_schema(

@@ -1,22 +1,49 @@
-"""Projects, and who is asking."""
+"""Projects."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity import actions
-from apps.identity.api.serializers import (
-    NewProjectSerializer,
-    ProjectChangeSerializer,
-    ProjectSerializer,
-    WhoamiSerializer,
-)
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, visible
+from apps.identity.rules import MOST_BYTES
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
+
+
+class ProjectSerializer(serializers.Serializer[Any]):
+    """The scope of models and roles."""
+
+    id = serializers.CharField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    artifact_quota = serializers.IntegerField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewProjectSerializer(serializers.Serializer[Any]):
+    """A project to be made."""
+
+    slug = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+
+
+class ProjectChangeSerializer(serializers.Serializer[Any]):
+    """What may change about a project."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+    artifact_quota = serializers.IntegerField(
+        min_value=0, max_value=MOST_BYTES, required=False,
+        help_text="Most bytes that files of versions may take; 0 is no limit",
+    )  # fmt: skip
 
 
 def tag(project: Project) -> str:
@@ -72,29 +99,3 @@ class ProjectDetail(PlacetView):
         require_match(request, tag(project))
         changed = actions.update_project(project, version=project.version, actor=self.actor, **data)
         return answer(changed)
-
-
-class Whoami(PlacetView):
-    """Who is asking."""
-
-    @extend_schema(operation_id="whoami", responses=WhoamiSerializer)
-    def get(self, request: Request) -> Response:
-        """Say who you are to Placet and what you may do."""
-        actor = self.actor
-        grants = sorted(
-            (g.permission, g.scope.project or "", g.scope.environment or "", g.role)
-            for g in actor.grants
-        )
-        body = {
-            "kind": actor.kind,
-            "id": actor.id,
-            "name": actor.label,
-            "accountable": actor.accountable,
-            "token": actor.token,
-            "second_factor": actor.mfa,
-            "grants": [
-                {"permission": p, "project": j or None, "environment": e or None, "role": r}
-                for p, j, e, r in grants
-            ],
-        }
-        return Response(body)

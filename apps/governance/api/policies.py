@@ -3,27 +3,76 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.governance import actions
 from apps.governance.actions.policies import checked
-from apps.governance.api.serializers import (
-    DryRunResultSerializer,
-    PolicySerializer,
-    PolicySourceSerializer,
-    PublicationSerializer,
-)
-from apps.governance.api.views.environments import place_of
+from apps.governance.api.environments import place_of
+from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries import visible_rows
 from apps.governance.queries.dry_run import dry_run
-from apps.identity.api.serializers import ChallengeSerializer, ChosenPasskeySerializer
-from apps.identity.api.views.passkeys import challenged
+from apps.identity.api.passkeys import (
+    AssertionSerializer,
+    ChallengeSerializer,
+    ChosenPasskeySerializer,
+    challenged,
+)
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
+
+
+class PolicySerializer(serializers.Serializer[Any]):
+    """A numbered document of gates: the source as written, and the document it means."""
+
+    id = serializers.CharField()
+    environment = serializers.CharField(source="environment.name")
+    number = serializers.IntegerField()
+    state = serializers.CharField(help_text="draft, published or withdrawn")
+    source = serializers.CharField()  # type: ignore[assignment]
+    document = serializers.JSONField()
+    digest = serializers.CharField()
+    drafted_by = serializers.CharField()
+    published_by = serializers.CharField()
+    published_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class PolicySourceSerializer(serializers.Serializer[Any]):
+    """A policy as people write it: YAML."""
+
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=70_000, trim_whitespace=False
+    )
+
+
+class DryRunSerializer(serializers.Serializer[Any]):
+    """How one open or live release fares under the policy in force, and under another."""
+
+    release = serializers.CharField(source="release.pk")
+    number = serializers.IntegerField(source="release.number")
+    state = serializers.CharField(source="release.state")
+    passes_now = serializers.BooleanField()
+    passes_then = serializers.BooleanField()
+    gates = GateSerializer(source="results", many=True)
+
+
+class DryRunResultSerializer(serializers.Serializer[Any]):
+    """How open and live releases fare under another policy."""
+
+    digest = serializers.CharField()
+    document = serializers.JSONField()
+    items = DryRunSerializer(many=True)
+
+
+class PublicationSerializer(serializers.Serializer[Any]):
+    """What the passkey answered, where the policy in force demands one."""
+
+    assertion = AssertionSerializer(required=False)
 
 
 def policy_of(slug: str, name: str, number: int, actor: Actor) -> PolicyRevision:

@@ -1,30 +1,76 @@
-"""Environments and their freezes."""
+"""Environments."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.governance import actions
-from apps.governance.api.serializers import (
-    EnvironmentChangeSerializer,
-    EnvironmentSerializer,
-    FreezeSerializer,
-    NewEnvironmentSerializer,
-    NewFreezeSerializer,
-    PresetsSerializer,
-)
-from apps.governance.models import Environment, Freeze
+from apps.governance.models import Environment
 from apps.governance.queries import visible_rows
-from apps.governance.queries.presets import presets
 from apps.identity.queries import project_by_slug
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput
+
+
+class EnvironmentSerializer(serializers.Serializer[Any]):
+    """A place to serve in, with its targets and its policy in force (``null``: nothing passes)."""
+
+    id = serializers.CharField()
+    project = serializers.CharField(source="project.slug")
+    name = serializers.CharField()
+    position = serializers.IntegerField()
+    targets = serializers.SerializerMethodField()
+    on_state_expired = serializers.CharField(help_text="serve or stop")
+    on_recall = serializers.CharField(help_text="fall_back or stop, when what is live is recalled")
+    plans = serializers.DictField(
+        child=serializers.DictField(), help_text="Its own plans, ready to be chosen by their names"
+    )
+    policy = serializers.SerializerMethodField()
+    revision = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+    def get_targets(self, row: Any) -> list[str]:
+        """Names of the targets, in order."""
+        return sorted(t.name for t in row.targets.all())
+
+    def get_policy(self, row: Any) -> int | None:
+        """Number of the policy in force."""
+        return row.published[0].number if row.published else None
+
+
+def targets_field() -> serializers.ListField:
+    """Return the field that names targets."""
+    says: Any = {"not_a_list": 'must be a list of names: ["local"]'}
+    return serializers.ListField(
+        child=serializers.CharField(max_length=60), required=False, error_messages=says
+    )
+
+
+class NewEnvironmentSerializer(serializers.Serializer[Any]):
+    """An environment to be added."""
+
+    name = serializers.CharField(max_length=40)
+    position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
+    targets = targets_field()
+
+
+class EnvironmentChangeSerializer(serializers.Serializer[Any]):
+    """What may change about an environment."""
+
+    position = serializers.IntegerField(min_value=-1000, max_value=1000, required=False)
+    targets = targets_field()
+    on_state_expired = serializers.CharField(required=False, help_text="serve or stop")
+    on_recall = serializers.CharField(required=False, help_text="fall_back or stop")
+    plans = serializers.DictField(
+        child=serializers.DictField(), required=False, help_text="All of its own plans, by name"
+    )
 
 
 def place_of(slug: str, name: str, actor: Actor) -> Environment:
@@ -108,54 +154,3 @@ class EnvironmentDetail(PlacetView):
             data["targets"] = targets_of(data["targets"], self.actor, row)
         actions.update_environment(row, revision=row.revision, **data, actor=self.actor)
         return _answer(row, self.actor)
-
-
-class PresetList(PlacetView):
-    """Plans to choose from."""
-
-    @extend_schema(operation_id="plans_list", responses=PresetsSerializer)
-    def get(self, request: Request, slug: str, name: str) -> Response:
-        """List the plans that are ready to be chosen, and what the policy has against each."""
-        place = place_of(slug, name, self.actor)
-        published = visible_rows.policies(place, self.actor).filter(state="published")
-        items = presets(published.order_by("-number").first(), place)
-        return Response(PresetsSerializer({"items": items}).data)
-
-
-class FreezeList(ListView):
-    """The freezes of an environment."""
-
-    @extend_schema(operation_id="freezes_list", responses=page_of(FreezeSerializer))
-    def get(self, request: Request, slug: str, name: str) -> Response:
-        """List the freezes of an environment, newest first, lifted ones too."""
-        rows = visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
-        return self.page(rows, many(FreezeSerializer))
-
-    @extend_schema(
-        operation_id="freezes_create",
-        request=NewFreezeSerializer,
-        responses={201: FreezeSerializer},
-    )
-    def post(self, request: Request, slug: str, name: str) -> Response:
-        """Freeze an environment: nothing new starts in it."""
-        place = place_of(slug, name, self.actor)
-        data: Any = self.body(NewFreezeSerializer)
-        freeze = actions.set_freeze(place, **data, actor=self.actor)
-        return Response(FreezeSerializer(freeze).data, status=201)
-
-
-class FreezeLift(PlacetView):
-    """Ending a freeze."""
-
-    @extend_schema(operation_id="freezes_lift", request=None, responses=FreezeSerializer)
-    def post(self, request: Request, slug: str, name: str, freeze: str) -> Response:
-        """Lift a freeze."""
-        row = (
-            visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
-            .filter(pk=freeze)
-            .first()
-        )
-        if row is None:
-            raise NotFound
-        lifted: Freeze = actions.lift_freeze(row, actor=self.actor)
-        return Response(FreezeSerializer(lifted).data)

@@ -1,0 +1,90 @@
+"""Decisions on releases."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.governance import actions
+from apps.governance.queries import visible_rows
+from apps.governance.queries.release_detail import decision_rows
+from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.views import PlacetView
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """A person's signed statement on a release."""
+
+    id = serializers.CharField()
+    person = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(["reviewer", "approver"])
+    verdict = serializers.ChoiceField(["approve", "reject"])
+    comment = serializers.CharField()
+    at = serializers.DateTimeField()
+    passkey = serializers.BooleanField(help_text="The person signed it with a passkey")
+    voided_reason = serializers.CharField()
+
+
+class NewDecisionSerializer(serializers.Serializer[Any]):
+    """A decision on exactly the request that ``statement_digest`` names."""
+
+    verdict = serializers.ChoiceField(["approve", "reject"])
+    statement_digest = serializers.CharField(max_length=71)
+    comment = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+
+
+class AskedDecisionSerializer(NewDecisionSerializer):
+    """A decision that a passkey is to sign: the newest of one's own unless it is named."""
+
+    passkey = serializers.CharField(max_length=40, required=False)
+
+
+class SignedDecisionSerializer(NewDecisionSerializer):
+    """A decision, and what the passkey answered where it was asked."""
+
+    assertion = AssertionSerializer(required=False)
+
+
+class DecisionList(ListView):
+    """The decisions on a release."""
+
+    @extend_schema(operation_id="decisions_list", responses=page_of(DecisionSerializer))
+    def get(self, request: Request, release: str) -> Response:
+        """List the decisions on a release, the first one first, voided ones too."""
+        rows = visible_rows.decisions(visible_rows.release(release, self.actor), self.actor)
+        return self.page(
+            rows,
+            lambda found: list(DecisionSerializer(decision_rows(found), many=True).data),
+            order="pk",
+        )
+
+    @extend_schema(
+        operation_id="decisions_create",
+        request=SignedDecisionSerializer,
+        responses={201: DecisionSerializer},
+    )
+    def post(self, request: Request, release: str) -> Response:
+        """Decide, in a browser session, on exactly what was shown; anything newer is 409."""
+        row = visible_rows.release(release, self.actor)
+        data: Any = self.body(SignedDecisionSerializer)
+        made = actions.decide(row, **data, actor=self.actor)
+        return Response(DecisionSerializer(decision_rows([made])[0]).data, status=201)
+
+
+class DecisionChallenge(PlacetView):
+    """What a passkey signs to decide."""
+
+    @extend_schema(
+        operation_id="decisions_challenge",
+        request=AskedDecisionSerializer,
+        responses={201: ChallengeSerializer},
+    )
+    def post(self, request: Request, release: str) -> Response:
+        """Ask for the challenge that your passkey answers to decide like this."""
+        row = visible_rows.release(release, self.actor)
+        data: Any = self.body(AskedDecisionSerializer)
+        return challenged(actions.ask_to_decide(row, **data, actor=self.actor))

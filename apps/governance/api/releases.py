@@ -1,0 +1,311 @@
+"""Releases: asking, reading, withdrawing, and the permit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.builds.models import Bento
+from apps.governance import actions
+from apps.governance.api.decisions import DecisionSerializer
+from apps.governance.api.environments import targets_of
+from apps.governance.api.gates import GateSerializer
+from apps.governance.models import Release, ReleaseState
+from apps.governance.queries import visible_rows
+from apps.governance.queries.release_detail import release_view
+from apps.identity.models import Project
+from apps.identity.queries import project_by_slug, scope_of
+from apps.registry.queries import version_for
+from placet.kernel.actor import Actor
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.views import PlacetView
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+FILTERS = ("environment", "state", "model", "endpoint")
+PARAMETERS = [OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}")
+              for name in FILTERS]  # fmt: skip
+
+
+class PinnedSerializer(serializers.Serializer[Any]):
+    """A piece of evidence that a request is bound to."""
+
+    id = serializers.CharField()
+    kind = serializers.CharField()
+    digest = serializers.CharField()
+
+
+class ReleaseSerializer(serializers.Serializer[Any]):
+    """A request to serve a Bento behind an endpoint, and what became of it. ``gates`` is the
+    last evaluation."""
+
+    id = serializers.CharField()
+    number = serializers.IntegerField()
+    project = serializers.CharField(source="project.slug")
+    environment = serializers.CharField(source="environment.name")
+    endpoint = serializers.CharField(source="endpoint.name")
+    endpoint_id = serializers.CharField()
+    target = serializers.CharField(source="endpoint.target.name", help_text="Where it runs")
+    model = serializers.CharField(source="version.model.name")
+    version = serializers.IntegerField(source="version.number")
+    version_id = serializers.CharField()
+    bento_digest = serializers.CharField(source="bento_id")
+    policy = serializers.IntegerField(source="policy.number")
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    plan = serializers.JSONField()
+    serving = serializers.JSONField()
+    evidence = PinnedSerializer(many=True)
+    requested_by = serializers.CharField()
+    requester = serializers.CharField()
+    author = serializers.CharField(source="version.author")
+    request_digest = serializers.CharField()
+    gates = GateSerializer(many=True)
+    not_after = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    approved_at = serializers.DateTimeField(allow_null=True)
+    live_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    ended_reason = serializers.CharField()
+
+
+class NewReleaseSerializer(serializers.Serializer[Any]):
+    """A release to be asked for. ``endpoint`` is a name, or an id (``end_…``)."""
+
+    model = serializers.CharField(max_length=80)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    environment = serializers.CharField(max_length=40, required=False)
+    endpoint = serializers.CharField(max_length=60)
+    bento = serializers.CharField(max_length=71, required=False)
+    target = serializers.CharField(max_length=60, required=False)
+    plan = serializers.DictField(required=False)
+    serving = serializers.DictField(required=False)
+    reason = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+
+
+class MetricSerializer(serializers.Serializer[Any]):
+    """A metric of what is proposed, beside what is live."""
+
+    name = serializers.CharField()
+    live = serializers.FloatField(allow_null=True)
+    proposed = serializers.FloatField(allow_null=True)
+    change = serializers.FloatField(allow_null=True)
+    direction = serializers.ChoiceField(["up", "down", "same", "new", "gone"])
+    source = serializers.CharField()  # type: ignore[assignment]
+
+
+class SchemaChangeSerializer(serializers.Serializer[Any]):
+    """An input or output that differs from what is live."""
+
+    side = serializers.ChoiceField(["input", "output"])
+    name = serializers.CharField()
+    change = serializers.CharField()
+    breaking = serializers.BooleanField()
+
+
+class DependencySerializer(serializers.Serializer[Any]):
+    """A locked package whose version differs from what is live."""
+
+    name = serializers.CharField()
+    live = serializers.CharField()
+    proposed = serializers.CharField()
+
+
+class ChangesSerializer(serializers.Serializer[Any]):
+    """How a release differs from what is live."""
+
+    compared_with = serializers.CharField()
+    metrics = MetricSerializer(many=True)
+    schema = SchemaChangeSerializer(many=True)
+    dependencies = DependencySerializer(many=True)
+    dependency_count = serializers.IntegerField()
+    policy_live = serializers.IntegerField(allow_null=True)
+    policy_proposed = serializers.IntegerField()
+
+
+class BoundSerializer(serializers.Serializer[Any]):
+    """The digests that a decision on a release is bound to; ``request`` names them all."""
+
+    request = serializers.CharField()
+    artifact = serializers.CharField()
+    bento = serializers.CharField()
+    evidence = serializers.CharField()
+    evidence_count = serializers.IntegerField()
+    policy = serializers.CharField()
+    policy_number = serializers.IntegerField()
+    plan = serializers.CharField()
+    serving = serializers.CharField()
+
+
+class DeciderSerializer(serializers.Serializer[Any]):
+    """Somebody who may still decide, and as what."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class BarredSerializer(serializers.Serializer[Any]):
+    """Somebody whose role is missing, and why they cannot count."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    why = serializers.CharField()
+
+
+class ReleaseDetailSerializer(serializers.Serializer[Any]):
+    """A release with everything a person sees before deciding; ``gates`` as they stand now."""
+
+    release = ReleaseSerializer()
+    gates = GateSerializer(many=True)
+    all_passed = serializers.BooleanField()
+    changes = ChangesSerializer()
+    bound = BoundSerializer()
+    shared_network = serializers.CharField(
+        help_text="Why its replicas are not kept from the network, or ''"
+    )
+    waits_for = serializers.CharField(
+        help_text="What it waits for beside its gates, its turn or room on its target, or ''"
+    )
+    egress_marks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Private, link-local and metadata addresses among its destinations",
+    )
+    decisions = DecisionSerializer(many=True)
+    may_still_decide = DeciderSerializer(many=True)
+    cannot_count = BarredSerializer(many=True)
+    missing_roles = serializers.ListField(child=serializers.CharField())
+    can_decide = serializers.BooleanField()
+    you_decide_as = serializers.CharField()
+    you_cannot_count = serializers.CharField(help_text="Why not, or ''")
+    requester_name = serializers.CharField()
+    author_name = serializers.CharField()
+
+
+def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
+    """Return the releases that the query string asks for."""
+    given = {name: view.request.query_params.get(name, "") for name in FILTERS}
+    if given["state"] and given["state"] not in ReleaseState.values:
+        detail = f"One of {', '.join(ReleaseState.values)}"
+        raise InvalidInput(errors=[FieldError("state", detail)])
+    return visible_rows.releases(view.actor, project=project, **given)
+
+
+def rendered(rows: Any) -> list[Any]:
+    """Return releases as JSON values."""
+    return list(ReleaseSerializer(rows, many=True).data)
+
+
+@contextmanager
+def naming(pointer: str, what: str, project: Project, actor: Actor) -> Iterator[None]:
+    """Say which name of a request leads nowhere, to whoever sees the models of the project."""
+    try:
+        yield
+    except NotFound:
+        if not actor.can("version.view", scope_of(project)):
+            raise
+        detail = f"There is no {what} here, or you may not see it"
+        raise InvalidInput(errors=[FieldError(pointer, detail)]) from None
+
+
+def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    """Turn the names in a request into rows that the actor may see, or say which are none."""
+    model, number = data.pop("model"), data.pop("version")
+    with naming("/version", f"version {number} of a model {model}", project, actor):
+        version = version_for(project.slug, model, number, actor)
+    if name := data.pop("environment", ""):
+        with naming("/environment", f"environment {name}", project, actor):
+            data["environment"] = visible_rows.environment(project, name, actor)
+    if name := data.pop("target", ""):
+        data["target"] = targets_of([name], actor, at="/target")[0]
+    if digest := data.pop("bento", ""):
+        with naming("/bento", f"Bento {digest[:80]} of this version", project, actor):
+            data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
+            if data["bento"] is None:
+                raise NotFound
+    return {**data, "version": version}
+
+
+class ReleaseList(ListView):
+    """The releases of a project."""
+
+    filters = FILTERS
+
+    @extend_schema(
+        operation_id="releases_list", parameters=PARAMETERS, responses=page_of(ReleaseSerializer)
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """List the releases of a project, newest first."""
+        return self.page(wanted(self, project_by_slug(slug, self.actor)), rendered)
+
+    @extend_schema(
+        operation_id="releases_create",
+        request=NewReleaseSerializer,
+        responses={201: ReleaseSerializer},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Ask for a release; its gates are evaluated at once."""
+        project = project_by_slug(slug, self.actor)
+        data = asked_for(project, self.body(NewReleaseSerializer), self.actor)
+        release = actions.request_release(**data, actor=self.actor)
+        location = {"Location": f"/api/v1/releases/{release.pk}"}
+        return Response(ReleaseSerializer(release).data, status=201, headers=location)
+
+
+class AllReleases(ListView):
+    """The releases of all projects."""
+
+    filters = FILTERS
+
+    @extend_schema(
+        operation_id="releases_list_all",
+        parameters=PARAMETERS,
+        responses=page_of(ReleaseSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """List the releases you see in all projects, newest first."""
+        return self.page(wanted(self, None), rendered)
+
+
+class Inbox(PlacetView):
+    """What waits on whoever asks."""
+
+    @extend_schema(operation_id="inbox", responses=page_of(ReleaseSerializer))
+    def get(self, request: Request) -> Response:
+        """List the releases that wait for your decision, the oldest first."""
+        return Response({"items": rendered(visible_rows.inbox(self.actor)), "next_cursor": None})
+
+
+class ReleaseDetail(PlacetView):
+    """One release."""
+
+    @extend_schema(operation_id="releases_read", responses=ReleaseDetailSerializer)
+    def get(self, request: Request, release: str) -> Response:
+        """Read a release: what changes, what a decision binds, gates as they stand now."""
+        return Response(ReleaseDetailSerializer(release_view(release, self.actor)).data)
+
+
+class ReleaseWithdraw(PlacetView):
+    """Taking a request back."""
+
+    @extend_schema(operation_id="releases_withdraw", request=None, responses=ReleaseSerializer)
+    def post(self, request: Request, release: str) -> Response:
+        """Withdraw a release that you asked for and that has not started."""
+        row = actions.withdraw(visible_rows.release(release, self.actor), actor=self.actor)
+        return Response(ReleaseSerializer(row).data)
+
+
+class ReleasePermit(PlacetView):
+    """The permit of a release."""
+
+    @extend_schema(operation_id="releases_permit", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, release: str) -> HttpResponse:
+        """Read the permit: policy, request and decisions as signed envelopes."""
+        row = visible_rows.release(release, self.actor)
+        return HttpResponse(actions.assemble_permit(row), content_type="application/json")
