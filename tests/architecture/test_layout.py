@@ -110,6 +110,19 @@ def test_api_views_write_through_actions_alone() -> None:
     assert found == []
 
 
+def test_an_api_has_one_file_for_each_noun() -> None:
+    """What a noun takes, answers and does stands together: in ``api/<noun>.py``, or a package."""
+    files = tracked("apps/*/api/*.py")
+    assert len(files) > 50
+    by_kind = re.compile(r"(?:\b|_)(?:views?|serializers?)\b")
+    assert [p for p in files if by_kind.search(str(p.relative_to(ROOT)))] == []
+
+
+def test_what_a_list_takes_and_what_a_page_is_is_said_once() -> None:
+    own = re.compile(r'^    query_params = .*"cursor"|next_cursor = serializers\.', re.MULTILINE)
+    assert [p for p in tracked("apps/*/api/*.py") if own.search(p.read_text())] == []
+
+
 def test_nothing_committed_names_this_machine_or_a_registry() -> None:
     forbidden = re.compile(
         r"(?:^|[^A-Za-z0-9_.])/(?:work|root)/|files\.pythonhosted|pypi\.org/simple"
