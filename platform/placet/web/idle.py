@@ -7,10 +7,11 @@ half a head and five hundred that ask nothing more are a thousand, and gunicorn 
 import contextlib
 import select
 import selectors
-import ssl
 import time
 from functools import partial
 from typing import Any, Protocol
+
+from placet.web.tls import Wire
 
 
 class Kind(Protocol):
@@ -129,7 +130,7 @@ class Resting(Looked):
 
 def decrypted(wire: Any) -> int:
     """Return how many bytes TLS has of a client that no poller sees any more."""
-    return wire.pending() if isinstance(wire, ssl.SSLSocket) else 0
+    return wire.pending() if isinstance(wire, Wire) else 0
 
 
 def has_come(wire: Any) -> bool:

@@ -37,7 +37,7 @@ class Leaving(Looked):
         """Throw away what still comes."""
         try:
             piece = conn.sock.recv(PIECE)
-        except (BlockingIOError, InterruptedError):
+        except (BlockingIOError, InterruptedError):  # of TLS nothing is read any more
             return
         except OSError:
             piece = b""

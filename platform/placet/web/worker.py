@@ -24,6 +24,7 @@ import errno
 import io
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -32,7 +33,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.sock import ssl_context
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import PollableMethodQueue, TConn, ThreadWorker
 
 from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.config import config
@@ -42,6 +43,7 @@ from placet.web.idle import Idle, Resting, has_come
 from placet.web.leaving import Leaving
 from placet.web.patience import Patience, bound
 from placet.web.sending import Senders, Sending
+from placet.web.tls import Wire
 from placet.web.waiting_room import Held, WaitingRoom
 
 # As much as any route takes: who sent it gets an answer, and not a connection that breaks.
@@ -64,6 +66,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Make what keeps connections without a thread: here, because each process has its own."""
+        self.method_queue = Deferred()
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
         self.senders, self.accept_from = Senders(self), 0.0
         self.ending, self.read_at = False, 0.0
@@ -92,9 +95,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn = TConn(self.cfg, wire, address, listener.getsockname())
         try:
             if self.cfg.is_ssl:
-                conn.sock = self.certified().wrap_socket(
-                    wire, server_side=True, do_handshake_on_connect=False
-                )
+                conn.sock = Wire(wire, self.certified())
             self.heads.take(conn)
         except Exception as error:
             self.log.warning("A connection cannot be begun: %s", error)
@@ -209,12 +210,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for listener in self.sockets:
             while self.nr_conns < self.worker_connections and self.accept(listener):
                 pass
+            listener.close()  # who comes now asks another process, or is refused and knows
 
-    def last(self, request: Any) -> bool:
-        """Tell whether an answer is the last on its connection: this process ends, and the next
-        request is not here, as it is where a client sends it ahead."""
+    def last(self, request: Any) -> bool | None:
+        """Tell whether an answer is the last on its connection when this process ends: the next
+        request is not here, as it is where a client sends it ahead. ``None`` while it goes on."""
         if self.alive:
-            return False
+            return None
         reader = request.unreader
         return not (reader.buf.getbuffer().nbytes or has_come(reader.sock))
 
@@ -228,6 +230,28 @@ def whole_time(access: Callable[..., None]) -> Callable[..., None]:
         access(resp, req, environ, whole)
 
     return write
+
+
+class Deferred(PollableMethodQueue):  # type: ignore[misc]
+    """What threads leave to the main thread, until it has ended: threads that end later would wake
+    it through a number that by then may be another file's, or a connection's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = True
+        self._lock = threading.RLock()  # a signal may come while the main thread has it
+
+    def defer(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Have the main thread call this, if it still is there."""
+        with self._lock:
+            if self._open:
+                super().defer(callback, *args)
+
+    def close(self) -> None:
+        """End it."""
+        with self._lock:
+            self._open = False
+            super().close()
 
 
 class Kept(Exception):
@@ -275,7 +299,7 @@ def whole(answer: Iterable[bytes]) -> list[bytes]:
 
 
 def answers_after_the_body(
-    application: Application, last: Callable[[Any], bool] = lambda _: False
+    application: Application, last: Callable[[Any], bool | None] = lambda _: None
 ) -> Application:
     """Return the application with a request's body read before it begins (``read_ahead``), and what
     it leaves of one before it answers.
@@ -288,9 +312,10 @@ def answers_after_the_body(
         response, body = start_response.__self__, environ["wsgi.input"]  # type: ignore[attr-defined]
 
         def begin(*answer: Any) -> Any:
-            patience = getattr(response.req, "patience", None)
-            if not read_to_its_end(body, patience) or last(response.req):
+            if not read_to_its_end(body, getattr(response.req, "patience", None)):
                 response.force_close()
+            elif (is_last := last(response.req)) is not None:
+                response.must_close = is_last  # gunicorn would end each connection with its answer
             return start_response(*answer)
 
         if read_ahead(environ):

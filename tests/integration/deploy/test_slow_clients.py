@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,6 +25,7 @@ ASKED = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 SHEET = b"GET /static/vendor/tabler.min.css HTTP/1.1\r\nHost: localhost\r\n\r\n"  # 635 kB
+POST = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
 CLIENTS, TIMES = 40, 16
 
 
@@ -290,3 +292,26 @@ def test_a_process_without_a_file_for_another_connection_goes_on(tmp_path: Path)
         resource.prlimit(web.pid, resource.RLIMIT_NOFILE, (now + 30, hard))
         assert b'{"status": "ok"}' in gathered(waiting)
         assert Path(f"/proc/{web.pid}").exists(), "it is the same process"
+
+
+def test_over_tls_who_breaks_off_spoils_nothing_for_who_comes_next(tmp_path: Path) -> None:
+    """OpenSSL keeps what went wrong in a list of the thread, where the next connection finds it."""
+    with served(tmp_path / "data", **certified(tmp_path)) as web:
+        web.tls = ssl.create_default_context(cafile=str(tmp_path / "tls/ca.pem"))
+        for _ in range(8):
+            rude = web.client(takes=4096)
+            rude.sendall(SHEET)
+            assert rude.recv(4096)
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            rude.close()
+        for _ in range(8):
+            honest = web.client()
+            honest.sendall(POST)
+            honest.sendall(b"x" * 100)
+            assert honest.recv(12).startswith(b"HTTP/1.1 4")  # it is told what is wrong with it
+            reader = web.client(takes=4096)
+            reader.sendall(SHEET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            size = 0
+            while piece := reader.recv(65536):
+                size += len(piece)
+            assert size > 600_000

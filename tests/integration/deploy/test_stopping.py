@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from placet.web.worker import Deferred
 from tests.integration.agent.conftest import free_port
 from tests.integration.deploy import told
 from tests.integration.deploy.test_slow_clients import certified
@@ -144,3 +145,52 @@ def test_who_asked_ahead_gets_all_answers(web: Web, path: str) -> None:
     first, _, second = answers(ahead, 2).partition(b"begunended")
     assert LAST not in first
     assert LAST in second
+
+
+@pytest.mark.parametrize("ahead", [2, 3])
+def test_what_was_asked_ahead_before_its_thread_began_is_answered(web: Web, ahead: int) -> None:
+    busy = [web.asks("/late") for _ in range(4)]  # as many as there are threads
+    waits = web.client()
+    waits.sendall(asked() * ahead)
+    web.master.terminate()
+    said = answers(waits, ahead)
+    assert said.count(b"begunended") == ahead
+    assert said.count(LAST) == 1
+    assert all(b"ended" in answers(one, 1) for one in busy)
+
+
+def test_who_comes_while_a_process_ends_is_refused_and_knows_it(web: Web) -> None:
+    slow = web.asks("/slow")
+    web.master.terminate()
+    until((web.folder / told.TOLD).exists, 60, "the end")
+    until(lambda: refused(web.port), 5, "nobody listens")
+    (web.folder / told.LET).touch()
+    assert b"ended" in answers(slow, 1)
+
+
+def refused(port: int) -> bool:
+    """Tell whether a new connection is refused."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_thread_that_ends_after_the_loop_writes_into_no_file_of_others(tmp_path: Path) -> None:
+    """What wakes the loop is a number, which the system gives to the next file that is opened."""
+    queue = Deferred()
+    queue.init()
+    number = queue._write_fd
+    queue.close()
+    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+    held = [other]
+    while held[-1] < number:
+        held.append(os.dup(other))
+    try:
+        queue.defer(print)
+    finally:
+        for each in held:
+            os.close(each)
+    assert number in held
+    assert (tmp_path / "other").read_bytes() == b""

@@ -8,7 +8,7 @@ from typing import Any
 from placet.web.worker import Worker
 from tests.support.processes import until
 
-BEGUN, TOLD = "begun", "told"  # files in the folder of $TOLD_IN
+BEGUN, TOLD, LET = "begun", "told", "let"  # files in the folder of $TOLD_IN
 
 
 def folder() -> Path:
@@ -26,18 +26,19 @@ class Told(Worker):
 
 
 def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
-    """Answer ``/``; begin the answer to ``/late`` when told to stop, end that to ``/long`` then."""
+    """Answer ``/``; begin the answer to ``/late`` when told to stop, end that to ``/long`` then,
+    and that to ``/slow`` when it is let."""
     path = environ["PATH_INFO"]
     if path == "/late":
         waits(path)
     start_response("200 OK", [("Content-Length", "10")])
     yield b"begun"
-    if path == "/long":
-        waits(path)
+    if path in ("/long", "/slow"):
+        waits(path, TOLD if path == "/long" else LET)
     yield b"ended"
 
 
-def waits(path: str) -> None:
-    """Say so, and wait to be told."""
+def waits(path: str, what: str = TOLD) -> None:
+    """Say so, and wait for a file."""
     (folder() / (BEGUN + path.replace("/", "-"))).touch()
-    until((folder() / TOLD).exists, 60, "the end")
+    until((folder() / what).exists, 60, what)

@@ -15,6 +15,7 @@ from placet.web import idle
 from placet.web.heads import MOST, Heads
 from placet.web.idle import Idle
 from placet.web.leaving import Leaving
+from placet.web.tls import Wire
 from tests.support.certificates import Authority
 
 
@@ -58,12 +59,11 @@ class Conn:
     def __init__(
         self, worker: Worker, said: bytes = b"", *, context: ssl.SSLContext | None = None
     ) -> None:
-        self.sock, self.client = socket.socketpair()
+        wire, self.client = socket.socketpair()
+        self.sock: Any = wire
         if context:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-            self.sock = context.wrap_socket(
-                self.sock, server_side=True, do_handshake_on_connect=False
-            )
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            self.sock = Wire(wire, context)
         self.parser = SimpleNamespace(unreader=SimpleNamespace(unread=self.begin))
         self.begun, self.closed = b"", False
         worker.nr_conns += 1
