@@ -20,6 +20,7 @@ import pytest
 from workers.builder.scanning.archives import Disagreement, check_zip
 from workers.builder.scanning.files import Scanner, scan_bytes
 from workers.builder.scanning.report import MAX_TOLD, Report
+from workers.builder.scanning.walker import walk_pickle
 
 NOWHERE = Path("/nonexistent")
 RUNS = b"cos\nsystem\n(S'true'\ntR."
@@ -93,6 +94,15 @@ HIDDEN = b"cbuiltins\nexec\n(Vprint()\ntR."
 )
 def test_what_one_unpickler_alone_comes_to_is_not_safe(data: bytes, name: str) -> None:
     assert verdict(data, name) in {"unknown", "malicious"}
+
+
+def test_behind_a_pickle_in_its_frame_one_goes_on_and_another_does_not() -> (
+    None
+):
+    frame = b"\x95" + (32).to_bytes(8, "little")
+    data = frame + b"N.SN99999999999999999999\nN.\x93cposix\nsystem\n."
+    walk = walk_pickle(io.BytesIO(data))
+    assert (walk.verdict, walk.is_a_value) == ("unknown", False)
 
 
 def test_a_frame_in_a_frame_and_an_array_in_one_are_odd() -> None:

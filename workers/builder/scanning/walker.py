@@ -51,6 +51,10 @@ def _walk(stream: IO[bytes], *, joblib: bool, lenient: bool = False) -> Walk:
             if not source.left():
                 walk.complete = True
                 return walk
+            if (
+                stream.tell() < source.frame
+            ):  # the next one begins here to one, behind it to another
+                raise Hostile("something stands behind its end in the frame that it stands in")
         raise Hostile("it holds too many pickles")
     except Ended as error:
         walk.ended, walk.error = True, str(error)
