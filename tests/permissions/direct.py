@@ -102,7 +102,7 @@ from apps.serving.actions import (
     issue_join_token,
 )
 from apps.serving.api.targets import target_body
-from apps.serving.models import Node, Target
+from apps.serving.models import Endpoint, Node, Target
 from apps.serving.queries import uses_of
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
@@ -266,6 +266,16 @@ class Things:
             row.endpoint, terms=Terms(availability=0.9), owner=person.pk,
             if_generation=row.generation, actor=who,
         )  # fmt: skip
+
+    def opened(self, who: Actor) -> Endpoint:
+        """Make an endpoint that needs no key, where one that did was deleted."""
+        place: Any = {"environment": "staging", "target": self.release.endpoint.target}
+        Endpoint.objects.create(
+            project=self.project, name="locked", state="deleted", api_key_required=True, **place
+        )
+        return create_endpoint(
+            self.project, name="locked", api_key_required=False, actor=who, **place
+        )
 
     def many_projects(self) -> None:
         """Have more projects than a page holds."""
@@ -444,6 +454,7 @@ QUESTIONS = [
     Direct("make an endpoint", "stranger", NotFound, lambda t, who: create_endpoint(
         t.project, environment="staging", name="mine", target=t.release.endpoint.target,
         actor=who)),
+    Direct("open a name that needed keys", "contributor", Forbidden, lambda t, who: t.opened(who)),
     Direct("read environments", "stranger", None, lambda t, who: visible_rows.environments(
         t.project, who)),
     Direct("read which others may use a target", "viewer", None, lambda t, who: [

@@ -96,9 +96,7 @@ def test_what_one_unpickler_alone_comes_to_is_not_safe(data: bytes, name: str) -
     assert verdict(data, name) in {"unknown", "malicious"}
 
 
-def test_behind_a_pickle_in_its_frame_one_goes_on_and_another_does_not() -> (
-    None
-):
+def test_behind_a_pickle_in_its_frame_one_goes_on_and_another_does_not() -> None:
     frame = b"\x95" + (32).to_bytes(8, "little")
     data = frame + b"N.SN99999999999999999999\nN.\x93cposix\nsystem\n."
     walk = walk_pickle(io.BytesIO(data))
