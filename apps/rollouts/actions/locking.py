@@ -4,8 +4,9 @@
 2. endpoints, by id;
 3. the targets where they stand, by id;
 4. the rollouts that move the endpoints, then revisions and releases;
-5. models, by id, then versions, by id (and versions behind a project, where both are changed);
-6. the head of the log, which is the last: see :mod:`apps.audit.actions.record`.
+5. the waiting jobs that sign the states of targets: see :func:`apps.serving.desired.publish`;
+6. models, by id, then versions, by id (and versions behind a project, where both are changed);
+7. the head of the log, which is the last: see :mod:`apps.audit.actions.record`.
 
 So whoever holds a target waits for no endpoint. A revision behind another endpoint, which must make
 room, is moved by compare-and-set alone: it is warm and carries no weight.

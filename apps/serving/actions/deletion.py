@@ -31,6 +31,7 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
             raise EndpointNeeded(". ".join(why))
         for revision in row.revisions.filter(state__in=PRESENT).select_related("endpoint"):
             set_revision(revision, state="stopped", actor=actor)
+        desired.publish(row.target_id)  # before models are held, as everybody does
         hooks.endpoint_deleted(row, actor)
         keys = list(row.keys.filter(revoked_at=None))
         for key in keys:
@@ -40,7 +41,6 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
         row.generation += 1
         row.save(update_fields=["state", "generation"])
         log.add(ENDPOINT_DELETED, row, *keys, subject=row.pk, data={"keys": len(keys)})
-        desired.publish(row.target_id)
 
 
 def refuse_deleted(endpoint: Endpoint) -> None:

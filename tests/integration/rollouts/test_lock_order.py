@@ -4,6 +4,7 @@ wait, and neither for ever."""
 import re
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 import pytest
 from django.db import connection
@@ -11,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import recall
 from apps.governance.models import Release
+from apps.jobs.models import Job
 from apps.rollouts import actions
-from apps.rollouts.actions import start
+from apps.rollouts.actions import follow_live, start
 from apps.rollouts.actions.abort_and_rollback import go_back
 from apps.rollouts.models import Rollout
 from apps.serving.actions import delete_endpoint, stop_endpoint
@@ -147,3 +149,29 @@ def test_two_start_and_one_makes_room_at_the_endpoint_of_the_other(
     found = at_once(*(partial(actions.start_rollout, row, actor=SYSTEM) for row in waiting))
     assert [type(one) for one in found] == [Rollout, Rollout]
     assert sum(row.memory_mb for row in occupants(Target.objects.get(name="local"))) == 4000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_endpoint_is_deleted_while_another_of_its_model_and_target_moves(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = story.live("development", endpoint="gone")
+    said = {"kind": "bento", "what": gone.bento_id, "reason": "x"}
+    recall(**said, project=story.world.project, actor=story.otto)
+    story.settle()  # what ran behind it has stopped: nothing of it is published any more
+    story.live("development", endpoint="two")
+    moved = story.live("development", endpoint="two")
+    rollout = actions.rollback(moved.endpoint, reason="x", actor=story.otto)
+    meeting = Meeting()
+    for module, met in (("advance", meeting.before), ("after_deletion", meeting.behind)):
+        where = import_module(f"apps.rollouts.actions.{module}")
+        monkeypatch.setattr(where, "follow_live", met(follow_live))
+    place = Endpoint.objects.get(pk=gone.endpoint_id)
+    found = at_once(
+        lambda: delete_endpoint(place, if_generation=place.generation, actor=story.otto),
+        lambda: story.settle(3),
+    )
+    place.refresh_from_db()
+    assert (found, place.state) == ([None, None], "deleted")
+    assert story.state(rollout) == "done"
+    assert not Job.objects.filter(attempts__gt=1).exists(), "a job failed, and was tried again"
