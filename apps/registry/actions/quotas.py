@@ -2,7 +2,7 @@
 
 from apps.identity.models import Project
 from apps.registry.errors import QuotaExceeded
-from apps.registry.usage import bytes_kept, counted
+from apps.registry.usage import bytes_kept
 
 
 def lock_project(project_id: str) -> Project:
@@ -11,14 +11,9 @@ def lock_project(project_id: str) -> Project:
     return Project.objects.select_for_update(no_key=True).get(pk=project_id)
 
 
-def refuse_over_quota(project: Project, wanted: int = 0, sha256: str = "") -> None:
-    """Refuse ``wanted`` more bytes than the quota leaves. A quota of 0 is none.
-
-    ``wanted`` bytes count on top of what is kept and announced, unless ``sha256`` is among that;
-    0 asks whether all that is there fits.
-    """
-    if project.artifact_quota and wanted and sha256 and counted(project.pk, sha256):
-        wanted = 0
+def refuse_over_quota(project: Project, wanted: int = 0) -> None:
+    """Refuse ``wanted`` more bytes than the quota leaves beside what is kept and announced; 0 asks
+    whether all that is there fits. A quota of 0 is none."""
     if not project.artifact_quota:
         return
     used = bytes_kept(project.pk)

@@ -80,7 +80,7 @@ def start_upload(
         if waiting is not None:
             return waiting
         _refuse_crowding(row, path, size, archive)
-        refuse_over_quota(project, size, sha256)
+        refuse_over_quota(project, size)
         upload = Upload(
             version=row, path=path, size=size, sha256=sha256, archive=archive, created_by=actor.id
         )

@@ -16,7 +16,7 @@ class StorageSerializer(serializers.Serializer[Any]):
     """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
 
     used = serializers.IntegerField(
-        help_text="Bytes, announced uploads included; equal contents once"
+        help_text="Bytes of files, equal contents once, and of unfinished uploads"
     )
     quota = serializers.IntegerField(help_text="Bytes; 0 is no limit")
 

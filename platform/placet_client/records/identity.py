@@ -24,7 +24,7 @@ class Project(Record):
 class Storage(Record):
     """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
 
-    used: int  # Bytes, announced uploads included; equal contents once
+    used: int  # Bytes of files, equal contents once, and of unfinished uploads
     quota: int  # Bytes; 0 is no limit
 
 

@@ -14,6 +14,7 @@ from apps.identity.models import User
 from apps.registry import actions
 from apps.registry.errors import QuotaExceeded
 from apps.registry.models import Upload
+from apps.registry.store import store
 from apps.registry.usage import bytes_kept
 from tests.integration.registry.helpers import Lab, chunk, sha256
 from tests.support.factories import actor_of, api, person
@@ -62,20 +63,39 @@ def test_what_does_not_fit_is_refused_with_the_three_numbers(lab: Lab) -> None:
     lab.put(version, "b.txt", b"b" * 600)
 
 
-def test_equal_contents_count_once_and_announced_ones_count_already(lab: Lab) -> None:
-    limit(lab, 1500)
+def test_equal_contents_count_once_and_each_announced_upload_by_itself(lab: Lab) -> None:
+    limit(lab, 2000)
     first, second = lab.draft(), lab.draft()
     lab.put(first, "a.txt", b"a" * 1000)
     lab.put(second, "other.txt", b"a" * 1000)
     assert bytes_kept(lab.project.pk) == 1000
-    lab.start(first, "b.txt", b"b" * 500)
-    lab.start(second, "b.txt", b"b" * 500)
+    uploads = [lab.start(version, "b.txt", b"b" * 500) for version in (first, second)]
+    assert bytes_kept(lab.project.pk) == 2000
     with pytest.raises(QuotaExceeded):
         lab.start(first, "c.txt", b"c")
-    upload = first.uploads.get()
-    actions.cancel_upload(upload, actor=lab.actor)
-    actions.cancel_upload(second.uploads.get(), actor=lab.actor)
-    lab.put(first, "c.txt", b"c")
+    for upload in uploads:
+        assert chunk(lab.api, upload.pk, 0, b"b" * 500).status_code == 200
+    assert bytes_kept(lab.project.pk) == 1500
+    waiting = lab.start(first, "c.txt", b"c" * 500)
+    with pytest.raises(QuotaExceeded):
+        lab.start(first, "d.txt", b"d")
+    actions.cancel_upload(waiting, actor=lab.actor)
+    lab.put(first, "d.txt", b"d")
+
+
+def test_no_more_bytes_than_the_quota_come_in_by_uploads_of_one_digest(lab: Lab) -> None:
+    """Nobody has seen any bytes of that digest: what comes in differs, and is never finished."""
+    limit(lab, 1500)
+    answers = []
+    for number in range(4):
+        body = {"path": "a.txt", "size": 1000, "sha256": "ab" * 32}
+        answer = lab.api.post(f"{lab.at(lab.draft())}/uploads", body)
+        if answer.status_code == 201:
+            pk = answer.json()["upload"]["id"]
+            assert chunk(lab.api, pk, 0, bytes([number]) * 999).status_code == 204
+        answers.append(answer.status_code)
+    received = sum(path.stat().st_size for path in (store().root / "incoming").iterdir())
+    assert (answers, received) == ([201, 413, 413, 413], 999)
 
 
 def test_an_archive_counts_by_what_it_unpacks_to(lab: Lab) -> None:
