@@ -1,6 +1,10 @@
 """How many bytes a project keeps."""
 
+from collections.abc import Mapping
+
 from django.db import connection
+
+from apps.registry.models import ArtifactFile
 
 BYTES_KEPT = """
 SELECT (
@@ -21,3 +25,10 @@ def bytes_kept(project_id: str) -> int:
         cursor.execute(BYTES_KEPT, [project_id, project_id])
         (kept,) = cursor.fetchone()
     return int(kept)
+
+
+def bytes_new(project_id: str, sizes: Mapping[str, int]) -> int:
+    """Return how many bytes contents, given by digest, add to what a project's files take."""
+    known = ArtifactFile.objects.filter(project_id=project_id, sha256__in=sizes)
+    held = set(known.values_list("sha256", flat=True))
+    return sum(size for sha256, size in sizes.items() if sha256 not in held)

@@ -11,12 +11,12 @@ def lock_project(project_id: str) -> Project:
     return Project.objects.select_for_update(no_key=True).get(pk=project_id)
 
 
-def refuse_over_quota(project: Project, wanted: int = 0) -> None:
+def refuse_over_quota(project: Project, wanted: int = 0, *, instead: int = 0) -> None:
     """Refuse ``wanted`` more bytes than the quota leaves beside what is kept and announced; 0 asks
-    whether all that is there fits. A quota of 0 is none."""
+    whether all that is there fits. ``instead`` of what is kept then goes. A quota of 0 is none."""
     if not project.artifact_quota:
         return
-    used = bytes_kept(project.pk)
+    used = bytes_kept(project.pk) - instead
     if used + wanted > project.artifact_quota:
         raise QuotaExceeded(
             f"{project.slug} may keep {project.artifact_quota:,} bytes, keeps {used:,} and would "

@@ -1,6 +1,7 @@
 """Unpacking an uploaded archive: each file becomes a blob of its own."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +18,19 @@ MAX_FILES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file that lies in the store and is to become part of a version."""
+    """Bytes in the store, or on their way there, that are to become a file of a version."""
 
     path: str
     size: int
     sha256: str
 
 
-def unpack(upload: Upload, blobs: Store) -> list[Blob]:
+def unpack(upload: Upload, blobs: Store, allow: Callable[[list[Blob]], None]) -> list[Blob]:
     """Put every file of a complete archive into the store, sorted by path.
 
     Where all of them lie in one folder, that folder is left out of their paths: tools that pack
-    a folder put it there. Raises :class:`ArchiveRefused`; nothing of the archive is kept.
+    a folder put it there. Raises :class:`ArchiveRefused`, or what ``allow`` raises, which is asked
+    when the files are known; nothing of the archive is kept.
     """
     limits = archive.Limits(files=MAX_FILES, total_bytes=config().max_artifact_bytes)
     source = blobs.incoming(upload.pk)
@@ -43,10 +45,12 @@ def unpack(upload: Upload, blobs: Store) -> list[Blob]:
         except archive.ArchiveRefused as error:
             raise ArchiveRefused(f"{upload.path}: {error.sentence}") from None
         names = _names(upload, [file.path for file in found])
-        return [
-            Blob(path, *_kept(blobs, folder / file.path, file.sha256))
-            for path, file in sorted(zip(names, found, strict=True), key=lambda pair: pair[0])
-        ]
+        files = sorted(zip(names, found, strict=True), key=lambda pair: pair[0])
+        made = [Blob(path, file.size, file.sha256) for path, file in files]
+        allow(made)
+        for _, file in files:
+            blobs.put_file(folder / file.path, expected=file.sha256)
+        return made
 
 
 def _names(upload: Upload, names: list[str]) -> list[str]:
@@ -61,8 +65,3 @@ def _names(upload: Upload, names: list[str]) -> list[str]:
         detail = f"{upload.path} holds a name that is refused"
         raise ArchiveRefused(detail, errors=list[FieldError](errors[:20]))
     return names
-
-
-def _kept(blobs: Store, path: Path, sha256: str) -> tuple[int, str]:
-    digest, size = blobs.put_file(path, expected=sha256)
-    return size, digest

@@ -11,6 +11,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from django.db.models import Sum
 
@@ -30,6 +31,7 @@ from apps.registry.errors import (
 from apps.registry.events import FILE_REMOVED, FILES_ADDED, UPLOAD_DROPPED, UPLOAD_STARTED
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.registry.store import Readable, Store, store
+from apps.registry.usage import bytes_new
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.config import config
@@ -127,7 +129,7 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
     """Verify a complete upload and make it part of its version; unpack it if it is an archive.
 
     Bytes with another digest, and archives that hold what may not be unpacked, are dropped
-    together with the upload.
+    together with the upload. Nothing comes into the store for a version that has no room for it.
     """
     authorize(actor, "version.edit", upload.version, view="version.view")
     blobs = store()
@@ -136,7 +138,7 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
         if row.received != row.size:
             raise UploadIncomplete(f"{row.received} of {row.size} bytes are here")
         try:
-            found = unpack(row, blobs) if row.archive else [_keep(row, blobs)]
+            found = unpack(row, blobs, partial(_allow, row)) if row.archive else [_keep(row, blobs)]
         except (DigestMismatch, ArchiveRefused) as error:
             _drop(row, blobs, error.code, actor)
             raise
@@ -238,8 +240,17 @@ def _refuse_conflict(path: str, existing: list[str]) -> None:
         raise PathTaken(f"{path} cannot lie beside {other}: delete that first")
 
 
-def _add(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
-    """Make blobs files of a locked draft; all or none."""
+def _allow(upload: Upload, found: list[Blob]) -> None:
+    """Refuse blobs before they are kept, by what the version and its project have room for now:
+    :func:`finish_upload` asks again under their locks."""
+    version = upload.version
+    _fitting(version, found)
+    wanted = bytes_new(version.project_id, {blob.sha256: blob.size for blob in found})
+    refuse_over_quota(version.project, wanted, instead=upload.size)
+
+
+def _fitting(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
+    """Return the files that blobs would be of a version, which it may have already; all or none."""
     existing = {file.path: file for file in version.files.all()}
     files: list[ArtifactFile] = []
     for blob in found:
@@ -255,13 +266,21 @@ def _add(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
             size=blob.size,
             sha256=blob.sha256,
         )
-        file.save(force_insert=True)
         existing[file.path] = file
         files.append(file)
     if len(existing) > MAX_FILES:
         raise TooLarge(f"A version has at most {MAX_FILES} files")
     if sum(file.size for file in existing.values()) > config().max_artifact_bytes:
         raise TooLarge(f"A version's files have at most {config().max_artifact_bytes} bytes")
+    return files
+
+
+def _add(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
+    """Make blobs files of a locked draft; all or none."""
+    files = _fitting(version, found)
+    for file in files:
+        if file._state.adding:
+            file.save(force_insert=True)
     touch(version)
     return files
 
@@ -277,11 +296,13 @@ def _current(upload: Upload, blobs: Store) -> Upload:
 
 def _keep(upload: Upload, blobs: Store) -> Blob:
     """Turn the received bytes into a blob. After a crash behind the rename it is there already."""
+    made = Blob(upload.path, upload.size, upload.sha256)
     if blobs.incoming(upload.pk).stat().st_size != upload.size and blobs.exists(upload.sha256):
         with blobs.open_verified(upload.sha256):
-            return Blob(upload.path, upload.size, upload.sha256)
+            return made
+    _allow(upload, [made])
     blobs.keep(upload.pk, upload.sha256)
-    return Blob(upload.path, upload.size, upload.sha256)
+    return made
 
 
 def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> None:

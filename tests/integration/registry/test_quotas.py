@@ -98,22 +98,74 @@ def test_no_more_bytes_than_the_quota_come_in_by_uploads_of_one_digest(lab: Lab)
     assert (answers, received) == ([201, 413, 413, 413], 999)
 
 
-def test_an_archive_counts_by_what_it_unpacks_to(lab: Lab) -> None:
+def packed(files: dict[str, bytes]) -> bytes:
+    """Return a zip archive of ``files``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("a", "b"):
-            archive.writestr(name, name * 1000)
-    data = buffer.getvalue()
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def stored() -> list[int]:
+    """Return the sizes of all that lies in the store."""
+    return sorted(found.size for found in store().listing())
+
+
+def test_an_archive_counts_by_what_it_unpacks_to(lab: Lab) -> None:
+    data = packed({name: name.encode() * 1000 for name in ("a", "b")})
     version = lab.draft()
     lab.put(version, "first.txt", b"f" * 500)
     limit(lab, 2499)
     upload = lab.start(version, "m.zip", data, archive=True)
     refused = chunk(lab.api, upload.pk, 0, data)
     assert (refused.status_code, refused.json()["code"]) == (413, "quota_exceeded")
+    for said in ("keeps 500 ", "need 2,000 more"):
+        assert said in refused.json()["detail"]
     assert [file.path for file in version.files.all()] == ["first.txt"], "half an archive stayed"
+    assert stored() == [500], "what was refused lies in the store"
     limit(lab, 2500)
     assert lab.api.post(f"/uploads/{upload.pk}/finish").status_code == 200
     assert bytes_kept(lab.project.pk) == 2500
+
+
+def test_what_the_project_holds_already_is_nothing_new_in_an_archive(lab: Lab) -> None:
+    lab.put(lab.draft(), "a", b"a" * 1000)
+    data = packed({"a": b"a" * 1000, "again": b"a" * 1000, "b": b"b" * 1000, "bb": b"b" * 1000})
+    limit(lab, 2000)
+    assert len(lab.put(lab.draft(), "m.zip", data, archive=True)) == 4
+    assert (bytes_kept(lab.project.pk), stored()) == (2000, [1000, 1000])
+
+
+def test_an_archive_that_the_version_has_no_place_for_leaves_nothing_in_the_store(lab: Lab) -> None:
+    version = lab.draft()
+    lab.put(version, "a", b"a" * 100)
+    data = packed({"a": b"other" * 100, "b": b"b" * 1000})
+    upload = lab.start(version, "m.zip", data, archive=True)
+    refused = chunk(lab.api, upload.pk, 0, data)
+    assert (refused.status_code, refused.json()["code"]) == (409, "path_taken")
+    assert stored() == [100]
+
+
+def test_a_file_that_does_not_fit_any_more_at_its_end_is_not_kept(lab: Lab) -> None:
+    upload = lab.start(lab.draft(), "a.txt", b"a" * 1000)
+    limit(lab, 1000)
+    with pytest.raises(QuotaExceeded):
+        actions.receive_chunk(upload, offset=0, stream=Lowering(lab, b"a" * 1000), actor=lab.actor)
+    assert (stored(), upload.version.files.count()) == ([], 0)
+
+
+class Lowering(io.BytesIO):
+    """Bytes on their way while which the project's quota is lowered."""
+
+    def __init__(self, lab: Lab, data: bytes) -> None:
+        super().__init__(data)
+        self.lab = lab
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes, once less may be kept."""
+        limit(self.lab, 900)
+        return super().read(size)
 
 
 def test_a_quota_lowered_meanwhile_stops_what_is_on_its_way(lab: Lab) -> None:
