@@ -19,6 +19,7 @@ from placet_protocol.report.rows import (
 from placet_protocol.report.windows import MetricWindow, read_window
 from placet_verify import canonical
 from placet_verify.errors import Refused
+from placet_verify.log import checkpoint
 
 STALE_REPORT: Final = "stale_report"  # the code of the answer to a number that is not higher
 MAX_WINDOWS = 2000
@@ -134,7 +135,6 @@ def read_report(payload: bytes, node: str) -> Report:
         raise ProtocolError(refusal.sentence) from refusal
     if not isinstance(data, dict) or data.get("v") != 1 or data.get("node") != node:
         raise ProtocolError("This is not a report of version 1 by this node")
-    checkpoint = data.get("checkpoint")
     return Report(
         v=1,
         node=node,
@@ -142,7 +142,7 @@ def read_report(payload: bytes, node: str) -> Report:
         at=bounded.text(data, "at", "", 40),
         applied=read_generation(data.get("applied"), "/applied"),
         platform=read_platform(data.get("platform", {})),
-        checkpoint=None if checkpoint is None else bounded.text(data, "checkpoint", ""),
+        checkpoint=None if data.get("checkpoint") is None else _note(data),
         revisions=bounded.rows(data, "revisions", read_revision_report),
         prefetched=bounded.rows(data, "prefetched", _digest),
         recalled=bounded.rows(data, "recalled", _digest),
@@ -164,3 +164,16 @@ def _digest(data: Any, at: str) -> str:
     if not bounded.is_text(data):
         raise bounded.fault(at, "text")
     return str(data)[:MAX_DIGEST]
+
+
+def _note(data: Any) -> str:
+    """Read the newest note of the log that a node keeps. One that is none is anybody's; of one that
+    is, the size goes into the log, which holds no greater whole number."""
+    note = bounded.text(data, "checkpoint", "")
+    try:
+        size = checkpoint.parse(note).size
+    except Refused:
+        return note
+    if size > bounded.MAX_WHOLE:
+        raise bounded.fault("/checkpoint", f"of at most {bounded.MAX_WHOLE} leaves")
+    return note

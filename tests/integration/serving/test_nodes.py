@@ -252,6 +252,18 @@ def test_a_checkpoint_that_the_log_does_not_contain_is_noticed(node: SimulatedNo
     assert node.row.fault == ""
 
 
+@pytest.mark.parametrize("size", [2**53, 10**19 - 1])
+def test_a_checkpoint_of_a_size_that_the_log_cannot_write_is_refused(
+    node: SimulatedNode, size: int
+) -> None:
+    node.checkpoint = checkpoint.make("placet.test/log", size, b"\x01" * 32, signer("log"))
+    answer = node.report()
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"pointer": "/checkpoint", "detail": "Must be of at most 9007199254740991 leaves"}],
+    )
+
+
 def test_a_node_that_is_ahead_of_a_restored_database_raises_the_epoch(story: Story) -> None:
     story.node.report(applied={"epoch": 1, "number": 4000})
     story.run_jobs("control")

@@ -17,6 +17,7 @@ from placet_protocol.report import (
     weakest,
     write_report,
 )
+from placet_verify.log import checkpoint
 from placet_verify.signing import dsse
 from placet_verify.signing.keys import PrivateKey
 from tests.support.nodes import PLATFORM
@@ -179,6 +180,18 @@ def test_what_is_wrong_is_named_by_its_place(changes: dict[str, Any], pointer: s
     with pytest.raises(ProtocolError) as refusal:
         read(**changes)
     assert refusal.value.pointer == pointer
+
+
+def test_a_checkpoint_has_no_more_leaves_than_the_log_can_write() -> None:
+    def note(size: int) -> str:
+        return checkpoint.make("placet.test/log", size, b"\x01" * 32, PrivateKey.generate())
+
+    for kept in (note(2**53 - 1), "no note", None):
+        assert read(checkpoint=kept)["checkpoint"] == kept
+    for size in (2**53, 2**63, 10**19 - 1):
+        with pytest.raises(ProtocolError) as refusal:
+            read(checkpoint=note(size))
+        assert refusal.value.pointer == "/checkpoint"
 
 
 def test_the_log_has_a_word_for_each_error_that_an_agent_tells_and_for_no_other() -> None:
