@@ -5,8 +5,11 @@ A part is a pydantic model, and each of its members has a rule::
     class Pause(Part):
         duration_seconds: Annotated[int | None, whole(1, 30 * 86_400)] = None
 
-Whatever is wrong is found at once, each fault with its place. What was stored was judged when it
-came: it is read with the context ``STORED``, and no bound of today is held against it.
+What is wrong with members by themselves is found at once, each fault with its place. What several
+must be together (the shape of a metric, the order of the steps, what a strategy promises) is judged
+before or behind that, and one of the two may hide the other: who mends every fault that was named
+may be told of another. What was stored was judged when it came: it is read with the context
+``STORED``, and no bound of today is held against it.
 """
 
 from collections.abc import Callable

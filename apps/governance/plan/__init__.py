@@ -1,6 +1,6 @@
 """The documents a release carries: how it goes out (plan) and what it runs with (serving).
 
-Each is a pydantic model: it reads what people write, names all that is wrong by its place, and is
+Each is a pydantic model: it reads what people write, names what is wrong by its place, and is
 what gates judge and rollouts carry out. ``document`` is what is stored and signed.
 """
 
