@@ -20,6 +20,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same events,
 _PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 # An escape can write what no text may hold: PostgreSQL stores no null, UTF-8 no half of a pair.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+MARK_INSIDE = "holds a byte order mark, which two readers read differently: take it out"
 _MERGE = "tag:yaml.org,2002:merge"
 
 Path = tuple[str | int, ...]
@@ -53,6 +54,8 @@ def read(
     Dates and other special values stay the text that was written, unless ``special`` refuses them.
     How long a text may be is the caller's to say.
     """
+    if line := mark_inside(text):
+        raise YamlFault(line, MARK_INSIDE)
     try:
         _refuse_risky(text, max_depth, max_nodes)
         node = yaml.compose(text, Loader=_Loader)
@@ -64,6 +67,16 @@ def read(
         raise YamlFault(1, f"is not YAML: {str(error).splitlines()[0][:120]}") from None
     lines: dict[Path, int] = {}
     return Document(None if node is None else _Builder(special, lines).build(node, ()), lines)
+
+
+def mark_inside(text: str) -> int:
+    """Return the line of a byte order mark that does not begin the text, 0 without one.
+
+    At the start of any line libyaml passes over it; Python's own reader, which MLflow takes, reads
+    it as a part of the text, and so another document.
+    """
+    place = text.find("\ufeff", 1)
+    return text.count("\n", 0, place) + 1 if place > 0 else 0
 
 
 def _unreadable(error: yaml.MarkedYAMLError, text: str, max_depth: int) -> YamlFault:

@@ -20,6 +20,7 @@ import joblib
 import numpy
 import onnx
 import pytest
+import yaml
 from onnx import TensorProto, helper
 
 from workers.builder.scanning import files
@@ -296,6 +297,7 @@ def test_a_text_that_lies_beside_many_models_is_text(name: str) -> None:
         ("a: &a {loader_module: evil}\nflavors: {x: *a}", "unknown"),
         ("flavors: !!python/object/apply:os.system [id]", "malicious"),
         ("loader_module: my_loader\n", "unknown"),
+        ('flavors: {}\nx:\n\ufeff"k: v\nflavors: {python_function: {}}\nw: z"\n', "unknown"),
     ],
 )
 def test_an_mlmodel_is_read_as_mlflow_reads_it(text: str, found: Verdict) -> None:
@@ -307,6 +309,18 @@ def test_a_tag_of_python_in_any_yaml_is_malicious() -> None:
     assert verdict(b"%TAG ! tag:yaml.org,2002:python/\n---\na: !name:os.system x\n",
                    "conda.yml") == "malicious"  # fmt: skip
     assert verdict(b"a: !ours [id]\nb: hello!\n", "conda.yaml") == "safe"
+
+
+def test_yaml_that_two_readers_read_differently_is_not_safe() -> None:
+    """libyaml passes over a byte order mark before any line, PyYAML only over the first."""
+    text = 'x:\n\ufeff"k: v\ny: !!python/object/apply:os.system [id]\nw: z"\n'
+    seen = [
+        {str(getattr(event, "tag", None)) for event in yaml.parse(text, loader)}
+        for loader in (yaml.CSafeLoader, yaml.SafeLoader)
+    ]
+    assert [any("os.system" in tag for tag in tags) for tags in seen] == [False, True]
+    assert verdict(text.encode(), "params.yaml") == "unknown"
+    assert verdict("\ufeffa: 1\n".encode(), "params.yaml") == "safe"
 
 
 def test_text_that_is_not_whole_at_a_piece_is_still_text(monkeypatch: pytest.MonkeyPatch) -> None:

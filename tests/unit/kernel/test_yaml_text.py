@@ -27,6 +27,7 @@ def test_plain_values_come_with_their_lines() -> None:
     assert found.lines["a",] == 1
     assert found.lines["b", 0, "d"] == 3
     assert read("").value is None
+    assert read('\ufeffa: "\\ufeff"').value == {"a": "\ufeff"}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,9 @@ def test_plain_values_come_with_their_lines() -> None:
         ("a: [", 1, "node content"),
         ("a: b: c", 1, "not allowed in this context"),
         ("\x07", 1, "not YAML"),
+        ('a:\n\ufeff"k: v\nb: 1\nw: z"\n', 2, "byte order mark"),
+        ("\ufeff\ufeffa: 1", 1, "byte order mark"),
+        ("a: b\ufeffc", 1, "byte order mark"),
     ],
 )
 def test_what_is_not_plain_is_refused_with_its_line_and_at_once(

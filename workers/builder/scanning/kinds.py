@@ -14,6 +14,7 @@ from typing import IO
 
 import yaml
 
+from placet.kernel import yaml_text
 from workers.builder.scanning import headers, lightgbm, mlflow_folder, skops, xgboost
 from workers.builder.scanning.known import Verdict, judge, shown, words
 from workers.builder.scanning.onnx import NotOnnx, check, escapes, outside
@@ -218,6 +219,8 @@ def _yaml(stream: IO[bytes], place: Place) -> Told:
     if len(raw) > MAX_YAML:
         yield "unknown", "is too large for a YAML file"
         return
+    if yaml_text.mark_inside(raw.decode()):
+        yield "unknown", yaml_text.MARK_INSIDE
     if b"!" in raw:
         try:
             tags = {str(getattr(e, "tag", None) or "") for e in yaml.parse(raw, yaml.CSafeLoader)}
