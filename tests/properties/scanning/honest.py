@@ -1,4 +1,4 @@
-"""Honest files of ten kinds: real libraries write them, of models that differ.
+"""Honest files of twelve kinds: real libraries write them, of models that differ.
 
 Models with trees are left out of skops', whose trees it does not trust itself
 (``tests/unit/builds/test_scanner_formats.py``).
@@ -7,9 +7,12 @@ Models with trees are left out of skops', whose trees it does not trust itself
 import functools
 import io
 import json
+import operator
 import pickle
+import re
 import struct
 import tempfile
+import uuid
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -239,6 +242,46 @@ def mlflow(random: Chance) -> Made:
     return {**folder_of_mlflow(how), "model.pkl": data}, ("mlflow",)
 
 
+@functools.cache
+def folder_of_pyfunc() -> Files:
+    """Have MLflow write a folder with a class of one's own."""
+    import mlflow.pyfunc
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        home = Path(folder, "model")
+        mlflow.pyfunc.save_model(home, python_model=own_class(1), pip_requirements=["mlflow"])
+        found = [path for path in home.rglob("*") if path.is_file()]
+        return {path.relative_to(home).as_posix(): path.read_bytes() for path in found}
+
+
+def own_class(factor: int) -> Any:
+    """Return a model of a class that stands nowhere else, so that its code is in the pickle."""
+    from mlflow.pyfunc import PythonModel
+
+    class Own(PythonModel):  # type: ignore[misc]
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+            return numpy.asarray(model_input) * factor
+
+    return Own()
+
+
+def mlflow_with_a_class(random: Chance) -> Made:
+    """What ``mlflow.pyfunc.save_model(python_model=...)`` writes, with a model of its own."""
+    import cloudpickle
+
+    data = cloudpickle.dumps(own_class(random.randrange(9)))
+    return {**folder_of_pyfunc(), "python_model.pkl": data}, ("mlflow",)
+
+
+def tools(random: Chance) -> Made:
+    """What Python and its libraries hand to models beside numbers."""
+    each = (functools.partial(numpy.add, random.randrange(9)), operator.itemgetter(1, "a"),
+            uuid.UUID(int=random.getrandbits(128)), re.compile("a+"), numpy.log1p)  # fmt: skip
+    data = pickle.dumps(random.sample(each, 3), protocol=random.randrange(2, 6))
+    return {"tools.pkl": data}, PICKLES
+
+
 class _Pipe(io.RawIOBase):
     """Where a zip is written that cannot go back."""
 
@@ -275,5 +318,7 @@ KINDS: dict[str, tuple[Callable[[Chance], Made], str]] = {
     "onnx": (onnx, "safe"), "onnx with weights beside": (onnx_with_weights_beside, "safe"),
     "xgboost": (xgboost, "safe"), "lightgbm": (lightgbm, "safe"),
     "safetensors": (safetensors, "safe"), "npy": (npy, "safe"),
-    "mlflow": (mlflow, "code-carrying"), "zip": (zip_of_data, "safe"),
+    "mlflow": (mlflow, "code-carrying"),
+    "mlflow with a class": (mlflow_with_a_class, "code-carrying"),
+    "tools": (tools, "code-carrying"), "zip": (zip_of_data, "safe"),
 }  # fmt: skip

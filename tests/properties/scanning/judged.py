@@ -14,6 +14,7 @@ from typing import Any
 from tests.properties.scanning.drawn import Drawn
 from tests.properties.scanning.ways import FOLLOWING
 from workers.builder.sandbox import Limits, Sandbox
+from workers.builder.scanning.__main__ import second_opinion
 from workers.builder.scanning.files import Scanner
 from workers.builder.untrusted_files import MAX_TOLD, ROOT, read_plain
 
@@ -63,10 +64,12 @@ def on_disk(samples: Sequence[Drawn]) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def scanned(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the scanner's verdict on a folder, and what it tells."""
+def scanned(folder: Path, *, whole: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Return the scanner's verdict on a folder, and what it tells; ``whole``: with picklescan's."""
     scanner = Scanner(folder)
     scanner.scan_files()
+    if whole:
+        second_opinion(folder, scanner)
     told = tuple(f"{path}: {verdict}: {what}" for path, verdict, what in scanner.report.findings)
     return scanner.report.verdict(), told
 

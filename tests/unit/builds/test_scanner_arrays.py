@@ -98,6 +98,36 @@ def test_an_array_that_is_made_unseen_hides_nothing(made: bytes, tmp_path: Path)
     held(b"\x80\4" + made + STATE + b"b" + inside + b".", tmp_path)
 
 
+AGAIN = {
+    "a copy": call(b"copy", b"copy", b"h\7") + b"}b",
+    "its class": call(b"builtins", b"type", b"h\7") + b")\x81" + STATE + b"b",
+    "itself": b"h\7}b",
+}
+
+
+@pytest.mark.parametrize("made", AGAIN.values(), ids=AGAIN)
+def test_an_array_that_was_read_is_not_taken_again(made: bytes, tmp_path: Path) -> None:
+    """What joblib read it by is in the memo, and reads another five bytes."""
+    hidden = runs(tmp_path / "ran")
+    first = NEW + b"q\7" + STATE + b"b" + b"\xff" * 5 + b"0"
+    inside = b"B" + struct.pack("<I", len(hidden)) + hidden
+    held(b"\x80\4" + first + made + inside + b".", tmp_path)
+
+
+@pytest.mark.parametrize("method", [b"read", b"read_array", b"safely_read"])
+def test_a_method_in_an_arrays_state_hides_nothing(method: bytes, tmp_path: Path) -> None:
+    """joblib calls it, and then reads no array where the walk steps over one."""
+    hidden = runs(tmp_path / "ran") + b"0"
+    own = text(method) + b"cbuiltins\nslice\n"
+    state = settings(BYTES, number(len(hidden)) + b"\x85", own)
+    data = b"\x80\4N" + NEW + state + b"b" + hidden + b"."
+    report = scan_bytes("model.joblib", data, tmp_path)
+    assert report.verdict() in {"unknown", "malicious"}, report.findings
+    assert any("member that joblib does not write" in what for _, _, what in report.findings)
+    if method != b"safely_read":
+        held(data, tmp_path)
+
+
 def test_an_alignment_that_is_computed_hides_nothing(tmp_path: Path) -> None:
     """What is none is a copy of none."""
     hidden = runs(tmp_path / "ran")

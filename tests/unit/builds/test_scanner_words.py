@@ -1,12 +1,18 @@
 """Texts that begin like a pickle: what loaders do with them, and what honest people write."""
 
+import functools
+import io
 import json
+import operator
 import pickle
 import struct
 import tempfile
+import uuid
+import zipfile
 import zlib
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from workers.builder.scanning.__main__ import main
@@ -144,3 +150,26 @@ def test_first_bytes_of_a_program_or_of_an_old_joblib_may_be_words(
     name: str, data: bytes, expected: str
 ) -> None:
     assert verdict(data, name) == expected
+
+
+HONEST = {
+    "a function of one's own": cloudpickle.dumps(lambda value: value * 2),
+    "partial": pickle.dumps(functools.partial(len, [1])),
+    "itemgetter": pickle.dumps(operator.itemgetter(1)),
+    "uuid": pickle.dumps(uuid.UUID(int=1)),
+}
+
+
+@pytest.mark.parametrize("data", HONEST.values(), ids=HONEST)
+def test_what_the_second_opinion_minds_is_code_where_the_walk_followed_it(data: bytes) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("archive/data.pkl", data)
+    assert {whole(data, "model.pkl"), whole(packed.getvalue(), "model.zip")} == {"code-carrying"}
+    assert whole(data + b"cos\nsystem\n.", "model.pkl") == "malicious"
+
+
+def test_what_the_second_opinion_minds_counts_where_the_walk_did_not_follow() -> None:
+    data = HONEST["a function of one's own"]
+    assert verdict(data + b"\xff", "model.pkl") == "unknown"
+    assert whole(data + b"\xff", "model.pkl") == "malicious"

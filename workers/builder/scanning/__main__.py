@@ -9,14 +9,15 @@ from typing import Any
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.kinds import is_plain
-from workers.builder.scanning.known import leads_nowhere, shown
+from workers.builder.scanning.known import judge, leads_nowhere, shown
 
 
 def second_opinion(root: Path, scanner: Scanner) -> None:
     """Let picklescan look too; what it calls dangerous is. What it cannot read is named.
 
     It minds no stack, so that texts ask for more by it than any unpickler comes to. Of them our own
-    walk says whether that is so; and what is nowhere does no harm.
+    walk says whether that is so; and what is nowhere does no harm. Nor is dangerous what a file
+    that the walk followed asks for as code: cloudpickle's own helpers, ``functools.partial``.
     """
     from picklescan.scanner import SafetyLevel, scan_file_path
 
@@ -36,9 +37,11 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         words = bool(found.globals) and name not in scanner.pickles and _is_plain(path)
         if found.scan_err and name not in scanner.report.doubted and not words:
             scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
+        followed = scanner.followed(name)
         for one in found.globals:
-            nowhere = words and leads_nowhere(one.module, one.name)
-            if one.safety == SafetyLevel.Dangerous and not nowhere:
+            known = judge(one.module, one.name)[0] == "code-carrying"
+            harmless = (followed and known) or (words and leads_nowhere(one.module, one.name))
+            if one.safety == SafetyLevel.Dangerous and not harmless:
                 text = f"picklescan: {one.module}.{one.name}"
                 scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])
 

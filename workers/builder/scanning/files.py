@@ -54,6 +54,7 @@ class Scanner:
     def __init__(self, root: Path) -> None:
         self.root, self.report = root, Report()
         self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
+        self.unfollowed: set[str] = set()  # of them those that no walk came to the end of
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
@@ -131,6 +132,7 @@ class Scanner:
             self.report.note(told, verdict, what)
         self.report.note(told, walk.verdict, "")
         if not walk.complete:
+            self.unfollowed.add(told)
             self.report.note(told, "unknown", f"is a pickle that is not whole: {walk.error}")
 
     def _archive(self, name: str, stream: IO[bytes], head: bytes, depth: int) -> bool:
@@ -173,6 +175,11 @@ class Scanner:
             stream, kinds.Place(self.root, name, self.report, self.weights)
         ):
             self.report.note(told, verdict, what[:200])
+
+    def followed(self, told: str) -> bool:
+        """Tell whether a file is pickles, or holds some, and each was followed to its end."""
+        inside = {one for one in self.pickles if one == told or one.startswith(f"{told}!")}
+        return bool(inside) and inside.isdisjoint(self.unfollowed)
 
     # archives
     def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:

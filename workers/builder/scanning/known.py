@@ -44,7 +44,8 @@ HOSTILE_PREFIXES = (
     "joblib.memory", "joblib.parallel", "joblib.externals.loky", "joblib._parallel_backends",
     "scipy._lib._testutils", "scipy.io", "scipy.weave", "sklearn.externals.joblib",
     "sklearn.datasets", "sklearn.utils._testing", "mlflow.projects", "mlflow.utils.process",
-    "cloudpickle.cloudpickle.subprocess",
+    "cloudpickle.cloudpickle.subprocess", "torch.utils._config_module", "torch.utils.collect_env",
+    "torch.utils.data.datapipes",
 )  # fmt: skip
 # Names that run, import, look up or open something, wherever they are found.
 HOSTILE_NAMES = words(
