@@ -1,6 +1,5 @@
 """The pickle machine without its effects, for every opcode of protocols 0 to 5."""
 
-import codecs
 import re
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
@@ -13,25 +12,20 @@ from workers.builder.scanning.pickled import (
     MARK,
     MAX_KEYS,
     OPAQUE,
-    TEXT,
-    Bytes,
     Ended,
     Global,
     Hostile,
     Item,
     Made,
     Text,
-    Walk,
     array_bytes,
     is_array,
-    is_integer,
-    is_loose,
     may_be_text,
     pairs,
 )
+from workers.builder.scanning.stack import Stack
 
 MAX_OPCODES = 50_000_000
-MAX_KEPT = 1 << 16  # longer texts are no names
 NEWEST_PROTOCOL = 5
 READING = ("joblib", "numpy")  # by which arrays are read
 # What an importer finds a file for: "_sysconfigdata__linux_x86_64-linux-gnu" is Python's own, and
@@ -39,13 +33,8 @@ READING = ("joblib", "numpy")  # by which arrays are read
 MODULE = re.compile(r"[^\W\d][\w-]*(\.[\w-]*)*|\.[\w.-]+")
 
 
-class Machine:
+class Machine(Stack):
     """The pickle machine without its effects. ``joblib``: step over its arrays."""
-
-    def __init__(self, source: Bytes, walk: Walk, *, joblib: bool) -> None:
-        self.source, self.walk, self.joblib = source, walk, joblib
-        self.stack: list[Item] = []
-        self.memo: dict[int, Item] = {}
 
     def run(self) -> None:
         """Follow one pickle to its STOP."""
@@ -59,134 +48,10 @@ class Machine:
             STEPS[code](self)
         raise Hostile("it has too many opcodes")
 
-    # the stack
-    def push(self, item: Item) -> None:
-        self.stack.append(item)
-
-    def _pop(self, *, meant: bool = False) -> Item:
-        """Take an item; one that is ``meant`` is called, or another is built with it. Elsewhere it
-        could be changed, or made anew, unseen: joblib reads an array by them."""
-        if not self.stack:
-            raise Ended("it takes from an empty stack")
-        item = self.stack.pop()
-        if isinstance(item, dict) and not meant:
-            item[None] = None
-        elif is_loose(item) and not meant and not self.walk.garbled:
-            self.walk.note("unknown", "makes an array of joblib in an odd way")
-        return item
-
-    def _top(self) -> Item:
-        if not self.stack:
-            raise Ended("it looks at an empty stack")
-        return self.stack[-1]
-
-    def _items(self) -> list[Item]:
-        """Take what stands above the last mark, and the mark."""
-        items: list[Item] = []
-        while (item := self._pop()) is not MARK:
-            items.append(item)
-        return items[::-1]
-
-    # plain values
-    def text(self, raw: bytes, encoding: str) -> None:
-        try:
-            self.push(raw.decode(encoding) if len(raw) <= MAX_KEPT else TEXT)
-        except UnicodeError:
-            self.push(TEXT)
-
-    def counted(self, width: int, *, signed: bool = False) -> bytes | None:
-        """Take a length and that many bytes; ``None`` for more than a name can have."""
-        count = self.source.number(width, signed=signed)
-        if count <= MAX_KEPT:
-            return self.source.take(count)
-        self.source.skip(count)
-        return None
-
-    def unicode(self, width: int) -> None:
-        raw = self.counted(width)
-        if raw is None:
-            self.push(TEXT)
-        else:
-            self.text(raw, "utf-8")
-
-    def string(self, width: int) -> None:
-        """A text of Python 2, which the loader decodes as it likes; names are ASCII."""
-        raw = self.counted(width, signed=width > 1)
-        self.push(TEXT if raw is None else raw.decode("latin-1"))
-
-    def data(self, width: int) -> None:
-        self.source.skip(self.source.number(width))
-        self.push(OPAQUE)
-
-    def doubted(self, why: str) -> None:
-        """A number or text that no unpickler reads, as far as is known here."""
-        if not self.walk.lenient:
-            self.walk.doubtful = True
-            raise Ended(why)
-        self.push(OPAQUE)
-
-    def integer(self) -> None:
-        if is_integer(self.source.line()):
-            self.push(OPAQUE)
-        else:
-            self.doubted("it has a number that is none")
-
-    def fraction(self) -> None:
-        try:
-            float(self.source.digits().decode("ascii"))
-        except ValueError:
-            self.doubted("it has a number that is none")
-        else:
-            self.push(OPAQUE)
-
-    def quoted(self) -> None:
-        line = self.source.line().strip()
-        if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b"'", b'"'):
-            self.doubted("it has a text without quotes")
-            return
-        if len(line) > MAX_KEPT:
-            self.push(TEXT)
-            return
-        try:
-            self.push(codecs.escape_decode(line[1:-1])[0].decode("latin-1"))
-        except ValueError:
-            self.doubted("it has a text that cannot be read")
-
-    def escaped(self) -> None:
-        self.text(self.source.line(), "raw-unicode-escape")
-
-    def small(self, width: int) -> None:
-        """A number that may be the length or the place of something."""
-        self.push(self.source.number(width, signed=width == 4))
-
-    def long(self, width: int) -> None:
-        self.source.skip(self.source.number(width, signed=width > 1))
-        self.push(OPAQUE)
-
-    # the memo
-    def put(self, place: int) -> None:
-        if place < 0:
-            raise Ended("it stores at a place below zero")
-        self.memo[place] = self._top()
-
-    def get(self, place: int) -> None:
-        if place not in self.memo:
-            raise Ended("it reads a memo that was never written")
-        self.push(self.memo[place])
-
-    def place(self) -> int:
-        try:
-            return int(self.source.digits())
-        except ValueError:
-            raise Ended("it names a place that is no number") from None
-
     # containers
     def pack(self, count: int) -> None:
         items = [self._pop() for _ in range(count)]
         self.push(tuple(items[::-1]))
-
-    def duplicate(self) -> None:
-        self.push(self._top())
 
     def into(self, count: int) -> None:
         """Items go into the container below them, which is not followed."""
@@ -281,12 +146,12 @@ class Machine:
     # calls
     def call(self, maker: Item, args: Item) -> None:
         self.walk.calls = True
-        if is_array(maker) and args != () and not self.walk.garbled:
-            self.walk.note("unknown", "makes an array of joblib in an odd way")
+        if is_array(maker) and args != ():
+            self._odd_array()
         self.push(Made(maker, args))
 
     def reduce(self) -> None:
-        args, maker = self._pop(), self._pop(meant=True)
+        args, maker = self._pop(), self._pop(Global)
         self.call(maker, args)
 
     def reduce_ex(self) -> None:
@@ -300,7 +165,7 @@ class Machine:
         self.call(items[0], tuple(items[1:]))
 
     def build(self) -> None:
-        state, target = self._pop(meant=True), self.changed()
+        state, target = self._pop(dict), self.changed()
         if isinstance(target, Made):
             if is_array(target.maker) and target.state is not None and self.joblib:
                 raise Hostile("an array of joblib is built twice")

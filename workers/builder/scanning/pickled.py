@@ -17,6 +17,9 @@ INTEGER = re.compile(
 )
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 ARRAY_NAMES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
+# What joblib writes of an array (joblib/numpy_pickle.py, ``NumpyArrayWrapper.__init__``).
+WRITTEN = frozenset({"subclass", "shape", "order", "dtype", "allow_mmap",
+                     "numpy_array_alignment_bytes"})  # fmt: skip
 Item = Any
 
 
@@ -200,6 +203,8 @@ def array_bytes(state: Item) -> int | None:
     """Return how many bytes an array of joblib takes in its file; ``None``: it holds objects."""
     if not isinstance(state, dict) or None in state or not {"shape", "dtype"} <= state.keys():
         raise Hostile("a joblib array has no shape that can be followed")
+    if not state.keys() <= WRITTEN:  # a method of its own would read another way
+        raise Hostile("a joblib array has a member that joblib does not write")
     if not isinstance(state.get("numpy_array_alignment_bytes"), int | None):
         raise Hostile("a joblib array has an alignment that cannot be followed")
     kind, size = dtype_of(state["dtype"])
