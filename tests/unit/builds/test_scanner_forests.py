@@ -338,6 +338,25 @@ def test_a_node_that_was_pruned_may_keep_its_categories() -> None:
         assert verdict(bytes(pruned.save_raw(kind)), f"m.{kind}") == "safe"
 
 
+@pytest.mark.filterwarnings("ignore:.*You have manually specified the `updater`")
+@pytest.mark.parametrize("parent", [-1, 0x7FFFFFFF, 1 << 20])
+def test_a_node_that_nothing_leads_to_has_a_parent_in_its_tree(parent: int) -> None:
+    """XGBoost goes to the parents of such nodes too, without a check."""
+    values = numpy.random.default_rng(0).random((200, 2))
+    data = xgboost.DMatrix(values, values[:, 0] > values[:, 1])
+    grown = xgboost.train({"max_depth": 4}, data, 2)
+    prune = {"process_type": "update", "updater": "prune", "gamma": 20}
+    pruned = xgboost.train(prune, data, 2, xgb_model=grown).save_raw("json")
+    assert verdict(bytes(pruned), "m.json") == "safe"
+    model = json.loads(pruned)
+    tree = model["learner"]["gradient_booster"]["model"]["trees"][0]
+    led = {0, *tree["left_children"], *tree["right_children"]}
+    alone = [node for node in range(len(tree["parents"])) if node not in led]
+    assert alone
+    tree["parents"][alone[-1]] = parent
+    assert verdict(json.dumps(model).encode(), "m.json") == "unknown"
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -237,11 +237,10 @@ def _parents(
     place: int, parents: Sequence[Any], children: Mapping[int, tuple[Any, ...]], reached: set[int]
 ) -> None:
     wrong = f"tree {place} has a node whose parent is another"
-    for parent in parents:
-        if whole(parent) not in ROOT:
-            bounded(parent, 0, len(parents), wrong)
-    if parents[0] not in ROOT:
+    if whole(parents[0]) not in ROOT:
         raise NotTrees(wrong)
+    for parent in parents[1:]:  # also of what was pruned: XGBoost goes there unasked
+        bounded(parent, 0, len(parents), wrong)
     for node in reached & children.keys():
         if any(parents[child] != node for child in children[node]):
             raise NotTrees(wrong)
