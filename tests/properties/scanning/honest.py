@@ -277,7 +277,8 @@ def mlflow_with_a_class(random: Chance) -> Made:
 def tools(random: Chance) -> Made:
     """What Python and its libraries hand to models beside numbers."""
     each = (functools.partial(numpy.add, random.randrange(9)), operator.itemgetter(1, "a"),
-            uuid.UUID(int=random.getrandbits(128)), re.compile("a+"), numpy.log1p)  # fmt: skip
+            uuid.UUID(int=random.getrandbits(128)), re.compile("a+"), numpy.log1p,
+            str.lower)  # fmt: skip
     data = pickle.dumps(random.sample(each, 3), protocol=random.randrange(2, 6))
     return {"tools.pkl": data}, PICKLES
 

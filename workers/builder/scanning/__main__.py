@@ -2,6 +2,7 @@
 
 import json
 import sys
+from _compat_pickle import IMPORT_MAPPING as NEWER
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
             scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
         followed = scanner.followed(name)
         for one in found.globals:
-            known = judge(one.module, one.name)[0] == "code-carrying"
+            attribute = (NEWER.get(one.module, one.module), one.name) == ("builtins", "getattr")
+            known = attribute or judge(one.module, one.name)[0] == "code-carrying"
             harmless = (followed and known) or (words and leads_nowhere(one.module, one.name))
             if one.safety == SafetyLevel.Dangerous and not harmless:
                 text = f"picklescan: {one.module}.{one.name}"

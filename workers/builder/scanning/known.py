@@ -122,7 +122,8 @@ def judge(module: str, name: str) -> tuple[Verdict, str]:
     if root in HOSTILE_ROOTS or module.startswith(HOSTILE_PREFIXES):
         return "malicious", f"asks for {full}"
     if root in {"builtins", "__builtin__"}:
-        good = name in SAFE_BUILTINS
+        plain = not any("__" in part or part in HOSTILE_NAMES for part in parts[1:])
+        good = name.partition(".")[0] in SAFE_BUILTINS and plain
         return ("code-carrying", "") if good else ("malicious", f"asks for {full}")
     if any(part in HOSTILE_NAMES or part in NAMES_OF_MODULES for part in parts):
         return "malicious", f"asks for {full}"

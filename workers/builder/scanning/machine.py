@@ -9,6 +9,7 @@ from workers.builder.scanning.known import Verdict, judge, shown
 from workers.builder.scanning.pickled import (
     ARRAY_NAMES,
     ARRAYS,
+    GETATTR,
     MARK,
     MAX_KEYS,
     OPAQUE,
@@ -19,6 +20,7 @@ from workers.builder.scanning.pickled import (
     Made,
     Text,
     array_bytes,
+    attribute,
     is_array,
     may_be_text,
     pairs,
@@ -115,6 +117,9 @@ class Machine(Stack):
             module = module.lstrip(".")
         newer = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         self.walk.asked |= {(module, name), newer}
+        if newer == (GETATTR.module, GETATTR.name):
+            self.push(GETATTR)
+            return
         for verdict, why in {judge(module, name), judge(*newer)}:
             self.walk.note(verdict, shown(why))
         like_array = not ARRAY_NAMES.isdisjoint(name.split(".")) and not self.walk.garbled
@@ -152,6 +157,9 @@ class Machine(Stack):
 
     def reduce(self) -> None:
         args, maker = self._pop(), self._pop(Global)
+        if maker is GETATTR:
+            verdict, why = attribute(args)
+            self.walk.note(verdict, shown(why))
         self.call(maker, args)
 
     def reduce_ex(self) -> None:

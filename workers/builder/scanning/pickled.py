@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from workers.builder.scanning.known import Verdict, worst
+from workers.builder.scanning.known import Verdict, judge, worst
 
 MAX_LINE = 64 << 20
 MAX_TOLD = 200
@@ -47,6 +47,8 @@ class Global:
 
 
 DTYPE = Global("numpy", "dtype")
+GETATTR = Global("builtins", "getattr")  # judged by what it is called with
+IMPORTERS = frozenset({"subimport", "dynamic_subimport", "LazyLoader"})  # which return a module
 
 
 @dataclass(slots=True)
@@ -197,6 +199,20 @@ def pairs(items: list[Item]) -> dict[str | None, Item]:
     """Return what is followed of a dict; ``None`` in it says that there is more."""
     found = zip(items[::2], items[1::2], strict=False)
     return {key if isinstance(key, str) else None: value for key, value in found}
+
+
+def attribute(args: Item) -> tuple[Verdict, str]:
+    """Return the verdict on ``getattr(*args)`` and why: of what has a name it is as good as the
+    longer name, which is how methods are pickled; anything else could be anything."""
+    owner, name = args if isinstance(args, tuple) and len(args) == 2 else (None, None)
+    if isinstance(owner, str | Text):
+        owner = Global("builtins", "str")
+    elif isinstance(owner, Made):
+        owner = owner.maker
+    plain = isinstance(name, str) and name.isidentifier() and "__" not in name
+    if not plain or not isinstance(owner, Global) or owner.name in IMPORTERS:
+        return "malicious", "asks for builtins.getattr"
+    return judge(owner.module, f"{owner.name}.{name}")
 
 
 def array_bytes(state: Item) -> int | None:

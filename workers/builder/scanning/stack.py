@@ -3,6 +3,7 @@
 import codecs
 
 from workers.builder.scanning.pickled import (
+    GETATTR,
     MARK,
     OPAQUE,
     TEXT,
@@ -43,6 +44,8 @@ class Stack:
             item[None] = None
         elif is_loose(item):
             self._odd_array()
+        elif item is GETATTR:
+            self.walk.note("malicious", f"asks for {item.module}.{item.name}")
         return item
 
     def _odd_array(self) -> None:
