@@ -252,7 +252,7 @@ def test_words_that_a_pickle_could_begin_with_are_words_with_a_hint(
     [
         (b"cos\nsystem\n", None, "malicious"),
         (b"cwebbrowser\nopen\n", None, "malicious"),
-        (b"ccalendar\nday\n", None, "unknown"),  # Python's own
+        (b"cgraphlib\nday\n", None, "unknown"),  # Python's own
         (b"cancer\nhealthy\n", "ancer.py", "unknown"),
         (b"cancer\nhealthy\n", "code/ancer/__init__.py", "unknown"),
         (b"cancer\nhealthy\n(tR", None, "unknown"),  # calls it

@@ -94,6 +94,12 @@ NOWHERE_TO_BE_FOUND = {
     "c.txt": b"ctypes\nmathx\n",
     "cities.csv": b"id\n1\n2\n",
     "eval.txt": b"ceval\neval\n",
+    "requirements.txt": b"ijson\nnumpy\n",
+    "ids.csv": b"cuuid\n6f1c\n77aa\n",
+    "countries.csv": b"ccode\nDE\nFR\n",
+    "days.csv": b"ccalendar\nday\n",
+    "decimals.csv": b"cdecimal\n1\n",
+    "signals.csv": b"csignal\n1\n",
     "cages.csv": b"cage\nunknown\n",
 }
 
@@ -115,6 +121,18 @@ def test_words_that_ask_for_what_is_nowhere_are_words_with_a_hint(name: str, dat
 )  # fmt: skip
 def test_words_that_ask_for_what_is_there_are_no_words(data: bytes) -> None:
     assert whole(data, "words.txt") in {"malicious", "unknown"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"ctest\n1\n2\n", b"isocket\n1\n", b"ccode\ninteract\n", b"cpip\n1\n", b"cdocker\nA\n"],
+)
+def test_words_that_may_ask_for_what_is_there_are_not_malicious(data: bytes) -> None:
+    assert whole(data, "words.csv") == "unknown"
+    assert whole(b"# words\n" + data, "words.csv") == "safe"
+    assert whole(data + b"\0", "words.csv") != "safe"
+    assert whole(data + b"cos\nsystem\n", "words.csv") != "safe"
+    assert verdict(data + b"(tR.", "words.csv") != "safe"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
             what = f"could not be read by picklescan ({type(error).__name__})"
             scanner.report.note(name, "unknown", what)
             continue
+        looked_up = name in scanner.words  # of which the walk has said what an unpickler does
         words = bool(found.globals) and name not in scanner.pickles and _is_plain(path)
         if found.scan_err and name not in scanner.report.doubted and not words:
             scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
@@ -42,7 +43,8 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         for one in found.globals:
             attribute = (NEWER.get(one.module, one.module), one.name) == ("builtins", "getattr")
             known = attribute or judge(one.module, one.name)[0] == "code-carrying"
-            harmless = (followed and known) or (words and leads_nowhere(one.module, one.name))
+            nowhere = words and leads_nowhere(one.module, one.name)
+            harmless = looked_up or (followed and known) or nowhere
             if one.safety == SafetyLevel.Dangerous and not harmless:
                 text = f"picklescan: {one.module}.{one.name}"
                 scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
-from workers.builder.scanning.known import leads_nowhere, shown
+from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, imports, takes
 from workers.builder.scanning.pickled import Walk
 from workers.builder.scanning.report import Report
@@ -32,6 +32,7 @@ MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
 READ = (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, OSError, EOFError,
         zlib.error, ValueError, lzma.LZMAError)  # fmt: skip
+LIKE_A_PICKLE = "begins like a pickle: begin it with a comment or a header"
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib zlib": lambda stream: _Zlib(stream),
     "joblib gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
@@ -55,6 +56,7 @@ class Scanner:
         self.root, self.report = root, Report()
         self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
         self.unfollowed: set[str] = set()  # of them those that no walk came to the end of
+        self.words: set[str] = set()  # texts that may be looked up, and call nothing
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
@@ -98,9 +100,12 @@ class Scanner:
         if walk.is_a_value and kinds.is_called_text(PurePosixPath(own)) and kinds.is_plain(stream):
             walk = Walk()
         elif walk.asks_alone and self._is_words(stream, walk):
-            what = "begins like a pickle: begin it with a comment or a header"
-            self.report.note(told, "code-carrying", what)
+            self.report.note(told, "code-carrying", LIKE_A_PICKLE)
             walk = Walk()
+        elif walk.asks_alone and harmless(walk.asked) and kinds.is_plain(stream):
+            self.report.note(told, "unknown", LIKE_A_PICKLE)
+            self.words.add(told)
+            walk.soften()
         self._pickle(told, walk)
         stream.seek(0)
         archive = self._archive(name, stream, head, depth)

@@ -5,6 +5,7 @@ A pickle is a program. No list makes it safe: the best verdict that a pickle get
 """
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Literal
 
@@ -66,14 +67,17 @@ NAMES_OF_MODULES = frozenset(
      "shutil", "socket", "runpy", "pickle", "_pickle", "io", "posix", "nt"}
 )  # fmt: skip
 
-# Modules of Python's own that NumPy, and so every loader of models, has loaded: looking one up does
-# nothing.
-LOADED = words(
+# Modules of Python's own whose import does nothing that counts: NumPy, and so every loader of
+# models, has loaded the first ones anyway; the others define things.
+INERT = words(
     """
     abc ast builtins codecs collections contextlib contextvars copyreg ctypes datetime dis enum
     errno functools importlib inspect io itertools keyword linecache marshal math numbers opcode
     operator os pickle platform posix re site stat struct sys textwrap time token tokenize types
     typing warnings weakref
+
+    array bisect calendar cmath code copy csv decimal fractions hashlib heapq html json locale
+    profile queue random resource select signal statistics string trace uuid
     """
 )
 
@@ -143,9 +147,17 @@ def leads_nowhere(module: str, name: str) -> bool:
     """Tell whether nothing would come of it to ask for ``module.name``, and not to call it."""
     top = module.partition(".")[0]
     if not top or top in sys.stdlib_module_names:
-        loaded = import_module(module) if module in LOADED else None
+        loaded = import_module(module) if module in INERT else None
         return loaded is not None and not hasattr(loaded, name.partition(".")[0])
     return judge(module, name if top in MODEL_ROOTS else "")[0] == "code-carrying"
+
+
+def harmless(asked: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether nothing that runs or opens something is among names that nobody calls."""
+    return not any(
+        module.startswith(".") or not HOSTILE_NAMES.isdisjoint(name.split("."))
+        for module, name in asked
+    )
 
 
 def shown(text: str) -> str:

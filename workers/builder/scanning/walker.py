@@ -33,10 +33,14 @@ def walk_pickle(stream: IO[bytes]) -> Walk:
         for verdict, what in plain.findings:
             walk.note(verdict, what)
         walk.note(plain.verdict, "")
-    if walk.doubtful and not walk.effects:
+    if walk.doubtful:
         stream.seek(here)
         beyond = _walk(stream, joblib=True, lenient=True)
-        if beyond.effects and beyond.calls:
+        if walk.effects and beyond.asks_alone:  # whichever of the two is right, it calls nothing
+            walk.doubtful, walk.asked = False, walk.asked | beyond.asked
+            for verdict, what in beyond.findings:
+                walk.note(verdict, what)
+        elif not walk.effects and beyond.effects and beyond.calls:
             walk.effects = True
             walk.note("unknown", "calls something behind what no unpickler is known to read")
     return walk
