@@ -18,6 +18,12 @@ FIRST = re.compile(rb"[ \t]*tree[ \t]*[\r\n]")
 END = re.compile(r"\r\n|\r|\n")
 TREE = re.compile(r"(?<=[\r\n])Tree=")
 LAST = re.compile(r"\s*end of trees[\r\n]")
+# As its Atof takes them; what it does not take ends the process.
+FRACTION = re.compile(
+    r"[-+]?([0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?|nan|na|inf|infinity)", re.ASCII | re.IGNORECASE
+)
+OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
+OF_NODES = ("threshold", "split_gain", "internal_value", "internal_weight", "internal_count")
 Facts = Mapping[str, str]
 
 
@@ -71,6 +77,8 @@ def _classes(facts: Facts, trees: int) -> None:
                       "it has more classes than trees")  # fmt: skip
     if number(facts.get("num_tree_per_iteration", str(classes))) != classes:
         raise NotTrees("a round of its has another number of trees than there are classes")
+    if not facts.get("objective", "none").strip():
+        raise NotTrees("its objective has no name")
     for word in _items(facts, "objective"):
         name, found, value = word.partition(":")
         if found and name == "num_class" and number(value) != classes:
@@ -98,10 +106,15 @@ def _tree(count: int, facts: Facts, features: int) -> None:
     leaves = number(facts.get("num_leaves", ""))
     if leaves < 1 or len(_items(facts, "leaf_value")) != leaves:
         raise NotTrees(f"tree {count} has another number of leaves than it says")
+    number(facts.get("num_cat", ""))
+    _fractions(count, facts, "shrinkage", 1)
     if number(facts.get("is_linear", "0")):
         _linear(count, facts, leaves, features)
     if leaves == 1:
         return
+    for names, size in ((OF_LEAVES, leaves), (OF_NODES, leaves - 1)):
+        for name in names:
+            _fractions(count, facts, name, size)
     names = ("left_child", "right_child", "split_feature", "threshold", "decision_type")
     left, right, splits, bounds, kinds = (_items(facts, part) for part in names)
     if "decision_type" not in facts:
@@ -123,10 +136,17 @@ def _tree(count: int, facts: Facts, features: int) -> None:
     _categories(count, facts, asked)
 
 
+def _fractions(count: int, facts: Facts, name: str, size: int) -> None:
+    """A list of a tree that is there at all has one number for each node or leaf."""
+    found = _items(facts, name) if name in facts else None
+    if found is not None and not (len(found) == size and all(map(FRACTION.fullmatch, found))):
+        raise NotTrees(f"tree {count} has a list of another length, or with what is no number")
+
+
 def _categories(count: int, facts: Facts, asked: list[str]) -> None:
     """A node that asks for a category names one of the sets of bits by its threshold."""
     wrong = f"tree {count} asks for a category that there is not"
-    sets = number(facts.get("num_cat", "0"))
+    sets = number(facts["num_cat"])
     for place in map(number, asked):
         bounded(place, 0, sets, wrong)
     if sets < 0:
@@ -147,8 +167,10 @@ def _linear(count: int, facts: Facts, leaves: int, features: int) -> None:
     used = [number(feature) for feature in _items(facts, "leaf_features")]
     if not len(sizes) == len(_items(facts, "leaf_const")) == leaves:
         raise NotTrees(wrong)
-    if not len(used) == len(_items(facts, "leaf_coeff")) == sum(sizes):
+    if len(used) != sum(sizes):
         raise NotTrees(wrong)
+    _fractions(count, facts, "leaf_const", leaves)
+    _fractions(count, {"leaf_coeff": "", **facts}, "leaf_coeff", len(used))
     for feature in used:
         bounded(feature, 0, features, wrong)
 
