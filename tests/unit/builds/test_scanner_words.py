@@ -191,3 +191,28 @@ def test_what_the_second_opinion_minds_counts_where_the_walk_did_not_follow() ->
     data = HONEST["a function of one's own"]
     assert verdict(data + b"\xff", "model.pkl") == "unknown"
     assert whole(data + b"\xff", "model.pkl") == "malicious"
+
+
+@pytest.mark.parametrize(
+    "name", [".gitkeep", ".python-version", "Pipfile", "MLproject", "a.markdown", "a.conf", "a.svg"]
+)
+def test_what_lies_beside_many_models_is_text_when_it_is_one(name: str) -> None:
+    assert whole(b"name: x\n", name) == "safe"
+    assert verdict(b"\xff\n", name) == "unknown"
+    assert verdict(b"cos\nsystem\n(S'true'\ntR.", name) == "malicious"
+
+
+def test_a_project_of_mlflow_is_yaml() -> None:
+    tag = b"a: !!python/object/apply:os.system [id]\n"
+    assert verdict(tag, "MLproject") == "malicious"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt"])
+def test_a_table_may_be_written_as_spreadsheets_write_it(encoding: str, name: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    data = f"{mark}name;stra\u00dfe\nM\u00fcller;1\n".encode(encoding)
+    assert whole(data, name) == ("unknown" if name == "a.txt" else "safe")
+    assert verdict(data + "\0".encode(encoding), name) == "unknown"
+    assert verdict(data + b"\x81", name) == "unknown"
+    assert verdict(b"cos\nsystem\n(S'true'\ntR." + data, name) == "malicious"

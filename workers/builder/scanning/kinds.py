@@ -26,15 +26,18 @@ MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
 TEXT = set(
     words(
         ".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff .lock .in .bib .tex "
-        ".sql .md5 .sha256 .gitattributes .gitignore .dockerignore .editorconfig"
+        ".sql .md5 .sha256 .gitattributes .gitignore .gitkeep .dockerignore .editorconfig "
+        ".python-version .markdown .conf .svg"  # which nobody here draws
     )
 )
 TEXT_NAMES = frozenset(
     words(
-        "LICENSE README NOTICE AUTHORS CHANGELOG CITATION CONTRIBUTING VERSION Dockerfile Makefile"
+        "LICENSE README NOTICE AUTHORS CHANGELOG CITATION CONTRIBUTING VERSION Dockerfile Makefile "
+        "Pipfile MLproject"
     )
 )
 YAML = words(".yaml .yml")
+TABLES = words(".csv .tsv")
 CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .jar .whl .egg .pth")
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
 PICTURES = words(".png .jpg .jpeg .gif .parquet")
@@ -90,7 +93,7 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> Rea
         return _keras
     if own.name == "config.json":
         return _config
-    if suffix in YAML:
+    if suffix in YAML or own.name == "MLproject":
         return _yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return _text
@@ -144,9 +147,11 @@ def _is(verdict: Verdict, what: str) -> Reader:
     return lambda stream, place: iter([(verdict, what)])
 
 
-def _is_text(stream: IO[bytes], without: frozenset[str] = frozenset()) -> bool:
+def _is_text(
+    stream: IO[bytes], without: frozenset[str] = frozenset(), encoding: str = "utf-8"
+) -> bool:
     stream.seek(0)
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
         while piece := stream.read(CHUNK):
             if without.intersection(decoder.decode(piece)):
@@ -162,6 +167,15 @@ def is_plain(stream: IO[bytes]) -> bool:
     return _is_text(stream, _CONTROLS)
 
 
+def _is_table(stream: IO[bytes], own: PurePosixPath) -> bool:
+    """Tell whether all of it can be read aloud as spreadsheets write tables that are not UTF-8."""
+    if _suffix(own) not in TABLES:
+        return False
+    stream.seek(0)
+    wide = stream.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    return _is_text(stream, _CONTROLS, "utf-16" if wide else "cp1252")
+
+
 def forests(stream: IO[bytes]) -> Told:
     """Hold a file against itself when XGBoost or LightGBM would read it: neither asks what else it
     is, and XGBoost takes what it does not know for UBJSON."""
@@ -175,7 +189,7 @@ def forests(stream: IO[bytes]) -> Told:
 
 
 def _text(stream: IO[bytes], place: Place) -> Told:
-    if not _is_text(stream):
+    if not _is_text(stream) and not _is_table(stream, PurePosixPath(place.name)):
         yield "unknown", "is called text and is none"
         return
     yield "safe", ""
