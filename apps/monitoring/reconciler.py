@@ -4,14 +4,17 @@ A pass may be repeated or run twice at a time: one alert of a kind and subject i
 its state moves by compare-and-set. What a pass cannot judge it leaves as it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import connection
 
 from apps.audit import rules as rules_of_log
 from apps.audit.queries import log_size
+from apps.jobs.each import each
 from apps.jobs.handlers import timetables
 from apps.jobs.models import Job, JobState
 from apps.monitoring import queries
@@ -27,6 +30,7 @@ from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
 from placet_verify.log import checkpoint
 
+Judged = TypeVar("Judged")
 SILENT_SECONDS = 60  # a node that said nothing for longer is worth an alert
 FAILURES_IN_A_ROW = 3  # of a schedule; one failed run is made good by the next
 LOOK_BACK = timedelta(days=1)  # for jobs that failed for good
@@ -42,25 +46,42 @@ OWN_STATE = ("builds.run",)  # its failure is shown as the build's, to who asked
 
 @dataclass(slots=True)
 class Sweep:
-    """What a pass found wrong, and the (kind, subject) pairs that it could not judge."""
+    """What a pass found wrong, the (kind, subject) pairs that it could not judge, and what was
+    raised over one of them."""
 
     findings: list[Finding] = field(default_factory=list)
     unknown: set[tuple[str, str]] = field(default_factory=set)
+    faults: list[Exception] = field(default_factory=list)
 
 
 def watch_endpoints() -> dict[str, int]:
-    """Judge objectives, replicas and nodes."""
-    sweep = Sweep()
+    """Judge objectives, replicas and nodes. What cannot be judged of one stops no other."""
+    sweep, at = Sweep(), now()
     active = statuses(Endpoint.objects.filter(state="active").order_by("pk"))
     live = {s.endpoint.pk: s.live.revision.pk for s in active if s.live is not None}
-    for item in queries.watched():
-        judge_objective(item, sweep)
-    for status in active:
-        judge_replicas(status, sweep, now())
-        judge_stable(status, sweep)
-    judge_nodes(sweep, now())
-    judge_log()
+    objectives = {item.objective.endpoint.pk: item for item in queries.watched()}
+    shown = {status.endpoint.pk: status for status in active}
+    judge_each((AlertKind.OBJECTIVE, AlertKind.NO_DATA), objectives, judge_objective, sweep)
+    judge_each((AlertKind.REPLICAS,), shown, lambda s, w: judge_replicas(s, w, at), sweep)
+    judge_each((AlertKind.STABLE_DOWN,), shown, judge_stable, sweep)
+    judge_nodes(sweep, at)
+    judge_log(sweep)
     return settle(sweep, OF_ENDPOINTS, live)
+
+
+def judge_each(
+    kinds: Iterable[AlertKind], rows: Mapping[str, Judged],
+    judge: Callable[[Judged, Sweep], None], sweep: Sweep,
+) -> None:  # fmt: skip
+    """Judge the row of each endpoint, of which none stops the others: one that raises is unknown,
+    and so keeps the alerts that it has."""
+
+    def judged(pk: str) -> str:
+        judge(rows[pk], sweep)
+        return pk
+
+    left = rows.keys() - each(judged, rows, sweep.faults)
+    sweep.unknown |= {(kind, pk) for kind in kinds for pk in left}
 
 
 def watch_jobs() -> dict[str, int]:
@@ -74,7 +95,8 @@ def watch_jobs() -> dict[str, int]:
 def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> dict[str, int]:
     """Open an alert for each finding, and end those of ``kinds`` that are found no more.
 
-    What could not be judged stays, unless the revision that it is about serves no longer.
+    What could not be judged stays, unless the revision that it is about serves no longer. What was
+    raised over one of them is raised at the end, so that people are told.
     """
     found = {(finding.kind, finding.subject) for finding in sweep.findings}
     over = []
@@ -83,9 +105,12 @@ def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> di
         gone = bool(alert.revision) and live.get(alert.subject) != alert.revision
         if gone or (key not in found and key not in sweep.unknown):
             over.append(alert)
-    ended = close_settled(over, actor=SYSTEM)
-    opened = sum(open_alert(finding, actor=SYSTEM) is not None for finding in sweep.findings)
-    return {"opened": opened, "resolved": ended}
+    new = {f"{finding.kind} of {finding.subject}": finding for finding in sweep.findings}
+    ended = each(lambda alert: close_settled([alert], actor=SYSTEM), over, sweep.faults)
+    opened = each(lambda name: open_alert(new[name], actor=SYSTEM), new, sweep.faults)
+    if sweep.faults:
+        raise sweep.faults[0]
+    return {"opened": sum(row is not None for row in opened), "resolved": sum(ended)}
 
 
 def judge_objective(item: Watched, sweep: Sweep) -> None:
@@ -200,15 +225,17 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
         )
 
 
-def judge_log() -> None:
+def judge_log(sweep: Sweep) -> None:
     """Say what nodes hold of the log that is not in this database: it was put back, or cut."""
     keys = checkpoint.log_keys(ring())
-    for node in Node.objects.filter(fault="checkpoint_ahead").select_related("target"):
-        try:
+
+    def look(node: Node) -> None:
+        with suppress(Refused):  # signed by nobody of ours, so it says nothing about our log
             head = checkpoint.verify(str(node.report.get("checkpoint")), keys)
-        except Refused:
-            continue  # signed by nobody of ours, so it says nothing about our log
-        log_fault(missing_on(f"The node of {node.target}", head.size), subject=node.pk)
+            log_fault(missing_on(f"The node of {node.target}", head.size), subject=node.pk)
+
+    ahead = Node.objects.filter(fault="checkpoint_ahead").select_related("target")
+    each(look, ahead, sweep.faults)
 
 
 def missing_on(who: str, seen: int) -> str:

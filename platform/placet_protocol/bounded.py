@@ -6,6 +6,7 @@ refused is a ``ProtocolError`` with a JSON pointer.
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from placet_protocol.fields import ProtocolError
@@ -61,6 +62,17 @@ def told(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:
     if not isinstance(value, str):
         raise fault(f"{at}/{name}", "text")
     return storable(value[:limit])
+
+
+def moment(data: Any, name: str, at: str, absent: str = "") -> str:
+    """Return a time with its zone, as it was written; ``absent`` is one for where none stands."""
+    found = text(data, name, at, 40) or absent
+    try:
+        if datetime.fromisoformat(found).tzinfo is None:
+            raise ValueError
+    except ValueError:
+        raise fault(f"{at}/{name}", "a time with its zone") from None
+    return found
 
 
 def matching(data: Any, name: str, at: str, shape: re.Pattern[str]) -> str:

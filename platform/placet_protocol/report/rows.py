@@ -104,8 +104,8 @@ def weakest(isolations: Iterable[str]) -> Isolation:
     return next((one for one in reversed(ISOLATIONS) if one and one in found), "")
 
 
-def read_revision_report(data: Any, at: str) -> RevisionReport:
-    """Read what a node sees of one revision."""
+def read_revision_report(data: Any, at: str, *, seen: str) -> RevisionReport:
+    """Read what a node sees of one revision; ``seen`` is when, by its report."""
     said = bounded.text(data, "phase", at)
     phase = next((one for one in PHASES if one == said), None)
     if phase is None:
@@ -120,7 +120,7 @@ def read_revision_report(data: Any, at: str) -> RevisionReport:
         weight=bounded.whole(data, "weight", at, WHOLE),
         detail=bounded.told(data, "detail", at),
         bento_digest=bounded.text(data, "bento_digest", at, 71),
-        since=bounded.text(data, "since", at, 40),
+        since=bounded.moment(data, "since", at, absent=seen),
         restarts=bounded.whole(data, "restarts", at),
         isolation=read_isolation(bounded.text(data, "isolation", at, 20)),
         egress=[read_egress(row, f"{at}/egress/{place}") for place, row in enumerate(egress)],

@@ -1,6 +1,7 @@
 """A report as a whole: the payload of an envelope that the node's key signs."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, TypedDict
 
 from placet_protocol import bounded
@@ -135,15 +136,16 @@ def read_report(payload: bytes, node: str) -> Report:
         raise ProtocolError(refusal.sentence) from refusal
     if not isinstance(data, dict) or data.get("v") != 1 or data.get("node") != node:
         raise ProtocolError("This is not a report of version 1 by this node")
+    seen = bounded.text(data, "at", "", 40)
     return Report(
         v=1,
         node=node,
         number=bounded.whole(data, "number", ""),
-        at=bounded.text(data, "at", "", 40),
+        at=seen,
         applied=read_generation(data.get("applied"), "/applied"),
         platform=read_platform(data.get("platform", {})),
         checkpoint=None if data.get("checkpoint") is None else _note(data),
-        revisions=bounded.rows(data, "revisions", read_revision_report),
+        revisions=bounded.rows(data, "revisions", partial(read_revision_report, seen=seen)),
         prefetched=bounded.rows(data, "prefetched", _digest),
         recalled=bounded.rows(data, "recalled", _digest),
         errors=bounded.rows(data, "errors", read_error),

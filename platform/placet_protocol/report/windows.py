@@ -1,7 +1,6 @@
 """How requests were answered, counted in windows."""
 
 import re
-from datetime import datetime
 from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
 
 from placet_protocol import bounded
@@ -42,12 +41,7 @@ class MetricWindow(RequestCounts):
 
 def read_window(data: Any, at: str) -> MetricWindow:
     """Read one window; what a newer agent counts beside the cohorts is left out."""
-    started_at = bounded.text(data, "started_at", at, 40)
-    try:
-        if datetime.fromisoformat(started_at).tzinfo is None:
-            raise ValueError
-    except ValueError:
-        raise bounded.fault(f"{at}/started_at", "a time with its zone") from None
+    started_at = bounded.moment(data, "started_at", at)
     seconds, apart = data.get("seconds"), data.get("apart", {})
     numeric = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not numeric or not 0 < seconds <= LONGEST_SECONDS:

@@ -194,6 +194,23 @@ def test_a_checkpoint_has_no_more_leaves_than_the_log_can_write() -> None:
         assert refusal.value.pointer == "/checkpoint"
 
 
+@pytest.mark.parametrize("since", ["yesterday", "2026-11-27T12:00:00", "2026-11-27", 7, None])
+def test_a_phase_is_entered_at_a_time_with_its_zone(since: Any) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        with_row(since=since)
+    assert refusal.value.pointer == "/revisions/0/since"
+
+
+def test_a_phase_of_no_time_was_entered_when_the_node_reports() -> None:
+    row = report()["revisions"][0]
+    del row["since"]
+    at = "2026-11-27T13:00:00+01:00"
+    assert read(at=at, revisions=[row])["revisions"][0]["since"] == at
+    with pytest.raises(ProtocolError) as refusal:
+        read(at="", revisions=[row])
+    assert refusal.value.pointer == "/revisions/0/since"
+
+
 def test_the_log_has_a_word_for_each_error_that_an_agent_tells_and_for_no_other() -> None:
     codes = told()
     assert {"endpoint_left_out", "haproxy", "capture_dropped"} <= codes
