@@ -64,7 +64,7 @@ def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) 
         line = Line(
             prediction=str(data["id"]),
             at=at,
-            unit=data["unit"] or "",
+            unit=_unit(data["unit"]),
             rows=int(_number(data["rows"], 1, MAX_ROWS)),
             inputs=_text(data["inputs"], capture.max_bytes),
             outputs=_text(data["outputs"], capture.max_bytes),
@@ -72,9 +72,9 @@ def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) 
             dropped=int(_number(data["dropped"], 0, 2**31 - 1)),
             cohort=str(data.get("cohort", "")),
         )
+        ours = data["revision"] == revision and _ID.fullmatch(line.prediction)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
-    ours = data["revision"] == revision and _ID.fullmatch(line.prediction)
     drawn = ours and is_captured(line.prediction, capture.percent)
     timely = latest - timedelta(days=capture.days) <= at <= latest + SKEW
     known = (line.unit == "" or is_readable(line.unit)) and line.cohort in ("", *APART)
@@ -128,11 +128,18 @@ def _number(value: Any, low: float, high: float) -> float:
     return value
 
 
+def _unit(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("not a unit")
+    return value or ""
+
+
 def _text(value: Any, limit: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > limit:
         raise ValueError("not such a text")
+    value.encode()  # half a character has no bytes, so that no file could hold it
     if not isinstance(json.loads(value, parse_constant=_no_constant), list):
         raise ValueError("not a list")
     return value

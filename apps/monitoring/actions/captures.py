@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from apps.jobs.each import each
 from apps.monitoring import parquet
 from apps.monitoring.actions.daily import fits
 from apps.monitoring.actions.outcomes import match_waiting
@@ -77,16 +78,21 @@ def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: 
 
 
 def store_captures() -> int:
-    """Store what waits; return how many predictions were new."""
+    """Store what waits; return how many predictions were new. A revision of which nothing can be
+    stored stops no other: what it raised is raised at the end."""
     waiting = CaptureRange.objects.filter(stored_at=None).values_list("file__revision", flat=True)
-    stored = 0
-    for pk in waiting.order_by("file__revision").distinct():
-        revision = Revision.objects.select_related("endpoint").get(pk=pk)
-        try:
-            stored += _store(revision)
-        except CaptureMoved:
-            continue  # the next run finds it again
+    faults = list[Exception]()
+    stored = sum(each(_store_of, waiting.order_by("file__revision").distinct(), faults))
+    if faults:
+        raise faults[0]
     return stored
+
+
+def _store_of(pk: str) -> int:
+    try:
+        return _store(Revision.objects.select_related("endpoint").get(pk=pk))
+    except CaptureMoved:
+        return 0  # the next run finds it again
 
 
 @dataclass(slots=True)

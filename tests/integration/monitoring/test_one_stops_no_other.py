@@ -1,13 +1,17 @@
 """What one endpoint, or one line of it, is at fault with keeps nothing from the others."""
 
+from typing import Any
+
 import pytest
 
-from apps.monitoring import reconciler
-from apps.monitoring.models import Alert
+from apps.monitoring import actions, parquet, reconciler
+from apps.monitoring.models import Alert, CapturedPrediction, CaptureRange
 from apps.serving.models import Endpoint, Node, Revision
+from tests.support.captures import line, send, text
 from tests.support.story import Story
 
 pytestmark = pytest.mark.django_db
+SERVING = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
 
 
 def live(endpoint: Endpoint) -> Revision:
@@ -53,3 +57,61 @@ def test_a_report_with_a_time_that_nobody_can_read_is_refused_by_its_place(
     assert refusal.status_code == 400
     (fault,) = refusal.json()["errors"]
     assert fault["pointer"] == "/revisions/0/since"
+
+
+def captured(story: Story) -> list[Revision]:
+    """Return what is live at two endpoints that capture everything, in the order they are stored
+    in."""
+    found = [
+        live(story.live("development", endpoint=name, serving=SERVING).endpoint)
+        for name in ("first", "second")
+    ]
+    return sorted(found, key=lambda revision: revision.pk)
+
+
+def stored() -> list[tuple[str, int]]:
+    """Return of which revision how many predictions are stored."""
+    rows = CapturedPrediction.objects.values_list("revision", flat=True)
+    return sorted((pk, [*rows].count(pk)) for pk in {*rows})
+
+
+BAD: list[dict[str, Any]] = [
+    {"revision": ...}, {"unit": [1]}, {"unit": 7}, {"unit": True}, {"unit": []},
+    {"unit": "\ud800"}, {"inputs": '[{"age":"\ud800"}]'}, {"outputs": '["\ud800"]'},
+    {"outputs": '"a"'}, {"rows": 2**70}, {"at": 2**39}, {"ms": 10**4000}, {"id": 7},
+    {"cohort": ["mirrored"]},
+]  # fmt: skip
+
+
+def test_lines_that_no_capture_writes_are_unreadable_and_stop_no_other(story: Story) -> None:
+    first, second = captured(story)
+    bad = [{n: v for n, v in (line(first.pk) | changes).items() if v is not ...} for changes in BAD]
+    assert send(story.node, first.pk, text(*bad, line(first.pk, ms=3), line(first.pk)))[0] == 201
+    assert send(story.node, second.pk, text(line(second.pk)))[0] == 201
+    assert actions.store_captures() == 3
+    assert stored() == [(first.pk, 2), (second.pk, 1)]
+    unreadable = CaptureRange.objects.values_list("file__revision", "unreadable")
+    assert dict(unreadable) == {first.pk: len(BAD), second.pk: 0}
+
+
+def test_a_revision_of_which_nothing_can_be_stored_stops_no_other(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = captured(story)
+    for revision in (first, second):
+        assert send(story.node, revision.pk, text(line(revision.pk)))[0] == 201
+    write = parquet.write
+
+    def full(rows: Any, **after: Any) -> str:
+        raise OSError("No space left on device")
+
+    def once(*args: Any, **kwargs: Any) -> str:
+        monkeypatch.setattr(parquet, "write", write)
+        return full(*args, **kwargs)
+
+    monkeypatch.setattr(parquet, "write", once)
+    with pytest.raises(OSError, match="No space left"):  # the job has failed, people are told
+        actions.store_captures()
+    assert stored() == [(second.pk, 1)]
+    assert actions.store_captures() == 1
+    assert stored() == sorted([(first.pk, 1), (second.pk, 1)])
